@@ -1,0 +1,16 @@
+# make install DESTDIR=: library, header, command, models, pkg-config file, CMake package.
+install(TARGETS emotivoice EXPORT emotivoice-targets LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
+if(TARGET emotivoice_cli)
+  install(TARGETS emotivoice_cli RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+endif()
+install(FILES include/emotivoice.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
+install(DIRECTORY models/ DESTINATION ${CMAKE_INSTALL_DATADIR}/emotivoice)
+configure_file(cmake/emotivoice.pc.in emotivoice.pc @ONLY)
+install(FILES ${CMAKE_CURRENT_BINARY_DIR}/emotivoice.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
+install(EXPORT emotivoice-targets FILE emotivoice-config.cmake NAMESPACE emotivoice::
+        DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/emotivoice)
+include(CMakePackageConfigHelpers)
+write_basic_package_version_file(${CMAKE_CURRENT_BINARY_DIR}/emotivoice-config-version.cmake
+                                 COMPATIBILITY SameMinorVersion)
+install(FILES ${CMAKE_CURRENT_BINARY_DIR}/emotivoice-config-version.cmake
+        DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/emotivoice)

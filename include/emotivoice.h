@@ -1,0 +1,282 @@
+/* emotivoice: text in, expressive speech out, in any voice heard for a few seconds.
+ *
+ * Path:    ev_model_open -> ev_synth_create -> ev_voice_named | ev_voice_embed -> ev_say* -> ev_audio_write
+ * Owner:   makers write *out only on EV_OK; the caller then owns it and hands its address to ev_X_free, which
+ *          takes NULL and sets NULL. Objects hold references inside: free model, voice and synth in any order.
+ *          Arguments are borrowed for the call; nothing is kept.
+ * Threads: a model and a voice never change: share them freely. A synth is one worker's memory: one call at a
+ *          time; only ev_synth_cancel may race.
+ * Errors:  0 or negative, from one table; `err` may be NULL and is the caller's. The library never exits, prints
+ *          or keeps a global last error.
+ * Audio:   mono float samples, nominally -1..1. Text: UTF-8 with an explicit length.
+ */
+#ifndef EMOTIVOICE_H
+#define EMOTIVOICE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#if defined(__GNUC__)
+#define EV_API __attribute__((visibility("default")))
+#else
+#define EV_API
+#endif
+
+#define EV_VERSION_MAJOR 0
+#define EV_VERSION_MINOR 1
+#define EV_VERSION_PATCH 0
+#define EV_VERSION_STRING "0.1.0"
+
+/* ---- status ------------------------------------------------------------------------------------------------ */
+
+/* X(name, value, text). The enum and ev_status_text() are made from this table. */
+#define EV_STATUS_MAP(X)                                                                                           \
+    X(OK, 0, "success")                                                                                            \
+    X(E_ARGUMENT, -1, "argument out of range")                                                                     \
+    X(E_MEMORY, -2, "out of memory")                                                                               \
+    X(E_IO, -3, "file cannot be read or written")                                                                  \
+    X(E_FORMAT, -4, "file is damaged or of a kind that is not understood")                                         \
+    X(E_LIMIT, -5, "input is larger than the limit")                                                               \
+    X(E_TEXT, -6, "text cannot be spoken")                                                                         \
+    X(E_AUDIO, -7, "reference audio cannot be used")                                                               \
+    X(E_CANCELED, -8, "canceled")                                                                                  \
+    X(E_DEVICE, -9, "device failed or is missing")                                                                 \
+    X(E_NOT_FOUND, -10, "no such voice, emotion, language or file")
+
+typedef enum ev_status {
+#define EV_STATUS_ENUM(name, value, text) EV_##name = value,
+    EV_STATUS_MAP(EV_STATUS_ENUM)
+#undef EV_STATUS_ENUM
+} ev_status;
+
+/* What went wrong, in one line that names the fault and what to change. Always NUL-terminated. */
+typedef struct ev_error {
+    ev_status status;
+    char message[252];
+} ev_error;
+
+/* Fixed text for a status; static storage, never NULL, also for values outside the table. Any thread. */
+EV_API const char *ev_status_text(ev_status status);
+
+/* "0.1.0 (avx512, ...)": version and the instruction set that the CPU kernels will use. Static storage. */
+EV_API const char *ev_version(void);
+
+/* ---- model ------------------------------------------------------------------------------------------------- */
+
+typedef struct ev_model ev_model; /* weights, lexicons, named voices: immutable, reference-counted */
+typedef struct ev_voice ev_voice; /* one speaker: an embedding and a median pitch; immutable */
+typedef struct ev_synth ev_synth; /* one worker's threads and work memory */
+
+typedef struct ev_model_options {
+    const char *lexicon_dir; /* where lexicon files lie; default NULL: the directory of the model file */
+    void (*log)(void *user, int level, const char *line); /* level 0 error .. 3 debug; default NULL: silent */
+    void *log_user;
+    uint64_t reserved[6]; /* zero */
+} ev_model_options;
+
+EV_API void ev_model_options_init(ev_model_options *options);
+
+/* Opens a model file (.safetensors with our metadata). `path` NULL: $EMOTIVOICE_MODEL if set, else the default
+ * voice beside the program's sources or in the installed data directory.
+ * EV_E_IO: unreadable. EV_E_FORMAT: damaged, truncated, or not one of ours. EV_E_MEMORY. */
+EV_API ev_status ev_model_open(ev_model **out, const char *path, const ev_model_options *options, ev_error *err);
+EV_API void ev_model_free(ev_model **model);
+
+/* Facts about an open model. Strings live as long as the model. Index out of range: NULL. */
+EV_API int32_t ev_model_sample_rate(const ev_model *model); /* Hz */
+EV_API size_t ev_model_voice_count(const ev_model *model);
+EV_API const char *ev_model_voice_name(const ev_model *model, size_t index);
+EV_API const char *ev_model_voice_note(const ev_model *model, size_t index); /* one line about it */
+EV_API size_t ev_model_emotion_count(const ev_model *model);
+EV_API const char *ev_model_emotion_name(const ev_model *model, size_t index);
+EV_API size_t ev_model_embedding_size(const ev_model *model); /* floats in a speaker vector */
+
+/* ---- text -------------------------------------------------------------------------------------------------- */
+
+/* What a text will be spoken as. Byte ranges are half-open offsets into the caller's text. */
+typedef struct ev_phone {
+    const char *name;      /* token name of the published inventory, e.g. "[AH0]", "uan3", "sp1"; static */
+    int32_t token;         /* its id */
+    int32_t word;          /* index into words, -1 for boundary and end marks */
+    int32_t pause_ms;      /* > 0: a pause of exactly this length asked for with [pause:500ms] */
+    size_t byte_begin, byte_end;
+} ev_phone;
+
+typedef struct ev_word {
+    size_t byte_begin, byte_end;   /* where in the text it stands */
+    size_t phone_begin, phone_end; /* its phones */
+    const char *spoken;            /* normalised form, e.g. "二零二六" or "twenty"; NUL-terminated */
+    char language[4];              /* "en" or "zh" */
+} ev_word;
+
+typedef struct ev_sentence {
+    size_t byte_begin, byte_end;
+    size_t phone_begin, phone_end; /* starts and ends with <sos/eos> */
+} ev_sentence;
+
+typedef struct ev_omission { /* something in the text that is not spoken */
+    size_t byte_begin, byte_end;
+    const char *reason; /* "emoji", "control character", "unknown script", ...; static */
+} ev_omission;
+
+typedef struct ev_phones { /* owned by the caller; ev_phones_free */
+    ev_phone *phones;
+    size_t phone_count;
+    ev_word *words;
+    size_t word_count;
+    ev_sentence *sentences;
+    size_t sentence_count;
+    ev_omission *omissions;
+    size_t omission_count;
+    void *storage; /* internal */
+} ev_phones;
+
+/* Text to phones, as synthesis does it. language: "en", "zh", or NULL/"auto" (decides how digits and symbols
+ * that stand between no words of either language are read). Any thread.
+ * EV_E_TEXT: empty, nothing speakable, or invalid UTF-8 (message gives the byte offset).
+ * EV_E_LIMIT: more than EV_TEXT_BYTES_MAX. EV_E_NOT_FOUND: unknown language. */
+#define EV_TEXT_BYTES_MAX 262144
+EV_API ev_status ev_phones_create(ev_phones **out, const ev_model *model, const char *text, size_t text_bytes,
+                                  const char *language, ev_error *err);
+EV_API void ev_phones_free(ev_phones **phones);
+
+/* ---- audio ------------------------------------------------------------------------------------------------- */
+
+/* When a phone or boundary is heard; in the order of the phones. */
+typedef struct ev_mark {
+    const char *phone; /* token name; static */
+    int32_t word;      /* as in ev_phone */
+    size_t byte_begin, byte_end;
+    size_t sample_begin, sample_end;
+} ev_mark;
+
+typedef struct ev_audio {
+    float *samples; /* [count], mono, -1..1 */
+    size_t count;
+    int32_t sample_rate; /* Hz */
+    ev_mark *marks;      /* NULL for audio that was read from a file */
+    size_t mark_count;
+} ev_audio;
+
+typedef enum ev_format {
+    EV_FORMAT_WAV = 0, /* 16-bit PCM */
+    EV_FORMAT_WAV_FLOAT,
+    EV_FORMAT_PCM, /* 16-bit little-endian, no header */
+    EV_FORMAT_FLAC,
+    EV_FORMAT_OPUS, /* in Ogg */
+    EV_FORMAT_MP3,
+    EV_FORMAT_COUNT
+} ev_format;
+
+/* "wav", "flac", ... or a file name's extension to a format. EV_E_NOT_FOUND otherwise. */
+EV_API ev_status ev_format_parse(const char *name, ev_format *format, ev_error *err);
+
+/* Writes a file (replaced if it exists; removed again on failure, e.g. a full disk). EV_E_IO. */
+EV_API ev_status ev_audio_write(const char *path, const ev_audio *audio, ev_format format, ev_error *err);
+/* Short for 16-bit WAV. */
+EV_API ev_status ev_wav_write(const char *path, const ev_audio *audio, ev_error *err);
+/* The same bytes in memory: *bytes is the caller's (ev_bytes_free). */
+EV_API ev_status ev_audio_encode(const ev_audio *audio, ev_format format, void **bytes, size_t *size, ev_error *err);
+EV_API void ev_bytes_free(void **bytes);
+
+/* Reads .wav (PCM or float) or .mp3 by content, any rate 8-192 kHz, any number of channels (mixed to mono).
+ * EV_E_IO unreadable; EV_E_AUDIO not wav/mp3, damaged, truncated, or longer than `seconds_max` (0: no limit). */
+EV_API ev_status ev_audio_read(ev_audio *out, const char *path, double seconds_max, ev_error *err);
+EV_API ev_status ev_audio_decode(ev_audio *out, const void *bytes, size_t size, double seconds_max, ev_error *err);
+EV_API void ev_audio_free(ev_audio *audio); /* frees what it holds, zeroes it; not the struct itself */
+
+/* ---- synth ------------------------------------------------------------------------------------------------- */
+
+typedef struct ev_synth_options {
+    int32_t threads;           /* 1..64; default 0: one per core the process may run on */
+    int32_t batch_max;         /* requests a call may hold, 1..256; default 16 */
+    int32_t sentence_ms_max;   /* longest sentence as spoken, 1000..60000; default 30000; longer ones are split */
+    uint64_t reserved[6];      /* zero */
+} ev_synth_options;
+
+EV_API void ev_synth_options_init(ev_synth_options *options);
+EV_API ev_status ev_synth_create(ev_synth **out, ev_model *model, const ev_synth_options *options, ev_error *err);
+EV_API void ev_synth_free(ev_synth **synth);
+/* Stops the call now running on this synth, if any: it returns EV_E_CANCELED. Any thread. */
+EV_API void ev_synth_cancel(ev_synth *synth);
+
+/* ---- voices ------------------------------------------------------------------------------------------------ */
+
+/* A voice that the model file carries. EV_E_NOT_FOUND (message lists near names). */
+EV_API ev_status ev_voice_named(ev_voice **out, ev_model *model, const char *name, ev_error *err);
+/* A voice from reference speech: mono samples at 8000..192000 Hz; 1..30 s are left after silence is trimmed.
+ * EV_E_AUDIO: too short, too long, silent or not voiced. Uses the synth's work memory. */
+EV_API ev_status ev_voice_embed(ev_voice **out, ev_synth *synth, const float *samples, size_t count,
+                                int32_t sample_rate, ev_error *err);
+/* Reads with ev_audio_read, then embeds. */
+EV_API ev_status ev_voice_from_file(ev_voice **out, ev_synth *synth, const char *path, ev_error *err);
+/* To and from bytes, for caches and files. pack: *used is always set to the size needed; bytes may be NULL to
+ * ask for it. unpack: EV_E_FORMAT when damaged or made with another speaker encoder. */
+EV_API ev_status ev_voice_pack(const ev_voice *voice, void *bytes, size_t capacity, size_t *used, ev_error *err);
+EV_API ev_status ev_voice_unpack(ev_voice **out, ev_model *model, const void *bytes, size_t size, ev_error *err);
+EV_API const float *ev_voice_vector(const ev_voice *voice, size_t *count); /* unit length; lives with the voice */
+EV_API float ev_voice_pitch(const ev_voice *voice);                        /* median F0, Hz */
+EV_API float ev_voice_similarity(const ev_voice *a, const ev_voice *b);    /* cosine, -1..1 */
+EV_API void ev_voice_free(ev_voice **voice);
+
+/* ---- speaking ---------------------------------------------------------------------------------------------- */
+
+typedef struct ev_request {
+    const char *text; /* UTF-8, required */
+    size_t text_bytes;
+    const ev_voice *voice;  /* default NULL: the model's first named voice */
+    const char *language;   /* default NULL: auto */
+    const char *emotion;    /* label, or blend "happy:0.6,surprised:0.4" (weights sum <= 1); default NULL: neutral */
+    float emotion_degree;   /* 0..1.5, scales the emotion away from neutral; default 1 */
+    float speed;            /* 0.25..4; default 1 */
+    float pitch_scale;      /* 0.5..2, multiplies F0; default 1 */
+    float energy_scale;     /* 0.25..4; default 1 */
+    uint64_t seed;          /* of the noise in the excitation; default 0. Same request, same samples */
+    uint64_t reserved[8];   /* zero */
+} ev_request;
+
+typedef struct ev_result {
+    ev_status status;
+    ev_audio audio; /* zeroed unless status is EV_OK */
+    ev_error error;
+} ev_result;
+
+EV_API void ev_request_init(ev_request *request);
+
+/* Speaks. *out is the caller's (ev_audio_free), zeroed on failure.
+ * EV_E_TEXT, EV_E_LIMIT, EV_E_ARGUMENT (a number out of range), EV_E_NOT_FOUND (emotion), EV_E_CANCELED. */
+EV_API ev_status ev_say(ev_synth *synth, const ev_request *request, ev_audio *out, ev_error *err);
+
+/* results[i] answers requests[i], and its samples are the same bytes as ev_say would give it alone. A bad request
+ * does not harm its neighbours: EV_OK means that each status must be read. EV_E_ARGUMENT: n > batch_max. */
+EV_API ev_status ev_say_batch(ev_synth *synth, const ev_request *const *requests, size_t n, ev_result *results,
+                              ev_error *err);
+
+/* Speaks in pieces, as they are made, on the calling thread. samples are borrowed for the call; `last` is 1
+ * exactly once, at the end (possibly with count 0). Non-zero from on_chunk stops: EV_E_CANCELED. */
+typedef int (*ev_chunk_fn)(void *user, const float *samples, size_t count, int last);
+EV_API ev_status ev_say_stream(ev_synth *synth, const ev_request *request, ev_error *err, ev_chunk_fn on_chunk,
+                               void *user);
+
+/* ---- measuring --------------------------------------------------------------------------------------------- */
+
+/* What the last ev_say* on this synth did; seconds of wall time per stage, and how full the work was. */
+typedef struct ev_stats {
+    double text_s, acoustic_s, vocoder_s, total_s;
+    uint64_t frames_useful;    /* mel frames that belong to some utterance */
+    uint64_t frames_processed; /* mel frames that the vocoder worked on, chunk halos and gaps included */
+    double audio_s;
+} ev_stats;
+EV_API void ev_synth_stats(const ev_synth *synth, ev_stats *stats);
+/* fp32 multiply-adds x 2 per second of the engine's own inner kernel from registers, all threads of the synth;
+ * the ceiling that bench engine prints beside its figures. Takes about 0.2 s. */
+EV_API double ev_synth_peak_flops(ev_synth *synth);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,79 @@
+/* base: what every room stands on. Depends on nothing but libc and pthreads.
+ *
+ * error    ev_fail() fills an ev_error and returns its status: `return ev_fail(err, EV_E_IO, "...", ...)`.
+ * buffer   ev_buf: a growing byte array. Never used while synthesising.
+ * arena    one aligned block, bump allocation, reset at once: the work memory of a synth.
+ * pool     a few threads that run n tasks of one function together: the only parallelism inside a synth.
+ * cpu      which instruction sets may be used (detected & mask).
+ * clock    monotonic seconds.
+ */
+#ifndef EV_BASE_H
+#define EV_BASE_H
+
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "emotivoice.h"
+
+/* ---- error ---- */
+/* Fills *err (may be NULL) with status and a printf-formatted line (cut, never overrun, at a UTF-8 boundary; control
+ * characters replaced, so that hostile input cannot forge lines) and returns status. */
+ev_status ev_fail(ev_error *err, ev_status status, const char *format, ...) __attribute__((format(printf, 3, 4)));
+#define EV_ARRAY_COUNT(a) (sizeof(a) / sizeof((a)[0]))
+
+/* ---- buffer ---- */
+typedef struct ev_buf {
+    unsigned char *data; /* owned; NULL when empty */
+    size_t size, capacity;
+    bool failed; /* an allocation failed: contents are incomplete; checked once at the end */
+} ev_buf;
+void *ev_buf_append(ev_buf *b, const void *bytes, size_t n); /* bytes NULL: n zero bytes. NULL when out of memory */
+void ev_buf_printf(ev_buf *b, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void ev_buf_json_string(ev_buf *b, const char *text, size_t bytes); /* quoted and escaped */
+void ev_buf_free(ev_buf *b);
+/* Typed growing arrays: T *v = ev_array_push(&arr, sizeof(T)) on an ev_buf, element count = size / sizeof(T). */
+#define ev_array_push(buf, type) ((type *)ev_buf_append((buf), NULL, sizeof(type)))
+#define ev_array_count(buf, type) ((buf)->size / sizeof(type))
+
+/* ---- arena: 64-byte aligned bump allocation from one block ---- */
+typedef struct ev_arena {
+    unsigned char *block; /* owned */
+    size_t capacity, used, peak;
+} ev_arena;
+ev_status ev_arena_create(ev_arena *a, size_t capacity, ev_error *err);
+void ev_arena_destroy(ev_arena *a);
+/* NULL when full (a bug in the size plan: callers assert) or when n overflows. Memory is not cleared. */
+void *ev_arena_take(ev_arena *a, size_t bytes);
+static inline size_t ev_arena_mark(const ev_arena *a) { return a->used; }
+static inline void ev_arena_release(ev_arena *a, size_t mark) { a->used = mark; }
+void *ev_aligned_alloc(size_t bytes); /* 64-byte aligned, NULL on failure; free() */
+
+/* ---- pool ---- */
+typedef struct ev_pool ev_pool;
+/* threads >= 1; the calling thread is one of them, so threads == 1 starts none. */
+ev_status ev_pool_create(ev_pool **out, int threads, ev_error *err);
+void ev_pool_free(ev_pool **pool);
+int ev_pool_threads(const ev_pool *pool);
+/* Runs task(arg, i) for i in 0..n-1, each once, on any thread, and returns when all are done. Not reentrant.
+ * Spins briefly before sleeping, since layers follow each other within microseconds. No allocation. */
+void ev_pool_run(ev_pool *pool, size_t n, void (*task)(void *arg, size_t i), void *arg);
+int ev_cores_available(void); /* cores in the process's affinity mask and cgroup quota, at least 1 */
+
+/* ---- cpu ---- */
+enum { EV_CPU_AVX2 = 1, EV_CPU_AVX512 = 2, EV_CPU_AVX512_BF16 = 4, EV_CPU_AVX512_VNNI = 8 };
+unsigned ev_cpu_flags(void); /* detected & mask; AVX2 implies FMA; AVX512 = F+BW+DQ+VL; OS support checked */
+void ev_cpu_mask(unsigned mask); /* for tests and the environment variable EMOTIVOICE_CPU; call before compute starts */
+const char *ev_cpu_name(unsigned flags); /* "avx512", "avx2", "ref" */
+
+/* ---- clock ---- */
+double ev_clock_s(void); /* monotonic */
+
+/* ---- utf8 ---- */
+/* Decodes one code point at text[*at]; advances *at. Returns -1 (and leaves *at) on an invalid sequence:
+ * overlong, surrogate, > U+10FFFF, truncated. */
+int32_t ev_utf8_next(const char *text, size_t bytes, size_t *at);
+size_t ev_utf8_put(int32_t code_point, char out[4]); /* bytes written, 0 if not encodable */
+
+#endif

@@ -1,0 +1,81 @@
+/* text: what a written text is spoken as.
+ *
+ *   text.c       START HERE: the stages in order; the result (ev_phones)
+ *   scan.c       UTF-8 to characters with their byte offsets; [pause:..] and [word](/phones/); what is left out
+ *   runs.c       which language speaks each stretch; sentence ends
+ *   en_*.c       English: normalise, words to phones
+ *   zh_*.c       Mandarin: normalise, segment, readings, sandhi, phones
+ *   lexicon.c    the compiled dictionaries, mapped
+ *   tokens.c     the published inventory of 502 tokens
+ *
+ * Data flows down that list's first three, then into one language per run, then into the sink, and never back.
+ * A language room sees characters and writes words and tokens; byte ranges ride along on the characters.
+ */
+#ifndef EV_TEXT_H
+#define EV_TEXT_H
+
+#include "base/base.h"
+
+/* Everything that turning text into phones needs; immutable after open, shared by threads. */
+typedef struct ev_text ev_text;
+
+/* lexicon_dir holds zh.lexicon (and en.lexicon if there is one). EV_E_IO, EV_E_FORMAT, EV_E_MEMORY. */
+ev_status ev_text_open(ev_text **out, const char *lexicon_dir, ev_error *err);
+void ev_text_free(ev_text **text);
+
+/* The work of ev_phones_create(); see emotivoice.h. sentence_phones_max: a longer sentence is split at the best
+ * break before that many tokens (commas first, then word boundaries); 0: 400. */
+ev_status ev_text_phones(ev_phones **out, const ev_text *text, const char *utf8, size_t bytes, const char *language,
+                         size_t sentence_phones_max, ev_error *err);
+
+/* ---- tokens.c ---- */
+#define EV_TOKEN_COUNT 502
+const char *ev_token_name(int id);                          /* NULL out of range */
+int ev_token_find(const char *name, size_t bytes);          /* -1 unknown */
+
+/* ---- between text.c and the languages ---- */
+
+typedef struct ev_char {
+    int32_t cp;    /* code point: NFKC-folded where that keeps one character (full-width digits, letters) */
+    uint32_t at;   /* byte offset in the caller's text */
+    uint8_t bytes; /* length there */
+} ev_char;
+
+typedef enum ev_break { /* the boundary before the next word; the strongest asked for wins */
+    EV_BREAK_WORD,      /* sp1 / engsp1, or eng_cn_sp between languages */
+    EV_BREAK_COMMA,     /* sp3 / engsp4: a pause */
+    EV_BREAK_FINAL,     /* ends a sentence with '.' */
+    EV_BREAK_QUESTION,  /* ends a sentence with '?' */
+    EV_BREAK_EXCLAIM    /* ends a sentence with '!' */
+} ev_break;
+
+/* The sink gathers words and tokens in speaking order and puts the boundary marks between them. */
+typedef struct ev_sink ev_sink;
+/* Starts a word that stands at text[byte_begin, byte_end); spoken: its normalised form (copied). */
+void ev_sink_word(ev_sink *sink, const char *language, uint32_t byte_begin, uint32_t byte_end, const char *spoken,
+                  size_t spoken_bytes);
+void ev_sink_phone(ev_sink *sink, int token); /* adds to the current word; Mandarin adds sp0 between syllables itself */
+void ev_sink_break(ev_sink *sink, ev_break kind);
+void ev_sink_pause(ev_sink *sink, int ms, uint32_t byte_begin, uint32_t byte_end);
+void ev_sink_omit(ev_sink *sink, uint32_t byte_begin, uint32_t byte_end, const char *reason);
+
+/* ---- zh.c: one run of characters spoken in Mandarin, punctuation inside it included ---- */
+typedef struct ev_zh ev_zh;
+ev_status ev_zh_open(ev_zh **out, const char *lexicon_dir, ev_error *err);
+void ev_zh_free(ev_zh **zh);
+/* chars[0..n). Reports breaks for punctuation (also sentence ends). Allocation failure: EV_E_MEMORY; no other error:
+ * what cannot be spoken is omitted through the sink. */
+ev_status ev_zh_speak(const ev_zh *zh, const ev_char *chars, size_t n, ev_sink *sink, ev_error *err);
+/* How many characters from chars[i] on (digits, signs, symbols, unit letters: "3.5kg", "50%", "2026-11-23", "-3",
+ * "19:30", "A4"? no) the Mandarin normaliser reads as one expression; 0: none. For runs.c, where a number stands
+ * in Chinese surroundings. */
+size_t ev_zh_claims(const ev_zh *zh, const ev_char *chars, size_t n, size_t i);
+bool ev_zh_is_han(int32_t cp);
+
+/* ---- en.c: the same for English ---- */
+typedef struct ev_en ev_en;
+ev_status ev_en_open(ev_en **out, const char *lexicon_dir, ev_error *err);
+void ev_en_free(ev_en **en);
+ev_status ev_en_speak(const ev_en *en, const ev_char *chars, size_t n, ev_sink *sink, ev_error *err);
+
+#endif
