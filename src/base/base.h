@@ -28,8 +28,9 @@ typedef struct ev_buf {
     unsigned char *data; /* owned; NULL when empty */
     size_t size, capacity;
     bool failed; /* an allocation failed: contents are incomplete; checked once at the end */
-} ev_buf;
-void *ev_buf_append(ev_buf *b, const void *bytes, size_t n); /* bytes NULL: n zero bytes. NULL when out of memory */
+} ev_buf;        /* starts as {0}. Once anything was appended, a NUL stands behind the contents (not counted) */
+/* bytes NULL: n zero bytes; must not lie in the buffer itself. The place, or NULL when out of memory. */
+void *ev_buf_append(ev_buf *b, const void *bytes, size_t n);
 void ev_buf_printf(ev_buf *b, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void ev_buf_json_string(ev_buf *b, const char *text, size_t bytes); /* quoted and escaped */
 void ev_buf_free(ev_buf *b);
@@ -60,6 +61,8 @@ int ev_pool_threads(const ev_pool *pool);
  * Spins briefly before sleeping, since layers follow each other within microseconds. No allocation. */
 void ev_pool_run(ev_pool *pool, size_t n, void (*task)(void *arg, size_t i), void *arg);
 int ev_cores_available(void); /* cores in the process's affinity mask and cgroup quota, at least 1 */
+/* The quota part alone, from a file like /proc/self/cgroup and the mount of the groups: INT_MAX where there is none. */
+int ev_cores_quota(const char *proc_cgroup, const char *mount);
 
 /* ---- cpu ---- */
 enum { EV_CPU_AVX2 = 1, EV_CPU_AVX512 = 2, EV_CPU_AVX512_BF16 = 4, EV_CPU_AVX512_VNNI = 8 };
