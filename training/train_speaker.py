@@ -1,0 +1,89 @@
+"""Trains the speaker encoder to tell the virtual speakers apart, then writes one vector per utterance.
+
+python -m training.train_speaker --work DIR --minutes 10
+-> DIR/speaker/last.pt, DIR/speaker/vectors.npz (unit vectors by utterance name)
+"""
+import argparse
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+from . import data, features
+from .loop import Loop, cosine_rate, device_of, set_rate
+from .speaker import MarginSoftmax, SpeakerEncoder
+
+
+def crop(wav, seconds, rng):
+    n = int(seconds * 16000)
+    if len(wav) <= n:
+        return np.tile(wav, n // max(len(wav), 1) + 1)[:n]
+    at = rng.integers(0, len(wav) - n + 1)
+    return wav[at:at + n]
+
+
+def augmented(item, seconds, rng):
+    """A stretch of the utterance with a little noise and gain, so that clean synthesis is not the only thing known."""
+    wav = crop(item["wav"], seconds, rng).astype(np.float32) / 32768
+    if rng.random() < 0.5:
+        wav = wav + rng.normal(0, 10 ** rng.uniform(-4.5, -2.5), len(wav)).astype(np.float32)
+    return features.fbank(wav * rng.uniform(0.3, 1.5))
+
+
+def batches(items, size, rng):
+    """Speakers drawn evenly, then an utterance of each."""
+    by_speaker = {}
+    for item in items:
+        by_speaker.setdefault(item["speaker"], []).append(item)
+    names = sorted(by_speaker)
+    while True:
+        chosen = rng.choice(len(names), size, replace=len(names) < size)
+        seconds = rng.uniform(1.5, 4.0)
+        picked = [by_speaker[names[i]][rng.integers(len(by_speaker[names[i]]))] for i in chosen]
+        yield (torch.from_numpy(np.stack([augmented(p, seconds, rng) for p in picked])), torch.from_numpy(chosen))
+
+
+def write_vectors(encoder, items, path, device):
+    encoder.eval()
+    vectors = {}
+    with torch.no_grad():
+        for item in items:
+            bank = features.fbank(item["wav"].astype(np.float32) / 32768)
+            vector = encoder(torch.from_numpy(bank)[None].to(device))
+            vectors[item["name"]] = F.normalize(vector)[0].cpu().numpy()
+    np.savez(path, **vectors)
+
+
+def main():
+    p = argparse.ArgumentParser(description=__doc__)
+    p.add_argument("--work", default="build/training")
+    p.add_argument("--minutes", type=float, default=10)
+    p.add_argument("--batch", type=int, default=24)
+    p.add_argument("--threads", type=int, default=0)
+    p.add_argument("--device", default="auto")
+    a = p.parse_args()
+    if a.threads:
+        torch.set_num_threads(a.threads)
+    torch.manual_seed(1)
+    device, out = device_of(a.device), Path(a.work) / "speaker"
+    items = data.load(a.work, "train")
+    speakers = len({i["speaker"] for i in items})
+    encoder, head = SpeakerEncoder().to(device), MarginSoftmax(128, speakers).to(device)
+    optimiser = torch.optim.AdamW([*encoder.parameters(), *head.parameters()], lr=1e-3, weight_decay=2e-3)
+    loop = Loop(out, a.minutes, dict(encoder=encoder, head=head, optimiser=optimiser))
+    source = batches(items, a.batch, np.random.default_rng(7 + loop.step))
+    for _ in loop:
+        encoder.train()
+        banks, labels = (t.to(device) for t in next(source))
+        loss, cosine = head(encoder(banks), labels, margin=0.2 * min(1.0, 3 * loop.progress()))
+        optimiser.zero_grad()
+        loss.backward()
+        set_rate(optimiser, cosine_rate(loop.progress(), 2e-3))
+        optimiser.step()
+        loop.log(loss=loss, accuracy=(cosine.argmax(1) == labels).float().mean())
+    write_vectors(encoder, items + data.load(a.work, "valid"), out / "vectors.npz", device)
+
+
+if __name__ == "__main__":
+    main()
