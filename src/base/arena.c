@@ -21,7 +21,7 @@ void *ev_aligned_alloc(size_t bytes) {
 
 ev_status ev_arena_create(ev_arena *a, size_t capacity, ev_error *err) {
     *a = (ev_arena){0};
-    size_t rounded;
+    size_t rounded = 0;
     if (round_up(capacity ? capacity : 1, &rounded)) a->block = aligned_alloc(ALIGNMENT, rounded);
     if (!a->block) return ev_fail(err, EV_E_MEMORY, "out of memory: work memory of %zu bytes", capacity);
     a->capacity = rounded;

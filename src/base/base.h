@@ -61,13 +61,14 @@ int ev_pool_threads(const ev_pool *pool);
  * Spins briefly before sleeping, since layers follow each other within microseconds. No allocation. */
 void ev_pool_run(ev_pool *pool, size_t n, void (*task)(void *arg, size_t i), void *arg);
 int ev_cores_available(void); /* cores in the process's affinity mask and cgroup quota, at least 1 */
-/* The quota part alone, from a file like /proc/self/cgroup and the mount of the groups: INT_MAX where there is none. */
+/* The quota part alone, from a file like /proc/self/cgroup and the groups' mount; INT_MAX where there is none. */
 int ev_cores_quota(const char *proc_cgroup, const char *mount);
 
 /* ---- cpu ---- */
 enum { EV_CPU_AVX2 = 1, EV_CPU_AVX512 = 2, EV_CPU_AVX512_BF16 = 4, EV_CPU_AVX512_VNNI = 8 };
 unsigned ev_cpu_flags(void); /* detected & mask; AVX2 implies FMA; AVX512 = F+BW+DQ+VL; OS support checked */
-void ev_cpu_mask(unsigned mask); /* for tests and the environment variable EMOTIVOICE_CPU; call before compute starts */
+/* Replaces what EMOTIVOICE_CPU ("ref", "avx2", "avx512") allows: for tests. Call before compute starts. */
+void ev_cpu_mask(unsigned mask);
 const char *ev_cpu_name(unsigned flags); /* "avx512", "avx2", "ref" */
 
 /* ---- clock ---- */

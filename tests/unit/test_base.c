@@ -1,0 +1,365 @@
+/* Tests of src/base: messages made safe, buffers, the arena, the thread pool under load, cores, cpu masks, UTF-8. */
+#include <limits.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <setjmp.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+#include <jansson.h>
+
+#include "base/base.h"
+
+/* ---- error ---- */
+
+static void status_texts_are_distinct(void **state) {
+    (void)state;
+    for (int a = 0; a >= EV_E_NOT_FOUND; a--)
+        for (int b = 0; b > a; b--)
+            assert_string_not_equal(ev_status_text((ev_status)a), ev_status_text((ev_status)b));
+    assert_string_equal(ev_status_text(EV_E_CANCELED), "canceled");
+    assert_string_equal(ev_status_text((ev_status)-99), "unknown status");
+}
+
+static void fail_fills_and_returns(void **state) {
+    (void)state;
+    ev_error err = {0};
+    assert_int_equal(ev_fail(&err, EV_E_IO, "%s: %d", "voice.wav", 7), EV_E_IO);
+    assert_int_equal(err.status, EV_E_IO);
+    assert_string_equal(err.message, "voice.wav: 7");
+    assert_int_equal(ev_fail(NULL, EV_E_TEXT, "%s", "x"), EV_E_TEXT);
+    ev_fail(&err, EV_E_FORMAT, "model: %s", err.message); /* wrapping the message it replaces */
+    assert_string_equal(err.message, "model: voice.wav: 7");
+}
+
+static void fail_makes_hostile_bytes_harmless(void **state) {
+    (void)state;
+    ev_error err;
+    ev_fail(&err, EV_E_IO, "%s",
+            "a\nb\x1b[2Jc\x7f"
+            "d\xc2\x9b"
+            "e\xff"
+            "f\xe2\x80\xae"
+            "g");
+    assert_string_equal(err.message, "a?b?[2Jc?d?e?f?g");
+}
+
+static void fail_cuts_at_a_character(void **state) {
+    (void)state;
+    char text[1024];
+    for (size_t lead = 0; lead < 4; lead++) {
+        memset(text, 'x', lead);
+        for (size_t i = 0; i < 300; i++) memcpy(text + lead + 3 * i, "\xe4\xbd\xa0", 4);
+        ev_error err;
+        ev_fail(&err, EV_E_IO, "%s", text);
+        size_t n = strlen(err.message), at = 0;
+        assert_in_range(n, sizeof(err.message) - 4, sizeof(err.message) - 1);
+        while (at < n) {
+            int32_t c = ev_utf8_next(err.message, n, &at);
+            assert_true(c == 0x4F60 || c == 'x'); /* neither a '?' nor half a character at the end */
+        }
+    }
+}
+
+/* ---- buffer ---- */
+
+static void buffer_grows_and_terminates(void **state) {
+    (void)state;
+    ev_buf b = {0};
+    for (int i = 0; i < 1000; i++) ev_buf_printf(&b, "%03d,", i);
+    assert_false(b.failed);
+    assert_int_equal(b.size, 4000);
+    assert_int_equal(strlen((char *)b.data), 4000);
+    assert_memory_equal(b.data + 4 * 517, "517,", 4);
+    int *zero = ev_buf_append(&b, NULL, 4);
+    assert_int_equal(*zero, 0);
+    ev_buf_free(&b);
+    assert_null(b.data);
+    for (int i = 0; i < 100; i++) *ev_array_push(&b, int) = i;
+    assert_int_equal(ev_array_count(&b, int), 100);
+    assert_int_equal(((int *)(void *)b.data)[99], 99);
+    ev_buf_free(&b);
+}
+
+static void buffer_remembers_failure(void **state) {
+    (void)state;
+    ev_buf b = {0};
+    ev_buf_append(&b, "abc", 3);
+    assert_null(ev_buf_append(&b, NULL, SIZE_MAX - 8));
+    assert_true(b.failed);
+    assert_null(ev_buf_append(&b, "d", 1));
+    assert_int_equal(b.size, 3);
+    ev_buf_free(&b);
+}
+
+static void json_strings_read_back(void **state) {
+    (void)state;
+    char all[128];
+    for (int i = 0; i < 127; i++) all[i] = (char)(i + 1);
+    memcpy(all + 120, "\xe4\xbd\xa0\xf0\x9f\x98\x80", 7);
+    ev_buf b = {0};
+    ev_buf_json_string(&b, all, 127);
+    json_t *value = json_loads((char *)b.data, JSON_DECODE_ANY, NULL);
+    assert_non_null(value);
+    assert_int_equal(json_string_length(value), 127);
+    assert_memory_equal(json_string_value(value), all, 127);
+    json_decref(value);
+    ev_buf_free(&b);
+    ev_buf_json_string(&b, "a\xff\xc0z\0y", 6);
+    assert_string_equal(b.data, "\"a\\ufffd\\ufffdz\\u0000y\"");
+    ev_buf_free(&b);
+}
+
+/* ---- arena ---- */
+
+static void arena_aligns_fills_and_releases(void **state) {
+    (void)state;
+    ev_arena a;
+    assert_int_equal(ev_arena_create(&a, 1000, NULL), EV_OK);
+    char *first = ev_arena_take(&a, 1);
+    size_t mark = ev_arena_mark(&a);
+    char *second = ev_arena_take(&a, 900);
+    assert_non_null(second);
+    assert_int_equal((uintptr_t)first % 64, 0);
+    assert_int_equal((uintptr_t)second % 64, 0);
+    assert_ptr_equal(second, first + 64);
+    memset(second, 1, 900);
+    assert_null(ev_arena_take(&a, 64));
+    assert_null(ev_arena_take(&a, SIZE_MAX - 1));
+    ev_arena_release(&a, mark);
+    assert_ptr_equal(ev_arena_take(&a, 64), second);
+    assert_int_equal(a.peak, 1024);
+    ev_arena_destroy(&a);
+    ev_arena_destroy(&a);
+}
+
+static void arena_too_large_is_an_error(void **state) {
+    (void)state;
+    ev_arena a;
+    ev_error err;
+    assert_int_equal(ev_arena_create(&a, SIZE_MAX - 8, &err), EV_E_MEMORY);
+    assert_int_equal(err.status, EV_E_MEMORY);
+    assert_null(ev_aligned_alloc(SIZE_MAX));
+    void *p = ev_aligned_alloc(3);
+    assert_int_equal((uintptr_t)p % 64, 0);
+    free(p);
+}
+
+/* ---- pool ---- */
+
+typedef struct job {
+    unsigned char seen[300];
+    unsigned *sums; /* plain memory written by the tasks, read by the caller: what a data race would show in */
+} job;
+
+static void count_task(void *arg, size_t i) {
+    job *j = arg;
+    j->seen[i]++;
+    j->sums[i] += (unsigned)i + 1;
+}
+
+static void pool_runs_each_task_once(void **state) {
+    (void)state;
+    static unsigned sums[300];
+    for (int threads = 1; threads <= 9; threads += 2) {
+        ev_pool *pool = NULL;
+        assert_int_equal(ev_pool_create(&pool, threads, NULL), EV_OK);
+        assert_int_equal(ev_pool_threads(pool), threads);
+        for (size_t round = 0; round < 2000; round++) {
+            size_t n = round * 7 % 300;
+            job j = {.sums = sums};
+            memset(sums, 0, sizeof(sums));
+            ev_pool_run(pool, n, count_task, &j);
+            for (size_t i = 0; i < 300; i++) {
+                assert_int_equal(j.seen[i], i < n);
+                assert_int_equal(sums[i], i < n ? i + 1 : 0);
+            }
+            if (round % 500 == 499) usleep(2000); /* so that the threads fall asleep in between */
+        }
+        ev_pool_free(&pool);
+        assert_null(pool);
+        ev_pool_free(&pool);
+    }
+}
+
+static void sleep_task(void *arg, size_t i) {
+    usleep(i == 0 ? 3000 : 100); /* one straggler: the caller must sleep for it, and be woken */
+    atomic_fetch_add((atomic_int *)arg, 1);
+}
+
+static void pool_waits_for_stragglers(void **state) {
+    (void)state;
+    ev_pool *pool = NULL;
+    assert_int_equal(ev_pool_create(&pool, 4, NULL), EV_OK);
+    atomic_int ended = 0;
+    for (int round = 1; round <= 30; round++) {
+        ev_pool_run(pool, 5, sleep_task, &ended);
+        assert_int_equal(ended, 5 * round);
+    }
+    ev_pool_free(&pool);
+}
+
+static void pool_refuses_no_threads(void **state) {
+    (void)state;
+    ev_pool *pool = NULL;
+    ev_error err;
+    assert_int_equal(ev_pool_create(&pool, 0, &err), EV_E_ARGUMENT);
+    assert_null(pool);
+}
+
+/* ---- cores ---- */
+
+static void put(const char *directory, const char *name, const char *text) {
+    char path[512];
+    snprintf(path, sizeof(path), "%s/%s", directory, name);
+    FILE *f = fopen(path, "w");
+    assert_non_null(f);
+    fputs(text, f);
+    fclose(f);
+}
+
+static void make(const char *directory, const char *name) {
+    char path[512];
+    snprintf(path, sizeof(path), "%s/%s", directory, name);
+    assert_int_equal(mkdir(path, 0700), 0);
+}
+
+static void drop(const char *directory, const char *const *names) {
+    char path[512];
+    for (; *names; names++) {
+        snprintf(path, sizeof(path), "%s/%s", directory, *names);
+        assert_int_equal(remove(path), 0);
+    }
+    assert_int_equal(rmdir(directory), 0);
+}
+
+static void quota_of_groups(void **state) {
+    (void)state;
+    char root[] = "/tmp/ev_test_base_XXXXXX", file[256];
+    assert_non_null(mkdtemp(root));
+    snprintf(file, sizeof(file), "%s/self", root);
+    make(root, "a");
+    make(root, "a/b");
+    put(root, "self", "0::/a/b\n");
+    assert_int_equal(ev_cores_quota(file, root), INT_MAX);
+    put(root, "a/b/cpu.max", "max 100000\n");
+    assert_int_equal(ev_cores_quota(file, root), INT_MAX);
+    put(root, "a/cpu.max", "250000 100000\n"); /* a parent binds too; 2.5 cores keep 3 threads busy */
+    assert_int_equal(ev_cores_quota(file, root), 3);
+    put(root, "self", "0::/not/mounted\n");
+    put(root, "cpu.max", "50000 100000\n");
+    assert_int_equal(ev_cores_quota(file, root), 1);
+    put(root, "self", "3:memory:/a\n2:cpu,cpuacct:/g\n"); /* version 1 */
+    assert_int_equal(ev_cores_quota(file, root), INT_MAX);
+    make(root, "cpu");
+    make(root, "cpu/g");
+    put(root, "cpu/g/cpu.cfs_quota_us", "400000\n");
+    put(root, "cpu/g/cpu.cfs_period_us", "100000\n");
+    assert_int_equal(ev_cores_quota(file, root), 4);
+    put(root, "cpu/g/cpu.cfs_quota_us", "-1\n");
+    assert_int_equal(ev_cores_quota(file, root), INT_MAX);
+    assert_int_equal(ev_cores_quota("/nonexistent", root), INT_MAX);
+    static const char *const names[] = {"cpu/g/cpu.cfs_quota_us",
+                                        "cpu/g/cpu.cfs_period_us",
+                                        "cpu/g",
+                                        "cpu",
+                                        "a/b/cpu.max",
+                                        "a/b",
+                                        "a/cpu.max",
+                                        "a",
+                                        "cpu.max",
+                                        "self",
+                                        NULL};
+    drop(root, names);
+    assert_in_range(ev_cores_available(), 1, 100000);
+}
+
+/* ---- cpu ---- */
+
+static void cpu_masks(void **state) {
+    (void)state;
+    ev_cpu_mask(~0u);
+    unsigned all = ev_cpu_flags();
+    if (all & EV_CPU_AVX512) assert_true(all & EV_CPU_AVX2);
+    ev_cpu_mask(0);
+    assert_int_equal(ev_cpu_flags(), 0);
+    ev_cpu_mask(EV_CPU_AVX512); /* a mask with a hole: no level without the one below */
+    assert_int_equal(ev_cpu_flags(), 0);
+    ev_cpu_mask(EV_CPU_AVX2 | EV_CPU_AVX512_BF16);
+    assert_int_equal(ev_cpu_flags(), all & EV_CPU_AVX2);
+    ev_cpu_mask(~0u);
+    assert_int_equal(ev_cpu_flags(), all);
+    assert_string_equal(ev_cpu_name(0), "ref");
+    assert_string_equal(ev_cpu_name(EV_CPU_AVX2), "avx2");
+    assert_string_equal(ev_cpu_name(EV_CPU_AVX2 | EV_CPU_AVX512), "avx512");
+}
+
+/* ---- clock, utf8 ---- */
+
+static void clock_advances(void **state) {
+    (void)state;
+    double begin = ev_clock_s();
+    usleep(2000);
+    double passed = ev_clock_s() - begin;
+    assert_true(passed >= 0.002 && passed < 5);
+}
+
+static void utf8_round_trip(void **state) {
+    (void)state;
+    for (int32_t c = -1; c < 0x110010; c++) {
+        char bytes[4];
+        size_t n = ev_utf8_put(c, bytes), at = 0;
+        bool valid = c >= 0 && c <= 0x10FFFF && !(c >= 0xD800 && c <= 0xDFFF);
+        assert_int_equal(n, !valid ? 0 : c < 0x80 ? 1 : c < 0x800 ? 2 : c < 0x10000 ? 3 : 4);
+        if (!valid) continue;
+        assert_int_equal(ev_utf8_next(bytes, n, &at), c);
+        assert_int_equal(at, n);
+        for (size_t cut = 0; cut < n; cut++) { /* every truncation is an error that moves nothing */
+            at = 0;
+            assert_int_equal(ev_utf8_next(bytes, cut, &at), -1);
+            assert_int_equal(at, 0);
+        }
+    }
+}
+
+static void utf8_refuses(void **state) {
+    (void)state;
+    static const char *const bad[] = {
+        "\x80",         "\xbf",         "\xc0\x80",         "\xc1\xbf",         "\xe0\x9f\xbf", "\xf0\x8f\xbf\xbf",
+        "\xed\xa0\x80", "\xed\xbf\xbf", "\xf4\x90\x80\x80", "\xf5\x80\x80\x80", "\xff",         "\xc3(",
+        "\xe2\x82(",    "\xf0\x9f\x98("};
+    for (size_t i = 0; i < EV_ARRAY_COUNT(bad); i++) {
+        size_t at = 0;
+        assert_int_equal(ev_utf8_next(bad[i], strlen(bad[i]), &at), -1);
+        assert_int_equal(at, 0);
+    }
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(status_texts_are_distinct),
+        cmocka_unit_test(fail_fills_and_returns),
+        cmocka_unit_test(fail_makes_hostile_bytes_harmless),
+        cmocka_unit_test(fail_cuts_at_a_character),
+        cmocka_unit_test(buffer_grows_and_terminates),
+        cmocka_unit_test(buffer_remembers_failure),
+        cmocka_unit_test(json_strings_read_back),
+        cmocka_unit_test(arena_aligns_fills_and_releases),
+        cmocka_unit_test(arena_too_large_is_an_error),
+        cmocka_unit_test(pool_runs_each_task_once),
+        cmocka_unit_test(pool_waits_for_stragglers),
+        cmocka_unit_test(pool_refuses_no_threads),
+        cmocka_unit_test(quota_of_groups),
+        cmocka_unit_test(cpu_masks),
+        cmocka_unit_test(clock_advances),
+        cmocka_unit_test(utf8_round_trip),
+        cmocka_unit_test(utf8_refuses),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
