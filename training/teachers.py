@@ -48,7 +48,7 @@ FLITE_SHARES = ("slt", "rms", "awb", "slt", "rms", "awb", "kal16")
 STOPS = frozenset("b p d t g k z c zh ch j q".split())
 MANDARIN_SHARES = tuple(ESPEAK_VOICES)
 AMOUNTS = {"en": {"train": 1500, "valid": 40, "test": 80}, "zh": {"train": 1650, "valid": 40, "test": 80},
-           "bridge": {"train": 200, "valid": 6, "test": 12}, "recogniser": {"train": 950}}
+           "bridge": {"train": 420, "valid": 12, "test": 30}, "recogniser": {"train": 950}}
 
 
 class Misaligned(ValueError):

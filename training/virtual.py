@@ -23,12 +23,14 @@ import pyworld
 
 from training import speakers as cast
 from training import tokens
+from training.teachers import ESPEAK_VOICES
 
 SAMPLE_RATE = 16000
 HOP = 256
 PERIOD_MS = 4.0
 STEP = int(SAMPLE_RATE * PERIOD_MS / 1000)
 LOUDNESS_DB = -26.0  # leaves room for the loudest emotion without clipping
+VOICED_FLOOR_DB = -38.0
 F0_LIMITS = (50.0, 620.0)
 DEGREES, DEGREE_WEIGHTS = (0.5, 0.75, 1.0), (0.15, 0.2, 0.65)
 NEUTRAL_SHARE = 0.35
@@ -49,9 +51,19 @@ class Analysis:
         self.f0 = pyworld.stonemask(audio, raw, self.times, SAMPLE_RATE)
         self.envelope = np.log(pyworld.cheaptrick(audio, self.f0, self.times, SAMPLE_RATE))
         self.aperiodicity = pyworld.d4c(audio, self.f0, self.times, SAMPLE_RATE)
+        # DIO voices freely: frames that D4C finds aperiodic throughout, and near-silent ones, are unvoiced.
+        self.f0[(self.aperiodicity[:, 1:].min(axis=1) > 0.999) | (self._loudness(audio) < VOICED_FLOOR_DB)] = 0.0
         voiced = self.f0 > 0
         self.median = float(np.median(self.f0[voiced])) if voiced.sum() > 5 else 0.0
         self.semitones = self._continuous()
+
+    def _loudness(self, audio: np.ndarray) -> np.ndarray:
+        """Decibels of 16 ms about each frame, against the loud frames of the utterance."""
+        squares = np.concatenate([[0.0], np.cumsum(audio**2)])
+        centre = np.arange(len(self.f0)) * STEP
+        low, high = np.clip(centre - 2 * STEP, 0, len(audio)), np.clip(centre + 2 * STEP, 0, len(audio))
+        level_db = 10 * np.log10((squares[high] - squares[low]) / np.maximum(high - low, 1) + 1e-12)
+        return level_db - np.percentile(level_db, 95)
 
     def _continuous(self) -> np.ndarray:
         """Semitones about the median, interpolated through unvoiced frames."""
@@ -274,7 +286,8 @@ def base_medians(work: Path, sample: int = 30) -> dict[str, float]:
     """Median over utterances of the median f0 of each base voice."""
     medians = {}
     for voice in cast.BASES:
-        paths = sorted((work / "base").glob(f"*/*_train_*_{voice}.npz"))[:sample]
+        language = "zh" if voice in ESPEAK_VOICES else "en"
+        paths = sorted((work / "base" / language).glob(f"*_train_*_{voice}.npz"))[:sample]
         if not paths:
             raise SystemExit(f"no speech of the voice {voice} under {work / 'base'}: run training.teachers first")
         values = []
