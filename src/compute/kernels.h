@@ -1,0 +1,81 @@
+/* kernels: the table that each instruction set fills; internal to compute/.
+ *
+ * The entries work on rows that lie in one span, on one thread; compute.c validates, splits spans into such pieces
+ * and runs them on the pool. ref/ref.c defines each entry; cpu/ has the same, vectorised, with the same bytes out. */
+#ifndef EV_COMPUTE_KERNELS_H
+#define EV_COMPUTE_KERNELS_H
+
+#include "compute/compute.h"
+
+/* A piece of a convolution: some rows of one span times some blocks of 16 output channels. All pointers are at the
+ * piece's first row and first block. Absent: NULL. */
+typedef struct ev_tile {
+    const float *x;       /* what the first tap reads for the first row */
+    size_t ldx, tap_step; /* floats to the next row; to what the next tap reads for the same row */
+    const float *w;       /* [blocks][taps][ci][16] */
+    size_t w_step;        /* floats to the next block: taps * ci * 16 */
+    int taps, ci;
+    const float *bias, *gain, *shift; /* [blocks * 16]; no bias is zeros */
+    const float *residual, *residual2;
+    float *y, *y2;
+    size_t ldy, ldy2, ldr, ldr2;
+    ev_act act, act2;
+    float slope, slope2, scale;
+} ev_tile;
+
+typedef struct ev_upsample_tile {
+    const float *x, *centre; /* the span's first token */
+    size_t ldx, ldo, tokens; /* tokens > 0 */
+    float *out;              /* row `first` of the span */
+    size_t first;
+    float delta;
+    int channels;
+} ev_upsample_tile;
+
+struct ev_kernels {
+    const char *name;
+    void (*conv)(const ev_tile *tile, size_t rows, int blocks);
+    /* x: what tap 0 reads for the first row. act: not LRELU */
+    void (*conv1)(const ev_conv1 *conv, const float *x, size_t ldx, float *y, ev_act act, size_t rows);
+    void (*layer_norm)(const float *x, size_t ldx, float *y, size_t ldy, int channels, const float *gamma,
+                       const float *beta, float eps, size_t rows);
+    void (*softmax)(float *x, size_t ldx, size_t n, size_t rows); /* each row, in place */
+    void (*upsample)(const ev_upsample_tile *tile, size_t rows);
+    void (*axpy)(const float *x, size_t ldx, float a, const float *z, size_t ldz, float b, float *y, size_t ldy,
+                 int channels, size_t rows);
+};
+
+extern const ev_kernels ev_kernels_ref, ev_kernels_avx2, ev_kernels_avx512;
+
+/* The tokens that count for row t of an upsampled span: z(n) = delta * (nearest - (t - centre[n])^2) with nearest the
+ * row's smallest square; token n is in if z(n) >= EV_UPSAMPLE_REACH. Compiled once, so that all ISAs cut alike. */
+#define EV_UPSAMPLE_REACH (-30.0f)
+typedef struct ev_window {
+    size_t begin, end;
+    float nearest;
+} ev_window;
+ev_window ev_upsample_window(const float *centre, size_t tokens, float t, float delta);
+/* Tokens are weighted in chunks of this many; a multiple of 16, and part of the order of sums. */
+enum { EV_UPSAMPLE_CHUNK = 64 };
+
+/* ---- how an operation is spread over the pool (split.c) ---- */
+/* `rows` rows of span number `span`, from its row `first` on; part `part` of `parts` of their channels. */
+typedef struct ev_piece {
+    size_t span, first, rows;
+    int part, parts;
+} ev_piece;
+typedef void (*ev_rows_fn)(const ev_kernels *kernels, const void *args, const ev_piece *piece);
+typedef struct ev_rows_job {
+    ev_rows_fn fn;
+    const void *args;
+    const ev_span *spans;
+    size_t span_count;
+    double row_cost; /* of one row, in multiply-adds or what takes as long */
+    int parts_max;   /* into how many parts each row can be split, at least 1 */
+    size_t rows_min; /* fewer rows than this are not worth a task of their own */
+    size_t rows_max; /* rows that one task should not exceed (cache), 0: no limit */
+} ev_rows_job;
+void ev_run_rows(const ev_compute *c, const ev_rows_job *job);
+int ev_compute_threads(const ev_compute *c);
+
+#endif
