@@ -1,7 +1,9 @@
 /* audio: sound in and out of the engine, and what is measured on it.
  *
  *   read.c      .wav and .mp3 by content, to mono float at the file's rate (libsndfile)
+ *   sniff.c     what a file is, and whether all of it is there
  *   write.c     wav, pcm, flac, opus, mp3 to memory or a file (libsndfile)
+ *   files.c     bytes to a file, whole or not at all
  *   resample.c  any rate to any rate (soxr)
  *   fbank.c     80 log-mel bins per 10 ms: the speaker encoder's input (kissfft)
  *   pitch.c     F0 per 10 ms and its median
@@ -20,15 +22,16 @@ ev_status ev_resample(const float *in, size_t count, int rate_in, int rate_out, 
                       ev_error *err);
 
 #define EV_FBANK_BINS 80
-#define EV_FBANK_HOP 160
+#define EV_FBANK_HOP  160
 /* SpeechBrain's published Fbank for ECAPA-TDNN, so that its weights can be used: 16 kHz; frames of 400 samples,
  * hop 160, centred, zero padding; Hamming window (periodic); power spectrum; 80 triangles on the 2595*log10(1+f/700)
- * scale from 0 to 8000 Hz (slope by the band to the next centre, as SpeechBrain builds them); 10*log10(max(x,1e-10));
+ * scale from 0 to 8000 Hz (the rising width serves both slopes, as SpeechBrain builds them); 10*log10(max(x,1e-10));
  * floored 80 dB under the utterance's maximum; minus each bin's mean over time.
  * *out [*frames][80] is the caller's (free); *frames = count / 160 + 1. */
 ev_status ev_fbank(const float *samples_16k, size_t count, float **out, size_t *frames, ev_error *err);
 
-/* F0 in Hz per 10 ms, 0 where unvoiced, 60..500 Hz; 16 kHz in. *out [*frames] is the caller's (free). */
+/* F0 in Hz per 10 ms, 0 where unvoiced, 60..500 Hz; 16 kHz in. *out [*frames] is the caller's (free);
+ * *frames = count / 160 + 1, frame t is centred on sample 160 t as in ev_fbank. EV_E_MEMORY. */
 ev_status ev_pitch_track(const float *samples_16k, size_t count, float **out, size_t *frames, ev_error *err);
 /* Median of the voiced frames, 0 if fewer than 10 are. */
 float ev_pitch_median(const float *f0, size_t frames);

@@ -1,0 +1,20 @@
+/* sniff: what a file is, by its bytes, and whether all of it is there. libsndfile would take thirty formats and plays
+ * what it gets of a cut file without a word; from strangers we take two formats, whole. */
+#ifndef EV_AUDIO_SNIFF_H
+#define EV_AUDIO_SNIFF_H
+
+#include "base/base.h"
+
+typedef enum ev_sound_kind { EV_SOUND_WAV, EV_SOUND_MP3 } ev_sound_kind;
+
+typedef struct ev_sound {
+    ev_sound_kind kind;
+    const unsigned char *bytes; /* what the decoder gets: of an MP3 the frames alone, without tags */
+    size_t size;
+} ev_sound;
+
+/* label names the file in messages. EV_E_AUDIO: neither WAV nor MP3, an encoding that is not taken, cut short,
+ * damaged. */
+ev_status ev_sound_sniff(ev_sound *out, const unsigned char *bytes, size_t size, const char *label, ev_error *err);
+
+#endif
