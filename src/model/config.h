@@ -1,0 +1,49 @@
+/* config: the sizes of the three networks, read from a model file's metadata key "emotivoice" (JSON) and checked
+ * against hard limits, so that a hostile file can neither ask for absurd memory nor index out of an array.
+ */
+#ifndef EV_CONFIG_H
+#define EV_CONFIG_H
+
+#include "model/container.h"
+
+enum { EV_STAGES_MAX = 6, EV_KINDS_MAX = 4, EV_DILATIONS_MAX = 4, EV_EMOTIONS_MAX = 32, EV_ECAPA_BLOCKS_MAX = 6 };
+
+typedef struct ev_acoustic_config {
+    int tokens, width, heads, encoder_layers, decoder_layers, ffn, ffn_kernels[2];
+    int duration_layers, pitch_layers, energy_layers, predictor_kernel, variance_kernel;
+    int mels, speaker, emotion, emotion_count;
+    double delta, eps;
+    double pitch_scale, pitch_centre; /* token pitch p means log F0 = p * pitch_scale + pitch_centre */
+    double energy_std;                /* log energy per unit of the energy predictor */
+} ev_acoustic_config;
+
+typedef struct ev_vocoder_config {
+    int mels, sample_rate, channels, stages, rates[EV_STAGES_MAX], kernels[EV_STAGES_MAX];
+    int resblock, kinds, res_kernels[EV_KINDS_MAX], dilation_count, res_dilations[EV_KINDS_MAX][EV_DILATIONS_MAX];
+    int pre_kernel, post_kernel, harmonics; /* harmonics 0: no source branch */
+    double post_slope;
+    int hop; /* product of rates */
+} ev_vocoder_config;
+
+typedef struct ev_speaker_config {
+    int bins, blocks; /* blocks: TDNN, SE-Res2Net..., without the final aggregation */
+    int channels[EV_ECAPA_BLOCKS_MAX + 1], kernels[EV_ECAPA_BLOCKS_MAX + 1], dilations[EV_ECAPA_BLOCKS_MAX + 1];
+    int attention, squeeze, res2net_scale, embedding;
+} ev_speaker_config;
+
+typedef struct ev_config {
+    ev_acoustic_config acoustic;
+    ev_vocoder_config vocoder;
+    ev_speaker_config speaker;
+    json_t *json; /* owned: names of voices and emotions live in it */
+} ev_config;
+
+/* EV_E_FORMAT names the key that is missing or out of range. */
+ev_status ev_config_read(ev_config *out, const ev_container *c, ev_error *err);
+/* The parts one by one, from a JSON object (for golden tests of a single network). */
+ev_status ev_acoustic_config_read(ev_acoustic_config *out, const json_t *json, ev_error *err);
+ev_status ev_vocoder_config_read(ev_vocoder_config *out, const json_t *json, ev_error *err);
+ev_status ev_speaker_config_read(ev_speaker_config *out, const json_t *json, ev_error *err);
+void ev_config_free(ev_config *config);
+
+#endif

@@ -1,0 +1,173 @@
+/* vocoder_load: binds the vocoder's weights by their published names (prefix "generator.") and derives how far the
+ * network reaches. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "model/vocoder.h"
+
+#define TRY(call)                                                                                                      \
+    do {                                                                                                               \
+        const ev_status status_ = (call);                                                                              \
+        if (status_ != EV_OK) return status_;                                                                          \
+    } while (0)
+
+enum { NAME_MAX_BYTES = 96 };
+
+static ev_status load_up(ev_upconv *out, const ev_container *c, const ev_vocoder_config *k, int i, int ci, int co,
+                         ev_error *err) {
+    char name[NAME_MAX_BYTES];
+    float *weight = NULL, *bias = NULL;
+    snprintf(name, sizeof name, "generator.ups.%d", i);
+    TRY(ev_weights_dense(&weight, &bias, c, name, ci, co, k->kernels[i], co, err));
+    /* Its output rows lie side by side, so their width must be a multiple of 16: V2's last stage of 8 is padded. */
+    const size_t width = ev_round16((size_t)co), taps = (size_t)k->kernels[i];
+    float *wide = calloc((size_t)ci * width * taps, sizeof *wide), *wide_bias = calloc(width, sizeof *wide_bias);
+    ev_status s = EV_E_MEMORY;
+    if (wide && wide_bias) {
+        for (size_t j = 0; j < (size_t)ci; j++) {
+            memcpy(wide + j * width * taps, weight + j * (size_t)co * taps, (size_t)co * taps * sizeof *wide);
+        }
+        memcpy(wide_bias, bias, (size_t)co * sizeof *bias);
+        s = ev_upconv_pack(out, wide, wide_bias, ci, (int)width, k->kernels[i], k->rates[i], err);
+    } else {
+        ev_fail(err, s, "out of memory for weights");
+    }
+    free(wide);
+    free(wide_bias);
+    free(weight);
+    free(bias);
+    return s;
+}
+
+/* PyTorch's strided Conv1d [co][2][2 left], stride left, padding left/2, as a convolution of 2 taps over rows of
+ * left samples x 2 channels (1 tap where left is 1). */
+static ev_status load_noise(ev_conv *out, const ev_container *c, int i, int co, int left, ev_error *err) {
+    char name[NAME_MAX_BYTES];
+    float *weight = NULL, *bias = NULL;
+    const int taps = left > 1 ? 2 : 1, width = taps * left, ci = 2 * left;
+    snprintf(name, sizeof name, "generator.noise_convs.%d", i);
+    TRY(ev_weights_dense(&weight, &bias, c, name, co, 2, width, co, err));
+    float *rows = malloc((size_t)co * (size_t)ci * (size_t)taps * sizeof *rows);
+    ev_status s = rows ? EV_OK : ev_fail(err, EV_E_MEMORY, "out of memory for weights");
+    for (int o = 0; o < co && rows; o++) {
+        for (int channel = 0; channel < 2; channel++) {
+            for (int j = 0; j < width; j++) {
+                const int tap = j / left, at = (j % left) * 2 + channel;
+                rows[((size_t)o * (size_t)ci + (size_t)at) * (size_t)taps + (size_t)tap] =
+                    weight[((size_t)o * 2 + (size_t)channel) * (size_t)width + (size_t)j];
+            }
+        }
+    }
+    if (s == EV_OK) s = ev_conv_pack(out, rows, bias, co, ci, taps, err);
+    free(rows);
+    free(weight);
+    free(bias);
+    return s;
+}
+
+static ev_status load_block(ev_resblock *r, const ev_container *c, const ev_vocoder_config *k, int index, int kind,
+                            int channels, ev_error *err) {
+    char name[NAME_MAX_BYTES];
+    const int taps = k->res_kernels[kind];
+    for (int d = 0; d < k->dilation_count; d++) {
+        snprintf(name, sizeof name, "generator.resblocks.%d.convs%s.%d", index, k->resblock == 1 ? "1" : "", d);
+        TRY(ev_weights_conv(&r->convs1[d], c, name, channels, channels, taps, err));
+        if (k->resblock != 1) continue;
+        snprintf(name, sizeof name, "generator.resblocks.%d.convs2.%d", index, d);
+        TRY(ev_weights_conv(&r->convs2[d], c, name, channels, channels, taps, err));
+    }
+    return EV_OK;
+}
+
+static ev_status load_stage(ev_vocoder *v, const ev_container *c, int i, int ci, int left, ev_error *err) {
+    const ev_vocoder_config *k = &v->config;
+    ev_stage *s = &v->stages[i];
+    s->channels = ci / 2;
+    s->left = left;
+    TRY(load_up(&s->up, c, k, i, ci, s->channels, err));
+    if (k->harmonics) TRY(load_noise(&s->noise, c, i, s->channels, left, err));
+    for (int j = 0; j < k->kinds; j++) TRY(load_block(&s->blocks[j], c, k, i * k->kinds + j, j, s->channels, err));
+    return EV_OK;
+}
+
+static ev_status load_ends(ev_vocoder *v, const ev_container *c, int last_channels, ev_error *err) {
+    const ev_vocoder_config *k = &v->config;
+    float *weight = NULL, *bias = NULL;
+    TRY(ev_weights_conv(&v->pre, c, "generator.conv_pre", k->channels, k->mels, k->pre_kernel, err));
+    TRY(ev_weights_dense(&weight, &bias, c, "generator.conv_post", 1, last_channels, k->post_kernel, 1, err));
+    const ev_status s = ev_conv1_pack(&v->post, weight, bias[0], last_channels, k->post_kernel, err);
+    free(weight);
+    free(bias);
+    TRY(s);
+    if (!k->harmonics) return EV_OK;
+    TRY(ev_weights_dense(&weight, &bias, c, "generator.source_mix", 1, k->harmonics, 1, 1, err));
+    memcpy(v->source_weight, weight, (size_t)k->harmonics * sizeof(float));
+    v->source_bias = bias[0];
+    free(weight);
+    free(bias);
+    return EV_OK;
+}
+
+/* Rows that the residual blocks of one stage reach to each side, and the widest single convolution there. */
+static int block_reach(const ev_vocoder_config *k, int *widest) {
+    int reach = 0;
+    for (int j = 0; j < k->kinds; j++) {
+        int sum = 0;
+        for (int d = 0; d < k->dilation_count; d++) {
+            const int half = (k->res_kernels[j] - 1) / 2, one = half * k->res_dilations[j][d];
+            sum += one + (k->resblock == 1 ? half : 0);
+            if (one > *widest) *widest = one;
+        }
+        if (sum > reach) reach = sum;
+    }
+    return reach;
+}
+
+static void derive_reach(ev_vocoder *v) {
+    const ev_vocoder_config *k = &v->config;
+    int reach = k->post_kernel / 2, gap = k->pre_kernel / 2, widest = 0;
+    const int blocks = block_reach(k, &widest), post_rows = k->post_kernel / 2;
+    for (int i = k->stages - 1; i >= 0; i--) {
+        const int u = k->rates[i], per_frame = k->hop / v->stages[i].left;
+        const int rows = i == k->stages - 1 && post_rows > widest ? post_rows : widest;
+        const int taps = (rows + per_frame - 1) / per_frame;
+        if (taps > gap) gap = taps;
+        reach = (reach + blocks + u - 1) / u + k->kernels[i] / u; /* a transposed convolution's taps */
+    }
+    if (gap < 2) gap = 2; /* the transposed convolutions' own reach, and the source's half row */
+    v->gap = (size_t)gap;
+    v->halo = (size_t)(reach + k->pre_kernel / 2);
+}
+
+ev_status ev_vocoder_load(ev_vocoder *out, const ev_container *c, const ev_vocoder_config *config, ev_error *err) {
+    *out = (ev_vocoder){.config = *config};
+    int channels = config->channels, left = config->hop;
+    ev_status s = EV_OK;
+    for (int i = 0; i < config->stages && s == EV_OK; i++) {
+        left /= config->rates[i];
+        s = load_stage(out, c, i, channels, left, err);
+        channels /= 2;
+    }
+    if (s == EV_OK) s = load_ends(out, c, channels, err);
+    if (s == EV_OK) derive_reach(out);
+    if (s != EV_OK) ev_vocoder_free(out);
+    return s;
+}
+
+void ev_vocoder_free(ev_vocoder *v) {
+    ev_conv_free(&v->pre);
+    ev_conv1_free(&v->post);
+    for (int i = 0; i < EV_STAGES_MAX; i++) {
+        ev_stage *s = &v->stages[i];
+        ev_upconv_free(&s->up);
+        ev_conv_free(&s->noise);
+        for (int j = 0; j < EV_KINDS_MAX; j++) {
+            for (int d = 0; d < EV_DILATIONS_MAX; d++) {
+                ev_conv_free(&s->blocks[j].convs1[d]);
+                ev_conv_free(&s->blocks[j].convs2[d]);
+            }
+        }
+    }
+    *v = (ev_vocoder){0};
+}

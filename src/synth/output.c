@@ -1,0 +1,45 @@
+/* output: the samples and marks of one request, growing sentence by sentence. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "synth/synth.h"
+
+ev_status ev_item_reserve(ev_item *item, size_t more, ev_error *err) {
+    if (item->capacity - item->count >= more) return EV_OK;
+    size_t capacity = item->capacity + item->capacity / 2;
+    if (capacity < item->count + more) capacity = item->count + more;
+    float *grown = realloc(item->samples, capacity * sizeof *grown);
+    if (!grown) return ev_fail(err, EV_E_MEMORY, "out of memory for %zu samples", capacity);
+    item->samples = grown;
+    item->capacity = capacity;
+    return EV_OK;
+}
+
+void ev_item_silence(ev_item *item, size_t samples) {
+    memset(item->samples + item->count, 0, samples * sizeof *item->samples);
+    item->count += samples;
+}
+
+size_t ev_item_pause(const ev_item *item, const ev_synth *synth, size_t phone) {
+    const int64_t ms = item->phones->phones[phone].pause_ms;
+    if (ms <= 0) return 0;
+    const ev_vocoder_config *v = &synth->model->config.vocoder;
+    const int64_t rest = ms * v->sample_rate / 1000 - (int64_t)item->durations[phone] * v->hop;
+    return rest > 0 ? (size_t)rest : 0;
+}
+
+void ev_item_mark(ev_item *item, const ev_synth *synth, size_t sentence, size_t at) {
+    const ev_sentence *s = &item->phones->sentences[sentence];
+    const size_t hop = (size_t)synth->model->config.vocoder.hop;
+    for (size_t i = s->phone_begin; i < s->phone_end; i++) {
+        const ev_phone *p = &item->phones->phones[i];
+        const size_t end = at + (size_t)item->durations[i] * hop + ev_item_pause(item, synth, i);
+        item->marks[item->mark_count++] = (ev_mark){.phone = p->name,
+                                                    .word = p->word,
+                                                    .byte_begin = p->byte_begin,
+                                                    .byte_end = p->byte_end,
+                                                    .sample_begin = at,
+                                                    .sample_end = end};
+        at = end;
+    }
+}

@@ -1,0 +1,161 @@
+/* request: from what a caller asks for to something that can be run, or an error that says what to change. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "synth/synth.h"
+
+void ev_request_init(ev_request *request) {
+    *request = (ev_request){.emotion_degree = 1, .speed = 1, .pitch_scale = 1, .energy_scale = 1};
+}
+
+static ev_status check_number(const char *name, float value, float low, float high, ev_error *err) {
+    if (value >= low && value <= high) return EV_OK; /* false for NaN too */
+    return ev_fail(err, EV_E_ARGUMENT, "%s is %g; wanted %g..%g", name, (double)value, (double)low, (double)high);
+}
+
+static ev_status check_numbers(const ev_request *r, ev_error *err) {
+    ev_status s = check_number("speed", r->speed, 0.25f, 4, err);
+    if (s == EV_OK) s = check_number("pitch_scale", r->pitch_scale, 0.5f, 2, err);
+    if (s == EV_OK) s = check_number("energy_scale", r->energy_scale, 0.25f, 4, err);
+    if (s == EV_OK) s = check_number("emotion_degree", r->emotion_degree, 0, 1.5f, err);
+    return s;
+}
+
+/* ---- emotion ---- */
+
+static int emotion_index(const ev_model *model, const char *name, size_t bytes) {
+    const size_t n = ev_model_emotion_count(model);
+    for (size_t i = 0; i < n; i++) {
+        const char *one = ev_model_emotion_name(model, i);
+        if (strlen(one) == bytes && memcmp(one, name, bytes) == 0) return (int)i;
+    }
+    return -1;
+}
+
+/* One "label" or "label:weight" at text[0, bytes). */
+static ev_status parse_part(const ev_model *model, const char *text, size_t bytes, float *weights, float *sum,
+                            ev_error *err) {
+    const char *colon = memchr(text, ':', bytes);
+    const size_t label = colon ? (size_t)(colon - text) : bytes;
+    double weight = 1;
+    const int index = emotion_index(model, text, label);
+    if (index < 0) {
+        const json_t *list = json_object_get(json_object_get(model->config.json, "acoustic"), "emotions");
+        return ev_model_unknown("emotion", text, label, list, err);
+    }
+    if (colon) {
+        char number[16] = "", *end = NULL;
+        const size_t digits = bytes - label - 1;
+        if (digits > 0 && digits < sizeof number) {
+            memcpy(number, colon + 1, digits);
+            weight = strtod(number, &end);
+        }
+        if (!end || *end || end == number || !(weight >= 0 && weight <= 1)) {
+            return ev_fail(err, EV_E_ARGUMENT, "emotion weight after \"%.*s:\" must be a number 0..1", (int)label, text);
+        }
+    }
+    weights[index] += (float)weight;
+    *sum += (float)weight;
+    return EV_OK;
+}
+
+ev_status ev_emotion_parse(const ev_model *model, const char *emotion, float degree, float *weights, ev_error *err) {
+    memset(weights, 0, EV_EMOTIONS_MAX * sizeof *weights);
+    float sum = 0;
+    for (const char *at = emotion; at && *at;) {
+        const size_t part = strcspn(at, ",");
+        const ev_status s = parse_part(model, at, part, weights, &sum, err);
+        if (s != EV_OK) return s;
+        at += part;
+        if (*at == ',') at++;
+    }
+    if (sum > 1.001f) {
+        return ev_fail(err, EV_E_ARGUMENT, "emotion weights sum to %.2f; wanted at most 1", (double)sum);
+    }
+    /* The first emotion of a model is its neutral one; it takes what the others leave. */
+    float others = 0;
+    for (size_t i = 1; i < EV_EMOTIONS_MAX; i++) others += weights[i] *= degree;
+    weights[0] = 1 - others;
+    return EV_OK;
+}
+
+/* ---- text ---- */
+
+/* A slow or drawn-out reading makes more frames per token, so its sentences are cut shorter. */
+static size_t sentence_tokens(const ev_synth *synth, float speed) {
+    const double share = fmin(1.0, speed) * synth->options.sentence_ms_max / 30000.0;
+    const double tokens = fmin(EV_SENTENCE_TOKENS_MAX * share, EV_SENTENCE_TOKENS_MAX);
+    return tokens < 24 ? 24 : (size_t)tokens;
+}
+
+static ev_status take_tokens(ev_item *item, const ev_synth *synth, ev_error *err) {
+    const size_t n = item->phones->phone_count;
+    const ev_vocoder_config *v = &synth->model->config.vocoder;
+    item->tokens = malloc(3 * n * sizeof *item->tokens);
+    item->marks = calloc(n, sizeof *item->marks);
+    if (!item->tokens || !item->marks) return ev_fail(err, EV_E_MEMORY, "out of memory");
+    item->forced = item->tokens + n;
+    item->durations = item->tokens + 2 * n;
+    for (size_t i = 0; i < n; i++) {
+        const ev_phone *p = &item->phones->phones[i];
+        item->tokens[i] = p->token;
+        item->forced[i] = -1;
+        if (p->pause_ms > 0) {
+            const long frames = (long)p->pause_ms * v->sample_rate / 1000 / v->hop;
+            item->forced[i] = frames < EV_PAUSE_FRAMES_MAX ? (int32_t)frames : EV_PAUSE_FRAMES_MAX;
+        }
+    }
+    return EV_OK;
+}
+
+static ev_status resolve_voice(ev_item *item, const ev_synth *synth, ev_error *err) {
+    const ev_voice *voice = item->request->voice;
+    if (!voice) {
+        const ev_status s = ev_voice_named(&item->own_voice, synth->model, ev_model_voice_name(synth->model, 0), err);
+        if (s != EV_OK) return s;
+        voice = item->own_voice;
+    }
+    if (voice->encoder_id != synth->model->encoder_id) {
+        return ev_fail(err, EV_E_ARGUMENT, "the voice was made with another model; make it again from its reference");
+    }
+    item->speaker = voice->vector;
+    item->median_hz = voice->pitch;
+    return EV_OK;
+}
+
+static ev_status prepare(ev_item *item, const ev_synth *synth, ev_error *err) {
+    const ev_request *r = item->request;
+    if (!r || !r->text) return ev_fail(err, EV_E_ARGUMENT, "request has no text");
+    ev_status s = check_numbers(r, err);
+    if (s == EV_OK) s = ev_emotion_parse(synth->model, r->emotion, r->emotion_degree, item->emotion_weights, err);
+    if (s == EV_OK) s = resolve_voice(item, synth, err);
+    if (s == EV_OK) {
+        s = ev_text_phones(&item->phones, synth->model->text, r->text, r->text_bytes, r->language,
+                           sentence_tokens(synth, r->speed), err);
+    }
+    if (s == EV_OK) s = take_tokens(item, synth, err);
+    return s;
+}
+
+void ev_item_prepare(ev_item *item, const ev_synth *synth, const ev_request *request) {
+    ev_error error = {0};
+    *item = (ev_item){.request = request};
+    const ev_status s = prepare(item, synth, &error);
+    if (s != EV_OK) ev_item_fail(item, s, &error);
+}
+
+void ev_item_fail(ev_item *item, ev_status status, const ev_error *err) {
+    if (item->status != EV_OK) return;
+    item->status = status;
+    item->error = *err;
+}
+
+void ev_item_free(ev_item *item) {
+    ev_phones_free(&item->phones);
+    ev_voice_free(&item->own_voice);
+    free(item->tokens);
+    free(item->samples);
+    free(item->marks);
+    *item = (ev_item){0};
+}

@@ -1,0 +1,187 @@
+/* voice: one speaker as a vector and a median pitch; made from a model's own list, from reference speech, or from
+ * bytes that were packed before.
+ */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "audio/audio.h"
+#include "synth/synth.h"
+
+enum { REFERENCE_RATE = 16000, REFERENCE_MS_MIN = 1000, REFERENCE_MS_MAX = 30000 };
+
+ev_voice *ev_voice_make(const ev_model *model, const float *vector, float pitch) {
+    const size_t n = (size_t)model->config.speaker.embedding;
+    ev_voice *v = malloc(sizeof *v + n * sizeof(float));
+    if (!v) return NULL;
+    v->encoder_id = model->encoder_id;
+    v->pitch = pitch;
+    v->size = n;
+    memcpy(v->vector, vector, n * sizeof(float));
+    return v;
+}
+
+static ev_status finish(ev_voice **out, ev_voice *voice, ev_error *err) {
+    *out = voice;
+    return voice ? EV_OK : ev_fail(err, EV_E_MEMORY, "out of memory");
+}
+
+ev_status ev_voice_named(ev_voice **out, ev_model *model, const char *name, ev_error *err) {
+    *out = NULL;
+    for (size_t i = 0; i < model->voice_count; i++) {
+        if (strcmp(ev_model_voice_name(model, i), name) != 0) continue;
+        const float pitch = (float)json_number_value(json_object_get(ev_model_voice(model, i), "pitch"));
+        const float *vector = model->voice_vectors + i * (size_t)model->config.speaker.embedding;
+        return finish(out, ev_voice_make(model, vector, pitch), err);
+    }
+    return ev_model_unknown("voice", name, strlen(name), json_object_get(model->config.json, "voices"), err);
+}
+
+/* ---- from reference speech ---- */
+
+static ev_status check_reference(size_t count, int32_t rate, ev_error *err) {
+    if (rate < 8000 || rate > 192000) {
+        return ev_fail(err, EV_E_AUDIO, "reference has a sample rate of %d Hz; wanted 8000..192000", rate);
+    }
+    const double seconds = (double)count / rate;
+    if (seconds * 1000 > REFERENCE_MS_MAX) {
+        return ev_fail(err, EV_E_AUDIO, "reference is %.1f s long; give at most 30 s", seconds);
+    }
+    if (seconds * 1000 < REFERENCE_MS_MIN) {
+        return ev_fail(err, EV_E_AUDIO, "reference is %.2f s long; give at least 1 s, better 3 to 10 s", seconds);
+    }
+    return EV_OK;
+}
+
+/* Trims in place and measures; *count becomes the speech left. */
+static ev_status measure_reference(float *samples, size_t *count, float *pitch, ev_error *err) {
+    *count = ev_trim_silence(samples, *count, samples);
+    if (*count == 0) return ev_fail(err, EV_E_AUDIO, "reference is silent; give a recording of speech");
+    if (*count < (size_t)REFERENCE_MS_MIN * REFERENCE_RATE / 1000) {
+        return ev_fail(err, EV_E_AUDIO, "reference has only %.2f s of speech besides silence; give at least 1 s",
+                       (double)*count / REFERENCE_RATE);
+    }
+    float *f0 = NULL;
+    size_t frames = 0;
+    const ev_status s = ev_pitch_track(samples, *count, &f0, &frames, err);
+    if (s != EV_OK) return s;
+    *pitch = ev_pitch_median(f0, frames);
+    free(f0);
+    return *pitch > 0 ? EV_OK : ev_fail(err, EV_E_AUDIO, "reference has no voiced speech; give a recording of speech");
+}
+
+static ev_status embed_speech(ev_voice **out, ev_synth *s, const float *speech, size_t count, float pitch,
+                              ev_error *err) {
+    float *bank = NULL, vector[4096];
+    size_t frames = 0;
+    const ev_status status = ev_fbank(speech, count, &bank, &frames, err);
+    if (status != EV_OK) return status;
+    const size_t mark = ev_arena_mark(&s->arena);
+    ev_speaker_run(&s->model->speaker, &s->compute, &s->arena, bank, frames, vector);
+    ev_arena_release(&s->arena, mark);
+    free(bank);
+    for (size_t i = 0; i < (size_t)s->model->config.speaker.embedding; i++) {
+        if (!isfinite(vector[i])) return ev_fail(err, EV_E_AUDIO, "reference gives no finite speaker vector");
+    }
+    return finish(out, ev_voice_make(s->model, vector, pitch), err);
+}
+
+ev_status ev_voice_embed(ev_voice **out, ev_synth *synth, const float *samples, size_t count, int32_t sample_rate,
+                         ev_error *err) {
+    *out = NULL;
+    ev_status s = check_reference(count, sample_rate, err);
+    if (s != EV_OK) return s;
+    for (size_t i = 0; i < count; i++) {
+        if (!isfinite(samples[i])) return ev_fail(err, EV_E_AUDIO, "reference sample %zu is not a finite number", i);
+    }
+    float *speech = NULL, pitch = 0;
+    size_t n = 0;
+    s = ev_resample(samples, count, sample_rate, REFERENCE_RATE, &speech, &n, err);
+    if (s == EV_OK) s = measure_reference(speech, &n, &pitch, err);
+    if (s == EV_OK) s = embed_speech(out, synth, speech, n, pitch, err);
+    free(speech);
+    return s;
+}
+
+ev_status ev_voice_from_file(ev_voice **out, ev_synth *synth, const char *path, ev_error *err) {
+    ev_audio audio = {0};
+    *out = NULL;
+    ev_status s = ev_audio_read(&audio, path, REFERENCE_MS_MAX / 1000.0, err);
+    if (s == EV_OK) s = ev_voice_embed(out, synth, audio.samples, audio.count, audio.sample_rate, err);
+    ev_audio_free(&audio);
+    return s;
+}
+
+/* ---- packed form: "EVVOICE1", encoder id, pitch, count, the vector, FNV-1a of it all; little-endian ---- */
+
+enum { MAGIC_BYTES = 8, HEADER_BYTES = MAGIC_BYTES + 8 + 4 + 4, CHECK_BYTES = 8 };
+static const char magic[MAGIC_BYTES + 1] = "EVVOICE1";
+
+static uint64_t checksum(const unsigned char *bytes, size_t n) {
+    uint64_t h = 0xcbf29ce484222325u;
+    for (size_t i = 0; i < n; i++) h = (h ^ bytes[i]) * 0x100000001b3u;
+    return h;
+}
+
+ev_status ev_voice_pack(const ev_voice *voice, void *bytes, size_t capacity, size_t *used, ev_error *err) {
+    const uint32_t n = (uint32_t)voice->size;
+    const size_t body = HEADER_BYTES + voice->size * sizeof(float);
+    *used = body + CHECK_BYTES;
+    if (!bytes) return EV_OK;
+    if (capacity < *used) return ev_fail(err, EV_E_LIMIT, "a packed voice needs %zu bytes", *used);
+    unsigned char *p = bytes;
+    memcpy(p, magic, MAGIC_BYTES);
+    memcpy(p + 8, &voice->encoder_id, 8);
+    memcpy(p + 16, &voice->pitch, 4);
+    memcpy(p + 20, &n, 4);
+    memcpy(p + HEADER_BYTES, voice->vector, voice->size * sizeof(float));
+    const uint64_t check = checksum(p, body);
+    memcpy(p + body, &check, CHECK_BYTES);
+    return EV_OK;
+}
+
+ev_status ev_voice_unpack(ev_voice **out, ev_model *model, const void *bytes, size_t size, ev_error *err) {
+    const unsigned char *p = bytes;
+    const size_t n = (size_t)model->config.speaker.embedding, body = HEADER_BYTES + n * sizeof(float);
+    uint64_t id = 0, check = 0;
+    uint32_t count = 0;
+    *out = NULL;
+    if (size < HEADER_BYTES || memcmp(p, magic, MAGIC_BYTES) != 0) {
+        return ev_fail(err, EV_E_FORMAT, "not a packed voice");
+    }
+    memcpy(&id, p + 8, 8);
+    memcpy(&count, p + 20, 4);
+    if (id != model->encoder_id || count != n) {
+        return ev_fail(err, EV_E_FORMAT, "the voice was made with another speaker encoder; make it again from its reference");
+    }
+    if (size != body + CHECK_BYTES) return ev_fail(err, EV_E_FORMAT, "packed voice has %zu bytes, wanted %zu", size, body + CHECK_BYTES);
+    memcpy(&check, p + body, CHECK_BYTES);
+    if (check != checksum(p, body)) return ev_fail(err, EV_E_FORMAT, "packed voice is damaged");
+    float vector[4096], pitch = 0;
+    memcpy(&pitch, p + 16, 4);
+    memcpy(vector, p + HEADER_BYTES, n * sizeof(float));
+    return finish(out, ev_voice_make(model, vector, pitch), err);
+}
+
+const float *ev_voice_vector(const ev_voice *voice, size_t *count) {
+    *count = voice->size;
+    return voice->vector;
+}
+
+float ev_voice_pitch(const ev_voice *voice) { return voice->pitch; }
+
+float ev_voice_similarity(const ev_voice *a, const ev_voice *b) {
+    if (a->size != b->size || a->encoder_id != b->encoder_id) return 0;
+    double dot = 0, aa = 0, bb = 0;
+    for (size_t i = 0; i < a->size; i++) {
+        dot += (double)a->vector[i] * b->vector[i];
+        aa += (double)a->vector[i] * a->vector[i];
+        bb += (double)b->vector[i] * b->vector[i];
+    }
+    return aa > 0 && bb > 0 ? (float)(dot / sqrt(aa * bb)) : 0;
+}
+
+void ev_voice_free(ev_voice **voice) {
+    free(*voice);
+    *voice = NULL;
+}
