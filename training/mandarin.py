@@ -12,6 +12,8 @@ from dataclasses import dataclass
 import jieba
 from pypinyin import Style, lazy_pinyin
 
+from training.sentences_zh import NEUTRAL
+
 jieba.setLogLevel(60)
 
 INITIALS = "zh ch sh b p m f d t n l g k h j q x r z c s".split()
@@ -21,6 +23,7 @@ GLIDES = frozenset(("w", "j", ";", "j;"))
 ZERO_INITIAL = {"yi": "i", "ya": "ia", "ye": "ie", "yao": "iao", "you": "iou", "yan": "ian", "yin": "in", "yang": "iang",
                 "ying": "ing", "yong": "iong", "yu": "v", "yuan": "van", "yun": "vn", "wu": "u", "wa": "ua", "wo": "uo",
                 "wai": "uai", "wei": "uei", "wan": "uan", "wen": "uen", "wang": "uang", "weng": "ueng"}
+NEUTRAL_WORDS = frozenset(NEUTRAL)  # pypinyin gives the last syllable of most of these its full tone
 CONTRACTED = {"ui": "uei", "iu": "iou", "un": "uen"}
 
 
@@ -58,6 +61,8 @@ def read_word(word: str) -> list[Syllable]:
         if not match:
             raise ValueError(f"odd reading {reading} of {character}")
         syllables.append(Syllable(match.group(1).replace("ü", "v"), int(match.group(2)), character))
+    if word in NEUTRAL_WORDS:
+        syllables[-1].tone = 5
     return syllables
 
 

@@ -129,3 +129,28 @@ def word_sequences(seed: int, amount: int = 2500) -> list[str]:
             parts[2] += "，"
         texts.append("".join(parts) + rng.choice("。。。？！"))
     return texts
+
+
+# Words whose last syllable is neutral.
+NEUTRAL = ("先生 姑娘 月亮 豆腐 认识 暖和 明白 朋友 关系 知道 热闹 便宜 窗户 衣裳 亮堂 凉快 痛快 奶奶 爷爷 姐姐 弟弟 叔叔 太太 姥姥 嫂嫂 "
+           "舒服 眼睛 耳朵 头发 点心 东西 葡萄 石榴 玻璃 萝卜 钥匙 钱包 骆驼 大夫 师傅 丈夫 媳妇 亲家 客人 商量 打听 打扮 告诉 休息 收拾 "
+           "喜欢 招呼 答应 时候 地方 意思 消息 脾气 力气 客气 福气 运气 精神 本事 故事 生意 学生 行李 困难 清楚 漂亮 聪明 糊涂 结实 厚道 "
+           "规矩 高粱 棉花 笑话 状元 冤枉 云彩 包袱 记性 干净 家伙 活泼 爽快 软和 稳当 快活 勤快 琢磨 风筝 帐篷 灯笼 机灵 妥当 相声 事情 心思 "
+           "怎么 什么 那么 我们 你们 桌子 椅子 孩子 里头 外头 木头 看看 听听 试试 谢谢 爸爸 妈妈 哥哥 妹妹 宝宝 星星 猩猩").split()
+CARRIERS = ("{w}。", "说到{w}，大家都笑了。", "这就是{w}吗？", "他又提到{w}了！")
+
+
+def supplement() -> list[str]:
+    """Neutral tones, and characters of rare toned syllables on their own, where no sandhi can change their tone."""
+    characters: dict[str, str] = {}
+    common: dict[str, int] = {}
+    for word, _ in common_words(20000):
+        for character, reading in zip(word, lazy_pinyin(word, style=Style.TONE3, neutral_tone_with_five=True)):
+            common[reading] = common.get(reading, 0) + 1
+            if lazy_pinyin(character, style=Style.TONE3, neutral_tone_with_five=True) == [reading]:
+                characters.setdefault(reading, character)
+    rare = [characters[reading] for reading in sorted(characters, key=lambda key: (common[key], key))
+            if common[reading] < 12 or reading.endswith("3")]
+    lines = [CARRIERS[index % len(CARRIERS)].format(w=word) for index, word in enumerate(NEUTRAL)]
+    groups = [rare[index:index + 4] for index in range(0, len(rare), 4)]
+    return lines + ["，".join(group) + "。" for group in groups if group]

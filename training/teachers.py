@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 from scipy.signal import resample_poly
 
-from training import arpabet, corpus, mandarin, tokens
+from training import arpabet, corpus, mandarin, sentences_zh, tokens
 from training.espeak import MANDARIN, Espeak
 from training.flite import Flite
 
@@ -48,7 +48,8 @@ FLITE_SHARES = ("slt", "rms", "awb", "slt", "rms", "awb", "kal16")
 STOPS = frozenset("b p d t g k z c zh ch j q".split())
 MANDARIN_SHARES = tuple(ESPEAK_VOICES)
 AMOUNTS = {"en": {"train": 1500, "valid": 40, "test": 80}, "zh": {"train": 1650, "valid": 40, "test": 80},
-           "bridge": {"train": 420, "valid": 12, "test": 30}, "recogniser": {"train": 950}}
+           "bridge": {"train": 420, "valid": 12, "test": 30}, "extra": {"train": 1000}, "recogniser": {"train": 950}}
+FOLDERS = {"en": "en", "zh": "zh", "bridge": "en_bridge", "extra": "zh_extra", "recogniser": "zh_recogniser"}
 
 
 class Misaligned(ValueError):
@@ -240,11 +241,11 @@ def jobs_for(work: Path, kind: str, scale: float) -> list[dict]:
     """The sentences of one kind with voices dealt out in turn; names are stable."""
     language = "en" if kind in ("en", "bridge") else "zh"
     voices = FLITE_SHARES if kind == "en" else MANDARIN_SHARES
-    folder = work / "base" / {"en": "en", "zh": "zh", "bridge": "en_bridge", "recogniser": "zh_recogniser"}[kind]
+    folder = work / "base" / FOLDERS[kind]
     folder.mkdir(parents=True, exist_ok=True)
     made = []
     for split, amount in AMOUNTS[kind].items():
-        texts = corpus.load(work, language, split)
+        texts = sentences_zh.supplement() if kind == "extra" else corpus.load(work, language, split)
         # The bridge and the recogniser take sentences that the main set does not use.
         skip = {"bridge": AMOUNTS["en"].get(split, 0), "recogniser": AMOUNTS["zh"].get(split, 0)}.get(kind, 0)
         skip = min(skip, max(0, len(texts) - amount))
@@ -281,7 +282,7 @@ def main() -> None:
     parser.add_argument("--work", type=Path, default=Path("build/training"))
     parser.add_argument("--minutes", type=float, default=60)
     parser.add_argument("--jobs", type=int, default=2)
-    parser.add_argument("--kinds", default="en,zh,bridge,recogniser", help="which sets to make, in order")
+    parser.add_argument("--kinds", default="en,zh,bridge,extra,recogniser", help="which sets to make, in order")
     parser.add_argument("--scale", type=float, default=1.0, help="fraction of the full amount, for a trial")
     options = parser.parse_args()
     begin = time.time()

@@ -350,7 +350,7 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=120)
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--splits", default="test,valid,train,recogniser")
-    parser.add_argument("--sets", default="en,zh,en_bridge", help="folders of DIR/base to use")
+    parser.add_argument("--sets", default="en,zh,en_bridge,zh_extra", help="folders of DIR/base to use")
     parser.add_argument("--variants", type=float, default=2.3, help="variants of each training utterance, on average")
     options = parser.parse_args()
     deadline = time.time() + options.minutes * 60
