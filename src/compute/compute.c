@@ -9,7 +9,7 @@
 
 void ev_compute_init(ev_compute *c, ev_pool *pool) {
     *c = (ev_compute){.kernels = &ev_kernels_ref, .pool = pool};
-#if 0 /* until they are here */
+#if defined(__x86_64__)
     unsigned flags = ev_cpu_flags();
     if (!(flags & EV_CPU_AVX2)) return;
     c->kernels = &ev_kernels_avx2;

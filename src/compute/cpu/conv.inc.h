@@ -1,0 +1,176 @@
+/* conv.inc: the convolution kernel, compiled once per instruction set by cpu/kernels_*.c, which first includes a
+ * vector layer and defines EV_TILES(X)     X(rows, blocks) for every register tile it wants, all row counts from 1 up
+ * for each block count TILE_ROWS_MAX   {[blocks] = most rows of a tile}; 1 and 2 blocks must exist TILE_BLOCKS how
+ * many blocks, 1 or 2, the tile for many rows has
+ *
+ * A register tile is `rows` time steps by `blocks` blocks of 16 output channels, all its sums in registers from the
+ * bias to the stored result. For each (tap, input channel) it loads one row of weights, which is contiguous, and for
+ * each time step broadcasts one input from memory: rows * blocks fused multiply-adds for rows + blocks loads.
+ * The loops over rows and blocks below have constant bounds and are unrolled whole; nothing may keep the compiler
+ * from holding `acc` in registers, so check the generated code after a change (docs/speed-log.md says what to look
+ * for). */
+#ifndef EV_COMPUTE_CONV_INC_H
+#define EV_COMPUTE_CONV_INC_H
+
+#include "compute/kernels.h"
+#include "compute/math.h"
+
+#define EV_INLINE static inline __attribute__((always_inline))
+#if defined(__clang__)
+#define EV_UNROLL _Pragma("clang loop unroll(full)")
+#else
+#define EV_UNROLL _Pragma("GCC unroll 32")
+#endif
+/* Hides where p comes from. Without it compilers make one pointer per row out of the few below, and spill them. */
+#define EV_OPAQUE(p) __asm__("" : "+r"(p))
+
+enum { ACC_MAX = 28, ROW_GROUP = 5, ROW_GROUPS_MAX = 6, COLUMNS_MAX = 4 };
+
+typedef struct tile_at {
+    const ev_tile *t;
+    size_t row;
+    int block;
+} tile_at;
+
+/* Five rows per pointer, by what x86 can address from it: + 0, ld, 2 ld, 3 ld (a register of its own), 4 ld bytes. */
+EV_INLINE hf broadcast_row(const char *const *group, size_t ld, size_t ld3, int r) {
+    const char *p = group[r / ROW_GROUP];
+    switch (r % ROW_GROUP) {
+    case 0: return h_set(*(const float *)p);
+    case 1: return h_set(*(const float *)(p + ld));
+    case 2: return h_set(*(const float *)(p + 2 * ld));
+    case 3: return h_set(*(const float *)(p + ld3));
+    default: return h_set(*(const float *)(p + 4 * ld));
+    }
+}
+
+/* acc[row][column] += the whole sum over taps and input channels; a column is a register's width of channels. */
+EV_INLINE void sum_taps(hf *acc, const tile_at *at, const int rows, const int columns) {
+    const ev_tile *t = at->t;
+    size_t ld = t->ldx * sizeof(float), ld3 = 3 * ld, w_step = t->w_step;
+    EV_OPAQUE(ld3);
+    const float *w = t->w + (size_t)at->block * w_step;
+    const char *x = (const char *)(t->x + at->row * t->ldx);
+    for (int tap = 0; tap < t->taps; tap++, x += t->tap_step * sizeof(float)) {
+        const char *group[ROW_GROUPS_MAX];
+        EV_UNROLL for (int i = 0; i * ROW_GROUP < rows; i++) {
+            group[i] = x + (size_t)(i * ROW_GROUP) * ld;
+            EV_OPAQUE(group[i]);
+        }
+        for (int c = 0; c < t->ci; c++, w += 16) {
+            hf weights[COLUMNS_MAX];
+            EV_UNROLL for (int j = 0; j < columns; j++) {
+                weights[j] = h_load(w + (size_t)(j / H_PER_BLOCK) * w_step + j % H_PER_BLOCK * H_LANES);
+            }
+            EV_UNROLL for (int r = 0; r < rows; r++) {
+                hf b = broadcast_row(group, ld, ld3, r);
+                EV_UNROLL for (int j = 0; j < columns; j++) {
+                    acc[r * columns + j] = h_fma(b, weights[j], acc[r * columns + j]);
+                }
+            }
+            EV_UNROLL for (int i = 0; i * ROW_GROUP < rows; i++) {
+                group[i] += sizeof(float);
+                EV_OPAQUE(group[i]);
+            }
+        }
+    }
+}
+
+/* The costly functions, out of line, on sums put aside in memory. */
+static __attribute__((noinline)) void act_in_memory(float *v, int n, ev_act act, float slope) {
+    for (int i = 0; i < n; i += 16) v_store(v + i, m_act(v_load(v + i), act, slope));
+}
+
+EV_INLINE void act_in_registers(hf *acc, const int n, ev_act act, float slope) {
+    if (act == EV_ACT_NONE) return;
+    if (act == EV_ACT_LRELU) {
+        hf s = h_set(slope);
+        EV_UNROLL for (int i = 0; i < n; i++) acc[i] = h_lrelu(acc[i], s);
+    } else if (act == EV_ACT_RELU) {
+        EV_UNROLL for (int i = 0; i < n; i++) acc[i] = h_relu(acc[i]);
+    } else {
+        _Alignas(64) float memory[ACC_MAX * H_LANES];
+        EV_UNROLL for (int i = 0; i < n; i++) h_store(memory + i * H_LANES, acc[i]);
+        act_in_memory(memory, n * H_LANES, act, slope);
+        EV_UNROLL for (int i = 0; i < n; i++) acc[i] = h_load(memory + i * H_LANES);
+    }
+}
+
+EV_INLINE void add_rows(hf *acc, const float *p, size_t ld, const int rows, const int columns) {
+    if (!p) return;
+    EV_UNROLL for (int r = 0; r < rows; r++) {
+        EV_UNROLL for (int j = 0; j < columns; j++) {
+            acc[r * columns + j] = h_add(acc[r * columns + j], h_load(p + (size_t)r * ld + j * H_LANES));
+        }
+    }
+}
+
+EV_INLINE void store_rows(float *p, size_t ld, const hf *acc, const int rows, const int columns) {
+    EV_UNROLL for (int r = 0; r < rows; r++) {
+        EV_UNROLL for (int j = 0; j < columns; j++) h_store(p + (size_t)r * ld + j * H_LANES, acc[r * columns + j]);
+    }
+}
+
+/* NULL stays NULL. */
+EV_INLINE const float *at_channel(const float *p, const tile_at *at, size_t ld) {
+    return p ? p + at->row * ld + (size_t)at->block * 16 : NULL;
+}
+
+EV_INLINE void run_tile(const tile_at *at, const int rows, const int blocks) {
+    const ev_tile *t = at->t;
+    const int columns = blocks * H_PER_BLOCK, n = rows * columns;
+    const float *bias = at_channel(t->bias, at, 0), *gain = at_channel(t->gain, at, 0);
+    hf acc[ACC_MAX];
+    EV_UNROLL for (int i = 0; i < n; i++) acc[i] = bias ? h_load(bias + i % columns * H_LANES) : h_set(0.0f);
+    sum_taps(acc, at, rows, columns);
+    act_in_registers(acc, n, t->act, t->slope);
+    if (gain) {
+        const float *shift = at_channel(t->shift, at, 0);
+        EV_UNROLL for (int i = 0; i < n; i++) {
+            acc[i] = h_fma(acc[i], h_load(gain + i % columns * H_LANES), h_load(shift + i % columns * H_LANES));
+        }
+    }
+    add_rows(acc, at_channel(t->residual, at, t->ldr), t->ldr, rows, columns);
+    add_rows(acc, at_channel(t->residual2, at, t->ldr2), t->ldr2, rows, columns);
+    if (t->scale != 1.0f) {
+        hf scale = h_set(t->scale);
+        EV_UNROLL for (int i = 0; i < n; i++) acc[i] = h_mul(acc[i], scale);
+    }
+    if (t->y) store_rows(t->y + at->row * t->ldy + (size_t)at->block * 16, t->ldy, acc, rows, columns);
+    if (!t->y2) return;
+    act_in_registers(acc, n, t->act2, t->slope2);
+    store_rows(t->y2 + at->row * t->ldy2 + (size_t)at->block * 16, t->ldy2, acc, rows, columns);
+}
+
+typedef void (*tile_fn)(const tile_at *at);
+#define EV_TILE_BODY(rows, blocks)                                                                                   \
+    static void tile_##rows##x##blocks(const tile_at *at) { run_tile(at, rows, blocks); }
+#define EV_TILE_ENTRY(rows, blocks) [blocks][rows] = tile_##rows##x##blocks,
+EV_TILES(EV_TILE_BODY)
+static const tile_fn tiles[5][ACC_MAX + 1] = {EV_TILES(EV_TILE_ENTRY)};
+static const size_t tile_rows_max[5] = TILE_ROWS_MAX;
+
+/* For few rows the widest tile that they fill, so that enough sums are in flight. */
+static int tile_blocks(size_t rows, int blocks) {
+    if (blocks >= 4 && rows <= tile_rows_max[4]) return 4;
+    if (blocks >= 2 && rows <= tile_rows_max[2]) return 2;
+    return blocks >= TILE_BLOCKS ? TILE_BLOCKS : 1;
+}
+
+/* A panel of blocks at a time, so that its weights stay in cache while the rows stream past; rows in tiles of nearly
+ * equal height, since a low tile has too few sums in flight to hide the latency of the multiply-add. */
+static void conv(const ev_tile *t, size_t rows, int blocks) {
+    tile_at at = {.t = t};
+    for (int width; at.block < blocks; at.block += width) {
+        width = tile_blocks(rows, blocks - at.block);
+        size_t count = (rows + tile_rows_max[width] - 1) / tile_rows_max[width];
+        at.row = 0;
+        for (size_t i = 0; i < count; i++) {
+            size_t height = rows / count + (i < rows % count);
+            tiles[width][height](&at);
+            at.row += height;
+        }
+    }
+}
+
+#endif

@@ -1,0 +1,117 @@
+/* vec_avx2: the vector layer, 16 floats in a pair of ymm registers. v_*: 16 lanes, for row operations and
+ * compute/math.h. h_*: one hardware register of 8 floats, for the conv micro-kernel. */
+#ifndef EV_COMPUTE_VEC_H
+#define EV_COMPUTE_VEC_H
+
+#if !defined(__AVX2__) || !defined(__FMA__)
+#error "compile this file with -mavx2 -mfma"
+#endif
+#include <immintrin.h>
+#include <stddef.h>
+#include <stdint.h>
+
+typedef struct vf {
+    __m256 l, h;
+} vf;
+typedef struct vu {
+    __m256i l, h;
+} vu;
+typedef vf vm; /* all bits of a lane set: true */
+
+#define EV_PAIR(type, f, a)     ((type){f((a).l), f((a).h)})
+#define EV_PAIR2(type, f, a, b) ((type){f((a).l, (b).l), f((a).h, (b).h)})
+
+static inline vf v_set(float x) { return (vf){_mm256_set1_ps(x), _mm256_set1_ps(x)}; }
+static inline vf v_load(const float *p) { return (vf){_mm256_loadu_ps(p), _mm256_loadu_ps(p + 8)}; }
+static inline void v_store(float *p, vf x) {
+    _mm256_storeu_ps(p, x.l);
+    _mm256_storeu_ps(p + 8, x.h);
+}
+static inline vu v_first(size_t n) { /* lanes 0 .. n-1, n <= 16 */
+    static const int32_t ones[32] = {-1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1};
+    const int32_t *p = ones + 16 - n;
+    return (vu){_mm256_loadu_si256((const __m256i *)p), _mm256_loadu_si256((const __m256i *)(p + 8))};
+}
+static inline vf v_keep_n(vf x, size_t n) { /* other lanes to zero */
+    vu m = v_first(n);
+    return (vf){_mm256_and_ps(x.l, _mm256_castsi256_ps(m.l)), _mm256_and_ps(x.h, _mm256_castsi256_ps(m.h))};
+}
+/* Masked accesses leave the other addresses alone, but p + 8 must not be formed beyond the array's end. */
+static inline vf v_load_n(const float *p, size_t n) { /* others zero */
+    vu m = v_first(n);
+    return (vf){_mm256_maskload_ps(p, m.l), n > 8 ? _mm256_maskload_ps(p + 8, m.h) : _mm256_setzero_ps()};
+}
+static inline vf v_load_n_or(const float *p, size_t n, vf others) {
+    vu m = v_first(n);
+    vf x = v_load_n(p, n);
+    return (vf){_mm256_blendv_ps(others.l, x.l, _mm256_castsi256_ps(m.l)),
+                _mm256_blendv_ps(others.h, x.h, _mm256_castsi256_ps(m.h))};
+}
+static inline void v_store_n(float *p, vf x, size_t n) {
+    vu m = v_first(n);
+    _mm256_maskstore_ps(p, m.l, x.l);
+    if (n > 8) _mm256_maskstore_ps(p + 8, m.h, x.h);
+}
+
+static inline vf v_add(vf a, vf b) { return EV_PAIR2(vf, _mm256_add_ps, a, b); }
+static inline vf v_sub(vf a, vf b) { return EV_PAIR2(vf, _mm256_sub_ps, a, b); }
+static inline vf v_mul(vf a, vf b) { return EV_PAIR2(vf, _mm256_mul_ps, a, b); }
+static inline vf v_div(vf a, vf b) { return EV_PAIR2(vf, _mm256_div_ps, a, b); }
+static inline vf v_fma(vf a, vf b, vf c) {
+    return (vf){_mm256_fmadd_ps(a.l, b.l, c.l), _mm256_fmadd_ps(a.h, b.h, c.h)};
+}
+static inline vf v_min(vf a, vf b) { return EV_PAIR2(vf, _mm256_min_ps, a, b); }
+static inline vf v_max(vf a, vf b) { return EV_PAIR2(vf, _mm256_max_ps, a, b); }
+static inline vf v_abs(vf x) {
+    __m256 sign = _mm256_set1_ps(-0.0f);
+    return (vf){_mm256_andnot_ps(sign, x.l), _mm256_andnot_ps(sign, x.h)};
+}
+static inline vf v_copysign(vf magnitude, vf x) {
+    __m256 sign = _mm256_set1_ps(-0.0f);
+    magnitude = v_abs(magnitude);
+    return (vf){_mm256_or_ps(magnitude.l, _mm256_and_ps(sign, x.l)),
+                _mm256_or_ps(magnitude.h, _mm256_and_ps(sign, x.h))};
+}
+static inline vm v_lt(vf a, vf b) {
+    return (vm){_mm256_cmp_ps(a.l, b.l, _CMP_LT_OQ), _mm256_cmp_ps(a.h, b.h, _CMP_LT_OQ)};
+}
+static inline vf v_select(vm m, vf yes, vf no) {
+    return (vf){_mm256_blendv_ps(no.l, yes.l, m.l), _mm256_blendv_ps(no.h, yes.h, m.h)};
+}
+
+static inline vu v_bits(vf x) { return EV_PAIR(vu, _mm256_castps_si256, x); }
+static inline vf v_float(vu u) { return EV_PAIR(vf, _mm256_castsi256_ps, u); }
+static inline vu v_uset(uint32_t x) { return (vu){_mm256_set1_epi32((int)x), _mm256_set1_epi32((int)x)}; }
+static inline vu v_uadd(vu a, vu b) { return EV_PAIR2(vu, _mm256_add_epi32, a, b); }
+static inline vu v_usub(vu a, vu b) { return EV_PAIR2(vu, _mm256_sub_epi32, a, b); }
+static inline vu v_ushl23(vu a) { return (vu){_mm256_slli_epi32(a.l, 23), _mm256_slli_epi32(a.h, 23)}; }
+
+/* 16 lanes to 1: i with i + 8, then + 4, + 2, + 1. */
+static inline float v_sum(vf x) {
+    __m256 h = _mm256_add_ps(x.l, x.h);
+    __m128 q = _mm_add_ps(_mm256_castps256_ps128(h), _mm256_extractf128_ps(h, 1));
+    q = _mm_add_ps(q, _mm_movehl_ps(q, q));
+    return _mm_cvtss_f32(_mm_add_ss(q, _mm_movehdup_ps(q)));
+}
+static inline float v_top(vf x) { /* the largest lane; none is NaN */
+    __m256 h = _mm256_max_ps(x.l, x.h);
+    __m128 q = _mm_max_ps(_mm256_castps256_ps128(h), _mm256_extractf128_ps(h, 1));
+    q = _mm_max_ps(q, _mm_movehl_ps(q, q));
+    return _mm_cvtss_f32(_mm_max_ss(q, _mm_movehdup_ps(q)));
+}
+
+/* ---- one hardware register ---- */
+enum { H_LANES = 8, H_PER_BLOCK = 2 };
+typedef __m256 hf;
+static inline hf h_set(float x) { return _mm256_set1_ps(x); }
+static inline hf h_load(const float *p) { return _mm256_loadu_ps(p); }
+static inline void h_store(float *p, hf x) { _mm256_storeu_ps(p, x); }
+static inline hf h_add(hf a, hf b) { return _mm256_add_ps(a, b); }
+static inline hf h_mul(hf a, hf b) { return _mm256_mul_ps(a, b); }
+static inline hf h_fma(hf a, hf b, hf c) { return _mm256_fmadd_ps(a, b, c); }
+static inline hf h_relu(hf x) { return _mm256_max_ps(_mm256_setzero_ps(), x); }
+static inline hf h_lrelu(hf x, hf slope) {
+    return _mm256_blendv_ps(x, _mm256_mul_ps(x, slope), _mm256_cmp_ps(x, _mm256_setzero_ps(), _CMP_LT_OQ));
+}
+
+#endif

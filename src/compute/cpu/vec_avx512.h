@@ -1,0 +1,74 @@
+/* vec_avx512: the vector layer, 16 floats in one zmm register. v_*: 16 lanes, for row operations and compute/math.h.
+ * h_*: one hardware register, for the conv micro-kernel; here the same thing. */
+#ifndef EV_COMPUTE_VEC_H
+#define EV_COMPUTE_VEC_H
+
+#if !defined(__AVX512F__) || !defined(__AVX512DQ__)
+#error "compile this file with -mavx512f -mavx512dq"
+#endif
+#include <immintrin.h>
+#include <stddef.h>
+#include <stdint.h>
+
+typedef __m512 vf;
+typedef __m512i vu;
+typedef __mmask16 vm;
+
+static inline vf v_set(float x) { return _mm512_set1_ps(x); }
+static inline vf v_load(const float *p) { return _mm512_loadu_ps(p); }
+static inline void v_store(float *p, vf x) { _mm512_storeu_ps(p, x); }
+static inline vm v_first(size_t n) { return (vm)((1u << n) - 1); } /* lanes 0 .. n-1, n <= 16 */
+static inline vf v_load_n(const float *p, size_t n) { return _mm512_maskz_loadu_ps(v_first(n), p); } /* others zero */
+static inline vf v_load_n_or(const float *p, size_t n, vf others) {
+    return _mm512_mask_loadu_ps(others, v_first(n), p);
+}
+static inline void v_store_n(float *p, vf x, size_t n) { _mm512_mask_storeu_ps(p, v_first(n), x); }
+static inline vf v_keep_n(vf x, size_t n) { return _mm512_maskz_mov_ps(v_first(n), x); } /* other lanes to zero */
+
+static inline vf v_add(vf a, vf b) { return _mm512_add_ps(a, b); }
+static inline vf v_sub(vf a, vf b) { return _mm512_sub_ps(a, b); }
+static inline vf v_mul(vf a, vf b) { return _mm512_mul_ps(a, b); }
+static inline vf v_div(vf a, vf b) { return _mm512_div_ps(a, b); }
+static inline vf v_fma(vf a, vf b, vf c) { return _mm512_fmadd_ps(a, b, c); }
+static inline vf v_min(vf a, vf b) { return _mm512_min_ps(a, b); }
+static inline vf v_max(vf a, vf b) { return _mm512_max_ps(a, b); }
+static inline vf v_abs(vf x) { return _mm512_abs_ps(x); }
+static inline vf v_copysign(vf magnitude, vf sign) {
+    __m512i top = _mm512_set1_epi32((int)0x80000000u);
+    return _mm512_castsi512_ps(_mm512_ternarylogic_epi32(_mm512_castps_si512(magnitude), _mm512_castps_si512(sign),
+                                                         top, 0xD8)); /* bit by bit: top ? sign : magnitude */
+}
+static inline vm v_lt(vf a, vf b) { return _mm512_cmp_ps_mask(a, b, _CMP_LT_OQ); }
+static inline vf v_select(vm m, vf yes, vf no) { return _mm512_mask_blend_ps(m, no, yes); }
+
+static inline vu v_bits(vf x) { return _mm512_castps_si512(x); }
+static inline vf v_float(vu u) { return _mm512_castsi512_ps(u); }
+static inline vu v_uset(uint32_t x) { return _mm512_set1_epi32((int)x); }
+static inline vu v_uadd(vu a, vu b) { return _mm512_add_epi32(a, b); }
+static inline vu v_usub(vu a, vu b) { return _mm512_sub_epi32(a, b); }
+static inline vu v_ushl23(vu a) { return _mm512_slli_epi32(a, 23); }
+
+/* 16 lanes to 1: i with i + 8, then + 4, + 2, + 1. */
+static inline float v_sum(vf x) {
+    __m256 h = _mm256_add_ps(_mm512_castps512_ps256(x), _mm512_extractf32x8_ps(x, 1));
+    __m128 q = _mm_add_ps(_mm256_castps256_ps128(h), _mm256_extractf128_ps(h, 1));
+    q = _mm_add_ps(q, _mm_movehl_ps(q, q));
+    return _mm_cvtss_f32(_mm_add_ss(q, _mm_movehdup_ps(q)));
+}
+static inline float v_top(vf x) { return _mm512_reduce_max_ps(x); } /* the largest lane; none is NaN */
+
+/* ---- one hardware register ---- */
+enum { H_LANES = 16, H_PER_BLOCK = 1 };
+typedef __m512 hf;
+static inline hf h_set(float x) { return _mm512_set1_ps(x); }
+static inline hf h_load(const float *p) { return _mm512_loadu_ps(p); }
+static inline void h_store(float *p, hf x) { _mm512_storeu_ps(p, x); }
+static inline hf h_add(hf a, hf b) { return _mm512_add_ps(a, b); }
+static inline hf h_mul(hf a, hf b) { return _mm512_mul_ps(a, b); }
+static inline hf h_fma(hf a, hf b, hf c) { return _mm512_fmadd_ps(a, b, c); }
+static inline hf h_relu(hf x) { return _mm512_max_ps(_mm512_setzero_ps(), x); }
+static inline hf h_lrelu(hf x, hf slope) {
+    return _mm512_mask_mul_ps(x, _mm512_cmp_ps_mask(x, _mm512_setzero_ps(), _CMP_LT_OQ), x, slope);
+}
+
+#endif
