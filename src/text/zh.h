@@ -1,0 +1,111 @@
+/* zh: what the files of the Mandarin room share. The way through it:
+ *
+ *   zh.c             START HERE: characters to phrases; opening; what happens to each phrase
+ *   zh_expression.c  which kind of expression stands at a digit or sign (zh_date.c, zh_digits.c, zh_unit.c,
+ * zh_sign.c) zh_number.c      numerals written out zh_segment.c     a phrase into words zh_reading.c     words into
+ * syllables (zh_context.c: single characters by their neighbours), er-hua zh_sandhi.c      tones that change in
+ * company zh_syllable.c    syllables into tokens
+ *
+ * A phrase is what stands between two breaks. It grows while characters come in, in simplified characters with the
+ * byte range that each came from, and is spoken and emptied at the break.
+ */
+#ifndef EV_TEXT_ZH_H
+#define EV_TEXT_ZH_H
+
+#include "text/lexicon.h"
+#include "text/text.h"
+
+/* ---- syllables (zh_syllable.c) ---- */
+
+enum { ZH_INITIALS = 23, ZH_FINALS = 38, ZH_TONES = 5 }; /* initial 0 is none */
+
+typedef struct zh_syllable {
+    uint8_t initial, final, tone; /* tone 1..5 */
+    bool retroflex;               /* er-hua */
+    bool fixed;                   /* the tone is said as it stands: no sandhi for 一 */
+    uint32_t at;                  /* the character it reads */
+} zh_syllable;
+
+/* What section NAME of the lexicon must say; storage of the caller. */
+void zh_syllable_names(char *out, size_t capacity);
+bool zh_syllable_unpack(zh_syllable *out, uint16_t packed); /* false: not a syllable */
+/* Token ids of a syllable: at most 3 (initial, final, er5), at least 1. */
+size_t zh_syllable_tokens(const ev_zh *zh, const zh_syllable *s, int out[3]);
+
+struct ev_zh {
+    ev_lexicon *lexicon;
+    int16_t initials[ZH_INITIALS];                 /* token ids; -1 for none */
+    int16_t finals[ZH_FINALS][ZH_TONES];           /* every one a token */
+    int16_t retroflex_finals[ZH_FINALS][ZH_TONES]; /* -1: the inventory has none; base and er5 instead */
+    int16_t er5;
+};
+bool zh_syllable_tables(ev_zh *zh); /* fills the tables; false: the inventory lacks a base final (our bug) */
+
+/* ---- phrases ---- */
+
+enum {
+    ZH_START = 1, /* a word starts here */
+    ZH_JOIN = 2,  /* same word as the character before */
+    ZH_FIXED = 4  /* 一 keeps its first tone: digit strings, ordinals, dates */
+};
+
+typedef struct zh_char {
+    int32_t cp;
+    uint32_t begin, end; /* bytes in the caller's text */
+    uint32_t flags;
+} zh_char;
+
+typedef struct zh_word {
+    uint32_t begin, end;  /* characters */
+    uint32_t first, last; /* syllables [first, last) */
+    uint32_t node;        /* in the lexicon, 0: not a word of it */
+    char class;           /* part of speech: n v a d m q r p c u ..., 'm' for numerals, 0 unknown */
+} zh_word;
+
+/* Growing arrays of one phrase; storage is kept between phrases. */
+typedef struct zh_phrase {
+    ev_buf chars, words, syllables, scratch;
+} zh_phrase;
+
+static inline zh_char *zh_chars(const zh_phrase *p) { return (zh_char *)(void *)p->chars.data; }
+static inline size_t zh_char_count(const zh_phrase *p) { return ev_array_count(&p->chars, zh_char); }
+static inline zh_word *zh_words(const zh_phrase *p) { return (zh_word *)(void *)p->words.data; }
+static inline size_t zh_word_count(const zh_phrase *p) { return ev_array_count(&p->words, zh_word); }
+static inline zh_syllable *zh_syllables(const zh_phrase *p) { return (zh_syllable *)(void *)p->syllables.data; }
+static inline size_t zh_syllable_count(const zh_phrase *p) { return ev_array_count(&p->syllables, zh_syllable); }
+
+void zh_segment(const ev_zh *zh, zh_phrase *p);             /* chars -> words */
+void zh_read(const ev_zh *zh, zh_phrase *p, ev_sink *sink); /* words -> syllables */
+zh_syllable zh_read_alone(const ev_zh *zh, const zh_phrase *p, size_t word, zh_syllable usual); /* zh_context.c */
+void zh_sandhi(const ev_zh *zh, zh_phrase *p);                                                  /* tones in place */
+
+/* Character of a phrase, 0 outside it; i may be SIZE_MAX (before the first). */
+static inline int32_t zh_cp(const zh_phrase *p, size_t i) { return i < zh_char_count(p) ? zh_chars(p)[i].cp : 0; }
+bool zh_in(int32_t cp, const char *utf8_set); /* cp is one of the characters of a UTF-8 string; false for 0 */
+bool zh_is_numeral(int32_t cp);               /* 零〇一二两三...九十百千万亿 */
+
+/* ---- normalising ---- */
+
+/* Where written-out expressions go: a phrase, or nowhere when only the length is asked for. */
+typedef struct zh_out {
+    zh_phrase *phrase;   /* NULL: measure only */
+    uint32_t begin, end; /* bytes that the next characters stand for */
+} zh_out;
+
+void zh_put(zh_out *out, const char *utf8,
+            uint32_t flags); /* the flags are those of each; ZH_JOIN: from the second on */
+
+/* The characters given to the normaliser and where it stands. Reading past either end gives 0. */
+typedef struct zh_view {
+    const ev_char *chars;
+    size_t n;
+} zh_view;
+static inline int32_t zh_at(const zh_view *v, size_t i) { return i < v->n ? v->chars[i].cp : 0; }
+static inline bool zh_digit(const zh_view *v, size_t i) {
+    return i < v->n && v->chars[i].cp >= '0' && v->chars[i].cp <= '9';
+}
+
+/* Characters of the expression that starts at i, written out to `out`; 0: none. */
+size_t zh_expression(const zh_view *v, size_t i, zh_out *out);
+
+#endif

@@ -1,0 +1,95 @@
+/* zh_segment: a phrase into words: the path of least cost through all dictionary words, as jieba does it (a word
+ * costs -ln of its frequency; a character that is no word costs as much as a word seen once).
+ *
+ * Linear in the phrase: from each character at most WORD_MAX steps down the trie. Numerals that the normaliser wrote
+ * come as ready words; those that a person wrote are put together afterwards.
+ */
+#include <string.h>
+
+#include "text/zh.h"
+
+enum { WORD_MAX = 16, UNKNOWN_COST = 36800 }; /* 2048 * ln(6.0e7), jieba's total */
+
+typedef struct cell { /* the best way from here to the end */
+    uint64_t cost;
+    uint32_t end, node;
+} cell;
+
+bool zh_is_numeral(int32_t cp) { return zh_in(cp, "零〇一二两三四五六七八九十百千万亿"); }
+
+/* Length of the ready-made word at i, 0 if the dictionary decides. */
+static size_t ready_word(const zh_char *c, size_t n, size_t i) {
+    size_t end = i + 1;
+    while (end < n && (c[end].flags & ZH_JOIN)) end++;
+    return end - i > 1 ? end - i : 0;
+}
+
+static void offer(cell *best, const cell *rest, uint32_t end, uint32_t node, uint32_t cost) {
+    uint64_t total = rest->cost + cost;
+    if (total < best->cost) *best = (cell){total, end, node};
+}
+
+static void find_best(const ev_lexicon *lexicon, const zh_char *c, size_t n, cell *cells) {
+    cells[n] = (cell){0, 0, 0};
+    for (size_t i = n; i-- > 0;) {
+        size_t ready = ready_word(c, n, i);
+        cells[i] = (cell){cells[i + 1].cost + UNKNOWN_COST, (uint32_t)i + 1, 0};
+        if (ready) {
+            cells[i] = (cell){cells[i + ready].cost + UNKNOWN_COST, (uint32_t)(i + ready), 0};
+            continue;
+        }
+        uint32_t node = 0;
+        for (size_t k = i; k < n && k < i + WORD_MAX; k++) {
+            if (k > i && (c[k].flags & (ZH_START | ZH_JOIN))) break;
+            if (ready_word(c, n, k)) break;
+            node = ev_lexicon_child(lexicon, EV_LEXICON_WORDS, node, c[k].cp);
+            if (!node) break;
+            uint32_t cost = ev_lexicon_cost(lexicon, EV_LEXICON_WORDS, node);
+            if (cost)
+                offer(&cells[i], &cells[k + 1], (uint32_t)k + 1, node, cost);
+            else if (k == i)
+                cells[i].node = node;
+        }
+    }
+}
+
+static bool all_numerals(const zh_char *c, size_t begin, size_t end) {
+    while (begin < end && zh_is_numeral(c[begin].cp)) begin++;
+    return begin == end;
+}
+
+/* 二十 | 三 -> 二十三, unless one side is a word of its own kind (万一, 一一). At most 8 characters in one word. */
+static void add_word(const ev_zh *zh, zh_phrase *p, zh_word word) {
+    const zh_char *c = zh_chars(p);
+    bool numeral = all_numerals(c, word.begin, word.end);
+    word.class = word.node ? ev_lexicon_class(zh->lexicon, word.node) : 0;
+    if (numeral && (word.class == 0 || zh_is_numeral(c[word.begin].cp))) word.class = 'm';
+    size_t count = zh_word_count(p);
+    zh_word *before = count ? &zh_words(p)[count - 1] : NULL;
+    bool free_start = !(c[word.begin].flags & (ZH_START | ZH_JOIN));
+    if (numeral && free_start && before && before->class == 'm' && all_numerals(c, before->begin, before->end) &&
+        !(c[before->begin].flags & ZH_START) && word.end - before->begin <= 8) {
+        before->end = word.end;
+        before->node = 0;
+        return;
+    }
+    zh_word *slot = ev_array_push(&p->words, zh_word);
+    if (slot) *slot = word;
+}
+
+/* 十分 is a word, but not in 二十分钟: a numeral before 十 takes it. */
+static void part_numerals(zh_char *c, size_t n) {
+    for (size_t i = 2; i < n; i++)
+        if (c[i].cp == 0x5206 && c[i - 1].cp == 0x5341 && zh_is_numeral(c[i - 2].cp)) c[i].flags |= ZH_START;
+}
+
+void zh_segment(const ev_zh *zh, zh_phrase *p) {
+    size_t n = zh_char_count(p);
+    p->words.size = p->scratch.size = 0;
+    cell *cells = ev_buf_append(&p->scratch, NULL, (n + 1) * sizeof(cell));
+    if (!cells) return;
+    part_numerals(zh_chars(p), n);
+    find_best(zh->lexicon, zh_chars(p), n, cells);
+    for (size_t i = 0; i < n; i = cells[i].end)
+        add_word(zh, p, (zh_word){.begin = (uint32_t)i, .end = cells[i].end, .node = cells[i].node});
+}
