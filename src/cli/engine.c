@@ -1,0 +1,128 @@
+/* engine: what most commands need before their own work: an open model, a synth, a voice. */
+#include "cli.h"
+
+#include <string.h>
+#include <unistd.h>
+
+#define VOICE_FILE_MAX (1 << 20) /* a packed voice takes a few kilobytes */
+
+int cli_engine_open(cli_engine *engine, const char *model_path) {
+    ev_error err = {0};
+    double start_s = cli_clock_s();
+    if (model_path != NULL && access(model_path, F_OK) != 0) { /* the likeliest slip gets the plainest words */
+        return cli_fail(CLI_MODEL, "model '%.200s' does not exist: check --model", model_path);
+    }
+    ev_status status = ev_model_open(&engine->model, model_path, NULL, &err);
+    engine->load_s = cli_clock_s() - start_s;
+    if (status == EV_OK) return CLI_OK;
+    const char *message = err.message[0] != '\0' ? err.message : ev_status_text(status);
+    return cli_fail(status == EV_E_MEMORY ? CLI_FAILURE : CLI_MODEL, "%s", message);
+}
+
+int cli_engine_synth(cli_engine *engine, int32_t threads, int32_t batch_max) {
+    ev_synth_options options;
+    ev_error err = {0};
+    ev_synth_options_init(&options);
+    if (threads > 0) options.threads = threads;
+    if (batch_max > 0) options.batch_max = batch_max;
+    ev_status status = ev_synth_create(&engine->synth, engine->model, &options, &err);
+    if (status != EV_OK) return cli_engine_failed(status, &err, NULL);
+    cli_interrupt_watch(engine->synth);
+    return CLI_OK;
+}
+
+void cli_engine_close(cli_engine *engine) {
+    cli_interrupt_watch(NULL);
+    ev_synth_free(&engine->synth);
+    ev_model_free(&engine->model);
+}
+
+static bool has_extension(const char *path, const char *extension) {
+    size_t length = strlen(path), tail = strlen(extension);
+    return length > tail && strcmp(path + length - tail, extension) == 0;
+}
+
+static int unpack_file(ev_voice **out, cli_engine *engine, const char *path) {
+    cli_text packed;
+    ev_error err = {0};
+    int code = cli_file_read(&packed, path, VOICE_FILE_MAX);
+    if (code != CLI_OK) return code;
+    ev_status status =
+        ev_voice_unpack(out, engine->model, packed.bytes != NULL ? packed.bytes : "", packed.size, &err);
+    cli_text_free(&packed);
+    return status == EV_OK ? CLI_OK : cli_engine_failed(status, &err, path);
+}
+
+int cli_engine_reference(ev_voice **out, cli_engine *engine, const char *path) {
+    ev_error err = {0};
+    if (engine->synth == NULL) {
+        int code = cli_engine_synth(engine, 0, 0);
+        if (code != CLI_OK) return code;
+    }
+    if (access(path, R_OK) != 0) {
+        return cli_fail(CLI_INPUT, "reference '%.200s' cannot be read: check the name and its permissions", path);
+    }
+    ev_status status = ev_voice_from_file(out, engine->synth, path, &err);
+    return status == EV_OK ? CLI_OK : cli_engine_failed(status, &err, NULL);
+}
+
+static int no_such_voice(const ev_model *model, const char *name) {
+    cli_near near = cli_near_to(name);
+    for (size_t i = 0; i < ev_model_voice_count(model); i++) {
+        const char *candidate = ev_model_voice_name(model, i);
+        cli_near_offer(&near, candidate, strlen(candidate));
+    }
+    if (near.found[0] != '\0') {
+        return cli_fail(CLI_INPUT, "there is no voice '%.60s': did you mean '%s'? (emotivoice voice list shows all)",
+                        name, near.found);
+    }
+    return cli_fail(CLI_INPUT,
+                    "there is no voice '%.60s': choose one that emotivoice voice list shows, or give a "
+                    ".voice file",
+                    name);
+}
+
+int cli_engine_voice(ev_voice **out, cli_engine *engine, const char *spec) {
+    ev_error err = {0};
+    ev_status status = ev_voice_named(out, engine->model, spec, &err); /* a name may hold dots: it goes first */
+    if (status == EV_OK) return CLI_OK;
+    if (has_extension(spec, ".voice")) return unpack_file(out, engine, spec);
+    if (strpbrk(spec, "./") != NULL) return cli_engine_reference(out, engine, spec);
+    return status == EV_E_NOT_FOUND ? no_such_voice(engine->model, spec) : cli_engine_failed(status, &err, NULL);
+}
+
+/* The first label of "happy:0.6, hapy:0.4" that the model lacks, into label. */
+static bool unknown_label(const ev_model *model, const char *emotion, char label[64]) {
+    while (*emotion != '\0') {
+        emotion += strspn(emotion, ", ");
+        size_t length = strcspn(emotion, ":, ");
+        if (length == 0) break;
+        snprintf(label, 64, "%.*s", (int)(length < 60 ? length : 60), emotion);
+        bool known = false;
+        for (size_t i = 0; i < ev_model_emotion_count(model); i++) {
+            known = known || strcmp(ev_model_emotion_name(model, i), label) == 0;
+        }
+        if (!known) return true;
+        emotion += strcspn(emotion, ",");
+    }
+    return false;
+}
+
+int cli_engine_say_failed(const cli_engine *engine, ev_status status, const ev_error *err, const char *emotion,
+                          const char *subject) {
+    char label[64], known[200] = "";
+    if (status != EV_E_NOT_FOUND || emotion == NULL || !unknown_label(engine->model, emotion, label)) {
+        return cli_engine_failed(status, err, subject);
+    }
+    cli_near near = cli_near_to(label);
+    for (size_t i = 0; i < ev_model_emotion_count(engine->model); i++) {
+        const char *name = ev_model_emotion_name(engine->model, i);
+        size_t used = strlen(known);
+        snprintf(known + used, sizeof known - used, "%s%s", i == 0 ? "" : ", ", name);
+        cli_near_offer(&near, name, strlen(name));
+    }
+    if (near.found[0] != '\0') {
+        return cli_fail(CLI_INPUT, "the emotion '%s' is unknown: did you mean '%s'?", label, near.found);
+    }
+    return cli_fail(CLI_INPUT, "the emotion '%s' is unknown: choose from %s", label, known);
+}

@@ -1,0 +1,68 @@
+/* interrupt: Ctrl-C. A signal handler may call next to nothing, so SIGINT and SIGTERM are blocked in every thread and
+ * taken by one watcher thread, where ev_synth_cancel() is an ordinary call.
+ *
+ * A cancel that comes before the call it is meant for is lost by design, so the watcher repeats it until the program
+ * ends. While no synth is watched there is nothing to undo, and after GRACE_S or a second signal patience is over:
+ * then the program ends at once. */
+#include "cli.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <time.h>
+#include <unistd.h>
+
+#define GRACE_S 3.0
+
+static pthread_mutex_t watched_lock = PTHREAD_MUTEX_INITIALIZER;
+static ev_synth *watched; /* under watched_lock */
+static atomic_bool interrupted;
+
+static bool cancel_watched(void) {
+    pthread_mutex_lock(&watched_lock);
+    bool any = watched != NULL;
+    if (any) ev_synth_cancel(watched);
+    pthread_mutex_unlock(&watched_lock);
+    return any;
+}
+
+static void *watcher(void *signals) {
+    int number = 0;
+    sigwait(signals, &number);
+    atomic_store(&interrupted, true);
+    double until_s = cli_clock_s() + GRACE_S;
+    const struct timespec pause = {.tv_nsec = 20 * 1000 * 1000};
+    while (cancel_watched() && cli_clock_s() < until_s) {
+        if (sigtimedwait(signals, NULL, &pause) > 0) break; /* asked a second time */
+    }
+    _exit(CLI_INTERRUPT);
+}
+
+static void add_unless_ignored(sigset_t *signals, int number) {
+    struct sigaction action; /* ignored by our parent, e.g. nohup: then it stays ignored */
+    if (sigaction(number, NULL, &action) == 0 && action.sa_handler != SIG_IGN) sigaddset(signals, number);
+}
+
+void cli_interrupt_start(void) {
+    static sigset_t signals; /* static: the watcher reads it for as long as the program runs */
+    sigemptyset(&signals);
+    add_unless_ignored(&signals, SIGINT);
+    add_unless_ignored(&signals, SIGTERM);
+    signal(SIGPIPE, SIG_IGN); /* a write then fails with EPIPE, and files in work are removed */
+    signal(SIGXFSZ, SIG_IGN); /* likewise EFBIG */
+    pthread_t thread;
+    if (pthread_sigmask(SIG_BLOCK, &signals, NULL) != 0) return;
+    if (pthread_create(&thread, NULL, watcher, &signals) != 0) {
+        pthread_sigmask(SIG_UNBLOCK, &signals, NULL); /* without a watcher the signals end us as usual */
+        return;
+    }
+    pthread_detach(thread);
+}
+
+void cli_interrupt_watch(ev_synth *synth) {
+    pthread_mutex_lock(&watched_lock);
+    watched = synth;
+    pthread_mutex_unlock(&watched_lock);
+}
+
+bool cli_interrupted(void) { return atomic_load(&interrupted); }

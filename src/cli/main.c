@@ -1,0 +1,128 @@
+/* main: the table of commands, and the way from argv to one of them. A command is named by one word ("say") or by a
+ * group and a member ("voice make"). */
+#include "options.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+const cli_command *const cli_commands[] = {&cli_say,          &cli_voice_make,    &cli_voice_list,
+                                           &cli_voice_show,   &cli_voice_compare, &cli_phones,
+                                           &cli_bench_engine, &cli_man,           NULL};
+
+static bool is_group(const char *word) {
+    size_t length = strlen(word);
+    for (size_t i = 0; cli_commands[i] != NULL; i++) {
+        const char *name = cli_commands[i]->name;
+        if (strncmp(name, word, length) == 0 && name[length] == ' ') return true;
+    }
+    return false;
+}
+
+static const cli_command *find_command(const char *name) {
+    for (size_t i = 0; cli_commands[i] != NULL; i++) {
+        if (strcmp(cli_commands[i]->name, name) == 0) return cli_commands[i];
+    }
+    return NULL;
+}
+
+static int unknown_command(const char *word) {
+    cli_near near = cli_near_to(word);
+    for (size_t i = 0; cli_commands[i] != NULL; i++) {
+        if (cli_commands[i]->hidden) continue;
+        cli_near_offer(&near, cli_commands[i]->name, strcspn(cli_commands[i]->name, " "));
+    }
+    if (near.found[0] != '\0') {
+        return cli_fail(CLI_USAGE, "there is no command '%.40s': did you mean '%s'?", word, near.found);
+    }
+    return cli_fail(CLI_USAGE, "there is no command '%.40s': see emotivoice --help", word);
+}
+
+static int unknown_member(const char *group, const char *word) {
+    cli_near near = cli_near_to(word);
+    size_t length = strlen(group);
+    for (size_t i = 0; cli_commands[i] != NULL; i++) {
+        const char *name = cli_commands[i]->name;
+        if (strncmp(name, group, length) != 0 || name[length] != ' ') continue;
+        cli_near_offer(&near, name + length + 1, strlen(name + length + 1));
+    }
+    if (near.found[0] != '\0') {
+        return cli_fail(CLI_USAGE, "there is no command '%s %.40s': did you mean '%s %s'?", group, word, group,
+                        near.found);
+    }
+    return cli_fail(CLI_USAGE, "there is no command '%s %.40s': see emotivoice %s --help", group, word, group);
+}
+
+static int run_command(const cli_command *command, int argc, char **argv) {
+    cli_values values;
+    bool help = false;
+    cli_operands operands = {.items = calloc((size_t)argc + 1, sizeof(char *))};
+    if (operands.items == NULL) return cli_fail(CLI_FAILURE, "out of memory: free some and try again");
+    int code = cli_options_parse(command, argc, argv, &values, &operands, &help);
+    if (code == CLI_OK && help) {
+        cli_help_command(stdout, command);
+    } else if (code == CLI_OK) {
+        code = command->run(&values, &operands);
+    }
+    free(operands.items);
+    return code;
+}
+
+static bool asks_help(const char *word) { return strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0; }
+
+/* argv from the command's first word on. */
+static int dispatch(int argc, char **argv) {
+    char name[64];
+    if (is_group(argv[0])) {
+        if (argc < 2) return cli_fail(CLI_USAGE, "%s needs a command: see emotivoice %s --help", argv[0], argv[0]);
+        if (asks_help(argv[1])) {
+            cli_help_group(stdout, argv[0]);
+            return CLI_OK;
+        }
+        snprintf(name, sizeof name, "%s %s", argv[0], argv[1]);
+        const cli_command *member = find_command(name);
+        if (member == NULL) return unknown_member(argv[0], argv[1]);
+        return run_command(member, argc - 2, argv + 2);
+    }
+    const cli_command *command = strchr(argv[0], ' ') == NULL ? find_command(argv[0]) : NULL;
+    if (command == NULL) return unknown_command(argv[0]);
+    return run_command(command, argc - 1, argv + 1);
+}
+
+/* "emotivoice help voice make" is "emotivoice voice make --help". */
+static int help_on(int argc, char **argv) {
+    char flag[] = "--help";
+    char *words[4] = {0};
+    int count = 0;
+    while (count < argc && count < 2) {
+        words[count] = argv[count];
+        count++;
+    }
+    words[count++] = flag;
+    return dispatch(count, words);
+}
+
+static int run(int argc, char **argv) {
+    if (argc < 2) return cli_fail(CLI_USAGE, "there is no command: see emotivoice --help");
+    if (strcmp(argv[1], "--version") == 0) {
+        printf("emotivoice %s\n", ev_version());
+        return CLI_OK;
+    }
+    bool help = strcmp(argv[1], "help") == 0;
+    if (help && argc > 2) return help_on(argc - 2, argv + 2);
+    if (help || asks_help(argv[1])) {
+        cli_help_all(stdout);
+        return CLI_OK;
+    }
+    return dispatch(argc - 1, argv + 1);
+}
+
+int main(int argc, char **argv) {
+    cli_interrupt_start();
+    int code = run(argc, argv);
+    errno = 0;
+    if (fflush(stdout) != 0 || ferror(stdout)) { /* a full disk or a closed pipe may show only now */
+        if (code == CLI_OK) code = cli_write_failed("-", errno != 0 ? errno : EIO);
+    }
+    return code;
+}

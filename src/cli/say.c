@@ -1,0 +1,238 @@
+/* say: text in, speech out. */
+#include "say.h"
+
+#include <stddef.h>
+#include <string.h>
+
+#define AT(field) offsetof(say_values, field)
+
+static const char *const languages[] = {"auto", "en", "zh", NULL};
+
+static const cli_option options[] = {
+    {.name = "output",
+     .letter = 'o',
+     .kind = CLI_STRING,
+     .offset = AT(output),
+     .value = "FILE",
+     .help = "where the audio goes; - is standard output, and the default when that is no terminal"},
+    {.name = "format",
+     .kind = CLI_CHOICE,
+     .offset = AT(format),
+     .choices = cli_format_names,
+     .help = "audio format; without it, FILE's extension decides, else wav"},
+    {.name = "voice",
+     .letter = 'v',
+     .kind = CLI_STRING,
+     .offset = AT(voice),
+     .value = "NAME",
+     .help = "a voice of the model, or a FILE.voice made by emotivoice voice make; without it, the model's first"},
+    {.name = "reference",
+     .letter = 'r',
+     .kind = CLI_STRING,
+     .offset = AT(reference),
+     .value = "FILE",
+     .help = "speak in the voice heard in this .wav or .mp3, 1 to 30 seconds of speech"},
+    {.name = "emotion",
+     .letter = 'e',
+     .kind = CLI_STRING,
+     .offset = AT(emotion),
+     .value = "LABEL",
+     .help = "e.g. happy, or a blend like happy:0.6,surprised:0.4; without it, neutral"},
+    {.name = "emotion-degree",
+     .kind = CLI_REAL,
+     .offset = AT(emotion_degree),
+     .value = "X",
+     .low = 0,
+     .high = 1.5,
+     .help = "how strong the emotion is"},
+    {.name = "speed",
+     .letter = 's',
+     .kind = CLI_REAL,
+     .offset = AT(speed),
+     .value = "X",
+     .low = 0.25,
+     .high = 4,
+     .help = "how fast to speak; 2 is twice as fast"},
+    {.name = "pitch-scale",
+     .kind = CLI_REAL,
+     .offset = AT(pitch_scale),
+     .value = "X",
+     .low = 0.5,
+     .high = 2,
+     .help = "multiplies the pitch"},
+    {.name = "energy-scale",
+     .kind = CLI_REAL,
+     .offset = AT(energy_scale),
+     .value = "X",
+     .low = 0.25,
+     .high = 4,
+     .help = "multiplies the loudness that the voice aims for"},
+    {.name = "language",
+     .letter = 'l',
+     .kind = CLI_CHOICE,
+     .offset = AT(language),
+     .choices = languages,
+     .help = "how to read digits and symbols that stand alone"},
+    {.name = "seed",
+     .kind = CLI_SEED,
+     .offset = AT(seed),
+     .value = "N",
+     .help = "seed of the noise in the voice; the same request gives the same samples"},
+    {.name = "file",
+     .letter = 'f',
+     .kind = CLI_STRING,
+     .offset = AT(file),
+     .value = "FILE",
+     .help = "read the text from FILE, in place of TEXT"},
+    {.name = "lines",
+     .kind = CLI_FLAG,
+     .offset = AT(lines),
+     .help =
+         "speak each line into a file of its own: -o is a directory, or a pattern like line-%03d.wav; the number is "
+         "the line's, blank lines are passed over"},
+    {.name = "batch",
+     .kind = CLI_INT,
+     .offset = AT(batch),
+     .value = "N",
+     .low = 1,
+     .high = 256,
+     .help = "with --lines: how many lines are spoken together"},
+    {.name = "stream",
+     .kind = CLI_FLAG,
+     .offset = AT(stream),
+     .help = "write the audio as it is made, as wav or pcm; a wav in a pipe says that its length is unknown"},
+    CLI_OPTION_MODEL(say_values),
+    CLI_OPTION_THREADS(say_values),
+    CLI_OPTION_JSON(say_values, "report as one JSON object a file: on standard output, or on standard error when the "
+                                "audio goes to standard output"),
+    CLI_OPTION_QUIET(say_values),
+    {.name = NULL}};
+
+static const cli_example examples[] = {
+    {"emotivoice say \"Good morning!\" --emotion happy --speed 1.1 -o morning.wav", "a cheerful greeting"},
+    {"emotivoice say \"In my own voice.\" --reference me.wav -o me-too.wav", "in a voice heard for a few seconds"},
+    {"emotivoice say --file story.txt --stream | aplay", "hear a long text from its first sentence on"},
+    {"emotivoice say --file prompts.txt --lines -o prompts/%03d.flac", "one file a line"},
+    {NULL, NULL}};
+
+static void init(void *values) {
+    say_values *v = values;
+    ev_request request;
+    ev_synth_options synth;
+    ev_request_init(&request);
+    ev_synth_options_init(&synth);
+    v->seed = request.seed;
+    v->emotion_degree = request.emotion_degree;
+    v->speed = request.speed;
+    v->pitch_scale = request.pitch_scale;
+    v->energy_scale = request.energy_scale;
+    v->threads = synth.threads;
+    v->batch = synth.batch_max;
+    v->language = languages[0];
+}
+
+/* What the option table cannot see: options that exclude each other. */
+static int check(const say_values *values) {
+    if (values->voice != NULL && values->reference != NULL) {
+        return cli_fail(CLI_USAGE, "both --voice and --reference were given: give one of them");
+    }
+    if (values->lines && values->stream) {
+        return cli_fail(CLI_USAGE, "--lines and --stream do not go together: give one of them");
+    }
+    return CLI_OK;
+}
+
+int say_prepare(say_job *job) {
+    const say_values *v = job->values;
+    int code = cli_engine_open(&job->engine, v->model);
+    if (code == CLI_OK) code = cli_engine_synth(&job->engine, v->threads, v->lines ? v->batch : 0);
+    if (code == CLI_OK && v->voice != NULL) code = cli_engine_voice(&job->voice, &job->engine, v->voice);
+    if (code == CLI_OK && v->reference != NULL) code = cli_engine_reference(&job->voice, &job->engine, v->reference);
+    if (code != CLI_OK) return code;
+    ev_request_init(&job->request);
+    job->request.voice = job->voice;
+    job->request.language = strcmp(v->language, "auto") == 0 ? NULL : v->language;
+    job->request.emotion = v->emotion;
+    job->request.emotion_degree = v->emotion_degree;
+    job->request.speed = v->speed;
+    job->request.pitch_scale = v->pitch_scale;
+    job->request.energy_scale = v->energy_scale;
+    job->request.seed = v->seed;
+    return CLI_OK;
+}
+
+static int speak_one(say_job *job, const cli_text *text) {
+    ev_audio audio = {0};
+    ev_error err = {0};
+    void *bytes = NULL;
+    size_t size = 0;
+    double start_s = cli_clock_s();
+    job->request.text = text->bytes != NULL ? text->bytes : "";
+    job->request.text_bytes = text->size;
+    say_progress(job, "speaking ...");
+    ev_status status = ev_say(job->engine.synth, &job->request, &audio, &err);
+    double elapsed_s = cli_clock_s() - start_s;
+    say_progress(job, "%s", "");
+    if (status != EV_OK) return cli_engine_say_failed(&job->engine, status, &err, job->values->emotion, NULL);
+    status = ev_audio_encode(&audio, job->format, &bytes, &size, &err);
+    int code = status == EV_OK ? cli_output_write(job->output, bytes, size) : cli_engine_failed(status, &err, NULL);
+    if (code == CLI_OK) {
+        say_outcome outcome = {.output = job->output,
+                               .text = job->request.text,
+                               .text_bytes = text->size,
+                               .samples = audio.count,
+                               .audio = &audio,
+                               .elapsed_s = elapsed_s,
+                               .batch_audio_s = (double)audio.count / audio.sample_rate,
+                               .first_audio_s = -1};
+        say_report(job, &outcome);
+    }
+    ev_bytes_free(&bytes);
+    ev_audio_free(&audio);
+    return code;
+}
+
+static int speak_text(say_job *job) {
+    cli_text text;
+    int code = cli_output_choose(&job->output, "audio");
+    if (code == CLI_OK) code = cli_output_format(&job->format, job->values->format, job->output);
+    if (code == CLI_OK && job->values->stream && job->format != EV_FORMAT_WAV && job->format != EV_FORMAT_PCM) {
+        code = cli_fail(CLI_USAGE, "--stream cannot write %s: choose wav or pcm", cli_format_names[job->format]);
+    }
+    if (code != CLI_OK) return code;
+    code = cli_text_read(&text, job->text_argument, job->values->file);
+    if (code == CLI_OK) code = say_prepare(job);
+    if (code == CLI_OK) code = job->values->stream ? say_stream(job, &text) : speak_one(job, &text);
+    cli_text_free(&text);
+    return code;
+}
+
+static int run(const void *values, const cli_operands *operands) {
+    const say_values *v = values;
+    say_job job = {
+        .values = v, .output = v->output, .text_argument = operands->count > 0 ? operands->items[0] : NULL};
+    int code = check(v);
+    if (code == CLI_OK && v->lines) {
+        code = say_lines(&job);
+    } else if (code == CLI_OK) {
+        code = speak_text(&job);
+    }
+    ev_voice_free(&job.voice);
+    cli_engine_close(&job.engine);
+    return code;
+}
+
+_Static_assert(sizeof(say_values) <= CLI_VALUES_MAX, "cli_values is too small");
+
+const cli_command cli_say = {
+    .name = "say",
+    .synopsis = "TEXT|-",
+    .summary = "speak a text into a file or a pipe",
+    .description = "Speaks TEXT, English and Mandarin in any mixture; - reads it from standard input. In the text, "
+                   "[pause:500ms] is a pause, and [word](/phones/) says how a word is spoken.",
+    .options = options,
+    .examples = examples,
+    .values_size = sizeof(say_values),
+    .init = init,
+    .operands_max = 1,
+    .run = run};

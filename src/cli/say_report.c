@@ -1,0 +1,111 @@
+/* say_report: what was spoken, for a program (--json) or for a person (one line, only on a terminal). */
+#include "json.h"
+#include "say.h"
+
+#include <stdarg.h>
+#include <string.h>
+#include <unistd.h>
+
+void say_progress(const say_job *job, const char *format, ...) {
+    if (job->values->quiet || !isatty(STDERR_FILENO)) return;
+    va_list arguments;
+    va_start(arguments, format);
+    fputs("\r\033[K", stderr);
+    vfprintf(stderr, format, arguments);
+    fflush(stderr);
+    va_end(arguments);
+}
+
+/* When word `index` is heard: from the first of its marks to the last. */
+static bool word_time(const ev_audio *audio, size_t index, size_t *begin, size_t *end) {
+    bool found = false;
+    for (size_t i = 0; i < audio->mark_count; i++) {
+        const ev_mark *mark = &audio->marks[i];
+        if (mark->word < 0 || (size_t)mark->word != index) continue;
+        if (!found) *begin = mark->sample_begin;
+        *end = mark->sample_end;
+        found = true;
+    }
+    return found;
+}
+
+static void put_range(cli_json *json, size_t begin, size_t end) {
+    cli_json_integer(json, "byte_begin", (int64_t)begin);
+    cli_json_integer(json, "byte_end", (int64_t)end);
+}
+
+/* Marks know words by number only; the words themselves come from the same front-end, asked once more. */
+static void put_words(cli_json *json, const say_job *job, const say_outcome *outcome) {
+    ev_phones *phones = NULL;
+    const char *text = outcome->text;
+    if (ev_phones_create(&phones, job->engine.model, text, outcome->text_bytes, job->request.language, NULL) !=
+        EV_OK) {
+        return;
+    }
+    cli_json_open(json, "words", '[');
+    for (size_t i = 0; i < phones->word_count; i++) {
+        const ev_word *word = &phones->words[i];
+        size_t begin = 0, end = 0;
+        bool timed = outcome->audio != NULL && word_time(outcome->audio, i, &begin, &end);
+        cli_json_open(json, NULL, '{');
+        cli_json_text(json, "text", text + word->byte_begin, word->byte_end - word->byte_begin);
+        cli_json_string(json, "spoken", word->spoken);
+        if (timed) cli_json_number(json, "begin_s", (double)begin / outcome->audio->sample_rate);
+        if (timed) cli_json_number(json, "end_s", (double)end / outcome->audio->sample_rate);
+        put_range(json, word->byte_begin, word->byte_end);
+        cli_json_close(json, '}');
+    }
+    cli_json_close(json, ']');
+    cli_json_open(json, "omissions", '[');
+    for (size_t i = 0; i < phones->omission_count; i++) {
+        cli_json_open(json, NULL, '{');
+        cli_json_string(json, "reason", phones->omissions[i].reason);
+        put_range(json, phones->omissions[i].byte_begin, phones->omissions[i].byte_end);
+        cli_json_close(json, '}');
+    }
+    cli_json_close(json, ']');
+    ev_phones_free(&phones);
+}
+
+static void put_timings(cli_json *json, const say_job *job, const say_outcome *outcome) {
+    ev_stats stats = {0};
+    ev_synth_stats(job->engine.synth, &stats);
+    cli_json_open(json, "timings", '{');
+    cli_json_number(json, "load_s", job->engine.load_s);
+    cli_json_number(json, "text_s", stats.text_s);
+    cli_json_number(json, "acoustic_s", stats.acoustic_s);
+    cli_json_number(json, "vocoder_s", stats.vocoder_s);
+    cli_json_number(json, "total_s", stats.total_s);
+    if (outcome->first_audio_s >= 0) cli_json_number(json, "first_audio_s", outcome->first_audio_s);
+    cli_json_close(json, '}');
+}
+
+static void report_json(const say_job *job, const say_outcome *outcome, int32_t sample_rate, double seconds) {
+    bool audio_on_stdout = strcmp(outcome->output, "-") == 0;
+    cli_json json = {.out = audio_on_stdout ? stderr : stdout};
+    cli_json_open(&json, NULL, '{');
+    cli_json_string(&json, "output", outcome->output);
+    if (outcome->line > 0) cli_json_integer(&json, "line", (int64_t)outcome->line);
+    cli_json_string(&json, "format", cli_format_names[job->format]);
+    cli_json_integer(&json, "sample_rate", sample_rate);
+    cli_json_integer(&json, "samples", (int64_t)outcome->samples);
+    cli_json_number(&json, "seconds", seconds);
+    cli_json_number(&json, "elapsed_s", outcome->elapsed_s);
+    cli_json_number(&json, "rtf", outcome->elapsed_s / outcome->batch_audio_s);
+    put_timings(&json, job, outcome);
+    put_words(&json, job, outcome);
+    cli_json_close(&json, '}');
+    fflush(json.out);
+}
+
+void say_report(const say_job *job, const say_outcome *outcome) {
+    int32_t sample_rate = ev_model_sample_rate(job->engine.model);
+    double seconds = (double)outcome->samples / sample_rate;
+    if (job->values->json) {
+        report_json(job, outcome, sample_rate, seconds);
+    } else if (!job->values->quiet && isatty(STDERR_FILENO)) {
+        cli_note("%s: %.2f s of speech, made in %.0f ms (%.0f times real time)",
+                 strcmp(outcome->output, "-") == 0 ? "standard output" : outcome->output, seconds,
+                 1e3 * outcome->elapsed_s, outcome->batch_audio_s / outcome->elapsed_s);
+    }
+}
