@@ -1,0 +1,332 @@
+/* en: one run of English to words and phones.
+ *
+ * Three passes over the run: every character gets an ASCII class of its own (accents dropped, typographic marks made
+ * plain) so that the matchers read a simple string; the matchers, in order, turn it into words with breaks; words
+ * whose sound depends on their neighbours are decided; then each word is looked up and goes to the sink.
+ */
+#include <stdlib.h>
+#include <string.h>
+#include <utf8proc.h>
+
+#include "text/en.h"
+#include "text/scan.h"
+
+/* ---- characters ---- */
+
+/* Letters that Unicode does not take apart. */
+static char plain_letter(int32_t c) {
+    static const struct {
+        uint16_t from;
+        char to;
+    } special[] = {{0xC6, 'E'}, {0xE6, 'e'}, {0xD8, 'O'}, {0xF8, 'o'}, {0xDF, 's'}, {0xD0, 'D'},
+                   {0xF0, 'd'}, {0xDE, 'T'}, {0xFE, 't'}, {0x110, 'D'}, {0x111, 'd'}, {0x131, 'i'},
+                   {0x141, 'L'}, {0x142, 'l'}, {0x152, 'E'}, {0x153, 'e'}};
+    for (size_t i = 0; i < EV_ARRAY_COUNT(special); i++)
+        if (special[i].from == c) return special[i].to;
+    utf8proc_int32_t parts[32];
+    int boundary = 0;
+    utf8proc_ssize_t n = utf8proc_decompose_char(c, parts, 32, UTF8PROC_DECOMPOSE | UTF8PROC_COMPAT, &boundary);
+    return n > 0 && n <= 32 && parts[0] < 0x80 && en_is_alpha((char)parts[0]) ? (char)parts[0] : EN_SYMBOL;
+}
+
+static char class_of(int32_t c) {
+    if (c == '\n' || (c >= ' ' && c < 0x7F)) return (char)c;
+    if (ev_is_latin(c)) return plain_letter(c);
+    switch (c) {
+    case 0x2018:
+    case 0x2019:
+    case 0x2BC:
+    case 0x2032: return '\'';
+    case 0x201C:
+    case 0x201D:
+    case 0x201E:
+    case 0x2033:
+    case 0xAB:
+    case 0xBB:
+    case 0x300C:
+    case 0x300D: return '"';
+    case 0x2010:
+    case 0x2011:
+    case 0x2212: return '-';
+    case 0x2012:
+    case 0x2013: return EN_EN_DASH;
+    case 0x2014:
+    case 0x2015: return EN_EM_DASH;
+    case 0x2026: return EN_ELLIPSIS;
+    case 0x3002: return EN_STOP;
+    case 0x3001: return ',';
+    case 0x300A:
+    case 0x3010: return '(';
+    case 0x300B:
+    case 0x3011: return ')';
+    case 0x2044: return '/';
+    case 0x2022:
+    case 0x25CF:
+    case 0x25AA:
+    case 0x25E6: return EN_LEAD; /* bullets */
+    default: return EN_SYMBOL;
+    }
+}
+
+size_t en_digits_end(const en_work *w, size_t i) {
+    while (en_is_digit(w->s[i])) i++;
+    return i;
+}
+
+size_t en_letters_end(const en_work *w, size_t i) {
+    size_t limit = i + EN_WORD_LETTERS + 1;
+    while (i < limit && en_is_alpha(w->s[i])) i++;
+    return i;
+}
+
+size_t en_skip_spaces(const en_work *w, size_t i) {
+    for (size_t limit = i + 4; i < limit && w->s[i] == ' ';) i++;
+    return i;
+}
+
+bool en_starts(const en_work *w, size_t i, const char *lower) {
+    for (; *lower; lower++, i++)
+        if (en_lower(w->s[i]) != *lower) return false;
+    return true;
+}
+
+bool en_word_is(const en_work *w, size_t i, const char *lower) {
+    return en_starts(w, i, lower) && !en_is_alnum(w->s[i + strlen(lower)]);
+}
+
+bool en_in_list(const char *list, const char *word, size_t n) {
+    char padded[32];
+    if (n == 0 || n + 3 > sizeof(padded)) return false;
+    padded[0] = ' ';
+    for (size_t i = 0; i < n; i++) padded[i + 1] = en_lower(word[i]);
+    memcpy(padded + n + 1, " ", 2);
+    return strstr(list, padded) != NULL;
+}
+
+bool en_vowel_letter(char c) { return c != 0 && strchr("aeiouyAEIOUY", c) != NULL; }
+
+/* A sentence may follow: end of text or line, or a word that likes to start one. */
+bool en_ends_sentence(const en_work *w, size_t i) {
+    static const char starters[] =
+        " the he she it they we i you his her their our my this that these those there then but and so if when where "
+        "what who why how in on at for after before as by with now please no yes not all one some many most every ";
+    while (w->s[i] == '"' || w->s[i] == '\'' || w->s[i] == ')') i++;
+    size_t next = en_skip_spaces(w, i);
+    if (w->s[next] == 0 || w->s[next] == '\n') return true;
+    if (next == i || !en_is_upper(w->s[next])) return false;
+    return en_in_list(starters, w->s + next, en_letters_end(w, next) - next);
+}
+
+/* Three words or more and hardly a small letter: capitals are for loudness. Decided once a sentence. */
+bool en_shouting(en_work *w, size_t i) {
+    if (i < w->shout_until) return w->shouting;
+    size_t upper = 0, lower = 0, words = 0, end = i;
+    while (w->s[end] && end - i < 400 && !strchr("!?\n", w->s[end])) {
+        char c = w->s[end];
+        if (c == '.' && en_is_space(w->s[end + 1])) break;
+        upper += en_is_upper(c);
+        lower += en_is_lower(c);
+        words += en_is_alpha(c) && !en_is_alpha(w->s[end + 1]) && end > i && en_is_alpha(w->s[end - 1]);
+        end++;
+    }
+    w->shout_until = end + 1;
+    w->shouting = words >= 3 && upper > 4 * lower;
+    return w->shouting;
+}
+
+/* ---- putting words ---- */
+
+size_t en_word_count(const en_work *w) { return ev_array_count(&w->words, en_word); }
+en_word *en_word_at(const en_work *w, size_t index) { return (en_word *)(void *)w->words.data + index; }
+const char *en_word_text(const en_work *w, const en_word *word) { return (const char *)w->text.data + word->text; }
+
+const char *en_previous(const en_work *w) {
+    size_t count = en_word_count(w);
+    if (count <= w->sentence_from) return "";
+    return en_word_text(w, en_word_at(w, count - 1));
+}
+
+void en_span(en_work *w, size_t begin, size_t end) {
+    w->span_begin = (uint32_t)begin;
+    w->span_end = (uint32_t)end;
+    w->span_number = false;
+    w->span_capital = en_is_upper(w->s[begin]);
+}
+
+void en_break(en_work *w, ev_break kind) {
+    if (kind > w->pending) w->pending = (uint8_t)kind;
+    if (kind >= EV_BREAK_FINAL) w->sentence_from = en_word_count(w);
+}
+
+static en_word *push_word(en_work *w, const char *text, size_t n) {
+    en_word word = {.text = (uint32_t)w->text.size, .bytes = (uint32_t)n, .begin = w->span_begin};
+    word.end = w->span_end;
+    word.before = w->pending;
+    word.number = w->span_number;
+    word.capital = w->span_capital;
+    w->pending = EV_BREAK_WORD;
+    ev_buf_append(&w->text, text, n);
+    ev_buf_append(&w->text, "", 1);
+    if (w->text.failed) return NULL;
+    return ev_buf_append(&w->words, &word, sizeof(word));
+}
+
+void en_put_n(en_work *w, const char *word, size_t n) {
+    char lower[EN_WORD_LETTERS + 8];
+    if (n == 0) return;
+    if (n > EN_WORD_LETTERS + 4) n = EN_WORD_LETTERS + 4;
+    for (size_t i = 0; i < n; i++) lower[i] = en_lower(word[i]);
+    push_word(w, lower, n);
+}
+
+void en_put(en_work *w, const char *phrase) {
+    while (*phrase) {
+        size_t n = strcspn(phrase, " ,");
+        if (n) en_put_n(w, phrase, n);
+        if (phrase[n] == ',') en_break(w, EV_BREAK_COMMA);
+        phrase += n + (phrase[n] != 0);
+    }
+}
+
+void en_put_letters(en_work *w, const char *letters, size_t n, const char *suffix) {
+    char text[2 * EN_WORD_LETTERS + 8];
+    size_t used = 0;
+    if (n == 0) return;
+    for (size_t i = 0; i < n && i < EN_WORD_LETTERS; i++) {
+        if (i) text[used++] = ' ';
+        text[used++] = en_is_lower(letters[i]) ? (char)(letters[i] - 32) : letters[i];
+    }
+    size_t tail = strlen(suffix);
+    memcpy(text + used, suffix, tail);
+    en_word *word = push_word(w, text, used + tail);
+    if (word) word->spell = true;
+}
+
+/* ---- punctuation ---- */
+
+/* Wrapped lines are one sentence; a blank line, a list or a short line before a capital end one. */
+static size_t newline(en_work *w, size_t i) {
+    size_t next = i + 1, lines = 1;
+    for (; en_is_space(w->s[next]); next++) lines += w->s[next] == '\n';
+    char c = w->s[next];
+    bool bullet = c == EN_LEAD || ((c == '-' || c == '*') && w->s[next + 1] == ' ');
+    bool heading = i - w->line_begin < 50 && (en_is_upper(c) || en_is_digit(c));
+    if (lines > 1 || bullet || heading) en_break(w, EV_BREAK_FINAL);
+    w->line_begin = next;
+    return (bullet ? next + 1 : next) - i;
+}
+
+static size_t dots(en_work *w, size_t i) {
+    size_t end = i;
+    while (w->s[end] == '.' || w->s[end] == EN_ELLIPSIS) end++;
+    bool ellipsis = end - i > 1 || w->s[i] == EN_ELLIPSIS;
+    size_t next = end;
+    while (en_is_space(w->s[next]) || w->s[next] == '"') next++;
+    if (ellipsis && w->s[next]) en_break(w, EV_BREAK_COMMA);
+    else en_break(w, EV_BREAK_FINAL);
+    return end - i;
+}
+
+/* "?!" asks; "!!!" is one mark. */
+static size_t question_or_exclaim(en_work *w, size_t i) {
+    size_t end = i;
+    bool asks = false;
+    for (; w->s[end] == '?' || w->s[end] == '!'; end++) asks |= w->s[end] == '?';
+    en_break(w, asks ? EV_BREAK_QUESTION : EV_BREAK_EXCLAIM);
+    return end - i;
+}
+
+static size_t punctuation(en_work *w, size_t i) {
+    char c = w->s[i];
+    switch (c) {
+    case ' ': return 1;
+    case '\n': return newline(w, i);
+    case '.':
+    case EN_ELLIPSIS: return dots(w, i);
+    case EN_STOP: en_break(w, EV_BREAK_FINAL); return 1;
+    case '?':
+    case '!': return question_or_exclaim(w, i);
+    case ',':
+    case ';':
+    case ':':
+    case '(':
+    case ')':
+    case '[':
+    case ']':
+    case '{':
+    case '}':
+    case EN_EM_DASH:
+    case EN_EN_DASH:
+    case EN_LEAD: en_break(w, EV_BREAK_COMMA); return 1;
+    case '-':
+        if ((i == 0 || en_is_space(w->s[i - 1]) || w->s[i - 1] == '-') && !en_is_alnum(w->s[i + 1]))
+            en_break(w, EV_BREAK_COMMA);
+        return 1;
+    default: return en_match_symbol(w, i);
+    }
+}
+
+/* ---- the run ---- */
+
+static size_t match(en_work *w, size_t i) {
+    typedef size_t (*matcher)(en_work *, size_t);
+    static const matcher at_start[] = {en_match_net,  en_match_money,         en_match_phone, en_match_date,
+                                       en_match_time, en_match_dotted_number, en_match_number};
+    static const matcher words[] = {en_match_abbreviation, en_match_roman, en_match_word};
+    bool start = i == 0 || !en_is_alnum(w->s[i - 1]);
+    if (start)
+        for (size_t m = 0; m < EV_ARRAY_COUNT(at_start); m++) {
+            size_t used = at_start[m](w, i);
+            if (used) return used;
+        }
+    else if (en_is_digit(w->s[i]))
+        return en_match_number(w, i);
+    if (!en_is_alpha(w->s[i])) return 0;
+    for (size_t m = 0; m < EV_ARRAY_COUNT(words); m++) {
+        size_t used = words[m](w, i);
+        if (used) return used;
+    }
+    return 0;
+}
+
+/* The words to the sink, with their places in the caller's bytes. */
+static void deliver(en_work *w) {
+    size_t count = en_word_count(w);
+    for (size_t i = 0; i < count; i++) {
+        const en_word *word = en_word_at(w, i);
+        const char *text = en_word_text(w, word);
+        en_phones phones = {.count = 0};
+        if (word->phones) en_parse_phones(word->phones, &phones);
+        else if (word->spell) en_spell(text, &phones);
+        else en_pronounce(w->en, text, word->bytes, &phones);
+        if (word->plural) en_add_s(&phones);
+        uint32_t begin = w->chars[word->begin].at;
+        const ev_char *last = &w->chars[word->end - 1];
+        ev_sink_break(w->sink, (ev_break)word->before);
+        if (!phones.count) {
+            ev_sink_omit(w->sink, begin, last->at + last->bytes, "no pronunciation");
+            continue;
+        }
+        ev_sink_word(w->sink, "en", begin, last->at + last->bytes, text, word->bytes);
+        for (size_t k = 0; k < phones.count; k++) ev_sink_phone(w->sink, phones.tokens[k]);
+    }
+    ev_sink_break(w->sink, (ev_break)w->pending);
+}
+
+ev_status ev_en_speak(const ev_en *en, const ev_char *chars, size_t n, ev_sink *sink, ev_error *err) {
+    en_work w = {.en = en, .chars = chars, .n = n, .sink = sink};
+    w.s = calloc(n + EN_PAD, 1);
+    if (!w.s) return ev_fail(err, EV_E_MEMORY, "out of memory while reading the text");
+    for (size_t i = 0; i < n; i++) w.s[i] = class_of(chars[i].cp);
+    for (size_t i = 0; i < n;) {
+        size_t used = match(&w, i);
+        i += used ? used : punctuation(&w, i);
+    }
+    en_choose(&w);
+    bool failed = w.words.failed || w.text.failed;
+    if (!failed) deliver(&w);
+    ev_buf_free(&w.words);
+    ev_buf_free(&w.text);
+    free(w.s);
+    return failed ? ev_fail(err, EV_E_MEMORY, "out of memory while reading the text") : EV_OK;
+}

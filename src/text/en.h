@@ -1,0 +1,168 @@
+/* en: inside the English room.
+ *
+ *   en.c            START HERE: characters to ASCII classes, the matchers in order, punctuation, the way out
+ *   en_net.c        addresses, file names, hashtags
+ *   en_money.c      money
+ *   en_date.c       dates, times      en_phone.c  telephone numbers, versions, IP addresses
+ *   en_measure.c    numbers in text: ordinals, ranges, percent, years      en_fraction.c  fractions
+ *   en_units.c      units of measure
+ *   en_number.c     digits to number words
+ *   en_abbrev.c     abbreviations, initials      en_roman.c  roman numerals
+ *   en_token.c      words: contractions, acronyms, camelCase, elongation
+ *   en_heteronym.c  which of two pronunciations; weak forms of function words
+ *   en_words.c      a word to phones: our list, the lexicon, morphology, letter-to-sound rules
+ *   en_lists.c      our list of words, letter names, what is said letter by letter
+ *
+ * Matchers look at s (one class byte per character) from i on and answer how many characters they have put into words;
+ * 0: not mine. Look-ahead is bounded or remembered, so that the whole stays linear in the text.
+ */
+#ifndef EV_TEXT_EN_H
+#define EV_TEXT_EN_H
+
+#include "text/text.h"
+
+typedef struct lexicon_struct en_lexicon; /* flite's cst_lexicon */
+
+struct ev_en {
+    const en_lexicon *lexicon; /* flite's static tables: read only after the first open */
+};
+
+/* Classes of characters that are not ASCII, in s. */
+enum { EN_EM_DASH = 1, EN_EN_DASH, EN_ELLIPSIS, EN_STOP, EN_SYMBOL, EN_LEAD };
+
+typedef struct en_word {
+    uint32_t text, bytes; /* spoken form in work->text, NUL-terminated; lower case unless spelled */
+    uint32_t begin, end;  /* characters */
+    uint8_t before;       /* ev_break in front of it */
+    bool spell;           /* letters by name: "F B I", "C P Us", "F B I's" */
+    bool capital;         /* written with a capital first letter */
+    bool number;          /* part of a number: no weak form */
+    bool plural;          /* phones is the stem's: the ending -s is still to come */
+    const char *phones;   /* pronunciation chosen by context, e.g. "R IY1 D"; NULL: look it up */
+} en_word;
+
+typedef struct en_work {
+    const ev_en *en;
+    const ev_char *chars;
+    char *s; /* [n + EN_PAD], NUL-padded */
+    size_t n;
+    ev_buf words; /* en_word */
+    ev_buf text;
+    ev_sink *sink;
+    uint32_t span_begin, span_end; /* characters that the next words stand for */
+    bool span_number, span_capital;
+    uint8_t pending;      /* break before the next word */
+    size_t net_checked;   /* no address starts before here */
+    size_t shout_until;   /* up to here: */
+    bool shouting;        /* the sentence is in capitals throughout */
+    size_t sentence_from; /* index into words: first of this sentence */
+    size_t line_begin;
+} en_work;
+
+enum { EN_PAD = 8, EN_WORD_LETTERS = 60 };
+
+/* ---- en.c: putting words ---- */
+void en_span(en_work *w, size_t begin, size_t end); /* what follows stands for chars[begin, end) */
+void en_put(en_work *w, const char *phrase);        /* words separated by spaces; "," asks for a pause */
+void en_put_n(en_work *w, const char *word, size_t n);
+void en_put_letters(en_work *w, const char *letters, size_t n, const char *suffix); /* "FBI", "" | "s" | "'s" */
+void en_break(en_work *w, ev_break kind);
+en_word *en_word_at(const en_work *w, size_t index);
+size_t en_word_count(const en_work *w);
+const char *en_word_text(const en_work *w, const en_word *word);
+const char *en_previous(const en_work *w); /* the last word of this sentence put so far, or "" */
+
+/* ---- en.c: looking at characters ---- */
+static inline bool en_is_digit(char c) { return c >= '0' && c <= '9'; }
+static inline bool en_is_upper(char c) { return c >= 'A' && c <= 'Z'; }
+static inline bool en_is_lower(char c) { return c >= 'a' && c <= 'z'; }
+static inline bool en_is_alpha(char c) { return en_is_upper(c) || en_is_lower(c); }
+static inline bool en_is_alnum(char c) { return en_is_alpha(c) || en_is_digit(c); }
+static inline bool en_is_space(char c) { return c == ' ' || c == '\n'; }
+static inline char en_lower(char c) { return en_is_upper(c) ? (char)(c + 32) : c; }
+static inline bool en_is_dash(char c) { return c == '-' || c == EN_EN_DASH || c == EN_EM_DASH; }
+size_t en_digits_end(const en_work *w, size_t i);  /* past the digits at i */
+size_t en_letters_end(const en_work *w, size_t i); /* past the letters at i (at most EN_WORD_LETTERS + 1) */
+size_t en_skip_spaces(const en_work *w, size_t i); /* past at most 4 spaces, no newline */
+bool en_starts(const en_work *w, size_t i, const char *lower); /* s[i..] is this, case aside */
+bool en_word_is(const en_work *w, size_t i, const char *lower); /* the same, and no letter or digit follows */
+bool en_ends_sentence(const en_work *w, size_t i); /* after an abbreviation's '.': does a new sentence start at i? */
+bool en_in_list(const char *list, const char *word, size_t n); /* list: " word word word " */
+bool en_shouting(en_work *w, size_t i);
+bool en_vowel_letter(char c);
+
+/* ---- matchers: characters used, 0 for none ---- */
+size_t en_match_net(en_work *w, size_t i);
+size_t en_match_money(en_work *w, size_t i);
+size_t en_match_phone(en_work *w, size_t i);
+size_t en_match_dotted_number(en_work *w, size_t i);
+size_t en_match_date(en_work *w, size_t i);
+size_t en_match_time(en_work *w, size_t i);
+size_t en_match_number(en_work *w, size_t i);
+size_t en_match_abbreviation(en_work *w, size_t i);
+size_t en_match_roman(en_work *w, size_t i);
+size_t en_match_word(en_work *w, size_t i);
+size_t en_match_symbol(en_work *w, size_t i);
+
+/* ---- en_number.c ---- */
+typedef struct en_number {
+    size_t begin, end;           /* characters */
+    size_t whole_end;            /* past the integer part, commas included */
+    size_t fraction, fraction_n; /* decimals; fraction_n 0: none */
+    char digits[20];             /* integer part without commas, NUL-terminated when it fits */
+    size_t digit_count;          /* may exceed the array: then it is said digit by digit */
+    bool grouped;                /* had commas */
+} en_number;
+bool en_parse_number(const en_work *w, size_t i, en_number *out); /* "1,234.5", ".5"; no sign */
+void en_say_number(en_work *w, const en_number *number);
+void en_say_cardinal(en_work *w, const char *digits, size_t n);
+void en_say_ordinal(en_work *w, const char *digits, size_t n, const char *suffix); /* "", "s" */
+void en_say_digits(en_work *w, size_t begin, size_t end);                          /* digits of s, one by one */
+void en_say_year(en_work *w, long year);
+void en_say_integer(en_work *w, long value);
+bool en_is_one(const en_number *number); /* exactly 1: singular */
+long en_number_value(const en_number *number); /* integer part; LONG_MAX where it is too large */
+
+/* ---- en_units.c, en_fraction.c ---- */
+typedef struct en_unit {
+    size_t end;           /* past the unit */
+    const char *singular; /* NULL: none */
+    const char *plural;
+    bool per;             /* "/" and another unit or word follows */
+} en_unit;
+en_unit en_unit_at(const en_work *w, size_t i);       /* what stands right after a number, "kg" or " km/h" */
+void en_say_unit(en_work *w, const en_unit *unit, bool singular);
+const char *en_scale_at(const en_work *w, size_t i, size_t *end); /* " million", "bn", "M": spoken, or NULL */
+size_t en_match_fraction(en_work *w, const en_number *first, size_t begin); /* past it; 0: none. "3/4", "2 1/3", "2½" */
+
+/* ---- en_date.c ---- */
+void en_say_date(en_work *w, long year, int month, int day); /* year 0: none */
+bool en_valid_day(long month, long day);
+int en_month_at(const en_work *w, size_t i, size_t *end); /* 1..12 where a month name or abbreviation stands */
+bool en_is_month(const char *word);
+/* ---- en_token.c ---- */
+void en_say_token(en_work *w, size_t begin, size_t end); /* letters and apostrophes s[begin, end) as a word */
+
+/* ---- en_heteronym.c ---- */
+void en_choose(en_work *w); /* sets en_word.phones where the neighbours decide */
+
+/* ---- en_words.c ---- */
+enum { EN_PHONES_MAX = 256 };
+typedef struct en_phones {
+    int16_t tokens[EN_PHONES_MAX];
+    size_t count;
+} en_phones;
+void en_pronounce(const ev_en *en, const char *word, size_t n, en_phones *out);
+void en_spell(const char *text, en_phones *out); /* "F B I", "C P Us" */
+void en_parse_phones(const char *arpabet, en_phones *out); /* "HH AH0 L OW1" */
+void en_add_s(en_phones *phones); /* the ending -s: [S], [Z] or [IH0] [Z] */
+bool en_known(const ev_en *en, const char *word, size_t n); /* in our list or the lexicon */
+
+/* ---- en_lists.c ---- */
+const char *en_list_phones(const char *word, size_t n); /* our own list, NULL */
+bool en_list_is_letters(const char *lower, size_t n);   /* said by its letters whatever it looks like: "usa" */
+bool en_list_is_acronym_word(const char *lower, size_t n); /* said as a word though in capitals: "nasa" */
+bool en_list_is_common(const char *lower, size_t n);    /* an everyday short word, also when shouted: "not" */
+extern const char *const en_letter_names[26];
+
+#endif

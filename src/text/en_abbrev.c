@@ -1,0 +1,184 @@
+/* en_abbrev: abbreviations with their dots, initials, dotted letters ("U.S.", "e.g."). The dot belongs to the
+ * abbreviation; whether it ends the sentence too is decided by what follows. */
+#include <string.h>
+
+#include "text/en.h"
+
+typedef enum use {
+    ANYWHERE, /* also without the dot */
+    DOTTED,   /* only with the dot */
+    BEFORE_NUMBER, /* "No. 5", "p. 3", "vol. 2": dot and a number behind */
+    TITLE     /* before a name: never the end of a sentence */
+} use;
+
+static const struct {
+    const char *written, *said;
+    use use;
+} abbreviations[] = {
+    {"mr", "mister", TITLE},      {"mrs", "missus", TITLE},     {"ms", "miz", TITLE},        {"messrs", "messieurs", TITLE},
+    {"prof", "professor", TITLE}, {"rev", "reverend", TITLE},   {"hon", "honorable", TITLE}, {"capt", "captain", TITLE},
+    {"col", "colonel", TITLE},    {"lt", "lieutenant", TITLE},  {"sgt", "sergeant", TITLE},  {"gen", "general", TITLE},
+    {"sen", "senator", TITLE},    {"gov", "governor", TITLE},   {"rep", "representative", TITLE}, {"pres", "president", TITLE},
+    {"cmdr", "commander", TITLE}, {"maj", "major", TITLE},      {"fr", "father", TITLE},     {"mt", "mount", TITLE},
+    {"ft", "fort", TITLE},        {"jr", "junior", ANYWHERE},   {"sr", "senior", DOTTED},    {"etc", "etcetera", ANYWHERE},
+    {"vs", "versus", ANYWHERE},   {"approx", "approximately", ANYWHERE}, {"inc", "incorporated", DOTTED},
+    {"ltd", "limited", ANYWHERE}, {"corp", "corporation", DOTTED}, {"co", "company", DOTTED}, {"bros", "brothers", DOTTED},
+    {"dept", "department", ANYWHERE}, {"est", "established", DOTTED}, {"assn", "association", DOTTED},
+    {"ave", "avenue", ANYWHERE},  {"blvd", "boulevard", ANYWHERE}, {"rd", "road", DOTTED},   {"ln", "lane", DOTTED},
+    {"hwy", "highway", ANYWHERE}, {"apt", "apartment", DOTTED}, {"min", "minutes", DOTTED},  {"max", "maximum", DOTTED},
+    {"no", "number", BEFORE_NUMBER}, {"nos", "numbers", BEFORE_NUMBER}, {"vol", "volume", BEFORE_NUMBER},
+    {"fig", "figure", BEFORE_NUMBER}, {"ch", "chapter", BEFORE_NUMBER}, {"sec", "section", BEFORE_NUMBER},
+    {"p", "page", BEFORE_NUMBER}, {"pp", "pages", BEFORE_NUMBER}, {"pg", "page", BEFORE_NUMBER},
+    {"ver", "version", BEFORE_NUMBER}, {"ext", "extension", BEFORE_NUMBER}, {"art", "article", BEFORE_NUMBER},
+    {"tel", "telephone", DOTTED}, {"temp", "temperature", DOTTED}, {"misc", "miscellaneous", DOTTED},
+    {"cf", "compare", DOTTED},    {"al", "al", DOTTED},         {"ed", "edition", DOTTED},   {"govt", "government", ANYWHERE},
+    {"intl", "international", DOTTED}, {"univ", "university", DOTTED}, {"esp", "especially", DOTTED},
+    {"incl", "including", DOTTED}, {"excl", "excluding", DOTTED}, {"orig", "originally", DOTTED}, {"ca", "circa", BEFORE_NUMBER},
+};
+
+static const struct {
+    const char *written, *said; /* said NULL: letters; a trailing dot is expected */
+} dotted[] = {{"e.g.", "for example"}, {"i.e.", "that is"}, {"ph.d.", "P H D"}, {"a.k.a.", "also known as"},
+              {"m.sc.", "M S C"},      {"b.sc.", "B S C"},  {"w.r.t.", "with respect to"}};
+
+static void say(en_work *w, const char *said) {
+    if (en_is_upper(said[0]) && said[1] == ' ') {
+        char letters[4];
+        size_t n = 0;
+        for (; *said && n < sizeof(letters); said += said[1] ? 2 : 1) letters[n++] = *said;
+        en_put_letters(w, letters, n, "");
+    } else {
+        en_put(w, said);
+    }
+}
+
+static bool previous_is_capital(const en_work *w) {
+    size_t count = en_word_count(w);
+    return count > w->sentence_from && en_word_at(w, count - 1)->capital;
+}
+
+/* The next word is written with a capital. */
+static bool name_follows(const en_work *w, size_t i) {
+    size_t next = en_skip_spaces(w, i);
+    return next > i && en_is_upper(w->s[next]);
+}
+
+static size_t finish(en_work *w, size_t i, size_t end, const char *said, bool may_end) {
+    en_span(w, i, end);
+    say(w, said);
+    if (may_end && w->s[end - 1] == '.' && en_ends_sentence(w, end)) en_break(w, EV_BREAK_FINAL);
+    return end - i;
+}
+
+/* ---- the ambiguous two ---- */
+
+/* "Dr. Smith" is a doctor, "Elm Dr." a drive; "St. Paul" a saint, "Main St." a street. */
+static size_t doctor_or_saint(en_work *w, size_t i, size_t end) {
+    bool dr = en_word_is(w, i, "dr"), st = en_word_is(w, i, "st");
+    if ((!dr && !st) || !en_is_upper(w->s[i])) return 0;
+    bool dot = w->s[end] == '.';
+    size_t stop = end + dot;
+    bool street = previous_is_capital(w) || (en_word_count(w) > w->sentence_from &&
+                                             en_word_at(w, en_word_count(w) - 1)->number);
+    bool sentence = en_ends_sentence(w, stop);
+    bool place = street && (!name_follows(w, stop) || sentence || w->s[stop] == ',');
+    if (place) return finish(w, i, stop, dr ? "drive" : "street", true);
+    if (!name_follows(w, stop)) return dot ? finish(w, i, stop, dr ? "doctor" : "street", true) : 0;
+    return finish(w, i, stop, dr ? "doctor" : "saint", false);
+}
+
+/* ---- letters and dots ---- */
+
+/* "U.S.", "J.R.R.", "a.m.": single letters each with a dot; n letters, *end past the last dot. */
+static size_t dotted_letters(const en_work *w, size_t i, char *letters, size_t *end) {
+    size_t n = 0;
+    while (n < 8 && en_is_alpha(w->s[i]) && w->s[i + 1] == '.') {
+        letters[n++] = w->s[i];
+        i += 2;
+    }
+    *end = i;
+    if (n && en_is_alpha(w->s[i]) && !en_is_alpha(w->s[i + 1]) && n < 8) { /* "U.S.A" */
+        letters[n++] = w->s[i];
+        *end = i + 1;
+    }
+    return n;
+}
+
+static size_t initials(en_work *w, size_t i) {
+    char letters[8];
+    size_t end, n = dotted_letters(w, i, letters, &end);
+    if (n == 0 || en_is_alpha(w->s[end])) return 0;
+    if (n == 1) { /* "J. Smith"; a lone letter at the end of a sentence is no initial */
+        bool name = en_is_upper(letters[0]) && letters[0] != 'I' && name_follows(w, end);
+        const char *previous = en_previous(w);
+        bool after_label = en_in_list(" plan grade vitamin option group team type class section part hepatitis ", previous,
+                                      strlen(previous));
+        if (!name || after_label) return 0;
+    } else if (w->s[end - 1] != '.' && n < 3) {
+        return 0;
+    }
+    en_span(w, i, end);
+    en_put_letters(w, letters, n, "");
+    if (n > 1 && w->s[end - 1] == '.' && en_ends_sentence(w, end)) en_break(w, EV_BREAK_FINAL);
+    if (w->s[end] == '\'' && en_lower(w->s[end + 1]) == 's' && !en_is_alnum(w->s[end + 2])) {
+        en_word *word = en_word_at(w, en_word_count(w) - 1); /* "the U.S.'s" */
+        word->plural = true;
+        return end + 2 - i;
+    }
+    return end - i;
+}
+
+/* ---- weekdays ---- */
+
+static size_t weekday(en_work *w, size_t i, size_t end) {
+    static const struct {
+        const char *written, *said;
+        bool plain; /* no word itself: also without a dot */
+    } days[] = {{"mon", "monday", false},    {"tue", "tuesday", true},   {"tues", "tuesday", true},
+                {"wed", "wednesday", true},  {"thu", "thursday", true},  {"thur", "thursday", true},
+                {"thurs", "thursday", true}, {"fri", "friday", true},    {"sat", "saturday", false},
+                {"sun", "sunday", false}};
+    if (!en_is_upper(w->s[i]) || !en_is_lower(w->s[i + 1])) return 0;
+    for (size_t k = 0; k < EV_ARRAY_COUNT(days); k++) {
+        if (end - i != strlen(days[k].written) || !en_starts(w, i, days[k].written)) continue;
+        size_t stop = end + (w->s[end] == '.'), unused;
+        size_t next = en_skip_spaces(w, stop + (w->s[stop] == ','));
+        bool dated = next > end && (en_is_digit(w->s[next]) || en_month_at(w, next, &unused));
+        if (!days[k].plain && !dated) return 0;
+        return finish(w, i, stop, days[k].said, true);
+    }
+    return 0;
+}
+
+/* ---- the way in ---- */
+
+static size_t plain_abbreviation(en_work *w, size_t i, size_t end) {
+    bool dot = w->s[end] == '.';
+    size_t next = en_skip_spaces(w, end + dot);
+    bool capital = en_is_upper(w->s[i]), shouted = end - i > 1 && en_is_upper(w->s[i + 1]);
+    for (size_t k = 0; k < EV_ARRAY_COUNT(abbreviations); k++) {
+        if (end - i != strlen(abbreviations[k].written) || !en_starts(w, i, abbreviations[k].written)) continue;
+        use u = abbreviations[k].use;
+        if (shouted && u != TITLE) return 0;
+        if (u == BEFORE_NUMBER && !(dot && en_is_digit(w->s[next]))) return 0;
+        if (u == DOTTED && !dot) return 0;
+        /* "max." and "min." at the end of a sentence may just be words with its full stop, and so may "co" */
+        if (u == DOTTED && !capital && en_ends_sentence(w, end + 1) && end - i > 2 && strcmp("misc", abbreviations[k].written)) return 0;
+        if (u == TITLE && (!capital || !name_follows(w, end + dot))) return 0;
+        return finish(w, i, end + dot, abbreviations[k].said, u != TITLE && u != BEFORE_NUMBER);
+    }
+    return 0;
+}
+
+size_t en_match_abbreviation(en_work *w, size_t i) {
+    for (size_t k = 0; k < EV_ARRAY_COUNT(dotted); k++)
+        if (en_starts(w, i, dotted[k].written)) return finish(w, i, i + strlen(dotted[k].written), dotted[k].said, false);
+    if (en_word_is(w, i, "phd")) return finish(w, i, i + 3, "P H D", false);
+    size_t end = en_letters_end(w, i);
+    if (end - i > 8) return 0;
+    if (w->s[end] == '\'' && en_is_alpha(w->s[end + 1])) return 0;
+    size_t used = doctor_or_saint(w, i, end);
+    if (!used) used = weekday(w, i, end);
+    if (!used) used = plain_abbreviation(w, i, end);
+    return used ? used : initials(w, i);
+}

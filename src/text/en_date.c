@@ -1,0 +1,259 @@
+/* en_date: dates and times of day. "Nov 23, 2026", "23 November", "2026-11-23", "11/23/2026"; "7:30pm", "19:05". */
+#include <string.h>
+
+#include "text/en.h"
+
+static const char *const months[12] = {"january", "february", "march",     "april",   "may",      "june",
+                                       "july",    "august",   "september", "october", "november", "december"};
+
+/* ---- months ---- */
+
+/* The written month at i, in full or short (with or without its dot). *end: past it. */
+int en_month_at(const en_work *w, size_t i, size_t *end) {
+    size_t stop = en_letters_end(w, i), n = stop - i;
+    if (n < 3 || !en_is_upper(w->s[i])) return 0;
+    for (int m = 0; m < 12; m++) {
+        size_t length = strlen(months[m]);
+        bool full = n == length && en_starts(w, i, months[m]);
+        char brief[4] = {months[m][0], months[m][1], months[m][2], '\0'};
+        bool shortened = (n == 3 || (n == 4 && m == 8 && en_lower(w->s[i + 3]) == 't')) && en_starts(w, i, brief);
+        if (!full && !shortened) continue;
+        *end = stop + (!full && w->s[stop] == '.');
+        return m + 1;
+    }
+    return 0;
+}
+
+bool en_is_month(const char *word) {
+    for (int m = 0; m < 12; m++)
+        if (strcmp(months[m], word) == 0) return true;
+    return false;
+}
+
+bool en_valid_day(long month, long day) { return month >= 1 && month <= 12 && day >= 1 && day <= 31; }
+
+static void say_day(en_work *w, int day) {
+    char digits[2] = {(char)('0' + day / 10), (char)('0' + day % 10)};
+    en_say_ordinal(w, digits, 2, "");
+}
+
+void en_say_date(en_work *w, long year, int month, int day) {
+    w->span_number = true;
+    en_put(w, months[month - 1]);
+    if (day) say_day(w, day);
+    if (year) en_say_year(w, year);
+}
+
+/* ---- numeric dates ---- */
+
+/* Exactly `min`..`max` digits at i and no digit after them; -1: no. */
+static long digits_at(const en_work *w, size_t i, size_t min, size_t max, size_t *end) {
+    long value = 0;
+    size_t n = 0;
+    while (n <= max && en_is_digit(w->s[i + n])) value = value * 10 + (w->s[i + n++] - '0');
+    *end = i + n;
+    return n >= min && n <= max ? value : -1;
+}
+
+static bool closes(const en_work *w, size_t i, char separator) {
+    if (w->s[i] == separator && en_is_digit(w->s[i + 1])) return false;
+    return !en_is_alnum(w->s[i]) || w->s[i] == 'T'; /* 2026-11-23T19:05 */
+}
+
+static size_t iso_date(en_work *w, size_t i) {
+    size_t at;
+    long year = digits_at(w, i, 4, 4, &at);
+    char separator = w->s[at];
+    if (year < 1000 || (separator != '-' && separator != '/' && separator != '.')) return 0;
+    long month = digits_at(w, at + 1, 1, 2, &at);
+    if (month < 1 || w->s[at] != separator) return 0;
+    long day = digits_at(w, at + 1, 1, 2, &at);
+    if (!en_valid_day(month, day) || !closes(w, at, separator)) return 0;
+    en_span(w, i, at);
+    en_say_date(w, year, (int)month, (int)day);
+    return at - i + (w->s[at] == 'T');
+}
+
+/* 11/23/2026; 23/11/2026 where only that is possible; 23.11.2026. */
+static size_t slash_date(en_work *w, size_t i) {
+    size_t at;
+    long first = digits_at(w, i, 1, 2, &at);
+    char separator = w->s[at];
+    if (first < 1 || (separator != '/' && separator != '-' && separator != '.')) return 0;
+    long second = digits_at(w, at + 1, 1, 2, &at);
+    if (second < 1 || w->s[at] != separator) return 0;
+    size_t year_at = at + 1;
+    long year = digits_at(w, year_at, 2, 4, &at);
+    size_t year_digits = at - year_at;
+    if (year < 0 || year_digits == 3 || (separator != '/' && year_digits != 4) || !closes(w, at, separator)) return 0;
+    bool day_first = separator == '.' || first > 12;
+    long month = day_first ? second : first, day = day_first ? first : second;
+    if (!en_valid_day(month, day)) return 0;
+    if (year_digits == 2) year += year < 50 ? 2000 : 1900;
+    en_span(w, i, at);
+    en_say_date(w, year, (int)month, (int)day);
+    return at - i;
+}
+
+/* ---- dates with a month's name ---- */
+
+/* " , 2026" or " 2026" at i: the year and past it. */
+static long year_at(const en_work *w, size_t i, size_t *end) {
+    size_t at = w->s[i] == ',' ? i + 1 : i, stop;
+    size_t next = en_skip_spaces(w, at);
+    if (next == i) return 0;
+    long year = digits_at(w, next, 4, 4, &stop);
+    if (year < 1000 || year > 2999 || en_is_alnum(w->s[stop]) || w->s[stop] == '%') return 0;
+    if ((w->s[stop] == ',' || w->s[stop] == '.' || w->s[stop] == ':') && en_is_digit(w->s[stop + 1])) return 0;
+    *end = stop;
+    return year;
+}
+
+static size_t ordinal_suffix(const en_work *w, size_t i) {
+    bool suffix = en_word_is(w, i, "st") || en_word_is(w, i, "nd") || en_word_is(w, i, "rd") || en_word_is(w, i, "th");
+    return suffix ? i + 2 : i;
+}
+
+/* "Nov 23, 2026", "November 23rd", "Nov. 2026". */
+static size_t month_first(en_work *w, size_t i) {
+    size_t end, at;
+    int month = en_month_at(w, i, &end);
+    if (!month) return 0;
+    size_t next = en_skip_spaces(w, end);
+    long day = next > end || w->s[end - 1] == '.' ? digits_at(w, next, 1, 2, &at) : -1;
+    long year = 0;
+    if (day >= 1 && day <= 31) {
+        size_t after = ordinal_suffix(w, at);
+        bool clean = !en_is_alnum(w->s[after]) && w->s[after] != ':' && w->s[after] != '%' && w->s[after] != '/';
+        if (!clean) return 0;
+        end = after;
+        year = year_at(w, end, &end);
+        en_span(w, i, end);
+        en_say_date(w, year, month, (int)day);
+        return end - i;
+    }
+    size_t year_end = 0;
+    year = year_at(w, end, &year_end);
+    bool brief = end - i < strlen(months[month - 1]);
+    if (!year && !(brief && w->s[end - 1] == '.')) return 0; /* "May", "Jan" may be people */
+    if (year) end = year_end;
+    en_span(w, i, end);
+    en_say_date(w, year, month, 0);
+    if (!year && en_ends_sentence(w, end)) en_break(w, EV_BREAK_FINAL);
+    return end - i;
+}
+
+/* "23 November 2026", "23rd of November". */
+static size_t day_first(en_work *w, size_t i) {
+    size_t at, end;
+    long day = digits_at(w, i, 1, 2, &at);
+    if (day < 1 || day > 31) return 0;
+    size_t after = ordinal_suffix(w, at), next = en_skip_spaces(w, after);
+    bool of = en_word_is(w, next, "of");
+    if (of) next = en_skip_spaces(w, next + 2);
+    if (next == after && w->s[next] != '-') return 0;
+    if (w->s[next] == '-') next++;
+    int month = en_month_at(w, next, &end);
+    if (!month) return 0;
+    long year = year_at(w, end, &end);
+    if (!year && w->s[end] == '-') year = year_at(w, end + 1, &end);
+    const char *previous = en_previous(w);
+    en_span(w, i, end);
+    w->span_number = true;
+    if (strcmp(previous, "the") != 0) en_put(w, "the");
+    say_day(w, (int)day);
+    en_put(w, "of");
+    en_say_date(w, year, month, 0);
+    return end - i;
+}
+
+size_t en_match_date(en_work *w, size_t i) {
+    if (en_is_upper(w->s[i])) return month_first(w, i);
+    if (!en_is_digit(w->s[i])) return 0;
+    size_t used = iso_date(w, i);
+    if (!used) used = slash_date(w, i);
+    return used ? used : day_first(w, i);
+}
+
+/* ---- times ---- */
+
+/* " a.m.", "pm", " PM": 'A' or 'P', *end past it; 0: none. */
+static char meridiem(const en_work *w, size_t i, size_t *end) {
+    size_t at = en_skip_spaces(w, i);
+    char letter = en_lower(w->s[at]);
+    if (letter != 'a' && letter != 'p') return 0;
+    size_t next = at + 1;
+    bool dotted = w->s[next] == '.';
+    if (dotted) next++;
+    if (en_lower(w->s[next]) != 'm') return 0;
+    next++;
+    if (en_is_alnum(w->s[next])) return 0;
+    if (letter == 'a' && !dotted && at > i && en_is_lower(w->s[at]) == en_is_upper(w->s[at + 1])) return 0;
+    *end = next + (dotted && w->s[next] == '.');
+    return (char)(letter - 32);
+}
+
+static void say_meridiem(en_work *w, char half, size_t end) {
+    char letters[2] = {half, 'M'};
+    w->span_number = false;
+    en_put_letters(w, letters, 2, "");
+    if (w->s[end - 1] == '.' && en_ends_sentence(w, end)) en_break(w, EV_BREAK_FINAL);
+}
+
+static void say_clock(en_work *w, long hour, long minute, bool half_given) {
+    en_say_integer(w, hour);
+    if (minute == 0 && half_given) return;
+    if (minute == 0) {
+        if (hour == 0) en_put(w, "hundred"); /* zero hundred */
+        else en_put(w, hour > 12 ? "hundred" : "o'clock");
+        return;
+    }
+    if (minute < 10) en_put(w, "oh");
+    en_say_integer(w, minute);
+}
+
+/* "7:30", "19:05:10", "3:1" (a ratio). */
+static size_t colon_time(en_work *w, size_t i) {
+    size_t at, end, unused;
+    long hour = digits_at(w, i, 1, 4, &at);
+    if (hour < 0 || w->s[at] != ':') return 0;
+    size_t hour_digits = at - i, minute_at = at + 1;
+    long minute = digits_at(w, minute_at, 1, 4, &end);
+    if (minute < 0) return 0;
+    bool clock = hour_digits <= 2 && hour <= 24 && end - minute_at == 2 && minute < 60;
+    long second = clock && w->s[end] == ':' ? digits_at(w, end + 1, 2, 2, &unused) : -1;
+    if (!clock && w->s[end] == ':') return 0;
+    if (!clock) {
+        en_span(w, i, end);
+        en_say_integer(w, hour);
+        en_put(w, "to");
+        en_say_integer(w, minute);
+        return end - i;
+    }
+    if (second >= 0) end = unused;
+    size_t half_end = end;
+    char half = meridiem(w, end, &half_end);
+    en_span(w, i, half_end);
+    say_clock(w, hour, minute, half != 0 || second >= 0);
+    if (second >= 0) {
+        en_put(w, minute ? "and" : "o'clock and");
+        en_say_integer(w, second);
+        en_put(w, second == 1 ? "second" : "seconds");
+    }
+    if (half) say_meridiem(w, half, half_end);
+    return half_end - i;
+}
+
+size_t en_match_time(en_work *w, size_t i) {
+    if (!en_is_digit(w->s[i])) return 0;
+    size_t used = colon_time(w, i), at, end;
+    if (used) return used;
+    long hour = digits_at(w, i, 1, 2, &at);
+    if (hour < 1 || hour > 12) return 0;
+    char half = meridiem(w, at, &end);
+    if (!half) return 0;
+    en_span(w, i, end);
+    en_say_integer(w, hour);
+    say_meridiem(w, half, end);
+    return end - i;
+}

@@ -1,0 +1,110 @@
+/* en_fraction: "3/4", "2 1/3", "2½", "½", and what only looks like one ("24/7", "120/80"). */
+#include <string.h>
+
+#include "text/en.h"
+
+static const struct {
+    int32_t cp;
+    int top, bottom;
+} glyphs[] = {{0xBD, 1, 2},   {0x2153, 1, 3}, {0x2154, 2, 3}, {0xBC, 1, 4},   {0xBE, 3, 4},   {0x2155, 1, 5},
+              {0x2156, 2, 5}, {0x2157, 3, 5}, {0x2158, 4, 5}, {0x2159, 1, 6}, {0x215A, 5, 6}, {0x215B, 1, 8},
+              {0x215C, 3, 8}, {0x215D, 5, 8}, {0x215E, 7, 8}};
+
+static void say_denominator(en_work *w, long bottom, bool plural) {
+    char digits[24];
+    size_t n = 0, k = sizeof(digits);
+    if (bottom == 2) {
+        en_put(w, plural ? "halves" : "half");
+        return;
+    }
+    if (bottom == 4) {
+        en_put(w, plural ? "quarters" : "quarter");
+        return;
+    }
+    for (; bottom > 0; bottom /= 10, n++) digits[--k] = (char)('0' + bottom % 10);
+    en_say_ordinal(w, digits + k, n, plural ? "s" : "");
+}
+
+static void say_fraction(en_work *w, long top, long bottom, bool after_whole) {
+    w->span_number = true;
+    if (after_whole) en_put(w, "and");
+    if (after_whole && top == 1 && (bottom == 2 || bottom == 4)) en_put(w, "a");
+    else en_say_integer(w, top);
+    say_denominator(w, bottom, top != 1);
+}
+
+static bool ordinary_denominator(long bottom) {
+    return (bottom >= 2 && bottom <= 10) || bottom == 12 || bottom == 16 || bottom == 20 || bottom == 32 ||
+           bottom == 64 || bottom == 100 || bottom == 1000;
+}
+
+static bool small_integer(const en_number *n, size_t digits) {
+    return n->digit_count >= 1 && n->digit_count <= digits && !n->fraction_n && !n->grouped;
+}
+
+/* d/d at i, nothing numeric behind it. */
+static bool slashed(const en_work *w, size_t i, en_number *top, en_number *bottom) {
+    if (!en_parse_number(w, i, top) || !small_integer(top, 4) || w->s[top->end] != '/') return false;
+    if (!en_parse_number(w, top->end + 1, bottom) || !small_integer(bottom, 4)) return false;
+    char after = w->s[bottom->end];
+    return !en_is_alnum(after) && !(after == '/' && en_is_digit(w->s[bottom->end + 1]));
+}
+
+/* A unit after a fraction: "1/2 kg" is one, "2 1/2 kg" several. */
+static size_t with_unit(en_work *w, size_t end, bool singular) {
+    en_unit unit = en_unit_at(w, end);
+    if (!unit.singular) return end;
+    en_say_unit(w, &unit, singular);
+    return unit.end;
+}
+
+static size_t glyph_fraction(en_work *w, const en_number *whole, size_t begin, size_t at) {
+    for (size_t k = 0; k < EV_ARRAY_COUNT(glyphs) && at < w->n; k++) {
+        if (glyphs[k].cp != w->chars[at].cp) continue;
+        en_span(w, begin, at + 1);
+        if (whole) en_say_number(w, whole);
+        say_fraction(w, glyphs[k].top, glyphs[k].bottom, whole != NULL);
+        return with_unit(w, at + 1, !whole);
+    }
+    return 0;
+}
+
+/* Two numbers with a slash that are no fraction of a whole. */
+static void say_pair(en_work *w, long top, long bottom) {
+    bool date = (top == 9 && bottom == 11) || (top == 24 && bottom == 7) || (top == 50 && bottom == 50);
+    en_say_integer(w, top);
+    if (!date) en_put(w, top == bottom ? "out of" : "over");
+    en_say_integer(w, bottom);
+}
+
+size_t en_match_fraction(en_work *w, const en_number *first, size_t begin) {
+    en_number top, bottom;
+    if (!first) return glyph_fraction(w, NULL, begin, begin);
+    size_t used = small_integer(first, 6) ? glyph_fraction(w, first, begin, first->end) : 0;
+    if (used) return used;
+    size_t next = en_skip_spaces(w, first->end);
+    bool mixed = small_integer(first, 4) && next == first->end + 1 && en_is_digit(w->s[next]) &&
+                 slashed(w, next, &top, &bottom) && top.digit_count <= 2 && ordinary_denominator(en_number_value(&bottom)) &&
+                 en_number_value(&top) < en_number_value(&bottom);
+    if (mixed) {
+        en_span(w, begin, bottom.end);
+        en_say_number(w, first);
+        say_fraction(w, en_number_value(&top), en_number_value(&bottom), true);
+        return with_unit(w, bottom.end, false);
+    }
+    if (!slashed(w, first->begin, &top, &bottom)) return 0;
+    long a = en_number_value(&top), b = en_number_value(&bottom);
+    static const char date_words[] = " on by until since before after dated ";
+    en_span(w, begin, bottom.end);
+    if (en_in_list(date_words, en_previous(w), strlen(en_previous(w))) && en_valid_day(a, b)) {
+        en_say_date(w, 0, (int)a, (int)b);
+        return bottom.end;
+    }
+    bool fraction = ordinary_denominator(b) && a != b && a >= 1 && a < 100 && !(a == 24 && b == 7);
+    if (!fraction) {
+        say_pair(w, a, b);
+        return bottom.end;
+    }
+    say_fraction(w, a, b, false);
+    return with_unit(w, bottom.end, true);
+}

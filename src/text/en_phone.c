@@ -1,0 +1,93 @@
+/* en_phone: numbers that are not quantities: telephone numbers, versions, IP addresses. Groups of a telephone number
+ * are parted by short breaks, as people read them out. */
+#include <string.h>
+
+#include "text/en.h"
+
+enum { GROUPS_MAX = 8 };
+
+typedef struct group {
+    size_t begin, end;
+} group;
+
+static bool is_separator(char c) { return c == '-' || c == ' ' || c == '.' || c == EN_EN_DASH; }
+
+/* Digit groups from i on, with single separators or brackets between. *end: past the last group. */
+static size_t parse_groups(const en_work *w, size_t i, group *groups, size_t *end) {
+    size_t count = 0;
+    while (count < GROUPS_MAX) {
+        bool bracket = w->s[i] == '(';
+        size_t at = i + bracket, stop = en_digits_end(w, at);
+        if (stop == at || stop - at > 5) break;
+        if (bracket && w->s[stop] != ')') break;
+        groups[count++] = (group){at, stop};
+        *end = stop + bracket;
+        i = *end;
+        if (w->s[i] == ' ' && w->s[i + 1] == '(') i++;
+        else if (is_separator(w->s[i]) || (bracket && w->s[i] == ' ')) i++;
+        else if (!bracket && w->s[i] != '(') break;
+    }
+    return count;
+}
+
+static size_t width(const group *g) { return g->end - g->begin; }
+
+/* "800" in 1-800-555-1234 is "eight hundred". */
+static void say_group(en_work *w, const group *g, bool hundred) {
+    const char *s = w->s + g->begin;
+    if (hundred && width(g) == 3 && s[0] != '0' && s[1] == '0' && s[2] == '0') {
+        en_say_integer(w, (s[0] - '0') * 100);
+        return;
+    }
+    en_say_digits(w, g->begin, g->end);
+}
+
+static bool is_phone(const en_work *w, const group *g, size_t count, bool plus, bool bracket, char separator) {
+    size_t total = 0;
+    for (size_t k = 0; k < count; k++) total += width(&g[k]);
+    if (plus) return count >= 2 && width(&g[0]) <= 3 && total >= 8 && total <= 15;
+    if (count == 2) return width(&g[0]) == 3 && width(&g[1]) == 4 && separator == '-' && !bracket;
+    bool long_distance = count == 4 && width(&g[0]) == 1 && w->s[g[0].begin] == '1';
+    const group *area = long_distance ? g + 1 : g;
+    if (count != 3 && !long_distance) return false;
+    if (separator == ' ' && !bracket && !long_distance) return false; /* "100 200 3000" are three numbers */
+    return width(&area[0]) == 3 && width(&area[1]) == 3 && width(&area[2]) == 4;
+}
+
+size_t en_match_phone(en_work *w, size_t i) {
+    char c = w->s[i];
+    bool plus = c == '+';
+    if (!plus && c != '(' && !en_is_digit(c)) return 0;
+    group groups[GROUPS_MAX];
+    size_t end = 0, count = parse_groups(w, i + plus, groups, &end);
+    if (count < 2 || en_is_alnum(w->s[end])) return 0;
+    bool bracket = c == '(' || w->s[groups[1].begin - 1] == '(';
+    if (!is_phone(w, groups, count, plus, bracket, w->s[groups[0].end])) return 0;
+    en_span(w, i, end);
+    if (plus) en_put(w, "plus");
+    for (size_t k = 0; k < count; k++) {
+        if (k) en_break(w, EV_BREAK_COMMA);
+        say_group(w, &groups[k], k == 1 && count == 4);
+    }
+    return end - i;
+}
+
+/* "1.2.3", "192.168.0.1", "v2.0.1": numbers and points. Digits one by one where there are three, as in addresses. */
+size_t en_match_dotted_number(en_work *w, size_t i) {
+    if (!en_is_digit(w->s[i])) return 0;
+    size_t dots = 0, end = en_digits_end(w, i);
+    while (w->s[end] == '.' && en_is_digit(w->s[end + 1])) {
+        end = en_digits_end(w, end + 1);
+        dots++;
+    }
+    if (dots < 2) return 0;
+    en_span(w, i, end);
+    for (size_t at = i; at < end;) {
+        size_t stop = en_digits_end(w, at), n = stop - at;
+        if (at > i) en_put(w, dots == 3 ? "dot" : "point");
+        if (n <= 2 && (n == 1 || w->s[at] != '0')) en_say_cardinal(w, w->s + at, n);
+        else en_say_digits(w, at, stop);
+        at = stop + 1;
+    }
+    return end - i;
+}

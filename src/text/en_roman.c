@@ -1,0 +1,92 @@
+/* en_roman: roman numerals. Only capitals, and only where one is expected: "Henry VIII", "Chapter IV", "World War II",
+ * or a clear one (II, III, IV ...) behind a capitalised word. Everything else in those letters is an acronym. */
+#include <string.h>
+
+#include "text/en.h"
+
+static int digit_value(char c) {
+    switch (c) {
+    case 'I': return 1;
+    case 'V': return 5;
+    case 'X': return 10;
+    case 'L': return 50;
+    case 'C': return 100;
+    case 'D': return 500;
+    case 'M': return 1000;
+    default: return 0;
+    }
+}
+
+/* The canonical numeral of a value, to refuse "IIX" and "VX". */
+static bool is_canonical(const char *s, size_t n, int value) {
+    static const struct {
+        int value;
+        const char *letters;
+    } parts[] = {{1000, "M"}, {900, "CM"}, {500, "D"}, {400, "CD"}, {100, "C"}, {90, "XC"}, {50, "L"},
+                 {40, "XL"},  {10, "X"},   {9, "IX"},  {5, "V"},    {4, "IV"},  {1, "I"}};
+    size_t at = 0;
+    for (size_t k = 0; k < EV_ARRAY_COUNT(parts); k++)
+        while (value >= parts[k].value) {
+            size_t length = strlen(parts[k].letters);
+            if (at + length > n || memcmp(s + at, parts[k].letters, length) != 0) return false;
+            at += length;
+            value -= parts[k].value;
+        }
+    return at == n;
+}
+
+static int parse_roman(const char *s, size_t n) {
+    int value = 0;
+    if (n > 8) return 0;
+    for (size_t i = 0; i < n; i++) {
+        int digit = digit_value(s[i]);
+        if (!digit) return 0;
+        value += i + 1 < n && digit < digit_value(s[i + 1]) ? -digit : digit;
+    }
+    return value > 0 && is_canonical(s, n, value) ? value : 0;
+}
+
+static bool previous_in(const en_work *w, const char *list) {
+    const char *previous = en_previous(w);
+    return en_in_list(list, previous, strlen(previous));
+}
+
+static void say_ordinal(en_work *w, int value) {
+    char digits[8];
+    size_t k = sizeof(digits);
+    for (int rest = value; rest > 0; rest /= 10) digits[--k] = (char)('0' + rest % 10);
+    w->span_number = false;
+    en_put(w, "the");
+    en_say_ordinal(w, digits + k, sizeof(digits) - k, "");
+}
+
+size_t en_match_roman(en_work *w, size_t i) {
+    static const char rulers[] =
+        " henry louis elizabeth george edward richard james charles william paul pius benedict napoleon catherine philip "
+        "ferdinand nicholas alexander peter ivan leo gregory innocent urban clement francis frederick wilhelm otto mary "
+        "ramses xerxes darius ptolemy john robert david stephen baldwin alfonso charlemagne gustav haakon olaf boniface "
+        "julius sixtus adrian harald christian margrethe umberto victor leopold franz joseph maximilian ";
+    static const char labels[] =
+        " war chapter part volume act scene book section article phase type class title appendix rocky fantasy bowl "
+        "grade level stage episode mark canto psalm figure table tier category vatican apollo amendment ii division "
+        "unit lesson series ";
+    if (!digit_value(w->s[i])) return 0;
+    size_t end = en_letters_end(w, i), n = end - i;
+    int value = parse_roman(w->s + i, n);
+    if (!value || w->s[end] == '\'' || w->s[end] == '&' || en_is_digit(w->s[end])) return 0;
+    size_t count = en_word_count(w);
+    bool capital = count > w->sentence_from && en_word_at(w, count - 1)->capital && !en_word_at(w, count - 1)->spell &&
+                   en_word_at(w, count - 1)->end < i;
+    if (!capital || w->pending != EV_BREAK_WORD || w->s[i - 1] != ' ') return 0;
+    bool clear = n >= 2 && value <= 39;
+    en_span(w, i, end);
+    if (previous_in(w, rulers) && (clear || (value <= 10 && n == 1 && w->s[i] != 'I') ||
+                                   (n == 1 && !en_is_lower(w->s[en_skip_spaces(w, end)])))) {
+        say_ordinal(w, value);
+        return n;
+    }
+    bool labelled = previous_in(w, labels);
+    if (!labelled && (!clear || en_shouting(w, i))) return 0;
+    en_say_integer(w, value);
+    return n;
+}

@@ -1,0 +1,242 @@
+/* en_token: written words to spoken ones.
+ *
+ * Small words pass through. Capitals need a decision: letters ("FBI"), a word ("NASA"), or loudness ("STOP that NOW").
+ * camelCase is taken apart, elongation ("sooooo") is brought back to a word, and what is longer than any word is cut.
+ */
+#include <string.h>
+
+#include "text/en.h"
+
+/* ---- elongation ---- */
+
+static bool has_triple(const char *word, size_t n) {
+    for (size_t i = 2; i < n; i++)
+        if (word[i] == word[i - 1] && word[i] == word[i - 2]) return true;
+    return false;
+}
+
+/* Runs of three and more become `keep` letters (1 or 2). */
+static size_t shorten(const char *word, size_t n, size_t keep, char *out) {
+    size_t used = 0;
+    for (size_t i = 0; i < n;) {
+        size_t run = 1;
+        while (i + run < n && word[i + run] == word[i]) run++;
+        size_t count = run >= 3 ? keep : run;
+        for (size_t k = 0; k < count; k++) out[used++] = word[i];
+        i += run;
+    }
+    return used;
+}
+
+/* "goooood" to "good", "sooo" to "so": whichever is a word. Not for "www" or "mmm", which have no vowel or are ours. */
+static size_t unstretch(const en_work *w, const char *lower, size_t n, char *out) {
+    if (has_triple(lower, n) && !en_list_phones(lower, n)) {
+        size_t one = shorten(lower, n, 1, out);
+        if (en_list_is_common(out, one)) return one;
+        size_t two = shorten(lower, n, 2, out);
+        if (en_list_is_common(out, two) || en_known(w->en, out, two)) return two;
+        return shorten(lower, n, 1, out);
+    }
+    memcpy(out, lower, n);
+    return n;
+}
+
+/* ---- capitals ---- */
+
+static bool pronounceable(const char *lower, size_t n) {
+    size_t consonants = 0, vowels = 0;
+    for (size_t i = 0; i < n; i++) {
+        bool vowel = en_vowel_letter(lower[i]);
+        vowels += vowel;
+        consonants = vowel ? 0 : consonants + 1;
+        if (consonants > 3) return false;
+    }
+    return vowels > 0 && (en_vowel_letter(lower[0]) || en_vowel_letter(lower[1]) || strchr("hlrw", lower[1]));
+}
+
+/* Are these capitals said letter by letter? n letters without a plural or possessive ending. */
+static bool is_initialism(en_work *w, size_t begin, const char *lower, size_t n) {
+    if (n == 1) return lower[0] != 'a' && lower[0] != 'i';
+    if (en_list_is_acronym_word(lower, n)) return false;
+    if (en_shouting(w, begin)) {
+        if (en_list_is_common(lower, n)) return false;
+        return !pronounceable(lower, n) || (en_list_is_letters(lower, n) && n > 2);
+    }
+    if (en_list_is_letters(lower, n)) return true;
+    if (en_list_is_common(lower, n)) return false;
+    const char *own = en_list_phones(lower, n);
+    if (own) return false;
+    if (n <= 3) return true;
+    return !pronounceable(lower, n) || (n == 4 && !en_known(w->en, lower, n));
+}
+
+/* "FBI", "CPUs", "FBI's", "CPU's": letters with an ending. False: no initialism. */
+static bool say_initialism(en_work *w, size_t begin, size_t end) {
+    const char *s = w->s + begin;
+    char lower[EN_WORD_LETTERS + 1];
+    size_t n = 0, length = end - begin;
+    while (n < length && en_is_upper(s[n]) && n < EN_WORD_LETTERS) {
+        lower[n] = en_lower(s[n]);
+        n++;
+    }
+    const char *suffix = NULL;
+    if (n == length) suffix = "";
+    else if (length == n + 1 && s[n] == 's' && n >= 2) suffix = "s";
+    else if (length == n + 2 && s[n] == '\'' && en_lower(s[n + 1]) == 's') suffix = "'s";
+    if (n == 0 || !suffix || !is_initialism(w, begin, lower, n)) return false;
+    en_put_letters(w, s, n, suffix);
+    return true;
+}
+
+/* ---- words ---- */
+
+static void say_plain(en_work *w, size_t begin, size_t end) {
+    char lower[EN_WORD_LETTERS + 1], word[EN_WORD_LETTERS + 1];
+    size_t n = end - begin;
+    if (n > EN_WORD_LETTERS) n = EN_WORD_LETTERS;
+    for (size_t i = 0; i < n; i++) lower[i] = en_lower(w->s[begin + i]);
+    n = unstretch(w, lower, n, word);
+    en_span(w, begin, end);
+    en_put_n(w, word, n);
+}
+
+/* "camelCase": where a part ends, or `end`. "McDonald", "MacBook" and plain "Word" stay whole. */
+static size_t camel_part(const en_work *w, size_t begin, size_t end) {
+    bool mac = en_starts(w, begin, "mc") || en_starts(w, begin, "mac") || en_starts(w, begin, "o'");
+    for (size_t i = begin + 1; i < end && !mac; i++) {
+        bool up = en_is_upper(w->s[i]), before_low = en_is_lower(w->s[i - 1]);
+        if (up && before_low) return i;
+        bool two_follow = i + 2 < end && en_is_lower(w->s[i + 1]) && en_is_lower(w->s[i + 2]);
+        if (up && en_is_upper(w->s[i - 1]) && two_follow) return i; /* "HTTPServer" */
+    }
+    return end;
+}
+
+void en_say_token(en_work *w, size_t begin, size_t end) {
+    char lower[EN_WORD_LETTERS + 1];
+    size_t n = end - begin < EN_WORD_LETTERS ? end - begin : EN_WORD_LETTERS;
+    for (size_t i = 0; i < n; i++) lower[i] = en_lower(w->s[begin + i]);
+    en_span(w, begin, end);
+    if (say_initialism(w, begin, end)) return;
+    if (en_list_phones(lower, n) && !en_list_is_letters(lower, n)) {
+        say_plain(w, begin, end);
+        return;
+    }
+    while (begin < end) {
+        size_t part = camel_part(w, begin, end);
+        en_span(w, begin, part);
+        if (part == end || !say_initialism(w, begin, part)) say_plain(w, begin, part);
+        begin = part;
+    }
+}
+
+/* Letters with apostrophes between them or, for clipped words, in front ('em, 'til) and behind (dogs'). */
+static size_t token_end(const en_work *w, size_t i) {
+    size_t end = i, limit = i + EN_WORD_LETTERS;
+    while (end < limit && (en_is_alpha(w->s[end]) || (w->s[end] == '\'' && en_is_alpha(w->s[end + 1])))) end++;
+    return end;
+}
+
+/* Words written with signs: "and/or" is two words, "w/o" one. */
+static size_t slash_word(en_work *w, size_t i) {
+    static const struct {
+        const char *written, *said;
+    } forms[] = {{"w/o", "without"}, {"w/", "with"}, {"n/a", ""}, {"c/o", "care of"}, {"b/c", "because"}};
+    for (size_t k = 0; k < EV_ARRAY_COUNT(forms); k++) {
+        size_t n = strlen(forms[k].written);
+        if (!en_starts(w, i, forms[k].written) || (k != 1 && en_is_alnum(w->s[i + n]))) continue;
+        if (k == 1 && en_is_alpha(w->s[i + 2]) && !en_is_lower(w->s[i])) continue; /* "W/X" is letters */
+        en_span(w, i, i + n);
+        if (*forms[k].said) en_put(w, forms[k].said);
+        else en_put_letters(w, "NA", 2, "");
+        return n;
+    }
+    return 0;
+}
+
+size_t en_match_word(en_work *w, size_t i) {
+    size_t used = slash_word(w, i);
+    if (used) return used;
+    size_t end = token_end(w, i);
+    bool clipped = i > 0 && w->s[i - 1] == '\'' && (i == 1 || en_is_space(w->s[i - 2]));
+    if (clipped) { /* 'em 'til 'cause 'tis: only where our list knows the form */
+        char form[12] = "'";
+        size_t n = end - i < 10 ? end - i : 10;
+        for (size_t k = 0; k < n; k++) form[k + 1] = en_lower(w->s[i + k]);
+        if (end - i < 10 && en_list_phones(form, n + 1)) {
+            en_span(w, i - 1, end);
+            en_put_n(w, form, n + 1);
+            return end - i;
+        }
+    }
+    en_say_token(w, i, end);
+    return end - i;
+}
+
+/* ---- signs ---- */
+
+static const struct {
+    int32_t cp;
+    const char *said;
+} signs[] = {{'&', "and"}, {'+', "plus"}, {'=', "equals"}, {'%', "percent"}, {'@', "at"}, {'$', "dollars"},
+             {0xA3, "pounds"}, {0x20AC, "euros"}, {0xA5, "yen"}, {0xA2, "cents"}, {0xB0, "degrees"},
+             {0xB1, "plus or minus"}, {0xD7, "times"}, {0xF7, "divided by"}, {0xA9, "copyright"},
+             {0xA7, "section"}, {0xB2, "squared"}, {0xB3, "cubed"}, {0x2030, "per thousand"},
+             {0x2103, "degrees celsius"}, {0x2109, "degrees fahrenheit"}, {0x2116, "number"},
+             {0x2248, "is about"}, {0x2260, "is not equal to"}, {0x2264, "is at most"}, {0x2265, "is at least"},
+             {0x221E, "infinity"}, {0x221A, "the square root of"}, {0x2192, "to"}, {0x2211, "sum"},
+             {0xBD, "one half"}, {0x2153, "one third"}, {0x2154, "two thirds"}, {0xBC, "one quarter"},
+             {0xBE, "three quarters"}, {0x3B1, "alpha"}, {0x3B2, "beta"}, {0x3B3, "gamma"}, {0x3B4, "delta"},
+             {0x394, "delta"}, {0x3B5, "epsilon"}, {0x3B8, "theta"}, {0x3BB, "lambda"}, {0x3BC, "mu"},
+             {0x3C0, "pi"}, {0x3C1, "rho"}, {0x3C3, "sigma"}, {0x3A3, "sigma"}, {0x3C4, "tau"}, {0x3C6, "phi"},
+             {0x3C8, "psi"}, {0x3C9, "omega"}, {0x3A9, "ohms"}, {0x2713, "check"}};
+
+static const char *sign_name(int32_t cp) {
+    for (size_t i = 0; i < EV_ARRAY_COUNT(signs); i++)
+        if (signs[i].cp == cp) return signs[i].said;
+    return NULL;
+}
+
+static bool is_greek(int32_t cp) { return cp >= 0x370 && cp <= 0x3FF; }
+
+static size_t greek(en_work *w, size_t i) {
+    size_t end = i;
+    while (end < w->n && is_greek(w->chars[end].cp)) end++;
+    const char *said = end - i == 1 ? sign_name(w->chars[i].cp) : NULL; /* a whole word is a foreign script */
+    en_span(w, i, end);
+    const ev_char *last = &w->chars[end - 1];
+    if (said) en_put(w, said);
+    else ev_sink_omit(w->sink, w->chars[i].at, last->at + last->bytes, "unknown script");
+    return end - i;
+}
+
+/* Does the sign at i stand between or before things that can be compared or added? */
+static bool between_terms(const en_work *w, size_t i) {
+    size_t before = i, after = en_skip_spaces(w, i + 1);
+    while (before > 0 && i - before < 4 && w->s[before - 1] == ' ') before--;
+    return before > 0 && en_is_alnum(w->s[before - 1]) && en_is_alnum(w->s[after]);
+}
+
+size_t en_match_symbol(en_work *w, size_t i) {
+    static const char silent[] = "\"'`*_|\\~^#/<>";
+    char c = w->s[i];
+    int32_t cp = w->chars[i].cp;
+    if (is_greek(cp)) return greek(w, i);
+    en_span(w, i, i + 1);
+    bool terms = between_terms(w, i);
+    bool digit_next = en_is_digit(w->s[en_skip_spaces(w, i + 1)]);
+    bool arrow = w->s[i + 1] == '=';
+    const char *said = sign_name(cp);
+    if (c == '<' && terms) said = arrow ? "is at most" : "is less than";
+    else if (c == '>' && terms) said = arrow ? "is at least" : "is greater than";
+    else if (c == '*' && terms && digit_next) said = "times";
+    else if (c == '^' && terms) said = "to the power of";
+    else if (c == '#' && digit_next) said = "number";
+    else if (c == '~' && digit_next) said = "about";
+    else if (c == '/' && terms && w->s[i + 1] == ' ') said = "slash";
+    else if (c == '_' && terms) said = "underscore";
+    if (said) en_put(w, said);
+    else if (!c || !strchr(silent, c)) ev_sink_omit(w->sink, w->chars[i].at, w->chars[i].at + w->chars[i].bytes,
+                                                    "symbol");
+    return said && arrow && (c == '<' || c == '>') ? 2 : 1;
+}

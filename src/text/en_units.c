@@ -1,0 +1,195 @@
+/* en_units: what stands after a number. Units are case-sensitive ("5 MB" and "5 Mb", "5G" is no gram); those that are
+ * also words or letters count only where they touch the number ("5in", "30s" is a decade and not here). */
+#include <string.h>
+
+#include "text/en.h"
+
+enum { UNIT_LETTERS_MAX = 10 };
+
+typedef struct unit_entry {
+    const char *written, *singular, *plural; /* plural NULL: the singular and s */
+    bool touching;                           /* only without a space in front */
+} unit_entry;
+
+// clang-format off
+static const unit_entry units[] = {
+    {"kg", "kilogram", NULL, false}, {"kgs", "kilogram", NULL, false}, {"g", "gram", NULL, false},
+    {"mg", "milligram", NULL, false}, {"mcg", "microgram", NULL, false}, {"ug", "microgram", NULL, false},
+    {"t", "ton", NULL, true}, {"lb", "pound", NULL, false}, {"lbs", "pound", NULL, false}, {"oz", "ounce", NULL, false},
+    {"km", "kilometer", NULL, false}, {"m", "meter", NULL, false}, {"cm", "centimeter", NULL, false},
+    {"mm", "millimeter", NULL, false}, {"um", "micrometer", NULL, false}, {"nm", "nanometer", NULL, false},
+    {"mi", "mile", NULL, false}, {"yd", "yard", NULL, false}, {"yds", "yard", NULL, false}, {"ft", "foot", "feet", false},
+    {"in", "inch", "inches", true}, {"km2", "square kilometer", NULL, false}, {"m2", "square meter", NULL, false},
+    {"cm2", "square centimeter", NULL, false}, {"ft2", "square foot", "square feet", false},
+    {"sqft", "square foot", "square feet", false}, {"m3", "cubic meter", NULL, false},
+    {"cm3", "cubic centimeter", NULL, false}, {"ft3", "cubic foot", "cubic feet", false},
+    {"mm2", "square millimeter", NULL, false}, {"ha", "hectare", NULL, false}, {"l", "liter", NULL, false},
+    {"L", "liter", NULL, false}, {"ml", "milliliter", NULL, false}, {"mL", "milliliter", NULL, false},
+    {"cl", "centiliter", NULL, false}, {"dl", "deciliter", NULL, false}, {"gal", "gallon", NULL, false},
+    {"qt", "quart", NULL, false}, {"tsp", "teaspoon", NULL, false}, {"tbsp", "tablespoon", NULL, false},
+    {"h", "hour", NULL, false}, {"hr", "hour", NULL, false}, {"hrs", "hour", NULL, false}, {"min", "minute", NULL, false},
+    {"mins", "minute", NULL, false}, {"s", "second", NULL, false}, {"sec", "second", NULL, false},
+    {"secs", "second", NULL, false}, {"ms", "millisecond", NULL, false}, {"us", "microsecond", NULL, true},
+    {"ns", "nanosecond", NULL, false}, {"yr", "year", NULL, false}, {"yrs", "year", NULL, false},
+    {"mph", "mile per hour", "miles per hour", false}, {"kph", "kilometer per hour", "kilometers per hour", false},
+    {"kmh", "kilometer per hour", "kilometers per hour", false}, {"Hz", "hertz", "hertz", false},
+    {"kHz", "kilohertz", "kilohertz", false}, {"KHz", "kilohertz", "kilohertz", false},
+    {"MHz", "megahertz", "megahertz", false}, {"GHz", "gigahertz", "gigahertz", false},
+    {"THz", "terahertz", "terahertz", false}, {"B", "byte", NULL, true}, {"kB", "kilobyte", NULL, false},
+    {"KB", "kilobyte", NULL, false}, {"MB", "megabyte", NULL, false}, {"GB", "gigabyte", NULL, false},
+    {"TB", "terabyte", NULL, false}, {"PB", "petabyte", NULL, false}, {"KiB", "kibibyte", NULL, false},
+    {"MiB", "mebibyte", NULL, false}, {"GiB", "gibibyte", NULL, false}, {"Mb", "megabit", NULL, false},
+    {"Gb", "gigabit", NULL, false}, {"kbps", "kilobit per second", "kilobits per second", false},
+    {"Kbps", "kilobit per second", "kilobits per second", false}, {"Mbps", "megabit per second", "megabits per second", false},
+    {"Gbps", "gigabit per second", "gigabits per second", false}, {"W", "watt", NULL, false}, {"kW", "kilowatt", NULL, false},
+    {"MW", "megawatt", NULL, false}, {"GW", "gigawatt", NULL, false}, {"kWh", "kilowatt hour", NULL, false},
+    {"MWh", "megawatt hour", NULL, false}, {"V", "volt", NULL, false}, {"mV", "millivolt", NULL, false},
+    {"kV", "kilovolt", NULL, false}, {"A", "amp", NULL, true}, {"mA", "milliamp", NULL, false},
+    {"mAh", "milliamp hour", NULL, false}, {"J", "joule", NULL, false}, {"kJ", "kilojoule", NULL, false},
+    {"cal", "calorie", NULL, false}, {"kcal", "kilocalorie", NULL, false}, {"N", "newton", NULL, true},
+    {"Pa", "pascal", NULL, false}, {"kPa", "kilopascal", NULL, false}, {"hPa", "hectopascal", NULL, false},
+    {"psi", "P S I", "P S I", false}, {"dB", "decibel", NULL, false}, {"rpm", "R P M", "R P M", false},
+    {"fps", "frame per second", "frames per second", false}, {"dpi", "D P I", "D P I", false},
+    {"px", "pixel", NULL, false}, {"MP", "megapixel", NULL, false}, {"ppm", "part per million", "parts per million", false},
+    {"bps", "bit per second", "bits per second", false}, {"hp", "horsepower", "horsepower", false},
+    {"mol", "mole", NULL, false}, {"lm", "lumen", NULL, false}, {"K", "kelvin", "kelvin", false},
+    {"USD", "U S dollar", NULL, false}, {"EUR", "euro", NULL, false}, {"GBP", "pound", NULL, false},
+    {"JPY", "yen", "yen", false}, {"CNY", "yuan", "yuan", false}, {"RMB", "yuan", "yuan", false},
+    {"CAD", "Canadian dollar", NULL, false}, {"AUD", "Australian dollar", NULL, false}, {"INR", "rupee", NULL, false},
+};
+static const struct {
+    int32_t cp;
+    const char *singular, *plural;
+} unit_signs[] = {
+    {'%', "percent", "percent"}, {0x2030, "per thousand", "per thousand"}, {0x20AC, "euro", "euros"},
+    {0xA3, "pound", "pounds"}, {0xA5, "yen", "yen"}, {0xA2, "cent", "cents"}, {0x2103, "degree celsius", "degrees celsius"},
+    {0x2109, "degree fahrenheit", "degrees fahrenheit"}, {0x338F, "kilogram", "kilograms"},
+    {0x339E, "kilometer", "kilometers"}, {0x339D, "centimeter", "centimeters"}, {0x339C, "millimeter", "millimeters"},
+    {0x33A1, "square meter", "square meters"}, {0x33A5, "cubic meter", "cubic meters"}, {0x2126, "ohm", "ohms"},
+    {0x3A9, "ohm", "ohms"},
+};
+// clang-format on
+
+/* The unit's letters at i in plain form: µ is u, ² and ³ (or a digit right after meters) are 2 and 3. */
+static size_t unit_letters(const en_work *w, size_t i, char *out) {
+    size_t n = 0;
+    for (; n < UNIT_LETTERS_MAX && i < w->n; n++, i++) {
+        int32_t cp = w->chars[i].cp;
+        if (en_is_alpha(w->s[i])) out[n] = w->s[i];
+        else if (cp == 0xB5 || cp == 0x3BC) out[n] = 'u';
+        else if (n && (cp == 0xB2 || cp == 0xB3)) out[n] = cp == 0xB2 ? '2' : '3';
+        else if (n && (cp == '2' || cp == '3') && (out[n - 1] == 'm' || out[n - 1] == 't')) out[n] = (char)cp;
+        else break;
+    }
+    out[n] = '\0';
+    return n;
+}
+
+static bool degrees(const en_work *w, size_t i, en_unit *unit) {
+    int32_t cp = w->chars[i].cp;
+    if (cp != 0xB0 && cp != 0xBA) return false;
+    size_t letter = en_skip_spaces(w, i + 1);
+    bool alone = !en_is_alnum(w->s[letter + 1]) && letter <= i + 2;
+    unit->end = i + 1;
+    unit->singular = "degree";
+    unit->plural = "degrees";
+    if (alone && w->s[letter] == 'C') {
+        unit->singular = "degree celsius";
+        unit->plural = "degrees celsius";
+        unit->end = letter + 1;
+    } else if (alone && w->s[letter] == 'F') {
+        unit->singular = "degree fahrenheit";
+        unit->plural = "degrees fahrenheit";
+        unit->end = letter + 1;
+    }
+    return true;
+}
+
+static bool unit_sign(const en_work *w, size_t i, en_unit *unit) {
+    for (size_t k = 0; k < EV_ARRAY_COUNT(unit_signs); k++)
+        if (unit_signs[k].cp == w->chars[i].cp) {
+            unit->singular = unit_signs[k].singular;
+            unit->plural = unit_signs[k].plural;
+            unit->end = i + 1;
+            return true;
+        }
+    return false;
+}
+
+/* "km/h", "$5/month": the slash is "per" where a letter follows. */
+static bool per_follows(const en_work *w, size_t i) { return w->s[i] == '/' && en_is_alpha(w->s[i + 1]); }
+
+en_unit en_unit_at(const en_work *w, size_t i) {
+    en_unit result = {.end = i};
+    size_t at = w->s[i] == ' ' || w->s[i] == '-' ? i + 1 : i;
+    if (at >= w->n) return result;
+    if (degrees(w, at, &result) || unit_sign(w, at, &result)) {
+        result.per = per_follows(w, result.end);
+        return result;
+    }
+    if (en_starts(w, at, "sq ft") || en_starts(w, at, "sq. ft")) {
+        result.end = at + (w->s[at + 2] == '.' ? 6 : 5);
+        result.singular = "square foot";
+        result.plural = "square feet";
+        return result;
+    }
+    char letters[UNIT_LETTERS_MAX + 1];
+    size_t n = unit_letters(w, at, letters);
+    if (n == 0 || en_is_alnum(w->s[at + n])) return result;
+    for (size_t k = 0; k < EV_ARRAY_COUNT(units); k++) {
+        if (strcmp(units[k].written, letters) != 0 || (units[k].touching && at > i)) continue;
+        result.singular = units[k].singular;
+        result.plural = units[k].plural;
+        result.end = at + n;
+        result.per = per_follows(w, result.end);
+        break;
+    }
+    return result;
+}
+
+static void say_name(en_work *w, const char *name, bool add_s) {
+    if (en_is_upper(name[0]) && (name[1] == ' ')) { /* "P S I", "U S dollar" */
+        char letters[8];
+        size_t n = 0;
+        while (en_is_upper(name[0]) && (name[1] == ' ' || name[1] == '\0') && n < sizeof(letters)) {
+            letters[n++] = name[0];
+            name += name[1] ? 2 : 1;
+        }
+        en_put_letters(w, letters, n, "");
+    }
+    if (!*name) return;
+    char buffer[48];
+    size_t length = strlen(name);
+    if (length + 2 > sizeof(buffer)) return;
+    memcpy(buffer, name, length + 1);
+    if (add_s) memcpy(buffer + length, "s", 2);
+    en_put(w, buffer);
+}
+
+void en_say_unit(en_work *w, const en_unit *unit, bool singular) {
+    w->span_number = false;
+    if (singular || !unit->plural) say_name(w, unit->singular, !singular);
+    else say_name(w, unit->plural, false);
+    if (!unit->per) return;
+    en_put(w, "per");
+    en_unit below = en_unit_at(w, unit->end + 1);
+    if (below.singular && below.end > unit->end + 1) say_name(w, below.singular, false);
+}
+
+const char *en_scale_at(const en_work *w, size_t i, size_t *end) {
+    static const struct {
+        const char *written, *said;
+        bool spaced;
+    } scales[] = {{"thousand", "thousand", true}, {"million", "million", true}, {"billion", "billion", true},
+                  {"trillion", "trillion", true}, {"hundred", "hundred", true}, {"bn", "billion", false},
+                  {"mn", "million", false},       {"mm", "million", false},     {"tn", "trillion", false},
+                  {"k", "thousand", false},       {"m", "million", false},      {"b", "billion", false},
+                  {"t", "trillion", false}};
+    for (size_t k = 0; k < EV_ARRAY_COUNT(scales); k++) {
+        size_t at = scales[k].spaced ? en_skip_spaces(w, i) : i;
+        if (!en_word_is(w, at, scales[k].written)) continue;
+        *end = at + strlen(scales[k].written);
+        return scales[k].said;
+    }
+    return NULL;
+}

@@ -1,0 +1,284 @@
+/* en_words: one word to phones. In this order: our own list; the lexicon; endings and prefixes on a word that is
+ * known; the letter-to-sound rules; letter names where there is no vowel to say.
+ *
+ * The lexicon is flite's (a pruned CMU dictionary: words that the rules get right are not in it, so "not in the
+ * lexicon" does not mean unknown, and endings are taken off only where the rest is surely a word). Its tables are
+ * constant and its lookups allocate only what they return, so one lexicon serves all threads after the first open.
+ */
+#include <flite/cst_lexicon.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "text/en.h"
+#include "text/sink.h"
+
+extern cst_lexicon *cmu_lex_init(void); /* in libflite_cmulex; the distribution's headers leave it out */
+
+static pthread_once_t lexicon_once = PTHREAD_ONCE_INIT;
+static cst_lexicon *shared_lexicon;
+
+/* Fills static structures of flite's: once per process, whoever comes first. */
+static void open_lexicon(void) { shared_lexicon = cmu_lex_init(); }
+
+ev_status ev_en_open(ev_en **out, const char *lexicon_dir, ev_error *err) {
+    (void)lexicon_dir; /* the English lexicon is linked in */
+    pthread_once(&lexicon_once, open_lexicon);
+    if (!shared_lexicon) return ev_fail(err, EV_E_IO, "the English lexicon cannot be opened");
+    ev_en *en = calloc(1, sizeof(*en));
+    if (!en) return ev_fail(err, EV_E_MEMORY, "out of memory while opening the English lexicon");
+    en->lexicon = shared_lexicon;
+    *out = en;
+    return EV_OK;
+}
+
+void ev_en_free(ev_en **en) {
+    if (!en) return;
+    free(*en);
+    *en = NULL;
+}
+
+/* ---- phones ---- */
+
+static void add_token(en_phones *out, int token) {
+    if (token >= 0 && out->count < EN_PHONES_MAX) out->tokens[out->count++] = (int16_t)token;
+}
+
+/* One phone by its bare name, "AH0" or "K". */
+static void add_phone(en_phones *out, const char *name, size_t n) {
+    char bracketed[8] = "[";
+    if (n == 0 || n > 4) return;
+    memcpy(bracketed + 1, name, n);
+    bracketed[n + 1] = ']';
+    add_token(out, ev_token_find(bracketed, n + 2));
+}
+
+void en_parse_phones(const char *arpabet, en_phones *out) {
+    while (*arpabet) {
+        size_t n = strcspn(arpabet, " ");
+        add_phone(out, arpabet, n);
+        arpabet += n + (arpabet[n] == ' ');
+    }
+}
+
+/* flite's names are lower case, its schwa is "ax", and unstressed function words carry no digit. */
+static void add_flite_phone(en_phones *out, const char *name) {
+    char upper[8];
+    size_t n = 0;
+    for (; name[n] && n < 4; n++) upper[n] = name[n] >= 'a' && name[n] <= 'z' ? (char)(name[n] - 32) : name[n];
+    if (n >= 2 && upper[0] == 'A' && upper[1] == 'X') upper[1] = 'H';
+    bool digit = n && en_is_digit(upper[n - 1]);
+    bool vowel = n && strchr("AEIOU", upper[0]);
+    if (vowel && !digit && n < 4) upper[n++] = '0';
+    add_phone(out, upper, n);
+}
+
+static const char *phone_name(const en_phones *p, size_t from_end) {
+    return p->count > from_end ? ev_token_name(p->tokens[p->count - 1 - from_end]) : "";
+}
+
+static bool last_is(const en_phones *p, const char *list) {
+    const char *name = phone_name(p, 0);
+    return *name && strstr(list, name);
+}
+
+/* The plural, possessive or third person: hisses need a vowel, voiceless consonants keep it voiceless. */
+void en_add_s(en_phones *p) {
+    if (last_is(p, "[S][Z][SH][ZH][CH][JH]")) en_parse_phones("IH0 Z", p);
+    else if (last_is(p, "[P][T][K][F][TH]")) en_parse_phones("S", p);
+    else en_parse_phones("Z", p);
+}
+
+static void add_ed(en_phones *p) {
+    if (last_is(p, "[T][D]")) en_parse_phones("IH0 D", p);
+    else if (last_is(p, "[P][K][F][TH][S][SH][CH]")) en_parse_phones("T", p);
+    else en_parse_phones("D", p);
+}
+
+/* ---- the lexicon ---- */
+
+static bool to_key(char key[EN_WORD_LETTERS + 1], const char *word, size_t n) {
+    if (n == 0 || n > EN_WORD_LETTERS) return false;
+    for (size_t i = 0; i < n; i++) {
+        if (!en_is_lower(word[i])) return false;
+        key[i] = word[i];
+    }
+    key[n] = '\0';
+    return true;
+}
+
+static void lexicon_phones(const ev_en *en, const char *key, en_phones *out) {
+    cst_val *phones = lex_lookup(en->lexicon, key, NULL, NULL);
+    for (const cst_val *v = phones; v; v = val_cdr(v)) add_flite_phone(out, val_string(val_car(v)));
+    delete_val(phones);
+}
+
+bool en_known(const ev_en *en, const char *word, size_t n) {
+    char key[EN_WORD_LETTERS + 1];
+    if (en_list_phones(word, n)) return true;
+    return to_key(key, word, n) && in_lex(en->lexicon, key, NULL, NULL);
+}
+
+/* Our list or the lexicon; false: in neither. */
+static bool known_phones(const ev_en *en, const char *word, size_t n, en_phones *out) {
+    char key[EN_WORD_LETTERS + 1];
+    const char *own = en_list_phones(word, n);
+    if (own) {
+        en_parse_phones(own, out);
+        return true;
+    }
+    if (!to_key(key, word, n) || !in_lex(en->lexicon, key, NULL, NULL)) return false;
+    lexicon_phones(en, key, out);
+    return true;
+}
+
+/* ---- endings and prefixes ---- */
+
+/* The stem of an inflected word whose ending (n_ending letters) is off: as it stands, with its e back, with the
+ * doubled consonant undone, with i back to y. */
+static bool stem_phones(const ev_en *en, const char *word, size_t stem, bool vowel_ending, en_phones *out) {
+    char form[EN_WORD_LETTERS + 2];
+    if (stem < 3 || stem > EN_WORD_LETTERS) return false;
+    memcpy(form, word, stem);
+    if (known_phones(en, form, stem, out)) return true;
+    if (!vowel_ending) return false;
+    if (form[stem - 1] == 'i') {
+        form[stem - 1] = 'y';
+        return known_phones(en, form, stem, out);
+    }
+    form[stem] = 'e';
+    if (known_phones(en, form, stem + 1, out)) return true;
+    bool doubled = stem >= 4 && form[stem - 1] == form[stem - 2] && !en_vowel_letter(form[stem - 1]);
+    return doubled && known_phones(en, form, stem - 1, out);
+}
+
+static bool ends(const char *word, size_t n, const char *ending, size_t *stem) {
+    size_t length = strlen(ending);
+    if (n <= length || memcmp(word + n - length, ending, length) != 0) return false;
+    *stem = n - length;
+    return true;
+}
+
+static bool suffix_phones(const ev_en *en, const char *word, size_t n, en_phones *out) {
+    static const struct {
+        const char *ending, *phones;
+        bool vowel;
+    } endings[] = {{"ing", "IH0 NG", true}, {"ness", "N AH0 S", true}, {"less", "L AH0 S", false},
+                   {"ful", "F AH0 L", true}, {"ly", "L IY0", false},   {"ment", "M AH0 N T", false},
+                   {"er", "ER0", true},      {"ers", "ER0 Z", true},   {"able", "AH0 B AH0 L", true},
+                   {"ship", "SH IH2 P", false}};
+    size_t stem;
+    if (ends(word, n, "ed", &stem) && stem_phones(en, word, stem, true, out)) {
+        add_ed(out);
+        return true;
+    }
+    if (ends(word, n, "es", &stem) && strchr("sxzhi", word[stem - 1]) && stem_phones(en, word, stem, true, out)) {
+        en_add_s(out);
+        return true;
+    }
+    if (ends(word, n, "s", &stem) && word[stem - 1] != 's' && stem_phones(en, word, stem, false, out)) {
+        en_add_s(out);
+        return true;
+    }
+    for (size_t i = 0; i < EV_ARRAY_COUNT(endings); i++) {
+        if (!ends(word, n, endings[i].ending, &stem) || !stem_phones(en, word, stem, endings[i].vowel, out)) continue;
+        en_parse_phones(endings[i].phones, out);
+        return true;
+    }
+    return false;
+}
+
+static bool prefix_phones(const ev_en *en, const char *word, size_t n, en_phones *out) {
+    static const struct {
+        const char *prefix, *phones;
+    } prefixes[] = {{"un", "AH0 N"},          {"non", "N AA0 N"},      {"over", "OW1 V ER0"},
+                    {"under", "AH1 N D ER0"}, {"super", "S UW1 P ER0"}, {"inter", "IH2 N T ER0"},
+                    {"micro", "M AY1 K R OW0"}, {"multi", "M AH1 L T IY0"}, {"anti", "AE1 N T IY0"},
+                    {"cyber", "S AY1 B ER0"}, {"mega", "M EH1 G AH0"}, {"hyper", "HH AY1 P ER0"}};
+    for (size_t i = 0; i < EV_ARRAY_COUNT(prefixes); i++) {
+        size_t length = strlen(prefixes[i].prefix);
+        if (n < length + 4 || memcmp(word, prefixes[i].prefix, length) != 0) continue;
+        en_phones rest = {.count = 0};
+        if (!known_phones(en, word + length, n - length, &rest) &&
+            !suffix_phones(en, word + length, n - length, &rest))
+            continue;
+        en_parse_phones(prefixes[i].phones, out);
+        for (size_t k = 0; k < rest.count; k++) add_token(out, rest.tokens[k]);
+        return true;
+    }
+    return false;
+}
+
+/* ---- what follows an apostrophe ---- */
+
+static void plain_phones(const ev_en *en, const char *word, size_t n, en_phones *out);
+
+/* "john's", "dogs'", "who'd": the word, then its tail. */
+static void apostrophe_phones(const ev_en *en, const char *word, size_t n, size_t mark, en_phones *out) {
+    const char *tail = word + mark + 1;
+    size_t tail_n = n - mark - 1;
+    size_t stem = mark;
+    bool negated = tail_n == 1 && tail[0] == 't' && mark > 1 && word[mark - 1] == 'n';
+    if (negated) stem = mark - 1;
+    plain_phones(en, word, stem, out);
+    if (negated) en_parse_phones("AH0 N T", out);
+    else if (tail_n == 1 && tail[0] == 's') en_add_s(out);
+    else if (tail_n == 1 && tail[0] == 'd') en_parse_phones(last_is(out, "[T][D]") ? "AH0 D" : "D", out);
+    else if (tail_n == 1 && tail[0] == 'm') en_parse_phones("M", out);
+    else if (tail_n == 2 && memcmp(tail, "re", 2) == 0) en_parse_phones("ER0", out);
+    else if (tail_n == 2 && memcmp(tail, "ve", 2) == 0) en_parse_phones("AH0 V", out);
+    else if (tail_n == 2 && memcmp(tail, "ll", 2) == 0) en_parse_phones("AH0 L", out);
+    else if (tail_n) plain_phones(en, tail, tail_n, out);
+}
+
+/* ---- the way in ---- */
+
+static bool has_vowel(const char *word, size_t n) {
+    for (size_t i = 0; i < n; i++)
+        if (en_vowel_letter(word[i])) return true;
+    return false;
+}
+
+/* Letters only. */
+static void plain_phones(const ev_en *en, const char *word, size_t n, en_phones *out) {
+    char key[EN_WORD_LETTERS + 1];
+    if (known_phones(en, word, n, out)) return;
+    if (n == 1 || !has_vowel(word, n)) {
+        for (size_t i = 0; i < n; i++)
+            if (en_is_lower(word[i])) en_parse_phones(en_letter_names[word[i] - 'a'], out);
+        return;
+    }
+    if (suffix_phones(en, word, n, out) || prefix_phones(en, word, n, out)) return;
+    if (to_key(key, word, n)) lexicon_phones(en, key, out);
+}
+
+void en_pronounce(const ev_en *en, const char *word, size_t n, en_phones *out) {
+    const char *own = en_list_phones(word, n); /* whole contractions */
+    if (own) {
+        en_parse_phones(own, out);
+        return;
+    }
+    size_t mark = n;
+    for (size_t i = 0; i < n; i++)
+        if (word[i] == '\'') mark = i; /* the last one: "rock'n'roll's" */
+    size_t begin = 0;
+    if (mark == n) {
+        plain_phones(en, word, n, out);
+    } else if (mark == 0) {
+        plain_phones(en, word + 1, n - 1, out);
+    } else {
+        for (size_t i = 0; i < mark; i++) { /* earlier ones part words: "o'brien's", "rock'n'roll" */
+            if (word[i] != '\'') continue;
+            plain_phones(en, word + begin, i - begin, out);
+            begin = i + 1;
+        }
+        apostrophe_phones(en, word + begin, n - begin, mark - begin, out);
+    }
+}
+
+void en_spell(const char *text, en_phones *out) {
+    for (; *text; text++) {
+        if (en_is_upper(*text)) en_parse_phones(en_letter_names[*text - 'A'], out);
+        if (*text == 's') en_add_s(out); /* "C P Us", "F B I's" */
+    }
+}

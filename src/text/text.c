@@ -1,0 +1,67 @@
+/* text: the way from a written text to phones, in order: scan (characters), runs (which language), the languages
+ * (words and phones), sink (marks, sentences, the result). */
+#include <stdlib.h>
+#include <string.h>
+
+#include "text/scan.h"
+#include "text/sink.h"
+
+struct ev_text {
+    ev_en *en;
+    ev_zh *zh;
+};
+
+ev_status ev_text_open(ev_text **out, const char *lexicon_dir, ev_error *err) {
+    ev_text *text = calloc(1, sizeof(*text));
+    if (!text) return ev_fail(err, EV_E_MEMORY, "out of memory while opening the lexicons");
+    ev_status status = ev_en_open(&text->en, lexicon_dir, err);
+    if (status == EV_OK) status = ev_zh_open(&text->zh, lexicon_dir, err);
+    if (status != EV_OK) {
+        ev_text_free(&text);
+        return status;
+    }
+    *out = text;
+    return EV_OK;
+}
+
+void ev_text_free(ev_text **text) {
+    if (!text || !*text) return;
+    ev_en_free(&(*text)->en);
+    ev_zh_free(&(*text)->zh);
+    free(*text);
+    *text = NULL;
+}
+
+/* 'e', 'z', 0 for automatic, -1 for a language that is not spoken here. */
+static int parse_language(const char *language) {
+    if (!language || strcmp(language, "auto") == 0) return 0;
+    if (strcmp(language, "en") == 0) return 'e';
+    return strcmp(language, "zh") == 0 ? 'z' : -1;
+}
+
+ev_status ev_text_phones(ev_phones **out, const ev_text *text, const char *utf8, size_t bytes, const char *language,
+                         size_t sentence_phones_max, ev_error *err) {
+    if (!out || !text || (!utf8 && bytes)) return ev_fail(err, EV_E_ARGUMENT, "text is NULL");
+    int hint = parse_language(language);
+    if (hint < 0) return ev_fail(err, EV_E_NOT_FOUND, "language '%s' is not spoken: use en, zh or auto", language);
+    if (bytes == 0) return ev_fail(err, EV_E_TEXT, "text is empty");
+    if (bytes > EV_TEXT_BYTES_MAX)
+        return ev_fail(err, EV_E_LIMIT, "text has %zu bytes, more than the limit of %d", bytes, EV_TEXT_BYTES_MAX);
+    if (sentence_phones_max == 0) sentence_phones_max = 400;
+    if (sentence_phones_max < EV_SINK_SENTENCE_MIN) sentence_phones_max = EV_SINK_SENTENCE_MIN;
+    ev_scan scan = {0};
+    ev_sink sink;
+    ev_sink_init(&sink, sentence_phones_max);
+    ev_status status = ev_scan_text(&scan, utf8, bytes, &sink, err);
+    if (status == EV_OK) status = ev_runs_speak(&scan, text->en, text->zh, (char)hint, utf8, &sink, err);
+    if (status == EV_OK) status = ev_sink_finish(&sink, out, utf8, bytes, sentence_phones_max, err);
+    ev_scan_clear(&scan);
+    ev_sink_clear(&sink);
+    return status;
+}
+
+void ev_phones_free(ev_phones **phones) {
+    if (!phones || !*phones) return;
+    free((*phones)->storage);
+    *phones = NULL;
+}
