@@ -4,6 +4,7 @@ An utterance file holds wav int16 [256 T], tokens [L], durations [L] (frames, su
 speaker, language, emotion, degree, text; see virtual.py.
 """
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -42,7 +43,10 @@ def _load_one(path, cached, row):
         wav = item["wav"].astype(np.float32) / 32768
         item["mel"] = features.mel(wav).astype(np.float16)
         item["energy"] = features.energy(wav).astype(np.float32)
-        np.savez(cached, mel=item["mel"], energy=item["energy"])
+        # Written aside and renamed: two training steps may fill the cache at once.
+        aside = cached.with_suffix(f".{os.getpid()}.npz")
+        np.savez(aside, mel=item["mel"], energy=item["energy"])
+        os.replace(aside, cached)
     item.update(name=row["name"], speaker=row["speaker"], language=row["language"], emotion=row["emotion"],
                 degree=float(row["degree"]), text=row["text"])
     return item

@@ -58,7 +58,7 @@ class Loop:
 
     def log(self, **values):
         for k, v in values.items():
-            self.sums[k] = self.sums.get(k, 0.0) + float(v)
+            self.sums[k] = self.sums.get(k, 0.0) + float(v.detach() if torch.is_tensor(v) else v)
         self.count += 1
         if self.count < self.log_every:
             return

@@ -7,8 +7,8 @@ import torch
 import torch.nn as nn
 import torch.nn.functional as F
 
-DEFAULT = dict(bins=80, channels=[256, 256, 256, 256, 768], kernels=[5, 3, 3, 3, 1], dilations=[1, 2, 3, 4, 1],
-               attention=64, squeeze=64, res2net_scale=8, embedding=128)
+DEFAULT = dict(bins=80, channels=[192, 192, 192, 192, 576], kernels=[5, 3, 3, 3, 1], dilations=[1, 2, 3, 4, 1],
+               attention=64, squeeze=64, res2net_scale=4, embedding=128)
 
 
 class _Wrapped(nn.Module):

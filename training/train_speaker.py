@@ -39,7 +39,7 @@ def batches(items, size, rng):
     names = sorted(by_speaker)
     while True:
         chosen = rng.choice(len(names), size, replace=len(names) < size)
-        seconds = rng.uniform(1.5, 4.0)
+        seconds = rng.uniform(1.2, 2.8)
         picked = [by_speaker[names[i]][rng.integers(len(by_speaker[names[i]]))] for i in chosen]
         yield (torch.from_numpy(np.stack([augmented(p, seconds, rng) for p in picked])), torch.from_numpy(chosen))
 
@@ -79,9 +79,9 @@ def main():
         loss, cosine = head(encoder(banks), labels, margin=0.2 * min(1.0, 3 * loop.progress()))
         optimiser.zero_grad()
         loss.backward()
-        set_rate(optimiser, cosine_rate(loop.progress(), 2e-3))
+        set_rate(optimiser, cosine_rate(loop.progress(), 3e-3))
         optimiser.step()
-        loop.log(loss=loss, accuracy=(cosine.argmax(1) == labels).float().mean())
+        loop.log(loss=loss.detach(), accuracy=(cosine.argmax(1) == labels).float().mean())
     write_vectors(encoder, items + data.load(a.work, "valid"), out / "vectors.npz", device)
 
 

@@ -89,6 +89,7 @@ int cli_file_read(cli_text *out, const char *path, size_t size_max);
 int cli_output_choose(const char **path, const char *what);
 /* Replaces a file, which is removed again on failure; a device or pipe is written to and left in place. */
 int cli_output_write(const char *path, const void *bytes, size_t size);
+int cli_output_audio(const char *path, const ev_audio *audio, ev_format format);
 extern const char *const cli_format_names[]; /* in the order of ev_format; NULL-terminated */
 /* From --format (one of these names or NULL), else from the path's extension, else wav. */
 int cli_output_format(ev_format *format, const char *name, const char *path);

@@ -84,3 +84,18 @@ int cli_output_write(const char *path, const void *bytes, size_t size) {
     int closed = cli_sink_close(&sink, code == CLI_OK);
     return code != CLI_OK ? code : closed;
 }
+
+int cli_output_audio(const char *path, const ev_audio *audio, ev_format format) {
+    ev_error err = {0};
+    void *bytes = NULL;
+    size_t size = 0;
+    if (strcmp(path, "-") != 0) {
+        ev_status status = ev_audio_write(path, audio, format, &err);
+        if (status != EV_E_IO) return status == EV_OK ? CLI_OK : cli_engine_failed(status, &err, NULL);
+        return cli_fail(CLI_FAILURE, "%s: free some space or write elsewhere", err.message);
+    }
+    ev_status status = ev_audio_encode(audio, format, &bytes, &size, &err);
+    int code = status == EV_OK ? cli_output_write(path, bytes, size) : cli_engine_failed(status, &err, NULL);
+    ev_bytes_free(&bytes);
+    return code;
+}

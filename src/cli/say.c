@@ -164,8 +164,6 @@ int say_prepare(say_job *job) {
 static int speak_one(say_job *job, const cli_text *text) {
     ev_audio audio = {0};
     ev_error err = {0};
-    void *bytes = NULL;
-    size_t size = 0;
     double start_s = cli_clock_s();
     job->request.text = text->bytes != NULL ? text->bytes : "";
     job->request.text_bytes = text->size;
@@ -174,8 +172,7 @@ static int speak_one(say_job *job, const cli_text *text) {
     double elapsed_s = cli_clock_s() - start_s;
     say_progress(job, "%s", "");
     if (status != EV_OK) return cli_engine_say_failed(&job->engine, status, &err, job->values->emotion, NULL);
-    status = ev_audio_encode(&audio, job->format, &bytes, &size, &err);
-    int code = status == EV_OK ? cli_output_write(job->output, bytes, size) : cli_engine_failed(status, &err, NULL);
+    int code = cli_output_audio(job->output, &audio, job->format);
     if (code == CLI_OK) {
         say_outcome outcome = {.output = job->output,
                                .text = job->request.text,
@@ -187,7 +184,6 @@ static int speak_one(say_job *job, const cli_text *text) {
                                .first_audio_s = -1};
         say_report(job, &outcome);
     }
-    ev_bytes_free(&bytes);
     ev_audio_free(&audio);
     return code;
 }

@@ -127,15 +127,10 @@ static int group_read(group *g, FILE *in, size_t size, size_t *number) {
 
 static int write_line(say_job *job, const pattern *p, const line *l, const ev_result *result, say_outcome *outcome) {
     char path[4096];
-    void *bytes = NULL;
-    size_t size = 0;
-    ev_error err = {0};
     int length = snprintf(path, sizeof path, "%.*s%s%0*zu%s", p->prefix_length, p->prefix, p->slash, p->digits,
                           l->number, p->suffix);
     if (length < 0 || (size_t)length >= sizeof path) return cli_write_failed(p->prefix, ENAMETOOLONG);
-    ev_status status = ev_audio_encode(&result->audio, job->format, &bytes, &size, &err);
-    int code = status == EV_OK ? cli_output_write(path, bytes, size) : cli_engine_failed(status, &err, NULL);
-    ev_bytes_free(&bytes);
+    int code = cli_output_audio(path, &result->audio, job->format);
     if (code != CLI_OK) return code;
     outcome->output = path;
     outcome->text = l->text.bytes;

@@ -15,7 +15,7 @@ enum { NAME_MAX_BYTES = 128 };
 
 static ev_status load_tdnn(ev_tdnn *t, const ev_container *c, const char *prefix, int co, int ci, int taps,
                            int dilation, ev_error *err) {
-    char name[NAME_MAX_BYTES];
+    char name[2 * NAME_MAX_BYTES];
     t->dilation = dilation;
     snprintf(name, sizeof name, "%s.conv.conv", prefix);
     TRY(ev_weights_conv(&t->conv, c, name, co, ci, taps, err));

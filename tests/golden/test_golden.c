@@ -1,0 +1,277 @@
+/* golden: every network with random weights against what PyTorch computed (training/golden.py), at every instruction
+ * set; a ragged batch against each utterance alone, and the vocoder in chunks against the whole: the same bytes.
+ */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "model/acoustic.h"
+#include "model/speaker.h"
+#include "model/vocoder.h"
+
+enum { ARENA_BYTES = 256 << 20, CASES = 3, MEL_LD = 32 };
+
+typedef struct fixture {
+    ev_container *file;
+    json_t *config;
+    ev_pool *pool;
+    ev_compute compute;
+    ev_arena arena;
+} fixture;
+
+static void fixture_open(fixture *f, const char *name, unsigned mask) {
+    char path[512];
+    ev_error err = {0};
+    snprintf(path, sizeof path, "%s/golden/%s.safetensors", EV_TEST_DIR, name);
+    if (ev_container_open(&f->file, path, &err) != EV_OK) fail_msg("%s", err.message);
+    f->config = json_loads(ev_container_metadata(f->file, "config"), 0, NULL);
+    assert_non_null(f->config);
+    ev_cpu_mask(mask);
+    assert_int_equal(ev_pool_create(&f->pool, 2, &err), EV_OK);
+    ev_compute_init(&f->compute, f->pool);
+    assert_int_equal(ev_arena_create(&f->arena, ARENA_BYTES, &err), EV_OK);
+}
+
+static void fixture_close(fixture *f) {
+    ev_container_free(&f->file);
+    json_decref(f->config);
+    ev_pool_free(&f->pool);
+    ev_arena_destroy(&f->arena);
+    ev_cpu_mask(~0u);
+}
+
+/* golden.<name> as floats, any shape. */
+static float *expected(const fixture *f, const char *name, size_t *count) {
+    char full[64];
+    ev_error err = {0};
+    float *out = NULL;
+    snprintf(full, sizeof full, "golden.%s", name);
+    const ev_tensor *t = ev_container_find(f->file, full);
+    if (!t) fail_msg("%s is missing", full);
+    int64_t shape[EV_TENSOR_DIMS_MAX];
+    memcpy(shape, t->shape, sizeof shape);
+    assert_int_equal(ev_container_floats(f->file, full, t->dims, shape, &out, &err), EV_OK);
+    *count = t->count;
+    return out;
+}
+
+static const int32_t *integers(const fixture *f, const char *name, size_t *count) {
+    char full[64];
+    snprintf(full, sizeof full, "golden.%s", name);
+    const ev_tensor *t = ev_container_find(f->file, full);
+    assert_non_null(t);
+    assert_int_equal(t->dtype, EV_DTYPE_I32);
+    *count = t->count;
+    return t->data;
+}
+
+static void assert_close(const char *what, float got, float want, double tolerance) {
+    if (!(fabs((double)got - want) <= tolerance)) fail_msg("%s: %.7g, wanted %.7g", what, (double)got, (double)want);
+}
+
+/* ---- acoustic ---- */
+
+typedef struct spoken { /* one golden utterance and room for its results */
+    ev_utterance u;
+    int32_t tokens[128], durations[128];
+    float *speaker, *emotions, *mel, *f0;
+} spoken;
+
+static void spoken_open(spoken *s, const fixture *f, int i) {
+    char name[32];
+    size_t n;
+    snprintf(name, sizeof name, "%d.tokens", i);
+    const int32_t *tokens = integers(f, name, &n);
+    memcpy(s->tokens, tokens, n * sizeof *tokens);
+    snprintf(name, sizeof name, "%d.speaker", i);
+    size_t unused;
+    s->speaker = expected(f, name, &unused);
+    snprintf(name, sizeof name, "%d.emotions", i);
+    s->emotions = expected(f, name, &unused);
+    snprintf(name, sizeof name, "%d.numbers", i);
+    float *numbers = expected(f, name, &unused);
+    s->mel = calloc(4096 * MEL_LD, sizeof(float));
+    s->f0 = calloc(4096, sizeof(float));
+    s->u = (ev_utterance){.tokens = s->tokens, .token_count = n, .speaker = s->speaker, .emotion_weights = s->emotions,
+                          .median_hz = numbers[0], .speed = numbers[1], .pitch_scale = numbers[2],
+                          .energy_scale = numbers[3], .durations = s->durations, .mel = s->mel, .f0 = s->f0};
+    free(numbers);
+}
+
+static void spoken_close(spoken *s) {
+    free(s->speaker);
+    free(s->emotions);
+    free(s->mel);
+    free(s->f0);
+}
+
+static void speak(const ev_acoustic *m, fixture *f, ev_utterance **u, size_t n) {
+    ev_encoded encoded;
+    ev_acoustic_encode(m, &f->compute, &f->arena, u, n, &encoded);
+    ev_acoustic_decode(m, &f->compute, &f->arena, &encoded, u, n);
+    ev_arena_release(&f->arena, 0);
+}
+
+static void check_spoken(const fixture *f, const spoken *s, int i, int mels) {
+    char name[32];
+    size_t n;
+    snprintf(name, sizeof name, "%d.durations", i);
+    const int32_t *durations = integers(f, name, &n);
+    assert_memory_equal(durations, s->durations, n * sizeof *durations);
+    snprintf(name, sizeof name, "%d.mel", i);
+    float *mel = expected(f, name, &n);
+    assert_int_equal(n, s->u.frames * (size_t)mels);
+    for (size_t t = 0; t < s->u.frames; t++) {
+        for (int j = 0; j < mels; j++) assert_close("mel", s->mel[t * MEL_LD + (size_t)j], mel[t * (size_t)mels + (size_t)j], 1e-4);
+    }
+    free(mel);
+    snprintf(name, sizeof name, "%d.f0", i);
+    float *f0 = expected(f, name, &n);
+    for (size_t t = 0; t < n; t++) assert_close("f0", s->f0[t], f0[t], 1e-4 * (double)f0[t]);
+    free(f0);
+}
+
+static void acoustic_at(unsigned mask) {
+    fixture f;
+    ev_error err = {0};
+    ev_acoustic_config config;
+    ev_acoustic m;
+    fixture_open(&f, "acoustic", mask);
+    assert_int_equal(ev_acoustic_config_read(&config, f.config, &err), EV_OK);
+    if (ev_acoustic_load(&m, f.file, &config, 4096, &err) != EV_OK) fail_msg("%s", err.message);
+    spoken alone[CASES], together[CASES];
+    ev_utterance *batch[CASES];
+    for (int i = 0; i < CASES; i++) {
+        spoken_open(&alone[i], &f, i);
+        spoken_open(&together[i], &f, i);
+        batch[i] = &together[i].u;
+        ev_utterance *one = &alone[i].u;
+        speak(&m, &f, &one, 1);
+        check_spoken(&f, &alone[i], i, config.mels);
+    }
+    speak(&m, &f, batch, CASES);
+    for (int i = 0; i < CASES; i++) {
+        assert_int_equal(alone[i].u.frames, together[i].u.frames);
+        assert_memory_equal(alone[i].mel, together[i].mel, alone[i].u.frames * MEL_LD * sizeof(float));
+        assert_memory_equal(alone[i].f0, together[i].f0, alone[i].u.frames * sizeof(float));
+        spoken_close(&alone[i]);
+        spoken_close(&together[i]);
+    }
+    ev_acoustic_free(&m);
+    fixture_close(&f);
+}
+
+/* ---- vocoder ---- */
+
+typedef struct vocoded {
+    fixture f;
+    ev_vocoder v;
+    float *mel, *f0, *want;
+    double phase[64];
+    size_t frames, samples;
+} vocoded;
+
+static void vocoded_open(vocoded *o, const char *name, unsigned mask) {
+    ev_error err = {0};
+    ev_vocoder_config config;
+    size_t n;
+    fixture_open(&o->f, name, mask);
+    assert_int_equal(ev_vocoder_config_read(&config, o->f.config, &err), EV_OK);
+    if (ev_vocoder_load(&o->v, o->f.file, &config, &err) != EV_OK) fail_msg("%s", err.message);
+    float *dense = expected(&o->f, "mel", &n);
+    o->frames = n / (size_t)config.mels;
+    o->mel = calloc(o->frames * MEL_LD, sizeof(float));
+    for (size_t t = 0; t < o->frames; t++) {
+        memcpy(o->mel + t * MEL_LD, dense + t * (size_t)config.mels, (size_t)config.mels * sizeof(float));
+    }
+    free(dense);
+    o->f0 = expected(&o->f, "f0", &n);
+    o->want = expected(&o->f, "wave", &o->samples);
+    ev_vocoder_phase(&o->v, o->f0, o->frames, o->phase);
+}
+
+static void vocoded_close(vocoded *o) {
+    free(o->mel);
+    free(o->f0);
+    free(o->want);
+    ev_vocoder_free(&o->v);
+    fixture_close(&o->f);
+}
+
+static ev_chunk chunk_of(const vocoded *o, size_t begin, size_t end, float *out) {
+    return (ev_chunk){.mel = o->mel, .f0 = o->f0, .phase = o->phase, .frames = o->frames, .begin = begin, .end = end,
+                      .seed = 7, .out = out + begin * (size_t)o->v.config.hop};
+}
+
+static void vocoder_at(const char *name, unsigned mask) {
+    vocoded o;
+    vocoded_open(&o, name, mask);
+    float *whole = calloc(o.samples, sizeof(float)), *pieces = calloc(o.samples, sizeof(float));
+    ev_chunk one = chunk_of(&o, 0, o.frames, whole);
+    assert_true(ev_vocoder_bytes(&o.v, ev_vocoder_chunk_rows(&o.v, &one), 1) <= ARENA_BYTES);
+    ev_vocoder_run(&o.v, &o.f.compute, &o.f.arena, &one, 1);
+    for (size_t i = 0; i < o.samples; i++) assert_close(name, whole[i], o.want[i], 1e-4);
+    /* the same in chunks of uneven length, out of order, sharing one batch */
+    const size_t cuts[] = {0, 1, 4, 12, 29, o.frames};
+    ev_chunk chunks[5];
+    for (size_t i = 0; i < 5; i++) chunks[i] = chunk_of(&o, cuts[4 - i], cuts[5 - i], pieces);
+    ev_vocoder_run(&o.v, &o.f.compute, &o.f.arena, chunks, 5);
+    assert_memory_equal(whole, pieces, o.samples * sizeof(float));
+    free(whole);
+    free(pieces);
+    vocoded_close(&o);
+}
+
+/* ---- speaker ---- */
+
+static void speaker_at(unsigned mask) {
+    fixture f;
+    ev_error err = {0};
+    ev_speaker_config config;
+    ev_speaker s;
+    size_t n, dims;
+    fixture_open(&f, "speaker", mask);
+    assert_int_equal(ev_speaker_config_read(&config, f.config, &err), EV_OK);
+    if (ev_speaker_load(&s, f.file, &config, &err) != EV_OK) fail_msg("%s", err.message);
+    float *bank = expected(&f, "fbank", &n), *want = expected(&f, "vector", &dims), got[64];
+    assert_true(ev_speaker_bytes(&s, n / 80) <= ARENA_BYTES);
+    ev_speaker_run(&s, &f.compute, &f.arena, bank, n / 80, got);
+    for (size_t i = 0; i < dims; i++) assert_close("speaker", got[i], want[i], 1e-5);
+    free(bank);
+    free(want);
+    ev_speaker_free(&s);
+    fixture_close(&f);
+}
+
+/* ---- every test at every instruction set this CPU has ---- */
+
+static const unsigned masks[] = {0, EV_CPU_AVX2, EV_CPU_AVX2 | EV_CPU_AVX512};
+
+static void test_acoustic(void **state) {
+    (void)state;
+    for (size_t i = 0; i < EV_ARRAY_COUNT(masks); i++) acoustic_at(masks[i]);
+}
+
+static void test_vocoders(void **state) {
+    (void)state;
+    static const char *const names[] = {"vocoder_ours", "vocoder_v1", "vocoder_v3"};
+    for (size_t i = 0; i < EV_ARRAY_COUNT(masks); i++) {
+        for (size_t j = 0; j < EV_ARRAY_COUNT(names); j++) vocoder_at(names[j], masks[i]);
+    }
+}
+
+static void test_speaker(void **state) {
+    (void)state;
+    for (size_t i = 0; i < EV_ARRAY_COUNT(masks); i++) speaker_at(masks[i]);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_acoustic), cmocka_unit_test(test_vocoders),
+                                       cmocka_unit_test(test_speaker)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,110 @@
+"""Makes tests/golden/*.safetensors: small networks with random weights, inputs, and what PyTorch computes from them.
+
+python -m training.golden --out tests/golden
+The C engine must agree to 1e-4 on samples in -1..1 (tests/golden/test_golden.c).
+"""
+import argparse
+import json
+import math
+from pathlib import Path
+
+import torch
+from safetensors.torch import save_file
+
+from .acoustic import Acoustic, EMOTIONS
+from .speaker import SpeakerEncoder
+from .vocoder import Generator
+
+VOCODERS = {
+    "vocoder_ours": dict(mels=20, channels=64, rates=[8, 8, 4], kernels=[16, 16, 8], resblock="2",
+                         res_kernels=[3, 7], res_dilations=[[1, 3], [1, 3]], harmonics=8),
+    "vocoder_v1": dict(mels=20, channels=64, rates=[8, 8, 2, 2], kernels=[16, 16, 4, 4], resblock="1",
+                       res_kernels=[3, 7, 11], res_dilations=[[1, 3, 5]] * 3, harmonics=0),
+    "vocoder_v3": dict(mels=20, channels=48, rates=[8, 8, 4], kernels=[16, 16, 8], resblock="2",
+                       res_kernels=[3, 5, 7], res_dilations=[[1, 2], [2, 6], [3, 12]], harmonics=0),
+}
+
+
+def save(folder, name, model, prefix, config, extra):
+    table = {f"{prefix}.{k}": v.detach().contiguous() for k, v in model.state_dict().items()
+             if not k.endswith("num_batches_tracked")}
+    table.update({f"golden.{k}": v.contiguous() for k, v in extra.items()})
+    path = Path(folder) / f"{name}.safetensors"
+    save_file(table, path, metadata={"config": json.dumps(config)})
+    print(f"{path}: {path.stat().st_size / 1e3:.0f} kB")
+
+
+def acoustic(folder):
+    torch.manual_seed(1)
+    config = dict(tokens=40, width=64, heads=2, encoder_layers=2, decoder_layers=2, ffn=96, ffn_kernels=[3, 1],
+                  speaker=24, emotion=8, mels=20, energy_std=0.7)
+    model = Acoustic(config).eval()
+    with torch.no_grad():
+        for p in model.parameters():  # larger than the default start, so that every path matters
+            if p.dim() > 1:
+                p.mul_(1.5)
+        model.duration_predictor.linear.bias.fill_(math.log(5.0))
+        model.to_f0.bias.fill_(0.1)
+    extra = {}
+    for i, length in enumerate((5, 23, 61)):
+        ids = torch.randint(0, 40, (length,))
+        speaker = torch.nn.functional.normalize(torch.randn(24), dim=0)
+        emotions = torch.zeros(len(EMOTIONS))
+        emotions[0], emotions[i + 1] = 0.4, 0.6
+        numbers = torch.tensor([120.0 + 40 * i, 1.0 + 0.3 * i, 1.0 - 0.1 * i, 1.0 + 0.2 * i])
+        mel, f0, durations = model.infer(ids, speaker, float(numbers[0]), emotions, float(numbers[1]),
+                                         float(numbers[2]), float(numbers[3]))
+        extra.update({f"{i}.tokens": ids.int(), f"{i}.speaker": speaker, f"{i}.emotions": emotions,
+                      f"{i}.numbers": numbers, f"{i}.mel": mel, f"{i}.f0": f0, f"{i}.durations": durations.int()})
+    save(folder, "acoustic", model, "am", model.config, extra)
+
+
+def vocoders(folder):
+    for name, config in VOCODERS.items():
+        torch.manual_seed(2)
+        model = Generator(config).eval()
+        with torch.no_grad():
+            for p in model.parameters():
+                if p.dim() > 1:
+                    p.mul_(1.3)
+            for conv in model.noise_convs:
+                conv.weight[:, 1] = 0  # the engine draws noise of its own
+        mel = torch.randn(1, 37, config["mels"])
+        f0 = 150 + 60 * torch.rand(1, 37)
+        f0[0, 9:14] = 0
+        f0[0, 30:] = 0
+        noise = torch.zeros(1, 37 * model.hop)
+        with torch.no_grad():
+            wave = model(mel, f0, noise)
+        save(folder, name, model, "generator", model.config, {"mel": mel[0], "f0": f0[0], "wave": wave[0]})
+
+
+def speaker(folder):
+    torch.manual_seed(3)
+    config = dict(channels=[64, 64, 64, 96], kernels=[5, 3, 3, 1], dilations=[1, 2, 3, 1], attention=24, squeeze=16,
+                  res2net_scale=4, embedding=32)
+    model = SpeakerEncoder(config)
+    model.train()
+    with torch.no_grad():
+        for _ in range(3):  # gives the batch norms statistics of their own
+            model(torch.randn(4, 80, 80) * 5)
+    model.eval()
+    bank = torch.randn(73, 80) * 5
+    with torch.no_grad():
+        vector = torch.nn.functional.normalize(model(bank[None]))[0]
+    save(folder, "speaker", model, "speaker", model.config, {"fbank": bank, "vector": vector})
+
+
+def main():
+    p = argparse.ArgumentParser(description=__doc__)
+    p.add_argument("--out", default="tests/golden")
+    a = p.parse_args()
+    Path(a.out).mkdir(parents=True, exist_ok=True)
+    torch.set_num_threads(1)
+    acoustic(a.out)
+    vocoders(a.out)
+    speaker(a.out)
+
+
+if __name__ == "__main__":
+    main()
