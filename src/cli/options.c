@@ -143,7 +143,12 @@ static int parse_short(const cli_command *command, int argc, char **argv, void *
             *help = true;
             continue;
         }
-        if (option == NULL) return unknown_option(command, argv[0], strlen(argv[0]));
+        if (option == NULL) {
+            const char single[] = {'-', *at,
+                                   '\0'}; /* in a cluster, name the letter; else a text with a dash: all of it */
+            bool cluster = at > argv[0] + 1;
+            return unknown_option(command, cluster ? single : argv[0], cluster ? 2 : strlen(argv[0]));
+        }
         if (option->kind == CLI_FLAG) {
             set_value(option, NULL, values);
             continue;
