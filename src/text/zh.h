@@ -1,10 +1,18 @@
 /* zh: what the files of the Mandarin room share. The way through it:
  *
  *   zh.c             START HERE: characters to phrases; opening; what happens to each phrase
- *   zh_expression.c  which kind of expression stands at a digit or sign (zh_date.c, zh_digits.c, zh_unit.c,
- * zh_sign.c) zh_number.c      numerals written out zh_segment.c     a phrase into words zh_reading.c     words into
- * syllables (zh_context.c: single characters by their neighbours), er-hua zh_sandhi.c      tones that change in
- * company zh_syllable.c    syllables into tokens
+ *   zh_expression.c  which kind of expression stands at a digit or sign
+ *   zh_date.c        dates, times of day, scores
+ *   zh_digits.c      telephone numbers and what else is read digit by digit
+ *   zh_quantity.c    numbers with units, percent, money, ranges, fractions
+ *   zh_unit.c        the units and currencies
+ *   zh_sign.c        signs
+ *   zh_number.c      numerals written out, and looking around in the characters
+ *   zh_segment.c     a phrase into words
+ *   zh_reading.c     words into syllables, er-hua
+ *   zh_context.c     readings of single characters by their neighbours
+ *   zh_sandhi.c      tones that change in company
+ *   zh_syllable.c    syllables into tokens
  *
  * A phrase is what stands between two breaks. It grows while characters come in, in simplified characters with the
  * byte range that each came from, and is spoken and emptied at the break.
@@ -95,17 +103,52 @@ typedef struct zh_out {
 void zh_put(zh_out *out, const char *utf8,
             uint32_t flags); /* the flags are those of each; ZH_JOIN: from the second on */
 
-/* The characters given to the normaliser and where it stands. Reading past either end gives 0. */
+/* The characters given to the normaliser. Reading past either end gives 0. */
 typedef struct zh_view {
     const ev_char *chars;
     size_t n;
 } zh_view;
 static inline int32_t zh_at(const zh_view *v, size_t i) { return i < v->n ? v->chars[i].cp : 0; }
-static inline bool zh_digit(const zh_view *v, size_t i) {
-    return i < v->n && v->chars[i].cp >= '0' && v->chars[i].cp <= '9';
-}
+static inline bool zh_digit(const zh_view *v, size_t i) { return zh_at(v, i) >= '0' && zh_at(v, i) <= '9'; }
 
-/* Characters of the expression that starts at i, written out to `out`; 0: none. */
+/* Looking around (zh_number.c). Every look is bounded, so that hostile text costs no more than its length. */
+enum { ZH_DIGITS_MAX = 64, ZH_LOOK_BACK = 10 };
+size_t zh_count_digits(const zh_view *v, size_t i);           /* at most ZH_DIGITS_MAX */
+uint64_t zh_value(const zh_view *v, size_t i, size_t digits); /* at most 18 digits */
+bool zh_letter(int32_t cp);                                   /* A-Z a-z */
+bool zh_is_range_mark(int32_t cp);                            /* - ~ and the like */
+/* Characters of utf8 if it stands at i, else 0. */
+size_t zh_follows(const zh_view *v, size_t i, const char *utf8);
+/* utf8 ends right before i; stands within ZH_LOOK_BACK characters before i. */
+bool zh_precedes(const zh_view *v, size_t i, const char *utf8);
+bool zh_mentioned(const zh_view *v, size_t i, const char *utf8);
+/* What is put next stands for the characters [begin, end). */
+void zh_range(zh_out *out, const zh_view *v, size_t begin, size_t end);
+
+/* A number as written: digits, thousands commas, a decimal part. */
+typedef struct zh_number {
+    char digits[ZH_DIGITS_MAX + 1], decimals[ZH_DIGITS_MAX + 1];
+    size_t begin, end;
+    bool commas;
+} zh_number;
+
+bool zh_number_parse(const zh_view *v, size_t i, zh_number *out); /* false: no digit at i */
+/* 1005 一千零五. two: the lone number 2 is 两. More than 16 digits are read one by one. */
+void zh_put_cardinal(zh_out *out, const char *digits, bool two, uint32_t flags);
+void zh_put_digits(zh_out *out, const char *digits, size_t group, bool yao);   /* one by one, in words of `group` */
+void zh_put_number(zh_out *out, const zh_number *n, bool two, uint32_t flags); /* with the decimal part */
+
+/* Each: the characters of such an expression at i, written out; 0: none there. */
+size_t zh_date(const zh_view *v, size_t i, zh_out *out);
+size_t zh_clock(const zh_view *v, size_t i, zh_out *out);
+size_t zh_score(const zh_view *v, size_t i, zh_out *out);
+size_t zh_digit_string(const zh_view *v, size_t i, zh_out *out);
+size_t zh_quantity(const zh_view *v, size_t i, zh_out *out);
+size_t zh_sign(const zh_view *v, size_t i, zh_out *out);
 size_t zh_expression(const zh_view *v, size_t i, zh_out *out);
+
+/* A unit sign at i ("km/h"): its characters and name; 0: none. Currency signs are units too. */
+size_t zh_unit(const zh_view *v, size_t i, const char **name);
+const char *zh_currency(int32_t cp); /* name of a currency sign, NULL: not one */
 
 #endif

@@ -58,29 +58,48 @@ static bool all_numerals(const zh_char *c, size_t begin, size_t end) {
     return begin == end;
 }
 
-/* 二十 | 三 -> 二十三, unless one side is a word of its own kind (万一, 一一). At most 8 characters in one word. */
+enum { MERGED_MAX = 8 };
+
+/* Does the word go on from the one before? 二十 | 三 -> 二十三; 二零二六 | 年; 第 | 三十. */
+static bool goes_on(const zh_char *c, const zh_word *before, const zh_word *word, bool numeral) {
+    if (word->end - before->begin > MERGED_MAX) return false;
+    bool amount = before->class == 'm' && all_numerals(c, before->begin, before->end);
+    bool free_start = !(c[word->begin].flags & ZH_START) && !(c[before->begin].flags & ZH_START);
+    if (numeral && amount) return free_start;
+    if (numeral) return before->end - before->begin == 1 && c[before->begin].cp == 0x7B2C; /* 第 */
+    return amount && word->end - word->begin == 1 && zh_in(c[word->begin].cp, "年月日号点分秒时岁");
+}
+
 static void add_word(const ev_zh *zh, zh_phrase *p, zh_word word) {
     const zh_char *c = zh_chars(p);
     bool numeral = all_numerals(c, word.begin, word.end);
     word.class = word.node ? ev_lexicon_class(zh->lexicon, word.node) : 0;
-    if (numeral && (word.class == 0 || zh_is_numeral(c[word.begin].cp))) word.class = 'm';
+    if (numeral) word.class = 'm';
     size_t count = zh_word_count(p);
     zh_word *before = count ? &zh_words(p)[count - 1] : NULL;
-    bool free_start = !(c[word.begin].flags & (ZH_START | ZH_JOIN));
-    if (numeral && free_start && before && before->class == 'm' && all_numerals(c, before->begin, before->end) &&
-        !(c[before->begin].flags & ZH_START) && word.end - before->begin <= 8) {
+    if (before && goes_on(c, before, &word, numeral)) {
         before->end = word.end;
         before->node = 0;
+        before->class = 'm';
         return;
     }
     zh_word *slot = ev_array_push(&p->words, zh_word);
     if (slot) *slot = word;
 }
 
-/* 十分 is a word, but not in 二十分钟: a numeral before 十 takes it. */
+static bool is_digit_sign(int32_t cp) { return zh_in(cp, "零〇一二三四五六七八九"); }
+
+/* What the dictionary would cut wrongly: 十分 in 二十分钟, where a numeral before 十 takes it; and digit strings that
+ * a person wrote out (二零二六年), where it sees 六年. */
 static void part_numerals(zh_char *c, size_t n) {
     for (size_t i = 2; i < n; i++)
         if (c[i].cp == 0x5206 && c[i - 1].cp == 0x5341 && zh_is_numeral(c[i - 2].cp)) c[i].flags |= ZH_START;
+    for (size_t i = 0, end; i < n; i = end + 1) {
+        for (end = i; end < n && is_digit_sign(c[end].cp) && !(c[end].flags & (ZH_START | ZH_JOIN));) end++;
+        bool figures = end - i >= 3 && !(end < n && zh_is_numeral(c[end].cp)); /* not 一五一十 */
+        for (size_t k = i; figures && k < end; k++)
+            c[k].flags |= ZH_FIXED | ((k - i) % 4 == 0 && end - k > 1 ? (uint32_t)ZH_START : (uint32_t)ZH_JOIN);
+    }
 }
 
 void zh_segment(const ev_zh *zh, zh_phrase *p) {

@@ -1,0 +1,159 @@
+/* zh_digits: what is read digit by digit: telephone numbers and other numbers of call (with 幺 for 1), addresses and
+ * versions with several dots, and numbers that a word before or after marks as names rather than amounts.
+ */
+#include <string.h>
+
+#include "text/zh.h"
+
+enum { GROUPS_MAX = 6, YAO = 1 };
+
+typedef struct group {
+    size_t at, digits;
+} group;
+
+/* Digit groups with one hyphen or space between. */
+static size_t take_groups(const zh_view *v, size_t i, group out[GROUPS_MAX], size_t *end, bool spaces) {
+    size_t count = 0;
+    while (count < GROUPS_MAX) {
+        size_t digits = zh_count_digits(v, i);
+        if (!digits) break;
+        out[count++] = (group){i, digits};
+        *end = i += digits;
+        bool joined = zh_at(v, i) == '-' || (spaces && zh_at(v, i) == ' ');
+        if (!joined || !zh_digit(v, i + 1)) break;
+        i++;
+    }
+    return count;
+}
+
+static void put_group(const zh_view *v, group g, zh_out *out, bool yao) {
+    char digits[ZH_DIGITS_MAX + 1] = {0};
+    for (size_t k = 0; k < g.digits; k++) digits[k] = (char)zh_at(v, g.at + k);
+    zh_range(out, v, g.at, g.at + g.digits);
+    if (g.digits == 11 || g.digits == 7) { /* 138 0013 8000 */
+        char head[4] = {digits[0], digits[1], digits[2], 0};
+        zh_put_digits(out, head, 3, yao);
+        zh_put_digits(out, digits + 3, 4, yao);
+    } else
+        zh_put_digits(out, digits, g.digits == 5 || g.digits == 6 || g.digits == 10 ? 3 : 4, yao);
+}
+
+static bool is_mobile(const zh_view *v, const group *g, size_t count) {
+    size_t total = 0;
+    for (size_t k = 0; k < count; k++) total += g[k].digits;
+    bool shape = count == 1 || (count == 3 && g[0].digits == 3 && g[1].digits == 4);
+    return shape && total == 11 && zh_at(v, g[0].at) == '1' && zh_at(v, g[0].at + 1) >= '3';
+}
+
+static bool is_landline(const zh_view *v, const group *g, size_t count) {
+    if (count < 2 || count > 4) return false;
+    if (zh_at(v, g[0].at) == '0' && (g[0].digits == 3 || g[0].digits == 4))
+        return g[1].digits == 7 || g[1].digits == 8 || (count == 3 && g[1].digits == 4 && g[2].digits == 4);
+    bool service = g[0].digits == 3 && (zh_follows(v, g[0].at, "400") || zh_follows(v, g[0].at, "800"));
+    return service && (g[1].digits == 7 || (count >= 3 && g[1].digits + g[2].digits == 7));
+}
+
+static size_t telephone(const zh_view *v, size_t i, zh_out *out) {
+    group g[GROUPS_MAX];
+    size_t end = i, count = take_groups(v, i, g, &end, true);
+    bool found = is_mobile(v, g, count) || is_landline(v, g, count);
+    if (!found) { /* without spaces: "138 0013 8000 2 个" */
+        count = take_groups(v, i, g, &end, false);
+        found = is_mobile(v, g, count) || is_landline(v, g, count) || count >= 3;
+    }
+    if (!found) return 0;
+    for (size_t k = 0; k < count; k++) put_group(v, g[k], out, YAO);
+    return end - i;
+}
+
+/* +86 138...: the country code and the number. */
+static size_t international(const zh_view *v, size_t i, zh_out *out) {
+    size_t code = zh_count_digits(v, i + 1), start = i + 1 + code;
+    if (zh_at(v, i) != '+' || code < 1 || code > 3) return 0;
+    if (zh_in(zh_at(v, start), " -")) start++;
+    zh_out nowhere = {0};
+    group g[GROUPS_MAX];
+    size_t end = start, length = telephone(v, start, &nowhere);
+    if (!length && start > i + 1 + code && take_groups(v, start, g, &end, true) >= 2) return 0;
+    if (!length) return 0;
+    zh_range(out, v, i, i + 1);
+    zh_put(out, "加", ZH_START);
+    put_group(v, (group){i + 1, code}, out, YAO);
+    return start - i + telephone(v, start, out);
+}
+
+/* 192.168.1.1 digit by digit; 1.10.2 by numbers. */
+static size_t dotted(const zh_view *v, size_t i, zh_out *out) {
+    group g[GROUPS_MAX];
+    size_t count = 0, at = i, end = i;
+    bool address = true;
+    while (count < GROUPS_MAX && zh_digit(v, at)) {
+        size_t digits = zh_count_digits(v, at);
+        if (digits > 9) return 0;
+        g[count++] = (group){at, digits};
+        address &= digits <= 3 && zh_value(v, at, digits) <= 255;
+        end = at + digits;
+        if (zh_at(v, end) != '.' || !zh_digit(v, end + 1)) break;
+        at = end + 1;
+    }
+    if (count < 3) return 0;
+    for (size_t k = 0; k < count; k++) {
+        char digits[16] = {0};
+        for (size_t d = 0; d < g[k].digits; d++) digits[d] = (char)zh_at(v, g[k].at + d);
+        zh_range(out, v, k ? g[k].at - 1 : g[k].at, g[k].at + g[k].digits);
+        if (k) zh_put(out, "点", ZH_START);
+        if (g[k].digits > 2 || (address && count == 4))
+            zh_put_digits(out, digits, 4, false);
+        else
+            zh_put_cardinal(out, digits, false, ZH_FIXED);
+    }
+    return end - i;
+}
+
+/* 验证码是 1234, 订单号：..., 拨打 120 */
+static bool called_before(const zh_view *v, size_t i) {
+    static const char *const words[] = {
+        "电话", "手机", "热线", "号码", "编号", "订单",   "验证码", "密码",   "账号", "帐号", "卡号", "学号",
+        "工号", "证号", "尾号", "邮编", "房号", "房间号", "代码",   "编码",   "拨打", "致电", "拨",   "客服",
+        "单号", "微信", "门牌", "车牌", "航班", "车次",   "序列号", "身份证", "呼叫", "工牌", "QQ",   "邮政编码"};
+    for (int k = 0; k < 4 && i > 0 && zh_in(zh_at(v, i - 1), ": 是为号码叫("); k++) i--;
+    for (size_t k = 0; k < EV_ARRAY_COUNT(words); k++)
+        if (zh_precedes(v, i, words[k]) || (zh_in(zh_at(v, i), "号码") && zh_precedes(v, i + 1, words[k])))
+            return true;
+    return false;
+}
+
+static bool called_after(const zh_view *v, size_t end, size_t digits) {
+    static const char *const words[] = {"室",   "房",   "号房",   "教室", "病房", "会议室",
+                                        "国道", "航班", "路公交", "路车", "信箱", "热线"};
+    for (size_t k = 0; k < EV_ARRAY_COUNT(words); k++)
+        if (zh_follows(v, end, words[k])) return digits >= 3;
+    return digits == 3 && zh_at(v, end) == 0x8DEF; /* 301路 */
+}
+
+static bool emergency(const zh_view *v, size_t i, size_t digits) {
+    static const char *const numbers[] = {"110",   "119",   "120",   "122",   "114",   "12306",
+                                          "12345", "12315", "10086", "10010", "10000", "95588"};
+    if (!zh_precedes(v, i, "打") && !zh_precedes(v, i, "打 ")) return false;
+    for (size_t k = 0; k < EV_ARRAY_COUNT(numbers); k++)
+        if (strlen(numbers[k]) == digits && zh_follows(v, i, numbers[k])) return true;
+    return false;
+}
+
+static size_t called(const zh_view *v, size_t i, zh_out *out) {
+    size_t digits = zh_count_digits(v, i), end = i + digits;
+    if (digits < 3 || zh_in(zh_at(v, end), "个元块件条名人次年月")) return 0;
+    if (zh_in(zh_at(v, end), ".,") && zh_digit(v, end + 1)) return 0;
+    bool letter = i > 0 && zh_letter(zh_at(v, i - 1));
+    if (!letter && !called_before(v, i) && !called_after(v, end, digits) && !emergency(v, i, digits)) return 0;
+    put_group(v, (group){i, digits}, out, YAO);
+    return digits;
+}
+
+size_t zh_digit_string(const zh_view *v, size_t i, zh_out *out) {
+    if (zh_at(v, i) == '+') return international(v, i, out);
+    if (!zh_digit(v, i)) return 0;
+    size_t length = dotted(v, i, out);
+    if (!length) length = telephone(v, i, out);
+    return length ? length : called(v, i, out);
+}
