@@ -1,0 +1,38 @@
+#!/usr/bin/env bash
+# Installs into a scratch directory and uses the result as a stranger would: pkg-config, find_package, the command.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+cmake -S . -B "$work/build" -G Ninja -DCMAKE_BUILD_TYPE=Release -DEMOTIVOICE_TESTS=OFF \
+    -DCMAKE_INSTALL_PREFIX=/usr >/dev/null
+cmake --build "$work/build" >/dev/null
+DESTDIR="$work/root" cmake --install "$work/build" >/dev/null
+root="$work/root/usr"
+libdir=$(dirname "$(find "$root" -name libemotivoice.so)")
+
+echo "pkg-config"
+export PKG_CONFIG_PATH="$libdir/pkgconfig" PKG_CONFIG_SYSROOT_DIR="$work/root"
+# shellcheck disable=SC2046
+gcc examples/say.c -o "$work/say" $(pkg-config --cflags --libs emotivoice)
+LD_LIBRARY_PATH="$libdir" EMOTIVOICE_MODEL="$root/share/emotivoice/emotivoice-default.safetensors" "$work/say" "$work/a.wav"
+test -s "$work/a.wav"
+
+echo "find_package"
+mkdir "$work/user"
+cp examples/say.c "$work/user/"
+cat >"$work/user/CMakeLists.txt" <<'C'
+cmake_minimum_required(VERSION 3.22)
+project(user LANGUAGES C)
+find_package(emotivoice 0.1 REQUIRED)
+add_executable(say say.c)
+target_link_libraries(say PRIVATE emotivoice::emotivoice)
+C
+cmake -S "$work/user" -B "$work/user/build" -DCMAKE_PREFIX_PATH="$root" >/dev/null
+cmake --build "$work/user/build" >/dev/null
+
+echo "command"
+LD_LIBRARY_PATH="$libdir" EMOTIVOICE_MODEL="$root/share/emotivoice/emotivoice-default.safetensors" \
+    "$root/bin/emotivoice" say "Installed." -o "$work/b.wav"
+test -s "$work/b.wav"
+echo "install: ok"
