@@ -16,7 +16,8 @@ int cli_engine_open(cli_engine *engine, const char *model_path) {
     engine->load_s = cli_clock_s() - start_s;
     if (status == EV_OK) return CLI_OK;
     const char *message = err.message[0] != '\0' ? err.message : ev_status_text(status);
-    return cli_fail(status == EV_E_MEMORY ? CLI_FAILURE : CLI_MODEL, "%s", message);
+    const char *advice = model_path == NULL && status == EV_E_IO ? ": give --model FILE or set EMOTIVOICE_MODEL" : "";
+    return cli_fail(status == EV_E_MEMORY ? CLI_FAILURE : CLI_MODEL, "%s%s", message, advice);
 }
 
 int cli_engine_synth(cli_engine *engine, int32_t threads, int32_t batch_max) {

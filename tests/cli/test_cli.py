@@ -446,8 +446,9 @@ class BadInput(NeedsModel):
         write_wav(self.path("nothing.wav"), 16000, [])
         open(self.path("empty.wav"), "wb").close()
         for name, pattern in (("text.wav", r"wav|mp3"), ("cut.mp3", r"."), ("cut.wav", r"."),
-                              ("short.wav", r"short|1 "), ("long.wav", r"30|long"), ("silence.wav", r"silen|short|speech"), ("nothing.wav", r"."),
-                              ("empty.wav", r"."), ("none.wav", r"cannot be read")):
+                              ("short.wav", r"short|1 "), ("long.wav", r"30|long"),
+                              ("silence.wav", r"silen|short|speech"), ("nothing.wav", r"."), ("empty.wav", r"."),
+                              ("none.wav", r"cannot be read")):
             self.rejected(pattern, FOX, "--reference", self.path(name))
             self.bad(INPUT, pattern, "voice", "make", self.path(name), "-o", self.path("x.voice"))
             self.assertFalse(os.path.exists(self.path("x.voice")))
