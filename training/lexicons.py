@@ -216,7 +216,12 @@ class Words:
 
     def reading(self, word: str) -> list[int]:
         if word not in self.known:
-            self.known[word] = self.plain(word) if len(word) < 3 else self.composed(word)
+            reading = self.plain(word) if len(word) < 3 else self.composed(word)
+            if word.endswith("子"):
+                reading[-1] = pack_syllable("zi5")  # a suffix; where it is a child or a master, a source says so
+            if len(word) == 3 and word[1] in "不得" and word[2] == "了":
+                reading[-1] = pack_syllable("liao3")
+            self.known[word] = reading
         return self.known[word]
 
     def select(self) -> dict[str, list[int] | None]:
@@ -290,6 +295,7 @@ def compile_mandarin(corrections: Path) -> bytes:
     nodes, index = pack_trie(list(chosen), costs, classes)
     keys, values = pack_values({w: r for w, r in chosen.items() if r is not None}, index)
     folds, phrases = read_opencc()
+    folds = {source: target for source, target in folds.items() if target in words.defaults or source not in words.defaults}
     fold_nodes, fold_index = pack_trie(list(phrases), {w: 1 for w in phrases}, {})
     fold_keys, fold_values = pack_values({w: [ord(c) for c in t] for w, t in phrases.items()}, fold_index)
     characters = b"".join(struct.pack("<II", ord(c), s) for c, s in sorted(words.defaults.items()))

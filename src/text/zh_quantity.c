@@ -97,6 +97,10 @@ static void put_plain(const zh_view *v, zh_out *out, const amount *a, size_t con
         zh_put_digits(out, n->digits, 4, false);
         return;
     }
+    if (a->prefix && whole && strcmp(n->digits, "100") == 0) {
+        zh_put(out, "百", ZH_START); /* 百分之百 */
+        return;
+    }
     bool names = ordinal || zh_in(next, "月日号楼");
     bool two = !names && (a->unit || a->currency || counts_two(v, context));
     zh_put_number(out, n, two && !a->prefix, names ? ZH_FIXED : 0);

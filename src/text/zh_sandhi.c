@@ -33,12 +33,13 @@ static bool is_particle(int32_t cp) { return zh_in(cp, "的了吗呢吧啊呀哇
 
 /* ---- 不 ---- */
 
-/* 看不见, 听不懂, 来不了: the verb stands alone before 不 and a result after it. */
+/* 看不见, 听不懂, 来不了: a verb of one syllable, 不, and a result. */
 static bool potential(const zh_phrase *p, size_t i) {
     const zh_word *verb = word_of(p, zh_syllables(p)[i - 1].at);
-    return verb && verb->class == 'v' && verb->end - verb->begin == 1 &&
-           !zh_in(zh_cp(p, verb->begin), "是有会能要想可") &&
-           zh_in(cp_of(p, i + 1), "了到见懂起来去出上下开完着动住及清惯掉");
+    if (!verb || !zh_in(cp_of(p, i + 1), "了到见懂起来去出上下开完着动住及清惯掉得")) return false;
+    bool one_word = verb->end - verb->begin == 3 && verb->begin + 1 == zh_syllables(p)[i].at;
+    bool alone = verb->class == 'v' && verb->end - verb->begin == 1;
+    return one_word || (alone && !zh_in(zh_cp(p, verb->begin), "是有会能要想可"));
 }
 
 static void change_bu(zh_phrase *p) {
@@ -95,18 +96,22 @@ static void change_yi(zh_phrase *p) {
 
 /* ---- neutral ---- */
 
+/* 看看: the second is neutral; 想想: the first still hears its third tone. */
+static void double_verb(zh_syllable *s) {
+    if (s[0].tone == 3 && s[1].tone == 3) s[0].tone = 2;
+    s[1].tone = 5;
+}
+
 static void change_neutral(zh_phrase *p) {
     zh_syllable *s = zh_syllables(p);
     for (size_t w = 0; w < zh_word_count(p); w++) {
         const zh_word *word = &zh_words(p)[w], *next = w + 1 < zh_word_count(p) ? word + 1 : NULL;
-        bool single = word->last - word->first == 1;
         if (word->class != 'v') continue;
-        if (word->last - word->first == 2 && word->end - word->begin == 2 &&
-            zh_cp(p, word->begin) == zh_cp(p, word->begin + 1))
-            s[word->first + 1].tone = 5;
-        if (single && next && next->last - next->first == 1 && next->end - next->begin == 1 &&
-            zh_cp(p, word->begin) == zh_cp(p, next->begin))
-            s[next->first].tone = 5;
+        size_t length = word->end - word->begin, syllables = word->last - word->first;
+        bool inside = length == 2 && syllables == 2 && zh_cp(p, word->begin) == zh_cp(p, word->begin + 1);
+        bool across = length == 1 && syllables == 1 && next && next->end - next->begin == 1 &&
+                      next->last - next->first == 1 && zh_cp(p, word->begin) == zh_cp(p, next->begin);
+        if (inside || across) double_verb(&s[word->first]);
     }
 }
 

@@ -1,0 +1,331 @@
+/* Mandarin: the pairs of zh.txt through the public path, the lexicon against damage, every syllable against the
+ * inventory, byte ranges, and hostile text in bounded time. */
+#include <stdarg.h>
+#include <setjmp.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "text/zh.h"
+
+#define MODELS  EV_TEST_DIR "/../models"
+#define LEXICON MODELS "/zh.lexicon"
+
+static ev_text *text;
+
+static int open_text(void **state) {
+    (void)state;
+    ev_error err = {0};
+    if (ev_text_open(&text, MODELS, &err) == EV_OK) return 0;
+    print_error("%s\n", err.message);
+    return -1;
+}
+
+static int close_text(void **state) {
+    (void)state;
+    ev_text_free(&text);
+    return 0;
+}
+
+static ev_phones *speak(const char *input, size_t bytes) {
+    ev_phones *phones = NULL;
+    ev_error err = {0};
+    return ev_text_phones(&phones, text, input, bytes, "zh", 0, &err) == EV_OK ? phones : NULL;
+}
+
+/* ---- the pairs ---- */
+
+static void append(ev_buf *b, const char *s) { ev_buf_append(b, s, strlen(s)); }
+
+/* "=" and the spoken form, or the tokens. */
+static char *render(const ev_phones *phones, bool spoken) {
+    ev_buf b = {0};
+    append(&b, spoken ? "=" : "");
+    for (size_t i = 0; spoken && i < phones->word_count; i++) append(&b, phones->words[i].spoken);
+    for (size_t i = 0; !spoken && i < phones->phone_count; i++) {
+        if (strcmp(phones->phones[i].name, "<sos/eos>") == 0) continue;
+        if (b.size) append(&b, " ");
+        append(&b, phones->phones[i].name);
+    }
+    ev_buf_append(&b, "", 1);
+    assert_false(b.failed);
+    return (char *)b.data;
+}
+
+static bool agrees(char *line, int number) {
+    char *expected = strchr(line, '\t');
+    *expected++ = '\0';
+    ev_phones *phones = speak(line, strlen(line));
+    char *actual = phones ? render(phones, expected[0] == '=') : NULL;
+    bool same = actual && strcmp(actual, expected) == 0;
+    if (!same)
+        print_error("zh.txt:%d: %s\n  expected %s\n  spoken   %s\n", number, line, expected,
+                    actual ? actual : "(error)");
+    free(actual);
+    ev_phones_free(&phones);
+    return same;
+}
+
+static void pairs_agree(void **state) {
+    (void)state;
+    FILE *file = fopen(EV_TEST_DIR "/text/zh.txt", "r");
+    assert_non_null(file);
+    char *line = NULL;
+    size_t capacity = 0;
+    int number = 0, cases = 0, wrong = 0;
+    for (ssize_t length; (length = getline(&line, &capacity, file)) > 0;) {
+        number++;
+        if (line[length - 1] == '\n') line[length - 1] = '\0';
+        if (!strchr(line, '\t')) continue;
+        cases++;
+        wrong += !agrees(line, number);
+    }
+    free(line);
+    fclose(file);
+    print_message("zh.txt: %d of %d pairs agree\n", cases - wrong, cases);
+    assert_true(cases >= 300);
+    assert_int_equal(wrong, 0);
+}
+
+/* ---- the lexicon ---- */
+
+static unsigned char *read_lexicon(size_t *bytes) {
+    FILE *file = fopen(LEXICON, "rb");
+    assert_non_null(file);
+    fseek(file, 0, SEEK_END);
+    *bytes = (size_t)ftell(file);
+    rewind(file);
+    unsigned char *data = malloc(*bytes);
+    assert_non_null(data);
+    assert_int_equal(fread(data, 1, *bytes, file), *bytes);
+    fclose(file);
+    return data;
+}
+
+/* Writes the bytes as a lexicon of its own and opens it. */
+static ev_status open_bytes(const unsigned char *data, size_t bytes) {
+    char path[] = "/tmp/zh-lexicon-XXXXXX", names[512];
+    int fd = mkstemp(path);
+    assert_true(fd >= 0);
+    assert_int_equal(write(fd, data, bytes), (ssize_t)bytes);
+    close(fd);
+    ev_lexicon *lexicon = NULL;
+    ev_error err = {0};
+    zh_syllable_names(names, sizeof names);
+    ev_status status = ev_lexicon_open(&lexicon, path, names, &err);
+    if (status != EV_OK) assert_true(err.message[0] != '\0');
+    ev_lexicon_free(&lexicon);
+    unlink(path);
+    return status;
+}
+
+/* As training/lexicons.py: so that damage behind a right check sum reaches the structure's own checks. */
+static void sign(unsigned char *data, size_t bytes) {
+    uint64_t total = 0, word;
+    for (size_t i = 32; i + 8 <= bytes; i += 8) {
+        memcpy(&word, data + i, 8);
+        total = (total << 7 | total >> 57) ^ word;
+    }
+    memcpy(data + 24, &total, 8);
+}
+
+static void truncated_lexicon_is_refused(void **state) {
+    (void)state;
+    size_t bytes;
+    unsigned char *data = read_lexicon(&bytes);
+    assert_int_equal(open_bytes(data, bytes), EV_OK);
+    const size_t cuts[] = {0, 1, 8, 31, 32, 33, 64, 200, 1000, bytes / 2, bytes - 8, bytes - 1};
+    for (size_t i = 0; i < EV_ARRAY_COUNT(cuts); i++) {
+        uint64_t size = cuts[i];
+        assert_int_equal(open_bytes(data, cuts[i]), EV_E_FORMAT);
+        if (cuts[i] < 40 || cuts[i] % 8) continue;
+        unsigned char *copy = malloc(cuts[i]);
+        assert_non_null(copy);
+        memcpy(copy, data, cuts[i]);
+        memcpy(copy + 16, &size, 8);
+        sign(copy, cuts[i]);
+        assert_int_equal(open_bytes(copy, cuts[i]), EV_E_FORMAT);
+        free(copy);
+    }
+    free(data);
+}
+
+/* Random bytes changed in tables and header, check sum made right again: refused, or harmless to use. */
+static void damaged_lexicon_is_harmless(void **state) {
+    (void)state;
+    size_t bytes;
+    unsigned char *data = read_lexicon(&bytes);
+    uint64_t seed = 88172645463325252u;
+    int refused = 0;
+    for (int round = 0; round < 30; round++) {
+        unsigned char saved[4];
+        size_t places[4];
+        for (int k = 0; k < 4; k++) {
+            seed ^= seed << 13, seed ^= seed >> 7, seed ^= seed << 17;
+            places[k] = round % 2 ? 32 + seed % (bytes - 32) : 32 + seed % 216;
+            saved[k] = data[places[k]];
+            data[places[k]] = (unsigned char)(seed >> 32);
+        }
+        sign(data, bytes);
+        ev_status status = open_bytes(data, bytes);
+        assert_true(status == EV_OK || status == EV_E_FORMAT);
+        refused += status != EV_OK;
+        for (int k = 3; k >= 0; k--) data[places[k]] = saved[k];
+    }
+    assert_true(refused > 10);
+    data[bytes / 2] ^= 1; /* one bit, check sum of the whole file */
+    sign(data, 40);
+    assert_int_equal(open_bytes(data, bytes), EV_E_FORMAT);
+    free(data);
+}
+
+static void missing_lexicon_is_an_io_error(void **state) {
+    (void)state;
+    ev_zh *zh = NULL;
+    ev_error err = {0};
+    assert_int_equal(ev_zh_open(&zh, "/nonexistent", &err), EV_E_IO);
+    assert_null(zh);
+    assert_int_equal(ev_zh_open(&zh, EV_TEST_DIR, &err), EV_E_IO);
+}
+
+/* ---- syllables ---- */
+
+static void every_reading_has_tokens(void **state) {
+    (void)state;
+    ev_zh *zh = NULL;
+    ev_error err = {0};
+    assert_int_equal(ev_zh_open(&zh, MODELS, &err), EV_OK);
+    int32_t character;
+    uint16_t packed;
+    size_t count = 0;
+    for (; ev_lexicon_entry(zh->lexicon, count, &character, &packed); count++) {
+        zh_syllable s;
+        int tokens[3];
+        assert_true(zh_syllable_unpack(&s, packed));
+        for (int retroflex = 0; retroflex < 2; retroflex++) {
+            s.retroflex = retroflex;
+            size_t n = zh_syllable_tokens(zh, &s, tokens);
+            assert_in_range(n, 1, 3);
+            for (size_t k = 0; k < n; k++) assert_non_null(ev_token_name(tokens[k]));
+        }
+    }
+    assert_true(count > 40000);
+    ev_zh_free(&zh);
+}
+
+/* Each character of the table alone: spoken, with no token but initials, finals and marks. */
+static void every_character_speaks(void **state) {
+    (void)state;
+    ev_zh *zh = NULL;
+    ev_error err = {0};
+    assert_int_equal(ev_zh_open(&zh, MODELS, &err), EV_OK);
+    int32_t character;
+    uint16_t packed;
+    for (size_t i = 0; ev_lexicon_entry(zh->lexicon, i, &character, &packed); i++) {
+        char utf8[4];
+        if (!ev_zh_is_han(character) || character == 0x3005) continue;
+        ev_phones *phones = speak(utf8, ev_utf8_put(character, utf8));
+        if (!phones) fail_msg("U+%04X is not spoken", (unsigned)character);
+        ev_phones_free(&phones);
+    }
+    ev_zh_free(&zh);
+}
+
+/* ---- byte ranges and omissions ---- */
+
+static void ranges_point_at_the_source(void **state) {
+    (void)state;
+    const char *input = "乾坤，花了¥100。";
+    ev_phones *phones = speak(input, strlen(input));
+    assert_non_null(phones);
+    assert_int_equal(phones->words[0].byte_begin, 0);
+    assert_int_equal(phones->words[0].byte_end, 6);
+    const ev_word *amount = &phones->words[phones->word_count - 2];
+    assert_string_equal(amount->spoken, "一百");
+    assert_int_equal(amount->byte_begin, 15);
+    assert_int_equal(amount->byte_end, 20);
+    for (size_t i = 0; i < phones->word_count; i++) assert_true(phones->words[i].byte_end <= strlen(input));
+    ev_phones_free(&phones);
+}
+
+static void rare_character_is_reported(void **state) {
+    (void)state;
+    const char *input = "你好\xF0\xB0\x80\x8A"; /* U+3000A */
+    ev_phones *phones = speak(input, strlen(input));
+    assert_non_null(phones);
+    assert_int_equal(phones->omission_count, 1);
+    assert_int_equal(phones->omissions[0].byte_begin, 6);
+    ev_phones_free(&phones);
+}
+
+static size_t claim(const char *input) {
+    ev_zh *zh = NULL;
+    ev_error err = {0};
+    ev_char chars[64];
+    size_t n = 0, bytes = strlen(input);
+    assert_int_equal(ev_zh_open(&zh, MODELS, &err), EV_OK);
+    for (size_t at = 0; at < bytes; n++) {
+        size_t from = at;
+        chars[n].cp = ev_utf8_next(input, bytes, &at);
+        chars[n].at = (uint32_t)from;
+        chars[n].bytes = (uint8_t)(at - from);
+    }
+    size_t claimed = ev_zh_claims(zh, chars, n, 0);
+    ev_zh_free(&zh);
+    return claimed;
+}
+
+static void claims_whole_expressions(void **state) {
+    (void)state;
+    assert_int_equal(claim("3.5kg"), 5);
+    assert_int_equal(claim("50%的"), 3);
+    assert_int_equal(claim("2026-11-23"), 10);
+    assert_int_equal(claim("-3"), 2);
+    assert_int_equal(claim("19:30"), 5);
+    assert_int_equal(claim("¥100"), 4);
+    assert_int_equal(claim("，"), 0);
+    assert_int_equal(claim("A4"), 0);
+    assert_int_equal(claim("好"), 0);
+    assert_int_equal(claim("5G"), 1);
+}
+
+/* ---- hostile text ---- */
+
+static void hostile_text_takes_bounded_time(void **state) {
+    (void)state;
+    static const char *const units[] = {"一", "的", "1",  "1.",    "1:", "1-", "1/", "1,", "-",  "3%~",
+                                        "¥",  "儿", "不", "2026-", "乾", "々", "°",  "长", "，", "1 "};
+    enum { BYTES = 200000 };
+    char *input = malloc(BYTES + 8);
+    assert_non_null(input);
+    double start = ev_clock_s();
+    for (size_t i = 0; i < EV_ARRAY_COUNT(units); i++) {
+        size_t length = strlen(units[i]), used = 0;
+        for (; used + length <= BYTES; used += length) memcpy(input + used, units[i], length);
+        ev_phones *phones = speak(input, used);
+        ev_phones_free(&phones);
+    }
+    assert_true(ev_clock_s() - start < 60); /* 4 MB; seconds under sanitizers */
+    free(input);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(pairs_agree),
+        cmocka_unit_test(truncated_lexicon_is_refused),
+        cmocka_unit_test(damaged_lexicon_is_harmless),
+        cmocka_unit_test(missing_lexicon_is_an_io_error),
+        cmocka_unit_test(every_reading_has_tokens),
+        cmocka_unit_test(every_character_speaks),
+        cmocka_unit_test(ranges_point_at_the_source),
+        cmocka_unit_test(rare_character_is_reported),
+        cmocka_unit_test(claims_whole_expressions),
+        cmocka_unit_test(hostile_text_takes_bounded_time),
+    };
+    return cmocka_run_group_tests(tests, open_text, close_text);
+}
