@@ -72,7 +72,8 @@ static void print_case(const bench_case *c) {
 static void print_table(const bench *b, const bench_report *report) {
     char threads[32] = "one thread per core";
     if (b->values->threads > 0) snprintf(threads, sizeof threads, "%d threads", b->values->threads);
-    printf("emotivoice %s, %s, %d runs a case after one to warm up\n\n", ev_version(), threads, b->values->runs);
+    printf("emotivoice %s, %s, runs of each case: %d, and one to warm up\n\n", ev_version(), threads,
+           b->values->runs);
     puts("utter-          audio  together    rtf  x real   latency of one utterance   stages of all of them    "
          "useful\n"
          "ances  mode         s        ms           time    median      min      p95     text acoustic  vocoder    "

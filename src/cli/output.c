@@ -92,7 +92,7 @@ int cli_output_audio(const char *path, const ev_audio *audio, ev_format format) 
     if (strcmp(path, "-") != 0) {
         ev_status status = ev_audio_write(path, audio, format, &err);
         if (status != EV_E_IO) return status == EV_OK ? CLI_OK : cli_engine_failed(status, &err, NULL);
-        return cli_fail(CLI_FAILURE, "%s: free some space or write elsewhere", err.message);
+        return cli_fail(CLI_FAILURE, "%s: check its directory and the free space, or write elsewhere", err.message);
     }
     ev_status status = ev_audio_encode(audio, format, &bytes, &size, &err);
     int code = status == EV_OK ? cli_output_write(path, bytes, size) : cli_engine_failed(status, &err, NULL);

@@ -79,13 +79,24 @@ static int exit_code_for(ev_status status) {
     return CLI_FAILURE;
 }
 
+/* The engine names the fault; what a person at a command line can do about it is ours to say. */
+static const char *advice_for(ev_status status) {
+    switch (status) {
+    case EV_E_TEXT: return ": give some words, in UTF-8";
+    case EV_E_AUDIO: return ": give 1 to 30 seconds of speech as .wav or .mp3";
+    case EV_E_LIMIT: return ": give less at a time";
+    case EV_E_MEMORY: return ": free some, or give less at a time";
+    default: return "";
+    }
+}
+
 int cli_engine_failed(ev_status status, const ev_error *err, const char *subject) {
     if (status == EV_E_CANCELED && cli_interrupted()) {
         return cli_fail(CLI_INTERRUPT, "interrupted: unfinished output was removed");
     }
     const char *message = err->message[0] != '\0' ? err->message : ev_status_text(status);
-    return cli_fail(exit_code_for(status), "%s%s%s", subject != NULL ? subject : "", subject != NULL ? ": " : "",
-                    message);
+    return cli_fail(exit_code_for(status), "%s%s%s%s", subject != NULL ? subject : "", subject != NULL ? ": " : "",
+                    message, advice_for(status));
 }
 
 int cli_write_failed(const char *path, int error) {
