@@ -87,13 +87,24 @@ static bool read_frame(mp3_frame *f, const unsigned char *b) {
     return true;
 }
 
+/* The number of frames, with itself, that a Xing header announces; 0 for none. It is not settled whether the number
+ * in it counts the frame that it stands in: LAME and FFmpeg do not, which they sign with their name; others get the
+ * benefit of one frame. */
+static uint32_t xing_frames(const unsigned char *xing, size_t left) {
+    if (left < 12 || (memcmp(xing, "Xing", 4) != 0 && memcmp(xing, "Info", 4) != 0)) return 0;
+    uint32_t fields = be32(xing + 4), frames = be32(xing + 8);
+    if (!(fields & 1) || frames == UINT32_MAX) return 0;
+    bool is_signed =
+        (fields & 15) == 15 && left >= 124 && (!memcmp(xing + 120, "LAME", 4) || !memcmp(xing + 120, "Lav", 3));
+    return is_signed ? frames + 1 : frames;
+}
+
 /* The number of frames that the first frame announces; 0 if it announces nothing. */
 static uint32_t announced_frames(const mp3_frame *f, const unsigned char *b) {
     for (size_t checksum = 0; checksum <= 2; checksum += 2) { /* some writers count in a checksum that is not there */
         size_t at = 4 + checksum + f->side_info;
-        if (at + 12 > f->length) return 0;
-        bool xing = memcmp(b + at, "Xing", 4) == 0 || memcmp(b + at, "Info", 4) == 0;
-        if (xing) return be32(b + at + 4) & 1 ? be32(b + at + 8) : 0;
+        uint32_t frames = at < f->length ? xing_frames(b + at, f->length - at) : 0;
+        if (frames > 0) return frames;
     }
     if (36 + 18 <= f->length && memcmp(b + 36, "VBRI", 4) == 0) return be32(b + 36 + 14);
     return 0;

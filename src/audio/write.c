@@ -114,10 +114,10 @@ static void prepare(SNDFILE *file, ev_format format) {
     sf_set_string(file, SF_STR_SOFTWARE, "emotivoice");
     sf_set_string(file, SF_STR_COMMENT, "synthetic speech");
     sf_command(file, SFC_SET_ADD_PEAK_CHUNK, NULL, SF_FALSE); /* it carries the time of writing */
-    if (format == EV_FORMAT_MP3) {
-        int constant = SF_BITRATE_MODE_CONSTANT;
-        double compression = 0.65; /* 64 kbit/s at 16 kHz mono */
-        sf_command(file, SFC_SET_BITRATE_MODE, &constant, sizeof(constant));
+    if (format == EV_FORMAT_MP3) { /* variable rate: at a constant one LAME turns the sound down by half a decibel */
+        int variable = SF_BITRATE_MODE_VARIABLE;
+        double compression = 0.2; /* near 60 kbit/s at 16 kHz */
+        sf_command(file, SFC_SET_BITRATE_MODE, &variable, sizeof(variable));
         sf_command(file, SFC_SET_COMPRESSION_LEVEL, &compression, sizeof(compression));
     }
 }
@@ -153,6 +153,8 @@ static ev_status encode_file(memory_sink *sink, const float *samples, size_t cou
     bool closed = sf_close(file) == 0;
     if (sink->buf.failed)
         return ev_fail(err, EV_E_MEMORY, "out of memory: %s of %zu samples", formats[format].names[0], count);
+    if (count == 0 && sink->buf.size == 0)
+        return ev_fail(err, EV_E_ARGUMENT, "there is no %s of no sound", formats[format].names[0]);
     if (!written || !closed) return ev_fail(err, EV_E_IO, "cannot encode %s", formats[format].names[0]);
     return EV_OK;
 }

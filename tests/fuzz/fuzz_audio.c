@@ -1,0 +1,42 @@
+/* Fuzzes the reader of sound files: any bytes either are refused or give finite samples within the limit asked for,
+ * and those may be trimmed, measured and written again. */
+#include <math.h>
+#include <stdlib.h>
+
+#include "audio/audio.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
+
+static void use(const ev_audio *a) {
+    float *out = malloc(a->count * sizeof(float)), *track = NULL;
+    size_t n = ev_trim_silence(a->samples, a->count, out), frames = 0;
+    if (n > a->count) abort();
+    if (ev_pitch_track(out, n, &track, &frames, NULL) == EV_OK) {
+        for (size_t t = 0; t < frames; t++)
+            if (!(track[t] == 0 || (track[t] >= 60 && track[t] <= 500))) abort();
+        free(track);
+    }
+    if (ev_fbank(out, n, &track, &frames, NULL) == EV_OK) {
+        for (size_t i = 0; i < frames * EV_FBANK_BINS; i++)
+            if (!isfinite(track[i])) abort();
+        free(track);
+    }
+    void *file = NULL;
+    size_t file_size = 0;
+    if (ev_audio_encode(a, EV_FORMAT_WAV, &file, &file_size, NULL)) abort();
+    ev_bytes_free(&file);
+    free(out);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size) {
+    ev_audio a;
+    ev_error err;
+    if (ev_audio_decode(&a, bytes, size, 2.0, &err)) return 0;
+    if (a.count == 0 || a.sample_rate < 8000 || a.sample_rate > 192000) abort();
+    if ((double)a.count > 2.0 * a.sample_rate) abort();
+    for (size_t i = 0; i < a.count; i++)
+        if (!isfinite(a.samples[i])) abort();
+    if (a.count <= 32000) use(&a); /* longer ones only cost time */
+    ev_audio_free(&a);
+    return 0;
+}
