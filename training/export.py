@@ -5,6 +5,7 @@ The configuration goes into the metadata key "emotivoice" as JSON; weights are s
 """
 import argparse
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -49,6 +50,44 @@ def named_voices(work, statistics):
     return entries, torch.from_numpy(np.stack(vectors).astype(np.float32))
 
 
+SPACER_ALIASES = {"sp2": "sp3", "sp4": "sp3", "engsp0": "engsp1", "engsp2": "engsp1", "cn_eng_sp": "sp1",
+                  "eng_cn_sp": "engsp1", "spn": "sp3"}
+
+
+def near_token(name):
+    """A token that sounds nearest to one that no training sentence had; None if there is none."""
+    if name in SPACER_ALIASES:
+        return SPACER_ALIASES[name]
+    if re.fullmatch(r"\[[A-Z]+2\]", name):
+        return name.replace("2", "1")  # secondary stress
+    if (m := re.fullmatch(r"(.+)r([1-5])", name)) and tokens.has(m[1] + m[2]):
+        return m[1] + m[2]  # er-hua: the plain final
+    if (m := re.fullmatch(r"(.+)([1-5])", name)):
+        return m[1] + {"5": "3", "1": "4", "2": "3", "3": "2", "4": "1"}[m[2]]
+    return None
+
+
+def alias_unseen(work, table, least=5):
+    """Embeddings of tokens seen fewer than `least` times are copied from near tokens. Returns the names copied."""
+    rows = [json.loads(line) for line in open(Path(work) / "utterances" / "train.jsonl")]
+    counts = np.zeros(tokens.count(), int)
+    for row in rows:
+        path = Path(work) / "utterances" / "train" / f"{row['name']}.npz"
+        if path.exists():
+            with np.load(path) as z:
+                np.add.at(counts, z["tokens"], 1)
+    weight, copied = table["am.src_word_emb.weight"], []
+    for index, name in enumerate(tokens.names()):
+        near = near_token(name)
+        if counts[index] >= least or near is None or not tokens.has(near):
+            continue
+        source = tokens.encode([near])[0]
+        if counts[source] >= least:
+            weight[index] = weight[source]
+            copied.append(f"{name}<-{near}")
+    return copied
+
+
 def tensors_of(work, dtype):
     table = {}
     for prefix, name, part in (("am", "acoustic", "model"), ("generator", "vocoder", "model"),
@@ -75,6 +114,7 @@ def main():
     voices, vectors = named_voices(a.work, statistics)
     table = tensors_of(a.work, getattr(torch, a.dtype))
     table["voices.vectors"] = vectors
+    print(f"tokens without training data: {len(alias_unseen(a.work, table))} given a neighbour's embedding")
     acoustic = dict(ACOUSTIC, energy_mean=statistics["energy_mean"], energy_std=statistics["energy_std"])
     config = dict(format=1, name=a.name, licence=a.licence, trained_on=a.trained_on, acoustic=acoustic,
                   vocoder=VOCODER, speaker=SPEAKER, voices=voices, tokens=list(tokens.names()))
