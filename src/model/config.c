@@ -146,6 +146,7 @@ ev_status ev_vocoder_config_read(ev_vocoder_config *v, const json_t *o, ev_error
         }
         hop *= u;
     }
+    if (v->harmonics && hop % 2) return ev_fail(err, EV_E_FORMAT, "model config: hop %d must be even", hop);
     if (hop > 4096) return ev_fail(err, EV_E_FORMAT, "model config: hop %d is over 4096", hop);
     v->hop = hop;
     return EV_OK;

@@ -57,53 +57,64 @@ static float noise_at(uint64_t seed, uint64_t index) {
 }
 
 /* sum over the harmonics below Nyquist of weight * sin(2 pi n turns), by the Chebyshev recurrence. */
-static float harmonic_mix(const ev_vocoder *v, double turns, double f0) {
-    const double angle = 2 * M_PI * (turns - floor(turns));
-    const double twice = 2 * cos(angle);
-    double before = 0, now = sin(angle), sum = v->source_bias;
-    for (int n = 1; n <= v->config.harmonics && f0 * n * 2 < v->config.sample_rate; n++) {
-        sum += v->source_weight[n - 1] * now;
-        const double next = twice * now - before;
+static float harmonic_mix(const ev_vocoder *v, double turns, int harmonics) {
+    const float angle = (float)(turns - floor(turns)), twice = 2 * ev_sin_turns(angle + 0.25f);
+    float before = 0, now = ev_sin_turns(angle), sum = v->source_bias;
+    for (int n = 0; n < harmonics; n++) {
+        sum += v->source_weight[n] * now;
+        const float next = twice * now - before;
         before = now;
         now = next;
     }
-    return ev_tanhf((float)sum);
+    return ev_tanhf(sum);
+}
+
+/* How many harmonics of f0 lie below Nyquist, at most those that there are weights for. */
+static int harmonics_of(const ev_vocoder *v, double f0) {
+    const int below = (int)ceil(v->config.sample_rate / (2 * f0)) - 1;
+    return below < v->config.harmonics ? below : v->config.harmonics;
 }
 
 typedef struct source_job {
     const ev_vocoder *v;
     const ev_chunk *chunks;
-    const ev_span *spans; /* in mel frames */
-    const size_t *first;  /* utterance frame of each span's first row */
-    float *source;        /* [rows * hop][2] */
+    const axis *a;       /* in mel frames */
+    const size_t *first; /* utterance frame of each span's first row */
+    float *source;       /* [rows * hop][2] */
 } source_job;
 
-static void source_frame(const source_job *job, const ev_chunk *c, size_t frame, float *out) {
-    const ev_vocoder *v = job->v;
+static void source_frame(const ev_vocoder *v, const ev_chunk *c, size_t frame, float *out) {
     const size_t hop = (size_t)v->config.hop, half = hop / 2;
-    const double rate = v->config.sample_rate, voiced_f0 = c->f0[frame];
+    const double rate = v->config.sample_rate;
     for (size_t i = 0; i < hop; i++) {
-        /* sample i of a frame lies in the interval that ends at its centre, then in the one that starts there */
-        const size_t interval = frame + (i >= half), offset = i >= half ? i - half : i + half;
-        float mixed = 0;
-        if (voiced_f0 > 0) {
-            double left, right;
-            interval_ends(c->f0, c->frames, interval, &left, &right);
-            const double k = (double)offset;
-            const double turns = c->phase[interval] + (left * k + (right - left) * k * k / (2.0 * (double)hop)) / rate;
-            mixed = harmonic_mix(v, turns, voiced_f0);
-        }
-        out[2 * i] = mixed;
+        out[2 * i] = 0;
         out[2 * i + 1] = noise_at(c->seed, (uint64_t)frame * hop + i);
+    }
+    if (!(c->f0[frame] > 0)) return;
+    const int harmonics = harmonics_of(v, c->f0[frame]);
+    for (size_t side = 0; side < 2; side++) { /* the interval that ends at this frame's centre, then the next */
+        double left, right;
+        interval_ends(c->f0, c->frames, frame + side, &left, &right);
+        const double start = c->phase[frame + side], bend = (right - left) / (2.0 * (double)hop);
+        for (size_t i = 0; i < half; i++) {
+            const double k = (double)(side ? i : i + hop - half);
+            out[2 * (side * half + i)] = harmonic_mix(v, start + (left + bend * k) * k / rate, harmonics);
+        }
     }
 }
 
+enum { SOURCE_ROWS = 8 }; /* frames a task makes */
+
 static void source_task(void *arg, size_t index) {
     const source_job *job = arg;
-    const size_t hop = (size_t)job->v->config.hop;
-    const ev_span span = job->spans[index];
-    for (size_t t = 0; t < span.count; t++) {
-        source_frame(job, &job->chunks[index], job->first[index] + t, job->source + (span.begin + t) * hop * 2);
+    const size_t hop = (size_t)job->v->config.hop, begin = index * SOURCE_ROWS, end = begin + SOURCE_ROWS;
+    for (size_t s = 0; s < job->a->count; s++) {
+        const ev_span span = job->a->spans[s];
+        size_t t = begin > span.begin ? begin : span.begin;
+        const size_t stop = end < span.begin + span.count ? end : span.begin + span.count;
+        for (; t < stop; t++) {
+            source_frame(job->v, &job->chunks[s], job->first[s] + t - span.begin, job->source + t * hop * 2);
+        }
     }
 }
 
@@ -258,8 +269,8 @@ static const float *make_source(const ev_vocoder *v, const ev_compute *compute, 
                                 const ev_chunk *chunks, const size_t *first) {
     if (!v->config.harmonics) return NULL;
     float *source = matrix_take(arena, a, (size_t)v->config.hop * 2);
-    source_job job = {v, chunks, a->spans, first, source};
-    ev_pool_run(compute->pool, a->count, source_task, &job);
+    source_job job = {v, chunks, a, first, source};
+    ev_pool_run(compute->pool, (a->rows + SOURCE_ROWS - 1) / SOURCE_ROWS, source_task, &job);
     return source;
 }
 

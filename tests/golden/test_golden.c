@@ -4,6 +4,7 @@
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +14,36 @@
 #include "model/acoustic.h"
 #include "model/speaker.h"
 #include "model/vocoder.h"
+
+/* ---- counting allocations: none may happen while the networks run ---- */
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) || !defined(__GLIBC__)
+enum { COUNTS_ALLOCATIONS = 0 }; /* sanitizers bring an allocator of their own */
+static atomic_size_t allocations;
+#else
+enum { COUNTS_ALLOCATIONS = 1 };
+static atomic_size_t allocations;
+void *__libc_malloc(size_t n);
+void *__libc_calloc(size_t n, size_t size);
+void *__libc_realloc(void *p, size_t n);
+void *__libc_memalign(size_t alignment, size_t n);
+void *malloc(size_t n) {
+    atomic_fetch_add(&allocations, 1);
+    return __libc_malloc(n);
+}
+void *calloc(size_t n, size_t size) {
+    atomic_fetch_add(&allocations, 1);
+    return __libc_calloc(n, size);
+}
+void *realloc(void *p, size_t n) {
+    atomic_fetch_add(&allocations, 1);
+    return __libc_realloc(p, n);
+}
+void *aligned_alloc(size_t alignment, size_t n) {
+    atomic_fetch_add(&allocations, 1);
+    return __libc_memalign(alignment, n);
+}
+#endif
 
 enum { ARENA_BYTES = 256 << 20, CASES = 3, MEL_LD = 32 };
 
@@ -112,8 +143,10 @@ static void spoken_close(spoken *s) {
 
 static void speak(const ev_acoustic *m, fixture *f, ev_utterance **u, size_t n) {
     ev_encoded encoded;
+    const size_t before = atomic_load(&allocations);
     ev_acoustic_encode(m, &f->compute, &f->arena, u, n, &encoded);
     ev_acoustic_decode(m, &f->compute, &f->arena, &encoded, u, n);
+    assert_int_equal(atomic_load(&allocations), before);
     ev_arena_release(&f->arena, 0);
 }
 
@@ -214,7 +247,9 @@ static void vocoder_at(const char *name, unsigned mask) {
     float *whole = calloc(o.samples, sizeof(float)), *pieces = calloc(o.samples, sizeof(float));
     ev_chunk one = chunk_of(&o, 0, o.frames, whole);
     assert_true(ev_vocoder_bytes(&o.v, ev_vocoder_chunk_rows(&o.v, &one), 1) <= ARENA_BYTES);
+    const size_t before = atomic_load(&allocations);
     ev_vocoder_run(&o.v, &o.f.compute, &o.f.arena, &one, 1);
+    assert_int_equal(atomic_load(&allocations), before);
     for (size_t i = 0; i < o.samples; i++) assert_close(name, whole[i], o.want[i], 1e-4);
     /* the same in chunks of uneven length, out of order, sharing one batch */
     const size_t cuts[] = {0, 1, 4, 12, 29, o.frames};
@@ -270,8 +305,17 @@ static void test_speaker(void **state) {
     for (size_t i = 0; i < EV_ARRAY_COUNT(masks); i++) speaker_at(masks[i]);
 }
 
+/* The counter itself works, or the tests above could not fail. */
+static void test_counter(void **state) {
+    (void)state;
+    const size_t before = atomic_load(&allocations);
+    void *volatile p = malloc(10);
+    free(p);
+    if (COUNTS_ALLOCATIONS) assert_true(atomic_load(&allocations) > before);
+}
+
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_acoustic), cmocka_unit_test(test_vocoders),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_counter), cmocka_unit_test(test_acoustic), cmocka_unit_test(test_vocoders),
                                        cmocka_unit_test(test_speaker)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
