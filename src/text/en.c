@@ -18,8 +18,8 @@ static char plain_letter(int32_t c) {
     static const struct {
         uint16_t from;
         char to;
-    } special[] = {{0xC6, 'E'}, {0xE6, 'e'}, {0xD8, 'O'}, {0xF8, 'o'}, {0xDF, 's'}, {0xD0, 'D'},
-                   {0xF0, 'd'}, {0xDE, 'T'}, {0xFE, 't'}, {0x110, 'D'}, {0x111, 'd'}, {0x131, 'i'},
+    } special[] = {{0xC6, 'E'},  {0xE6, 'e'},  {0xD8, 'O'},  {0xF8, 'o'},  {0xDF, 's'},  {0xD0, 'D'},
+                   {0xF0, 'd'},  {0xDE, 'T'},  {0xFE, 't'},  {0x110, 'D'}, {0x111, 'd'}, {0x131, 'i'},
                    {0x141, 'L'}, {0x142, 'l'}, {0x152, 'E'}, {0x153, 'e'}};
     for (size_t i = 0; i < EV_ARRAY_COUNT(special); i++)
         if (special[i].from == c) return special[i].to;
@@ -222,8 +222,10 @@ static size_t dots(en_work *w, size_t i) {
     bool ellipsis = end - i > 1 || w->s[i] == EN_ELLIPSIS;
     size_t next = end;
     while (en_is_space(w->s[next]) || w->s[next] == '"') next++;
-    if (ellipsis && w->s[next]) en_break(w, EV_BREAK_COMMA);
-    else en_break(w, EV_BREAK_FINAL);
+    if (ellipsis && w->s[next])
+        en_break(w, EV_BREAK_COMMA);
+    else
+        en_break(w, EV_BREAK_FINAL);
     return end - i;
 }
 
@@ -296,9 +298,12 @@ static void deliver(en_work *w) {
         const en_word *word = en_word_at(w, i);
         const char *text = en_word_text(w, word);
         en_phones phones = {.count = 0};
-        if (word->phones) en_parse_phones(word->phones, &phones);
-        else if (word->spell) en_spell(text, &phones);
-        else en_pronounce(w->en, text, word->bytes, &phones);
+        if (word->phones)
+            en_parse_phones(word->phones, &phones);
+        else if (word->spell)
+            en_spell(text, &phones);
+        else
+            en_pronounce(w->en, text, word->bytes, &phones);
         if (word->plural) en_add_s(&phones);
         uint32_t begin = w->chars[word->begin].at;
         const ev_char *last = &w->chars[word->end - 1];

@@ -13,8 +13,8 @@
  *   en_words.c      a word to phones: our list, the lexicon, morphology, letter-to-sound rules
  *   en_lists.c      our list of words, letter names, what is said letter by letter
  *
- * Matchers look at s (one class byte per character) from i on and answer how many characters they have put into words;
- * 0: not mine. Look-ahead is bounded or remembered, so that the whole stays linear in the text.
+ * Matchers look at s (one class byte per character) from i on and answer how many characters they have put into
+ * words; 0: not mine. Look-ahead is bounded or remembered, so that the whole stays linear in the text.
  */
 #ifndef EV_TEXT_EN_H
 #define EV_TEXT_EN_H
@@ -84,7 +84,7 @@ static inline bool en_is_dash(char c) { return c == '-' || c == EN_EN_DASH || c 
 size_t en_digits_end(const en_work *w, size_t i);  /* past the digits at i */
 size_t en_letters_end(const en_work *w, size_t i); /* past the letters at i (at most EN_WORD_LETTERS + 1) */
 size_t en_skip_spaces(const en_work *w, size_t i); /* past at most 4 spaces, no newline */
-bool en_starts(const en_work *w, size_t i, const char *lower); /* s[i..] is this, case aside */
+bool en_starts(const en_work *w, size_t i, const char *lower);  /* s[i..] is this, case aside */
 bool en_word_is(const en_work *w, size_t i, const char *lower); /* the same, and no letter or digit follows */
 bool en_ends_sentence(const en_work *w, size_t i); /* after an abbreviation's '.': does a new sentence start at i? */
 bool en_in_list(const char *list, const char *word, size_t n); /* list: " word word word " */
@@ -120,7 +120,7 @@ void en_say_ordinal(en_work *w, const char *digits, size_t n, const char *suffix
 void en_say_digits(en_work *w, size_t begin, size_t end);                          /* digits of s, one by one */
 void en_say_year(en_work *w, long year);
 void en_say_integer(en_work *w, long value);
-bool en_is_one(const en_number *number); /* exactly 1: singular */
+bool en_is_one(const en_number *number);       /* exactly 1: singular */
 long en_number_value(const en_number *number); /* integer part; LONG_MAX where it is too large */
 
 /* ---- en_units.c, en_fraction.c ---- */
@@ -128,12 +128,13 @@ typedef struct en_unit {
     size_t end;           /* past the unit */
     const char *singular; /* NULL: none */
     const char *plural;
-    bool per;             /* "/" and another unit or word follows */
+    bool per; /* "/" and another unit or word follows */
 } en_unit;
-en_unit en_unit_at(const en_work *w, size_t i);       /* what stands right after a number, "kg" or " km/h" */
+en_unit en_unit_at(const en_work *w, size_t i); /* what stands right after a number, "kg" or " km/h" */
 void en_say_unit(en_work *w, const en_unit *unit, bool singular);
 const char *en_scale_at(const en_work *w, size_t i, size_t *end); /* " million", "bn", "M": spoken, or NULL */
-size_t en_match_fraction(en_work *w, const en_number *first, size_t begin); /* past it; 0: none. "3/4", "2 1/3", "2½" */
+size_t en_match_fraction(en_work *w, const en_number *first,
+                         size_t begin); /* past it; 0: none. "3/4", "2 1/3", "2½" */
 
 /* ---- en_date.c ---- */
 void en_say_date(en_work *w, long year, int month, int day); /* year 0: none */
@@ -145,6 +146,7 @@ void en_say_token(en_work *w, size_t begin, size_t end); /* letters and apostrop
 
 /* ---- en_heteronym.c ---- */
 void en_choose(en_work *w); /* sets en_word.phones where the neighbours decide */
+bool en_heteronym_at(size_t index, const char **word, const char *phones[2]); /* for tests; false past the last */
 
 /* ---- en_words.c ---- */
 enum { EN_PHONES_MAX = 256 };
@@ -153,16 +155,18 @@ typedef struct en_phones {
     size_t count;
 } en_phones;
 void en_pronounce(const ev_en *en, const char *word, size_t n, en_phones *out);
-void en_spell(const char *text, en_phones *out); /* "F B I", "C P Us" */
-void en_parse_phones(const char *arpabet, en_phones *out); /* "HH AH0 L OW1" */
-void en_add_s(en_phones *phones); /* the ending -s: [S], [Z] or [IH0] [Z] */
+void en_spell(const char *text, en_phones *out);            /* "F B I", "C P Us" */
+void en_parse_phones(const char *arpabet, en_phones *out);  /* "HH AH0 L OW1" */
+void en_add_s(en_phones *phones);                           /* the ending -s: [S], [Z] or [IH0] [Z] */
 bool en_known(const ev_en *en, const char *word, size_t n); /* in our list or the lexicon */
 
 /* ---- en_lists.c ---- */
-const char *en_list_phones(const char *word, size_t n); /* our own list, NULL */
-bool en_list_is_letters(const char *lower, size_t n);   /* said by its letters whatever it looks like: "usa" */
+const char *en_list_phones(const char *word, size_t n);    /* our own list, NULL */
+bool en_list_is_letters(const char *lower, size_t n);      /* said by its letters whatever it looks like: "usa" */
 bool en_list_is_acronym_word(const char *lower, size_t n); /* said as a word though in capitals: "nasa" */
-bool en_list_is_common(const char *lower, size_t n);    /* an everyday short word, also when shouted: "not" */
+bool en_list_is_common(const char *lower, size_t n);       /* an everyday short word, also when shouted: "not" */
+size_t en_list_count(void); /* for tests, with the next */
+const char *en_list_word(size_t index);
 extern const char *const en_letter_names[26];
 
 #endif

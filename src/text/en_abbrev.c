@@ -5,40 +5,89 @@
 #include "text/en.h"
 
 typedef enum use {
-    ANYWHERE, /* also without the dot */
-    DOTTED,   /* only with the dot */
+    ANYWHERE,      /* also without the dot */
+    DOTTED,        /* only with the dot */
     BEFORE_NUMBER, /* "No. 5", "p. 3", "vol. 2": dot and a number behind */
-    TITLE     /* before a name: never the end of a sentence */
+    TITLE          /* before a name: never the end of a sentence */
 } use;
 
 static const struct {
     const char *written, *said;
     use use;
 } abbreviations[] = {
-    {"mr", "mister", TITLE},      {"mrs", "missus", TITLE},     {"ms", "miz", TITLE},        {"messrs", "messieurs", TITLE},
-    {"prof", "professor", TITLE}, {"rev", "reverend", TITLE},   {"hon", "honorable", TITLE}, {"capt", "captain", TITLE},
-    {"col", "colonel", TITLE},    {"lt", "lieutenant", TITLE},  {"sgt", "sergeant", TITLE},  {"gen", "general", TITLE},
-    {"sen", "senator", TITLE},    {"gov", "governor", TITLE},   {"rep", "representative", TITLE}, {"pres", "president", TITLE},
-    {"cmdr", "commander", TITLE}, {"maj", "major", TITLE},      {"fr", "father", TITLE},     {"mt", "mount", TITLE},
-    {"ft", "fort", TITLE},        {"jr", "junior", ANYWHERE},   {"sr", "senior", DOTTED},    {"etc", "etcetera", ANYWHERE},
-    {"vs", "versus", ANYWHERE},   {"approx", "approximately", ANYWHERE}, {"inc", "incorporated", DOTTED},
-    {"ltd", "limited", ANYWHERE}, {"corp", "corporation", DOTTED}, {"co", "company", DOTTED}, {"bros", "brothers", DOTTED},
-    {"dept", "department", ANYWHERE}, {"est", "established", DOTTED}, {"assn", "association", DOTTED},
-    {"ave", "avenue", ANYWHERE},  {"blvd", "boulevard", ANYWHERE}, {"rd", "road", DOTTED},   {"ln", "lane", DOTTED},
-    {"hwy", "highway", ANYWHERE}, {"apt", "apartment", DOTTED}, {"min", "minutes", DOTTED},  {"max", "maximum", DOTTED},
-    {"no", "number", BEFORE_NUMBER}, {"nos", "numbers", BEFORE_NUMBER}, {"vol", "volume", BEFORE_NUMBER},
-    {"fig", "figure", BEFORE_NUMBER}, {"ch", "chapter", BEFORE_NUMBER}, {"sec", "section", BEFORE_NUMBER},
-    {"p", "page", BEFORE_NUMBER}, {"pp", "pages", BEFORE_NUMBER}, {"pg", "page", BEFORE_NUMBER},
-    {"ver", "version", BEFORE_NUMBER}, {"ext", "extension", BEFORE_NUMBER}, {"art", "article", BEFORE_NUMBER},
-    {"tel", "telephone", DOTTED}, {"temp", "temperature", DOTTED}, {"misc", "miscellaneous", DOTTED},
-    {"cf", "compare", DOTTED},    {"al", "al", DOTTED},         {"ed", "edition", DOTTED},   {"govt", "government", ANYWHERE},
-    {"intl", "international", DOTTED}, {"univ", "university", DOTTED}, {"esp", "especially", DOTTED},
-    {"incl", "including", DOTTED}, {"excl", "excluding", DOTTED}, {"orig", "originally", DOTTED}, {"ca", "circa", BEFORE_NUMBER},
+    {"mr", "mister", TITLE},
+    {"mrs", "missus", TITLE},
+    {"ms", "miz", TITLE},
+    {"messrs", "messieurs", TITLE},
+    {"prof", "professor", TITLE},
+    {"rev", "reverend", TITLE},
+    {"hon", "honorable", TITLE},
+    {"capt", "captain", TITLE},
+    {"col", "colonel", TITLE},
+    {"lt", "lieutenant", TITLE},
+    {"sgt", "sergeant", TITLE},
+    {"gen", "general", TITLE},
+    {"sen", "senator", TITLE},
+    {"gov", "governor", TITLE},
+    {"rep", "representative", TITLE},
+    {"pres", "president", TITLE},
+    {"cmdr", "commander", TITLE},
+    {"maj", "major", TITLE},
+    {"fr", "father", TITLE},
+    {"mt", "mount", TITLE},
+    {"ft", "fort", TITLE},
+    {"jr", "junior", ANYWHERE},
+    {"sr", "senior", DOTTED},
+    {"etc", "etcetera", ANYWHERE},
+    {"vs", "versus", ANYWHERE},
+    {"approx", "approximately", ANYWHERE},
+    {"inc", "incorporated", DOTTED},
+    {"ltd", "limited", ANYWHERE},
+    {"corp", "corporation", DOTTED},
+    {"co", "company", DOTTED},
+    {"bros", "brothers", DOTTED},
+    {"dept", "department", ANYWHERE},
+    {"est", "established", DOTTED},
+    {"assn", "association", DOTTED},
+    {"ave", "avenue", ANYWHERE},
+    {"blvd", "boulevard", ANYWHERE},
+    {"rd", "road", DOTTED},
+    {"ln", "lane", DOTTED},
+    {"hwy", "highway", ANYWHERE},
+    {"apt", "apartment", DOTTED},
+    {"min", "minutes", DOTTED},
+    {"max", "maximum", DOTTED},
+    {"no", "number", BEFORE_NUMBER},
+    {"nos", "numbers", BEFORE_NUMBER},
+    {"vol", "volume", BEFORE_NUMBER},
+    {"fig", "figure", BEFORE_NUMBER},
+    {"ch", "chapter", BEFORE_NUMBER},
+    {"sec", "section", BEFORE_NUMBER},
+    {"p", "page", BEFORE_NUMBER},
+    {"pp", "pages", BEFORE_NUMBER},
+    {"pg", "page", BEFORE_NUMBER},
+    {"ver", "version", BEFORE_NUMBER},
+    {"ext", "extension", BEFORE_NUMBER},
+    {"art", "article", BEFORE_NUMBER},
+    {"tel", "telephone", DOTTED},
+    {"temp", "temperature", DOTTED},
+    {"misc", "miscellaneous", DOTTED},
+    {"cf", "compare", DOTTED},
+    {"al", "al", DOTTED},
+    {"ed", "edition", DOTTED},
+    {"govt", "government", ANYWHERE},
+    {"intl", "international", DOTTED},
+    {"univ", "university", DOTTED},
+    {"esp", "especially", DOTTED},
+    {"incl", "including", DOTTED},
+    {"excl", "excluding", DOTTED},
+    {"orig", "originally", DOTTED},
+    {"ca", "circa", BEFORE_NUMBER},
 };
 
 static const struct {
     const char *written, *said; /* said NULL: letters; a trailing dot is expected */
-} dotted[] = {{"e.g.", "for example"}, {"i.e.", "that is"}, {"ph.d.", "P H D"}, {"a.k.a.", "also known as"},
+} dotted[] = {{"e.g.", "for example"}, {"i.e.", "that is"}, {"ph.d.", "P H D"},           {"a.k.a.", "also known as"},
               {"m.sc.", "M S C"},      {"b.sc.", "B S C"},  {"w.r.t.", "with respect to"}};
 
 static void say(en_work *w, const char *said) {
@@ -78,8 +127,8 @@ static size_t doctor_or_saint(en_work *w, size_t i, size_t end) {
     if ((!dr && !st) || !en_is_upper(w->s[i])) return 0;
     bool dot = w->s[end] == '.';
     size_t stop = end + dot;
-    bool street = previous_is_capital(w) || (en_word_count(w) > w->sentence_from &&
-                                             en_word_at(w, en_word_count(w) - 1)->number);
+    bool street = previous_is_capital(w) ||
+                  (en_word_count(w) > w->sentence_from && en_word_at(w, en_word_count(w) - 1)->number);
     bool sentence = en_ends_sentence(w, stop);
     bool place = street && (!name_follows(w, stop) || sentence || w->s[stop] == ',');
     if (place) return finish(w, i, stop, dr ? "drive" : "street", true);
@@ -111,8 +160,8 @@ static size_t initials(en_work *w, size_t i) {
     if (n == 1) { /* "J. Smith"; a lone letter at the end of a sentence is no initial */
         bool name = en_is_upper(letters[0]) && letters[0] != 'I' && name_follows(w, end);
         const char *previous = en_previous(w);
-        bool after_label = en_in_list(" plan grade vitamin option group team type class section part hepatitis ", previous,
-                                      strlen(previous));
+        bool after_label = en_in_list(" plan grade vitamin option group team type class section part hepatitis ",
+                                      previous, strlen(previous));
         if (!name || after_label) return 0;
     } else if (w->s[end - 1] != '.' && n < 3) {
         return 0;
@@ -134,9 +183,9 @@ static size_t weekday(en_work *w, size_t i, size_t end) {
     static const struct {
         const char *written, *said;
         bool plain; /* no word itself: also without a dot */
-    } days[] = {{"mon", "monday", false},    {"tue", "tuesday", true},   {"tues", "tuesday", true},
-                {"wed", "wednesday", true},  {"thu", "thursday", true},  {"thur", "thursday", true},
-                {"thurs", "thursday", true}, {"fri", "friday", true},    {"sat", "saturday", false},
+    } days[] = {{"mon", "monday", false},    {"tue", "tuesday", true},  {"tues", "tuesday", true},
+                {"wed", "wednesday", true},  {"thu", "thursday", true}, {"thur", "thursday", true},
+                {"thurs", "thursday", true}, {"fri", "friday", true},   {"sat", "saturday", false},
                 {"sun", "sunday", false}};
     if (!en_is_upper(w->s[i]) || !en_is_lower(w->s[i + 1])) return 0;
     for (size_t k = 0; k < EV_ARRAY_COUNT(days); k++) {
@@ -163,8 +212,11 @@ static size_t plain_abbreviation(en_work *w, size_t i, size_t end) {
         if (u == BEFORE_NUMBER && !(dot && en_is_digit(w->s[next]))) return 0;
         if (u == DOTTED && !dot) return 0;
         /* "max." and "min." at the end of a sentence may just be words with its full stop, and so may "co" */
-        if (u == DOTTED && !capital && en_ends_sentence(w, end + 1) && end - i > 2 && strcmp("misc", abbreviations[k].written)) return 0;
-        if (u == TITLE && (!capital || !name_follows(w, end + dot))) return 0;
+        if (u == DOTTED && !capital && en_ends_sentence(w, end + 1) && end - i > 2 &&
+            strcmp("misc", abbreviations[k].written))
+            return 0;
+        bool form_of_address = dot && en_in_list(" mr mrs ms ", w->s + i, end - i); /* "Mr. and Mrs. Hill" */
+        if (u == TITLE && (!capital || !(form_of_address || name_follows(w, end + dot)))) return 0;
         return finish(w, i, end + dot, abbreviations[k].said, u != TITLE && u != BEFORE_NUMBER);
     }
     return 0;
@@ -172,7 +224,8 @@ static size_t plain_abbreviation(en_work *w, size_t i, size_t end) {
 
 size_t en_match_abbreviation(en_work *w, size_t i) {
     for (size_t k = 0; k < EV_ARRAY_COUNT(dotted); k++)
-        if (en_starts(w, i, dotted[k].written)) return finish(w, i, i + strlen(dotted[k].written), dotted[k].said, false);
+        if (en_starts(w, i, dotted[k].written))
+            return finish(w, i, i + strlen(dotted[k].written), dotted[k].said, false);
     if (en_word_is(w, i, "phd")) return finish(w, i, i + 3, "P H D", false);
     size_t end = en_letters_end(w, i);
     if (end - i > 8) return 0;

@@ -110,7 +110,8 @@ static long year_at(const en_work *w, size_t i, size_t *end) {
 }
 
 static size_t ordinal_suffix(const en_work *w, size_t i) {
-    bool suffix = en_word_is(w, i, "st") || en_word_is(w, i, "nd") || en_word_is(w, i, "rd") || en_word_is(w, i, "th");
+    bool suffix =
+        en_word_is(w, i, "st") || en_word_is(w, i, "nd") || en_word_is(w, i, "rd") || en_word_is(w, i, "th");
     return suffix ? i + 2 : i;
 }
 
@@ -204,8 +205,10 @@ static void say_clock(en_work *w, long hour, long minute, bool half_given) {
     en_say_integer(w, hour);
     if (minute == 0 && half_given) return;
     if (minute == 0) {
-        if (hour == 0) en_put(w, "hundred"); /* zero hundred */
-        else en_put(w, hour > 12 ? "hundred" : "o'clock");
+        if (hour == 0)
+            en_put(w, "hundred"); /* zero hundred */
+        else
+            en_put(w, hour > 12 ? "hundred" : "o'clock");
         return;
     }
     if (minute < 10) en_put(w, "oh");
@@ -244,10 +247,20 @@ static size_t colon_time(en_work *w, size_t i) {
     return half_end - i;
 }
 
+/* "9:00-5:00", "9am–5pm": the dash behind a time is "to". */
+static size_t time_range(en_work *w, size_t end) {
+    bool dash = (w->s[end] == '-' || w->s[end] == EN_EN_DASH) && en_is_digit(w->s[end + 1]);
+    if (!dash) return 0;
+    en_span(w, end, end + 1);
+    w->span_number = false;
+    en_put(w, "to");
+    return 1;
+}
+
 size_t en_match_time(en_work *w, size_t i) {
     if (!en_is_digit(w->s[i])) return 0;
     size_t used = colon_time(w, i), at, end;
-    if (used) return used;
+    if (used) return used + time_range(w, i + used);
     long hour = digits_at(w, i, 1, 2, &at);
     if (hour < 1 || hour > 12) return 0;
     char half = meridiem(w, at, &end);
@@ -255,5 +268,5 @@ size_t en_match_time(en_work *w, size_t i) {
     en_span(w, i, end);
     en_say_integer(w, hour);
     say_meridiem(w, half, end);
-    return end - i;
+    return end - i + time_range(w, end);
 }

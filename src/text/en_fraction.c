@@ -6,9 +6,9 @@
 static const struct {
     int32_t cp;
     int top, bottom;
-} glyphs[] = {{0xBD, 1, 2},   {0x2153, 1, 3}, {0x2154, 2, 3}, {0xBC, 1, 4},   {0xBE, 3, 4},   {0x2155, 1, 5},
-              {0x2156, 2, 5}, {0x2157, 3, 5}, {0x2158, 4, 5}, {0x2159, 1, 6}, {0x215A, 5, 6}, {0x215B, 1, 8},
-              {0x215C, 3, 8}, {0x215D, 5, 8}, {0x215E, 7, 8}};
+} glyphs[] = {{0xBD, 1, 2},   {0x2153, 1, 3}, {0x2154, 2, 3}, {0xBC, 1, 4},   {0xBE, 3, 4},
+              {0x2155, 1, 5}, {0x2156, 2, 5}, {0x2157, 3, 5}, {0x2158, 4, 5}, {0x2159, 1, 6},
+              {0x215A, 5, 6}, {0x215B, 1, 8}, {0x215C, 3, 8}, {0x215D, 5, 8}, {0x215E, 7, 8}};
 
 static void say_denominator(en_work *w, long bottom, bool plural) {
     char digits[24];
@@ -28,8 +28,10 @@ static void say_denominator(en_work *w, long bottom, bool plural) {
 static void say_fraction(en_work *w, long top, long bottom, bool after_whole) {
     w->span_number = true;
     if (after_whole) en_put(w, "and");
-    if (after_whole && top == 1 && (bottom == 2 || bottom == 4)) en_put(w, "a");
-    else en_say_integer(w, top);
+    if (after_whole && top == 1 && (bottom == 2 || bottom == 4))
+        en_put(w, "a");
+    else
+        en_say_integer(w, top);
     say_denominator(w, bottom, top != 1);
 }
 
@@ -84,8 +86,8 @@ size_t en_match_fraction(en_work *w, const en_number *first, size_t begin) {
     if (used) return used;
     size_t next = en_skip_spaces(w, first->end);
     bool mixed = small_integer(first, 4) && next == first->end + 1 && en_is_digit(w->s[next]) &&
-                 slashed(w, next, &top, &bottom) && top.digit_count <= 2 && ordinary_denominator(en_number_value(&bottom)) &&
-                 en_number_value(&top) < en_number_value(&bottom);
+                 slashed(w, next, &top, &bottom) && top.digit_count <= 2 &&
+                 ordinary_denominator(en_number_value(&bottom)) && en_number_value(&top) < en_number_value(&bottom);
     if (mixed) {
         en_span(w, begin, bottom.end);
         en_say_number(w, first);

@@ -1,7 +1,7 @@
 /* en_heteronym: words whose sound depends on their neighbours.
  *
- * A small tagger, no model: what stands in front ("to", "the", "they", "is") decides in most cases whether a word is a
- * verb, a noun or an adjective, what follows ("the", "of") in most of the rest. Words that do not fit the pattern
+ * A small tagger, no model: what stands in front ("to", "the", "they", "is") decides in most cases whether a word is
+ * a verb, a noun or an adjective, what follows ("the", "of") in most of the rest. Words that do not fit the pattern
  * (read, live, close, lead ...) have a rule each. Function words take their weak form inside a phrase.
  */
 #include <stdlib.h>
@@ -192,7 +192,8 @@ static const char prepositions[] = " of in on at by for with from about into wit
 static const char copulas[] =
     " is are was were be been being am i'm you're we're they're he's she's it's that's isn't aren't wasn't weren't "
     "feel feels felt seem seems seemed look looks looked become became get gets got ";
-static const char intensifiers[] = " very so too quite really extremely more most pretty how almost always fairly as ";
+static const char intensifiers[] =
+    " very so too quite really extremely more most pretty how almost always fairly as ";
 static const char objects[] = " me him us them it himself herself itself themselves myself yourself ";
 static const char numbers[] = " one two three four five six seven eight nine ten hundred thousand million ";
 
@@ -268,13 +269,15 @@ static bool close_is_near(const place *p, tag t) {
                     "family relatives relative second behind range "))
         return true;
     if (is_in(next, " of ")) return false;
-    return t == TAG_ADJECTIVE || is_in(previous, " stay stays stayed come comes came stand stood sit sat hold get ") ||
+    return t == TAG_ADJECTIVE ||
+           is_in(previous, " stay stays stayed come comes came stand stood sit sat hold get ") ||
            (t == TAG_NOUN && *next && !is_in(next, " and is was "));
 }
 
 static bool lead_is_metal(const place *p) {
     static const char kinds[] = " pipe pipes paint paints poisoning acid bullet bullets ore free levels ";
-    return is_in(near(p, 1), kinds) || nearby(p, 3, " metal metals zinc copper mercury pencil toxic melted iron tin ") ||
+    return is_in(near(p, 1), kinds) ||
+           nearby(p, 3, " metal metals zinc copper mercury pencil toxic melted iron tin ") ||
            (is_in(near(p, -1), " of contains contain containing ") && !is_in(near(p, 1), " the in role "));
 }
 
@@ -351,12 +354,18 @@ static const char *special(const place *p, const heteronym *h) {
     return NULL;
 }
 
-static int compare(const void *key, const void *element) {
-    return strcmp(key, ((const heteronym *)element)->word);
-}
+static int compare(const void *key, const void *element) { return strcmp(key, ((const heteronym *)element)->word); }
 
 static const heteronym *find(const char *word) {
     return bsearch(word, heteronyms, EV_ARRAY_COUNT(heteronyms), sizeof(heteronyms[0]), compare);
+}
+
+bool en_heteronym_at(size_t index, const char **word, const char *phones[2]) {
+    if (index >= EV_ARRAY_COUNT(heteronyms)) return false;
+    *word = heteronyms[index].word;
+    phones[0] = heteronyms[index].first;
+    phones[1] = heteronyms[index].second;
+    return true;
 }
 
 /* ---- weak forms ---- */
@@ -366,13 +375,13 @@ typedef struct weak_form {
 } weak_form;
 
 static const weak_form weak_forms[] = {
-    {"of", "AH0 V"},    {"and", "AH0 N D"}, {"an", "AH0 N"},    {"as", "AH0 Z"},    {"at", "AH0 T"},
-    {"for", "F AO0 R"}, {"from", "F R AH0 M"}, {"in", "IH0 N"}, {"is", "IH0 Z"},    {"it", "IH0 T"},
-    {"than", "DH AH0 N"}, {"was", "W AH0 Z"}, {"or", "AO0 R"},  {"are", "AA0 R"},   {"with", "W IH0 DH"},
-    {"but", "B AH0 T"}, {"his", "HH IH0 Z"}, {"her", "HH ER0"}, {"him", "HH IH0 M"}, {"your", "Y AO0 R"},
-    {"if", "IH0 F"},    {"has", "HH AH0 Z"}, {"had", "HH AH0 D"}, {"were", "W ER0"}, {"be", "B IY0"},
-    {"you", "Y UW0"},   {"we", "W IY0"},    {"he", "HH IY0"},   {"she", "SH IY0"},  {"my", "M AY0"},
-    {"can", "K AH0 N"}, {"could", "K UH0 D"}, {"would", "W UH0 D"}, {"should", "SH UH0 D"}, {"that", "DH AE1 T"}};
+    {"of", "AH0 V"},      {"and", "AH0 N D"},    {"an", "AH0 N"},      {"as", "AH0 Z"},        {"at", "AH0 T"},
+    {"for", "F AO0 R"},   {"from", "F R AH0 M"}, {"in", "IH0 N"},      {"is", "IH0 Z"},        {"it", "IH0 T"},
+    {"than", "DH AH0 N"}, {"was", "W AH0 Z"},    {"or", "AO0 R"},      {"are", "AA0 R"},       {"with", "W IH0 DH"},
+    {"but", "B AH0 T"},   {"his", "HH IH0 Z"},   {"her", "HH ER0"},    {"him", "HH IH0 M"},    {"your", "Y AO0 R"},
+    {"if", "IH0 F"},      {"has", "HH AH0 Z"},   {"had", "HH AH0 D"},  {"were", "W ER0"},      {"be", "B IY0"},
+    {"you", "Y UW0"},     {"we", "W IY0"},       {"he", "HH IY0"},     {"she", "SH IY0"},      {"my", "M AY0"},
+    {"can", "K AH0 N"},   {"could", "K UH0 D"},  {"would", "W UH0 D"}, {"should", "SH UH0 D"}, {"that", "DH AE1 T"}};
 
 /* Does the word begin with a vowel as it sounds? Spelling, with the usual exceptions. */
 static bool vowel_sound(const en_work *w, size_t i) {
@@ -412,7 +421,9 @@ static const heteronym *find_plural(const char *text, size_t n) {
     memcpy(stem, text, n - 1);
     stem[n - 1] = '\0';
     const heteronym *h = find(stem);
-    return h && (h->rule == BY_TAG || strcmp(stem, "use") == 0 || h->rule == RULE_WIND || h->rule == RULE_TEAR) ? h : NULL;
+    return h && (h->rule == BY_TAG || strcmp(stem, "use") == 0 || h->rule == RULE_WIND || h->rule == RULE_TEAR)
+               ? h
+               : NULL;
 }
 
 static bool plural_is_verb(const place *p) {

@@ -32,8 +32,10 @@ static bool is_year(const en_work *w, const en_number *n, size_t end) {
 }
 
 static void say_maybe_year(en_work *w, const en_number *n, size_t end) {
-    if (is_year(w, n, end)) en_say_year(w, en_number_value(n));
-    else en_say_number(w, n);
+    if (is_year(w, n, end))
+        en_say_year(w, en_number_value(n));
+    else
+        en_say_number(w, n);
 }
 
 /* "1980s", "1980's", "80s", "1900s": "nineteen eighties", "nineteen hundreds". */
@@ -45,7 +47,7 @@ static size_t decade(en_work *w, const en_number *n, size_t begin) {
     bool year = n->digit_count == 4 && value >= 1100 && value <= 2099 && low % 10 == 0;
     bool short_form = n->digit_count == 2 && low >= 20 && low % 10 == 0;
     if (!year && !short_form) return 0;
-    static const char *const decades[10] = {"",        "",       "twenties", "thirties", "forties",
+    static const char *const decades[10] = {"",        "",        "twenties",  "thirties", "forties",
                                             "fifties", "sixties", "seventies", "eighties", "nineties"};
     en_span(w, begin, at + 1);
     w->span_number = true;
@@ -143,14 +145,18 @@ static size_t range(en_work *w, const en_number *n, size_t begin) {
     if (range_sign(w, second.end, &unused) || w->s[second.end] == '/') return 0; /* "1-2-3" is no range */
     en_span(w, begin, second.end);
     bool years = year_like(n) && (year_like(&second) || second.digit_count == 2);
-    if (years) en_say_year(w, en_number_value(n));
-    else en_say_number(w, n);
+    if (years)
+        en_say_year(w, en_number_value(n));
+    else
+        en_say_number(w, n);
     w->span_number = false;
     en_put(w, word);
     size_t end = years ? 0 : measured(w, &second, at);
     if (end) return end;
-    if (years && second.digit_count == 4) en_say_year(w, en_number_value(&second));
-    else en_say_number(w, &second);
+    if (years && second.digit_count == 4)
+        en_say_year(w, en_number_value(&second));
+    else
+        en_say_number(w, &second);
     return second.end;
 }
 
@@ -169,9 +175,14 @@ static size_t unsigned_number(en_work *w, size_t begin, size_t i) {
     en_span(w, begin, n.end);
     bool lines = n.digit_count == 4 && w->s[n.end] == 'p'; /* 1080p */
     bool by = w->s[n.end] == 'x' && en_is_digit(w->s[n.end + 1]);
-    if (plain_integer(&n) && n.digit_count >= 3 && previous_in(w, codes)) en_say_digits(w, n.begin, n.end);
-    else if (lines || (by && n.digit_count == 4)) en_say_year(w, en_number_value(&n));
-    else say_maybe_year(w, &n, n.end);
+    bool port = begin >= 2 && w->s[begin - 1] == ':' && en_is_alpha(w->s[begin - 2]); /* localhost:8080 */
+    bool code = port || previous_in(w, codes);
+    if (plain_integer(&n) && n.digit_count >= 3 && code)
+        en_say_digits(w, n.begin, n.end);
+    else if (lines || (by && n.digit_count == 4))
+        en_say_year(w, en_number_value(&n));
+    else
+        say_maybe_year(w, &n, n.end);
     if (!by) return n.end;
     w->span_number = false;
     en_span(w, n.end, n.end + 1);
@@ -184,8 +195,10 @@ static size_t attached_number(en_work *w, size_t i) {
     en_number n;
     if (!en_parse_number(w, i, &n)) return 0;
     en_span(w, i, n.end);
-    if (n.digit_count == 4 && n.fraction_n == 0) en_say_year(w, en_number_value(&n));
-    else en_say_number(w, &n);
+    if (n.digit_count == 4 && n.fraction_n == 0)
+        en_say_year(w, en_number_value(&n));
+    else
+        en_say_number(w, &n);
     return n.end - i;
 }
 
@@ -199,8 +212,10 @@ size_t en_match_number(en_work *w, size_t i) {
     size_t at = i;
     bool signed_number = (c == '-' || c == '+') && sign_place(w, i) &&
                          (en_is_digit(w->s[i + 1]) || (w->s[i + 1] == '.' && en_is_digit(w->s[i + 2])));
-    if (signed_number) at++;
-    else if (c == '.' && !(sign_place(w, i) && en_is_digit(w->s[i + 1]))) return 0;
+    if (signed_number)
+        at++;
+    else if (c == '.' && !(sign_place(w, i) && en_is_digit(w->s[i + 1])))
+        return 0;
     else if (c != '.' && !en_is_digit(c)) {
         size_t end = en_match_fraction(w, NULL, i);
         return end ? end - i : 0;

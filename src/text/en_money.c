@@ -9,10 +9,10 @@ typedef struct currency {
 } currency;
 
 static const currency currencies[] = {
-    {'$', "dollar", "dollars", "cent", "cents"},       {0x20AC, "euro", "euros", "cent", "cents"},
-    {0xA3, "pound", "pounds", "penny", "pence"},       {0xA5, "yen", "yen", NULL, NULL},
-    {0x20B9, "rupee", "rupees", "paisa", "paise"},     {0x20A9, "won", "won", NULL, NULL},
-    {0x20BD, "ruble", "rubles", "kopeck", "kopecks"},  {0x20BF, "bitcoin", "bitcoins", NULL, NULL}};
+    {'$', "dollar", "dollars", "cent", "cents"},      {0x20AC, "euro", "euros", "cent", "cents"},
+    {0xA3, "pound", "pounds", "penny", "pence"},      {0xA5, "yen", "yen", NULL, NULL},
+    {0x20B9, "rupee", "rupees", "paisa", "paise"},    {0x20A9, "won", "won", NULL, NULL},
+    {0x20BD, "ruble", "rubles", "kopeck", "kopecks"}, {0x20BF, "bitcoin", "bitcoins", NULL, NULL}};
 
 static const currency *currency_at(const en_work *w, size_t i) {
     for (size_t k = 0; k < EV_ARRAY_COUNT(currencies) && i < w->n; k++)
@@ -47,9 +47,12 @@ static int two_digits(const en_work *w, size_t i) { return (w->s[i] - '0') * 10 
 static void say_prefix(en_work *w, const amount *a) {
     if (a->prefix_n == 0) return;
     bool australian = a->prefix_n == 1 && w->s[a->begin] == 'A', canadian = a->prefix_n == 1 && w->s[a->begin] == 'C';
-    if (australian) en_put(w, "australian");
-    else if (canadian) en_put(w, "canadian");
-    else en_put_letters(w, w->s + a->begin, a->prefix_n, "");
+    if (australian)
+        en_put(w, "australian");
+    else if (canadian)
+        en_put(w, "canadian");
+    else
+        en_put_letters(w, w->s + a->begin, a->prefix_n, "");
 }
 
 /* Whole units and hundredths: "five dollars and fifty cents", "ninety nine cents". */
@@ -71,6 +74,9 @@ static void say_amount(en_work *w, const amount *a, bool with_name) {
     const en_number *n = &a->number;
     bool in_range = n->digit_count >= 1 && n->digit_count < 16 && (n->digit_count == 1 || n->digits[0] != '0');
     bool hundredths = n->fraction_n == 2 && a->currency->cents && in_range && !a->scale;
+    const char *previous = en_previous(w); /* "a $5 bill": five dollar */
+    bool article = strcmp(previous, "a") == 0 || strcmp(previous, "an") == 0;
+    bool attributive = article && (w->s[a->end] == '-' || (w->s[a->end] == ' ' && en_is_lower(w->s[a->end + 1])));
     en_span(w, a->begin, a->end);
     if (with_name && hundredths) {
         say_cents(w, a, en_number_value(n), two_digits(w, n->fraction));
@@ -80,7 +86,7 @@ static void say_amount(en_work *w, const amount *a, bool with_name) {
     if (a->scale) en_put(w, a->scale);
     if (!with_name) return;
     say_prefix(w, a);
-    en_put(w, en_is_one(n) && !a->scale ? a->currency->one : a->currency->many);
+    en_put(w, (en_is_one(n) && !a->scale) || attributive ? a->currency->one : a->currency->many);
 }
 
 /* The second end of "$5-10", "$5-$10", "$1.5–2 million". */

@@ -8,15 +8,17 @@
 
 enum { ADDRESS_MAX = 2048 };
 
-static const char domains[] =
-    " com org net edu gov mil int io ai dev app co me tv info biz uk us de fr cn jp kr in eu ru ca au br it es nl ch se "
-    "xyz tech online site store cloud wiki ";
+static const char domains[] = " com org net edu gov mil int io ai dev app co me tv info biz uk us de fr cn jp kr in "
+                              "eu ru ca au br it es nl ch se "
+                              "xyz tech online site store cloud wiki ";
 static const char extensions[] =
     " txt pdf doc docx xls xlsx ppt pptx csv json xml yaml yml toml ini md html htm css js ts py rb rs go c h cc cpp "
-    "hpp java sh bat exe dll so zip tar gz rar png jpg jpeg gif svg bmp webp mp3 mp4 wav flac ogg opus avi mov mkv log "
+    "hpp java sh bat exe dll so zip tar gz rar png jpg jpeg gif svg bmp webp mp3 mp4 wav flac ogg opus avi mov mkv "
+    "log "
     "db sql iso apk dmg cfg conf safetensors onnx bin dat ";
-static const char spoken_endings[] = " com org net gov info biz dev app tech online site store cloud wiki zip java log "
-                                     "bat bin doc dot conf ";
+static const char spoken_endings[] =
+    " com org net gov info biz dev app tech online site store cloud wiki zip java log "
+    "bat bin doc dot conf ";
 
 static bool is_address_char(char c) { return c > ' ' && c < 0x7F && !strchr("<>\"`{}|\\^()[]", c); }
 
@@ -77,22 +79,28 @@ static void say_letters(en_work *w, size_t begin, size_t end, bool ending) {
     size_t kept = n < EN_WORD_LETTERS ? n : EN_WORD_LETTERS;
     for (size_t i = 0; i < kept; i++) lower[i] = en_lower(s[i]);
     en_span(w, begin, end);
-    bool word = en_in_list(spoken_endings, s, n) || en_list_is_common(lower, kept) || (!ending && en_list_phones(lower, kept));
+    bool word = en_in_list(spoken_endings, s, n) || en_list_is_common(lower, kept) ||
+                (!ending && en_list_phones(lower, kept));
     if (en_list_is_letters(lower, kept)) word = false;
     if (ending && en_list_is_acronym_word(lower, kept)) word = true;
-    bool known = n >= 3 && en_known(w->en, lower, kept) && !en_list_is_letters(lower, kept);
+    bool shaped = n == 3 && !en_vowel_letter(lower[0]) && en_vowel_letter(lower[1]); /* "doe", "foo" */
+    bool known = n >= 3 && (shaped || en_known(w->en, lower, kept)) && !en_list_is_letters(lower, kept);
     bool brief = n <= 3 || (ending && n <= 4) || en_list_is_letters(lower, kept);
-    if (!word && brief && (ending || !known)) en_put_letters(w, s, n, "");
-    else en_say_token(w, begin, end);
+    if (!word && brief && (ending || !known))
+        en_put_letters(w, s, n, "");
+    else
+        en_say_token(w, begin, end);
 }
 
 static void say_address_digits(en_work *w, size_t begin, size_t end) {
     en_span(w, begin, end);
-    if (end - begin <= 2 && w->s[begin] != '0') en_say_cardinal(w, w->s + begin, end - begin);
+    if (end - begin <= 2 && w->s[begin] != '0')
+        en_say_cardinal(w, w->s + begin, end - begin);
     else if (end - begin == 4 && (w->s[begin] == '1' || w->s[begin] == '2'))
         en_say_year(w, (w->s[begin] - '0') * 1000 + (w->s[begin + 1] - '0') * 100 + (w->s[begin + 2] - '0') * 10 +
                            (w->s[begin + 3] - '0'));
-    else en_say_digits(w, begin, end);
+    else
+        en_say_digits(w, begin, end);
 }
 
 static void say_address(en_work *w, size_t begin, size_t end, bool file) {
@@ -189,10 +197,11 @@ static size_t tag(en_work *w, size_t i, size_t end) {
 size_t en_match_net(en_work *w, size_t i) {
     char c = w->s[i];
     if (i < w->net_checked && c != '#' && c != '@') return 0;
+    bool mark = c == '#' || c == '@';
+    if (!en_is_alnum(mark ? w->s[i + 1] : c)) return 0;
     size_t end = stretch(w, i);
     if (end <= i) return 0;
-    if (c == '#' || c == '@') return tag(w, i, end);
-    if (!en_is_alnum(c)) return 0;
+    if (mark) return tag(w, i, end);
     size_t used = url(w, i, end);
     if (!used) used = email(w, i, end);
     if (!used) used = dotted_name(w, i, end);

@@ -8,9 +8,9 @@
 
 enum { CARDINAL_DIGITS = 16, PHRASE_MAX = 512 };
 
-static const char *const ones[20] = {"zero",    "one",     "two",       "three",    "four",     "five",    "six",
-                                     "seven",   "eight",   "nine",      "ten",      "eleven",   "twelve",  "thirteen",
-                                     "fourteen", "fifteen", "sixteen",  "seventeen", "eighteen", "nineteen"};
+static const char *const ones[20] = {"zero",     "one",     "two",     "three",     "four",     "five",    "six",
+                                     "seven",    "eight",   "nine",    "ten",       "eleven",   "twelve",  "thirteen",
+                                     "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen"};
 static const char *const tens[10] = {"",      "",      "twenty",  "thirty", "forty",
                                      "fifty", "sixty", "seventy", "eighty", "ninety"};
 
@@ -100,8 +100,8 @@ static void cardinal(char *phrase, long long value) {
 
 /* The last word of a cardinal as an ordinal. */
 static void ordinal_ending(char *phrase) {
-    static const char *const irregular[][2] = {{"one", "first"},    {"two", "second"}, {"three", "third"},
-                                               {"five", "fifth"},   {"eight", "eighth"}, {"nine", "ninth"},
+    static const char *const irregular[][2] = {{"one", "first"},     {"two", "second"},   {"three", "third"},
+                                               {"five", "fifth"},    {"eight", "eighth"}, {"nine", "ninth"},
                                                {"twelve", "twelfth"}};
     char *last = strrchr(phrase, ' ');
     last = last ? last + 1 : phrase;
@@ -111,8 +111,10 @@ static void ordinal_ending(char *phrase) {
             return;
         }
     size_t n = strlen(last);
-    if (last[n - 1] == 'y') memcpy(last + n - 1, "ieth", 5);
-    else memcpy(last + n, "th", 3);
+    if (last[n - 1] == 'y')
+        memcpy(last + n - 1, "ieth", 5);
+    else
+        memcpy(last + n, "th", 3);
 }
 
 /* ---- saying ---- */
@@ -138,8 +140,10 @@ static void say_each(en_work *w, const char *digits, size_t n) {
 void en_say_digits(en_work *w, size_t begin, size_t end) { say_each(w, w->s + begin, end - begin); }
 
 void en_say_cardinal(en_work *w, const char *digits, size_t n) {
-    if (!fits(digits, n) || (n > 1 && digits[0] == '0')) say_each(w, digits, n);
-    else en_say_integer(w, strtol(digits, NULL, 10));
+    if (!fits(digits, n) || (n > 1 && digits[0] == '0'))
+        say_each(w, digits, n);
+    else
+        en_say_integer(w, strtol(digits, NULL, 10));
 }
 
 void en_say_ordinal(en_work *w, const char *digits, size_t n, const char *suffix) {
@@ -160,8 +164,10 @@ void en_say_ordinal(en_work *w, const char *digits, size_t n, const char *suffix
 void en_say_number(en_work *w, const en_number *number) {
     size_t n = number->digit_count;
     w->span_number = true;
-    if (n && n + 1 <= sizeof(number->digits) && fits(number->digits, n)) en_say_cardinal(w, number->digits, n);
-    else en_say_digits(w, number->begin, number->whole_end);
+    if (n && n + 1 <= sizeof(number->digits) && fits(number->digits, n))
+        en_say_cardinal(w, number->digits, n);
+    else
+        en_say_digits(w, number->begin, number->whole_end);
     if (!number->fraction_n) return;
     en_put(w, "point");
     en_say_digits(w, number->fraction, number->fraction + number->fraction_n);
@@ -176,8 +182,10 @@ void en_say_year(en_work *w, long year) {
         cardinal(phrase, year);
     } else {
         below_hundred(phrase, high);
-        if (low == 0) join(phrase, "hundred");
-        else if (low < 10) join(phrase, "oh");
+        if (low == 0)
+            join(phrase, "hundred");
+        else if (low < 10)
+            join(phrase, "oh");
         if (low) below_hundred(phrase, low);
     }
     en_put(w, phrase);

@@ -23,9 +23,12 @@ static size_t parse_groups(const en_work *w, size_t i, group *groups, size_t *en
         groups[count++] = (group){at, stop};
         *end = stop + bracket;
         i = *end;
-        if (w->s[i] == ' ' && w->s[i + 1] == '(') i++;
-        else if (is_separator(w->s[i]) || (bracket && w->s[i] == ' ')) i++;
-        else if (!bracket && w->s[i] != '(') break;
+        if (w->s[i] == ' ' && w->s[i + 1] == '(')
+            i++;
+        else if (is_separator(w->s[i]) || (bracket && w->s[i] == ' '))
+            i++;
+        else if (!bracket && w->s[i] != '(')
+            break;
     }
     return count;
 }
@@ -85,8 +88,10 @@ size_t en_match_dotted_number(en_work *w, size_t i) {
     for (size_t at = i; at < end;) {
         size_t stop = en_digits_end(w, at), n = stop - at;
         if (at > i) en_put(w, dots == 3 ? "dot" : "point");
-        if (n <= 2 && (n == 1 || w->s[at] != '0')) en_say_cardinal(w, w->s + at, n);
-        else en_say_digits(w, at, stop);
+        if (n <= 2 && (n == 1 || w->s[at] != '0'))
+            en_say_cardinal(w, w->s + at, n);
+        else
+            en_say_digits(w, at, stop);
         at = stop + 1;
     }
     return end - i;

@@ -1,5 +1,5 @@
-/* en_roman: roman numerals. Only capitals, and only where one is expected: "Henry VIII", "Chapter IV", "World War II",
- * or a clear one (II, III, IV ...) behind a capitalised word. Everything else in those letters is an acronym. */
+/* en_roman: roman numerals. Only capitals, and only where one is expected: "Henry VIII", "Chapter IV", "World War
+ * II", or a clear one (II, III, IV ...) behind a capitalised word. Everything else in those letters is an acronym. */
 #include <string.h>
 
 #include "text/en.h"
@@ -62,9 +62,12 @@ static void say_ordinal(en_work *w, int value) {
 
 size_t en_match_roman(en_work *w, size_t i) {
     static const char rulers[] =
-        " henry louis elizabeth george edward richard james charles william paul pius benedict napoleon catherine philip "
-        "ferdinand nicholas alexander peter ivan leo gregory innocent urban clement francis frederick wilhelm otto mary "
-        "ramses xerxes darius ptolemy john robert david stephen baldwin alfonso charlemagne gustav haakon olaf boniface "
+        " henry louis elizabeth george edward richard james charles william paul pius benedict napoleon catherine "
+        "philip "
+        "ferdinand nicholas alexander peter ivan leo gregory innocent urban clement francis frederick wilhelm otto "
+        "mary "
+        "ramses xerxes darius ptolemy john robert david stephen baldwin alfonso charlemagne gustav haakon olaf "
+        "boniface "
         "julius sixtus adrian harald christian margrethe umberto victor leopold franz joseph maximilian ";
     static const char labels[] =
         " war chapter part volume act scene book section article phase type class title appendix rocky fantasy bowl "
@@ -75,8 +78,8 @@ size_t en_match_roman(en_work *w, size_t i) {
     int value = parse_roman(w->s + i, n);
     if (!value || w->s[end] == '\'' || w->s[end] == '&' || en_is_digit(w->s[end])) return 0;
     size_t count = en_word_count(w);
-    bool capital = count > w->sentence_from && en_word_at(w, count - 1)->capital && !en_word_at(w, count - 1)->spell &&
-                   en_word_at(w, count - 1)->end < i;
+    bool capital = count > w->sentence_from && en_word_at(w, count - 1)->capital &&
+                   !en_word_at(w, count - 1)->spell && en_word_at(w, count - 1)->end < i;
     if (!capital || w->pending != EV_BREAK_WORD || w->s[i - 1] != ' ') return 0;
     bool clear = n >= 2 && value <= 39;
     en_span(w, i, end);

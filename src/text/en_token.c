@@ -1,7 +1,8 @@
 /* en_token: written words to spoken ones.
  *
- * Small words pass through. Capitals need a decision: letters ("FBI"), a word ("NASA"), or loudness ("STOP that NOW").
- * camelCase is taken apart, elongation ("sooooo") is brought back to a word, and what is longer than any word is cut.
+ * Small words pass through. Capitals need a decision: letters ("FBI"), a word ("NASA"), or loudness ("STOP that
+ * NOW"). camelCase is taken apart, elongation ("sooooo") is brought back to a word, and what is longer than any word
+ * is cut.
  */
 #include <string.h>
 
@@ -28,7 +29,8 @@ static size_t shorten(const char *word, size_t n, size_t keep, char *out) {
     return used;
 }
 
-/* "goooood" to "good", "sooo" to "so": whichever is a word. Not for "www" or "mmm", which have no vowel or are ours. */
+/* "goooood" to "good", "sooo" to "so": whichever is a word. Not for "www" or "mmm", which have no vowel or are ours.
+ */
 static size_t unstretch(const en_work *w, const char *lower, size_t n, char *out) {
     if (has_triple(lower, n) && !en_list_phones(lower, n)) {
         size_t one = shorten(lower, n, 1, out);
@@ -54,9 +56,22 @@ static bool pronounceable(const char *lower, size_t n) {
     return vowels > 0 && (en_vowel_letter(lower[0]) || en_vowel_letter(lower[1]) || strchr("hlrw", lower[1]));
 }
 
+/* "A4", "AT&T's A", "vitamin A": the letter. "A cat", "Is A Test", "a": the article. */
+static bool is_letter_a(const en_work *w, size_t i) {
+    static const char labels[] = " plan grade vitamin option group team type class section part hepatitis appendix ";
+    size_t next = en_skip_spaces(w, i + 1);
+    bool touches = en_is_digit(w->s[i + 1]) || w->s[i + 1] == '-' || w->s[i + 1] == '&' || w->s[i + 1] == '/';
+    bool behind = i > 0 && (en_is_digit(w->s[i - 1]) || w->s[i - 1] == '-' || w->s[i - 1] == '&');
+    bool alone = w->s[i] == 'A' && *en_previous(w) && !en_is_alnum(w->s[next]) && w->s[next] != '"';
+    const char *previous = en_previous(w);
+    bool labelled = w->s[i] == 'A' && en_in_list(labels, previous, strlen(previous));
+    return touches || behind || alone || labelled;
+}
+
 /* Are these capitals said letter by letter? n letters without a plural or possessive ending. */
 static bool is_initialism(en_work *w, size_t begin, const char *lower, size_t n) {
-    if (n == 1) return lower[0] != 'a' && lower[0] != 'i';
+    if (n == 1 && lower[0] == 'a') return is_letter_a(w, begin);
+    if (n == 1) return lower[0] != 'i';
     if (en_list_is_acronym_word(lower, n)) return false;
     if (en_shouting(w, begin)) {
         if (en_list_is_common(lower, n)) return false;
@@ -80,10 +95,14 @@ static bool say_initialism(en_work *w, size_t begin, size_t end) {
         n++;
     }
     const char *suffix = NULL;
-    if (n == length) suffix = "";
-    else if (length == n + 1 && s[n] == 's' && n >= 2) suffix = "s";
-    else if (length == n + 2 && s[n] == '\'' && en_lower(s[n + 1]) == 's') suffix = "'s";
-    if (n == 0 || !suffix || !is_initialism(w, begin, lower, n)) return false;
+    if (n == length)
+        suffix = "";
+    else if (length == n + 1 && s[n] == 's' && n >= 2)
+        suffix = "s";
+    else if (length == n + 2 && s[n] == '\'' && en_lower(s[n + 1]) == 's')
+        suffix = "'s";
+    bool joined = n && w->s[end] == '&' && en_is_upper(w->s[end + 1]); /* AT&T */
+    if (n == 0 || !suffix || !(joined || is_initialism(w, begin, lower, n))) return false;
     en_put_letters(w, s, n, suffix);
     return true;
 }
@@ -147,8 +166,10 @@ static size_t slash_word(en_work *w, size_t i) {
         if (!en_starts(w, i, forms[k].written) || (k != 1 && en_is_alnum(w->s[i + n]))) continue;
         if (k == 1 && en_is_alpha(w->s[i + 2]) && !en_is_lower(w->s[i])) continue; /* "W/X" is letters */
         en_span(w, i, i + n);
-        if (*forms[k].said) en_put(w, forms[k].said);
-        else en_put_letters(w, "NA", 2, "");
+        if (*forms[k].said)
+            en_put(w, forms[k].said);
+        else
+            en_put_letters(w, "NA", 2, "");
         return n;
     }
     return 0;
@@ -178,18 +199,60 @@ size_t en_match_word(en_work *w, size_t i) {
 static const struct {
     int32_t cp;
     const char *said;
-} signs[] = {{'&', "and"}, {'+', "plus"}, {'=', "equals"}, {'%', "percent"}, {'@', "at"}, {'$', "dollars"},
-             {0xA3, "pounds"}, {0x20AC, "euros"}, {0xA5, "yen"}, {0xA2, "cents"}, {0xB0, "degrees"},
-             {0xB1, "plus or minus"}, {0xD7, "times"}, {0xF7, "divided by"}, {0xA9, "copyright"},
-             {0xA7, "section"}, {0xB2, "squared"}, {0xB3, "cubed"}, {0x2030, "per thousand"},
-             {0x2103, "degrees celsius"}, {0x2109, "degrees fahrenheit"}, {0x2116, "number"},
-             {0x2248, "is about"}, {0x2260, "is not equal to"}, {0x2264, "is at most"}, {0x2265, "is at least"},
-             {0x221E, "infinity"}, {0x221A, "the square root of"}, {0x2192, "to"}, {0x2211, "sum"},
-             {0xBD, "one half"}, {0x2153, "one third"}, {0x2154, "two thirds"}, {0xBC, "one quarter"},
-             {0xBE, "three quarters"}, {0x3B1, "alpha"}, {0x3B2, "beta"}, {0x3B3, "gamma"}, {0x3B4, "delta"},
-             {0x394, "delta"}, {0x3B5, "epsilon"}, {0x3B8, "theta"}, {0x3BB, "lambda"}, {0x3BC, "mu"},
-             {0x3C0, "pi"}, {0x3C1, "rho"}, {0x3C3, "sigma"}, {0x3A3, "sigma"}, {0x3C4, "tau"}, {0x3C6, "phi"},
-             {0x3C8, "psi"}, {0x3C9, "omega"}, {0x3A9, "ohms"}, {0x2713, "check"}};
+} signs[] = {{'&', "and"},
+             {'+', "plus"},
+             {'=', "equals"},
+             {'%', "percent"},
+             {'@', "at"},
+             {'$', "dollars"},
+             {0xA3, "pounds"},
+             {0x20AC, "euros"},
+             {0xA5, "yen"},
+             {0xA2, "cents"},
+             {0xB0, "degrees"},
+             {0xB1, "plus or minus"},
+             {0xD7, "times"},
+             {0xF7, "divided by"},
+             {0xA9, "copyright"},
+             {0xA7, "section"},
+             {0xB2, "squared"},
+             {0xB3, "cubed"},
+             {0x2030, "per thousand"},
+             {0x2103, "degrees celsius"},
+             {0x2109, "degrees fahrenheit"},
+             {0x2116, "number"},
+             {0x2248, "is about"},
+             {0x2260, "is not equal to"},
+             {0x2264, "is at most"},
+             {0x2265, "is at least"},
+             {0x221E, "infinity"},
+             {0x221A, "the square root of"},
+             {0x2192, "to"},
+             {0x2211, "sum"},
+             {0xBD, "one half"},
+             {0x2153, "one third"},
+             {0x2154, "two thirds"},
+             {0xBC, "one quarter"},
+             {0xBE, "three quarters"},
+             {0x3B1, "alpha"},
+             {0x3B2, "beta"},
+             {0x3B3, "gamma"},
+             {0x3B4, "delta"},
+             {0x394, "delta"},
+             {0x3B5, "epsilon"},
+             {0x3B8, "theta"},
+             {0x3BB, "lambda"},
+             {0x3BC, "mu"},
+             {0x3C0, "pi"},
+             {0x3C1, "rho"},
+             {0x3C3, "sigma"},
+             {0x3A3, "sigma"},
+             {0x3C4, "tau"},
+             {0x3C6, "phi"},
+             {0x3C8, "psi"},
+             {0x3C9, "omega"},
+             {0x3A9, "ohms"},
+             {0x2713, "check"}};
 
 static const char *sign_name(int32_t cp) {
     for (size_t i = 0; i < EV_ARRAY_COUNT(signs); i++)
@@ -205,8 +268,10 @@ static size_t greek(en_work *w, size_t i) {
     const char *said = end - i == 1 ? sign_name(w->chars[i].cp) : NULL; /* a whole word is a foreign script */
     en_span(w, i, end);
     const ev_char *last = &w->chars[end - 1];
-    if (said) en_put(w, said);
-    else ev_sink_omit(w->sink, w->chars[i].at, last->at + last->bytes, "unknown script");
+    if (said)
+        en_put(w, said);
+    else
+        ev_sink_omit(w->sink, w->chars[i].at, last->at + last->bytes, "unknown script");
     return end - i;
 }
 
@@ -227,16 +292,25 @@ size_t en_match_symbol(en_work *w, size_t i) {
     bool digit_next = en_is_digit(w->s[en_skip_spaces(w, i + 1)]);
     bool arrow = w->s[i + 1] == '=';
     const char *said = sign_name(cp);
-    if (c == '<' && terms) said = arrow ? "is at most" : "is less than";
-    else if (c == '>' && terms) said = arrow ? "is at least" : "is greater than";
-    else if (c == '*' && terms && digit_next) said = "times";
-    else if (c == '^' && terms) said = "to the power of";
-    else if (c == '#' && digit_next) said = "number";
-    else if (c == '~' && digit_next) said = "about";
-    else if (c == '/' && terms && w->s[i + 1] == ' ') said = "slash";
-    else if (c == '_' && terms) said = "underscore";
-    if (said) en_put(w, said);
-    else if (!c || !strchr(silent, c)) ev_sink_omit(w->sink, w->chars[i].at, w->chars[i].at + w->chars[i].bytes,
-                                                    "symbol");
+    if (c == '<' && terms)
+        said = arrow ? "is at most" : "is less than";
+    else if (c == '>' && terms)
+        said = arrow ? "is at least" : "is greater than";
+    else if (c == '*' && terms && digit_next)
+        said = "times";
+    else if (c == '^' && terms)
+        said = "to the power of";
+    else if (c == '#' && digit_next)
+        said = "number";
+    else if (c == '~' && digit_next)
+        said = "about";
+    else if (c == '/' && terms && w->s[i + 1] == ' ')
+        said = "slash";
+    else if (c == '_' && terms)
+        said = "underscore";
+    if (said)
+        en_put(w, said);
+    else if (!c || !strchr(silent, c))
+        ev_sink_omit(w->sink, w->chars[i].at, w->chars[i].at + w->chars[i].bytes, "symbol");
     return said && arrow && (c == '<' || c == '>') ? 2 : 1;
 }

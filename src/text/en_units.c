@@ -75,11 +75,16 @@ static size_t unit_letters(const en_work *w, size_t i, char *out) {
     size_t n = 0;
     for (; n < UNIT_LETTERS_MAX && i < w->n; n++, i++) {
         int32_t cp = w->chars[i].cp;
-        if (en_is_alpha(w->s[i])) out[n] = w->s[i];
-        else if (cp == 0xB5 || cp == 0x3BC) out[n] = 'u';
-        else if (n && (cp == 0xB2 || cp == 0xB3)) out[n] = cp == 0xB2 ? '2' : '3';
-        else if (n && (cp == '2' || cp == '3') && (out[n - 1] == 'm' || out[n - 1] == 't')) out[n] = (char)cp;
-        else break;
+        if (en_is_alpha(w->s[i]))
+            out[n] = w->s[i];
+        else if (cp == 0xB5 || cp == 0x3BC)
+            out[n] = 'u';
+        else if (n && (cp == 0xB2 || cp == 0xB3))
+            out[n] = cp == 0xB2 ? '2' : '3';
+        else if (n && (cp == '2' || cp == '3') && (out[n - 1] == 'm' || out[n - 1] == 't'))
+            out[n] = (char)cp;
+        else
+            break;
     }
     out[n] = '\0';
     return n;
@@ -168,8 +173,10 @@ static void say_name(en_work *w, const char *name, bool add_s) {
 
 void en_say_unit(en_work *w, const en_unit *unit, bool singular) {
     w->span_number = false;
-    if (singular || !unit->plural) say_name(w, unit->singular, !singular);
-    else say_name(w, unit->plural, false);
+    if (singular || !unit->plural)
+        say_name(w, unit->singular, !singular);
+    else
+        say_name(w, unit->plural, false);
     if (!unit->per) return;
     en_put(w, "per");
     en_unit below = en_unit_at(w, unit->end + 1);

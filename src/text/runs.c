@@ -1,10 +1,10 @@
 /* runs: which language says which stretch.
  *
  * Letters decide for themselves. What is neither (numbers, signs, punctuation) is decided a sentence at a time:
- *   no Chinese in the sentence   English, if it has a letter; a bare number goes with the hint, else with the sentence
- *                                before, else with the one after, else English
- *   some Chinese                 an expression that the Mandarin normaliser claims ("3.5kg", "50%") is Chinese, unless
- *                                it stands between Latin words or is part of one ("GPT-4", "iPhone 15 Pro")
+ *   no Chinese in it   English, if it has a letter; a bare number goes with the hint, else with the sentence before,
+ *                      else with the one after, else English
+ *   some Chinese       an expression that the Mandarin normaliser claims ("3.5kg", "50%") is Chinese, unless it is
+ *                      part of an English phrase or word ("iPhone 15 Pro", "GPT-4")
  * Punctuation stays with what it follows; opening brackets go with what they open.
  */
 #include <stdlib.h>
@@ -54,20 +54,28 @@ static size_t latin_word_end(const runs *r, size_t begin, size_t end) {
     for (; i < end; i++) {
         int32_t c = r->chars[i].cp;
         bool inside = kind_of(c) == LANG_EN || (c > ' ' && c < 0x7F) || c == 0x2019 || c == 0x2010 || c == 0x2011;
-        if (!inside || is_opening(c)) break;
+        bool wide = c < 0x7F && r->chars[i].bytes == 3; /* full-width punctuation is Chinese */
+        if (!inside || is_opening(c) || (wide && kind_of(c) == LANG_NONE && !is_digit(c))) break;
+        if (is_one_of(c, ",;!") && !(i + 1 < end && is_digit(r->chars[i - 1].cp))) break;
         if (!is_one_of(c, ".,!?:;'\")]}>") && c != 0x2019) last = i + 1;
     }
     return last;
 }
 
-/* A number between Latin words belongs to them. */
-static bool between_latin(const runs *r, size_t end, char before) {
-    return before == LANG_EN && end < r->n && r->next_kind[end] == LANG_EN;
+/* A number in Chinese company is English all the same where it follows an English word ("iPhone 15 Pro", "it costs
+ * $5.50,") and no Chinese follows, or where it opens an English phrase ("3 apples"). before: kind of what stands in
+ * front, spaces aside. */
+static bool is_english_number(const runs *r, size_t begin, size_t end, char before) {
+    for (size_t i = begin; i < end; i++)
+        if (kind_of(r->chars[i].cp) == LANG_ZH) return false;
+    char after = end < r->n ? r->next_kind[end] : LANG_NONE;
+    if (before == LANG_EN) return after != LANG_ZH;
+    return before == LANG_NONE && after == LANG_EN && r->chars[end].cp == ' ';
 }
 
 /* A sentence that holds Chinese. */
 static void mark_mixed(runs *r, size_t begin, size_t end) {
-    char before = LANG_NONE; /* kind of the last letter, or of the expression that stands there */
+    char before = LANG_NONE; /* of what stands right in front, spaces aside; LANG_NONE: punctuation */
     for (size_t i = begin; i < end;) {
         int32_t c = r->chars[i].cp;
         char kind = kind_of(c);
@@ -79,12 +87,12 @@ static void mark_mixed(runs *r, size_t begin, size_t end) {
             if (claimed > end - i) claimed = end - i;
             if (claimed) {
                 stop = i + claimed;
-                kind = between_latin(r, stop, before) ? LANG_EN : LANG_ZH;
+                kind = is_english_number(r, i, stop, before) ? LANG_EN : LANG_ZH;
             } else if (is_digit(c)) { /* the whole number at once, in the language that runs */
                 while (stop < end && is_digit(r->chars[stop].cp)) stop++;
             }
         }
-        if (kind != LANG_NONE) before = kind;
+        if (!is_space(c)) before = kind;
         memset(r->language + i, kind, stop - i);
         i = stop;
     }
@@ -105,8 +113,10 @@ static void mark(runs *r, char hint) {
             latin |= kind == LANG_EN;
             number |= is_digit(r->chars[i].cp);
         }
-        if (han) mark_mixed(r, begin, end);
-        else memset(r->language + begin, latin ? LANG_EN : number ? hint : LANG_NONE, end - begin);
+        if (han)
+            mark_mixed(r, begin, end);
+        else
+            memset(r->language + begin, latin ? LANG_EN : number ? hint : LANG_NONE, end - begin);
         begin = end;
     }
 }
@@ -115,13 +125,17 @@ static void mark(runs *r, char hint) {
 static void fill(runs *r, char fallback) {
     char before = LANG_NONE;
     for (size_t i = 0; i < r->n; i++) {
-        if (r->language[i] != LANG_NONE) before = r->language[i];
-        else if (!is_opening(r->chars[i].cp)) r->language[i] = before;
+        if (r->language[i] != LANG_NONE)
+            before = r->language[i];
+        else if (!is_opening(r->chars[i].cp))
+            r->language[i] = before;
     }
     char after = LANG_NONE;
     for (size_t i = r->n; i-- > 0;) {
-        if (r->language[i] != LANG_NONE) after = r->language[i];
-        else r->language[i] = after != LANG_NONE ? after : before != LANG_NONE ? before : fallback;
+        if (r->language[i] != LANG_NONE)
+            after = r->language[i];
+        else
+            r->language[i] = after != LANG_NONE ? after : before != LANG_NONE ? before : fallback;
     }
 }
 

@@ -151,9 +151,12 @@ static void combine(scanner *s, int32_t mark, size_t at, size_t end) {
 }
 
 static void control_character(scanner *s, int32_t c, size_t at, size_t end) {
-    if (c == '\n' || c == '\v' || c == '\f' || c == 0x85) emit(s, '\n', at, end);
-    else if (c == '\t' || c == '\r') emit(s, ' ', at, end);
-    else omit(s, at, end, control);
+    if (c == '\n' || c == '\v' || c == '\f' || c == 0x85)
+        emit(s, '\n', at, end);
+    else if (c == '\t' || c == '\r')
+        emit(s, ' ', at, end);
+    else
+        omit(s, at, end, control);
 }
 
 static void letter(scanner *s, int32_t c, size_t at, size_t end) {
@@ -192,8 +195,10 @@ static void character(scanner *s, int32_t c, size_t at, size_t end) {
     case UTF8PROC_CATEGORY_MN:
     case UTF8PROC_CATEGORY_MC:
     case UTF8PROC_CATEGORY_ME:
-        if (s->omit_reason == unknown_script && s->omit_end == at) omit(s, at, end, unknown_script);
-        else combine(s, c, at, end);
+        if (s->omit_reason == unknown_script && s->omit_end == at)
+            omit(s, at, end, unknown_script);
+        else
+            combine(s, c, at, end);
         break;
     case UTF8PROC_CATEGORY_LU:
     case UTF8PROC_CATEGORY_LL:
@@ -202,8 +207,10 @@ static void character(scanner *s, int32_t c, size_t at, size_t end) {
     case UTF8PROC_CATEGORY_LO:
     case UTF8PROC_CATEGORY_NL:
     case UTF8PROC_CATEGORY_ND:
-        if (c >= '0' && c <= '9') emit(s, c, at, end);
-        else letter(s, c, at, end);
+        if (c >= '0' && c <= '9')
+            emit(s, c, at, end);
+        else
+            letter(s, c, at, end);
         break;
     default: emit(s, c, at, end); break; /* punctuation, symbols, other numbers: the languages know which they say */
     }

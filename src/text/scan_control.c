@@ -26,8 +26,11 @@ static int parse_duration(const char *s, size_t n) {
         if (i == dot + 1) return 0;
     }
     long ms = 0;
-    if (n - i == 2 && memcmp(s + i, "ms", 2) == 0) ms = whole;
-    else if (n - i == 1 && s[i] == 's') ms = whole * 1000 + thousandths;
+    bool dot = memchr(s, '.', i) != NULL;
+    if (!dot && n - i == 2 && memcmp(s + i, "ms", 2) == 0)
+        ms = whole;
+    else if (n - i == 1 && s[i] == 's')
+        ms = whole * 1000 + thousandths;
     return ms >= 1 && ms <= PAUSE_MS_MAX ? (int)ms : 0;
 }
 

@@ -1,8 +1,8 @@
 /* sink: gathers words, breaks and pauses from the languages, then lays out the result.
  *
- * Marks depend on both neighbours (a comma after the last English word of a sentence is swallowed by its end, the mark
- * between two words tells whether the language changes), so nothing is laid out while words come in. At the end the
- * list is cut into sentences, sentences that are too long into pieces, and each piece is written with its marks:
+ * Marks depend on both neighbours (a comma after the last English word of a sentence is swallowed by its end, the
+ * mark between two words tells whether the language changes), so nothing is laid out while words come in. At the end
+ * the list is cut into sentences, sentences that are too long into pieces, and each piece is written with its marks:
  *
  *   zh -> zh sp1      en -> en engsp1      en -> zh eng_cn_sp      zh -> en sp1 (as published: no cn_eng_sp)
  *   comma, or the end of a piece: sp3 after Chinese, engsp4 after English      a pause: the same, with pause_ms
@@ -21,7 +21,7 @@ enum { ITEM_WORD, ITEM_BREAK, ITEM_PAUSE };
 
 typedef struct sink_item {
     int kind;
-    int value; /* break kind, or milliseconds */
+    int value;      /* break kind, or milliseconds */
     uint32_t index; /* word */
     uint32_t byte_begin, byte_end;
 } sink_item;
@@ -79,8 +79,10 @@ void ev_sink_word(ev_sink *sink, const char *language, uint32_t byte_begin, uint
     sink_word *previous = last_word(sink);
     sink_word word = {byte_begin, byte_end, 0, 0, sink->spoken.size, language[0] == 'z'};
     word.token_begin = word.token_end = (uint32_t)ev_array_count(&sink->tokens, int16_t);
-    if (previous && previous->token_begin == previous->token_end) *previous = word;
-    else ev_buf_append(&sink->words, &word, sizeof(word));
+    if (previous && previous->token_begin == previous->token_end)
+        *previous = word;
+    else
+        ev_buf_append(&sink->words, &word, sizeof(word));
     ev_buf_append(&sink->spoken, spoken, spoken_bytes);
     ev_buf_append(&sink->spoken, "", 1);
 }

@@ -1,5 +1,5 @@
-/* sink: what the languages say, in speaking order, until the end is known and the marks can be laid between the words.
- * Only text.c and sink.c look inside; the languages use the calls in text.h. */
+/* sink: what the languages say, in speaking order, until the end is known and the marks can be laid between the
+ * words. Only text.c and sink.c look inside; the languages use the calls in text.h. */
 #ifndef EV_TEXT_SINK_H
 #define EV_TEXT_SINK_H
 

@@ -1,7 +1,7 @@
 /* text: what a written text is spoken as.
  *
  *   text.c       START HERE: the stages in order; the result (ev_phones)
- *   scan.c       UTF-8 to characters with their byte offsets; [pause:..] and [word](/phones/); what is left out
+ *   scan*.c      UTF-8 to characters with their byte offsets; [pause:..] and [word](/phones/); what is left out
  *   runs.c       which language speaks each stretch; sentence ends
  *   en_*.c       English: normalise, words to phones
  *   zh_*.c       Mandarin: normalise, segment, readings, sandhi, phones

@@ -88,8 +88,10 @@ int ev_token_find(const char *name, size_t bytes) {
         size_t length = strlen(candidate);
         int order = memcmp(name, candidate, bytes < length ? bytes : length);
         if (order == 0 && bytes == length) return by_name[middle];
-        if (order < 0 || (order == 0 && bytes < length)) high = middle;
-        else low = middle + 1;
+        if (order < 0 || (order == 0 && bytes < length))
+            high = middle;
+        else
+            low = middle + 1;
     }
     return -1;
 }

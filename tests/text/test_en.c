@@ -1,0 +1,167 @@
+/* English and mixed text: the pairs of en.txt and mixed.txt through the public path, the sorted lists that binary
+ * searches stand on, and the inventory against models/tokens.txt. */
+#include <stdarg.h>
+#include <setjmp.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "text/en.h"
+
+#define MODELS EV_TEST_DIR "/../models"
+
+static ev_text *text;
+
+static int open_text(void **state) {
+    (void)state;
+    ev_error err = {0};
+    if (ev_text_open(&text, MODELS, &err) == EV_OK) return 0;
+    print_error("%s\n", err.message);
+    return -1;
+}
+
+static int close_text(void **state) {
+    (void)state;
+    ev_text_free(&text);
+    return 0;
+}
+
+/* ---- the pairs ---- */
+
+static bool is_english(const ev_word *word) { return word->language[0] == 'e'; }
+
+/* "=" and the spoken words (a space on each side of English ones), or the tokens without <sos/eos>. */
+static char *render(const ev_phones *phones, bool spoken) {
+    ev_buf b = {0};
+    if (spoken) ev_buf_printf(&b, "=");
+    for (size_t i = 0; spoken && i < phones->word_count; i++) {
+        const ev_word *word = &phones->words[i];
+        bool space = i > 0 && (is_english(word) || is_english(word - 1));
+        ev_buf_printf(&b, "%s%s", space ? " " : "", word->spoken);
+    }
+    for (size_t i = 0; !spoken && i < phones->phone_count; i++)
+        if (strcmp(phones->phones[i].name, "<sos/eos>") != 0)
+            ev_buf_printf(&b, "%s%s", b.size ? " " : "", phones->phones[i].name);
+    ev_buf_append(&b, "", 1);
+    assert_false(b.failed);
+    return (char *)b.data;
+}
+
+static bool agrees(const char *name, char *line, int number) {
+    char *expected = strchr(line, '\t');
+    *expected++ = '\0';
+    ev_phones *phones = NULL;
+    ev_error err = {0};
+    ev_status status = ev_text_phones(&phones, text, line, strlen(line), NULL, 0, &err);
+    char *actual = status == EV_OK ? render(phones, expected[0] == '=') : NULL;
+    bool same = actual && strcmp(actual, expected) == 0;
+    if (!same)
+        print_error("%s:%d: %s\n  expected %s\n  spoken   %s\n", name, number, line, expected,
+                    actual ? actual : err.message);
+    free(actual);
+    ev_phones_free(&phones);
+    return same;
+}
+
+static void check_pairs(const char *name, int least) {
+    char path[512];
+    snprintf(path, sizeof(path), "%s/text/%s", EV_TEST_DIR, name);
+    FILE *file = fopen(path, "r");
+    assert_non_null(file);
+    char *line = NULL;
+    size_t capacity = 0;
+    int number = 0, cases = 0, wrong = 0;
+    for (ssize_t length; (length = getline(&line, &capacity, file)) > 0;) {
+        number++;
+        if (line[length - 1] == '\n') line[length - 1] = '\0';
+        /* a case may start with '#': comments are those without a tab */
+        if (!strchr(line, '\t')) continue;
+        cases++;
+        wrong += !agrees(name, line, number);
+    }
+    free(line);
+    fclose(file);
+    print_message("%s: %d of %d pairs agree\n", name, cases - wrong, cases);
+    assert_true(cases >= least);
+    assert_int_equal(wrong, 0);
+}
+
+static void english_pairs_agree(void **state) {
+    (void)state;
+    check_pairs("en.txt", 300);
+}
+
+static void mixed_pairs_agree(void **state) {
+    (void)state;
+    check_pairs("mixed.txt", 60);
+}
+
+/* ---- tables ---- */
+
+static void inventory_is_the_published_one(void **state) {
+    (void)state;
+    FILE *file = fopen(MODELS "/tokens.txt", "r");
+    assert_non_null(file);
+    char line[64];
+    int id = 0;
+    for (; fgets(line, sizeof(line), file); id++) {
+        line[strcspn(line, "\n")] = '\0';
+        assert_string_equal(ev_token_name(id), line);
+        assert_int_equal(ev_token_find(line, strlen(line)), id);
+    }
+    fclose(file);
+    assert_int_equal(id, EV_TOKEN_COUNT);
+    assert_null(ev_token_name(-1));
+    assert_null(ev_token_name(EV_TOKEN_COUNT));
+    assert_int_equal(ev_token_find("", 0), -1);
+    assert_int_equal(ev_token_find("AH0", 3), -1);
+    assert_int_equal(ev_token_find("[AH0", 4), -1);
+    assert_int_equal(ev_token_find("[AH0]x", 6), -1);
+}
+
+static void every_phone_of_our_words_exists(void **state) {
+    (void)state;
+    size_t count = en_list_count();
+    assert_true(count > 300);
+    for (size_t i = 0; i < count; i++) {
+        const char *word = en_list_word(i), *phones = en_list_phones(word, strlen(word));
+        if (i > 0 && strcmp(en_list_word(i - 1), word) >= 0) fail_msg("en_lists.c: '%s' is out of order", word);
+        assert_non_null(phones);
+        en_phones parsed = {.count = 0};
+        en_parse_phones(phones, &parsed);
+        size_t names = 1;
+        for (const char *c = phones; *c; c++) names += *c == ' ';
+        if (parsed.count != names) fail_msg("en_lists.c: '%s' has an unknown phone: %s", word, phones);
+    }
+}
+
+static void every_phone_of_heteronyms_exists(void **state) {
+    (void)state;
+    const char *word, *before = "", *phones[2];
+    for (size_t i = 0; en_heteronym_at(i, &word, phones); i++) {
+        if (strcmp(before, word) >= 0) fail_msg("en_heteronym.c: '%s' is out of order", word);
+        before = word;
+        for (size_t k = 0; k < 2; k++) {
+            en_phones parsed = {.count = 0};
+            en_parse_phones(phones[k], &parsed);
+            size_t names = 1;
+            for (const char *c = phones[k]; *c; c++) names += *c == ' ';
+            if (parsed.count != names) fail_msg("en_heteronym.c: '%s' has an unknown phone", word);
+        }
+    }
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(english_pairs_agree),
+        cmocka_unit_test(mixed_pairs_agree),
+        cmocka_unit_test(inventory_is_the_published_one),
+        cmocka_unit_test(every_phone_of_our_words_exists),
+        cmocka_unit_test(every_phone_of_heteronyms_exists),
+    };
+    return cmocka_run_group_tests(tests, open_text, close_text);
+}
