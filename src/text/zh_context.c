@@ -36,7 +36,7 @@ static bool verb_follows(const place *at) {
 static const char *read_de(const place *at) {
     if (is_verb(at->before) && zh_in(at->left, "获取赢夺求博")) return "e2";
     bool state = is_verb(at->before) || is_describing(at->before);
-    if (state) return "e5";
+    if (state || (zh_in(at->right, "多很太") && !is_person(at->before))) return "e5";
     if (zh_in(at->right, "了过到第奖胜票病") || zh_is_numeral(at->right) || zh_in(at->left, "所而可必不"))
         return "e2";
     if (!at->before || is_person(at->before) || is_thing(at->before) || class_of(at->before) == 'd' ||
@@ -94,6 +94,7 @@ static const char *read_shu(const place *at) { /* 数 */
 
 static const char *read_huan(const place *at) { /* 还 */
     if (zh_in(at->right, "给钱书债款贷")) return "uan2";
+    if (zh_in(at->right, "我你他她您") && zh_in(at->left, "没来要不该快请先")) return "uan2"; /* 没还我 */
     return at->right == 0x4E86 && !zh_in(at->left, "都也就") ? "uan2" : NULL;
 }
 

@@ -66,20 +66,31 @@ static size_t telephone(const zh_view *v, size_t i, zh_out *out) {
     return end - i;
 }
 
-/* +86 138...: the country code and the number. */
+/* +86 138..., +86-10-...: the country code and the number. */
 static size_t international(const zh_view *v, size_t i, zh_out *out) {
-    size_t code = zh_count_digits(v, i + 1), start = i + 1 + code;
-    if (zh_at(v, i) != '+' || code < 1 || code > 3) return 0;
-    if (zh_in(zh_at(v, start), " -")) start++;
-    zh_out nowhere = {0};
     group g[GROUPS_MAX];
-    size_t end = start, length = telephone(v, start, &nowhere);
-    if (!length && start > i + 1 + code && take_groups(v, start, g, &end, true) >= 2) return 0;
-    if (!length) return 0;
+    size_t code = zh_count_digits(v, i + 1), start = i + 1 + code, end = start;
+    if (zh_at(v, i) != '+' || code < 1 || code > 3 || !zh_in(zh_at(v, start), " -")) return 0;
+    size_t count = take_groups(v, ++start, g, &end, true), total = 0;
+    for (size_t k = 0; k < count; k++) total += g[k].digits;
+    if (total < 7 || total > 15) return 0;
     zh_range(out, v, i, i + 1);
     zh_put(out, "加", ZH_START);
     put_group(v, (group){i + 1, code}, out, YAO);
-    return start - i + telephone(v, start, out);
+    for (size_t k = 0; k < count; k++) put_group(v, g[k], out, YAO);
+    return end - i;
+}
+
+/* (010)12345678 */
+static size_t bracketed(const zh_view *v, size_t i, zh_out *out) {
+    size_t area = zh_count_digits(v, i + 1), start = i + 1 + area + 1;
+    if (area < 3 || area > 4 || zh_at(v, i + 1) != '0' || zh_at(v, start - 1) != ')') return 0;
+    if (zh_in(zh_at(v, start), " -")) start++;
+    size_t digits = zh_count_digits(v, start);
+    if (digits != 7 && digits != 8) return 0;
+    put_group(v, (group){i + 1, area}, out, YAO);
+    put_group(v, (group){start, digits}, out, YAO);
+    return start + digits - i;
 }
 
 /* 192.168.1.1 digit by digit; 1.10.2 by numbers. */
@@ -152,6 +163,7 @@ static size_t called(const zh_view *v, size_t i, zh_out *out) {
 
 size_t zh_digit_string(const zh_view *v, size_t i, zh_out *out) {
     if (zh_at(v, i) == '+') return international(v, i, out);
+    if (zh_at(v, i) == '(') return bracketed(v, i, out);
     if (!zh_digit(v, i)) return 0;
     size_t length = dotted(v, i, out);
     if (!length) length = telephone(v, i, out);

@@ -30,6 +30,7 @@ static size_t at_digit(const zh_view *v, size_t i, zh_out *out) {
 size_t zh_expression(const zh_view *v, size_t i, zh_out *out) {
     int32_t c = zh_at(v, i);
     if (c >= '0' && c <= '9') return at_digit(v, i, out);
+    if (c == '(') return zh_digit_string(v, i, out);
     if (c < 0x80 && c != '+' && c != '-' && c != '$' && !zh_in(c, "<=>&*^/@#%~")) return 0;
     if (ev_zh_is_han(c)) return 0;
     if (signs_number(v, i)) {

@@ -21,6 +21,11 @@ static bool is_minus(int32_t cp) { return cp == '-' || cp == 0x2212 || cp == 0xF
 
 /* ---- parsing ---- */
 
+/* Nobody says the noughts of 4,999.00 and 12.50 when it is money. */
+static void drop_noughts(zh_number *n) {
+    for (size_t k = strlen(n->decimals); k-- > 0 && n->decimals[k] == '0';) n->decimals[k] = '\0';
+}
+
 static bool take_amount(const zh_view *v, size_t i, amount *a) {
     *a = (amount){.begin = i};
     if (is_minus(zh_at(v, i)) || zh_at(v, i) == '+') {
@@ -32,6 +37,7 @@ static bool take_amount(const zh_view *v, size_t i, amount *a) {
     if (!zh_number_parse(v, i, &a->number)) return false;
     a->end = a->number.end;
     int32_t next = zh_at(v, a->end);
+    if (a->currency || zh_in(next, "元块")) drop_noughts(&a->number);
     if (next == '%' || next == 0x2030) {
         a->prefix = next == '%' ? "百分之" : "千分之";
         a->end++;
@@ -50,6 +56,7 @@ static bool counts_two(const zh_view *v, size_t end) {
     if (zh_follows(v, end, "年级") || zh_follows(v, end, "分之") || zh_follows(v, end, "星级") ||
         zh_follows(v, end, "季度"))
         return false;
+    if (zh_in(zh_at(v, end), "到至") && zh_digit(v, end + 1)) end += 1 + zh_count_digits(v, end + 1); /* 2到3个 */
     if (zh_at(v, end) == ' ') end++;
     return zh_in(zh_at(v, end), "个只本张件台把条辆份位名次天年周岁分秒元块斤公千百万亿米里升吨克毫小度瓶杯碗盘包盒箱"
                                 "袋双对套间层座家所棵株朵根支枝枚颗粒片滴股门"
@@ -218,7 +225,7 @@ static size_t range(const zh_view *v, amount *a, zh_out *out) {
     return b.end - a->begin;
 }
 
-/* 30°15′20″, and the per-unit of money: ¥5/kg. */
+/* 30°15′20″, and what money is for: ¥5/kg, $10/月. */
 static size_t rest_of(const zh_view *v, const amount *a, zh_out *out) {
     size_t end = a->end;
     amount next;
@@ -228,12 +235,13 @@ static size_t rest_of(const zh_view *v, const amount *a, zh_out *out) {
         put_amount(v, out, &next, next.end);
         end = next.end;
     }
-    size_t per = a->currency && zh_at(v, end) == '/' ? zh_unit(v, end + 1, &name) : 0;
-    if (per) {
-        zh_range(out, v, end, end + 1 + per);
+    bool per = a->currency && zh_at(v, end) == '/';
+    size_t sign = per ? zh_unit(v, end + 1, &name) : 0;
+    if (per && (sign || ev_zh_is_han(zh_at(v, end + 1)))) {
+        zh_range(out, v, end, end + 1 + sign);
         zh_put(out, "每", ZH_START);
-        zh_put(out, name, 0);
-        end += 1 + per;
+        if (sign) zh_put(out, name, 0);
+        end += 1 + sign;
     }
     return end - a->end;
 }

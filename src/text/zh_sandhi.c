@@ -67,7 +67,7 @@ static bool yi_keeps(const zh_phrase *p, size_t i) {
     if (s[i].fixed || i + 1 >= zh_syllable_count(p)) return true;
     const zh_word *word = word_of(p, (uint32_t)at);
     if (word && at + 1 == word->end && at > word->begin) return true; /* 统一, 唯一, 二十一 */
-    if (zh_in(left, "第初期周拜")) return true;
+    if (zh_in(left, "第初期周拜独")) return true;
     if (zh_in(right, "百千万亿")) return false;
     if (zh_is_numeral(left) || zh_is_numeral(right)) return true;
     if (zh_in(right, "月号楼班") && zh_cp(p, at + 1) != 0) return true;
@@ -106,7 +106,7 @@ static void change_neutral(zh_phrase *p) {
     zh_syllable *s = zh_syllables(p);
     for (size_t w = 0; w < zh_word_count(p); w++) {
         const zh_word *word = &zh_words(p)[w], *next = w + 1 < zh_word_count(p) ? word + 1 : NULL;
-        if (word->class != 'v') continue;
+        if (word->class != 'v' || zh_in(zh_cp(p, word->begin), "处厌怪往种")) continue; /* 处处 is no doubled verb */
         size_t length = word->end - word->begin, syllables = word->last - word->first;
         bool inside = length == 2 && syllables == 2 && zh_cp(p, word->begin) == zh_cp(p, word->begin + 1);
         bool across = length == 1 && syllables == 1 && next && next->end - next->begin == 1 &&

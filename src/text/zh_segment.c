@@ -89,16 +89,35 @@ static void add_word(const ev_zh *zh, zh_phrase *p, zh_word word) {
 
 static bool is_digit_sign(int32_t cp) { return zh_in(cp, "零〇一二三四五六七八九"); }
 
-/* What the dictionary would cut wrongly: 十分 in 二十分钟, where a numeral before 十 takes it; and digit strings that
- * a person wrote out (二零二六年), where it sees 六年. */
-static void part_numerals(zh_char *c, size_t n) {
+static bool is_listed(const ev_lexicon *lexicon, const zh_char *c, size_t begin, size_t end) {
+    uint32_t node = 0;
+    for (; begin < end && end - begin <= WORD_MAX; begin++)
+        if (!(node = ev_lexicon_child(lexicon, EV_LEXICON_WORDS, node, c[begin].cp))) return false;
+    return node && ev_lexicon_cost(lexicon, EV_LEXICON_WORDS, node) != 0;
+}
+
+/* A numeral [begin, end) that a person wrote, as ready words: figures by four, others cut after 万 and 亿. */
+static void make_ready(zh_char *c, size_t begin, size_t end, bool figures) {
+    size_t length = 0;
+    for (size_t k = begin; k < end; k++) {
+        bool cut = k == begin || (figures ? length >= 4 && end - k > 1
+                                          : length >= 8 || c[k - 1].cp == 0x4E07 || c[k - 1].cp == 0x4EBF);
+        c[k].flags |= (figures ? (uint32_t)ZH_FIXED : 0u) | (cut ? (uint32_t)ZH_START : (uint32_t)ZH_JOIN);
+        length = cut ? 1 : length + 1;
+    }
+}
+
+/* What the dictionary would cut wrongly: 十分 in 二十分钟, where a numeral before 十 takes it; numerals of three and
+ * more characters (二零二六年, 一百零一章), where it sees 六年 and 一章. Those that are words stay: 一五一十. */
+static void part_numerals(const ev_lexicon *lexicon, zh_char *c, size_t n) {
     for (size_t i = 2; i < n; i++)
         if (c[i].cp == 0x5206 && c[i - 1].cp == 0x5341 && zh_is_numeral(c[i - 2].cp)) c[i].flags |= ZH_START;
     for (size_t i = 0, end; i < n; i = end + 1) {
-        for (end = i; end < n && is_digit_sign(c[end].cp) && !(c[end].flags & (ZH_START | ZH_JOIN));) end++;
-        bool figures = end - i >= 3 && !(end < n && zh_is_numeral(c[end].cp)); /* not 一五一十 */
-        for (size_t k = i; figures && k < end; k++)
-            c[k].flags |= ZH_FIXED | ((k - i) % 4 == 0 && end - k > 1 ? (uint32_t)ZH_START : (uint32_t)ZH_JOIN);
+        bool figures = true;
+        for (end = i; end < n && zh_is_numeral(c[end].cp) && !(c[end].flags & (ZH_START | ZH_JOIN)); end++)
+            figures &= is_digit_sign(c[end].cp);
+        bool begins = is_digit_sign(c[i].cp) || zh_in(c[i].cp, "十两");
+        if (end - i >= 3 && begins && (figures || !is_listed(lexicon, c, i, end))) make_ready(c, i, end, figures);
     }
 }
 
@@ -107,7 +126,7 @@ void zh_segment(const ev_zh *zh, zh_phrase *p) {
     p->words.size = p->scratch.size = 0;
     cell *cells = ev_buf_append(&p->scratch, NULL, (n + 1) * sizeof(cell));
     if (!cells) return;
-    part_numerals(zh_chars(p), n);
+    part_numerals(zh->lexicon, zh_chars(p), n);
     find_best(zh->lexicon, zh_chars(p), n, cells);
     for (size_t i = 0; i < n; i = cells[i].end)
         add_word(zh, p, (zh_word){.begin = (uint32_t)i, .end = cells[i].end, .node = cells[i].node});

@@ -98,6 +98,7 @@ size_t zh_sign(const zh_view *v, size_t i, zh_out *out) {
         return n.end - i;
     }
     const char *name = dash(v, i);
+    if (!name && i > 0 && is_operand(zh_at(v, i - 1))) name = c == 0xB2 ? "的平方" : c == 0xB3 ? "的立方" : NULL;
     if (!name) name = operator_name(v, i);
     if (!name) name = find(names, EV_ARRAY_COUNT(names), c);
     if (!name) name = find(fractions, EV_ARRAY_COUNT(fractions), c);

@@ -160,7 +160,9 @@ size_t zh_unit(const zh_view *v, size_t i, const char **name) {
         size_t length = zh_at(v, i + 1) != ' ' && !zh_currency(zh_at(v, i + 1)) ? zh_unit(v, i + 1, name) : 0;
         return length ? length + 1 : 0;
     }
-    if ((*name = zh_currency(zh_at(v, i)))) return zh_digit(v, i + 1) ? 0 : 1;
+    int32_t c = zh_at(v, i);
+    if (c == 0 || ev_zh_is_han(c) || (c < 0x80 && !zh_letter(c) && c != '$')) return 0; /* most numbers end here */
+    if ((*name = zh_currency(c))) return zh_digit(v, i + 1) ? 0 : 1;
     for (size_t k = 0; k < EV_ARRAY_COUNT(units); k++) {
         size_t length = zh_follows(v, i, units[k].sign);
         if (!length) continue;
