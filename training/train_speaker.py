@@ -1,4 +1,4 @@
-"""Trains the speaker encoder to tell the virtual speakers apart, then writes one vector per utterance.
+"""Trains the speaker encoder to tell the virtual speakers apart, then writes vectors of utterances of each.
 
 python -m training.train_speaker --work DIR --minutes 10
 -> DIR/speaker/last.pt, DIR/speaker/vectors.npz (unit vectors by utterance name)
@@ -44,6 +44,16 @@ def batches(items, size, rng):
         yield (torch.from_numpy(np.stack([augmented(p, seconds, rng) for p in picked])), torch.from_numpy(chosen))
 
 
+def some_of_each(items, most):
+    """At most `most` utterances of every speaker, neutral ones first: enough for means and for variety."""
+    count, kept = {}, []
+    for item in sorted(items, key=lambda i: i["emotion"] != "neutral"):
+        if count.setdefault(item["speaker"], 0) < most:
+            count[item["speaker"]] += 1
+            kept.append(item)
+    return kept
+
+
 def write_vectors(encoder, items, path, device):
     encoder.eval()
     vectors = {}
@@ -60,6 +70,7 @@ def main():
     p.add_argument("--work", default="build/training")
     p.add_argument("--minutes", type=float, default=10)
     p.add_argument("--batch", type=int, default=24)
+    p.add_argument("--vectors", type=int, default=16, help="vectors to write per speaker")
     p.add_argument("--threads", type=int, default=0)
     p.add_argument("--device", default="auto")
     a = p.parse_args()
@@ -82,7 +93,7 @@ def main():
         set_rate(optimiser, cosine_rate(loop.progress(), 3e-3))
         optimiser.step()
         loop.log(loss=loss.detach(), accuracy=(cosine.argmax(1) == labels).float().mean())
-    write_vectors(encoder, items + data.load(a.work, "valid"), out / "vectors.npz", device)
+    write_vectors(encoder, some_of_each(items, a.vectors), out / "vectors.npz", device)
 
 
 if __name__ == "__main__":
