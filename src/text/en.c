@@ -233,6 +233,11 @@ static size_t dots(en_work *w, size_t i) {
 static size_t question_or_exclaim(en_work *w, size_t i) {
     size_t end = i;
     bool asks = false;
+    if (w->s[i] == '!' && w->s[i + 1] == '=') {
+        en_span(w, i, i + 2);
+        en_put(w, "is not equal to");
+        return 2;
+    }
     for (; w->s[end] == '?' || w->s[end] == '!'; end++) asks |= w->s[end] == '?';
     en_break(w, asks ? EV_BREAK_QUESTION : EV_BREAK_EXCLAIM);
     return end - i;

@@ -66,6 +66,7 @@ static const struct {
     {"p", "page", BEFORE_NUMBER},
     {"pp", "pages", BEFORE_NUMBER},
     {"pg", "page", BEFORE_NUMBER},
+    {"rm", "room", BEFORE_NUMBER},
     {"ver", "version", BEFORE_NUMBER},
     {"ext", "extension", BEFORE_NUMBER},
     {"art", "article", BEFORE_NUMBER},
@@ -209,7 +210,8 @@ static size_t plain_abbreviation(en_work *w, size_t i, size_t end) {
         if (end - i != strlen(abbreviations[k].written) || !en_starts(w, i, abbreviations[k].written)) continue;
         use u = abbreviations[k].use;
         if (shouted && u != TITLE) return 0;
-        if (u == BEFORE_NUMBER && !(dot && en_is_digit(w->s[next]))) return 0;
+        bool roman = w->s[next] && strchr("IVX", w->s[next]) && !en_is_lower(w->s[next + 1]) && end - i > 2;
+        if (u == BEFORE_NUMBER && !(dot && (en_is_digit(w->s[next]) || roman))) return 0;
         if (u == DOTTED && !dot) return 0;
         /* "max." and "min." at the end of a sentence may just be words with its full stop, and so may "co" */
         if (u == DOTTED && !capital && en_ends_sentence(w, end + 1) && end - i > 2 &&
@@ -227,6 +229,11 @@ size_t en_match_abbreviation(en_work *w, size_t i) {
         if (en_starts(w, i, dotted[k].written))
             return finish(w, i, i + strlen(dotted[k].written), dotted[k].said, false);
     if (en_word_is(w, i, "phd")) return finish(w, i, i + 3, "P H D", false);
+    if (en_word_is(w, i, "phds")) {
+        en_span(w, i, i + 4);
+        en_put_letters(w, w->s + i, 3, "s");
+        return 4;
+    }
     size_t end = en_letters_end(w, i);
     if (end - i > 8) return 0;
     if (w->s[end] == '\'' && en_is_alpha(w->s[end + 1])) return 0;

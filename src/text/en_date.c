@@ -71,7 +71,10 @@ static size_t iso_date(en_work *w, size_t i) {
     if (!en_valid_day(month, day) || !closes(w, at, separator)) return 0;
     en_span(w, i, at);
     en_say_date(w, year, (int)month, (int)day);
-    return at - i + (w->s[at] == 'T');
+    if (w->s[at] != 'T') return at - i;
+    at++; /* 2026-11-23T19:05:00Z */
+    at += en_match_time(w, at);
+    return at - i + (w->s[at] == 'Z' && !en_is_alnum(w->s[at + 1]));
 }
 
 /* 11/23/2026; 23/11/2026 where only that is possible; 23.11.2026. */
@@ -237,8 +240,8 @@ static size_t colon_time(en_work *w, size_t i) {
     size_t half_end = end;
     char half = meridiem(w, end, &half_end);
     en_span(w, i, half_end);
-    say_clock(w, hour, minute, half != 0 || second >= 0);
-    if (second >= 0) {
+    say_clock(w, hour, minute, half != 0 || second > 0);
+    if (second > 0) {
         en_put(w, minute ? "and" : "o'clock and");
         en_say_integer(w, second);
         en_put(w, second == 1 ? "second" : "seconds");
@@ -263,6 +266,13 @@ size_t en_match_time(en_work *w, size_t i) {
     if (used) return used + time_range(w, i + used);
     long hour = digits_at(w, i, 1, 2, &at);
     if (hour < 1 || hour > 12) return 0;
+    size_t later = at + 1, later_end;
+    if ((w->s[at] == '-' || w->s[at] == EN_EN_DASH) && digits_at(w, later, 1, 2, &later_end) > 0 &&
+        meridiem(w, later_end, &end)) { /* "2-3pm" */
+        en_span(w, i, at);
+        en_say_integer(w, hour);
+        return at - i + time_range(w, at);
+    }
     char half = meridiem(w, at, &end);
     if (!half) return 0;
     en_span(w, i, end);

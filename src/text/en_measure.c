@@ -143,6 +143,7 @@ static size_t range(en_work *w, const en_number *n, size_t begin) {
     if (!at || !en_parse_number(w, at, &second)) return 0;
     const char *unused;
     if (range_sign(w, second.end, &unused) || w->s[second.end] == '/') return 0; /* "1-2-3" is no range */
+    if (w->s[second.end] == '=') word = "minus";                                 /* "5-3=2" */
     en_span(w, begin, second.end);
     bool years = year_like(n) && (year_like(&second) || second.digit_count == 2);
     if (years)

@@ -162,7 +162,7 @@ static size_t dotted_name(en_work *w, size_t i, size_t end) {
         begin = stop + 1;
         stop = name_end(w, begin, end, &last, &dots);
     }
-    bool named = last > begin + 1 && dots > 0; /* a lone letter before the dot is no file */
+    bool named = last > begin + 2 && dots > 0; /* "D.C" is no file */
     if (!named || stop != end || !en_in_list(extensions, w->s + last, stop - last)) return 0;
     if (en_is_upper(w->s[last]) && en_is_lower(w->s[last + 1])) return 0; /* "end.So" lacks a space */
     say_address(w, i, end, true);

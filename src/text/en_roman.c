@@ -51,13 +51,13 @@ static bool previous_in(const en_work *w, const char *list) {
     return en_in_list(list, previous, strlen(previous));
 }
 
-static void say_ordinal(en_work *w, int value) {
+static void say_ordinal(en_work *w, int value, const char *suffix) {
     char digits[8];
     size_t k = sizeof(digits);
     for (int rest = value; rest > 0; rest /= 10) digits[--k] = (char)('0' + rest % 10);
     w->span_number = false;
     en_put(w, "the");
-    en_say_ordinal(w, digits + k, sizeof(digits) - k, "");
+    en_say_ordinal(w, digits + k, sizeof(digits) - k, suffix);
 }
 
 size_t en_match_roman(en_work *w, size_t i) {
@@ -76,20 +76,22 @@ size_t en_match_roman(en_work *w, size_t i) {
     if (!digit_value(w->s[i])) return 0;
     size_t end = en_letters_end(w, i), n = end - i;
     int value = parse_roman(w->s + i, n);
-    if (!value || w->s[end] == '\'' || w->s[end] == '&' || en_is_digit(w->s[end])) return 0;
+    bool possessive = w->s[end] == '\'' && en_word_is(w, end + 1, "s");
+    if (!value || (w->s[end] == '\'' && !possessive) || w->s[end] == '&' || en_is_digit(w->s[end])) return 0;
     size_t count = en_word_count(w);
-    bool capital = count > w->sentence_from && en_word_at(w, count - 1)->capital &&
-                   !en_word_at(w, count - 1)->spell && en_word_at(w, count - 1)->end < i;
-    if (!capital || w->pending != EV_BREAK_WORD || w->s[i - 1] != ' ') return 0;
+    const en_word *before = count > w->sentence_from ? en_word_at(w, count - 1) : NULL;
+    bool labelled = previous_in(w, labels);
+    if (!before || before->spell || before->end >= i || !(before->capital || labelled)) return 0;
+    if (w->pending != EV_BREAK_WORD || w->s[i - 1] != ' ') return 0;
     bool clear = n >= 2 && value <= 39;
     en_span(w, i, end);
     if (previous_in(w, rulers) && (clear || (value <= 10 && n == 1 && w->s[i] != 'I') ||
                                    (n == 1 && !en_is_lower(w->s[en_skip_spaces(w, end)])))) {
-        say_ordinal(w, value);
-        return n;
+        say_ordinal(w, value, possessive ? "'s" : "");
+        return possessive ? n + 2 : n;
     }
-    bool labelled = previous_in(w, labels);
-    if (!labelled && (!clear || en_shouting(w, i))) return 0;
+    if (possessive || (!labelled && (!clear || en_shouting(w, i)))) return 0;
+    if (n == 1 && w->s[i] == 'I' && !before->capital) return 0; /* "the part I like" */
     en_say_integer(w, value);
     return n;
 }

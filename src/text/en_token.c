@@ -141,10 +141,11 @@ void en_say_token(en_work *w, size_t begin, size_t end) {
         say_plain(w, begin, end);
         return;
     }
-    while (begin < end) {
+    for (size_t first = begin; begin < end;) {
         size_t part = camel_part(w, begin, end);
+        bool whole = begin == first && part == end; /* asked above */
         en_span(w, begin, part);
-        if (part == end || !say_initialism(w, begin, part)) say_plain(w, begin, part);
+        if (whole || !say_initialism(w, begin, part)) say_plain(w, begin, part);
         begin = part;
     }
 }
@@ -312,5 +313,5 @@ size_t en_match_symbol(en_work *w, size_t i) {
         en_put(w, said);
     else if (!c || !strchr(silent, c))
         ev_sink_omit(w->sink, w->chars[i].at, w->chars[i].at + w->chars[i].bytes, "symbol");
-    return said && arrow && (c == '<' || c == '>') ? 2 : 1;
+    return said && arrow && (c == '<' || c == '>' || c == '=') ? 2 : 1; /* "<=", "==" */
 }

@@ -141,11 +141,15 @@ en_unit en_unit_at(const en_work *w, size_t i) {
     char letters[UNIT_LETTERS_MAX + 1];
     size_t n = unit_letters(w, at, letters);
     if (n == 0 || en_is_alnum(w->s[at + n])) return result;
+    bool dot = w->s[at + n] == '.' && n <= 4;
+    bool inches = dot && strcmp(letters, "in") == 0;         /* "6 ft. 1 in." */
+    if (at == i && strcmp(letters, "K") == 0) return result; /* "4K", "10K" */
     for (size_t k = 0; k < EV_ARRAY_COUNT(units); k++) {
-        if (strcmp(units[k].written, letters) != 0 || (units[k].touching && at > i)) continue;
+        if (strcmp(units[k].written, letters) != 0 || (units[k].touching && at > i && !inches)) continue;
         result.singular = units[k].singular;
         result.plural = units[k].plural;
         result.end = at + n;
+        if (dot && w->s[at + n + 1] == ' ' && !en_ends_sentence(w, at + n + 1)) result.end++; /* "5 lbs. of" */
         result.per = per_follows(w, result.end);
         break;
     }
