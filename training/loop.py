@@ -58,11 +58,11 @@ class Loop:
 
     def log(self, **values):
         for k, v in values.items():
-            self.sums[k] = self.sums.get(k, 0.0) + float(v.detach() if torch.is_tensor(v) else v)
+            self.sums.setdefault(k, []).append(float(v.detach() if torch.is_tensor(v) else v))
         self.count += 1
         if self.count < self.log_every:
             return
-        means = {k: v / self.count for k, v in self.sums.items()}
+        means = {k: sum(v) / len(v) for k, v in self.sums.items()}  # some are logged less often than others
         with open(self.out / "log.jsonl", "a") as f:
             f.write(json.dumps(dict(step=self.step, minutes=round(self.elapsed_s() / 60, 3), **means)) + "\n")
         text = " ".join(f"{k} {v:.4f}" for k, v in means.items())
