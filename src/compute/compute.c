@@ -83,14 +83,14 @@ static void check_conv(const ev_conv_args *a) {
     (void)width;
 }
 
-/* What one task reads and writes should stay in half of a second-level cache of 1 MB. Weights that do not fit there
- * are worth reading only for many rows at a time. */
+/* A task reads its input rows once per panel of weights: they should stay in a part of a second-level cache of 1 MB,
+ * beside the panel. Weights that do not fit there are worth reading only for many rows at a time. */
 void ev_conv_run(const ev_compute *c, const ev_conv_args *args) {
     check_conv(args);
     const ev_conv *conv = args->conv;
-    size_t cache_floats = 512 * 1024 / sizeof(float), width = (size_t)conv->co_blocks * 16;
+    size_t cache_floats = 384 * 1024 / sizeof(float), width = (size_t)conv->co_blocks * 16;
     double row_cost = (double)conv->taps * conv->ci * (double)width;
-    size_t rows_max = cache_floats / ((size_t)conv->ci + width);
+    size_t rows_max = cache_floats / (size_t)conv->ci;
     ev_rows_job job = {
         .fn = conv_rows,
         .args = args,

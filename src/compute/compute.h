@@ -14,6 +14,7 @@
  *           one polynomial each (compute/math.h), compiled per ISA with explicit fma only, for the same reason.
  *           Reductions (layer norm, softmax, pooling) keep 16 partial sums, element i in sum i % 16, added pairwise
  *           at the end, at every ISA.
+ *           One exception: which NaN comes out where several go in is not fixed.
  * Threads   An operation splits its spans into tiles and runs them on the pool; it returns when all are done.
  *           No operation allocates.
  * Ref       compute/ref/ is the definition, in plain C. cpu/ holds one source per group of operations, compiled per
@@ -28,13 +29,14 @@ typedef struct ev_kernels ev_kernels; /* one ISA's table of tile functions; inte
 
 typedef struct ev_compute {
     const ev_kernels *kernels;
-    ev_pool *pool; /* borrowed */
+    ev_pool *pool; /* borrowed; NULL: the calling thread only */
 } ev_compute;
 
 /* Picks the best kernels that ev_cpu_flags() allows. */
 void ev_compute_init(ev_compute *c, ev_pool *pool);
 const char *ev_compute_name(const ev_compute *c); /* "ref", "avx2", "avx512" */
-/* Multiply-adds x 2 per second that the conv kernel reaches with all operands in the first-level cache, all threads of the pool. */
+/* Multiply-adds x 2 per second that the conv kernel reaches with all operands in the first-level cache, all threads
+ * of the pool. Takes some 10 ms. */
 double ev_compute_peak_flops(const ev_compute *c);
 
 typedef struct ev_span { size_t begin, count; } ev_span; /* rows [begin, begin + count) */
@@ -61,12 +63,12 @@ void ev_conv_free(ev_conv *conv); /* zeroes it */
 typedef struct ev_conv_args {
     const ev_conv *conv;
     const float *x;  size_t ldx;    /* input row 0; x[t * ldx + 0..ci) */
-    int tap_offset, dilation;       /* tap k reads row t + tap_offset + k * dilation; "same": offset -(taps-1)/2*dilation */
+    int tap_offset, dilation;       /* tap k reads row t + tap_offset + k * dilation; "same": -(taps-1)/2*dilation */
     float *y;        size_t ldy;    /* output row 0, width co_blocks * 16; may be NULL if y2 is given */
     float *y2;       size_t ldy2;   /* NULL, or a second output: act2(v) */
     const float *residual;  size_t ldr;   /* NULL, or added */
     const float *residual2; size_t ldr2;  /* NULL, or added. residuals may alias y element for element */
-    const float *gain, *shift;      /* NULL, or [co_blocks*16] each: v * gain + shift (a folded batch norm), after act */
+    const float *gain, *shift;      /* NULL, or [co_blocks*16] each: v * gain + shift after act (a batch norm) */
     const float *const *span_bias;  /* NULL, or one bias [co_blocks*16] per span, used INSTEAD of conv->bias */
     ev_act act, act2;
     float slope, slope2;            /* for LRELU: of act and act2 */
@@ -80,9 +82,9 @@ typedef struct ev_conv_args {
 void ev_conv_run(const ev_compute *c, const ev_conv_args *args);
 
 /* Transposed convolution (PyTorch ConvTranspose1d, weight [ci][co][kernel], stride, padding (kernel-stride)/2 with
- * kernel - stride even, kernel a multiple of stride) as convolutions over the input rows, grouped by equal tap offset:
- * part p makes the `phases` output phases from `phase` on. co * stride must be laid out as rows of the input:
- * output row t * stride + r, channel j is y[(t * stride + r) * ldy + j] with ldy = co exactly (co a multiple of 16). */
+ * kernel - stride even, kernel a multiple of stride) as convolutions over the input rows, grouped by equal tap
+ * offset: part p makes the `phases` output phases from `phase` on. co * stride must be laid out as rows of the input:
+ * output row t * stride + r, channel j is y[(t * stride + r) * ldy + j], ldy = co exactly (co a multiple of 16). */
 typedef struct ev_upconv {
     int stride, ci, co, part_count;
     struct { ev_conv conv; int phase, phases, tap_offset; } part[2];
@@ -90,39 +92,43 @@ typedef struct ev_upconv {
 ev_status ev_upconv_pack(ev_upconv *out, const float *weight, const float *bias, int ci, int co, int kernel,
                          int stride, ev_error *err);
 void ev_upconv_free(ev_upconv *up);
-/* x rows are spans; writes rows [begin * stride, (begin + count) * stride) of y (and y2 = LRELU slope2 of it if given).
+/* x rows are spans; writes rows [begin * stride, (begin + count) * stride) of y (and y2 = LRELU of it if given).
  * residual (ld = co, output rows) is added if given. */
 void ev_upconv_run(const ev_compute *c, const ev_upconv *up, const float *x, size_t ldx, float *y, float *y2,
                    const float *residual, float slope2, const ev_span *spans, size_t span_count);
 
 /* A convolution to one channel: y[t] = act(bias + sum over taps and ci), time contiguous; w [taps][ci_padded 16].
+ * y needs no alignment; act is not LRELU (it has no slope here).
  * Partial sums by lane (element c in sum c % 16, taps in order), added pairwise. */
 typedef struct ev_conv1 { int taps, ci; float *w; float bias; } ev_conv1;
-ev_status ev_conv1_pack(ev_conv1 *out, const float *weight, float bias, int ci, int taps, ev_error *err); /* [1][ci][taps] */
+/* weight [1][ci][taps] */
+ev_status ev_conv1_pack(ev_conv1 *out, const float *weight, float bias, int ci, int taps, ev_error *err);
 void ev_conv1_free(ev_conv1 *conv);
 void ev_conv1_run(const ev_compute *c, const ev_conv1 *conv, const float *x, size_t ldx, int tap_offset, float *y,
                   ev_act act, const ev_span *spans, size_t span_count);
 
-/* y = (x - mean) / sqrt(var + eps) * gamma + beta per row over `channels` (biased variance, two passes). y may be x. */
+/* y = (x - mean) / sqrt(var + eps) * gamma + beta per row over `channels` (biased variance, two passes). y may be x.
+ * This, ev_upsample_run and ev_axpy_run write exactly `channels` floats of a row, not its padding. */
 void ev_layer_norm_run(const ev_compute *c, const float *x, size_t ldx, float *y, size_t ldy, int channels,
                        const float *gamma, const float *beta, float eps, const ev_span *spans, size_t span_count);
 
 /* Multi-head self-attention inside each span: out = softmax(q k^T / sqrt(head_dim)) v, heads side by side in the
  * channels [heads * head_dim], head_dim a multiple of 16. q, k, v, out share rows; each has its own base, one ld.
- * scratch: ev_attention_scratch() floats, 64-byte aligned. */
+ * scratch: ev_attention_scratch() floats, 64-byte aligned; rows_max: rows of the longest span; threads: the pool's */
 size_t ev_attention_scratch(size_t rows_max, int heads, int head_dim, int threads);
 void ev_attention_run(const ev_compute *c, const float *q, const float *k, const float *v, size_t ld, float *out,
                       size_t ldo, int heads, int head_dim, float *scratch, const ev_span *spans, size_t span_count);
 
 /* Gaussian upsampling: for span s, out row t = sum_n softmax_n(-delta (t - centre[n])^2) x[n], n over the token rows
  * in_spans[s], t = 0 .. out_spans[s].count - 1 relative to the span. centre is indexed like token rows, ascending
- * within a span. Tokens whose exponent lies 30 below the row's largest are left out (weight < 1e-13). */
+ * within a span; every in_span has a token. Tokens whose exponent lies 30 below the row's largest are left out
+ * (weight < 1e-13). */
 void ev_upsample_run(const ev_compute *c, const float *x, size_t ldx, const float *centre, float delta, float *out,
                      size_t ldo, int channels, const ev_span *in_spans, const ev_span *out_spans, size_t span_count);
 
-/* y = x * a + b * z per element over the spans (z NULL: y = x * a). y may be x or z. */
-void ev_axpy_run(const ev_compute *c, const float *x, size_t ldx, float a, const float *z, size_t ldz, float b, float *y,
-                 size_t ldy, int channels, const ev_span *spans, size_t span_count);
+/* y = fma(x, a, z * b) per element over the spans (z NULL: y = x * a). y may be x or z. */
+void ev_axpy_run(const ev_compute *c, const float *x, size_t ldx, float a, const float *z, size_t ldz, float b,
+                 float *y, size_t ldy, int channels, const ev_span *spans, size_t span_count);
 
 /* Zeroes every row of [-margin, rows + margin) that lies in no span. spans ascending, not touching. */
 void ev_zero_gaps(float *x, size_t ld, size_t margin, size_t rows, const ev_span *spans, size_t span_count);

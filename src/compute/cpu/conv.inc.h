@@ -33,14 +33,36 @@ typedef struct tile_at {
 } tile_at;
 
 /* Five rows per pointer, by what x86 can address from it: + 0, ld, 2 ld, 3 ld (a register of its own), 4 ld bytes. */
-EV_INLINE hf broadcast_row(const char *const *group, size_t ld, size_t ld3, int r) {
-    const char *p = group[r / ROW_GROUP];
+EV_INLINE hf broadcast_row(const char *const *group, size_t ld, size_t ld3, int r, int ahead) {
+    const char *p = group[r / ROW_GROUP] + (size_t)ahead * sizeof(float);
     switch (r % ROW_GROUP) {
     case 0: return h_set(*(const float *)p);
     case 1: return h_set(*(const float *)(p + ld));
     case 2: return h_set(*(const float *)(p + 2 * ld));
     case 3: return h_set(*(const float *)(p + ld3));
     default: return h_set(*(const float *)(p + 4 * ld));
+    }
+}
+
+/* acc[row][column] += x[row] w[column] for the input channel that `group` stands `ahead` channels before. */
+EV_INLINE void sum_channel(hf *acc, const char *const *group, size_t ld, size_t ld3, const float *w, size_t w_step,
+                           const int ahead, const int rows, const int columns) {
+    hf weights[COLUMNS_MAX];
+    EV_UNROLL for (int j = 0; j < columns; j++) {
+        weights[j] = h_load(w + (size_t)(j / H_PER_BLOCK) * w_step + ahead * 16 + j % H_PER_BLOCK * H_LANES);
+    }
+    EV_UNROLL for (int r = 0; r < rows; r++) {
+        hf b = broadcast_row(group, ld, ld3, r, ahead);
+        EV_UNROLL for (int j = 0; j < columns; j++) {
+            acc[r * columns + j] = h_fma(b, weights[j], acc[r * columns + j]);
+        }
+    }
+}
+
+EV_INLINE void advance(const char **group, const int channels, const int rows) {
+    EV_UNROLL for (int i = 0; i * ROW_GROUP < rows; i++) {
+        group[i] += (size_t)channels * sizeof(float);
+        EV_OPAQUE(group[i]);
     }
 }
 
@@ -57,21 +79,16 @@ EV_INLINE void sum_taps(hf *acc, const tile_at *at, const int rows, const int co
             group[i] = x + (size_t)(i * ROW_GROUP) * ld;
             EV_OPAQUE(group[i]);
         }
-        for (int c = 0; c < t->ci; c++, w += 16) {
-            hf weights[COLUMNS_MAX];
-            EV_UNROLL for (int j = 0; j < columns; j++) {
-                weights[j] = h_load(w + (size_t)(j / H_PER_BLOCK) * w_step + j % H_PER_BLOCK * H_LANES);
+        int c = t->ci;
+        for (; c >= TILE_CHANNELS; c -= TILE_CHANNELS, w += TILE_CHANNELS * 16) {
+            EV_UNROLL for (int i = 0; i < TILE_CHANNELS; i++) {
+                sum_channel(acc, group, ld, ld3, w, w_step, i, rows, columns);
             }
-            EV_UNROLL for (int r = 0; r < rows; r++) {
-                hf b = broadcast_row(group, ld, ld3, r);
-                EV_UNROLL for (int j = 0; j < columns; j++) {
-                    acc[r * columns + j] = h_fma(b, weights[j], acc[r * columns + j]);
-                }
-            }
-            EV_UNROLL for (int i = 0; i * ROW_GROUP < rows; i++) {
-                group[i] += sizeof(float);
-                EV_OPAQUE(group[i]);
-            }
+            advance(group, TILE_CHANNELS, rows);
+        }
+        for (; c > 0; c--, w += 16) {
+            sum_channel(acc, group, ld, ld3, w, w_step, 0, rows, columns);
+            advance(group, 1, rows);
         }
     }
 }

@@ -12,7 +12,8 @@
 #define EV_TILES(X)    EV_TILES_1A(X) EV_TILES_1B(X) EV_TILES_1C(X) EV_TILES_2A(X) EV_TILES_2B(X) EV_TILES_4(X)
 #define TILE_ROWS_MAX                                                                                                \
     { [1] = 28, [2] = 14, [4] = 3 }
-#define TILE_BLOCKS 2
+#define TILE_CHANNELS 1
+#define TILE_BLOCKS   2
 
 #include "compute/cpu/conv.inc.h"
 #include "compute/cpu/rows.inc.h"
