@@ -170,7 +170,8 @@ static size_t initials(en_work *w, size_t i) {
     en_span(w, i, end);
     en_put_letters(w, letters, n, "");
     if (n > 1 && w->s[end - 1] == '.' && en_ends_sentence(w, end)) en_break(w, EV_BREAK_FINAL);
-    if (w->s[end] == '\'' && en_lower(w->s[end + 1]) == 's' && !en_is_alnum(w->s[end + 2])) {
+    bool possessive = w->s[end] == '\'' && en_lower(w->s[end + 1]) == 's' && !en_is_alnum(w->s[end + 2]);
+    if (possessive && en_word_count(w) > 0) {                /* none where memory ran out */
         en_word *word = en_word_at(w, en_word_count(w) - 1); /* "the U.S.'s" */
         word->plural = true;
         return end + 2 - i;

@@ -166,6 +166,7 @@ static size_t day_first(en_work *w, size_t i) {
     w->span_number = true;
     if (strcmp(previous, "the") != 0) en_put(w, "the");
     say_day(w, (int)day);
+    w->span_number = false;
     en_put(w, "of");
     en_say_date(w, year, month, 0);
     return end - i;

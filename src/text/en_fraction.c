@@ -26,7 +26,7 @@ static void say_denominator(en_work *w, long bottom, bool plural) {
 }
 
 static void say_fraction(en_work *w, long top, long bottom, bool after_whole) {
-    w->span_number = true;
+    w->span_number = false;
     if (after_whole) en_put(w, "and");
     if (after_whole && top == 1 && (bottom == 2 || bottom == 4))
         en_put(w, "a");

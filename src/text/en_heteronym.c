@@ -249,7 +249,7 @@ static bool live_verb(const place *p, tag t) {
         " music show shows concert concerts stream streams streaming performance performances wire chat tv event "
         "events coverage audience broadcast broadcasts updates data demo recording recordings album stock bait "
         "animals animal band bands theater theatre television video videos session sessions ammunition news ";
-    if (is_in(near(p, 1), kinds)) return false;
+    if (is_in(near(p, 1), kinds) || (!*near(p, -1) && is_in(near(p, 1), " from "))) return false;
     if (is_in(near(p, -1), " is are was were be been being went go goes going broadcast perform performed stream "
                            "streamed recorded watch now we're it's "))
         return is_in(near(p, 1), " in with at ") && is_in(near(p, -1), " now ");

@@ -163,6 +163,15 @@ static size_t range(en_work *w, const en_number *n, size_t begin) {
 
 /* ---- the way in ---- */
 
+/* "your OTP is 482913" */
+static bool code_is(const en_work *w, const char *codes) {
+    size_t count = en_word_count(w);
+    if (count < w->sentence_from + 2 || strcmp(en_previous(w), "is") != 0) return false;
+    const en_word *subject = en_word_at(w, count - 2);
+    const char *text = en_word_text(w, subject);
+    return strcmp(text, "O T P") == 0 || strcmp(text, "P I N") == 0 || en_in_list(codes, text, subject->bytes);
+}
+
 static size_t unsigned_number(en_work *w, size_t begin, size_t i) {
     typedef size_t (*form)(en_work *, const en_number *, size_t);
     static const form forms[] = {ordinal, decade, feet, en_match_fraction, range, short_scale, measured};
@@ -177,7 +186,7 @@ static size_t unsigned_number(en_work *w, size_t begin, size_t i) {
     bool lines = n.digit_count == 4 && w->s[n.end] == 'p'; /* 1080p */
     bool by = w->s[n.end] == 'x' && en_is_digit(w->s[n.end + 1]);
     bool port = begin >= 2 && w->s[begin - 1] == ':' && en_is_alpha(w->s[begin - 2]); /* localhost:8080 */
-    bool code = port || previous_in(w, codes);
+    bool code = port || previous_in(w, codes) || code_is(w, codes);
     if (plain_integer(&n) && n.digit_count >= 3 && code)
         en_say_digits(w, n.begin, n.end);
     else if (lines || (by && n.digit_count == 4))

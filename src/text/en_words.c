@@ -126,11 +126,11 @@ static char stress_of(int token) {
 
 /* The lexicon gives secondary stress as a second primary one. Which is the primary one follows from how many vowels
  * come after the last and from the ending: measured on the 23,000 such words of the CMU dictionary, right in 88 %. */
-static void restress(const char *key, size_t n, en_phones *out) {
+static void restress(const char *key, size_t n, en_phones *out, size_t from) {
     static const char ends_late[] = " ette ettes eer eers eered ese self ";
     static const char ends_early[] = " ng er ed rs es ry sm or ly ny hy le re ms ";
     size_t first = 0, last = 0, count = 0, vowels_after = 0;
-    for (size_t i = 0; i < out->count; i++) {
+    for (size_t i = from; i < out->count; i++) {
         char stress = stress_of(out->tokens[i]);
         if (!stress) continue;
         vowels_after++;
@@ -143,15 +143,16 @@ static void restress(const char *key, size_t n, en_phones *out) {
     bool late = vowels_after >= 2;
     if (vowels_after == 1) late = !ends_in_one_of(key, n, ends_early);
     if (vowels_after == 0) late = ends_in_one_of(key, n, ends_late) || strncmp(key, "disa", 4) == 0;
-    for (size_t i = 0; i < out->count; i++) /* [AA0] [AA1] [AA2] are neighbours in the inventory */
+    for (size_t i = from; i < out->count; i++) /* [AA0] [AA1] [AA2] are neighbours in the inventory */
         if (stress_of(out->tokens[i]) == '1' && i != (late ? last : first)) out->tokens[i]++;
 }
 
 static void lexicon_phones(const ev_en *en, const char *key, en_phones *out) {
+    size_t from = out->count;
     cst_val *phones = lex_lookup(en->lexicon, key, NULL, NULL);
     for (const cst_val *v = phones; v; v = val_cdr(v)) add_flite_phone(out, val_string(val_car(v)));
     delete_val(phones);
-    restress(key, strlen(key), out);
+    restress(key, strlen(key), out, from);
 }
 
 bool en_known(const ev_en *en, const char *word, size_t n) {
@@ -268,13 +269,15 @@ static void apostrophe_phones(const ev_en *en, const char *word, size_t n, size_
     size_t stem = mark;
     bool negated = tail_n == 1 && tail[0] == 't' && mark > 1 && word[mark - 1] == 'n';
     if (negated) stem = mark - 1;
-    plain_phones(en, word, stem, out);
+    en_pronounce(en, word, stem, out); /* may hold another: "they'd've" */
     if (negated)
         en_parse_phones("AH0 N T", out);
     else if (tail_n == 1 && tail[0] == 's')
         en_add_s(out);
     else if (tail_n == 1 && tail[0] == 'd')
         en_parse_phones(last_is(out, "[T][D]") ? "AH0 D" : "D", out);
+    else if (tail_n == 1 && tail[0] == 'n') /* rock'n'roll */
+        en_parse_phones("AH0 N", out);
     else if (tail_n == 1 && tail[0] == 'm')
         en_parse_phones("M", out);
     else if (tail_n == 2 && memcmp(tail, "re", 2) == 0)
@@ -319,21 +322,13 @@ void en_pronounce(const ev_en *en, const char *word, size_t n, en_phones *out) {
         return;
     }
     size_t mark = n;
-    for (size_t i = 0; i < n; i++)
-        if (word[i] == '\'') mark = i; /* the last one: "rock'n'roll's" */
-    size_t begin = 0;
-    if (mark == n) {
+    while (mark > 0 && word[mark - 1] != '\'') mark--;
+    if (mark == 0)
         plain_phones(en, word, n, out);
-    } else if (mark == 0) {
+    else if (mark == 1)
         plain_phones(en, word + 1, n - 1, out);
-    } else {
-        for (size_t i = 0; i < mark; i++) { /* earlier ones part words: "o'brien's", "rock'n'roll" */
-            if (word[i] != '\'') continue;
-            plain_phones(en, word + begin, i - begin, out);
-            begin = i + 1;
-        }
-        apostrophe_phones(en, word + begin, n - begin, mark - begin, out);
-    }
+    else
+        apostrophe_phones(en, word, n, mark - 1, out);
 }
 
 void en_spell(const char *text, en_phones *out) {

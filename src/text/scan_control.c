@@ -113,7 +113,7 @@ static ev_status phones_control(ev_scan *scan, const char *text, size_t bytes, s
     ev_status status = parse_phones(scan, text, begin, end - 1, err);
     if (status != EV_OK) return status;
     control.token_end = ev_array_count(&scan->tokens, int16_t);
-    if (control.token_end == control.token_begin)
+    if (control.token_end == control.token_begin && !scan->tokens.failed)
         return ev_fail(err, EV_E_TEXT, "byte %zu: no phones between the slashes", begin);
     ev_buf_append(&scan->controls, &control, sizeof(control));
     *used = end + 1 - at;
