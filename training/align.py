@@ -146,7 +146,7 @@ class Adaptation:
     """What makes the reference's voice sound like the recordings': a linear map of its cepstra, and how far they still are.
 
     Learned from the recordings themselves by least squares over frames that a first alignment has put together; the
-    second alignment with it is nearly twice as exact (tests/training/test_align.py prints both).
+    second alignment with it is more exact, most of all between unlike voices (tests/training/test_align.py prints both).
     """
 
     def __init__(self, weight: np.ndarray, scale: np.ndarray):

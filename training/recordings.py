@@ -426,7 +426,7 @@ def main() -> None:
     options = parser.parse_args()
     if options.threads:
         torch.set_num_threads(options.threads)
-    speaker = options.speaker or options.folder.resolve().name
+    speaker = options.speaker or re.sub(r"[^A-Za-z0-9]+", "-", options.folder.resolve().name).strip("-")
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9-]*", speaker):
         parser.error(f"'{speaker}' is no speaker name: letters, digits and - (give --speaker)")
     rows, problems = read_rows(options.folder)

@@ -2,6 +2,9 @@
 
 python -m training.train_acoustic --work DIR --minutes 60
 -> DIR/acoustic/last.pt, DIR/acoustic/statistics.json
+
+--from MODEL.safetensors goes on from a packed model's weights instead of random ones: for a small dataset of one's own
+(recordings.py), a few minutes at a lower rate.
 """
 import argparse
 import json
@@ -12,9 +15,10 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from . import data
+from . import data, needs
 from .acoustic import Acoustic, DEFAULT
 from .loop import Loop, cosine_rate, device_of, set_rate
+from .packed import Packed
 
 
 def prepare(items, medians):
@@ -108,6 +112,20 @@ def losses(model, b):
         voicing=mean(F.binary_cross_entropy_with_logits(out["f0"][..., 1], b["voiced"], reduction="none"), fm))
 
 
+def statistics(train, medians, path, packed):
+    """Energy mean and deviation, medians; the energy of a packed model is kept, its weights rely on it.
+
+    A run that started from one says so in its file, so that it can go on without --from."""
+    before = json.loads(path.read_text()) if path.exists() else {}
+    energies = np.concatenate([i["token_energy"] for i in train])
+    stats = dict(energy_mean=float(energies.mean()), energy_std=float(energies.std()), medians=medians)
+    if packed:
+        stats.update({k: packed.config["acoustic"][k] for k in ("energy_mean", "energy_std")}, started_from=packed.path.name)
+    elif "started_from" in before:
+        stats.update({k: before[k] for k in ("energy_mean", "energy_std", "started_from")})
+    return stats
+
+
 WEIGHTS = dict(mel=1.0, duration=0.5, pitch=0.5, energy=0.3, f0=1.0, voicing=0.3)
 
 
@@ -127,10 +145,13 @@ def main():
     p.add_argument("--work", default="build/training")
     p.add_argument("--minutes", type=float, default=60)
     p.add_argument("--frames", type=int, default=2400, help="frames a batch, padding included")
-    p.add_argument("--rate", type=float, default=1e-3)
+    p.add_argument("--rate", type=float, help="peak learning rate; default 1e-3, with --from 2e-4")
+    p.add_argument("--from", dest="start", metavar="MODEL", help="packed model to start from")
     p.add_argument("--threads", type=int, default=0)
     p.add_argument("--device", default="auto")
     a = p.parse_args()
+    rate = a.rate or (2e-4 if a.start else 1e-3)
+    needs.dataset(a.work)
     if a.threads:
         torch.set_num_threads(a.threads)
     torch.manual_seed(2)
@@ -138,20 +159,23 @@ def main():
     train, valid = data.load(a.work, "train"), data.load(a.work, "valid")
     medians = data.speaker_medians(train)
     train, valid = prepare(train, medians), prepare(valid, medians)[:48]
-    energies = np.concatenate([i["token_energy"] for i in train])
-    stats = dict(energy_mean=float(energies.mean()), energy_std=float(energies.std()), medians=medians)
+    packed = Packed(a.start) if a.start else None
+    stats = statistics(train, medians, out / "statistics.json", packed)
     out.mkdir(parents=True, exist_ok=True)
     (out / "statistics.json").write_text(json.dumps(stats))
-    vectors = Vectors(Path(a.work) / "speaker" / "vectors.npz", train)
+    vectors = Vectors(needs.speaker_vectors(a.work), train)
     train = [i for i in train if i["speaker"] in vectors.mean]
     valid = [i for i in valid if i["speaker"] in vectors.mean]
     model = Acoustic().to(device)
-    optimiser = torch.optim.AdamW(model.parameters(), lr=a.rate, betas=(0.9, 0.98), weight_decay=0.01)
-    loop = Loop(out, a.minutes, dict(model=model, optimiser=optimiser))
+    if packed:
+        packed.check_sizes("acoustic")
+        packed.start("acoustic", model)
+    optimiser = torch.optim.AdamW(model.parameters(), lr=rate, betas=(0.9, 0.98), weight_decay=0.01)
+    loop = Loop(out, a.minutes, dict(model=model, optimiser=optimiser), log_every=20 if a.minutes > 2 else 1)
     rng = np.random.default_rng(11 + loop.step)
     source = batches(train, a.frames, rng)
     for step in loop:
-        set_rate(optimiser, cosine_rate(loop.progress(), a.rate))
+        set_rate(optimiser, cosine_rate(loop.progress(), rate))
         parts = losses(model, collate(next(source), vectors, rng, stats, device))
         loss = sum(WEIGHTS[k] * v for k, v in parts.items())
         optimiser.zero_grad(set_to_none=True)

@@ -2,6 +2,8 @@
 
 python -m training.train_speaker --work DIR --minutes 10
 -> DIR/speaker/last.pt, DIR/speaker/vectors.npz (unit vectors by utterance name)
+
+--from MODEL.safetensors goes on from a packed model's weights; it takes a dataset of many speakers.
 """
 import argparse
 from pathlib import Path
@@ -10,8 +12,9 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from . import data, features
+from . import data, features, needs
 from .loop import Loop, cosine_rate, device_of, set_rate
+from .packed import Packed
 from .speaker import MarginSoftmax, SpeakerEncoder
 
 
@@ -70,17 +73,28 @@ def main():
     p.add_argument("--work", default="build/training")
     p.add_argument("--minutes", type=float, default=10)
     p.add_argument("--batch", type=int, default=24)
+    p.add_argument("--rate", type=float, help="peak learning rate; default 3e-3, with --from 6e-4")
+    p.add_argument("--from", dest="start", metavar="MODEL", help="packed model to start from")
     p.add_argument("--vectors", type=int, default=16, help="vectors to write per speaker")
     p.add_argument("--threads", type=int, default=0)
     p.add_argument("--device", default="auto")
     a = p.parse_args()
+    rate = a.rate or (6e-4 if a.start else 3e-3)
+    needs.dataset(a.work)
     if a.threads:
         torch.set_num_threads(a.threads)
     torch.manual_seed(1)
     device, out = device_of(a.device), Path(a.work) / "speaker"
     items = data.load(a.work, "train")
     speakers = len({i["speaker"] for i in items})
+    if speakers < 2:
+        raise SystemExit(f"{a.work} has one speaker: there is nothing to tell apart; its vectors by a packed model's encoder "
+                         f"are there already (training.recordings), so go on with training.train_acoustic --from MODEL")
     encoder, head = SpeakerEncoder().to(device), MarginSoftmax(128, speakers).to(device)
+    if a.start:
+        packed = Packed(a.start)
+        packed.check_sizes("speaker")
+        packed.start("speaker", encoder)
     optimiser = torch.optim.AdamW([*encoder.parameters(), *head.parameters()], lr=1e-3, weight_decay=2e-3)
     loop = Loop(out, a.minutes, dict(encoder=encoder, head=head, optimiser=optimiser))
     source = batches(items, a.batch, np.random.default_rng(7 + loop.step))
@@ -90,7 +104,7 @@ def main():
         loss, cosine = head(encoder(banks), labels, margin=0.2 * min(1.0, 3 * loop.progress()))
         optimiser.zero_grad()
         loss.backward()
-        set_rate(optimiser, cosine_rate(loop.progress(), 3e-3))
+        set_rate(optimiser, cosine_rate(loop.progress(), rate))
         optimiser.step()
         loop.log(loss=loss.detach(), accuracy=(cosine.argmax(1) == labels).float().mean())
     write_vectors(encoder, some_of_each(items, a.vectors), out / "vectors.npz", device)

@@ -3,6 +3,8 @@
 python -m training.train_vocoder --work DIR --minutes 60 [--adversary-from 0.7]
 -> DIR/vocoder/last.pt
 
+--from MODEL.safetensors goes on from a packed model's weights (a few minutes on one's own recordings, recordings.py).
+
 The harmonic source brings the fine structure of voiced speech, so spectral losses alone give clear speech; the
 adversary (small discriminators on spectrograms, multi-resolution as in UnivNet, Jang et al. 2021) sharpens it.
 """
@@ -14,8 +16,9 @@ import torch
 import torch.nn as nn
 import torch.nn.functional as F
 
-from . import data, features
+from . import data, features, needs
 from .loop import Loop, cosine_rate, device_of, set_rate
+from .packed import Packed
 from .vocoder import Generator
 
 RESOLUTIONS = [(256, 64), (512, 128), (1024, 256), (2048, 400)]
@@ -102,24 +105,34 @@ def main():
     p.add_argument("--minutes", type=float, default=60)
     p.add_argument("--batch", type=int, default=12)
     p.add_argument("--frames", type=int, default=40)
-    p.add_argument("--rate", type=float, default=1.5e-3)
+    p.add_argument("--rate", type=float, help="peak learning rate; default 1.5e-3, with --from 3e-4")
+    p.add_argument("--from", dest="start", metavar="MODEL", help="packed model to start from")
     p.add_argument("--adversary-from", type=float, default=1.0, help="share of the run after which it joins; 1: never")
     p.add_argument("--limit", type=int, default=None, help="read only so many utterances")
     p.add_argument("--threads", type=int, default=0)
     p.add_argument("--device", default="auto")
     a = p.parse_args()
+    rate = a.rate or (3e-4 if a.start else 1.5e-3)
+    needs.dataset(a.work)
     if a.threads:
         torch.set_num_threads(a.threads)
     torch.manual_seed(3)
     device, out = device_of(a.device), Path(a.work) / "vocoder"
     items = data.load(a.work, "train", a.limit)
+    if all(len(i["f0"]) <= a.frames for i in items):
+        raise SystemExit(f"every utterance in {a.work} is shorter than {a.frames} frames: give a smaller --frames")
     model, adversary = Generator().to(device), Adversary().to(device)
-    optimiser = torch.optim.AdamW(model.parameters(), lr=a.rate, betas=(0.8, 0.99), weight_decay=0.0)
+    if a.start:
+        packed = Packed(a.start)
+        packed.check_sizes("vocoder")
+        packed.start("vocoder", model)
+    optimiser = torch.optim.AdamW(model.parameters(), lr=rate, betas=(0.8, 0.99), weight_decay=0.0)
     against = torch.optim.AdamW(adversary.parameters(), lr=5e-4, betas=(0.8, 0.99))
-    loop = Loop(out, a.minutes, dict(model=model, adversary=adversary, optimiser=optimiser, against=against))
+    loop = Loop(out, a.minutes, dict(model=model, adversary=adversary, optimiser=optimiser, against=against),
+                log_every=20 if a.minutes > 2 else 1)
     source = crops(items, a.batch, a.frames, np.random.default_rng(5 + loop.step), device)
     for _ in loop:
-        set_rate(optimiser, cosine_rate(loop.progress(), a.rate))
+        set_rate(optimiser, cosine_rate(loop.progress(), rate))
         mel, f0, wav = next(source)
         fake = model(mel, f0, torch.rand(wav.shape, device=device) * 2 - 1)
         values = dict(spectral=spectral_loss(fake, wav),

@@ -1,0 +1,145 @@
+"""What every step rests on: features and averages that never change, golden files that can be made again, and a step
+that is run too early says which one comes before."""
+import tempfile
+import unittest
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors import safe_open
+
+from training import data, features, golden, tokens
+from tests.training.support import ROOT, run
+
+
+def chirp(seconds: float) -> np.ndarray:
+    t = np.arange(int(seconds * 16000)) / 16000
+    noise = np.random.default_rng(4).normal(0, 0.01, len(t))
+    return 0.4 * np.sin(2 * np.pi * (120 + 300 * t) * t) + noise
+
+
+class Features(unittest.TestCase):
+    def test_the_same_sound_gives_the_same_numbers(self):
+        wav = chirp(1.1)
+        for feature in (features.mel, features.energy, features.fbank):
+            np.testing.assert_array_equal(feature(wav), feature(wav.copy()))
+
+    def test_shapes(self):
+        wav = chirp(1.1)
+        self.assertEqual(features.mel(wav).shape, (len(wav) // 256, 80))
+        self.assertEqual(features.energy(wav).shape, (len(wav) // 256,))
+        self.assertEqual(features.fbank(wav).shape, (1 + len(wav) // 160, 80))
+
+    def test_pytorch_agrees_with_numpy(self):
+        wav = chirp(1.024)
+        mine = features.mel_torch(torch.from_numpy(wav).float()[None])[0].numpy()
+        np.testing.assert_allclose(mine, features.mel(wav), atol=2e-3)
+
+    def test_too_few_samples(self):
+        with self.assertRaisesRegex(ValueError, "too few"):
+            features.mel(np.zeros(100))
+
+
+class Averages(unittest.TestCase):
+    values, durations = np.array([1.0, 3.0, 5.0, 7.0, 9.0]), np.array([2, 0, 3])
+
+    def test_token_means(self):
+        np.testing.assert_allclose(data.token_means(self.values, self.durations), [2.0, 5.0, 7.0])
+
+    def test_token_average_with_mask(self):
+        mask = np.array([1, 0, 0, 1, 1])
+        np.testing.assert_allclose(features.token_average(self.values, self.durations, mask), [1.0, 0.0, 8.0])
+
+    def test_pitch_is_continued_through_unvoiced_frames(self):
+        curve = data.continuous_log_f0(np.array([0, 100.0, 0, 400.0, 0]))
+        np.testing.assert_allclose(np.exp(curve), [100, 100, 200, 400, 400], rtol=1e-5)
+        self.assertIsNone(data.continuous_log_f0(np.zeros(4)))
+
+    def test_emotion_weights_sum_to_one(self):
+        np.testing.assert_allclose(data.emotion_weights("sad", 0.75).sum(), 1.0)
+        self.assertEqual(data.emotion_weights("neutral", 1.0)[0], 1.0)
+
+
+class Golden(unittest.TestCase):
+    def test_made_twice_the_same_and_as_committed(self):
+        threads = torch.get_num_threads()
+        self.addCleanup(torch.set_num_threads, threads)
+        with tempfile.TemporaryDirectory() as one, tempfile.TemporaryDirectory() as two:
+            for folder in (one, two):
+                run("golden", "--out", folder)
+            names = sorted(path.name for path in Path(one).iterdir())
+            self.assertEqual(names, ["acoustic.safetensors", "speaker.safetensors"] +
+                             [f"{name}.safetensors" for name in sorted(golden.VOCODERS)])
+            for name in names:
+                self.assertEqual((Path(one) / name).read_bytes(), (Path(two) / name).read_bytes(), name)
+                self.same_numbers(Path(one) / name, ROOT / "tests" / "golden" / name)
+
+    def same_numbers(self, made, committed):
+        """Another machine or version of PyTorch may round otherwise, no more."""
+        with safe_open(str(made), "pt") as a, safe_open(str(committed), "pt") as b:
+            self.assertEqual(sorted(a.keys()), sorted(b.keys()))
+            for key in a.keys():
+                torch.testing.assert_close(a.get_tensor(key), b.get_tensor(key), atol=1e-3, rtol=1e-3, msg=f"{made.name} {key}")
+
+
+class Tokens(unittest.TestCase):
+    def test_there_and_back(self):
+        names = ["<sos/eos>", "[AH0]", "engsp1", "uan3", "."]
+        self.assertEqual(tokens.decode(tokens.encode(names)), names)
+        with self.assertRaisesRegex(tokens.UnknownToken, "nonsense"):
+            tokens.encode(["nonsense"])
+
+
+class Order(unittest.TestCase):
+    """Each step of the default voice, run in an empty folder, names the step before it."""
+
+    def setUp(self):
+        place = tempfile.TemporaryDirectory()
+        self.addCleanup(place.cleanup)
+        self.work = Path(place.name)
+
+    def test_no_dataset(self):
+        for step in ("train_speaker", "train_acoustic", "train_vocoder", "export"):
+            with self.subTest(step):
+                printed, end = run(step, "--work", self.work)
+                self.assertRegex(end, r"train\.jsonl is missing: run `python -m training\.virtual")
+                self.assertIn("training.recordings", end)
+                self.assertNotIn("Traceback", printed)
+
+    def test_no_teachers(self):
+        _, end = run("virtual", "--work", self.work, "--jobs", 1)
+        self.assertIn("run training.teachers first", end)
+
+    def test_no_networks(self):
+        folder = self.work / "utterances"
+        folder.mkdir()
+        for split in ("train", "valid"):
+            (folder / f"{split}.jsonl").write_text("")
+        _, end = run("export", "--work", self.work)
+        self.assertIn("vectors.npz is missing: run `python -m training.train_speaker", end)
+        (self.work / "speaker").mkdir()
+        np.savez(self.work / "speaker" / "vectors.npz")
+        _, end = run("export", "--work", self.work)
+        self.assertIn("statistics.json is missing: run `python -m training.train_acoustic", end)
+
+    def test_index_without_utterances(self):
+        folder = self.work / "utterances"
+        folder.mkdir()
+        for split in ("train", "valid"):
+            (folder / f"{split}.jsonl").write_text('{"name": "gone"}\n')
+        _, end = run("train_vocoder", "--work", self.work)
+        self.assertIn("no utterances in", end)
+
+    def test_no_model_to_start_from(self):
+        _, end = run("recordings", "--folder", self.work, "--work", self.work / "w", "--speaker", "ann")
+        self.assertIn("metadata.csv is missing", end)
+        (self.work / "metadata.csv").write_text("a|Hello.\n")
+        (self.work / "wavs").mkdir()
+        (self.work / "wavs" / "a.wav").write_bytes(b"x")
+        _, end = run("recordings", "--folder", self.work, "--work", self.work / "w", "--speaker", "ann",
+                     "--from", self.work / "no.safetensors")
+        self.assertRegex(end, r"no\.safetensors is missing")
+
+
+if __name__ == "__main__":
+    unittest.main()
