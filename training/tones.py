@@ -1,0 +1,109 @@
+"""Mandarin tones heard in speech: which tone's pitch contour is nearest, given the tones around it.
+
+The template of a tone is its mean F0 contour over the final, in semitones about the utterance's median, measured at eight
+points; it moves with the tone before, the tone after and the place in the utterance (a linear model for each tone, fitted to
+teacher speech). Nearest means by Mahalanobis distance with one covariance for all tones. The teacher's own speech scored by
+the same templates is the ceiling of the method.
+"""
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from . import measures, tokens
+
+POINTS = 8
+TONES = (1, 2, 3, 4)
+RIDGE, SHRINK = 2.0, 0.05
+PAUSES = ("sp3", "sp4", tokens.BOUNDARY)
+
+
+@dataclass
+class Syllable:
+    tone: int
+    before: int  # tone 1-5, 0 at the start of speech or after a pause
+    after: int
+    place: float  # 0 at the first syllable, 1 at the last
+    contour: np.ndarray | None  # [POINTS] semitones; None where too little is voiced
+    phone: str
+
+
+def neighbour(marks, index: int, step: int) -> int:
+    index += step
+    while 0 <= index < len(marks) and marks[index][0] not in PAUSES:
+        if tokens.tone(marks[index][0]):
+            return tokens.tone(marks[index][0])
+        index += step
+    return 0
+
+
+def contour_of(line: np.ndarray, voiced: np.ndarray, begin: float, end: float) -> np.ndarray | None:
+    """The line at POINTS places of the middle nine tenths of the final."""
+    first, last = begin + 0.05 * (end - begin), end - 0.05 * (end - begin)
+    inside = voiced[int(first / measures.PERIOD_S):int(np.ceil(last / measures.PERIOD_S))]
+    if len(inside) < 6 or inside.mean() < 0.5:
+        return None
+    at = np.linspace(first, last, POINTS) / measures.PERIOD_S
+    return np.interp(at, np.arange(len(line)), line)
+
+
+def syllables_of(audio: np.ndarray, marks) -> list[Syllable]:
+    """Every syllable of tone 1-4 with its contour and surroundings."""
+    f0 = measures.f0_of(audio)
+    middle = measures.median_f0(f0)
+    line = measures.semitones(f0, middle) if middle else np.zeros(len(f0))
+    # Speakers span different ranges: contours are in units of the utterance's own spread.
+    spread = max(1.0, float(np.std(line[f0 > 0]))) if (f0 > 0).any() else 1.0
+    finals = [index for index, (phone, _, _) in enumerate(marks) if tokens.tone(phone)]
+    found = []
+    for order, index in enumerate(finals):
+        phone, begin, end = marks[index]
+        if tokens.tone(phone) in TONES:
+            found.append(Syllable(tokens.tone(phone), neighbour(marks, index, -1), neighbour(marks, index, 1),
+                                  order / max(1, len(finals) - 1), contour_of(line / spread, f0 > 0, begin, end), phone))
+    return found
+
+
+def surroundings(syllable: Syllable) -> np.ndarray:
+    """The linear model's input: 1, the tone before and after one-hot, the place."""
+    row = np.zeros(14)
+    row[0] = 1.0
+    row[1 + syllable.before] = 1.0
+    row[7 + syllable.after] = 1.0
+    row[13] = syllable.place - 0.5
+    return row
+
+
+class Templates:
+    """Fitted to syllables of teacher speech."""
+
+    def __init__(self, learned: list[Syllable]):
+        learned = [s for s in learned if s.contour is not None]
+        self.weights, rest = {}, []
+        for tone in TONES:
+            mine = [s for s in learned if s.tone == tone]
+            if len(mine) < 20:
+                raise SystemExit(f"only {len(mine)} syllables of tone {tone} to learn templates from")
+            x, y = np.stack([surroundings(s) for s in mine]), np.stack([s.contour for s in mine])
+            self.weights[tone] = np.linalg.solve(x.T @ x + RIDGE * np.diag([1e-6] + [1.0] * 13), x.T @ y)
+            rest.append(y - x @ self.weights[tone])
+        covariance = np.cov(np.concatenate(rest).T)
+        self.precision = np.linalg.inv(covariance + SHRINK * np.eye(POINTS))
+
+    def nearest(self, syllable: Syllable) -> int:
+        """The tone whose contour in these surroundings is nearest; 0 for a syllable without a contour."""
+        if syllable.contour is None:
+            return 0
+        row = surroundings(syllable)
+        gaps = [syllable.contour - row @ self.weights[tone] for tone in TONES]
+        return TONES[int(np.argmin([gap @ self.precision @ gap for gap in gaps]))]
+
+    def score(self, heard: list[Syllable]) -> dict:
+        """Share right, syllables counted, unvoiced ones (counted as wrong), table of tones wanted by tones heard."""
+        table = np.zeros((4, 5), int)
+        for syllable in heard:
+            table[syllable.tone - 1, self.nearest(syllable)] += 1
+        right = int(sum(table[tone - 1, tone] for tone in TONES))
+        return {"right": right, "count": len(heard), "share": right / max(1, len(heard)), "unvoiced": int(table[:, 0].sum()),
+                "confusion": table[:, 1:].tolist()}
