@@ -74,6 +74,8 @@ class Loop:
             import matplotlib
         except ImportError:
             return
+        if not (self.out / "log.jsonl").exists():
+            return  # too short a run to have logged anything
         matplotlib.use("Agg")
         import matplotlib.pyplot as plt
         rows = [json.loads(line) for line in open(self.out / "log.jsonl")]
