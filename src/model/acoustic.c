@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "model/axis.h"
+
 /* Rows of zeros between utterances and at both ends: the widest convolution's reach. */
 static size_t gap_of(const ev_acoustic_config *c) {
     int widest = c->variance_kernel;
@@ -15,58 +17,24 @@ static size_t gap_of(const ev_acoustic_config *c) {
     return (size_t)widest / 2;
 }
 
-/* ---- work memory: a matrix of rows with the gap before and after ---- */
-
-typedef struct axis { /* one time axis: its spans, its rows, its gap */
-    const ev_span *spans;
-    size_t count, rows, gap;
-} axis;
-
-static size_t matrix_bytes(size_t rows, size_t gap, size_t width) {
-    return (rows + 2 * gap) * width * sizeof(float) + 64;
-}
-
-/* Fresh rows of `width` (a multiple of 16) whose gaps are zero. */
-static float *matrix_take(ev_arena *arena, const axis *a, size_t width) {
-    float *base = ev_arena_take(arena, matrix_bytes(a->rows, a->gap, width));
-    assert(base && "the arena was sized by ev_acoustic_*_bytes");
-    float *x = base + a->gap * width;
-    ev_zero_gaps(x, width, a->gap, a->rows, a->spans, a->count);
-    return x;
-}
-
 /* ---- layers ---- */
 
-static ev_conv_args conv_args(const ev_conv *conv, const axis *a, const float *x, size_t ldx, float *y, size_t ldy) {
-    return (ev_conv_args){.conv = conv,
-                          .x = x,
-                          .ldx = ldx,
-                          .tap_offset = -(conv->taps - 1) / 2,
-                          .dilation = 1,
-                          .y = y,
-                          .ldy = ldy,
-                          .scale = 1.0f,
-                          .spans = a->spans,
-                          .span_count = a->count};
-}
-
-static void linear(const ev_compute *compute, const ev_conv *conv, const axis *a, const float *x, size_t ldx, float *y,
+static void linear(const ev_compute *compute, const ev_conv *conv, const ev_axis *a, const float *x, size_t ldx, float *y,
                    size_t ldy) {
-    const ev_conv_args args = conv_args(conv, a, x, ldx, y, ldy);
+    const ev_conv_args args = ev_axis_conv(conv, a, x, ldx, y, ldy);
     ev_conv_run(compute, &args);
 }
 
-static void conv_add(const ev_compute *compute, const ev_conv *conv, const axis *a, const float *x, size_t ldx,
+static void conv_add(const ev_compute *compute, const ev_conv *conv, const ev_axis *a, const float *x, size_t ldx,
                      float *y, size_t ldy) { /* y += conv(x) */
-    ev_conv_args args = conv_args(conv, a, x, ldx, y, ldy);
+    ev_conv_args args = ev_axis_conv(conv, a, x, ldx, y, ldy);
     args.residual = y;
-    args.ldr = ldy;
     ev_conv_run(compute, &args);
 }
 
-static void conv_act(const ev_compute *compute, const ev_conv *conv, const axis *a, const float *x, size_t ldx,
+static void conv_act(const ev_compute *compute, const ev_conv *conv, const ev_axis *a, const float *x, size_t ldx,
                      float *y, size_t ldy, ev_act act) {
-    ev_conv_args args = conv_args(conv, a, x, ldx, y, ldy);
+    ev_conv_args args = ev_axis_conv(conv, a, x, ldx, y, ldy);
     args.act = act;
     ev_conv_run(compute, &args);
 }
@@ -75,14 +43,14 @@ typedef struct stack_work { /* buffers that every block of a stack uses in turn 
     float *norm, *q, *k, *v, *hidden, *scratch;
 } stack_work;
 
-static stack_work stack_work_take(ev_arena *arena, const axis *a, const ev_acoustic_config *c, int threads) {
+static stack_work stack_work_take(ev_arena *arena, const ev_axis *a, const ev_acoustic_config *c, int threads) {
     const size_t w = (size_t)c->width, longest = a->rows;
     stack_work s;
-    s.norm = matrix_take(arena, a, w);
-    s.q = matrix_take(arena, a, w);
-    s.k = matrix_take(arena, a, w);
-    s.v = matrix_take(arena, a, w);
-    s.hidden = matrix_take(arena, a, ev_round16((size_t)c->ffn));
+    s.norm = ev_matrix_take(arena, a, w);
+    s.q = ev_matrix_take(arena, a, w);
+    s.k = ev_matrix_take(arena, a, w);
+    s.v = ev_matrix_take(arena, a, w);
+    s.hidden = ev_matrix_take(arena, a, ev_round16((size_t)c->ffn));
     s.scratch =
         ev_arena_take(arena, ev_attention_scratch(longest, c->heads, c->width / c->heads, threads) * sizeof(float));
     assert(s.scratch);
@@ -91,11 +59,11 @@ static stack_work stack_work_take(ev_arena *arena, const axis *a, const ev_acous
 
 static size_t stack_work_bytes(const ev_acoustic_config *c, size_t rows, int threads) {
     const size_t w = (size_t)c->width, gap = gap_of(c);
-    return 4 * matrix_bytes(rows, gap, w) + matrix_bytes(rows, gap, ev_round16((size_t)c->ffn)) +
+    return 4 * ev_matrix_bytes(rows, gap, w) + ev_matrix_bytes(rows, gap, ev_round16((size_t)c->ffn)) +
            ev_attention_scratch(rows, c->heads, c->width / c->heads, threads) * sizeof(float) + 64;
 }
 
-static void block_run(const ev_acoustic *m, const ev_block *b, const ev_compute *compute, const axis *a,
+static void block_run(const ev_acoustic *m, const ev_block *b, const ev_compute *compute, const ev_axis *a,
                       const stack_work *s, float *x) {
     const ev_acoustic_config *c = &m->config;
     const size_t w = (size_t)c->width, f = ev_round16((size_t)c->ffn);
@@ -113,7 +81,7 @@ static void block_run(const ev_acoustic *m, const ev_block *b, const ev_compute 
 }
 
 /* x[t] += alpha * position[t], t from 0 in each span. */
-static void add_positions(const ev_acoustic *m, float alpha, const axis *a, float *x) {
+static void add_positions(const ev_acoustic *m, float alpha, const ev_axis *a, float *x) {
     const size_t w = (size_t)m->config.width;
     for (size_t s = 0; s < a->count; s++) {
         assert(a->spans[s].count <= m->positions_max);
@@ -124,7 +92,7 @@ static void add_positions(const ev_acoustic *m, float alpha, const axis *a, floa
 }
 
 static void stack_run(const ev_acoustic *m, const ev_stack *stack, const ev_compute *compute, ev_arena *arena,
-                      const axis *a, float *x) {
+                      const ev_axis *a, float *x) {
     const size_t mark = ev_arena_mark(arena), w = (size_t)m->config.width;
     const stack_work s = stack_work_take(arena, a, &m->config, ev_pool_threads(compute->pool));
     add_positions(m, stack->alpha, a, x);
@@ -135,7 +103,7 @@ static void stack_run(const ev_acoustic *m, const ev_stack *stack, const ev_comp
 }
 
 /* out [rows][16], column 0: one scalar per token. work: two matrices of width. */
-static void predictor_run(const ev_acoustic *m, const ev_predictor *p, const ev_compute *compute, const axis *a,
+static void predictor_run(const ev_acoustic *m, const ev_predictor *p, const ev_compute *compute, const ev_axis *a,
                           const float *x, float *const work[2], float *out) {
     const size_t w = (size_t)m->config.width;
     for (int i = 0; i < p->layers; i++) {
@@ -150,16 +118,7 @@ static void predictor_run(const ev_acoustic *m, const ev_predictor *p, const ev_
 
 /* ---- encode ---- */
 
-static size_t axis_place(ev_span *spans, size_t n, size_t gap, const size_t *lengths) {
-    size_t at = 0;
-    for (size_t i = 0; i < n; i++) {
-        spans[i] = (ev_span){at, lengths[i]};
-        at += lengths[i] + gap;
-    }
-    return n ? at - gap : 0;
-}
-
-static void embed_tokens(const ev_acoustic *m, const axis *a, ev_utterance *const *u, float *x) {
+static void embed_tokens(const ev_acoustic *m, const ev_axis *a, ev_utterance *const *u, float *x) {
     const size_t w = (size_t)m->config.width;
     for (size_t s = 0; s < a->count; s++) {
         for (size_t t = 0; t < u[s]->token_count; t++) {
@@ -231,7 +190,7 @@ size_t ev_acoustic_encode_bytes(const ev_acoustic *m, size_t tokens, size_t utte
     const ev_acoustic_config *c = &m->config;
     const size_t gap = gap_of(c), rows = tokens + utterances * gap, w = (size_t)c->width;
     return utterances * (sizeof(ev_span) + sizeof(size_t) + sizeof(float *) + w * sizeof(float)) + 256 +
-           4 * matrix_bytes(rows, gap, w) + 4 * matrix_bytes(rows, gap, 16) + stack_work_bytes(c, rows, threads);
+           4 * ev_matrix_bytes(rows, gap, w) + 4 * ev_matrix_bytes(rows, gap, 16) + stack_work_bytes(c, rows, threads);
 }
 
 void ev_acoustic_encode(const ev_acoustic *m, const ev_compute *compute, ev_arena *arena, ev_utterance *const *u,
@@ -243,21 +202,20 @@ void ev_acoustic_encode(const ev_acoustic *m, const ev_compute *compute, ev_aren
     float *bias_rows = ev_arena_take(arena, n * w * sizeof *bias_rows);
     assert(spans && lengths && bias && bias_rows);
     for (size_t i = 0; i < n; i++) lengths[i] = u[i]->token_count;
-    axis a = {spans, n, 0, gap};
-    a.rows = axis_place(spans, n, gap, lengths);
+    const ev_axis a = ev_axis_place(spans, lengths, n, gap);
     for (size_t i = 0; i < n; i++) {
         u[i]->token_span = spans[i];
         bias[i] = bias_rows + i * w;
         condition_bias(m, u[i], bias_rows + i * w);
     }
-    float *x = matrix_take(arena, &a, w), *hidden = matrix_take(arena, &a, w);
-    float *const work[2] = {matrix_take(arena, &a, w), matrix_take(arena, &a, w)};
-    float *duration = matrix_take(arena, &a, 16), *pitch = matrix_take(arena, &a, 16);
-    float *energy = matrix_take(arena, &a, 16), *centre = matrix_take(arena, &a, 16);
+    float *x = ev_matrix_take(arena, &a, w), *hidden = ev_matrix_take(arena, &a, w);
+    float *const work[2] = {ev_matrix_take(arena, &a, w), ev_matrix_take(arena, &a, w)};
+    float *duration = ev_matrix_take(arena, &a, 16), *pitch = ev_matrix_take(arena, &a, 16);
+    float *energy = ev_matrix_take(arena, &a, 16), *centre = ev_matrix_take(arena, &a, 16);
 
     embed_tokens(m, &a, u, x);
     stack_run(m, &m->encoder, compute, arena, &a, x);
-    ev_conv_args project = conv_args(&m->project, &a, x, w, hidden, w);
+    ev_conv_args project = ev_axis_conv(&m->project, &a, x, w, hidden, w);
     project.span_bias = bias;
     ev_conv_run(compute, &project);
     predictor_run(m, &m->duration, compute, &a, hidden, work, duration);
@@ -278,8 +236,8 @@ void ev_acoustic_encode(const ev_acoustic *m, const ev_compute *compute, ev_aren
 size_t ev_acoustic_decode_bytes(const ev_acoustic *m, size_t frames, size_t utterances, int threads) {
     const ev_acoustic_config *c = &m->config;
     const size_t gap = gap_of(c), rows = frames + utterances * gap;
-    return utterances * (2 * sizeof(ev_span) + sizeof(size_t)) + 256 + matrix_bytes(rows, gap, (size_t)c->width) +
-           2 * matrix_bytes(rows, gap, 16) + matrix_bytes(rows, gap, ev_round16((size_t)c->mels)) +
+    return utterances * (2 * sizeof(ev_span) + sizeof(size_t)) + 256 + ev_matrix_bytes(rows, gap, (size_t)c->width) +
+           2 * ev_matrix_bytes(rows, gap, 16) + ev_matrix_bytes(rows, gap, ev_round16((size_t)c->mels)) +
            stack_work_bytes(c, rows, threads);
 }
 
@@ -303,10 +261,9 @@ void ev_acoustic_decode(const ev_acoustic *m, const ev_compute *compute, ev_aren
         lengths[i] = u[i]->frames;
         tokens[i] = u[i]->token_span;
     }
-    axis a = {spans, n, 0, gap};
-    a.rows = axis_place(spans, n, gap, lengths);
-    float *y = matrix_take(arena, &a, w), *pitch_up = matrix_take(arena, &a, 16), *head = matrix_take(arena, &a, 16);
-    float *mel = matrix_take(arena, &a, mels);
+    const ev_axis a = ev_axis_place(spans, lengths, n, gap);
+    float *y = ev_matrix_take(arena, &a, w), *pitch_up = ev_matrix_take(arena, &a, 16), *head = ev_matrix_take(arena, &a, 16);
+    float *mel = ev_matrix_take(arena, &a, mels);
     const float delta = (float)m->config.delta;
     ev_upsample_run(compute, encoded->hidden, w, encoded->centre, delta, y, w, m->config.width, tokens, spans, n);
     ev_upsample_run(compute, encoded->pitch, 16, encoded->centre, delta, pitch_up, 16, 16, tokens, spans, n);

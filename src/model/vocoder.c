@@ -5,25 +5,9 @@
 #include <math.h>
 #include <string.h>
 
+#include "model/axis.h"
+
 static const float slope = 0.1f; /* of the leaky ReLUs, as published */
-
-/* The axis of one stage: the chunks' spans times the samples per frame so far. */
-typedef struct axis {
-    const ev_span *spans;
-    size_t count, rows, gap;
-} axis;
-
-static size_t matrix_bytes(size_t rows, size_t gap, size_t width) {
-    return (rows + 2 * gap) * width * sizeof(float) + 64;
-}
-
-static float *matrix_take(ev_arena *arena, const axis *a, size_t width) {
-    float *base = ev_arena_take(arena, matrix_bytes(a->rows, a->gap, width));
-    assert(base && "the arena was sized by ev_vocoder_bytes");
-    float *x = base + a->gap * width;
-    ev_zero_gaps(x, width, a->gap, a->rows, a->spans, a->count);
-    return x;
-}
 
 /* ---- the harmonic source ---- */
 
@@ -78,7 +62,7 @@ static int harmonics_of(const ev_vocoder *v, double f0) {
 typedef struct source_job {
     const ev_vocoder *v;
     const ev_chunk *chunks;
-    const axis *a;       /* in mel frames */
+    const ev_axis *a;       /* in mel frames */
     const size_t *first; /* utterance frame of each span's first row */
     float *source;       /* [rows * hop][2] */
 } source_job;
@@ -120,19 +104,12 @@ static void source_task(void *arg, size_t index) {
 
 /* ---- one stage ---- */
 
-static ev_conv_args conv_args(const ev_conv *conv, const axis *a, const float *x, size_t ld, int dilation) {
-    return (ev_conv_args){.conv = conv,
-                          .x = x,
-                          .ldx = ld,
-                          .tap_offset = -(conv->taps - 1) / 2 * dilation,
-                          .dilation = dilation,
-                          .ldy = ld,
-                          .ldy2 = ld,
-                          .ldr = ld,
-                          .ldr2 = ld,
-                          .scale = 1.0f,
-                          .spans = a->spans,
-                          .span_count = a->count};
+/* Rows of one width in and out. */
+static ev_conv_args stage_conv(const ev_conv *conv, const ev_axis *a, const float *x, size_t ld, int dilation) {
+    ev_conv_args args = ev_axis_conv(conv, a, x, ld, NULL, ld);
+    args.tap_offset *= dilation;
+    args.dilation = dilation;
+    return args;
 }
 
 typedef struct stage_work { /* x: raw and activated; b: a residual block's running value, raw and activated twice */
@@ -154,7 +131,7 @@ static void finish_block(const ev_vocoder *v, const stage_work *w, int block, bo
     }
 }
 
-static void run_block(const ev_vocoder *v, const ev_compute *compute, const ev_stage *stage, int block, const axis *a,
+static void run_block(const ev_vocoder *v, const ev_compute *compute, const ev_stage *stage, int block, const ev_axis *a,
                       const stage_work *w, bool last_stage) {
     const ev_resblock *r = &stage->blocks[block];
     const size_t ld = ev_round16((size_t)stage->channels);
@@ -164,7 +141,7 @@ static void run_block(const ev_vocoder *v, const ev_compute *compute, const ev_s
         const ev_conv *conv = &r->convs1[i];
         int dilation = v->config.res_dilations[block][i];
         if (v->config.resblock == 1) { /* two convolutions, the first with the dilation */
-            ev_conv_args first = conv_args(conv, a, activated, ld, dilation);
+            ev_conv_args first = stage_conv(conv, a, activated, ld, dilation);
             first.y2 = w->ba[1];
             first.act2 = EV_ACT_LRELU;
             first.slope2 = slope;
@@ -174,7 +151,7 @@ static void run_block(const ev_vocoder *v, const ev_compute *compute, const ev_s
             dilation = 1;
         }
         float *next = activated == w->ba[0] ? w->ba[1] : w->ba[0];
-        ev_conv_args args = conv_args(conv, a, activated, ld, dilation);
+        ev_conv_args args = stage_conv(conv, a, activated, ld, dilation);
         args.residual = raw;
         args.y = w->b;
         args.y2 = next;
@@ -189,12 +166,12 @@ static void run_block(const ev_vocoder *v, const ev_compute *compute, const ev_s
 
 /* x (activated, [rows of the stage before]) -> the stage's activated output, in w->sum. */
 static void run_stage(const ev_vocoder *v, const ev_compute *compute, const ev_stage *stage, const float *x, size_t ldx,
-                      const float *source, const axis *before, const axis *a, const stage_work *w, bool last) {
+                      const float *source, const ev_axis *before, const ev_axis *a, const stage_work *w, bool last) {
     const size_t ld = ev_round16((size_t)stage->channels);
     ev_upconv_run(compute, &stage->up, x, ldx, w->x, source ? NULL : w->xa, NULL, slope, before->spans, before->count);
     if (source) { /* x += noise(source); the source's rows here are `left` samples of 2 channels, half a row early */
         const size_t row = (size_t)stage->left * 2;
-        ev_conv_args args = conv_args(&stage->noise, a, source - (size_t)stage->left / 2 * 2, row, 1);
+        ev_conv_args args = stage_conv(&stage->noise, a, source - (size_t)stage->left / 2 * 2, row, 1);
         args.tap_offset = 0;
         args.residual = w->x;
         args.y = w->x;
@@ -209,7 +186,7 @@ static void run_stage(const ev_vocoder *v, const ev_compute *compute, const ev_s
 
 /* ---- the whole ---- */
 
-typedef struct layout { /* where a chunk lies on the batch's axis */
+typedef struct layout { /* where a chunk lies on the batch's ev_axis */
     size_t first, count;
 } layout;
 
@@ -225,14 +202,14 @@ size_t ev_vocoder_chunk_rows(const ev_vocoder *v, const ev_chunk *chunk) {
 
 static size_t stage_matrix_bytes(const ev_vocoder *v, int i, size_t rows) {
     const size_t per_row = (size_t)v->config.hop / (size_t)v->stages[i].left;
-    return matrix_bytes(rows * per_row, v->gap * per_row, ev_round16((size_t)v->stages[i].channels));
+    return ev_matrix_bytes(rows * per_row, v->gap * per_row, ev_round16((size_t)v->stages[i].channels));
 }
 
 size_t ev_vocoder_bytes(const ev_vocoder *v, size_t rows, size_t chunks) {
     size_t bytes = chunks * ((size_t)(v->config.stages + 1) * sizeof(ev_span) + sizeof(size_t)) + 1024;
-    bytes += matrix_bytes(rows, v->gap, ev_round16((size_t)v->config.mels));
-    bytes += matrix_bytes(rows, v->gap, ev_round16((size_t)v->config.channels));
-    bytes += matrix_bytes(rows, v->gap, (size_t)v->config.hop * 2) + matrix_bytes(rows, 0, (size_t)v->config.hop);
+    bytes += ev_matrix_bytes(rows, v->gap, ev_round16((size_t)v->config.mels));
+    bytes += ev_matrix_bytes(rows, v->gap, ev_round16((size_t)v->config.channels));
+    bytes += ev_matrix_bytes(rows, v->gap, (size_t)v->config.hop * 2) + ev_matrix_bytes(rows, 0, (size_t)v->config.hop);
     size_t largest = 0;
     for (int i = 0; i < v->config.stages; i++) { /* each stage's result stays, its work goes */
         const size_t one = stage_matrix_bytes(v, i, rows);
@@ -242,16 +219,16 @@ size_t ev_vocoder_bytes(const ev_vocoder *v, size_t rows, size_t chunks) {
     return bytes + largest;
 }
 
-static axis scaled_axis(ev_arena *arena, const axis *base, size_t factor) {
+static ev_axis scaled_axis(ev_arena *arena, const ev_axis *base, size_t factor) {
     ev_span *spans = ev_arena_take(arena, base->count * sizeof *spans);
     assert(spans);
     for (size_t i = 0; i < base->count; i++) {
         spans[i] = (ev_span){base->spans[i].begin * factor, base->spans[i].count * factor};
     }
-    return (axis){spans, base->count, base->rows * factor, base->gap * factor};
+    return (ev_axis){spans, base->count, base->rows * factor, base->gap * factor};
 }
 
-static axis place_chunks(const ev_vocoder *v, ev_arena *arena, const ev_chunk *chunks, size_t n, size_t **first) {
+static ev_axis place_chunks(const ev_vocoder *v, ev_arena *arena, const ev_chunk *chunks, size_t n, size_t **first) {
     ev_span *spans = ev_arena_take(arena, n * sizeof *spans);
     *first = ev_arena_take(arena, n * sizeof **first);
     assert(spans && *first);
@@ -262,13 +239,13 @@ static axis place_chunks(const ev_vocoder *v, ev_arena *arena, const ev_chunk *c
         (*first)[i] = l.first;
         at += l.count + v->gap;
     }
-    return (axis){spans, n, at - v->gap, v->gap};
+    return (ev_axis){spans, n, at - v->gap, v->gap};
 }
 
-static const float *make_source(const ev_vocoder *v, const ev_compute *compute, ev_arena *arena, const axis *a,
+static const float *make_source(const ev_vocoder *v, const ev_compute *compute, ev_arena *arena, const ev_axis *a,
                                 const ev_chunk *chunks, const size_t *first) {
     if (!v->config.harmonics) return NULL;
-    float *source = matrix_take(arena, a, (size_t)v->config.hop * 2);
+    float *source = ev_matrix_take(arena, a, (size_t)v->config.hop * 2);
     source_job job = {v, chunks, a, first, source};
     ev_pool_run(compute->pool, (a->rows + SOURCE_ROWS - 1) / SOURCE_ROWS, source_task, &job);
     return source;
@@ -278,34 +255,34 @@ void ev_vocoder_run(const ev_vocoder *v, const ev_compute *compute, ev_arena *ar
     if (!n) return;
     const size_t mark = ev_arena_mark(arena), mels = ev_round16((size_t)v->config.mels);
     size_t *first;
-    axis a = place_chunks(v, arena, chunks, n, &first);
-    float *mel = matrix_take(arena, &a, mels);
+    ev_axis a = place_chunks(v, arena, chunks, n, &first);
+    float *mel = ev_matrix_take(arena, &a, mels);
     for (size_t i = 0; i < n; i++) {
         memcpy(mel + a.spans[i].begin * mels, chunks[i].mel + first[i] * mels, a.spans[i].count * mels * sizeof *mel);
     }
     const float *source = make_source(v, compute, arena, &a, chunks, first);
 
     size_t ld = (size_t)v->config.channels;
-    float *x = matrix_take(arena, &a, ev_round16(ld));
-    ev_conv_args pre = conv_args(&v->pre, &a, mel, mels, 1);
+    float *x = ev_matrix_take(arena, &a, ev_round16(ld));
+    ev_conv_args pre = stage_conv(&v->pre, &a, mel, mels, 1);
     pre.y2 = x;
     pre.ldy2 = ev_round16(ld);
     pre.act2 = EV_ACT_LRELU;
     pre.slope2 = slope;
     ev_conv_run(compute, &pre);
 
-    axis before = a;
+    ev_axis before = a;
     ld = ev_round16(ld);
     for (int i = 0; i < v->config.stages; i++) {
         const ev_stage *stage = &v->stages[i];
-        const axis now = scaled_axis(arena, &a, (size_t)v->config.hop / (size_t)stage->left);
+        const ev_axis now = scaled_axis(arena, &a, (size_t)v->config.hop / (size_t)stage->left);
         const size_t width = ev_round16((size_t)stage->channels);
-        float *sum = matrix_take(arena, &now, width);
+        float *sum = ev_matrix_take(arena, &now, width);
         const size_t stage_mark = ev_arena_mark(arena);
-        const stage_work w = {.x = matrix_take(arena, &now, width),
-                              .xa = matrix_take(arena, &now, width),
-                              .b = matrix_take(arena, &now, width),
-                              .ba = {matrix_take(arena, &now, width), matrix_take(arena, &now, width)},
+        const stage_work w = {.x = ev_matrix_take(arena, &now, width),
+                              .xa = ev_matrix_take(arena, &now, width),
+                              .b = ev_matrix_take(arena, &now, width),
+                              .ba = {ev_matrix_take(arena, &now, width), ev_matrix_take(arena, &now, width)},
                               .sum = sum};
         run_stage(v, compute, stage, x, ld, source, &before, &now, &w, i == v->config.stages - 1);
         ev_arena_release(arena, stage_mark);
@@ -314,7 +291,7 @@ void ev_vocoder_run(const ev_vocoder *v, const ev_compute *compute, ev_arena *ar
         before = now;
     }
     const size_t hop = (size_t)v->config.hop;
-    float *samples = matrix_take(arena, &(axis){NULL, 0, before.rows, 0}, 1);
+    float *samples = ev_matrix_take(arena, &(ev_axis){NULL, 0, before.rows, 0}, 1);
     ev_conv1_run(compute, &v->post, x, ld, -(v->post.taps - 1) / 2, samples, EV_ACT_TANH, before.spans, before.count);
     for (size_t i = 0; i < n; i++) {
         const size_t from = (a.spans[i].begin + chunks[i].begin - first[i]) * hop;

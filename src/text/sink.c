@@ -135,7 +135,7 @@ typedef struct layout {
     const sink_word *words;
     const int16_t *tokens;
     size_t phones_max;
-    ev_buf phones, sentences, out_words; /* ev_phone, ev_sentence, ev_word (spoken: offset for now) */
+    ev_buf phones, sentences, out_words; /* ev_phone, ev_sentence, ev_word (spoken: an offset until the end) */
     size_t text_at;                      /* end of the last thing written, in the caller's text */
     bool zh;                             /* language of the last word written */
 } layout;

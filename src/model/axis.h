@@ -1,0 +1,58 @@
+/* axis: one time axis with the spans of a batch on it, and the matrices of activations that lie along it.
+ * Shared by the networks that run ragged batches; see compute.h for the layout.
+ */
+#ifndef EV_AXIS_H
+#define EV_AXIS_H
+
+#include <assert.h>
+
+#include "compute/compute.h"
+
+typedef struct ev_axis {
+    const ev_span *spans;
+    size_t count, rows; /* rows from the first span's first to the last span's last */
+    size_t gap;         /* rows of zeros between spans, and before and after all */
+} ev_axis;
+
+static inline size_t ev_matrix_bytes(size_t rows, size_t gap, size_t width) {
+    return (rows + 2 * gap) * width * sizeof(float) + 64;
+}
+
+/* Fresh rows of `width` floats (a multiple of 16) whose gaps are zero; the arena was sized for them. */
+static inline float *ev_matrix_take(ev_arena *arena, const ev_axis *a, size_t width) {
+    float *base = ev_arena_take(arena, ev_matrix_bytes(a->rows, a->gap, width));
+    assert(base && "the arena was sized for this round");
+    float *x = base + a->gap * width;
+    ev_zero_gaps(x, width, a->gap, a->rows, a->spans, a->count);
+    return x;
+}
+
+/* Lays n spans of the given lengths end to end with the gap between them. */
+static inline ev_axis ev_axis_place(ev_span *spans, const size_t *lengths, size_t n, size_t gap) {
+    size_t at = 0;
+    for (size_t i = 0; i < n; i++) {
+        spans[i] = (ev_span){at, lengths[i]};
+        at += lengths[i] + gap;
+    }
+    return (ev_axis){spans, n, n ? at - gap : 0, gap};
+}
+
+/* y = conv(x) with "same" padding over the axis; callers add what else they want. x and y have rows of ldx, ldy. */
+static inline ev_conv_args ev_axis_conv(const ev_conv *conv, const ev_axis *a, const float *x, size_t ldx, float *y,
+                                        size_t ldy) {
+    return (ev_conv_args){.conv = conv,
+                          .x = x,
+                          .ldx = ldx,
+                          .tap_offset = -(conv->taps - 1) / 2,
+                          .dilation = 1,
+                          .y = y,
+                          .ldy = ldy,
+                          .ldy2 = ldy,
+                          .ldr = ldy,
+                          .ldr2 = ldy,
+                          .scale = 1.0f,
+                          .spans = a->spans,
+                          .span_count = a->count};
+}
+
+#endif
