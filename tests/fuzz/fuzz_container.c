@@ -1,5 +1,6 @@
 /* Fuzzes the model container: any bytes either are refused or give tensors whose every byte may be read. */
 #include <stdlib.h>
+#include <string.h>
 
 #include "model/container.h"
 
@@ -15,8 +16,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size) {
         int64_t shape[EV_TENSOR_DIMS_MAX] = {-1, -1, -1, -1};
         float *values = NULL;
         if (ev_container_floats(c, t->name, t->dims, shape, &values, &err)) continue;
-        volatile float sum = 0;
-        for (size_t k = 0; k < t->count; k++) sum += values[k];
+        float *copy = malloc(t->count * sizeof *copy + 1); /* reads every value that was promised */
+        if (copy) memcpy(copy, values, t->count * sizeof *copy);
+        free(copy);
         free(values);
     }
     ev_container_metadata(c, "config");
