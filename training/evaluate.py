@@ -46,15 +46,16 @@ class Vectors:
 
 def make_bench(options) -> trials.Bench:
     """Who speaks and who listens."""
-    folder = options.work / "evaluation"
-    for scratch in ("engine", "references"):
+    shared = options.work / "evaluation"
+    folder = shared / ("oracle" if options.oracle else "engine")
+    for scratch in ("said", "references"):
         shutil.rmtree(folder / scratch, ignore_errors=True)
-    teacher = Teacher(options.work, folder / "teacher", plain=True)
+    teacher = Teacher(options.work, shared / "teacher", plain=True)
     amounts = trials.QUICK if options.quick else trials.Amounts()
     if options.oracle:
-        subject, vector = Teacher(options.work, folder / "oracle", plain=False), Vectors(options.work)
+        subject, vector = Teacher(options.work, shared / "teacher", plain=False), Vectors(options.work)
     else:
-        subject = Engine(options.command, options.model, folder / "engine", options.threads)
+        subject = Engine(options.command, options.model, folder / "said", options.threads)
         vector = subject.vector
     return trials.Bench(options.work, folder, subject, teacher, vector, amounts)
 
@@ -91,7 +92,8 @@ def emotion_lines(details: dict) -> list[str]:
     if told:
         lines += ["", "Emotions: spoken (rows), heard (columns).", "", "| | " + " | ".join(told["labels"]) + " |",
                   "|---" * (len(told["labels"]) + 1) + "|"]
-        lines += [f"| {label} | " + " | ".join(str(n) if n else "" for n in row) + " |" for label, row in zip(told["labels"], told["confusion"])]
+        lines += [f"| {label} | " + " | ".join(str(n) if n else "" for n in row) + " |"
+                  for label, row in zip(told["labels"], told["confusion"])]
     if clear:
         lines += ["", "| emotion | English word errors, % | Mandarin phone errors, % | tones right, % |", "|---|---|---|---|"]
         lines += [f"| {label} | {e['word_error']} | {e['phone_error']} | {e['tones']} |" for label, e in clear.items()]
@@ -120,8 +122,8 @@ def write(bench: trials.Bench, options, rows: list[trials.Row], details: dict, e
     name, about = "evaluation-oracle" if options.oracle else "evaluation", facts(bench, options, elapsed_s)
     listed = [dict(vars(row), verdict=row.verdict) for row in rows]
     path = options.work / f"{name}.json"
-    path.write_text(json.dumps({"about": about, "rows": listed, "details": details}, ensure_ascii=False, indent=1, default=float) + "\n",
-                    encoding="utf-8")
+    found = {"about": about, "rows": listed, "details": details}
+    path.write_text(json.dumps(found, ensure_ascii=False, indent=1, default=float) + "\n", encoding="utf-8")
     (options.work / f"{name}.md").write_text(markdown(rows, details, about), encoding="utf-8")
     bench.save_heard()
 

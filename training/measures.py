@@ -208,8 +208,9 @@ def mel_cepstrum(audio: np.ndarray, order: int = 25) -> np.ndarray:
 def cepstral_distance_db(a: np.ndarray, b: np.ndarray) -> float:
     """Mel-cepstral distortion along the best time warp of two utterances of one sentence."""
     x, y = mel_cepstrum(a), mel_cepstrum(b)
-    # The orthonormal transform of ln mel over 80 bins: 10/ln10 * sqrt(2) per unit of the usual cepstrum, which is / sqrt(80/2).
-    gap = np.sqrt(np.maximum((x**2).sum(1)[:, None] + (y**2).sum(1)[None] - 2 * x @ y.T, 0.0)) * (10 / np.log(10)) / np.sqrt(40.0) * np.sqrt(2)
+    # 10/ln10 sqrt(2 sum d^2) of the usual cepstrum, which is the orthonormal one over sqrt(80 / 2).
+    squares = (x**2).sum(1)[:, None] + (y**2).sum(1)[None] - 2 * x @ y.T
+    gap = 10 / np.log(10) * np.sqrt(np.maximum(squares, 0.0) * 2 / 40)
     total, steps = np.full(gap.shape, np.inf), np.zeros(gap.shape)
     total[0, 0], steps[0, 0] = gap[0, 0], 1
     for i in range(len(x)):

@@ -1,8 +1,8 @@
 """Two recognisers that listen to the voice: pocketsphinx for English words, a small CTC network of ours for Mandarin phones.
 
 The Mandarin one (convolutions, two bidirectional GRU layers, toneless initials and finals, greedy decoding) is trained on teacher
-audio that the voice never sees: other sentences, by many espeak-ng variants and speaking rates, and what virtual.py made of the
-set `recogniser`; each time it is heard its formants, pace, tilt, level and noise are drawn anew, so that it fits no single voice.
+audio that the voice never sees: other sentences, by many espeak-ng variants and speaking rates, half of them once more through
+WORLD by other speakers and moods; each time one is heard its formants, pace, tilt, level and noise are drawn anew.
 
 python -m training.recogniser --work DIR --minutes 10
 -> DIR/recogniser/audio.npz (log-mel and phones), DIR/recogniser/last.pt (resumes), a phone error rate on sentences set aside
@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-import json
 import re
 import sys
 from pathlib import Path
@@ -21,15 +20,17 @@ import torch
 import torch.nn as nn
 import torch.nn.functional as F
 
-from . import corpus, features, mandarin, teachers, tokens
+from . import corpus, features, mandarin
+from . import speakers as cast
+from . import teachers, tokens, virtual
 from .espeak import MANDARIN, Espeak
 from .loop import Loop, cosine_rate, set_rate
 from .measures import edits
 
 # Variants of espeak-ng without echo, and the six that the voice learns from ("" is one of them).
-VARIANTS = ("", "+f1", "+f2", "+f3", "+f4", "+m1", "+m2", "+m3", "+m4", "+m5", "+m6", "+m7", "+Gene2", "+belinda", "+Annie", "+steph",
-            "+linda", "+Andy", "+Alex", "+Denis", "+Mario", "+Michael", "+Tweaky", "+zac")
-SENTENCES, READINGS, ASIDE = 950, 2, 60
+VARIANTS = ("", "+f1", "+f2", "+f3", "+f4", "+m1", "+m2", "+m3", "+m4", "+m5", "+m6", "+m7", "+Gene2", "+belinda", "+Annie",
+            "+steph", "+linda", "+Andy", "+Alex", "+Denis", "+Mario", "+Michael", "+Tweaky", "+zac")
+SENTENCES, READINGS, ASIDE, EVERY = 950, 2, 60, 2
 WARP, PACE, GAIN, TILT, NOISE = 0.16, 0.22, 0.7, 0.9, (-9.0, -5.0)
 
 
@@ -78,16 +79,20 @@ def read_sentences(work: Path) -> list[tuple[np.ndarray, list[str], bool]]:
     return made
 
 
-def read_virtual(work: Path) -> list[tuple[np.ndarray, list[str], bool]]:
-    """The same sentences as virtual.py speaks them through WORLD, where it has been run for the split `recogniser`."""
-    index, made = work / "recogniser.jsonl", []
-    if not index.exists():
-        return made
-    for line in index.read_text(encoding="utf-8").splitlines():
-        path = work / "recogniser" / f"{json.loads(line)['name']}.npz"
-        if path.exists():
-            with np.load(path) as data:
-                made.append((features.mel(data["wav"] / 32768.0).astype(np.float16), bare(tokens.decode(data["tokens"])), False))
+def read_worlds(work: Path) -> list[tuple[np.ndarray, list[str], bool]]:
+    """Sentences of the same set by speakers drawn for this alone, moved by emotions, through WORLD like the voice's own lessons."""
+    crew = {speaker.name: speaker for speaker in cast.load(work / "speakers.json")}
+    rng, made = np.random.default_rng(6), []
+    paths = sorted((work / "base" / "zh_recogniser").glob("*.npz"))[::EVERY]
+    for index, path in enumerate(paths):
+        base = virtual.load_base(path)
+        plain = crew[str(base["base"])]
+        speaker = cast.draw("listener", plain.base, "train", plain.f0_target, rng)
+        emotion = "neutral" if rng.random() < 0.4 else str(rng.choice(list(cast.EMOTIONS)))
+        said = virtual.speak(base, virtual.Analysis(base["wav"], plain.base), speaker, emotion, float(rng.uniform(0.4, 1.0)), False)
+        made.append((features.mel(said["wav"] / 32768.0).astype(np.float16), bare(base["names"]), False))
+        if index % 50 == 49:
+            print(f"recogniser: {index + 1}/{len(paths)} sentences through WORLD", file=sys.stderr)
     return made
 
 
@@ -105,15 +110,13 @@ def load_audio(work: Path) -> tuple[list[tuple[np.ndarray, np.ndarray]], list[tu
     path = work / "recogniser" / "audio.npz"
     path.parent.mkdir(parents=True, exist_ok=True)
     if not path.exists():
-        save_audio(path, read_sentences(work))
+        save_audio(path, read_sentences(work) + read_worlds(work))
     with np.load(path) as data:
         mels = np.split(data["mel"], np.cumsum(data["frames"])[:-1])
         labels = np.split(data["labels"], np.cumsum(data["lengths"])[:-1])
         aside = data["aside"]
     pairs = list(zip(mels, labels))
-    vocabulary = {name: index + 1 for index, name in enumerate(units())}
-    extra = [(mel, np.array([vocabulary[p] for p in phones], np.int16)) for mel, phones, _ in read_virtual(work)]
-    return [p for p, a in zip(pairs, aside) if not a] + extra, [p for p, a in zip(pairs, aside) if a]
+    return [p for p, a in zip(pairs, aside) if not a], [p for p, a in zip(pairs, aside) if a]
 
 
 def stretched(mel: np.ndarray, frames: np.ndarray, bins: np.ndarray) -> np.ndarray:

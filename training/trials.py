@@ -83,11 +83,13 @@ class Bench:
         """Words or phones that the recogniser hears; remembered by the sound, since the teacher's never changes."""
         if "heard" not in self.kept:
             path = self.folder / "heard.json"
+            path.parent.mkdir(parents=True, exist_ok=True)
             self.kept["heard"] = json.loads(path.read_text()) if path.exists() else {}
         if language not in self.kept:
             self.kept[language] = recogniser.English() if language == "en" else recogniser.Mandarin(self.work)
         listener = self.kept[language]
-        key = hashlib.sha256(f"{language}{getattr(listener, 'stamp', '')}".encode() + audio.astype(np.float32).tobytes()).hexdigest()[:24]
+        stamp = f"{language}{getattr(listener, 'stamp', '')}".encode()
+        key = hashlib.sha256(stamp + audio.astype(np.float32).tobytes()).hexdigest()[:24]
         if key not in self.kept["heard"]:
             self.kept["heard"][key] = listener.hear(audio)
         return self.kept["heard"][key]
@@ -138,11 +140,13 @@ def error_rows(bench: Bench, name: str, pairs, must: float, goal: float) -> tupl
         entry = by_voice.setdefault(a.request.speaker, [0, 0, 0])
         for slot, amount in enumerate((wrong, theirs, total)):
             entry[slot] += amount
-    voices = {voice: {"rate": round(percent(w, n), 2), "teacher": round(percent(t, n), 2)} for voice, (w, t, n) in by_voice.items()}
+    voices = {voice: {"rate": round(percent(w, n), 2), "teacher": round(percent(t, n), 2)}
+              for voice, (w, t, n) in by_voice.items()}
     note = f"{rate:.1f} % against {base:.1f} %; {len(pairs)} utterances, 95 % interval {100 * low:+.1f} to {100 * high:+.1f}"
-    worst = sorted(((w / n, a.request.text, " ".join(bench.hear(a.request.language, a.audio))) for (a, _), (w, n) in zip(pairs, ours)),
-                   reverse=True)[:8]
-    return [Row(name, rate - base, "points", must, goal, note=note)], {"rate": rate, "teacher": base, "voices": voices, "worst": worst}
+    heard = [" ".join(bench.hear(a.request.language, a.audio)) for a, _ in pairs]
+    worst = sorted(((w / n, a.request.text, text) for (a, _), (w, n), text in zip(pairs, ours, heard)), reverse=True)[:8]
+    return ([Row(name, rate - base, "points", must, goal, note=note)],
+            {"rate": rate, "teacher": base, "voices": voices, "worst": worst})
 
 
 def english_words(bench: Bench) -> tuple[list[Row], dict]:
@@ -180,7 +184,8 @@ def mandarin_tones(bench: Bench) -> tuple[list[Row], dict]:
         heard = [s for a, _ in pairs if a.request.speaker == voice for s in tones.syllables_of(a.audio, a.marks)]
         voices[voice] = round(100 * templates.score(heard)["share"], 1)
     note = f"{ours['count']} syllables, {ours['unvoiced']} without a contour; the teacher's own {100 * own['share']:.1f} %"
-    return ([Row("Mandarin tones: syllables nearest to the right tone", 100 * ours["share"], must=90, goal=97, higher=True, note=note)],
+    return ([Row("Mandarin tones: syllables nearest to the right tone", 100 * ours["share"], must=90, goal=97, higher=True,
+                 note=note)],
             {"ours": ours, "teacher": own, "voices": voices})
 
 
@@ -202,7 +207,8 @@ def emotion_table(spoken: list[Spoken]) -> tuple[np.ndarray, list[str], list[str
     for row, s in zip(rows, spoken):
         if s.request.emotion == "neutral":
             neutral.setdefault((s.request.speaker, s.request.language), []).append(row)
-    centred = [np.array(row) - np.mean(neutral[s.request.speaker, s.request.language], axis=0) for row, s in zip(rows, spoken)]
+    centred = [np.array(row) - np.mean(neutral[s.request.speaker, s.request.language], axis=0)
+               for row, s in zip(rows, spoken)]
     return np.stack(centred), [s.request.emotion for s in spoken], [s.request.text for s in spoken]
 
 
@@ -218,6 +224,11 @@ def cross_validated(rows: np.ndarray, labels: list[str], texts: list[str]) -> li
     return found.tolist()
 
 
+def feature_means(rows: np.ndarray, labels: list[str]) -> dict:
+    """Mean features of each emotion, by name."""
+    return {label: dict(zip(measures.FEATURES, rows[[l == label for l in labels]].mean(0).round(2).tolist())) for label in LABELS}
+
+
 def emotions(bench: Bench) -> tuple[list[Row], dict]:
     amount = bench.amounts.emotions
     spoken = [s for s in bench.subject.say_all(emotion_requests(bench, 0)) if s is not None]
@@ -229,12 +240,10 @@ def emotions(bench: Bench) -> tuple[list[Row], dict]:
     judged = measures.Classifier(lessons, lesson_labels).decide(rows)
     share = lambda guess: percent(sum(a == b for a, b in zip(labels, guess)), len(labels))
     note = f"{len(labels)} utterances; trained on half of the sentences, tested on the other half, both ways"
-    means = {label: dict(zip(measures.FEATURES, rows[[l == label for l in labels]].mean(0).round(2).tolist())) for label in LABELS}
-    teacher_means = {label: dict(zip(measures.FEATURES, lessons[[l == label for l in lesson_labels]].mean(0).round(2).tolist()))
-                     for label in LABELS}
     return ([Row("8 emotions told apart", share(found), must=80, goal=95, higher=True, note=note),
              Row("8 emotions told apart by a classifier that heard only the teachers", share(judged), higher=True)],
-            {"labels": LABELS, "confusion": measures.confusion(labels, found, LABELS), "means": means, "teacher_means": teacher_means,
+            {"labels": LABELS, "confusion": measures.confusion(labels, found, LABELS),
+             "means": feature_means(rows, labels), "teacher_means": feature_means(lessons, lesson_labels),
              "confusion_by_teacher": measures.confusion(labels, judged, LABELS)})
 
 
@@ -246,13 +255,15 @@ def clarity(bench: Bench) -> tuple[list[Row], dict]:
     for label in LABELS:
         entry = table.setdefault(label, {})
         for language, name in (("en", "word_error"), ("zh", "phone_error")):
-            counts = [bench.errors(s) for s in bench.kept["emotional"] if s.request.emotion == label and s.request.language == language]
+            counts = [bench.errors(s) for s in bench.kept["emotional"]
+                      if s.request.emotion == label and s.request.language == language]
             entry[name] = round(percent(sum(w for w, _ in counts), sum(n for _, n in counts)), 1)
         heard = [syllable for s in bench.kept["emotional"] if s.request.emotion == label and s.request.language == "zh"
                  for syllable in tones.syllables_of(s.audio, s.marks)]
         entry["tones"] = round(100 * bench.templates().score(heard)["share"], 1)
     worst = max(LABELS, key=lambda label: table[label]["word_error"] + table[label]["phone_error"])
-    return [Row(f"hardest emotion to understand ({worst}): English word errors", table[worst]["word_error"])], {"emotions": table}
+    row = Row(f"hardest emotion to understand ({worst}): English word errors", table[worst]["word_error"])
+    return [row], {"emotions": table}
 
 
 # ---- cloning ---------------------------------------------------------------------------------------------------
@@ -325,8 +336,8 @@ def clone_one(bench: Bench, stranger: Stranger, seconds: int, table, requests: l
         soundfile.write(path, spoken.audio, SAMPLE_RATE)
         vector = bench.vector(path)
         if vector is not None:
-            results.append({"speaker": stranger.name, "seconds": seconds, "language": spoken.request.language, "ratio": round(ratio, 4),
-                            "nearest": nearest(vector, table), "cosine": round(float(vector @ table[stranger.name]), 4),
+            results.append({"speaker": stranger.name, "seconds": seconds, "language": spoken.request.language,
+                            "ratio": round(ratio, 4), "nearest": nearest(vector, table), "cosine": round(float(vector @ table[stranger.name]), 4),
                             "cross": spoken.request.language != stranger.language})
 
 
@@ -336,12 +347,13 @@ def cloning(bench: Bench) -> tuple[list[Row], dict]:
     results: list[dict] = []
     for stranger in crowd:
         for seconds in CLONE_SECONDS:
-            clone_one(bench, stranger, seconds, table, [Request(text, stranger.language, stranger.name, stranger.references[seconds])
-                                                        for text in stranger.texts], results)
+            requests = [Request(text, stranger.language, stranger.name, stranger.references[seconds]) for text in stranger.texts]
+            clone_one(bench, stranger, seconds, table, requests, results)
         other = "zh" if stranger.language == "en" else "en"
-        clone_one(bench, stranger, 10, table, [Request(text, other, stranger.name, stranger.references[10])
-                                               for text in bench.texts(other, 1, skip=30)], results)
-    own = {s.name: {seconds: nearest(bench.vector(s.references[seconds]), table) == s.name for seconds in CLONE_SECONDS} for s in crowd}
+        requests = [Request(text, other, stranger.name, stranger.references[10]) for text in bench.texts(other, 1, skip=30)]
+        clone_one(bench, stranger, 10, table, requests, results)
+    own = {s.name: {seconds: nearest(bench.vector(s.references[seconds]), table) == s.name for seconds in CLONE_SECONDS}
+           for s in crowd}
     return clone_rows(crowd, results, own), {"trials": results, "references_right": own}
 
 
@@ -352,15 +364,17 @@ def clone_rows(crowd: list[Stranger], results: list[dict], own: dict) -> list[Ro
         chosen = [r for r in plain if r["seconds"] == seconds]
         heard = percent(sum(flags[seconds] for flags in own.values()), len(own))
         cosine = np.mean([r["cosine"] for r in chosen]) if chosen else 0.0
-        rows.append(Row(f"clone from {seconds} s: nearest of {len(crowd)} references", right(chosen), must=CLONE_MUST[seconds], goal=95,
-                        higher=True, note=f"{len(chosen)} trials, mean cosine {cosine:.2f}; the reference itself {heard:.0f} %"))
+        rows.append(Row(f"clone from {seconds} s: nearest of {len(crowd)} references", right(chosen), must=CLONE_MUST[seconds],
+                        goal=95, higher=True, note=f"{len(chosen)} trials, mean cosine {cosine:.2f}; the reference itself {heard:.0f} %"))
     cross = [r for r in results if r["cross"]]
     if cross:
-        rows.append(Row("clone from 10 s, speaking the other language: nearest reference", right(cross), higher=True, note=f"{len(cross)} trials"))
+        rows.append(Row("clone from 10 s, speaking the other language: nearest reference", right(cross), higher=True,
+                        note=f"{len(cross)} trials"))
     pitch = {(r["speaker"], r["seconds"]): r["ratio"] for r in plain}
     close = sum(abs(ratio - 1) <= 0.1 for ratio in pitch.values())
+    off = 100 * np.mean([abs(ratio - 1) for ratio in pitch.values()])
     rows.append(Row("clone: median pitch within 10 % of the reference's", percent(close, len(pitch)), must=80, goal=95, higher=True,
-                    note=f"{len(pitch)} clones, mean deviation {100 * np.mean([abs(r - 1) for r in pitch.values()]):.1f} %"))
+                    note=f"{len(pitch)} clones, mean deviation {off:.1f} %"))
     return rows
 
 
@@ -393,7 +407,8 @@ def controls(bench: Bench) -> tuple[list[Row], dict]:
     rows = [Row("speed 0.5-2: error of the duration", 100 * np.mean(gather(duration)), must=8, goal=3, note=describe(duration)),
             Row("speed 0.5-2: error of the duration without the silence around", 100 * np.mean(gather(span)), note=describe(span)),
             Row("pitch_scale 0.7-1.5: error of the median pitch", 100 * np.mean(gather(pitch)), must=5, goal=2, note=describe(pitch))]
-    return rows, {name: {str(k): v for k, v in table.items()} for name, table in (("duration", duration), ("span", span), ("pitch", pitch))}
+    tables = {"duration": duration, "span": span, "pitch": pitch}
+    return rows, {name: {str(key): values for key, values in table.items()} for name, table in tables.items()}
 
 
 def samples(bench: Bench) -> tuple[list[Row], dict]:
@@ -402,13 +417,13 @@ def samples(bench: Bench) -> tuple[list[Row], dict]:
     distance = [measures.cepstral_distance_db(a.audio, b.audio) for a, b in pairs]
     faults = [measures.faults(a.audio) for a, _ in pairs + [(s, None) for s in bench.kept.get("emotional", [])]]
     mean = {name: float(np.mean([f[name] for f in faults])) for name in faults[0]}
-    lead, tail = max(f["lead_s"] for f in faults), max(f["tail_s"] for f in faults)
+    silence = ", ".join(f"{place} {1000 * mean[key]:.0f} ms (longest {1000 * max(f[key] for f in faults):.0f})"
+                        for place, key in (("before", "lead_s"), ("after", "tail_s")))
     return [Row("mel-cepstral distance to the teacher, best alignment", float(np.mean(distance)), "dB"),
             Row("samples at full scale", 100 * mean["clipped"], note=f"{len(faults)} utterances"),
             Row("mean of the samples", 100 * max(abs(f["offset"]) for f in faults), note="largest of all utterances"),
-            Row("silence before and after speech", 1000 * (mean["lead_s"] + mean["tail_s"]), "ms",
-                note=f"before {1000 * mean['lead_s']:.0f} ms, after {1000 * mean['tail_s']:.0f} ms; longest {1000 * lead:.0f} and {1000 * tail:.0f}")], mean
+            Row("silence before and after speech", 1000 * (mean["lead_s"] + mean["tail_s"]), "ms", note=silence)], mean
 
 
-TRIALS = {"english": english_words, "phones": mandarin_phones, "tones": mandarin_tones, "emotions": emotions, "clarity": clarity,
-          "cloning": cloning, "controls": controls, "samples": samples}
+TRIALS = {"english": english_words, "phones": mandarin_phones, "tones": mandarin_tones, "emotions": emotions,
+          "clarity": clarity, "cloning": cloning, "controls": controls, "samples": samples}
