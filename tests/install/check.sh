@@ -15,7 +15,7 @@ echo "pkg-config"
 export PKG_CONFIG_PATH="$libdir/pkgconfig" PKG_CONFIG_SYSROOT_DIR="$work/root"
 # shellcheck disable=SC2046
 gcc examples/say.c -o "$work/say" $(pkg-config --cflags --libs emotivoice)
-LD_LIBRARY_PATH="$libdir" EMOTIVOICE_MODEL="$root/share/emotivoice/emotivoice-default.safetensors" "$work/say" "$work/a.wav"
+LD_LIBRARY_PATH="$libdir" EMOTIVOICE_MODEL="$root/share/emotivoice/emotivoice-default.safetensors" "$work/say" "$work/a.wav" "Installed and linked."
 test -s "$work/a.wav"
 
 echo "find_package"
