@@ -1,7 +1,11 @@
 /* conv.inc: the convolution kernel, compiled once per instruction set by cpu/kernels_*.c, which first includes a
- * vector layer and defines EV_TILES(X)     X(rows, blocks) for every register tile it wants, all row counts from 1 up
- * for each block count TILE_ROWS_MAX   {[blocks] = most rows of a tile}; 1 and 2 blocks must exist TILE_BLOCKS how
- * many blocks, 1 or 2, the tile for many rows has
+ * vector layer and defines
+ *
+ * - EV_TILES(X): X(rows, blocks) for every register tile it wants;
+ * - TILE_ROWS_MAX: {[blocks] = most rows of its tiles}, of all heights from 1 up; 1 and 2 blocks must exist;
+ * - TILE_TALL: the height of one taller tile of one block, or 0;
+ * - TILE_CHANNELS: input channels in one turn of the innermost loop;
+ * - TILE_BLOCKS: how many blocks, 1 or 2, the tile for many rows has.
  *
  * A register tile is `rows` time steps by `blocks` blocks of 16 output channels, all its sums in registers from the
  * bias to the stored result. For each (tap, input channel) it loads one row of weights, which is contiguous, and for
@@ -174,19 +178,27 @@ static int tile_blocks(size_t rows, int blocks) {
     return blocks >= TILE_BLOCKS ? TILE_BLOCKS : 1;
 }
 
-/* A panel of blocks at a time, so that its weights stay in cache while the rows stream past; rows in tiles of nearly
- * equal height, since a low tile has too few sums in flight to hide the latency of the multiply-add. */
+/* Rows in tall tiles where these exist, the rest in tiles of nearly equal height: a low tile has too few sums in
+ * flight to hide the latency of the multiply-add. */
+static void run_panel(tile_at *at, size_t rows, int blocks) {
+    const size_t tall = blocks == 1 ? TILE_TALL : 0;
+    at->row = 0;
+    for (; tall > 0 && rows - at->row >= tall; at->row += tall) tiles[1][tall](at);
+    rows -= at->row;
+    size_t count = (rows + tile_rows_max[blocks] - 1) / tile_rows_max[blocks];
+    for (size_t i = 0; i < count; i++) {
+        size_t height = rows / count + (i < rows % count);
+        tiles[blocks][height](at);
+        at->row += height;
+    }
+}
+
+/* A panel of blocks at a time, so that its weights stay in cache while the rows stream past. */
 static void conv(const ev_tile *t, size_t rows, int blocks) {
     tile_at at = {.t = t};
     for (int width; at.block < blocks; at.block += width) {
         width = tile_blocks(rows, blocks - at.block);
-        size_t count = (rows + tile_rows_max[width] - 1) / tile_rows_max[width];
-        at.row = 0;
-        for (size_t i = 0; i < count; i++) {
-            size_t height = rows / count + (i < rows % count);
-            tiles[width][height](&at);
-            at.row += height;
-        }
+        run_panel(&at, rows, width);
     }
 }
 

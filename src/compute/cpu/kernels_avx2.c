@@ -5,6 +5,7 @@
 #define EV_TILES(X) X(1, 1) X(2, 1) X(3, 1) X(4, 1) X(5, 1) X(6, 1) X(1, 2) X(2, 2) X(3, 2)
 #define TILE_ROWS_MAX                                                                                                \
     { [1] = 6, [2] = 3 }
+#define TILE_TALL     0
 #define TILE_CHANNELS 2
 #define TILE_BLOCKS   1
 
