@@ -262,11 +262,63 @@ typedef int (*ev_chunk_fn)(void *user, const float *samples, size_t count, int l
 EV_API ev_status ev_say_stream(ev_synth *synth, const ev_request *request, ev_error *err, ev_chunk_fn on_chunk,
                                void *user);
 
+/* ---- speaking in stages ------------------------------------------------------------------------------------- */
+
+/* For callers that decide themselves what runs next, such as a service with many listeners. A task is one request on
+ * its way: create does its text (any thread, no synth), ev_synth_decode turns the next sentence of each of several
+ * tasks into mel frames, ev_synth_vocode turns frames of several tasks into samples, each in one batch. Whatever the
+ * order, the company and the cuts, a task's samples are those of ev_say.
+ * Threads: a task is used by one thread at a time, and not with two synths at once. */
+typedef struct ev_task ev_task;
+
+typedef struct ev_progress {
+    size_t sentences, decoded; /* in all; of them through the acoustic model */
+    size_t next_tokens;        /* of the next sentence to decode; 0: all are decoded, or the task has failed */
+    size_t tokens_left;        /* of all that are to be decoded */
+    size_t ready_frames;       /* decoded, to be vocoded */
+    size_t ready_samples;      /* made, to be taken */
+    size_t samples;            /* made since the beginning */
+    int done;                  /* nothing is left to be made: success, or failure (ev_task_status) */
+} ev_progress;
+
+/* The request is borrowed for the call; what is needed later is copied, the voice too. sentence_ms_max: as the synth's
+ * that will run it (ev_synth_options), 0: its default. Fails as ev_say fails before it makes sound. */
+EV_API ev_status ev_task_create(ev_task **out, ev_model *model, const ev_request *request, int32_t sentence_ms_max,
+                                ev_error *err);
+EV_API void ev_task_free(ev_task **task);
+EV_API void ev_task_progress(const ev_task *task, ev_progress *progress);
+/* EV_OK while nothing is wrong with this task; what made it fail otherwise. A failure is its own: the others of its
+ * batches are not touched. */
+EV_API ev_status ev_task_status(const ev_task *task, ev_error *err);
+
+/* The next sentence of each task, in one batch; a task named k times gives its next k. Tasks that have nothing to
+ * decode are passed over. EV_E_LIMIT: more than 64 sentences, or more than 1024 tokens in more than one sentence.
+ * EV_E_ARGUMENT: a task of another model. */
+#define EV_BATCH_SENTENCES_MAX 64
+#define EV_BATCH_TOKENS_MAX 1024
+#define EV_BATCH_SLICES_MAX 256
+EV_API ev_status ev_synth_decode(ev_synth *synth, ev_task *const *tasks, size_t n, ev_error *err);
+
+typedef struct ev_slice {
+    ev_task *task;
+    size_t frames; /* of its ready frames, from the first; more than there are: all */
+} ev_slice;
+/* Frames to samples; at most EV_BATCH_SLICES_MAX slices. About 300 frames in all fill the vocoder; more are worked off in several runs.
+ * EV_E_CANCELED: ev_synth_cancel came between two runs; the slices' tasks have failed. */
+EV_API ev_status ev_synth_vocode(ev_synth *synth, const ev_slice *slices, size_t n, ev_error *err);
+
+/* The samples made since the last take: borrowed until the next call with this task. */
+EV_API void ev_task_take(ev_task *task, const float **samples, size_t *count);
+/* When each phone of the sentences decoded so far is heard, in samples since the beginning; borrowed likewise. */
+EV_API const ev_mark *ev_task_marks(const ev_task *task, size_t *count);
+/* What the task will say; lives with it. */
+EV_API const ev_phones *ev_task_phones(const ev_task *task);
+
 /* ---- measuring --------------------------------------------------------------------------------------------- */
 
-/* What the last ev_say* on this synth did; seconds of wall time per stage, and how full the work was. */
+/* What the last ev_say*, ev_synth_decode or ev_synth_vocode on this synth did; seconds of wall time per stage, and how full the work was. */
 typedef struct ev_stats {
-    double text_s, acoustic_s, vocoder_s, total_s;
+    double text_s, acoustic_s, vocoder_s, total_s; /* of ev_synth_decode and _vocode: their stage alone */
     uint64_t frames_useful;    /* mel frames that belong to some utterance */
     uint64_t frames_processed; /* mel frames that the vocoder worked on, chunk halos and gaps included */
     double audio_s;

@@ -4,6 +4,7 @@
  *   ev_synth_create    here                  threads and work memory
  *   ev_voice_*         src/synth/voice.c     a speaker from a name, a recording, or bytes
  *   ev_say*            here                  request -> src/text -> src/model -> samples, by src/synth/run.c
+ *   ev_task_*          src/synth/task.c      the same in stages, for a caller that decides what runs next
  *   ev_audio_*         src/audio             to and from files
  */
 #include <stdio.h>
@@ -46,14 +47,11 @@ static size_t larger(size_t a, size_t b) { return a > b ? a : b; }
 static size_t work_bytes(const ev_synth *s) {
     const ev_model *m = s->model;
     const int threads = s->options.threads;
-    const size_t hop = (size_t)m->config.vocoder.hop, mels = ev_round16((size_t)m->config.acoustic.mels);
     /* one sentence may hold more tokens than a round gathers */
     const size_t encode = ev_acoustic_encode_bytes(&m->acoustic, EV_ROUND_TOKENS + 64, EV_ROUND_SENTENCES, threads);
-    const size_t kept = s->round_frames * (mels * sizeof(float) + sizeof(float) + sizeof(double)) +
-                        EV_ROUND_SENTENCES * 256 + EV_CHUNK_FRAMES * hop * sizeof(float) + 65536;
     const size_t decode = ev_acoustic_decode_bytes(&m->acoustic, s->round_frames, EV_ROUND_SENTENCES, threads);
     const size_t vocode = ev_vocoder_bytes(&m->vocoder, s->round_rows, EV_ROUND_CHUNKS);
-    return larger(encode + kept + larger(decode, vocode), ev_speaker_bytes(&m->speaker, 3001)) + 65536;
+    return larger(larger(encode + decode, vocode), ev_speaker_bytes(&m->speaker, 3001)) + 65536;
 }
 
 ev_status ev_synth_create(ev_synth **out, ev_model *model, const ev_synth_options *options, ev_error *err) {
@@ -124,7 +122,7 @@ static ev_status run_items(ev_synth *s, ev_item *items, const ev_request *const 
     const double start = ev_clock_s();
     atomic_store_explicit(&s->canceled, false, memory_order_relaxed);
     s->stats = (ev_stats){0};
-    for (size_t i = 0; i < n; i++) ev_item_prepare(&items[i], s, requests[i]);
+    for (size_t i = 0; i < n; i++) ev_item_prepare(&items[i], s->model, s->options.sentence_ms_max, requests[i]);
     s->stats.text_s = ev_clock_s() - start;
     const ev_status status = ev_synth_run(s, items, n, on_chunk, user, err);
     for (size_t i = 0; i < n; i++) s->stats.audio_s += (double)items[i].count / ev_model_sample_rate(s->model);

@@ -6,6 +6,13 @@
 
 ev_status ev_item_reserve(ev_item *item, size_t more, ev_error *err) {
     if (item->capacity - item->count >= more) return EV_OK;
+    if (item->taken) {
+        memmove(item->samples, item->samples + item->taken, (item->count - item->taken) * sizeof *item->samples);
+        item->count -= item->taken;
+        item->gone += item->taken;
+        item->taken = 0;
+        if (item->capacity - item->count >= more) return EV_OK;
+    }
     size_t capacity = item->capacity + item->capacity / 2;
     if (capacity < item->count + more) capacity = item->count + more;
     float *grown = realloc(item->samples, capacity * sizeof *grown);
@@ -20,20 +27,26 @@ void ev_item_silence(ev_item *item, size_t samples) {
     item->count += samples;
 }
 
-size_t ev_item_pause(const ev_item *item, const ev_synth *synth, size_t phone) {
+size_t ev_item_pause(const ev_item *item, size_t phone) {
     const int64_t ms = item->phones->phones[phone].pause_ms;
     if (ms <= 0) return 0;
-    const ev_vocoder_config *v = &synth->model->config.vocoder;
+    const ev_vocoder_config *v = &item->model->config.vocoder;
     const int64_t rest = ms * v->sample_rate / 1000 - (int64_t)item->durations[phone] * v->hop;
     return rest > 0 ? (size_t)rest : 0;
 }
 
-void ev_item_mark(ev_item *item, const ev_synth *synth, size_t sentence, size_t at) {
+size_t ev_item_sentence_pause(const ev_item *item, size_t sentence) {
+    const bool last = sentence + 1 == item->phones->sentence_count;
+    const size_t ms = last ? 0 : EV_SENTENCE_PAUSE_MS;
+    return (size_t)((float)(ms * (size_t)item->model->config.vocoder.sample_rate / 1000) / item->request->speed);
+}
+
+void ev_item_mark(ev_item *item, size_t sentence, size_t at) {
     const ev_sentence *s = &item->phones->sentences[sentence];
-    const size_t hop = (size_t)synth->model->config.vocoder.hop;
+    const size_t hop = (size_t)item->model->config.vocoder.hop;
     for (size_t i = s->phone_begin; i < s->phone_end; i++) {
         const ev_phone *p = &item->phones->phones[i];
-        const size_t end = at + (size_t)item->durations[i] * hop + ev_item_pause(item, synth, i);
+        const size_t end = at + (size_t)item->durations[i] * hop + ev_item_pause(item, i);
         item->marks[item->mark_count++] = (ev_mark){.phone = p->name,
                                                     .word = p->word,
                                                     .byte_begin = p->byte_begin,

@@ -83,15 +83,15 @@ ev_status ev_emotion_parse(const ev_model *model, const char *emotion, float deg
 /* ---- text ---- */
 
 /* A slow or drawn-out reading makes more frames per token, so its sentences are cut shorter. */
-static size_t sentence_tokens(const ev_synth *synth, float speed) {
-    const double share = fmin(1.0, speed) * synth->options.sentence_ms_max / 30000.0;
+static size_t sentence_tokens(int32_t sentence_ms_max, float speed) {
+    const double share = fmin(1.0, speed) * sentence_ms_max / 30000.0;
     const double tokens = fmin(EV_SENTENCE_TOKENS_MAX * share, EV_SENTENCE_TOKENS_MAX);
     return tokens < 24 ? 24 : (size_t)tokens;
 }
 
-static ev_status take_tokens(ev_item *item, const ev_synth *synth, ev_error *err) {
+static ev_status take_tokens(ev_item *item, ev_error *err) {
     const size_t n = item->phones->phone_count;
-    const ev_vocoder_config *v = &synth->model->config.vocoder;
+    const ev_vocoder_config *v = &item->model->config.vocoder;
     item->tokens = malloc(3 * n * sizeof *item->tokens);
     item->marks = calloc(n, sizeof *item->marks);
     if (!item->tokens || !item->marks) return ev_fail(err, EV_E_MEMORY, "out of memory");
@@ -109,14 +109,15 @@ static ev_status take_tokens(ev_item *item, const ev_synth *synth, ev_error *err
     return EV_OK;
 }
 
-static ev_status resolve_voice(ev_item *item, const ev_synth *synth, ev_error *err) {
+static ev_status resolve_voice(ev_item *item, ev_error *err) {
     const ev_voice *voice = item->request->voice;
     if (!voice) {
-        const ev_status s = ev_voice_named(&item->own_voice, synth->model, ev_model_voice_name(synth->model, 0), err);
+        const char *first = ev_model_voice_name(item->model, 0);
+        const ev_status s = ev_voice_named(&item->own_voice, item->model, first, err);
         if (s != EV_OK) return s;
         voice = item->own_voice;
     }
-    if (voice->encoder_id != synth->model->encoder_id) {
+    if (voice->encoder_id != item->model->encoder_id) {
         return ev_fail(err, EV_E_ARGUMENT, "the voice was made with another model; make it again from its reference");
     }
     item->speaker = voice->vector;
@@ -124,24 +125,24 @@ static ev_status resolve_voice(ev_item *item, const ev_synth *synth, ev_error *e
     return EV_OK;
 }
 
-static ev_status prepare(ev_item *item, const ev_synth *synth, ev_error *err) {
+static ev_status prepare(ev_item *item, int32_t sentence_ms_max, ev_error *err) {
     const ev_request *r = item->request;
     if (!r || !r->text) return ev_fail(err, EV_E_ARGUMENT, "request has no text");
     ev_status s = check_numbers(r, err);
-    if (s == EV_OK) s = ev_emotion_parse(synth->model, r->emotion, r->emotion_degree, item->emotion_weights, err);
-    if (s == EV_OK) s = resolve_voice(item, synth, err);
+    if (s == EV_OK) s = ev_emotion_parse(item->model, r->emotion, r->emotion_degree, item->emotion_weights, err);
+    if (s == EV_OK) s = resolve_voice(item, err);
     if (s == EV_OK) {
-        s = ev_text_phones(&item->phones, synth->model->text, r->text, r->text_bytes, r->language,
-                           sentence_tokens(synth, r->speed), err);
+        s = ev_text_phones(&item->phones, item->model->text, r->text, r->text_bytes, r->language,
+                           sentence_tokens(sentence_ms_max, r->speed), err);
     }
-    if (s == EV_OK) s = take_tokens(item, synth, err);
+    if (s == EV_OK) s = take_tokens(item, err);
     return s;
 }
 
-void ev_item_prepare(ev_item *item, const ev_synth *synth, const ev_request *request) {
+void ev_item_prepare(ev_item *item, ev_model *model, int32_t sentence_ms_max, const ev_request *request) {
     ev_error error = {0};
-    *item = (ev_item){.request = request};
-    const ev_status s = prepare(item, synth, &error);
+    *item = (ev_item){.model = model, .request = request};
+    const ev_status s = prepare(item, sentence_ms_max, &error);
     if (s != EV_OK) ev_item_fail(item, s, &error);
 }
 
@@ -152,6 +153,11 @@ void ev_item_fail(ev_item *item, ev_status status, const ev_error *err) {
 }
 
 void ev_item_free(ev_item *item) {
+    while (item->head) {
+        ev_decoded *next = item->head->next;
+        free(item->head);
+        item->head = next;
+    }
     ev_phones_free(&item->phones);
     ev_voice_free(&item->own_voice);
     free(item->tokens);

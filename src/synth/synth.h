@@ -1,12 +1,14 @@
 /* synth: a ragged batch of utterances through the stages.
  *
  *   request.c  what was asked for, checked: text to sentences, voice, emotion weights, numbers in range
- *   run.c      START HERE: rounds of sentences through acoustic model and vocoder, bounded by the work memory
+ *   stage.c    START HERE: the two stages that batch: sentences to mel, mel frames to samples
+ *   run.c      whole requests through the stages: together, or streaming one
+ *   task.c     the same stages for a caller that decides itself what runs next
  *   output.c   a request's samples and marks as they grow; pauses
  *   voice.c    speaker vectors
  *
- * Data flows: ev_request -> item (phones) -> sentence (utterance) -> mel -> chunks -> samples. One arena, sized at
- * create for the largest round, serves them all; the text stage and the caller's results are the only allocations.
+ * Data flows: ev_request -> item (phones) -> sentence -> decoded sentence (mel, F0) -> samples. One arena, sized at
+ * create for the largest batch, serves the networks; an item owns what outlives a batch: phones, mel, samples.
  */
 #ifndef EV_SYNTH_H
 #define EV_SYNTH_H
@@ -15,7 +17,7 @@
 
 #include "model/model.h"
 
-/* Work limits of a round. */
+/* Work limits. */
 enum {
     EV_ROUND_TOKENS = 1024,       /* tokens through the encoder at once */
     EV_ROUND_SENTENCES = 64,      /* and sentences */
@@ -39,8 +41,20 @@ struct ev_synth {
     ev_stats stats;
 };
 
+/* A sentence between the stages. */
+typedef struct ev_decoded {
+    struct ev_decoded *next;
+    size_t sentence, frames;
+    size_t at;         /* frames vocoded so far */
+    size_t phone;      /* the phone after which the piece in hand ends: the next with a pause, or the last */
+    size_t piece_end;  /* its frames: the piece is [at, piece_end) */
+    float *mel, *f0;   /* [frames][ld], [frames]; one block with the struct */
+    double *phase;     /* [frames + 1] */
+} ev_decoded;
+
 /* A request on its way: owns its phones and what grows out of them. */
 typedef struct ev_item {
+    ev_model *model; /* borrowed */
     const ev_request *request;
     ev_status status;
     ev_error error;
@@ -50,29 +64,48 @@ typedef struct ev_item {
     float median_hz;
     float emotion_weights[EV_EMOTIONS_MAX];
     ev_voice *own_voice;                  /* the default voice, when the request names none */
-    size_t next_sentence;                 /* not yet taken into a round */
+    size_t next_sentence;                 /* not yet decoded */
+    ev_decoded *head, *tail;              /* decoded, not yet all vocoded; owned */
+    size_t ready_frames;                  /* theirs that are left */
     /* output */
     float *samples;
     size_t count, capacity;
-    size_t planned; /* samples promised to chunks of this round and not yet counted */
+    size_t taken;   /* of samples, already handed out */
+    size_t gone;    /* samples before these, handed out and forgotten */
+    size_t promised; /* samples of all decoded sentences, since the beginning */
     ev_mark *marks;
     size_t mark_count;
 } ev_item;
 
-/* request.c: fills *item from the request; on failure item->status and error say why. Call ev_item_free always. */
-void ev_item_prepare(ev_item *item, const ev_synth *synth, const ev_request *request);
+/* request.c: fills *item from the request; on failure item->status and error say why. Call ev_item_free always.
+ * sentence_ms_max as in ev_synth_options. */
+void ev_item_prepare(ev_item *item, ev_model *model, int32_t sentence_ms_max, const ev_request *request);
 void ev_item_free(ev_item *item);
 void ev_item_fail(ev_item *item, ev_status status, const ev_error *err);
 /* "happy", "happy:0.6,surprised:0.4" (NULL: neutral) and a degree to one weight per emotion, summing to 1. */
 ev_status ev_emotion_parse(const ev_model *model, const char *emotion, float degree, float *weights, ev_error *err);
 
-/* output.c: samples of the item's end so far. */
+/* output.c: room for `more` samples behind those that are there; samples that were taken make place first. */
 ev_status ev_item_reserve(ev_item *item, size_t more, ev_error *err);
 void ev_item_silence(ev_item *item, size_t samples); /* reserved before */
 /* Marks of one sentence whose first sample is `at`. */
-void ev_item_mark(ev_item *item, const ev_synth *synth, size_t sentence, size_t at);
+void ev_item_mark(ev_item *item, size_t sentence, size_t at);
 /* Samples of silence to put after phone i: what an explicit pause asks for beyond the frames that the model makes. */
-size_t ev_item_pause(const ev_item *item, const ev_synth *synth, size_t phone);
+size_t ev_item_pause(const ev_item *item, size_t phone);
+/* Samples of silence between a sentence and the next; 0 after the last. */
+size_t ev_item_sentence_pause(const ev_item *item, size_t sentence);
+
+/* stage.c: the next sentence of each item (an item named k times: its next k) through the acoustic model. At most
+ * EV_ROUND_SENTENCES of EV_ROUND_TOKENS tokens in all, or one of any length. An item that fails does so alone. */
+void ev_stage_decode(ev_synth *synth, ev_item *const *items, size_t n);
+typedef struct ev_stretch {
+    ev_item *item;
+    size_t frames; /* of its ready frames; more than there are: all */
+} ev_stretch;
+/* Frames to samples, in as few vocoder runs as the work memory allows; pauses follow where they are due. false: the
+ * synth was canceled between two runs; frames that were not reached are lost. */
+bool ev_stage_vocode(ev_synth *synth, const ev_stretch *stretches, size_t n);
+size_t ev_item_next_tokens(const ev_item *item); /* of its next sentence; 0: all are decoded */
 
 /* run.c: all items to their ends. on_chunk NULL: gathers samples in the items; else streams the (one) item. */
 ev_status ev_synth_run(ev_synth *synth, ev_item *items, size_t n, ev_chunk_fn on_chunk, void *user, ev_error *err);

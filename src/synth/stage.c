@@ -1,0 +1,225 @@
+/* stage: the two steps that batch. decode: sentences of many requests through the acoustic model, which leaves mel and
+ * F0 with the request. vocode: stretches of those frames, of many requests, through the vocoder, which appends samples.
+ *
+ * What a sentence sounds like depends neither on its company nor on where stretches are cut (vocoder.h), so callers
+ * decide freely: run.c as fast as it can, a service by who is waiting.
+ */
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "synth/synth.h"
+
+static bool canceled(const ev_synth *s) { return atomic_load_explicit(&s->canceled, memory_order_relaxed); }
+
+/* ---- decode ---- */
+
+typedef struct job { /* one sentence in a batch */
+    ev_item *item;
+    size_t sentence;
+    ev_decoded *decoded;
+    ev_utterance u;
+} job;
+
+size_t ev_item_next_tokens(const ev_item *item) {
+    if (item->status != EV_OK || item->next_sentence == item->phones->sentence_count) return 0;
+    const ev_sentence *s = &item->phones->sentences[item->next_sentence];
+    return s->phone_end - s->phone_begin;
+}
+
+static void job_start(job *j, ev_item *item) {
+    const ev_sentence *s = &item->phones->sentences[item->next_sentence];
+    const ev_request *r = item->request;
+    *j = (job){.item = item, .sentence = item->next_sentence++};
+    j->u = (ev_utterance){.tokens = item->tokens + s->phone_begin,
+                          .token_count = s->phone_end - s->phone_begin,
+                          .forced_frames = item->forced + s->phone_begin,
+                          .durations = item->durations + s->phone_begin,
+                          .speaker = item->speaker,
+                          .emotion_weights = item->emotion_weights,
+                          .median_hz = item->median_hz,
+                          .speed = r->speed,
+                          .pitch_scale = r->pitch_scale,
+                          .energy_scale = r->energy_scale};
+}
+
+static bool fits(const ev_synth *s, const job *j) {
+    if (j->u.frames <= s->round_frames) return true;
+    ev_error error = {0};
+    ev_fail(&error, EV_E_LIMIT, "a sentence would last %.0f s, the limit is %.0f s; speak faster or split it",
+            (double)j->u.frames * s->model->config.vocoder.hop / s->model->config.vocoder.sample_rate,
+            (double)s->round_frames * s->model->config.vocoder.hop / s->model->config.vocoder.sample_rate);
+    ev_item_fail(j->item, EV_E_LIMIT, &error);
+    return false;
+}
+
+/* The end of the piece that begins behind phone `from`: an explicit pause's phone, or the sentence's last. */
+static void next_piece(const ev_item *item, ev_decoded *d, size_t from) {
+    const ev_sentence *s = &item->phones->sentences[d->sentence];
+    for (d->phone = from; d->phone < s->phone_end; d->phone++) {
+        d->piece_end += (size_t)item->durations[d->phone];
+        if (ev_item_pause(item, d->phone)) return;
+    }
+}
+
+static size_t sentence_samples(const ev_item *item, size_t sentence, size_t frames) {
+    const ev_sentence *s = &item->phones->sentences[sentence];
+    size_t samples = frames * (size_t)item->model->config.vocoder.hop + ev_item_sentence_pause(item, sentence);
+    for (size_t i = s->phone_begin; i < s->phone_end; i++) samples += ev_item_pause(item, i);
+    return samples;
+}
+
+/* Memory for a sentence's frames and, with those that wait before it, its samples. */
+static ev_status hold(ev_item *item, job *j, ev_error *err) {
+    const size_t frames = j->u.frames, mels = ev_round16((size_t)item->model->config.acoustic.mels);
+    const size_t head = (sizeof(ev_decoded) + 63) / 64 * 64;
+    const size_t phase = (frames + 1) * sizeof(double), mel = frames * mels * sizeof(float);
+    const size_t samples = sentence_samples(item, j->sentence, frames);
+    unsigned char *block = ev_aligned_alloc(head + mel + phase + frames * sizeof(float));
+    if (!block) return ev_fail(err, EV_E_MEMORY, "out of memory for %zu frames", frames);
+    ev_decoded *d = j->decoded = (ev_decoded *)(void *)block;
+    *d = (ev_decoded){.sentence = j->sentence, .frames = frames};
+    d->mel = (float *)(void *)(block + head);
+    d->phase = (double *)(void *)(block + head + mel);
+    d->f0 = (float *)(void *)(block + head + mel + phase);
+    j->u.mel = d->mel;
+    j->u.f0 = d->f0;
+    next_piece(item, d, item->phones->sentences[j->sentence].phone_begin);
+    ev_item_mark(item, j->sentence, item->promised);
+    item->promised += samples;
+    *(item->tail ? &item->tail->next : &item->head) = d;
+    item->tail = d;
+    item->ready_frames += frames;
+    /* all that is promised and not there yet, so that vocoding never moves samples */
+    size_t waiting = 0;
+    for (const ev_decoded *w = item->head; w; w = w->next) waiting += sentence_samples(item, w->sentence, w->frames);
+    return ev_item_reserve(item, waiting, err);
+}
+
+/* Drops the jobs that cannot be decoded: silent ones, those too long for any round, and where memory is short. */
+static size_t keep_decodable(const ev_synth *s, job *jobs, size_t n) {
+    size_t kept = 0;
+    for (size_t i = 0; i < n; i++) {
+        ev_item *item = jobs[i].item;
+        ev_error error = {0};
+        if (!jobs[i].u.frames || item->status != EV_OK || !fits(s, &jobs[i])) continue;
+        const ev_status status = hold(item, &jobs[i], &error);
+        if (status != EV_OK) ev_item_fail(item, status, &error);
+        if (jobs[i].decoded) jobs[kept++] = jobs[i];
+    }
+    return kept;
+}
+
+static void decode_group(ev_synth *s, const ev_encoded *encoded, job *jobs, size_t n) {
+    ev_utterance *u[EV_ROUND_SENTENCES];
+    for (size_t i = 0; i < n; i++) u[i] = &jobs[i].u;
+    ev_acoustic_decode(&s->model->acoustic, &s->compute, &s->arena, encoded, u, n);
+    for (size_t i = 0; i < n; i++) {
+        ev_vocoder_phase(&s->model->vocoder, u[i]->f0, u[i]->frames, jobs[i].decoded->phase);
+    }
+}
+
+void ev_stage_decode(ev_synth *s, ev_item *const *items, size_t n) {
+    const size_t mark = ev_arena_mark(&s->arena);
+    const double start = ev_clock_s();
+    job jobs[EV_ROUND_SENTENCES];
+    ev_utterance *u[EV_ROUND_SENTENCES];
+    ev_encoded encoded;
+    size_t count = 0;
+    assert(n <= EV_ROUND_SENTENCES);
+    for (size_t i = 0; i < n; i++) {
+        if (ev_item_next_tokens(items[i])) job_start(&jobs[count++], items[i]);
+    }
+    for (size_t i = 0; i < count; i++) u[i] = &jobs[i].u;
+    if (count) ev_acoustic_encode(&s->model->acoustic, &s->compute, &s->arena, u, count, &encoded);
+    count = keep_decodable(s, jobs, count);
+    for (size_t at = 0, end; at < count; at = end) {
+        size_t frames = 0;
+        for (end = at; end < count && frames + jobs[end].u.frames <= s->round_frames; end++) {
+            frames += jobs[end].u.frames;
+        }
+        decode_group(s, &encoded, jobs + at, end - at);
+    }
+    ev_arena_release(&s->arena, mark);
+    s->stats.acoustic_s += ev_clock_s() - start;
+}
+
+/* ---- vocode ---- */
+
+typedef struct batch { /* chunks gathered for one run of the vocoder */
+    ev_synth *synth;
+    ev_chunk chunks[EV_ROUND_CHUNKS];
+    size_t count, rows;
+    ev_decoded *spent; /* sentences whose frames the chunks still point to */
+} batch;
+
+static void flush(batch *b) {
+    const double start = ev_clock_s();
+    if (b->count) ev_vocoder_run(&b->synth->model->vocoder, &b->synth->compute, &b->synth->arena, b->chunks, b->count);
+    for (size_t i = 0; i < b->count; i++) b->synth->stats.frames_useful += b->chunks[i].end - b->chunks[i].begin;
+    b->synth->stats.frames_processed += b->rows;
+    b->synth->stats.vocoder_s += ev_clock_s() - start;
+    b->count = b->rows = 0;
+    while (b->spent) {
+        ev_decoded *next = b->spent->next;
+        free(b->spent);
+        b->spent = next;
+    }
+}
+
+static void add_chunk(batch *b, ev_item *item, ev_decoded *d, size_t frames) {
+    const ev_chunk chunk = {.mel = d->mel,
+                            .f0 = d->f0,
+                            .phase = d->phase,
+                            .frames = d->frames,
+                            .begin = d->at,
+                            .end = d->at + frames,
+                            .seed = item->request->seed + d->sentence * 0x9e3779b97f4a7c15u,
+                            .out = item->samples + item->count};
+    const size_t rows = ev_vocoder_chunk_rows(&b->synth->model->vocoder, &chunk);
+    if (b->count == EV_ROUND_CHUNKS || b->rows + rows > b->synth->round_rows) flush(b);
+    b->chunks[b->count++] = chunk;
+    b->rows += rows;
+    d->at += frames;
+    item->ready_frames -= frames;
+    item->count += frames * (size_t)item->model->config.vocoder.hop;
+}
+
+/* Behind a piece: its pause, and behind the sentence's last the way to the next sentence. */
+static void end_piece(batch *b, ev_item *item) {
+    ev_decoded *d = item->head;
+    const ev_sentence *s = &item->phones->sentences[d->sentence];
+    if (d->phone < s->phone_end) {
+        ev_item_silence(item, ev_item_pause(item, d->phone));
+        next_piece(item, d, d->phone + 1);
+        return;
+    }
+    ev_item_silence(item, ev_item_sentence_pause(item, d->sentence));
+    item->head = d->next;
+    if (!item->head) item->tail = NULL;
+    d->next = b->spent;
+    b->spent = d;
+}
+
+bool ev_stage_vocode(ev_synth *s, const ev_stretch *stretches, size_t n) {
+    const size_t mark = ev_arena_mark(&s->arena);
+    batch *b = ev_arena_take(&s->arena, sizeof *b);
+    assert(b);
+    *b = (batch){.synth = s};
+    for (size_t i = 0; i < n; i++) {
+        ev_item *item = stretches[i].item;
+        size_t left = item->status == EV_OK ? stretches[i].frames : 0;
+        /* a pause may stand where no frame does: pieces that are through end even with nothing left to take */
+        while (item->status == EV_OK && item->head && (left || item->head->at == item->head->piece_end)) {
+            const size_t piece = item->head->piece_end - item->head->at, most = left < piece ? left : piece;
+            const size_t parts = (most + EV_CHUNK_FRAMES - 1) / EV_CHUNK_FRAMES;
+            if (parts) add_chunk(b, item, item->head, (most + parts - 1) / parts);
+            if (parts) left -= (most + parts - 1) / parts;
+            if (item->head->at == item->head->piece_end) end_piece(b, item);
+            if (b->count == 0 && canceled(s)) break;
+        }
+    }
+    flush(b);
+    ev_arena_release(&s->arena, mark);
+    return !canceled(s);
+}
