@@ -1,4 +1,5 @@
 """What every training step shares: a time bound, checkpoints that resume, a progress line, a plot of the losses."""
+import ctypes
 import json
 import os
 import sys
@@ -20,6 +21,7 @@ class Loop:
         self.out, self.minutes, self.steps, self.parts = Path(out), minutes, steps, parts
         self.save_s, self.log_every = save_s, log_every
         self.out.mkdir(parents=True, exist_ok=True)
+        keep_freed_memory()
         self.step, self.before_s, self.sums, self.count = 0, 0.0, {}, 0
         if (self.out / "last.pt").exists():
             self._resume()
@@ -99,6 +101,24 @@ def cosine_rate(progress, peak, floor=0.02, warm=0.02):
 def set_rate(optimiser, rate):
     for group in optimiser.param_groups:
         group["lr"] = rate
+
+
+def keep_freed_memory():
+    """Tells glibc to keep what is freed for the next tensor. Left alone it maps and unmaps every large one, and on a CPU half of
+    a training step goes into the kernel's page faults."""
+    libc = ctypes.CDLL(None)
+    if hasattr(libc, "mallopt"):
+        m_trim_threshold, m_mmap_threshold = -1, -3
+        libc.mallopt(m_mmap_threshold, 1 << 25)  # the most that glibc takes
+        libc.mallopt(m_trim_threshold, 2 ** 31 - 1)
+
+
+def precision_of(name, device):
+    """The number type of matrix products: "auto" is bfloat16 where the device multiplies it faster than float32."""
+    if name == "auto":
+        fast = torch.cuda.is_bf16_supported() if device.type == "cuda" else torch.cpu._is_avx512_bf16_supported()
+        name = "bfloat16" if fast else "float32"
+    return getattr(torch, name)
 
 
 def device_of(name):

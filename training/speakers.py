@@ -16,6 +16,8 @@ F0_SEARCH = {"male": (55.0, 290.0), "female": (85.0, 480.0)}
 TARGETS = {"male": (75.0, 170.0), "female": (140.0, 300.0)}
 TRAIN_COUNTS = {"slt": 24, "rms": 20, "awb": 18, "kal16": 8, "lin": 12, "gao": 11, "shi": 11, "mei": 12, "yan": 12, "lan": 12}
 TEST_COUNTS = {"slt": 5, "rms": 3, "awb": 3, "kal16": 1, "lin": 2, "gao": 2, "shi": 2, "mei": 2, "yan": 2, "lan": 2}
+# Drawn after the others, so that these stay who they are when the crowd grows.
+MORE_COUNTS = {base: 2 * count for base, count in TRAIN_COUNTS.items()}
 # Some espeak-ng variants speak tones within 4 semitones; natural Mandarin spans about 9.
 RANGE_REPAIR = {"gao": 1.4, "mei": 1.8, "lan": 2.0}
 
@@ -97,12 +99,12 @@ def make(medians: dict[str, float], seed: int = 2024) -> list[Speaker]:
     speakers = [Speaker(base, base, "identity", f0_target=round(medians[base], 2), range_factor=RANGE_REPAIR.get(base, 1.0))
                 for base in BASES]
     rng = np.random.default_rng(seed)
-    for split, counts in (("train", TRAIN_COUNTS), ("test", TEST_COUNTS)):
-        number = 0
+    number = {"train": 0, "test": 0}
+    for split, counts in (("train", TRAIN_COUNTS), ("test", TEST_COUNTS), ("train", MORE_COUNTS)):
         for base, amount in counts.items():
             for _ in range(amount):
-                speakers.append(draw(f"{split[:2]}{number:03d}_{base}", base, split, medians[base], rng))
-                number += 1
+                speakers.append(draw(f"{split[:2]}{number[split]:03d}_{base}", base, split, medians[base], rng))
+                number[split] += 1
     return speakers
 
 

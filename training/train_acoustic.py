@@ -17,7 +17,7 @@ import torch.nn.functional as F
 
 from . import data, needs
 from .acoustic import Acoustic, DEFAULT
-from .loop import Loop, cosine_rate, device_of, set_rate
+from .loop import Loop, cosine_rate, device_of, precision_of, set_rate
 from .packed import Packed
 
 
@@ -147,10 +147,13 @@ def main():
     p.add_argument("--frames", type=int, default=2400, help="frames a batch, padding included")
     p.add_argument("--rate", type=float, help="peak learning rate; default 1e-3, with --from 2e-4")
     p.add_argument("--from", dest="start", metavar="MODEL", help="packed model to start from")
+    p.add_argument("--dropout", type=float, help="default 0 (hours of speech, seen a few times), with --from 0.1")
+    p.add_argument("--precision", default="auto", choices=["auto", "float32", "bfloat16"], help="of matrix products")
     p.add_argument("--threads", type=int, default=0)
     p.add_argument("--device", default="auto")
     a = p.parse_args()
     rate = a.rate or (2e-4 if a.start else 1e-3)
+    dropout = a.dropout if a.dropout is not None else 0.1 if a.start else 0.0
     needs.dataset(a.work)
     if a.threads:
         torch.set_num_threads(a.threads)
@@ -166,7 +169,7 @@ def main():
     vectors = Vectors(needs.speaker_vectors(a.work), train)
     train = [i for i in train if i["speaker"] in vectors.mean]
     valid = [i for i in valid if i["speaker"] in vectors.mean]
-    model = Acoustic().to(device)
+    model, precision = Acoustic(dropout=dropout).to(device), precision_of(a.precision, device)
     if packed:
         packed.check_sizes("acoustic")
         packed.start("acoustic", model)
@@ -176,7 +179,9 @@ def main():
     source = batches(train, a.frames, rng)
     for step in loop:
         set_rate(optimiser, cosine_rate(loop.progress(), rate))
-        parts = losses(model, collate(next(source), vectors, rng, stats, device))
+        batch = collate(next(source), vectors, rng, stats, device)
+        with torch.autocast(device.type, precision, enabled=precision != torch.float32):
+            parts = losses(model, batch)
         loss = sum(WEIGHTS[k] * v for k, v in parts.items())
         optimiser.zero_grad(set_to_none=True)
         loss.backward()

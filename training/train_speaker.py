@@ -4,8 +4,12 @@ python -m training.train_speaker --work DIR --minutes 10
 -> DIR/speaker/last.pt, DIR/speaker/vectors.npz (unit vectors by utterance name)
 
 --from MODEL.safetensors goes on from a packed model's weights; it takes a dataset of many speakers.
+
+Where there is a vocoder (DIR/vocoder, or the packed model's), it speaks some utterances of every speaker once more from their
+mel: the encoder will be asked who speaks in synthetic speech as well as in recordings, and a vocoder's traces are no speaker's.
 """
 import argparse
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -13,9 +17,10 @@ import torch
 import torch.nn.functional as F
 
 from . import data, features, needs
-from .loop import Loop, cosine_rate, device_of, set_rate
+from .loop import Loop, cosine_rate, device_of, keep_freed_memory, precision_of, set_rate
 from .packed import Packed
 from .speaker import MarginSoftmax, SpeakerEncoder
+from .vocoder import Generator
 
 
 def crop(wav, seconds, rng):
@@ -57,6 +62,31 @@ def some_of_each(items, most):
     return kept
 
 
+def vocoder_of(work, packed):
+    """The vocoder trained in DIR, else the packed model's, else None."""
+    path = Path(work) / "vocoder" / "last.pt"
+    if path.exists():
+        network = Generator()
+        network.load_state_dict(torch.load(path, map_location="cpu", weights_only=True)["parts"]["model"])
+        return network.eval()
+    return packed.network("vocoder") if packed else None
+
+
+@torch.no_grad()
+def copies(items, vocoder, most, rng, device):
+    """Up to `most` utterances of every speaker, any emotion, as the vocoder speaks them from their mel and F0."""
+    count, made, vocoder = {}, [], vocoder.to(device)
+    for at in rng.permutation(len(items)):
+        item = items[at]
+        if count.setdefault(item["speaker"], 0) == most:
+            continue
+        count[item["speaker"]] += 1
+        mel, f0 = (torch.from_numpy(item[k].astype(np.float32))[None].to(device) for k in ("mel", "f0"))
+        wav = vocoder(mel, f0, torch.rand(1, mel.shape[1] * vocoder.hop, device=device) * 2 - 1)[0].cpu().numpy()
+        made.append(dict(speaker=item["speaker"], wav=np.round(wav * 32767).astype(np.int16)))
+    return made
+
+
 def write_vectors(encoder, items, path, device):
     encoder.eval()
     vectors = {}
@@ -76,32 +106,43 @@ def main():
     p.add_argument("--rate", type=float, help="peak learning rate; default 3e-3, with --from 6e-4")
     p.add_argument("--from", dest="start", metavar="MODEL", help="packed model to start from")
     p.add_argument("--vectors", type=int, default=16, help="vectors to write per speaker")
+    p.add_argument("--copies", type=int, default=8, help="utterances per speaker that the vocoder speaks again")
+    p.add_argument("--precision", default="auto", choices=["auto", "float32", "bfloat16"], help="of convolutions")
     p.add_argument("--threads", type=int, default=0)
     p.add_argument("--device", default="auto")
     a = p.parse_args()
     rate = a.rate or (6e-4 if a.start else 3e-3)
     needs.dataset(a.work)
+    keep_freed_memory()
     if a.threads:
         torch.set_num_threads(a.threads)
     torch.manual_seed(1)
     device, out = device_of(a.device), Path(a.work) / "speaker"
+    precision = precision_of(a.precision, device)
     items = data.load(a.work, "train")
     speakers = len({i["speaker"] for i in items})
     if speakers < 2:
         raise SystemExit(f"{a.work} has one speaker: there is nothing to tell apart; its vectors by a packed model's encoder "
                          f"are there already (training.recordings), so go on with training.train_acoustic --from MODEL")
     encoder, head = SpeakerEncoder().to(device), MarginSoftmax(128, speakers).to(device)
-    if a.start:
-        packed = Packed(a.start)
+    packed = Packed(a.start) if a.start else None
+    if packed:
         packed.check_sizes("speaker")
         packed.start("speaker", encoder)
+    vocoder, lessons = vocoder_of(a.work, packed), items
+    if vocoder:
+        lessons = items + copies(items, vocoder, a.copies, np.random.default_rng(9), device)
+        print(f"{len(lessons) - len(items)} copies by the vocoder among {len(lessons)} utterances of {speakers} speakers",
+              file=sys.stderr)
     optimiser = torch.optim.AdamW([*encoder.parameters(), *head.parameters()], lr=1e-3, weight_decay=2e-3)
     loop = Loop(out, a.minutes, dict(encoder=encoder, head=head, optimiser=optimiser))
-    source = batches(items, a.batch, np.random.default_rng(7 + loop.step))
+    source = batches(lessons, a.batch, np.random.default_rng(7 + loop.step))
     for _ in loop:
         encoder.train()
         banks, labels = (t.to(device) for t in next(source))
-        loss, cosine = head(encoder(banks), labels, margin=0.2 * min(1.0, 3 * loop.progress()))
+        with torch.autocast(device.type, precision, enabled=precision != torch.float32):
+            vectors = encoder(banks)
+        loss, cosine = head(vectors.float(), labels, margin=0.2 * min(1.0, 3 * loop.progress()))
         optimiser.zero_grad()
         loss.backward()
         set_rate(optimiser, cosine_rate(loop.progress(), rate))

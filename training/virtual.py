@@ -33,8 +33,8 @@ LOUDNESS_DB = -26.0  # leaves room for the loudest emotion without clipping
 VOICED_FLOOR_DB = -38.0
 F0_LIMITS = (50.0, 620.0)
 DEGREES, DEGREE_WEIGHTS = (0.5, 0.75, 1.0), (0.15, 0.2, 0.65)
-NEUTRAL_SHARE = 0.35
-IDENTITY_WEIGHT = 3.0
+NEUTRAL_SHARE = 0.4
+PLAIN_SHARE = 0.3  # of all variants: these are the named voices
 RAW_SHARE = 0.6
 MARGIN_TOKENS = 1, 2  # the first token and the last two are silence and keep their length
 
@@ -245,14 +245,14 @@ def plan(name: str, split: str, base: str, crew: list[cast.Speaker], variants: f
                 (others[first], "neutral", 1.0, False), (others[second], *choose_emotion(rng), False)]
     if split == "recogniser":
         return [(plain, "neutral", 1.0, bool(rng.random() < 0.5 and base not in cast.RANGE_REPAIR))]
-    pool, weights = [plain] + others, np.array([IDENTITY_WEIGHT] + [1.0] * len(others))
-    count = min(int(variants) + (rng.random() < variants % 1), len(pool))
-    chosen = rng.choice(len(pool), count, replace=False, p=weights / weights.sum())
+    count = min(int(variants) + (rng.random() < variants % 1), len(others))
+    with_plain = rng.random() < PLAIN_SHARE * count
+    chosen = [plain] * with_plain + [others[index] for index in rng.choice(len(others), count - with_plain, replace=False)]
     planned = []
-    for index in chosen:
+    for speaker in chosen:
         emotion, degree = choose_emotion(rng)
-        raw = pool[index].plain and emotion == "neutral" and base not in cast.RANGE_REPAIR and rng.random() < RAW_SHARE
-        planned.append((pool[index], emotion, degree, bool(raw)))
+        raw = speaker.plain and emotion == "neutral" and base not in cast.RANGE_REPAIR and rng.random() < RAW_SHARE
+        planned.append((speaker, emotion, degree, bool(raw)))
     return planned
 
 
@@ -351,7 +351,7 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--splits", default="test,valid,train,recogniser")
     parser.add_argument("--sets", default="en,zh,en_bridge,zh_extra", help="folders of DIR/base to use")
-    parser.add_argument("--variants", type=float, default=2.3, help="variants of each training utterance, on average")
+    parser.add_argument("--variants", type=float, default=2.0, help="variants of each training utterance, on average")
     options = parser.parse_args()
     deadline = time.time() + options.minutes * 60
     for split in options.splits.split(","):
