@@ -1,0 +1,127 @@
+/* config_table: every setting of the service, once. The struct, the parser, the flags, the environment's names and the
+ * printed configuration are all made from these rows, so they cannot disagree.
+ *
+ *   X(key, kind, default, low, high, unit, reload, help)
+ *
+ * low..high bound a number; of a text they bound its length, so low 1 means that it must be given.
+ * unit says what a plain number counts; of a choice it holds the words.
+ * reload: LIVE may change on SIGHUP, RESTART is read once at start.
+ */
+#ifndef SV_CONFIG_TABLE_H
+#define SV_CONFIG_TABLE_H
+
+/* kind: its type in C */
+#define SV_TYPE_SECRET    const char * /* a text that is never printed */
+#define SV_TYPE_FILE      const char *
+#define SV_TYPE_DIRECTORY const char *
+#define SV_TYPE_ADDRESS   const char * /* host:port, [v6]:port; "" where it is off */
+#define SV_TYPE_HOSTS     const char * /* a list, see sv_list_next() */
+#define SV_TYPE_NETWORKS  const char * /* a list of address[/bits] */
+#define SV_TYPE_CHOICE    int          /* place of the word: an enum of config.h */
+#define SV_TYPE_SWITCH    bool
+#define SV_TYPE_COUNT     int64_t
+#define SV_TYPE_NUMBER    double
+#define SV_TYPE_SECONDS   double
+#define SV_TYPE_BYTES     int64_t
+
+/* clang-format off */
+#define SV_CONFIG_MAP(X)                                                                                               \
+    /* where it listens */                                                                                             \
+    X(listen, ADDRESS, "127.0.0.1:8080", 1, 300, "", RESTART,                                                          \
+      "address of the public service")                                                                                 \
+    X(admin_listen, ADDRESS, "127.0.0.1:9090", 0, 300, "", RESTART,                                                    \
+      "address of metrics and administration; off: none")                                                              \
+    X(trusted_proxies, NETWORKS, "", 0, 8192, "", LIVE,                                                                \
+      "proxies whose X-Forwarded-For is believed")                                                                     \
+    X(connections_max, COUNT, "4096", 1, 1000000, "connections", RESTART,                                              \
+      "open connections at most")                                                                                      \
+    X(connections_per_ip, COUNT, "256", 0, 1000000, "connections", RESTART,                                            \
+      "open connections of one address; 0: no limit")                                                                  \
+    X(header_timeout, SECONDS, "10s", 0.1, 600, "", RESTART,                                                           \
+      "a request's headers must be complete within this")                                                              \
+    X(idle_timeout, SECONDS, "60s", 1, 86400, "", RESTART,                                                             \
+      "a connection without a request is closed after this")                                                           \
+    X(body_max, BYTES, "16MB", 1024, 1e9, "", RESTART,                                                                 \
+      "largest request body")                                                                                          \
+    X(drain_timeout, SECONDS, "30s", 0, 3600, "", LIVE,                                                                \
+      "on SIGTERM, work that was accepted may finish within this")                                                     \
+    /* the engine */                                                                                                   \
+    X(model, FILE, "", 0, 4095, "", RESTART,                                                                           \
+      "model file; empty: the default voice")                                                                          \
+    X(threads, COUNT, "0", 0, 64, "threads", RESTART,                                                                  \
+      "threads that synthesise; 0: one per core")                                                                      \
+    X(text_threads, COUNT, "1", 1, 64, "threads", RESTART,                                                             \
+      "threads that turn text into phones")                                                                            \
+    X(memory_budget, BYTES, "0", 0, 1e13, "", RESTART,                                                                 \
+      "memory the service may plan with; 0: from the machine's")                                                       \
+    X(batch_mode, CHOICE, "adaptive", 0, 0, "adaptive|fixed|off", LIVE,                                                \
+      "how requests are gathered into batches")                                                                        \
+    X(batch_window, SECONDS, "100ms", 0.001, 10, "", LIVE,                                                             \
+      "batch_mode fixed: how long a batch gathers")                                                                    \
+    X(batch_max, COUNT, "16", 1, 64, "requests", RESTART,                                                              \
+      "requests in one batch at most")                                                                                 \
+    /* the queue */                                                                                                    \
+    X(queue_audio, SECONDS, "300s", 1, 864000, "", LIVE,                                                               \
+      "audio that may wait to be made; beyond it requests get 503")                                                    \
+    X(queue_wait, SECONDS, "10s", 0.1, 3600, "", LIVE,                                                                 \
+      "predicted wait beyond which a request gets 503 at once")                                                        \
+    X(tries_max, COUNT, "3", 1, 100, "tries", LIVE,                                                                    \
+      "tries of a job before it is put aside as dead")                                                                 \
+    X(coalesce, SWITCH, "on", 0, 0, "", LIVE,                                                                          \
+      "equal requests at the same time are made once")                                                                 \
+    X(store_dir, DIRECTORY, "", 0, 4095, "", RESTART,                                                                  \
+      "where jobs and results outlive a restart; empty: in memory")                                                    \
+    X(store_ttl, SECONDS, "24h", 1, 31536000, "", LIVE,                                                                \
+      "results of jobs are kept this long")                                                                            \
+    X(results_max, BYTES, "1GB", 0, 1e15, "", LIVE,                                                                    \
+      "room for results of jobs; the oldest go first")                                                                 \
+    /* caches */                                                                                                       \
+    X(voice_cache, BYTES, "64MB", 0, 1e12, "", RESTART,                                                                \
+      "memory for voices made from references; 0: none")                                                               \
+    X(result_cache, BYTES, "64MB", 0, 1e12, "", RESTART,                                                               \
+      "memory for finished audio; 0: none")                                                                            \
+    /* who may use it, and how much */                                                                                 \
+    X(anonymous, SWITCH, "on", 0, 0, "", LIVE,                                                                         \
+      "requests without a key are served")                                                                             \
+    X(keys_file, FILE, "", 0, 4095, "", LIVE,                                                                          \
+      "file of API keys")                                                                                              \
+    X(rate_per_ip, NUMBER, "5", 0, 1e6, "requests per second", LIVE,                                                   \
+      "rate of one address without a key; 0: no limit")                                                                \
+    X(burst_per_ip, COUNT, "10", 1, 1000000, "requests", LIVE,                                                         \
+      "requests an address may send at once")                                                                          \
+    X(rate_per_key, NUMBER, "50", 0, 1e6, "requests per second", LIVE,                                                 \
+      "rate of one key; 0: no limit")                                                                                  \
+    X(burst_per_key, COUNT, "100", 1, 1000000, "requests", LIVE,                                                       \
+      "requests a key may send at once")                                                                               \
+    /* what may be asked for */                                                                                        \
+    X(text_chars_max, COUNT, "20000", 1, 65536,  "characters", LIVE,                                                   \
+      "longest text of a request")                                                                                     \
+    X(words_file, FILE, "", 0, 4095, "", LIVE,                                                                         \
+      "file of words that are refused or masked")                                                                      \
+    X(voices_dir, DIRECTORY, "", 0, 4095, "", RESTART,                                                                 \
+      "where uploaded voices are kept; empty: none can be")                                                            \
+    X(reference_seconds_max, NUMBER, "30", 1, 300, "seconds", LIVE,                                                    \
+      "longest reference recording")                                                                                   \
+    X(reference_bytes_max, BYTES, "10MB", 1024, 1e9, "", LIVE,                                                         \
+      "largest reference file")                                                                                        \
+    X(consent, CHOICE, "off", 0, 0, "off|required", LIVE,                                                              \
+      "whether a cloned voice needs a statement of consent")                                                           \
+    X(label, SWITCH, "on", 0, 0, "", LIVE,                                                                             \
+      "audio says that it is synthetic, in metadata and headers")                                                      \
+    /* what it may call */                                                                                             \
+    X(fetch, CHOICE, "off", 0, 0, "off|https|any", LIVE,                                                               \
+      "whether references may be given as a URL")                                                                      \
+    X(fetch_allow, HOSTS, "", 0, 8192, "", LIVE,                                                                       \
+      "hosts to fetch from; empty: any public host")                                                                   \
+    X(webhook, CHOICE, "off", 0, 0, "off|https|any", LIVE,                                                             \
+      "whether a job may call a URL when it is done")                                                                  \
+    X(webhook_secret, SECRET, "", 0, 256, "", LIVE,                                                                    \
+      "key that calls are signed with")                                                                                \
+    /* the log */                                                                                                      \
+    X(log_level, CHOICE, "info", 0, 0, "error|warn|info|debug", LIVE,                                                  \
+      "least urgent lines that are written")                                                                           \
+    X(log_text, SWITCH, "off", 0, 0, "", LIVE,                                                                         \
+      "whether the text of requests is logged")
+/* clang-format on */
+
+#endif
