@@ -8,8 +8,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "server/config_value.h"
-
 typedef struct checker {
     const sv_config *config;
     ev_buf *warnings;
