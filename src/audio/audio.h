@@ -1,6 +1,6 @@
 /* audio: sound in and out of the engine, and what is measured on it.
  *
- *   read.c      .wav and .mp3 by content, to mono float at the file's rate (libsndfile)
+ *   read.c      .wav and .mp3 by content, to mono float at the file's rate (libsndfile, libmpg123)
  *   sniff.c     what a file is, and whether all of it is there
  *   write.c     wav, pcm, flac, opus, mp3 to memory or a file (libsndfile)
  *   files.c     bytes to a file, whole or not at all

@@ -1,8 +1,10 @@
 /* read: a sound file from a stranger to mono float samples. sniff.c has decided what it is and that it is whole;
- * libsndfile decodes it from memory, block by block, so that memory grows with the sound that is really there and
- * never with what a header claims. */
+ * libsndfile decodes a WAV and libmpg123 an MP3, from memory and block by block, so that memory grows with the sound
+ * that is really there and never with what a header claims. libsndfile reads MP3 too, but lets libmpg123 print about
+ * damaged frames, and a library must not print. */
 #include <errno.h>
 #include <math.h>
+#include <mpg123.h>
 #include <sndfile.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,11 +19,54 @@ enum {
     RATE_MIN = 8000,
     RATE_MAX = 192000,
     BLOCK_VALUES = 32768,    /* samples of all channels read at once */
+    FEED_BYTES = 16384,      /* of an MP3 given to the decoder at once */
     FILE_BYTES_MAX = 1 << 30 /* so that an endless device is not read for ever */
 };
 static const float SAMPLE_MAX = 1000; /* float files may exceed 1, but 60 dB over full scale is no sound */
 
-/* ---- libsndfile on a block of memory ---- */
+/* ---- what both decoders give ---- */
+
+typedef struct mono_sink {
+    ev_buf samples;     /* floats */
+    int rate, channels; /* of the blocks that come */
+    double seconds_max; /* 0: no limit */
+    const char *label;  /* names the file in messages */
+} mono_sink;
+
+static ev_status check_format(const mono_sink *sink, ev_error *err) {
+    if (sink->rate < RATE_MIN || sink->rate > RATE_MAX)
+        return FAULT("%s has %d samples a second; 8000 to 192000 are read", sink->label, sink->rate);
+    if (sink->channels < 1 || sink->channels > BLOCK_VALUES)
+        return FAULT("%s has %d channels", sink->label, sink->channels);
+    return EV_OK;
+}
+
+/* Mean of the channels. False if a sample is no number or no sound. */
+static bool mix(float *mono, const float *block, size_t frames, size_t channels) {
+    for (size_t i = 0; i < frames; i++) {
+        float sum = 0;
+        for (size_t c = 0; c < channels; c++) {
+            float value = block[i * channels + c];
+            if (!(fabsf(value) <= SAMPLE_MAX)) return false; /* also NaN */
+            sum += value;
+        }
+        mono[i] = sum / (float)channels;
+    }
+    return true;
+}
+
+static ev_status take(mono_sink *sink, const float *block, size_t frames, ev_error *err) {
+    size_t total = sink->samples.size / sizeof(float) + frames;
+    if (sink->seconds_max > 0 && (double)total > sink->seconds_max * sink->rate)
+        return FAULT("%s is longer than %g s", sink->label, sink->seconds_max);
+    float *mono = ev_buf_append(&sink->samples, NULL, frames * sizeof(float));
+    if (!mono) return ev_fail(err, EV_E_MEMORY, "out of memory: %s", sink->label);
+    if (!mix(mono, block, frames, (size_t)sink->channels))
+        return FAULT("%s is damaged: a sample is not a number, or far out of range", sink->label);
+    return EV_OK;
+}
+
+/* ---- WAV: libsndfile on a block of memory ---- */
 
 typedef struct memory_file {
     const unsigned char *bytes;
@@ -47,58 +92,84 @@ static sf_count_t memory_read(void *out, sf_count_t count, void *user) {
     return count;
 }
 
-/* ---- decoding ---- */
-
-/* Mean of the channels, appended to b. False if a sample is no number or no sound. */
-static bool append_mono(ev_buf *b, const float *block, size_t frames, size_t channels) {
-    float *mono = ev_buf_append(b, NULL, frames * sizeof(float));
-    if (!mono) return true; /* b->failed tells */
-    for (size_t i = 0; i < frames; i++) {
-        float sum = 0;
-        for (size_t c = 0; c < channels; c++) {
-            float value = block[i * channels + c];
-            if (!(fabsf(value) <= SAMPLE_MAX)) return false; /* also NaN */
-            sum += value;
-        }
-        mono[i] = sum / (float)channels;
-    }
-    return true;
+static ev_status open_wav(SNDFILE **file, SF_VIRTUAL_IO *io, memory_file *memory, mono_sink *sink, ev_error *err) {
+    SF_INFO info = {0};
+    *file = sf_open_virtual(io, SFM_READ, &info, memory);
+    if (!*file) return FAULT("%s is damaged: %s", sink->label, sf_strerror(NULL));
+    int major = info.format & SF_FORMAT_TYPEMASK;
+    if (major != SF_FORMAT_WAV && major != SF_FORMAT_WAVEX) return FAULT("%s is not a WAV or MP3 file", sink->label);
+    sink->rate = info.samplerate;
+    sink->channels = info.channels;
+    return check_format(sink, err);
 }
 
-static ev_status read_samples(ev_buf *b, SNDFILE *file, const SF_INFO *info, double seconds_max, const char *label,
-                              ev_error *err) {
-    size_t channels = (size_t)info->channels, block_frames = BLOCK_VALUES / channels, total = 0;
-    double frames_max = seconds_max > 0 ? seconds_max * info->samplerate : INFINITY;
-    float *block = malloc(block_frames * channels * sizeof(float));
-    if (!block) return ev_fail(err, EV_E_MEMORY, "out of memory: %s", label);
-    ev_status status = EV_OK;
-    sf_count_t n;
-    while (!status && (n = sf_readf_float(file, block, (sf_count_t)block_frames)) > 0) {
-        total += (size_t)n;
-        if ((double)total > frames_max)
-            status = FAULT("%s is longer than %g s", label, seconds_max);
-        else if (!append_mono(b, block, (size_t)n, channels))
-            status = FAULT("%s is damaged: a sample is not a number, or far out of range", label);
-        else if (b->failed)
-            status = ev_fail(err, EV_E_MEMORY, "out of memory: %s", label);
-    }
-    free(block);
-    if (!status && sf_error(file)) status = FAULT("%s is damaged: %s", label, sf_strerror(file));
-    if (!status && total == 0) status = FAULT("%s holds no sound", label);
+static ev_status decode_wav(mono_sink *sink, const ev_sound *sound, float *block, ev_error *err) {
+    memory_file memory = {sound->bytes, (sf_count_t)sound->size, 0};
+    SF_VIRTUAL_IO io = {memory_length, memory_seek, memory_read, NULL, memory_tell};
+    SNDFILE *file = NULL;
+    ev_status status = open_wav(&file, &io, &memory, sink, err);
+    sf_count_t n, frames = status ? 0 : BLOCK_VALUES / sink->channels;
+    while (!status && (n = sf_readf_float(file, block, frames)) > 0) status = take(sink, block, (size_t)n, err);
+    if (!status && sf_error(file)) status = FAULT("%s is damaged: %s", sink->label, sf_strerror(file));
+    if (file) sf_close(file);
     return status;
 }
 
-static ev_status check_info(const SF_INFO *info, ev_sound_kind kind, const char *label, ev_error *err) {
-    int major = info->format & SF_FORMAT_TYPEMASK;
-    bool expected =
-        kind == EV_SOUND_MP3 ? major == SF_FORMAT_MPEG : major == SF_FORMAT_WAV || major == SF_FORMAT_WAVEX;
-    if (!expected) return FAULT("%s is not a WAV or MP3 file", label);
-    if (info->samplerate < RATE_MIN || info->samplerate > RATE_MAX)
-        return FAULT("%s has %d samples a second; 8000 to 192000 are read", label, info->samplerate);
-    if (info->channels < 1 || info->channels > BLOCK_VALUES)
-        return FAULT("%s has %d channels", label, info->channels);
-    return EV_OK;
+/* ---- MP3: libmpg123, fed ---- */
+
+/* sniff.c saw every frame: nothing to look ahead for, and nothing of another kind may follow. The Info frame is kept,
+ * for it says how much silence the encoder put around the sound. */
+static ev_status open_mp3(mpg123_handle **out, const char *label, ev_error *err) {
+    int reason = MPG123_OK;
+    mpg123_handle *decoder = mpg123_new(NULL, &reason);
+    if (!decoder) return ev_fail(err, EV_E_MEMORY, "cannot decode %s: %s", label, mpg123_plain_strerror(reason));
+    long flags = MPG123_QUIET | MPG123_NO_FRANKENSTEIN | MPG123_NO_READAHEAD | MPG123_FORCE_FLOAT | MPG123_GAPLESS;
+    bool ready = mpg123_param(decoder, MPG123_REMOVE_FLAGS, MPG123_AUTO_RESAMPLE, 0) == MPG123_OK &&
+                 mpg123_param(decoder, MPG123_ADD_FLAGS, flags, 0) == MPG123_OK &&
+                 mpg123_open_feed(decoder) == MPG123_OK;
+    *out = decoder;
+    return ready ? EV_OK : ev_fail(err, EV_E_MEMORY, "cannot decode %s: %s", label, mpg123_strerror(decoder));
 }
+
+static ev_status take_mp3_format(mono_sink *sink, mpg123_handle *decoder, ev_error *err) {
+    long rate = 0;
+    int channels = 0, encoding = 0;
+    if (mpg123_getformat(decoder, &rate, &channels, &encoding) != MPG123_OK || encoding != MPG123_ENC_FLOAT_32)
+        return FAULT("%s is damaged: %s", sink->label, mpg123_strerror(decoder));
+    if (sink->rate > 0 && (rate != sink->rate || channels != sink->channels))
+        return FAULT("%s is damaged: its frames change their format", sink->label);
+    sink->rate = (int)rate;
+    sink->channels = channels;
+    return check_format(sink, err);
+}
+
+/* One answer of the decoder, given `size` more bytes (none: what it still holds). */
+static ev_status step_mp3(mono_sink *sink, mpg123_handle *decoder, const unsigned char *bytes, size_t size,
+                          float *block, int *answer, ev_error *err) {
+    size_t done = 0;
+    *answer = mpg123_decode(decoder, bytes, size, block, BLOCK_VALUES * sizeof(float), &done);
+    size_t values = done / sizeof(float);
+    ev_status status = values > 0 ? take(sink, block, values / (size_t)sink->channels, err) : EV_OK;
+    if (!status && *answer == MPG123_NEW_FORMAT) status = take_mp3_format(sink, decoder, err);
+    if (!status && *answer == MPG123_ERR) status = FAULT("%s is damaged: %s", sink->label, mpg123_strerror(decoder));
+    return status;
+}
+
+static ev_status decode_mp3(mono_sink *sink, const ev_sound *sound, float *block, ev_error *err) {
+    mpg123_handle *decoder = NULL;
+    ev_status status = open_mp3(&decoder, sink->label, err);
+    size_t at = 0;
+    int answer = MPG123_NEED_MORE;
+    while (!status && answer != MPG123_DONE && !(answer == MPG123_NEED_MORE && at == sound->size)) {
+        size_t left = sound->size - at, n = answer != MPG123_NEED_MORE ? 0 : left < FEED_BYTES ? left : FEED_BYTES;
+        status = step_mp3(sink, decoder, sound->bytes + at, n, block, &answer, err);
+        at += n;
+    }
+    mpg123_delete(decoder);
+    return status;
+}
+
+/* ---- decoding ---- */
 
 static ev_status decode(ev_audio *out, const void *bytes, size_t size, double seconds_max, const char *label,
                         ev_error *err) {
@@ -106,21 +177,20 @@ static ev_status decode(ev_audio *out, const void *bytes, size_t size, double se
     ev_sound sound;
     ev_status status = ev_sound_sniff(&sound, bytes, size, label, err);
     if (status) return status;
-    memory_file memory = {sound.bytes, (sf_count_t)sound.size, 0};
-    SF_VIRTUAL_IO io = {memory_length, memory_seek, memory_read, NULL, memory_tell};
-    SF_INFO info = {0};
-    SNDFILE *file = sf_open_virtual(&io, SFM_READ, &info, &memory);
-    if (!file) return FAULT("%s is damaged: %s", label, sf_strerror(NULL));
-    ev_buf b = {0};
-    status = check_info(&info, sound.kind, label, err);
-    if (!status) status = read_samples(&b, file, &info, seconds_max, label, err);
-    sf_close(file);
+    mono_sink sink = {.seconds_max = seconds_max, .label = label};
+    float *block = malloc(BLOCK_VALUES * sizeof(float));
+    if (!block) return ev_fail(err, EV_E_MEMORY, "out of memory: %s", label);
+    status =
+        sound.kind == EV_SOUND_MP3 ? decode_mp3(&sink, &sound, block, err) : decode_wav(&sink, &sound, block, err);
+    free(block);
+    if (!status && sink.samples.size == 0) status = FAULT("%s holds no sound", label);
     if (status) {
-        ev_buf_free(&b);
+        ev_buf_free(&sink.samples);
         return status;
     }
-    *out = (ev_audio){
-        .samples = (float *)(void *)b.data, .count = b.size / sizeof(float), .sample_rate = info.samplerate};
+    *out = (ev_audio){.samples = (float *)(void *)sink.samples.data,
+                      .count = sink.samples.size / sizeof(float),
+                      .sample_rate = sink.rate};
     return EV_OK;
 }
 

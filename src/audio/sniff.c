@@ -66,7 +66,7 @@ static ev_status walk_wav(ev_sound *out, const unsigned char *bytes, size_t size
 
 typedef struct mp3_frame {
     size_t length;    /* bytes, header included */
-    uint32_t key;     /* version, layer and sample rate: the same in all frames of a file */
+    uint32_t key;     /* version, layer, sample rate, and if mono: the same in all frames of a file */
     size_t side_info; /* bytes between the header and a Xing header */
 } mp3_frame;
 
@@ -82,7 +82,7 @@ static bool read_frame(mp3_frame *f, const unsigned char *b) {
     uint32_t hz = rates[rate] >> (first ? 0 : version == 2 ? 1 : 2);
     uint32_t bits = 1000u * (first ? kbits1[bit_rate] : kbits2[bit_rate]);
     f->length = (first ? 144 : 72) * bits / hz + (h >> 9 & 1);
-    f->key = h & 0xFFFE0C00;
+    f->key = (h & 0xFFFE0C00) | mono;
     f->side_info = first ? (mono ? 17 : 32) : (mono ? 9 : 17);
     return true;
 }

@@ -347,6 +347,72 @@ static void cut_files_are_refused(void **state) {
     ev_audio_free(&a);
 }
 
+/* Changes bytes between the frames' headers, which stay whole, so that only the decoder can see the damage. */
+static void spoil(unsigned char *mp3, size_t size, size_t begin, unsigned seed) {
+    unsigned char mark[2] = {mp3[0], mp3[1]};
+    for (size_t i = begin; i < size; i++) {
+        seed = seed * 1664525u + 1013904223u;
+        if (i + 4 <= size && memcmp(mp3 + i, mark, 2) == 0)
+            i += 3;
+        else if (seed >> 28 == 0)
+            mp3[i] = (unsigned char)(seed >> 20 & 0x7F);
+    }
+}
+
+/* Nobody but the program may write to its standard error: whatever is printed below lands in a file that must stay
+ * empty. Damage inside the frames is heard, or an error; it is never a crash or another length. */
+static void damaged_mp3s_are_read_quietly(void **state) {
+    (void)state;
+    ev_audio a = tone(16000), b;
+    bytes m = encode(&a, EV_FORMAT_MP3);
+    unsigned char *copy = malloc(m.size);
+    size_t sound = m.size - 128, decoded = 0, refused = 0, changed = 0;
+    fflush(stderr);
+    int before = dup(2), file = open(in_folder("stderr"), O_RDWR | O_CREAT | O_TRUNC, 0600);
+    assert_true(before >= 0 && file >= 0 && dup2(file, 2) == 2);
+    for (unsigned round = 0; round < 60; round++) {
+        memcpy(copy, m.data, m.size);
+        spoil(copy, sound, 400, round);
+        changed += memcmp(copy, m.data, m.size) != 0;
+        ev_error err = {0};
+        ev_status status = ev_audio_decode(&b, copy, m.size, 0, &err);
+        if (status == EV_OK && b.count == 16000) decoded++;
+        if (status == EV_E_AUDIO && strstr(err.message, "is damaged: a sample is not a number, or far out of range"))
+            refused++;
+        ev_audio_free(&b);
+    }
+    fflush(stderr);
+    off_t printed = lseek(file, 0, SEEK_END);
+    dup2(before, 2);
+    close(before);
+    close(file);
+    unlink(in_folder("stderr"));
+    assert_int_equal(changed, 60);
+    assert_int_equal(printed, 0);
+    assert_int_equal(decoded + refused, 60);
+    assert_true(decoded > 0);
+    free(copy);
+    free(m.data);
+    ev_audio_free(&a);
+}
+
+/* A file that goes on with frames of two channels is not cut to its first part. */
+static void mp3s_that_change_are_refused(void **state) {
+    (void)state;
+    ev_audio a = tone(16000);
+    bytes m = encode(&a, EV_FORMAT_MP3);
+    ev_buf both = {0};
+    size_t sound = m.size - 128, second = 0;
+    for (size_t i = sound / 2; second == 0 && i < sound; i++)
+        if (memcmp(m.data + i, m.data, 2) == 0 && (m.data[i + 3] & 0xC0) == 0xC0) second = i;
+    ev_buf_append(&both, m.data, sound);
+    both.data[second + 3] &= 0x3F; /* mono to stereo */
+    expect_refused(both.data, both.size, 0, "damaged: no MP3 frame at byte");
+    ev_buf_free(&both);
+    free(m.data);
+    ev_audio_free(&a);
+}
+
 /* ---- files ---- */
 
 static void files_are_replaced_whole(void **state) {
@@ -468,7 +534,8 @@ int main(void) {
         cmocka_unit_test(wavs_that_lie),           cmocka_unit_test(too_long_is_refused),
         cmocka_unit_test(cut_files_are_refused),   cmocka_unit_test(files_are_replaced_whole),
         cmocka_unit_test(failures_leave_nothing),  cmocka_unit_test(pipes_are_written_straight),
-        cmocka_unit_test(broken_pipes_are_errors),
+        cmocka_unit_test(broken_pipes_are_errors), cmocka_unit_test(damaged_mp3s_are_read_quietly),
+        cmocka_unit_test(mp3s_that_change_are_refused),
     };
     return cmocka_run_group_tests(tests, make_folder, drop_folder);
 }
