@@ -174,6 +174,11 @@ typedef enum ev_format {
 
 /* "wav", "flac", ... or a file name's extension to a format. EV_E_NOT_FOUND otherwise. */
 EV_API ev_status ev_format_parse(const char *name, ev_format *format, ev_error *err);
+/* "wav", "wav-float", "pcm", "flac", "opus", "mp3"; static storage. NULL for no format. */
+EV_API const char *ev_format_name(ev_format format);
+/* For a Content-Type: "audio/wav", "audio/flac", "audio/ogg", "audio/mpeg"; PCM is "audio/pcm", which is not
+ * registered but is what speech services send (the registered audio/L16 has its bytes the other way round). */
+EV_API const char *ev_format_media_type(ev_format format);
 
 /* Writes a file (replaced if it exists; removed again on failure, e.g. a full disk). EV_E_IO. */
 EV_API ev_status ev_audio_write(const char *path, const ev_audio *audio, ev_format format, ev_error *err);
@@ -188,6 +193,48 @@ EV_API void ev_bytes_free(void **bytes);
 EV_API ev_status ev_audio_read(ev_audio *out, const char *path, double seconds_max, ev_error *err);
 EV_API ev_status ev_audio_decode(ev_audio *out, const void *bytes, size_t size, double seconds_max, ev_error *err);
 EV_API void ev_audio_free(ev_audio *audio); /* frees what it holds, zeroes it; not the struct itself */
+
+/* ---- encoding in pieces ------------------------------------------------------------------------------------ */
+
+/* Sound to bytes while it is being made: create, write as often as there are samples, finish. The bytes of all calls,
+ * joined, are the file; pieces of any size give the same ones.
+ *
+ * How far the bytes are behind the sound, at 16 kHz: WAV and PCM 0; FLAC 72 ms (blocks of 1152 samples); Opus 87 ms
+ * (pages of three packets); MP3 153 ms, 69 of them the delay that MP3 puts in front of the sound (1105 samples, and up
+ * to 1152 behind it), at 64 kbit/s: lower rates save bits over frames, 0.5 s at 8 kbit/s.
+ *
+ * Bytes that were handed out cannot change, so two things are missing that ev_audio_encode's files have: MP3's Info
+ * frame, by which decoders trim that delay and know the length, and FLAC's checksum of the whole sound. MP3 of constant
+ * rate is 0.45 dB softer. */
+typedef struct ev_encoder ev_encoder; /* one stream; one call at a time; any thread */
+
+typedef struct ev_encoder_options {
+    uint64_t known_count;   /* samples in all, where that is known: sizes in the head of WAV and FLAC are exact, and
+                               another number is an error; default 0: unknown, sizes say so (WAV: 0xFFFFFFFF) */
+    int32_t bitrate_kbps;   /* MP3 8..160 at 16 kHz, constant; Opus 6..256; default 0: 64 and 32; others have none */
+    int32_t label;          /* default 1: names the speech as synthetic in a record that labelling rules ask for,
+                               {"AIGC":{"Label":"1","ContentProducer":...,"ProduceID":...}}: INFO chunk of WAV,
+                               ID3v2 TXXX of MP3, Vorbis comment of Opus and FLAC; PCM has no room.
+                               0: only the comment "synthetic speech", as ev_audio_encode writes it */
+    const char *producer;   /* in the record; default "emotivoice"; UTF-8, at most 256 bytes */
+    const char *content_id; /* in the record, the number of this content; default ""; likewise */
+    uint64_t reserved[6];   /* zero */
+} ev_encoder_options;
+
+EV_API void ev_encoder_options_init(ev_encoder_options *options);
+
+/* options NULL: the defaults. Rates: 1000 to 384000 Hz; Opus 8000, 12000, 16000, 24000, 48000; MP3 8000 to 48000 as
+ * MPEG has them. EV_E_ARGUMENT, EV_E_LIMIT (known_count too large for one file), EV_E_MEMORY. */
+EV_API ev_status ev_encoder_create(ev_encoder **out, ev_format format, int32_t sample_rate,
+                                   const ev_encoder_options *options, ev_error *err);
+/* *bytes is what is ready, perhaps none (NULL, 0), borrowed until the next call with this encoder. EV_E_ARGUMENT:
+ * more than known_count, or after finish. */
+EV_API ev_status ev_encoder_write(ev_encoder *encoder, const float *samples, size_t count, const void **bytes,
+                                  size_t *size, ev_error *err);
+/* The rest of the bytes; then only free is left. EV_E_ARGUMENT: fewer than known_count, or no sound at all where the
+ * format cannot say that (FLAC, MP3). */
+EV_API ev_status ev_encoder_finish(ev_encoder *encoder, const void **bytes, size_t *size, ev_error *err);
+EV_API void ev_encoder_free(ev_encoder **encoder);
 
 /* ---- synth ------------------------------------------------------------------------------------------------- */
 

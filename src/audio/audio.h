@@ -2,7 +2,10 @@
  *
  *   read.c      .wav and .mp3 by content, to mono float at the file's rate (libsndfile, libmpg123)
  *   sniff.c     what a file is, and whether all of it is there
- *   write.c     wav, pcm, flac, opus, mp3 to memory or a file (libsndfile)
+ *   encoder.c   wav, pcm, flac, opus, mp3 in pieces, as the sound is made
+ *   codec.c     what libsndfile encodes, into memory
+ *   label.c     how a file says that nobody spoke it
+ *   write.c     the same formats to memory or a file
  *   files.c     bytes to a file, whole or not at all
  *   resample.c  any rate to any rate (soxr)
  *   fbank.c     80 log-mel bins per 10 ms: the speaker encoder's input (kissfft)
@@ -14,8 +17,8 @@
 
 #include "base/base.h"
 
-/* read.c and write.c implement ev_audio_read, ev_audio_decode, ev_audio_write, ev_wav_write, ev_audio_encode,
- * ev_format_parse, ev_audio_free, ev_bytes_free of emotivoice.h. */
+/* read.c, write.c and encoder.c implement ev_audio_read, ev_audio_decode, ev_audio_write, ev_wav_write,
+ * ev_audio_encode, ev_audio_free, ev_bytes_free, ev_format_* and ev_encoder_* of emotivoice.h. */
 
 /* *out [*out_count] is the caller's (free). Rates in Hz. EV_E_MEMORY. */
 ev_status ev_resample(const float *in, size_t count, int rate_in, int rate_out, float **out, size_t *out_count,

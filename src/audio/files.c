@@ -1,6 +1,7 @@
 /* files: how the bytes of a sound file reach the disk. See files.h. */
 #include "audio/files.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -112,7 +113,7 @@ ev_status ev_file_write(const char *path, const void *bytes, size_t size, ev_err
 
 /* ---- Ogg ---- */
 
-enum { PAGE_HEADER = 27, PAGE_SERIAL = 14, PAGE_CHECKSUM = 22 };
+enum { PAGE_HEADER = 27, PAGE_SERIAL = 14, PAGE_NUMBER = 18, PAGE_CHECKSUM = 22, PAGE_SEGMENTS = 26 };
 
 /* CRC-32 with polynomial 0x04C11DB7, not reflected, starting from 0 (RFC 3533). */
 static uint32_t ogg_checksum(const uint32_t table[256], const unsigned char *bytes, size_t size) {
@@ -125,21 +126,42 @@ static void put32(unsigned char *out, uint32_t value) {
     for (int i = 0; i < 4; i++) out[i] = (unsigned char)(value >> 8 * i);
 }
 
+void ev_put_le32(ev_buf *b, uint32_t value) {
+    unsigned char bytes[4];
+    put32(bytes, value);
+    ev_buf_append(b, bytes, sizeof(bytes));
+}
+
+size_t ev_ogg_page_bytes(const unsigned char *bytes, size_t size) {
+    if (size < PAGE_HEADER || memcmp(bytes, "OggS", 4) != 0) return 0;
+    size_t segments = bytes[PAGE_SEGMENTS], page = PAGE_HEADER + segments;
+    if (page > size) return 0;
+    for (size_t i = 0; i < segments; i++) page += bytes[PAGE_HEADER + i];
+    return page <= size ? page : 0;
+}
+
+/* A packet is segments of 255 bytes and a last one that is shorter. */
+void ev_ogg_append_page(ev_buf *b, uint32_t number, const unsigned char *packet, size_t size) {
+    size_t full = size / 255;
+    assert(full < 255);
+    unsigned char head[PAGE_HEADER + 255] = "OggS";
+    put32(head + PAGE_NUMBER, number);
+    head[PAGE_SEGMENTS] = (unsigned char)(full + 1);
+    memset(head + PAGE_HEADER, 255, full);
+    head[PAGE_HEADER + full] = (unsigned char)(size % 255);
+    ev_buf_append(b, head, PAGE_HEADER + full + 1);
+    ev_buf_append(b, packet, size);
+}
+
 void ev_ogg_fix_serial(unsigned char *bytes, size_t size) {
     uint32_t table[256];
     for (uint32_t i = 0; i < 256; i++) {
         table[i] = i << 24;
         for (int bit = 0; bit < 8; bit++) table[i] = table[i] << 1 ^ (table[i] >> 31 ? 0x04C11DB7u : 0);
     }
-    while (size >= PAGE_HEADER && memcmp(bytes, "OggS", 4) == 0) {
-        size_t segments = bytes[26], page = PAGE_HEADER + segments;
-        if (page > size) return;
-        for (size_t i = 0; i < segments; i++) page += bytes[PAGE_HEADER + i];
-        if (page > size) return;
+    for (size_t page; (page = ev_ogg_page_bytes(bytes, size)) > 0; bytes += page, size -= page) {
         put32(bytes + PAGE_SERIAL, 1);
         put32(bytes + PAGE_CHECKSUM, 0);
         put32(bytes + PAGE_CHECKSUM, ogg_checksum(table, bytes, page));
-        bytes += page;
-        size -= page;
     }
 }

@@ -87,6 +87,11 @@ static bool read_frame(mp3_frame *f, const unsigned char *b) {
     return true;
 }
 
+size_t ev_mp3_frame_bytes(const unsigned char *bytes, size_t size) {
+    mp3_frame f;
+    return size >= 4 && read_frame(&f, bytes) ? f.length : 0;
+}
+
 /* The number of frames, with itself, that a Xing header announces; 0 for none. It is not settled whether the number
  * in it counts the frame that it stands in: LAME and FFmpeg do not, which they sign with their name; others get the
  * benefit of one frame. */

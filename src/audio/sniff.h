@@ -17,4 +17,7 @@ typedef struct ev_sound {
  * damaged. */
 ev_status ev_sound_sniff(ev_sound *out, const unsigned char *bytes, size_t size, const char *label, ev_error *err);
 
+/* Bytes of the MP3 frame whose header starts at `bytes`; 0 if none does. */
+size_t ev_mp3_frame_bytes(const unsigned char *bytes, size_t size);
+
 #endif
