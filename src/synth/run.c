@@ -9,14 +9,11 @@ static bool canceled(const ev_synth *s) { return atomic_load_explicit(&s->cancel
 static size_t take_sentences(ev_item **taken, ev_item *items, size_t n) {
     size_t count = 0, tokens = 0;
     for (size_t i = 0; i < n; i++) {
-        ev_item *item = &items[i];
-        if (!ev_item_next_tokens(item)) continue;
-        for (size_t s = item->next_sentence; s < item->phones->sentence_count; s++) {
-            const ev_sentence *sentence = &item->phones->sentences[s];
-            const size_t more = sentence->phone_end - sentence->phone_begin;
+        size_t sentence = items[i].next_sentence, more;
+        while ((more = ev_item_tokens(&items[i], sentence++)) > 0) {
             if (count == EV_ROUND_SENTENCES || (count && tokens + more > EV_ROUND_TOKENS)) return count;
             tokens += more;
-            taken[count++] = item;
+            taken[count++] = &items[i];
         }
     }
     return count;

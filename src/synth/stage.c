@@ -21,9 +21,9 @@ typedef struct job { /* one sentence in a batch */
     ev_utterance u;
 } job;
 
-size_t ev_item_next_tokens(const ev_item *item) {
-    if (item->status != EV_OK || item->next_sentence == item->phones->sentence_count) return 0;
-    const ev_sentence *s = &item->phones->sentences[item->next_sentence];
+size_t ev_item_tokens(const ev_item *item, size_t sentence) {
+    if (item->status != EV_OK || sentence >= item->phones->sentence_count) return 0;
+    const ev_sentence *s = &item->phones->sentences[sentence];
     return s->phone_end - s->phone_begin;
 }
 
@@ -151,14 +151,19 @@ typedef struct batch { /* chunks gathered for one run of the vocoder */
     ev_chunk chunks[EV_ROUND_CHUNKS];
     size_t count, rows;
     ev_decoded *spent; /* sentences whose frames the chunks still point to */
+    bool stopped;      /* canceled: nothing more is run */
 } batch;
 
 static void flush(batch *b) {
-    const double start = ev_clock_s();
-    if (b->count) ev_vocoder_run(&b->synth->model->vocoder, &b->synth->compute, &b->synth->arena, b->chunks, b->count);
-    for (size_t i = 0; i < b->count; i++) b->synth->stats.frames_useful += b->chunks[i].end - b->chunks[i].begin;
-    b->synth->stats.frames_processed += b->rows;
-    b->synth->stats.vocoder_s += ev_clock_s() - start;
+    ev_synth *s = b->synth;
+    if (b->count && !b->stopped) {
+        const double start = ev_clock_s();
+        ev_vocoder_run(&s->model->vocoder, &s->compute, &s->arena, b->chunks, b->count);
+        for (size_t i = 0; i < b->count; i++) s->stats.frames_useful += b->chunks[i].end - b->chunks[i].begin;
+        s->stats.frames_processed += b->rows;
+        s->stats.vocoder_s += ev_clock_s() - start;
+    }
+    b->stopped = canceled(s);
     b->count = b->rows = 0;
     while (b->spent) {
         ev_decoded *next = b->spent->next;
@@ -201,24 +206,30 @@ static void end_piece(batch *b, ev_item *item) {
     b->spent = d;
 }
 
+/* A pause may stand where no frame does: pieces that are through end even with nothing left to take. */
+static bool goes_on(const batch *b, const ev_item *item, size_t left) {
+    if (b->stopped || item->status != EV_OK || !item->head) return false;
+    return left || item->head->at == item->head->piece_end;
+}
+
+/* Frames of the item's in chunks of even length. */
+static void add_stretch(batch *b, ev_item *item, size_t left) {
+    while (goes_on(b, item, left)) {
+        const size_t piece = item->head->piece_end - item->head->at, most = left < piece ? left : piece;
+        const size_t parts = (most + EV_CHUNK_FRAMES - 1) / EV_CHUNK_FRAMES;
+        const size_t now = parts ? (most + parts - 1) / parts : 0;
+        if (now) add_chunk(b, item, item->head, now);
+        left -= now;
+        if (item->head->at == item->head->piece_end) end_piece(b, item);
+    }
+}
+
 bool ev_stage_vocode(ev_synth *s, const ev_stretch *stretches, size_t n) {
     const size_t mark = ev_arena_mark(&s->arena);
     batch *b = ev_arena_take(&s->arena, sizeof *b);
     assert(b);
     *b = (batch){.synth = s};
-    for (size_t i = 0; i < n; i++) {
-        ev_item *item = stretches[i].item;
-        size_t left = item->status == EV_OK ? stretches[i].frames : 0;
-        /* a pause may stand where no frame does: pieces that are through end even with nothing left to take */
-        while (item->status == EV_OK && item->head && (left || item->head->at == item->head->piece_end)) {
-            const size_t piece = item->head->piece_end - item->head->at, most = left < piece ? left : piece;
-            const size_t parts = (most + EV_CHUNK_FRAMES - 1) / EV_CHUNK_FRAMES;
-            if (parts) add_chunk(b, item, item->head, (most + parts - 1) / parts);
-            if (parts) left -= (most + parts - 1) / parts;
-            if (item->head->at == item->head->piece_end) end_piece(b, item);
-            if (b->count == 0 && canceled(s)) break;
-        }
-    }
+    for (size_t i = 0; i < n && !b->stopped; i++) add_stretch(b, stretches[i].item, stretches[i].frames);
     flush(b);
     ev_arena_release(&s->arena, mark);
     return !canceled(s);

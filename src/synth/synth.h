@@ -105,7 +105,9 @@ typedef struct ev_stretch {
 /* Frames to samples, in as few vocoder runs as the work memory allows; pauses follow where they are due. false: the
  * synth was canceled between two runs; frames that were not reached are lost. */
 bool ev_stage_vocode(ev_synth *synth, const ev_stretch *stretches, size_t n);
-size_t ev_item_next_tokens(const ev_item *item); /* of its next sentence; 0: all are decoded */
+/* Tokens of a sentence; 0 behind the last, and where the item has failed. next: of the next to decode. */
+size_t ev_item_tokens(const ev_item *item, size_t sentence);
+static inline size_t ev_item_next_tokens(const ev_item *item) { return ev_item_tokens(item, item->next_sentence); }
 
 /* run.c: all items to their ends. on_chunk NULL: gathers samples in the items; else streams the (one) item. */
 ev_status ev_synth_run(ev_synth *synth, ev_item *items, size_t n, ev_chunk_fn on_chunk, void *user, ev_error *err);

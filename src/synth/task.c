@@ -104,11 +104,9 @@ static ev_status begin(ev_synth *s, const ev_task *task, ev_error *err) {
 
 /* Tokens of the sentence that the i-th naming of a task in a batch stands for. */
 static size_t tokens_of(ev_task *const *tasks, size_t i) {
-    const ev_item *item = &tasks[i]->item;
-    size_t sentence = item->next_sentence;
+    size_t sentence = tasks[i]->item.next_sentence;
     for (size_t k = 0; k < i; k++) sentence += tasks[k] == tasks[i];
-    if (item->status != EV_OK || sentence >= item->phones->sentence_count) return 0;
-    return item->phones->sentences[sentence].phone_end - item->phones->sentences[sentence].phone_begin;
+    return ev_item_tokens(&tasks[i]->item, sentence);
 }
 
 ev_status ev_synth_decode(ev_synth *s, ev_task *const *tasks, size_t n, ev_error *err) {
