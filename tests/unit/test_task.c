@@ -1,19 +1,7 @@
 /* task: requests in stages give what ev_say gives, whatever the order, the company and the cuts. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
-
-#include "base/base.h"
-#include "emotivoice.h"
+#include "unit/engine_fixture.h"
 
 enum { TASKS = 5, ROUNDS = 12 };
-
-static ev_model *model;
-static ev_synth *synth;
 
 static const char *const texts[TASKS] = {
     "Good morning. [pause:300ms] How are you today? I am fine, thank you.",
@@ -21,34 +9,6 @@ static const char *const texts[TASKS] = {
     "Yes.",
     "One. Two. Three. Four. Five. Six. Seven. Eight. Nine. Ten. Eleven. Twelve.",
     "It ends with a pause. [pause:700ms]"};
-
-static int setup(void **state) {
-    (void)state;
-    ev_error err = {0};
-    ev_synth_options options;
-    ev_synth_options_init(&options);
-    options.threads = 2;
-    if (ev_model_open(&model, NULL, NULL, &err) != EV_OK || ev_synth_create(&synth, model, &options, &err) != EV_OK) {
-        print_error("%s\n", err.message);
-        return -1;
-    }
-    return 0;
-}
-
-static int teardown(void **state) {
-    (void)state;
-    ev_synth_free(&synth);
-    ev_model_free(&model);
-    return 0;
-}
-
-static ev_request request_of(const char *text) {
-    ev_request r;
-    ev_request_init(&r);
-    r.text = text;
-    r.text_bytes = strlen(text);
-    return r;
-}
 
 static ev_task *task_of(const ev_request *r) {
     ev_task *task = NULL;
