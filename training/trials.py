@@ -288,6 +288,12 @@ def recordings(work: Path) -> dict[str, list[dict]]:
     return found
 
 
+def mother_tongue(rows: list[dict]) -> str:
+    """The language of most of a speaker's utterances: Mandarin voices say some English too."""
+    languages = [row["language"] for row in rows]
+    return max(set(languages), key=languages.count)
+
+
 def make_stranger(bench: Bench, name: str, rows: list[dict]) -> Stranger:
     """Lays the last utterances aside for recognition (up to 10 s), joins the others for cloning."""
     def sound(row):
@@ -304,7 +310,7 @@ def make_stranger(bench: Bench, name: str, rows: list[dict]) -> Stranger:
         references[seconds] = folder / f"{name}-{seconds}s.wav"
         soundfile.write(references[seconds], source[:seconds * SAMPLE_RATE], SAMPLE_RATE)
     used = {row["text"] for row in rows}
-    language = rows[0]["language"]
+    language = mother_tongue(rows)
     texts = [text for text in bench.texts(language, 120, skip=20) if text not in used]
     start = int(hashlib.sha256(name.encode()).hexdigest(), 16) % (len(texts) - bench.amounts.clone_texts)
     return Stranger(name, language, references, match, texts[start:start + bench.amounts.clone_texts])
@@ -316,7 +322,7 @@ def strangers(bench: Bench) -> list[Stranger]:
     length = {name: sum(row["seconds"] for row in rows) for name, rows in found.items()}
     chosen = []
     for language in ("en", "zh"):
-        names = sorted((n for n in found if found[n][0]["language"] == language), key=lambda n: -length[n])
+        names = sorted((n for n in found if mother_tongue(found[n]) == language), key=lambda n: -length[n])
         chosen += names[:bench.amounts.clones // 2]
     return [make_stranger(bench, name, found[name]) for name in sorted(chosen)]
 
