@@ -104,8 +104,8 @@ def set_rate(optimiser, rate):
 
 
 def keep_freed_memory():
-    """Tells glibc to keep what is freed for the next tensor. Left alone it maps and unmaps every large one, and on a CPU half of
-    a training step goes into the kernel's page faults."""
+    """Tells glibc to keep what is freed for the next tensor. Left alone it maps and unmaps every large one; on a CPU the page
+    faults are a seventh of a training step (docs/speed-log.md)."""
     libc = ctypes.CDLL(None)
     if hasattr(libc, "mallopt"):
         m_trim_threshold, m_mmap_threshold = -1, -3

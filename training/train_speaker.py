@@ -17,7 +17,7 @@ import torch
 import torch.nn.functional as F
 
 from . import data, features, needs
-from .loop import Loop, cosine_rate, device_of, keep_freed_memory, precision_of, set_rate
+from .loop import Loop, cosine_rate, device_of, precision_of, set_rate
 from .packed import Packed
 from .speaker import MarginSoftmax, SpeakerEncoder
 from .vocoder import Generator
@@ -113,7 +113,6 @@ def main():
     a = p.parse_args()
     rate = a.rate or (6e-4 if a.start else 3e-3)
     needs.dataset(a.work)
-    keep_freed_memory()
     if a.threads:
         torch.set_num_threads(a.threads)
     torch.manual_seed(1)
