@@ -1,0 +1,234 @@
+/* schedule: what a device's worker runs next. Deciding is pure: no clock, lock, thread, allocation or I/O in this
+ * room; time comes in as int64_t microseconds of a monotonic clock, so a test replays a million schedules.
+ *
+ *   schedule.c        START HERE: init, one pick, what a batch leaves behind (shares, memory cap, costs)
+ *   schedule_order.c  who goes first
+ *   schedule_cost.c   predicted time of a batch, learnt while running
+ *   schedule_admit.c  may a job come in, can it still be in time, may it try again
+ *
+ * Data flows: the caller owns the jobs and shows one sv_unit for each that waits (not those in a running batch)
+ *   -> sv_schedule_pick -> sv_plan -> sv_schedule_started -> the engine -> sv_schedule_done | sv_schedule_failed.
+ *
+ * A job is sentences; each goes through two stages, whose batches mix jobs:
+ *   DECODE  acoustic model, one sentence of each of several jobs; cost ~ a + b x tokens. Its frames are known after.
+ *   VOCODE  vocoder, slices of the decoded frames of several jobs; cost ~ a + b x rows.
+ *
+ * Order (ADAPTIVE). Lane 0: streams whose listener runs dry within dry_us, by that moment: a gap in speech is worse
+ * than a later start. Lane 1: streams that have not sounded yet, by arrival, as long as their client is at most
+ * burst_s ahead of its share. Lane 2: the rest, by priority, then the client that had least seconds of audio for its
+ * weight (start-time fair queueing; share_slack_s apart is as good as equal, so that clients in balance are served as
+ * they come), then the job that had least so far, in coarse levels: a long text does not stand before short ones, and
+ * long ones take turns by the sentence; then deadline, then arrival.
+ * No starvation: one batch in aged_every + 1 is led by whoever waits longest, if that is longer than age_us. So,
+ * with N units waiting, none waits longer than age_us + ((aged_every + 1) x N + 1) x the longest batch.
+ *
+ * Stage (ADAPTIVE). The first in this order leads and the batch is its stage's, filled up in the same order. One
+ * exception: a leader of lane 2 that would VOCODE lets sentences of its priority and level DECODE first while the
+ * frames ready would fill less than half the vocoder's batch. So first audio never waits for a batch to fill, and
+ * with work waiting the vocoder is rarely run on scraps. Followers cost the leader their time and save a batch's
+ * fixed cost. A batch led by lane 0 or 1 therefore holds only such units. In lane 2, while fewer than 12 units wait,
+ * followers are whole slices of the leader's priority and level or better; from 12 on, whatever fits. A batch ends
+ * where its predicted time passes turn_us, since that is what a new first chunk waits for.
+ */
+#ifndef SV_SCHEDULE_H
+#define SV_SCHEDULE_H
+
+#include "base/base.h"
+
+enum {
+    SV_BATCH_MAX = 64,     /* units in a plan */
+    SV_CLIENTS_MAX = 1024, /* accounts; the caller maps its clients to 0 .. SV_CLIENTS_MAX - 1 */
+    SV_TRIES_MAX = 3
+};
+
+/* ---- what waits ---- */
+
+typedef enum sv_stage { SV_IDLE = 0, SV_DECODE, SV_VOCODE, SV_STAGE_COUNT } sv_stage;
+
+typedef struct sv_unit {
+    uint64_t id;            /* unique; breaks the last ties, the smaller first */
+    sv_stage stage;         /* DECODE or VOCODE: the job's next step. A job has one at a time */
+    int32_t size;           /* DECODE: tokens of the next sentence; VOCODE: frames ready; <= 0: nothing to do yet */
+    int32_t sentences_left; /* not decoded yet, the next included */
+    int32_t tokens_left;    /* of those sentences */
+    int32_t client;         /* 0 .. SV_CLIENTS_MAX - 1 */
+    float weight;           /* of the client's share, > 0; 1 is usual */
+    int32_t priority;       /* 0 high, 1 normal, 2 low */
+    int32_t tries;          /* batches of this job that failed; > 0: runs alone, to its end */
+    bool streaming;
+    int64_t arrived_us;  /* of the job */
+    int64_t waiting_us;  /* since when this step waits: arrival, or the end of the job's last batch */
+    int64_t deadline_us; /* all audio made by then; 0: none */
+    int64_t playback_us; /* streaming, frames_done > 0: when the listener runs dry */
+    int64_t frames_done; /* vocoded so far */
+} sv_unit;
+
+/* ---- cost: a + b x size, least squares that forget (about the last 50 batches) and mistrust outliers ---- */
+
+typedef struct sv_cost {
+    double a_us, b_us;      /* never negative */
+    double w, x, y, xx, xy; /* forgetting sums: weights, sizes, times, products */
+    int32_t strange;        /* observations in a row far above (> 0) or below (< 0) the prediction */
+} sv_cost;
+
+/* Starts from a prior line, believed like eight batches of sizes around `typical`. */
+void sv_cost_init(sv_cost *c, double a_us, double b_us, double typical);
+void sv_cost_observe(sv_cost *c, double size, double elapsed_us); /* ignores size <= 0, time <= 0 and NaN */
+double sv_cost_predict(const sv_cost *c, double size);            /* microseconds, >= 1 */
+
+/* ---- limits ---- */
+
+typedef enum sv_mode {
+    SV_MODE_ADAPTIVE = 0, /* device free: run what is there; never waits */
+    SV_MODE_FIXED,        /* requests gather until window_us after the oldest or batch_max, then run to their ends */
+    SV_MODE_OFF           /* one request at a time, to its end */
+} sv_mode;
+
+typedef struct sv_schedule_config { /* ranges in brackets */
+    sv_mode mode;
+    int32_t window_us;        /* FIXED only [0..10 000 000]; default 100 000 */
+    int32_t batch_max;        /* requests in a batch [1..64]; default 64 */
+    int32_t decode_tokens;    /* in a batch [1..1024]; default 1024 */
+    int32_t decode_sentences; /* in a batch [1..64]; default 64 */
+    int32_t vocode_rows;      /* in a batch [margin_rows + 16 .. 1 048 576]; default 320 */
+    int32_t slice_frames;     /* of one job in a batch [1..256]; default 256 */
+    int32_t first_frames;     /* first slice of a stream; then it doubles [1..slice_frames]; default 16 */
+    int32_t margin_rows;      /* rows that a slice costs beside its frames (halo, gap) [0..4096]; default 0 */
+    int32_t turn_us;          /* predicted time at which an ADAPTIVE batch ends [100..10 000 000]; default 15 000 */
+    int32_t dry_us;           /* a stream with less sound ahead is urgent [0..10 000 000]; default 300 000 */
+    int32_t age_us;           /* who waits longer gets a turn by age [0..1 000 000 000]; default 2 000 000 */
+    int32_t aged_every;       /* other batches between two turns by age [1..1000]; default 7 */
+    double share_slack_s;     /* audio a client may be ahead and still count as equal [0..]; default 3 */
+    double burst_s;           /* audio a client may be ahead and still start streams in lane 1 [0..]; default 6 */
+    double frames_per_second; /* of audio [> 0]; default 62.5 */
+    double frames_per_token;  /* expected before a sentence is decoded [> 0]; default 4.75 */
+    int64_t memory_bytes;     /* work memory of a batch [> 0]; default 256 MiB */
+    int64_t bytes_per_token;  /* DECODE [0..]; default 131 072 */
+    int64_t bytes_per_row;    /* VOCODE [0..]; default 131 072 */
+    double decode_a_us, decode_b_us, vocode_a_us, vocode_b_us; /* priors [>= 0]; default 1000, 75, 500, 40 */
+    double queue_s;                                            /* audio that may wait [> 0]; default 1200 */
+    int64_t wait_us; /* predicted wait of an accepted job [> 0]; default 10 000 000 */
+} sv_schedule_config;
+
+void sv_schedule_config_init(sv_schedule_config *config);
+
+/* One device's state: a plain value, no memory behind it; one thread at a time. */
+typedef struct sv_schedule {
+    sv_schedule_config config;
+    sv_cost cost[SV_STAGE_COUNT];
+    double served[SV_CLIENTS_MAX]; /* virtual time of each client: seconds of audio / weight */
+    double virtual_time;           /* the least of those that wait: where one that was idle joins */
+    int64_t memory_cap;            /* bytes a batch may use now */
+    int32_t good_batches;          /* since the cap last grew */
+    int32_t since_aged;            /* batches since one was led by age */
+} sv_schedule;
+
+/* EV_E_ARGUMENT: a number out of range; the message names it. */
+ev_status sv_schedule_init(sv_schedule *s, const sv_schedule_config *config, ev_error *err);
+/* The account goes to another client: its past is forgotten. */
+void sv_schedule_client_reset(sv_schedule *s, int32_t client);
+
+/* ---- picking ---- */
+
+typedef struct sv_plan_item {
+    size_t unit;    /* index into the caller's units */
+    int32_t amount; /* DECODE: tokens (the sentence, whole); VOCODE: frames, from the first that is ready */
+    int32_t client;
+    double charge; /* what the client's virtual time will move by */
+} sv_plan_item;
+
+typedef struct sv_plan {
+    sv_stage stage; /* SV_IDLE: run nothing */
+    size_t count;   /* items; 0 when idle */
+    sv_plan_item items[SV_BATCH_MAX];
+    int32_t size;  /* DECODE: tokens; VOCODE: rows, margins included */
+    int64_t bytes; /* work memory counted for it */
+    int64_t predicted_us;
+    int64_t wake_us;     /* idle: ask again then, or when something arrives; INT64_MAX: nothing waits */
+    bool alone;          /* the one item failed before, and is kept from others */
+    bool aged;           /* led by age */
+    double virtual_time; /* to become the schedule's */
+} sv_plan;
+
+/* The plan for the units that wait. Time O(n x count). Sums of a batch keep every limit; only a single sentence that
+ * is larger than a limit all by itself runs, alone, whatever its size: it cannot be cut here. */
+void sv_schedule_pick(const sv_schedule *s, const sv_unit *units, size_t n, int64_t now_us, sv_plan *plan);
+
+/* The plan was handed to the engine: clients are charged. Call once, before the next pick. */
+void sv_schedule_started(sv_schedule *s, const sv_plan *plan);
+/* It went well and took elapsed_us: costs are learnt; after 10 such batches a cut memory cap grows by 1/16. */
+void sv_schedule_done(sv_schedule *s, const sv_plan *plan, int64_t elapsed_us);
+/* It failed. out_of_memory: the cap becomes half of what it asked for (at least 1/64 of the budget). The caller
+ * adds one to the tries of every member and asks sv_schedule_retry. */
+void sv_schedule_failed(sv_schedule *s, const sv_plan *plan, bool out_of_memory);
+void sv_schedule_observe(sv_schedule *s, sv_stage stage, int32_t size, int64_t elapsed_us);
+int64_t sv_schedule_predict(const sv_schedule *s, sv_stage stage, int32_t size); /* microseconds */
+
+/* ---- retry ---- */
+
+/* A job fails at most once in company: then it runs alone, can harm nobody, and can be harmed by nobody. */
+typedef enum sv_retry { SV_RETRY_ALONE = 0, SV_RETRY_DEAD } sv_retry;
+sv_retry sv_schedule_retry(int32_t tries); /* DEAD from SV_TRIES_MAX failures on */
+
+/* ---- admission ---- */
+
+/* What waits and runs. A job counts for a quarter of queue_s at most: fresh jobs do not wait for the end of a long
+ * text, and so it must not shut the door on them. */
+typedef struct sv_backlog {
+    double tokens;         /* not decoded yet */
+    double frames;         /* decoded, not vocoded */
+    double seconds;        /* of audio, both */
+    double client_seconds; /* of the asking client */
+    double weight;         /* of all clients that have work, and the asking one */
+} sv_backlog;
+
+typedef struct sv_offer {
+    int32_t tokens, sentences; /* estimates, >= 1 */
+    int32_t client;
+    float weight;
+    int64_t deadline_us; /* 0: none */
+} sv_offer;
+
+typedef enum sv_verdict {
+    SV_ACCEPT = 0,
+    SV_FULL,       /* more audio than queue_s would wait, or the job longer than wait_us */
+    SV_OVER_SHARE, /* the queue is nearly full (4/5), and this client has more of it than its share */
+    SV_LATE        /* the deadline would be missed */
+} sv_verdict;
+
+typedef struct sv_admission {
+    sv_verdict verdict;
+    int64_t wait_us; /* predicted, before its first batch */
+    int32_t
+        retry_after_ms; /* FULL, OVER_SHARE: until there is room, as predicted [100..600 000]; else 0. No jitter */
+} sv_admission;
+
+/* Sums of all live units, for an offer of a client. */
+void sv_schedule_backlog(const sv_schedule *s, const sv_unit *units, size_t n, const sv_offer *offer,
+                         sv_backlog *backlog);
+sv_admission sv_schedule_admit(const sv_schedule *s, const sv_backlog *backlog, const sv_offer *offer,
+                               int64_t now_us);
+/* Even alone, from now on, the unit would miss its deadline: drop it before it costs anything more. */
+bool sv_schedule_expired(const sv_schedule *s, const sv_unit *unit, int64_t now_us);
+
+/* ---- inside the room ---- */
+
+/* Part of a sentence's seconds that is charged when it is decoded, about what it costs; the rest with its frames. */
+#define SV_DECODE_CHARGE (1.0 / 3)
+
+typedef struct sv_order { /* what an ordering depends on */
+    const sv_schedule *schedule;
+    int64_t now_us;
+    double virtual_time;
+    double extra[SV_CLIENTS_MAX]; /* what the batch being formed will charge */
+} sv_order;
+
+int sv_order_level(const sv_order *o, const sv_unit *u);                         /* 0 (short so far) .. 3 */
+int sv_order_lane(const sv_order *o, const sv_unit *u);                          /* 0, 1, 2 */
+double sv_order_served(const sv_order *o, const sv_unit *u);                     /* the client's virtual time */
+bool sv_order_before(const sv_order *o, const sv_unit *u, const sv_unit *other); /* total; by the mode */
+bool sv_unit_started(const sv_unit *u);                                          /* something of it is made */
+/* Predicted microseconds for one job alone: sentences with tokens yet to decode, frames ready to vocode. */
+double sv_work_us(const sv_schedule *s, double tokens, double sentences, double frames);
+
+#endif
