@@ -1,0 +1,377 @@
+/* simulator: the scheduler in virtual time. The test fills jobs and faults; sim_run drives arrivals, batches,
+ * failures, cancellations and listeners through the very functions that the service calls, and checks every plan.
+ *
+ * The simulated device takes a + b x size for a batch, with noise; a sentence's frames come from a hash, so that two
+ * modes meet the same work. Nothing here reads a clock.
+ */
+#ifndef SIMULATOR_H
+#define SIMULATOR_H
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "server/schedule.h"
+
+enum { SIM_JOBS_MAX = 1200 };
+
+typedef enum sim_state {
+    SIM_COMING,
+    SIM_LIVE,
+    SIM_DONE,
+    SIM_FAILED,
+    SIM_EXPIRED,
+    SIM_CANCELED,
+    SIM_REFUSED
+} sim_state;
+
+typedef struct sim_job {
+    /* set by the test */
+    int64_t arrival_us, deadline_us, cancel_us;  /* 0: none */
+    int32_t client, priority, sentences, tokens; /* tokens of each sentence, about */
+    float weight;
+    bool streaming;
+    sv_stage poison; /* fails in this stage, always; SV_IDLE: healthy */
+    /* of the run */
+    sim_state state;
+    int32_t sentence, tries, company_failures, ready;
+    int64_t waiting_us, playback_us, ended_us, first_us;
+    int64_t frames_made, frames_done;
+    int64_t underrun_us;
+    bool running;
+} sim_job;
+
+typedef struct sim {
+    sv_schedule_config config;
+    double decode_a_us, decode_b_us, vocode_a_us, vocode_b_us; /* of the device */
+    double noise, death;                                       /* parts: spread of times; batches that fail */
+    int64_t memory_bytes;                                      /* that the device really has; 0: enough */
+    bool admission;
+    uint64_t seed;
+    int64_t origin_us;
+    sim_job jobs[SIM_JOBS_MAX]; /* by arrival */
+    size_t job_count;
+    /* of the run */
+    sv_schedule schedule;
+    sv_unit units[SIM_JOBS_MAX];
+    size_t unit_job[SIM_JOBS_MAX];
+    size_t unit_count, arrived;
+    size_t live[SIM_JOBS_MAX], live_count; /* jobs, by arrival */
+    uint64_t random;
+    int64_t now_us, busy_us;
+    int64_t longest_batch_us, longest_wait_us;
+    size_t most_live;
+    uint64_t batches, vocode_batches, vocode_rows, trace;
+    char fault[200]; /* the first broken rule; empty: none */
+} sim;
+
+#define SIM_REQUIRE(s, condition)                                                                                    \
+    do {                                                                                                             \
+        if (!(condition) && !(s)->fault[0])                                                                          \
+            snprintf((s)->fault, sizeof(s)->fault, "line %d at %lld us: %s", __LINE__, (long long)(s)->now_us,       \
+                     #condition);                                                                                    \
+    } while (0)
+
+/* ---- random ---- */
+
+static inline uint64_t sim_mix(uint64_t x) {
+    x = (x ^ (x >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
+    x = (x ^ (x >> 27)) * UINT64_C(0x94d049bb133111eb);
+    return x ^ (x >> 31);
+}
+
+static inline uint64_t sim_next(uint64_t *random) { return sim_mix(*random += UINT64_C(0x9e3779b97f4a7c15)); }
+
+static inline double sim_uniform(uint64_t *random) { return (double)(sim_next(random) >> 11) * 0x1p-53; }
+
+static inline int32_t sim_range(uint64_t *random, int32_t low, int32_t high) {
+    return low + (int32_t)(sim_next(random) % (uint64_t)(high - low + 1));
+}
+
+static inline bool sim_chance(uint64_t *random, double part) { return sim_uniform(random) < part; }
+
+/* ---- jobs ---- */
+
+/* Deterministic per (seed, job, sentence): 3/4 to 5/4 of the job's tokens. */
+static inline int32_t sim_tokens(const sim *s, size_t job, int32_t sentence) {
+    const uint64_t hash = sim_mix(s->seed * 31 + job * 1009 + (uint64_t)sentence);
+    const int32_t tokens = s->jobs[job].tokens * (int32_t)(192 + hash % 129) / 256;
+    return tokens > 0 ? tokens : 1;
+}
+
+static inline int32_t sim_frames(const sim *s, size_t job, int32_t sentence) {
+    const uint64_t hash = sim_mix(s->seed * 37 + job * 1013 + (uint64_t)sentence);
+    return (int32_t)(sim_tokens(s, job, sentence) * (3.8 + (double)(hash % 190) / 100));
+}
+
+static inline void sim_end(sim *s, sim_job *j, sim_state state) {
+    SIM_REQUIRE(s, j->state == SIM_LIVE);
+    j->state = state;
+    j->ended_us = s->now_us;
+}
+
+static inline void sim_show(sim *s, size_t job, sv_unit *u) {
+    const sim_job *j = &s->jobs[job];
+    const int32_t left = j->sentences - j->sentence;
+    *u = (sv_unit){.id = job,
+                   .stage = j->ready ? SV_VOCODE : SV_DECODE,
+                   .size = j->ready ? j->ready : sim_tokens(s, job, j->sentence),
+                   .sentences_left = left,
+                   .tokens_left = left * j->tokens,
+                   .client = j->client,
+                   .weight = j->weight,
+                   .priority = j->priority,
+                   .tries = j->tries,
+                   .streaming = j->streaming,
+                   .arrived_us = j->arrival_us,
+                   .waiting_us = j->waiting_us,
+                   .deadline_us = j->deadline_us,
+                   .playback_us = j->playback_us,
+                   .frames_done = j->frames_done};
+}
+
+/* Views of all live jobs; those that were canceled or can no longer be in time end here. */
+static inline void sim_survey(sim *s) {
+    size_t kept = 0;
+    s->unit_count = 0;
+    for (size_t i = 0; i < s->live_count; i++) {
+        sim_job *j = &s->jobs[s->live[i]];
+        sv_unit *u = &s->units[s->unit_count];
+        if (j->state == SIM_LIVE && j->cancel_us && j->cancel_us <= s->now_us) sim_end(s, j, SIM_CANCELED);
+        if (j->state == SIM_LIVE) {
+            sim_show(s, s->live[i], u);
+            if (sv_schedule_expired(&s->schedule, u, s->now_us)) sim_end(s, j, SIM_EXPIRED);
+        }
+        if (j->state != SIM_LIVE) continue;
+        s->unit_job[s->unit_count++] = s->live[i];
+        s->live[kept++] = s->live[i];
+    }
+    s->live_count = kept;
+}
+
+static inline void sim_arrive(sim *s) {
+    for (; s->arrived < s->job_count && s->jobs[s->arrived].arrival_us <= s->now_us; s->arrived++) {
+        sim_job *j = &s->jobs[s->arrived];
+        const sv_offer offer = {.tokens = j->sentences * j->tokens,
+                                .sentences = j->sentences,
+                                .client = j->client,
+                                .weight = j->weight,
+                                .deadline_us = j->deadline_us};
+        sv_backlog backlog;
+        sim_survey(s);
+        sv_schedule_backlog(&s->schedule, s->units, s->unit_count, &offer, &backlog);
+        const sv_admission answer = sv_schedule_admit(&s->schedule, &backlog, &offer, s->now_us);
+        const bool told_when = answer.verdict == SV_FULL || answer.verdict == SV_OVER_SHARE;
+        SIM_REQUIRE(s, (answer.retry_after_ms > 0) == told_when);
+        j->state = s->admission && answer.verdict != SV_ACCEPT ? SIM_REFUSED : SIM_LIVE;
+        j->waiting_us = j->arrival_us;
+        if (j->state == SIM_LIVE) s->live[s->live_count++] = s->arrived;
+        if (s->live_count > s->most_live) s->most_live = s->live_count;
+    }
+}
+
+/* ---- checks of a plan ---- */
+
+static inline void sim_check_item(sim *s, const sv_plan *plan, const sv_plan_item *item) {
+    SIM_REQUIRE(s, item->unit < s->unit_count);
+    if (item->unit >= s->unit_count) return;
+    const sv_unit *u = &s->units[item->unit];
+    sim_job *j = &s->jobs[s->unit_job[item->unit]];
+    SIM_REQUIRE(s, j->state == SIM_LIVE && !j->running); /* not after its end, not twice in a batch */
+    SIM_REQUIRE(s, u->stage == plan->stage);
+    SIM_REQUIRE(s, item->amount > 0 && item->amount <= u->size);
+    if (plan->stage == SV_DECODE) SIM_REQUIRE(s, item->amount == u->size);
+    if (plan->stage == SV_VOCODE) SIM_REQUIRE(s, item->amount <= s->config.slice_frames);
+    if (u->tries > 0) SIM_REQUIRE(s, plan->count == 1 && plan->alone);
+    if (u->streaming && !u->frames_done && plan->stage == SV_VOCODE)
+        SIM_REQUIRE(s, item->amount <= s->config.first_frames + s->config.first_frames / 2);
+    if (s->now_us - u->waiting_us > s->longest_wait_us) s->longest_wait_us = s->now_us - u->waiting_us;
+    j->running = true;
+}
+
+static inline void sim_check_plan(sim *s, const sv_plan *plan) {
+    const sv_schedule_config *c = &s->config;
+    int64_t size = 0;
+    if (!plan->count) {
+        SIM_REQUIRE(s, plan->stage == SV_IDLE);
+        SIM_REQUIRE(s,
+                    c->mode == SV_MODE_FIXED || (!s->unit_count && plan->wake_us == INT64_MAX)); /* conserves work */
+        SIM_REQUIRE(s, !s->unit_count || (plan->wake_us > s->now_us && plan->wake_us - s->now_us <= c->window_us));
+        return;
+    }
+    SIM_REQUIRE(s, plan->stage == SV_DECODE || plan->stage == SV_VOCODE);
+    SIM_REQUIRE(s, plan->count <= (size_t)c->batch_max);
+    if (c->mode == SV_MODE_OFF) SIM_REQUIRE(s, plan->count == 1);
+    for (size_t i = 0; i < plan->count; i++) {
+        sim_check_item(s, plan, &plan->items[i]);
+        size += plan->items[i].amount + (plan->stage == SV_VOCODE ? c->margin_rows : 0);
+    }
+    SIM_REQUIRE(s, size == plan->size);
+    if (plan->stage == SV_VOCODE) SIM_REQUIRE(s, size <= c->vocode_rows);
+    if (plan->count == 1) return; /* one sentence, however large, has to run */
+    const int64_t bytes = size * (plan->stage == SV_DECODE ? c->bytes_per_token : c->bytes_per_row);
+    SIM_REQUIRE(s, bytes <= s->schedule.memory_cap && bytes == plan->bytes);
+    if (plan->stage == SV_DECODE) {
+        SIM_REQUIRE(s, size <= c->decode_tokens && plan->count <= (size_t)c->decode_sentences);
+    }
+    if (c->mode == SV_MODE_ADAPTIVE) SIM_REQUIRE(s, plan->predicted_us <= c->turn_us);
+}
+
+/* ---- a batch ---- */
+
+static inline int64_t sim_batch_us(sim *s, const sv_plan *plan) {
+    const bool decode = plan->stage == SV_DECODE;
+    double us = (decode ? s->decode_a_us : s->vocode_a_us) + (decode ? s->decode_b_us : s->vocode_b_us) * plan->size;
+    us *= 1 + s->noise * (2 * sim_uniform(&s->random) - 1);
+    if (s->noise > 0 && sim_chance(&s->random, 0.005)) us *= 10; /* others had the cores */
+    return us < 1 ? 1 : (int64_t)us;
+}
+
+static inline void sim_made(sim *s, sim_job *j, size_t job, const sv_plan *plan, int32_t amount) {
+    if (plan->stage == SV_DECODE) {
+        j->ready = sim_frames(s, job, j->sentence++);
+        j->frames_made += j->ready;
+    } else {
+        SIM_REQUIRE(s, amount <= j->ready);
+        j->ready -= amount;
+        if (!j->frames_done) {
+            j->first_us = j->playback_us = s->now_us;
+        } else if (s->now_us > j->playback_us) {
+            j->underrun_us += s->now_us - j->playback_us;
+            j->playback_us = s->now_us;
+        }
+        j->playback_us += (int64_t)(amount * 1e6 / s->config.frames_per_second);
+        j->frames_done += amount;
+    }
+    if (!j->ready && j->sentence == j->sentences) {
+        SIM_REQUIRE(s, j->frames_done ==
+                           j->frames_made); /* every frame once; in order, as slices are taken from the front */
+        sim_end(s, j, SIM_DONE);
+    }
+}
+
+static inline void sim_missed(sim *s, sim_job *j, const sv_plan *plan) {
+    j->company_failures += plan->count > 1;
+    SIM_REQUIRE(s, j->company_failures <= 1); /* neighbours take at most one of its lives */
+    if (sv_schedule_retry(++j->tries) == SV_RETRY_DEAD) sim_end(s, j, SIM_FAILED);
+}
+
+static inline bool sim_poisoned(const sim *s, const sv_plan *plan) {
+    for (size_t i = 0; i < plan->count; i++) {
+        if (s->jobs[s->unit_job[plan->items[i].unit]].poison == plan->stage) return true;
+    }
+    return false;
+}
+
+static inline void sim_batch(sim *s, const sv_plan *plan) {
+    size_t members[SV_BATCH_MAX];
+    for (size_t i = 0; i < plan->count; i++) members[i] = s->unit_job[plan->items[i].unit];
+    const bool memory = s->memory_bytes && plan->bytes > s->memory_bytes;
+    const bool failed = memory || sim_poisoned(s, plan) || sim_chance(&s->random, s->death);
+    int64_t us = sim_batch_us(s, plan);
+    if (failed) us = us / 2 + 1;
+    sv_schedule_started(&s->schedule, plan);
+    s->now_us += us;
+    s->busy_us += us;
+    if (us > s->longest_batch_us) s->longest_batch_us = us;
+    s->batches++;
+    s->vocode_batches += plan->stage == SV_VOCODE;
+    s->vocode_rows += plan->stage == SV_VOCODE ? (uint64_t)plan->size : 0;
+    if (failed) {
+        sv_schedule_failed(&s->schedule, plan, memory);
+    } else {
+        sv_schedule_done(&s->schedule, plan, us);
+    }
+    for (size_t i = 0; i < plan->count; i++) {
+        sim_job *j = &s->jobs[members[i]];
+        j->running = false;
+        j->waiting_us = s->now_us;
+        s->trace =
+            sim_mix(s->trace ^ (members[i] << 20) ^ (uint64_t)plan->items[i].amount ^ (uint64_t)plan->stage << 60);
+        if (j->cancel_us && j->cancel_us <= s->now_us) {
+            sim_end(s, j, SIM_CANCELED);
+        } else if (failed) {
+            sim_missed(s, j, plan);
+        } else {
+            sim_made(s, j, members[i], plan, plan->items[i].amount);
+        }
+    }
+    s->trace = sim_mix(s->trace ^ (uint64_t)(s->now_us - s->origin_us));
+}
+
+/* ---- the run ---- */
+
+static inline void sim_check_end(sim *s) {
+    /* See schedule.h. Overtaken by those who wait longer, and by aged_every batches before each of them. */
+    const int64_t bound =
+        s->config.age_us + ((s->config.aged_every + 1) * (int64_t)s->most_live + 1) * s->longest_batch_us;
+    if (s->config.mode == SV_MODE_ADAPTIVE) SIM_REQUIRE(s, s->longest_wait_us <= bound);
+    SIM_REQUIRE(s, !s->live_count);
+    for (size_t i = 0; i < s->job_count; i++) {
+        const sim_job *j = &s->jobs[i];
+        SIM_REQUIRE(s, j->state >= SIM_DONE); /* accepted = done + failed + expired + canceled */
+        if (j->state == SIM_FAILED) SIM_REQUIRE(s, j->tries == SV_TRIES_MAX);
+        if (j->state == SIM_FAILED && s->death <= 0 && !s->memory_bytes) SIM_REQUIRE(s, j->poison != SV_IDLE);
+        if (j->poison != SV_IDLE) SIM_REQUIRE(s, j->state != SIM_DONE);
+    }
+}
+
+/* Runs to the last job's end. False: s->fault says which rule broke. */
+static inline bool sim_run(sim *s) {
+    sv_plan plan;
+    ev_error err;
+    if (sv_schedule_init(&s->schedule, &s->config, &err) != EV_OK) {
+        snprintf(s->fault, sizeof s->fault, "%.190s", err.message);
+        return false;
+    }
+    s->random = s->seed;
+    s->now_us = s->origin_us;
+    for (uint64_t steps = 0; !s->fault[0]; steps++) {
+        SIM_REQUIRE(s, steps < 2000000); /* it ends */
+        sim_arrive(s);
+        sim_survey(s);
+        sv_schedule_pick(&s->schedule, s->units, s->unit_count, s->now_us, &plan);
+        sim_check_plan(s, &plan);
+        if (s->fault[0]) break;
+        if (plan.count) {
+            sim_batch(s, &plan);
+            continue;
+        }
+        int64_t next_us = plan.wake_us;
+        if (s->arrived < s->job_count && s->jobs[s->arrived].arrival_us < next_us)
+            next_us = s->jobs[s->arrived].arrival_us;
+        if (next_us == INT64_MAX) break;
+        s->now_us = next_us;
+    }
+    sim_check_end(s);
+    return !s->fault[0];
+}
+
+/* ---- what came out ---- */
+
+static inline int sim_compare_us(const void *a, const void *b) {
+    const int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+    return (x > y) - (x < y);
+}
+
+/* Quantile of arrival-to-end (or to first audio) over the finished jobs of a client, or of all (-1); microseconds. */
+static inline int64_t sim_quantile(const sim *s, int32_t client, double q, bool first_audio) {
+    static int64_t values[SIM_JOBS_MAX];
+    size_t count = 0;
+    for (size_t i = 0; i < s->job_count; i++) {
+        const sim_job *j = &s->jobs[i];
+        if (j->state != SIM_DONE || (client >= 0 && j->client != client)) continue;
+        values[count++] = (first_audio ? j->first_us : j->ended_us) - j->arrival_us;
+    }
+    if (!count) return -1;
+    qsort(values, count, sizeof *values, sim_compare_us);
+    return values[(size_t)((double)(count - 1) * q)];
+}
+
+static inline size_t sim_count(const sim *s, sim_state state) {
+    size_t count = 0;
+    for (size_t i = 0; i < s->job_count; i++) count += s->jobs[i].state == state;
+    return count;
+}
+
+#endif

@@ -1,0 +1,598 @@
+/* The scheduler, rule by rule. test_schedule_sim.c lets it run for days. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <math.h>
+#include <string.h>
+
+#include "server/schedule.h"
+
+static const int64_t now = 50000000;
+
+static sv_schedule_config config;
+static sv_schedule schedule;
+static sv_unit units[64];
+static sv_plan plan;
+
+static int setup(void **state) {
+    (void)state;
+    sv_schedule_config_init(&config);
+    return sv_schedule_init(&schedule, &config, NULL);
+}
+
+static void apply(void) { assert_int_equal(sv_schedule_init(&schedule, &config, NULL), EV_OK); }
+
+/* A job that arrived `ago_us` before now and waits since. */
+static sv_unit unit(uint64_t id, sv_stage stage, int32_t size, int64_t ago_us) {
+    const int32_t left = stage == SV_DECODE;
+    return (sv_unit){.id = id,
+                     .stage = stage,
+                     .size = size,
+                     .sentences_left = left,
+                     .tokens_left = left * size,
+                     .client = (int32_t)id,
+                     .weight = 1,
+                     .priority = 1,
+                     .arrived_us = now - ago_us,
+                     .waiting_us = now - ago_us};
+}
+
+static void pick(size_t n) { sv_schedule_pick(&schedule, units, n, now, &plan); }
+
+static void assert_plan(sv_stage stage, size_t count, size_t leader) {
+    assert_int_equal(plan.stage, stage);
+    assert_int_equal(plan.count, count);
+    assert_int_equal(plan.items[0].unit, leader);
+}
+
+/* ---- init ---- */
+
+static void init_names_what_is_out_of_range(void **state) {
+    (void)state;
+    ev_error err;
+    config.batch_max = 65;
+    assert_int_equal(sv_schedule_init(&schedule, &config, &err), EV_E_ARGUMENT);
+    assert_string_equal(err.message, "scheduler: batch_max is 65: give a number from 1 to 64");
+    config.batch_max = 64;
+    config.queue_s = NAN;
+    assert_int_equal(sv_schedule_init(&schedule, &config, &err), EV_E_ARGUMENT);
+    config.queue_s = 10;
+    config.margin_rows = 310; /* leaves no room for a slice of 320 rows */
+    assert_int_equal(sv_schedule_init(&schedule, &config, &err), EV_E_ARGUMENT);
+    assert_non_null(strstr(err.message, "vocode_rows"));
+}
+
+/* ---- adaptive ---- */
+
+static void nothing_waits_for_ever(void **state) {
+    (void)state;
+    pick(0);
+    assert_int_equal(plan.stage, SV_IDLE);
+    assert_true(plan.wake_us == INT64_MAX);
+    units[0] = unit(0, SV_DECODE, 0, 10); /* has nothing to do yet */
+    pick(1);
+    assert_int_equal(plan.stage, SV_IDLE);
+}
+
+static void the_older_goes_first_and_others_follow(void **state) {
+    (void)state;
+    units[0] = unit(0, SV_DECODE, 40, 100);
+    units[1] = unit(1, SV_DECODE, 30, 200);
+    units[2] = unit(2, SV_VOCODE, 10, 50);
+    pick(3);
+    assert_plan(SV_DECODE, 2, 1);
+    assert_int_equal(plan.items[1].unit, 0);
+    assert_int_equal(plan.size, 70);
+    assert_int_equal(plan.predicted_us, 1000 + 70 * 75);
+}
+
+static void a_batch_ends_at_each_limit(void **state) {
+    (void)state;
+    for (size_t i = 0; i < 20; i++) units[i] = unit(i, SV_DECODE, 40, 100);
+    pick(20);
+    assert_plan(SV_DECODE, 4, 0); /* 15 ms of 4 ms each */
+    config.turn_us = 1000000;
+    apply();
+    pick(20);
+    assert_int_equal(plan.count, 20);
+    config.batch_max = 7;
+    apply();
+    pick(20);
+    assert_int_equal(plan.count, 7);
+    config.decode_sentences = 5;
+    apply();
+    pick(20);
+    assert_int_equal(plan.count, 5);
+    config.decode_tokens = 130;
+    apply();
+    pick(20);
+    assert_int_equal(plan.count, 3);
+    config.memory_bytes = 80 * config.bytes_per_token;
+    apply();
+    pick(20);
+    assert_int_equal(plan.count, 2);
+    units[0].size = 900; /* over every limit: has to run, but alone */
+    pick(20);
+    assert_plan(SV_DECODE, 1, 0);
+}
+
+static void what_does_not_fit_lets_smaller_ones_pass(void **state) {
+    (void)state;
+    units[0] = unit(0, SV_DECODE, 100, 300);
+    units[1] = unit(1, SV_DECODE, 150, 200);
+    units[2] = unit(2, SV_DECODE, 50, 100);
+    pick(3);
+    assert_plan(SV_DECODE, 2, 0);
+    assert_int_equal(plan.items[1].unit, 2);
+}
+
+static void high_priority_before_normal(void **state) {
+    (void)state;
+    units[0] = unit(0, SV_DECODE, 40, 1000);
+    units[1] = unit(1, SV_DECODE, 40, 10);
+    units[1].priority = 0;
+    pick(2);
+    assert_plan(SV_DECODE, 1, 1); /* and the normal one does not cost it time */
+}
+
+static void deadlines_order_the_jobs_of_a_client(void **state) {
+    (void)state;
+    for (size_t i = 0; i < 3; i++) {
+        units[i] = unit(i, SV_DECODE, 40, 100);
+        units[i].client = 0;
+    }
+    units[1].deadline_us = now + 900000;
+    units[2].deadline_us = now + 800000;
+    pick(3);
+    assert_plan(SV_DECODE, 3, 2);
+    assert_int_equal(plan.items[1].unit, 1);
+}
+
+static void the_client_that_had_less_goes_first(void **state) {
+    (void)state;
+    for (int i = 0; i < 4; i++) { /* a third of 41 s of audio, and a little */
+        units[0] = unit(0, SV_DECODE, i < 3 ? 180 : 40, 1000);
+        pick(1);
+        sv_schedule_started(&schedule, &plan);
+    }
+    units[1] = unit(1, SV_DECODE, 40, 10);
+    pick(2);
+    assert_plan(SV_DECODE, 2, 0); /* so far client 1 was idle, not waiting: it saves up nothing */
+    units[1].waiting_us = units[1].arrived_us = now;
+    schedule.served[0] += 20;
+    schedule.served[1] = schedule.virtual_time; /* now it has waited while the other had 20 s */
+    pick(2);
+    assert_plan(SV_DECODE, 2, 1);
+    schedule.served[0] = schedule.virtual_time + 2.5; /* less than the slack: as they come */
+    pick(2);
+    assert_plan(SV_DECODE, 2, 0);
+    sv_schedule_client_reset(&schedule, 0);
+    assert_true(schedule.served[0] == 0);
+}
+
+static void charges_follow_audio_and_weight(void **state) {
+    (void)state;
+    units[0] = unit(0, SV_DECODE, 40, 10);
+    pick(1);
+    assert_true(fabs(plan.items[0].charge - 40 * 4.75 / 62.5 / 3) < 1e-9);
+    units[0] = unit(0, SV_VOCODE, 190, 10);
+    units[0].weight = 4;
+    pick(1);
+    assert_true(fabs(plan.items[0].charge - 190 / 62.5 * 2 / 3 / 4) < 1e-9);
+}
+
+static void long_texts_take_turns_behind_short_ones(void **state) {
+    (void)state;
+    for (size_t i = 0; i < 3; i++) {
+        units[i] = unit(i, SV_DECODE, 40, 100000 * (int64_t)(3 - i));
+        units[i].client = 0;
+    }
+    units[0].frames_done = 62 * 200; /* two long ones; the older had the last turn */
+    units[0].waiting_us = now - 5;
+    units[1].frames_done = 62 * 300;
+    units[1].waiting_us = now - 4000;
+    pick(2);
+    assert_plan(SV_DECODE, 2, 1);
+    pick(3);
+    assert_plan(SV_DECODE, 1, 2);
+}
+
+static void a_sentence_keeps_its_place_between_stages(void **state) {
+    (void)state;
+    units[0] = unit(0, SV_DECODE, 150, 100);
+    pick(1);
+    sv_schedule_started(&schedule, &plan);
+    units[0] = unit(0, SV_VOCODE, 713, 100); /* as many as expected */
+    units[1] = unit(1, SV_DECODE, 40, 50);
+    config.share_slack_s = schedule.config.share_slack_s = 0;
+    pick(2);
+    assert_plan(SV_VOCODE, 1, 0);
+}
+
+/* ---- stages and streams ---- */
+
+static void scraps_wait_for_sentences_to_decode(void **state) {
+    (void)state;
+    units[0] = unit(0, SV_VOCODE, 100, 200);
+    units[1] = unit(1, SV_DECODE, 40, 100);
+    pick(2);
+    assert_plan(SV_DECODE, 1, 1);
+    units[1].priority = 2; /* but not for those of less priority */
+    pick(2);
+    assert_plan(SV_VOCODE, 1, 0);
+    units[1].priority = 1;
+    units[0].size = 160; /* half a batch is none */
+    pick(2);
+    assert_plan(SV_VOCODE, 1, 0);
+    units[0].size = 100;
+    pick(1); /* nor is there anything to wait for here */
+    assert_plan(SV_VOCODE, 1, 0);
+}
+
+static void slices_are_even_and_fill_when_many_wait(void **state) {
+    (void)state;
+    units[0] = unit(0, SV_VOCODE, 300, 200);
+    pick(1);
+    assert_int_equal(plan.items[0].amount, 150);
+    for (size_t i = 0; i < 12; i++) units[i] = unit(i, SV_VOCODE, 190, 200);
+    pick(2);
+    assert_plan(SV_VOCODE, 1, 0); /* not half of the other's */
+    pick(12);
+    assert_plan(SV_VOCODE, 2, 0);
+    assert_int_equal(plan.size, 320);
+    config.margin_rows = 20;
+    apply();
+    pick(12);
+    assert_int_equal(plan.items[1].amount, 320 - 190 - 2 * 20);
+    assert_int_equal(plan.size, 320);
+}
+
+static void a_stream_starts_small_and_doubles(void **state) {
+    (void)state;
+    static const int32_t slices[] = {16, 32, 64, 128, 256, 256, 248};
+    units[0] = unit(0, SV_VOCODE, 1000, 10);
+    units[0].streaming = true;
+    for (size_t i = 0; i < EV_ARRAY_COUNT(slices); i++) {
+        pick(1);
+        assert_int_equal(plan.items[0].amount, slices[i]);
+        units[0].size -= slices[i];
+        units[0].frames_done += slices[i];
+    }
+    assert_int_equal(units[0].size, 0);
+}
+
+static void streams_in_need_go_first_and_alone(void **state) {
+    (void)state;
+    units[0] = unit(0, SV_VOCODE, 200, 900000);
+    units[0].priority = 0;
+    units[1] = unit(1, SV_VOCODE, 200, 20); /* not sounded yet */
+    units[1].streaming = true;
+    units[2] = unit(2, SV_VOCODE, 200, 500000); /* 200 ms ahead */
+    units[2].streaming = true;
+    units[2].frames_done = 48;
+    units[2].playback_us = now + 200000;
+    units[3] = units[2]; /* 100 ms ahead */
+    units[3].id = 3;
+    units[3].playback_us = now + 100000;
+    pick(4);
+    assert_plan(SV_VOCODE, 3, 3);
+    assert_int_equal(plan.items[1].unit, 2);
+    assert_int_equal(plan.items[2].unit, 1);
+    units[2].playback_us = units[3].playback_us = now + 400000; /* enough ahead: they wait like others */
+    pick(4);
+    assert_plan(SV_VOCODE, 1, 1);
+    assert_int_equal(plan.items[0].amount, 16);
+}
+
+static void a_client_cannot_start_streams_without_end(void **state) {
+    (void)state;
+    units[0] = unit(0, SV_DECODE, 40, 900);
+    units[0].streaming = true;
+    units[1] = unit(1, SV_DECODE, 40, 100);
+    pick(2);
+    assert_plan(SV_DECODE, 1, 0);
+    schedule.served[0] = 7; /* more than burst_s ahead */
+    pick(2);
+    assert_plan(SV_DECODE, 2, 1);
+}
+
+static void age_leads_one_batch_in_eight(void **state) {
+    (void)state;
+    units[0] = unit(0, SV_DECODE, 40, 3000000);
+    units[0].priority = 2;
+    units[1] = unit(1, SV_DECODE, 40, 10);
+    units[1].priority = 0;
+    for (int round = 0; round < 3; round++) {
+        for (int i = 0; i < 8; i++) {
+            pick(2);
+            assert_int_equal(plan.aged, i == 7);
+            assert_int_equal(plan.items[0].unit, i == 7 ? 0 : 1);
+            sv_schedule_started(&schedule, &plan);
+        }
+    }
+}
+
+/* ---- failures ---- */
+
+static void who_failed_before_runs_alone(void **state) {
+    (void)state;
+    units[0] = unit(0, SV_DECODE, 40, 300);
+    units[1] = unit(1, SV_DECODE, 40, 200);
+    units[2] = unit(2, SV_DECODE, 40, 100);
+    units[1].tries = 1;
+    pick(3);
+    assert_plan(SV_DECODE, 2, 0);
+    assert_int_equal(plan.items[1].unit, 2);
+    units[1].arrived_us = now - 1000;
+    pick(3);
+    assert_plan(SV_DECODE, 1, 1);
+    assert_true(plan.alone);
+    assert_int_equal(sv_schedule_retry(1), SV_RETRY_ALONE);
+    assert_int_equal(sv_schedule_retry(2), SV_RETRY_ALONE);
+    assert_int_equal(sv_schedule_retry(3), SV_RETRY_DEAD);
+}
+
+static void memory_is_halved_and_grows_back(void **state) {
+    (void)state;
+    config.turn_us = 1000000;
+    config.memory_bytes = 640 * config.bytes_per_token;
+    apply();
+    for (size_t i = 0; i < 20; i++) units[i] = unit(i, SV_DECODE, 32, 100);
+    pick(20);
+    assert_int_equal(plan.size, 640);
+    sv_schedule_failed(&schedule, &plan, false);
+    assert_true(schedule.memory_cap == config.memory_bytes);
+    sv_schedule_failed(&schedule, &plan, true);
+    assert_true(schedule.memory_cap == config.memory_bytes / 2);
+    pick(20);
+    assert_int_equal(plan.size, 320);
+    for (int i = 0; i < 80; i++) {
+        assert_true(schedule.memory_cap < config.memory_bytes);
+        sv_schedule_done(&schedule, &plan, 25000);
+        if (i == 8) assert_true(schedule.memory_cap == config.memory_bytes / 2);
+        if (i == 9) assert_true(schedule.memory_cap == config.memory_bytes / 2 + config.memory_bytes / 16 + 1);
+    }
+    assert_true(schedule.memory_cap == config.memory_bytes); /* eight steps of a sixteenth */
+    for (int i = 0; i < 100; i++) sv_schedule_failed(&schedule, &plan, true);
+    assert_true(schedule.memory_cap >= config.memory_bytes / 64);
+    units[0] = unit(0, SV_VOCODE, 200, 100); /* frames can be cut to what there is */
+    pick(1);
+    assert_int_equal(plan.items[0].amount, 10);
+}
+
+/* ---- fixed, off ---- */
+
+static void fixed_waits_for_the_window_or_the_batch(void **state) {
+    (void)state;
+    config.mode = SV_MODE_FIXED;
+    config.batch_max = 3;
+    apply();
+    units[0] = unit(0, SV_DECODE, 40, 60000);
+    units[1] = unit(1, SV_DECODE, 40, 10000);
+    pick(2);
+    assert_int_equal(plan.stage, SV_IDLE);
+    assert_true(plan.wake_us == now + 40000);
+    units[2] = unit(2, SV_DECODE, 40, 0);
+    pick(3);
+    assert_plan(SV_DECODE, 3, 0);
+    sv_schedule_pick(&schedule, units, 2, now + 40000, &plan);
+    assert_plan(SV_DECODE, 2, 0);
+    units[0] = unit(0, SV_VOCODE, 190, 60000); /* those that began go on at once, without the newcomers */
+    units[1] = unit(1, SV_DECODE, 40, 500000);
+    pick(2);
+    assert_plan(SV_VOCODE, 1, 0);
+    units[0] = unit(0, SV_DECODE, 40, 60000);
+    units[0].frames_done = 190;
+    pick(2);
+    assert_plan(SV_DECODE, 1, 0);
+}
+
+static void off_finishes_one_before_the_next(void **state) {
+    (void)state;
+    config.mode = SV_MODE_OFF;
+    apply();
+    units[0] = unit(0, SV_DECODE, 40, 900);
+    units[1] = unit(1, SV_DECODE, 40, 100);
+    pick(2);
+    assert_plan(SV_DECODE, 1, 0);
+    units[1].frames_done = 10;
+    pick(2);
+    assert_plan(SV_DECODE, 1, 1);
+}
+
+/* ---- cost ---- */
+
+static void cost_finds_the_line(void **state) {
+    (void)state;
+    for (int i = 0; i < 300; i++) {
+        const int32_t size = 20 + i * 37 % 400;
+        sv_schedule_observe(&schedule, SV_DECODE, size, 3000 + 20 * size);
+    }
+    assert_true(fabs(schedule.cost[SV_DECODE].a_us - 3000) < 60);
+    assert_true(fabs(schedule.cost[SV_DECODE].b_us - 20) < 0.4);
+    assert_in_range(sv_schedule_predict(&schedule, SV_DECODE, 1000), 22600, 23400);
+    assert_int_equal(sv_schedule_predict(&schedule, SV_VOCODE, 100), 500 + 40 * 100);
+}
+
+static void cost_mistrusts_an_outlier_and_follows_a_change(void **state) {
+    (void)state;
+    sv_cost *c = &schedule.cost[SV_VOCODE];
+    const double before = sv_cost_predict(c, 190);
+    for (int i = 0; i < 50; i++) sv_cost_observe(c, 150 + i, 500 + 40 * (150 + i));
+    sv_cost_observe(c, 190, 1000 * before);
+    assert_true(fabs(sv_cost_predict(c, 190) - before) < 1);
+    for (int i = 0; i < 15; i++)
+        sv_cost_observe(c, 150 + 10 * i, 20 * (500.0 + 40 * (150 + 10 * i))); /* 20 times slower */
+    assert_true(fabs(sv_cost_predict(c, 190) / before - 20) < 0.1);
+}
+
+static void cost_is_never_negative(void **state) {
+    (void)state;
+    sv_cost c;
+    sv_cost_init(&c, 1000, 10, 100);
+    for (int i = 0; i < 200; i++) sv_cost_observe(&c, 10 + i % 100, 3000 - 20.0 * (i % 100)); /* larger is faster */
+    assert_true(c.b_us >= 0 && c.a_us >= 0 && sv_cost_predict(&c, 1e6) >= 1);
+    sv_cost_init(&c, 1000, 10, 100);
+    for (int i = 0; i < 200; i++)
+        sv_cost_observe(&c, 10 + i % 100, (10.0 + i % 100) * (10 + i % 100)); /* quadratic */
+    assert_true(c.a_us >= 0 && c.b_us > 0);
+    const sv_cost kept = c;
+    sv_cost_observe(&c, 0, 5);
+    sv_cost_observe(&c, 5, -1);
+    sv_cost_observe(&c, 5, NAN);
+    sv_cost_observe(&c, INFINITY, 5);
+    assert_memory_equal(&c, &kept, sizeof c);
+    sv_cost_init(&c, 0, 0, 100);
+    assert_true(sv_cost_predict(&c, 10) >= 1);
+    for (int i = 0; i < 100; i++) sv_cost_observe(&c, 64, 6400); /* one size only: how fast, at least */
+    assert_true(fabs(sv_cost_predict(&c, 64) - 6400) < 100);
+}
+
+/* ---- admission ---- */
+
+static sv_admission ask(size_t n, const sv_offer *offer) {
+    sv_backlog backlog;
+    sv_schedule_backlog(&schedule, units, n, offer, &backlog);
+    return sv_schedule_admit(&schedule, &backlog, offer, now);
+}
+
+/* n waiting jobs of 40 tokens (3.04 s) of clients 1 .. clients. */
+static void queue_up(size_t n, size_t clients) {
+    for (size_t i = 0; i < n; i++) {
+        units[i] = unit(i, SV_DECODE, 40, 100);
+        units[i].client = (int32_t)(1 + i % clients);
+    }
+}
+
+static void backlog_adds_up(void **state) {
+    (void)state;
+    const sv_offer offer = {.tokens = 40, .sentences = 1, .client = 1, .weight = 2};
+    queue_up(3, 2); /* clients 1, 2, 1 */
+    units[1] = unit(1, SV_VOCODE, 125, 100);
+    units[1].client = 2;
+    units[1].tokens_left = 20;
+    sv_backlog b;
+    sv_schedule_backlog(&schedule, units, 3, &offer, &b);
+    assert_true(fabs(b.tokens - 100) < 1e-9 && fabs(b.frames - 125) < 1e-9);
+    assert_true(fabs(b.seconds - (100 * 4.75 + 125) / 62.5) < 1e-9);
+    assert_true(fabs(b.client_seconds - 80 * 4.75 / 62.5) < 1e-9);
+    assert_true(fabs(b.weight - 3) < 1e-9);
+    units[0].tokens_left = 1000000; /* counts for a quarter of queue_s */
+    sv_schedule_backlog(&schedule, units, 1, &offer, &b);
+    assert_true(fabs(b.seconds - 300) < 1e-6);
+}
+
+static void an_empty_queue_takes_any_job(void **state) {
+    (void)state;
+    const sv_offer offer = {.tokens = 1000000, .sentences = 20000, .weight = 1};
+    const sv_admission answer = ask(0, &offer);
+    assert_int_equal(answer.verdict, SV_ACCEPT);
+    assert_int_equal(answer.wait_us, 0);
+}
+
+static void a_full_queue_says_when(void **state) {
+    (void)state;
+    config.queue_s = 100;
+    apply();
+    const sv_offer offer = {.tokens = 40, .sentences = 1, .client = 1000, .weight = 1};
+    queue_up(31, 31);
+    assert_int_equal(ask(31, &offer).verdict, SV_ACCEPT); /* 31 x 3.04 s and one more are 97.3 s */
+    queue_up(64, 64);
+    const sv_admission answer = ask(64, &offer); /* 97.6 s too much, at about 3.9 ms a second */
+    assert_int_equal(answer.verdict, SV_FULL);
+    assert_in_range(answer.retry_after_ms, 300, 450);
+    sv_cost_init(&schedule.cost[SV_DECODE], 10000, 750,
+                 80); /* a device ten times slower: its answer is ten times later */
+    sv_cost_init(&schedule.cost[SV_VOCODE], 5000, 400, 160);
+    assert_in_range(ask(64, &offer).retry_after_ms, 3000, 4700);
+}
+
+static void a_long_predicted_wait_is_refused(void **state) {
+    (void)state;
+    config.wait_us = 50000;
+    apply();
+    const sv_offer offer = {.tokens = 40, .sentences = 1, .client = 1, .weight = 1};
+    queue_up(20, 1);
+    const sv_admission answer = ask(20, &offer);
+    assert_int_equal(answer.verdict, SV_FULL);
+    assert_in_range(answer.wait_us, 200000, 260000);
+    assert_in_range(answer.retry_after_ms, 150, 210);
+    const sv_offer other = {.tokens = 40, .sentences = 1, .client = 2, .weight = 1};
+    assert_int_equal(ask(20, &other).verdict, SV_ACCEPT); /* who does not wait behind them */
+}
+
+static void a_greedy_client_leaves_room_for_others(void **state) {
+    (void)state;
+    config.queue_s = 100;
+    apply();
+    const sv_offer greedy = {.tokens = 40, .sentences = 1, .client = 1, .weight = 1};
+    const sv_offer other = {.tokens = 40, .sentences = 1, .client = 2, .weight = 1};
+    queue_up(25, 1);
+    assert_int_equal(ask(25, &greedy).verdict, SV_ACCEPT); /* alone it may have four fifths */
+    queue_up(26, 1);
+    const sv_admission answer = ask(26, &greedy);
+    assert_int_equal(answer.verdict, SV_OVER_SHARE);
+    assert_true(answer.retry_after_ms >= 100);
+    assert_int_equal(ask(26, &other).verdict, SV_ACCEPT);
+}
+
+static void deadlines_that_cannot_be_met_cost_nothing(void **state) {
+    (void)state;
+    sv_offer offer = {.tokens = 40, .sentences = 1, .client = 2, .weight = 1};
+    offer.deadline_us = now + 12000; /* alone: 4 ms and 190 frames, 8.1 ms */
+    assert_int_equal(ask(0, &offer).verdict, SV_LATE);
+    assert_int_equal(ask(0, &offer).retry_after_ms, 0);
+    offer.deadline_us = now + 12200;
+    assert_int_equal(ask(0, &offer).verdict, SV_ACCEPT);
+    queue_up(20, 20);
+    assert_int_equal(ask(20, &offer).verdict, SV_LATE);
+    sv_unit u = unit(0, SV_DECODE, 40, 10);
+    assert_false(sv_schedule_expired(&schedule, &u, now));
+    u.deadline_us = now + 12200;
+    assert_false(sv_schedule_expired(&schedule, &u, now));
+    assert_true(sv_schedule_expired(&schedule, &u, now + 200));
+    u = unit(0, SV_VOCODE, 190, 10);
+    u.deadline_us = now + 8200;
+    assert_false(sv_schedule_expired(&schedule, &u, now));
+    assert_true(sv_schedule_expired(&schedule, &u, now + 200));
+}
+
+#define RULE(name) cmocka_unit_test_setup(name, setup)
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        RULE(init_names_what_is_out_of_range),
+        RULE(nothing_waits_for_ever),
+        RULE(the_older_goes_first_and_others_follow),
+        RULE(a_batch_ends_at_each_limit),
+        RULE(what_does_not_fit_lets_smaller_ones_pass),
+        RULE(high_priority_before_normal),
+        RULE(deadlines_order_the_jobs_of_a_client),
+        RULE(the_client_that_had_less_goes_first),
+        RULE(charges_follow_audio_and_weight),
+        RULE(long_texts_take_turns_behind_short_ones),
+        RULE(a_sentence_keeps_its_place_between_stages),
+        RULE(scraps_wait_for_sentences_to_decode),
+        RULE(slices_are_even_and_fill_when_many_wait),
+        RULE(a_stream_starts_small_and_doubles),
+        RULE(streams_in_need_go_first_and_alone),
+        RULE(a_client_cannot_start_streams_without_end),
+        RULE(age_leads_one_batch_in_eight),
+        RULE(who_failed_before_runs_alone),
+        RULE(memory_is_halved_and_grows_back),
+        RULE(fixed_waits_for_the_window_or_the_batch),
+        RULE(off_finishes_one_before_the_next),
+        RULE(cost_finds_the_line),
+        RULE(cost_mistrusts_an_outlier_and_follows_a_change),
+        RULE(cost_is_never_negative),
+        RULE(backlog_adds_up),
+        RULE(an_empty_queue_takes_any_job),
+        RULE(a_full_queue_says_when),
+        RULE(a_long_predicted_wait_is_refused),
+        RULE(a_greedy_client_leaves_room_for_others),
+        RULE(deadlines_that_cannot_be_met_cost_nothing),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
