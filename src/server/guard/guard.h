@@ -1,0 +1,215 @@
+/* guard: what stands between strangers and the service. Each guard is alone in its files, knows nothing of HTTP and
+ * decides on plain values: bytes, addresses, times.
+ *
+ *   address.c       whose request is it: peer or forwarded client, its account; which addresses are public
+ *   limit.c         may it have n more: token buckets in a table of bounded size
+ *   keys.c          whom does this secret belong to, and what may they do
+ *   words*.c        does the text hold a listed word, however it is disguised
+ *   fetch.c         bytes from a stranger's URL, never from inside our own network
+ *   decode*.c       sound from a stranger's bytes, in a process that may crash
+ *
+ * peer, X-Forwarded-For -> client -> account -+
+ * Authorization -> key -> account, scopes ----+-> limit -> text -> words ............ -> speech
+ *                                                       -> URL -> fetch -> decode .. -> voice
+ *
+ * Owner:   as in emotivoice.h: what a maker gives is freed by its _free, which takes NULL and sets NULL.
+ * Threads: tables (networks, keys, words) never change once made: share them. Limiter, keyring and decoder lock
+ *          inside. sv_fetch keeps nothing between calls.
+ * Errors:  a line for the operator (files, options) names file, line and fix; a line for a stranger tells nothing
+ *          about our network.
+ */
+#ifndef SV_GUARD_H
+#define SV_GUARD_H
+
+#include "base/base.h"
+
+struct sockaddr;
+
+/* ---- address ---- */
+
+typedef struct sv_address {
+    unsigned char octets[16]; /* IPv6; IPv4 lies here as ::ffff:a.b.c.d, so that both spellings are one address */
+} sv_address;
+
+typedef struct sv_network {
+    sv_address base;
+    unsigned bits; /* leading bits of octets that count */
+} sv_network;
+
+typedef struct sv_networks { /* starts as {0}, which holds nobody */
+    sv_network *items;       /* owned */
+    size_t count;
+} sv_networks;
+
+#define SV_ADDRESS_TEXT 48 /* bytes of the longest address as text, with its NUL */
+#define SV_ACCOUNT_SIZE 64 /* bytes of the longest account, with its NUL */
+
+/* "192.0.2.1" (four decimal fields, nothing shorter), "2001:db8::1"; with a port "192.0.2.1:80", "[2001:db8::1]:80".
+ */
+bool sv_address_parse(sv_address *out, const char *text, size_t bytes);
+bool sv_address_of(sv_address *out, const struct sockaddr *peer); /* false unless AF_INET or AF_INET6 */
+void sv_address_text(const sv_address *address, char out[SV_ADDRESS_TEXT]);
+
+/* "10.0.0.0/8, 2001:db8::/32, 192.0.2.1": split by commas or spaces. Bits behind the prefix must be zero.
+ * EV_E_ARGUMENT names the entry. */
+ev_status sv_networks_parse(sv_networks *out, const char *list, ev_error *err);
+bool sv_networks_hold(const sv_networks *networks, const sv_address *address);
+void sv_networks_free(sv_networks *networks);
+
+/* Who asks: the peer, or, where the peer is a trusted proxy, the first hop from the right of X-Forwarded-For that is
+ * not one. Several header lines are joined with commas, in their order. What cannot be read ends the walk at the last
+ * hop that could. forwarded_for may be NULL. */
+sv_address sv_address_client(const sv_address *peer, const char *forwarded_for, const sv_networks *trusted);
+/* What limits count by: an IPv4 address, or the /64 an IPv6 address lies in (who has one has them all). */
+void sv_address_account(const sv_address *address, char out[SV_ACCOUNT_SIZE]);
+/* Only global unicast: not private, loopback, link-local, documentation, multicast ..., nor one of those wrapped in
+ * an IPv4-mapped, IPv4-compatible, NAT64 or 6to4 address. */
+bool sv_address_public(const struct sockaddr *address);
+
+/* ---- limit ---- */
+
+typedef struct sv_limiter sv_limiter;
+typedef struct sv_rate {
+    double per_s; /* tokens that come back in a second; 0: none */
+    double burst; /* tokens of a full bucket, >= 1 */
+} sv_rate;
+#define SV_RATE_ANONYMOUS ((sv_rate){5, 10}) /* requests of a client without a key */
+#define SV_ACCOUNTS_MAX   100000
+
+typedef struct sv_grant {
+    bool ok;
+    double remaining;        /* tokens left; below zero while a grant larger than the burst is paid back */
+    uint64_t retry_after_ms; /* when the same n may be had if nobody else asks; 0 if ok; UINT64_MAX: never */
+} sv_grant;
+
+/* accounts_max 0: SV_ACCOUNTS_MAX. Beyond it the account that was quiet longest is forgotten (its bucket full again);
+ * memory is bounded by it, about 120 bytes each. EV_E_MEMORY, EV_E_ARGUMENT. */
+ev_status sv_limiter_create(sv_limiter **out, size_t accounts_max, ev_error *err);
+void sv_limiter_free(sv_limiter **limiter);
+/* Takes n > 0 tokens from the account's bucket, all or none. More than the burst is granted from a full bucket, which
+ * then owes the rest. The rate may differ from the last call's. now_us is any clock that runs forward; where two
+ * threads disagree, the later counts. Accounts of SV_ACCOUNT_SIZE bytes and more are cut. Any thread. */
+sv_grant sv_limiter_take(sv_limiter *limiter, const char *account, sv_rate rate, double n, uint64_t now_us);
+size_t sv_limiter_accounts(sv_limiter *limiter);
+
+/* ---- keys ---- */
+
+enum { SV_SCOPE_SPEAK = 1, SV_SCOPE_VOICES = 2, SV_SCOPE_ADMIN = 4 };
+enum { SV_KEY_PREFIX = 8, SV_KEY_DIGITS = 43, SV_KEY_SECRET = 3 + SV_KEY_DIGITS, SV_KEYS_BYTES_MAX = 16 << 20 };
+
+typedef struct sv_key {
+    char prefix[SV_KEY_PREFIX + 1]; /* public: the first characters of the secret */
+    unsigned char sha256[32];       /* of the whole secret */
+    unsigned scopes;                /* SV_SCOPE_* */
+    char name[64];                  /* whose it is; [A-Za-z0-9._-] */
+    double rate;                    /* requests per second; 0: the service's default */
+    double audio_s;                 /* seconds of speech per hour; 0: no limit of its own */
+} sv_key;
+
+typedef struct sv_keys sv_keys;       /* one reading of a key file; immutable, counted */
+typedef struct sv_keyring sv_keyring; /* the table in force; it may be swapped while it is used */
+
+/* One key a line: `prefix sha256 scopes name [rate=N] [audio_s=N]`, scopes such as "speak,voices"; '#' begins a
+ * comment. Two keys may have one name, so that a key can be replaced before it is withdrawn.
+ * EV_E_IO; EV_E_FORMAT with file, line, fault and fix. */
+ev_status sv_keys_load(sv_keys **out, const char *path, ev_error *err);
+ev_status sv_keys_parse(sv_keys **out, const char *text, size_t bytes, const char *label, ev_error *err);
+size_t sv_keys_count(const sv_keys *keys);
+/* The key of an Authorization value "Bearer ev_...", or NULL. It lives as long as the table. The hashes are compared
+ * in constant time. */
+const sv_key *sv_keys_find(const sv_keys *keys, const char *authorization);
+void sv_keys_free(sv_keys **keys); /* gives one hold back; the last frees */
+
+/* A new secret of 256 random bits, to be shown once, and the two fields of its line. EV_E_IO: no randomness. */
+ev_status sv_key_make(char secret[SV_KEY_SECRET + 1], char prefix[SV_KEY_PREFIX + 1], char sha256[65], ev_error *err);
+/* "speak,voices" to SV_SCOPE_* bits; 0 if one is unknown or none is given. */
+unsigned sv_scopes_parse(const char *list, size_t bytes);
+
+ev_status sv_keyring_create(sv_keyring **out, ev_error *err); /* holds no keys */
+void sv_keyring_swap(sv_keyring *ring, sv_keys **keys);       /* takes the caller's hold and sets it NULL */
+sv_keys *sv_keyring_hold(sv_keyring *ring);                   /* the table in force (NULL: none); sv_keys_free it */
+void sv_keyring_free(sv_keyring **ring);
+
+/* ---- words ---- */
+
+typedef struct sv_words sv_words;
+typedef struct sv_word_hit {
+    const char *rule; /* lives with the words */
+    size_t byte_begin, byte_end;
+} sv_word_hit;
+
+#define SV_WORDS_BYTES_MAX (64 << 20) /* of a list */
+
+/* One word or phrase a line; '#' begins a line of comment; "id: word" names the rule, else it is "line-N". A word of
+ * an alphabet is found between word boundaries only; "word*", "*word", "*word*" open its ends.
+ * EV_E_IO; EV_E_FORMAT with file, line, fault and fix. */
+ev_status sv_words_load(sv_words **out, const char *path, ev_error *err);
+ev_status sv_words_parse(sv_words **out, const char *text, size_t bytes, const char *label, ev_error *err);
+size_t sv_words_count(const sv_words *words);
+/* Finds listed words: hits[i] for i < min(*count, hits_max), as ranges of the caller's text, first what is found in
+ * the text as it stands; *count 0: clean; above hits_max it says only that there are more. Neither hits nor errors
+ * hold any of the text. EV_E_TEXT: not UTF-8; EV_E_LIMIT: over 2 GiB; EV_E_MEMORY. Any thread. */
+ev_status sv_words_find(const sv_words *words, const char *text, size_t bytes, sv_word_hit *hits, size_t hits_max,
+                        size_t *count, ev_error *err);
+void sv_words_free(sv_words **words);
+
+/* ---- fetch ---- */
+
+typedef struct sv_fetch_options { /* borrowed for the call */
+    bool http;                    /* plain http too; default false: https alone */
+    bool listed_only;             /* default false: any public address; true: only what the two lists name */
+    const char *hosts;            /* "a.example, b.example": hosts that may have private addresses; default NULL */
+    sv_networks networks;         /* private networks that may be asked; default nobody */
+    sv_networks denied;           /* public ones that may not, e.g. the service's own */
+    const uint16_t *ports;        /* besides 443, and 80 with http */
+    size_t port_count;
+    size_t bytes_max;      /* default 10 MiB */
+    int32_t redirects_max; /* default 3 */
+    int32_t connect_ms;    /* default 3000 */
+    int32_t total_ms;      /* default 10000, all redirects together */
+    int32_t slow_bytes_s;  /* default 4096: slower than this ... */
+    int32_t slow_s;        /* ... for so long (default 3) is given up */
+} sv_fetch_options;
+
+typedef enum sv_fetch_end { /* what happened, for logs and counters; never for the stranger */
+                            SV_FETCH_OK = 0,
+                            SV_FETCH_BAD_URL,
+                            SV_FETCH_BLOCKED,   /* no public address: nothing was sent */
+                            SV_FETCH_FAILED,    /* no such host, refused, broken, bad certificate */
+                            SV_FETCH_TIMEOUT,   /* or too slow */
+                            SV_FETCH_STATUS,    /* answered with another status than 200 */
+                            SV_FETCH_REDIRECTS, /* too many */
+                            SV_FETCH_TOO_LARGE,
+                            SV_FETCH_MEMORY
+} sv_fetch_end;
+
+void sv_fetch_options_init(sv_fetch_options *options);
+/* GETs a URL into *body (starts as {0}; the caller's, also empty on failure). The address is judged where the
+ * connection is opened, after name resolution, so no spelling, name or redirect leads around it.
+ * EV_E_ARGUMENT: the URL is none that would be asked, whatever is behind it. EV_E_LIMIT: larger than bytes_max.
+ * EV_E_IO: one and the same text for blocked, refused, timed out and every other failure. *end may be NULL. */
+ev_status sv_fetch(ev_buf *body, const char *url, const sv_fetch_options *options, sv_fetch_end *end, ev_error *err);
+
+/* ---- decode ---- */
+
+typedef struct sv_decoder sv_decoder;
+
+#define SV_DECODE_BYTES_MAX   (10 << 20)
+#define SV_DECODE_SECONDS_MAX 30
+#define SV_DECODE_WALL_MS     3000
+
+/* The helper process's whole life: one file from stdin, its sound to stdout, under limits on memory, time and system
+ * calls. The program calls it, before starting anything else, when its argv asks for it; returns the exit status. */
+int sv_decoder_child_main(void);
+
+/* helpers: files decoded at once, 1..64; as many processes wait ready. argv starts one: {"/proc/self/exe", "...",
+ * NULL}; the strings are copied. Tries one, so that a wrong argv shows here: EV_E_IO. */
+ev_status sv_decoder_create(sv_decoder **out, const char *const *argv, int helpers, ev_error *err);
+/* ev_audio_decode of up to SV_DECODE_SECONDS_MAX s, with its errors, but a file that crashes, hangs or fills the
+ * memory of its reader is only EV_E_AUDIO. EV_E_LIMIT: more than SV_DECODE_BYTES_MAX; EV_E_IO: no process could be
+ * started. Waits while all helpers are busy. Any thread. */
+ev_status sv_decode(sv_decoder *decoder, const void *bytes, size_t size, ev_audio *out, ev_error *err);
+uint64_t sv_decoder_deaths(sv_decoder *decoder); /* helpers that crashed, hung or lied: for a counter */
+void sv_decoder_free(sv_decoder **decoder);      /* no call may be running */
+
+#endif

@@ -1,0 +1,282 @@
+/* keys: whose secret is it. A file holds hashes only, so that reading it gives nobody a key. Secrets carry 256 random
+ * bits, which is why one round of SHA-256 is enough and a slow password hash is not needed. A table is sorted by the
+ * public prefix and never changes; a keyring swaps tables under readers, who hold what they read by a count. */
+#include <math.h>
+#include <openssl/crypto.h>
+#include <openssl/evp.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/random.h>
+
+#include "server/guard/guard.h"
+#include "server/guard/lines.h"
+
+struct sv_keys {
+    atomic_uint holds;
+    sv_key *items; /* [count], sorted by prefix */
+    size_t count;
+};
+
+struct sv_keyring {
+    pthread_mutex_t mutex;
+    sv_keys *keys; /* one hold is the ring's; NULL: none yet */
+};
+
+static bool sha256(const char *text, size_t bytes, unsigned char out[32]) {
+    return EVP_Digest(text, bytes, out, NULL, EVP_sha256(), NULL) == 1;
+}
+
+/* ---- a line ---- */
+
+static bool is_name_char(char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '_' ||
+           c == '-';
+}
+
+static bool is_name(const char *text, size_t bytes, size_t bytes_max) {
+    if (bytes == 0 || bytes > bytes_max) return false;
+    for (size_t i = 0; i < bytes; i++)
+        if (!is_name_char(text[i])) return false;
+    return true;
+}
+
+static int hex_digit(char c) {
+    if (c >= '0' && c <= '9') return c - '0';
+    if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+    if (c >= 'A' && c <= 'F') return c - 'A' + 10;
+    return -1;
+}
+
+static bool parse_hash(const sv_line *word, unsigned char out[32]) {
+    if (word->bytes != 64) return false;
+    for (size_t i = 0; i < 32; i++) {
+        const int high = hex_digit(word->text[2 * i]), low = hex_digit(word->text[2 * i + 1]);
+        if (high < 0 || low < 0) return false;
+        out[i] = (unsigned char)(high << 4 | low);
+    }
+    return true;
+}
+
+static unsigned scope(const char *text, size_t bytes) {
+    static const struct {
+        const char *name;
+        unsigned bit;
+    } scopes[] = {{"speak", SV_SCOPE_SPEAK}, {"voices", SV_SCOPE_VOICES}, {"admin", SV_SCOPE_ADMIN}};
+    for (size_t i = 0; i < EV_ARRAY_COUNT(scopes); i++)
+        if (strlen(scopes[i].name) == bytes && memcmp(scopes[i].name, text, bytes) == 0) return scopes[i].bit;
+    return 0;
+}
+
+unsigned sv_scopes_parse(const char *list, size_t bytes) {
+    unsigned all = 0;
+    for (size_t at = 0; at <= bytes;) {
+        const char *comma = at < bytes ? memchr(list + at, ',', bytes - at) : NULL;
+        const size_t length = comma ? (size_t)(comma - list) - at : bytes - at;
+        const unsigned bit = scope(list + at, length);
+        if (!bit) return 0;
+        all |= bit;
+        at += length + 1;
+    }
+    return all;
+}
+
+/* "rate=2.5" into *value. False if it is another setting or no number above zero. */
+static bool parse_setting(const sv_line *word, const char *name, double *value) {
+    const size_t length = strlen(name);
+    char digits[32], *end;
+    if (word->bytes <= length || memcmp(word->text, name, length) != 0) return false;
+    if (word->bytes - length >= sizeof(digits)) return false;
+    memcpy(digits, word->text + length, word->bytes - length);
+    digits[word->bytes - length] = '\0';
+    *value = strtod(digits, &end);
+    return *end == '\0' && isfinite(*value) && *value > 0 && *value <= 1e9;
+}
+
+/* NULL, or what is wrong with the line and what to write. */
+static const char *parse_key(sv_key *key, sv_line line) {
+    *key = (sv_key){0};
+    const sv_line prefix = sv_line_word(&line), hash = sv_line_word(&line), scopes = sv_line_word(&line);
+    const sv_line name = sv_line_word(&line);
+    if (prefix.bytes != SV_KEY_PREFIX || !is_name(prefix.text, prefix.bytes, SV_KEY_PREFIX))
+        return "the prefix must be the first 8 characters of the key: begin the line with ev_ and five more";
+    if (!parse_hash(&hash, key->sha256))
+        return "the second field must be the SHA-256 of the key: write 64 hexadecimal digits";
+    key->scopes = sv_scopes_parse(scopes.text, scopes.bytes);
+    if (!key->scopes) return "the third field must name scopes: write speak, voices, admin, or several with commas";
+    if (!is_name(name.text, name.bytes, sizeof(key->name) - 1))
+        return "the fourth field must be a name: write 1 to 63 letters, digits, '.', '_' or '-'";
+    memcpy(key->prefix, prefix.text, SV_KEY_PREFIX);
+    memcpy(key->name, name.text, name.bytes);
+    for (sv_line word; (word = sv_line_word(&line)).bytes && word.text[0] != '#';) {
+        if (!parse_setting(&word, "rate=", &key->rate) && !parse_setting(&word, "audio_s=", &key->audio_s))
+            return "behind the name stand only rate=N and audio_s=N, with a number above 0";
+    }
+    return NULL;
+}
+
+/* ---- table ---- */
+
+static int by_prefix(const void *a, const void *b) {
+    const sv_key *x = a, *y = b;
+    const int order = memcmp(x->prefix, y->prefix, SV_KEY_PREFIX);
+    return order ? order : memcmp(x->sha256, y->sha256, sizeof(x->sha256));
+}
+
+static ev_status finish(sv_keys **out, ev_buf *items, const char *label, ev_error *err) {
+    sv_keys *keys = items->failed ? NULL : calloc(1, sizeof(*keys));
+    if (!keys) {
+        ev_buf_free(items);
+        return ev_fail(err, EV_E_MEMORY, "out of memory: %.150s", label);
+    }
+    atomic_init(&keys->holds, 1);
+    keys->count = ev_array_count(items, sv_key);
+    keys->items = (sv_key *)(void *)items->data;
+    if (keys->count) qsort(keys->items, keys->count, sizeof(sv_key), by_prefix);
+    for (size_t i = 1; i < keys->count; i++) {
+        if (by_prefix(&keys->items[i - 1], &keys->items[i]) != 0) continue;
+        ev_fail(err, EV_E_FORMAT, "%.120s: the key %s stands there twice, as '%s' and '%s': remove one line", label,
+                keys->items[i].prefix, keys->items[i - 1].name, keys->items[i].name);
+        sv_keys_free(&keys);
+        return EV_E_FORMAT;
+    }
+    *out = keys;
+    return EV_OK;
+}
+
+ev_status sv_keys_parse(sv_keys **out, const char *text, size_t bytes, const char *label, ev_error *err) {
+    ev_buf items = {0};
+    sv_lines lines = {.text = text, .bytes = bytes};
+    for (sv_line line; sv_lines_next(&lines, &line);) {
+        sv_key key;
+        const char *fault = parse_key(&key, line);
+        if (fault) {
+            ev_buf_free(&items);
+            return ev_fail(err, EV_E_FORMAT, "%.120s, line %u: %s", label, line.number, fault);
+        }
+        ev_buf_append(&items, &key, sizeof(key));
+    }
+    return finish(out, &items, label, err);
+}
+
+ev_status sv_keys_load(sv_keys **out, const char *path, ev_error *err) {
+    ev_buf text = {0};
+    ev_status status = sv_read_file(&text, path, SV_KEYS_BYTES_MAX, err);
+    if (!status) status = sv_keys_parse(out, (const char *)text.data, text.size, path, err);
+    ev_buf_free(&text);
+    return status;
+}
+
+size_t sv_keys_count(const sv_keys *keys) { return keys->count; }
+
+/* The first key whose prefix is not below. The prefix is public: its comparison may take what time it takes. */
+static size_t lower_bound(const sv_keys *keys, const char *prefix) {
+    size_t low = 0, high = keys->count;
+    while (low < high) {
+        const size_t middle = low + (high - low) / 2;
+        if (memcmp(keys->items[middle].prefix, prefix, SV_KEY_PREFIX) < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+const sv_key *sv_keys_find(const sv_keys *keys, const char *authorization) {
+    if (!authorization || strncasecmp(authorization, "Bearer ", 7) != 0) return NULL;
+    const char *secret = authorization + 7;
+    while (*secret == ' ') secret++;
+    size_t bytes = strlen(secret);
+    while (bytes && secret[bytes - 1] == ' ') bytes--;
+    unsigned char hash[32];
+    if (bytes < SV_KEY_PREFIX || bytes > 1024 || !sha256(secret, bytes, hash)) return NULL;
+    const sv_key *found = NULL;
+    for (size_t i = lower_bound(keys, secret); i < keys->count; i++) {
+        if (memcmp(keys->items[i].prefix, secret, SV_KEY_PREFIX) != 0) break;
+        if (CRYPTO_memcmp(keys->items[i].sha256, hash, sizeof(hash)) == 0) found = &keys->items[i];
+    }
+    return found;
+}
+
+void sv_keys_free(sv_keys **keys) {
+    if (!keys || !*keys) return;
+    if (atomic_fetch_sub_explicit(&(*keys)->holds, 1, memory_order_acq_rel) == 1) {
+        free((*keys)->items);
+        free(*keys);
+    }
+    *keys = NULL;
+}
+
+/* ---- making one ---- */
+
+/* The number in `bytes` (big-endian) in base 62, most significant digit first. */
+static void base62(unsigned char bytes[32], char digits[SV_KEY_DIGITS]) {
+    static const char DIGITS[] = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+    for (size_t d = SV_KEY_DIGITS; d-- > 0;) {
+        unsigned rest = 0;
+        for (size_t i = 0; i < 32; i++) {
+            rest = rest << 8 | bytes[i];
+            bytes[i] = (unsigned char)(rest / 62);
+            rest %= 62;
+        }
+        digits[d] = DIGITS[rest];
+    }
+}
+
+ev_status sv_key_make(char secret[SV_KEY_SECRET + 1], char prefix[SV_KEY_PREFIX + 1], char hash_text[65],
+                      ev_error *err) {
+    unsigned char random[32], hash[32];
+    if (getrandom(random, sizeof(random), 0) != (ssize_t)sizeof(random))
+        return ev_fail(err, EV_E_IO, "the system gives no random bytes: %m");
+    memcpy(secret, "ev_", 3);
+    base62(random, secret + 3); /* leaves zeros in random */
+    secret[SV_KEY_SECRET] = '\0';
+    if (!sha256(secret, SV_KEY_SECRET, hash)) return ev_fail(err, EV_E_MEMORY, "SHA-256 is not available");
+    memcpy(prefix, secret, SV_KEY_PREFIX);
+    prefix[SV_KEY_PREFIX] = '\0';
+    for (size_t i = 0; i < 32; i++) {
+        hash_text[2 * i] = "0123456789abcdef"[hash[i] >> 4];
+        hash_text[2 * i + 1] = "0123456789abcdef"[hash[i] & 15];
+    }
+    hash_text[64] = '\0';
+    return EV_OK;
+}
+
+/* ---- keyring ---- */
+
+ev_status sv_keyring_create(sv_keyring **out, ev_error *err) {
+    sv_keyring *ring = calloc(1, sizeof(*ring));
+    if (!ring || pthread_mutex_init(&ring->mutex, NULL) != 0) {
+        free(ring);
+        return ev_fail(err, EV_E_MEMORY, "out of memory: keyring");
+    }
+    *out = ring;
+    return EV_OK;
+}
+
+void sv_keyring_swap(sv_keyring *ring, sv_keys **keys) {
+    pthread_mutex_lock(&ring->mutex);
+    sv_keys *before = ring->keys;
+    ring->keys = *keys;
+    pthread_mutex_unlock(&ring->mutex);
+    *keys = NULL;
+    sv_keys_free(&before);
+}
+
+sv_keys *sv_keyring_hold(sv_keyring *ring) {
+    pthread_mutex_lock(&ring->mutex);
+    sv_keys *keys = ring->keys;
+    if (keys) atomic_fetch_add_explicit(&keys->holds, 1, memory_order_relaxed);
+    pthread_mutex_unlock(&ring->mutex);
+    return keys;
+}
+
+void sv_keyring_free(sv_keyring **ring) {
+    if (!ring || !*ring) return;
+    sv_keys_free(&(*ring)->keys);
+    pthread_mutex_destroy(&(*ring)->mutex);
+    free(*ring);
+    *ring = NULL;
+}

@@ -1,0 +1,192 @@
+/* limit: token buckets, one an account, in a table that never grows: an index of chains over a fixed array of
+ * buckets, which are also a list in the order of their last use. When all are taken, the one used longest ago is
+ * given away; with an honest number of accounts it has long been full, so that nothing is forgotten that mattered.
+ * Accounts are strangers' choice, so the hash is keyed: nobody can make one chain long. */
+#include <assert.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include "server/guard/guard.h"
+
+enum { NONE = 0 }; /* no bucket; their numbers start at 1, so that a cleared index is an empty one */
+
+typedef struct bucket {
+    double tokens;
+    uint64_t filled_us;    /* when tokens was right */
+    uint32_t next;         /* in its chain */
+    uint32_t newer, older; /* in the order of use */
+    char account[SV_ACCOUNT_SIZE];
+} bucket;
+
+struct sv_limiter {
+    pthread_mutex_t mutex; /* everything below but the sizes */
+    bucket *buckets;       /* [capacity + 1]; the first is not used */
+    uint32_t *heads;       /* [mask + 1] first of each chain */
+    uint32_t capacity, mask, used;
+    uint32_t newest, oldest;
+    uint64_t key[2];
+};
+
+/* ---- hash: SipHash-2-4 (Aumasson and Bernstein) ---- */
+
+static uint64_t rotate(uint64_t x, unsigned n) { return x << n | x >> (64 - n); }
+
+static void sip_round(uint64_t v[4]) {
+    v[0] += v[1], v[2] += v[3];
+    v[1] = rotate(v[1], 13) ^ v[0], v[3] = rotate(v[3], 16) ^ v[2];
+    v[0] = rotate(v[0], 32);
+    v[2] += v[1], v[0] += v[3];
+    v[1] = rotate(v[1], 17) ^ v[2], v[3] = rotate(v[3], 21) ^ v[0];
+    v[2] = rotate(v[2], 32);
+}
+
+static uint64_t sip_hash(const uint64_t key[2], const char *text, size_t bytes) {
+    uint64_t v[4] = {key[0] ^ 0x736f6d6570736575u, key[1] ^ 0x646f72616e646f6du, key[0] ^ 0x6c7967656e657261u,
+                     key[1] ^ 0x7465646279746573u};
+    for (size_t at = 0; at <= bytes; at += 8) {
+        const size_t left = bytes - at;
+        uint64_t word = left < 8 ? (uint64_t)bytes << 56 : 0;
+        for (size_t i = 0; i < (left < 8 ? left : 8); i++) word |= (uint64_t)(unsigned char)text[at + i] << 8 * i;
+        v[3] ^= word;
+        sip_round(v), sip_round(v);
+        v[0] ^= word;
+    }
+    v[2] ^= 0xff;
+    for (int i = 0; i < 4; i++) sip_round(v);
+    return v[0] ^ v[1] ^ v[2] ^ v[3];
+}
+
+/* ---- table ---- */
+
+static uint32_t *head_of(sv_limiter *l, const char *account) {
+    return &l->heads[sip_hash(l->key, account, strlen(account)) & l->mask];
+}
+
+static void unlink_use(sv_limiter *l, uint32_t i) {
+    const bucket *b = &l->buckets[i];
+    *(b->newer ? &l->buckets[b->newer].older : &l->newest) = b->older;
+    *(b->older ? &l->buckets[b->older].newer : &l->oldest) = b->newer;
+}
+
+static void link_newest(sv_limiter *l, uint32_t i) {
+    bucket *b = &l->buckets[i];
+    b->newer = NONE;
+    b->older = l->newest;
+    *(l->newest ? &l->buckets[l->newest].newer : &l->oldest) = i;
+    l->newest = i;
+}
+
+static void unlink_chain(sv_limiter *l, uint32_t i) {
+    uint32_t *link = head_of(l, l->buckets[i].account);
+    while (*link != i) link = &l->buckets[*link].next;
+    *link = l->buckets[i].next;
+}
+
+/* A bucket nobody has: an unused one, else the one used longest ago. */
+static uint32_t free_bucket(sv_limiter *l) {
+    if (l->used < l->capacity) return ++l->used;
+    const uint32_t i = l->oldest;
+    unlink_chain(l, i);
+    unlink_use(l, i);
+    return i;
+}
+
+static bucket *bucket_of(sv_limiter *l, const char *account, double burst, uint64_t now_us) {
+    uint32_t i = *head_of(l, account);
+    while (i && strcmp(l->buckets[i].account, account) != 0) i = l->buckets[i].next;
+    if (i) {
+        unlink_use(l, i);
+    } else {
+        i = free_bucket(l);
+        bucket *b = &l->buckets[i];
+        uint32_t *head = head_of(l, account);
+        *b = (bucket){.tokens = burst, .filled_us = now_us, .next = *head};
+        memcpy(b->account, account, strlen(account) + 1);
+        *head = i;
+    }
+    link_newest(l, i);
+    return &l->buckets[i];
+}
+
+/* ---- take ---- */
+
+static void refill(bucket *b, sv_rate rate, uint64_t now_us) {
+    if (now_us > b->filled_us) {
+        b->tokens += (double)(now_us - b->filled_us) * 1e-6 * rate.per_s;
+        b->filled_us = now_us;
+    }
+    if (b->tokens > rate.burst) b->tokens = rate.burst;
+}
+
+/* Whole milliseconds until `tokens` more are there, and never 0. */
+static uint64_t wait_ms(double tokens, double per_s) {
+    const double ms = tokens / per_s * 1e3;
+    if (!(ms < 1e15)) return UINT64_MAX; /* also a rate of zero */
+    return (uint64_t)ms + 1;
+}
+
+static sv_grant take(bucket *b, sv_rate rate, double n) {
+    const double need = n < rate.burst ? n : rate.burst;
+    if (b->tokens < need) {
+        return (sv_grant){.remaining = b->tokens, .retry_after_ms = wait_ms(need - b->tokens, rate.per_s)};
+    }
+    b->tokens -= n;
+    return (sv_grant){.ok = true, .remaining = b->tokens};
+}
+
+sv_grant sv_limiter_take(sv_limiter *l, const char *account, sv_rate rate, double n, uint64_t now_us) {
+    assert(rate.burst >= 1 && rate.per_s >= 0 && n > 0);
+    char cut[SV_ACCOUNT_SIZE];
+    const size_t bytes = strnlen(account, sizeof(cut) - 1);
+    memcpy(cut, account, bytes);
+    cut[bytes] = '\0';
+    pthread_mutex_lock(&l->mutex);
+    bucket *b = bucket_of(l, cut, rate.burst, now_us);
+    refill(b, rate, now_us);
+    const sv_grant grant = take(b, rate, n);
+    pthread_mutex_unlock(&l->mutex);
+    return grant;
+}
+
+size_t sv_limiter_accounts(sv_limiter *l) {
+    pthread_mutex_lock(&l->mutex);
+    const size_t used = l->used;
+    pthread_mutex_unlock(&l->mutex);
+    return used;
+}
+
+/* ---- life ---- */
+
+ev_status sv_limiter_create(sv_limiter **out, size_t accounts_max, ev_error *err) {
+    if (accounts_max == 0) accounts_max = SV_ACCOUNTS_MAX;
+    if (accounts_max > 1 << 30)
+        return ev_fail(err, EV_E_ARGUMENT, "a table of %zu accounts is too large: at most %d", accounts_max, 1 << 30);
+    sv_limiter *l = calloc(1, sizeof(*l));
+    if (!l) return ev_fail(err, EV_E_MEMORY, "out of memory: table of accounts");
+    uint32_t heads = 16;
+    while (heads < accounts_max) heads *= 2;
+    l->capacity = (uint32_t)accounts_max;
+    l->mask = heads - 1;
+    l->buckets = calloc(accounts_max + 1, sizeof(*l->buckets)); /* pages come as accounts do */
+    l->heads = calloc(heads, sizeof(*l->heads));
+    const bool random = getrandom(l->key, sizeof(l->key), 0) == (ssize_t)sizeof(l->key);
+    if (!l->buckets || !l->heads || !random || pthread_mutex_init(&l->mutex, NULL) != 0) {
+        free(l->buckets);
+        free(l->heads);
+        free(l);
+        return ev_fail(err, EV_E_MEMORY, "out of memory: table of %zu accounts", accounts_max);
+    }
+    *out = l;
+    return EV_OK;
+}
+
+void sv_limiter_free(sv_limiter **limiter) {
+    if (!limiter || !*limiter) return;
+    pthread_mutex_destroy(&(*limiter)->mutex);
+    free((*limiter)->buckets);
+    free((*limiter)->heads);
+    free(*limiter);
+    *limiter = NULL;
+}
