@@ -1,0 +1,62 @@
+/* Clean texts that look like the words listed in test_guard_words.c: words that hold them, words that hold them when
+ * spaces or marks are left out, numbers beside letters, the same shapes in other alphabets, Mandarin sentences. */
+#ifndef GUARD_CLEAN_H
+#define GUARD_CLEAN_H
+
+/* clang-format off */
+static const char *const CLEAN[] = {
+    "class", "classic", "assassin", "assess", "asset", "assume", "assist", "glass", "grass", "brass", "bass", "mass",
+    "pass", "passage", "compass", "embassy", "cassette", "associate", "massage", "passion", "ambassador", "trespass",
+    "Essex", "Sussex", "Middlesex", "sextet", "sextant", "sexton", "unisex", "bisexual reproduction", "asexual",
+    "Scunthorpe", "Shitake", "mishit", "Penistone", "peninsula", "pencil", "peniscola", "Dickens", "Dickinson",
+    "predict", "addict", "dictionary", "skill", "skilled", "killer whale", "Kilkenny", "kilogram", "painkillers",
+    "shell", "hello", "hellenic", "Michelle", "shellfish", "othello", "seashell", "chello", "analysis", "analyse",
+    "canal", "banal", "analogue", "analyst", "finally", "psychoanalysis", "therapist", "therapists", "commerce", "merdian", 
+    "Whitlerock", "power white balance", "a white powerful dog", "whitepowering", "mp3player", "3.5 p.m.", "13p", "3pm",
+    "3px", "dickensian", "peninsular", "hellebore", "skillet", "shitake", "banality", "quintessential", "Sextus",
+    "The class assessed its assets.", "I assume the bass passed.", "Press the glass.", "He'll come.", "We'll see.",
+    "she'll be late", "It's a shell.", "I'll kil the lights", "As sure as eggs.", "As soon as possible.", "his s and t",
+    "Has she, it seems?", "wish it were so", "This hit me.", "push it", "push-it", "Push it up!", "fish it out",
+    "I wish, it said.", "wash, it said", "pen, is it?", "The pen, is it yours?", "open issue", "Open? Is it?",
+    "the pen: is it blue?", "An alley", "an alias", "an almond", "an alarm", "banal canals", "on an island",
+    "a nal and b", "As she said", "as special", "was so", "gas station", "has sand", "is extra", "this example",
+    "his exam", "us export", "yes, example", "plus extra", "sexagesimal", "less exact", "Let's exit.",
+    "Mississippi exists.", "he'll, she'll, we'll", "hel lo", "the llama", "he llamas", "did ick", "medic kit",
+    "The medic kept it.", "Benedick", "verdict", "indict", "Did I, CK?", "ski ll", "ki, ll", "kilo, litre",
+    "Mr. Dickson", "Hit Lerner's shop", "hit lerna", "The hit: lernen.", "raps", "trapist", "t-rap-ist-x", "the rap is t",
+    "1 2 3 4 5 7", "100%", "$100", "$5 and @home", "a@b.example", "user@example.com", "info@class.example", "50 cents",
+    "2024-05-17", "3.14159", "0x7f", "H2O", "CO2", "B12", "A4 paper", "MP3", "4K video", "5G", "7th", "1st", "3rd",
+    "100th", "R2D2", "C3PO", "4x4", "24/7", "1337", "h1", "v1.2.3", "s3", "S3 bucket", "e2e", "i18n", "l10n", "k8s",
+    "a11y", "1s2s", "5e3", "7z", "a1b2c3", "Route 66", "747", "A380", "5s and 7s", "455", "533x", "43v3r", "0ne",
+    "he11o", "h3llo", "cl4ss", "gl455", "m455", "sk1ll", "5k1ll", "4n4lys1s", "p4ss", "p455word", "P@ssword",
+    "p@$$w0rd", "cla$$", "gla$$", "Ke$ha", "A$AP", "CA$H", "US$100", "A$ 5", "5$ a day", "@asset", "$essex",
+    "classes.and.masses", "pass-age", "em-bassy", "as-sess", "as-sume", "an-alysis", "hel-lo", "she-ll", "push_it_up",
+    "wish-it-so", "open-is-land", "www.pen.is.example", "ex-wife", "x-ray", "e-mail", "co-op", "re-use", "s-curve",
+    "U.S.A.", "U. S. A.", "a b c d e f g", "A, B, C", "e.g. this", "i.e. that", "p.s. love", "a.m. and p.m.", "Ph.D.",
+    "s, e, x", "a, s, s", "Notes: d, i, c, k", "S\nE\nX", "as\ns", "法\n轮功", "Lines end in s\nex is next",
+    "сектор", "класс", "массаж", "касса", "ассистент", "расса", "хулиган", "Художник", "сексология", "Привет, как дела?",
+    "Он пришёл домой.", "Страхуй меня", "подстрахуй", "застрахуй себя", "κλάση", "ανάλυση", "Καλημέρα σας", "ηλιοθεραπεία",
+    "ήλιος", "ΗΛΙΟΣ", "Ναι, ευχαριστώ.", "Ελλάδα", "Μάθημα", "Straße", "Spaß", "Klasse", "Kasse", "Gasse", "Masse",
+    "Größe", "Fußball", "Wessex", "Anáalisis", "análisis", "analizar", "asistente", "clase", "pasión", "assez",
+    "l'assiette", "passé", "embrasser", "sexte", "naïve", "café", "señor", "İstanbul", "ışık", "kasıt", "sınıf",
+    "クラス", "こんにちは", "がっこう", "안녕하세요", "감사합니다", "สวัสดีครับ", "नमस्ते", "שלום", "مرحبا",
+    "今天天气很好。", "我们去公园散步吧。", "他的方法很有效，轮到你了。", "这个办法。轮功夫，他第一。", "法国的轮船很大。",
+    "法律与车轮的功用", "敏捷的感觉", "他很敏感，词也写得好。", "敏感。词语", "我对花粉敏感；词典在桌上。", "赌气的博士",
+    "他打赌，博士会来。", "打赌？博物馆开门。", "中毒，品尝不得", "消毒。品种很多。", "有毒，品质不好。", "任性，爱哭",
+    "她很任性，爱笑。", "理性、爱心、责任", "个性。爱好广泛。", "女性！爱美之心", "台灯独立供电", "电台，独家报道",
+    "舞台。独自一人", "站在讲台上，独自发言", "品德", "毒药", "博物馆", "感冒", "词典", "功夫", "轮子", "法院", "敏锐",
+    "独立思考", "台北的天气", "台湾的风景很美", "爱情故事", "性格开朗", "赌注", "博览会", "北京/上海", "是/否", "早上7点30分",
+    "2024年5月17日", "第3页", "价格是$5", "3.5元", "30%的人", "3口人", "13P的图", "用3PX的线", "A股上涨", "K歌", "T恤",
+    "他说：“你好！”", "《红楼梦》是一部小说。", "请把音量调到50%。", "电话：010-12345678", "网址是 example.com", "我爱你，中国！",
+    "学习使我快乐", "机器学习模型", "语音合成服务", "欢迎使用本系统", "明天见！", "一二三四五六七", "臺北市", "獨立",
+    "他說話很快", "這個詞很敏銳", "感謝您的來電", "請稍候", "歡迎光臨", "電腦", "圖書館", "輪流", "方法", "功課",
+    "The quick brown fox jumps over the lazy dog.", "She sells sea shells.", "Peter Piper picked a peck.",
+    "How much wood would a woodchuck chuck?", "To be, or not to be.", "All's well that ends well.",
+    "An apple a day.", "Assemble the parts; it passes.", "Pass the salt, please.", "Analyse this canal.",
+    "Please hold.", "Your call is important to us.", "Turn left in 300 metres.", "Meet me at 7.", "Room 101",
+    "Terms & conditions", "A/B test", "and/or", "yes/no", "C major", "x = y + 1", "f(x)", "50/50", "...", "?!", "🔥🔥🔥",
+    "😀 nice", "👨‍👩‍👧‍👦 family", "🇸🇪🇽", "①②③", "ℵ₀", "½", "™", "№ 5", "Ⅷ", "㎏", "㏒",
+};
+/* clang-format on */
+
+#endif
