@@ -1,5 +1,6 @@
 /* Fuzzes what reads addresses: a parsed address is written and read back as itself; a network list that is accepted
- * holds its own bases; a forwarded client is the peer or somebody the header names, and nobody where none is trusted. */
+ * holds its own bases; a forwarded client is the peer or somebody the header names, and nobody where none is trusted.
+ */
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <stdlib.h>

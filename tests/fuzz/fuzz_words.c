@@ -1,5 +1,5 @@
-/* Fuzzes the word filter: any text is refused or searched, and hits lie in it at whole characters; any list is refused
- * or makes a filter that searches. The first byte chooses which. */
+/* Fuzzes the word filter: any text is refused or searched, and hits lie in it at whole characters; any list is
+ * refused or makes a filter that searches. The first byte chooses which. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -7,7 +7,8 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
 
-static const char LIST[] = "a: ass\nsex\nfuck*\n*kill*\nwhite power\nill\n3p\nhitler\n敏感词\n感词\n毒品\nхуй\nηλίος\n";
+static const char LIST[] =
+    "a: ass\nsex\nfuck*\n*kill*\nwhite power\nill\n3p\nhitler\n敏感词\n感词\n毒品\nхуй\nηλίος\n";
 
 static sv_words *open_once(void) {
     static sv_words *words;
