@@ -6,9 +6,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-const cli_command *const cli_commands[] = {&cli_say,          &cli_voice_make,    &cli_voice_list,
-                                           &cli_voice_show,   &cli_voice_compare, &cli_phones,
-                                           &cli_bench_engine, &cli_man,           NULL};
+const cli_command *const cli_commands[] = {&cli_say,           &cli_voice_make,
+                                           &cli_voice_list,    &cli_voice_show,
+                                           &cli_voice_compare, &cli_phones,
+                                           &cli_bench_engine,
+#ifdef EMOTIVOICE_SERVER
+                                           &cli_bench_serve,
+#endif
+                                           &cli_man,           NULL};
 
 static bool is_group(const char *word) {
     size_t length = strlen(word);
