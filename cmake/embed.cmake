@@ -1,0 +1,42 @@
+# Turns the files of web/ into one C source, at build time and with CMake alone:
+#   cmake -DSOURCE=web -DOUTPUT=build/page_files.c -P cmake/embed.cmake
+# defines sv_page_files and sv_page_file_count of src/server/page.h.
+cmake_minimum_required(VERSION 3.22)
+
+set(TYPE_html "text/html; charset=utf-8")
+set(TYPE_js "text/javascript; charset=utf-8")
+set(TYPE_css "text/css; charset=utf-8")
+set(TYPE_svg "image/svg+xml")
+
+file(GLOB names RELATIVE ${SOURCE} ${SOURCE}/*)
+list(SORT names)
+set(arrays "")
+set(rows "")
+set(index 0)
+foreach(name ${names})
+  string(REGEX REPLACE ".*\\." "" extension ${name})
+  if(NOT DEFINED TYPE_${extension})
+    message(FATAL_ERROR "web/${name}: no content type is known for .${extension}; add it to cmake/embed.cmake")
+  endif()
+  file(READ ${SOURCE}/${name} hex HEX)
+  file(SIZE ${SOURCE}/${name} size)
+  file(SHA256 ${SOURCE}/${name} hash)
+  string(SUBSTRING ${hash} 0 16 tag)
+  string(REPEAT "[0-9a-f]" 40 twenty_bytes)
+  string(REGEX REPLACE "(${twenty_bytes})" "\\1\n" hex "${hex}")
+  string(REGEX REPLACE "([0-9a-f][0-9a-f])" "0x\\1," hex "${hex}")
+  if(name STREQUAL "index.html")
+    set(path "/")
+  else()
+    set(path "/${name}")
+  endif()
+  string(APPEND arrays "static const unsigned char file_${index}[] = { /* ${name} */\n${hex}\n};\n")
+  string(APPEND rows "    {\"${path}\", \"${TYPE_${extension}}\", \"\\\"${tag}\\\"\", file_${index}, ${size}},\n")
+  math(EXPR index "${index} + 1")
+endforeach()
+if(index EQUAL 0)
+  message(FATAL_ERROR "${SOURCE}: no files to embed")
+endif()
+
+file(WRITE ${OUTPUT} "/* Made by cmake/embed.cmake from web/. */\n#include \"server/page.h\"\n\n${arrays}\n\
+const sv_page_file sv_page_files[] = {\n${rows}};\nconst size_t sv_page_file_count = ${index};\n")

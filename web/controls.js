@@ -1,0 +1,216 @@
+/* controls: the settings of a request: voice, emotion, degree, speed, pitch. Each knows its value, draws itself in the
+ * page's language and goes back to where it was at first.
+ *
+ * An emotion is drawn as an intonation line. Its degree moves every line away from neutral, as it does the speech: the
+ * engine mixes emotions the same way.
+ */
+import {deleteVoice, getJson} from "./api.js";
+import {clearError, showError} from "./errors.js";
+import {current as reference} from "./reference.js";
+import {emotionName, language, noteText, t} from "./strings.js";
+
+const $ = (id) => document.getElementById(id);
+const SVG = "http://www.w3.org/2000/svg";
+export const REFERENCE = "@reference"; /* the option that stands for the recording; no voice can have this id */
+
+/* ---- sliders: round numbers, evenly spaced to the ear, 1 in the middle ---- */
+
+const stops = (...parts) => [parts[0][0], ...parts.flatMap(([from, to, step]) =>
+    Array.from({length: Math.round((to - from) / step)}, (_, i) => Number((from + (i + 1) * step).toFixed(2))))];
+const SLIDERS = {
+    emotion_degree: stops([0, 1.5, 0.05]),
+    speed: stops([0.25, 1, 0.05], [1, 2, 0.1], [2, 4, 0.4]),
+    pitch_scale: stops([0.5, 1, 0.05], [1, 2, 0.1]),
+};
+
+const sliderValue = (id) => SLIDERS[id][Number($(id).value)];
+
+function setSlider(id, value) {
+    $(id).value = SLIDERS[id].indexOf(value);
+    showSlider(id);
+}
+
+function showSlider(id) {
+    const value = sliderValue(id), slider = $(id);
+    const text = value.toLocaleString(language(), {minimumFractionDigits: 2, maximumFractionDigits: 2});
+    $(`${id}-value`).textContent = id === "emotion_degree" ? text : `×${text}`;
+    slider.setAttribute("aria-valuetext", id === "emotion_degree" ? text : t("times", text));
+    slider.style.setProperty("--part", slider.value / slider.max);
+    if (id === "emotion_degree") drawEmotions();
+}
+
+function startSlider(id) {
+    const slider = $(id);
+    slider.min = 0, slider.max = SLIDERS[id].length - 1, slider.step = 1;
+    slider.addEventListener("input", () => {
+        clearError(id);
+        showSlider(id);
+    });
+    setSlider(id, 1);
+}
+
+/* ---- emotions ---- */
+
+const NEUTRAL = [0.1, 0.25, 0.1, 0.2, 0.02, 0.08, -0.06, -0.16, -0.4];
+const LINES = {
+    neutral: NEUTRAL,
+    calm: [0, 0.06, 0.1, 0.08, 0.02, -0.04, -0.1, -0.14, -0.18],
+    happy: [-0.1, 0.6, 0.1, 0.7, 0.15, 0.75, 0.2, 0.55, 0.3],
+    excited: [0, 1, -0.1, 1, -0.2, 1, -0.1, 0.95, 0.7],
+    sad: [0.05, 0.02, -0.2, -0.25, -0.45, -0.5, -0.68, -0.8, -0.92],
+    angry: [0.75, 0.95, 0.85, -0.15, 0.85, 0.7, -0.3, -0.65, -0.95],
+    surprised: [-0.45, -0.4, -0.5, -0.35, 0.1, 0.8, 1, 0.75, 0.95],
+    fearful: [0.3, 0.05, 0.5, 0.15, 0.6, 0.2, 0.65, 0.25, 0.65, 0.2, 0.6, 0.15, 0.5, 0.05, 0.4, 0, 0.3],
+};
+let emotions = [];
+
+export async function loadEmotions() {
+    emotions = (await getJson("/v1/emotions")).data;
+    buildEmotions(emotions.includes("neutral") ? "neutral" : emotions[0]);
+}
+
+function buildEmotions(chosen) {
+    $("emotions").replaceChildren(...emotions.map((label) => {
+        const tile = document.createElement("label"), input = document.createElement("input");
+        const svg = document.createElementNS(SVG, "svg"), name = document.createElement("span");
+        input.type = "radio", input.name = "emotion", input.value = label, input.checked = label === chosen;
+        input.className = "visually-hidden";
+        svg.setAttribute("viewBox", "0 0 64 28");
+        svg.setAttribute("aria-hidden", "true");
+        svg.append(document.createElementNS(SVG, "path"));
+        name.textContent = emotionName(label);
+        tile.append(input, svg, name);
+        input.addEventListener("change", () => clearError("emotion"));
+        return tile;
+    }));
+    drawEmotions();
+}
+
+function drawEmotions() {
+    const degree = sliderValue("emotion_degree");
+    for (const tile of $("emotions").children) {
+        const line = LINES[tile.querySelector("input").value] || NEUTRAL, last = line.length - 1;
+        const points = line.map((value, i) => {
+            const from = NEUTRAL[Math.round(i * (NEUTRAL.length - 1) / last)];
+            return [4 + 56 * i / last, 14 - 10 * Math.max(-1.2, Math.min(1.2, from + degree * (value - from)))];
+        });
+        tile.querySelector("path").setAttribute("d", curve(points));
+    }
+}
+
+/* A smooth line through all points (Catmull-Rom as Bezier). */
+function curve(p) {
+    const at = (i) => p[Math.max(0, Math.min(p.length - 1, i))];
+    let d = `M${p[0][0]} ${p[0][1]}`;
+    for (let i = 0; i + 1 < p.length; i++) {
+        const [a, b, c, e] = [at(i - 1), at(i), at(i + 1), at(i + 2)];
+        const handle = (x, y, z, sign) => [0, 1].map((k) => (y[k] + sign * (z[k] - x[k]) / 6).toFixed(2));
+        d += `C${handle(a, b, c, 1)} ${handle(b, c, e, -1)} ${c[0].toFixed(2)} ${c[1].toFixed(2)}`;
+    }
+    return d;
+}
+
+export function setEmotion(label) {
+    const input = [...$("emotions").querySelectorAll("input")].find((i) => i.value === label);
+    if (input) input.checked = true;
+}
+
+const emotionValue = () => $("emotions").querySelector("input:checked")?.value;
+
+/* ---- voices ---- */
+
+let voices = [];
+let named = null;    /* the last voice chosen that is not the recording */
+let touched = false; /* the user chose a voice: the language switch leaves it alone */
+
+export async function loadVoices(choose) {
+    voices = (await getJson("/v1/voices")).data;
+    if (choose) named = choose, touched = true;
+    buildVoices(choose || $("voice").value);
+}
+
+function firstVoice() {
+    return (voices.find((v) => v.kind !== "uploaded" && v.language === language()) || voices[0])?.id;
+}
+
+function groupOf(voice) {
+    if (voice.kind === "uploaded") return "voices_uploaded";
+    return {en: "voices_en", zh: "voices_zh"}[voice.language] || "voices_other";
+}
+
+function buildVoices(chosen) {
+    if (!voices.some((v) => v.id === named)) named = firstVoice();
+    const own = language() === "zh" ? ["voices_zh", "voices_en"] : ["voices_en", "voices_zh"];
+    const groups = [...own, "voices_other", "voices_uploaded"]
+        .map((key) => [key, voices.filter((v) => groupOf(v) === key).map((v) => [v.id, v.name])]);
+    if (reference()) groups.unshift(["voices_reference", [[REFERENCE, t("voice_reference")]]]);
+    $("voice").replaceChildren(...groups.filter(([, list]) => list.length).map(([key, list]) => {
+        const group = document.createElement("optgroup");
+        group.label = t(key);
+        group.append(...list.map(([id, name]) => new Option(name, id)));
+        return group;
+    }));
+    $("voice").value = chosen === REFERENCE && reference() ? REFERENCE : named;
+    showVoice();
+}
+
+function showVoice() {
+    const id = $("voice").value, voice = voices.find((v) => v.id === id);
+    $("voice-note").textContent = id === REFERENCE ? t("voice_reference_note") : noteText(voice?.note || "");
+    $("voice-delete").hidden = voice?.kind !== "uploaded";
+}
+
+export function useReference() {
+    buildVoices(reference() ? REFERENCE : named);
+}
+
+async function removeVoice(say) {
+    const voice = voices.find((v) => v.id === named);
+    if (!window.confirm(t("voice_delete_sure", voice.name))) return;
+    clearError("voice");
+    try {
+        await deleteVoice(voice.id);
+        await loadVoices();
+        say("voice_deleted", voice.name);
+        $("voice").focus();
+    } catch (error) {
+        showError(error, {fallback: "voice"});
+    }
+}
+
+/* ---- all of them ---- */
+
+export function startControls(say) {
+    for (const id of Object.keys(SLIDERS)) startSlider(id);
+    $("voice").addEventListener("change", () => {
+        clearError("voice");
+        touched = true;
+        if ($("voice").value !== REFERENCE) named = $("voice").value;
+        showVoice();
+    });
+    $("voice-delete").addEventListener("click", () => removeVoice(say));
+    $("reset").addEventListener("click", () => {
+        for (const id of Object.keys(SLIDERS)) setSlider(id, 1);
+        setEmotion("neutral");
+        named = firstVoice(), touched = false;
+        buildVoices(named);
+        say("reset_done");
+    });
+}
+
+export function translateControls() {
+    for (const id of Object.keys(SLIDERS)) showSlider(id);
+    for (const tile of $("emotions").children)
+        tile.querySelector("span").textContent = emotionName(tile.querySelector("input").value);
+    if (!touched) named = firstVoice();
+    if (voices.length) buildVoices($("voice").value);
+}
+
+/* The part of a request that is set here. With a recording, `voice` is what the server falls back to. */
+export function settings() {
+    const out = {voice: named, emotion: emotionValue()};
+    for (const id of Object.keys(SLIDERS)) out[id] = sliderValue(id);
+    return out;
+}
+
+export const speaksReference = () => $("voice").value === REFERENCE && Boolean(reference());
