@@ -90,6 +90,7 @@ function take(mine, bytes) {
     }
     player.push(samples);
     picture.push(samples);
+    if ($("play").disabled) showTransport();
     animate();
 }
 

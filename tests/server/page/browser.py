@@ -205,7 +205,7 @@ class Tab:
             node.scrollIntoView({{block: "center", behavior: "instant"}});
             const box = node.getBoundingClientRect(), x = box.x + box.width / 2, y = box.y + box.height / 2;
             const at = document.elementFromPoint(x, y);
-            return [x, y, Boolean(at && (node.contains(at) || at.contains(node)))];
+            return [x, y, node.contains(at)];
         }})()""")
         if not hit:
             raise BrowserError(f"{selector} is covered or out of sight")

@@ -73,11 +73,12 @@ def speech(body):
             yield array.array("h", [0] * steps)
             continue
         height = lively * seed.uniform(-1.5, 2.5) + 1.5 - 3.5 * number / len(syllables)
-        yield syllable(seed.choice(tables), steps, base, height, lively, seed.random() < 0.4)
+        yield syllable(seed.choice(tables), steps, base, height, lively, seed if seed.random() < 0.4 else None)
 
 
 def syllable(table, steps, base, height, lively, hiss):
-    """Frequency and loudness change every 64 samples: often enough for a stand-in, and four times as fast."""
+    """Frequency and loudness change every 64 samples, which is often enough for a stand-in. hiss: where its noise
+    comes from, or None."""
     out, phase = array.array("h"), 0.0
     for start in range(0, steps, 64):
         part = start / steps
@@ -89,7 +90,7 @@ def syllable(table, steps, base, height, lively, hiss):
         if hiss and part < 0.25:
             noise = int(1900 * math.sin(math.pi * part / 0.25))
             for i in range(start, start + count):
-                out[i] += random.randint(-noise, noise)
+                out[i] += hiss.randint(-noise, noise)
     return out
 
 
