@@ -59,7 +59,8 @@ export class Analysis {
         this.hop = Math.round(rate * 0.016);
         this.size = 2 ** Math.round(Math.log2(rate * 0.064));
         this.fft = new Fft(this.size);
-        this.window = Float32Array.from({length: this.size}, (_, i) => 0.5 - 0.5 * Math.cos(2 * Math.PI * i / this.size));
+        this.window = Float32Array.from({length: this.size},
+            (_, i) => 0.5 - 0.5 * Math.cos(2 * Math.PI * i / this.size));
         this.bank = filters(this.size, rate);
         this.re = new Float32Array(this.size), this.im = new Float32Array(this.size);
         this.windowCorrelation = this.correlationOfWindow();

@@ -1,6 +1,7 @@
 /* app: START HERE. Wires the page: text and settings (controls.js, reference.js) -> POST /v1/audio/speech as a stream
  * of 16-bit samples -> player.js, which you hear, and picture.js, which you see, while it arrives. A finished or
- * cancelled speech stays: it can be played, searched and saved. live.js polls the strip; errors.js says what went wrong.
+ * cancelled speech stays: it can be played, searched and saved. live.js polls the strip; errors.js says what went
+ * wrong.
  */
 import {onKeyNeeded, postSpeech, postVoice} from "./api.js";
 import {loadEmotions, loadVoices, setEmotion, settings, speaksReference, startControls, translateControls,
@@ -39,13 +40,15 @@ async function speak() {
     cancel();
     player.stop();
     player.unlock();
-    const mine = speech = {abort: new AbortController(), body: null, streaming: true, start: performance.now(), firstMs: 0};
+    const mine = speech = {abort: new AbortController(), body: null, streaming: true,
+                           start: performance.now(), firstMs: 0};
     say("status_wait");
     showTransport();
     try {
         if (!loaded) await loadChoices();
         mine.body = await requestBody();
-        const response = await postSpeech({...mine.body, response_format: "pcm", stream_format: "audio"}, mine.abort.signal);
+        const asked = {...mine.body, response_format: "pcm", stream_format: "audio"};
+        const response = await postSpeech(asked, mine.abort.signal);
         await receive(mine, response);
         say("status_done", player.duration.toFixed(1), mine.firstMs);
     } catch (error) {
@@ -105,9 +108,11 @@ function failed(error) {
 function finish(mine) {
     if (mine !== speech) return;
     mine.streaming = false;
-    if (mine.abort.signal.aborted) player.stop();
-    else player.end();
-    picture.end();
+    if (mine === heard) { /* else nothing came, and what was heard before stays as it is */
+        if (mine.abort.signal.aborted) player.stop();
+        else player.end();
+        picture.end();
+    }
     showTransport();
     animate();
 }
@@ -249,7 +254,8 @@ function askKey(wrong) {
     dialog.returnValue = "";
     dialog.showModal();
     return new Promise((resolve) => {
-        dialog.addEventListener("close", () => resolve(dialog.returnValue === "ok" ? field.value.trim() : null), {once: true});
+        const answer = () => resolve(dialog.returnValue === "ok" ? field.value.trim() : null);
+        dialog.addEventListener("close", answer, {once: true});
     });
 }
 

@@ -35,7 +35,6 @@ function showSlider(id) {
     const text = value.toLocaleString(language(), {minimumFractionDigits: 2, maximumFractionDigits: 2});
     $(`${id}-value`).textContent = id === "emotion_degree" ? text : `×${text}`;
     slider.setAttribute("aria-valuetext", id === "emotion_degree" ? text : t("times", text));
-    slider.style.setProperty("--part", slider.value / slider.max);
     if (id === "emotion_degree") drawEmotions();
 }
 

@@ -4,7 +4,8 @@
  */
 import {errorText, fieldText, language} from "./strings.js";
 
-const SAME_FIELD = {audio: "reference_audio", file: "reference_audio", reference: "reference_audio", consent: "consent_id"};
+const SAME_FIELD = {audio: "reference_audio", file: "reference_audio", reference: "reference_audio",
+                    consent: "consent_id"};
 const CONTROL = {response_format: "format", name: "voice-name", consent_id: "consent"};
 
 const shown = new Map(); /* place -> {error, control, timer} */
@@ -20,7 +21,8 @@ export class LocalError extends Error {
 /* focus: bring the reader to the field, because an action of theirs led here. */
 export function showError(error, {fallback = "", focus = true} = {}) {
     const param = SAME_FIELD[error.param] || error.param || fallback;
-    const place = document.querySelector(`[data-error="${CSS.escape(param)}"]`) || document.querySelector('[data-error=""]');
+    const place = document.querySelector(`[data-error="${CSS.escape(param)}"]`) ||
+                  document.querySelector('[data-error=""]');
     hide(place);
     const control = document.getElementById(CONTROL[param] || param);
     shown.set(place, {error, control, timer: 0});

@@ -192,7 +192,8 @@ export class Picture {
 }
 
 function timeLabel(seconds, step) {
-    if (seconds >= 60 || step >= 60) return `${Math.floor(seconds / 60)}:${String(Math.round(seconds % 60)).padStart(2, "0")}`;
+    if (seconds >= 60 || step >= 60)
+        return `${Math.floor(seconds / 60)}:${String(Math.round(seconds % 60)).padStart(2, "0")}`;
     return step < 1 ? seconds.toFixed(1) : `${seconds} s`;
 }
 

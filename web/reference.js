@@ -94,7 +94,7 @@ async function connect({stream, context}) {
 
 function micError(error) {
     if (error instanceof LocalError) return error;
-    return new LocalError(error.name === "NotAllowedError" || error.name === "SecurityError" ? "mic_denied" : "mic_missing");
+    return new LocalError(["NotAllowedError", "SecurityError"].includes(error.name) ? "mic_denied" : "mic_missing");
 }
 
 function hear(block) {
@@ -149,7 +149,8 @@ function keep(samples, name) {
     const seconds = samples.length / REFERENCE_RATE, used = samples.slice(0, SECONDS_MAX * REFERENCE_RATE);
     if (seconds < SECONDS_MIN) throw new LocalError("reference_tiny");
     if (used.every((s) => Math.abs(s) < SILENT)) throw new LocalError("reference_silent");
-    taken = {name, samples: used, blob: wavBlob([toInt16(used)], REFERENCE_RATE), seconds: used.length / REFERENCE_RATE};
+    taken = {name, samples: used, blob: wavBlob([toInt16(used)], REFERENCE_RATE),
+             seconds: used.length / REFERENCE_RATE};
     say(seconds > SECONDS_MAX ? "reference_cut" : seconds < SECONDS_ENOUGH ? "reference_short" : "reference_ready");
     $("reference-taken").hidden = false;
     $("reference-name").textContent = nameText();
@@ -195,7 +196,8 @@ export function drawReference() {
     const top = taken.samples.reduce((peak, s) => Math.max(peak, Math.abs(s)), 0.01);
     g.fillStyle = getComputedStyle(canvas).color;
     for (let b = 0; b < bars; b++) {
-        const from = Math.floor(b * taken.samples.length / bars), to = Math.floor((b + 1) * taken.samples.length / bars);
+        const from = Math.floor(b * taken.samples.length / bars);
+        const to = Math.floor((b + 1) * taken.samples.length / bars);
         let peak = 0;
         for (let i = from; i < to; i++) peak = Math.max(peak, Math.abs(taken.samples[i]));
         const height = Math.max(scale, peak / top * canvas.height);

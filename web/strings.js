@@ -25,8 +25,10 @@ const EN = {
     reference_file: "Choose a recording", record: "Record", record_stop: "Stop recording", level: "Level",
     record_more: "a little more", record_enough: "that is enough", record_good: "good, more brings little",
     record_asking: "Waiting for the microphone …", recording_name: "Recording",
-    reference_play: "Listen", reference_stop: "Stop", reference_remove: "Remove", reference_ready: "The recording is ready. Speak uses its voice.",
-    reference_cut: "Only the first 30 seconds are used.", reference_short: "It is rather short: 3 seconds or more sound closer.",
+    reference_play: "Listen", reference_stop: "Stop", reference_remove: "Remove",
+    reference_ready: "The recording is ready. Speak uses its voice.",
+    reference_cut: "Only the first 30 seconds are used.",
+    reference_short: "It is rather short: 3 seconds or more sound closer.",
     reference_removed: "The recording is removed.",
     keep: "Keep as a voice", keep_name: "Name", keep_consent: "Consent record (optional)", keep_save: "Keep",
     kept: (name) => `Kept as ${name}, and chosen.`,
@@ -34,7 +36,8 @@ const EN = {
     live_cache: "voice cache hits", live_queue: "in the queue", live_queue_audio: (s) => `${s} s of speech`,
     live_away: "No figures from the server at the moment.", milliseconds: "ms", live_version: (v) => `Version ${v}`,
     key_title: "This server asks for a key", key_wrong: "That key is not known here",
-    key_hint: "It is kept in this tab only, until you close it.", key: "API key", key_cancel: "Not now", key_ok: "Use this key",
+    key_hint: "It is kept in this tab only, until you close it.", key: "API key", key_cancel: "Not now",
+    key_ok: "Use this key",
     status_wait: "Waiting for the first sound …", status_speaking: (ms) => `First sound after ${ms} ms`,
     status_done: (seconds, ms) => `${seconds} s of speech; first sound after ${ms} ms`,
     status_cancelled: "Cancelled.", status_cut: "The connection broke; what has arrived can still be played.",
@@ -77,7 +80,8 @@ const ZH = {
     status_wait: "正在等待第一个声音……", status_speaking: (ms) => `${ms} 毫秒后出声`,
     status_done: (seconds, ms) => `语音 ${seconds} 秒；${ms} 毫秒后出声`,
     status_cancelled: "已取消。", status_cut: "连接中断；已收到的部分仍可播放。",
-    emotions: {neutral: "中性", calm: "平静", happy: "开心", excited: "兴奋", sad: "悲伤", angry: "生气", surprised: "惊讶", fearful: "害怕"},
+    emotions: {neutral: "中性", calm: "平静", happy: "开心", excited: "兴奋", sad: "悲伤", angry: "生气", surprised: "惊讶",
+    fearful: "害怕"},
     notes: {"female, even and clear": "女声，平稳清晰", "male, low and calm": "男声，低沉平和", "male, Scottish": "男声，苏格兰口音",
             "female, bright": "女声，明亮", "male, plain": "男声，朴实", "female, soft": "女声，柔和", "female, high": "女声，高亮",
             "male, full": "男声，浑厚", "male, low": "男声，低沉"},
@@ -131,10 +135,12 @@ const ERRORS_ZH = {
 
 const EXAMPLES = {
     en: [
-        {label: "an evening", text: "The rain stopped an hour ago, and the whole street smells of leaves.", emotion: "calm"},
-        {label: "good news", text: "You won’t believe it: they said yes! Pack your bags, we leave on Friday!", emotion: "excited"},
+        {label: "an evening", text: "The rain stopped an hour ago, and the whole street smells of leaves.",
+         emotion: "calm"},
+        {label: "good news", text: "You won’t believe it: they said yes! Pack your bags, we leave on Friday!",
+         emotion: "excited"},
         {label: "numbers", text: "Dr. Smith paid $25.40 on 23 November 2026, at 8:05 a.m.", emotion: "neutral"},
-        {label: "two languages", text: "她说：“See you at 重庆北站, 下午三点半.” 可我还没买票呢！", emotion: "surprised"},
+        {label: "two languages", text: "她说：“See you at 重庆北站，下午三点半。”可我还没买票呢！", emotion: "surprised"},
     ],
     zh: [
         {label: "雨后", text: "雨停了一个小时，整条街都是树叶的味道。", emotion: "calm"},
@@ -169,7 +175,8 @@ export function setLanguage(name, remember) {
         } catch { /* it holds for this visit */ }
     }
     for (const node of document.querySelectorAll("[data-i18n]")) node.textContent = t(node.dataset.i18n);
-    for (const node of document.querySelectorAll("[data-i18n-label]")) node.setAttribute("aria-label", t(node.dataset.i18nLabel));
+    for (const node of document.querySelectorAll("[data-i18n-label]"))
+        node.setAttribute("aria-label", t(node.dataset.i18nLabel));
 }
 
 export function t(key, ...values) {

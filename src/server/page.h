@@ -1,5 +1,5 @@
-/* page: the web page of the service, compiled in. cmake/embed.cmake turns every file of web/ into bytes with a content
- * type and a tag; nothing is read from disk while serving, so a moved or damaged installation cannot lose it.
+/* page: the web page of the service, compiled in. cmake/embed.cmake turns every file of web/ into bytes with a
+ * content type and a tag; nothing is read from disk while serving, so a moved or damaged installation cannot lose it.
  */
 #ifndef SV_PAGE_H
 #define SV_PAGE_H

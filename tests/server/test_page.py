@@ -34,8 +34,11 @@ window.contexts = [];
 window.AudioContext = class extends AudioContext { constructor(o) { super(o); window.contexts.push(this); } };
 """
 # Distinct colours of a canvas: a blank one has one.
-COLOURS = """(() => { const c = document.querySelector(%r), d = c.getContext("2d").getImageData(0, 0, c.width, c.height).data;
-const seen = new Set(); for (let i = 0; i < d.length; i += 4) seen.add(d[i] << 16 | d[i + 1] << 8 | d[i + 2]); return seen.size; })()"""
+COLOURS = """(() => {
+const c = document.querySelector(%r), d = c.getContext("2d").getImageData(0, 0, c.width, c.height).data;
+const seen = new Set();
+for (let i = 0; i < d.length; i += 4) seen.add(d[i] << 16 | d[i + 1] << 8 | d[i + 2]);
+return seen.size; })()"""
 CONTRAST = """(() => {
 const style = getComputedStyle(document.documentElement), g = document.createElement("canvas").getContext("2d");
 const light = (name) => { g.fillStyle = style.getPropertyValue(name).trim();
@@ -44,7 +47,8 @@ const light = (name) => { g.fillStyle = style.getPropertyValue(name).trim();
         .reduce((sum, v, i) => sum + v * [0.2126, 0.7152, 0.0722][i], 0); };
 return %s.map(([a, b, least]) => { const [x, y] = [light(a), light(b)].sort((p, q) => q - p);
     return [a, b, least, (x + 0.05) / (y + 0.05)]; }).filter(([, , least, ratio]) => ratio < least); })()"""
-READABLE = [[text, ground, 4.5] for text in ("--ink", "--muted", "--accent", "--danger") for ground in ("--page", "--surface")]
+READABLE = [[text, ground, 4.5] for text in ("--ink", "--muted", "--accent", "--danger")
+            for ground in ("--page", "--surface")]
 VISIBLE = [["--on-accent", "--accent", 4.5], ["--on-accent", "--accent-strong", 4.5], ["--ink", "--tint", 4.5],
            ["--edge", "--page", 3], ["--edge", "--surface", 3], ["--mark", "--surface", 3], ["--accent", "--page", 3]]
 
@@ -102,7 +106,8 @@ class Page(unittest.TestCase):
         self.tab.send("Page.addScriptToEvaluateOnNewDocument", source=WATCH_AUDIO)
         self.tab.go(self.url)
         if not key:
-            self.tab.until("document.querySelectorAll('#emotions input').length >= 2 && document.querySelector('#voice').value")
+            self.tab.until("document.querySelectorAll('#emotions input').length >= 2 &&"
+                           " document.querySelector('#voice').value")
         return self.tab
 
     def close(self, tab, server, url):
@@ -145,7 +150,8 @@ class Page(unittest.TestCase):
 
     def test_speaks_as_set_and_is_heard_to_its_end(self):
         tab = self.open()
-        voice = tab.evaluate("(() => { const v = document.querySelector('#voice'); v.value = [...v.options].at(-1).value;"
+        voice = tab.evaluate("(() => { const v = document.querySelector('#voice');"
+                             " v.value = [...v.options].at(-1).value;"
                              " v.dispatchEvent(new Event('change')); return v.value; })()")
         tab.click("#emotions label:nth-child(3)")
         for slider, key, code, times in (("#emotion_degree", "ArrowLeft", 37, 4), ("#speed", "ArrowRight", 39, 2),
@@ -161,7 +167,8 @@ class Page(unittest.TestCase):
                                 "stream_format": "audio"})
         seconds = len(served(body)) / 16000 if self.server else None
         tab.until("!document.querySelector('#play').classList.contains('playing')", 120)
-        rate, clock, state = tab.evaluate("(() => { const c = contexts.at(-1); return [c.sampleRate, c.currentTime, c.state]; })()")
+        rate, clock, state = tab.evaluate("(() => { const c = contexts.at(-1);"
+                                          " return [c.sampleRate, c.currentTime, c.state]; })()")
         self.assertEqual((rate, state), (16000, "running"))
         now, total = (float(part.split(":")[1]) for part in self.text("#time").split("/"))
         self.assertEqual(now, total, "played to its end")
@@ -199,7 +206,8 @@ class Page(unittest.TestCase):
     def test_cancel_ends_the_request_and_keeps_what_came(self):
         tab = self.open()
         self.server.pace = 2.0
-        self.speak("A long sentence that nobody wants to hear to its end, which is far away, and further still.", wait=False)
+        self.speak("A long sentence that nobody wants to hear to its end, which is far away, and further still.",
+                   wait=False)
         tab.until("!document.querySelector('#play').disabled", 120)
         tab.click("#cancel")
         tab.until("document.querySelector('#status').textContent === 'Cancelled.'")
@@ -241,8 +249,9 @@ class Page(unittest.TestCase):
     def test_errors_stand_beside_their_field(self):
         tab = self.open()
         tab.expected = ["Failed to load resource"]
-        for param, control in (("input", "input"), ("voice", "voice"), ("speed", "speed"), ("pitch_scale", "pitch_scale"),
-                               ("emotion_degree", "emotion_degree"), ("emotion", None), ("reference_audio", None)):
+        for param, control in (("input", "input"), ("voice", "voice"), ("speed", "speed"),
+                               ("pitch_scale", "pitch_scale"), ("emotion_degree", "emotion_degree"), ("emotion", None),
+                               ("reference_audio", None)):
             tab.answer_next_post(400, refusal(f"{param} is not as it should be", param, "out_of_range"))
             tab.click("#speak")
             place = f'[data-error="{param}"]'
@@ -252,6 +261,8 @@ class Page(unittest.TestCase):
             if control:
                 self.assertEqual(tab.evaluate("document.activeElement.id"), control)
                 self.assertEqual(tab.evaluate("document.activeElement.getAttribute('aria-invalid')"), "true")
+        self.assertEqual(tab.evaluate("document.querySelector('#position').max"), "4.00",
+                         "the empty picture is left alone")
         tab.click('[data-language="zh"]')
         self.assertTrue(self.text('[data-error="reference_audio"]').startswith("这段录音无法使用。"))
         self.shot("error-zh")
@@ -261,10 +272,11 @@ class Page(unittest.TestCase):
         tab.expected = ["Failed to load resource"]
         tab.answer_next_post(429, refusal("slow down"), {"Retry-After": "4"})
         tab.click("#speak")
-        tab.until("/Too many requests for the moment. .*Try again in [1-4] s/s.test(document.querySelector('#form-error').textContent)")
+        tab.until("/Too many requests for the moment. .*Try again in [1-4] s/s"
+                  ".test(document.querySelector('#form-error').textContent)")
         tab.until("document.querySelector('#form-error').textContent === 'You can try again now.'", 30)
-        for status, words in ((503, "The server is busy"), (500, "The server failed"), (413, "more than this server takes"),
-                              (0, "cannot be reached")):
+        for status, words in ((503, "The server is busy"), (500, "The server failed"),
+                              (413, "more than this server takes"), (0, "cannot be reached")):
             tab.answer_next_post(status, b"<html>a proxy's page</html>")
             tab.click("#speak")
             tab.until(f"document.querySelector('#form-error').textContent.includes({words!r})")
@@ -364,8 +376,9 @@ class Page(unittest.TestCase):
         tab = self.open(language="zh-CN")
         self.assertEqual((self.text("#speak"), tab.evaluate("document.documentElement.lang")), ("朗读", "zh-CN"))
         self.assertIn("雨停了", tab.evaluate("document.querySelector('#input').value"))
-        left = tab.evaluate("""[...document.querySelectorAll("[data-i18n]")].filter((n) => n.offsetParent && /[a-z]{4}/i.test(n.innerText)
-            && !/pause:500ms|WAV/.test(n.innerText)).map((n) => n.innerText)""")
+        left = tab.evaluate("""[...document.querySelectorAll("[data-i18n]")]
+            .filter((n) => n.offsetParent && /[a-z]{4}/i.test(n.innerText)
+                && !/pause:500ms|WAV/.test(n.innerText)).map((n) => n.innerText)""")
         self.assertEqual(left, [], "all of it is Chinese")
         tab.write("#input", "我自己的话")
         tab.click('[data-language="en"]')
@@ -385,6 +398,9 @@ class Page(unittest.TestCase):
                 self.assert_fits()
                 self.assertEqual(tab.evaluate(CONTRAST % json.dumps(READABLE + VISIBLE)), [], "contrast of the colours")
                 self.shot(f"{width}-{'dark' if dark else 'light'}-{language[:2]}")
+                rows = tab.evaluate("['play', 'download'].map((id) => Math.round(document.getElementById(id)"
+                                    ".getBoundingClientRect().bottom))")
+                self.assertEqual(*rows, "player and download stand in one row")
                 for between in (600, 959, 961) if width == 360 else ():
                     tab.size(between, height)
                     self.assert_fits()
@@ -396,16 +412,17 @@ class Page(unittest.TestCase):
         tab.evaluate("document.querySelector('.skip').focus()")
         seen = []
         while len(seen) < 40:
-            seen.append(tab.evaluate("(() => { const n = document.activeElement; return n.id || n.dataset?.language || n.name ||"
+            seen.append(tab.evaluate("(() => { const n = document.activeElement;"
+                                     " return n.id || n.dataset?.language || n.name ||"
                                      " (n.closest('.examples') ? 'example' : n.className) || n.tagName; })()"))
-            if seen != ["skip"] and not tab.evaluate("document.activeElement === document.body || document.activeElement.matches(':focus-visible')"):
+            if seen != ["skip"] and not tab.evaluate("document.activeElement.matches('body, :focus-visible')"):
                 self.fail(f"{seen[-1]} shows no focus")
             if seen[-1] == "record":
                 break
             tab.key("Tab", 9)
         self.assertEqual(seen, ["skip", "en", "zh", "input"] + ["example"] * 4 +
-                         ["speak", "position", "play", "format", "download", "reset", "voice", "emotion", "emotion_degree",
-                          "speed", "pitch_scale", "reference-file", "record"])
+                         ["speak", "position", "play", "format", "download", "reset", "voice", "emotion",
+                          "emotion_degree", "speed", "pitch_scale", "reference-file", "record"])
 
     def test_every_control_has_a_name(self):
         tab = self.open()
@@ -415,8 +432,9 @@ class Page(unittest.TestCase):
         unnamed = [(role, name) for role, name, *_ in nodes if role in controls and not name.strip()]
         self.assertEqual(unnamed, [])
         names = [n[:2] for n in nodes]
-        for wanted in (("textbox", "Text"), ("button", "Speak"), ("combobox", "Voice"), ("radio", "happy"), ("slider", "Degree"),
-                       ("slider", "Speed"), ("slider", "Pitch"), ("slider", "Position"), ("button", "Download"),
+        for wanted in (("textbox", "Text"), ("button", "Speak"), ("combobox", "Voice"), ("radio", "happy"),
+                       ("slider", "Degree"), ("slider", "Speed"), ("slider", "Pitch"), ("slider", "Position"),
+                       ("button", "Download"),
                        ("combobox", "Format"), ("group", "Emotion"), ("button", "Record"), ("heading", "Direction"),
                        ("image", "Mel spectrogram")):
             self.assertIn(wanted, names)
@@ -428,9 +446,11 @@ class Page(unittest.TestCase):
         tab = self.open()
         asked = lambda: sum(r["url"].endswith("/status.json") for r in tab.requests)
         tab.until(lambda: asked() >= 2)
-        tab.until("document.querySelectorAll('#live .figure').length === 5 && document.querySelector('#live .figure').textContent !== '–'")
+        tab.until("document.querySelectorAll('#live .figure').length === 5 &&"
+                  " document.querySelector('#live .figure').textContent !== '–'")
         self.assertEqual([line for line in self.text("#live").splitlines() if line.strip()].count("–"), 0)
-        hide = "Object.defineProperty(document, 'visibilityState', {value: %r, configurable: true}); document.dispatchEvent(new Event('visibilitychange'))"
+        hide = "Object.defineProperty(document, 'visibilityState', {value: %r, configurable: true});" \
+               " document.dispatchEvent(new Event('visibilitychange'))"
         tab.evaluate(hide % "hidden")
         time.sleep(1)
         tab.evaluate("1")

@@ -38,8 +38,8 @@ class Browser:
             os.dup2(far[1], 4)
 
         sandbox = ["--no-sandbox"] if os.geteuid() == 0 else []
-        self.process = subprocess.Popen([program, *FLAGS, *sandbox, f"--user-data-dir={self.profile.name}", "about:blank"],
-                                        preexec_fn=wire, pass_fds=(3, 4), stdin=subprocess.DEVNULL,
+        command = [program, *FLAGS, *sandbox, f"--user-data-dir={self.profile.name}", "about:blank"]
+        self.process = subprocess.Popen(command, preexec_fn=wire, pass_fds=(3, 4), stdin=subprocess.DEVNULL,
                                         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         for end in (to_read, to_write, *far):
             os.close(end)
@@ -118,7 +118,8 @@ class Tab:
             self.send(f"{domain}.enable")
         self.send("Network.setUserAgentOverride", userAgent=self.browser.send("Browser.getVersion")["userAgent"],
                   acceptLanguage=language)
-        self.browser.send("Browser.grantPermissions", {"browserContextId": self.context, "permissions": list(permissions)})
+        self.browser.send("Browser.grantPermissions", {"browserContextId": self.context,
+                                                       "permissions": list(permissions)})
         self.browser.send("Browser.setDownloadBehavior", {"behavior": "allowAndName", "browserContextId": self.context,
                                                           "downloadPath": self.folder.name, "eventsEnabled": True},
                           self.session)
@@ -127,7 +128,8 @@ class Tab:
                   features=[{"name": "prefers-color-scheme", "value": "dark" if dark else "light"}])
 
     def size(self, width, height, scale=1):
-        self.send("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=scale, mobile=False)
+        self.send("Emulation.setDeviceMetricsOverride", width=width, height=height,
+                  deviceScaleFactor=scale, mobile=False)
 
     def close(self):
         self.browser.tabs.pop(self.session)
@@ -221,7 +223,8 @@ class Tab:
                       modifiers=modifiers, **({"text": text} if text and kind == "keyDown" else {}))
 
     def write(self, selector, text):
-        self.evaluate(f"(() => {{ const n = document.querySelector({json.dumps(selector)}); n.focus(); n.select(); }})()")
+        self.evaluate(f"""(() => {{ const node = document.querySelector({json.dumps(selector)});
+                                    node.focus(); node.select(); }})()""")
         self.send("Input.insertText", text=text)
 
     def files(self, selector, *paths):

@@ -8,6 +8,7 @@ then open http://127.0.0.1:8080/. Files of web/ are read anew at each request.
 import argparse
 import array
 import base64
+import email
 import io
 import json
 import math
@@ -22,11 +23,12 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 RATE = 16000
-TYPES = {".html": "text/html; charset=utf-8", ".js": "text/javascript; charset=utf-8", ".css": "text/css; charset=utf-8",
-         ".svg": "image/svg+xml"}
+TYPES = {".html": "text/html; charset=utf-8", ".js": "text/javascript; charset=utf-8",
+         ".css": "text/css; charset=utf-8", ".svg": "image/svg+xml"}
 VOICES = [("ava", "en", "female, even and clear", 170), ("ray", "en", "male, low and calm", 101),
-          ("angus", "en", "male, Scottish", 126), ("mei", "zh", "female, bright", 215), ("lin", "zh", "male, plain", 101),
-          ("lan", "zh", "female, soft", 188), ("yan", "zh", "female, high", 190), ("gao", "zh", "male, full", 106),
+          ("angus", "en", "male, Scottish", 126), ("mei", "zh", "female, bright", 215), 
+          ("lin", "zh", "male, plain", 101), ("lan", "zh", "female, soft", 188), ("yan", "zh", "female, high", 190),
+          ("gao", "zh", "male, full", 106),
           ("shi", "zh", "male, low", 106)]
 EMOTIONS = {"neutral": 1.0, "calm": 0.6, "happy": 1.8, "excited": 2.6, "sad": 0.5, "angry": 1.6, "surprised": 2.4,
             "fearful": 1.4}  # how lively the pitch is
@@ -175,7 +177,8 @@ class Handler(BaseHTTPRequestHandler):
     def stream(self, pieces):
         """Chunks that end in the middle of a sample, faster than they are heard."""
         self.send_response(200)
-        for name, value in {"Content-Type": "audio/pcm", "X-Sample-Rate": str(RATE), "Transfer-Encoding": "chunked"}.items():
+        headers = {"Content-Type": "audio/pcm", "X-Sample-Rate": str(RATE), "Transfer-Encoding": "chunked"}
+        for name, value in headers.items():
             self.send_header(name, value)
         self.end_headers()
         waiting = b""
@@ -194,7 +197,6 @@ class Handler(BaseHTTPRequestHandler):
 
     def add_voice(self, data):
         head = b"Content-Type: " + self.headers["Content-Type"].encode() + b"\r\n\r\n"
-        import email
         parts = {p.get_param("name", header="content-disposition"): p.get_payload(decode=True)
                  for p in email.message_from_bytes(head + data).get_payload()}
         name = parts.get("name", b"").decode()
