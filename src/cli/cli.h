@@ -9,7 +9,8 @@
  *   input.c      text from the command line, standard input or a file; output.c bytes to a file or a pipe
  *   engine.c     model, synth and voice as the options ask for them
  *   json.c       the JSON writer
- *   say.c say_lines.c say_stream.c voice.c phones.c bench.c   the commands
+ *   say.c say_lines.c say_stream.c voice.c phones.c bench.c serve.c   the commands
+ *   bench_serve.c load_*.c   the load test of a speech service; load.h is its START HERE
  */
 #ifndef CLI_H
 #define CLI_H
@@ -65,6 +66,7 @@ void cli_near_offer(cli_near *near, const char *candidate, size_t length);
 
 /* ---- interrupt.c ---- */
 void cli_interrupt_start(void);            /* first thing in main: later threads inherit the blocked signals */
+void cli_interrupt_stop(void); /* for a command that waits for signals itself; they stay blocked, and pending */
 void cli_interrupt_watch(ev_synth *synth); /* from now on a signal cancels this synth; NULL: none any more */
 bool cli_interrupted(void);
 

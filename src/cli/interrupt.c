@@ -17,6 +17,8 @@
 static pthread_mutex_t watched_lock = PTHREAD_MUTEX_INITIALIZER;
 static ev_synth *watched; /* under watched_lock */
 static atomic_bool interrupted;
+static pthread_t watching; /* the watcher, while there is one */
+static bool has_watcher;
 
 static bool cancel_watched(void) {
     pthread_mutex_lock(&watched_lock);
@@ -50,13 +52,16 @@ void cli_interrupt_start(void) {
     add_unless_ignored(&signals, SIGTERM);
     signal(SIGPIPE, SIG_IGN); /* a write then fails with EPIPE, and files in work are removed */
     signal(SIGXFSZ, SIG_IGN); /* likewise EFBIG */
-    pthread_t thread;
     if (pthread_sigmask(SIG_BLOCK, &signals, NULL) != 0) return;
-    if (pthread_create(&thread, NULL, watcher, &signals) != 0) {
-        pthread_sigmask(SIG_UNBLOCK, &signals, NULL); /* without a watcher the signals end us as usual */
-        return;
-    }
-    pthread_detach(thread);
+    has_watcher = pthread_create(&watching, NULL, watcher, &signals) == 0;
+    if (!has_watcher) pthread_sigmask(SIG_UNBLOCK, &signals, NULL); /* the signals end us as usual */
+}
+
+void cli_interrupt_stop(void) {
+    if (!has_watcher) return;
+    pthread_cancel(watching); /* it stands in sigwait, or is about to end the program anyway */
+    pthread_join(watching, NULL);
+    has_watcher = false;
 }
 
 void cli_interrupt_watch(ev_synth *synth) {
