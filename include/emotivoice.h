@@ -90,7 +90,9 @@ EV_API void ev_model_free(ev_model **model);
 EV_API int32_t ev_model_sample_rate(const ev_model *model); /* Hz */
 EV_API size_t ev_model_voice_count(const ev_model *model);
 EV_API const char *ev_model_voice_name(const ev_model *model, size_t index);
-EV_API const char *ev_model_voice_note(const ev_model *model, size_t index); /* one line about it */
+EV_API const char *ev_model_voice_note(const ev_model *model, size_t index); /* one line about it; "" none */
+/* "en", "zh": the language it was made from; every voice speaks all languages of the model. "" where not told. */
+EV_API const char *ev_model_voice_language(const ev_model *model, size_t index);
 EV_API size_t ev_model_emotion_count(const ev_model *model);
 EV_API const char *ev_model_emotion_name(const ev_model *model, size_t index);
 EV_API size_t ev_model_embedding_size(const ev_model *model); /* floats in a speaker vector */

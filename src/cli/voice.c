@@ -121,6 +121,7 @@ static int list_json(const cli_engine *engine) {
         const char *name = ev_model_voice_name(engine->model, i);
         cli_json_open(&json, NULL, '{');
         cli_json_string(&json, "name", name);
+        cli_json_string(&json, "language", ev_model_voice_language(engine->model, i));
         cli_json_string(&json, "note", ev_model_voice_note(engine->model, i));
         cli_json_bool(&json, "default", i == 0);
         if (ev_voice_named(&voice, engine->model, name, NULL) == EV_OK) {
@@ -150,8 +151,8 @@ static int run_list(const void *values, const cli_operands *operands) {
         code = list_json(&engine);
     } else if (code == CLI_OK) {
         for (size_t i = 0; i < ev_model_voice_count(engine.model); i++) {
-            const char *note = ev_model_voice_note(engine.model, i);
-            printf("%-16s  %s\n", ev_model_voice_name(engine.model, i), note != NULL ? note : "");
+            printf("%-16s  %-4s  %s\n", ev_model_voice_name(engine.model, i), ev_model_voice_language(engine.model, i),
+                   ev_model_voice_note(engine.model, i));
         }
     }
     cli_engine_close(&engine);

@@ -129,6 +129,11 @@ const char *ev_model_voice_name(const ev_model *model, size_t index) {
     return json_string_value(json_object_get(ev_model_voice(model, index), "name"));
 }
 
+const char *ev_model_voice_language(const ev_model *model, size_t index) {
+    const char *language = json_string_value(json_object_get(ev_model_voice(model, index), "language"));
+    return language || index >= model->voice_count ? language : "";
+}
+
 const char *ev_model_voice_note(const ev_model *model, size_t index) {
     const char *note = json_string_value(json_object_get(ev_model_voice(model, index), "note"));
     return note || index >= model->voice_count ? note : "";
