@@ -62,7 +62,7 @@ static void spell(const char *key, sv_from from, const char *place, char *name, 
     }
 }
 
-void sv_config_name(const sv_config *config, sv_key key, char *name, size_t size) {
+void sv_config_name(const sv_config *config, sv_config_key key, char *name, size_t size) {
     const sv_setting *setting = &config->settings[key];
     spell(sv_config_rows[key].key, setting->from, setting->place, name, size);
 }
@@ -158,6 +158,16 @@ ev_status sv_config_init(sv_config *config, ev_error *err) {
     return EV_OK;
 }
 
+ev_status sv_config_copy(sv_config *to, const sv_config *from, ev_error *err) {
+    ev_status status = sv_config_init(to, err);
+    for (int key = 0; status == EV_OK && key < SV_KEY_COUNT; key++) {
+        const sv_setting *setting = &from->settings[key];
+        if (setting->from == SV_FROM_DEFAULT) continue;
+        status = sv_config_set(to, sv_config_rows[key].key, setting->text, (sv_origin){.from = setting->from}, err);
+    }
+    return status;
+}
+
 void sv_config_free(sv_config *config) {
     for (size_t i = 0; i < SV_KEY_COUNT; i++) {
         free(config->settings[i].text);
@@ -175,7 +185,7 @@ ev_status sv_config_keep(sv_config *fresh, const sv_config *running, ev_buf *not
         if (row->live || strcmp(old->text, fresh->settings[i].text) == 0) continue;
         char name[192], fault[SV_FAULT_MAX];
         sv_value value;
-        sv_config_name(fresh, (sv_key)i, name, sizeof name);
+        sv_config_name(fresh, (sv_config_key)i, name, sizeof name);
         ev_buf_printf(notes, "%s = %s takes effect at the next start: %s stays\n", name, fresh->settings[i].text,
                       old->text[0] ? old->text : "the empty value");
         if (sv_value_parse(row, old->text, &value, fault) != EV_OK)

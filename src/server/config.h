@@ -37,12 +37,12 @@ typedef enum sv_kind {
     SV_KIND_BYTES
 } sv_kind;
 
-typedef enum sv_key {
+typedef enum sv_config_key {
 #define SV_CONFIG_KEY(key, kind, fallback, low, high, unit, reload, help) SV_KEY_##key,
     SV_CONFIG_MAP(SV_CONFIG_KEY)
 #undef SV_CONFIG_KEY
         SV_KEY_COUNT
-} sv_key;
+} sv_config_key;
 
 typedef struct sv_config_row {
     const char *key, *fallback, *unit, *help;
@@ -76,6 +76,8 @@ typedef struct sv_config {
 /* ---- config.c ---- */
 ev_status sv_config_init(sv_config *config, ev_error *err); /* every key at its default; EV_E_MEMORY */
 void sv_config_free(sv_config *config);                     /* takes it in any state since init, or zeroed */
+/* to as init leaves it; origins keep their kind, not the file's line. EV_E_MEMORY. */
+ev_status sv_config_copy(sv_config *to, const sv_config *from, ev_error *err);
 /* Gives one key a value, unless it has one of a stronger origin; the value is checked either way. key: with _ or -,
  * without leading dashes. EV_E_NOT_FOUND: no such key. EV_E_ARGUMENT: no such value. */
 ev_status sv_config_set(sv_config *config, const char *key, const char *value, sv_origin origin, ev_error *err);
@@ -88,7 +90,7 @@ ev_status sv_config_keep(sv_config *fresh, const sv_config *running, ev_buf *not
 void sv_config_print(const sv_config *config, ev_buf *out);
 /* How messages name a setting: "emotivoice.conf:12: batch_max", "EMOTIVOICE_BATCH_MAX", "--batch-max", "batch_max".
  */
-void sv_config_name(const sv_config *config, sv_key key, char *name, size_t size);
+void sv_config_name(const sv_config *config, sv_config_key key, char *name, size_t size);
 
 /* ---- config_file.c ---- */
 ev_status sv_config_file(sv_config *config, const char *path, ev_error *err);

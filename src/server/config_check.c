@@ -13,16 +13,16 @@ typedef struct checker {
     ev_buf *warnings;
 } checker;
 
-static bool was_given(const checker *c, sv_key key) { return c->config->settings[key].from != SV_FROM_DEFAULT; }
+static bool was_given(const checker *c, sv_config_key key) { return c->config->settings[key].from != SV_FROM_DEFAULT; }
 
 /* "batch_window (emotivoice.conf:7)": the setting and where to go to change it. */
-static void warn(const checker *c, sv_key key, const char *what) {
+static void warn(const checker *c, sv_config_key key, const char *what) {
     char name[192];
     sv_config_name(c->config, key, name, sizeof name);
     ev_buf_printf(c->warnings, "%s %s\n", name, what);
 }
 
-static ev_status refuse(const checker *c, sv_key key, ev_status status, const char *what, ev_error *err) {
+static ev_status refuse(const checker *c, sv_config_key key, ev_status status, const char *what, ev_error *err) {
     char name[192];
     sv_config_name(c->config, key, name, sizeof name);
     return ev_fail(err, status, "%s %s", name, what);
@@ -67,7 +67,7 @@ static void check_proxies(const checker *c) {
 
 /* ---- files ---- */
 
-static ev_status check_path(const checker *c, sv_key key, ev_error *err) {
+static ev_status check_path(const checker *c, sv_config_key key, ev_error *err) {
     const sv_config_row *row = &sv_config_rows[key];
     const char *path = c->config->settings[key].text;
     bool directory = row->kind == SV_KIND_DIRECTORY;
@@ -96,7 +96,7 @@ static ev_status check_paths(const checker *c, ev_error *err) {
     for (size_t i = 0; i < SV_KEY_COUNT; i++) {
         sv_kind kind = sv_config_rows[i].kind;
         if (kind != SV_KIND_FILE && kind != SV_KIND_DIRECTORY) continue;
-        ev_status status = check_path(c, (sv_key)i, err);
+        ev_status status = check_path(c, (sv_config_key)i, err);
         if (status) return status;
     }
     return EV_OK;
