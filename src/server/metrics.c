@@ -27,7 +27,7 @@ static const sv_labels labels_NONE = {.count = {1, 1}};
 static const sv_labels labels_ROUTE = {{"route"}, {sv_route_names}, {SV_ROUTE_COUNT, 1}};
 static const sv_labels labels_ROUTE_CODE = {
     {"route", "code"}, {sv_route_names, code_names}, {SV_ROUTE_COUNT, SV_CODE_COUNT}};
-static const sv_labels labels_STAGE = {{"stage"}, {stage_names}, {SV_STAGE_COUNT, 1}};
+static const sv_labels labels_STAGE = {{"stage"}, {stage_names}, {SV_TIMED_COUNT, 1}};
 static const sv_labels labels_RESULT = {{"result"}, {result_names}, {SV_LOOKUP_COUNT, 1}};
 static const sv_labels labels_OUTCOME = {{"outcome"}, {outcome_names}, {SV_OUTCOME_COUNT, 1}};
 
