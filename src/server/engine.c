@@ -1,0 +1,507 @@
+/* engine: the one thread that runs the device. It shows what waits to schedule.h, runs the plan it is given, and
+ * hands the samples to their jobs. Everything that decides is in schedule.c; everything that computes is behind
+ * emotivoice.h.
+ */
+#include "server/engine_inner.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void forget_client(sv_engine *e, sv_job *job) {
+    if (job->client >= 0) e->accounts[job->client].users--;
+    job->client = -1;
+}
+
+static void count_end(sv_engine *e, const sv_job *job, sv_job_state state) {
+    static const sv_outcome outcomes[] = {[SV_JOB_COMPLETED] = SV_OUTCOME_COMPLETED,
+                                          [SV_JOB_FAILED] = SV_OUTCOME_FAILED,
+                                          [SV_JOB_EXPIRED] = SV_OUTCOME_EXPIRED,
+                                          [SV_JOB_CANCELED] = SV_OUTCOME_CANCELED};
+    sv_metrics *m = e->parts.metrics;
+    sv_metric_add(m, SV_METRIC_JOBS, outcomes[state], 1);
+    sv_metric_add(m, SV_METRIC_AUDIO_SECONDS, 0, (double)job->count / ev_model_sample_rate(e->parts.model));
+    if (state == SV_JOB_CANCELED) sv_metric_add(m, SV_METRIC_CANCELED_COMPUTE, 0, job->compute_s);
+}
+
+static void keep_marks(sv_job *job) {
+    size_t count;
+    const ev_mark *marks = ev_task_marks(job->task, &count);
+    job->marks = malloc((count + 1) * sizeof *marks);
+    if (!job->marks) return; /* speech without its times is better than none */
+    memcpy(job->marks, marks, count * sizeof *marks);
+    job->mark_count = count;
+}
+
+void sv_engine_end(sv_engine *e, sv_job *job, sv_job_state state, const ev_error *err) {
+    pthread_mutex_lock(&e->lock);
+    forget_client(e, job);
+    if (!job->times.ready) e->in_front--;
+    pthread_mutex_unlock(&e->lock);
+    if (state == SV_JOB_COMPLETED) keep_marks(job);
+    ev_task_free(&job->task);
+    sv_voice_release(e->parts.voices, &job->voice);
+    count_end(e, job, state);
+    sv_job_finish(job, state, err);
+    sv_jobs_over(e->parts.jobs, job);
+    sv_job_drop(&job);
+}
+
+/* ---- what waits, as the schedule sees it; under the lock ---- */
+
+static sv_unit unit_of(const sv_engine *e, const sv_job *job) {
+    const sv_speech *s = &job->speech;
+    sv_unit u = {.id = job->number,
+                 .stage = SV_DECODE,
+                 .size = job->tokens,
+                 .sentences_left = job->tokens / 40 + 1,
+                 .tokens_left = job->tokens,
+                 .client = job->client,
+                 .weight = 1,
+                 .priority = s->priority,
+                 .tries = job->tries,
+                 .streaming = s->stream,
+                 .arrived_us = sv_us(job->times.arrived),
+                 .waiting_us = job->waiting_us,
+                 .deadline_us = s->deadline_us,
+                 .frames_done = job->frames_done};
+    if (!job->task) return u;
+    ev_progress p;
+    ev_task_progress(job->task, &p);
+    u.stage = p.ready_frames ? SV_VOCODE : SV_DECODE;
+    u.size = (int32_t)(p.ready_frames ? p.ready_frames : p.next_tokens);
+    u.sentences_left = (int32_t)(p.sentences - p.decoded);
+    u.tokens_left = (int32_t)p.tokens_left;
+    u.playback_us = sv_us(job->times.first + (double)job->count / ev_model_sample_rate(e->parts.model));
+    return u;
+}
+
+static bool make_room(sv_engine *e, size_t more) {
+    if (e->count + more <= e->room) return true;
+    const size_t room = 2 * (e->count + more);
+    sv_unit *units = realloc(e->units, room * sizeof *units);
+    if (units) e->units = units;
+    sv_job **order = realloc(e->order, room * sizeof(sv_job *));
+    if (order) e->order = order;
+    if (!units || !order) return false;
+    e->room = room;
+    return true;
+}
+
+static void add_unit(sv_engine *e, sv_job *job) {
+    if (!make_room(e, 1)) return; /* it waits for the next look */
+    e->units[e->count] = unit_of(e, job);
+    e->order[e->count++] = job;
+}
+
+/* Jobs that wait for the device; with all: those that run or are not ready too. */
+static void gather(sv_engine *e, bool all) {
+    e->count = 0;
+    for (sv_job *job = e->list; job; job = job->next) {
+        if (all || !job->running) add_unit(e, job);
+    }
+    for (sv_job *job = e->front; all && job; job = job->next) add_unit(e, job);
+}
+
+static void show_queue(sv_engine *e) {
+    sv_backlog backlog;
+    const sv_offer nobody = {.tokens = 1, .sentences = 1, .client = 0, .weight = 1};
+    gather(e, true);
+    sv_schedule_backlog(&e->schedule, e->units, e->count, &nobody, &backlog);
+    sv_metric_set(e->parts.metrics, SV_METRIC_QUEUE_JOBS, (double)e->count);
+    sv_metric_set(e->parts.metrics, SV_METRIC_QUEUE_AUDIO, backlog.seconds);
+}
+
+/* ---- ends that the engine notices itself ---- */
+
+static void unlist(sv_engine *e, sv_job *job) {
+    for (sv_job **at = &e->list; *at; at = &(*at)->next) {
+        if (*at != job) continue;
+        *at = job->next;
+        job->next = NULL;
+        return;
+    }
+}
+
+/* The next job that nobody waits for any more, or that cannot be in time; taken off the list. */
+static sv_job *take_hopeless(sv_engine *e, int64_t now_us, sv_job_state *state) {
+    for (sv_job *job = e->list; job; job = job->next) {
+        if (job->running) continue;
+        const bool left = atomic_load(&job->listeners) == 0 && !atomic_load(&job->kept);
+        const sv_unit unit = job->speech.deadline_us ? unit_of(e, job) : (sv_unit){0};
+        if (left && sv_jobs_abandoned(e->parts.jobs, job)) {
+            *state = SV_JOB_CANCELED;
+        } else if (job->speech.deadline_us && sv_schedule_expired(&e->schedule, &unit, now_us)) {
+            *state = SV_JOB_EXPIRED;
+        } else {
+            continue;
+        }
+        unlist(e, job);
+        return job;
+    }
+    return NULL;
+}
+
+static void end_hopeless(sv_engine *e, int64_t now_us) {
+    sv_job_state state;
+    sv_job *job;
+    while ((job = take_hopeless(e, now_us, &state)) != NULL) {
+        ev_error error = {0};
+        ev_fail(&error, EV_E_CANCELED, "%s", state == SV_JOB_EXPIRED ? "the deadline cannot be met" : "canceled");
+        pthread_mutex_unlock(&e->lock);
+        sv_engine_end(e, job, state, &error);
+        pthread_mutex_lock(&e->lock);
+    }
+}
+
+/* ---- one batch; without the lock, its jobs marked as running ---- */
+
+static ev_status run_plan(sv_engine *e, const sv_plan *plan, sv_job *const *jobs, ev_error *err) {
+    ev_task *tasks[SV_BATCH_MAX];
+    ev_slice slices[SV_BATCH_MAX];
+    for (size_t i = 0; i < plan->count; i++) {
+        tasks[i] = jobs[i]->task;
+        slices[i] = (ev_slice){jobs[i]->task, (size_t)plan->items[i].amount};
+    }
+    if (plan->stage == SV_DECODE) return e->device.decode(e->synth, tasks, plan->count, err);
+    return e->device.vocode(e->synth, slices, plan->count, err);
+}
+
+static void count_batch(sv_engine *e, const sv_plan *plan, double elapsed_s) {
+    sv_metrics *m = e->parts.metrics;
+    const sv_timed stage = plan->stage == SV_DECODE ? SV_TIMED_DECODE : SV_TIMED_VOCODE;
+    sv_metric_observe(m, SV_METRIC_STAGE_DURATION, stage, elapsed_s);
+    sv_metric_observe(m, SV_METRIC_BATCH_SIZE, stage, (double)plan->count);
+    sv_metric_observe(m, SV_METRIC_COST_ERROR, 0, fabs((double)plan->predicted_us * 1e-6 - elapsed_s) / elapsed_s);
+    if (plan->stage != SV_VOCODE) return;
+    ev_stats stats;
+    ev_synth_stats(e->synth, &stats);
+    sv_metric_observe(m, SV_METRIC_BATCH_FRAMES, 0, (double)plan->size);
+    sv_metric_add(m, SV_METRIC_FRAMES_PROCESSED, 0, (double)stats.frames_processed);
+    sv_metric_add(m, SV_METRIC_FRAMES_USEFUL, 0, (double)stats.frames_useful);
+}
+
+static bool all_finite(const float *samples, size_t count) {
+    float sum = 0; /* inf - inf and nan stay nan through the sum */
+    for (size_t i = 0; i < count; i++) sum += samples[i] * 0.0f;
+    return sum == 0.0f;
+}
+
+/* The job's new samples to its listeners. */
+static ev_status deliver(sv_engine *e, sv_job *job, ev_error *err) {
+    const float *samples;
+    size_t count;
+    ev_task_take(job->task, &samples, &count);
+    if (!count) return EV_OK;
+    if (!all_finite(samples, count)) return ev_fail(err, EV_E_DEVICE, "the model gave no numbers for this text");
+    const double now = ev_clock_s(),
+                 dry = job->times.first + (double)job->count / ev_model_sample_rate(e->parts.model);
+    if (job->speech.stream && job->count && now > dry)
+        sv_metric_add(e->parts.metrics, SV_METRIC_PLAYBACK_UNDERRUNS, 0, 1);
+    const bool first = job->count == 0;
+    const ev_status status = sv_job_append(job, samples, count, err);
+    if (first && job->count) {
+        sv_metric_observe(e->parts.metrics, SV_METRIC_FIRST_AUDIO, 0, job->times.first - job->times.arrived);
+    }
+    return status;
+}
+
+/* A dead letter: over for its listeners, kept for whoever repairs. Under the lock. */
+static void bury(sv_engine *e, sv_job *job) {
+    if (e->dead_count == SV_DEAD_MAX) {
+        sv_job_drop(&e->dead[0]);
+        memmove(e->dead, e->dead + 1, --e->dead_count * sizeof(sv_job *));
+    }
+    e->dead[e->dead_count++] = sv_job_hold(job);
+    sv_metric_set(e->parts.metrics, SV_METRIC_DEAD_JOBS, (double)e->dead_count);
+}
+
+/* After a batch that failed: alone next time, from the beginning; what was handed out is dropped when it comes again.
+ */
+static bool try_again(sv_engine *e, sv_job *job, const ev_error *cause) {
+    ev_error error = {0};
+    job->tries++;
+    sv_metric_add(e->parts.metrics, SV_METRIC_RETRIES, 0, 1);
+    if (sv_schedule_retry(job->tries) == SV_RETRY_DEAD || job->tries >= e->parts.config->tries_max) {
+        sv_log_line(e->parts.log, SV_LEVEL_ERROR, job->id, "job failed %d times: %s", job->tries, cause->message);
+        pthread_mutex_lock(&e->lock);
+        bury(e, job);
+        pthread_mutex_unlock(&e->lock);
+        return false;
+    }
+    job->skip = job->count;
+    job->frames_done = 0;
+    return sv_front_task(e, job, &error) == EV_OK;
+}
+
+typedef enum { GOES_ON, COMPLETED, FAILED } step;
+
+static step settle_one(sv_engine *e, sv_job *job, const sv_plan_item *item, sv_stage stage, ev_status batch,
+                       ev_error *err) {
+    if (batch != EV_OK) return try_again(e, job, err) ? GOES_ON : FAILED;
+    ev_progress p;
+    if (stage == SV_VOCODE) job->frames_done += item->amount;
+    ev_status status = deliver(e, job, err);
+    if (status == EV_OK) status = ev_task_status(job->task, err);
+    if (status != EV_OK) return FAILED;
+    ev_task_progress(job->task, &p);
+    return p.done ? COMPLETED : GOES_ON;
+}
+
+static void settle(sv_engine *e, const sv_plan *plan, sv_job *const *jobs, ev_status batch, const ev_error *cause) {
+    for (size_t i = 0; i < plan->count; i++) {
+        ev_error error = *cause;
+        sv_job *job = jobs[i];
+        const step end = settle_one(e, job, &plan->items[i], plan->stage, batch, &error);
+        pthread_mutex_lock(&e->lock);
+        job->running = false;
+        job->waiting_us = sv_us(ev_clock_s());
+        if (end != GOES_ON) unlist(e, job);
+        pthread_mutex_unlock(&e->lock);
+        if (end != GOES_ON) sv_engine_end(e, job, end == COMPLETED ? SV_JOB_COMPLETED : SV_JOB_FAILED, &error);
+    }
+}
+
+static void mark_started(sv_engine *e, sv_job *job) {
+    job->running = true;
+    if (job->times.started) return;
+    pthread_mutex_lock(&job->lock);
+    job->times.started = ev_clock_s();
+    job->state = SV_JOB_RUNNING;
+    pthread_mutex_unlock(&job->lock);
+    sv_metric_observe(e->parts.metrics, SV_METRIC_QUEUE_WAIT, 0, job->times.started - job->times.arrived);
+}
+
+/* Called and returns with the lock. */
+static void run_batch(sv_engine *e, const sv_plan *plan) {
+    sv_job *jobs[SV_BATCH_MAX];
+    ev_error error = {0};
+    for (size_t i = 0; i < plan->count; i++) mark_started(e, jobs[i] = e->order[plan->items[i].unit]);
+    sv_schedule_started(&e->schedule, plan);
+    pthread_mutex_unlock(&e->lock);
+    const double start = ev_clock_s();
+    const ev_status status = run_plan(e, plan, jobs, &error);
+    const double elapsed = ev_clock_s() - start;
+    for (size_t i = 0; i < plan->count; i++) jobs[i]->compute_s += elapsed / (double)plan->count;
+    if (status == EV_OK) count_batch(e, plan, elapsed);
+    settle(e, plan, jobs, status, &error);
+    pthread_mutex_lock(&e->lock);
+    if (status == EV_OK) {
+        sv_schedule_done(&e->schedule, plan, sv_us(elapsed));
+    } else {
+        sv_schedule_failed(&e->schedule, plan, status == EV_E_MEMORY);
+        sv_log_line(e->parts.log, SV_LEVEL_ERROR, NULL, "a batch of %zu failed: %s", plan->count, error.message);
+    }
+}
+
+/* ---- the thread ---- */
+
+static void wait_until(sv_engine *e, int64_t wake_us) {
+    const int64_t longest = sv_us(ev_clock_s()) + 250000; /* deadlines and listeners are looked at anyway */
+    const int64_t until = wake_us < longest ? wake_us : longest;
+    const struct timespec at = {.tv_sec = until / 1000000, .tv_nsec = until % 1000000 * 1000};
+    pthread_cond_timedwait(&e->work, &e->lock, &at);
+}
+
+static void *engine_main(void *arg) {
+    sv_engine *e = arg;
+    sv_plan plan;
+    pthread_mutex_lock(&e->lock);
+    while (!e->stopping) {
+        const int64_t now_us = sv_us(ev_clock_s());
+        end_hopeless(e, now_us);
+        show_queue(e);
+        gather(e, false);
+        sv_schedule_pick(&e->schedule, e->units, e->count, now_us, &plan);
+        if (plan.stage == SV_IDLE) {
+            wait_until(e, plan.wake_us);
+        } else {
+            run_batch(e, &plan);
+        }
+    }
+    pthread_mutex_unlock(&e->lock);
+    return NULL;
+}
+
+/* ---- coming in ---- */
+
+static uint64_t hash_text(const char *text) { /* FNV-1a */
+    uint64_t hash = 14695981039346656037u;
+    for (; *text; text++) hash = (hash ^ (unsigned char)*text) * 1099511628211u;
+    return hash;
+}
+
+/* The schedule's number for an account: its own, or that of the one which has been quiet longest. */
+static int32_t client_of(sv_engine *e, const char *account) {
+    const uint64_t hash = hash_text(account);
+    int32_t quiet = -1;
+    for (int32_t i = 0; i < SV_CLIENTS_MAX; i++) {
+        const sv_account *a = &e->accounts[i];
+        if (a->hash == hash && strcmp(a->name, account) == 0) return i;
+        if (!a->users && (quiet < 0 || a->last < e->accounts[quiet].last)) quiet = i;
+    }
+    if (quiet < 0) return (int32_t)(hash % SV_CLIENTS_MAX); /* all are busy: two share one's part */
+    sv_account *a = &e->accounts[quiet];
+    snprintf(a->name, sizeof a->name, "%s", account);
+    a->hash = hash;
+    sv_schedule_client_reset(&e->schedule, quiet);
+    return quiet;
+}
+
+static void enqueue(sv_engine *e, sv_job *job) {
+    job->next = NULL;
+    *(e->front_tail ? &e->front_tail->next : &e->front) = job;
+    e->front_tail = job;
+    e->in_front++;
+    pthread_cond_signal(&e->fresh);
+}
+
+sv_admission sv_engine_submit(sv_engine *e, sv_job *job, const char *account) {
+    static const sv_outcome outcome[] = {[SV_FULL] = SV_OUTCOME_REJECTED_FULL,
+                                         [SV_OVER_SHARE] = SV_OUTCOME_REJECTED_QUOTA,
+                                         [SV_LATE] = SV_OUTCOME_EXPIRED};
+    sv_backlog backlog;
+    job->tokens = sv_front_estimate(job->speech.text, job->speech.text_bytes);
+    job->tokens = (int32_t)((float)job->tokens / job->speech.speed) + 1;
+    pthread_mutex_lock(&e->lock);
+    job->client = client_of(e, account);
+    const sv_offer offer = {.tokens = job->tokens,
+                            .sentences = job->tokens / 40 + 1,
+                            .client = job->client,
+                            .weight = 1,
+                            .deadline_us = job->speech.deadline_us};
+    gather(e, true);
+    sv_schedule_backlog(&e->schedule, e->units, e->count, &offer, &backlog);
+    sv_admission admission = sv_schedule_admit(&e->schedule, &backlog, &offer, sv_us(ev_clock_s()));
+    if (e->stopping) admission = (sv_admission){.verdict = SV_FULL, .retry_after_ms = 1000};
+    if (admission.verdict == SV_ACCEPT) {
+        e->accounts[job->client].users++;
+        e->accounts[job->client].last = job->number = ++e->numbers;
+        job->waiting_us = sv_us(job->times.arrived);
+        enqueue(e, sv_job_hold(job));
+    }
+    pthread_mutex_unlock(&e->lock);
+    if (admission.verdict == SV_ACCEPT) return admission;
+    sv_metric_add(e->parts.metrics, SV_METRIC_JOBS, outcome[admission.verdict], 1);
+    ev_error error = {0};
+    ev_fail(&error, EV_E_LIMIT, "refused");
+    sv_job_finish(job, SV_JOB_FAILED, &error);
+    sv_jobs_forget(e->parts.jobs, job);
+    return admission;
+}
+
+void sv_engine_nudge(sv_engine *e) {
+    pthread_mutex_lock(&e->lock);
+    pthread_cond_signal(&e->work);
+    pthread_mutex_unlock(&e->lock);
+}
+
+bool sv_engine_idle(sv_engine *e) {
+    pthread_mutex_lock(&e->lock);
+    const bool idle = !e->list && !e->in_front;
+    pthread_mutex_unlock(&e->lock);
+    return idle;
+}
+
+/* ---- life ---- */
+
+static void set_limits(const sv_config *c, sv_schedule_config *s) {
+    static const sv_mode modes[] = {
+        [SV_BATCH_ADAPTIVE] = SV_MODE_ADAPTIVE, [SV_BATCH_FIXED] = SV_MODE_FIXED, [SV_BATCH_OFF] = SV_MODE_OFF};
+    sv_schedule_config_init(s);
+    s->mode = modes[c->batch_mode];
+    s->window_us = (int32_t)(c->batch_window * 1e6);
+    s->batch_max = (int32_t)c->batch_max;
+    s->margin_rows = 8; /* halo and gap of a slice in the default vocoder */
+    s->queue_s = (double)c->queue_audio;
+    s->wait_us = sv_us(c->queue_wait);
+    if (c->memory_budget) s->memory_bytes = c->memory_budget;
+}
+
+static ev_status start_threads(sv_engine *e, ev_error *err) {
+    pthread_condattr_t monotonic;
+    pthread_condattr_init(&monotonic);
+    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    pthread_mutex_init(&e->lock, NULL);
+    pthread_cond_init(&e->work, &monotonic);
+    pthread_cond_init(&e->fresh, NULL);
+    pthread_condattr_destroy(&monotonic);
+    if (pthread_create(&e->thread, NULL, engine_main, e) != 0) {
+        e->stopping = true;
+        return ev_fail(err, EV_E_DEVICE, "a thread cannot be started: raise the limit on processes");
+    }
+    const int wanted =
+        e->parts.config->text_threads < SV_FRONT_MAX ? (int)e->parts.config->text_threads : SV_FRONT_MAX;
+    for (; e->front_count < wanted; e->front_count++) {
+        if (pthread_create(&e->fronts[e->front_count], NULL, sv_front_main, e) != 0) {
+            return ev_fail(err, EV_E_DEVICE, "a thread cannot be started: raise the limit on processes");
+        }
+    }
+    return EV_OK;
+}
+
+ev_status sv_engine_create(sv_engine **out, const sv_engine_parts *parts, ev_error *err) {
+    static const sv_device_calls plain = {ev_synth_decode, ev_synth_vocode};
+    sv_engine *e = *out = calloc(1, sizeof *e);
+    if (!e) return ev_fail(err, EV_E_MEMORY, "out of memory");
+    e->parts = *parts;
+    e->device = parts->device ? *parts->device : plain;
+    sv_schedule_config limits;
+    set_limits(parts->config, &limits);
+    ev_synth_options options;
+    ev_synth_options_init(&options);
+    options.threads = (int32_t)parts->config->threads;
+    ev_status status = sv_schedule_init(&e->schedule, &limits, err);
+    if (status == EV_OK) status = ev_synth_create(&e->synth, parts->model, &options, err);
+    if (status != EV_OK) {
+        ev_synth_free(&e->synth);
+        free(e);
+        *out = NULL;
+        return status;
+    }
+    status = start_threads(e, err);
+    if (status != EV_OK) sv_engine_free(out);
+    return status;
+}
+
+static void end_list(sv_engine *e, sv_job *list) {
+    ev_error error = {0};
+    ev_fail(&error, EV_E_CANCELED, "the service is stopping");
+    while (list) {
+        sv_job *job = list;
+        list = job->next;
+        job->next = NULL;
+        sv_engine_end(e, job, SV_JOB_CANCELED, &error);
+    }
+}
+
+void sv_engine_stop(sv_engine *e) {
+    pthread_mutex_lock(&e->lock);
+    const bool started = !e->stopping;
+    e->stopping = true;
+    pthread_cond_broadcast(&e->work);
+    pthread_cond_broadcast(&e->fresh);
+    pthread_mutex_unlock(&e->lock);
+    if (!started) return;
+    pthread_join(e->thread, NULL);
+    for (int i = 0; i < e->front_count; i++) pthread_join(e->fronts[i], NULL);
+    end_list(e, e->list);
+    end_list(e, e->front);
+    e->list = e->front = e->front_tail = NULL;
+}
+
+void sv_engine_free(sv_engine **engine) {
+    sv_engine *e = *engine;
+    *engine = NULL;
+    if (!e) return;
+    sv_engine_stop(e);
+    for (size_t i = 0; i < e->dead_count; i++) sv_job_drop(&e->dead[i]);
+    ev_synth_free(&e->synth);
+    pthread_cond_destroy(&e->work);
+    pthread_cond_destroy(&e->fresh);
+    pthread_mutex_destroy(&e->lock);
+    free(e->units);
+    free(e->order);
+    free(e);
+}

@@ -1,0 +1,61 @@
+/* engine: from a job to its samples.
+ *
+ *   front.c    a few threads that make a job ready: its voice (named, uploaded, or from its reference), its phones
+ *   engine.c   START HERE: the one thread that runs the device, asking schedule.h what is next
+ *   dead.c     dead letters
+ *   voices.c   named and uploaded voices, and the cache of those made from references
+ *
+ * sv_engine_submit -> admission -> front's queue -> front thread -> engine's list -> batches -> samples, end
+ *
+ * What can go wrong stays with whom it concerns: a text or voice that cannot be used fails its own job; a batch that
+ * fails sends its members to run alone, three times in all; what still fails is a dead letter.
+ *
+ * Threads: submit, cancel and look by any thread. Lock order: engine, jobs table, job.
+ */
+#ifndef SV_ENGINE_H
+#define SV_ENGINE_H
+
+#include "server/config.h"
+#include "server/guard/guard.h"
+#include "server/jobs.h"
+#include "server/log.h"
+#include "server/metrics.h"
+#include "server/voices.h"
+
+/* The device, so that tests can put a failing one in its place. */
+typedef struct sv_device_calls {
+    ev_status (*decode)(ev_synth *synth, ev_task *const *tasks, size_t n, ev_error *err);
+    ev_status (*vocode)(ev_synth *synth, const ev_slice *slices, size_t n, ev_error *err);
+} sv_device_calls;
+
+typedef struct sv_engine sv_engine;
+
+typedef struct sv_engine_parts { /* borrowed, must outlive the engine */
+    const sv_config *config;
+    ev_model *model;
+    sv_jobs *jobs;
+    sv_voices *voices;
+    sv_metrics *metrics;
+    sv_log *log;
+    const sv_device_calls *device; /* NULL: the engine itself */
+} sv_engine_parts;
+
+ev_status sv_engine_create(sv_engine **out, const sv_engine_parts *parts, ev_error *err);
+/* Runs nothing more; what is not over is canceled. What is submitted later is refused. */
+void sv_engine_stop(sv_engine *engine);
+void sv_engine_free(sv_engine **engine);
+
+/* May this job come in, and is it? Refused: the job is over already, nothing is queued. account decides the fair
+ * share. */
+sv_admission sv_engine_submit(sv_engine *engine, sv_job *job, const char *account);
+/* Something about jobs changed from outside (a listener left): look again soon. */
+void sv_engine_nudge(sv_engine *engine);
+/* No job is waiting or running. */
+bool sv_engine_idle(sv_engine *engine);
+/* A dead letter, to be tried again after a repair, as a new job of the same owner, whose id is given. false: there is
+ * no such dead letter, or no room. */
+bool sv_engine_retry(sv_engine *engine, const char *id, char again_id[SV_JOB_ID + 1]);
+/* Dead letters as a JSON array. */
+void sv_engine_dead(sv_engine *engine, ev_buf *out);
+
+#endif

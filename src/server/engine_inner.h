@@ -1,0 +1,52 @@
+/* engine_inner: what the files of the engine share. */
+#ifndef SV_ENGINE_INNER_H
+#define SV_ENGINE_INNER_H
+
+#include "server/engine.h"
+
+enum { SV_FRONT_MAX = 16, SV_DEAD_MAX = 1000 };
+
+typedef struct sv_account { /* a client of the schedule */
+    char name[64];
+    uint64_t hash;
+    int users;     /* jobs not over */
+    uint64_t last; /* number of its last job */
+} sv_account;
+
+struct sv_engine {
+    sv_engine_parts parts;
+    sv_device_calls device;
+    ev_synth *synth;
+    sv_decoder *decoder;
+    pthread_mutex_t lock; /* of all below */
+    pthread_cond_t work;  /* for the engine's thread */
+    pthread_cond_t fresh; /* for the front's */
+    sv_schedule schedule;
+    sv_account accounts[SV_CLIENTS_MAX];
+    uint64_t numbers;
+    sv_job *front, *front_tail; /* to be made ready; the queue holds them */
+    size_t in_front;            /* in the queue or with a front thread */
+    sv_job *list;               /* ready: waiting or running; held */
+    sv_job **order;             /* of units; both have room for `room` */
+    sv_unit *units;
+    size_t count, room;
+    sv_job *dead[SV_DEAD_MAX]; /* held, oldest first */
+    size_t dead_count;
+    pthread_t thread, fronts[SV_FRONT_MAX];
+    int front_count;
+    bool stopping;
+};
+
+static inline int64_t sv_us(double seconds) { return (int64_t)(seconds * 1e6); }
+
+/* front.c */
+void *sv_front_main(void *engine);
+/* The job's phones (again); a failure is the job's own. */
+ev_status sv_front_task(sv_engine *e, sv_job *job, ev_error *err);
+/* Rough, before the phones are known: tokens of a text. */
+int32_t sv_front_estimate(const char *text, size_t bytes);
+
+/* engine.c; without the lock */
+void sv_engine_end(sv_engine *e, sv_job *job, sv_job_state state, const ev_error *err);
+
+#endif

@@ -1,0 +1,105 @@
+/* front: jobs are made ready, away from the device's thread: the voice first, then the phones. */
+#include <string.h>
+
+#include "server/engine_inner.h"
+
+int32_t sv_front_estimate(const char *text, size_t bytes) {
+    double tokens = 4; /* the marks around */
+    for (size_t at = 0; at < bytes;) {
+        const int32_t c = ev_utf8_next(text, bytes, &at);
+        if (c < 0) break;
+        /* a digit is a word, a Han character an initial, a final and a boundary, five letters with their space four
+         * phones and a boundary */
+        tokens += c >= '0' && c <= '9' ? 3.0 : c >= 0x3400 && c <= 0x9fff ? 2.6 : c < 0x80 ? 0.95 : 0.5;
+    }
+    return tokens < 1e9 ? (int32_t)tokens : 1000000000;
+}
+
+ev_status sv_front_task(sv_engine *e, sv_job *job, ev_error *err) {
+    const sv_speech *s = &job->speech;
+    ev_request request;
+    ev_request_init(&request);
+    request.text = s->text;
+    request.text_bytes = s->text_bytes;
+    request.voice = job->voice ? sv_voice_get(job->voice) : NULL;
+    request.language = s->language;
+    request.emotion = s->emotion;
+    request.emotion_degree = s->emotion_degree;
+    request.speed = s->speed;
+    request.pitch_scale = s->pitch_scale;
+    request.energy_scale = s->energy_scale;
+    request.seed = s->seed;
+    ev_task_free(&job->task);
+    const double start = ev_clock_s();
+    const ev_status status = ev_task_create(&job->task, e->parts.model, &request, 0, err);
+    sv_metric_observe(e->parts.metrics, SV_METRIC_STAGE_DURATION, SV_TIMED_TEXT, ev_clock_s() - start);
+    return status;
+}
+
+static ev_status fetch_voice(sv_engine *e, sv_job *job, ev_error *err) {
+    const sv_config *c = e->parts.config;
+    sv_fetch_options options;
+    sv_fetch_options_init(&options);
+    options.http = c->fetch == SV_REACH_ANY;
+    options.hosts = c->fetch_allow;
+    options.listed_only = *c->fetch_allow != '\0';
+    options.bytes_max = (size_t)c->reference_bytes_max;
+    ev_buf body = {0};
+    ev_status status = sv_fetch(&body, job->speech.reference_url, &options, NULL, err);
+    if (status == EV_OK) status = sv_voices_reference(e->parts.voices, body.data, body.size, &job->voice, err);
+    ev_buf_free(&body);
+    return status;
+}
+
+static ev_status find_voice(sv_engine *e, sv_job *job, ev_error *err) {
+    const sv_speech *s = &job->speech;
+    if (s->reference) return sv_voices_reference(e->parts.voices, s->reference, s->reference_bytes, &job->voice, err);
+    if (s->reference_url) return fetch_voice(e, job, err);
+    if (s->voice) return sv_voices_named(e->parts.voices, s->voice, job->owner, &job->voice, err);
+    return EV_OK;
+}
+
+/* Ready, or over. */
+static void prepare(sv_engine *e, sv_job *job) {
+    ev_error error = {0};
+    if (sv_jobs_abandoned(e->parts.jobs, job)) {
+        sv_engine_end(e, job, SV_JOB_CANCELED, NULL);
+        return;
+    }
+    ev_status status = find_voice(e, job, &error);
+    if (status == EV_OK) status = sv_front_task(e, job, &error);
+    if (status != EV_OK) {
+        sv_engine_end(e, job, SV_JOB_FAILED, &error);
+        return;
+    }
+    pthread_mutex_lock(&job->lock);
+    job->times.ready = ev_clock_s();
+    pthread_mutex_unlock(&job->lock);
+    job->waiting_us = sv_us(job->times.ready);
+    pthread_mutex_lock(&e->lock);
+    job->next = e->list;
+    e->list = job;
+    e->in_front--;
+    pthread_cond_signal(&e->work);
+    pthread_mutex_unlock(&e->lock);
+}
+
+void *sv_front_main(void *engine) {
+    sv_engine *e = engine;
+    pthread_mutex_lock(&e->lock);
+    while (!e->stopping) {
+        sv_job *job = e->front;
+        if (!job) {
+            pthread_cond_wait(&e->fresh, &e->lock);
+            continue;
+        }
+        e->front = job->next;
+        if (!e->front) e->front_tail = NULL;
+        job->next = NULL;
+        pthread_mutex_unlock(&e->lock);
+        prepare(e, job);
+        pthread_mutex_lock(&e->lock);
+    }
+    pthread_mutex_unlock(&e->lock);
+    return NULL;
+}

@@ -1,0 +1,172 @@
+/* job: what was asked for, the samples made so far, who waits for more. */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include "server/jobs.h"
+
+const char *const sv_job_state_names[] = {"queued", "running", "completed", "failed", "expired", "canceled"};
+
+void sv_speech_init(sv_speech *speech) {
+    *speech = (sv_speech){.emotion_degree = 1, .speed = 1, .pitch_scale = 1, .energy_scale = 1, .priority = 1};
+}
+
+void sv_speech_free(sv_speech *speech) {
+    free(speech->text);
+    free(speech->voice);
+    free(speech->reference);
+    free(speech->reference_url);
+    free(speech->emotion);
+    free(speech->language);
+    *speech = (sv_speech){0};
+}
+
+static bool make_id(char id[SV_JOB_ID + 1]) {
+    unsigned char bytes[SV_JOB_ID / 2];
+    if (getrandom(bytes, sizeof bytes, 0) != (ssize_t)sizeof bytes) return false;
+    for (size_t i = 0; i < sizeof bytes; i++) snprintf(id + 2 * i, 3, "%02x", bytes[i]);
+    return true;
+}
+
+sv_job *sv_job_create(sv_speech *speech, const char *owner) {
+    sv_job *job = calloc(1, sizeof *job);
+    if (!job || !make_id(job->id)) {
+        free(job);
+        sv_speech_free(speech);
+        return NULL;
+    }
+    atomic_init(&job->holds, 1);
+    atomic_init(&job->listeners, 0);
+    atomic_init(&job->kept, false);
+    pthread_mutex_init(&job->lock, NULL);
+    snprintf(job->owner, sizeof job->owner, "%s", owner);
+    job->speech = *speech;
+    *speech = (sv_speech){0};
+    job->times.arrived = ev_clock_s();
+    job->times.created = time(NULL);
+    return job;
+}
+
+sv_job *sv_job_hold(sv_job *job) {
+    atomic_fetch_add_explicit(&job->holds, 1, memory_order_relaxed);
+    return job;
+}
+
+void sv_job_drop(sv_job **held) {
+    sv_job *job = *held;
+    *held = NULL;
+    if (!job || atomic_fetch_sub_explicit(&job->holds, 1, memory_order_acq_rel) > 1) return;
+    ev_task_free(&job->task);
+    sv_speech_free(&job->speech);
+    pthread_mutex_destroy(&job->lock);
+    free(job->webhook);
+    free(job->samples);
+    free(job->marks);
+    free(job);
+}
+
+static bool is_there(const sv_job *job, const sv_waiter *waiter) {
+    return job->count > waiter->at || sv_job_over(job->state);
+}
+
+static void wake_all(sv_job *job) {
+    for (sv_waiter **at = &job->waiters; *at;) {
+        sv_waiter *waiter = *at;
+        if (!is_there(job, waiter)) {
+            at = &waiter->next;
+            continue;
+        }
+        *at = waiter->next;
+        waiter->next = NULL;
+        waiter->wake(waiter->user);
+    }
+}
+
+static bool grow(sv_job *job, size_t more) {
+    if (job->capacity - job->count >= more) return true;
+    size_t capacity = job->capacity + job->capacity / 2;
+    if (capacity < job->count + more) capacity = job->count + more;
+    int16_t *grown = realloc(job->samples, capacity * sizeof *grown);
+    if (!grown) return false;
+    job->samples = grown;
+    job->capacity = capacity;
+    return true;
+}
+
+ev_status sv_job_append(sv_job *job, const float *samples, size_t count, ev_error *err) {
+    const size_t drop = count < job->skip ? count : job->skip;
+    job->skip -= drop;
+    samples += drop;
+    count -= drop;
+    if (!count) return EV_OK;
+    pthread_mutex_lock(&job->lock);
+    const bool fits = grow(job, count);
+    if (fits) {
+        for (size_t i = 0; i < count; i++) {
+            const float x =
+                samples[i] * 32768.0f; /* as the encoder does: what it gets back is what it would have made */
+            job->samples[job->count + i] = (int16_t)lrintf(x < -32768.0f ? -32768.0f : x > 32767.0f ? 32767.0f : x);
+        }
+        if (!job->count) job->times.first = ev_clock_s();
+        job->count += count;
+        wake_all(job);
+    }
+    pthread_mutex_unlock(&job->lock);
+    return fits ? EV_OK : ev_fail(err, EV_E_MEMORY, "out of memory for %zu samples", count);
+}
+
+bool sv_job_finish(sv_job *job, sv_job_state state, const ev_error *err) {
+    pthread_mutex_lock(&job->lock);
+    const bool first = !sv_job_over(job->state);
+    if (first) {
+        job->state = state;
+        if (err) job->error = *err;
+        job->times.done = ev_clock_s();
+        wake_all(job);
+    }
+    pthread_mutex_unlock(&job->lock);
+    return first;
+}
+
+size_t sv_job_read(sv_job *job, size_t at, int16_t *out, size_t most, bool *over) {
+    pthread_mutex_lock(&job->lock);
+    size_t count = job->count > at ? job->count - at : 0;
+    if (count > most) count = most;
+    if (count) memcpy(out, job->samples + at, count * sizeof *out);
+    *over = sv_job_over(job->state) && at + count == job->count;
+    pthread_mutex_unlock(&job->lock);
+    return count;
+}
+
+bool sv_job_wait(sv_job *job, sv_waiter *waiter) {
+    pthread_mutex_lock(&job->lock);
+    const bool waits = !is_there(job, waiter);
+    if (waits) {
+        waiter->next = job->waiters;
+        job->waiters = waiter;
+    }
+    pthread_mutex_unlock(&job->lock);
+    return waits;
+}
+
+void sv_job_forget_waiter(sv_job *job, sv_waiter *waiter) {
+    pthread_mutex_lock(&job->lock);
+    for (sv_waiter **at = &job->waiters; *at; at = &(*at)->next) {
+        if (*at != waiter) continue;
+        *at = waiter->next;
+        break;
+    }
+    pthread_mutex_unlock(&job->lock);
+}
+
+sv_job_state sv_job_look(sv_job *job, sv_times *times, size_t *count, ev_error *err) {
+    pthread_mutex_lock(&job->lock);
+    const sv_job_state state = job->state;
+    if (times) *times = job->times;
+    if (count) *count = job->count;
+    if (err) *err = job->error;
+    pthread_mutex_unlock(&job->lock);
+    return state;
+}

@@ -1,0 +1,228 @@
+/* jobs: the table of all jobs. By id, for those who ask later; by content, so that equal requests are made once and,
+ * while there is room, not made again.
+ */
+#include <openssl/evp.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "server/jobs.h"
+
+enum { BUCKETS = 4096 };
+
+struct sv_jobs {
+    pthread_mutex_t lock;
+    sv_job *by_id[BUCKETS], *by_key[BUCKETS];
+    sv_job *oldest, *newest; /* finished and kept, by the time they ended */
+    int64_t bytes, bytes_max;
+    double ttl_s;
+    bool coalesce;
+};
+
+ev_status sv_jobs_create(sv_jobs **out, int64_t results_max, double ttl_s, bool coalesce, ev_error *err) {
+    sv_jobs *jobs = *out = calloc(1, sizeof *jobs);
+    if (!jobs) return ev_fail(err, EV_E_MEMORY, "out of memory");
+    pthread_mutex_init(&jobs->lock, NULL);
+    jobs->bytes_max = results_max;
+    jobs->ttl_s = ttl_s;
+    jobs->coalesce = coalesce;
+    return EV_OK;
+}
+
+/* ---- content ---- */
+
+static void add(EVP_MD_CTX *hash, const void *bytes, size_t size) {
+    const uint64_t length = bytes ? size : UINT64_MAX; /* none is not empty, and no two fields run together */
+    EVP_DigestUpdate(hash, &length, sizeof length);
+    if (bytes) EVP_DigestUpdate(hash, bytes, size);
+}
+
+static void add_text(EVP_MD_CTX *hash, const char *text) { add(hash, text, text ? strlen(text) : 0); }
+
+/* All that decides the samples; not who asks, how urgently, or in which format. */
+static bool content_key(const sv_speech *s, unsigned char key[SV_JOB_KEY]) {
+    const float numbers[] = {s->emotion_degree, s->speed, s->pitch_scale, s->energy_scale};
+    EVP_MD_CTX *hash = EVP_MD_CTX_new();
+    if (!hash) return false;
+    EVP_DigestInit_ex(hash, EVP_sha256(), NULL);
+    add(hash, s->text, s->text_bytes);
+    add_text(hash, s->voice);
+    add(hash, s->reference, s->reference_bytes);
+    add_text(hash, s->reference_url);
+    add_text(hash, s->emotion);
+    add_text(hash, s->language);
+    add(hash, numbers, sizeof numbers);
+    add(hash, &s->seed, sizeof s->seed);
+    EVP_DigestFinal_ex(hash, key, NULL);
+    EVP_MD_CTX_free(hash);
+    return true;
+}
+
+static size_t bucket_of_key(const unsigned char *key) { return (key[0] | (size_t)key[1] << 8) % BUCKETS; }
+
+static size_t bucket_of_id(const char *id) {
+    unsigned value = 0;
+    return sscanf(id, "%4x", &value) == 1 ? value % BUCKETS : 0;
+}
+
+/* ---- the chains; under the lock ---- */
+
+static void unchain_key(sv_jobs *jobs, sv_job *job) {
+    if (!job->listed_key) return;
+    for (sv_job **at = &jobs->by_key[bucket_of_key(job->key)]; *at; at = &(*at)->by_key) {
+        if (*at != job) continue;
+        *at = job->by_key;
+        break;
+    }
+    job->listed_key = false;
+}
+
+static bool unchain_id(sv_jobs *jobs, sv_job *job) {
+    for (sv_job **at = &jobs->by_id[bucket_of_id(job->id)]; *at; at = &(*at)->by_id) {
+        if (*at != job) continue;
+        *at = job->by_id;
+        return true;
+    }
+    return false;
+}
+
+static int64_t bytes_of(const sv_job *job) {
+    return (int64_t)(sizeof *job + job->capacity * sizeof *job->samples + job->speech.text_bytes +
+                     job->speech.reference_bytes + job->mark_count * sizeof *job->marks);
+}
+
+static bool is_aged(const sv_jobs *jobs, const sv_job *job) {
+    return job->older || job->newer || jobs->oldest == job;
+}
+
+/* Out of the table; the table's hold is the caller's to drop. */
+static bool remove_job(sv_jobs *jobs, sv_job *job) {
+    unchain_key(jobs, job);
+    if (is_aged(jobs, job)) {
+        *(job->older ? &job->older->newer : &jobs->oldest) = job->newer;
+        *(job->newer ? &job->newer->older : &jobs->newest) = job->older;
+        job->older = job->newer = NULL;
+        jobs->bytes -= bytes_of(job);
+    }
+    return unchain_id(jobs, job);
+}
+
+static sv_job *equal_job(sv_jobs *jobs, const unsigned char *key) {
+    for (sv_job *job = jobs->by_key[bucket_of_key(key)]; job; job = job->by_key) {
+        /* one with a deadline may end without sound; nobody else's wish is tied to that */
+        if (memcmp(job->key, key, SV_JOB_KEY) == 0 && !job->speech.deadline_us) return job;
+    }
+    return NULL;
+}
+
+/* ---- the table ---- */
+
+void sv_jobs_free(sv_jobs **held) {
+    sv_jobs *jobs = *held;
+    *held = NULL;
+    if (!jobs) return;
+    for (size_t i = 0; i < BUCKETS; i++) {
+        while (jobs->by_id[i]) {
+            sv_job *job = jobs->by_id[i];
+            remove_job(jobs, job);
+            sv_job_drop(&job);
+        }
+    }
+    pthread_mutex_destroy(&jobs->lock);
+    free(jobs);
+}
+
+sv_job *sv_jobs_take(sv_jobs *jobs, sv_speech *speech, const char *owner, bool kept, bool *fresh) {
+    unsigned char key[SV_JOB_KEY];
+    const bool keyed = jobs->coalesce && !speech->deadline_us && content_key(speech, key);
+    *fresh = false;
+    pthread_mutex_lock(&jobs->lock);
+    sv_job *job = keyed && !kept ? equal_job(jobs, key) : NULL;
+    if (job) {
+        sv_job_hold(job);
+        sv_speech_free(speech);
+    } else if ((job = sv_job_create(speech, owner)) != NULL) {
+        *fresh = true;
+        sv_job_hold(job); /* the table's */
+        job->by_id = jobs->by_id[bucket_of_id(job->id)];
+        jobs->by_id[bucket_of_id(job->id)] = job;
+        if (keyed && !equal_job(jobs, key)) {
+            memcpy(job->key, key, sizeof key);
+            job->by_key = jobs->by_key[bucket_of_key(key)];
+            jobs->by_key[bucket_of_key(key)] = job;
+            job->listed_key = true;
+        }
+        if (kept) atomic_store(&job->kept, true);
+    }
+    if (job) atomic_fetch_add(&job->listeners, 1);
+    pthread_mutex_unlock(&jobs->lock);
+    return job;
+}
+
+sv_job *sv_jobs_find(sv_jobs *jobs, const char *id, const char *owner) {
+    if (strlen(id) != SV_JOB_ID) return NULL;
+    pthread_mutex_lock(&jobs->lock);
+    sv_job *job = jobs->by_id[bucket_of_id(id)];
+    while (job && strcmp(job->id, id) != 0) job = job->by_id;
+    /* Ids cannot be guessed; that another account's is no secret to it would still be a leak. */
+    job = job && atomic_load(&job->kept) && (!owner || strcmp(job->owner, owner) == 0) ? sv_job_hold(job) : NULL;
+    pthread_mutex_unlock(&jobs->lock);
+    return job;
+}
+
+/* Jobs that are no longer in the table, to be dropped outside of its lock. */
+static void drop_all(sv_job *list) {
+    while (list) {
+        sv_job *job = list;
+        list = job->by_id;
+        sv_job_drop(&job);
+    }
+}
+
+static sv_job *pull_oldest(sv_jobs *jobs, sv_job *list) {
+    sv_job *job = jobs->oldest;
+    remove_job(jobs, job);
+    job->by_id = list;
+    return job;
+}
+
+void sv_jobs_over(sv_jobs *jobs, sv_job *job) {
+    sv_job *gone = NULL;
+    pthread_mutex_lock(&jobs->lock);
+    const bool completed = job->state == SV_JOB_COMPLETED;
+    if (!completed) unchain_key(jobs, job); /* who asks again gets a new try */
+    if (atomic_load(&job->kept) || (completed && job->listed_key)) {
+        job->older = jobs->newest;
+        *(jobs->newest ? &jobs->newest->newer : &jobs->oldest) = job;
+        jobs->newest = job;
+        jobs->bytes += bytes_of(job);
+        while (jobs->oldest && jobs->bytes > jobs->bytes_max) gone = pull_oldest(jobs, gone);
+    } else if (remove_job(jobs, job)) {
+        job->by_id = gone;
+        gone = job;
+    }
+    pthread_mutex_unlock(&jobs->lock);
+    drop_all(gone);
+}
+
+bool sv_jobs_abandoned(sv_jobs *jobs, sv_job *job) {
+    pthread_mutex_lock(&jobs->lock);
+    const bool abandoned = atomic_load(&job->listeners) == 0 && !atomic_load(&job->kept);
+    if (abandoned) unchain_key(jobs, job);
+    pthread_mutex_unlock(&jobs->lock);
+    return abandoned;
+}
+
+void sv_jobs_forget(sv_jobs *jobs, sv_job *job) {
+    pthread_mutex_lock(&jobs->lock);
+    const bool there = remove_job(jobs, job);
+    pthread_mutex_unlock(&jobs->lock);
+    if (there) sv_job_drop(&job);
+}
+
+void sv_jobs_sweep(sv_jobs *jobs, double now_s) {
+    sv_job *gone = NULL;
+    pthread_mutex_lock(&jobs->lock);
+    while (jobs->oldest && now_s - jobs->oldest->times.done > jobs->ttl_s) gone = pull_oldest(jobs, gone);
+    pthread_mutex_unlock(&jobs->lock);
+    drop_all(gone);
+}

@@ -1,0 +1,47 @@
+/* voices: whom the service can speak as.
+ *
+ * Named voices are the model's. A reference's voice is made once and kept, least recently used first out, under the
+ * SHA-256 of its bytes: the same recording sent again costs a look-up. Uploaded voices are references that got an id;
+ * they lie in a directory as packed vectors, never as recordings, and belong to the account that brought them.
+ *
+ * Threads: any. Two equal references at once are made once; the second waits for the first.
+ */
+#ifndef SV_VOICES_H
+#define SV_VOICES_H
+
+#include "base/base.h"
+#include "server/guard/guard.h"
+#include "server/metrics.h"
+
+typedef struct sv_voices sv_voices;
+/* cache_bytes 0: nothing is kept. dir "" or NULL: no uploads. decoder NULL: references are decoded in this process,
+ * for tests. */
+ev_status sv_voices_create(sv_voices **out, ev_model *model, sv_decoder *decoder, int64_t cache_bytes,
+                           const char *dir, sv_metrics *metrics, ev_error *err);
+void sv_voices_free(sv_voices **voices);
+
+/* *out lives until sv_voice_release. EV_E_NOT_FOUND, also for a voice of another account. */
+typedef struct sv_voice sv_voice;
+const ev_voice *sv_voice_get(const sv_voice *voice);
+void sv_voice_release(sv_voices *voices, sv_voice **voice);
+ev_status sv_voices_named(sv_voices *voices, const char *name, const char *owner, sv_voice **out, ev_error *err);
+/* bytes of a .wav or .mp3. EV_E_AUDIO, EV_E_LIMIT. */
+ev_status sv_voices_reference(sv_voices *voices, const void *bytes, size_t size, sv_voice **out, ev_error *err);
+
+/* Uploads. id: "voice_" and 32 hexadecimal digits. */
+enum { SV_VOICE_ID = 38, SV_VOICE_NAME_MAX = 64 };
+typedef struct sv_voice_card {
+    char id[SV_VOICE_ID + 1];
+    char name[SV_VOICE_NAME_MAX + 1];
+    char owner[64];
+    char consent[65]; /* statement of consent given with it; "" none */
+    int64_t created;  /* seconds since 1970 */
+} sv_voice_card;
+ev_status sv_voices_keep(sv_voices *voices, const void *bytes, size_t size, const char *name, const char *owner,
+                         const char *consent, sv_voice_card *card, ev_error *err);
+ev_status sv_voices_delete(sv_voices *voices, const char *id, const char *owner, ev_error *err);
+/* Calls each with every uploaded voice of the owner, in the order of their coming. */
+void sv_voices_each(sv_voices *voices, const char *owner, void (*each)(void *user, const sv_voice_card *card),
+                    void *user);
+
+#endif
