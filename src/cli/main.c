@@ -1,19 +1,21 @@
 /* main: the table of commands, and the way from argv to one of them. A command is named by one word ("say") or by a
  * group and a member ("voice make"). */
 #include "options.h"
+#ifdef EMOTIVOICE_SERVER
+#include "server/guard/guard.h"
+#endif
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-const cli_command *const cli_commands[] = {&cli_say,           &cli_voice_make,
-                                           &cli_voice_list,    &cli_voice_show,
-                                           &cli_voice_compare, &cli_phones,
+const cli_command *const cli_commands[] = {&cli_say,          &cli_voice_make,    &cli_voice_list,
+                                           &cli_voice_show,   &cli_voice_compare, &cli_phones,
                                            &cli_bench_engine,
 #ifdef EMOTIVOICE_SERVER
-                                           &cli_bench_serve,
+                                           &cli_serve,        &cli_bench_serve,
 #endif
-                                           &cli_man,           NULL};
+                                           &cli_man,         NULL};
 
 static bool is_group(const char *word) {
     size_t length = strlen(word);
@@ -123,6 +125,10 @@ static int run(int argc, char **argv) {
 }
 
 int main(int argc, char **argv) {
+#ifdef EMOTIVOICE_SERVER
+    /* the service's helper process, before anything else is started */
+    if (argc == 2 && strcmp(argv[1], "--decode-reference") == 0) return sv_decoder_child_main();
+#endif
     cli_interrupt_start();
     int code = run(argc, argv);
     errno = 0;

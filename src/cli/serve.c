@@ -1,0 +1,123 @@
+/* serve: `emotivoice serve`. Its options are the service's settings: the table is made from server/config_table.h, so
+ * flags, environment, file and --help say the same.
+ */
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "options.h"
+#include "server/server.h"
+
+typedef struct serve_values {
+    const char *keys[SV_KEY_COUNT]; /* as given; NULL: not given */
+    const char *config;
+    bool print_config;
+} serve_values;
+
+static char names[SV_KEY_COUNT][40]; /* "batch-max" */
+static char helps[SV_KEY_COUNT][160];
+static const char *const placeholders[] = {
+    [SV_KIND_SECRET] = "TEXT",     [SV_KIND_FILE] = "FILE",   [SV_KIND_DIRECTORY] = "DIR",
+    [SV_KIND_ADDRESS] = "ADDRESS", [SV_KIND_HOSTS] = "HOSTS", [SV_KIND_NETWORKS] = "NETWORKS",
+    [SV_KIND_SWITCH] = "on|off",   [SV_KIND_COUNT] = "N",     [SV_KIND_NUMBER] = "X",
+    [SV_KIND_SECONDS] = "TIME",    [SV_KIND_BYTES] = "SIZE"};
+static cli_option options[SV_KEY_COUNT + 3] = {
+    {.name = "config",
+     .letter = 'c',
+     .kind = CLI_STRING,
+     .offset = offsetof(serve_values, config),
+     .value = "FILE",
+     .help = "file of settings; flags and environment (EMOTIVOICE_BATCH_MAX for --batch-max) come before it"},
+    {.name = "print-config",
+     .kind = CLI_FLAG,
+     .offset = offsetof(serve_values, print_config),
+     .help = "print every setting and where it comes from, and stop"}};
+
+/* Before main: the tables of all commands are read by help and man page too. */
+static void __attribute__((constructor)) make_options(void) {
+    for (int key = 0; key < SV_KEY_COUNT; key++) {
+        const sv_config_row *row = &sv_config_rows[key];
+        snprintf(names[key], sizeof names[key], "%s", row->key);
+        for (char *at = names[key]; (at = strchr(at, '_')) != NULL;) *at = '-';
+        snprintf(helps[key], sizeof helps[key], "%s%s%s%s", row->help, *row->fallback ? " (default " : "",
+                 row->fallback, *row->fallback ? ")" : "");
+        options[key + 2] = (cli_option){.name = names[key],
+                                        .kind = CLI_STRING,
+                                        .offset = offsetof(serve_values, keys) + sizeof(char *) * (size_t)key,
+                                        .value = row->kind == SV_KIND_CHOICE ? row->unit : placeholders[row->kind],
+                                        .help = helps[key]};
+    }
+}
+
+static const cli_example examples[] = {
+    {"emotivoice serve", "the service and its page at http://127.0.0.1:8080/"},
+    {"emotivoice serve --listen 0.0.0.0:80 --keys-file keys --anonymous off", "for others, with keys"},
+    {"emotivoice serve --batch-mode fixed --batch-window 100ms", "a fixed window, for comparison"},
+    {"emotivoice serve -c emotivoice.conf --print-config", "what would be in force, and why"},
+    {NULL, NULL}};
+
+/* Flags, then the environment, then the file: each value remembers which it came from, so the order is free. */
+static ev_status read_settings(void *values, sv_config *config, ev_error *err) {
+    const serve_values *v = values;
+    ev_buf warnings = {0};
+    ev_status status = sv_config_init(config, err);
+    for (int key = 0; status == EV_OK && key < SV_KEY_COUNT; key++) {
+        if (v->keys[key] == NULL) continue;
+        status = sv_config_set(config, sv_config_rows[key].key, v->keys[key], (sv_origin){.from = SV_FROM_FLAG}, err);
+    }
+    if (status == EV_OK) status = sv_config_environment(config, environ, &warnings, err);
+    if (status == EV_OK && v->config != NULL) status = sv_config_file(config, v->config, err);
+    if (status == EV_OK) status = sv_config_check(config, &warnings, err);
+    for (char *line = (char *)warnings.data, *end; line != NULL && (end = strchr(line, '\n')) != NULL;
+         line = end + 1) {
+        cli_note("%.*s", (int)(end - line), line);
+    }
+    ev_buf_free(&warnings);
+    return status;
+}
+
+static int print_settings(const sv_config *config) {
+    ev_buf text = {0};
+    sv_config_print(config, &text);
+    if (!text.failed) fwrite(text.data, 1, text.size, stdout);
+    const int code = text.failed ? cli_fail(CLI_FAILURE, "out of memory: free some and try again") : CLI_OK;
+    ev_buf_free(&text);
+    return code;
+}
+
+static int run(const void *values, const cli_operands *operands) {
+    serve_values v = *(const serve_values *)values;
+    sv_config config = {0};
+    ev_error err = {0};
+    (void)operands;
+    ev_status status = read_settings(&v, &config, &err);
+    int code = CLI_OK;
+    if (status != EV_OK) {
+        code = cli_fail(CLI_CONFIG, "%s", err.message);
+    } else if (v.print_config) {
+        code = print_settings(&config);
+    } else {
+        cli_interrupt_stop(); /* the service waits for signals itself */
+        status = sv_serve(&config, read_settings, &v, &err);
+        if (status == EV_E_FORMAT)
+            code = cli_fail(CLI_MODEL, "%s", err.message);
+        else if (status != EV_OK)
+            code = cli_fail(CLI_FAILURE, "%s", err.message);
+    }
+    sv_config_free(&config);
+    return code;
+}
+
+_Static_assert(sizeof(serve_values) <= CLI_VALUES_MAX, "cli_values is too small");
+
+const cli_command cli_serve = {
+    .name = "serve",
+    .synopsis = "",
+    .summary = "speak to many listeners at once, over HTTP",
+    .description =
+        "Serves speech over HTTP: OpenAI's /v1/audio/speech, jobs at /tts, voices, a page at /, metrics on a "
+        "second address. SIGTERM finishes what was accepted; SIGHUP reads keys, words and limits again.",
+    .options = options,
+    .examples = examples,
+    .values_size = sizeof(serve_values),
+    .run = run};

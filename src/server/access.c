@@ -1,0 +1,104 @@
+/* access: who asks, may they, and are they too fast. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "server/server.h"
+
+/* ---- what a reload replaces ---- */
+
+ev_status sv_access_create(sv_access **out, const sv_config *config, ev_error *err) {
+    sv_access *a = *out = calloc(1, sizeof *a);
+    if (!a) return ev_fail(err, EV_E_MEMORY, "out of memory");
+    atomic_init(&a->holds, 1);
+    ev_status status = sv_config_copy(&a->config, config, err);
+    if (status == EV_OK) status = sv_networks_parse(&a->proxies, a->config.trusted_proxies, err);
+    if (status == EV_OK && *a->config.words_file) status = sv_words_load(&a->words, a->config.words_file, err);
+    if (status != EV_OK) sv_access_drop(out);
+    return status;
+}
+
+sv_access *sv_access_hold(sv_server *s) {
+    pthread_mutex_lock(&s->lock);
+    sv_access *a = s->access;
+    atomic_fetch_add(&a->holds, 1);
+    pthread_mutex_unlock(&s->lock);
+    return a;
+}
+
+void sv_access_drop(sv_access **access) {
+    sv_access *a = *access;
+    *access = NULL;
+    if (!a || atomic_fetch_sub(&a->holds, 1) > 1) return;
+    sv_words_free(&a->words);
+    sv_networks_free(&a->proxies);
+    sv_config_free(&a->config);
+    free(a);
+}
+
+/* ---- who ---- */
+
+static void find_address(sv_exchange *x) {
+    const union MHD_ConnectionInfo *info = MHD_get_connection_info(x->connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+    sv_address peer = {0};
+    if (info) sv_address_of(&peer, info->client_addr);
+    x->client.address = sv_address_client(&peer, sv_header(x, "X-Forwarded-For"), &x->access->proxies);
+    sv_address_account(&x->client.address, x->client.account);
+}
+
+/* A key is asked for only where the service has any: clients that must send one send a dummy. */
+static bool find_key(sv_exchange *x, int *result) {
+    const char *authorization = sv_header(x, "Authorization");
+    sv_keys *keys = sv_keyring_hold(x->server->keys);
+    const sv_key *key = keys && authorization ? sv_keys_find(keys, authorization) : NULL;
+    bool ok = true;
+    if (key) {
+        snprintf(x->client.account, sizeof x->client.account, "%s", key->name);
+        snprintf(x->client.key_prefix, sizeof x->client.key_prefix, "%s", key->prefix);
+        x->client.has_key = true;
+        x->client.scopes = key->scopes;
+        x->client.rate = key->rate;
+    } else if (keys && authorization) {
+        *result = sv_reply_error(x, 401, NULL, "the API key is not known here: check the Authorization header");
+        ok = false;
+    } else {
+        x->client.scopes = SV_SCOPE_SPEAK | SV_SCOPE_VOICES;
+    }
+    sv_keys_free(&keys);
+    return ok;
+}
+
+static bool check_scope(sv_exchange *x, int *result) {
+    const unsigned wanted = x->route->scope;
+    if (!wanted) return true;
+    if (!x->client.has_key && !x->access->config.anonymous) {
+        *result = sv_reply_error(x, 401, NULL, "an API key is needed: send Authorization: Bearer KEY");
+        return false;
+    }
+    if ((x->client.scopes & wanted) == wanted) return true;
+    *result = sv_reply_error(x, 403, NULL, "this key may not do that: it lacks the scope '%s'",
+                             wanted == SV_SCOPE_VOICES ? "voices" : "speak");
+    return false;
+}
+
+static bool check_rate(sv_exchange *x, int *result) {
+    const sv_config *c = &x->access->config;
+    sv_rate rate = {c->rate_per_ip, (double)c->burst_per_ip};
+    if (x->client.has_key) {
+        rate = (sv_rate){c->rate_per_key, (double)c->burst_per_key};
+        if (x->client.rate > 0) rate = (sv_rate){x->client.rate, x->client.rate > 1 ? 2 * x->client.rate : 2};
+    }
+    if (!x->route->limited || rate.per_s <= 0) return true;
+    const uint64_t now_us = (uint64_t)(ev_clock_s() * 1e6);
+    const sv_grant grant = sv_limiter_take(x->server->limiter, x->client.account, rate, 1, now_us);
+    if (grant.ok) return true;
+    sv_metric_add(x->server->metrics, SV_METRIC_JOBS, SV_OUTCOME_REJECTED_QUOTA, 1);
+    *result = sv_reply_busy(x, 429, (int64_t)grant.retry_after_ms,
+                            "too many requests: slow down, or ask for a key "
+                            "with a higher rate");
+    return false;
+}
+
+bool sv_access_check(sv_exchange *x, int *result) {
+    find_address(x);
+    return find_key(x, result) && check_scope(x, result) && check_rate(x, result);
+}

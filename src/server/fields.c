@@ -1,0 +1,264 @@
+/* fields: a request's JSON to a wish. Every mistake names its field and what would be right. Fields that are not
+ * known are passed over, as clients of other services send their own.
+ */
+#include <math.h>
+#include <openssl/evp.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "server/server.h"
+
+void sv_wish_free(sv_wish *wish) {
+    sv_speech_free(&wish->speech);
+    free(wish->webhook);
+    *wish = (sv_wish){0};
+}
+
+typedef struct reader { /* the fields of one request; the first mistake answers it */
+    sv_exchange *x;
+    const json_t *json;
+    int *result;
+    bool failed;
+} reader;
+
+static void __attribute__((format(printf, 3, 4))) mistake(reader *r, const char *field, const char *format, ...) {
+    char message[300];
+    va_list arguments;
+    if (r->failed) return;
+    va_start(arguments, format);
+    vsnprintf(message, sizeof message, format, arguments);
+    va_end(arguments);
+    r->failed = true;
+    *r->result = sv_reply_error(r->x, 400, field, "%s", message);
+}
+
+/* NULL: not there, or null. */
+static const json_t *field_of(reader *r, const char *field) {
+    const json_t *value = json_object_get(r->json, field);
+    return value && !json_is_null(value) ? value : NULL;
+}
+
+static const char *text_of(reader *r, const char *field) {
+    const json_t *value = field_of(r, field);
+    if (value && !json_is_string(value)) mistake(r, field, "%s must be a string", field);
+    return value && json_is_string(value) ? json_string_value(value) : NULL;
+}
+
+static char *copy_of(reader *r, const char *field, size_t most) {
+    const char *text = text_of(r, field);
+    if (!text || !*text) return NULL;
+    if (strlen(text) > most) {
+        mistake(r, field, "%s is too long: give at most %zu bytes", field, most);
+        return NULL;
+    }
+    char *copy = strdup(text);
+    if (!copy) mistake(r, field, "out of memory");
+    return copy;
+}
+
+static double number_of(reader *r, const char *field, double fallback, double low, double high) {
+    const json_t *value = field_of(r, field);
+    if (!value) return fallback;
+    const double number = json_number_value(value);
+    if (!json_is_number(value) || !(number >= low && number <= high)) {
+        mistake(r, field, "%s must be a number from %g to %g", field, low, high);
+        return fallback;
+    }
+    return number;
+}
+
+static bool flag_of(reader *r, const char *field) {
+    const json_t *value = field_of(r, field);
+    if (value && !json_is_boolean(value)) mistake(r, field, "%s must be true or false", field);
+    return json_is_true(value);
+}
+
+/* ---- one by one ---- */
+
+static size_t characters(const char *text, size_t bytes) {
+    size_t count = 0;
+    for (size_t i = 0; i < bytes; i++) count += ((unsigned char)text[i] & 0xc0) != 0x80;
+    return count;
+}
+
+static void read_text(reader *r, sv_speech *s, const char *field) {
+    const json_t *value = field_of(r, field);
+    const char *text = text_of(r, field);
+    const int64_t most = r->x->access->config.text_chars_max;
+    if (r->failed) return;
+    if (!text || !*text) {
+        mistake(r, field, "%s is missing: give the text to speak", field);
+        return;
+    }
+    s->text_bytes = json_string_length(value);
+    r->x->chars = (int64_t)characters(text, s->text_bytes);
+    if (r->x->chars > most) {
+        mistake(r, field, "%s has %lld characters: send at most %lld, or split it", field, (long long)r->x->chars,
+                (long long)most);
+        return;
+    }
+    s->text = malloc(s->text_bytes + 1);
+    if (!s->text) {
+        mistake(r, field, "out of memory");
+        return;
+    }
+    memcpy(s->text, text, s->text_bytes + 1);
+}
+
+/* A name, an id, or {"id": ...} as some clients send it. */
+static void read_voice(reader *r, sv_speech *s) {
+    const json_t *value = field_of(r, "voice");
+    const char *name = json_is_object(value) ? json_string_value(json_object_get(value, "id")) : NULL;
+    if (!json_is_object(value)) {
+        s->voice = copy_of(r, "voice", 128);
+    } else if (!name || strlen(name) > 128 || !(s->voice = strdup(name))) {
+        mistake(r, "voice", "voice must be a name or an object with an id");
+    }
+}
+
+static void read_reference(reader *r, sv_speech *s) {
+    const char *text = text_of(r, "reference_audio");
+    const int64_t most = r->x->access->config.reference_bytes_max;
+    if (!text || !*text) return;
+    if (strncmp(text, "data:", 5) == 0) {
+        const char *comma = strchr(text, ',');
+        text = comma ? comma + 1 : "";
+    }
+    const size_t length = strlen(text);
+    if ((int64_t)(length / 4 * 3) > most + 3) {
+        mistake(r, "reference_audio", "reference_audio is larger than %lld bytes: send a shorter recording",
+                (long long)most);
+        return;
+    }
+    s->reference = malloc(length / 4 * 3 + 4);
+    const int decoded = s->reference && length % 4 == 0 && length
+                            ? EVP_DecodeBlock(s->reference, (const unsigned char *)text, (int)length)
+                            : -1;
+    if (decoded <= 0) {
+        mistake(r, "reference_audio", "reference_audio is not base64: encode the bytes of a .wav or .mp3 file");
+        return;
+    }
+    s->reference_bytes = (size_t)decoded - (text[length - 1] == '=') - (text[length - 2] == '=');
+}
+
+static void read_url(reader *r, sv_speech *s) {
+    const char *url = text_of(r, "reference_audio_url");
+    const sv_config *c = &r->x->access->config;
+    if (!url || !*url) return;
+    if (c->fetch == SV_REACH_OFF) {
+        mistake(
+            r, "reference_audio_url",
+            "this service fetches no URLs: send the recording itself as reference_audio, or upload it to /v1/voices");
+    } else if (s->reference) {
+        mistake(r, "reference_audio_url", "give either reference_audio or reference_audio_url, not both");
+    } else if (!(s->reference_url = strdup(url))) {
+        mistake(r, "reference_audio_url", "out of memory");
+    }
+}
+
+/* A recording comes before a name: OpenAI's clients cannot leave out `voice`. */
+static void drop_voice(sv_speech *s) {
+    if (!s->reference && !s->reference_url) return;
+    free(s->voice);
+    s->voice = NULL;
+}
+
+static bool emotion_known(const ev_model *model, const char *emotion) {
+    for (const char *at = emotion; *at;) {
+        const size_t part = strcspn(at, ","), label = strcspn(at, ",:");
+        bool known = false;
+        for (size_t i = 0; i < ev_model_emotion_count(model); i++) {
+            const char *one = ev_model_emotion_name(model, i);
+            known |= strlen(one) == label && memcmp(one, at, label) == 0;
+        }
+        if (!known) return false;
+        at += part;
+        if (*at) at++;
+    }
+    return true;
+}
+
+/* A label or a blend; else the first emotion that OpenAI's free `instructions` name. */
+static void read_emotion(reader *r, sv_speech *s) {
+    const ev_model *model = r->x->server->model;
+    s->emotion = copy_of(r, "emotion", 200);
+    if (s->emotion && !emotion_known(model, s->emotion)) {
+        mistake(r, "emotion", "emotion '%s' is not known: see /v1/emotions", s->emotion);
+    }
+    const char *instructions = text_of(r, "instructions");
+    for (size_t i = 1; instructions && !s->emotion && i < ev_model_emotion_count(model); i++) {
+        const char *label = ev_model_emotion_name(model, i);
+        if (strcasestr(instructions, label) && !(s->emotion = strdup(label)))
+            mistake(r, "instructions", "out of memory");
+    }
+    s->emotion_degree = (float)number_of(r, "emotion_degree", 1, 0, 1.5);
+}
+
+static void read_numbers(reader *r, sv_speech *s) {
+    s->speed = (float)number_of(r, "speed", 1, 0.25, 4);
+    s->pitch_scale = (float)number_of(r, "pitch_scale", 1, 0.5, 2);
+    s->energy_scale = (float)number_of(r, "energy_scale", 1, 0.25, 4);
+    s->seed = (uint64_t)number_of(r, "seed", 0, 0, 9007199254740991.0); /* what a JSON number holds exactly */
+    const double wait_ms = number_of(r, "deadline_ms", 0, 0, 86400000);
+    if (wait_ms > 0) s->deadline_us = (int64_t)(r->x->start * 1e6 + wait_ms * 1000);
+    const char *priority = text_of(r, "priority");
+    if (!priority || strcmp(priority, "normal") == 0) return;
+    if (strcmp(priority, "high") == 0)
+        s->priority = 0;
+    else if (strcmp(priority, "low") == 0)
+        s->priority = 2;
+    else
+        mistake(r, "priority", "priority must be high, normal or low");
+}
+
+static void read_format(reader *r, sv_wish *w, const char *fallback) {
+    const char *format = text_of(r, "response_format"), *stream = text_of(r, "stream_format");
+    ev_error err;
+    if (!format) format = fallback;
+    if (ev_format_parse(format, &w->format, &err) != EV_OK || w->format == EV_FORMAT_WAV_FLOAT) {
+        mistake(r, "response_format", "response_format '%.20s' is not made here: use wav, mp3, opus, flac or pcm",
+                format);
+    }
+    w->sse = stream && strcmp(stream, "sse") == 0;
+    if (stream && !w->sse && strcmp(stream, "audio") != 0) {
+        mistake(r, "stream_format", "stream_format must be audio or sse");
+    }
+    w->marks = flag_of(r, "timestamps");
+    /* A .wav is a file, whose head tells its length; the others are streams. Who wants a .wav as it is made says so.
+     */
+    w->stream = stream || w->format != EV_FORMAT_WAV;
+}
+
+static void read_language(reader *r, sv_speech *s) {
+    s->language = copy_of(r, "language", 16);
+    const char *l = s->language;
+    if (l && strcmp(l, "en") != 0 && strcmp(l, "zh") != 0 && strcmp(l, "auto") != 0) {
+        mistake(r, "language", "language '%s' is not spoken here: use en, zh or auto", l);
+    }
+}
+
+bool sv_fields_read(sv_exchange *x, sv_wish *wish, bool native, int *result) {
+    json_error_t fault;
+    json_t *json = json_loadb((const char *)x->body.data, x->body.size, JSON_REJECT_DUPLICATES, &fault);
+    reader r = {.x = x, .json = json, .result = result};
+    *wish = (sv_wish){0};
+    sv_speech_init(&wish->speech);
+    if (!json) {
+        *result = sv_reply_error(x, 400, NULL, "the body is not JSON: line %d: %s", fault.line, fault.text);
+        return false;
+    }
+    if (!json_is_object(json)) mistake(&r, NULL, "the body must be a JSON object");
+    read_text(&r, &wish->speech, native ? "text" : "input");
+    read_voice(&r, &wish->speech);
+    read_reference(&r, &wish->speech);
+    read_url(&r, &wish->speech);
+    drop_voice(&wish->speech);
+    read_emotion(&r, &wish->speech);
+    read_numbers(&r, &wish->speech);
+    read_language(&r, &wish->speech);
+    read_format(&r, wish, native ? "wav" : "mp3");
+    if (native) wish->webhook = copy_of(&r, "webhook", 2048);
+    json_decref(json);
+    if (r.failed) sv_wish_free(wish);
+    return !r.failed;
+}

@@ -1,0 +1,181 @@
+/* listen: a job's samples to one listener, in its format, as they are made: as a body, or as server-sent events.
+ *
+ * The library asks for bytes when the socket has room, so a slow reader holds its own encoder and nothing else. Where
+ * there is nothing yet, the connection is suspended until there is.
+ */
+#include <openssl/evp.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "server/server.h"
+
+enum { BLOCK = 4096, PIECE = 2400 }; /* samples encoded at once: 150 ms a piece keeps the first small */
+
+typedef struct sv_listener {
+    sv_exchange *x;
+    ev_encoder *encoder;
+    size_t at;    /* samples read */
+    ev_buf ready; /* bytes to send, from `sent` on */
+    size_t sent;
+    bool sse, finished;
+} sv_listener;
+
+void sv_listener_free(sv_listener **listener) {
+    sv_listener *l = *listener;
+    *listener = NULL;
+    if (!l) return;
+    ev_encoder_free(&l->encoder);
+    ev_buf_free(&l->ready);
+    free(l);
+}
+
+/* {"type":"speech.audio.delta","audio":"<base64>"} */
+static void put_event(sv_listener *l, const void *bytes, size_t size) {
+    static const char head[] = "event: speech.audio.delta\ndata: {\"type\":\"speech.audio.delta\",\"audio\":\"";
+    unsigned char text[4 * ((BLOCK + 2) / 3) + 4];
+    for (size_t at = 0; at < size; at += BLOCK / 4 * 3) {
+        const size_t now = size - at < BLOCK / 4 * 3 ? size - at : BLOCK / 4 * 3;
+        const int length = EVP_EncodeBlock(text, (const unsigned char *)bytes + at, (int)now);
+        ev_buf_append(&l->ready, head, sizeof head - 1);
+        ev_buf_append(&l->ready, text, (size_t)length);
+        ev_buf_append(&l->ready, "\"}\n\n", 4);
+    }
+}
+
+static void put(sv_listener *l, const void *bytes, size_t size) {
+    if (!size) return;
+    if (l->sse)
+        put_event(l, bytes, size);
+    else
+        ev_buf_append(&l->ready, bytes, size);
+}
+
+static void put_end(sv_listener *l, sv_job_state state, const ev_error *error) {
+    if (!l->sse) return;
+    if (state == SV_JOB_COMPLETED) {
+        /* text in characters and audio in milliseconds stand for tokens, which this service does not count */
+        const int64_t in = l->x->chars > 0 ? l->x->chars : 0;
+        const int64_t out = (int64_t)l->at * 1000 / ev_model_sample_rate(l->x->server->model);
+        ev_buf_printf(
+            &l->ready,
+            "event: speech.audio.done\ndata: {\"type\":\"speech.audio.done\",\"usage\":{\"input_tokens\":%lld,"
+            "\"output_tokens\":%lld,\"total_tokens\":%lld}}\n\n",
+            (long long)in, (long long)out, (long long)(in + out));
+        return;
+    }
+    ev_buf_printf(&l->ready, "event: speech.audio.error\ndata: {\"type\":\"speech.audio.error\",\"message\":");
+    ev_buf_json_string(&l->ready, error->message, strlen(error->message));
+    ev_buf_printf(&l->ready, "}\n\n");
+}
+
+static ev_status encode(sv_listener *l, const int16_t *samples, size_t count) {
+    float block[PIECE];
+    const void *bytes;
+    size_t size;
+    for (size_t i = 0; i < count; i++) block[i] = (float)samples[i] / 32768.0f;
+    const ev_status status = ev_encoder_write(l->encoder, block, count, &bytes, &size, NULL);
+    if (status == EV_OK) put(l, bytes, size);
+    return status;
+}
+
+/* More bytes into `ready`. false: the job has none yet. *broken: nothing more can come. */
+static bool refill(sv_listener *l, bool *broken) {
+    int16_t samples[PIECE];
+    bool over;
+    l->ready.size = l->sent = 0;
+    while (!l->ready.size && !l->finished) {
+        const size_t count = sv_job_read(l->x->job, l->at, samples, PIECE, &over);
+        if (!count && !over) return false;
+        const double start = ev_clock_s();
+        l->at += count;
+        if (encode(l, samples, count) != EV_OK) *broken = true;
+        if (over) {
+            const void *bytes = NULL;
+            size_t size = 0;
+            ev_error error;
+            const sv_job_state state = sv_job_look(l->x->job, NULL, NULL, &error);
+            /* A body that is cut off tells more than one that looks whole. */
+            if (state != SV_JOB_COMPLETED && !l->sse) *broken = true;
+            if (!*broken && ev_encoder_finish(l->encoder, &bytes, &size, NULL) == EV_OK) put(l, bytes, size);
+            put_end(l, state, &error);
+            l->finished = true;
+        }
+        sv_metric_observe(l->x->server->metrics, SV_METRIC_STAGE_DURATION, SV_TIMED_ENCODE, ev_clock_s() - start);
+        if (*broken || l->ready.failed) return true;
+    }
+    return true;
+}
+
+static ssize_t read_bytes(void *listener, uint64_t position, char *out, size_t most) {
+    sv_listener *l = listener;
+    bool broken = false;
+    (void)position;
+    sv_exchange_resumed(l->x);
+    if (l->x->gone) return MHD_CONTENT_READER_END_WITH_ERROR;
+    if (l->sent == l->ready.size && !refill(l, &broken)) {
+        sv_suspend(l->x, l->at);
+        return 0;
+    }
+    if (broken || l->ready.failed) return MHD_CONTENT_READER_END_WITH_ERROR;
+    const size_t left = l->ready.size - l->sent, now = left < most ? left : most;
+    if (!now) {
+        l->x->audio_s = (double)l->at / ev_model_sample_rate(l->x->server->model);
+        return MHD_CONTENT_READER_END_OF_STREAM;
+    }
+    memcpy(out, l->ready.data + l->sent, now);
+    l->sent += now;
+    return (ssize_t)now;
+}
+
+static ev_status make_encoder(sv_exchange *x, ev_encoder **out, ev_format format, size_t known) {
+    ev_encoder_options options;
+    ev_encoder_options_init(&options);
+    options.known_count = known;
+    options.label = x->access->config.label;
+    options.content_id = x->job->id;
+    return ev_encoder_create(out, format, ev_model_sample_rate(x->server->model), &options, NULL);
+}
+
+static void describe(sv_exchange *x, struct MHD_Response *r, const char *media) {
+    char rate[16];
+    snprintf(rate, sizeof rate, "%d", ev_model_sample_rate(x->server->model));
+    MHD_add_response_header(r, "Content-Type", media);
+    MHD_add_response_header(r, "X-Sample-Rate", rate);
+    MHD_add_response_header(r, "X-Accel-Buffering", "no");
+    MHD_add_response_header(r, "Cache-Control", "no-store");
+    if (x->access->config.label) MHD_add_response_header(r, "X-Audio-Provenance", "synthetic; producer=emotivoice");
+}
+
+/* It is over: one body of known length. */
+static int answer_whole(sv_exchange *x, sv_listener *l, const char *media) {
+    bool broken = false;
+    ev_buf all = {0};
+    while (!l->finished && !broken && refill(l, &broken)) ev_buf_append(&all, l->ready.data, l->ready.size);
+    if (broken || all.failed) {
+        ev_buf_free(&all);
+        return sv_reply_error(x, 500, NULL, "the audio could not be encoded");
+    }
+    x->audio_s = (double)l->at / ev_model_sample_rate(x->server->model);
+    struct MHD_Response *r = MHD_create_response_from_buffer(all.size, all.data, MHD_RESPMEM_MUST_FREE);
+    if (r)
+        describe(x, r, media);
+    else
+        ev_buf_free(&all);
+    return sv_reply_response(x, 200, r);
+}
+
+int sv_listen(sv_exchange *x, ev_format format, bool sse, bool whole) {
+    size_t count;
+    sv_job_look(x->job, NULL, &count, NULL);
+    sv_listener *l = x->listener = calloc(1, sizeof *l);
+    const char *media = sse ? "text/event-stream" : ev_format_media_type(format);
+    if (!l || make_encoder(x, &l->encoder, format, whole ? count : 0) != EV_OK) {
+        return sv_reply_busy(x, 503, 1000, "out of memory: try again later");
+    }
+    l->x = x;
+    l->sse = sse;
+    if (whole && !sse) return answer_whole(x, l, media);
+    struct MHD_Response *r = MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, 16384, read_bytes, l, NULL);
+    if (r) describe(x, r, media);
+    return sv_reply_response(x, 200, r);
+}

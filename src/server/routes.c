@@ -1,0 +1,66 @@
+/* routes: which path means what. */
+#include <string.h>
+
+#include "server/page.h"
+#include "server/server.h"
+
+static const sv_route_row rows[] = {
+    {"POST", "/v1/audio/speech", SV_ROUTE_SPEECH, SV_SCOPE_SPEAK, true, false, sv_answer_speech},
+    {"POST", "/tts", SV_ROUTE_TTS, SV_SCOPE_SPEAK, true, false, sv_answer_tts},
+    {"GET", "/tts/{id}", SV_ROUTE_JOB, SV_SCOPE_SPEAK, false, false, sv_answer_job},
+    {"GET", "/tts/{id}/audio", SV_ROUTE_JOB, SV_SCOPE_SPEAK, false, false, sv_answer_job_audio},
+    {"DELETE", "/tts/{id}", SV_ROUTE_JOB, SV_SCOPE_SPEAK, false, false, sv_answer_job_cancel},
+    {"GET", "/v1/voices", SV_ROUTE_VOICES, 0, false, false, sv_answer_voices},
+    {"GET", "/v1/audio/voices", SV_ROUTE_VOICES, 0, false, false, sv_answer_voices},
+    {"POST", "/v1/voices", SV_ROUTE_VOICES, SV_SCOPE_VOICES, true, false, sv_answer_voice_add},
+    {"DELETE", "/v1/voices/{id}", SV_ROUTE_VOICES, SV_SCOPE_VOICES, false, false, sv_answer_voice_delete},
+    {"GET", "/v1/models", SV_ROUTE_MODELS, 0, false, false, sv_answer_models},
+    {"GET", "/v1/models/{id}", SV_ROUTE_MODELS, 0, false, false, sv_answer_models},
+    {"GET", "/v1/emotions", SV_ROUTE_MODELS, 0, false, false, sv_answer_emotions},
+    {"GET", "/status.json", SV_ROUTE_PAGE, 0, false, false, sv_answer_status},
+    {"GET", "/healthz", SV_ROUTE_HEALTH, 0, false, false, sv_answer_health},
+    {"GET", "/health", SV_ROUTE_HEALTH, 0, false, false, sv_answer_health},
+    {"GET", "/v2/health/live", SV_ROUTE_HEALTH, 0, false, false, sv_answer_health},
+    {"GET", "/readyz", SV_ROUTE_READY, 0, false, false, sv_answer_ready},
+    {"GET", "/v2/health/ready", SV_ROUTE_READY, 0, false, false, sv_answer_ready},
+    {"GET", "/healthz", SV_ROUTE_HEALTH, 0, false, true, sv_answer_health},
+    {"GET", "/readyz", SV_ROUTE_READY, 0, false, true, sv_answer_ready},
+    {"GET", "/metrics", SV_ROUTE_METRICS, 0, false, true, sv_answer_metrics},
+    {"GET", "/admin/dead", SV_ROUTE_ADMIN, 0, false, true, sv_answer_dead},
+    {"POST", "/admin/dead/{id}/retry", SV_ROUTE_ADMIN, 0, false, true, sv_answer_dead_retry},
+};
+
+/* "{id}" takes one segment of letters, digits, '.', '_' and '-'. */
+static bool matches(const char *pattern, const char *path, char id[SV_ID_MAX + 1]) {
+    for (; *pattern && *path; pattern++, path++) {
+        if (*pattern != '{') {
+            if (*pattern != *path) return false;
+            continue;
+        }
+        const size_t length = strcspn(path, "/");
+        if (length == 0 || length > SV_ID_MAX) return false;
+        memcpy(id, path, length);
+        id[length] = '\0';
+        if (!sv_log_id_valid(id)) return false;
+        pattern += strcspn(pattern, "}");
+        path += length - 1;
+    }
+    return *pattern == *path;
+}
+
+static const sv_route_row page = {"GET", "/", SV_ROUTE_PAGE, 0, false, false, sv_answer_page};
+
+const sv_route_row *sv_route_find(const char *method, const char *path, bool admin, char id[SV_ID_MAX + 1],
+                                  bool *other_method) {
+    /* what a GET answers, a HEAD may ask for; the library leaves the body out */
+    const char *wanted = strcmp(method, "HEAD") == 0 ? "GET" : method;
+    *other_method = false;
+    for (size_t i = 0; i < EV_ARRAY_COUNT(rows); i++) {
+        if (rows[i].admin != admin || !matches(rows[i].path, path, id)) continue;
+        if (strcmp(rows[i].method, wanted) == 0) return &rows[i];
+        *other_method = true;
+    }
+    id[0] = '\0';
+    if (!admin && !*other_method && strcmp(wanted, "GET") == 0 && sv_page_find(path)) return &page;
+    return NULL;
+}

@@ -1,0 +1,203 @@
+/* serve: START HERE. The service's life: everything is made in the order in which it is needed and freed in the
+ * opposite one. SIGHUP reads keys, words and limits again; SIGTERM lets what was accepted be finished.
+ */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "server/server.h"
+
+static const char *const decoder_argv[] = {"/proc/self/exe", "--decode-reference", NULL};
+
+/* ---- ticking: what needs a clock ---- */
+
+static void *tick(void *server) {
+    sv_server *s = server;
+    double next_second = 0;
+    while (!atomic_load(&s->stopping)) {
+        const double now = ev_clock_s();
+        sv_http_look_for_gone(s);
+        if (now >= next_second) {
+            sv_metrics_tick(s->metrics, now);
+            sv_jobs_sweep(s->jobs, now);
+            next_second = now + 1;
+        }
+        usleep(50000);
+    }
+    return NULL;
+}
+
+/* ---- start ---- */
+
+static ev_status load_keys(sv_server *s, const sv_config *c, ev_error *err) {
+    sv_keys *keys = NULL;
+    if (*c->keys_file) {
+        const ev_status status = sv_keys_load(&keys, c->keys_file, err);
+        if (status != EV_OK) return status;
+    }
+    sv_keyring_swap(s->keys, &keys);
+    return EV_OK;
+}
+
+static ev_status make_front(sv_server *s, ev_error *err) {
+    ev_status status = sv_metrics_create(&s->metrics, err);
+    if (status == EV_OK) status = sv_limiter_create(&s->limiter, 0, err);
+    if (status == EV_OK) status = sv_keyring_create(&s->keys, err);
+    if (status == EV_OK) status = load_keys(s, &s->config, err);
+    if (status == EV_OK) status = sv_access_create(&s->access, &s->config, err);
+    return status;
+}
+
+static ev_status make_back(sv_server *s, const sv_device_calls *device, ev_error *err) {
+    const sv_config *c = &s->config;
+    ev_model_options options;
+    ev_model_options_init(&options);
+    options.log = sv_log_engine;
+    options.log_user = &s->log;
+    ev_status status = ev_model_open(&s->model, *c->model ? c->model : NULL, &options, err);
+    if (status == EV_OK) status = sv_jobs_create(&s->jobs, c->result_cache, c->store_ttl, c->coalesce, err);
+    if (status == EV_OK)
+        status = sv_voices_create(&s->voices, s->model, s->decoder, c->voice_cache, c->voices_dir, s->metrics, err);
+    s->device = sv_device_open(NULL);
+    const sv_engine_parts parts = {.config = c,
+                                   .model = s->model,
+                                   .jobs = s->jobs,
+                                   .voices = s->voices,
+                                   .metrics = s->metrics,
+                                   .log = &s->log,
+                                   .device = device};
+    if (status == EV_OK) status = sv_engine_create(&s->engine, &parts, err);
+    return status;
+}
+
+ev_status sv_server_start(sv_server **out, const sv_config *config, const sv_device_calls *device, ev_error *err) {
+    sv_server *s = *out = calloc(1, sizeof *s);
+    if (!s) return ev_fail(err, EV_E_MEMORY, "out of memory");
+    pthread_mutex_init(&s->lock, NULL);
+    sv_log_init(&s->log, STDERR_FILENO, (sv_level)config->log_level, config->log_text);
+    /* The helper that decodes strangers' files is started first, while this process is small and has one thread. */
+    ev_status status = sv_decoder_create(&s->decoder, decoder_argv, 1, err);
+    if (status == EV_OK) status = sv_config_copy(&s->config, config, err);
+    if (status == EV_OK) status = make_front(s, err);
+    if (status == EV_OK) status = make_back(s, device, err);
+    if (status == EV_OK) status = sv_http_start(s, err);
+    if (status == EV_OK) {
+        s->ticking = pthread_create(&s->ticker, NULL, tick, s) == 0;
+        if (!s->ticking)
+            status = ev_fail(err, EV_E_DEVICE, "a thread cannot be started: raise the limit on processes");
+    }
+    if (status != EV_OK) sv_server_stop(out);
+    return status;
+}
+
+int sv_server_port(const sv_server *s, bool admin) {
+    struct MHD_Daemon *daemon = admin ? s->admin_daemon : s->public_daemon;
+    const union MHD_DaemonInfo *info = daemon ? MHD_get_daemon_info(daemon, MHD_DAEMON_INFO_LISTEN_FD) : NULL;
+    struct sockaddr_storage address;
+    socklen_t size = sizeof address;
+    if (!info || getsockname(info->listen_fd, (struct sockaddr *)&address, &size) != 0) return 0;
+    if (address.ss_family == AF_INET6) return ntohs(((struct sockaddr_in6 *)&address)->sin6_port);
+    return ntohs(((struct sockaddr_in *)&address)->sin_port);
+}
+
+/* ---- stop ---- */
+
+void sv_server_drain(sv_server *s) {
+    const double until = ev_clock_s() + s->config.drain_timeout;
+    atomic_store(&s->draining, true);
+    while (ev_clock_s() < until && (!sv_engine_idle(s->engine) || atomic_load(&s->in_flight) > 0)) usleep(20000);
+}
+
+void sv_server_stop(sv_server **server) {
+    sv_server *s = *server;
+    *server = NULL;
+    if (!s) return;
+    atomic_store(&s->draining, true);
+    atomic_store(&s->stopping, true);
+    if (s->ticking) pthread_join(s->ticker, NULL);
+    /* Ends all jobs, which wakes every suspended exchange: the library must find none when it stops. The engine
+     * itself is freed behind HTTP, whose last exchanges may still speak of it. */
+    if (s->engine) sv_engine_stop(s->engine);
+    sv_http_stop(s);
+    sv_engine_free(&s->engine);
+    sv_jobs_free(&s->jobs);
+    sv_voices_free(&s->voices);
+    sv_decoder_free(&s->decoder);
+    ev_model_free(&s->model);
+    sv_access_drop(&s->access);
+    sv_keyring_free(&s->keys);
+    sv_limiter_free(&s->limiter);
+    sv_device_free(&s->device);
+    sv_metrics_free(&s->metrics);
+    sv_config_free(&s->config);
+    pthread_mutex_destroy(&s->lock);
+    free(s);
+}
+
+/* ---- the command's loop ---- */
+
+static void reload_now(sv_server *s, sv_reload reload, void *user) {
+    sv_config fresh = {0};
+    sv_access *access = NULL;
+    ev_buf notes = {0};
+    ev_error err = {0};
+    ev_status status = reload(user, &fresh, &err);
+    if (status == EV_OK) status = sv_config_keep(&fresh, &s->config, &notes, &err);
+    if (status == EV_OK) status = sv_access_create(&access, &fresh, &err);
+    if (status == EV_OK) status = load_keys(s, &fresh, &err);
+    if (status == EV_OK) {
+        atomic_store(&s->log.level, fresh.log_level);
+        atomic_store(&s->log.text, fresh.log_text);
+        pthread_mutex_lock(&s->lock);
+        sv_access *old = s->access;
+        s->access = access;
+        access = old;
+        pthread_mutex_unlock(&s->lock);
+        sv_log_line(&s->log, SV_LEVEL_INFO, NULL, "settings, keys and words were read again%s%s",
+                    notes.size ? ": " : "", notes.size ? (const char *)notes.data : "");
+    } else {
+        sv_log_line(&s->log, SV_LEVEL_ERROR, NULL, "the old settings stay: %s", err.message);
+    }
+    sv_access_drop(&access);
+    sv_config_free(&fresh);
+    ev_buf_free(&notes);
+}
+
+/* The address as configured, with the port that was bound: port 0 means any. */
+static void greet(const sv_server *s) {
+    char host[SV_LIST_ITEM_MAX];
+    int port;
+    sv_address_split(s->config.listen, host, &port);
+    const char *open = strchr(host, ':') ? "[" : "", *close = *open ? "]" : "";
+    fprintf(stderr, "emotivoice %s serves at http://%s%s%s:%d/\n", ev_version(), open, host, close,
+            sv_server_port(s, false));
+    if (!s->admin_daemon) return;
+    sv_address_split(s->config.admin_listen, host, &port);
+    open = strchr(host, ':') ? "[" : "", close = *open ? "]" : "";
+    fprintf(stderr, "metrics: http://%s%s%s:%d/metrics\n", open, host, close, sv_server_port(s, true));
+}
+
+ev_status sv_serve(const sv_config *config, sv_reload reload, void *user, ev_error *err) {
+    sv_server *s = NULL;
+    sigset_t set;
+    int got = 0;
+    signal(SIGPIPE, SIG_IGN);
+    sigemptyset(&set);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGHUP);
+    pthread_sigmask(SIG_BLOCK, &set, NULL);
+    const ev_status status = sv_server_start(&s, config, NULL, err);
+    if (status != EV_OK) return status;
+    greet(s);
+    while (sigwait(&set, &got) != 0 || got == SIGHUP) {
+        if (got == SIGHUP) reload_now(s, reload, user);
+    }
+    sv_log_line(&s->log, SV_LEVEL_INFO, NULL, "stopping: what was accepted is finished first");
+    sv_server_drain(s);
+    sv_server_stop(&s);
+    return EV_OK;
+}

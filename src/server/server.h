@@ -1,0 +1,190 @@
+/* server: the service. One process: HTTP in front, a bounded queue, one device behind.
+ *
+ *   serve.c      START HERE: start, reload, drain, stop
+ *   http.c       bytes <-> exchanges (libmicrohttpd): bodies, replies, waiting without a thread
+ *   routes.c     which path means what, and what stands before each: key, scope, rate
+ *   access.c     who asks
+ *   fields.c     JSON -> sv_speech, every mistake named by its field
+ *   speech.c     POST /v1/audio/speech; listen.c: samples -> the listener's format, as they are made
+ *   tts.c        /tts: accepted at once, asked for later
+ *   voices_http.c  /v1/voices
+ *   pages.c      health, models, emotions, status, metrics, the page
+ *   engine.h     jobs -> samples; schedule.h decides; jobs.h holds; voices.h knows whom it can speak as
+ *   guard/       what stands between strangers and all this
+ *   config.h log.h metrics.h device.h
+ *
+ * bytes -> exchange -> access -> fields -> words -> job -> admission -> engine -> samples -> listener -> bytes
+ *
+ * Threads: libmicrohttpd's (exchanges), the front's (text, voices), the device's, and one that ticks (metrics,
+ * clients that left). An exchange is touched by one HTTP thread at a time; while it waits it is suspended and owned
+ * by whoever will wake it.
+ */
+#ifndef SV_SERVER_H
+#define SV_SERVER_H
+
+#include <jansson.h>
+#include <microhttpd.h>
+
+#include "server/engine.h"
+
+typedef struct sv_access { /* what a reload may replace, all at once; counted */
+    atomic_int holds;
+    sv_config config;
+    sv_networks proxies;
+    sv_words *words; /* NULL: no list */
+} sv_access;
+
+typedef struct sv_server {
+    sv_config config; /* as started */
+    sv_log log;
+    sv_metrics *metrics;
+    sv_device *device;
+    ev_model *model;
+    sv_decoder *decoder;
+    sv_jobs *jobs;
+    sv_voices *voices;
+    sv_engine *engine;
+    sv_limiter *limiter;
+    sv_keyring *keys;
+    pthread_mutex_t lock; /* of access and waiting */
+    sv_access *access;
+    struct sv_exchange *waiting; /* suspended exchanges */
+    struct MHD_Daemon *public_daemon, *admin_daemon;
+    atomic_bool draining, stopping;
+    atomic_int in_flight;
+    pthread_t ticker;
+    bool ticking;
+} sv_server;
+
+/* ---- an exchange: one request and its answer ---- */
+
+typedef struct sv_client { /* who asks */
+    sv_address address;
+    char account[SV_ACCOUNT_SIZE]; /* what limits and shares count by: a key's name, or the address */
+    char key_prefix[SV_KEY_PREFIX + 1];
+    unsigned scopes;
+    bool has_key;
+    double rate;
+} sv_client;
+
+typedef struct sv_exchange {
+    struct sv_exchange *next_waiting;
+    sv_server *server;
+    struct MHD_Connection *connection;
+    const struct sv_route_row *route;
+    sv_access *access; /* held: one view of the settings for the whole exchange */
+    sv_client client;
+    char request_id[SV_ID_MAX + 1];
+    char id[SV_ID_MAX + 1]; /* {id} of the path */
+    ev_buf body;
+    bool refused; /* answered before the body was read */
+    bool too_large;
+    int64_t received; /* bytes of the body */
+    bool gone;        /* the client left while it waited; under the server's lock */
+    double start;
+    int code;    /* of the answer; 0: none yet */
+    sv_job *job; /* held, and listened to */
+    sv_waiter waiter;
+    bool suspended;
+    int (*resumed)(struct sv_exchange *x); /* what goes on when the job has what was waited for */
+    struct sv_listener *listener;
+    const char *path; /* the library's, during a call */
+    ev_format wish_format;
+    bool wish_sse, wish_stream;
+    /* for the log */
+    int64_t chars;
+    double audio_s, queue_s;
+    char error[252];
+} sv_exchange;
+
+typedef struct sv_route_row {
+    const char *method, *path; /* "{id}" stands for one segment */
+    sv_route counted;
+    unsigned scope;                /* 0: anybody */
+    bool limited;                  /* takes a token of the client's bucket */
+    bool admin;                    /* on the admin listener alone */
+    int (*answer)(sv_exchange *x); /* an MHD_Result */
+} sv_route_row;
+
+/* ---- http.c ---- */
+ev_status sv_http_start(sv_server *s, ev_error *err);
+void sv_http_stop(sv_server *s);
+/* Replies; each at most once, and its result is the handler's. */
+int sv_reply_json(sv_exchange *x, int code, json_t *body);                                       /* takes over body */
+int sv_reply_bytes(sv_exchange *x, int code, const char *media, const void *bytes, size_t size); /* copied */
+/* {"error": {message, type, param, code}}; the type follows from the code. param NULL: none. */
+int sv_reply_error(sv_exchange *x, int code, const char *param, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+int sv_reply_busy(sv_exchange *x, int code, int64_t retry_after_ms, const char *message); /* 429, 503 */
+int sv_reply_response(sv_exchange *x, int code, struct MHD_Response *response);           /* takes over response */
+/* Waits until the job has sample `at`, or is over, then calls resumed. */
+int sv_wait(sv_exchange *x, size_t at, int (*resumed)(sv_exchange *x));
+void sv_suspend(sv_exchange *x, size_t at); /* the same from a content reader, which is called again ... */
+void sv_exchange_resumed(sv_exchange *x);   /* ... and says so first */
+const char *sv_header(const sv_exchange *x, const char *name); /* NULL: none */
+const char *sv_query(const sv_exchange *x, const char *name);
+void sv_http_look_for_gone(sv_server *s); /* clients that left while they were waiting */
+
+/* ---- routes.c ---- */
+/* The row for a method and path, and the path's {id}. NULL: none; *other_method says whether another would do. */
+const sv_route_row *sv_route_find(const char *method, const char *path, bool admin, char id[SV_ID_MAX + 1],
+                                  bool *other_method);
+
+/* ---- access.c ---- */
+/* Fills x->client, or answers (then *result) and returns false: key, scope, rate. */
+bool sv_access_check(sv_exchange *x, int *result);
+sv_access *sv_access_hold(sv_server *s);
+void sv_access_drop(sv_access **access);
+ev_status sv_access_create(sv_access **out, const sv_config *config, ev_error *err); /* reads lists and words */
+
+/* ---- fields.c ---- */
+typedef struct sv_wish { /* a request's JSON, checked */
+    sv_speech speech;
+    ev_format format;
+    bool sse, stream, marks;
+    char *webhook;
+} sv_wish;
+void sv_wish_free(sv_wish *wish);
+/* The exchange's body. native: /tts's names (text) instead of OpenAI's (input). Or answers and returns false. */
+bool sv_fields_read(sv_exchange *x, sv_wish *wish, bool native, int *result);
+
+/* ---- speech.c, listen.c, tts.c, voices_http.c, pages.c: the routes ---- */
+int sv_answer_speech(sv_exchange *x);
+int sv_answer_tts(sv_exchange *x);
+int sv_answer_job(sv_exchange *x);
+int sv_answer_job_audio(sv_exchange *x);
+int sv_answer_job_cancel(sv_exchange *x);
+int sv_answer_voices(sv_exchange *x);
+int sv_answer_voice_add(sv_exchange *x);
+int sv_answer_voice_delete(sv_exchange *x);
+int sv_answer_health(sv_exchange *x);
+int sv_answer_ready(sv_exchange *x);
+int sv_answer_models(sv_exchange *x);
+int sv_answer_emotions(sv_exchange *x);
+int sv_answer_status(sv_exchange *x);
+int sv_answer_metrics(sv_exchange *x);
+int sv_answer_page(sv_exchange *x);
+int sv_answer_dead(sv_exchange *x);
+int sv_answer_dead_retry(sv_exchange *x);
+
+/* speech.c: the job for a wish, admitted; or answers and returns false. */
+bool sv_speech_begin(sv_exchange *x, sv_wish *wish, bool kept, int *result);
+/* A job that ended badly, as an answer. */
+int sv_reply_job_error(sv_exchange *x, sv_job_state state, const ev_error *error);
+
+/* listen.c: answers with the job's audio. whole: it is over, so its length is known; else as it is made. */
+int sv_listen(sv_exchange *x, ev_format format, bool sse, bool whole);
+void sv_listener_free(struct sv_listener **listener);
+
+/* ---- serve.c ---- */
+/* Runs until SIGTERM or SIGINT; SIGHUP calls reload (which reads flags, environment and file again). Status lines go
+ * to standard error. Signals must be blocked in all threads. */
+typedef ev_status (*sv_reload)(void *user, sv_config *fresh, ev_error *err);
+ev_status sv_serve(const sv_config *config, sv_reload reload, void *user, ev_error *err);
+/* The same in parts, for tests. */
+ev_status sv_server_start(sv_server **out, const sv_config *config, const sv_device_calls *device, ev_error *err);
+void sv_server_drain(sv_server *s); /* admits nothing more; returns when all is over, or drain_timeout is */
+void sv_server_stop(sv_server **server);
+int sv_server_port(const sv_server *s, bool admin); /* as bound; 0: none */
+
+#endif

@@ -1,0 +1,119 @@
+/* speech: POST /v1/audio/speech. A wish becomes a job, the job is admitted, and its audio goes out as it is made; or
+ * as one file, where that was asked for. The status is sent when the first samples are there, so that a text or voice
+ * that cannot be spoken is a 4xx and not a broken stream.
+ */
+#include <string.h>
+
+#include "server/server.h"
+
+/* Listed words are looked for in what will be spoken; the answer names the rule, never the word. */
+static bool check_words(sv_exchange *x, const sv_speech *speech, int *result) {
+    sv_word_hit hit;
+    size_t count = 0;
+    ev_error err = {0};
+    if (!x->access->words) return true;
+    const ev_status status = sv_words_find(x->access->words, speech->text, speech->text_bytes, &hit, 1, &count, &err);
+    if (status == EV_OK && !count) return true;
+    if (status != EV_OK) {
+        *result = sv_reply_error(x, status == EV_E_TEXT ? 400 : 503, "input", "%s", err.message);
+        return false;
+    }
+    sv_metric_add(x->server->metrics, SV_METRIC_JOBS, SV_OUTCOME_REJECTED_WORDS, 1);
+    *result =
+        sv_reply_error(x, 422, "input", "the text holds a word that is not spoken here (rule %s, bytes %zu to %zu)",
+                       hit.rule, hit.byte_begin, hit.byte_end);
+    return false;
+}
+
+static bool check_consent(sv_exchange *x, const sv_speech *speech, int *result) {
+    const bool clones = speech->reference || speech->reference_url;
+    if (!clones || x->access->config.consent == SV_CONSENT_OFF) return true;
+    *result = sv_reply_error(x, 403, "reference_audio",
+                             "cloning needs a statement of consent here: upload the voice to "
+                             "/v1/voices with consent_id, then name it as voice");
+    return false;
+}
+
+static int refuse(sv_exchange *x, const sv_admission *a) {
+    if (a->verdict == SV_LATE)
+        return sv_reply_error(x, 504, "deadline_ms", "the deadline cannot be met: the queue is too long");
+    return sv_reply_busy(x, 503, a->retry_after_ms,
+                         a->verdict == SV_FULL ? "the service is full: try again after the time in Retry-After"
+                                               : "the service is nearly full and most of it is yours: wait for "
+                                                 "your other requests");
+}
+
+bool sv_speech_begin(sv_exchange *x, sv_wish *wish, bool kept, int *result) {
+    sv_server *s = x->server;
+    bool fresh;
+    if (atomic_load(&s->draining)) {
+        *result = sv_reply_busy(x, 503, 1000, "the service is stopping: ask another one");
+        return false;
+    }
+    if (!check_words(x, &wish->speech, result) || !check_consent(x, &wish->speech, result)) return false;
+    wish->speech.stream = wish->stream;
+    x->job = sv_jobs_take(s->jobs, &wish->speech, x->client.account, kept, &fresh);
+    if (!x->job) {
+        *result = sv_reply_busy(x, 503, 1000, "out of memory: try again later");
+        return false;
+    }
+    if (!fresh) {
+        const bool over = sv_job_over(sv_job_look(x->job, NULL, NULL, NULL));
+        sv_metric_add(s->metrics, over ? SV_METRIC_RESULT_CACHE : SV_METRIC_COALESCED, over ? SV_LOOKUP_HIT : 0, 1);
+        return true;
+    }
+    sv_metric_add(s->metrics, SV_METRIC_RESULT_CACHE, SV_LOOKUP_MISS, 1);
+    const sv_admission admission = sv_engine_submit(s->engine, x->job, x->client.account);
+    if (admission.verdict == SV_ACCEPT) {
+        sv_metric_add(s->metrics, SV_METRIC_TEXT_CHARACTERS, 0, (double)x->chars);
+        return true;
+    }
+    *result = refuse(x, &admission);
+    return false;
+}
+
+int sv_reply_job_error(sv_exchange *x, sv_job_state state, const ev_error *error) {
+    if (state == SV_JOB_EXPIRED) return sv_reply_error(x, 504, "deadline_ms", "%s", error->message);
+    if (state == SV_JOB_CANCELED) return sv_reply_busy(x, 503, 1000, "the service is stopping: ask another one");
+    switch (error->status) {
+    case EV_E_TEXT: return sv_reply_error(x, 400, "input", "%s", error->message);
+    case EV_E_LIMIT: return sv_reply_error(x, 400, "input", "%s", error->message);
+    case EV_E_AUDIO: return sv_reply_error(x, 422, "reference_audio", "%s", error->message);
+    case EV_E_FORMAT: return sv_reply_error(x, 422, "reference_audio", "%s", error->message);
+    case EV_E_NOT_FOUND: return sv_reply_error(x, 404, "voice", "%s", error->message);
+    case EV_E_ARGUMENT: return sv_reply_error(x, 400, NULL, "%s", error->message);
+    case EV_E_MEMORY: return sv_reply_busy(x, 503, 1000, "out of memory: try again later");
+    case EV_E_IO: return sv_reply_error(x, 424, "reference_audio_url", "%s", error->message);
+    default: return sv_reply_error(x, 500, NULL, "the speech could not be made: %s", error->message);
+    }
+}
+
+static void note_times(sv_exchange *x) {
+    sv_times times;
+    sv_job_look(x->job, &times, NULL, NULL);
+    if (times.started > 0) x->queue_s = times.started > x->start ? times.started - x->start : 0;
+}
+
+/* The first samples are there, or it is over. */
+static int begin_answer(sv_exchange *x) {
+    ev_error error;
+    size_t count;
+    const sv_job_state state = sv_job_look(x->job, NULL, &count, &error);
+    note_times(x);
+    if (sv_job_over(state) && state != SV_JOB_COMPLETED && !count) return sv_reply_job_error(x, state, &error);
+    if (!x->wish_stream && state != SV_JOB_COMPLETED) return sv_reply_job_error(x, state, &error);
+    return sv_listen(x, x->wish_format, x->wish_sse, state == SV_JOB_COMPLETED);
+}
+
+int sv_answer_speech(sv_exchange *x) {
+    sv_wish wish;
+    int result = MHD_YES;
+    if (!sv_fields_read(x, &wish, false, &result)) return result;
+    x->wish_format = wish.format;
+    x->wish_sse = wish.sse;
+    x->wish_stream = wish.stream || wish.sse;
+    const bool begun = sv_speech_begin(x, &wish, false, &result);
+    sv_wish_free(&wish);
+    if (!begun) return result;
+    return sv_wait(x, x->wish_stream ? 0 : SV_AT_END, begin_answer);
+}

@@ -1,0 +1,120 @@
+/* voices_http: /v1/voices. An upload is a multipart form (name, audio, consent_id), read from the body that http.c
+ * has gathered: its size is bounded already.
+ */
+#include <string.h>
+
+#include "server/server.h"
+
+static json_t *card_json(const sv_voice_card *card) {
+    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:I}", "id", card->id, "name", card->name, "object", "voice", "kind",
+                     "uploaded", "note", "", "created", (json_int_t)card->created);
+}
+
+static void add_card(void *list, const sv_voice_card *card) { json_array_append_new(list, card_json(card)); }
+
+int sv_answer_voices(sv_exchange *x) {
+    const ev_model *model = x->server->model;
+    json_t *list = json_array();
+    for (size_t i = 0; i < ev_model_voice_count(model); i++) {
+        const char *name = ev_model_voice_name(model, i);
+        json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:s, s:s, s:s}", "id", name, "name", name, "object",
+                                              "voice", "kind", "named", "language", ev_model_voice_language(model, i),
+                                              "note", ev_model_voice_note(model, i)));
+    }
+    sv_voices_each(x->server->voices, x->client.account, add_card, list);
+    const char *format = sv_query(x, "format");
+    if (format && strcmp(format, "names") == 0) {
+        json_t *names = json_array();
+        for (size_t i = 0; i < json_array_size(list); i++) {
+            json_array_append(names, json_object_get(json_array_get(list, i), "id"));
+        }
+        json_decref(list);
+        list = names;
+    }
+    return sv_reply_json(x, 200, json_pack("{s:s, s:o}", "object", "list", "data", list));
+}
+
+/* ---- upload ---- */
+
+typedef struct form {
+    char name[SV_VOICE_NAME_MAX + 1], consent[65];
+    ev_buf audio;
+    bool cut; /* a text field was too long */
+} form;
+
+static enum MHD_Result take_field(void *user, enum MHD_ValueKind kind, const char *key, const char *file,
+                                  const char *type, const char *encoding, const char *bytes, uint64_t at,
+                                  size_t size) {
+    form *f = user;
+    char *text = strcmp(key, "name") == 0 ? f->name : strcmp(key, "consent_id") == 0 ? f->consent : NULL;
+    const size_t room = text == f->name ? sizeof f->name : sizeof f->consent;
+    (void)kind, (void)file, (void)type, (void)encoding;
+    if (strcmp(key, "audio") == 0 || strcmp(key, "file") == 0 || strcmp(key, "audio_sample") == 0) {
+        ev_buf_append(&f->audio, bytes, size);
+    } else if (text && at + size < room) {
+        memcpy(text + at, bytes, size);
+        text[at + size] = '\0';
+    } else if (text) {
+        f->cut = true;
+    }
+    return MHD_YES;
+}
+
+static bool read_form(sv_exchange *x, form *f) {
+    struct MHD_PostProcessor *p = MHD_create_post_processor(x->connection, 4096, take_field, f);
+    if (!p) return false;
+    const bool ok = MHD_post_process(p, (const char *)x->body.data, x->body.size) == MHD_YES;
+    return MHD_destroy_post_processor(p) == MHD_YES && ok;
+}
+
+static bool name_valid(const char *name) {
+    size_t at = 0;
+    const size_t bytes = strlen(name);
+    while (at < bytes) {
+        const int32_t c = ev_utf8_next(name, bytes, &at);
+        if (c < 0x20 || c == 0x7f) return false;
+    }
+    return bytes > 0;
+}
+
+static int keep(sv_exchange *x, const form *f) {
+    const sv_config *c = &x->access->config;
+    sv_voice_card card;
+    ev_error err = {0};
+    if (f->cut || !name_valid(f->name)) {
+        return sv_reply_error(x, 400, "name", "name must be 1 to %d bytes of text", SV_VOICE_NAME_MAX);
+    }
+    if (!f->audio.size) return sv_reply_error(x, 400, "audio", "audio is missing: send a .wav or .mp3 file");
+    if ((int64_t)f->audio.size > c->reference_bytes_max) {
+        return sv_reply_error(x, 413, "audio", "audio is larger than %lld bytes: send a shorter recording",
+                              (long long)c->reference_bytes_max);
+    }
+    if (c->consent == SV_CONSENT_REQUIRED && !f->consent[0]) {
+        return sv_reply_error(x, 403, "consent_id", "cloning needs a statement of consent here: send consent_id");
+    }
+    const ev_status status = sv_voices_keep(x->server->voices, f->audio.data, f->audio.size, f->name,
+                                            x->client.account, f->consent, &card, &err);
+    if (status == EV_OK) return sv_reply_json(x, 201, card_json(&card));
+    const int code = status == EV_E_ARGUMENT ? 501 : status == EV_E_IO || status == EV_E_MEMORY ? 503 : 422;
+    return sv_reply_error(x, code, "audio", "%s", err.message);
+}
+
+int sv_answer_voice_add(sv_exchange *x) {
+    form f = {0};
+    const char *type = sv_header(x, "Content-Type");
+    if (!type || strncasecmp(type, "multipart/form-data", 19) != 0 || !read_form(x, &f)) {
+        ev_buf_free(&f.audio);
+        return sv_reply_error(x, 400, NULL,
+                              "send a multipart form with the fields name and audio (a .wav or .mp3 file)");
+    }
+    const int result = keep(x, &f);
+    ev_buf_free(&f.audio);
+    return result;
+}
+
+int sv_answer_voice_delete(sv_exchange *x) {
+    ev_error err = {0};
+    const ev_status status = sv_voices_delete(x->server->voices, x->id, x->client.account, &err);
+    if (status != EV_OK) return sv_reply_error(x, status == EV_E_NOT_FOUND ? 404 : 503, "id", "%s", err.message);
+    return sv_reply_json(x, 200, json_pack("{s:s, s:s, s:b}", "id", x->id, "object", "voice", "deleted", 1));
+}
