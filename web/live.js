@@ -11,12 +11,12 @@ const SVG = "http://www.w3.org/2000/svg";
 const number = (value, digits) => value.toLocaleString(language(),
     {minimumFractionDigits: digits, maximumFractionDigits: digits});
 const FIGURES = [
-    {key: "live_rps", of: (s) => s.requests_per_second, text: (v) => [number(v, v < 100 ? 1 : 0), ""]},
-    {key: "live_p95", of: (s) => s.latency_p95_ms, text: (v) => [number(v, 0), t("milliseconds")]},
+    {key: "live_rps", of: (s) => s.requests_per_s, text: (v) => [number(v, v < 100 ? 1 : 0), ""]},
+    {key: "live_p95", of: (s) => 1000 * (s.latency_p95_s ?? NaN), text: (v) => [number(v, 0), t("milliseconds")]},
     {key: "live_batch", of: (s) => s.batch_mean, text: (v) => [number(v, 1), ""]},
     {key: "live_cache", of: (s) => s.voice_cache_hit_share, text: (v) => [number(100 * v, 0), "%"]},
     {key: "live_queue", of: (s) => s.queue_jobs,
-     text: (v, s) => [number(v, 0), t("live_queue_audio", number(s.queue_audio_seconds || 0, 1))]},
+     text: (v, s) => [number(v, 0), t("live_queue_audio", number(s.queue_audio_s || 0, 1))]},
 ];
 
 let list, note, timer = 0, status = null, away = false, running = false;

@@ -269,10 +269,10 @@ class FakeServer(ThreadingHTTPServer):
     def status(self):
         self.polls.append(time.monotonic())
         wave_ = math.sin(len(self.polls) / 5)
-        return {"requests_per_second": 12.3 + 4 * wave_ + random.uniform(-1, 1), "latency_p50_ms": 41,
-                "latency_p95_ms": 80 + 14 * wave_ + random.uniform(-4, 4), "batch_mean": 3.2 + wave_,
+        return {"requests_per_s": 12.3 + 4 * wave_ + random.uniform(-1, 1), "latency_p50_s": 0.041,
+                "latency_p95_s": 0.08 + 0.014 * wave_ + random.uniform(-0.004, 0.004), "batch_mean": 3.2 + wave_,
                 "voice_cache_hit_share": 0.71, "queue_jobs": round(4 + 3 * wave_),
-                "queue_audio_seconds": 11.2 + 8 * wave_, "version": "0.1.0"}
+                "queue_audio_s": 11.2 + 8 * wave_, "version": "0.1.0"}
 
     def start(self):
         threading.Thread(target=self.serve_forever, daemon=True).start()
