@@ -28,6 +28,7 @@ import wave
 SETTINGS = argparse.Namespace()
 OK, FAILURE, USAGE, INPUT, MODEL, INTERRUPT, PIPE = 0, 1, 2, 4, 5, 130, 141
 COMMANDS = ["say", "voice make", "voice list", "voice show", "voice compare", "phones", "bench engine"]
+WITH_SERVICE = ["serve", "bench serve"]  # a build without the service lacks these
 FOX = "The quick brown fox jumps over the lazy dog."
 HELLO = "你好，今天我非常开心！"
 
@@ -141,6 +142,8 @@ class Help(CommandTest):
             self.assertRegex(plain, rf"\n\.B {code}\n")
 
     def test_man_page_in_docs_is_the_commands_own(self):
+        if not SETTINGS.has_service:
+            self.skipTest("built without the service")
         page = load(os.path.join(SETTINGS.source, "docs/emotivoice.1"))
         self.assertTrue(page == call("man").stdout, "run: build/emotivoice man > docs/emotivoice.1")
 
@@ -674,6 +677,9 @@ def main():
     SETTINGS.why_no_model = probe.stderr.decode(errors="replace").strip()
     if probe.returncode not in (OK, MODEL):
         sys.exit(f"the command does not work: exit code {probe.returncode}, {SETTINGS.why_no_model}")
+    SETTINGS.has_service = call("serve", "--help").returncode == OK
+    if SETTINGS.has_service:
+        COMMANDS.extend(WITH_SERVICE)
     unittest.main(argv=[sys.argv[0], *rest])
 
 

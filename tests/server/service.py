@@ -1,0 +1,95 @@
+"""The service as a process, for tests: started on free ports, asked over HTTP, stopped."""
+import http.client
+import json
+import os
+import re
+import signal
+import subprocess
+import tempfile
+import threading
+
+
+class Answer:
+    def __init__(self, response, body):
+        self.code, self.body = response.status, body
+        self.headers = {name.lower(): value for name, value in response.getheaders()}
+
+    def json(self):
+        return json.loads(self.body)
+
+
+class Service:
+    """with Service(command, "--rate-per-ip", "0") as s: s.post("/tts", {...})"""
+
+    def __init__(self, command, *flags):
+        self.flags = [command, "serve", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0", *flags]
+        self.lines = []
+
+    def __enter__(self):
+        self.process = subprocess.Popen(self.flags, stderr=subprocess.PIPE, text=True, env=dict(os.environ))
+        self.port = self._port(r"serves at http://127\.0\.0\.1:(\d+)/")
+        self.admin_port = self._port(r"metrics: http://127\.0\.0\.1:(\d+)/")
+        self.reader = threading.Thread(target=lambda: self.lines.extend(self.process.stderr), daemon=True)
+        self.reader.start()
+        return self
+
+    def _port(self, pattern):
+        line = self.process.stderr.readline()
+        found = re.search(pattern, line)
+        if not found:
+            self.process.kill()
+            raise AssertionError(f"the service did not start: {line}{self.process.stderr.read()}")
+        return int(found[1])
+
+    def __exit__(self, *_):
+        if self.process.poll() is None:
+            self.stop()
+
+    def stop(self, timeout=60):
+        """Exit status after SIGTERM."""
+        self.process.send_signal(signal.SIGTERM)
+        try:
+            code = self.process.wait(timeout)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            raise
+        self.reader.join(5)
+        self.process.stderr.close()
+        return code
+
+    def connect(self, port=None):
+        return http.client.HTTPConnection("127.0.0.1", port or self.port, timeout=120)
+
+    def ask(self, method, path, body=None, headers=None, port=None):
+        connection = self.connect(port)
+        if isinstance(body, (dict, list)):
+            body = json.dumps(body)
+        connection.request(method, path, body, headers or {})
+        response = connection.getresponse()
+        answer = Answer(response, response.read())
+        connection.close()
+        return answer
+
+    def get(self, path, **more):
+        return self.ask("GET", path, **more)
+
+    def post(self, path, body, **more):
+        return self.ask("POST", path, body, **more)
+
+    def speech(self, text, **fields):
+        headers = fields.pop("headers", None)
+        return self.post("/v1/audio/speech", {"model": "emotivoice", "input": text, **fields}, headers=headers)
+
+    def metric(self, name):
+        """Sum over the series whose name and labels begin so."""
+        text = self.get("/metrics", port=self.admin_port).body.decode()
+        found = [line for line in text.splitlines() if line.startswith("emotivoice_" + name)]
+        return sum(float(line.rsplit(" ", 1)[1]) for line in found)
+
+
+def scratch(text, name="list.txt"):
+    folder = tempfile.mkdtemp()
+    path = os.path.join(folder, name)
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(text)
+    return path
