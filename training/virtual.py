@@ -235,7 +235,8 @@ def choose_emotion(rng: np.random.Generator) -> tuple[str, float]:
 
 
 def plan(name: str, split: str, base: str, crew: list[cast.Speaker], variants: float) -> list[tuple[cast.Speaker, str, float, bool]]:
-    """Who says this utterance and how. Test speech is said by held-out speakers and by the plain voice, neutral and moved."""
+    """Who says this utterance and how. Training speech: variants, and the plain voice as it is. Test speech is said by
+    held-out speakers and by the plain voice, neutral and moved."""
     rng = seed_of(name)
     plain = next(s for s in crew if s.base == base and s.plain)
     others = [s for s in crew if s.base == base and s.split == ("test" if split == "test" else "train")]
@@ -253,6 +254,9 @@ def plan(name: str, split: str, base: str, crew: list[cast.Speaker], variants: f
         emotion, degree = choose_emotion(rng)
         raw = speaker.plain and emotion == "neutral" and base not in cast.RANGE_REPAIR and rng.random() < RAW_SHARE
         planned.append((speaker, emotion, degree, bool(raw)))
+    untouched = (plain, "neutral", 1.0, True)
+    if base not in cast.RANGE_REPAIR and untouched not in planned:
+        planned.append(untouched)  # WORLD alone costs words: the named voices are learnt from what it has not touched
     return planned
 
 
