@@ -1,6 +1,6 @@
 """Trains the vocoder on (mel, F0) -> wave: multi-resolution STFT and mel losses, then optionally an adversary.
 
-python -m training.train_vocoder --work DIR --minutes 60 [--adversary-from 0.7]
+python -m training.train_vocoder --work DIR --minutes 60 [--adversary-from 0.7] [--predicted 0.5]
 -> DIR/vocoder/last.pt
 
 --from MODEL.safetensors goes on from a packed model's weights (a few minutes on one's own recordings, recordings.py).
@@ -9,6 +9,7 @@ The harmonic source brings the fine structure of voiced speech, so spectral loss
 adversary (small discriminators on spectrograms, multi-resolution as in UnivNet, Jang et al. 2021) sharpens it.
 """
 import argparse
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -16,12 +17,12 @@ import torch
 import torch.nn as nn
 import torch.nn.functional as F
 
-from . import data, features, needs
-from .loop import Loop, cosine_rate, device_of, set_rate
+from . import data, features, needs, predicted
+from .loop import Loop, cosine_rate, device_of, precision_of, set_rate
 from .packed import Packed
 from .vocoder import Generator
 
-RESOLUTIONS = [(256, 64), (512, 128), (1024, 256), (2048, 400)]
+RESOLUTIONS = [(128, 32), (256, 64), (512, 128), (1024, 256), (2048, 400)]
 HOP = 256
 
 
@@ -84,8 +85,8 @@ class Adversary(nn.Module):
         return score, match
 
 
-def crops(items, size, frames, rng, device):
-    """mel [B,frames,80], f0 [B,frames], wav [B,frames*256]; louder than silence at least in part."""
+def crops(items, size, frames, rng, device, share=0.0):
+    """mel [B,frames,80], f0 [B,frames], wav [B,frames*256]; `share` of the mels are the acoustic model's."""
     while True:
         mel, f0, wav = [], [], []
         while len(mel) < size:
@@ -93,7 +94,8 @@ def crops(items, size, frames, rng, device):
             if len(item["f0"]) <= frames:
                 continue
             at = rng.integers(0, len(item["f0"]) - frames)
-            mel.append(item["mel"][at:at + frames].astype(np.float32))
+            kind = "predicted" if "predicted" in item and rng.random() < share else "mel"
+            mel.append(item[kind][at:at + frames].astype(np.float32))
             f0.append(item["f0"][at:at + frames].astype(np.float32))
             wav.append(item["wav"][at * HOP:(at + frames) * HOP].astype(np.float32) / 32768)
         yield tuple(torch.from_numpy(np.stack(x)).to(device) for x in (mel, f0, wav))
@@ -108,6 +110,8 @@ def main():
     p.add_argument("--rate", type=float, help="peak learning rate; default 1.5e-3, with --from 3e-4")
     p.add_argument("--from", dest="start", metavar="MODEL", help="packed model to start from")
     p.add_argument("--adversary-from", type=float, default=1.0, help="share of the run after which it joins; 1: never")
+    p.add_argument("--predicted", type=float, default=0.0, metavar="SHARE",
+                   help="share of the crops whose mel is the trained acoustic model's own (predicted.py)")
     p.add_argument("--limit", type=int, default=None, help="read only so many utterances")
     p.add_argument("--threads", type=int, default=0)
     p.add_argument("--device", default="auto")
@@ -121,6 +125,8 @@ def main():
     items = data.load(a.work, "train", a.limit)
     if all(len(i["f0"]) <= a.frames for i in items):
         raise SystemExit(f"every utterance in {a.work} is shorter than {a.frames} frames: give a smaller --frames")
+    if a.predicted:
+        print(f"{predicted.add_to(items, a.work, device, precision_of('auto', device))} mels predicted", file=sys.stderr)
     model, adversary = Generator().to(device), Adversary().to(device)
     if a.start:
         packed = Packed(a.start)
@@ -130,7 +136,7 @@ def main():
     against = torch.optim.AdamW(adversary.parameters(), lr=5e-4, betas=(0.8, 0.99))
     loop = Loop(out, a.minutes, dict(model=model, adversary=adversary, optimiser=optimiser, against=against),
                 log_every=20 if a.minutes > 2 else 1)
-    source = crops(items, a.batch, a.frames, np.random.default_rng(5 + loop.step), device)
+    source = crops(items, a.batch, a.frames, np.random.default_rng(5 + loop.step), device, a.predicted)
     for _ in loop:
         set_rate(optimiser, cosine_rate(loop.progress(), rate))
         mel, f0, wav = next(source)
