@@ -225,10 +225,13 @@ static bool is_network(const char *item) {
     return digits >= 1 && digits <= 3 && item[n + 1 + digits] == '\0' && atoi(item + n + 1) <= bits;
 }
 
-/* "example.org", "*.example.org" or an address. */
+/* "example.org", "*.example.org" or an address; each but a bare IPv6 address also with a port. */
 static bool is_host(const char *item) {
-    int bits = 0;
-    return is_ip(item, &bits) || is_host_name(strncmp(item, "*.", 2) == 0 ? item + 2 : item);
+    char host[SV_LIST_ITEM_MAX];
+    int bits = 0, port;
+    if (is_ip(item, &bits)) return true;
+    if (strncmp(item, "*.", 2) == 0) item += 2;
+    return is_host_name(item) || sv_address_split(item, host, &port);
 }
 
 /* Items stand between commas and blanks; they come out with one blank between them. */
@@ -240,8 +243,9 @@ static ev_status parse_list(const sv_config_row *row, char *list, char fault[SV_
         bool good = n < SV_LIST_ITEM_MAX && (row->kind == SV_KIND_HOSTS ? is_host(item) : is_network(item));
         if (!good) {
             snprintf(fault, SV_FAULT_MAX, "holds '%.40s': give %s", item,
-                     row->kind == SV_KIND_HOSTS ? "host names such as media.example.org or *.example.org"
-                                                : "addresses or networks such as 10.0.0.0/8 or ::1");
+                     row->kind == SV_KIND_HOSTS
+                         ? "host names such as media.example.org, *.example.org or media.example.org:8443"
+                         : "addresses or networks such as 10.0.0.0/8 or ::1");
             return EV_E_ARGUMENT;
         }
         if (out != list) *out++ = ' ';

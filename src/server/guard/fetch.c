@@ -19,7 +19,9 @@ typedef struct fetch {
     const sv_fetch_options *options;
     ev_buf *body;
     CURL *curl;
+    struct curl_slist *headers;
     bool host_listed;      /* the host of the hop at work may have private addresses */
+    long port_listed;      /* the port it was listed with; 0: none */
     size_t overhead_bytes; /* headers, and bodies of redirects and errors */
     double deadline_s;
     sv_fetch_end fault; /* set by the callback that stopped the transfer */
@@ -36,15 +38,34 @@ void sv_fetch_options_init(sv_fetch_options *o) {
 
 /* ---- what may be asked ---- */
 
-static bool is_listed_host(const char *list, const char *host) {
+/* Is the host the one that an item names? "*.b.example" is every name under b.example, not that one itself. */
+static bool is_host_of(const char *item, size_t bytes, const char *host) {
+    size_t length = strlen(host);
+    if (host[0] == '[' && item[0] != '[') host++, length -= 2; /* an IPv6 address */
+    if (bytes > 2 && item[0] == '*' && item[1] == '.') {
+        const size_t tail = bytes - 1;
+        return length > tail && strncasecmp(item + 1, host + length - tail, tail) == 0;
+    }
+    return bytes == length && strncasecmp(item, host, bytes) == 0;
+}
+
+static void find_host(fetch *f, const char *host, long port) {
     static const char SPLIT[] = ", \t";
-    const size_t length = strlen(host);
-    for (const char *at = list ? list : ""; *(at += strspn(at, SPLIT)) != '\0';) {
+    f->host_listed = false;
+    f->port_listed = 0;
+    for (const char *at = f->options->hosts ? f->options->hosts : ""; *(at += strspn(at, SPLIT)) != '\0';) {
         const size_t bytes = strcspn(at, SPLIT);
-        if (bytes == length && strncasecmp(at, host, bytes) == 0) return true;
+        size_t digits = 0; /* at the end, behind a colon: a port */
+        while (digits < bytes && at[bytes - 1 - digits] >= '0' && at[bytes - 1 - digits] <= '9') digits++;
+        const bool bare_v6 = at[0] != '[' && memchr(at, ':', bytes) != memrchr(at, ':', bytes);
+        const bool with_port = digits && digits + 1 < bytes && at[bytes - 1 - digits] == ':' && !bare_v6;
+        const size_t name = with_port ? bytes - 1 - digits : bytes;
+        if (is_host_of(at, name, host) && (!with_port || strtol(at + name + 1, NULL, 10) == port)) {
+            f->host_listed = true;
+            if (with_port) f->port_listed = port;
+        }
         at += bytes;
     }
-    return false;
 }
 
 static bool may_connect(const fetch *f, const struct sockaddr *to) {
@@ -54,20 +75,22 @@ static bool may_connect(const fetch *f, const struct sockaddr *to) {
     return !f->options->listed_only && sv_address_public(to);
 }
 
-static bool is_port_open(const sv_fetch_options *o, long port) {
-    if (port == 443 || (port == 80 && o->http)) return true;
+static bool is_port_open(const fetch *f, long port) {
+    const sv_fetch_options *o = f->options;
+    if (port == 443 || (port == 80 && o->http) || (port && port == f->port_listed)) return true;
     for (size_t i = 0; i < o->port_count; i++)
         if (o->ports[i] == port) return true;
     return false;
 }
 
 /* NULL, or why a URL is not asked, whatever is behind it. The port is always filled in by the parser. */
-static const char *refuse_parts(const char *scheme, const char *host, const char *port, const sv_fetch_options *o) {
+static const char *refuse_parts(const char *scheme, const char *host, const char *port, const fetch *f) {
+    const sv_fetch_options *o = f->options;
     const bool http = strcmp(scheme, "http") == 0;
     if (strcmp(scheme, "https") != 0 && !(http && o->http))
         return o->http ? "begins neither with https:// nor with http://" : "does not begin with https://";
     if (host[0] == '\0' || strlen(host) >= HOST_BYTES_MAX) return "has no host name, or one that is too long";
-    return is_port_open(o, strtol(port, NULL, 10)) ? NULL : "names a port that is not asked: leave the port out";
+    return is_port_open(f, strtol(port, NULL, 10)) ? NULL : "names a port that is not asked: leave the port out";
 }
 
 /* Puts the URL into `into`. NULL, or what is wrong with it. */
@@ -82,8 +105,8 @@ static const char *parse_url(CURLU *into, const char *url, fetch *f) {
     const char *fault = "is not a URL: write https://host/path";
     if (!code && !curl_url_get(into, CURLUPART_SCHEME, &scheme, 0) && !curl_url_get(into, CURLUPART_HOST, &host, 0) &&
         !curl_url_get(into, CURLUPART_PORT, &port, CURLU_DEFAULT_PORT)) {
-        fault = refuse_parts(scheme, host, port, f->options);
-        f->host_listed = !fault && is_listed_host(f->options->hosts, host);
+        find_host(f, host, strtol(port, NULL, 10));
+        fault = refuse_parts(scheme, host, port, f);
     }
     curl_free(scheme);
     curl_free(host);
@@ -112,7 +135,7 @@ static int on_ready(void *user, char *remote, char *local, int remote_port, int 
     const bool is_six = inet_pton(AF_INET6, remote, &six.sin6_addr) == 1;
     const bool known = is_six || inet_pton(AF_INET, remote, &four.sin_addr) == 1;
     const struct sockaddr *to = is_six ? (const struct sockaddr *)&six : (const struct sockaddr *)&four;
-    if (known && is_port_open(f->options, remote_port) && may_connect(f, to)) {
+    if (known && is_port_open(f, remote_port) && may_connect(f, to)) {
         f->fault = SV_FETCH_OK; /* whatever was refused of its other addresses */
         return CURL_PREREQFUNC_OK;
     }
@@ -133,7 +156,8 @@ static size_t on_body(char *bytes, size_t one, size_t n, void *user) {
     fetch *f = user;
     long status = 0;
     curl_easy_getinfo(f->curl, CURLINFO_RESPONSE_CODE, &status);
-    if (status != 200) return on_header(bytes, one, n, user); /* an error page, a redirect's note: counted, dropped */
+    if (status != 200 || f->options->post)
+        return on_header(bytes, one, n, user); /* an error page, a redirect's note: counted, dropped */
     if (n > f->options->bytes_max - f->body->size) {
         f->fault = SV_FETCH_TOO_LARGE;
         return 0;
@@ -178,6 +202,10 @@ static bool set_up(CURL *c, fetch *f) {
     SET(CURLOPT_LOW_SPEED_LIMIT, (long)o->slow_bytes_s);
     SET(CURLOPT_LOW_SPEED_TIME, (long)o->slow_s);
     SET(CURLOPT_MAXFILESIZE_LARGE, (curl_off_t)o->bytes_max); /* where the size is told; on_body counts the rest */
+    if (o->post) {
+        SET(CURLOPT_POSTFIELDS, o->post); /* as long as its terminating zero */
+        SET(CURLOPT_HTTPHEADER, f->headers);
+    }
 #undef SET
     return bad == CURLE_OK;
 }
@@ -209,8 +237,9 @@ static sv_fetch_end ask(fetch *f, CURLU *url, char **next) {
         curl_easy_getinfo(f->curl, CURLINFO_RESPONSE_CODE, &status);
         curl_easy_getinfo(f->curl, CURLINFO_REDIRECT_URL, &target);
         end = end_of(f, code);
-        if (end == SV_FETCH_OK && status != 200) end = SV_FETCH_STATUS;
-        if (end == SV_FETCH_STATUS && target && !(*next = strdup(target))) end = SV_FETCH_MEMORY;
+        const bool well = f->options->post ? status / 100 == 2 : status == 200;
+        if (end == SV_FETCH_OK && !well) end = SV_FETCH_STATUS;
+        if (end == SV_FETCH_STATUS && target && !f->options->post && !(*next = strdup(target))) end = SV_FETCH_MEMORY;
     }
     curl_easy_cleanup(f->curl);
     f->curl = NULL;
@@ -256,11 +285,26 @@ static ev_status status_of(sv_fetch_end end, const char *fault, const sv_fetch_o
                    "itself");
 }
 
+/* A POST's headers; without "Expect", which would cost a round trip. */
+static bool make_headers(fetch *f) {
+    const char *const own[] = {"Content-Type: application/json", "Expect:"};
+    bool ok = true;
+    for (size_t i = 0; ok && i < EV_ARRAY_COUNT(own) + EV_ARRAY_COUNT(f->options->headers); i++) {
+        const char *line = i < EV_ARRAY_COUNT(own) ? own[i] : f->options->headers[i - EV_ARRAY_COUNT(own)];
+        if (!line) break;
+        struct curl_slist *grown = curl_slist_append(f->headers, line);
+        ok = grown != NULL;
+        if (ok) f->headers = grown;
+    }
+    return ok;
+}
+
 ev_status sv_fetch(ev_buf *body, const char *url, const sv_fetch_options *options, sv_fetch_end *end, ev_error *err) {
     pthread_once(&curl_once, curl_start);
     fetch f = {.options = options, .body = body, .deadline_s = ev_clock_s() + options->total_ms * 1e-3};
     const char *fault = NULL;
-    const sv_fetch_end how = follow(&f, url, &fault);
+    const sv_fetch_end how = options->post && !make_headers(&f) ? SV_FETCH_MEMORY : follow(&f, url, &fault);
+    curl_slist_free_all(f.headers);
     if (how != SV_FETCH_OK) ev_buf_free(body);
     if (end) *end = how;
     return status_of(how, fault, options, err);

@@ -158,17 +158,21 @@ void sv_words_free(sv_words **words);
 typedef struct sv_fetch_options { /* borrowed for the call */
     bool http;                    /* plain http too; default false: https alone */
     bool listed_only;             /* default false: any public address; true: only what the two lists name */
-    const char *hosts;            /* "a.example, b.example": hosts that may have private addresses; default NULL */
-    sv_networks networks;         /* private networks that may be asked; default nobody */
-    sv_networks denied;           /* public ones that may not, e.g. the service's own */
-    const uint16_t *ports;        /* besides 443, and 80 with http */
+    /* "a.example *.b.example c.example:8443": hosts that may have private addresses, and the ports that they may be
+     * asked at besides the usual ones; default NULL */
+    const char *hosts;
+    sv_networks networks;  /* private networks that may be asked; default nobody */
+    sv_networks denied;    /* public ones that may not, e.g. the service's own */
+    const uint16_t *ports; /* besides 443, and 80 with http */
     size_t port_count;
-    size_t bytes_max;      /* default 10 MiB */
-    int32_t redirects_max; /* default 3 */
-    int32_t connect_ms;    /* default 3000 */
-    int32_t total_ms;      /* default 10000, all redirects together */
-    int32_t slow_bytes_s;  /* default 4096: slower than this ... */
-    int32_t slow_s;        /* ... for so long (default 3) is given up */
+    size_t bytes_max;       /* default 10 MiB */
+    int32_t redirects_max;  /* default 3 */
+    int32_t connect_ms;     /* default 3000 */
+    int32_t total_ms;       /* default 10000, all redirects together */
+    int32_t slow_bytes_s;   /* default 4096: slower than this ... */
+    int32_t slow_s;         /* ... for so long (default 3) is given up */
+    const char *post;       /* NULL: GET. Else sent as a JSON body; any 2xx is well, and no redirect is followed */
+    const char *headers[4]; /* "Name: value", up to the first NULL */
 } sv_fetch_options;
 
 typedef enum sv_fetch_end { /* what happened, for logs and counters; never for the stranger */
@@ -184,10 +188,11 @@ typedef enum sv_fetch_end { /* what happened, for logs and counters; never for t
 } sv_fetch_end;
 
 void sv_fetch_options_init(sv_fetch_options *options);
-/* GETs a URL into *body (starts as {0}; the caller's, also empty on failure). The address is judged where the
- * connection is opened, after name resolution, so no spelling, name or redirect leads around it.
- * EV_E_ARGUMENT: the URL is none that would be asked, whatever is behind it. EV_E_LIMIT: larger than bytes_max.
- * EV_E_IO: one and the same text for blocked, refused, timed out and every other failure. *end may be NULL. */
+/* GETs a URL into *body (starts as {0}; the caller's, also empty on failure); or POSTs to it, then *body stays empty.
+ * The address is judged where the connection is opened, after name resolution, so no spelling, name or redirect leads
+ * around it. EV_E_ARGUMENT: the URL is none that would be asked, whatever is behind it. EV_E_LIMIT: larger than
+ * bytes_max. EV_E_IO: one and the same text for blocked, refused, timed out and every other failure. *end may be
+ * NULL. */
 ev_status sv_fetch(ev_buf *body, const char *url, const sv_fetch_options *options, sv_fetch_end *end, ev_error *err);
 
 /* ---- decode ---- */
