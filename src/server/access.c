@@ -37,11 +37,23 @@ void sv_access_drop(sv_access **access) {
 
 /* ---- who ---- */
 
+/* A proxy may add a line of its own: together they are one list. */
+static enum MHD_Result add_hops(void *hops, enum MHD_ValueKind kind, const char *name, const char *value) {
+    ev_buf *list = hops;
+    (void)kind;
+    if (value && strcasecmp(name, "X-Forwarded-For") == 0) ev_buf_printf(list, "%s%s", list->size ? "," : "", value);
+    return MHD_YES;
+}
+
 static void find_address(sv_exchange *x) {
     const union MHD_ConnectionInfo *info = MHD_get_connection_info(x->connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
     sv_address peer = {0};
     if (info) sv_address_of(&peer, info->client_addr);
-    x->client.address = sv_address_client(&peer, sv_header(x, "X-Forwarded-For"), &x->access->proxies);
+    ev_buf hops = {0};
+    MHD_get_connection_values(x->connection, MHD_HEADER_KIND, add_hops, &hops);
+    ev_buf_append(&hops, "", 1);
+    x->client.address = sv_address_client(&peer, hops.failed ? NULL : (const char *)hops.data, &x->access->proxies);
+    ev_buf_free(&hops);
     sv_address_account(&x->client.address, x->client.account);
 }
 
@@ -57,6 +69,7 @@ static bool find_key(sv_exchange *x, int *result) {
         x->client.has_key = true;
         x->client.scopes = key->scopes;
         x->client.rate = key->rate;
+        x->client.audio_s = key->audio_s;
     } else if (keys && authorization) {
         *result = sv_reply_error(x, 401, NULL, "the API key is not known here: check the Authorization header");
         ok = false;
@@ -95,6 +108,21 @@ static bool check_rate(sv_exchange *x, int *result) {
     *result = sv_reply_busy(x, 429, (int64_t)grant.retry_after_ms,
                             "too many requests: slow down, or ask for a key "
                             "with a higher rate");
+    return false;
+}
+
+bool sv_access_audio(sv_exchange *x, double seconds, int *result) {
+    char account[SV_ACCOUNT_SIZE];
+    const double hourly = x->client.audio_s;
+    if (hourly <= 0 || seconds <= 0) return true;
+    snprintf(account, sizeof account, "audio/%.*s", SV_ACCOUNT_SIZE - 8, x->client.account);
+    const sv_rate rate = {hourly / 3600, hourly};
+    const sv_grant grant =
+        sv_limiter_take(x->server->limiter, account, rate, seconds, (uint64_t)(ev_clock_s() * 1e6));
+    if (grant.ok) return true;
+    sv_metric_add(x->server->metrics, SV_METRIC_JOBS, SV_OUTCOME_REJECTED_QUOTA, 1);
+    *result = sv_reply_busy(x, 429, (int64_t)grant.retry_after_ms,
+                            "this key has had its seconds of speech for now: wait for the time in Retry-After");
     return false;
 }
 

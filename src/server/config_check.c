@@ -137,8 +137,8 @@ static void check_effects(const checker *c) {
         warn(c, SV_KEY_batch_window, "has no effect: it is for batch_mode = fixed");
     if (was_given(c, SV_KEY_batch_max) && config->batch_mode == SV_BATCH_OFF)
         warn(c, SV_KEY_batch_max, "has no effect: batch_mode is off");
-    if (config->fetch_allow[0] && config->fetch == SV_REACH_OFF)
-        warn(c, SV_KEY_fetch_allow, "has no effect: fetch is off");
+    if (config->fetch_allow[0] && config->fetch == SV_REACH_OFF && config->webhook == SV_REACH_OFF)
+        warn(c, SV_KEY_fetch_allow, "has no effect: fetch and webhook are off");
     if (config->webhook_secret[0] && config->webhook == SV_REACH_OFF)
         warn(c, SV_KEY_webhook_secret, "has no effect: webhook is off");
     if (!config->webhook_secret[0] && config->webhook != SV_REACH_OFF)

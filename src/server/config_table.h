@@ -38,7 +38,7 @@
     X(connections_per_ip, COUNT, "256", 0, 1000000, "connections", RESTART,                                            \
       "open connections of one address; 0: no limit")                                                                  \
     X(header_timeout, SECONDS, "10s", 0.1, 600, "", RESTART,                                                           \
-      "a request's headers must be complete within this")                                                              \
+      "a request's headers, and then its body, must have come within this and idle_timeout")                                                              \
     X(idle_timeout, SECONDS, "60s", 1, 86400, "", RESTART,                                                             \
       "a connection without a request is closed after this")                                                           \
     X(body_max, BYTES, "16MB", 1024, 1e9, "", RESTART,                                                                 \
@@ -69,17 +69,13 @@
       "tries of a job before it is put aside as dead")                                                                 \
     X(coalesce, SWITCH, "on", 0, 0, "", LIVE,                                                                          \
       "equal requests at the same time are made once")                                                                 \
-    X(store_dir, DIRECTORY, "", 0, 4095, "", RESTART,                                                                  \
-      "where jobs and results outlive a restart; empty: in memory")                                                    \
     X(store_ttl, SECONDS, "24h", 1, 31536000, "", LIVE,                                                                \
       "results of jobs are kept this long")                                                                            \
-    X(results_max, BYTES, "1GB", 0, 1e15, "", LIVE,                                                                    \
-      "room for results of jobs; the oldest go first")                                                                 \
     /* caches */                                                                                                       \
     X(voice_cache, BYTES, "64MB", 0, 1e12, "", RESTART,                                                                \
       "memory for voices made from references; 0: none")                                                               \
-    X(result_cache, BYTES, "64MB", 0, 1e12, "", RESTART,                                                               \
-      "memory for finished audio; 0: none")                                                                            \
+    X(result_cache, BYTES, "256MB", 0, 1e12, "", RESTART,                                                              \
+      "memory for finished audio, of jobs and for equal requests; the oldest goes first")                                                                            \
     /* who may use it, and how much */                                                                                 \
     X(anonymous, SWITCH, "on", 0, 0, "", LIVE,                                                                         \
       "requests without a key are served")                                                                             \
@@ -100,7 +96,7 @@
       "file of words that are refused or masked")                                                                      \
     X(voices_dir, DIRECTORY, "", 0, 4095, "", RESTART,                                                                 \
       "where uploaded voices are kept; empty: none can be")                                                            \
-    X(reference_seconds_max, NUMBER, "30", 1, 300, "seconds", LIVE,                                                    \
+    X(reference_seconds_max, NUMBER, "30", 1, 30, "seconds", RESTART,                                                  \
       "longest reference recording")                                                                                   \
     X(reference_bytes_max, BYTES, "10MB", 1024, 1e9, "", LIVE,                                                         \
       "largest reference file")                                                                                        \
@@ -112,7 +108,7 @@
     X(fetch, CHOICE, "off", 0, 0, "off|https|any", LIVE,                                                               \
       "whether references may be given as a URL")                                                                      \
     X(fetch_allow, HOSTS, "", 0, 8192, "", LIVE,                                                                       \
-      "hosts to fetch from; empty: any public host")                                                                   \
+      "hosts that URLs may name, private ones too; empty: any public host")                                                                   \
     X(webhook, CHOICE, "off", 0, 0, "off|https|any", LIVE,                                                             \
       "whether a job may call a URL when it is done")                                                                  \
     X(webhook_secret, SECRET, "", 0, 256, "", LIVE,                                                                    \

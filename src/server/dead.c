@@ -66,7 +66,7 @@ bool sv_engine_retry(sv_engine *e, const char *id, char again_id[SV_JOB_ID + 1])
     bool fresh, accepted = false;
     if (!dead) return false;
     sv_job *job =
-        copy_speech(&dead->speech, &speech) ? sv_jobs_take(e->parts.jobs, &speech, dead->owner, true, &fresh) : NULL;
+        copy_speech(&dead->speech, &speech) ? sv_jobs_take(e->parts.jobs, &speech, dead->owner, true, NULL, &fresh) : NULL;
     if (job) {
         snprintf(again_id, SV_JOB_ID + 1, "%s", job->id);
         atomic_fetch_sub(&job->listeners, 1); /* nobody listens; it is kept for who asks */

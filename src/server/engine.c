@@ -25,13 +25,24 @@ static void count_end(sv_engine *e, const sv_job *job, sv_job_state state) {
     if (state == SV_JOB_CANCELED) sv_metric_add(m, SV_METRIC_CANCELED_COMPUTE, 0, job->compute_s);
 }
 
-static void keep_marks(sv_job *job) {
+/* From the first of a word's phones to the last. */
+static void keep_words(sv_job *job) {
     size_t count;
     const ev_mark *marks = ev_task_marks(job->task, &count);
-    job->marks = malloc((count + 1) * sizeof *marks);
-    if (!job->marks) return; /* speech without its times is better than none */
-    memcpy(job->marks, marks, count * sizeof *marks);
-    job->mark_count = count;
+    const ev_phones *phones = ev_task_phones(job->task);
+    job->words = calloc(phones->word_count + 1, sizeof *job->words);
+    if (!job->words) return; /* speech without its times is better than none */
+    for (size_t i = 0; i < count; i++) {
+        if (marks[i].word < 0 || (size_t)marks[i].word >= phones->word_count) continue;
+        sv_word_time *word = &job->words[marks[i].word];
+        if (!word->sample_end) word->sample_begin = marks[i].sample_begin;
+        word->sample_end = marks[i].sample_end;
+    }
+    for (size_t i = 0; i < phones->word_count; i++) {
+        job->words[i].byte_begin = phones->words[i].byte_begin;
+        job->words[i].byte_end = phones->words[i].byte_end;
+    }
+    job->word_count = phones->word_count;
 }
 
 void sv_engine_end(sv_engine *e, sv_job *job, sv_job_state state, const ev_error *err) {
@@ -39,11 +50,12 @@ void sv_engine_end(sv_engine *e, sv_job *job, sv_job_state state, const ev_error
     forget_client(e, job);
     if (!job->times.ready) e->in_front--;
     pthread_mutex_unlock(&e->lock);
-    if (state == SV_JOB_COMPLETED) keep_marks(job);
+    if (state == SV_JOB_COMPLETED) keep_words(job);
     ev_task_free(&job->task);
     sv_voice_release(e->parts.voices, &job->voice);
     count_end(e, job, state);
     sv_job_finish(job, state, err);
+    if (e->parts.ended) e->parts.ended(e->parts.ended_user, job);
     sv_jobs_over(e->parts.jobs, job);
     sv_job_drop(&job);
 }
@@ -362,8 +374,7 @@ sv_admission sv_engine_submit(sv_engine *e, sv_job *job, const char *account) {
                                          [SV_OVER_SHARE] = SV_OUTCOME_REJECTED_QUOTA,
                                          [SV_LATE] = SV_OUTCOME_EXPIRED};
     sv_backlog backlog;
-    job->tokens = sv_front_estimate(job->speech.text, job->speech.text_bytes);
-    job->tokens = (int32_t)((float)job->tokens / job->speech.speed) + 1;
+    job->tokens = sv_engine_estimate(&job->speech);
     pthread_mutex_lock(&e->lock);
     job->client = client_of(e, account);
     const sv_offer offer = {.tokens = job->tokens,

@@ -37,7 +37,9 @@ typedef struct sv_engine_parts { /* borrowed, must outlive the engine */
     sv_voices *voices;
     sv_metrics *metrics;
     sv_log *log;
-    const sv_device_calls *device; /* NULL: the engine itself */
+    const sv_device_calls *device;          /* NULL: the engine itself */
+    void (*ended)(void *user, sv_job *job); /* a job is over; from the engine's threads, without locks; may be NULL */
+    void *ended_user;
 } sv_engine_parts;
 
 ev_status sv_engine_create(sv_engine **out, const sv_engine_parts *parts, ev_error *err);
@@ -45,6 +47,8 @@ ev_status sv_engine_create(sv_engine **out, const sv_engine_parts *parts, ev_err
 void sv_engine_stop(sv_engine *engine);
 void sv_engine_free(sv_engine **engine);
 
+/* Rough, before the phones are known: tokens that a speech will have, at its speed. */
+int32_t sv_engine_estimate(const sv_speech *speech);
 /* May this job come in, and is it? Refused: the job is over already, nothing is queued. account decides the fair
  * share. */
 sv_admission sv_engine_submit(sv_engine *engine, sv_job *job, const char *account);

@@ -43,8 +43,6 @@ static inline int64_t sv_us(double seconds) { return (int64_t)(seconds * 1e6); }
 void *sv_front_main(void *engine);
 /* The job's phones (again); a failure is the job's own. */
 ev_status sv_front_task(sv_engine *e, sv_job *job, ev_error *err);
-/* Rough, before the phones are known: tokens of a text. */
-int32_t sv_front_estimate(const char *text, size_t bytes);
 
 /* engine.c; without the lock */
 void sv_engine_end(sv_engine *e, sv_job *job, sv_job_state state, const ev_error *err);

@@ -223,7 +223,7 @@ static void read_format(reader *r, sv_wish *w, const char *fallback) {
     if (stream && !w->sse && strcmp(stream, "audio") != 0) {
         mistake(r, "stream_format", "stream_format must be audio or sse");
     }
-    w->marks = flag_of(r, "timestamps");
+    w->words = flag_of(r, "timestamps");
     /* A .wav is a file, whose head tells its length; the others are streams. Who wants a .wav as it is made says so.
      */
     w->stream = stream || w->format != EV_FORMAT_WAV;
@@ -234,6 +234,21 @@ static void read_language(reader *r, sv_speech *s) {
     const char *l = s->language;
     if (l && strcmp(l, "en") != 0 && strcmp(l, "zh") != 0 && strcmp(l, "auto") != 0) {
         mistake(r, "language", "language '%s' is not spoken here: use en, zh or auto", l);
+    }
+}
+
+static void read_webhook(reader *r, sv_wish *w) {
+    const sv_config *c = &r->x->access->config;
+    w->webhook = copy_of(r, "webhook", 2048);
+    if (!w->webhook) return;
+    const bool https = strncasecmp(w->webhook, "https://", 8) == 0;
+    const bool http = strncasecmp(w->webhook, "http://", 7) == 0;
+    if (c->webhook == SV_REACH_OFF) {
+        mistake(r, "webhook", "this service calls no URLs: ask GET /tts/{id} instead");
+    } else if (!https && !(http && c->webhook == SV_REACH_ANY)) {
+        mistake(r, "webhook",
+                c->webhook == SV_REACH_ANY ? "webhook must be an http:// or https:// URL"
+                                           : "webhook must be an https:// URL");
     }
 }
 
@@ -257,7 +272,10 @@ bool sv_fields_read(sv_exchange *x, sv_wish *wish, bool native, int *result) {
     read_numbers(&r, &wish->speech);
     read_language(&r, &wish->speech);
     read_format(&r, wish, native ? "wav" : "mp3");
-    if (native) wish->webhook = copy_of(&r, "webhook", 2048);
+    if (native) read_webhook(&r, wish);
+    if (!native && wish->words && !wish->sse) {
+        mistake(&r, "timestamps", "timestamps come as an event: ask for stream_format sse, or use /tts");
+    }
     json_decref(json);
     if (r.failed) sv_wish_free(wish);
     return !r.failed;

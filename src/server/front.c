@@ -3,15 +3,16 @@
 
 #include "server/engine_inner.h"
 
-int32_t sv_front_estimate(const char *text, size_t bytes) {
+int32_t sv_engine_estimate(const sv_speech *speech) {
     double tokens = 4; /* the marks around */
-    for (size_t at = 0; at < bytes;) {
-        const int32_t c = ev_utf8_next(text, bytes, &at);
+    for (size_t at = 0; at < speech->text_bytes;) {
+        const int32_t c = ev_utf8_next(speech->text, speech->text_bytes, &at);
         if (c < 0) break;
         /* a digit is a word, a Han character an initial, a final and a boundary, five letters with their space four
          * phones and a boundary */
         tokens += c >= '0' && c <= '9' ? 3.0 : c >= 0x3400 && c <= 0x9fff ? 2.6 : c < 0x80 ? 0.95 : 0.5;
     }
+    tokens = tokens / (double)speech->speed + 1;
     return tokens < 1e9 ? (int32_t)tokens : 1000000000;
 }
 

@@ -180,6 +180,7 @@ static sv_exchange *begin(sv_server *s, struct MHD_Connection *connection) {
         .server = s, .connection = connection, .start = ev_clock_s(), .chars = -1, .audio_s = -1, .queue_s = -1};
     x->access = sv_access_hold(s);
     name_request(x);
+    sv_connection_note(x, false);
     atomic_fetch_add(&s->in_flight, 1);
     sv_metric_add(s->metrics, SV_METRIC_REQUESTS_IN_FLIGHT, 0, 1);
     return x;
@@ -220,6 +221,7 @@ static int take_body(sv_exchange *x, const char *bytes, size_t *size) {
 }
 
 static int close_body(sv_exchange *x) {
+    sv_connection_note(x, true);
     if (x->too_large) {
         return sv_reply_error(x, 413, NULL, "the body is too large: send at most %lld bytes",
                               (long long)x->access->config.body_max);
@@ -294,6 +296,7 @@ static void on_completed(void *server, struct MHD_Connection *connection, void *
     note_waiting(x, false);
     /* 499: the client left before it had its answer */
     if (end != MHD_REQUEST_TERMINATED_COMPLETED_OK && end != MHD_REQUEST_TERMINATED_DAEMON_SHUTDOWN) x->code = 499;
+    sv_connection_note(x, false);
     write_log(x, ev_clock_s() - x->start);
     leave_job(x);
     sv_listener_free(&x->listener);
@@ -306,10 +309,11 @@ static void on_completed(void *server, struct MHD_Connection *connection, void *
 
 static void on_connection(void *server, struct MHD_Connection *connection, void **state,
                           enum MHD_ConnectionNotificationCode what) {
-    sv_server *s = server;
-    (void)connection;
-    (void)state;
-    sv_metric_add(s->metrics, SV_METRIC_OPEN_CONNECTIONS, 0, what == MHD_CONNECTION_NOTIFY_STARTED ? 1 : -1);
+    if (what == MHD_CONNECTION_NOTIFY_STARTED) {
+        sv_connection_opened(server, connection, state);
+    } else {
+        sv_connection_closed(server, state);
+    }
 }
 
 static void on_log(void *server, const char *format, va_list arguments) {

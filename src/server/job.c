@@ -63,7 +63,7 @@ void sv_job_drop(sv_job **held) {
     pthread_mutex_destroy(&job->lock);
     free(job->webhook);
     free(job->samples);
-    free(job->marks);
+    free(job->words);
     free(job);
 }
 

@@ -11,7 +11,7 @@ enum { BUCKETS = 4096 };
 
 struct sv_jobs {
     pthread_mutex_t lock;
-    sv_job *by_id[BUCKETS], *by_key[BUCKETS];
+    sv_job *by_id[BUCKETS], *by_key[BUCKETS], *by_once[BUCKETS];
     sv_job *oldest, *newest; /* finished and kept, by the time they ended */
     int64_t bytes, bytes_max;
     double ttl_s;
@@ -76,6 +76,16 @@ static void unchain_key(sv_jobs *jobs, sv_job *job) {
     job->listed_key = false;
 }
 
+static void unchain_once(sv_jobs *jobs, sv_job *job) {
+    if (!job->listed_once) return;
+    for (sv_job **at = &jobs->by_once[bucket_of_key(job->once.key)]; *at; at = &(*at)->by_once) {
+        if (*at != job) continue;
+        *at = job->by_once;
+        break;
+    }
+    job->listed_once = false;
+}
+
 static bool unchain_id(sv_jobs *jobs, sv_job *job) {
     for (sv_job **at = &jobs->by_id[bucket_of_id(job->id)]; *at; at = &(*at)->by_id) {
         if (*at != job) continue;
@@ -87,7 +97,7 @@ static bool unchain_id(sv_jobs *jobs, sv_job *job) {
 
 static int64_t bytes_of(const sv_job *job) {
     return (int64_t)(sizeof *job + job->capacity * sizeof *job->samples + job->speech.text_bytes +
-                     job->speech.reference_bytes + job->mark_count * sizeof *job->marks);
+                     job->speech.reference_bytes + job->word_count * sizeof *job->words);
 }
 
 static bool is_aged(const sv_jobs *jobs, const sv_job *job) {
@@ -97,6 +107,7 @@ static bool is_aged(const sv_jobs *jobs, const sv_job *job) {
 /* Out of the table; the table's hold is the caller's to drop. */
 static bool remove_job(sv_jobs *jobs, sv_job *job) {
     unchain_key(jobs, job);
+    unchain_once(jobs, job);
     if (is_aged(jobs, job)) {
         *(job->older ? &job->older->newer : &jobs->oldest) = job->newer;
         *(job->newer ? &job->newer->older : &jobs->newest) = job->older;
@@ -112,6 +123,34 @@ static sv_job *equal_job(sv_jobs *jobs, const unsigned char *key) {
         if (memcmp(job->key, key, SV_JOB_KEY) == 0 && !job->speech.deadline_us) return job;
     }
     return NULL;
+}
+
+static sv_job *same_request(sv_jobs *jobs, const unsigned char *key) {
+    sv_job *job = jobs->by_once[bucket_of_key(key)];
+    while (job && memcmp(job->once.key, key, SV_JOB_KEY) != 0) job = job->by_once;
+    return job;
+}
+
+/* A new job in the chains, held by the table too. NULL: out of memory. */
+static sv_job *add_job(sv_jobs *jobs, sv_speech *speech, const char *owner, const unsigned char *key, sv_once *once) {
+    sv_job *job = sv_job_create(speech, owner);
+    if (!job) return NULL;
+    sv_job_hold(job);
+    job->by_id = jobs->by_id[bucket_of_id(job->id)];
+    jobs->by_id[bucket_of_id(job->id)] = job;
+    if (key && !equal_job(jobs, key)) {
+        memcpy(job->key, key, sizeof job->key);
+        job->by_key = jobs->by_key[bucket_of_key(key)];
+        jobs->by_key[bucket_of_key(key)] = job;
+        job->listed_key = true;
+    }
+    if (once) {
+        job->once = *once;
+        job->by_once = jobs->by_once[bucket_of_key(once->key)];
+        jobs->by_once[bucket_of_key(once->key)] = job;
+        job->listed_once = true;
+    }
+    return job;
 }
 
 /* ---- the table ---- */
@@ -131,27 +170,24 @@ void sv_jobs_free(sv_jobs **held) {
     free(jobs);
 }
 
-sv_job *sv_jobs_take(sv_jobs *jobs, sv_speech *speech, const char *owner, bool kept, bool *fresh) {
+sv_job *sv_jobs_take(sv_jobs *jobs, sv_speech *speech, const char *owner, bool kept, sv_once *once, bool *fresh) {
     unsigned char key[SV_JOB_KEY];
     const bool keyed = jobs->coalesce && !speech->deadline_us && content_key(speech, key);
     *fresh = false;
     pthread_mutex_lock(&jobs->lock);
-    sv_job *job = keyed && !kept ? equal_job(jobs, key) : NULL;
-    if (job) {
+    sv_job *job = once ? same_request(jobs, once->key) : NULL;
+    if (once) once->conflict = job && memcmp(job->once.body, once->body, sizeof once->body) != 0;
+    if (!job && keyed && !kept) job = equal_job(jobs, key);
+    if (once && once->conflict) {
+        job = NULL;
+        sv_speech_free(speech);
+    } else if (job) {
         sv_job_hold(job);
         sv_speech_free(speech);
-    } else if ((job = sv_job_create(speech, owner)) != NULL) {
-        *fresh = true;
-        sv_job_hold(job); /* the table's */
-        job->by_id = jobs->by_id[bucket_of_id(job->id)];
-        jobs->by_id[bucket_of_id(job->id)] = job;
-        if (keyed && !equal_job(jobs, key)) {
-            memcpy(job->key, key, sizeof key);
-            job->by_key = jobs->by_key[bucket_of_key(key)];
-            jobs->by_key[bucket_of_key(key)] = job;
-            job->listed_key = true;
-        }
-        if (kept) atomic_store(&job->kept, true);
+    } else {
+        job = add_job(jobs, speech, owner, keyed ? key : NULL, once);
+        *fresh = job != NULL;
+        if (job && kept) atomic_store(&job->kept, true);
     }
     if (job) atomic_fetch_add(&job->listeners, 1);
     pthread_mutex_unlock(&jobs->lock);

@@ -59,6 +59,17 @@ typedef struct sv_waiter {
 } sv_waiter;
 enum { SV_AT_END = INT32_MAX }; /* as `at`: waits for the end alone */
 
+typedef struct sv_once {            /* a request that may come twice, and is meant once */
+    unsigned char key[SV_JOB_KEY];  /* SHA-256 of the owner and the client's Idempotency-Key */
+    unsigned char body[SV_JOB_KEY]; /* ... and of the request's body */
+    bool conflict;
+} sv_once;
+
+typedef struct sv_word_time {    /* when a word is heard */
+    size_t byte_begin, byte_end; /* of the text */
+    size_t sample_begin, sample_end;
+} sv_word_time;
+
 typedef struct sv_times { /* monotonic seconds; 0: not yet */
     double arrived, ready, started, first, done;
     time_t created; /* wall clock */
@@ -72,8 +83,9 @@ typedef struct sv_job {
     unsigned char key[SV_JOB_KEY]; /* SHA-256 of all that decides the samples */
     char owner[64];                /* account that may see it */
     sv_speech speech;
-    char *webhook;
-    int32_t client; /* fair-share account of the schedule */
+    char *webhook;   /* NULL: nobody is told */
+    bool show_words; /* to those who ask by id */
+    int32_t client;  /* fair-share account of the schedule */
 
     pthread_mutex_t lock;
     sv_job_state state;
@@ -82,8 +94,8 @@ typedef struct sv_job {
     size_t count, capacity;
     sv_waiter *waiters;
     sv_times times;
-    ev_mark *marks; /* once COMPLETED; with phones' words, for timestamps */
-    size_t mark_count;
+    sv_word_time *words; /* once COMPLETED */
+    size_t word_count;
 
     /* the engine's alone */
     struct sv_job *next; /* in the front's queue, or in the engine's list */
@@ -99,9 +111,10 @@ typedef struct sv_job {
     bool running; /* in the batch at hand */
 
     /* the table's alone */
-    struct sv_job *by_id, *by_key; /* chains */
-    struct sv_job *older, *newer;  /* finished ones, by age */
-    bool listed_key;
+    struct sv_job *by_id, *by_key, *by_once; /* chains */
+    sv_once once;
+    struct sv_job *older, *newer; /* finished ones, by age */
+    bool listed_key, listed_once;
 } sv_job;
 
 /* ---- job.c ---- */
@@ -129,7 +142,9 @@ void sv_jobs_free(sv_jobs **jobs);
 /* The job for this speech: one that is being made or kept with equal content (*fresh false), or a new one (*fresh
  * true: the caller hands it to the engine). Takes over speech. The result is held for the caller and counts one
  * listener. kept: it gets an id to be asked for later, and is never shared. NULL: out of memory. */
-sv_job *sv_jobs_take(sv_jobs *jobs, sv_speech *speech, const char *owner, bool kept, bool *fresh);
+/* once, which may be NULL: the job that was taken with the same key before, as long as the table has it; or, where
+ * the body was another then, NULL and once->conflict. */
+sv_job *sv_jobs_take(sv_jobs *jobs, sv_speech *speech, const char *owner, bool kept, sv_once *once, bool *fresh);
 sv_job *sv_jobs_find(sv_jobs *jobs, const char *id, const char *owner); /* held; NULL: no such job of this owner */
 /* A job is over: it is kept within limits, or forgotten. */
 void sv_jobs_over(sv_jobs *jobs, sv_job *job);

@@ -50,9 +50,20 @@ static void put(sv_listener *l, const void *bytes, size_t size) {
         ev_buf_append(&l->ready, bytes, size);
 }
 
+static void put_words(sv_listener *l) {
+    json_t *words = sv_words_json(l->x->job, ev_model_sample_rate(l->x->server->model));
+    json_object_set_new(words, "type", json_string("speech.audio.timestamps"));
+    char *text = json_dumps(words, JSON_COMPACT | JSON_REAL_PRECISION(9));
+    json_decref(words);
+    ev_buf_printf(&l->ready, "event: speech.audio.timestamps\ndata: %s\n\n", text ? text : "{}");
+    l->ready.failed |= !text;
+    free(text);
+}
+
 static void put_end(sv_listener *l, sv_job_state state, const ev_error *error) {
     if (!l->sse) return;
     if (state == SV_JOB_COMPLETED) {
+        if (l->x->wish_words) put_words(l);
         /* text in characters and audio in milliseconds stand for tokens, which this service does not count */
         const int64_t in = l->x->chars > 0 ? l->x->chars : 0;
         const int64_t out = (int64_t)l->at * 1000 / ev_model_sample_rate(l->x->server->model);

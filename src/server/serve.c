@@ -23,6 +23,7 @@ static void *tick(void *server) {
         if (now >= next_second) {
             sv_metrics_tick(s->metrics, now);
             sv_jobs_sweep(s->jobs, now);
+            sv_connections_sweep(s, now);
             next_second = now + 1;
         }
         usleep(50000);
@@ -51,6 +52,25 @@ static ev_status make_front(sv_server *s, ev_error *err) {
     return status;
 }
 
+/* A job is over: whoever wanted to be told is. */
+static void on_ended(void *server, sv_job *job) {
+    sv_server *s = server;
+    if (!job->webhook) return;
+    sv_access *access = sv_access_hold(s);
+    json_t *state = sv_job_json(s, job);
+    char *body = state ? json_dumps(state, JSON_COMPACT | JSON_REAL_PRECISION(9)) : NULL;
+    json_decref(state);
+    const sv_webhook call = {.id = job->id,
+                             .url = job->webhook,
+                             .body = body,
+                             .secret = access->config.webhook_secret,
+                             .hosts = access->config.fetch_allow,
+                             .http = access->config.webhook == SV_REACH_ANY};
+    if (body) sv_webhooks_call(s->webhooks, &call);
+    free(body);
+    sv_access_drop(&access);
+}
+
 static ev_status make_back(sv_server *s, const sv_device_calls *device, ev_error *err) {
     const sv_config *c = &s->config;
     ev_model_options options;
@@ -59,8 +79,7 @@ static ev_status make_back(sv_server *s, const sv_device_calls *device, ev_error
     options.log_user = &s->log;
     ev_status status = ev_model_open(&s->model, *c->model ? c->model : NULL, &options, err);
     if (status == EV_OK) status = sv_jobs_create(&s->jobs, c->result_cache, c->store_ttl, c->coalesce, err);
-    if (status == EV_OK)
-        status = sv_voices_create(&s->voices, s->model, s->decoder, c->voice_cache, c->voices_dir, s->metrics, err);
+    if (status == EV_OK) status = sv_voices_create(&s->voices, s->model, s->decoder, c, s->metrics, err);
     s->device = sv_device_open(NULL);
     const sv_engine_parts parts = {.config = c,
                                    .model = s->model,
@@ -68,7 +87,10 @@ static ev_status make_back(sv_server *s, const sv_device_calls *device, ev_error
                                    .voices = s->voices,
                                    .metrics = s->metrics,
                                    .log = &s->log,
-                                   .device = device};
+                                   .device = device,
+                                   .ended = on_ended,
+                                   .ended_user = s};
+    if (status == EV_OK) status = sv_webhooks_create(&s->webhooks, &s->log, err);
     if (status == EV_OK) status = sv_engine_create(&s->engine, &parts, err);
     return status;
 }
@@ -108,7 +130,10 @@ int sv_server_port(const sv_server *s, bool admin) {
 void sv_server_drain(sv_server *s) {
     const double until = ev_clock_s() + s->config.drain_timeout;
     atomic_store(&s->draining, true);
-    while (ev_clock_s() < until && (!sv_engine_idle(s->engine) || atomic_load(&s->in_flight) > 0)) usleep(20000);
+    while (ev_clock_s() < until &&
+           (!sv_engine_idle(s->engine) || atomic_load(&s->in_flight) > 0 || !sv_webhooks_idle(s->webhooks))) {
+        usleep(20000);
+    }
 }
 
 void sv_server_stop(sv_server **server) {
@@ -123,6 +148,7 @@ void sv_server_stop(sv_server **server) {
     if (s->engine) sv_engine_stop(s->engine);
     sv_http_stop(s);
     sv_engine_free(&s->engine);
+    sv_webhooks_free(&s->webhooks);
     sv_jobs_free(&s->jobs);
     sv_voices_free(&s->voices);
     sv_decoder_free(&s->decoder);

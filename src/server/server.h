@@ -2,11 +2,12 @@
  *
  *   serve.c      START HERE: start, reload, drain, stop
  *   http.c       bytes <-> exchanges (libmicrohttpd): bodies, replies, waiting without a thread
+ *   connections.c  those that are open, and too slow
  *   routes.c     which path means what, and what stands before each: key, scope, rate
  *   access.c     who asks
  *   fields.c     JSON -> sv_speech, every mistake named by its field
  *   speech.c     POST /v1/audio/speech; listen.c: samples -> the listener's format, as they are made
- *   tts.c        /tts: accepted at once, asked for later
+ *   tts.c        /tts: accepted at once, asked for later; webhook.h tells who wants to be told
  *   voices_http.c  /v1/voices
  *   pages.c      health, models, emotions, status, metrics, the page
  *   engine.h     jobs -> samples; schedule.h decides; jobs.h holds; voices.h knows whom it can speak as
@@ -26,6 +27,7 @@
 #include <microhttpd.h>
 
 #include "server/engine.h"
+#include "server/webhook.h"
 
 typedef struct sv_access { /* what a reload may replace, all at once; counted */
     atomic_int holds;
@@ -44,11 +46,13 @@ typedef struct sv_server {
     sv_jobs *jobs;
     sv_voices *voices;
     sv_engine *engine;
+    sv_webhooks *webhooks;
     sv_limiter *limiter;
     sv_keyring *keys;
     pthread_mutex_t lock; /* of access and waiting */
     sv_access *access;
     struct sv_exchange *waiting; /* suspended exchanges */
+    struct sv_connection *connections;
     struct MHD_Daemon *public_daemon, *admin_daemon;
     atomic_bool draining, stopping;
     atomic_int in_flight;
@@ -64,7 +68,8 @@ typedef struct sv_client { /* who asks */
     char key_prefix[SV_KEY_PREFIX + 1];
     unsigned scopes;
     bool has_key;
-    double rate;
+    double rate;    /* requests per second; 0: as configured */
+    double audio_s; /* of speech per hour; 0: any */
 } sv_client;
 
 typedef struct sv_exchange {
@@ -90,7 +95,7 @@ typedef struct sv_exchange {
     struct sv_listener *listener;
     const char *path; /* the library's, during a call */
     ev_format wish_format;
-    bool wish_sse, wish_stream;
+    bool wish_sse, wish_stream, wish_words;
     /* for the log */
     int64_t chars;
     double audio_s, queue_s;
@@ -125,6 +130,13 @@ const char *sv_header(const sv_exchange *x, const char *name); /* NULL: none */
 const char *sv_query(const sv_exchange *x, const char *name);
 void sv_http_look_for_gone(sv_server *s); /* clients that left while they were waiting */
 
+/* ---- connections.c ---- */
+typedef struct sv_connection sv_connection;
+void sv_connection_opened(sv_server *s, struct MHD_Connection *connection, void **state);
+void sv_connection_closed(sv_server *s, void **state);
+void sv_connection_note(sv_exchange *x, bool answering); /* its request is whole; or more is to come */
+void sv_connections_sweep(sv_server *s, double now_s);   /* ends those whose request takes too long; now and then */
+
 /* ---- routes.c ---- */
 /* The row for a method and path, and the path's {id}. NULL: none; *other_method says whether another would do. */
 const sv_route_row *sv_route_find(const char *method, const char *path, bool admin, char id[SV_ID_MAX + 1],
@@ -133,6 +145,8 @@ const sv_route_row *sv_route_find(const char *method, const char *path, bool adm
 /* ---- access.c ---- */
 /* Fills x->client, or answers (then *result) and returns false: key, scope, rate. */
 bool sv_access_check(sv_exchange *x, int *result);
+/* Takes seconds of speech from what its key may have in an hour, or answers and returns false. */
+bool sv_access_audio(sv_exchange *x, double seconds, int *result);
 sv_access *sv_access_hold(sv_server *s);
 void sv_access_drop(sv_access **access);
 ev_status sv_access_create(sv_access **out, const sv_config *config, ev_error *err); /* reads lists and words */
@@ -141,7 +155,7 @@ ev_status sv_access_create(sv_access **out, const sv_config *config, ev_error *e
 typedef struct sv_wish { /* a request's JSON, checked */
     sv_speech speech;
     ev_format format;
-    bool sse, stream, marks;
+    bool sse, stream, words;
     char *webhook;
 } sv_wish;
 void sv_wish_free(sv_wish *wish);
@@ -168,7 +182,9 @@ int sv_answer_dead(sv_exchange *x);
 int sv_answer_dead_retry(sv_exchange *x);
 
 /* speech.c: the job for a wish, admitted; or answers and returns false. */
-bool sv_speech_begin(sv_exchange *x, sv_wish *wish, bool kept, int *result);
+bool sv_speech_begin(sv_exchange *x, sv_wish *wish, bool kept, sv_once *once, int *result);
+/* {"words": [{"word", "start", "end"}]} of a completed job, seconds. */
+json_t *sv_words_json(const sv_job *job, int32_t sample_rate);
 /* A job that ended badly, as an answer. */
 int sv_reply_job_error(sv_exchange *x, sv_job_state state, const ev_error *error);
 
@@ -181,6 +197,7 @@ void sv_listener_free(struct sv_listener **listener);
  * to standard error. Signals must be blocked in all threads. */
 typedef ev_status (*sv_reload)(void *user, sv_config *fresh, ev_error *err);
 ev_status sv_serve(const sv_config *config, sv_reload reload, void *user, ev_error *err);
+json_t *sv_job_json(const sv_server *s, sv_job *job); /* tts.c: its state, for those who ask and for webhooks */
 /* The same in parts, for tests. */
 ev_status sv_server_start(sv_server **out, const sv_config *config, const sv_device_calls *device, ev_error *err);
 void sv_server_drain(sv_server *s); /* admits nothing more; returns when all is over, or drain_timeout is */

@@ -43,7 +43,32 @@ static int refuse(sv_exchange *x, const sv_admission *a) {
                                                  "your other requests");
 }
 
-bool sv_speech_begin(sv_exchange *x, sv_wish *wish, bool kept, int *result) {
+/* The job for a wish: a new one, or one that is there already. */
+static bool take_job(sv_exchange *x, sv_wish *wish, bool kept, sv_once *once, bool *fresh, int *result) {
+    sv_server *s = x->server;
+    x->job = sv_jobs_take(s->jobs, &wish->speech, x->client.account, kept, once, fresh);
+    if (x->job && *fresh) {
+        x->job->webhook = wish->webhook;
+        x->job->show_words = wish->words;
+        wish->webhook = NULL;
+    }
+    if (x->job) return true;
+    *result = once && once->conflict
+                  ? sv_reply_error(x, 422, "Idempotency-Key",
+                                   "this Idempotency-Key was used with another body: take a new one")
+                  : sv_reply_busy(x, 503, 1000, "out of memory: try again later");
+    return false;
+}
+
+/* About; its real length is known when it is made. */
+static double seconds_of(const sv_speech *speech) {
+    const double tokens = sv_engine_estimate(speech);
+    sv_schedule_config usual;
+    sv_schedule_config_init(&usual);
+    return tokens * usual.frames_per_token / usual.frames_per_second;
+}
+
+bool sv_speech_begin(sv_exchange *x, sv_wish *wish, bool kept, sv_once *once, int *result) {
     sv_server *s = x->server;
     bool fresh;
     if (atomic_load(&s->draining)) {
@@ -51,12 +76,10 @@ bool sv_speech_begin(sv_exchange *x, sv_wish *wish, bool kept, int *result) {
         return false;
     }
     if (!check_words(x, &wish->speech, result) || !check_consent(x, &wish->speech, result)) return false;
+    if (!sv_access_audio(x, seconds_of(&wish->speech), result)) return false;
     wish->speech.stream = wish->stream;
-    x->job = sv_jobs_take(s->jobs, &wish->speech, x->client.account, kept, &fresh);
-    if (!x->job) {
-        *result = sv_reply_busy(x, 503, 1000, "out of memory: try again later");
-        return false;
-    }
+    if (!take_job(x, wish, kept, once, &fresh, result)) return false;
+    if (!fresh && kept) return true; /* the same request again */
     if (!fresh) {
         const bool over = sv_job_over(sv_job_look(x->job, NULL, NULL, NULL));
         sv_metric_add(s->metrics, over ? SV_METRIC_RESULT_CACHE : SV_METRIC_COALESCED, over ? SV_LOOKUP_HIT : 0, 1);
@@ -70,6 +93,18 @@ bool sv_speech_begin(sv_exchange *x, sv_wish *wish, bool kept, int *result) {
     }
     *result = refuse(x, &admission);
     return false;
+}
+
+json_t *sv_words_json(const sv_job *job, int32_t sample_rate) {
+    json_t *list = json_array();
+    for (size_t i = 0; i < job->word_count; i++) {
+        const sv_word_time *w = &job->words[i];
+        json_t *word =
+            json_pack("{s:s%, s:f, s:f}", "word", job->speech.text + w->byte_begin, w->byte_end - w->byte_begin,
+                      "start", (double)w->sample_begin / sample_rate, "end", (double)w->sample_end / sample_rate);
+        if (word) json_array_append_new(list, word);
+    }
+    return json_pack("{s:o}", "words", list);
 }
 
 int sv_reply_job_error(sv_exchange *x, sv_job_state state, const ev_error *error) {
@@ -111,8 +146,9 @@ int sv_answer_speech(sv_exchange *x) {
     if (!sv_fields_read(x, &wish, false, &result)) return result;
     x->wish_format = wish.format;
     x->wish_sse = wish.sse;
+    x->wish_words = wish.words;
     x->wish_stream = wish.stream || wish.sse;
-    const bool begun = sv_speech_begin(x, &wish, false, &result);
+    const bool begun = sv_speech_begin(x, &wish, false, NULL, &result);
     sv_wish_free(&wish);
     if (!begun) return result;
     return sv_wait(x, x->wish_stream ? 0 : SV_AT_END, begin_answer);

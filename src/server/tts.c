@@ -1,4 +1,5 @@
 /* tts: /tts, speech that is accepted at once and asked for later. */
+#include <openssl/evp.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -6,12 +7,12 @@
 
 static double since(double then, double now) { return then > 0 ? (now - then) * 1000 : 0; }
 
-static json_t *describe(sv_exchange *x, sv_job *job) {
+json_t *sv_job_json(const sv_server *s, sv_job *job) {
     sv_times t;
     size_t count;
     ev_error error;
     const sv_job_state state = sv_job_look(job, &t, &count, &error);
-    const double now = ev_clock_s(), rate = ev_model_sample_rate(x->server->model);
+    const double now = ev_clock_s(), rate = ev_model_sample_rate(s->model);
     json_t *body = json_pack("{s:s, s:s, s:I, s:f}", "request_id", job->id, "status", sv_job_state_names[state],
                              "created", (json_int_t)t.created, "audio_s", (double)count / rate);
     json_t *timings = json_pack("{s:f, s:f, s:f}", "queued_ms", since(t.arrived, t.started > 0 ? t.started : now),
@@ -20,19 +21,45 @@ static json_t *describe(sv_exchange *x, sv_job *job) {
     json_object_set_new(body, "timings", timings);
     if (state == SV_JOB_COMPLETED) {
         json_object_set_new(body, "audio_url", json_sprintf("/tts/%s/audio", job->id));
+        if (job->show_words) {
+            json_object_set_new(body, "timestamps", sv_words_json(job, ev_model_sample_rate(s->model)));
+        }
     } else if (sv_job_over(state)) {
         json_object_set_new(body, "error", json_pack("{s:s}", "message", error.message));
     }
     return body;
 }
 
-/* An Idempotency-Key makes the same request the same job: the id is derived by the table from account and key. */
+/* Digests of the account with the client's key, and of the body. false: answered. NULL header: *once stays unused. */
+static bool read_once(sv_exchange *x, const char *key, sv_once *once, int *result) {
+    const size_t length = strlen(key);
+    char text[SV_ACCOUNT_SIZE + 256];
+    bool printable = length >= 1 && length <= 255;
+    for (size_t i = 0; i < length && printable; i++) printable = key[i] > ' ' && key[i] < 0x7f;
+    if (!printable) {
+        *result = sv_reply_error(x, 400, "Idempotency-Key",
+                                 "Idempotency-Key must be 1 to 255 printable characters without blanks");
+        return false;
+    }
+    const int bytes = snprintf(text, sizeof text, "%s %s", x->client.account, key);
+    *once = (sv_once){0};
+    if (EVP_Digest(text, (size_t)bytes, once->key, NULL, EVP_sha256(), NULL) &&
+        EVP_Digest(x->body.data, x->body.size, once->body, NULL, EVP_sha256(), NULL)) {
+        return true;
+    }
+    *result = sv_reply_busy(x, 503, 1000, "out of memory: try again later");
+    return false;
+}
+
 int sv_answer_tts(sv_exchange *x) {
     sv_wish wish;
+    sv_once once;
     int result = MHD_YES;
+    const char *key = sv_header(x, "Idempotency-Key");
+    if (key && !read_once(x, key, &once, &result)) return result;
     if (!sv_fields_read(x, &wish, true, &result)) return result;
     wish.stream = false;
-    const bool begun = sv_speech_begin(x, &wish, true, &result);
+    const bool begun = sv_speech_begin(x, &wish, true, key ? &once : NULL, &result);
     sv_wish_free(&wish);
     if (!begun) return result;
     char place[SV_JOB_ID + 8];
@@ -62,7 +89,7 @@ static bool find_job(sv_exchange *x, int *result) {
 
 int sv_answer_job(sv_exchange *x) {
     int result = MHD_YES;
-    return find_job(x, &result) ? sv_reply_json(x, 200, describe(x, x->job)) : result;
+    return find_job(x, &result) ? sv_reply_json(x, 200, sv_job_json(x->server, x->job)) : result;
 }
 
 static int answer_audio(sv_exchange *x) {

@@ -23,6 +23,7 @@ struct sv_voices {
     sv_decoder *decoder;
     sv_metrics *metrics;
     sv_voice_store *store; /* NULL: no uploads */
+    double seconds_max;    /* of a reference */
     pthread_mutex_t lock;  /* of all below */
     pthread_cond_t made;
     sv_voice *chains[BUCKETS];
@@ -32,19 +33,20 @@ struct sv_voices {
     ev_synth *synth; /* for embedding alone; made at the first reference */
 };
 
-ev_status sv_voices_create(sv_voices **out, ev_model *model, sv_decoder *decoder, int64_t cache_bytes,
-                           const char *dir, sv_metrics *metrics, ev_error *err) {
+ev_status sv_voices_create(sv_voices **out, ev_model *model, sv_decoder *decoder, const sv_config *config,
+                           sv_metrics *metrics, ev_error *err) {
     sv_voices *v = *out = calloc(1, sizeof *v);
     if (!v) return ev_fail(err, EV_E_MEMORY, "out of memory");
     v->model = model;
     v->decoder = decoder;
     v->metrics = metrics;
-    v->bytes_max = cache_bytes;
+    v->bytes_max = config->voice_cache;
+    v->seconds_max = config->reference_seconds_max;
     pthread_mutex_init(&v->lock, NULL);
     pthread_mutex_init(&v->synth_lock, NULL);
     pthread_cond_init(&v->made, NULL);
-    if (!dir || !*dir) return EV_OK;
-    const ev_status status = sv_voice_store_open(&v->store, model, dir, err);
+    if (!*config->voices_dir) return EV_OK;
+    const ev_status status = sv_voice_store_open(&v->store, model, config->voices_dir, err);
     if (status != EV_OK) sv_voices_free(out);
     return status;
 }
@@ -146,6 +148,10 @@ static ev_status embed(sv_voices *v, const ev_audio *audio, ev_voice **out, ev_e
 static ev_status make(sv_voices *v, const void *bytes, size_t size, ev_voice **out, ev_error *err) {
     ev_audio audio = {0};
     ev_status status = decode(v, bytes, size, &audio, err);
+    if (status == EV_OK && (double)audio.count > v->seconds_max * audio.sample_rate) {
+        status = ev_fail(err, EV_E_AUDIO, "the reference has %.1f seconds: send at most %g",
+                         (double)audio.count / audio.sample_rate, v->seconds_max);
+    }
     if (status == EV_OK) status = embed(v, &audio, out, err);
     ev_audio_free(&audio);
     return status;

@@ -10,14 +10,15 @@
 #define SV_VOICES_H
 
 #include "base/base.h"
+#include "server/config.h"
 #include "server/guard/guard.h"
 #include "server/metrics.h"
 
 typedef struct sv_voices sv_voices;
-/* cache_bytes 0: nothing is kept. dir "" or NULL: no uploads. decoder NULL: references are decoded in this process,
- * for tests. */
-ev_status sv_voices_create(sv_voices **out, ev_model *model, sv_decoder *decoder, int64_t cache_bytes,
-                           const char *dir, sv_metrics *metrics, ev_error *err);
+/* Of the config: voice_cache, voices_dir, reference_seconds_max. decoder NULL: references are decoded in this
+ * process, for tests. */
+ev_status sv_voices_create(sv_voices **out, ev_model *model, sv_decoder *decoder, const sv_config *config,
+                           sv_metrics *metrics, ev_error *err);
 void sv_voices_free(sv_voices **voices);
 
 /* *out lives until sv_voice_release. EV_E_NOT_FOUND, also for a voice of another account. */

@@ -21,12 +21,13 @@ class Answer:
 class Service:
     """with Service(command, "--rate-per-ip", "0") as s: s.post("/tts", {...})"""
 
-    def __init__(self, command, *flags):
+    def __init__(self, command, *flags, **environment):
+        self.environment = environment
         self.flags = [command, "serve", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0", *flags]
         self.lines = []
 
     def __enter__(self):
-        self.process = subprocess.Popen(self.flags, stderr=subprocess.PIPE, text=True, env=dict(os.environ))
+        self.process = subprocess.Popen(self.flags, stderr=subprocess.PIPE, text=True, env=dict(os.environ, **self.environment))
         self.port = self._port(r"serves at http://127\.0\.0\.1:(\d+)/")
         self.admin_port = self._port(r"metrics: http://127\.0\.0\.1:(\d+)/")
         self.reader = threading.Thread(target=lambda: self.lines.extend(self.process.stderr), daemon=True)
@@ -44,6 +45,9 @@ class Service:
     def __exit__(self, *_):
         if self.process.poll() is None:
             self.stop()
+        else:
+            self.reader.join(5)
+            self.process.stderr.close()
 
     def stop(self, timeout=60):
         """Exit status after SIGTERM."""

@@ -320,8 +320,8 @@ static const struct {
      "or directory): correct the path",
      EV_E_NOT_FOUND},
     {"keys_file = /tmp", "e.conf:1: keys_file = /tmp is a directory: give a file", EV_E_ARGUMENT},
-    {"store_dir = /nonexistent",
-     "e.conf:1: store_dir = /nonexistent cannot be found (No such file or directory): "
+    {"voices_dir = /nonexistent",
+     "e.conf:1: voices_dir = /nonexistent cannot be found (No such file or directory): "
      "create the directory",
      EV_E_NOT_FOUND},
     {"voices_dir = /dev/null", "e.conf:1: voices_dir = /dev/null is no directory: give one", EV_E_ARGUMENT},
@@ -347,7 +347,7 @@ static const struct {
     {"batch_window = 50ms", "e.conf:1: batch_window has no effect: it is for batch_mode = fixed\n"},
     {"batch_window = 50ms\nbatch_mode = fixed", NULL},
     {"batch_max = 8\nbatch_mode = off", "e.conf:1: batch_max has no effect: batch_mode is off\n"},
-    {"fetch_allow = a.b", "e.conf:1: fetch_allow has no effect: fetch is off\n"},
+    {"fetch_allow = a.b", "e.conf:1: fetch_allow has no effect: fetch and webhook are off\n"},
     {"fetch = https\nfetch_allow = a.b", NULL},
     {"webhook_secret = abc", "e.conf:1: webhook_secret has no effect: webhook is off\n"},
     {"webhook = https", "e.conf:1: webhook is on without webhook_secret: "},
