@@ -9,13 +9,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-const cli_command *const cli_commands[] = {&cli_say,          &cli_voice_make,    &cli_voice_list,
-                                           &cli_voice_show,   &cli_voice_compare, &cli_phones,
+const cli_command *const cli_commands[] = {&cli_say,           &cli_voice_make,
+                                           &cli_voice_list,    &cli_voice_show,
+                                           &cli_voice_compare, &cli_phones,
                                            &cli_bench_engine,
 #ifdef EMOTIVOICE_SERVER
-                                           &cli_serve,        &cli_bench_serve,
+                                           &cli_serve,         &cli_jobs_dead,
+                                           &cli_jobs_retry,    &cli_bench_serve,
 #endif
-                                           &cli_man,         NULL};
+                                           &cli_man,           NULL};
 
 static bool is_group(const char *word) {
     size_t length = strlen(word);

@@ -200,6 +200,8 @@ static void greet(const sv_server *s) {
     const char *open = strchr(host, ':') ? "[" : "", *close = *open ? "]" : "";
     fprintf(stderr, "emotivoice %s serves at http://%s%s%s:%d/\n", ev_version(), open, host, close,
             sv_server_port(s, false));
+    fprintf(stderr, "try: curl http://%s%s%s:%d/v1/audio/speech -d '{\"input\":\"Hello.\"}' -o hello.mp3\n", open,
+            host, close, sv_server_port(s, false));
     if (!s->admin_daemon) return;
     sv_address_split(s->config.admin_listen, host, &port);
     open = strchr(host, ':') ? "[" : "", close = *open ? "]" : "";

@@ -266,6 +266,19 @@ class Jobs(unittest.TestCase):
         self.assertEqual(heard[-4:], ["First", "one", "Second", "one"])
         self.assertIn("music", heard)
 
+    def test_the_jobs_command(self):
+        admin = f"http://127.0.0.1:{self.service.admin_port}/"
+        def jobs(*arguments):
+            done = subprocess.run([COMMAND, "jobs", *arguments, "--admin", admin], capture_output=True, text=True, timeout=30)
+            return done.returncode, done.stdout, done.stderr
+        self.assertEqual(jobs("dead"), (0, "", ""))
+        self.assertEqual(json.loads(jobs("dead", "--json")[1]), [])
+        code, out, error = jobs("retry", "0" * 32)
+        self.assertEqual((code, out), (4, ""))
+        self.assertIn("no dead letter", error)
+        admin = f"http://127.0.0.1:{self.service.port}/"  # the public address knows nothing of it
+        self.assertEqual(jobs("dead")[0], 6)
+
     def test_unknown_ids(self):
         for path in ("/tts/" + "0" * 32, "/tts/x", "/tts/" + "f" * 32 + "/audio"):
             self.assertEqual(self.service.get(path).code, 404, path)
