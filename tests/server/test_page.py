@@ -5,7 +5,8 @@ Without --url it runs against page/fake_server.py, under the page's own Content-
 running server, and skips what only the stand-in can show. Needs chromium-headless-shell (or chromium) and fonts for
 both languages; nothing else.
 
-  python3 tests/server/test_page.py [--url http://127.0.0.1:8080/] [--chromium FILE] [--screenshots DIR] [TEST...]
+  python3 tests/server/test_page.py [--url http://127.0.0.1:8080/ | --command build/emotivoice] [--chromium FILE]
+                                    [--screenshots DIR] [TEST...]
 """
 import argparse
 import array
@@ -23,9 +24,10 @@ import time
 import unittest
 import wave
 
-sys.path.insert(0, str(pathlib.Path(__file__).parent / "page"))
+sys.path[:0] = [str(pathlib.Path(__file__).parent / "page"), str(pathlib.Path(__file__).parent)]
 import fake_server
 from browser import Browser
+from service import Service
 
 SETTINGS = argparse.Namespace()
 HELLO = "Hello there, said the page."
@@ -355,6 +357,8 @@ class Page(unittest.TestCase):
         self.assertFalse(any(v["id"] == "mine" for v in self.server.voices))
 
     def test_reference_from_the_microphone(self):
+        if SETTINGS.url:
+            self.skipTest("a beep is no voice, and the service says so")
         tab = self.open()  # the browser's stand-in for a microphone beeps
         tab.click("#record")
         tab.until("parseFloat(document.querySelector('#record-time').textContent) > 1.5", 120)
@@ -448,7 +452,8 @@ class Page(unittest.TestCase):
         tab.until(lambda: asked() >= 2)
         tab.until("document.querySelectorAll('#live .figure').length === 5 &&"
                   " document.querySelector('#live .figure').textContent !== '–'")
-        self.assertEqual([line for line in self.text("#live").splitlines() if line.strip()].count("–"), 0)
+        unknown = 1 if SETTINGS.url else 0  # nobody has sent a reference: there is no share of hits
+        self.assertLessEqual([line for line in self.text("#live").splitlines() if line.strip()].count("–"), unknown)
         hide = "Object.defineProperty(document, 'visibilityState', {value: %r, configurable: true});" \
                " document.dispatchEvent(new Event('visibilitychange'))"
         tab.evaluate(hide % "hidden")
@@ -465,6 +470,7 @@ class Page(unittest.TestCase):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--url", help="a running server, with the final slash; default: the stand-in")
+    parser.add_argument("--command", help="emotivoice: starts the service, and is --url to it")
     parser.add_argument("--chromium", default=shutil.which("chromium-headless-shell") or shutil.which("chromium"))
     parser.add_argument("--screenshots", help="folder for pictures of the page")
     parser.add_argument("tests", nargs="*")
@@ -472,8 +478,13 @@ def main():
     if not options.chromium:
         parser.error("no chromium-headless-shell or chromium is found: install one, or name it with --chromium")
     SETTINGS.__dict__.update(vars(options))
-    names = [f"Page.{name}" for name in options.tests]
-    unittest.main(module=__name__, argv=[sys.argv[0], "-v", *names])
+    argv = [sys.argv[0], "-v", *(f"Page.{name}" for name in options.tests)]
+    if not options.command:
+        unittest.main(module=__name__, argv=argv)
+    with Service(options.command, "--rate-per-ip", "0", "--log-level", "error") as service:
+        SETTINGS.url = f"http://127.0.0.1:{service.port}/"
+        done = unittest.main(module=__name__, argv=argv, exit=False)
+    sys.exit(not done.result.wasSuccessful())
 
 
 if __name__ == "__main__":
