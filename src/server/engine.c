@@ -101,9 +101,11 @@ static bool make_room(sv_engine *e, size_t more) {
     return true;
 }
 
+/* What runs is the device thread's alone, and others ask too: it is shown as it was. */
 static void add_unit(sv_engine *e, sv_job *job) {
     if (!make_room(e, 1)) return; /* it waits for the next look */
-    e->units[e->count] = unit_of(e, job);
+    if (!job->running) job->unit = unit_of(e, job);
+    e->units[e->count] = job->unit;
     e->order[e->count++] = job;
 }
 

@@ -109,6 +109,7 @@ typedef struct sv_job {
     int64_t frames_done;
     double compute_s;
     bool running; /* in the batch at hand */
+    sv_unit unit; /* as the schedule sees it; while it runs, as it was before */
 
     /* the table's alone */
     struct sv_job *by_id, *by_key, *by_once; /* chains */
