@@ -499,9 +499,12 @@ void sv_engine_stop(sv_engine *e) {
     if (!started) return;
     pthread_join(e->thread, NULL);
     for (int i = 0; i < e->front_count; i++) pthread_join(e->fronts[i], NULL);
-    end_list(e, e->list);
-    end_list(e, e->front);
+    pthread_mutex_lock(&e->lock); /* who still submits is refused, but looks at the lists first */
+    sv_job *list = e->list, *front = e->front;
     e->list = e->front = e->front_tail = NULL;
+    pthread_mutex_unlock(&e->lock);
+    end_list(e, list);
+    end_list(e, front);
 }
 
 void sv_engine_free(sv_engine **engine) {
