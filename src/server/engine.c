@@ -236,7 +236,6 @@ static void bury(sv_engine *e, sv_job *job) {
 static bool try_again(sv_engine *e, sv_job *job, const ev_error *cause) {
     ev_error error = {0};
     job->tries++;
-    sv_metric_add(e->parts.metrics, SV_METRIC_RETRIES, 0, 1);
     if (sv_schedule_retry(job->tries) == SV_RETRY_DEAD || job->tries >= e->parts.config->tries_max) {
         sv_log_line(e->parts.log, SV_LEVEL_ERROR, job->id, "job failed %d times: %s", job->tries, cause->message);
         pthread_mutex_lock(&e->lock);
@@ -244,6 +243,7 @@ static bool try_again(sv_engine *e, sv_job *job, const ev_error *cause) {
         pthread_mutex_unlock(&e->lock);
         return false;
     }
+    sv_metric_add(e->parts.metrics, SV_METRIC_RETRIES, 0, 1);
     job->skip = job->count;
     job->frames_done = 0;
     return sv_front_task(e, job, &error) == EV_OK;
