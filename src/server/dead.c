@@ -5,6 +5,15 @@
 
 #include "server/engine_inner.h"
 
+void sv_engine_bury(sv_engine *e, sv_job *job) {
+    if (e->dead_count == SV_DEAD_MAX) {
+        sv_job_drop(&e->dead[0]);
+        memmove(e->dead, e->dead + 1, --e->dead_count * sizeof(sv_job *));
+    }
+    e->dead[e->dead_count++] = sv_job_hold(job);
+    sv_metric_set(e->parts.metrics, SV_METRIC_DEAD_JOBS, (double)e->dead_count);
+}
+
 void sv_engine_dead(sv_engine *e, ev_buf *out) {
     json_t *list = json_array();
     pthread_mutex_lock(&e->lock);
@@ -39,6 +48,7 @@ static bool copy_speech(const sv_speech *from, sv_speech *to) {
     to->reference = from->reference ? malloc(from->reference_bytes) : NULL;
     if (to->reference) memcpy(to->reference, from->reference, from->reference_bytes);
     to->deadline_us = 0;
+    to->stream = false; /* nobody listens */
     const bool whole = to->text && !to->voice == !from->voice && !to->emotion == !from->emotion &&
                        !to->language == !from->language && !to->reference_url == !from->reference_url &&
                        !to->reference == !from->reference;
@@ -71,6 +81,11 @@ bool sv_engine_retry(sv_engine *e, const char *id, char again_id[SV_JOB_ID + 1])
         snprintf(again_id, SV_JOB_ID + 1, "%s", job->id);
         atomic_fetch_sub(&job->listeners, 1); /* nobody listens; it is kept for who asks */
         accepted = sv_engine_submit(e, job, dead->owner).verdict == SV_ACCEPT;
+    }
+    if (!accepted) { /* no room now: it can be asked for again */
+        pthread_mutex_lock(&e->lock);
+        sv_engine_bury(e, dead);
+        pthread_mutex_unlock(&e->lock);
     }
     sv_job_drop(&job);
     sv_job_drop(&dead);

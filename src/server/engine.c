@@ -221,16 +221,6 @@ static ev_status deliver(sv_engine *e, sv_job *job, ev_error *err) {
     return status;
 }
 
-/* A dead letter: over for its listeners, kept for whoever repairs. Under the lock. */
-static void bury(sv_engine *e, sv_job *job) {
-    if (e->dead_count == SV_DEAD_MAX) {
-        sv_job_drop(&e->dead[0]);
-        memmove(e->dead, e->dead + 1, --e->dead_count * sizeof(sv_job *));
-    }
-    e->dead[e->dead_count++] = sv_job_hold(job);
-    sv_metric_set(e->parts.metrics, SV_METRIC_DEAD_JOBS, (double)e->dead_count);
-}
-
 /* After a batch that failed: alone next time, from the beginning; what was handed out is dropped when it comes again.
  */
 static bool try_again(sv_engine *e, sv_job *job, const ev_error *cause) {
@@ -239,7 +229,7 @@ static bool try_again(sv_engine *e, sv_job *job, const ev_error *cause) {
     if (sv_schedule_retry(job->tries) == SV_RETRY_DEAD || job->tries >= e->parts.config->tries_max) {
         sv_log_line(e->parts.log, SV_LEVEL_ERROR, job->id, "job failed %d times: %s", job->tries, cause->message);
         pthread_mutex_lock(&e->lock);
-        bury(e, job);
+        sv_engine_bury(e, job);
         pthread_mutex_unlock(&e->lock);
         return false;
     }

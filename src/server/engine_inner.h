@@ -44,6 +44,9 @@ void *sv_front_main(void *engine);
 /* The job's phones (again); a failure is the job's own. */
 ev_status sv_front_task(sv_engine *e, sv_job *job, ev_error *err);
 
+/* dead.c: a dead letter, over for its listeners, kept for whoever repairs. Under the lock. */
+void sv_engine_bury(sv_engine *e, sv_job *job);
+
 /* engine.c; without the lock */
 void sv_engine_end(sv_engine *e, sv_job *job, sv_job_state state, const ev_error *err);
 
