@@ -243,12 +243,16 @@ typedef enum { GOES_ON, COMPLETED, FAILED } step;
 
 static step settle_one(sv_engine *e, sv_job *job, const sv_plan_item *item, sv_stage stage, ev_status batch,
                        ev_error *err) {
-    if (batch != EV_OK) return try_again(e, job, err) ? GOES_ON : FAILED;
-    ev_progress p;
-    if (stage == SV_VOCODE) job->frames_done += item->amount;
-    ev_status status = deliver(e, job, err);
-    if (status == EV_OK) status = ev_task_status(job->task, err);
+    ev_status status = batch;
+    if (batch == EV_OK) {
+        if (stage == SV_VOCODE) job->frames_done += item->amount;
+        status = deliver(e, job, err);
+        if (status == EV_OK) status = ev_task_status(job->task, err);
+    }
+    /* Memory that one member did not get is no more the text's fault than a batch that failed. */
+    if (batch != EV_OK || status == EV_E_MEMORY) return try_again(e, job, err) ? GOES_ON : FAILED;
     if (status != EV_OK) return FAILED;
+    ev_progress p;
     ev_task_progress(job->task, &p);
     return p.done ? COMPLETED : GOES_ON;
 }
