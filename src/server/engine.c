@@ -293,13 +293,14 @@ static void run_batch(sv_engine *e, const sv_plan *plan) {
     const double elapsed = ev_clock_s() - start;
     for (size_t i = 0; i < plan->count; i++) jobs[i]->compute_s += elapsed / (double)plan->count;
     if (status == EV_OK) count_batch(e, plan, elapsed);
+    if (status != EV_OK) /* a log whose reader is slow must not hold the lock */
+        sv_log_line(e->parts.log, SV_LEVEL_ERROR, NULL, "a batch of %zu failed: %s", plan->count, error.message);
     settle(e, plan, jobs, status, &error);
     pthread_mutex_lock(&e->lock);
     if (status == EV_OK) {
         sv_schedule_done(&e->schedule, plan, sv_us(elapsed));
     } else {
         sv_schedule_failed(&e->schedule, plan, status == EV_E_MEMORY);
-        sv_log_line(e->parts.log, SV_LEVEL_ERROR, NULL, "a batch of %zu failed: %s", plan->count, error.message);
     }
 }
 
