@@ -1,0 +1,512 @@
+/* The engine on a device that breaks: whoever can be served is served with the very samples that it has alone,
+ * whoever cannot is told so once, and nobody pays for a neighbour. */
+#include "server/engine_faults.h"
+
+static sv_job_state wait_over(sv_job *job) {
+    assert_true(await(job, SV_AT_END));
+    return sv_job_look(job, NULL, NULL, NULL);
+}
+
+static void assert_completed(sv_job *job, const char *text) {
+    ev_error error = {0};
+    if (wait_over(job) != SV_JOB_COMPLETED) {
+        sv_job_look(job, NULL, NULL, &error);
+        fail_msg("'%s' did not complete: %s", text, error.message);
+    }
+    if (!sounds_like(job, alone(text, 0))) fail_msg("'%s' sounds otherwise than alone", text);
+}
+
+static void end_plug(sv_job **plug) {
+    assert_int_equal(wait_over(*plug), SV_JOB_COMPLETED);
+    leave(plug);
+}
+
+static void say_all(sv_job *jobs[TEXTS]) {
+    for (size_t i = 0; i < TEXTS; i++) jobs[i] = say(texts[i]);
+    for (size_t i = 0; i < TEXTS; i++) wait_ready(jobs[i]);
+}
+
+static void end_all(sv_job *jobs[TEXTS]) {
+    for (size_t i = 0; i < TEXTS; i++) {
+        assert_completed(jobs[i], texts[i]);
+        leave(&jobs[i]);
+    }
+}
+
+/* ---- a batch that breaks once ---- */
+
+static sv_stage breaks_at;
+static bool breaks_late;
+
+static void break_first_company(call *c) {
+    if (c->stage != breaks_at || c->count < 3 || device.seen++) return;
+    c->status = EV_E_DEVICE;
+    c->late = breaks_late;
+}
+
+static void assert_alone_after_failure(void) {
+    size_t at = 0;
+    while (at < device.count && device.calls[at].status == EV_OK) at++;
+    assert_true(at < device.count);
+    const call *broken = &device.calls[at];
+    for (size_t i = at + 1; i < device.count; i++) {
+        for (size_t k = 0; k < broken->count; k++) {
+            if (has_word(&device.calls[i], broken->words[k])) assert_int_equal(device.calls[i].count, 1);
+        }
+    }
+    for (size_t k = 0; k < broken->count; k++) assert_true(count_calls(SV_VOCODE, broken->words[k], true) > 0);
+}
+
+static void a_batch_that_breaks_is_made_again(void **state) {
+    (void)state;
+    for (int variant = 0; variant < 4; variant++) {
+        sv_job *jobs[TEXTS];
+        open_world(NULL, NULL);
+        breaks_at = variant & 1 ? SV_VOCODE : SV_DECODE;
+        breaks_late = variant & 2;
+        sv_job *plug = hold_device();
+        say_all(jobs);
+        set_rule(break_first_company);
+        set_gate(false);
+        end_all(jobs);
+        end_plug(&plug);
+        assert_int_equal(count_calls(breaks_at, NULL, false), 1);
+        assert_alone_after_failure();
+        assert_int_equal(outcome(SV_OUTCOME_COMPLETED), TEXTS + 1);
+        assert_int_equal(outcome(SV_OUTCOME_FAILED), 0);
+        assert_true(sv_metric_read(w.metrics, SV_METRIC_RETRIES, 0, 0) >= 3);
+        close_world();
+    }
+}
+
+/* ---- a job that breaks every batch ---- */
+
+static void break_for_poison(call *c) {
+    if (has_word(c, "poison")) c->status = EV_E_DEVICE;
+}
+
+static void assert_dead_count(size_t wanted, const char *id) {
+    ev_buf out = {0};
+    size_t count = 0;
+    sv_engine_dead(w.engine, &out);
+    for (const char *at = (const char *)out.data; (at = strstr(at, "\"id\"")) != NULL; at++) count++;
+    assert_int_equal(count, wanted);
+    if (id) assert_non_null(strstr((const char *)out.data, id));
+    assert_int_equal(sv_metric_read(w.metrics, SV_METRIC_DEAD_JOBS, 0, 0), wanted);
+    ev_buf_free(&out);
+}
+
+static void poison_harms_itself_alone(void **state) {
+    (void)state;
+    static const char poison_text[] = "Poison tastes bad.";
+    sv_job *jobs[TEXTS];
+    char again[SV_JOB_ID + 1];
+    ev_error error;
+    open_world(NULL, NULL);
+    sv_job *plug = hold_device();
+    sv_job *poison = say(poison_text);
+    say_all(jobs);
+    wait_ready(poison);
+    set_rule(break_for_poison);
+    set_gate(false);
+    assert_int_equal(wait_over(poison), SV_JOB_FAILED);
+    end_all(jobs);
+    end_plug(&plug);
+    wait_idle();
+    sv_job_look(poison, NULL, NULL, &error);
+    assert_string_equal(error.message, "the device broke");
+    assert_int_equal(count_calls(SV_DECODE, "poison", false), 3); /* in company, then twice alone */
+    assert_int_equal(count_calls(SV_DECODE, "alpha", false), 1);
+    /* tries after the first: two of the poison's, one of each neighbour's */
+    assert_int_equal(sv_metric_read(w.metrics, SV_METRIC_RETRIES, 0, 0), 2 + TEXTS);
+    assert_dead_count(1, poison->id);
+    assert_int_equal(outcome(SV_OUTCOME_FAILED), 1);
+
+    assert_false(sv_engine_retry(w.engine, "0123456789abcdef0123456789abcdef", again));
+    set_rule(NULL); /* repaired */
+    assert_true(sv_engine_retry(w.engine, poison->id, again));
+    assert_string_not_equal(again, poison->id);
+    sv_job *second = sv_jobs_find(w.jobs, again, "ann");
+    assert_non_null(second);
+    assert_completed(second, poison_text);
+    assert_dead_count(0, NULL);
+    sv_job_drop(&second);
+    leave(&poison);
+    close_world();
+}
+
+static void break_all(call *c) { c->status = EV_E_DEVICE; }
+
+/* Jobs of clients who have nothing else there, until one is refused. */
+static size_t fill_queue(sv_job **jobs, size_t most) {
+    for (size_t count = 0; count < most; count++) {
+        bool fresh;
+        char account[16];
+        sv_speech speech = speech_of("Echo works hard.");
+        speech.seed = count;
+        snprintf(account, sizeof account, "client %zu", count);
+        jobs[count] = sv_jobs_take(w.jobs, &speech, account, false, NULL, &fresh);
+        assert_non_null(jobs[count]);
+        if (sv_engine_submit(w.engine, jobs[count], account).verdict == SV_ACCEPT) continue;
+        leave(&jobs[count]);
+        return count;
+    }
+    fail_msg("%zu jobs did not fill the queue", most);
+    return most;
+}
+
+static void a_dead_letter_outlives_a_refusal(void **state) {
+    (void)state;
+    char again[SV_JOB_ID + 1];
+    open_world("queue_audio", "12s");
+    set_rule(break_all);
+    sv_job *dead = say("Poison tastes bad.");
+    assert_int_equal(wait_over(dead), SV_JOB_FAILED);
+    set_rule(NULL);
+    sv_job *plug = hold_device(), *others[16];
+    const size_t count = fill_queue(others, EV_ARRAY_COUNT(others));
+    assert_false(sv_engine_retry(w.engine, dead->id, again));
+    assert_dead_count(1, dead->id);
+    set_gate(false);
+    end_plug(&plug);
+    for (size_t i = 0; i < count; i++) {
+        assert_int_equal(wait_over(others[i]), SV_JOB_COMPLETED);
+        leave(&others[i]);
+    }
+    assert_true(sv_engine_retry(w.engine, dead->id, again));
+    sv_job *second = sv_jobs_find(w.jobs, again, "ann");
+    assert_completed(second, "Poison tastes bad.");
+    assert_dead_count(0, NULL);
+    sv_job_drop(&second);
+    leave(&dead);
+    close_world();
+}
+
+/* ---- after a part was handed out ---- */
+
+static int break_calls[2];
+
+static void break_at_calls(call *c) {
+    const int now = ++device.seen;
+    if (now == break_calls[0] || now == break_calls[1]) {
+        c->status = EV_E_DEVICE;
+        c->late = now == break_calls[1];
+    }
+}
+
+/* Reads as a listener does, from the first sample to the last. */
+static size_t listen_to_end(sv_job *job, int16_t *heard, size_t most) {
+    size_t at = 0;
+    for (bool over = false; !over;) {
+        assert_true(await(job, at));
+        const size_t count = sv_job_read(job, at, heard + at, most - at < 1000 ? most - at : 1000, &over);
+        assert_true(count || over);
+        at += count;
+    }
+    return at;
+}
+
+static void a_listener_hears_every_sample_once(void **state) {
+    (void)state;
+    static const char text[] = "Golf is slow. Later there is more of it. In the end everybody goes home.";
+    static const int places[][2] = {{3, 0}, {0, 4}, {5, 9}, {4, 7}, {6, 0}};
+    const sound *s = alone(text, 0);
+    int16_t *heard = malloc((s->count + 1) * sizeof *heard);
+    assert_non_null(heard);
+    for (size_t i = 0; i < EV_ARRAY_COUNT(places); i++) {
+        size_t broken = 0, vocoded = 0;
+        open_world(NULL, NULL);
+        memcpy(break_calls, places[i], sizeof break_calls);
+        set_rule(break_at_calls);
+        sv_speech speech = speech_of(text);
+        speech.stream = true;
+        sv_job *job = hand_in(speech);
+        assert_int_equal(listen_to_end(job, heard, s->count + 1), s->count);
+        assert_memory_equal(heard, s->samples, s->count * sizeof *heard);
+        assert_completed(job, text);
+        for (size_t k = 0; k < device.count; k++) {
+            broken += device.calls[k].status != EV_OK;
+            vocoded += !broken && device.calls[k].stage == SV_VOCODE;
+        }
+        assert_int_equal(broken, (places[i][0] > 0) + (places[i][1] > 0));
+        assert_true(vocoded > 0); /* something had been handed out before */
+        leave(&job);
+        close_world();
+    }
+    free(heard);
+}
+
+/* ---- memory ---- */
+
+enum { BYTES_PER_ROW = 131072, GOOD_UNTIL_GROWTH = 10 };
+
+static void no_memory_for_large(call *c) {
+    if (c->stage == SV_VOCODE && c->size > 150 && !device.seen++) c->status = EV_E_MEMORY;
+}
+
+enum { BUDGET_ROWS = 320, GROWTH_ROWS = BUDGET_ROWS / 16 + 1 };
+
+/* The vocoder's batches after the one that had no memory: half of it, and as much more as good batches have won. */
+static void assert_halved(void) {
+    size_t at = 0;
+    while (at < device.count && device.calls[at].status != EV_E_MEMORY) at++;
+    assert_true(at < device.count && device.calls[at].count > 1);
+    for (size_t i = at + 1; i < device.count; i++) {
+        const int32_t won = (int32_t)((i - at) / GOOD_UNTIL_GROWTH) * GROWTH_ROWS;
+        assert_int_equal(device.calls[i].status, EV_OK);
+        if (device.calls[i].stage == SV_VOCODE) assert_true(device.calls[i].size <= device.calls[at].size / 2 + won);
+    }
+}
+
+static void too_little_memory_means_smaller_batches(void **state) {
+    (void)state;
+    sv_job *jobs[TEXTS];
+    char budget[32];
+    snprintf(budget, sizeof budget, "%d", BUDGET_ROWS * BYTES_PER_ROW);
+    open_world("memory_budget", budget);
+    sv_job *plug = hold_device();
+    say_all(jobs);
+    set_rule(no_memory_for_large);
+    set_gate(false);
+    end_all(jobs);
+    end_plug(&plug);
+    /* who comes then gathers again, and would fill as large a batch */
+    set_gate(true);
+    for (size_t i = 0; i < TEXTS; i++) {
+        sv_speech speech = speech_of(texts[i]);
+        speech.seed = 1;
+        jobs[i] = hand_in(speech);
+    }
+    for (size_t i = 0; i < TEXTS; i++) wait_ready(jobs[i]);
+    set_gate(false);
+    for (size_t i = 0; i < TEXTS; i++) {
+        assert_int_equal(wait_over(jobs[i]), SV_JOB_COMPLETED);
+        assert_true(sounds_like(jobs[i], alone(texts[i], 1)));
+        leave(&jobs[i]);
+    }
+    assert_halved();
+    close_world();
+}
+
+static void no_memory_once(call *c) {
+    if (c->stage == SV_VOCODE && !device.seen++) c->status = EV_E_MEMORY;
+}
+
+static void the_limit_grows_back(void **state) {
+    (void)state;
+    static const char text[] =
+        "Hotel rooms are small, and this one has neither a window nor a door that closes. We stayed there for a "
+        "night, and then for another, because it rained and rained, and nobody who came by had seen the bus which "
+        "was to take us over the mountains. On the third day the owner brought a map, which was older than the road, "
+        "and a lamp. With these two we went down to the river, where a boat was waiting for us with all our things.";
+    enum { ROWS = 32 };
+    char budget[32];
+    int32_t least = INT32_MAX, most = 0;
+    size_t good = 0;
+    snprintf(budget, sizeof budget, "%d", ROWS * BYTES_PER_ROW);
+    open_world("memory_budget", budget);
+    set_rule(no_memory_once);
+    sv_job *job = say(text);
+    assert_completed(job, text);
+    for (size_t i = 0; i < device.count; i++) {
+        const call *c = &device.calls[i];
+        if (c->status == EV_OK && count_calls(SV_VOCODE, NULL, false) == 1 && i > 1) good++;
+        if (c->stage != SV_VOCODE) continue;
+        assert_true(c->size <= ROWS);
+        if (c->status != EV_OK) continue;
+        if (good <= GOOD_UNTIL_GROWTH) assert_true(c->size <= ROWS / 2);
+        least = c->size < least ? c->size : least;
+        most = c->size > most ? c->size : most;
+    }
+    assert_true(least <= ROWS / 2);
+    assert_int_equal(most, ROWS); /* as large as at first */
+    leave(&job);
+    close_world();
+}
+
+static void spill_charlie_once(call *c) {
+    if (has_word(c, "charlie") && c->stage == breaks_at && !device.seen++) c->spill = "charlie";
+}
+
+/* What a task holds of its own (its frames) is no part of a batch: the batch is well, one member is not. */
+static void one_member_without_memory_is_made_again(void **state) {
+    (void)state;
+    for (breaks_at = SV_DECODE; breaks_at <= SV_VOCODE; breaks_at++) {
+        sv_job *jobs[TEXTS];
+        open_world(NULL, NULL);
+        sv_job *plug = hold_device();
+        say_all(jobs);
+        set_rule(spill_charlie_once);
+        set_gate(false);
+        end_all(jobs);
+        end_plug(&plug);
+        assert_int_equal(sv_metric_read(w.metrics, SV_METRIC_RETRIES, 0, 0), 1);
+        close_world();
+    }
+}
+
+/* ---- samples that are no numbers ---- */
+
+static void spoil_bravo(call *c) {
+    if (c->stage == SV_VOCODE) c->spoil = "bravo";
+}
+
+static void no_numbers_reach_nobody(void **state) {
+    (void)state;
+    sv_job *jobs[TEXTS];
+    open_world(NULL, NULL);
+    sv_job *plug = hold_device();
+    say_all(jobs);
+    set_rule(spoil_bravo);
+    set_gate(false);
+    for (size_t i = 0; i < TEXTS; i++) {
+        if (i != 1) assert_completed(jobs[i], texts[i]);
+    }
+    size_t count;
+    ev_error error;
+    assert_int_equal(wait_over(jobs[1]), SV_JOB_FAILED);
+    sv_job_look(jobs[1], NULL, &count, &error);
+    assert_int_equal(count, 0);
+    assert_int_equal(error.status, EV_E_DEVICE);
+    for (size_t i = 0; i < TEXTS; i++) leave(&jobs[i]);
+    end_plug(&plug);
+    close_world();
+}
+
+/* ---- listeners that leave ---- */
+
+static sv_job *leaver;
+
+static void leave_at_vocoder(call *c) {
+    if (c->stage == SV_VOCODE && has_word(c, "leaver") && !device.seen++) atomic_fetch_sub(&leaver->listeners, 1);
+}
+
+static void who_left_leaves_the_batch(void **state) {
+    (void)state;
+    sv_job *jobs[TEXTS];
+    open_world(NULL, NULL);
+    sv_job *plug = hold_device(), *never = say("Never mind.");
+    leaver = say("Leaver, go away. There is another sentence. And there is a third one.");
+    say_all(jobs);
+    wait_ready(leaver);
+    wait_ready(never);
+    atomic_fetch_sub(&never->listeners, 1);
+    sv_engine_nudge(w.engine);
+    set_rule(leave_at_vocoder);
+    set_gate(false);
+    end_all(jobs);
+    end_plug(&plug);
+    assert_int_equal(wait_over(leaver), SV_JOB_CANCELED);
+    assert_int_equal(wait_over(never), SV_JOB_CANCELED);
+    wait_idle();
+    assert_int_equal(count_calls(SV_DECODE, "never", true), 0);
+    assert_int_equal(count_calls(SV_VOCODE, "leaver", true), 1);
+    assert_true(sv_metric_read(w.metrics, SV_METRIC_CANCELED_COMPUTE, 0, 0) > 0);
+    assert_int_equal(outcome(SV_OUTCOME_CANCELED), 2);
+    sv_job_drop(&leaver);
+    sv_job_drop(&never);
+    close_world();
+}
+
+static void kept_jobs_need_no_listener(void **state) {
+    (void)state;
+    bool fresh;
+    open_world(NULL, NULL);
+    sv_speech speech = speech_of(texts[0]);
+    sv_job *job = sv_jobs_take(w.jobs, &speech, "ann", true, NULL, &fresh);
+    atomic_fetch_sub(&job->listeners, 1);
+    assert_int_equal(sv_engine_submit(w.engine, job, "ann").verdict, SV_ACCEPT);
+    assert_completed(job, texts[0]);
+    sv_job_drop(&job);
+    close_world();
+}
+
+/* ---- deadlines ---- */
+
+static void too_late_is_not_computed(void **state) {
+    (void)state;
+    sv_job *jobs[TEXTS];
+    ev_error error;
+    open_world(NULL, NULL);
+    sv_job *plug = hold_device();
+    sv_speech speech = speech_of("Late trains never come.");
+    speech.deadline_us = (int64_t)(ev_clock_s() * 1e6) + 1000000;
+    sv_job *late = hand_in(speech);
+    say_all(jobs);
+    wait_ready(late);
+    while ((int64_t)(ev_clock_s() * 1e6) < late->speech.deadline_us) usleep(20000);
+    set_gate(false);
+    assert_int_equal(wait_over(late), SV_JOB_EXPIRED);
+    sv_job_look(late, NULL, NULL, &error);
+    assert_string_equal(error.message, "the deadline cannot be met");
+    end_all(jobs);
+    end_plug(&plug);
+    assert_int_equal(count_calls(SV_DECODE, "late", true), 0);
+    assert_int_equal(outcome(SV_OUTCOME_EXPIRED), 1);
+    leave(&late);
+    close_world();
+}
+
+/* ---- equal requests ---- */
+
+static void equal_requests_are_made_once(void **state) {
+    (void)state;
+    bool fresh;
+    open_world(NULL, NULL);
+    sv_job *plug = hold_device(), *first = say(texts[0]), *others[3];
+    for (size_t i = 0; i < 3; i++) {
+        sv_speech speech = speech_of(texts[0]);
+        if (i == 2) set_gate(false);
+        if (i == 2) assert_completed(first, texts[0]); /* the last comes when it is made already */
+        others[i] = sv_jobs_take(w.jobs, &speech, "bob", false, NULL, &fresh);
+        assert_ptr_equal(others[i], first);
+        assert_false(fresh);
+    }
+    sv_speech other = speech_of(texts[0]);
+    other.seed = 1;
+    sv_job *different = hand_in(other);
+    assert_ptr_not_equal(different, first);
+    assert_int_equal(wait_over(different), SV_JOB_COMPLETED);
+    assert_true(sounds_like(different, alone(texts[0], 1)));
+    end_plug(&plug);
+    assert_int_equal(count_calls(SV_DECODE, "alpha", true), 2);
+    for (size_t i = 0; i < 3; i++) leave(&others[i]);
+    leave(&first);
+    leave(&different);
+    close_world();
+}
+
+/* One of two listeners leaves: the other hears all. */
+static void a_shared_job_lives_for_its_last_listener(void **state) {
+    (void)state;
+    bool fresh;
+    open_world(NULL, NULL);
+    sv_job *plug = hold_device(), *first = say(texts[2]);
+    sv_speech speech = speech_of(texts[2]);
+    sv_job *second = sv_jobs_take(w.jobs, &speech, "bob", false, NULL, &fresh);
+    leave(&first);
+    sv_engine_nudge(w.engine);
+    set_gate(false);
+    assert_completed(second, texts[2]);
+    leave(&second);
+    end_plug(&plug);
+    close_world();
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_teardown(a_batch_that_breaks_is_made_again, end_world),
+        cmocka_unit_test_teardown(poison_harms_itself_alone, end_world),
+        cmocka_unit_test_teardown(a_dead_letter_outlives_a_refusal, end_world),
+        cmocka_unit_test_teardown(a_listener_hears_every_sample_once, end_world),
+        cmocka_unit_test_teardown(too_little_memory_means_smaller_batches, end_world),
+        cmocka_unit_test_teardown(the_limit_grows_back, end_world),
+        cmocka_unit_test_teardown(one_member_without_memory_is_made_again, end_world),
+        cmocka_unit_test_teardown(no_numbers_reach_nobody, end_world),
+        cmocka_unit_test_teardown(who_left_leaves_the_batch, end_world),
+        cmocka_unit_test_teardown(kept_jobs_need_no_listener, end_world),
+        cmocka_unit_test_teardown(too_late_is_not_computed, end_world),
+        cmocka_unit_test_teardown(equal_requests_are_made_once, end_world),
+        cmocka_unit_test_teardown(a_shared_job_lives_for_its_last_listener, end_world)};
+    return cmocka_run_group_tests(tests, open_model, close_model);
+}

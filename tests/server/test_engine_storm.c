@@ -1,0 +1,201 @@
+/* The engine with many at once: eight threads that ask, join, leave and set deadlines at random on a device that
+ * breaks now and then, and a stop in the middle of it. Every job ends once and is counted once. */
+#include "server/engine_faults.h"
+
+/* ---- stop ---- */
+
+enum { CROWD = 24 };
+
+static void *stop_engine(void *unused) {
+    (void)unused;
+    sv_engine_stop(w.engine);
+    return NULL;
+}
+
+static void stop_ends_all(void **state) {
+    (void)state;
+    sv_job *jobs[CROWD];
+    pthread_t stopper;
+    open_world(NULL, NULL);
+    sv_job *plug = hold_device();
+    for (size_t i = 0; i < CROWD; i++) {
+        sv_speech speech = speech_of(texts[i % TEXTS]);
+        speech.seed = i + 100;
+        jobs[i] = hand_in(speech);
+    }
+    wait_ready(jobs[0]);
+    assert_int_equal(pthread_create(&stopper, NULL, stop_engine, NULL), 0);
+    usleep(20000); /* it waits for the batch that runs */
+    set_gate(false);
+    pthread_join(stopper, NULL);
+    for (size_t i = 0; i < CROWD; i++) {
+        assert_int_equal(sv_job_look(jobs[i], NULL, NULL, NULL), SV_JOB_CANCELED);
+        leave(&jobs[i]);
+    }
+    assert_int_equal(sv_job_look(plug, NULL, NULL, NULL), SV_JOB_CANCELED);
+    assert_true(sv_engine_idle(w.engine));
+    bool fresh;
+    sv_speech speech = speech_of(texts[0]);
+    sv_job *after = sv_jobs_take(w.jobs, &speech, "ann", false, NULL, &fresh);
+    assert_int_not_equal(sv_engine_submit(w.engine, after, "ann").verdict, SV_ACCEPT);
+    assert_int_equal(sv_job_look(after, NULL, NULL, NULL), SV_JOB_FAILED);
+    assert_int_equal(outcome(SV_OUTCOME_CANCELED), CROWD + 1);
+    leave(&after);
+    leave(&plug);
+    close_world();
+}
+
+/* ---- everything at once ---- */
+
+enum { THREADS = 8, PER_THREAD = 50, SEEDS = 20 };
+
+typedef struct client {
+    uint64_t random;
+    pthread_t thread;
+    sv_job *jobs[PER_THREAD];
+    size_t text[PER_THREAD], seed[PER_THREAD], count;
+    bool left[PER_THREAD], dated[PER_THREAD];
+    int accepted, refused, wrong;
+} client;
+
+static uint64_t next_random(uint64_t *state) { /* xorshift */
+    *state ^= *state << 13;
+    *state ^= *state >> 7;
+    return *state ^= *state << 17;
+}
+
+static uint64_t device_random;
+
+static void break_now_and_then(call *c) {
+    const uint64_t r = next_random(&device_random);
+    if (r % 10 != 0) return;
+    c->status = r & 1024 ? EV_E_DEVICE : EV_E_MEMORY;
+    c->late = r & 2048;
+}
+
+static void client_asks(client *c) {
+    const uint64_t r = next_random(&c->random);
+    const size_t i = c->count;
+    bool fresh;
+    c->text[i] = r % TEXTS;
+    c->seed[i] = (r >> 8) % SEEDS;
+    c->dated[i] = (r >> 16) % 8 == 0;
+    sv_speech speech;
+    sv_speech_init(&speech);
+    speech.text = strdup(texts[c->text[i]]);
+    speech.text_bytes = strlen(texts[c->text[i]]);
+    speech.seed = c->seed[i];
+    speech.stream = (r >> 24) % 2;
+    speech.priority = (int32_t)((r >> 26) % 3);
+    if (c->dated[i]) speech.deadline_us = (int64_t)(ev_clock_s() * 1e6) + (int64_t)((r >> 32) % 4000000);
+    sv_job *job = sv_jobs_take(w.jobs, &speech, "ann", (r >> 40) % 3 == 0, NULL, &fresh);
+    if (!job) return;
+    if (fresh) {
+        const bool in = sv_engine_submit(w.engine, job, r & 1 << 20 ? "ann" : "bob").verdict == SV_ACCEPT;
+        c->accepted += in;
+        c->refused += !in;
+    }
+    c->jobs[c->count++] = job;
+}
+
+static void client_leaves(client *c) {
+    const size_t i = next_random(&c->random) % c->count;
+    if (c->left[i]) return;
+    c->left[i] = true;
+    atomic_store(&c->jobs[i]->kept, false);
+    atomic_fetch_sub(&c->jobs[i]->listeners, 1);
+    sv_engine_nudge(w.engine);
+}
+
+/* Who listens to the end hears all of it, or is told of a failure; never that somebody else canceled it. */
+static void client_hears(client *c, size_t i) {
+    sv_job *job = c->jobs[i];
+    if (!c->left[i] && await(job, SV_AT_END)) {
+        const sv_job_state state = sv_job_look(job, NULL, NULL, NULL);
+        if (state == SV_JOB_COMPLETED)
+            c->wrong += !sounds_like(job, alone(texts[c->text[i]], c->seed[i]));
+        else
+            c->wrong += !(state == SV_JOB_FAILED || (state == SV_JOB_EXPIRED && c->dated[i]));
+        atomic_fetch_sub(&job->listeners, 1);
+    } else {
+        c->wrong += !c->left[i];
+    }
+    sv_job_drop(&c->jobs[i]);
+}
+
+static void *client_main(void *arg) {
+    client *c = arg;
+    while (c->count < PER_THREAD) {
+        client_asks(c);
+        if (next_random(&c->random) % 3 == 0) client_leaves(c);
+        if (next_random(&c->random) % 4 == 0) usleep((useconds_t)(next_random(&c->random) % 50000));
+    }
+    for (size_t i = 0; i < c->count; i++) client_hears(c, i);
+    return NULL;
+}
+
+static void assert_accounted(int accepted, int refused) {
+    const int64_t completed = outcome(SV_OUTCOME_COMPLETED), failed = outcome(SV_OUTCOME_FAILED),
+                  expired = outcome(SV_OUTCOME_EXPIRED), canceled = outcome(SV_OUTCOME_CANCELED),
+                  full = outcome(SV_OUTCOME_REJECTED_FULL), quota = outcome(SV_OUTCOME_REJECTED_QUOTA);
+    print_message("%d accepted, %d refused: %lld completed, %lld failed, %lld expired, %lld canceled; %zu batches\n",
+                  accepted, refused, (long long)completed, (long long)failed, (long long)expired, (long long)canceled,
+                  device.count);
+    /* a job whose deadline is hopeless when it comes has expired as well */
+    assert_int_equal(completed + failed + expired + canceled + full + quota, accepted + refused);
+    assert_true(full + quota == 0 && refused <= expired);
+    assert_true(completed > 0 && canceled > 0 && count_calls(SV_VOCODE, NULL, false) > 0);
+}
+
+static void a_storm_leaves_nothing_behind(void **state) {
+    (void)state;
+    static client clients[THREADS];
+    int accepted = 0, refused = 0;
+    for (size_t t = 0; t < TEXTS * SEEDS; t++) alone(texts[t % TEXTS], t / TEXTS);
+    open_world(NULL, NULL);
+    device_random = 88172645463325252u;
+    set_rule(break_now_and_then);
+    for (size_t i = 0; i < THREADS; i++) {
+        clients[i] = (client){.random = 0x9e3779b97f4a7c15u * (i + 1)};
+        assert_int_equal(pthread_create(&clients[i].thread, NULL, client_main, &clients[i]), 0);
+    }
+    for (size_t i = 0; i < THREADS; i++) {
+        pthread_join(clients[i].thread, NULL);
+        assert_int_equal(clients[i].wrong, 0);
+        accepted += clients[i].accepted;
+        refused += clients[i].refused;
+    }
+    wait_idle();
+    const double until = ev_clock_s() + 60; /* the gauge is set at the engine's next look */
+    while (sv_metric_read(w.metrics, SV_METRIC_QUEUE_JOBS, 0, 0) && ev_clock_s() < until) usleep(1000);
+    assert_int_equal(sv_metric_read(w.metrics, SV_METRIC_QUEUE_JOBS, 0, 0), 0);
+    sv_engine_stop(w.engine); /* its thread has counted the last end */
+    assert_accounted(accepted, refused);
+    close_world();
+}
+
+/* Clients ask while the service stops: each job ends, whoever wins. */
+static void asking_while_it_stops(void **state) {
+    (void)state;
+    static client clients[THREADS];
+    for (size_t t = 0; t < TEXTS * SEEDS; t++) alone(texts[t % TEXTS], t / TEXTS);
+    for (int round = 0; round < 4; round++) {
+        open_world("text_threads", "4");
+        for (size_t i = 0; i < THREADS; i++) {
+            clients[i] = (client){.random = 0x9e3779b97f4a7c15u * (i + 1 + (size_t)round * THREADS)};
+            assert_int_equal(pthread_create(&clients[i].thread, NULL, client_main, &clients[i]), 0);
+        }
+        usleep(30000 + 20000 * (useconds_t)round);
+        sv_engine_stop(w.engine);
+        for (size_t i = 0; i < THREADS; i++) pthread_join(clients[i].thread, NULL);
+        assert_true(sv_engine_idle(w.engine));
+        close_world();
+    }
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {cmocka_unit_test_teardown(stop_ends_all, end_world),
+                                       cmocka_unit_test_teardown(a_storm_leaves_nothing_behind, end_world),
+                                       cmocka_unit_test_teardown(asking_while_it_stops, end_world)};
+    return cmocka_run_group_tests(tests, open_model, close_model);
+}
