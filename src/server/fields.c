@@ -14,22 +14,20 @@ void sv_wish_free(sv_wish *wish) {
     *wish = (sv_wish){0};
 }
 
-typedef struct reader { /* the fields of one request; the first mistake answers it */
-    sv_exchange *x;
+typedef struct reader { /* the fields of one request; the first mistake ends them */
+    sv_fields *f;
     const json_t *json;
-    int *result;
     bool failed;
 } reader;
 
 static void __attribute__((format(printf, 3, 4))) mistake(reader *r, const char *field, const char *format, ...) {
-    char message[300];
     va_list arguments;
     if (r->failed) return;
     va_start(arguments, format);
-    vsnprintf(message, sizeof message, format, arguments);
+    vsnprintf(r->f->message, sizeof r->f->message, format, arguments);
     va_end(arguments);
     r->failed = true;
-    *r->result = sv_reply_error(r->x, 400, field, "%s", message);
+    r->f->field = field;
 }
 
 /* NULL: not there, or null. */
@@ -84,16 +82,16 @@ static size_t characters(const char *text, size_t bytes) {
 static void read_text(reader *r, sv_speech *s, const char *field) {
     const json_t *value = field_of(r, field);
     const char *text = text_of(r, field);
-    const int64_t most = r->x->access->config.text_chars_max;
+    const int64_t most = r->f->config->text_chars_max;
     if (r->failed) return;
     if (!text || !*text) {
         mistake(r, field, "%s is missing: give the text to speak", field);
         return;
     }
     s->text_bytes = json_string_length(value);
-    r->x->chars = (int64_t)characters(text, s->text_bytes);
-    if (r->x->chars > most) {
-        mistake(r, field, "%s has %lld characters: send at most %lld, or split it", field, (long long)r->x->chars,
+    r->f->chars = (int64_t)characters(text, s->text_bytes);
+    if (r->f->chars > most) {
+        mistake(r, field, "%s has %lld characters: send at most %lld, or split it", field, (long long)r->f->chars,
                 (long long)most);
         return;
     }
@@ -118,7 +116,7 @@ static void read_voice(reader *r, sv_speech *s) {
 
 static void read_reference(reader *r, sv_speech *s) {
     const char *text = text_of(r, "reference_audio");
-    const int64_t most = r->x->access->config.reference_bytes_max;
+    const int64_t most = r->f->config->reference_bytes_max;
     if (!text || !*text) return;
     if (strncmp(text, "data:", 5) == 0) {
         const char *comma = strchr(text, ',');
@@ -143,7 +141,7 @@ static void read_reference(reader *r, sv_speech *s) {
 
 static void read_url(reader *r, sv_speech *s) {
     const char *url = text_of(r, "reference_audio_url");
-    const sv_config *c = &r->x->access->config;
+    const sv_config *c = r->f->config;
     if (!url || !*url) return;
     if (c->fetch == SV_REACH_OFF) {
         mistake(
@@ -180,7 +178,7 @@ static bool emotion_known(const ev_model *model, const char *emotion) {
 
 /* A label or a blend; else the first emotion that OpenAI's free `instructions` name. */
 static void read_emotion(reader *r, sv_speech *s) {
-    const ev_model *model = r->x->server->model;
+    const ev_model *model = r->f->model;
     s->emotion = copy_of(r, "emotion", 200);
     if (s->emotion && !emotion_known(model, s->emotion)) {
         mistake(r, "emotion", "emotion '%s' is not known: see /v1/emotions", s->emotion);
@@ -200,7 +198,7 @@ static void read_numbers(reader *r, sv_speech *s) {
     s->energy_scale = (float)number_of(r, "energy_scale", 1, 0.25, 4);
     s->seed = (uint64_t)number_of(r, "seed", 0, 0, 9007199254740991.0); /* what a JSON number holds exactly */
     const double wait_ms = number_of(r, "deadline_ms", 0, 0, 86400000);
-    if (wait_ms > 0) s->deadline_us = (int64_t)(r->x->start * 1e6 + wait_ms * 1000);
+    if (wait_ms > 0) s->deadline_us = (int64_t)(r->f->start * 1e6 + wait_ms * 1000);
     const char *priority = text_of(r, "priority");
     if (!priority || strcmp(priority, "normal") == 0) return;
     if (strcmp(priority, "high") == 0)
@@ -238,7 +236,7 @@ static void read_language(reader *r, sv_speech *s) {
 }
 
 static void read_webhook(reader *r, sv_wish *w) {
-    const sv_config *c = &r->x->access->config;
+    const sv_config *c = r->f->config;
     w->webhook = copy_of(r, "webhook", 2048);
     if (!w->webhook) return;
     const bool https = strncasecmp(w->webhook, "https://", 8) == 0;
@@ -252,31 +250,44 @@ static void read_webhook(reader *r, sv_wish *w) {
     }
 }
 
-bool sv_fields_read(sv_exchange *x, sv_wish *wish, bool native, int *result) {
+static void read_all(reader *r, sv_wish *w, bool native) {
+    if (!json_is_object(r->json)) mistake(r, NULL, "the body must be a JSON object");
+    read_text(r, &w->speech, native ? "text" : "input");
+    read_voice(r, &w->speech);
+    read_reference(r, &w->speech);
+    read_url(r, &w->speech);
+    drop_voice(&w->speech);
+    read_emotion(r, &w->speech);
+    read_numbers(r, &w->speech);
+    read_language(r, &w->speech);
+    read_format(r, w, native ? "wav" : "mp3");
+    if (native) read_webhook(r, w);
+    if (!native && w->words && !w->sse) {
+        mistake(r, "timestamps", "timestamps come as an event: ask for stream_format sse, or use /tts");
+    }
+}
+
+bool sv_fields_parse(sv_fields *f, const void *body, size_t size, sv_wish *wish) {
     json_error_t fault;
-    json_t *json = json_loadb((const char *)x->body.data, x->body.size, JSON_REJECT_DUPLICATES, &fault);
-    reader r = {.x = x, .json = json, .result = result};
+    json_t *json = json_loadb(body, size, JSON_REJECT_DUPLICATES, &fault);
+    reader r = {.f = f, .json = json};
+    f->chars = -1;
     *wish = (sv_wish){0};
     sv_speech_init(&wish->speech);
-    if (!json) {
-        *result = sv_reply_error(x, 400, NULL, "the body is not JSON: line %d: %s", fault.line, fault.text);
-        return false;
-    }
-    if (!json_is_object(json)) mistake(&r, NULL, "the body must be a JSON object");
-    read_text(&r, &wish->speech, native ? "text" : "input");
-    read_voice(&r, &wish->speech);
-    read_reference(&r, &wish->speech);
-    read_url(&r, &wish->speech);
-    drop_voice(&wish->speech);
-    read_emotion(&r, &wish->speech);
-    read_numbers(&r, &wish->speech);
-    read_language(&r, &wish->speech);
-    read_format(&r, wish, native ? "wav" : "mp3");
-    if (native) read_webhook(&r, wish);
-    if (!native && wish->words && !wish->sse) {
-        mistake(&r, "timestamps", "timestamps come as an event: ask for stream_format sse, or use /tts");
+    if (json) {
+        read_all(&r, wish, f->native);
+    } else {
+        mistake(&r, NULL, "the body is not JSON: line %d: %s", fault.line, fault.text);
     }
     json_decref(json);
     if (r.failed) sv_wish_free(wish);
     return !r.failed;
+}
+
+bool sv_fields_read(sv_exchange *x, sv_wish *wish, bool native, int *result) {
+    sv_fields f = {.config = &x->access->config, .model = x->server->model, .start = x->start, .native = native};
+    const bool ok = sv_fields_parse(&f, x->body.data, x->body.size, wish);
+    if (f.chars >= 0) x->chars = f.chars;
+    if (!ok) *result = sv_reply_error(x, 400, f.field, "%s", f.message);
+    return ok;
 }

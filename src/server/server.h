@@ -159,6 +159,17 @@ typedef struct sv_wish { /* a request's JSON, checked */
     char *webhook;
 } sv_wish;
 void sv_wish_free(sv_wish *wish);
+typedef struct sv_fields { /* how a body is read, and what is wrong with it */
+    const sv_config *config;
+    const ev_model *model;
+    double start; /* deadlines count from here */
+    bool native;
+    int64_t chars;     /* of the text; -1: it was not reached */
+    const char *field; /* of the first mistake; NULL: the whole body. Static */
+    char message[300];
+} sv_fields;
+/* Bytes to a wish; false: f says why, and the wish is empty. */
+bool sv_fields_parse(sv_fields *f, const void *body, size_t size, sv_wish *wish);
 /* The exchange's body. native: /tts's names (text) instead of OpenAI's (input). Or answers and returns false. */
 bool sv_fields_read(sv_exchange *x, sv_wish *wish, bool native, int *result);
 
@@ -180,6 +191,15 @@ int sv_answer_metrics(sv_exchange *x);
 int sv_answer_page(sv_exchange *x);
 int sv_answer_dead(sv_exchange *x);
 int sv_answer_dead_retry(sv_exchange *x);
+
+/* voices_http.c: an upload's form, from a body of the connection's Content-Type. The form starts as {0} and is the
+ * caller's to free, also where it cannot be read (false). */
+typedef struct sv_form {
+    char name[SV_VOICE_NAME_MAX + 1], consent[65];
+    ev_buf audio;
+    bool cut; /* a text field was too long */
+} sv_form;
+bool sv_form_read(struct MHD_Connection *connection, const void *body, size_t size, sv_form *form);
 
 /* speech.c: the job for a wish, admitted; or answers and returns false. */
 bool sv_speech_begin(sv_exchange *x, sv_wish *wish, bool kept, sv_once *once, int *result);
