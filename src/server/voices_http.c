@@ -36,16 +36,11 @@ int sv_answer_voices(sv_exchange *x) {
 
 /* ---- upload ---- */
 
-typedef struct form {
-    char name[SV_VOICE_NAME_MAX + 1], consent[65];
-    ev_buf audio;
-    bool cut; /* a text field was too long */
-} form;
-
 static enum MHD_Result take_field(void *user, enum MHD_ValueKind kind, const char *key, const char *file,
                                   const char *type, const char *encoding, const char *bytes, uint64_t at,
                                   size_t size) {
-    form *f = user;
+    sv_form *f = user;
+    if (!key) return MHD_YES; /* a part without a name */
     char *text = strcmp(key, "name") == 0 ? f->name : strcmp(key, "consent_id") == 0 ? f->consent : NULL;
     const size_t room = text == f->name ? sizeof f->name : sizeof f->consent;
     (void)kind, (void)file, (void)type, (void)encoding;
@@ -60,10 +55,10 @@ static enum MHD_Result take_field(void *user, enum MHD_ValueKind kind, const cha
     return MHD_YES;
 }
 
-static bool read_form(sv_exchange *x, form *f) {
-    struct MHD_PostProcessor *p = MHD_create_post_processor(x->connection, 4096, take_field, f);
+bool sv_form_read(struct MHD_Connection *connection, const void *body, size_t size, sv_form *form) {
+    struct MHD_PostProcessor *p = MHD_create_post_processor(connection, 4096, take_field, form);
     if (!p) return false;
-    const bool ok = MHD_post_process(p, (const char *)x->body.data, x->body.size) == MHD_YES;
+    const bool ok = MHD_post_process(p, body, size) == MHD_YES;
     return MHD_destroy_post_processor(p) == MHD_YES && ok;
 }
 
@@ -77,13 +72,14 @@ static bool name_valid(const char *name) {
     return bytes > 0;
 }
 
-static int keep(sv_exchange *x, const form *f) {
+static int keep(sv_exchange *x, const sv_form *f) {
     const sv_config *c = &x->access->config;
     sv_voice_card card;
     ev_error err = {0};
     if (f->cut || !name_valid(f->name)) {
         return sv_reply_error(x, 400, "name", "name must be 1 to %d bytes of text", SV_VOICE_NAME_MAX);
     }
+    if (f->audio.failed) return sv_reply_busy(x, 503, 1000, "out of memory: try again later");
     if (!f->audio.size) return sv_reply_error(x, 400, "audio", "audio is missing: send a .wav or .mp3 file");
     if ((int64_t)f->audio.size > c->reference_bytes_max) {
         return sv_reply_error(x, 413, "audio", "audio is larger than %lld bytes: send a shorter recording",
@@ -100,9 +96,10 @@ static int keep(sv_exchange *x, const form *f) {
 }
 
 int sv_answer_voice_add(sv_exchange *x) {
-    form f = {0};
+    sv_form f = {0};
     const char *type = sv_header(x, "Content-Type");
-    if (!type || strncasecmp(type, "multipart/form-data", 19) != 0 || !read_form(x, &f)) {
+    if (!type || strncasecmp(type, "multipart/form-data", 19) != 0 ||
+        !sv_form_read(x->connection, x->body.data, x->body.size, &f)) {
         ev_buf_free(&f.audio);
         return sv_reply_error(x, 400, NULL,
                               "send a multipart form with the fields name and audio (a .wav or .mp3 file)");
