@@ -276,6 +276,8 @@ bool sv_fields_parse(sv_fields *f, const void *body, size_t size, sv_wish *wish)
     sv_speech_init(&wish->speech);
     if (json) {
         read_all(&r, wish, f->native);
+    } else if (!size) {
+        mistake(&r, NULL, "the body is empty: send a JSON object");
     } else {
         mistake(&r, NULL, "the body is not JSON: line %d: %s", fault.line, fault.text);
     }
