@@ -1,0 +1,76 @@
+/* Fuzzes a request's JSON: any bytes either are refused with a field and a line, or give a wish whose every number is
+ * in its range and whose text is all there. The first byte chooses the route and how open the service is. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "server/server.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
+
+enum { NATIVE = 1, OPEN = 2, NARROW = 4 };
+
+static void set(sv_config *config, const char *key, const char *value) {
+    if (sv_config_set(config, key, value, (sv_origin){.from = SV_FROM_FLAG}, NULL) != EV_OK) abort();
+}
+
+static const sv_config *config_of(unsigned choice) {
+    static sv_config configs[8];
+    sv_config *config = &configs[choice & (OPEN | NARROW)];
+    if (config->listen) return config;
+    if (sv_config_init(config, NULL) != EV_OK) abort();
+    if (choice & OPEN) set(config, "fetch", "any");
+    if (choice & OPEN) set(config, "webhook", "any");
+    if (choice & NARROW) set(config, "text_chars_max", "8");
+    if (choice & NARROW) set(config, "reference_bytes_max", "1024");
+    return config;
+}
+
+static ev_model *open_once(void) {
+    static ev_model *model;
+    if (!model && ev_model_open(&model, EV_TEST_DIR "/../models/emotivoice-default.safetensors", NULL, NULL) != EV_OK)
+        abort();
+    return model;
+}
+
+static bool within(double x, double low, double high) { return x >= low && x <= high; }
+
+static void check_speech(const sv_fields *f, const sv_speech *s) {
+    if (!s->text || !s->text_bytes || strlen(s->text) != s->text_bytes) abort();
+    if (f->chars < 1 || f->chars > f->config->text_chars_max || (size_t)f->chars > s->text_bytes) abort();
+    if (!within((double)s->speed, 0.25, 4) || !within((double)s->pitch_scale, 0.5, 2)) abort();
+    if (!within((double)s->energy_scale, 0.25, 4) || !within((double)s->emotion_degree, 0, 1.5)) abort();
+    if (s->priority < 0 || s->priority > 2 || s->deadline_us < 0) abort();
+    if (s->reference && (!s->reference_bytes || s->reference_url || s->voice)) abort();
+    if ((int64_t)s->reference_bytes > f->config->reference_bytes_max + 3) abort();
+    void *copy = malloc(s->reference_bytes + 1); /* reads every byte that was promised */
+    if (copy && s->reference) memcpy(copy, s->reference, s->reference_bytes);
+    free(copy);
+    if (s->reference_url && f->config->fetch == SV_REACH_OFF) abort();
+}
+
+static void check_wish(const sv_fields *f, const sv_wish *w) {
+    check_speech(f, &w->speech);
+    if (w->format == EV_FORMAT_WAV_FLOAT || !ev_format_media_type(w->format)) abort();
+    if (w->webhook && (!f->native || f->config->webhook == SV_REACH_OFF || strlen(w->webhook) > 2048)) abort();
+    if (w->words && !f->native && !w->sse) abort();
+}
+
+static void check_mistake(const sv_fields *f, const sv_wish *w) {
+    static const sv_wish none;
+    if (!f->message[0] || memchr(f->message, '\0', sizeof f->message) == NULL) abort();
+    if (f->field && !f->field[0]) abort();
+    if (memcmp(w, &none, sizeof none) != 0) abort();
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size) {
+    if (size == 0) return 0;
+    sv_wish wish;
+    sv_fields f = {
+        .config = config_of(bytes[0]), .model = open_once(), .start = 1000, .native = (bytes[0] & NATIVE) != 0};
+    if (sv_fields_parse(&f, bytes + 1, size - 1, &wish))
+        check_wish(&f, &wish);
+    else
+        check_mistake(&f, &wish);
+    sv_wish_free(&wish);
+    return 0;
+}
