@@ -237,7 +237,7 @@ class Slow(unittest.TestCase):
 
     def test_idle_and_slow_clients(self):
         """Five hundred idle connections and fifty slow clients take nothing from a normal one."""
-        with Service(COMMAND, *OPEN, "--queue-wait", "120s", "--header-timeout", "60s") as service:
+        with Service(COMMAND, *OPEN, "--queue-wait", "120s", "--header-timeout", "300s") as service:
             alone = self.ask_one_by_one(service, 40, "alone")
             before = resident_mb(service)
             dribblers = Dribblers(service.port)
@@ -258,6 +258,38 @@ class Slow(unittest.TestCase):
             self.assertEqual(service.speech("Still here.").code, 200)
             self.assertEqual(service.stop(), 0)
             self.assertEqual(service.lines, [])
+
+
+class HeaderTimeout(unittest.TestCase):
+    def test_headers_must_come_in_time(self):
+        """A byte now and then does not hold a connection; one that rests, or is slow with its body, is left alone."""
+        with Service(COMMAND, *OPEN, "--header-timeout", "1s") as service:
+            first, kept, idle, body = (socket.create_connection(("127.0.0.1", service.port), 30) for _ in range(4))
+            whole = b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"
+            kept.sendall(whole)
+            self.assertIn(b"200", kept.recv(4096))
+            body.sendall(b"POST /v1/audio/speech HTTP/1.1\r\nHost: x\r\nContent-Length: 9000\r\n\r\n")
+            resting = socket.create_connection(("127.0.0.1", service.port), 30)
+            resting.sendall(whole)
+            self.assertIn(b"200", resting.recv(4096))
+            began, open_ones = time.monotonic(), {first, kept}
+            while open_ones and time.monotonic() < began + 20:
+                body.sendall(b"a")
+                for one in list(open_ones):
+                    if is_open(one):
+                        with contextlib.suppress(OSError):
+                            one.send(b"G")
+                    else:
+                        open_ones.discard(one)
+                time.sleep(0.2)
+            self.assertEqual(open_ones, set(), "still open")
+            self.assertGreater(time.monotonic() - began, 0.9)
+            self.assertTrue(is_open(idle) and is_open(body) and is_open(resting))
+            resting.setblocking(True)
+            resting.sendall(whole)
+            self.assertIn(b"200", resting.recv(4096))
+            for one in (first, kept, idle, body, resting):
+                one.close()
 
 
 class Reports(unittest.TestCase):
