@@ -153,6 +153,10 @@ static int run_all(load_run *run) {
     if (code != CLI_OK) return code;
     run->start_s = cli_clock_s();
     code = run_loads(run);
+    if (code == CLI_OK && run->steps[0].summary.offered == 0) { /* clients that waited for an answer all the while */
+        return cli_fail(CLI_FAILURE, "no request began within %g s, as answers take longer: give more --seconds",
+                        (double)v->seconds);
+    }
     if (run->step_count == 0 || run->steps[0].summary.offered == 0) return code;
     int reported = report(run); /* also when a later step failed: what was measured is true */
     return code != CLI_OK ? code : reported;

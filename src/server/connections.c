@@ -1,6 +1,11 @@
-/* connections: those that are open, and since when each owes us a request. The library closes a connection on which
- * nothing moves; one that sends a byte now and then it would keep for ever, and this does not.
+/* connections: those that are open, and since when each owes us the rest of a request. The library closes a
+ * connection on which nothing moves; one that sends a byte now and then it would keep for ever, and this does not.
+ *
+ * The system's count of bytes tells a connection that began a request from one that rests. A connection that is too
+ * late is shut down, not closed: the library sees its end and closes it.
  */
+#include <linux/tcp.h>
+#include <netinet/in.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 
@@ -9,9 +14,16 @@
 struct sv_connection {
     sv_connection *next, **place;
     int fd;
-    double since;   /* it opened, its last answer ended, or its headers were complete */
-    bool answering; /* its request is whole: now it waits for us */
+    sv_part part;
+    uint64_t taken; /* HEAD: bytes that came before the request that is awaited */
+    double since;   /* HEAD: the first byte of it was seen, 0 not yet; BODY: its headers were complete */
 };
+
+static uint64_t bytes_received(int fd) {
+    struct tcp_info info = {0};
+    socklen_t size = sizeof info;
+    return getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size) == 0 ? info.tcpi_bytes_received : 0;
+}
 
 void sv_connection_opened(sv_server *s, struct MHD_Connection *connection, void **state) {
     const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
@@ -20,7 +32,6 @@ void sv_connection_opened(sv_server *s, struct MHD_Connection *connection, void 
     *state = c;
     if (!c) return; /* it is served, and the library's own limit holds */
     c->fd = info->connect_fd;
-    c->since = ev_clock_s();
     pthread_mutex_lock(&s->lock);
     c->next = s->connections;
     c->place = &s->connections;
@@ -42,21 +53,26 @@ void sv_connection_closed(sv_server *s, void **state) {
     free(c);
 }
 
-void sv_connection_note(sv_exchange *x, bool answering) {
+void sv_connection_note(sv_exchange *x, sv_part part) {
     const union MHD_ConnectionInfo *info = MHD_get_connection_info(x->connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
     sv_connection *c = info ? info->socket_context : NULL;
     if (!c) return;
     pthread_mutex_lock(&x->server->lock);
-    c->answering = answering;
-    c->since = ev_clock_s();
+    c->part = part;
+    c->since = part == SV_PART_BODY ? ev_clock_s() : 0;
+    if (part == SV_PART_HEAD) c->taken = bytes_received(c->fd);
     pthread_mutex_unlock(&x->server->lock);
 }
 
 void sv_connections_sweep(sv_server *s, double now_s) {
-    const double patience = s->config.idle_timeout + s->config.header_timeout;
+    const double head = s->config.header_timeout, body = s->config.idle_timeout + head;
     pthread_mutex_lock(&s->lock);
-    for (const sv_connection *c = s->connections; c; c = c->next) {
-        if (!c->answering && now_s - c->since > patience) shutdown(c->fd, SHUT_RDWR);
+    for (sv_connection *c = s->connections; c; c = c->next) {
+        if (c->part == SV_PART_HEAD && !c->since) {
+            if (bytes_received(c->fd) > c->taken) c->since = now_s;
+        } else if (c->part != SV_PART_ANSWER && now_s - c->since > (c->part == SV_PART_HEAD ? head : body)) {
+            shutdown(c->fd, SHUT_RDWR);
+        }
     }
     pthread_mutex_unlock(&s->lock);
 }

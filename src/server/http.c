@@ -180,7 +180,7 @@ static sv_exchange *begin(sv_server *s, struct MHD_Connection *connection) {
         .server = s, .connection = connection, .start = ev_clock_s(), .chars = -1, .audio_s = -1, .queue_s = -1};
     x->access = sv_access_hold(s);
     name_request(x);
-    sv_connection_note(x, false);
+    sv_connection_note(x, SV_PART_BODY);
     atomic_fetch_add(&s->in_flight, 1);
     sv_metric_add(s->metrics, SV_METRIC_REQUESTS_IN_FLIGHT, 0, 1);
     return x;
@@ -221,7 +221,7 @@ static int take_body(sv_exchange *x, const char *bytes, size_t *size) {
 }
 
 static int close_body(sv_exchange *x) {
-    sv_connection_note(x, true);
+    sv_connection_note(x, SV_PART_ANSWER);
     if (x->too_large) {
         return sv_reply_error(x, 413, NULL, "the body is too large: send at most %lld bytes",
                               (long long)x->access->config.body_max);
@@ -296,7 +296,7 @@ static void on_completed(void *server, struct MHD_Connection *connection, void *
     note_waiting(x, false);
     /* 499: the client left before it had its answer */
     if (end != MHD_REQUEST_TERMINATED_COMPLETED_OK && end != MHD_REQUEST_TERMINATED_DAEMON_SHUTDOWN) x->code = 499;
-    sv_connection_note(x, false);
+    sv_connection_note(x, SV_PART_HEAD);
     write_log(x, ev_clock_s() - x->start);
     leave_job(x);
     sv_listener_free(&x->listener);

@@ -132,10 +132,11 @@ void sv_http_look_for_gone(sv_server *s); /* clients that left while they were w
 
 /* ---- connections.c ---- */
 typedef struct sv_connection sv_connection;
+typedef enum sv_part { SV_PART_HEAD = 0, SV_PART_BODY, SV_PART_ANSWER } sv_part; /* what a connection is at */
 void sv_connection_opened(sv_server *s, struct MHD_Connection *connection, void **state);
 void sv_connection_closed(sv_server *s, void **state);
-void sv_connection_note(sv_exchange *x, bool answering); /* its request is whole; or more is to come */
-void sv_connections_sweep(sv_server *s, double now_s);   /* ends those whose request takes too long; now and then */
+void sv_connection_note(sv_exchange *x, sv_part part);
+void sv_connections_sweep(sv_server *s, double now_s); /* ends those whose request takes too long; now and then */
 
 /* ---- routes.c ---- */
 /* The row for a method and path, and the path's {id}. NULL: none; *other_method says whether another would do. */

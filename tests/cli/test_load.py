@@ -504,6 +504,13 @@ class Reports(LoadTest):
             self.assertNotIn("se<cret", report)
             self.assertNotIn("se&lt;cret", report)
 
+    def test_no_request_began(self):
+        """Clients that wait for an answer through the whole window have measured nothing: no silent success."""
+        service = self.serve(lambda h, n, b: (time.sleep(0.8), h.reply(WAV)))
+        done = call("--url", service.url, "--concurrency", "1", "--seconds", "0.1", "--warmup", "0.1")
+        self.assertEqual(done.returncode, 1, done.stderr)
+        self.assertRegex(done.stderr.decode(), r"no request began.*--seconds")
+
     def test_page_without_metrics_and_with_no_answer(self):
         """Steps in which nothing succeeded have no latency: reports say so and stay whole."""
         service = self.serve(lambda h, n, b: h.reply(b"", 503))

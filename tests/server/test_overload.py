@@ -70,8 +70,8 @@ class Overload(unittest.TestCase):
     def test_several_times_capacity(self):
         """Every answer is audio, whole, or a 503 that says when to come again; then all is as before."""
         with Service(COMMAND, *OPEN, "--queue-wait", "1s") as service:
-            carries = bench(service, self.folder, "before", "--concurrency", "8", "--seconds", "1.5", "--warmup",
-                            "0.5")["steps"][0]["achieved_rate"]
+            carries = bench(service, self.folder, "before", "--concurrency", "8", "--seconds",
+                            "20" if SANITIZED else "1.5", "--warmup", "0.5")["steps"][0]["achieved_rate"]
             self.assertGreater(carries, 0)
             step = bench(service, self.folder, "over", "--rate", f"{4 * carries:.3g}", "--seconds", "8", "--warmup",
                          "0.5")["steps"][0]
@@ -237,7 +237,8 @@ class Slow(unittest.TestCase):
 
     def test_idle_and_slow_clients(self):
         """Five hundred idle connections and fifty slow clients take nothing from a normal one."""
-        with Service(COMMAND, *OPEN, "--queue-wait", "120s", "--header-timeout", "300s") as service:
+        with Service(COMMAND, *OPEN, "--queue-wait", "120s", "--header-timeout", "600s",
+                     "--idle-timeout", "600s") as service:
             alone = self.ask_one_by_one(service, 40, "alone")
             before = resident_mb(service)
             dribblers = Dribblers(service.port)
@@ -295,7 +296,7 @@ class HeaderTimeout(unittest.TestCase):
 class Reports(unittest.TestCase):
     def test_bench_serve_end_to_end(self):
         """The load test against the real service: its three reports agree with what was asked."""
-        with tempfile.TemporaryDirectory() as folder, Service(COMMAND, *OPEN) as service:
+        with tempfile.TemporaryDirectory() as folder, Service(COMMAND, *OPEN, "--queue-wait", "120s") as service:
             paths = {kind: os.path.join(folder, "load." + kind) for kind in ("md", "html")}
             run = bench(service, folder, "load", "--rate", "2,4", "--seconds", "2", "--warmup", "0.5", "--stream",
                         "--markdown", paths["md"], "--html", paths["html"])
