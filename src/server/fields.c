@@ -59,7 +59,7 @@ static double number_of(reader *r, const char *field, double fallback, double lo
     if (!value) return fallback;
     const double number = json_number_value(value);
     if (!json_is_number(value) || !(number >= low && number <= high)) {
-        mistake(r, field, "%s must be a number from %g to %g", field, low, high);
+        mistake(r, field, "%s must be a number from %.16g to %.16g", field, low, high);
         return fallback;
     }
     return number;
