@@ -25,6 +25,7 @@ int sv_reply_response(sv_exchange *x, int code, struct MHD_Response *response) {
     if (!response) return MHD_NO;
     add_headers(x, response);
     x->code = code;
+    if (code == 401) MHD_add_response_header(response, "WWW-Authenticate", "Bearer");
     const int result = (int)MHD_queue_response(x->connection, (unsigned)code, response);
     MHD_destroy_response(response);
     return result;
