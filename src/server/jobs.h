@@ -45,6 +45,7 @@ typedef struct sv_speech {
     int32_t priority;    /* 0 high .. 2 low */
     int64_t deadline_us; /* monotonic; 0: none */
     bool stream;         /* somebody listens while it is made */
+    ev_format format;    /* of its audio, where who asks later names none */
 } sv_speech;
 void sv_speech_init(sv_speech *speech);
 void sv_speech_free(sv_speech *speech);

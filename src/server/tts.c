@@ -59,6 +59,7 @@ int sv_answer_tts(sv_exchange *x) {
     if (key && !read_once(x, key, &once, &result)) return result;
     if (!sv_fields_read(x, &wish, true, &result)) return result;
     wish.stream = false;
+    wish.speech.format = wish.format;
     const bool begun = sv_speech_begin(x, &wish, true, key ? &once : NULL, &result);
     sv_wish_free(&wish);
     if (!begun) return result;
@@ -104,7 +105,7 @@ int sv_answer_job_audio(sv_exchange *x) {
     const char *format = sv_query(x, "format");
     ev_error err;
     if (!find_job(x, &result)) return result;
-    x->wish_format = EV_FORMAT_WAV;
+    x->wish_format = x->job->speech.format;
     if (format && ev_format_parse(format, &x->wish_format, &err) != EV_OK) {
         return sv_reply_error(x, 400, "format", "%s", err.message);
     }
