@@ -6,6 +6,11 @@
 
 #include "server/server.h"
 
+/* Where the text stood: /tts has its own name for it. */
+static const char *text_field(const sv_exchange *x) {
+    return x->route->counted == SV_ROUTE_SPEECH ? "input" : "text";
+}
+
 /* Listed words are looked for in what will be spoken; the answer names the rule, never the word. */
 static bool check_words(sv_exchange *x, const sv_speech *speech, int *result) {
     sv_word_hit hit;
@@ -15,13 +20,13 @@ static bool check_words(sv_exchange *x, const sv_speech *speech, int *result) {
     const ev_status status = sv_words_find(x->access->words, speech->text, speech->text_bytes, &hit, 1, &count, &err);
     if (status == EV_OK && !count) return true;
     if (status != EV_OK) {
-        *result = sv_reply_error(x, status == EV_E_TEXT ? 400 : 503, "input", "%s", err.message);
+        *result = sv_reply_error(x, status == EV_E_TEXT ? 400 : 503, text_field(x), "%s", err.message);
         return false;
     }
     sv_metric_add(x->server->metrics, SV_METRIC_JOBS, SV_OUTCOME_REJECTED_WORDS, 1);
-    *result =
-        sv_reply_error(x, 422, "input", "the text holds a word that is not spoken here (rule %s, bytes %zu to %zu)",
-                       hit.rule, hit.byte_begin, hit.byte_end);
+    *result = sv_reply_error(x, 422, text_field(x),
+                             "the text holds a word that is not spoken here (rule %s, bytes %zu to %zu)", hit.rule,
+                             hit.byte_begin, hit.byte_end);
     return false;
 }
 
@@ -111,8 +116,8 @@ int sv_reply_job_error(sv_exchange *x, sv_job_state state, const ev_error *error
     if (state == SV_JOB_EXPIRED) return sv_reply_error(x, 504, "deadline_ms", "%s", error->message);
     if (state == SV_JOB_CANCELED) return sv_reply_busy(x, 503, 1000, "the service is stopping: ask another one");
     switch (error->status) {
-    case EV_E_TEXT: return sv_reply_error(x, 400, "input", "%s", error->message);
-    case EV_E_LIMIT: return sv_reply_error(x, 400, "input", "%s", error->message);
+    case EV_E_TEXT: return sv_reply_error(x, 400, text_field(x), "%s", error->message);
+    case EV_E_LIMIT: return sv_reply_error(x, 400, text_field(x), "%s", error->message);
     case EV_E_AUDIO: return sv_reply_error(x, 422, "reference_audio", "%s", error->message);
     case EV_E_FORMAT: return sv_reply_error(x, 422, "reference_audio", "%s", error->message);
     case EV_E_NOT_FOUND: return sv_reply_error(x, 404, "voice", "%s", error->message);
