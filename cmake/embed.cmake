@@ -1,14 +1,22 @@
-# Turns the files of web/ into one C source, at build time and with CMake alone:
+# Turns files into one C source, at build time and with CMake alone. A folder becomes a table:
 #   cmake -DSOURCE=web -DOUTPUT=build/page_files.c -P cmake/embed.cmake
-# defines sv_page_files and sv_page_file_count of src/server/page.h.
+# defines sv_page_files and sv_page_file_count of src/server/page.h. One file becomes one sv_page_file, with a name:
+#   cmake -DSOURCE=src/server/openapi.json -DNAME=sv_openapi_file -DOUTPUT=build/openapi_file.c -P cmake/embed.cmake
 cmake_minimum_required(VERSION 3.22)
 
 set(TYPE_html "text/html; charset=utf-8")
 set(TYPE_js "text/javascript; charset=utf-8")
 set(TYPE_css "text/css; charset=utf-8")
 set(TYPE_svg "image/svg+xml")
+set(TYPE_json "application/json")
 
-file(GLOB names RELATIVE ${SOURCE} ${SOURCE}/*)
+if(IS_DIRECTORY ${SOURCE})
+  set(folder ${SOURCE})
+  file(GLOB names RELATIVE ${folder} ${folder}/*)
+else()
+  get_filename_component(folder ${SOURCE} DIRECTORY)
+  get_filename_component(names ${SOURCE} NAME)
+endif()
 list(SORT names)
 set(arrays "")
 set(rows "")
@@ -16,11 +24,11 @@ set(index 0)
 foreach(name ${names})
   string(REGEX REPLACE ".*\\." "" extension ${name})
   if(NOT DEFINED TYPE_${extension})
-    message(FATAL_ERROR "web/${name}: no content type is known for .${extension}; add it to cmake/embed.cmake")
+    message(FATAL_ERROR "${name}: no content type is known for .${extension}; add it to cmake/embed.cmake")
   endif()
-  file(READ ${SOURCE}/${name} hex HEX)
-  file(SIZE ${SOURCE}/${name} size)
-  file(SHA256 ${SOURCE}/${name} hash)
+  file(READ ${folder}/${name} hex HEX)
+  file(SIZE ${folder}/${name} size)
+  file(SHA256 ${folder}/${name} hash)
   string(SUBSTRING ${hash} 0 16 tag)
   string(REPEAT "[0-9a-f]" 40 twenty_bytes)
   string(REGEX REPLACE "(${twenty_bytes})" "\\1\n" hex "${hex}")
@@ -38,5 +46,10 @@ if(index EQUAL 0)
   message(FATAL_ERROR "${SOURCE}: no files to embed")
 endif()
 
-file(WRITE ${OUTPUT} "/* Made by cmake/embed.cmake from web/. */\n#include \"server/page.h\"\n\n${arrays}\n\
-const sv_page_file sv_page_files[] = {\n${rows}};\nconst size_t sv_page_file_count = ${index};\n")
+if(IS_DIRECTORY ${SOURCE})
+  set(definition "const sv_page_file sv_page_files[] = {\n${rows}};\nconst size_t sv_page_file_count = ${index};\n")
+else()
+  string(REGEX REPLACE ",\n$" ";\n" row "${rows}")
+  set(definition "const sv_page_file ${NAME} =\n${row}")
+endif()
+file(WRITE ${OUTPUT} "/* Made by cmake/embed.cmake. */\n#include \"server/page.h\"\n\n${arrays}\n${definition}")

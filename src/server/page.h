@@ -1,5 +1,6 @@
-/* page: the web page of the service, compiled in. cmake/embed.cmake turns every file of web/ into bytes with a
- * content type and a tag; nothing is read from disk while serving, so a moved or damaged installation cannot lose it.
+/* page: the web page of the service and the description of its API, compiled in. cmake/embed.cmake turns every file of
+ * web/, and openapi.json, into bytes with a content type and a tag; nothing is read from disk while serving, so a
+ * moved or damaged installation cannot lose it.
  */
 #ifndef SV_PAGE_H
 #define SV_PAGE_H
@@ -29,5 +30,6 @@ const sv_page_file *sv_page_find(const char *path);
 /* ---- what embed.cmake makes ---- */
 extern const sv_page_file sv_page_files[];
 extern const size_t sv_page_file_count;
+extern const sv_page_file sv_openapi_file; /* openapi.json; no file of the page: sv_page_find does not know it */
 
 #endif

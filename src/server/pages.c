@@ -1,4 +1,4 @@
-/* pages: what the service says of itself, and the page it shows. */
+/* pages: what the service says of itself, the description of its API, and the page it shows. */
 #include <string.h>
 
 #include "server/page.h"
@@ -47,21 +47,37 @@ int sv_answer_metrics(sv_exchange *x) {
     return reply_buffer(x, SV_METRICS_CONTENT_TYPE, &text);
 }
 
-int sv_answer_page(sv_exchange *x) {
-    const sv_page_file *page = sv_page_find(x->path);
+/* A compiled-in file, or 304 to who has it already; its type and tag. *code is the answer's. NULL: out of memory. */
+static struct MHD_Response *file_response(sv_exchange *x, const sv_page_file *file, int *code) {
     const char *known = sv_header(x, "If-None-Match");
-    const bool same = known && strcmp(known, page->etag) == 0;
+    const bool same = known && strcmp(known, file->etag) == 0;
     struct MHD_Response *r =
-        MHD_create_response_from_buffer(same ? 0 : page->size, (void *)(uintptr_t)page->data, MHD_RESPMEM_PERSISTENT);
+        MHD_create_response_from_buffer(same ? 0 : file->size, (void *)(uintptr_t)file->data, MHD_RESPMEM_PERSISTENT);
+    *code = same ? 304 : 200;
+    if (!r) return NULL;
+    MHD_add_response_header(r, "Content-Type", file->content_type);
+    MHD_add_response_header(r, "ETag", file->etag);
+    MHD_add_response_header(r, "Cache-Control", "no-cache");
+    return r;
+}
+
+int sv_answer_page(sv_exchange *x) {
+    int code;
+    struct MHD_Response *r = file_response(x, sv_page_find(x->path), &code);
     if (r) {
-        MHD_add_response_header(r, "Content-Type", page->content_type);
-        MHD_add_response_header(r, "ETag", page->etag);
         MHD_add_response_header(r, "Content-Security-Policy", SV_PAGE_CSP);
         MHD_add_response_header(r, "Permissions-Policy", SV_PAGE_PERMISSIONS);
         MHD_add_response_header(r, "Referrer-Policy", "no-referrer");
-        MHD_add_response_header(r, "Cache-Control", "no-cache");
     }
-    return sv_reply_response(x, same ? 304 : 200, r);
+    return sv_reply_response(x, code, r);
+}
+
+int sv_answer_openapi(sv_exchange *x) {
+    int code;
+    struct MHD_Response *r = file_response(x, &sv_openapi_file, &code);
+    /* tools that read it, such as editors in a browser, come from elsewhere; it tells nothing that is not public */
+    if (r) MHD_add_response_header(r, "Access-Control-Allow-Origin", "*");
+    return sv_reply_response(x, code, r);
 }
 
 int sv_answer_dead(sv_exchange *x) {

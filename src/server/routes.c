@@ -18,6 +18,7 @@ static const sv_route_row rows[] = {
     {"GET", "/v1/models/{id}", SV_ROUTE_MODELS, 0, false, false, sv_answer_models},
     {"GET", "/v1/emotions", SV_ROUTE_MODELS, 0, false, false, sv_answer_emotions},
     {"GET", "/status.json", SV_ROUTE_PAGE, 0, false, false, sv_answer_status},
+    {"GET", "/openapi.json", SV_ROUTE_OPENAPI, 0, false, false, sv_answer_openapi},
     {"GET", "/healthz", SV_ROUTE_HEALTH, 0, false, false, sv_answer_health},
     {"GET", "/health", SV_ROUTE_HEALTH, 0, false, false, sv_answer_health},
     {"GET", "/v2/health/live", SV_ROUTE_HEALTH, 0, false, false, sv_answer_health},

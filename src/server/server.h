@@ -9,7 +9,7 @@
  *   speech.c     POST /v1/audio/speech; listen.c: samples -> the listener's format, as they are made
  *   tts.c        /tts: accepted at once, asked for later; webhook.h tells who wants to be told
  *   voices_http.c  /v1/voices
- *   pages.c      health, models, emotions, status, metrics, the page
+ *   pages.c      health, models, emotions, status, metrics, the page, openapi.json
  *   engine.h     jobs -> samples; schedule.h decides; jobs.h holds; voices.h knows whom it can speak as
  *   guard/       what stands between strangers and all this
  *   config.h log.h metrics.h device.h
@@ -190,6 +190,7 @@ int sv_answer_emotions(sv_exchange *x);
 int sv_answer_status(sv_exchange *x);
 int sv_answer_metrics(sv_exchange *x);
 int sv_answer_page(sv_exchange *x);
+int sv_answer_openapi(sv_exchange *x);
 int sv_answer_dead(sv_exchange *x);
 int sv_answer_dead_retry(sv_exchange *x);
 
