@@ -1,13 +1,35 @@
 #!/usr/bin/env bash
-# Runs the commands that README.md shows after the first two, as they stand there, in a scratch directory.
+# Runs the commands that README.md shows after the first two, as they stand there, in a scratch directory; those of the
+# service against one on a free port.
 #   tests/cli/readme.sh SOURCE_DIR BUILD_DIR
 set -euo pipefail
 source=$1 build=$2
 work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
+server=
+trap 'rm -rf "$work"; [ -z "$server" ] || kill "$server"' EXIT
 ln -s "$build" "$work/build"
 cd "$work"
-awk '/^Then:/ {on = 1} on && /^```sh/ {inside = 1; next} on && inside && /^```/ {exit} inside' "$source/README.md" >commands
-test "$(wc -l <commands)" -ge 5 # the block was found
+
+block() { # block HEADING LINES: the first commands behind it, at least so many
+    awk -v heading="$1" 'index($0, heading) == 1 {on = 1} on && /^```sh/ {inside = 1; next}
+                         on && inside && /^```/ {exit} inside' "$source/README.md" >commands
+    test "$(wc -l <commands)" -ge "$2" # it was found
+}
+
+block "Then:" 5
 bash -euo pipefail -x commands
 for file in fox.wav happy.wav clone.wav story.pcm fox.voice; do test -s "$file"; done
+
+if build/emotivoice serve --help >/dev/null 2>&1 && command -v curl >/dev/null; then
+    build/emotivoice serve --listen 127.0.0.1:0 --admin-listen off --log-level error 2>greeting &
+    server=$!
+    for _ in $(seq 300); do
+        grep -q "^try:" greeting && break
+        sleep 0.1
+    done
+    address=$(sed -n 's|.* serves at http://\(.*\)/$|\1|p' greeting)
+    block "## The service" 4
+    sed -i "s/127\.0\.0\.1:8080/$address/; s/curl /curl --fail /" commands
+    bash -euo pipefail -x commands
+    for file in hello.mp3 made.pcm openapi.json; do test -s "$file"; done
+fi
