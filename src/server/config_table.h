@@ -38,12 +38,12 @@
     X(connections_per_ip, COUNT, "256", 0, 1000000, "connections", RESTART,                                            \
       "open connections of one address; 0: no limit")                                                                  \
     X(header_timeout, SECONDS, "10s", 0.1, 600, "", RESTART,                                                           \
-      "a request's headers must come within this, its body within this and idle_timeout")                                                              \
+      "a request's headers must come within this, its body within this and idle_timeout")                              \
     X(idle_timeout, SECONDS, "60s", 1, 86400, "", RESTART,                                                             \
       "a connection without a request is closed after this")                                                           \
     X(body_max, BYTES, "16MB", 1024, 1e9, "", RESTART,                                                                 \
       "largest request body")                                                                                          \
-    X(drain_timeout, SECONDS, "30s", 0, 3600, "", LIVE,                                                                \
+    X(drain_timeout, SECONDS, "30s", 0, 3600, "", RESTART,                                                             \
       "on SIGTERM, work that was accepted may finish within this")                                                     \
     /* the engine */                                                                                                   \
     X(model, FILE, "", 0, 4095, "", RESTART,                                                                           \
@@ -54,28 +54,28 @@
       "threads that turn text into phones")                                                                            \
     X(memory_budget, BYTES, "0", 0, 1e13, "", RESTART,                                                                 \
       "memory the service may plan with; 0: from the machine's")                                                       \
-    X(batch_mode, CHOICE, "adaptive", 0, 0, "adaptive|fixed|off", LIVE,                                                \
+    X(batch_mode, CHOICE, "adaptive", 0, 0, "adaptive|fixed|off", RESTART,                                             \
       "how requests are gathered into batches")                                                                        \
-    X(batch_window, SECONDS, "100ms", 0.001, 10, "", LIVE,                                                             \
+    X(batch_window, SECONDS, "100ms", 0.001, 10, "", RESTART,                                                          \
       "batch_mode fixed: how long a batch gathers")                                                                    \
     X(batch_max, COUNT, "16", 1, 64, "requests", RESTART,                                                              \
       "requests in one batch at most")                                                                                 \
     /* the queue */                                                                                                    \
-    X(queue_audio, SECONDS, "300s", 1, 864000, "", LIVE,                                                               \
+    X(queue_audio, SECONDS, "300s", 1, 864000, "", RESTART,                                                            \
       "audio that may wait to be made; beyond it requests get 503")                                                    \
-    X(queue_wait, SECONDS, "10s", 0.1, 3600, "", LIVE,                                                                 \
+    X(queue_wait, SECONDS, "10s", 0.1, 3600, "", RESTART,                                                              \
       "predicted wait beyond which a request gets 503 at once")                                                        \
-    X(tries_max, COUNT, "3", 1, 100, "tries", LIVE,                                                                    \
+    X(tries_max, COUNT, "3", 1, 3, "tries", RESTART,                                                                   \
       "tries of a job before it is put aside as dead")                                                                 \
-    X(coalesce, SWITCH, "on", 0, 0, "", LIVE,                                                                          \
+    X(coalesce, SWITCH, "on", 0, 0, "", RESTART,                                                                       \
       "equal requests at the same time are made once")                                                                 \
-    X(store_ttl, SECONDS, "24h", 1, 31536000, "", LIVE,                                                                \
+    X(store_ttl, SECONDS, "24h", 1, 31536000, "", RESTART,                                                             \
       "results of jobs are kept this long")                                                                            \
     /* caches */                                                                                                       \
     X(voice_cache, BYTES, "64MB", 0, 1e12, "", RESTART,                                                                \
       "memory for voices made from references; 0: none")                                                               \
     X(result_cache, BYTES, "256MB", 0, 1e12, "", RESTART,                                                              \
-      "memory for finished audio, of jobs and for equal requests; the oldest goes first")                                                                            \
+      "memory for finished audio, of jobs and for equal requests; the oldest goes first")                              \
     /* who may use it, and how much */                                                                                 \
     X(anonymous, SWITCH, "on", 0, 0, "", LIVE,                                                                         \
       "requests without a key are served")                                                                             \
@@ -105,10 +105,10 @@
     X(label, SWITCH, "on", 0, 0, "", LIVE,                                                                             \
       "audio says that it is synthetic, in metadata and headers")                                                      \
     /* what it may call */                                                                                             \
-    X(fetch, CHOICE, "off", 0, 0, "off|https|any", LIVE,                                                               \
+    X(fetch, CHOICE, "off", 0, 0, "off|https|any", RESTART,                                                            \
       "whether references may be given as a URL")                                                                      \
-    X(fetch_allow, HOSTS, "", 0, 8192, "", LIVE,                                                                       \
-      "hosts that URLs may name, private ones too; empty: any public host")                                                                   \
+    X(fetch_allow, HOSTS, "", 0, 8192, "", RESTART,                                                                    \
+      "hosts that URLs may name, private ones too; empty: any public host")                                            \
     X(webhook, CHOICE, "off", 0, 0, "off|https|any", LIVE,                                                             \
       "whether a job may call a URL when it is done")                                                                  \
     X(webhook_secret, SECRET, "", 0, 256, "", LIVE,                                                                    \

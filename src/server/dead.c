@@ -80,6 +80,8 @@ bool sv_engine_retry(sv_engine *e, const char *id, char again_id[SV_JOB_ID + 1])
     if (job) {
         snprintf(again_id, SV_JOB_ID + 1, "%s", job->id);
         atomic_fetch_sub(&job->listeners, 1); /* nobody listens; it is kept for who asks */
+        job->webhook = copy(dead->webhook);
+        job->show_words = dead->show_words;
         accepted = sv_engine_submit(e, job, dead->owner).verdict == SV_ACCEPT;
     }
     if (!accepted) { /* no room now: it can be asked for again */

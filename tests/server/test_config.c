@@ -383,11 +383,11 @@ static void reload_keeps_what_needs_a_restart(void **state) {
     ev_buf notes = {0};
     parse(running, "threads = 2\ntrusted_proxies = ::1\n");
     assert_int_equal(sv_config_init(&fresh, NULL), EV_OK);
-    parse(&fresh, "threads = 4\nlisten = 127.0.0.1:81\nqueue_wait = 3s\n");
+    parse(&fresh, "threads = 4\nlisten = 127.0.0.1:81\nrate_per_ip = 3\n");
     assert_int_equal(sv_config_keep(&fresh, running, &notes, NULL), EV_OK);
     assert_int_equal(fresh.threads, 2);
     assert_string_equal(fresh.listen, "127.0.0.1:8080");
-    assert_true(fresh.queue_wait == 3);
+    assert_true(fresh.rate_per_ip == 3);
     assert_string_equal(fresh.trusted_proxies, "");
     assert_string_equal(
         notes.data, "emotivoice.conf:2: listen = 127.0.0.1:81 takes effect at the next start: 127.0.0.1:8080 stays\n"
