@@ -427,6 +427,34 @@ static void set_limits(const sv_config *c, sv_schedule_config *s) {
     if (c->memory_budget) s->memory_bytes = c->memory_budget;
 }
 
+/* One sentence that nobody hears: the first requests find warm caches, and admission knows what this machine takes
+ * before it has to promise anything. What fails here will fail, and be told, where somebody waits for it. */
+static void warm_up(sv_engine *e) {
+    ev_request request;
+    ev_request_init(&request);
+    request.text = "The kettle is on, and the rain has stopped.";
+    ev_task *task = NULL;
+    ev_progress p;
+    if (ev_task_create(&task, e->parts.model, &request, 0, NULL) != EV_OK) return;
+    for (int i = 0; i < 16; i++) {
+        ev_task_progress(task, &p);
+        if (p.done) break;
+        const bool vocodes = p.ready_frames > 0;
+        const ev_slice slice = {task, p.ready_frames};
+        const double start = ev_clock_s();
+        const ev_status status =
+            vocodes ? ev_synth_vocode(e->synth, &slice, 1, NULL) : ev_synth_decode(e->synth, &task, 1, NULL);
+        if (status != EV_OK) break;
+        const size_t size = vocodes ? p.ready_frames + (size_t)e->schedule.config.margin_rows : p.next_tokens;
+        sv_schedule_observe(&e->schedule, vocodes ? SV_VOCODE : SV_DECODE, (int32_t)size,
+                            sv_us(ev_clock_s() - start));
+        const float *samples;
+        size_t count;
+        ev_task_take(task, &samples, &count);
+    }
+    ev_task_free(&task);
+}
+
 static ev_status start_threads(sv_engine *e, ev_error *err) {
     pthread_condattr_t monotonic;
     pthread_condattr_init(&monotonic);
@@ -468,6 +496,7 @@ ev_status sv_engine_create(sv_engine **out, const sv_engine_parts *parts, ev_err
         *out = NULL;
         return status;
     }
+    warm_up(e);
     status = start_threads(e, err);
     if (status != EV_OK) sv_engine_free(out);
     return status;
