@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #define GRACE_S 3.0
+#define RETIRE  SIGRTMIN /* sent to the watcher's thread alone: its work is done */
 
 static pthread_mutex_t watched_lock = PTHREAD_MUTEX_INITIALIZER;
 static ev_synth *watched; /* under watched_lock */
@@ -31,6 +32,7 @@ static bool cancel_watched(void) {
 static void *watcher(void *signals) {
     int number = 0;
     sigwait(signals, &number);
+    if (number == RETIRE) return NULL;
     atomic_store(&interrupted, true);
     double until_s = cli_clock_s() + GRACE_S;
     const struct timespec pause = {.tv_nsec = 20 * 1000 * 1000};
@@ -50,6 +52,7 @@ void cli_interrupt_start(void) {
     sigemptyset(&signals);
     add_unless_ignored(&signals, SIGINT);
     add_unless_ignored(&signals, SIGTERM);
+    sigaddset(&signals, RETIRE);
     signal(SIGPIPE, SIG_IGN); /* a write then fails with EPIPE, and files in work are removed */
     signal(SIGXFSZ, SIG_IGN); /* likewise EFBIG */
     if (pthread_sigmask(SIG_BLOCK, &signals, NULL) != 0) return;
@@ -59,7 +62,7 @@ void cli_interrupt_start(void) {
 
 void cli_interrupt_stop(void) {
     if (!has_watcher) return;
-    pthread_cancel(watching); /* it stands in sigwait, or is about to end the program anyway */
+    pthread_kill(watching, RETIRE);
     pthread_join(watching, NULL);
     has_watcher = false;
 }
