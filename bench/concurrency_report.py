@@ -61,7 +61,7 @@ def machine(kind, program):
     with open("/proc/meminfo", encoding="ascii") as file:
         memory_kb = int(file.readline().split()[1])
     return {"kind": kind, "processor": processor(), "cores": len(os.sched_getaffinity(0)),
-            "memory_gb": memory_kb * 1024 / 1e9, "system": f"{platform.system()} {platform.release()}",
+            "memory_gb": memory_kb * 1024 / 1e9, "system": platform.system(),
             "date": datetime.date.today().isoformat(), "version": output_of(program, "--version"),
             "commit": commit + (" with changes" if changed else ""), "busy_before": busy_share(2)}
 
