@@ -22,3 +22,7 @@ def speaker_vectors(work):
 
 def acoustic_statistics(work):
     return need(Path(work) / "acoustic" / "statistics.json", f"`python -m training.train_acoustic --work {work}`")
+
+
+def acoustic(work):
+    return need(Path(work) / "acoustic" / "last.pt", f"`python -m training.train_acoustic --work {work}`")

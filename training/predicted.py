@@ -4,35 +4,21 @@ Durations, pitch and energy are the true ones, so that a predicted mel lies fram
 the smoothness of a prediction, which the vocoder learns to undo (Kong et al. 2020, section 4.4, fine-tuning).
 """
 import json
-from pathlib import Path
 
 import numpy as np
 import torch
 
-from . import data, needs
+from . import needs
 from .acoustic import Acoustic
-from .train_acoustic import Vectors, collate, prepare
+from .train_acoustic import Vectors, collate, grouped, prepare
 
 
 def load_acoustic(work):
     """The trained model and its statistics."""
-    path = Path(work) / "acoustic" / "last.pt"
-    if not path.exists():
-        raise SystemExit(f"{path} is missing: run `python -m training.train_acoustic --work {work}` first")
+    stats = json.loads(needs.acoustic_statistics(work).read_text())
     model = Acoustic(dropout=0.0)
-    model.load_state_dict(torch.load(path, map_location="cpu", weights_only=True)["parts"]["model"])
-    return model.eval(), json.loads((path.parent / "statistics.json").read_text())
-
-
-def groups_of(items, frames):
-    """Items of similar length together, about `frames` frames a group."""
-    group = []
-    for item in sorted(items, key=lambda i: len(i["f0"])):
-        if group and len(item["f0"]) * (len(group) + 1) > frames:
-            yield group
-            group = []
-        group.append(item)
-    yield group
+    model.load_state_dict(torch.load(needs.acoustic(work), map_location="cpu", weights_only=True)["parts"]["model"])
+    return model.eval(), stats
 
 
 @torch.no_grad()
@@ -42,7 +28,7 @@ def add_to(items, work, device, precision, frames=6000):
     model.to(device)
     vectors = Vectors(needs.speaker_vectors(work), items)
     known = [i for i in prepare(items, stats["medians"]) if i["speaker"] in vectors.mean]
-    for group in groups_of(known, frames):
+    for group in grouped(sorted(known, key=lambda i: len(i["f0"])), frames):
         batch = collate(group, vectors, None, stats, device)
         with torch.autocast(device.type, precision, enabled=precision != torch.float32):
             out = model(batch["tokens"], batch["mask"], batch["speaker"], batch["emotion"], batch["durations"], batch["pitch"],

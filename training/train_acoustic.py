@@ -37,18 +37,23 @@ def prepare(items, medians):
     return kept
 
 
+def grouped(items, frames):
+    """Items, in an order in which lengths grow more or less, in groups that come to about `frames` frames when padded."""
+    group, longest = [], 0
+    for item in items:
+        longest = max(longest, len(item["f0"]))
+        if group and longest * (len(group) + 1) > frames:
+            yield group
+            group, longest = [], len(item["f0"])
+        group.append(item)
+    yield group
+
+
 def batches(items, frames, rng):
     """Batches of about `frames` frames, of utterances of similar length (padding is wasted work), in random order."""
     while True:
         keys = [len(i["f0"]) * rng.uniform(0.85, 1.15) for i in items]
-        order, group, groups, longest = np.argsort(keys), [], [], 0
-        for at in order:
-            longest = max(longest, len(items[at]["f0"]))
-            if group and longest * (len(group) + 1) > frames:
-                groups.append(group)
-                group, longest = [], len(items[at]["f0"])
-            group.append(items[at])
-        groups.append(group)
+        groups = list(grouped((items[at] for at in np.argsort(keys)), frames))
         for at in rng.permutation(len(groups)):
             yield groups[at]
 

@@ -1,5 +1,6 @@
 """What every step rests on: features and averages that never change, golden files that can be made again, and a step
 that is run too early says which one comes before."""
+import json
 import tempfile
 import unittest
 from pathlib import Path
@@ -8,7 +9,8 @@ import numpy as np
 import torch
 from safetensors import safe_open
 
-from training import data, features, golden, tokens
+from training import data, features, golden, predicted, tokens
+from training.acoustic import Acoustic
 from tests.training.support import ROOT, run
 
 
@@ -90,6 +92,38 @@ class Tokens(unittest.TestCase):
             tokens.encode(["nonsense"])
 
 
+def utterance(name, frames, rng):
+    """One item as data.load gives it: two tokens, voiced throughout."""
+    return dict(name=name, speaker="ann", emotion="neutral", degree=1.0, tokens=np.array([3, 4]),
+                durations=np.array([frames // 2, frames - frames // 2]), f0=np.full(frames, 120.0, np.float32),
+                mel=rng.normal(0, 1, (frames, 80)).astype(np.float16), energy=rng.normal(0, 1, frames).astype(np.float32))
+
+
+class Predicted(unittest.TestCase):
+    def test_a_mel_is_the_models_own_whatever_is_beside_it(self):
+        place = tempfile.TemporaryDirectory()
+        self.addCleanup(place.cleanup)
+        work, rng = Path(place.name), np.random.default_rng(1)
+        for folder in ("acoustic", "speaker"):
+            (work / folder).mkdir()
+        torch.manual_seed(1)
+        torch.save(dict(parts=dict(model=Acoustic().state_dict())), work / "acoustic" / "last.pt")
+        stats = dict(energy_mean=0.0, energy_std=1.0, medians={"ann": 120.0})
+        (work / "acoustic" / "statistics.json").write_text(json.dumps(stats))
+        np.savez(work / "speaker" / "vectors.npz", **{"u0": rng.normal(0, 1, 128)})
+        lengths = (40, 25, 60)
+        together = [utterance(f"u{i}", n, np.random.default_rng(i)) for i, n in enumerate(lengths)]
+        stranger = dict(utterance("u9", 30, rng), speaker="bob")
+        self.assertEqual(predicted.add_to([*together, stranger], work, torch.device("cpu"), torch.float32), 3)
+        self.assertNotIn("predicted", stranger)
+        for number, item in enumerate(together):
+            self.assertEqual(item["predicted"].shape, (lengths[number], 80))
+            alone = utterance(f"u{number}", lengths[number], np.random.default_rng(number))
+            # vectors are known by name: the first one's stands for its speaker
+            predicted.add_to([alone, utterance("u0", 40, np.random.default_rng(0))], work, torch.device("cpu"), torch.float32, frames=1)
+            np.testing.assert_allclose(item["predicted"].astype(float), alone["predicted"].astype(float), atol=2e-2)
+
+
 class Order(unittest.TestCase):
     """Each step of the default voice, run in an empty folder, names the step before it."""
 
@@ -129,6 +163,10 @@ class Order(unittest.TestCase):
             (folder / f"{split}.jsonl").write_text('{"name": "gone"}\n')
         _, end = run("train_vocoder", "--work", self.work)
         self.assertIn("no utterances in", end)
+
+    def test_predicted_mels_need_the_acoustic_model(self):
+        with self.assertRaisesRegex(SystemExit, r"statistics\.json is missing: run `python -m training\.train_acoustic"):
+            predicted.add_to([], self.work, torch.device("cpu"), torch.float32)
 
     def test_no_model_to_start_from(self):
         _, end = run("recordings", "--folder", self.work, "--work", self.work / "w", "--speaker", "ann")
