@@ -53,7 +53,7 @@
     X(text_threads, COUNT, "1", 1, 64, "threads", RESTART,                                                             \
       "threads that turn text into phones")                                                                            \
     X(memory_budget, BYTES, "0", 0, 1e13, "", RESTART,                                                                 \
-      "memory the service may plan with; 0: from the machine's")                                                       \
+      "work memory that one batch may plan with; 0: 256 MB")                                                       \
     X(batch_mode, CHOICE, "adaptive", 0, 0, "adaptive|fixed|off", RESTART,                                             \
       "how requests are gathered into batches")                                                                        \
     X(batch_window, SECONDS, "100ms", 0.001, 10, "", RESTART,                                                          \

@@ -366,12 +366,17 @@ static void enqueue(sv_engine *e, sv_job *job) {
     pthread_cond_signal(&e->fresh);
 }
 
+double sv_engine_seconds(const sv_engine *e, const sv_speech *speech) {
+    const sv_schedule_config *c = &e->schedule.config; /* these two never change */
+    return sv_front_tokens(speech) * c->frames_per_token / c->frames_per_second;
+}
+
 sv_admission sv_engine_submit(sv_engine *e, sv_job *job, const char *account) {
     static const sv_outcome outcome[] = {[SV_FULL] = SV_OUTCOME_REJECTED_FULL,
                                          [SV_OVER_SHARE] = SV_OUTCOME_REJECTED_QUOTA,
                                          [SV_LATE] = SV_OUTCOME_EXPIRED};
     sv_backlog backlog;
-    job->tokens = sv_engine_estimate(&job->speech);
+    job->tokens = sv_front_tokens(&job->speech);
     pthread_mutex_lock(&e->lock);
     job->client = client_of(e, account);
     const sv_offer offer = {.tokens = job->tokens,

@@ -47,8 +47,8 @@ ev_status sv_engine_create(sv_engine **out, const sv_engine_parts *parts, ev_err
 void sv_engine_stop(sv_engine *engine);
 void sv_engine_free(sv_engine **engine);
 
-/* Rough, before the phones are known: tokens that a speech will have, at its speed. */
-int32_t sv_engine_estimate(const sv_speech *speech);
+/* Rough, before the phones are known: seconds of audio that a speech will have. */
+double sv_engine_seconds(const sv_engine *engine, const sv_speech *speech);
 /* May this job come in, and is it? Refused: the job is over already, nothing is queued. account decides the fair
  * share. */
 sv_admission sv_engine_submit(sv_engine *engine, sv_job *job, const char *account);

@@ -17,7 +17,6 @@ struct sv_engine {
     sv_engine_parts parts;
     sv_device_calls device;
     ev_synth *synth;
-    sv_decoder *decoder;
     pthread_mutex_t lock; /* of all below */
     pthread_cond_t work;  /* for the engine's thread */
     pthread_cond_t fresh; /* for the front's */
@@ -40,6 +39,8 @@ struct sv_engine {
 static inline int64_t sv_us(double seconds) { return (int64_t)(seconds * 1e6); }
 
 /* front.c */
+/* Rough, before the phones are known: tokens that a speech will have, at its speed. */
+int32_t sv_front_tokens(const sv_speech *speech);
 void *sv_front_main(void *engine);
 /* The job's phones (again); a failure is the job's own. */
 ev_status sv_front_task(sv_engine *e, sv_job *job, ev_error *err);

@@ -3,7 +3,7 @@
 
 #include "server/engine_inner.h"
 
-int32_t sv_engine_estimate(const sv_speech *speech) {
+int32_t sv_front_tokens(const sv_speech *speech) {
     double tokens = 4; /* the marks around */
     for (size_t at = 0; at < speech->text_bytes;) {
         const int32_t c = ev_utf8_next(speech->text, speech->text_bytes, &at);

@@ -65,14 +65,6 @@ static bool take_job(sv_exchange *x, sv_wish *wish, bool kept, sv_once *once, bo
     return false;
 }
 
-/* About; its real length is known when it is made. */
-static double seconds_of(const sv_speech *speech) {
-    const double tokens = sv_engine_estimate(speech);
-    sv_schedule_config usual;
-    sv_schedule_config_init(&usual);
-    return tokens * usual.frames_per_token / usual.frames_per_second;
-}
-
 bool sv_speech_begin(sv_exchange *x, sv_wish *wish, bool kept, sv_once *once, int *result) {
     sv_server *s = x->server;
     bool fresh;
@@ -81,7 +73,7 @@ bool sv_speech_begin(sv_exchange *x, sv_wish *wish, bool kept, sv_once *once, in
         return false;
     }
     if (!check_words(x, &wish->speech, result) || !check_consent(x, &wish->speech, result)) return false;
-    if (!sv_access_audio(x, seconds_of(&wish->speech), result)) return false;
+    if (!sv_access_audio(x, sv_engine_seconds(s->engine, &wish->speech), result)) return false;
     wish->speech.stream = wish->stream;
     if (!take_job(x, wish, kept, once, &fresh, result)) return false;
     if (!fresh && kept) return true; /* the same request again */
