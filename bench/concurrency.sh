@@ -10,6 +10,7 @@
 #                         MODE/POINT.metrics  the service's own figures  MODE/POINT.memory  its VmRSS and VmHWM
 set -euo pipefail
 cd "$(dirname "$0")/.."
+. bench/service.sh
 
 program=${EMOTIVOICE:-build/emotivoice}
 report=bench/concurrency_report.py
@@ -46,18 +47,7 @@ start() {
     "$program" serve --listen 127.0.0.1:0 --admin-listen 127.0.0.1:0 --log-level error --rate-per-ip 0 \
         --connections-per-ip 0 --result-cache 0 --coalesce off "$@" 2>"$dir/log" &
     server=$!
-    for _ in $(seq 300); do
-        metrics=$(sed -n 's|^metrics: ||p' "$dir/log") # the second of its two lines
-        url=$(sed -n 's|.* serves at \(http://.*\)/$|\1|p' "$dir/log")
-        [ -z "$metrics" ] || break
-        kill -0 "$server" 2>/dev/null || break
-        sleep 0.1
-    done
-    [ -n "$metrics" ] || {
-        cat "$dir/log" >&2
-        echo "the service did not start" >&2
-        exit 1
-    }
+    await_service "$dir/log" "$server"
     point start
 }
 

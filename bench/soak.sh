@@ -11,6 +11,7 @@
 # build/bench/soak/memory.csv has seconds, RSS in kB; whole.json and stream.json are the load test's figures.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+. bench/service.sh
 
 program=${EMOTIVOICE:-build/emotivoice}
 out=build/bench/soak seconds=3600 rate=''
@@ -39,17 +40,7 @@ done
 "$program" serve --listen 127.0.0.1:0 --admin-listen off --log-level error --rate-per-ip 0 2>"$out/log" &
 server=$! loads=''
 trap 'kill $server $loads 2>/dev/null || true' EXIT
-url=''
-for _ in $(seq 300); do
-    url=$(sed -n 's|.* serves at \(http://.*\)/$|\1|p' "$out/log")
-    [ -z "$url" ] || break
-    kill -0 "$server" 2>/dev/null || break
-    sleep 0.1
-done
-[ -n "$url" ] || {
-    cat "$out/log" >&2
-    exit 1
-}
+await_service "$out/log" "$server"
 
 # load NAME SECONDS OPTION...
 load() {

@@ -192,20 +192,25 @@ static void reload_now(sv_server *s, sv_reload reload, void *user) {
     ev_buf_free(&notes);
 }
 
+enum { URL_MAX = SV_LIST_ITEM_MAX + 24 };
+
 /* The address as configured, with the port that was bound: port 0 means any. */
-static void greet(const sv_server *s) {
+static void url_of(char url[URL_MAX], const char *address, int bound) {
     char host[SV_LIST_ITEM_MAX];
     int port;
-    sv_address_split(s->config.listen, host, &port);
-    const char *open = strchr(host, ':') ? "[" : "", *close = *open ? "]" : "";
-    fprintf(stderr, "emotivoice %s serves at http://%s%s%s:%d/\n", ev_version(), open, host, close,
-            sv_server_port(s, false));
-    fprintf(stderr, "try: curl http://%s%s%s:%d/v1/audio/speech -d '{\"input\":\"Hello.\"}' -o hello.mp3\n", open,
-            host, close, sv_server_port(s, false));
-    if (!s->admin_daemon) return;
-    sv_address_split(s->config.admin_listen, host, &port);
-    open = strchr(host, ':') ? "[" : "", close = *open ? "]" : "";
-    fprintf(stderr, "metrics: http://%s%s%s:%d/metrics\n", open, host, close, sv_server_port(s, true));
+    sv_address_split(address, host, &port);
+    snprintf(url, URL_MAX, strchr(host, ':') ? "http://[%s]:%d" : "http://%s:%d", host, bound);
+}
+
+static void greet(const sv_server *s) {
+    char url[URL_MAX], admin[URL_MAX];
+    url_of(url, s->config.listen, sv_server_port(s, false));
+    fprintf(stderr, "emotivoice %s serves at %s/\n", ev_version(), url);
+    if (s->admin_daemon) {
+        url_of(admin, s->config.admin_listen, sv_server_port(s, true));
+        fprintf(stderr, "metrics: %s/metrics\n", admin);
+    }
+    fprintf(stderr, "try: curl %s/v1/audio/speech -d '{\"input\":\"Hello.\"}' -o hello.mp3\n", url);
 }
 
 ev_status sv_serve(const sv_config *config, sv_reload reload, void *user, ev_error *err) {

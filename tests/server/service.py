@@ -36,8 +36,6 @@ class Service:
 
     def _port(self, pattern):
         line = self.process.stderr.readline()
-        if line.startswith("try: "):
-            line = self.process.stderr.readline()
         found = re.search(pattern, line)
         if not found:
             self.process.kill()
