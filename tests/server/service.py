@@ -1,12 +1,21 @@
-"""The service as a process, for tests: started on free ports, asked over HTTP, stopped."""
+"""The service as a process, for tests: started on free ports, asked over HTTP, stopped; and what the command itself says.
+
+The program is the first argument of every test that imports this, build/emotivoice without it."""
 import http.client
 import json
 import os
 import re
 import signal
+import struct
 import subprocess
+import sys
 import tempfile
 import threading
+
+
+COMMAND = sys.argv.pop(1) if len(sys.argv) > 1 and os.path.isfile(sys.argv[1]) else "build/emotivoice"
+FREE = ("--rate-per-ip", "0", "--log-level", "error")
+LONG = "The river runs through the valley and the wind goes over the hills. " * 60
 
 
 class Answer:
@@ -30,6 +39,7 @@ class Service:
         self.process = subprocess.Popen(self.flags, stderr=subprocess.PIPE, text=True, env=dict(os.environ, **self.environment))
         self.port = self._port(r"serves at http://127\.0\.0\.1:(\d+)/")
         self.admin_port = self._port(r"metrics: http://127\.0\.0\.1:(\d+)/")
+        self.process.stderr.readline()  # "try: ...", the end of the greeting; what follows is the log
         self.reader = threading.Thread(target=lambda: self.lines.extend(self.process.stderr), daemon=True)
         self.reader.start()
         return self
@@ -97,3 +107,28 @@ def scratch(text, name="list.txt"):
     with open(path, "w", encoding="utf-8") as file:
         file.write(text)
     return path
+
+
+def said(text, *flags):
+    """What the command says, as 16-bit samples: the service must give the same bytes."""
+    done = subprocess.run([COMMAND, "say", text, "-o", "-", "--format", "pcm", "--quiet", *flags], capture_output=True, check=True)
+    return done.stdout
+
+
+def wav_body(data):
+    """Samples of a RIFF file whose sizes must be exact."""
+    assert data[:4] == b"RIFF" and data[8:12] == b"WAVE", data[:16]
+    assert struct.unpack("<I", data[4:8])[0] == len(data) - 8, "RIFF size"
+    at = 12
+    while at < len(data):
+        name, size = data[at:at + 4], struct.unpack("<I", data[at + 4:at + 8])[0]
+        if name == b"data":
+            return data[at + 8:at + 8 + size]
+        at += 8 + size + size % 2
+    raise AssertionError("no data chunk")
+
+
+def reference(seconds_of="The quick brown fox jumps over the lazy dog, and then it rests in the warm sun.", voice="ray"):
+    done = subprocess.run([COMMAND, "say", seconds_of, "-o", "-", "--format", "wav", "--voice", voice, "--quiet"],
+                          capture_output=True, check=True)
+    return done.stdout

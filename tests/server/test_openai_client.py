@@ -14,8 +14,7 @@ import time
 import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from service import Service, scratch  # noqa: E402
-from test_service import COMMAND, FREE, LONG, said, wav_body  # noqa: E402
+from service import COMMAND, FREE, LONG, Service, said, scratch, wav_body  # noqa: E402
 
 try:
     import openai

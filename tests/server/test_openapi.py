@@ -15,8 +15,7 @@ import time
 import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from service import Service, scratch  # noqa: E402
-from test_service import COMMAND, FREE, LONG, reference  # noqa: E402
+from service import COMMAND, FREE, LONG, Service, reference, scratch  # noqa: E402
 
 try:
     import jsonschema

@@ -18,9 +18,8 @@ import time
 import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from service import Service  # noqa: E402
+from service import COMMAND, Service  # noqa: E402
 
-COMMAND = sys.argv.pop(1) if len(sys.argv) > 1 and not sys.argv[1].startswith("-") else "build/emotivoice"
 OPEN = ("--rate-per-ip", "0", "--connections-per-ip", "0", "--log-level", "error", "--result-cache", "0")
 SANITIZED = bool(os.environ.get("EMOTIVOICE_SANITIZE"))
 IDLE, DRIBBLING_HEADERS, DRIBBLING_BODIES, SLOW_READERS = 500, 20, 15, 15

@@ -1,53 +1,19 @@
 """`emotivoice serve` as a client meets it: every test drives the real program over loopback."""
 import base64
 import concurrent.futures
-import functools
 import hashlib
-import hmac
-import http.server
 import json
 import os
 import signal
-import socket
 import struct
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from service import Service, scratch  # noqa: E402
-
-COMMAND = sys.argv.pop(1) if len(sys.argv) > 1 and not sys.argv[1].startswith("-") else "build/emotivoice"
-FREE = ("--rate-per-ip", "0", "--log-level", "error")
-LONG = "The river runs through the valley and the wind goes over the hills. " * 60
-
-
-def said(text, *flags):
-    """What the command says, as 16-bit samples: the service must give the same bytes."""
-    done = subprocess.run([COMMAND, "say", text, "-o", "-", "--format", "pcm", "--quiet", *flags], capture_output=True, check=True)
-    return done.stdout
-
-
-def wav_body(data):
-    """Samples of a RIFF file whose sizes must be exact."""
-    assert data[:4] == b"RIFF" and data[8:12] == b"WAVE", data[:16]
-    assert struct.unpack("<I", data[4:8])[0] == len(data) - 8, "RIFF size"
-    at = 12
-    while at < len(data):
-        name, size = data[at:at + 4], struct.unpack("<I", data[at + 4:at + 8])[0]
-        if name == b"data":
-            return data[at + 8:at + 8 + size]
-        at += 8 + size + size % 2
-    raise AssertionError("no data chunk")
-
-
-def reference(seconds_of="The quick brown fox jumps over the lazy dog, and then it rests in the warm sun.", voice="ray"):
-    done = subprocess.run([COMMAND, "say", seconds_of, "-o", "-", "--format", "wav", "--voice", voice, "--quiet"],
-                          capture_output=True, check=True)
-    return done.stdout
+from service import COMMAND, FREE, LONG, Service, reference, said, scratch, wav_body  # noqa: E402
 
 
 class Speech(unittest.TestCase):
@@ -292,100 +258,6 @@ class Jobs(unittest.TestCase):
         self.assertEqual(self.service.get(f"/tts/{request_id}").code, 404)
 
 
-class Receiver:
-    """A client's server: keeps what it is sent, and fails as often as it is told."""
-
-    def __init__(self, failures=0):
-        self.calls = []
-        outer = self
-
-        class Handler(http.server.BaseHTTPRequestHandler):
-            def do_POST(self):
-                body = self.rfile.read(int(self.headers["Content-Length"]))
-                outer.calls.append((dict(self.headers), body))
-                self.send_response(500 if len(outer.calls) <= failures else 204)
-                self.end_headers()
-
-            def log_message(self, *_):
-                pass
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.host = f"127.0.0.1:{self.server.server_port}"
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
-
-    def wait(self, count):
-        for _ in range(200):
-            if len(self.calls) >= count:
-                return self.calls
-            time.sleep(0.05)
-        raise AssertionError(f"{len(self.calls)} calls, {count} expected")
-
-    def close(self):
-        self.server.shutdown()
-        self.server.server_close()
-
-
-class Webhooks(unittest.TestCase):
-    def start(self, receiver):
-        self.addCleanup(receiver.close)
-        service = Service(COMMAND, *FREE, "--webhook", "any", "--fetch-allow", receiver.host,
-                          EMOTIVOICE_WEBHOOK_SECRET="s3cret")
-        self.addCleanup(service.__exit__)
-        return service.__enter__()
-
-    def test_the_end_is_told_and_signed(self):
-        receiver = Receiver(failures=1)
-        service = self.start(receiver)
-        url = f"http://{receiver.host}/done"
-        request_id = service.post("/tts", {"text": "Tell me.", "webhook": url}).json()["request_id"]
-        headers, body = receiver.wait(2)[1]  # the first try was answered with 500
-        told = json.loads(body)
-        self.assertEqual((told["request_id"], told["status"], told["audio_url"]),
-                         (request_id, "completed", f"/tts/{request_id}/audio"))
-        signed = hmac.new(b"s3cret", headers["X-EmotiVoice-Timestamp"].encode() + b"." + body, "sha256").hexdigest()
-        self.assertEqual(headers["X-EmotiVoice-Signature"], "sha256=" + signed)
-        service.post("/tts", {"text": "Nobody's.", "voice": "nobody", "webhook": url})
-        failed = json.loads(receiver.wait(3)[2][1])
-        self.assertEqual(failed["status"], "failed")
-        self.assertIn("nobody", failed["error"]["message"])
-
-    def test_only_listed_hosts_are_called(self):
-        receiver, other = Receiver(), Receiver()
-        self.addCleanup(other.close)
-        service = self.start(receiver)
-        service.post("/tts", {"text": "One.", "webhook": f"http://{other.host}/"})
-        service.post("/tts", {"text": "Two.", "webhook": f"http://{receiver.host}/"})
-        receiver.wait(1)
-        self.assertEqual(other.calls, [])
-
-    def test_off_by_default(self):
-        with Service(COMMAND, *FREE) as s:
-            answer = s.post("/tts", {"text": "No.", "webhook": "https://example.com/"})
-            self.assertEqual((answer.code, answer.json()["error"]["param"]), (400, "webhook"))
-
-
-class Fetching(unittest.TestCase):
-    def test_a_reference_behind_a_url(self):
-        sound = reference()
-        folder = tempfile.mkdtemp()
-        with open(os.path.join(folder, "me.wav"), "wb") as file:
-            file.write(sound)
-        handler = type("Quiet", (http.server.SimpleHTTPRequestHandler,), {"log_message": lambda *_: None})
-        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(handler, directory=folder))
-        self.addCleanup(server.server_close)
-        self.addCleanup(server.shutdown)
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        host = f"127.0.0.1:{server.server_port}"
-        with Service(COMMAND, *FREE, "--fetch", "any", "--fetch-allow", host) as s:
-            answer = s.speech("Fetched.", reference_audio_url=f"http://{host}/me.wav", response_format="pcm", voice="ava")
-            self.assertEqual(answer.code, 200, answer.body[:200])
-            given = s.speech("Fetched.", reference_audio=base64.b64encode(sound).decode(), response_format="pcm")
-            self.assertEqual(answer.body, given.body)
-            self.assertEqual(s.speech("No.", reference_audio_url=f"http://{host}/nothing.wav").code, 424)
-            self.assertEqual(s.speech("No.", reference_audio_url="http://127.0.0.1:1/x").code, 400)  # no port that is asked
-        with Service(COMMAND, *FREE, "--fetch", "any") as s:  # private addresses are not for strangers
-            self.assertEqual(s.speech("No.", reference_audio_url="http://127.0.0.1/x").code, 424)
-
-
 class Voices(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
@@ -451,133 +323,6 @@ class Voices(unittest.TestCase):
         self.assertEqual(self.upload("x" * 100, self.sound).code, 400)
         self.assertEqual(self.upload("junk", b"junk" * 500).code, 422)
         self.assertEqual(self.service.post("/v1/voices", {"name": "x"}).code, 400)
-
-
-class Guards(unittest.TestCase):
-    def test_rate_of_an_address(self):
-        with Service(COMMAND, "--rate-per-ip", "0.2", "--burst-per-ip", "3", "--log-level", "error") as s:
-            codes = [s.speech("") for _ in range(6)]  # counted before they are read: nothing is synthesised
-            self.assertEqual([a.code for a in codes], [400] * 3 + [429] * 3)
-            refused = codes[3:]
-            self.assertGreaterEqual(int(refused[0].headers["retry-after"]), 1)
-            self.assertEqual(refused[0].json()["error"]["type"], "rate_limit_error")
-            self.assertEqual(s.get("/healthz").code, 200)  # probes cost nothing
-
-    def test_keys(self):
-        secret = "ev_" + "a" * 43
-        path = scratch(f"{secret[:8]} {hashlib.sha256(secret.encode()).hexdigest()} speak ann\n", "keys")
-        with Service(COMMAND, "--keys-file", path, "--anonymous", "off", "--log-level", "info") as s:
-            self.assertEqual(s.speech("Hello.").code, 401)
-            self.assertEqual(s.speech("Hello.", headers={"Authorization": "Bearer ev_wrong"}).code, 401)
-            self.assertEqual(s.speech("Hello.", headers={"Authorization": f"Bearer {secret}"}).code, 200)
-            denied = s.post("/v1/voices", b"", headers={"Authorization": f"Bearer {secret}"})
-            self.assertEqual(denied.code, 403)
-            s.stop()
-            self.assertNotIn(secret, "".join(s.lines))
-            self.assertNotIn("Hello", "".join(s.lines))  # no text in the log
-            self.assertIn('"account":"ann"', "".join(s.lines))
-
-    def test_seconds_of_speech_of_a_key(self):
-        secret = "ev_" + "c" * 43
-        line = f"{secret[:8]} {hashlib.sha256(secret.encode()).hexdigest()} speak eve audio_s=20\n"
-        with Service(COMMAND, *FREE, "--keys-file", scratch(line, "keys")) as s:
-            mine = {"Authorization": f"Bearer {secret}"}
-            answers = [s.speech(LONG[:400] + str(n), headers=mine, response_format="pcm") for n in range(3)]
-            self.assertEqual([a.code for a in answers], [200, 429, 429])
-            self.assertGreater(int(answers[1].headers["retry-after"]), 60)
-            self.assertEqual(s.speech("Others are served.").code, 200)
-
-    def test_the_client_behind_proxies(self):
-        with Service(COMMAND, "--rate-per-ip", "0.2", "--burst-per-ip", "1", "--log-level", "error", "--trusted-proxies",
-                     "127.0.0.0/8") as s:
-            def ask(*lines):
-                connection = s.connect()
-                connection.putrequest("POST", "/v1/audio/speech")
-                for line in lines:
-                    connection.putheader("X-Forwarded-For", line)
-                connection.putheader("Content-Length", "0")
-                connection.endheaders()
-                code = connection.getresponse().status
-                connection.close()
-                return code
-            self.assertEqual([ask("198.51.100.1"), ask("198.51.100.2"), ask("198.51.100.1")], [400, 400, 429])
-            # what the client claims stands before what the proxy saw, also on a line of its own
-            self.assertEqual([ask("203.0.113.9", "198.51.100.3"), ask("203.0.113.10", "198.51.100.3")], [400, 429])
-
-    def test_jobs_belong_to_their_key(self):
-        one, two = "ev_" + "a" * 43, "ev_" + "b" * 43
-        lines = "".join(f"{k[:8]} {hashlib.sha256(k.encode()).hexdigest()} speak {n}\n" for k, n in ((one, "ann"), (two, "bob")))
-        with Service(COMMAND, "--keys-file", scratch(lines, "keys"), "--log-level", "error") as s:
-            mine = {"Authorization": f"Bearer {one}"}
-            request_id = s.post("/tts", {"text": "Mine."}, headers=mine).json()["request_id"]
-            self.assertEqual(s.get(f"/tts/{request_id}", headers={"Authorization": f"Bearer {two}"}).code, 404)
-            self.assertEqual(s.get(f"/tts/{request_id}", headers=mine).code, 200)
-
-    def test_words_and_reload(self):
-        path = scratch("r1: forbidden\n敏感词\n")
-        with Service(COMMAND, *FREE, "--words-file", path) as s:
-            for text in ("This is forbidden.", "f o r b i d d e n", "ｆｏｒｂｉｄｄｅｎ things", "这是敏*感*词。"):
-                answer = s.speech(text)
-                self.assertEqual((answer.code, answer.json()["error"]["param"]), (422, "input"), text)
-                self.assertNotIn("forbidden", answer.json()["error"]["message"])
-            self.assertEqual(s.speech("This is fine.").code, 200)
-            with open(path, "w", encoding="utf-8") as file:
-                file.write("fine\n")
-            s.process.send_signal(signal.SIGHUP)
-            for _ in range(100):
-                if s.speech("This is fine, too.").code == 422:
-                    break
-                time.sleep(0.05)
-            self.assertEqual(s.speech("This is fine, too.").code, 422)
-            self.assertEqual(s.speech("This is forbidden.").code, 200)
-
-    def test_a_full_queue_says_when_to_come_back(self):
-        with Service(COMMAND, *FREE, "--queue-audio", "20s", "--coalesce", "off") as s:
-            with concurrent.futures.ThreadPoolExecutor(40) as pool:
-                answers = list(pool.map(lambda n: s.speech(LONG[:600] + str(n), response_format="pcm"), range(40)))
-            codes = {a.code for a in answers}
-            self.assertEqual(codes, {200, 503})
-            for answer in (a for a in answers if a.code == 503):
-                self.assertGreaterEqual(int(answer.headers["retry-after"]), 1)
-            self.assertEqual(s.speech("And again.").code, 200)
-
-    def test_bad_settings(self):
-        for flags, word in ((("--batch-max", "99"), "64"), (("--listen", "nowhere"), "listen"), (("--words-file", "/none"), "/none"),
-                            (("--config", "/none.conf"), "/none.conf")):
-            done = subprocess.run([COMMAND, "serve", *flags], capture_output=True, text=True, timeout=20)
-            self.assertEqual(done.returncode, 3, done.stderr)
-            self.assertIn(word, done.stderr)
-        shown = subprocess.run([COMMAND, "serve", "--print-config", "--batch-max", "8"], capture_output=True, text=True, check=True,
-                               env=dict(os.environ, EMOTIVOICE_QUEUE_WAIT="3s"))
-        self.assertRegex(shown.stdout, r"batch_max = 8 .*flag")
-        self.assertRegex(shown.stdout, r"queue_wait = 3s .*environment")
-
-
-class Slow(unittest.TestCase):
-    def test_a_request_that_never_ends(self):
-        """Headers, and a body, that come byte by byte: cut, while others are served."""
-        with Service(COMMAND, *FREE, "--idle-timeout", "1s", "--header-timeout", "0.5s") as s:
-            heads = [b"GET /healthz HTTP/1.1\r\nX-Slow: ", b"POST /tts HTTP/1.1\r\nContent-Length: 1000\r\nHost: a\r\n\r\n"]
-            slow = [socket.create_connection(("127.0.0.1", s.port)) for _ in heads]
-            for connection, head in zip(slow, heads):
-                connection.sendall(head)
-            begin, open_ones = time.monotonic(), list(slow)
-            while open_ones and time.monotonic() - begin < 20:
-                for connection in list(open_ones):
-                    try:
-                        connection.sendall(b"x")
-                        connection.settimeout(0.01)
-                        if connection.recv(1) == b"":
-                            open_ones.remove(connection)
-                    except TimeoutError:
-                        pass
-                    except OSError:
-                        open_ones.remove(connection)
-                self.assertEqual(s.get("/healthz").code, 200)
-                time.sleep(0.2)
-            self.assertEqual(open_ones, [])
-            for connection in slow:
-                connection.close()
 
 
 class Stopping(unittest.TestCase):
