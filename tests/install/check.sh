@@ -28,7 +28,7 @@ find_package(emotivoice 0.1 REQUIRED)
 add_executable(say say.c)
 target_link_libraries(say PRIVATE emotivoice::emotivoice)
 C
-cmake -S "$work/user" -B "$work/user/build" -DCMAKE_PREFIX_PATH="$root" >/dev/null
+cmake -S "$work/user" -B "$work/user/build" -G Ninja -DCMAKE_PREFIX_PATH="$root" >/dev/null
 cmake --build "$work/user/build" >/dev/null
 
 echo "command"
