@@ -3,6 +3,8 @@
 python -m training.evaluate --work DIR --command build/emotivoice --model models/emotivoice-default.safetensors
 python -m training.evaluate --work DIR --oracle        the same measures of the teachers through WORLD: the ceiling
 python -m training.evaluate --work DIR --quick         a few sentences, for tests; its figures mean little
+python -m training.evaluate --work DIR --only cloning  some trials: their rows join those that the file has of the same subject,
+                                                       so two runs may share the work, each on a core
 -> DIR/evaluation.json (rows and details), DIR/evaluation.md (the table); with --oracle evaluation-oracle.*
 
 The speech is made by the built command, as a user makes it. What is measured, and how, stands in trials.py and measures.py; the
@@ -13,8 +15,8 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
-import shutil
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -44,29 +46,27 @@ class Vectors:
         return torch.nn.functional.normalize(self.encoder(bank))[0].numpy()
 
 
-def make_bench(options) -> trials.Bench:
-    """Who speaks and who listens."""
+def make_bench(options, scratch: Path) -> trials.Bench:
+    """Who speaks and who listens; what is said is kept in scratch."""
     shared = options.work / "evaluation"
     folder = shared / ("oracle" if options.oracle else "engine")
-    for scratch in ("said", "references"):
-        shutil.rmtree(folder / scratch, ignore_errors=True)
     teacher = Teacher(options.work, shared / "teacher", plain=True)
     amounts = trials.QUICK if options.quick else trials.Amounts()
     if options.oracle:
         subject, vector = Teacher(options.work, shared / "teacher", plain=False), Vectors(options.work)
     else:
-        subject = Engine(options.command, options.model, folder / "said", options.threads)
+        subject = Engine(options.command, options.model, scratch / "said", options.threads)
         vector = subject.vector
-    return trials.Bench(options.work, folder, subject, teacher, vector, amounts)
+    return trials.Bench(options.work, folder, scratch, subject, teacher, vector, amounts)
 
 
-def facts(bench: trials.Bench, options, elapsed_s: float) -> dict:
+def facts(bench: trials.Bench, options) -> dict:
     """What was evaluated, for the files."""
     found = {"quick": options.quick, "subject": "teachers through WORLD (oracle)" if options.oracle else "engine",
-             "seconds": round(elapsed_s), "amounts": vars(bench.amounts)}
+             "amounts": vars(bench.amounts)}
     if not options.oracle:
         found.update(model=options.model.name, model_sha256=hashlib.sha256(options.model.read_bytes()).hexdigest(),
-                     voices=bench.subject.named(), failed=bench.subject.failed)
+                     voices=bench.subject.named())
     return found
 
 
@@ -117,14 +117,22 @@ def markdown(rows: list[trials.Row], details: dict, about: dict) -> str:
     return "\n".join(head + [line_of(row) for row in rows] + voice_lines(details) + emotion_lines(details)) + "\n"
 
 
-def write(bench: trials.Bench, options, rows: list[trials.Row], details: dict, elapsed_s: float) -> None:
+def results(path: Path, about: dict) -> dict[str, dict]:
+    """Rows and details by trial that the file has of the same subject."""
+    found = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    return found["trials"] if found.get("about") == about else {}
+
+
+def write(bench: trials.Bench, options, about: dict, name: str, result: dict) -> None:
     """Both files, after every trial: a run that is stopped has told what it knew."""
-    name, about = "evaluation-oracle" if options.oracle else "evaluation", facts(bench, options, elapsed_s)
-    listed = [dict(vars(row), verdict=row.verdict) for row in rows]
-    path = options.work / f"{name}.json"
-    found = {"about": about, "rows": listed, "details": details}
-    path.write_text(json.dumps(found, ensure_ascii=False, indent=1, default=float) + "\n", encoding="utf-8")
-    (options.work / f"{name}.md").write_text(markdown(rows, details, about), encoding="utf-8")
+    path = options.work / ("evaluation-oracle.json" if options.oracle else "evaluation.json")
+    done = {**results(path, about), name: result}
+    done = {name: done[name] for name in trials.TRIALS if name in done}
+    path.write_text(json.dumps({"about": about, "trials": done}, ensure_ascii=False, indent=1, default=float) + "\n",
+                    encoding="utf-8")
+    rows = [trials.Row(**row) for one in done.values() for row in one["rows"]]
+    details = {name: one["details"] for name, one in done.items()}
+    path.with_suffix(".md").write_text(markdown(rows, details, about), encoding="utf-8")
     bench.save_heard()
 
 
@@ -145,18 +153,20 @@ def parse() -> argparse.Namespace:
 
 
 def main() -> None:
-    options, begin = parse(), time.time()
+    options = parse()
     torch.set_num_threads(options.threads)
-    bench = make_bench(options)
-    rows, details = [], {}
-    for name in options.only.split(","):
-        start = time.time()
-        found, details[name] = trials.TRIALS[name](bench)
-        rows += found
-        for row in found:
-            print(line_of(row), flush=True)
-        print(f"evaluate: {name} took {time.time() - start:.0f} s", file=sys.stderr)
-        write(bench, options, rows, details, time.time() - begin)
+    with tempfile.TemporaryDirectory() as scratch:
+        bench = make_bench(options, Path(scratch))
+        about = facts(bench, options)
+        for name in options.only.split(","):
+            start = time.time()
+            rows, details = trials.TRIALS[name](bench)
+            for row in rows:
+                print(line_of(row), flush=True)
+            print(f"evaluate: {name} took {time.time() - start:.0f} s", file=sys.stderr)
+            failed = [] if options.oracle else bench.subject.failed
+            write(bench, options, about, name, {"rows": [vars(row) for row in rows], "details": details, "failed": failed,
+                                                "seconds": round(time.time() - start)})
 
 
 if __name__ == "__main__":

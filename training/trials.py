@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -59,9 +60,10 @@ class Row:
 
 @dataclass
 class Bench:
-    """What the trials share. subject and teacher answer say_all; vector gives the speaker vector of a recording."""
+    """What the trials share. folder outlives a run, scratch does not. subject and teacher answer say_all; vector gives the speaker vector of a recording."""
     work: Path
     folder: Path
+    scratch: Path
     subject: object
     teacher: object
     vector: object
@@ -95,7 +97,12 @@ class Bench:
         return self.kept["heard"][key]
 
     def save_heard(self) -> None:
-        (self.folder / "heard.json").write_text(json.dumps(self.kept.get("heard", {}), ensure_ascii=False))
+        """Another run may have heard something meanwhile."""
+        path = self.folder / "heard.json"
+        before = json.loads(path.read_text()) if path.exists() else {}
+        partial = path.with_suffix(f".{os.getpid()}.json")
+        partial.write_text(json.dumps({**before, **self.kept.get("heard", {})}, ensure_ascii=False))
+        partial.rename(path)
 
     def errors(self, spoken: Spoken) -> tuple[int, int]:
         """Wrong words or phones, and how many there are."""
@@ -301,7 +308,7 @@ def make_stranger(bench: Bench, name: str, rows: list[dict]) -> Stranger:
             return data["wav"] / 32768.0
 
     aside = max(1, len(rows) // 3)
-    folder = bench.folder / "references"
+    folder = bench.scratch / "references"
     folder.mkdir(parents=True, exist_ok=True)
     match, source = folder / f"{name}-match.wav", np.concatenate([sound(row) for row in rows[:-aside]])
     soundfile.write(match, np.concatenate([sound(row) for row in rows[-aside:]])[:10 * SAMPLE_RATE], SAMPLE_RATE)
@@ -338,7 +345,7 @@ def clone_one(bench: Bench, stranger: Stranger, seconds: int, table, requests: l
     pitch = np.concatenate([measures.f0_of(s.audio) for s in said]) if said else np.zeros(1)
     ratio = measures.median_f0(pitch) / max(1.0, measures.median_f0(reference))
     for number, spoken in enumerate(said):
-        path = bench.folder / "references" / f"{stranger.name}-clone-{seconds}s-{spoken.request.language}-{number}.wav"
+        path = bench.scratch / "references" / f"{stranger.name}-clone-{seconds}s-{spoken.request.language}-{number}.wav"
         soundfile.write(path, spoken.audio, SAMPLE_RATE)
         vector = bench.vector(path)
         if vector is not None:
