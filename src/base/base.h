@@ -5,6 +5,7 @@
  * arena    one aligned block, bump allocation, reset at once: the work memory of a synth.
  * pool     a few threads that run n tasks of one function together: the only parallelism inside a synth.
  * cpu      which instruction sets may be used (detected & mask).
+ * memory   how much of it is free, for the machine and the control group; cgroup: where that stands.
  * clock    monotonic seconds.
  */
 #ifndef EV_BASE_H
@@ -63,6 +64,21 @@ void ev_pool_run(ev_pool *pool, size_t n, void (*task)(void *arg, size_t i), voi
 int ev_cores_available(void); /* cores in the process's affinity mask and cgroup quota, at least 1 */
 /* The quota part alone, from a file like /proc/self/cgroup and the groups' mount; INT_MAX where there is none. */
 int ev_cores_quota(const char *proc_cgroup, const char *mount);
+
+/* ---- memory ---- */
+/* Bytes that the process could still take: what the machine has available or what its control group leaves, whichever
+ * is less; INT64_MAX where neither tells. */
+int64_t ev_memory_available(void);
+/* The same from files like /proc/meminfo and /proc/self/cgroup and the groups' mount. */
+int64_t ev_memory_free(const char *meminfo, const char *proc_cgroup, const char *mount);
+
+/* ---- control groups ---- */
+/* Calls `at` with the directory of each control group that binds the process, the innermost first. controller: "cpu"
+ * or "memory", which of version 1 are trees of their own. */
+void ev_cgroup_walk(const char *proc_cgroup, const char *mount, const char *controller,
+                    void (*at)(void *user, const char *directory), void *user);
+/* Reads a small file, as far as there is room, and terminates it. False if there is none, or nothing in it. */
+bool ev_file_text(const char *path, char *text, size_t capacity);
 
 /* ---- cpu ---- */
 enum { EV_CPU_AVX2 = 1, EV_CPU_AVX512 = 2, EV_CPU_AVX512_BF16 = 4, EV_CPU_AVX512_VNNI = 8 };

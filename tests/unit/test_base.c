@@ -280,6 +280,82 @@ static void quota_of_groups(void **state) {
     assert_in_range(ev_cores_available(), 1, 100000);
 }
 
+/* ---- memory ---- */
+
+#define MEMINFO "MemTotal:       16000000 kB\nMemFree:         1000000 kB\nMemAvailable:    2000000 kB\n"
+enum { AVAILABLE = 2000000 }; /* kB */
+
+static int64_t memory_free(const char *root, const char *meminfo) {
+    char info[512], self[512];
+    snprintf(info, sizeof(info), "%s/%s", root, meminfo);
+    snprintf(self, sizeof(self), "%s/self", root);
+    return ev_memory_free(info, self, root);
+}
+
+static void memory_of_the_machine(void **state) {
+    (void)state;
+    char root[] = "/tmp/ev_test_base_XXXXXX";
+    assert_non_null(mkdtemp(root));
+    put(root, "meminfo", MEMINFO);
+    assert_true(memory_free(root, "meminfo") == INT64_C(1024) * AVAILABLE); /* no group tells anything */
+    assert_true(memory_free(root, "none") == INT64_MAX);
+    put(root, "old", "MemTotal: 5 kB\nMemFree: 3 kB\n"); /* kernels before 3.14 */
+    assert_true(memory_free(root, "old") == INT64_MAX);
+    put(root, "odd", "XMemAvailable: 1 kB\nMemAvailable: much\nMemAvailable");
+    assert_true(memory_free(root, "odd") == INT64_MAX);
+    put(root, "none left", "MemAvailable: 0 kB\n");
+    assert_true(memory_free(root, "none left") == 0);
+    static const char *const names[] = {"meminfo", "old", "odd", "none left", NULL};
+    drop(root, names);
+    assert_true(ev_memory_available() > 0);
+}
+
+static void memory_of_groups(void **state) {
+    (void)state;
+    char root[] = "/tmp/ev_test_base_XXXXXX";
+    assert_non_null(mkdtemp(root));
+    make(root, "a");
+    make(root, "a/b");
+    put(root, "meminfo", MEMINFO);
+    put(root, "self", "0::/a/b\n");
+    put(root, "a/b/memory.max", "max\n");
+    put(root, "a/b/memory.current", "700000000\n");
+    assert_true(memory_free(root, "meminfo") == INT64_C(1024) * AVAILABLE);
+    put(root, "a/memory.max", "1000000000\n"); /* a parent binds too */
+    put(root, "a/memory.current", "800000000\n");
+    assert_true(memory_free(root, "meminfo") == 200000000);
+    put(root, "a/memory.stat", "anon 600000000\nactive_file 50000000\ninactive_file 150000000\n");
+    assert_true(memory_free(root, "meminfo") == 350000000); /* what may be dropped is free */
+    put(root, "a/b/memory.max", "500000000\n");
+    assert_true(memory_free(root, "meminfo") == 0); /* over its limit already */
+    put(root, "self", "5:memory:/g\n3:cpu:/a\n"); /* version 1 */
+    assert_true(memory_free(root, "meminfo") == INT64_C(1024) * AVAILABLE);
+    make(root, "memory");
+    make(root, "memory/g");
+    put(root, "memory/g/memory.usage_in_bytes", "300000000\n");
+    put(root, "memory/g/memory.limit_in_bytes", "9223372036854771712\n"); /* no limit */
+    assert_true(memory_free(root, "meminfo") == INT64_C(1024) * AVAILABLE);
+    put(root, "memory/g/memory.limit_in_bytes", "1000000000\n");
+    put(root, "memory/g/memory.stat", "inactive_file 1\ntotal_inactive_file 100000000\n");
+    assert_true(memory_free(root, "meminfo") == 800000000);
+    static const char *const names[] = {"memory/g/memory.usage_in_bytes",
+                                        "memory/g/memory.limit_in_bytes",
+                                        "memory/g/memory.stat",
+                                        "memory/g",
+                                        "memory",
+                                        "a/b/memory.max",
+                                        "a/b/memory.current",
+                                        "a/b",
+                                        "a/memory.max",
+                                        "a/memory.current",
+                                        "a/memory.stat",
+                                        "a",
+                                        "self",
+                                        "meminfo",
+                                        NULL};
+    drop(root, names);
+}
+
 /* ---- cpu ---- */
 
 static void cpu_masks(void **state) {
@@ -356,6 +432,8 @@ int main(void) {
         cmocka_unit_test(pool_waits_for_stragglers),
         cmocka_unit_test(pool_refuses_no_threads),
         cmocka_unit_test(quota_of_groups),
+        cmocka_unit_test(memory_of_the_machine),
+        cmocka_unit_test(memory_of_groups),
         cmocka_unit_test(cpu_masks),
         cmocka_unit_test(clock_advances),
         cmocka_unit_test(utf8_round_trip),
