@@ -356,6 +356,26 @@ typedef struct ev_slice {
  * EV_E_CANCELED: ev_synth_cancel came between two runs; the slices' tasks have failed. */
 EV_API ev_status ev_synth_vocode(ev_synth *synth, const ev_slice *slices, size_t n, ev_error *err);
 
+/* How much of a synth's work memory a batch takes, for a caller that must stay within a budget. These are the sums by
+ * which the memory itself is sized, so they follow from the model and the synth's options, and never change:
+ *   ev_synth_decode   decode_bytes + sentences x sentence_bytes + tokens x token_bytes + frames x frame_bytes, where
+ *                     frames count as no fewer than tokens, and as frames_max where they are more
+ *   ev_synth_vocode   vocode_bytes + rows x row_bytes, where rows = frames + slices x slice_rows, and as rows_max where
+ *                     they are more; a slice counts again wherever a sentence or a [pause] ends inside it
+ * A batch takes at most this, and not much less: rows are fewer where a slice has no neighbours in its sentence. A synth has the memory from create to free, but a system that gives
+ * pages when they are first written gives them to the first batch that needs them. What outlives a batch comes on top
+ * and belongs to its task: mel frames until they are vocoded, samples. */
+typedef struct ev_work {
+    size_t bytes;       /* of work memory in all, which embedding a voice uses too */
+    size_t batch_bytes; /* the largest batch's: a budget beyond it changes nothing */
+    size_t decode_bytes, sentence_bytes, token_bytes, frame_bytes;
+    size_t frames_max; /* of one run of the decoder; more are worked off in several */
+    size_t vocode_bytes, row_bytes;
+    size_t slice_rows; /* mel frames that a slice costs beside its own: on both sides what the vocoder must see, a gap */
+    size_t rows_max;   /* of one run of the vocoder; likewise */
+} ev_work;
+EV_API void ev_synth_work(const ev_synth *synth, ev_work *work); /* any thread */
+
 /* The samples made since the last take: borrowed until the next call with this task. */
 EV_API void ev_task_take(ev_task *task, const float **samples, size_t *count);
 /* When each phone of the sentences decoded so far is heard, in samples since the beginning; borrowed likewise. */

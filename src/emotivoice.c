@@ -2,6 +2,7 @@
  *
  *   ev_model_open      src/model/model.c     weights, lexicons, named voices
  *   ev_synth_create    here                  threads and work memory
+ *   ev_synth_work      src/synth/work.c      what batches take of that memory
  *   ev_voice_*         src/synth/voice.c     a speaker from a name, a recording, or bytes
  *   ev_say*            here                  request -> src/text -> src/model -> samples, by src/synth/run.c
  *   ev_task_*          src/synth/task.c      the same in stages, for a caller that decides what runs next
@@ -43,17 +44,6 @@ static ev_status check_options(ev_synth_options *o, ev_error *err) {
 
 static size_t larger(size_t a, size_t b) { return a > b ? a : b; }
 
-/* Work memory for the largest round, and for embedding the longest reference. */
-static size_t work_bytes(const ev_synth *s) {
-    const ev_model *m = s->model;
-    const int threads = s->options.threads;
-    /* one sentence may hold more tokens than a round gathers */
-    const size_t encode = ev_acoustic_encode_bytes(&m->acoustic, EV_ROUND_TOKENS + 64, EV_ROUND_SENTENCES, threads);
-    const size_t decode = ev_acoustic_decode_bytes(&m->acoustic, s->round_frames, EV_ROUND_SENTENCES, threads);
-    const size_t vocode = ev_vocoder_bytes(&m->vocoder, s->round_rows, EV_ROUND_CHUNKS);
-    return larger(larger(encode + decode, vocode), ev_speaker_bytes(&m->speaker, 3001)) + 65536;
-}
-
 ev_status ev_synth_create(ev_synth **out, ev_model *model, const ev_synth_options *options, ev_error *err) {
     *out = NULL;
     ev_synth *s = calloc(1, sizeof *s);
@@ -72,7 +62,7 @@ ev_status ev_synth_create(ev_synth **out, ev_model *model, const ev_synth_option
     }
     if (status == EV_OK) {
         ev_compute_init(&s->compute, s->pool);
-        status = ev_arena_create(&s->arena, work_bytes(s), err);
+        status = ev_arena_create(&s->arena, ev_synth_arena_bytes(s), err);
     }
     if (status != EV_OK) {
         ev_synth_free(&s);

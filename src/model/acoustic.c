@@ -186,11 +186,16 @@ static void scale_pitch_energy(const ev_acoustic *m, const ev_utterance *u, floa
     }
 }
 
-size_t ev_acoustic_encode_bytes(const ev_acoustic *m, size_t tokens, size_t utterances, int threads) {
+size_t ev_acoustic_encoded_bytes(const ev_acoustic *m, size_t tokens, size_t utterances) {
     const ev_acoustic_config *c = &m->config;
     const size_t gap = gap_of(c), rows = tokens + utterances * gap, w = (size_t)c->width;
     return utterances * (sizeof(ev_span) + sizeof(size_t) + sizeof(float *) + w * sizeof(float)) + 256 +
-           4 * ev_matrix_bytes(rows, gap, w) + 4 * ev_matrix_bytes(rows, gap, 16) + stack_work_bytes(c, rows, threads);
+           4 * ev_matrix_bytes(rows, gap, w) + 4 * ev_matrix_bytes(rows, gap, 16);
+}
+
+size_t ev_acoustic_encode_bytes(const ev_acoustic *m, size_t tokens, size_t utterances, int threads) {
+    const size_t rows = tokens + utterances * gap_of(&m->config);
+    return ev_acoustic_encoded_bytes(m, tokens, utterances) + stack_work_bytes(&m->config, rows, threads);
 }
 
 void ev_acoustic_encode(const ev_acoustic *m, const ev_compute *compute, ev_arena *arena, ev_utterance *const *u,

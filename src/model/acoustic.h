@@ -79,9 +79,10 @@ typedef struct ev_encoded {
     size_t rows;
 } ev_encoded;
 
-/* Bytes of arena that encode needs for `tokens` tokens in `utterances` utterances, and decode for `frames` frames.
- * decode comes on top of what encode keeps. */
+/* Bytes of arena that encode needs for `tokens` tokens in `utterances` utterances, what of them it keeps for decode,
+ * and what decode needs for `frames` frames on top of what was kept. */
 size_t ev_acoustic_encode_bytes(const ev_acoustic *m, size_t tokens, size_t utterances, int threads);
+size_t ev_acoustic_encoded_bytes(const ev_acoustic *m, size_t tokens, size_t utterances);
 size_t ev_acoustic_decode_bytes(const ev_acoustic *m, size_t frames, size_t utterances, int threads);
 
 /* Arena must hold the bytes above (asserted). An utterance whose frames come out 0 has frames = 0. */

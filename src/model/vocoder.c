@@ -206,17 +206,19 @@ static size_t stage_matrix_bytes(const ev_vocoder *v, int i, size_t rows) {
 }
 
 size_t ev_vocoder_bytes(const ev_vocoder *v, size_t rows, size_t chunks) {
+    rows -= rows < v->gap ? rows : v->gap; /* behind the last chunk there is only the margin that all matrices have */
     size_t bytes = chunks * ((size_t)(v->config.stages + 1) * sizeof(ev_span) + sizeof(size_t)) + 1024;
     bytes += ev_matrix_bytes(rows, v->gap, ev_round16((size_t)v->config.mels));
     bytes += ev_matrix_bytes(rows, v->gap, ev_round16((size_t)v->config.channels));
-    bytes += ev_matrix_bytes(rows, v->gap, (size_t)v->config.hop * 2) + ev_matrix_bytes(rows, 0, (size_t)v->config.hop);
-    size_t largest = 0;
+    if (v->config.harmonics) bytes += ev_matrix_bytes(rows, v->gap, (size_t)v->config.hop * 2);
+    size_t most = 0;
     for (int i = 0; i < v->config.stages; i++) { /* each stage's result stays, its work goes */
         const size_t one = stage_matrix_bytes(v, i, rows);
         bytes += one;
-        if (5 * one > largest) largest = 5 * one;
+        if (bytes + 5 * one > most) most = bytes + 5 * one;
     }
-    return bytes + largest;
+    bytes += ev_matrix_bytes(rows, 0, (size_t)v->config.hop);
+    return bytes > most ? bytes : most;
 }
 
 static ev_axis scaled_axis(ev_arena *arena, const ev_axis *base, size_t factor) {

@@ -154,6 +154,8 @@ typedef struct batch { /* chunks gathered for one run of the vocoder */
     bool stopped;      /* canceled: nothing more is run */
 } batch;
 
+static_assert(sizeof(batch) + 64 <= EV_ROUND_BYTES, "the work memory has room for it");
+
 static void flush(batch *b) {
     ev_synth *s = b->synth;
     if (b->count && !b->stopped) {

@@ -6,6 +6,7 @@
  *   task.c     the same stages for a caller that decides itself what runs next
  *   output.c   a request's samples and marks as they grow; pauses
  *   voice.c    speaker vectors
+ *   work.c     how much memory all that takes
  *
  * Data flows: ev_request -> item (phones) -> sentence -> decoded sentence (mel, F0) -> samples. One arena, sized at
  * create for the largest batch, serves the networks; an item owns what outlives a batch: phones, mel, samples.
@@ -24,6 +25,7 @@ enum {
     EV_CHUNK_FRAMES = 256,        /* longest stretch through the vocoder at once */
     EV_ROUND_ROWS = 320,          /* vocoder rows at once, halos and gaps included */
     EV_ROUND_CHUNKS = 64,
+    EV_ROUND_BYTES = 8192,        /* work memory of a round besides the networks' */
     EV_STREAM_FIRST_FRAMES = 16,  /* first chunk of a stream: sound soon; then it doubles */
     EV_SENTENCE_PAUSE_MS = 150,   /* between sentences, besides the silence that the model makes at their ends */
     EV_PAUSE_FRAMES_MAX = 10      /* of an explicit pause, frames that the model makes; the rest is silence */
@@ -108,6 +110,9 @@ bool ev_stage_vocode(ev_synth *synth, const ev_stretch *stretches, size_t n);
 /* Tokens of a sentence; 0 behind the last, and where the item has failed. next: of the next to decode. */
 size_t ev_item_tokens(const ev_item *item, size_t sentence);
 static inline size_t ev_item_next_tokens(const ev_item *item) { return ev_item_tokens(item, item->next_sentence); }
+
+/* work.c: work memory for the largest round, and for embedding the longest reference. round_* are set before. */
+size_t ev_synth_arena_bytes(const ev_synth *synth);
 
 /* run.c: all items to their ends. on_chunk NULL: gathers samples in the items; else streams the (one) item. */
 ev_status ev_synth_run(ev_synth *synth, ev_item *items, size_t n, ev_chunk_fn on_chunk, void *user, ev_error *err);
