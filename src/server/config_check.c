@@ -120,23 +120,16 @@ static ev_status check_access(const checker *c, ev_error *err) {
     return EV_OK;
 }
 
-static ev_status check_memory(const checker *c, ev_error *err) {
-    const sv_config *config = c->config;
-    int64_t caches = config->voice_cache + config->result_cache;
-    if (config->memory_budget > 0 && caches >= config->memory_budget)
-        return refuse(c, SV_KEY_memory_budget, EV_E_ARGUMENT,
-                      "leaves nothing beside voice_cache and result_cache: raise it, or make them smaller", err);
-    if (config->reference_bytes_max > config->body_max)
-        warn(c, SV_KEY_reference_bytes_max, "is more than body_max: an upload of that size is refused as a body");
-    return EV_OK;
-}
-
 static void check_effects(const checker *c) {
     const sv_config *config = c->config;
     if (was_given(c, SV_KEY_batch_window) && config->batch_mode != SV_BATCH_FIXED)
         warn(c, SV_KEY_batch_window, "has no effect: it is for batch_mode = fixed");
+    if (was_given(c, SV_KEY_batch_turn) && config->batch_mode != SV_BATCH_ADAPTIVE)
+        warn(c, SV_KEY_batch_turn, "has no effect on batches: it is for batch_mode = adaptive");
     if (was_given(c, SV_KEY_batch_max) && config->batch_mode == SV_BATCH_OFF)
         warn(c, SV_KEY_batch_max, "has no effect: batch_mode is off");
+    if (config->reference_bytes_max > config->body_max)
+        warn(c, SV_KEY_reference_bytes_max, "is more than body_max: an upload of that size is refused as a body");
     if (config->fetch_allow[0] && config->fetch == SV_REACH_OFF && config->webhook == SV_REACH_OFF)
         warn(c, SV_KEY_fetch_allow, "has no effect: fetch and webhook are off");
     if (config->webhook_secret[0] && config->webhook == SV_REACH_OFF)
@@ -154,7 +147,6 @@ ev_status sv_config_check(const sv_config *config, ev_buf *warnings, ev_error *e
     const checker c = {.config = config, .warnings = warnings};
     ev_status status = check_listeners(&c, err);
     if (!status) status = check_access(&c, err);
-    if (!status) status = check_memory(&c, err);
     if (!status) status = check_paths(&c, err);
     if (status) return status;
     check_proxies(&c);

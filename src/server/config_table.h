@@ -4,7 +4,7 @@
  *   X(key, kind, default, low, high, unit, reload, help)
  *
  * low..high bound a number; of a text they bound its length, so low 1 means that it must be given.
- * unit says what a plain number counts; of a choice it holds the words.
+ * unit says what a plain number counts; of a choice it holds the words; of a size a word that may stand for it (0).
  * reload: LIVE may change on SIGHUP, RESTART is read once at start.
  */
 #ifndef SV_CONFIG_TABLE_H
@@ -52,12 +52,14 @@
       "threads that synthesise; 0: one per core")                                                                      \
     X(text_threads, COUNT, "1", 1, 64, "threads", RESTART,                                                             \
       "threads that turn text into phones")                                                                            \
-    X(memory_budget, BYTES, "0", 0, 1e13, "", RESTART,                                                                 \
-      "work memory that one batch may plan with; 0: 256 MB")                                                       \
+    X(memory_budget, BYTES, "auto", 1e6, 1e13, "auto", RESTART,                                                        \
+      "work memory that one batch may take; auto: a quarter of what is free")                                          \
     X(batch_mode, CHOICE, "adaptive", 0, 0, "adaptive|fixed|off", RESTART,                                             \
       "how requests are gathered into batches")                                                                        \
     X(batch_window, SECONDS, "100ms", 0.001, 10, "", RESTART,                                                          \
       "batch_mode fixed: how long a batch gathers")                                                                    \
+    X(batch_turn, SECONDS, "15ms", 0.001, 10, "", RESTART,                                                             \
+      "batch_mode adaptive: predicted time at which a batch is full")                                                  \
     X(batch_max, COUNT, "16", 1, 64, "requests", RESTART,                                                              \
       "requests in one batch at most")                                                                                 \
     /* the queue */                                                                                                    \

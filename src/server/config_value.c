@@ -62,7 +62,8 @@ static ev_status out_of_range(const sv_config_row *row, char fault[SV_FAULT_MAX]
     char low[48], high[48];
     write_bound(row, row->low, low, sizeof low);
     write_bound(row, row->high, high, sizeof high);
-    snprintf(fault, SV_FAULT_MAX, "is out of range: give %s..%s%s%s", low, high, row->unit[0] ? " " : "", row->unit);
+    const char *between = !row->unit[0] ? "" : row->kind == SV_KIND_BYTES ? " or " : " ";
+    snprintf(fault, SV_FAULT_MAX, "is out of range: give %s..%s%s%s", low, high, between, row->unit);
     return EV_E_ARGUMENT;
 }
 
@@ -71,6 +72,10 @@ static ev_status parse_number(const sv_config_row *row, const char *text, double
     const unit_row *unit = NULL;
     double number = 0;
     bool minus = text[0] == '-';
+    if (row->kind == SV_KIND_BYTES && row->unit[0] && strcasecmp(text, row->unit) == 0) {
+        *out = 0;
+        return EV_OK;
+    }
     if (!read_decimal(text + minus, &number, &rest)) {
         snprintf(fault, SV_FAULT_MAX, "is no %s: give one such as %s",
                  row->kind == SV_KIND_BYTES     ? "size"

@@ -41,6 +41,8 @@ static void defaults_are_the_documented_ones(void **state) {
     assert_int_equal(c->batch_mode, SV_BATCH_ADAPTIVE);
     assert_true(c->batch_window == 0.1);
     assert_int_equal(c->batch_max, 16);
+    assert_true(c->batch_turn == 0.015);
+    assert_int_equal(c->memory_budget, 0); /* auto */
     assert_true(c->queue_audio == 300);
     assert_int_equal(c->text_chars_max, 20000);
     assert_int_equal(c->voice_cache, 64000000);
@@ -85,6 +87,11 @@ static void units_are_read(void **state) {
         assert_int_equal(sv_config_set(c, "voice_cache", sizes[i].text, by_flag, NULL), EV_OK);
         assert_int_equal(c->voice_cache, sizes[i].bytes);
     }
+    assert_int_equal(sv_config_set(c, "memory_budget", "100MB", by_flag, NULL), EV_OK); /* less than the caches: fine */
+    assert_int_equal(c->memory_budget, 100000000);
+    assert_int_equal(sv_config_check(c, NULL, NULL), EV_OK);
+    assert_int_equal(sv_config_set(c, "memory_budget", "Auto", by_flag, NULL), EV_OK);
+    assert_int_equal(c->memory_budget, 0);
     assert_int_equal(sv_config_set(c, "drain_timeout", "0", by_flag, NULL), EV_OK); /* nothing needs no unit */
     assert_true(c->drain_timeout == 0);
 }
@@ -223,6 +230,10 @@ static const struct {
     {"queue_wait = 2h", "queue_wait = 2h is out of range: give 100ms..1h"},
     {"body_max = 16M", "body_max = 16M has no unit of size: give kB, MB, GB (of 1000) or KiB"},
     {"body_max = big", "body_max = big is no size: give one such as 16MB"},
+    {"body_max = auto", "body_max = auto is no size: give one such as 16MB"},
+    {"memory_budget = all", "memory_budget = all is no size: give one such as auto"},
+    {"memory_budget = 0", "memory_budget = 0 is out of range: give 1MB..10TB or auto"},
+    {"batch_turn = 0", "batch_turn = 0 is out of range: give 1ms..10s"},
     {"body_max = 10", "body_max = 10 is out of range: give 1KiB..1GB"},
     {"batch_mode = fixd", "batch_mode = fixd is none of adaptive|fixed|off: did you mean fixed?"},
     {"batch_mode = whatever", "batch_mode = whatever is unknown: give adaptive|fixed|off"},
@@ -314,7 +325,6 @@ static const struct {
     {"admin_listen = localhost:8080", "e.conf:1: admin_listen is the public address", EV_E_ARGUMENT},
     {"listen = 0.0.0.0:9090", "admin_listen is the public address", EV_E_ARGUMENT},
     {"anonymous = off", "e.conf:1: anonymous is off and there is no keys_file", EV_E_ARGUMENT},
-    {"memory_budget = 100MB", "e.conf:1: memory_budget leaves nothing beside voice_cache", EV_E_ARGUMENT},
     {"model = /nonexistent.safetensors",
      "e.conf:1: model = /nonexistent.safetensors cannot be found (No such file "
      "or directory): correct the path",
@@ -346,6 +356,9 @@ static const struct {
 } doubts[] = {
     {"batch_window = 50ms", "e.conf:1: batch_window has no effect: it is for batch_mode = fixed\n"},
     {"batch_window = 50ms\nbatch_mode = fixed", NULL},
+    {"batch_turn = 50ms", NULL},
+    {"batch_turn = 50ms\nbatch_mode = off", "e.conf:1: batch_turn has no effect on batches: "},
+    {"memory_budget = 2MB", NULL},
     {"batch_max = 8\nbatch_mode = off", "e.conf:1: batch_max has no effect: batch_mode is off\n"},
     {"fetch_allow = a.b", "e.conf:1: fetch_allow has no effect: fetch and webhook are off\n"},
     {"fetch = https\nfetch_allow = a.b", NULL},
