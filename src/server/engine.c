@@ -125,6 +125,7 @@ static void show_queue(sv_engine *e) {
     sv_schedule_backlog(&e->schedule, e->units, e->count, &nobody, &backlog);
     sv_metric_set(e->parts.metrics, SV_METRIC_QUEUE_JOBS, (double)e->count);
     sv_metric_set(e->parts.metrics, SV_METRIC_QUEUE_AUDIO, backlog.seconds);
+    sv_metric_set(e->parts.metrics, SV_METRIC_BATCH_MEMORY, (double)e->schedule.memory_cap);
 }
 
 /* ---- ends that the engine notices itself ---- */
@@ -241,8 +242,9 @@ static bool try_again(sv_engine *e, sv_job *job, const ev_error *cause) {
 
 typedef enum { GOES_ON, COMPLETED, FAILED } step;
 
+/* *short_of_memory: set where this member had none. */
 static step settle_one(sv_engine *e, sv_job *job, const sv_plan_item *item, sv_stage stage, ev_status batch,
-                       ev_error *err) {
+                       bool *short_of_memory, ev_error *err) {
     ev_status status = batch;
     if (batch == EV_OK) {
         if (stage == SV_VOCODE) job->frames_done += item->amount;
@@ -250,6 +252,7 @@ static step settle_one(sv_engine *e, sv_job *job, const sv_plan_item *item, sv_s
         if (status == EV_OK) status = ev_task_status(job->task, err);
     }
     /* Memory that one member did not get is no more the text's fault than a batch that failed. */
+    *short_of_memory |= status == EV_E_MEMORY;
     if (batch != EV_OK || status == EV_E_MEMORY) return try_again(e, job, err) ? GOES_ON : FAILED;
     if (status != EV_OK) return FAILED;
     ev_progress p;
@@ -257,11 +260,13 @@ static step settle_one(sv_engine *e, sv_job *job, const sv_plan_item *item, sv_s
     return p.done ? COMPLETED : GOES_ON;
 }
 
-static void settle(sv_engine *e, const sv_plan *plan, sv_job *const *jobs, ev_status batch, const ev_error *cause) {
+/* True: memory was short, for the batch or for one of its members. */
+static bool settle(sv_engine *e, const sv_plan *plan, sv_job *const *jobs, ev_status batch, const ev_error *cause) {
+    bool short_of_memory = false;
     for (size_t i = 0; i < plan->count; i++) {
         ev_error error = *cause;
         sv_job *job = jobs[i];
-        const step end = settle_one(e, job, &plan->items[i], plan->stage, batch, &error);
+        const step end = settle_one(e, job, &plan->items[i], plan->stage, batch, &short_of_memory, &error);
         pthread_mutex_lock(&e->lock);
         job->running = false;
         job->waiting_us = sv_us(ev_clock_s());
@@ -269,6 +274,18 @@ static void settle(sv_engine *e, const sv_plan *plan, sv_job *const *jobs, ev_st
         pthread_mutex_unlock(&e->lock);
         if (end != GOES_ON) sv_engine_end(e, job, end == COMPLETED ? SV_JOB_COMPLETED : SV_JOB_FAILED, &error);
     }
+    return short_of_memory;
+}
+
+/* Of sentences that were just decoded: a job has one at a time between the stages. */
+static int64_t frames_made(const sv_plan *plan, sv_job *const *jobs) {
+    int64_t frames = 0;
+    for (size_t i = 0; plan->stage == SV_DECODE && i < plan->count; i++) {
+        ev_progress p;
+        ev_task_progress(jobs[i]->task, &p);
+        frames += (int64_t)p.ready_frames;
+    }
+    return frames;
 }
 
 static void mark_started(sv_engine *e, sv_job *job) {
@@ -295,12 +312,14 @@ static void run_batch(sv_engine *e, const sv_plan *plan) {
     if (status == EV_OK) count_batch(e, plan, elapsed);
     if (status != EV_OK) /* a log whose reader is slow must not hold the lock */
         sv_log_line(e->parts.log, SV_LEVEL_ERROR, NULL, "a batch of %zu failed: %s", plan->count, error.message);
-    settle(e, plan, jobs, status, &error);
+    const int64_t frames = status == EV_OK ? frames_made(plan, jobs) : 0;
+    const bool short_of_memory = settle(e, plan, jobs, status, &error);
     pthread_mutex_lock(&e->lock);
-    if (status == EV_OK) {
+    if (frames) sv_schedule_decoded(&e->schedule, plan->size, frames);
+    if (status == EV_OK && !short_of_memory) {
         sv_schedule_done(&e->schedule, plan, sv_us(elapsed));
     } else {
-        sv_schedule_failed(&e->schedule, plan, status == EV_E_MEMORY);
+        sv_schedule_failed(&e->schedule, plan, short_of_memory);
     }
 }
 
@@ -366,9 +385,11 @@ static void enqueue(sv_engine *e, sv_job *job) {
     pthread_cond_signal(&e->fresh);
 }
 
-double sv_engine_seconds(const sv_engine *e, const sv_speech *speech) {
-    const sv_schedule_config *c = &e->schedule.config; /* these two never change */
-    return sv_front_tokens(speech) * c->frames_per_token / c->frames_per_second;
+double sv_engine_seconds(sv_engine *e, const sv_speech *speech) {
+    pthread_mutex_lock(&e->lock);
+    const double per_token = sv_schedule_frames_per_token(&e->schedule) / e->schedule.config.frames_per_second;
+    pthread_mutex_unlock(&e->lock);
+    return sv_front_tokens(speech) * per_token;
 }
 
 sv_admission sv_engine_submit(sv_engine *e, sv_job *job, const char *account) {
@@ -419,47 +440,6 @@ bool sv_engine_idle(sv_engine *e) {
 
 /* ---- life ---- */
 
-static void set_limits(const sv_config *c, sv_schedule_config *s) {
-    static const sv_mode modes[] = {
-        [SV_BATCH_ADAPTIVE] = SV_MODE_ADAPTIVE, [SV_BATCH_FIXED] = SV_MODE_FIXED, [SV_BATCH_OFF] = SV_MODE_OFF};
-    sv_schedule_config_init(s);
-    s->mode = modes[c->batch_mode];
-    s->window_us = (int32_t)(c->batch_window * 1e6);
-    s->batch_max = (int32_t)c->batch_max;
-    s->margin_rows = 8; /* halo and gap of a slice in the default vocoder */
-    s->queue_s = (double)c->queue_audio;
-    s->wait_us = sv_us(c->queue_wait);
-    if (c->memory_budget) s->memory_bytes = c->memory_budget;
-}
-
-/* One sentence that nobody hears: the first requests find warm caches, and admission knows what this machine takes
- * before it has to promise anything. What fails here will fail, and be told, where somebody waits for it. */
-static void warm_up(sv_engine *e) {
-    ev_request request;
-    ev_request_init(&request);
-    request.text = "The kettle is on, and the rain has stopped.";
-    ev_task *task = NULL;
-    ev_progress p;
-    if (ev_task_create(&task, e->parts.model, &request, 0, NULL) != EV_OK) return;
-    for (int i = 0; i < 16; i++) {
-        ev_task_progress(task, &p);
-        if (p.done) break;
-        const bool vocodes = p.ready_frames > 0;
-        const ev_slice slice = {task, p.ready_frames};
-        const double start = ev_clock_s();
-        const ev_status status =
-            vocodes ? ev_synth_vocode(e->synth, &slice, 1, NULL) : ev_synth_decode(e->synth, &task, 1, NULL);
-        if (status != EV_OK) break;
-        const size_t size = vocodes ? p.ready_frames + (size_t)e->schedule.config.margin_rows : p.next_tokens;
-        sv_schedule_observe(&e->schedule, vocodes ? SV_VOCODE : SV_DECODE, (int32_t)size,
-                            sv_us(ev_clock_s() - start));
-        const float *samples;
-        size_t count;
-        ev_task_take(task, &samples, &count);
-    }
-    ev_task_free(&task);
-}
-
 static ev_status start_threads(sv_engine *e, ev_error *err) {
     pthread_condattr_t monotonic;
     pthread_condattr_init(&monotonic);
@@ -488,20 +468,18 @@ ev_status sv_engine_create(sv_engine **out, const sv_engine_parts *parts, ev_err
     if (!e) return ev_fail(err, EV_E_MEMORY, "out of memory");
     e->parts = *parts;
     e->device = parts->device ? *parts->device : plain;
-    sv_schedule_config limits;
-    set_limits(parts->config, &limits);
     ev_synth_options options;
     ev_synth_options_init(&options);
     options.threads = (int32_t)parts->config->threads;
-    ev_status status = sv_schedule_init(&e->schedule, &limits, err);
-    if (status == EV_OK) status = ev_synth_create(&e->synth, parts->model, &options, err);
+    ev_status status = ev_synth_create(&e->synth, parts->model, &options, err);
+    if (status == EV_OK) status = sv_engine_limits(e, err);
     if (status != EV_OK) {
         ev_synth_free(&e->synth);
         free(e);
         *out = NULL;
         return status;
     }
-    warm_up(e);
+    sv_engine_warm_up(e);
     status = start_threads(e, err);
     if (status != EV_OK) sv_engine_free(out);
     return status;

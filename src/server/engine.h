@@ -2,6 +2,7 @@
  *
  *   front.c    a few threads that make a job ready: its voice (named, uploaded, or from its reference), its phones
  *   engine.c   START HERE: the one thread that runs the device, asking schedule.h what is next
+ *   engine_limits.c  what the schedule is told of settings, memory and this machine
  *   dead.c     dead letters
  *   voices.c   named and uploaded voices, and the cache of those made from references
  *
@@ -48,12 +49,15 @@ void sv_engine_stop(sv_engine *engine);
 void sv_engine_free(sv_engine **engine);
 
 /* Rough, before the phones are known: seconds of audio that a speech will have. */
-double sv_engine_seconds(const sv_engine *engine, const sv_speech *speech);
+double sv_engine_seconds(sv_engine *engine, const sv_speech *speech);
 /* May this job come in, and is it? Refused: the job is over already, nothing is queued. account decides the fair
  * share. */
 sv_admission sv_engine_submit(sv_engine *engine, sv_job *job, const char *account);
 /* Something about jobs changed from outside (a listener left): look again soon. */
 void sv_engine_nudge(sv_engine *engine);
+/* Bytes that are free where batches run: the batches' part of it is a quarter, unless memory_budget says otherwise.
+ * To be told again whenever somebody has looked. Any thread. */
+void sv_engine_memory(sv_engine *engine, int64_t free_bytes);
 /* No job is waiting or running. */
 bool sv_engine_idle(sv_engine *engine);
 /* A dead letter, to be tried again after a repair, as a new job of the same owner, whose id is given. false: there is

@@ -45,6 +45,12 @@ void *sv_front_main(void *engine);
 /* The job's phones (again); a failure is the job's own. */
 ev_status sv_front_task(sv_engine *e, sv_job *job, ev_error *err);
 
+/* engine_limits.c; while the engine has no threads yet */
+/* The schedule, from the settings and the synth. */
+ev_status sv_engine_limits(sv_engine *e, ev_error *err);
+/* One sentence that nobody hears: the first requests find warm caches, and admission knows what this machine takes. */
+void sv_engine_warm_up(sv_engine *e);
+
 /* dead.c: a dead letter, over for its listeners, kept for whoever repairs. Under the lock. */
 void sv_engine_bury(sv_engine *e, sv_job *job);
 

@@ -67,6 +67,8 @@
       "Utterances or chunks that a stage worked on together.")                                                         \
     X(BATCH_FRAMES, HISTOGRAM, "batch_frames", NONE, WHOLE, FRAMES, SHOWN,                                             \
       "Mel frames in one batch of the vocoder.")                                                                       \
+    X(BATCH_MEMORY, GAUGE, "batch_memory_bytes", NONE, WHOLE, NONE, SHOWN,                                             \
+      "Work memory that one batch may take now.")                                                                      \
     X(FRAMES_PROCESSED, COUNTER, "frames_processed_total", NONE, WHOLE, NONE, SHOWN,                                   \
       "Mel frames the vocoder worked on, chunk halos and gaps included.")                                              \
     X(FRAMES_USEFUL, COUNTER, "frames_useful_total", NONE, WHOLE, NONE, SHOWN,                                         \

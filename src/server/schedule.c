@@ -10,12 +10,11 @@
 #include "server/schedule.h"
 
 enum {
-    CROWD_UNITS = 12,         /* waiting: from here on full batches matter more than the leader's own time */
-    CUT_FRAMES_MIN = 64,      /* a slice is not cut below this only to fill a batch: its margins cost as much */
-    MEMORY_GROW_BATCHES = 10, /* good batches until a cut memory cap grows */
-    MEMORY_GROW_PARTS = 16,   /* by this part of the budget */
-    MEMORY_FLOOR_PARTS = 64   /* never cut below this part */
+    CROWD_UNITS = 12,     /* waiting: from here on full batches matter more than the leader's own time */
+    CUT_FRAMES_MIN = 64,  /* a slice is not cut below this only to fill a batch: its margins cost as much */
+    TOKENS_BELIEVED = 320 /* decoded, that the prior of frames a token counts for */
 };
+
 /* ---- init ---- */
 
 void sv_schedule_config_init(sv_schedule_config *config) {
@@ -36,8 +35,7 @@ void sv_schedule_config_init(sv_schedule_config *config) {
                                    .frames_per_second = 62.5,
                                    .frames_per_token = 4.75,
                                    .memory_bytes = INT64_C(256) << 20,
-                                   .bytes_per_token = 131072,
-                                   .bytes_per_row = 131072,
+                                   .decode_frames = 1048576,
                                    .decode_a_us = 1000,
                                    .decode_b_us = 75,
                                    .vocode_a_us = 500,
@@ -75,8 +73,13 @@ static ev_status check_config(const sv_schedule_config *c, ev_error *err) {
         {"frames_per_second", c->frames_per_second, tiny, large},
         {"frames_per_token", c->frames_per_token, tiny, large},
         {"memory_bytes", (double)c->memory_bytes, 1, 1e18},
-        {"bytes_per_token", (double)c->bytes_per_token, 0, large},
-        {"bytes_per_row", (double)c->bytes_per_row, 0, large},
+        {"decode_bytes", (double)c->decode_bytes, 0, 1e9},
+        {"bytes_per_sentence", (double)c->bytes_per_sentence, 0, 1e9},
+        {"bytes_per_token", (double)c->bytes_per_token, 0, 1e9},
+        {"bytes_per_frame", (double)c->bytes_per_frame, 0, 1e9},
+        {"vocode_bytes", (double)c->vocode_bytes, 0, 1e9},
+        {"bytes_per_row", (double)c->bytes_per_row, 0, 1e9},
+        {"decode_frames", c->decode_frames, 1, INT32_MAX},
         {"decode_a_us", c->decode_a_us, 0, large},
         {"decode_b_us", c->decode_b_us, 0, large},
         {"vocode_a_us", c->vocode_a_us, 0, large},
@@ -96,7 +99,10 @@ ev_status sv_schedule_init(sv_schedule *s, const sv_schedule_config *config, ev_
     if (status != EV_OK) return status;
     memset(s, 0, sizeof *s);
     s->config = *config;
-    s->memory_cap = config->memory_bytes;
+    s->tokens = TOKENS_BELIEVED;
+    s->frames = TOKENS_BELIEVED * config->frames_per_token;
+    s->memory_cap = INT64_MAX;
+    sv_schedule_memory(s, config->memory_bytes);
     sv_cost_init(&s->cost[SV_DECODE], config->decode_a_us, config->decode_b_us, 80);
     sv_cost_init(&s->cost[SV_VOCODE], config->vocode_a_us, config->vocode_b_us, config->vocode_rows / 2.0);
     return EV_OK;
@@ -132,13 +138,9 @@ static int32_t slice_wanted(const sv_schedule *s, const sv_unit *u) {
     return u->size < most ? u->size : most;
 }
 
-static int64_t bytes_of(const sv_schedule *s, sv_stage stage, int32_t size) {
-    return size * (stage == SV_DECODE ? s->config.bytes_per_token : s->config.bytes_per_row);
-}
-
-/* Whether a batch of `size` keeps the memory cap and (ADAPTIVE) the time of a turn. */
+/* Whether the batch with one more, and then of `size`, keeps the memory cap and (ADAPTIVE) the time of a turn. */
 static bool affordable(const picker *p, sv_stage stage, int32_t size) {
-    if (bytes_of(p->s, stage, size) > p->s->memory_cap) return false;
+    if (sv_schedule_bytes(p->s, stage, size, p->plan->count + 1) > p->s->memory_cap) return false;
     return p->s->config.mode != SV_MODE_ADAPTIVE || sv_schedule_predict(p->s, stage, size) <= p->s->config.turn_us;
 }
 
@@ -154,9 +156,8 @@ static int32_t decode_amount(const picker *p, const sv_unit *u) {
 static int64_t rows_left(const picker *p) {
     const sv_schedule_config *config = &p->s->config;
     int64_t rows = config->vocode_rows;
-    if (config->bytes_per_row && p->s->memory_cap / config->bytes_per_row < rows) {
-        rows = p->s->memory_cap / config->bytes_per_row;
-    }
+    const int64_t bytes = p->s->memory_cap - config->vocode_bytes;
+    if (config->bytes_per_row && bytes / config->bytes_per_row < rows) rows = bytes / config->bytes_per_row;
     return rows - p->plan->size - config->margin_rows;
 }
 
@@ -269,7 +270,7 @@ static void put(picker *p, size_t unit) {
     sv_plan *plan = p->plan;
     const int32_t amount = amount_of(p, u);
     assert(amount > 0 && u->weight > 0);
-    const double frames = plan->stage == SV_DECODE ? amount * config->frames_per_token : amount;
+    const double frames = plan->stage == SV_DECODE ? amount * sv_schedule_frames_per_token(p->s) : amount;
     const double part = plan->stage == SV_DECODE ? SV_DECODE_CHARGE : 1 - SV_DECODE_CHARGE;
     const double charge = frames / config->frames_per_second * part / (double)u->weight;
     plan->items[plan->count++] =
@@ -286,7 +287,7 @@ static void fill(picker *p, size_t leader, sv_fill kind, bool one) {
     p->leader = &p->units[leader];
     put(p, leader);
     for (size_t i; !plan->alone && !one && (i = next(p)) != NONE;) put(p, i);
-    plan->bytes = bytes_of(p->s, plan->stage, plan->size);
+    plan->bytes = sv_schedule_bytes(p->s, plan->stage, plan->size, plan->count);
     plan->predicted_us = sv_schedule_predict(p->s, plan->stage, plan->size);
 }
 
@@ -379,18 +380,7 @@ void sv_schedule_started(sv_schedule *s, const sv_plan *plan) {
 
 void sv_schedule_done(sv_schedule *s, const sv_plan *plan, int64_t elapsed_us) {
     sv_schedule_observe(s, plan->stage, plan->size, elapsed_us);
-    if (s->memory_cap >= s->config.memory_bytes || ++s->good_batches < MEMORY_GROW_BATCHES) return;
-    s->good_batches = 0;
-    s->memory_cap += s->config.memory_bytes / MEMORY_GROW_PARTS + 1;
-    if (s->memory_cap > s->config.memory_bytes) s->memory_cap = s->config.memory_bytes;
-}
-
-void sv_schedule_failed(sv_schedule *s, const sv_plan *plan, bool out_of_memory) {
-    if (!out_of_memory) return;
-    const int64_t floor = s->config.memory_bytes / MEMORY_FLOOR_PARTS + 1;
-    const int64_t asked = plan->bytes > 0 && plan->bytes < s->memory_cap ? plan->bytes : s->memory_cap;
-    s->memory_cap = asked / 2 > floor ? asked / 2 : floor < s->memory_cap ? floor : s->memory_cap;
-    s->good_batches = 0;
+    sv_memory_grow(s);
 }
 
 void sv_schedule_observe(sv_schedule *s, sv_stage stage, int32_t size, int64_t elapsed_us) {

@@ -4,6 +4,7 @@
  *   schedule.c        START HERE: init, one pick, what a batch leaves behind (shares, memory cap, costs)
  *   schedule_order.c  who goes first
  *   schedule_cost.c   predicted time of a batch, learnt while running
+ *   schedule_memory.c what a batch takes and may take
  *   schedule_admit.c  may a job come in, can it still be in time, may it try again
  *
  * Data flows: the caller owns the jobs and shows one sv_unit for each that waits (not those in a running batch)
@@ -29,6 +30,11 @@
  * fixed cost. A batch led by lane 0 or 1 therefore holds only such units. In lane 2, while fewer than 12 units wait,
  * followers are whole slices of the leader's priority and level or better; from 12 on, whatever fits. A batch ends
  * where its predicted time passes turn_us, since that is what a new first chunk waits for.
+ *
+ * Memory. A batch keeps memory_cap, by what the engine says that its tokens, frames and rows take. The cap is the
+ * budget at first; it is cut when a batch had no memory, and when less is free than it would allow; it grows back by
+ * a sixteenth of the budget after every ten good batches. It never falls below what a stream's first slice takes, and
+ * a sentence, which cannot be cut, is decoded alone whatever it takes.
  */
 #ifndef SV_SCHEDULE_H
 #define SV_SCHEDULE_H
@@ -101,10 +107,11 @@ typedef struct sv_schedule_config { /* ranges in brackets */
     double share_slack_s;     /* audio a client may be ahead and still count as equal [0..]; default 3 */
     double burst_s;           /* audio a client may be ahead and still start streams in lane 1 [0..]; default 6 */
     double frames_per_second; /* of audio [> 0]; default 62.5 */
-    double frames_per_token;  /* expected before a sentence is decoded [> 0]; default 4.75 */
-    int64_t memory_bytes;     /* work memory of a batch [> 0]; default 256 MiB */
-    int64_t bytes_per_token;  /* DECODE [0..]; default 131 072 */
-    int64_t bytes_per_row;    /* VOCODE [0..]; default 131 072 */
+    double frames_per_token;  /* until sentences have told [> 0]; default 4.75: English 4.5, Mandarin 5.5 */
+    int64_t memory_bytes;     /* the budget: work memory of a batch [> 0]; default 256 MiB */
+    int64_t decode_bytes, bytes_per_sentence, bytes_per_token, bytes_per_frame; /* DECODE */
+    int64_t vocode_bytes, bytes_per_row; /* VOCODE; all as emotivoice.h's ev_work has them [0..1e9]; default 0 */
+    int32_t decode_frames;               /* that the acoustic model has in memory at once [1..]; default 1 048 576 */
     double decode_a_us, decode_b_us, vocode_a_us, vocode_b_us; /* priors [>= 0]; default 1000, 75, 500, 40 */
     double queue_s;                                            /* audio that may wait [> 0]; default 1200 */
     int64_t wait_us; /* predicted wait of an accepted job [> 0]; default 10 000 000 */
@@ -118,8 +125,10 @@ typedef struct sv_schedule {
     sv_cost cost[SV_STAGE_COUNT];
     double served[SV_CLIENTS_MAX]; /* virtual time of each client: seconds of audio / weight */
     double virtual_time;           /* the least of those that wait: where one that was idle joins */
+    int64_t memory_limit;          /* what the cap may grow to: the budget, or less while less is free */
     int64_t memory_cap;            /* bytes a batch may use now */
     int32_t good_batches;          /* since the cap last grew */
+    double tokens, frames;         /* forgetting sums of decoded sentences */
     int32_t since_aged;            /* batches since one was led by age */
 } sv_schedule;
 
@@ -158,9 +167,17 @@ void sv_schedule_pick(const sv_schedule *s, const sv_unit *units, size_t n, int6
 void sv_schedule_started(sv_schedule *s, const sv_plan *plan);
 /* It went well and took elapsed_us: costs are learnt; after 10 such batches a cut memory cap grows by 1/16. */
 void sv_schedule_done(sv_schedule *s, const sv_plan *plan, int64_t elapsed_us);
-/* It failed. out_of_memory: the cap becomes half of what it asked for (at least 1/64 of the budget). The caller
- * adds one to the tries of every member and asks sv_schedule_retry. */
+/* It failed, or a member of it did. out_of_memory: the cap becomes half of what it asked for. The caller adds one to
+ * the tries of every member that failed and asks sv_schedule_retry. */
 void sv_schedule_failed(sv_schedule *s, const sv_plan *plan, bool out_of_memory);
+/* A batch may take this many bytes from now on, as long as nothing else is said: the cap falls at once and grows back
+ * slowly. Never more than the budget. */
+void sv_schedule_memory(sv_schedule *s, int64_t bytes);
+/* Sentences of so many tokens in all became so many frames. */
+void sv_schedule_decoded(sv_schedule *s, int32_t tokens, int64_t frames);
+double sv_schedule_frames_per_token(const sv_schedule *s); /* as learnt so far */
+/* Work memory counted for a batch: tokens of `count` sentences, or rows. */
+int64_t sv_schedule_bytes(const sv_schedule *s, sv_stage stage, int32_t size, size_t count);
 void sv_schedule_observe(sv_schedule *s, sv_stage stage, int32_t size, int64_t elapsed_us);
 int64_t sv_schedule_predict(const sv_schedule *s, sv_stage stage, int32_t size); /* microseconds */
 
@@ -228,6 +245,7 @@ int sv_order_lane(const sv_order *o, const sv_unit *u);                         
 double sv_order_served(const sv_order *o, const sv_unit *u);                     /* the client's virtual time */
 bool sv_order_before(const sv_order *o, const sv_unit *u, const sv_unit *other); /* total; by the mode */
 bool sv_unit_started(const sv_unit *u);                                          /* something of it is made */
+void sv_memory_grow(sv_schedule *s);                                             /* after a good batch */
 /* Predicted microseconds for one job alone: sentences with tokens yet to decode, frames ready to vocode. */
 double sv_work_us(const sv_schedule *s, double tokens, double sentences, double frames);
 

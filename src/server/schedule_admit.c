@@ -11,7 +11,7 @@ enum { RETRY_MS_MIN = 100, RETRY_MS_MAX = 600000 };
 
 double sv_work_us(const sv_schedule *s, double tokens, double sentences, double frames) {
     const sv_cost *decode = &s->cost[SV_DECODE], *vocode = &s->cost[SV_VOCODE];
-    const double all = frames + tokens * s->config.frames_per_token;
+    const double all = frames + tokens * sv_schedule_frames_per_token(s);
     const double slices = ceil(all / s->config.slice_frames);
     return sentences * decode->a_us + tokens * decode->b_us + slices * vocode->a_us +
            (all + slices * s->config.margin_rows) * vocode->b_us;
@@ -22,13 +22,13 @@ static double drain_us(const sv_schedule *s, double tokens, double frames) {
     const sv_cost *decode = &s->cost[SV_DECODE], *vocode = &s->cost[SV_VOCODE];
     const double in_turn = decode->b_us > 0 ? (s->config.turn_us - decode->a_us) / decode->b_us : INFINITY;
     const double batch = fmin(fmax(in_turn, 40), s->config.decode_tokens); /* a sentence at least */
-    const double all = frames + tokens * s->config.frames_per_token;
+    const double all = frames + tokens * sv_schedule_frames_per_token(s);
     return tokens * (decode->b_us + decode->a_us / batch) +
            all * sv_cost_predict(vocode, s->config.vocode_rows) / (s->config.vocode_rows - s->config.margin_rows);
 }
 
 static double seconds_of(const sv_schedule *s, double tokens, double frames) {
-    return (frames + tokens * s->config.frames_per_token) / s->config.frames_per_second;
+    return (frames + tokens * sv_schedule_frames_per_token(s)) / s->config.frames_per_second;
 }
 
 /* At most this part of a job counts. */
@@ -72,7 +72,7 @@ static int32_t retry_ms(double us) {
 sv_admission sv_schedule_admit(const sv_schedule *s, const sv_backlog *backlog, const sv_offer *offer,
                                int64_t now_us) {
     const double whole = seconds_of(s, offer->tokens, 0), seconds = whole * counted_part(s, whole);
-    const double per_second = drain_us(s, s->config.frames_per_second / s->config.frames_per_token, 0);
+    const double per_second = drain_us(s, s->config.frames_per_second / sv_schedule_frames_per_token(s), 0);
     const double wait = wait_us(s, backlog, offer), queue = s->config.queue_s;
     /* One more client of the same weight may come: so a lone client's share is a half. */
     const double slowness = (backlog->weight + offer->weight) / offer->weight;

@@ -14,9 +14,14 @@ static const char *const decoder_argv[] = {"/proc/self/exe", "--decode-reference
 
 /* ---- ticking: what needs a clock ---- */
 
+#define MEMORY_EVERY 3.0 /* seconds between two looks at it */
+
+/* Batches run in this machine's memory. Those of a backend that has its own take what that has free. */
+static void look_at_memory(const sv_server *s) { sv_engine_memory(s->engine, ev_memory_available()); }
+
 static void *tick(void *server) {
     sv_server *s = server;
-    double next_second = 0;
+    double next_second = 0, next_memory = 0;
     while (!atomic_load(&s->stopping)) {
         const double now = ev_clock_s();
         sv_http_look_for_gone(s);
@@ -25,6 +30,10 @@ static void *tick(void *server) {
             sv_jobs_sweep(s->jobs, now);
             sv_connections_sweep(s, now);
             next_second = now + 1;
+        }
+        if (now >= next_memory) {
+            look_at_memory(s);
+            next_memory = now + MEMORY_EVERY;
         }
         usleep(50000);
     }
@@ -92,6 +101,7 @@ static ev_status make_back(sv_server *s, const sv_device_calls *device, ev_error
                                    .ended_user = s};
     if (status == EV_OK) status = sv_webhooks_create(&s->webhooks, &s->log, err);
     if (status == EV_OK) status = sv_engine_create(&s->engine, &parts, err);
+    if (status == EV_OK) look_at_memory(s);
     return status;
 }
 

@@ -4,6 +4,7 @@
  *   device   the real calls behind a gate; a rule that decides how each batch ends; a list of the batches that ran
  *   world    what an engine stands on, and the engine
  *   jobs     made, handed in, waited for, and compared with ev_say of the same text
+ *   ends     waited for and checked
  *
  * A job is known to the device by the first word of its text.
  */
@@ -27,7 +28,9 @@
 
 /* ---- device ---- */
 
-enum { CALLS_MAX = 4096, WORD = 16, MARGIN = 8 };
+enum { CALLS_MAX = 4096, WORD = 16 };
+
+static ev_work work; /* what batches of the model take */
 
 typedef struct call { /* one batch as the device was given it */
     sv_stage stage;
@@ -62,7 +65,7 @@ static void note_member(call *c, size_t i, const ev_task *task, size_t frames) {
     ev_progress p;
     ev_task_progress(task, &p);
     const size_t most = frames < p.ready_frames ? frames : p.ready_frames;
-    c->size += (int32_t)(c->stage == SV_DECODE ? p.next_tokens : most + MARGIN);
+    c->size += (int32_t)(c->stage == SV_DECODE ? p.next_tokens : most + work.slice_rows);
     snprintf(c->words[i], WORD, "%s", ev_task_phones(task)->words[0].spoken);
 }
 
@@ -142,7 +145,7 @@ static void wait_for_knock(void) {
 }
 
 /* Batches that ended with OK (or did not) and had a member of this name; NULL: any. Not while the engine works. */
-static size_t count_calls(sv_stage stage, const char *word, bool ok) {
+static inline size_t count_calls(sv_stage stage, const char *word, bool ok) {
     size_t count = 0;
     for (size_t i = 0; i < device.count; i++) {
         const call *c = &device.calls[i];
@@ -172,8 +175,10 @@ static int open_model(void **state) {
     (void)state;
     ev_error err = {0};
     if (ev_model_open(&model, NULL, NULL, &err) == EV_OK &&
-        ev_synth_create(&reference_synth, model, NULL, &err) == EV_OK)
+        ev_synth_create(&reference_synth, model, NULL, &err) == EV_OK) {
+        ev_synth_work(reference_synth, &work);
         return 0;
+    }
     print_error("%s\n", err.message);
     return -1;
 }
@@ -231,7 +236,7 @@ static int end_world(void **state) {
     return 0;
 }
 
-static int64_t outcome(sv_outcome which) { return sv_metric_read(w.metrics, SV_METRIC_JOBS, which, 0); }
+static inline int64_t outcome(sv_outcome which) { return sv_metric_read(w.metrics, SV_METRIC_JOBS, which, 0); }
 
 static void wait_idle(void) {
     const double until = ev_clock_s() + 300;
@@ -306,8 +311,11 @@ static bool await(sv_job *job, size_t at) {
 
 /* The device is held with a job of its own in it, so that what is handed in gathers. */
 static sv_job *hold_device(void) {
+    static uint64_t seed; /* not the same work as before, which would be there already */
+    sv_speech speech = speech_of("Plug.");
+    speech.seed = seed++;
     set_gate(true);
-    sv_job *plug = say("Plug.");
+    sv_job *plug = hand_in(speech);
     wait_for_knock();
     return plug;
 }
@@ -356,6 +364,39 @@ static bool sounds_like(sv_job *job, const sound *s) {
     const bool same = over && count == s->count && memcmp(heard, s->samples, count * sizeof *heard) == 0;
     free(heard);
     return same;
+}
+
+/* ---- ends ---- */
+
+static inline sv_job_state wait_over(sv_job *job) {
+    assert_true(await(job, SV_AT_END));
+    return sv_job_look(job, NULL, NULL, NULL);
+}
+
+static inline void assert_completed(sv_job *job, const char *text) {
+    ev_error error = {0};
+    if (wait_over(job) != SV_JOB_COMPLETED) {
+        sv_job_look(job, NULL, NULL, &error);
+        fail_msg("'%s' did not complete: %s", text, error.message);
+    }
+    if (!sounds_like(job, alone(text, 0))) fail_msg("'%s' sounds otherwise than alone", text);
+}
+
+static inline void end_plug(sv_job **plug) {
+    assert_int_equal(wait_over(*plug), SV_JOB_COMPLETED);
+    leave(plug);
+}
+
+static inline void say_all(sv_job *jobs[TEXTS]) {
+    for (size_t i = 0; i < TEXTS; i++) jobs[i] = say(texts[i]);
+    for (size_t i = 0; i < TEXTS; i++) wait_ready(jobs[i]);
+}
+
+static inline void end_all(sv_job *jobs[TEXTS]) {
+    for (size_t i = 0; i < TEXTS; i++) {
+        assert_completed(jobs[i], texts[i]);
+        leave(&jobs[i]);
+    }
 }
 
 static int close_model(void **state) {

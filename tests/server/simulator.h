@@ -46,6 +46,7 @@ typedef struct sim {
     double decode_a_us, decode_b_us, vocode_a_us, vocode_b_us; /* of the device */
     double noise, death;                                       /* parts: spread of times; batches that fail */
     int64_t memory_bytes;                                      /* that the device really has; 0: enough */
+    double shifts;                                             /* chance before a batch that other memory is free */
     bool admission;
     uint64_t seed;
     int64_t origin_us;
@@ -189,6 +190,32 @@ static inline void sim_check_item(sim *s, const sv_plan *plan, const sv_plan_ite
     j->running = true;
 }
 
+static inline int64_t sim_bytes(const sim *s, const sv_plan *plan) {
+    const sv_schedule_config *c = &s->config;
+    if (plan->stage == SV_VOCODE) return c->vocode_bytes + plan->size * c->bytes_per_row;
+    int64_t frames = (int64_t)(plan->size * s->schedule.frames / s->schedule.tokens) + 1;
+    if (frames < plan->size) frames = plan->size;
+    if (frames > c->decode_frames) frames = c->decode_frames;
+    return c->decode_bytes + (int64_t)plan->count * c->bytes_per_sentence + plan->size * c->bytes_per_token +
+           frames * c->bytes_per_frame;
+}
+
+/* However little memory there is, a slice is as long as a stream's first, or what is left. */
+static inline bool sim_has_room(const sim *s, const sv_plan *plan) {
+    const sv_schedule_config *c = &s->config;
+    const int32_t left = s->units[plan->items[0].unit].size, first = c->first_frames * 2 / 3;
+    const int32_t least = first < c->vocode_rows - c->margin_rows ? first : c->vocode_rows - c->margin_rows;
+    return plan->items[0].amount >= (left < least ? left : least);
+}
+
+static inline void sim_check_memory(sim *s) {
+    const sv_schedule *d = &s->schedule;
+    const sv_schedule_config *c = &s->config;
+    const int64_t first = c->vocode_bytes + (c->first_frames + c->margin_rows) * c->bytes_per_row;
+    SIM_REQUIRE(s, d->memory_cap <= d->memory_limit && d->memory_cap >= first);
+    SIM_REQUIRE(s, d->memory_limit <= (c->memory_bytes > first ? c->memory_bytes : first));
+}
+
 static inline void sim_check_plan(sim *s, const sv_plan *plan) {
     const sv_schedule_config *c = &s->config;
     int64_t size = 0;
@@ -206,11 +233,11 @@ static inline void sim_check_plan(sim *s, const sv_plan *plan) {
         sim_check_item(s, plan, &plan->items[i]);
         size += plan->items[i].amount + (plan->stage == SV_VOCODE ? c->margin_rows : 0);
     }
-    SIM_REQUIRE(s, size == plan->size);
-    if (plan->stage == SV_VOCODE) SIM_REQUIRE(s, size <= c->vocode_rows);
+    SIM_REQUIRE(s, size == plan->size && sim_bytes(s, plan) == plan->bytes);
+    if (plan->stage == SV_VOCODE) SIM_REQUIRE(s, size <= c->vocode_rows && plan->bytes <= s->schedule.memory_cap);
+    if (plan->stage == SV_VOCODE) SIM_REQUIRE(s, plan->count > 1 || sim_has_room(s, plan));
     if (plan->count == 1) return; /* one sentence, however large, has to run */
-    const int64_t bytes = size * (plan->stage == SV_DECODE ? c->bytes_per_token : c->bytes_per_row);
-    SIM_REQUIRE(s, bytes <= s->schedule.memory_cap && bytes == plan->bytes);
+    SIM_REQUIRE(s, plan->bytes <= s->schedule.memory_cap);
     if (plan->stage == SV_DECODE) {
         SIM_REQUIRE(s, size <= c->decode_tokens && plan->count <= (size_t)c->decode_sentences);
     }
@@ -277,11 +304,15 @@ static inline void sim_batch(sim *s, const sv_plan *plan) {
     s->batches++;
     s->vocode_batches += plan->stage == SV_VOCODE;
     s->vocode_rows += plan->stage == SV_VOCODE ? (uint64_t)plan->size : 0;
+    const int64_t cap = s->schedule.memory_cap;
     if (failed) {
         sv_schedule_failed(&s->schedule, plan, memory);
+        SIM_REQUIRE(s, s->schedule.memory_cap <= cap);
     } else {
         sv_schedule_done(&s->schedule, plan, us);
+        SIM_REQUIRE(s, s->schedule.memory_cap <= cap + s->config.memory_bytes / 16 + 1);
     }
+    int64_t frames = 0;
     for (size_t i = 0; i < plan->count; i++) {
         sim_job *j = &s->jobs[members[i]];
         j->running = false;
@@ -293,9 +324,11 @@ static inline void sim_batch(sim *s, const sv_plan *plan) {
         } else if (failed) {
             sim_missed(s, j, plan);
         } else {
+            frames += plan->stage == SV_DECODE ? sim_frames(s, members[i], j->sentence) : 0;
             sim_made(s, j, members[i], plan, plan->items[i].amount);
         }
     }
+    if (frames) sv_schedule_decoded(&s->schedule, plan->size, frames);
     s->trace = sim_mix(s->trace ^ (uint64_t)(s->now_us - s->origin_us));
 }
 
@@ -330,6 +363,9 @@ static inline bool sim_run(sim *s) {
         SIM_REQUIRE(s, steps < 2000000); /* it ends */
         sim_arrive(s);
         sim_survey(s);
+        if (s->shifts > 0 && sim_chance(&s->random, s->shifts))
+            sv_schedule_memory(&s->schedule, (int64_t)(2 * sim_uniform(&s->random) * (double)s->config.memory_bytes));
+        sim_check_memory(s);
         sv_schedule_pick(&s->schedule, s->units, s->unit_count, s->now_us, &plan);
         sim_check_plan(s, &plan);
         if (s->fault[0]) break;

@@ -2,37 +2,6 @@
  * whoever cannot is told so once, and nobody pays for a neighbour. */
 #include "server/engine_faults.h"
 
-static sv_job_state wait_over(sv_job *job) {
-    assert_true(await(job, SV_AT_END));
-    return sv_job_look(job, NULL, NULL, NULL);
-}
-
-static void assert_completed(sv_job *job, const char *text) {
-    ev_error error = {0};
-    if (wait_over(job) != SV_JOB_COMPLETED) {
-        sv_job_look(job, NULL, NULL, &error);
-        fail_msg("'%s' did not complete: %s", text, error.message);
-    }
-    if (!sounds_like(job, alone(text, 0))) fail_msg("'%s' sounds otherwise than alone", text);
-}
-
-static void end_plug(sv_job **plug) {
-    assert_int_equal(wait_over(*plug), SV_JOB_COMPLETED);
-    leave(plug);
-}
-
-static void say_all(sv_job *jobs[TEXTS]) {
-    for (size_t i = 0; i < TEXTS; i++) jobs[i] = say(texts[i]);
-    for (size_t i = 0; i < TEXTS; i++) wait_ready(jobs[i]);
-}
-
-static void end_all(sv_job *jobs[TEXTS]) {
-    for (size_t i = 0; i < TEXTS; i++) {
-        assert_completed(jobs[i], texts[i]);
-        leave(&jobs[i]);
-    }
-}
-
 /* ---- a batch that breaks once ---- */
 
 static sv_stage breaks_at;
@@ -236,115 +205,6 @@ static void a_listener_hears_every_sample_once(void **state) {
     free(heard);
 }
 
-/* ---- memory ---- */
-
-enum { BYTES_PER_ROW = 131072, GOOD_UNTIL_GROWTH = 10 };
-
-static void no_memory_for_large(call *c) {
-    if (c->stage == SV_VOCODE && c->size > 150 && !device.seen++) c->status = EV_E_MEMORY;
-}
-
-enum { BUDGET_ROWS = 320, GROWTH_ROWS = BUDGET_ROWS / 16 + 1 };
-
-/* The vocoder's batches after the one that had no memory: half of it, and as much more as good batches have won. */
-static void assert_halved(void) {
-    size_t at = 0;
-    while (at < device.count && device.calls[at].status != EV_E_MEMORY) at++;
-    assert_true(at < device.count && device.calls[at].count > 1);
-    for (size_t i = at + 1; i < device.count; i++) {
-        const int32_t won = (int32_t)((i - at) / GOOD_UNTIL_GROWTH) * GROWTH_ROWS;
-        assert_int_equal(device.calls[i].status, EV_OK);
-        if (device.calls[i].stage == SV_VOCODE) assert_true(device.calls[i].size <= device.calls[at].size / 2 + won);
-    }
-}
-
-static void too_little_memory_means_smaller_batches(void **state) {
-    (void)state;
-    sv_job *jobs[TEXTS];
-    char budget[32];
-    snprintf(budget, sizeof budget, "%d", BUDGET_ROWS * BYTES_PER_ROW);
-    open_world("memory_budget", budget);
-    sv_job *plug = hold_device();
-    say_all(jobs);
-    set_rule(no_memory_for_large);
-    set_gate(false);
-    end_all(jobs);
-    end_plug(&plug);
-    /* who comes then gathers again, and would fill as large a batch */
-    set_gate(true);
-    for (size_t i = 0; i < TEXTS; i++) {
-        sv_speech speech = speech_of(texts[i]);
-        speech.seed = 1;
-        jobs[i] = hand_in(speech);
-    }
-    for (size_t i = 0; i < TEXTS; i++) wait_ready(jobs[i]);
-    set_gate(false);
-    for (size_t i = 0; i < TEXTS; i++) {
-        assert_int_equal(wait_over(jobs[i]), SV_JOB_COMPLETED);
-        assert_true(sounds_like(jobs[i], alone(texts[i], 1)));
-        leave(&jobs[i]);
-    }
-    assert_halved();
-    close_world();
-}
-
-static void no_memory_once(call *c) {
-    if (c->stage == SV_VOCODE && !device.seen++) c->status = EV_E_MEMORY;
-}
-
-static void the_limit_grows_back(void **state) {
-    (void)state;
-    static const char text[] =
-        "Hotel rooms are small, and this one has neither a window nor a door that closes. We stayed there for a "
-        "night, and then for another, because it rained and rained, and nobody who came by had seen the bus which "
-        "was to take us over the mountains. On the third day the owner brought a map, which was older than the road, "
-        "and a lamp. With these two we went down to the river, where a boat was waiting for us with all our things.";
-    enum { ROWS = 32 };
-    char budget[32];
-    int32_t least = INT32_MAX, most = 0;
-    size_t good = 0;
-    snprintf(budget, sizeof budget, "%d", ROWS * BYTES_PER_ROW);
-    open_world("memory_budget", budget);
-    set_rule(no_memory_once);
-    sv_job *job = say(text);
-    assert_completed(job, text);
-    for (size_t i = 0; i < device.count; i++) {
-        const call *c = &device.calls[i];
-        if (c->status == EV_OK && count_calls(SV_VOCODE, NULL, false) == 1 && i > 1) good++;
-        if (c->stage != SV_VOCODE) continue;
-        assert_true(c->size <= ROWS);
-        if (c->status != EV_OK) continue;
-        if (good <= GOOD_UNTIL_GROWTH) assert_true(c->size <= ROWS / 2);
-        least = c->size < least ? c->size : least;
-        most = c->size > most ? c->size : most;
-    }
-    assert_true(least <= ROWS / 2);
-    assert_int_equal(most, ROWS); /* as large as at first */
-    leave(&job);
-    close_world();
-}
-
-static void spill_charlie_once(call *c) {
-    if (has_word(c, "charlie") && c->stage == breaks_at && !device.seen++) c->spill = "charlie";
-}
-
-/* What a task holds of its own (its frames) is no part of a batch: the batch is well, one member is not. */
-static void one_member_without_memory_is_made_again(void **state) {
-    (void)state;
-    for (breaks_at = SV_DECODE; breaks_at <= SV_VOCODE; breaks_at++) {
-        sv_job *jobs[TEXTS];
-        open_world(NULL, NULL);
-        sv_job *plug = hold_device();
-        say_all(jobs);
-        set_rule(spill_charlie_once);
-        set_gate(false);
-        end_all(jobs);
-        end_plug(&plug);
-        assert_int_equal(sv_metric_read(w.metrics, SV_METRIC_RETRIES, 0, 0), 1);
-        close_world();
-    }
-}
-
 /* ---- samples that are no numbers ---- */
 
 static void spoil_bravo(call *c) {
@@ -499,9 +359,6 @@ int main(void) {
         cmocka_unit_test_teardown(poison_harms_itself_alone, end_world),
         cmocka_unit_test_teardown(a_dead_letter_outlives_a_refusal, end_world),
         cmocka_unit_test_teardown(a_listener_hears_every_sample_once, end_world),
-        cmocka_unit_test_teardown(too_little_memory_means_smaller_batches, end_world),
-        cmocka_unit_test_teardown(the_limit_grows_back, end_world),
-        cmocka_unit_test_teardown(one_member_without_memory_is_made_again, end_world),
         cmocka_unit_test_teardown(no_numbers_reach_nobody, end_world),
         cmocka_unit_test_teardown(who_left_leaves_the_batch, end_world),
         cmocka_unit_test_teardown(kept_jobs_need_no_listener, end_world),

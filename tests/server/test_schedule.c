@@ -19,6 +19,7 @@ static sv_plan plan;
 static int setup(void **state) {
     (void)state;
     sv_schedule_config_init(&config);
+    config.bytes_per_token = config.bytes_per_row = 131072;
     return sv_schedule_init(&schedule, &config, NULL);
 }
 
@@ -356,10 +357,93 @@ static void memory_is_halved_and_grows_back(void **state) {
     }
     assert_true(schedule.memory_cap == config.memory_bytes); /* eight steps of a sixteenth */
     for (int i = 0; i < 100; i++) sv_schedule_failed(&schedule, &plan, true);
-    assert_true(schedule.memory_cap >= config.memory_bytes / 64);
-    units[0] = unit(0, SV_VOCODE, 200, 100); /* frames can be cut to what there is */
+    units[0] = unit(0, SV_VOCODE, 200, 100); /* frames can be cut to what there is, and always to a first slice */
     pick(1);
-    assert_int_equal(plan.items[0].amount, 10);
+    assert_int_equal(plan.items[0].amount, 16);
+}
+
+/* What is free is a fact that bounds the cap from above: at once when it falls, in steps when it rises. */
+static void memory_follows_what_is_free(void **state) {
+    (void)state;
+    config.turn_us = 1000000;
+    config.memory_bytes = 640 * config.bytes_per_token;
+    apply();
+    for (size_t i = 0; i < 20; i++) units[i] = unit(i, SV_DECODE, 32, 100);
+    sv_schedule_memory(&schedule, 200 * config.bytes_per_token);
+    pick(20);
+    assert_int_equal(plan.size, 192);
+    for (int i = 0; i < 50; i++) sv_schedule_done(&schedule, &plan, 25000);
+    pick(20);
+    assert_int_equal(plan.size, 192); /* good batches win nothing where nothing is */
+    sv_schedule_memory(&schedule, 10 * config.memory_bytes);
+    pick(20);
+    assert_int_equal(plan.size, 192);
+    for (int i = 0; i < 10; i++) sv_schedule_done(&schedule, &plan, 25000);
+    pick(20);
+    assert_int_equal(plan.size, 224); /* 200 + 640 / 16 */
+    for (int i = 0; i < 100; i++) sv_schedule_done(&schedule, &plan, 25000);
+    assert_true(schedule.memory_cap == config.memory_bytes); /* the budget is the most, whatever is free */
+    sv_schedule_failed(&schedule, &plan, true);
+    const int64_t halved = schedule.memory_cap;
+    sv_schedule_memory(&schedule, config.memory_bytes);
+    assert_true(schedule.memory_cap == halved); /* and what is free does not undo what failed */
+    sv_schedule_memory(&schedule, -5);
+    assert_true(schedule.memory_cap == 16 * config.bytes_per_row);
+}
+
+static void memory_is_counted_by_the_engines_sums(void **state) {
+    (void)state;
+    config.decode_bytes = 1000;
+    config.bytes_per_sentence = 100;
+    config.bytes_per_token = 10;
+    config.bytes_per_frame = 1;
+    config.decode_frames = 1000;
+    config.vocode_bytes = 500;
+    config.bytes_per_row = 7;
+    apply();
+    assert_int_equal(sv_schedule_bytes(&schedule, SV_DECODE, 40, 2), 1000 + 200 + 400 + 191);
+    assert_int_equal(sv_schedule_bytes(&schedule, SV_DECODE, 400, 1), 1000 + 100 + 4000 + 1000);
+    assert_int_equal(sv_schedule_bytes(&schedule, SV_VOCODE, 100, 3), 500 + 700);
+    units[0] = unit(0, SV_DECODE, 40, 200);
+    units[1] = unit(1, SV_DECODE, 40, 100);
+    pick(2);
+    assert_int_equal(plan.bytes, sv_schedule_bytes(&schedule, SV_DECODE, 80, 2));
+    config.memory_bytes = plan.bytes; /* the second sentence's own bytes are part of it */
+    apply();
+    pick(2);
+    assert_int_equal(plan.count, 2);
+    config.memory_bytes--;
+    apply();
+    pick(2);
+    assert_int_equal(plan.count, 1);
+    units[0] = unit(0, SV_VOCODE, 200, 100);
+    config.memory_bytes = 500 + 7 * 60;
+    apply();
+    pick(1);
+    assert_int_equal(plan.items[0].amount, 60);
+    assert_int_equal(plan.bytes, config.memory_bytes);
+}
+
+static void frames_of_a_token_are_learnt(void **state) {
+    (void)state;
+    assert_true(fabs(sv_schedule_frames_per_token(&schedule) - 4.75) < 1e-12);
+    for (int i = 0; i < 300; i++) sv_schedule_decoded(&schedule, 20 + i % 50, 7 * (20 + i % 50));
+    assert_true(fabs(sv_schedule_frames_per_token(&schedule) - 7) < 0.02);
+    units[0] = unit(0, SV_DECODE, 40, 100);
+    pick(1);
+    assert_true(fabs(plan.items[0].charge - 40 * 7 / 62.5 / 3) < 0.02); /* and all predictions follow */
+    sv_backlog b;
+    const sv_offer offer = {.tokens = 1, .sentences = 1, .client = 1, .weight = 1};
+    sv_schedule_backlog(&schedule, units, 1, &offer, &b);
+    assert_true(fabs(b.seconds - 40 * 7 / 62.5) < 0.02);
+    for (int i = 0; i < 1000; i++)
+        sv_schedule_decoded(&schedule, 20, i % 2 ? 0 : 1000000); /* nobody speaks like that */
+    assert_true(sv_schedule_frames_per_token(&schedule) <= 8 * 4.75);
+    for (int i = 0; i < 1000; i++) sv_schedule_decoded(&schedule, 20, 0);
+    assert_true(sv_schedule_frames_per_token(&schedule) >= 4.75 / 8 - 1e-9);
+    sv_schedule_decoded(&schedule, 0, 5);
+    sv_schedule_decoded(&schedule, 5, -1);
+    assert_true(sv_schedule_frames_per_token(&schedule) > 0);
 }
 
 /* ---- fixed, off ---- */
@@ -582,6 +666,9 @@ int main(void) {
         RULE(age_leads_one_batch_in_eight),
         RULE(who_failed_before_runs_alone),
         RULE(memory_is_halved_and_grows_back),
+        RULE(memory_follows_what_is_free),
+        RULE(memory_is_counted_by_the_engines_sums),
+        RULE(frames_of_a_token_are_learnt),
         RULE(fixed_waits_for_the_window_or_the_batch),
         RULE(off_finishes_one_before_the_next),
         RULE(cost_finds_the_line),

@@ -26,6 +26,7 @@ static void usual_device(sim *s, uint64_t seed) {
     s->decode_b_us = 75;
     s->vocode_a_us = 500;
     s->vocode_b_us = 40;
+    s->config.bytes_per_token = s->config.bytes_per_row = 131072;
 }
 
 /* ---- random days ---- */
@@ -64,6 +65,15 @@ static void random_limits(sv_schedule_config *c, uint64_t *r) {
     c->burst_s = sim_range(r, 0, 30);
     c->queue_s = sim_range(r, 20, 1200);
     c->wait_us = sim_range(r, 50000, 5000000);
+    c->frames_per_token = 0.5 + 20 * sim_uniform(r);
+    c->decode_bytes = sim_range(r, 0, 1000000);
+    c->bytes_per_sentence = sim_range(r, 0, 100000);
+    c->bytes_per_token = sim_range(r, 0, 10000);
+    c->bytes_per_frame = sim_range(r, 0, 20000);
+    c->vocode_bytes = sim_range(r, 0, 1000000);
+    c->bytes_per_row = sim_range(r, 0, 150000);
+    c->decode_frames = sim_range(r, 200, 3000);
+    c->memory_bytes = sim_range(r, 1, 60000000);
 }
 
 static void random_day(sim *s, uint64_t seed) {
@@ -80,6 +90,7 @@ static void random_day(sim *s, uint64_t seed) {
     s->noise = 0.3 * sim_uniform(r);
     s->death = sim_chance(r, 0.3) ? 0.05 * sim_uniform(r) : 0;
     s->admission = sim_chance(r, 0.8);
+    if (sim_chance(r, 0.3)) s->shifts = 0.1 * sim_uniform(r);
     if (sim_chance(r, 0.2)) s->memory_bytes = s->config.memory_bytes / sim_range(r, 2, 20);
     double at_us = 0;
     for (int32_t i = 0; i < jobs; i++) {
