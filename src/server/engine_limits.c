@@ -2,6 +2,8 @@
  * and may take, and what they cost on this machine. */
 #include "server/engine_inner.h"
 
+#include <string.h>
+
 /* What a batch takes and may take at most, as the engine's own sums have it. */
 static void set_memory(const sv_config *c, const ev_work *work, sv_schedule_config *s) {
     s->margin_rows = (int32_t)work->slice_rows;
@@ -55,6 +57,7 @@ void sv_engine_warm_up(sv_engine *e) {
     ev_request request;
     ev_request_init(&request);
     request.text = "The kettle is on, and the rain has stopped.";
+    request.text_bytes = strlen(request.text);
     ev_task *task = NULL;
     ev_progress p;
     if (ev_task_create(&task, e->parts.model, &request, 0, NULL) != EV_OK) return;

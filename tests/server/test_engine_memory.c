@@ -2,6 +2,8 @@
  * alone, and batches grow again. */
 #include "server/engine_faults.h"
 
+#include "server/engine_inner.h"
+
 enum { GOOD_UNTIL_GROWTH = 10 };
 
 /* Work memory of a vocoder's batch, and the setting that gives so much. */
@@ -195,11 +197,43 @@ static void a_budget_that_was_given_is_kept(void **state) {
     close_world();
 }
 
+/* ---- what is learnt ---- */
+
+static sv_schedule schedule_now(void) {
+    pthread_mutex_lock(&w.engine->lock);
+    const sv_schedule now = w.engine->schedule;
+    pthread_mutex_unlock(&w.engine->lock);
+    return now;
+}
+
+/* Before the first request it has spoken a sentence to itself; then it learns from those of others. */
+static void the_engine_learns_by_speaking(void **state) {
+    (void)state;
+    open_world(NULL, NULL);
+    const sv_schedule fresh = schedule_now();
+    const double prior = fresh.config.frames_per_token, warm = sv_schedule_frames_per_token(&fresh);
+    for (int stage = SV_DECODE; stage <= SV_VOCODE;
+         stage++) { /* the prior weighs eight; a slow one was looked at too */
+        assert_true(fresh.cost[stage].w > 8 || fresh.cost[stage].strange);
+    }
+    assert_true(warm > prior / 2 && warm < prior * 2 && (warm > prior || warm < prior));
+    const sv_speech speech = {.text = (char *)(uintptr_t)texts[0], .text_bytes = strlen(texts[0]), .speed = 1};
+    const double before = sv_engine_seconds(w.engine, &speech) / warm;
+    say_together(7);
+    const sv_schedule then = schedule_now();
+    assert_true(then.tokens > fresh.tokens); /* forgets less than it hears */
+    const double learnt = sv_schedule_frames_per_token(&then);
+    assert_true(learnt > prior / 2 && learnt < prior * 2 && (learnt > warm || learnt < warm));
+    assert_true(fabs(sv_engine_seconds(w.engine, &speech) - before * learnt) < 1e-9); /* and predicts by it */
+    close_world();
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test_teardown(too_little_memory_means_smaller_batches, end_world),
                                        cmocka_unit_test_teardown(the_limit_grows_back, end_world),
                                        cmocka_unit_test_teardown(one_member_without_memory_is_made_again, end_world),
                                        cmocka_unit_test_teardown(batches_follow_the_memory_that_is_free, end_world),
-                                       cmocka_unit_test_teardown(a_budget_that_was_given_is_kept, end_world)};
+                                       cmocka_unit_test_teardown(a_budget_that_was_given_is_kept, end_world),
+                                       cmocka_unit_test_teardown(the_engine_learns_by_speaking, end_world)};
     return cmocka_run_group_tests(tests, open_model, close_model);
 }
