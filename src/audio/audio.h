@@ -36,11 +36,12 @@ ev_status ev_fbank(const float *samples_16k, size_t count, float **out, size_t *
 /* F0 in Hz per 10 ms, 0 where unvoiced, 60..500 Hz; 16 kHz in. *out [*frames] is the caller's (free);
  * *frames = count / 160 + 1, frame t is centred on sample 160 t as in ev_fbank. EV_E_MEMORY. */
 ev_status ev_pitch_track(const float *samples_16k, size_t count, float **out, size_t *frames, ev_error *err);
-/* Median of the voiced frames, 0 if fewer than 10 are. */
+/* Median of the voiced frames, 0 if fewer than 10 are; negative: out of memory. */
 float ev_pitch_median(const float *f0, size_t frames);
 
 /* Speech without its silence: cuts both ends, and shortens pauses over 300 ms, by energy against the loudest
- * part and the noise floor. Writes at most count samples to out (may be in); returns how many: 0 for silence. */
+ * part and the noise floor. Writes at most count samples to out (may be in); returns how many: 0 for silence,
+ * SIZE_MAX: out of memory. */
 size_t ev_trim_silence(const float *samples_16k, size_t count, float *out);
 
 #endif

@@ -238,7 +238,7 @@ static int by_value(const void *a, const void *b) {
 float ev_pitch_median(const float *f0, size_t frames) {
     float *voiced = malloc(frames ? frames * sizeof(float) : 1);
     size_t n = 0;
-    if (!voiced) return 0;
+    if (!voiced) return -1;
     for (size_t t = 0; t < frames; t++)
         if (f0[t] > 0) voiced[n++] = f0[t];
     qsort(voiced, n, sizeof(float), by_value);

@@ -82,10 +82,7 @@ size_t ev_trim_silence(const float *samples_16k, size_t count, float *out) {
     size_t frames = count / FRAME + (count % FRAME > 0);
     if (frames == 0) return 0;
     float *level = calloc(frames, 2 * sizeof(float)), line;
-    if (!level) { /* speech with its silence is still speech */
-        memmove(out, samples_16k, count * sizeof(float));
-        return count;
-    }
+    if (!level) return SIZE_MAX; /* with its silence it would be another voice */
     measure(level, level + frames, samples_16k, count, frames);
     size_t used = 0;
     if (threshold(&line, level + frames, frames)) used = copy_speech(out, samples_16k, count, level, frames, line);

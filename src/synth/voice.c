@@ -56,6 +56,7 @@ static ev_status check_reference(size_t count, int32_t rate, ev_error *err) {
 /* Trims in place and measures; *count becomes the speech left. */
 static ev_status measure_reference(float *samples, size_t *count, float *pitch, ev_error *err) {
     *count = ev_trim_silence(samples, *count, samples);
+    if (*count == SIZE_MAX) return ev_fail(err, EV_E_MEMORY, "out of memory for the reference");
     if (*count == 0) return ev_fail(err, EV_E_AUDIO, "reference is silent; give a recording of speech");
     if (*count < (size_t)REFERENCE_MS_MIN * REFERENCE_RATE / 1000) {
         return ev_fail(err, EV_E_AUDIO, "reference has only %.2f s of speech besides silence; give at least 1 s",
@@ -67,6 +68,7 @@ static ev_status measure_reference(float *samples, size_t *count, float *pitch, 
     if (s != EV_OK) return s;
     *pitch = ev_pitch_median(f0, frames);
     free(f0);
+    if (*pitch < 0) return ev_fail(err, EV_E_MEMORY, "out of memory for the reference");
     return *pitch > 0 ? EV_OK : ev_fail(err, EV_E_AUDIO, "reference has no voiced speech; give a recording of speech");
 }
 
