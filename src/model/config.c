@@ -183,8 +183,9 @@ ev_status ev_config_read(ev_config *out, const ev_container *c, ev_error *err) {
     *out = (ev_config){0};
     const char *text = ev_container_metadata(c, "emotivoice");
     if (!text) return ev_fail(err, EV_E_FORMAT, "not an emotivoice model: no \"emotivoice\" in its metadata");
-    json_error_t je;
+    json_error_t je = {0};
     json_t *json = json_loads(text, JSON_REJECT_DUPLICATES, &je);
+    if (!json && ev_json_no_memory(&je)) return ev_fail(err, EV_E_MEMORY, "out of memory for the model config");
     if (!json) return ev_fail(err, EV_E_FORMAT, "model config is not valid JSON: %s", je.text);
     out->json = json;
     int format = 0;

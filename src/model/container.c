@@ -162,6 +162,17 @@ static ev_status parse_entries(ev_container *c, const unsigned char *data, ev_er
     return status;
 }
 
+/* Room for the tree of a JSON text of n bytes. jansson asserts where memory ends in the middle of a string. */
+static bool json_has_room(size_t n) {
+    void *volatile room = malloc(16 * n + 65536); /* volatile: a block that nobody uses need not be there */
+    free(room);
+    return room != NULL;
+}
+
+bool ev_json_no_memory(const json_error_t *error) {
+    return !*error->text || json_error_code(error) == json_error_out_of_memory;
+}
+
 static ev_status parse(ev_container *c, ev_error *err) {
     if (c->size < 8) return ev_fail(err, EV_E_FORMAT, "%zu bytes are too few for a model file", c->size);
     uint64_t header_size;
@@ -174,8 +185,10 @@ static ev_status parse(ev_container *c, ev_error *err) {
                        (unsigned long long)header_size, c->size - 8);
     const unsigned char *text = c->bytes + 8;
     if (header_size == 0 || text[0] != '{') return ev_fail(err, EV_E_FORMAT, "header is no JSON object");
-    json_error_t where;
+    if (!json_has_room((size_t)header_size)) return ev_fail(err, EV_E_MEMORY, "out of memory for the header");
+    json_error_t where = {0};
     c->header = json_loadb((const char *)text, (size_t)header_size, JSON_REJECT_DUPLICATES, &where);
+    if (!c->header && ev_json_no_memory(&where)) return ev_fail(err, EV_E_MEMORY, "out of memory for the header");
     if (!c->header)
         return ev_fail(err, EV_E_FORMAT, "header is no valid JSON: %s at byte %d", where.text, where.position);
     return parse_entries(c, text + header_size, err);

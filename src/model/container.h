@@ -43,4 +43,8 @@ const ev_tensor *ev_container_at(const ev_container *c, size_t index);
 ev_status ev_container_floats(const ev_container *c, const char *name, int dims, int64_t *shape, float **out,
                               ev_error *err);
 
+/* Whether reading JSON failed for want of memory: the parser says so, or fails and finds no fault. *error was zeroed
+ * before. */
+bool ev_json_no_memory(const json_error_t *error);
+
 #endif
