@@ -211,9 +211,16 @@ static void fail_one(const char *name, call run, long n, bool on, uint64_t wante
     if (atomic_load(&live) > before) fail_msg("%s, allocation %ld: %ld leaked", name, n, atomic_load(&live) - before);
 }
 
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+enum { SANITIZED = 5 }; /* times slower and more: fewer n */
+#else
+enum { SANITIZED = 1 };
+#endif
+
 /* Some n of the call's, the first and the last among them. */
 static void fail_each(const char *name, call run, long most) {
     uint64_t wanted = 0, again = 0;
+    most /= SANITIZED;
     ev_error err = {0};
     if (run(&wanted, &err) != EV_OK) fail_msg("%s: %s", name, err.message); /* what is made once is there now */
     atomic_store(&count, 0);
@@ -221,7 +228,7 @@ static void fail_each(const char *name, call run, long most) {
     assert_true(wanted == again);
     const long all = atomic_load(&count), step = all / most + 1;
     bool on = false;
-    for (long n = 1; n <= all; n += n < 20 ? 1 : step, on = !on) {
+    for (long n = 1; n <= all; n += n < 8 ? 1 : step, on = !on) {
         fail_one(name, run, n, on, wanted);
         if (all <= most) fail_one(name, run, n, !on, wanted);
     }
