@@ -362,9 +362,10 @@ EV_API ev_status ev_synth_vocode(ev_synth *synth, const ev_slice *slices, size_t
  *                     frames count as no fewer than tokens, and as frames_max where they are more
  *   ev_synth_vocode   vocode_bytes + rows x row_bytes, where rows = frames + slices x slice_rows, and as rows_max where
  *                     they are more; a slice counts again wherever a sentence or a [pause] ends inside it
- * A batch takes at most this, and not much less: rows are fewer where a slice has no neighbours in its sentence. A synth has the memory from create to free, but a system that gives
- * pages when they are first written gives them to the first batch that needs them. What outlives a batch comes on top
- * and belongs to its task: mel frames until they are vocoded, samples. */
+ * A batch takes at most this, and not much less: rows are fewer where a slice has no neighbours in its sentence. A synth
+ * has the memory from create to free, but a system that gives pages when they are first written gives them to the first
+ * batch that needs them. What outlives a batch comes on top and belongs to its task: mel frames until they are vocoded,
+ * samples. */
 typedef struct ev_work {
     size_t bytes;       /* of work memory in all, which embedding a voice uses too */
     size_t batch_bytes; /* the largest batch's: a budget beyond it changes nothing */

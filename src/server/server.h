@@ -17,8 +17,8 @@
  * bytes -> exchange -> access -> fields -> words -> job -> admission -> engine -> samples -> listener -> bytes
  *
  * Threads: libmicrohttpd's (exchanges), the front's (text, voices), the device's, and one that ticks (metrics,
- * clients that left, free memory). An exchange is touched by one HTTP thread at a time; while it waits it is suspended and owned
- * by whoever will wake it.
+ * clients that left, free memory). An exchange is touched by one HTTP thread at a time; while it waits it is suspended
+ * and owned by whoever will wake it.
  */
 #ifndef SV_SERVER_H
 #define SV_SERVER_H
