@@ -26,6 +26,7 @@ int sv_reply_response(sv_exchange *x, int code, struct MHD_Response *response) {
     add_headers(x, response);
     x->code = code;
     if (code == 401) MHD_add_response_header(response, "WWW-Authenticate", "Bearer");
+    if (code == 405) MHD_add_response_header(response, "Allow", x->allow);
     const int result = (int)MHD_queue_response(x->connection, (unsigned)code, response);
     MHD_destroy_response(response);
     return result;
@@ -194,12 +195,11 @@ static int refuse(sv_exchange *x, int result) {
 
 /* What can be said before the body is read. */
 static int open_exchange(sv_exchange *x, const char *method, const char *path, bool admin) {
-    bool other_method;
     int result = MHD_YES;
     x->path = path;
-    x->route = sv_route_find(method, path, admin, x->id, &other_method);
-    if (!x->route && other_method) {
-        return refuse(x, sv_reply_error(x, 405, NULL, "%s is not for this path: see /openapi.json", method));
+    x->route = sv_route_find(method, path, admin, x->id, x->allow);
+    if (!x->route && x->allow[0]) {
+        return refuse(x, sv_reply_error(x, 405, NULL, "%s is not for this path: use %s", method, x->allow));
     }
     if (!x->route) return refuse(x, sv_reply_error(x, 404, NULL, "there is no such path: see /openapi.json"));
     if (!sv_access_check(x, &result)) return refuse(x, result);

@@ -51,17 +51,25 @@ static bool matches(const char *pattern, const char *path, char id[SV_ID_MAX + 1
 
 static const sv_route_row page = {"GET", "/", SV_ROUTE_PAGE, 0, false, false, sv_answer_page};
 
+/* What a GET answers, a HEAD may ask for; the library leaves the body out. */
+static void add_method(char allow[SV_ALLOW_SIZE], const char *method) {
+    const size_t used = strlen(allow);
+    snprintf(allow + used, SV_ALLOW_SIZE - used, "%s%s", used ? ", " : "", method);
+    if (strcmp(method, "GET") == 0) add_method(allow, "HEAD");
+}
+
 const sv_route_row *sv_route_find(const char *method, const char *path, bool admin, char id[SV_ID_MAX + 1],
-                                  bool *other_method) {
-    /* what a GET answers, a HEAD may ask for; the library leaves the body out */
+                                  char allow[SV_ALLOW_SIZE]) {
     const char *wanted = strcmp(method, "HEAD") == 0 ? "GET" : method;
-    *other_method = false;
+    allow[0] = '\0';
     for (size_t i = 0; i < EV_ARRAY_COUNT(rows); i++) {
         if (rows[i].admin != admin || !matches(rows[i].path, path, id)) continue;
         if (strcmp(rows[i].method, wanted) == 0) return &rows[i];
-        *other_method = true;
+        add_method(allow, rows[i].method);
     }
     id[0] = '\0';
-    if (!admin && !*other_method && strcmp(wanted, "GET") == 0 && sv_page_find(path)) return &page;
+    if (admin || allow[0] || !sv_page_find(path)) return NULL;
+    if (strcmp(page.method, wanted) == 0) return &page;
+    add_method(allow, page.method);
     return NULL;
 }

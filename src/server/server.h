@@ -72,6 +72,8 @@ typedef struct sv_client { /* who asks */
     double audio_s; /* of speech per hour; 0: any */
 } sv_client;
 
+enum { SV_ALLOW_SIZE = 32 }; /* "GET, HEAD, POST, DELETE", with its NUL */
+
 typedef struct sv_exchange {
     struct sv_exchange *next_waiting;
     sv_server *server;
@@ -80,7 +82,8 @@ typedef struct sv_exchange {
     sv_access *access; /* held: one view of the settings for the whole exchange */
     sv_client client;
     char request_id[SV_ID_MAX + 1];
-    char id[SV_ID_MAX + 1]; /* {id} of the path */
+    char id[SV_ID_MAX + 1];    /* {id} of the path */
+    char allow[SV_ALLOW_SIZE]; /* methods of the path; where there is no route */
     ev_buf body;
     bool refused; /* answered before the body was read */
     bool too_large;
@@ -139,9 +142,10 @@ void sv_connection_note(sv_exchange *x, sv_part part);
 void sv_connections_sweep(sv_server *s, double now_s); /* ends those whose request takes too long; now and then */
 
 /* ---- routes.c ---- */
-/* The row for a method and path, and the path's {id}. NULL: none; *other_method says whether another would do. */
+/* The row for a method and path, and the path's {id}. NULL: none; then allow holds the methods that would do, as the
+ * header Allow does, and is empty where there is no such path. */
 const sv_route_row *sv_route_find(const char *method, const char *path, bool admin, char id[SV_ID_MAX + 1],
-                                  bool *other_method);
+                                  char allow[SV_ALLOW_SIZE]);
 
 /* ---- access.c ---- */
 /* Fills x->client, or answers (then *result) and returns false: key, scope, rate. */

@@ -114,6 +114,16 @@ class Speech(unittest.TestCase):
         self.assertEqual(self.service.get("/metrics").code, 404)  # on the admin address alone
         self.assertEqual(self.service.ask("HEAD", "/healthz").body, b"")
 
+    def test_methods_that_a_path_does_not_have(self):
+        admin = self.service.admin_port
+        for method, path, port, allowed in (("GET", "/v1/audio/speech", None, "POST"), ("PUT", "/v1/voices", None, "GET, HEAD, POST"),
+                                            ("PUT", "/tts/x", None, "GET, HEAD, DELETE"), ("POST", "/healthz", None, "GET, HEAD"),
+                                            ("DELETE", "/", None, "GET, HEAD"), ("GET", "/admin/dead/x/retry", admin, "POST")):
+            answer = self.service.ask(method, path, port=port)
+            self.assertEqual((answer.code, answer.headers.get("allow")), (405, allowed), (method, path))
+        self.assertEqual(self.service.ask("PUT", "/nowhere").code, 404)
+        self.assertNotIn("allow", self.service.get("/healthz").headers)
+
     def test_request_ids(self):
         given = self.service.get("/healthz", headers={"X-Request-Id": "abc-1"})
         self.assertEqual(given.headers["x-request-id"], "abc-1")
