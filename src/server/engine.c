@@ -212,7 +212,8 @@ static ev_status deliver(sv_engine *e, sv_job *job, ev_error *err) {
     if (!all_finite(samples, count)) return ev_fail(err, EV_E_DEVICE, "the model gave no numbers for this text");
     const double now = ev_clock_s(),
                  dry = job->times.first + (double)job->count / ev_model_sample_rate(e->parts.model);
-    if (job->speech.stream && job->count && now > dry)
+    const bool heard_before = count <= job->skip; /* by an earlier try: the listener does not wait for it */
+    if (job->speech.stream && job->count && !heard_before && now > dry)
         sv_metric_add(e->parts.metrics, SV_METRIC_PLAYBACK_UNDERRUNS, 0, 1);
     const bool first = job->count == 0;
     const ev_status status = sv_job_append(job, samples, count, err);

@@ -159,6 +159,52 @@ static void a_listener_hears_every_sample_once(void **state) {
     free(heard);
 }
 
+static int64_t underruns(void) { return sv_metric_read(w.metrics, SV_METRIC_PLAYBACK_UNDERRUNS, 0, 0); }
+
+static int64_t underruns_before;
+
+/* The third chunk breaks, and takes so long to do it that whatever comes after it is late. */
+static void break_third_late(call *c) {
+    if (c->stage != SV_VOCODE || ++device.seen != 3) return;
+    c->status = EV_E_DEVICE;
+    underruns_before = underruns();
+    usleep(1500000);
+}
+
+/* Chunks of the try after the one that broke: *again those that were handed out before, *fresh the others. */
+static void count_chunks(size_t *again, size_t *fresh) {
+    int32_t handed_out = 0;
+    bool broke = false;
+    *again = *fresh = 0;
+    for (size_t i = 0; i < device.count; i++) {
+        const call *c = &device.calls[i];
+        if (c->stage != SV_VOCODE) continue;
+        const int32_t frames = c->size - (int32_t)work.slice_rows;
+        broke |= c->status != EV_OK;
+        if (c->status != EV_OK) continue;
+        if (broke && handed_out > 0) ++*again;
+        if (broke && handed_out <= 0) ++*fresh;
+        handed_out += broke ? -frames : frames;
+    }
+}
+
+static void what_comes_again_is_no_underrun(void **state) {
+    (void)state;
+    size_t again, fresh;
+    open_world(NULL, NULL);
+    set_rule(break_third_late);
+    sv_speech speech = speech_of("Golf is slow. So is this. And this.");
+    speech.stream = true;
+    speech.speed = 2;
+    sv_job *job = hand_in(speech);
+    assert_int_equal(wait_over(job), SV_JOB_COMPLETED);
+    count_chunks(&again, &fresh);
+    assert_true(again == 2 && fresh > 0);
+    assert_int_equal(underruns() - underruns_before, fresh);
+    leave(&job);
+    close_world();
+}
+
 /* ---- samples that are no numbers ---- */
 
 static void spoil_bravo(call *c) {
@@ -312,6 +358,7 @@ int main(void) {
         cmocka_unit_test_teardown(a_batch_that_breaks_is_made_again, end_world),
         cmocka_unit_test_teardown(poison_harms_itself_alone, end_world),
         cmocka_unit_test_teardown(a_listener_hears_every_sample_once, end_world),
+        cmocka_unit_test_teardown(what_comes_again_is_no_underrun, end_world),
         cmocka_unit_test_teardown(no_numbers_reach_nobody, end_world),
         cmocka_unit_test_teardown(who_left_leaves_the_batch, end_world),
         cmocka_unit_test_teardown(kept_jobs_need_no_listener, end_world),
