@@ -48,7 +48,6 @@ static void keep_words(sv_job *job) {
 void sv_engine_end(sv_engine *e, sv_job *job, sv_job_state state, const ev_error *err) {
     pthread_mutex_lock(&e->lock);
     forget_client(e, job);
-    if (!job->times.ready) e->in_front--;
     pthread_mutex_unlock(&e->lock);
     if (state == SV_JOB_COMPLETED) keep_words(job);
     ev_task_free(&job->task);
@@ -101,7 +100,7 @@ static bool make_room(sv_engine *e, size_t more) {
     return true;
 }
 
-/* What runs is the device thread's alone, and others ask too: it is shown as it was. */
+/* What runs is one thread's alone, the device's or a front's, and others ask too: it is shown as it was. */
 static void add_unit(sv_engine *e, sv_job *job) {
     if (!make_room(e, 1)) return; /* it waits for the next look */
     if (!job->running) job->unit = unit_of(e, job);
@@ -115,6 +114,7 @@ static void gather(sv_engine *e, bool all) {
     for (sv_job *job = e->list; job; job = job->next) {
         if (all || !job->running) add_unit(e, job);
     }
+    for (sv_job *job = e->making; all && job; job = job->next) add_unit(e, job);
     for (sv_job *job = e->front; all && job; job = job->next) add_unit(e, job);
 }
 
@@ -130,8 +130,8 @@ static void show_queue(sv_engine *e) {
 
 /* ---- ends that the engine notices itself ---- */
 
-static void unlist(sv_engine *e, sv_job *job) {
-    for (sv_job **at = &e->list; *at; at = &(*at)->next) {
+void sv_engine_unlist(sv_job **list, sv_job *job) {
+    for (sv_job **at = list; *at; at = &(*at)->next) {
         if (*at != job) continue;
         *at = job->next;
         job->next = NULL;
@@ -152,7 +152,7 @@ static sv_job *take_hopeless(sv_engine *e, int64_t now_us, sv_job_state *state) 
         } else {
             continue;
         }
-        unlist(e, job);
+        sv_engine_unlist(&e->list, job);
         return job;
     }
     return NULL;
@@ -271,7 +271,7 @@ static bool settle(sv_engine *e, const sv_plan *plan, sv_job *const *jobs, ev_st
         pthread_mutex_lock(&e->lock);
         job->running = false;
         job->waiting_us = sv_us(ev_clock_s());
-        if (end != GOES_ON) unlist(e, job);
+        if (end != GOES_ON) sv_engine_unlist(&e->list, job);
         pthread_mutex_unlock(&e->lock);
         if (end != GOES_ON) sv_engine_end(e, job, end == COMPLETED ? SV_JOB_COMPLETED : SV_JOB_FAILED, &error);
     }
@@ -382,7 +382,6 @@ static void enqueue(sv_engine *e, sv_job *job) {
     job->next = NULL;
     *(e->front_tail ? &e->front_tail->next : &e->front) = job;
     e->front_tail = job;
-    e->in_front++;
     pthread_cond_signal(&e->fresh);
 }
 
@@ -414,6 +413,7 @@ sv_admission sv_engine_submit(sv_engine *e, sv_job *job, const char *account) {
         e->accounts[job->client].users++;
         e->accounts[job->client].last = job->number = ++e->numbers;
         job->waiting_us = sv_us(job->times.arrived);
+        job->unit = unit_of(e, job);
         enqueue(e, sv_job_hold(job));
     }
     pthread_mutex_unlock(&e->lock);
@@ -434,7 +434,7 @@ void sv_engine_nudge(sv_engine *e) {
 
 bool sv_engine_idle(sv_engine *e) {
     pthread_mutex_lock(&e->lock);
-    const bool idle = !e->list && !e->in_front;
+    const bool idle = !e->list && !e->front && !e->making;
     pthread_mutex_unlock(&e->lock);
     return idle;
 }

@@ -24,7 +24,7 @@ struct sv_engine {
     sv_account accounts[SV_CLIENTS_MAX];
     uint64_t numbers;
     sv_job *front, *front_tail; /* to be made ready; the queue holds them */
-    size_t in_front;            /* in the queue or with a front thread */
+    sv_job *making;             /* with a front thread; held */
     sv_job *list;               /* ready: waiting or running; held */
     sv_job **order;             /* of units; both have room for `room` */
     sv_unit *units;
@@ -54,7 +54,9 @@ void sv_engine_warm_up(sv_engine *e);
 /* dead.c: a dead letter, over for its listeners, kept for whoever repairs. Under the lock. */
 void sv_engine_bury(sv_engine *e, sv_job *job);
 
-/* engine.c; without the lock */
+/* engine.c; takes it off a list that it may be on; under the lock */
+void sv_engine_unlist(sv_job **list, sv_job *job);
+/* ... without the lock, of a job that is on no list any more */
 void sv_engine_end(sv_engine *e, sv_job *job, sv_job_state state, const ev_error *err);
 
 #endif

@@ -60,17 +60,35 @@ static ev_status find_voice(sv_engine *e, sv_job *job, ev_error *err) {
     return EV_OK;
 }
 
+/* The next of the queue, which the backlog still sees as it was there; under the lock. */
+static sv_job *take_next(sv_engine *e) {
+    sv_job *job = e->front;
+    e->front = job->next;
+    if (!e->front) e->front_tail = NULL;
+    job->running = true;
+    job->next = e->making;
+    e->making = job;
+    return job;
+}
+
+static void end(sv_engine *e, sv_job *job, sv_job_state state, const ev_error *err) {
+    pthread_mutex_lock(&e->lock);
+    sv_engine_unlist(&e->making, job);
+    pthread_mutex_unlock(&e->lock);
+    sv_engine_end(e, job, state, err);
+}
+
 /* Ready, or over. */
 static void prepare(sv_engine *e, sv_job *job) {
     ev_error error = {0};
     if (sv_jobs_abandoned(e->parts.jobs, job)) {
-        sv_engine_end(e, job, SV_JOB_CANCELED, NULL);
+        end(e, job, SV_JOB_CANCELED, NULL);
         return;
     }
     ev_status status = find_voice(e, job, &error);
     if (status == EV_OK) status = sv_front_task(e, job, &error);
     if (status != EV_OK) {
-        sv_engine_end(e, job, SV_JOB_FAILED, &error);
+        end(e, job, SV_JOB_FAILED, &error);
         return;
     }
     pthread_mutex_lock(&job->lock);
@@ -78,9 +96,10 @@ static void prepare(sv_engine *e, sv_job *job) {
     pthread_mutex_unlock(&job->lock);
     job->waiting_us = sv_us(job->times.ready);
     pthread_mutex_lock(&e->lock);
+    sv_engine_unlist(&e->making, job);
+    job->running = false;
     job->next = e->list;
     e->list = job;
-    e->in_front--;
     pthread_cond_signal(&e->work);
     pthread_mutex_unlock(&e->lock);
 }
@@ -89,14 +108,11 @@ void *sv_front_main(void *engine) {
     sv_engine *e = engine;
     pthread_mutex_lock(&e->lock);
     while (!e->stopping) {
-        sv_job *job = e->front;
-        if (!job) {
+        if (!e->front) {
             pthread_cond_wait(&e->fresh, &e->lock);
             continue;
         }
-        e->front = job->next;
-        if (!e->front) e->front_tail = NULL;
-        job->next = NULL;
+        sv_job *job = take_next(e);
         pthread_mutex_unlock(&e->lock);
         prepare(e, job);
         pthread_mutex_lock(&e->lock);

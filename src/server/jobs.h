@@ -109,7 +109,7 @@ typedef struct sv_job {
     int64_t waiting_us;
     int64_t frames_done;
     double compute_s;
-    bool running; /* in the batch at hand */
+    bool running; /* with a front thread, or in the batch at hand */
     sv_unit unit; /* as the schedule sees it; while it runs, as it was before */
 
     /* the table's alone */

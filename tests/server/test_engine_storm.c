@@ -1,5 +1,8 @@
 /* The engine with many at once: eight threads that ask, join, leave and set deadlines at random on a device that
  * breaks now and then, and a stop in the middle of it. Every job ends once and is counted once. */
+#include <arpa/inet.h>
+#include <sys/socket.h>
+
 #include "server/engine_faults.h"
 
 /* ---- stop ---- */
@@ -42,6 +45,68 @@ static void stop_ends_all(void **state) {
     assert_int_equal(outcome(SV_OUTCOME_CANCELED), CROWD + 1);
     leave(&after);
     leave(&plug);
+    close_world();
+}
+
+/* ---- a burst behind a slow voice ---- */
+
+/* A server that takes connections and says nothing. */
+static int open_silent(char address[32]) {
+    const struct timeval patience = {.tv_sec = 60};
+    struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t size = sizeof at;
+    const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience), 0);
+    assert_int_equal(bind(fd, (struct sockaddr *)&at, size), 0);
+    assert_int_equal(listen(fd, 4), 0);
+    assert_int_equal(getsockname(fd, (struct sockaddr *)&at, &size), 0);
+    snprintf(address, 32, "127.0.0.1:%d", ntohs(at.sin_port));
+    return fd;
+}
+
+static sv_verdict knock(size_t n, sv_job **job) {
+    bool fresh;
+    char account[16];
+    sv_speech speech = speech_of("Somebody waits for others here.");
+    speech.seed = n;
+    snprintf(account, sizeof account, "client %zu", n);
+    *job = sv_jobs_take(w.jobs, &speech, account, false, NULL, &fresh);
+    assert_non_null(*job);
+    return sv_engine_submit(w.engine, *job, account).verdict;
+}
+
+static void wait_for_queue(int64_t jobs) {
+    const double until = ev_clock_s() + 60;
+    while (sv_metric_read(w.metrics, SV_METRIC_QUEUE_JOBS, 0, 0) != jobs && ev_clock_s() < until) usleep(5000);
+    assert_int_equal(sv_metric_read(w.metrics, SV_METRIC_QUEUE_JOBS, 0, 0), jobs);
+}
+
+/* Four such jobs are what the queue takes: one with the front thread, whose voice does not come, three behind it. */
+static void who_waits_for_a_voice_is_counted(void **state) {
+    (void)state;
+    sv_job *others[4];
+    char address[32], url[64];
+    const int listener = open_silent(address);
+    open_world("queue_audio", "12s");
+    set("fetch", "any");
+    set("fetch_allow", address);
+    snprintf(url, sizeof url, "http://%s/voice.wav", address);
+    sv_speech speech = speech_of("Somebody waits for a voice here.");
+    speech.reference_url = strdup(url);
+    const double each = sv_engine_seconds(w.engine, &speech);
+    assert_true(each > 12.0 / 5 && each < 12.0 / 4);
+    sv_job *held = hand_in(speech);
+    const int connection = accept(listener, NULL, NULL);
+    assert_true(connection >= 0);
+    for (size_t i = 0; i < 4; i++) assert_int_equal(knock(i, &others[i]), i < 3 ? SV_ACCEPT : SV_FULL);
+    wait_for_queue(4);
+    assert_false(sv_engine_idle(w.engine));
+    close(connection);
+    wait_idle();
+    assert_int_equal(sv_job_look(held, NULL, NULL, NULL), SV_JOB_FAILED);
+    for (size_t i = 0; i < 4; i++) leave(&others[i]);
+    leave(&held);
+    close(listener);
     close_world();
 }
 
@@ -195,6 +260,7 @@ static void asking_while_it_stops(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test_teardown(stop_ends_all, end_world),
+                                       cmocka_unit_test_teardown(who_waits_for_a_voice_is_counted, end_world),
                                        cmocka_unit_test_teardown(a_storm_leaves_nothing_behind, end_world),
                                        cmocka_unit_test_teardown(asking_while_it_stops, end_world)};
     return cmocka_run_group_tests(tests, open_model, close_model);
