@@ -266,6 +266,15 @@ static void public_addresses(void **state) {
     assert_false(sv_address_public(&other));
 }
 
+static void own_addresses(void **state) {
+    (void)state;
+    const struct sockaddr_storage loopback = sockaddr_of("127.0.0.1"), other = sockaddr_of("25.0.0.2");
+    const struct sockaddr unix_peer = {.sa_family = AF_UNIX};
+    assert_true(sv_address_own((const struct sockaddr *)&loopback)); /* as the system tells it */
+    assert_false(sv_address_own((const struct sockaddr *)&other));
+    assert_true(sv_address_own(&unix_peer));
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(reads_and_writes),
@@ -275,6 +284,7 @@ int main(void) {
         cmocka_unit_test(forwarded_clients),
         cmocka_unit_test(accounts),
         cmocka_unit_test(public_addresses),
+        cmocka_unit_test(own_addresses),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

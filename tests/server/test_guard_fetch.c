@@ -1,11 +1,13 @@
 /* fetch: a small HTTP server on loopback plays honest, slow, endless and treacherous hosts. It counts connections, so
  * that "blocked" means that nothing was even opened. */
 #include <errno.h>
+#include <ifaddrs.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <unistd.h>
 
+#include "guard_spellings.h"
 #include "guard_test.h"
 
 typedef struct server {
@@ -341,148 +343,7 @@ static void urls_are_refused_aloud(void **state) {
     }
 }
 
-/* ---- spellings of addresses that are nobody's business ---- */
-
-static const char *const SPELLINGS[] = {
-    "127.0.0.1",
-    "127.0.0.2",
-    "127.1.2.3",
-    "127.255.255.254",
-    "127.1",
-    "127.0.1",
-    "127.0.0.01",
-    "127.00.00.01",
-    "0177.0.0.1",
-    "0177.0.0.01",
-    "017700000001",
-    "00000000177.0.0.1",
-    "0x7f.0.0.1",
-    "0x7f.1",
-    "0x7F.0x0.0x0.0x1",
-    "0x7f000001",
-    "0X7F000001",
-    "0x00000000007f000001",
-    "2130706433",
-    "2130706434",
-    "127.0.0.1.",
-    "0x7f.0.01",
-    "0x7f.00.1",
-    "0177.0x0.0.1",
-    "127.65535",
-    "127.0x1",
-    "127.16777215",
-    "0",
-    "0.0",
-    "0.0.0.0",
-    "00.00.00.00",
-    "0x0",
-    "0x0.0x0",
-    "0.1",
-    "localhost",
-    "LOCALHOST",
-    "localhost.",
-    "LocalHost.",
-    "１２７.０.０.１",
-    "127。0。0。1",
-    "①②⑦.⓪.⓪.①",
-    "%31%32%37.0.0.1",
-    "[::1]",
-    "[::]",
-    "[0:0:0:0:0:0:0:1]",
-    "[0000:0000:0000:0000:0000:0000:0000:0001]",
-    "[0::1]",
-    "[::0:1]",
-    "[0:0::0:1]",
-    "[::0.0.0.1]",
-    "[::ffff:127.0.0.1]",
-    "[::FFFF:127.0.0.1]",
-    "[::ffff:7f00:1]",
-    "[0:0:0:0:0:ffff:7f00:1]",
-    "[::ffff:0.0.0.0]",
-    "[::ffff:0:0]",
-    "[::127.0.0.1]",
-    "[::7f00:1]",
-    "[::ffff:0:127.0.0.1]",
-    "[64:ff9b::127.0.0.1]",
-    "[64:ff9b::7f00:1]",
-    "[64:ff9b:1::127.0.0.1]",
-    "[2002:7f00:1::]",
-    "[2002:7f00:0001::1]",
-    "[2002:a00:1::]",
-    "[2002:c0a8:1::1]",
-    "[2002:a9fe:a9fe::]",
-    "[64:ff9b::a00:1]",
-    "[64:ff9b::169.254.169.254]",
-    "[::ffff:10.0.0.1]",
-    "[::ffff:a9fe:a9fe]",
-    "[::ffff:192.168.1.1]",
-    "[::ffff:172.16.0.1]",
-    "[::10.0.0.1]",
-    "[::a9fe:a9fe]",
-    "10.0.0.1",
-    "10.1",
-    "012.0.0.1",
-    "0xa.0.0.1",
-    "0x0a000001",
-    "167772161",
-    "10.255.255.255",
-    "012.1",
-    "172.16.0.1",
-    "172.31.255.254",
-    "0xac100001",
-    "2886729729",
-    "0254.020.0.1",
-    "172.1048577",
-    "192.168.0.1",
-    "192.168.1",
-    "192.11010049",
-    "0300.0250.0.1",
-    "0xc0.0xa8.0x0.0x1",
-    "0xc0a80001",
-    "3232235521",
-    "169.254.169.254",
-    "169.16689662",
-    "0251.0376.0251.0376",
-    "0xa9fea9fe",
-    "2852039166",
-    "0xa9.0xfe.0xa9.0xfe",
-    "169.254.43518",
-    "0251.254.169.254",
-    "169.254.0.1",
-    "100.64.0.1",
-    "100.127.255.254",
-    "0x64400001",
-    "192.0.0.1",
-    "192.0.0.192",
-    "192.0.2.1",
-    "192.88.99.1",
-    "198.18.0.1",
-    "198.19.255.254",
-    "198.51.100.1",
-    "203.0.113.1",
-    "224.0.0.1",
-    "239.255.255.250",
-    "240.0.0.1",
-    "255.255.255.255",
-    "4294967295",
-    "0xffffffff",
-    "[fc00::1]",
-    "[fd00::1]",
-    "[fdff:ffff::1]",
-    "[fd00:ec2::254]",
-    "[fe80::1]",
-    "[febf::1]",
-    "[fec0::1]",
-    "[ff02::1]",
-    "[ff0e::1]",
-    "[100::1]",
-    "[2001:db8::1]",
-    "[2001::1]",
-    "[2001:0:7f00:1::]",
-    "[2001:10::1]",
-    "[3fff::1]",
-    "[5f00::1]",
-};
+/* ---- addresses that are nobody's business ---- */
 
 static void private_addresses_are_never_reached(void **state) {
     (void)state;
@@ -515,6 +376,55 @@ static void private_addresses_are_never_reached(void **state) {
     ev_error err;
     assert_int_equal(fetch_path(&o, "/ok", &body, &err), SV_FETCH_OK);
     assert_int_equal(atomic_load(&host.connections), before + 1);
+    ev_buf_free(&body);
+    sv_networks_free(&o.networks);
+}
+
+/* ---- this host's own addresses ---- */
+
+/* In place of the system's: a host with a public address, and a link that has none. */
+static bool interfaces_fail;
+
+int getifaddrs(struct ifaddrs **list) {
+    static struct sockaddr_storage loopback, four, six;
+    static struct ifaddrs links[] = {{.ifa_next = &links[1]},
+                                     {.ifa_next = &links[2], .ifa_addr = (struct sockaddr *)&loopback},
+                                     {.ifa_next = &links[3], .ifa_addr = (struct sockaddr *)&four},
+                                     {.ifa_addr = (struct sockaddr *)&six}};
+    loopback = sockaddr_of("127.0.0.1");
+    four = sockaddr_of("25.0.0.1");
+    six = sockaddr_of("2a00::1:2");
+    *list = links;
+    return interfaces_fail ? -1 : 0;
+}
+
+void freeifaddrs(struct ifaddrs *list) { (void)list; }
+
+static bool is_own(const char *text) {
+    const struct sockaddr_storage s = sockaddr_of(text);
+    return sv_address_own((const struct sockaddr *)&s);
+}
+
+static void our_own_addresses_are_not_asked(void **state) {
+    (void)state;
+    static const char *const own[] = {"127.0.0.1",         "25.0.0.1",       "::ffff:25.0.0.1",
+                                      "64:ff9b::25.0.0.1", "2002:1900:1::9", "2a00::1:2"};
+    static const char *const others[] = {"25.0.0.2", "::ffff:25.0.0.2", "64:ff9b::25.0.0.2", "2a00::1:3"};
+    for (size_t i = 0; i < EV_ARRAY_COUNT(own); i++) assert_true(is_own(own[i]));
+    for (size_t i = 0; i < EV_ARRAY_COUNT(others); i++) assert_false(is_own(others[i]));
+    interfaces_fail = true;
+    assert_true(is_own("25.0.0.2")); /* nobody knows */
+    interfaces_fail = false;
+    sv_fetch_options o = open_options();
+    o.total_ms = 300;
+    ev_buf body = {0};
+    ev_error err;
+    char url[100];
+    snprintf(url, sizeof(url), "http://25.0.0.1:%u/ok", host.port);
+    assert_int_equal(fetch(&o, url, &body, &err), SV_FETCH_BLOCKED);
+    assert_string_equal(err.message, UNIFORM);
+    o = loopback_options(); /* the operator's word counts more */
+    assert_int_equal(fetch_path(&o, "/ok", &body, &err), SV_FETCH_OK);
     ev_buf_free(&body);
     sv_networks_free(&o.networks);
 }
@@ -579,6 +489,7 @@ int main(void) {
         cmocka_unit_test(redirects_are_followed_and_judged),
         cmocka_unit_test(urls_are_refused_aloud),
         cmocka_unit_test(private_addresses_are_never_reached),
+        cmocka_unit_test(our_own_addresses_are_not_asked),
         cmocka_unit_test(lists_open_and_close),
         cmocka_unit_test(threads_fetch_at_once),
     };

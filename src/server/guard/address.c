@@ -2,6 +2,7 @@
  * "::ffff:10.0.0.1" cannot be two clients, or pass one check and fail another. Spellings are inet_pton's, which knows
  * no octal, no hexadecimal and no short forms of IPv4. */
 #include <arpa/inet.h>
+#include <ifaddrs.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -229,12 +230,34 @@ static bool is_public_v4(const unsigned char *octets) {
     return !is_denied(DENIED_V4, EV_ARRAY_COUNT(DENIED_V4), octets);
 }
 
-bool sv_address_public(const struct sockaddr *address) {
+/* The IPv4 address that a mapped, compatible, NAT64 or 6to4 one leads to; any other as it is. */
+static sv_address unwrap(const sv_address *a) {
     static const unsigned char COMPATIBLE[12], NAT64[12] = {0x00, 0x64, 0xff, 0x9b}, SIX_TO_FOUR[2] = {0x20, 0x02};
+    if (memcmp(a->octets, COMPATIBLE, 12) == 0 || memcmp(a->octets, NAT64, 12) == 0) return from_v4(a->octets + 12);
+    return memcmp(a->octets, SIX_TO_FOUR, 2) == 0 ? from_v4(a->octets + 2) : *a;
+}
+
+bool sv_address_public(const struct sockaddr *address) {
     sv_address a;
     if (!sv_address_of(&a, address)) return false;
-    if (is_v4(&a) || memcmp(a.octets, COMPATIBLE, 12) == 0 || memcmp(a.octets, NAT64, 12) == 0)
-        return is_public_v4(a.octets + 12);
-    if (memcmp(a.octets, SIX_TO_FOUR, 2) == 0) return is_public_v4(a.octets + 2);
+    a = unwrap(&a);
+    if (is_v4(&a)) return is_public_v4(a.octets + 12);
     return (a.octets[0] & 0xe0) == 0x20 && !is_denied(DENIED_V6, EV_ARRAY_COUNT(DENIED_V6), a.octets);
+}
+
+/* ---- own ---- */
+
+bool sv_address_own(const struct sockaddr *address) {
+    struct ifaddrs *interfaces;
+    sv_address a, mine;
+    bool own = false;
+    if (!sv_address_of(&a, address) || getifaddrs(&interfaces) != 0) return true;
+    a = unwrap(&a);
+    for (const struct ifaddrs *i = interfaces; i && !own; i = i->ifa_next) {
+        if (!sv_address_of(&mine, i->ifa_addr)) continue; /* a link without an address, or another family's */
+        mine = unwrap(&mine);
+        own = memcmp(&mine, &a, sizeof a) == 0;
+    }
+    freeifaddrs(interfaces);
+    return own;
 }

@@ -72,7 +72,7 @@ static bool may_connect(const fetch *f, const struct sockaddr *to) {
     sv_address address;
     if (!sv_address_of(&address, to) || sv_networks_hold(&f->options->denied, &address)) return false;
     if (f->host_listed || sv_networks_hold(&f->options->networks, &address)) return true;
-    return !f->options->listed_only && sv_address_public(to);
+    return !f->options->listed_only && sv_address_public(to) && !sv_address_own(to);
 }
 
 static bool is_port_open(const fetch *f, long port) {

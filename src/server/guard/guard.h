@@ -1,7 +1,7 @@
 /* guard: what stands between strangers and the service. Each guard is alone in its files, knows nothing of HTTP and
  * decides on plain values: bytes, addresses, times.
  *
- *   address.c       whose request is it: peer or forwarded client, its account; which addresses are public
+ *   address.c       whose request is it: peer or forwarded client, its account; which addresses are public, or ours
  *   limit.c         may it have n more: token buckets in a table of bounded size
  *   keys.c          whom does this secret belong to, and what may they do
  *   words*.c        does the text hold a listed word, however it is disguised
@@ -65,6 +65,8 @@ void sv_address_account(const sv_address *address, char out[SV_ACCOUNT_SIZE]);
 /* Only global unicast: not private, loopback, link-local, documentation, multicast ..., nor one of those wrapped in
  * an IPv4-mapped, IPv4-compatible, NAT64 or 6to4 address. */
 bool sv_address_public(const struct sockaddr *address);
+/* An interface of this host has it now, also wrapped so; where the interfaces cannot be asked, any. */
+bool sv_address_own(const struct sockaddr *address);
 
 /* ---- limit ---- */
 
@@ -157,12 +159,12 @@ void sv_words_free(sv_words **words);
 
 typedef struct sv_fetch_options { /* borrowed for the call */
     bool http;                    /* plain http too; default false: https alone */
-    bool listed_only;             /* default false: any public address; true: only what the two lists name */
-    /* "a.example *.b.example c.example:8443": hosts that may have private addresses, and the ports that they may be
-     * asked at besides the usual ones; default NULL */
+    bool listed_only;             /* default false: any public address but our own; true: what the two lists name */
+    /* "a.example *.b.example c.example:8443": hosts that may have private addresses, or our own, and the ports
+     * that they may be asked at besides the usual ones; default NULL */
     const char *hosts;
-    sv_networks networks;  /* private networks that may be asked; default nobody */
-    sv_networks denied;    /* public ones that may not, e.g. the service's own */
+    sv_networks networks;  /* private ones, or of our own, that may be asked; default nobody */
+    sv_networks denied;    /* that may not, whoever lists them */
     const uint16_t *ports; /* besides 443, and 80 with http */
     size_t port_count;
     size_t bytes_max;       /* default 10 MiB */
@@ -178,7 +180,7 @@ typedef struct sv_fetch_options { /* borrowed for the call */
 typedef enum sv_fetch_end { /* what happened, for logs and counters; never for the stranger */
                             SV_FETCH_OK = 0,
                             SV_FETCH_BAD_URL,
-                            SV_FETCH_BLOCKED,   /* no public address: nothing was sent */
+                            SV_FETCH_BLOCKED,   /* no public address, or our own: nothing was sent */
                             SV_FETCH_FAILED,    /* no such host, refused, broken, bad certificate */
                             SV_FETCH_TIMEOUT,   /* or too slow */
                             SV_FETCH_STATUS,    /* answered with another status than 200 */
