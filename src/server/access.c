@@ -93,6 +93,17 @@ static bool check_scope(sv_exchange *x, int *result) {
     return false;
 }
 
+/* From the client's bucket of one kind, "" for its requests; or answers with the message. */
+static bool take(sv_exchange *x, const char *kind, sv_rate rate, double n, const char *message, int *result) {
+    char account[SV_ACCOUNT_SIZE];
+    snprintf(account, sizeof account, "%s%.*s", kind, (int)(sizeof account - 1 - strlen(kind)), x->client.account);
+    const sv_grant grant = sv_limiter_take(x->server->limiter, account, rate, n, (uint64_t)(ev_clock_s() * 1e6));
+    if (grant.ok) return true;
+    sv_metric_add(x->server->metrics, SV_METRIC_JOBS, SV_OUTCOME_REJECTED_QUOTA, 1);
+    *result = sv_reply_busy(x, 429, (int64_t)grant.retry_after_ms, message);
+    return false;
+}
+
 static bool check_rate(sv_exchange *x, int *result) {
     const sv_config *c = &x->access->config;
     sv_rate rate = {c->rate_per_ip, (double)c->burst_per_ip};
@@ -101,29 +112,21 @@ static bool check_rate(sv_exchange *x, int *result) {
         if (x->client.rate > 0) rate = (sv_rate){x->client.rate, x->client.rate > 1 ? 2 * x->client.rate : 2};
     }
     if (!x->route->limited || rate.per_s <= 0) return true;
-    const uint64_t now_us = (uint64_t)(ev_clock_s() * 1e6);
-    const sv_grant grant = sv_limiter_take(x->server->limiter, x->client.account, rate, 1, now_us);
-    if (grant.ok) return true;
-    sv_metric_add(x->server->metrics, SV_METRIC_JOBS, SV_OUTCOME_REJECTED_QUOTA, 1);
-    *result = sv_reply_busy(x, 429, (int64_t)grant.retry_after_ms,
-                            "too many requests: slow down, or ask for a key "
-                            "with a higher rate");
-    return false;
+    return take(x, "", rate, 1, "too many requests: slow down, or ask for a key with a higher rate", result);
 }
 
 bool sv_access_audio(sv_exchange *x, double seconds, int *result) {
-    char account[SV_ACCOUNT_SIZE];
     const double hourly = x->client.audio_s;
     if (hourly <= 0 || seconds <= 0) return true;
-    snprintf(account, sizeof account, "audio/%.*s", SV_ACCOUNT_SIZE - 8, x->client.account);
-    const sv_rate rate = {hourly / 3600, hourly};
-    const sv_grant grant =
-        sv_limiter_take(x->server->limiter, account, rate, seconds, (uint64_t)(ev_clock_s() * 1e6));
-    if (grant.ok) return true;
-    sv_metric_add(x->server->metrics, SV_METRIC_JOBS, SV_OUTCOME_REJECTED_QUOTA, 1);
-    *result = sv_reply_busy(x, 429, (int64_t)grant.retry_after_ms,
-                            "this key has had its seconds of speech for now: wait for the time in Retry-After");
-    return false;
+    return take(x, "audio/", (sv_rate){hourly / 3600, hourly}, seconds,
+                "this key has had its seconds of speech for now: wait for the time in Retry-After", result);
+}
+
+bool sv_access_fetch(sv_exchange *x, int *result) {
+    const double minutely = (double)x->access->config.fetch_per_minute;
+    if (minutely <= 0) return true;
+    return take(x, "fetch/", (sv_rate){minutely / 60, minutely}, 1,
+                "too many references by URL: wait for the time in Retry-After, or send the recording itself", result);
 }
 
 bool sv_access_check(sv_exchange *x, int *result) {

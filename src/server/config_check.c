@@ -132,6 +132,8 @@ static void check_effects(const checker *c) {
         warn(c, SV_KEY_reference_bytes_max, "is more than body_max: an upload of that size is refused as a body");
     if (config->fetch_allow[0] && config->fetch == SV_REACH_OFF && config->webhook == SV_REACH_OFF)
         warn(c, SV_KEY_fetch_allow, "has no effect: fetch and webhook are off");
+    if (was_given(c, SV_KEY_fetch_per_minute) && config->fetch == SV_REACH_OFF)
+        warn(c, SV_KEY_fetch_per_minute, "has no effect: fetch is off");
     if (config->webhook_secret[0] && config->webhook == SV_REACH_OFF)
         warn(c, SV_KEY_webhook_secret, "has no effect: webhook is off");
     if (!config->webhook_secret[0] && config->webhook != SV_REACH_OFF)

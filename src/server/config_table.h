@@ -111,6 +111,8 @@
       "whether references may be given as a URL")                                                                      \
     X(fetch_allow, HOSTS, "", 0, 8192, "", RESTART,                                                                    \
       "hosts that URLs may name, private ones too; empty: any public host")                                            \
+    X(fetch_per_minute, COUNT, "30", 0, 1000000, "fetches", LIVE,                                                      \
+      "references by URL that a key, or an address without one, may have fetched; 0: no limit")                        \
     X(webhook, CHOICE, "off", 0, 0, "off|https|any", LIVE,                                                             \
       "whether a job may call a URL when it is done")                                                                  \
     X(webhook_secret, SECRET, "", 0, 256, "", LIVE,                                                                    \

@@ -152,6 +152,8 @@ const sv_route_row *sv_route_find(const char *method, const char *path, bool adm
 bool sv_access_check(sv_exchange *x, int *result);
 /* Takes seconds of speech from what its key may have in an hour, or answers and returns false. */
 bool sv_access_audio(sv_exchange *x, double seconds, int *result);
+/* Takes one of the fetches that a client may cause in a minute, or answers and returns false. */
+bool sv_access_fetch(sv_exchange *x, int *result);
 sv_access *sv_access_hold(sv_server *s);
 void sv_access_drop(sv_access **access);
 ev_status sv_access_create(sv_access **out, const sv_config *config, ev_error *err); /* reads lists and words */

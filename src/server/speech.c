@@ -73,6 +73,7 @@ bool sv_speech_begin(sv_exchange *x, sv_wish *wish, bool kept, sv_once *once, in
         return false;
     }
     if (!check_words(x, &wish->speech, result) || !check_consent(x, &wish->speech, result)) return false;
+    if (wish->speech.reference_url && !sv_access_fetch(x, result)) return false;
     if (!sv_access_audio(x, sv_engine_seconds(s->engine, &wish->speech), result)) return false;
     wish->speech.stream = wish->stream;
     if (!take_job(x, wish, kept, once, &fresh, result)) return false;

@@ -362,6 +362,7 @@ static const struct {
     {"batch_max = 8\nbatch_mode = off", "e.conf:1: batch_max has no effect: batch_mode is off\n"},
     {"fetch_allow = a.b", "e.conf:1: fetch_allow has no effect: fetch and webhook are off\n"},
     {"fetch = https\nfetch_allow = a.b", NULL},
+    {"fetch_per_minute = 5", "e.conf:1: fetch_per_minute has no effect: fetch is off\n"},
     {"webhook_secret = abc", "e.conf:1: webhook_secret has no effect: webhook is off\n"},
     {"webhook = https", "e.conf:1: webhook is on without webhook_secret: "},
     {"webhook = https\nwebhook_secret = abc", NULL},

@@ -115,6 +115,20 @@ class Fetching(unittest.TestCase):
             self.assertEqual(s.speech("No.", reference_audio_url="http://127.0.0.1/x").code, 424)
 
 
+    def test_fetches_of_a_client_in_a_minute(self):
+        secret = "ev_" + "f" * 43
+        line = f"{secret[:8]} {hashlib.sha256(secret.encode()).hexdigest()} speak fay\n"
+        host = "127.0.0.1:9"  # nobody is there: the fetch fails at once, and counts
+        with Service(COMMAND, *FREE, "--fetch", "any", "--fetch-allow", host, "--fetch-per-minute", "2", "--keys-file",
+                     scratch(line, "keys")) as s:
+            for headers in ({}, {"Authorization": f"Bearer {secret}"}):
+                answers = [s.speech("No.", reference_audio_url=f"http://{host}/x", headers=headers) for _ in range(3)]
+                self.assertEqual([a.code for a in answers], [424, 424, 429], headers)
+                self.assertEqual(answers[2].json()["error"]["type"], "rate_limit_error")
+                self.assertTrue(15 <= int(answers[2].headers["retry-after"]) <= 38, answers[2].headers)  # one in 30 s
+                self.assertEqual(s.speech("Without a URL.", headers=headers).code, 200)
+
+
 class Guards(unittest.TestCase):
     def test_rate_of_an_address(self):
         with Service(COMMAND, "--rate-per-ip", "0.2", "--burst-per-ip", "3", "--log-level", "error") as s:
