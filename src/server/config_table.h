@@ -38,7 +38,9 @@
     X(connections_per_ip, COUNT, "256", 0, 1000000, "connections", RESTART,                                            \
       "open connections of one address; 0: no limit")                                                                  \
     X(header_timeout, SECONDS, "10s", 0.1, 600, "", RESTART,                                                           \
-      "a request's headers must come within this, its body within this and idle_timeout")                              \
+      "a request's headers must come within this")                                                                     \
+    X(body_timeout, SECONDS, "30s", 0.1, 3600, "", RESTART,                                                            \
+      "a request's body must come within this, once its headers are there")                                            \
     X(idle_timeout, SECONDS, "60s", 1, 86400, "", RESTART,                                                             \
       "a connection without a request is closed after this")                                                           \
     X(body_max, BYTES, "16MB", 1024, 1e9, "", RESTART,                                                                 \

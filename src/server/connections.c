@@ -2,9 +2,11 @@
  * connection on which nothing moves; one that sends a byte now and then it would keep for ever, and this does not.
  *
  * The system's count of bytes tells a connection that began a request from one that rests. A connection that is too
- * late is shut down, not closed: the library sees its end and closes it.
+ * late is shut down, not closed: the library sees its end and closes it. It gets no answer, since the library can
+ * send none before it has read the body; the log says 408.
  */
 #include <linux/tcp.h>
+#include <math.h>
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -17,6 +19,7 @@ struct sv_connection {
     sv_part part;
     uint64_t taken; /* HEAD: bytes that came before the request that is awaited */
     double since;   /* HEAD: the first byte of it was seen, 0 not yet; BODY: its headers were complete */
+    bool cut;       /* it was too late */
 };
 
 static uint64_t bytes_received(int fd) {
@@ -53,9 +56,13 @@ void sv_connection_closed(sv_server *s, void **state) {
     free(c);
 }
 
-void sv_connection_note(sv_exchange *x, sv_part part) {
+static sv_connection *connection_of(const sv_exchange *x) {
     const union MHD_ConnectionInfo *info = MHD_get_connection_info(x->connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
-    sv_connection *c = info ? info->socket_context : NULL;
+    return info ? info->socket_context : NULL;
+}
+
+void sv_connection_note(sv_exchange *x, sv_part part) {
+    sv_connection *c = connection_of(x);
     if (!c) return;
     pthread_mutex_lock(&x->server->lock);
     c->part = part;
@@ -64,13 +71,25 @@ void sv_connection_note(sv_exchange *x, sv_part part) {
     pthread_mutex_unlock(&x->server->lock);
 }
 
+bool sv_connection_was_cut(const sv_exchange *x) {
+    const sv_connection *c = connection_of(x);
+    if (!c) return false;
+    pthread_mutex_lock(&x->server->lock);
+    const bool cut = c->cut;
+    pthread_mutex_unlock(&x->server->lock);
+    return cut;
+}
+
 void sv_connections_sweep(sv_server *s, double now_s) {
-    const double head = s->config.header_timeout, body = s->config.idle_timeout + head;
+    const double most[] = {[SV_PART_HEAD] = s->config.header_timeout,
+                           [SV_PART_BODY] = s->config.body_timeout,
+                           [SV_PART_ANSWER] = INFINITY};
     pthread_mutex_lock(&s->lock);
     for (sv_connection *c = s->connections; c; c = c->next) {
         if (c->part == SV_PART_HEAD && !c->since) {
             if (bytes_received(c->fd) > c->taken) c->since = now_s;
-        } else if (c->part != SV_PART_ANSWER && now_s - c->since > (c->part == SV_PART_HEAD ? head : body)) {
+        } else if (now_s - c->since > most[c->part]) {
+            c->cut = true;
             shutdown(c->fd, SHUT_RDWR);
         }
     }

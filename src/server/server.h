@@ -139,6 +139,7 @@ typedef enum sv_part { SV_PART_HEAD = 0, SV_PART_BODY, SV_PART_ANSWER } sv_part;
 void sv_connection_opened(sv_server *s, struct MHD_Connection *connection, void **state);
 void sv_connection_closed(sv_server *s, void **state);
 void sv_connection_note(sv_exchange *x, sv_part part);
+bool sv_connection_was_cut(const sv_exchange *x);      /* by the sweep */
 void sv_connections_sweep(sv_server *s, double now_s); /* ends those whose request takes too long; now and then */
 
 /* ---- routes.c ---- */

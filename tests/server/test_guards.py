@@ -231,29 +231,34 @@ class Guards(unittest.TestCase):
 
 class Slow(unittest.TestCase):
     def test_a_request_that_never_ends(self):
-        """Headers, and a body, that come byte by byte: cut, while others are served."""
-        with Service(COMMAND, *FREE, "--idle-timeout", "1s", "--header-timeout", "0.5s") as s:
-            heads = [b"GET /healthz HTTP/1.1\r\nX-Slow: ", b"POST /tts HTTP/1.1\r\nContent-Length: 1000\r\nHost: a\r\n\r\n"]
-            slow = [socket.create_connection(("127.0.0.1", s.port)) for _ in heads]
-            for connection, head in zip(slow, heads):
+        """Headers, and a body, that come byte by byte, and a body that does not come: cut, while others are served."""
+        with Service(COMMAND, *FREE, "--idle-timeout", "10m", "--header-timeout", "0.5s", "--body-timeout", "0.5s") as s:
+            post = b"POST /tts HTTP/1.1\r\nContent-Length: 1000\r\nHost: a\r\n\r\n"
+            open_ones = []
+            for head, dribble in ((b"GET /healthz HTTP/1.1\r\nX-Slow: ", b"x"), (post, b"x"), (post, b"")):
+                connection = socket.create_connection(("127.0.0.1", s.port))
                 connection.sendall(head)
-            begin, open_ones = time.monotonic(), list(slow)
+                connection.settimeout(0.01)
+                self.addCleanup(connection.close)
+                open_ones.append((connection, dribble))
+            begin = time.monotonic()
             while open_ones and time.monotonic() - begin < 20:
-                for connection in list(open_ones):
+                for connection, dribble in list(open_ones):
                     try:
-                        connection.sendall(b"x")
-                        connection.settimeout(0.01)
+                        connection.sendall(dribble)
                         if connection.recv(1) == b"":
-                            open_ones.remove(connection)
+                            open_ones.remove((connection, dribble))
                     except TimeoutError:
                         pass
                     except OSError:
-                        open_ones.remove(connection)
+                        open_ones.remove((connection, dribble))
                 self.assertEqual(s.get("/healthz").code, 200)
                 time.sleep(0.2)
             self.assertEqual(open_ones, [])
-            for connection in slow:
-                connection.close()
+            cut = 'http_requests_total{route="/tts",code="408"}'  # counted once the library has seen the end
+            while s.metric(cut) < 2 and time.monotonic() - begin < 30:
+                time.sleep(0.05)
+            self.assertEqual(s.metric(cut), 2)
 
 
 if __name__ == "__main__":

@@ -218,8 +218,8 @@ class Sources(unittest.TestCase):
             for call in re.findall(r"(?:sv_reply_\w+\(|\bcode = )[^;\"]*", source(os.path.basename(name))):
                 given |= set(re.findall(r"\b[2-5]\d\d\b", call))
         described = {code for _, _, _, op in operations() for code in op["responses"]}
-        # 405 is of methods that are not here; 499 is for the log, nobody is left to read it
-        self.assertEqual(given - {"405", "499"}, described)
+        # 405 is of methods that are not here; 408 and 499 are for the log, nobody is left to read them
+        self.assertEqual(given - {"405", "408", "499"}, described)
 
     def test_scopes_and_rates(self):
         for method, path, scope, limited, _ in ROWS:
