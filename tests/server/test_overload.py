@@ -236,7 +236,7 @@ class Slow(unittest.TestCase):
 
     def test_idle_and_slow_clients(self):
         """Five hundred idle connections and fifty slow clients take nothing from a normal one."""
-        with Service(COMMAND, *OPEN, "--queue-wait", "120s", "--header-timeout", "600s",
+        with Service(COMMAND, *OPEN, "--queue-wait", "120s", "--header-timeout", "600s", "--body-timeout", "600s",
                      "--idle-timeout", "600s") as service:
             alone = self.ask_one_by_one(service, 40, "alone")
             before = resident_mb(service)
