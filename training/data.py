@@ -1,9 +1,10 @@
-"""The dataset as the training steps see it: every utterance in memory, log-mel computed once and cached.
+"""The dataset as the training steps see it: every utterance in memory, its envelope's log-mel computed once and cached.
 
 An utterance file holds wav int16 [256 T], tokens [L], durations [L] (frames, sum T), f0 [T] (Hz, 0 unvoiced),
 speaker, language, emotion, degree, text; see virtual.py.
 """
 import json
+import multiprocessing
 import os
 import sys
 from pathlib import Path
@@ -15,38 +16,52 @@ from . import features
 from .acoustic import EMOTIONS
 
 HOP = 256
+CACHE = "envelope"  # folder of the analysis, beside utterances/
+WORTH_PROCESSES = 400
 
 
 def load(work, split, limit=None):
     """List of dicts, in index order; files that the index names but that are not there are left out."""
     folder = Path(work) / "utterances"
-    cache = Path(work) / "mel" / split
+    cache = Path(work) / CACHE / split
     cache.mkdir(parents=True, exist_ok=True)
     rows = [json.loads(line) for line in open(folder / f"{split}.jsonl")]
-    items = []
-    for row in rows[:limit]:
-        path = folder / split / f"{row['name']}.npz"
-        if path.exists():
-            items.append(_load_one(path, cache / f"{row['name']}.npz", row))
+    jobs = [(folder / split / f"{row['name']}.npz", cache / f"{row['name']}.npz") for row in rows[:limit]]
+    _analyse_all([job for job in jobs if job[0].exists() and not job[1].exists()])
+    items = [_load_one(*job, row) for job, row in zip(jobs, rows) if job[0].exists()]
     if not items:
         sys.exit(f"no utterances in {folder}/{split}: run `python -m training.virtual --work {work}` first")
     return items
 
 
+def _analyse_all(jobs):
+    """Fills the cache; with all cores where there is much to do."""
+    if len(jobs) < WORTH_PROCESSES:
+        for job in jobs:
+            _analyse(job)
+        return
+    with multiprocessing.get_context("spawn").Pool() as pool:
+        for done, _ in enumerate(pool.imap_unordered(_analyse, jobs, chunksize=16), 1):
+            if done % 1000 == 0 or done == len(jobs):
+                print(f"data: {done}/{len(jobs)} utterances analysed", file=sys.stderr)
+
+
+def _analyse(job):
+    """Writes the log-mel of the envelope and the energy of one utterance."""
+    path, cached = job
+    with np.load(path) as z:
+        wav, f0 = z["wav"].astype(np.float32) / 32768, z["f0"]
+    # Written aside and renamed: two training steps may fill the cache at once.
+    aside = cached.with_suffix(f".{os.getpid()}.npz")
+    np.savez(aside, mel=features.envelope_mel(wav, f0).astype(np.float16), energy=features.energy(wav).astype(np.float32))
+    os.replace(aside, cached)
+
+
 def _load_one(path, cached, row):
     with np.load(path) as z:
         item = {k: z[k] for k in ("wav", "tokens", "durations", "f0")}
-    if cached.exists():
-        with np.load(cached) as z:
-            item["mel"], item["energy"] = z["mel"], z["energy"]
-    else:
-        wav = item["wav"].astype(np.float32) / 32768
-        item["mel"] = features.mel(wav).astype(np.float16)
-        item["energy"] = features.energy(wav).astype(np.float32)
-        # Written aside and renamed: two training steps may fill the cache at once.
-        aside = cached.with_suffix(f".{os.getpid()}.npz")
-        np.savez(aside, mel=item["mel"], energy=item["energy"])
-        os.replace(aside, cached)
+    with np.load(cached) as z:
+        item["mel"], item["energy"] = z["mel"], z["energy"]
     item.update(name=row["name"], speaker=row["speaker"], language=row["language"], emotion=row["emotion"],
                 degree=float(row["degree"]), text=row["text"])
     return item

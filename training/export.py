@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from safetensors.torch import save_file
 
-from . import needs, tokens
+from . import features, needs, tokens
 from .acoustic import DEFAULT as ACOUSTIC
 from .packed import Packed
 from .speaker import DEFAULT as SPEAKER
@@ -109,8 +109,9 @@ def near_token(name):
     return None
 
 
-def alias_unseen(work, table, least=5):
-    """Embeddings of tokens seen fewer than `least` times are copied from near tokens. Returns the names copied."""
+def alias_unseen(work, table, packed=None, least=5):
+    """Embeddings of tokens seen fewer than `least` times are copied from near tokens, unless the packed model was taught them.
+    Returns the names copied."""
     rows = [json.loads(line) for line in open(Path(work) / "utterances" / "train.jsonl")]
     counts = np.zeros(tokens.count(), int)
     for row in rows:
@@ -119,12 +120,14 @@ def alias_unseen(work, table, least=5):
             with np.load(path) as z:
                 np.add.at(counts, z["tokens"], 1)
     weight, copied = table["am.src_word_emb.weight"], []
+    before = packed.tensors["am.src_word_emb.weight"] if packed else None
     for index, name in enumerate(tokens.names()):
         near = near_token(name)
         if counts[index] >= least or near is None or not tokens.has(near):
             continue
         source = tokens.encode([near])[0]
-        if counts[source] >= least:
+        taught = before is not None and not torch.equal(before[index], before[source])
+        if counts[source] >= least and not taught:
             weight[index] = weight[source]
             copied.append(f"{name}<-{near}")
     return copied
@@ -165,12 +168,12 @@ def main():
     voices, vectors = named_voices(a.work, statistics, a.voices and a.voices.split(","), packed)
     table = tensors_of(a.work, getattr(torch, a.dtype), packed)
     table["voices.vectors"] = vectors
+    own = packed and not {base for base, *_ in NAMED} <= set(statistics["medians"])
     trained_on = a.trained_on or (f"{packed.config['trained_on']}; then recordings of "
-                                  f"{', '.join(v['name'] for v in voices)}" if packed else TRAINED_ON)
-    if not packed:  # a packed model's tokens are all taught or aliased already
-        print(f"tokens without training data: {len(alias_unseen(a.work, table))} given a neighbour's embedding")
+                                  f"{', '.join(v['name'] for v in voices)}" if own else TRAINED_ON)
+    print(f"tokens without training data: {len(alias_unseen(a.work, table, packed))} given a neighbour's embedding")
     acoustic = dict(ACOUSTIC, energy_mean=statistics["energy_mean"], energy_std=statistics["energy_std"])
-    config = dict(format=1, name=a.name, licence=a.licence, trained_on=trained_on, acoustic=acoustic,
+    config = dict(format=1, name=a.name, licence=a.licence, trained_on=trained_on, mel=features.DESCRIPTION, acoustic=acoustic,
                   vocoder=VOCODER, speaker=SPEAKER, voices=voices, tokens=list(tokens.names()))
     Path(a.out).parent.mkdir(parents=True, exist_ok=True)
     save_file(table, a.out, metadata={"emotivoice": json.dumps(config, ensure_ascii=False)})

@@ -12,6 +12,7 @@ from pathlib import Path
 import torch
 from safetensors import safe_open
 
+from . import features
 from .acoustic import DEFAULT as ACOUSTIC, Acoustic
 from .speaker import DEFAULT as SPEAKER, SpeakerEncoder
 from .vocoder import DEFAULT as VOCODER, Generator
@@ -43,12 +44,15 @@ class Packed:
         return {key[len(prefix):]: value for key, value in self.tensors.items() if key.startswith(prefix)}
 
     def check_sizes(self, name: str) -> None:
-        """The training steps build networks of the default sizes; a model of other sizes cannot be gone on with."""
+        """The training steps build networks of the default sizes; a model of other sizes or mels cannot be gone on with."""
         defaults, own = PARTS[name][2], self.config[name]
         other = [key for key in defaults if key not in STATISTICS and own.get(key) != defaults[key]]
         if other:
             raise SystemExit(f"{self.path}: its {name} network has another {', '.join(other)} than training/{name}.py: "
                              f"it cannot be trained further")
+        if name != "speaker" and self.config.get("mel") != features.DESCRIPTION:
+            raise SystemExit(f"{self.path}: its {name} network was taught other mels than features.envelope_mel: it cannot "
+                             f"be trained further")
 
     def network(self, name: str) -> torch.nn.Module:
         """The network with its weights, in eval mode."""

@@ -29,7 +29,7 @@ import soundfile
 import torch
 from scipy.signal import resample_poly
 
-from . import align, tokens
+from . import align, data, tokens
 from .narrator import Engine, Narrator, Refused, Sentence
 from .packed import Packed
 
@@ -256,7 +256,7 @@ def forget(work: Path, made: list[dict]) -> None:
     """Takes utterances and their cached mels away."""
     for row in made:
         row["path"].unlink(missing_ok=True)
-        for cached in (work / "mel").glob(f"*/{row['name']}.npz"):
+        for cached in (work / data.CACHE).glob(f"*/{row['name']}.npz"):
             cached.unlink()
 
 

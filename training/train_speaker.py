@@ -3,7 +3,8 @@
 python -m training.train_speaker --work DIR --minutes 10
 -> DIR/speaker/last.pt, DIR/speaker/vectors.npz (unit vectors by utterance name)
 
---from MODEL.safetensors goes on from a packed model's weights; it takes a dataset of many speakers.
+--from MODEL.safetensors goes on from a packed model's weights; it takes a dataset of many speakers. With --keep they stay as
+they are, and only the vectors are written: for an acoustic model and a vocoder that go on beside the same voices.
 
 Where there is a vocoder (DIR/vocoder, or the packed model's), it speaks some utterances of every speaker once more from their
 mel: the encoder will be asked who speaks in synthetic speech as well as in recordings, and a vocoder's traces are no speaker's.
@@ -98,36 +99,10 @@ def write_vectors(encoder, items, path, device):
     np.savez(path, **vectors)
 
 
-def main():
-    p = argparse.ArgumentParser(description=__doc__)
-    p.add_argument("--work", default="build/training")
-    p.add_argument("--minutes", type=float, default=10)
-    p.add_argument("--batch", type=int, default=24)
-    p.add_argument("--rate", type=float, help="peak learning rate; default 3e-3, with --from 6e-4")
-    p.add_argument("--from", dest="start", metavar="MODEL", help="packed model to start from")
-    p.add_argument("--vectors", type=int, default=16, help="vectors to write per speaker")
-    p.add_argument("--copies", type=int, default=8, help="utterances per speaker that the vocoder speaks again")
-    p.add_argument("--precision", default="auto", choices=["auto", "float32", "bfloat16"], help="of convolutions")
-    p.add_argument("--threads", type=int, default=0)
-    p.add_argument("--device", default="auto")
-    a = p.parse_args()
-    rate = a.rate or (6e-4 if a.start else 3e-3)
-    needs.dataset(a.work)
-    if a.threads:
-        torch.set_num_threads(a.threads)
-    torch.manual_seed(1)
-    device, out = device_of(a.device), Path(a.work) / "speaker"
-    precision = precision_of(a.precision, device)
-    items = data.load(a.work, "train")
-    speakers = len({i["speaker"] for i in items})
-    if speakers < 2:
-        raise SystemExit(f"{a.work} has one speaker: there is nothing to tell apart; its vectors by a packed model's encoder "
-                         f"are there already (training.recordings), so go on with training.train_acoustic --from MODEL")
-    encoder, head = SpeakerEncoder().to(device), MarginSoftmax(128, speakers).to(device)
-    packed = Packed(a.start) if a.start else None
-    if packed:
-        packed.check_sizes("speaker")
-        packed.start("speaker", encoder)
+def train(encoder, items, a, packed, device, out):
+    """Trains until a.minutes are over; with speech of the vocoder among the lessons, where there is one."""
+    speakers, precision = len({i["speaker"] for i in items}), precision_of(a.precision, device)
+    rate, head = a.rate or (6e-4 if a.start else 3e-3), MarginSoftmax(128, speakers).to(device)
     vocoder, lessons = vocoder_of(a.work, packed), items
     if vocoder:
         lessons = items + copies(items, vocoder, a.copies, np.random.default_rng(9), device)
@@ -147,6 +122,43 @@ def main():
         set_rate(optimiser, cosine_rate(loop.progress(), rate))
         optimiser.step()
         loop.log(loss=loss.detach(), accuracy=(cosine.argmax(1) == labels).float().mean())
+
+
+def main():
+    p = argparse.ArgumentParser(description=__doc__)
+    p.add_argument("--work", default="build/training")
+    p.add_argument("--minutes", type=float, default=10)
+    p.add_argument("--batch", type=int, default=24)
+    p.add_argument("--rate", type=float, help="peak learning rate; default 3e-3, with --from 6e-4")
+    p.add_argument("--from", dest="start", metavar="MODEL", help="packed model to start from")
+    p.add_argument("--keep", action="store_true", help="no training: the encoder of --from as it is, and its vectors")
+    p.add_argument("--vectors", type=int, default=16, help="vectors to write per speaker")
+    p.add_argument("--copies", type=int, default=8, help="utterances per speaker that the vocoder speaks again")
+    p.add_argument("--precision", default="auto", choices=["auto", "float32", "bfloat16"], help="of convolutions")
+    p.add_argument("--threads", type=int, default=0)
+    p.add_argument("--device", default="auto")
+    a = p.parse_args()
+    if a.keep and not a.start:
+        p.error("--keep keeps the encoder of a packed model: give it with --from MODEL")
+    needs.dataset(a.work)
+    if a.threads:
+        torch.set_num_threads(a.threads)
+    torch.manual_seed(1)
+    device, out = device_of(a.device), Path(a.work) / "speaker"
+    items = data.load(a.work, "train")
+    if len({i["speaker"] for i in items}) < 2:
+        raise SystemExit(f"{a.work} has one speaker: there is nothing to tell apart; its vectors by a packed model's encoder "
+                         f"are there already (training.recordings), so go on with training.train_acoustic --from MODEL")
+    encoder = SpeakerEncoder().to(device)
+    packed = Packed(a.start) if a.start else None
+    if packed:
+        packed.check_sizes("speaker")
+        packed.start("speaker", encoder)
+    if a.keep:
+        out.mkdir(parents=True, exist_ok=True)
+        torch.save(dict(parts=dict(encoder=encoder.state_dict()), step=0, elapsed_s=0.0), out / "last.pt")
+    else:
+        train(encoder, items, a, packed, device, out)
     write_vectors(encoder, some_of_each(items, a.vectors), out / "vectors.npz", device)
 
 

@@ -22,7 +22,8 @@ from .loop import Loop, cosine_rate, device_of, precision_of, set_rate
 from .packed import Packed
 from .vocoder import Generator
 
-RESOLUTIONS = [(128, 32), (256, 64), (512, 128), (1024, 256), (2048, 400)]
+RESOLUTIONS = [(512, 128), (1024, 256), (2048, 400)]  # n_fft, hop
+MELS = [(256, 64, 20), (400, 160, 40), (1024, 256, 80)]  # n_fft, hop, bins: from single bursts to harmonics
 HOP = 256
 
 
@@ -40,6 +41,12 @@ def spectral_loss(fake, real):
         total = total + torch.linalg.norm(a - b) / torch.linalg.norm(b).clamp(1e-3) \
             + F.l1_loss(torch.log(a + 1e-4), torch.log(b + 1e-4))
     return total / len(RESOLUTIONS)
+
+
+def mel_loss(fake, real):
+    """Log-mel distance at several scales (Kumar et al. 2023, 2306.06546): bands as wide as hearing's, where a spectrum's bins
+    are mostly the chance of noise."""
+    return sum(F.l1_loss(features.mel_torch(fake, *m), features.mel_torch(real, *m)) for m in MELS)
 
 
 class Discriminator(nn.Module):
@@ -141,8 +148,7 @@ def main():
         set_rate(optimiser, cosine_rate(loop.progress(), rate))
         mel, f0, wav = next(source)
         fake = model(mel, f0, torch.rand(wav.shape, device=device) * 2 - 1)
-        values = dict(spectral=spectral_loss(fake, wav),
-                      mel=F.l1_loss(features.mel_torch(fake), features.mel_torch(wav)))
+        values = dict(spectral=spectral_loss(fake, wav), mel=mel_loss(fake, wav))
         loss = values["spectral"] + values["mel"]
         if loop.progress() >= a.adversary_from:
             own = adversary.own_loss(fake, wav)
