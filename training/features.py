@@ -53,7 +53,7 @@ def slaney_mel_to_hz(mel: np.ndarray) -> np.ndarray:
 
 @functools.lru_cache(maxsize=None)
 def mel_filters(n_fft: int = N_FFT, count: int = N_MELS) -> np.ndarray:
-    """[80, 513] float32: triangles of equal area, as librosa.filters.mel makes them by default."""
+    """[count, n_fft / 2 + 1] float32: triangles of equal area, as librosa.filters.mel makes them by default."""
     bins = np.linspace(0.0, SAMPLE_RATE / 2, n_fft // 2 + 1)
     edges = slaney_mel_to_hz(np.linspace(slaney_hz_to_mel(0.0), slaney_hz_to_mel(F_MAX), count + 2))
     widths = np.diff(edges)
