@@ -117,12 +117,21 @@ ev_status sv_job_append(sv_job *job, const float *samples, size_t count, ev_erro
     return fits ? EV_OK : ev_fail(err, EV_E_MEMORY, "out of memory for %zu samples", count);
 }
 
+/* What is kept for those who ask again takes no more room than it needs. */
+static void trim(sv_job *job) {
+    int16_t *exact = job->count < job->capacity ? realloc(job->samples, job->count * sizeof *exact) : NULL;
+    if (!exact) return;
+    job->samples = exact;
+    job->capacity = job->count;
+}
+
 bool sv_job_finish(sv_job *job, sv_job_state state, const ev_error *err) {
     pthread_mutex_lock(&job->lock);
     const bool first = !sv_job_over(job->state);
     if (first) {
         job->state = state;
         if (err) job->error = *err;
+        if (job->count) trim(job);
         job->times.done = ev_clock_s();
         wake_all(job);
     }

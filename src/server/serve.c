@@ -3,6 +3,7 @@
  */
 #include <arpa/inet.h>
 #include <errno.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -223,10 +224,21 @@ static void greet(const sv_server *s) {
     fprintf(stderr, "try: curl %s/v1/audio/speech -d '{\"input\":\"Hello.\"}' -o hello.mp3\n", url);
 }
 
+/* Results of all lengths come and go for months. Left alone, glibc keeps them in a heap per thread, which each grow
+ * by what lies between them (docs/speed-log.md): here large blocks are mapped one by one and given back, and two
+ * heaps are enough for the rest. A process's choice, so the library does not make it. */
+static void keep_memory_together(void) {
+#ifdef __GLIBC__
+    mallopt(M_MMAP_THRESHOLD, 64 << 10);
+    mallopt(M_ARENA_MAX, 2);
+#endif
+}
+
 ev_status sv_serve(const sv_config *config, sv_reload reload, void *user, ev_error *err) {
     sv_server *s = NULL;
     sigset_t set;
     int got = 0;
+    keep_memory_together();
     signal(SIGPIPE, SIG_IGN);
     sigemptyset(&set);
     sigaddset(&set, SIGTERM);
