@@ -1,7 +1,8 @@
 """Makes tests/golden/*.safetensors: small networks with random weights, inputs, and what PyTorch computes from them.
 
 python -m training.golden --out tests/golden
-The C engine must agree to 1e-4 on samples in -1..1 (tests/golden/test_golden.c).
+The C engine must agree to 1e-4 on samples in -1..1 (tests/golden/test_golden.c). tiny.safetensors is a whole model that says
+nothing, with the default's tokens, voices and emotions: what tests of the service ask for where arithmetic is slow.
 """
 import argparse
 import json
@@ -11,7 +12,9 @@ from pathlib import Path
 import torch
 from safetensors.torch import save_file
 
+from . import features, tokens
 from .acoustic import Acoustic, EMOTIONS
+from .export import NAMED
 from .speaker import SpeakerEncoder
 from .vocoder import Generator
 
@@ -95,6 +98,35 @@ def speaker(folder):
     save(folder, "speaker", model, "speaker", model.config, {"fbank": bank, "vector": vector})
 
 
+def tiny(folder):
+    """A whole model file. Tokens last as long as people's, all frames are voiced, the wave is loud enough to be measured."""
+    torch.manual_seed(4)
+    parts = dict(
+        acoustic=Acoustic(dict(width=32, encoder_layers=1, decoder_layers=1, ffn=48, ffn_kernels=[3, 1], speaker=16, emotion=8)),
+        vocoder=Generator(dict(channels=16, res_kernels=[3], res_dilations=[[1, 3]])),
+        speaker=SpeakerEncoder(dict(channels=[64, 64, 64], kernels=[5, 3, 1], dilations=[1, 2, 1], attention=8, squeeze=8,
+                                    embedding=16)))
+    with torch.no_grad():
+        am = parts["acoustic"]
+        for predictor, bias in ((am.duration_predictor, math.log(5.5)), (am.pitch_predictor, 0.0)):
+            predictor.linear.weight.mul_(0.3)
+            predictor.linear.bias.fill_(bias)
+        am.to_f0.weight.mul_(0.1)
+        am.to_f0.bias.copy_(torch.tensor([0.0, 4.0]))
+        parts["vocoder"].conv_post.weight.mul_(2.0)
+    table = {f"{prefix}.{k}": v.detach().half() if v.dim() > 1 else v.detach()
+             for prefix, name in (("am", "acoustic"), ("generator", "vocoder"), ("speaker", "speaker"))
+             for k, v in parts[name].state_dict().items() if not k.endswith("num_batches_tracked")}
+    table["voices.vectors"] = torch.nn.functional.normalize(torch.randn(len(NAMED), 16))
+    voices = [dict(name=name, language=language, note=note, base=base, pitch=120.0 + 15 * i)
+              for i, (base, name, language, note) in enumerate(NAMED)]
+    config = dict(format=1, name="tiny", licence="Apache-2.0", trained_on="nothing: random weights", mel=features.DESCRIPTION,
+                  voices=voices, tokens=list(tokens.names()), **{name: part.config for name, part in parts.items()})
+    path = Path(folder) / "tiny.safetensors"
+    save_file({k: v.contiguous() for k, v in table.items()}, path, metadata={"emotivoice": json.dumps(config)})
+    print(f"{path}: {path.stat().st_size / 1e3:.0f} kB")
+
+
 def main():
     p = argparse.ArgumentParser(description=__doc__)
     p.add_argument("--out", default="tests/golden")
@@ -104,6 +136,7 @@ def main():
     acoustic(a.out)
     vocoders(a.out)
     speaker(a.out)
+    tiny(a.out)
 
 
 if __name__ == "__main__":

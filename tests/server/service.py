@@ -14,6 +14,8 @@ import threading
 
 
 COMMAND = sys.argv.pop(1) if len(sys.argv) > 1 and os.path.isfile(sys.argv[1]) else "build/emotivoice"
+# Networks that say nothing, where the build is a slow one (tests/CMakeLists.txt).
+TINY = os.environ.get("EMOTIVOICE_MODEL", "").endswith("tiny.safetensors")
 FREE = ("--rate-per-ip", "0", "--log-level", "error")
 LONG = "The river runs through the valley and the wind goes over the hills. " * 60
 

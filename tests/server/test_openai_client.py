@@ -14,7 +14,7 @@ import time
 import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from service import COMMAND, FREE, LONG, Service, said, scratch, wav_body  # noqa: E402
+from service import COMMAND, FREE, LONG, TINY, Service, said, scratch, wav_body  # noqa: E402
 
 try:
     import openai
@@ -92,9 +92,11 @@ class Speech(unittest.TestCase):
             step = rate // 16000
             self.assertEqual(rate % 16000, 0)
             self.assertAlmostEqual(len(heard) / rate, len(samples) / 16000, delta=0.2, msg=name)
-            self.assertGreater(likeness(samples, heard[::step]), 0.9, name)
+            if not TINY:
+                self.assertGreater(likeness(samples, heard[::step]), 0.9, name)
         self.assertEqual(self.create(text).response.headers["content-type"], "audio/mpeg")
 
+    @unittest.skipIf(TINY, "noise is like noise")
     def test_likeness_tells_sounds_apart(self):
         one, other = (array.array("h", said(text)) for text in ("In every format.", "Something else, now."))
         self.assertLess(likeness(one, other), 0.5)

@@ -1,4 +1,4 @@
-/* engine_fixture: the shipped model and a synth of two threads, for the tests that speak. Included once a program. */
+/* engine_fixture: the default model and a synth of two threads, for the tests that speak. Included once a program. */
 #ifndef ENGINE_FIXTURE_H
 #define ENGINE_FIXTURE_H
 
@@ -34,6 +34,12 @@ static int teardown(void **state) {
     ev_model_free(&model); /* any order: the synth holds its own reference */
     ev_synth_free(&synth);
     return 0;
+}
+
+/* Whether the model's networks are the tiny ones of sanitized builds (tests/CMakeLists.txt), which say nothing. */
+static inline bool is_tiny(void) {
+    const char *path = getenv("EMOTIVOICE_MODEL");
+    return path && strstr(path, "tiny.safetensors");
 }
 
 static ev_request request_of(const char *text) {

@@ -86,18 +86,12 @@ static void vocode(const ev_work *w, size_t most) {
             rows > 100 * task_count ? 1.25 : 1.5);
 }
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-enum { STRIDE = 4 }; /* times slower and more: fewer batches */
-#else
-enum { STRIDE = 1 };
-#endif
-
 static void batches_take_what_is_told(void **state) {
     (void)state;
     static const size_t counts[] = {1, 1, 1, 1, 2, 3, 5, 8, 16, 28}, frames[] = {16, 32, 128, 256};
     ev_work w;
     ev_synth_work(synth, &w);
-    for (size_t i = 0; i < EV_ARRAY_COUNT(counts); i += STRIDE) {
+    for (size_t i = 0; i < EV_ARRAY_COUNT(counts); i++) {
         open_tasks(i, counts[i], 1);
         decode(&w);
         for (size_t k = 0; k < EV_ARRAY_COUNT(frames) && counts[i] * (frames[k] + w.slice_rows) <= w.rows_max; k++) {
