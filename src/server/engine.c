@@ -45,11 +45,22 @@ static void keep_words(sv_job *job) {
     job->word_count = phones->word_count;
 }
 
+/* Equal requests are known by the content's hash: the recording itself has done its work, and would take the place of
+ * other results. */
+static void drop_recording(sv_job *job) {
+    free(job->speech.reference);
+    job->speech.reference = NULL;
+    job->speech.reference_bytes = 0;
+}
+
 void sv_engine_end(sv_engine *e, sv_job *job, sv_job_state state, const ev_error *err) {
     pthread_mutex_lock(&e->lock);
     forget_client(e, job);
     pthread_mutex_unlock(&e->lock);
-    if (state == SV_JOB_COMPLETED) keep_words(job);
+    if (state == SV_JOB_COMPLETED) {
+        keep_words(job);
+        drop_recording(job);
+    }
     ev_task_free(&job->task);
     sv_voice_release(e->parts.voices, &job->voice);
     count_end(e, job, state);
