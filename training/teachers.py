@@ -47,7 +47,7 @@ ESPEAK_VOICES = {
 FLITE_SHARES = ("slt", "rms", "awb", "slt", "rms", "awb", "kal16")
 STOPS = frozenset("b p d t g k z c zh ch j q".split())
 MANDARIN_SHARES = tuple(ESPEAK_VOICES)
-AMOUNTS = {"en": {"train": 2600, "valid": 40, "test": 80}, "zh": {"train": 1650, "valid": 40, "test": 80},
+AMOUNTS = {"en": {"train": 7500, "valid": 40, "test": 80}, "zh": {"train": 1650, "valid": 40, "test": 80},
            "bridge": {"train": 700, "valid": 12, "test": 30}, "extra": {"train": 1000}, "recogniser": {"train": 950}}
 FOLDERS = {"en": "en", "zh": "zh", "bridge": "en_bridge", "extra": "zh_extra", "recogniser": "zh_recogniser"}
 

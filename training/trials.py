@@ -28,7 +28,7 @@ CLONE_MUST = {3: 80, 5: 85, 10: 90}
 @dataclass
 class Amounts:
     """How much is spoken: a full run and a quick one for tests."""
-    english: int = 60
+    english: int = 150
     mandarin: int = 72
     emotions: int = 8  # sentences a language; as many others teach the second classifier
     clones: int = 20
