@@ -4,7 +4,8 @@
 # or the slope is 1 MB an hour or more.
 #   bench/soak.sh [--seconds N] [--rate X]
 # --rate is what the service carries, in requests a second of this mix; it is measured first if not given. Shorter
-# runs leave out their first sixth; below half an hour the slope is printed, but is too rough to be judged.
+# runs leave out their first sixth; below half an hour the slope is printed, but is too rough to be judged. The slope is
+# that of each minute's least reading: what is in flight comes and goes by megabytes, what is lost does not.
 #
 # The mix: nine of ten requests are texts of one to four sentences, answered whole; one of ten is a sentence in the
 # voice of one of eight recordings, streamed. Settings of the service are the defaults, but for rate limit and addresses.
@@ -65,7 +66,6 @@ load stream "$seconds" --rate "$(share 0.1)" --stream --references "$out/referen
 loads="$loads $!"
 
 start=$(date +%s)
-period=$((seconds < 600 ? 1 : 10))
 while now=$(($(date +%s) - start)) && [ "$now" -lt "$seconds" ]; do
     kill -0 "$server" 2>/dev/null || {
         cat "$out/log" >&2
@@ -73,7 +73,7 @@ while now=$(($(date +%s) - start)) && [ "$now" -lt "$seconds" ]; do
         exit 1
     }
     echo "$now,$(awk '/^VmRSS:/ { print $2 }' "/proc/$server/status")" >>"$out/memory.csv"
-    sleep "$period"
+    sleep 1
 done
 failed=0
 for one in $loads; do wait "$one" || failed=1; done
@@ -100,12 +100,21 @@ after = 600 if seconds >= 3600 else seconds / 6
 with open(f"{out}/memory.csv", encoding="ascii") as file:
     points = [tuple(map(float, line.split(","))) for line in file]
 late = [(at / 3600, kb * 1024 / 1e6) for at, kb in points if at >= after]
-x, y = (sum(column) / len(late) for column in zip(*late))
-spread = sum((at - x) ** 2 for at, _ in late)
-slope = sum((at - x) * (mb - y) for at, mb in late) / spread if spread else 0.0
+least = {}
+for at, mb in late:
+    least[int(at * 60)] = min(mb, least.get(int(at * 60), mb))
+
+
+def slope_of(line):
+    x, y = (sum(column) / len(line) for column in zip(*line))
+    spread = sum((at - x) ** 2 for at, _ in line)
+    return sum((at - x) * (mb - y) for at, mb in line) / spread if spread else 0.0
+
+
+slope = slope_of([(minute / 60, mb) for minute, mb in least.items()])
 judged = seconds >= 1800
 print(f"requests {requests}, errors {errors}, rejected {rejected}, P95 {1e3 * steps[0]['latency_s']['p95']:.0f} ms")
 print(f"RSS {points[0][1] * 1024 / 1e6:.1f} MB at first, {late[0][1]:.1f} MB after {after:.0f} s, {late[-1][1]:.1f} MB at last, "
-      f"slope {slope:+.2f} MB/h" + ("" if judged else ", too short a run to judge it"))
+      f"slope {slope:+.2f} MB/h, of all readings {slope_of(late):+.2f}" + ("" if judged else ", too short a run to judge it"))
 sys.exit(1 if errors or (judged and slope >= 1) else 0)
 END

@@ -3,7 +3,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/random.h>
+#include <unistd.h>
 
 #include "server/jobs.h"
 
@@ -27,6 +29,29 @@ static bool make_id(char id[SV_JOB_ID + 1]) {
     unsigned char bytes[SV_JOB_ID / 2];
     if (getrandom(bytes, sizeof bytes, 0) != (ssize_t)sizeof bytes) return false;
     for (size_t i = 0; i < sizeof bytes; i++) snprintf(id + 2 * i, 3, "%02x", bytes[i]);
+    return true;
+}
+
+/* ---- samples: pages of their own ----
+ * Kept results are nearly all of the service's memory. In the heap they would lie between what comes and goes, and
+ * the holes that they leave there are never given back. */
+
+/* Room for `count` samples, in whole pages; 0: none. false: out of memory, and they are as they were. */
+static bool resize(sv_job *job, size_t count) {
+    const size_t page = (size_t)sysconf(_SC_PAGESIZE), before = job->capacity * sizeof *job->samples;
+    if (count > (SIZE_MAX - page) / sizeof *job->samples) return false;
+    const size_t bytes = (count * sizeof *job->samples + page - 1) / page * page;
+    if (bytes == before) return true;
+    void *at = NULL;
+    if (!bytes)
+        munmap(job->samples, before);
+    else if (before)
+        at = mremap(job->samples, before, bytes, MREMAP_MAYMOVE);
+    else
+        at = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (at == MAP_FAILED) return false;
+    job->samples = at;
+    job->capacity = bytes / sizeof *job->samples;
     return true;
 }
 
@@ -62,7 +87,7 @@ void sv_job_drop(sv_job **held) {
     sv_speech_free(&job->speech);
     pthread_mutex_destroy(&job->lock);
     free(job->webhook);
-    free(job->samples);
+    resize(job, 0);
     free(job->words);
     free(job);
 }
@@ -88,11 +113,7 @@ static bool grow(sv_job *job, size_t more) {
     if (job->capacity - job->count >= more) return true;
     size_t capacity = job->capacity + job->capacity / 2;
     if (capacity < job->count + more) capacity = job->count + more;
-    int16_t *grown = realloc(job->samples, capacity * sizeof *grown);
-    if (!grown) return false;
-    job->samples = grown;
-    job->capacity = capacity;
-    return true;
+    return resize(job, capacity);
 }
 
 ev_status sv_job_append(sv_job *job, const float *samples, size_t count, ev_error *err) {
@@ -117,21 +138,13 @@ ev_status sv_job_append(sv_job *job, const float *samples, size_t count, ev_erro
     return fits ? EV_OK : ev_fail(err, EV_E_MEMORY, "out of memory for %zu samples", count);
 }
 
-/* What is kept for those who ask again takes no more room than it needs. */
-static void trim(sv_job *job) {
-    int16_t *exact = job->count < job->capacity ? realloc(job->samples, job->count * sizeof *exact) : NULL;
-    if (!exact) return;
-    job->samples = exact;
-    job->capacity = job->count;
-}
-
 bool sv_job_finish(sv_job *job, sv_job_state state, const ev_error *err) {
     pthread_mutex_lock(&job->lock);
     const bool first = !sv_job_over(job->state);
     if (first) {
         job->state = state;
         if (err) job->error = *err;
-        if (job->count) trim(job);
+        resize(job, job->count); /* what is kept for those who ask again takes no more room than it needs */
         job->times.done = ev_clock_s();
         wake_all(job);
     }
