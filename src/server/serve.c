@@ -224,9 +224,9 @@ static void greet(const sv_server *s) {
     fprintf(stderr, "try: curl %s/v1/audio/speech -d '{\"input\":\"Hello.\"}' -o hello.mp3\n", url);
 }
 
-/* Results of all lengths come and go for months. Left alone, glibc keeps them in a heap per thread, which each grow
- * by what lies between them (docs/speed-log.md): here large blocks are mapped one by one and given back, and two
- * heaps are enough for the rest. A process's choice, so the library does not make it. */
+/* Work of all lengths comes and goes for months. Left alone, glibc keeps it in a heap per thread, and each grows by
+ * what lies between (docs/speed-log.md): here large blocks are mapped one by one where no hole fits, and two heaps
+ * are enough for the rest. A process's choice, so the library does not make it. */
 static void keep_memory_together(void) {
 #ifdef __GLIBC__
     mallopt(M_MMAP_THRESHOLD, 64 << 10);

@@ -36,12 +36,6 @@ static int teardown(void **state) {
     return 0;
 }
 
-/* Whether the model's networks are the tiny ones of sanitized builds (tests/CMakeLists.txt), which say nothing. */
-static inline bool is_tiny(void) {
-    const char *path = getenv("EMOTIVOICE_MODEL");
-    return path && strstr(path, "tiny.safetensors");
-}
-
 static ev_request request_of(const char *text) {
     ev_request r;
     ev_request_init(&r);
