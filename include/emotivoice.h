@@ -5,7 +5,7 @@
  *          takes NULL and sets NULL. Objects hold references inside: free model, voice and synth in any order.
  *          Arguments are borrowed for the call; nothing is kept.
  * Threads: a model and a voice never change: share them freely. A synth is one worker's memory: one call at a
- *          time; only ev_synth_cancel may race.
+ *          time; only ev_synth_cancel and ev_synth_set_threads may race.
  * Errors:  0 or negative, from one table; `err` may be NULL and is the caller's. The library never exits, prints
  *          or keeps a global last error.
  * Audio:   mono float samples, nominally -1..1. Text: UTF-8 with an explicit length.
@@ -252,6 +252,9 @@ EV_API ev_status ev_synth_create(ev_synth **out, ev_model *model, const ev_synth
 EV_API void ev_synth_free(ev_synth **synth);
 /* Stops the call now running on this synth, if any: it returns EV_E_CANCELED. Any thread. */
 EV_API void ev_synth_cancel(ev_synth *synth);
+/* How many of its threads work, 1..options.threads (the nearest is taken); also those of the call now running. For who
+ * runs several synths on the same cores, and knows which are busy. Samples are the same. Any thread. */
+EV_API void ev_synth_set_threads(ev_synth *synth, int32_t threads);
 
 /* ---- voices ------------------------------------------------------------------------------------------------ */
 

@@ -84,6 +84,8 @@ void ev_synth_free(ev_synth **synth) {
 
 void ev_synth_cancel(ev_synth *synth) { atomic_store_explicit(&synth->canceled, true, memory_order_relaxed); }
 
+void ev_synth_set_threads(ev_synth *synth, int32_t threads) { ev_pool_set_working(synth->pool, threads); }
+
 void ev_synth_stats(const ev_synth *synth, ev_stats *stats) { *stats = synth->stats; }
 
 double ev_synth_peak_flops(ev_synth *synth) { return ev_compute_peak_flops(&synth->compute); }

@@ -58,6 +58,10 @@ typedef struct ev_pool ev_pool;
 ev_status ev_pool_create(ev_pool **out, int threads, ev_error *err);
 void ev_pool_free(ev_pool **pool);
 int ev_pool_threads(const ev_pool *pool);
+/* How many of them work, 1..threads; at first all. The nearest of the range is taken. Any thread, also during a run: a
+ * worker that is one too many finishes its task. */
+void ev_pool_set_working(ev_pool *pool, int working);
+int ev_pool_working(const ev_pool *pool);
 /* Runs task(arg, i) for i in 0..n-1, each once, on any thread, and returns when all are done. Not reentrant.
  * Spins briefly before sleeping, since layers follow each other within microseconds. No allocation. */
 void ev_pool_run(ev_pool *pool, size_t n, void (*task)(void *arg, size_t i), void *arg);

@@ -11,7 +11,10 @@
  *
  * Sleep: `sleepers` is raised under the lock before the ticket is looked at again, and the caller looks at it after
  * it has published the ticket; both orders are sequentially consistent, so one of the two sees the other. The same
- * holds between `caller_sleeps` and `done`. */
+ * holds between `caller_sleeps` and `done`.
+ *
+ * Fewer threads for a while: thread k (the caller is 0) takes tasks only while k < `working`. The others sleep apart,
+ * on `allowed`, so that a job does not wake whom it cannot use. */
 #include <assert.h>
 #include <pthread.h>
 #include <signal.h>
@@ -23,21 +26,28 @@
 
 static const double SPIN_S = 40e-6; /* longer than the gap between two layers, shorter than anyone would notice */
 
+typedef struct worker {
+    ev_pool *pool;
+    int number; /* 1 .. threads - 1 */
+    pthread_t thread;
+} worker;
+
 struct ev_pool {
     alignas(64) atomic_uint_least64_t ticket;
     alignas(64) atomic_size_t done; /* tasks of this job that have ended */
     alignas(64) _Atomic(void (*)(void *, size_t)) task;
     _Atomic(void *) arg;
     atomic_size_t n;
-    alignas(64) atomic_int sleepers;
+    alignas(64) atomic_int sleepers; /* on `work` */
+    atomic_int working;
     atomic_bool caller_sleeps;
     atomic_bool stop;
     pthread_mutex_t lock; /* guards nothing but going to sleep; never held while a task runs */
-    pthread_cond_t work, finished;
-    double spin_s;      /* 0 where threads outnumber cores: a spinning thread would hold the core of one that works */
-    int threads;        /* with the caller */
-    int started;        /* entries of `workers` to join */
-    pthread_t *workers; /* [threads - 1], owned */
+    pthread_cond_t work, finished, allowed;
+    double spin_s;   /* 0 where threads outnumber cores: a spinning thread would hold the core of one that works */
+    int threads;     /* with the caller */
+    int started;     /* entries of `workers` to join */
+    worker *workers; /* [threads - 1], owned */
 };
 
 static inline void cpu_relax(void) {
@@ -50,10 +60,10 @@ static inline void cpu_relax(void) {
 
 static inline uint32_t untaken(uint64_t ticket) { return (uint32_t)ticket; }
 
-/* Takes and runs tasks until none is left. */
-static void run_tasks(ev_pool *p) {
+/* Takes and runs tasks until none is left, or this thread has to leave the rest to others. */
+static void run_tasks(ev_pool *p, int number) {
     uint64_t ticket = atomic_load(&p->ticket);
-    while (untaken(ticket) > 0) {
+    while (untaken(ticket) > 0 && number < atomic_load_explicit(&p->working, memory_order_relaxed)) {
         void (*task)(void *, size_t) = atomic_load_explicit(&p->task, memory_order_relaxed);
         void *arg = atomic_load_explicit(&p->arg, memory_order_relaxed);
         size_t n = atomic_load_explicit(&p->n, memory_order_relaxed);
@@ -85,14 +95,20 @@ static bool spin_until(ev_pool *p, bool (*ready)(ev_pool *)) {
     return false;
 }
 
+static bool may_work(const worker *w) {
+    return w->number < atomic_load(&w->pool->working) || atomic_load(&w->pool->stop);
+}
+
 static void *worker_main(void *arg) {
-    ev_pool *p = arg;
+    const worker *w = arg;
+    ev_pool *p = w->pool;
     while (!atomic_load(&p->stop)) {
-        run_tasks(p);
-        if (spin_until(p, work_waits)) continue;
+        run_tasks(p, w->number);
+        if (may_work(w) && spin_until(p, work_waits)) continue;
         pthread_mutex_lock(&p->lock);
+        while (!may_work(w)) pthread_cond_wait(&p->allowed, &p->lock);
         atomic_fetch_add(&p->sleepers, 1);
-        while (!work_waits(p)) pthread_cond_wait(&p->work, &p->lock);
+        while (!work_waits(p) && may_work(w)) pthread_cond_wait(&p->work, &p->lock);
         atomic_fetch_sub(&p->sleepers, 1);
         pthread_mutex_unlock(&p->lock);
     }
@@ -104,8 +120,11 @@ static bool start_workers(ev_pool *p) {
     sigset_t all, before;
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
-    while (p->started < p->threads - 1 && pthread_create(&p->workers[p->started], NULL, worker_main, p) == 0)
-        p->started++;
+    for (; p->started < p->threads - 1; p->started++) {
+        worker *w = &p->workers[p->started];
+        *w = (worker){.pool = p, .number = p->started + 1};
+        if (pthread_create(&w->thread, NULL, worker_main, w) != 0) break;
+    }
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     return p->started == p->threads - 1;
 }
@@ -118,6 +137,8 @@ ev_status ev_pool_create(ev_pool **out, int threads, ev_error *err) {
     pthread_mutex_init(&p->lock, NULL);
     pthread_cond_init(&p->work, NULL);
     pthread_cond_init(&p->finished, NULL);
+    pthread_cond_init(&p->allowed, NULL);
+    atomic_init(&p->working, threads);
     p->workers = calloc((size_t)threads, sizeof(*p->workers));
     if (!p->workers || !start_workers(p)) {
         ev_pool_free(&p);
@@ -133,8 +154,10 @@ void ev_pool_free(ev_pool **pool) {
     pthread_mutex_lock(&p->lock);
     atomic_store(&p->stop, true);
     pthread_cond_broadcast(&p->work);
+    pthread_cond_broadcast(&p->allowed);
     pthread_mutex_unlock(&p->lock);
-    for (int i = 0; i < p->started; i++) pthread_join(p->workers[i], NULL);
+    for (int i = 0; i < p->started; i++) pthread_join(p->workers[i].thread, NULL);
+    pthread_cond_destroy(&p->allowed);
     pthread_cond_destroy(&p->finished);
     pthread_cond_destroy(&p->work);
     pthread_mutex_destroy(&p->lock);
@@ -145,10 +168,21 @@ void ev_pool_free(ev_pool **pool) {
 
 int ev_pool_threads(const ev_pool *pool) { return pool->threads; }
 
+int ev_pool_working(const ev_pool *pool) { return atomic_load_explicit(&pool->working, memory_order_relaxed); }
+
+void ev_pool_set_working(ev_pool *p, int working) {
+    working = working < 1 ? 1 : working > p->threads ? p->threads : working;
+    if (atomic_exchange(&p->working, working) == working) return;
+    pthread_mutex_lock(&p->lock);
+    pthread_cond_broadcast(&p->work); /* who may no longer work sleeps elsewhere */
+    pthread_cond_broadcast(&p->allowed);
+    pthread_mutex_unlock(&p->lock);
+}
+
 static void wake_sleepers(ev_pool *p, size_t wanted) {
     if (atomic_load(&p->sleepers) == 0) return;
     pthread_mutex_lock(&p->lock);
-    if (wanted >= (size_t)p->threads - 1)
+    if (wanted >= (size_t)ev_pool_working(p) - 1)
         pthread_cond_broadcast(&p->work);
     else
         for (size_t i = 0; i < wanted; i++) pthread_cond_signal(&p->work);
@@ -165,7 +199,7 @@ static void wait_finished(ev_pool *p) {
 }
 
 void ev_pool_run(ev_pool *p, size_t n, void (*task)(void *arg, size_t i), void *arg) {
-    if (n <= 1 || p->threads == 1) {
+    if (n <= 1 || ev_pool_working(p) == 1) {
         for (size_t i = 0; i < n; i++) task(arg, i);
         return;
     }
@@ -177,6 +211,6 @@ void ev_pool_run(ev_pool *p, size_t n, void (*task)(void *arg, size_t i), void *
     uint64_t generation = (atomic_load(&p->ticket) >> 32) + 1;
     atomic_store(&p->ticket, generation << 32 | n);
     wake_sleepers(p, n - 1);
-    run_tasks(p);
+    run_tasks(p, 0);
     wait_finished(p);
 }

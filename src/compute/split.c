@@ -22,7 +22,7 @@ typedef struct plan {
     int parts;
 } plan;
 
-int ev_compute_threads(const ev_compute *c) { return c->pool ? ev_pool_threads(c->pool) : 1; }
+int ev_compute_threads(const ev_compute *c) { return c->pool ? ev_pool_working(c->pool) : 1; }
 
 static size_t min_size(size_t a, size_t b) { return a < b ? a : b; }
 
@@ -79,7 +79,7 @@ void ev_run_rows(const ev_compute *c, const ev_rows_job *job) {
     assert(job->parts_max >= 1 && job->row_cost >= 0 && (job->spans || job->span_count == 0));
     plan p = {.kernels = c->kernels};
     size_t n = make_plan(&p, job, ev_compute_threads(c));
-    if (ev_compute_threads(c) > 1 && n > 1)
+    if (c->pool && n > 1)
         ev_pool_run(c->pool, n, run_piece, &p);
     else
         for (size_t i = 0; i < n; i++) run_piece(&p, i);

@@ -64,6 +64,8 @@
       "batch_mode adaptive: predicted time at which a batch is full")                                                  \
     X(batch_max, COUNT, "16", 1, 64, "requests", RESTART,                                                              \
       "requests in one batch at most")                                                                                 \
+    X(parallel, COUNT, "0", 0, 16, "batches", RESTART,                                                                 \
+      "batch_mode adaptive: batches at the same time; 0: one per thread, 8 at most")                                   \
     /* the queue */                                                                                                    \
     X(queue_audio, SECONDS, "300s", 1, 864000, "", RESTART,                                                            \
       "audio that may wait to be made; beyond it requests get 503")                                                    \

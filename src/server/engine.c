@@ -1,6 +1,5 @@
-/* engine: the one thread that runs the device. It shows what waits to schedule.h, runs the plan it is given, and
- * hands the samples to their jobs. Everything that decides is in schedule.c; everything that computes is behind
- * emotivoice.h.
+/* engine: jobs from when they come in to their ends; in between they wait on a list, from which runner.c takes them.
+ * Everything that decides is in schedule.c; everything that computes is behind emotivoice.h.
  */
 #include "server/engine_inner.h"
 
@@ -8,6 +7,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+enum { AUTO_PARALLEL_MAX = 8 }; /* each has work memory of its own */
 
 static void forget_client(sv_engine *e, sv_job *job) {
     if (job->client >= 0) e->accounts[job->client].users--;
@@ -181,187 +182,10 @@ static void end_hopeless(sv_engine *e, int64_t now_us) {
     }
 }
 
-/* ---- one batch; without the lock, its jobs marked as running ---- */
-
-static ev_status run_plan(sv_engine *e, const sv_plan *plan, sv_job *const *jobs, ev_error *err) {
-    ev_task *tasks[SV_BATCH_MAX];
-    ev_slice slices[SV_BATCH_MAX];
-    for (size_t i = 0; i < plan->count; i++) {
-        tasks[i] = jobs[i]->task;
-        slices[i] = (ev_slice){jobs[i]->task, (size_t)plan->items[i].amount};
-    }
-    if (plan->stage == SV_DECODE) return e->device.decode(e->synth, tasks, plan->count, err);
-    return e->device.vocode(e->synth, slices, plan->count, err);
-}
-
-static void count_batch(sv_engine *e, const sv_plan *plan, double elapsed_s) {
-    sv_metrics *m = e->parts.metrics;
-    const sv_timed stage = plan->stage == SV_DECODE ? SV_TIMED_DECODE : SV_TIMED_VOCODE;
-    sv_metric_observe(m, SV_METRIC_STAGE_DURATION, stage, elapsed_s);
-    sv_metric_observe(m, SV_METRIC_BATCH_SIZE, stage, (double)plan->count);
-    sv_metric_observe(m, SV_METRIC_COST_ERROR, 0, fabs((double)plan->predicted_us * 1e-6 - elapsed_s) / elapsed_s);
-    if (plan->stage != SV_VOCODE) return;
-    ev_stats stats;
-    ev_synth_stats(e->synth, &stats);
-    sv_metric_observe(m, SV_METRIC_BATCH_FRAMES, 0, (double)plan->size);
-    sv_metric_add(m, SV_METRIC_FRAMES_PROCESSED, 0, (double)stats.frames_processed);
-    sv_metric_add(m, SV_METRIC_FRAMES_USEFUL, 0, (double)stats.frames_useful);
-}
-
-static bool all_finite(const float *samples, size_t count) {
-    float sum = 0; /* inf - inf and nan stay nan through the sum */
-    for (size_t i = 0; i < count; i++) sum += samples[i] * 0.0f;
-    return sum == 0.0f;
-}
-
-/* The job's new samples to its listeners. */
-static ev_status deliver(sv_engine *e, sv_job *job, ev_error *err) {
-    const float *samples;
-    size_t count;
-    ev_task_take(job->task, &samples, &count);
-    if (!count) return EV_OK;
-    if (!all_finite(samples, count)) return ev_fail(err, EV_E_DEVICE, "the model gave no numbers for this text");
-    const double now = ev_clock_s(),
-                 dry = job->times.first + (double)job->count / ev_model_sample_rate(e->parts.model);
-    const bool heard_before = count <= job->skip; /* by an earlier try: the listener does not wait for it */
-    if (job->speech.stream && job->count && !heard_before && now > dry)
-        sv_metric_add(e->parts.metrics, SV_METRIC_PLAYBACK_UNDERRUNS, 0, 1);
-    const bool first = job->count == 0;
-    const ev_status status = sv_job_append(job, samples, count, err);
-    if (first && job->count) {
-        sv_metric_observe(e->parts.metrics, SV_METRIC_FIRST_AUDIO, 0, job->times.first - job->times.arrived);
-    }
-    return status;
-}
-
-/* After a batch that failed: alone next time, from the beginning; what was handed out is dropped when it comes again.
- */
-static bool try_again(sv_engine *e, sv_job *job, const ev_error *cause) {
-    ev_error error = {0};
-    job->tries++;
-    if (sv_schedule_retry(job->tries) == SV_RETRY_DEAD || job->tries >= e->parts.config->tries_max) {
-        sv_log_line(e->parts.log, SV_LEVEL_ERROR, job->id, "job failed %d times: %s", job->tries, cause->message);
-        pthread_mutex_lock(&e->lock);
-        sv_engine_bury(e, job);
-        pthread_mutex_unlock(&e->lock);
-        return false;
-    }
-    sv_metric_add(e->parts.metrics, SV_METRIC_RETRIES, 0, 1);
-    job->skip = job->count;
-    job->frames_done = 0;
-    return sv_front_task(e, job, &error) == EV_OK;
-}
-
-typedef enum { GOES_ON, COMPLETED, FAILED } step;
-
-/* *short_of_memory: set where this member had none. */
-static step settle_one(sv_engine *e, sv_job *job, const sv_plan_item *item, sv_stage stage, ev_status batch,
-                       bool *short_of_memory, ev_error *err) {
-    ev_status status = batch;
-    if (batch == EV_OK) {
-        if (stage == SV_VOCODE) job->frames_done += item->amount;
-        status = deliver(e, job, err);
-        if (status == EV_OK) status = ev_task_status(job->task, err);
-    }
-    /* Memory that one member did not get is no more the text's fault than a batch that failed. */
-    *short_of_memory |= status == EV_E_MEMORY;
-    if (batch != EV_OK || status == EV_E_MEMORY) return try_again(e, job, err) ? GOES_ON : FAILED;
-    if (status != EV_OK) return FAILED;
-    ev_progress p;
-    ev_task_progress(job->task, &p);
-    return p.done ? COMPLETED : GOES_ON;
-}
-
-/* True: memory was short, for the batch or for one of its members. */
-static bool settle(sv_engine *e, const sv_plan *plan, sv_job *const *jobs, ev_status batch, const ev_error *cause) {
-    bool short_of_memory = false;
-    for (size_t i = 0; i < plan->count; i++) {
-        ev_error error = *cause;
-        sv_job *job = jobs[i];
-        const step end = settle_one(e, job, &plan->items[i], plan->stage, batch, &short_of_memory, &error);
-        pthread_mutex_lock(&e->lock);
-        job->running = false;
-        job->waiting_us = sv_us(ev_clock_s());
-        if (end != GOES_ON) sv_engine_unlist(&e->list, job);
-        pthread_mutex_unlock(&e->lock);
-        if (end != GOES_ON) sv_engine_end(e, job, end == COMPLETED ? SV_JOB_COMPLETED : SV_JOB_FAILED, &error);
-    }
-    return short_of_memory;
-}
-
-/* Of sentences that were just decoded: a job has one at a time between the stages. */
-static int64_t frames_made(const sv_plan *plan, sv_job *const *jobs) {
-    int64_t frames = 0;
-    for (size_t i = 0; plan->stage == SV_DECODE && i < plan->count; i++) {
-        ev_progress p;
-        ev_task_progress(jobs[i]->task, &p);
-        frames += (int64_t)p.ready_frames;
-    }
-    return frames;
-}
-
-static void mark_started(sv_engine *e, sv_job *job) {
-    job->running = true;
-    if (job->times.started) return;
-    pthread_mutex_lock(&job->lock);
-    job->times.started = ev_clock_s();
-    job->state = SV_JOB_RUNNING;
-    pthread_mutex_unlock(&job->lock);
-    sv_metric_observe(e->parts.metrics, SV_METRIC_QUEUE_WAIT, 0, job->times.started - job->times.arrived);
-}
-
-/* Called and returns with the lock. */
-static void run_batch(sv_engine *e, const sv_plan *plan) {
-    sv_job *jobs[SV_BATCH_MAX];
-    ev_error error = {0};
-    for (size_t i = 0; i < plan->count; i++) mark_started(e, jobs[i] = e->order[plan->items[i].unit]);
-    sv_schedule_started(&e->schedule, plan);
-    pthread_mutex_unlock(&e->lock);
-    const double start = ev_clock_s();
-    const ev_status status = run_plan(e, plan, jobs, &error);
-    const double elapsed = ev_clock_s() - start;
-    for (size_t i = 0; i < plan->count; i++) jobs[i]->compute_s += elapsed / (double)plan->count;
-    if (status == EV_OK) count_batch(e, plan, elapsed);
-    if (status != EV_OK) /* a log whose reader is slow must not hold the lock */
-        sv_log_line(e->parts.log, SV_LEVEL_ERROR, NULL, "a batch of %zu failed: %s", plan->count, error.message);
-    const int64_t frames = status == EV_OK ? frames_made(plan, jobs) : 0;
-    const bool short_of_memory = settle(e, plan, jobs, status, &error);
-    pthread_mutex_lock(&e->lock);
-    if (frames) sv_schedule_decoded(&e->schedule, plan->size, frames);
-    if (status == EV_OK && !short_of_memory) {
-        sv_schedule_done(&e->schedule, plan, sv_us(elapsed));
-    } else {
-        sv_schedule_failed(&e->schedule, plan, short_of_memory);
-    }
-}
-
-/* ---- the thread ---- */
-
-static void wait_until(sv_engine *e, int64_t wake_us) {
-    const int64_t longest = sv_us(ev_clock_s()) + 250000; /* deadlines and listeners are looked at anyway */
-    const int64_t until = wake_us < longest ? wake_us : longest;
-    const struct timespec at = {.tv_sec = until / 1000000, .tv_nsec = until % 1000000 * 1000};
-    pthread_cond_timedwait(&e->work, &e->lock, &at);
-}
-
-static void *engine_main(void *arg) {
-    sv_engine *e = arg;
-    sv_plan plan;
-    pthread_mutex_lock(&e->lock);
-    while (!e->stopping) {
-        const int64_t now_us = sv_us(ev_clock_s());
-        end_hopeless(e, now_us);
-        show_queue(e);
-        gather(e, false);
-        sv_schedule_pick(&e->schedule, e->units, e->count, now_us, &plan);
-        if (plan.stage == SV_IDLE) {
-            wait_until(e, plan.wake_us);
-        } else {
-            run_batch(e, &plan);
-        }
-    }
-    pthread_mutex_unlock(&e->lock);
-    return NULL;
+void sv_engine_look(sv_engine *e, int64_t now_us) {
+    end_hopeless(e, now_us);
+    show_queue(e);
+    gather(e, false);
 }
 
 /* ---- coming in ---- */
@@ -453,23 +277,35 @@ bool sv_engine_idle(sv_engine *e) {
 /* ---- life ---- */
 
 static ev_status start_threads(sv_engine *e, ev_error *err) {
-    pthread_condattr_t monotonic;
-    pthread_condattr_init(&monotonic);
-    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-    pthread_mutex_init(&e->lock, NULL);
-    pthread_cond_init(&e->work, &monotonic);
-    pthread_cond_init(&e->fresh, NULL);
-    pthread_condattr_destroy(&monotonic);
-    if (pthread_create(&e->thread, NULL, engine_main, e) != 0) {
-        e->stopping = true;
-        return ev_fail(err, EV_E_DEVICE, "a thread cannot be started: raise the limit on processes");
-    }
-    const int wanted =
+    static const char problem[] = "a thread cannot be started: raise the limit on processes";
+    const int fronts =
         e->parts.config->text_threads < SV_FRONT_MAX ? (int)e->parts.config->text_threads : SV_FRONT_MAX;
-    for (; e->front_count < wanted; e->front_count++) {
+    for (; e->started < e->runner_count; e->started++) {
+        sv_runner *r = &e->runners[e->started];
+        if (pthread_create(&r->thread, NULL, sv_runner_main, r) != 0) return ev_fail(err, EV_E_DEVICE, problem);
+    }
+    for (; e->front_count < fronts; e->front_count++) {
         if (pthread_create(&e->fronts[e->front_count], NULL, sv_front_main, e) != 0) {
-            return ev_fail(err, EV_E_DEVICE, "a thread cannot be started: raise the limit on processes");
+            return ev_fail(err, EV_E_DEVICE, problem);
         }
+    }
+    return EV_OK;
+}
+
+/* One for each batch that may run at the same time. All have all threads, and use their part of them. */
+static ev_status make_runners(sv_engine *e, ev_error *err) {
+    const sv_config *c = e->parts.config;
+    ev_synth_options options;
+    ev_synth_options_init(&options);
+    e->threads = options.threads = c->threads ? (int32_t)c->threads : ev_cores_available();
+    int wanted = c->parallel ? (int)c->parallel : e->threads < AUTO_PARALLEL_MAX ? e->threads : AUTO_PARALLEL_MAX;
+    if (wanted > e->threads) wanted = e->threads;
+    if (c->batch_mode != SV_BATCH_ADAPTIVE) wanted = 1;
+    for (; e->runner_count < wanted; e->runner_count++) {
+        sv_runner *r = &e->runners[e->runner_count];
+        r->engine = e;
+        const ev_status status = ev_synth_create(&r->synth, e->parts.model, &options, err);
+        if (status != EV_OK) return status;
     }
     return EV_OK;
 }
@@ -480,19 +316,19 @@ ev_status sv_engine_create(sv_engine **out, const sv_engine_parts *parts, ev_err
     if (!e) return ev_fail(err, EV_E_MEMORY, "out of memory");
     e->parts = *parts;
     e->device = parts->device ? *parts->device : plain;
-    ev_synth_options options;
-    ev_synth_options_init(&options);
-    options.threads = (int32_t)parts->config->threads;
-    ev_status status = ev_synth_create(&e->synth, parts->model, &options, err);
+    pthread_condattr_t monotonic;
+    pthread_condattr_init(&monotonic);
+    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    pthread_mutex_init(&e->lock, NULL);
+    pthread_cond_init(&e->work, &monotonic);
+    pthread_cond_init(&e->fresh, NULL);
+    pthread_condattr_destroy(&monotonic);
+    ev_status status = make_runners(e, err);
     if (status == EV_OK) status = sv_engine_limits(e, err);
-    if (status != EV_OK) {
-        ev_synth_free(&e->synth);
-        free(e);
-        *out = NULL;
-        return status;
+    if (status == EV_OK) {
+        sv_engine_warm_up(e);
+        status = start_threads(e, err);
     }
-    sv_engine_warm_up(e);
-    status = start_threads(e, err);
     if (status != EV_OK) sv_engine_free(out);
     return status;
 }
@@ -510,13 +346,13 @@ static void end_list(sv_engine *e, sv_job *list) {
 
 void sv_engine_stop(sv_engine *e) {
     pthread_mutex_lock(&e->lock);
-    const bool started = !e->stopping;
+    const bool first = !e->stopping;
     e->stopping = true;
     pthread_cond_broadcast(&e->work);
     pthread_cond_broadcast(&e->fresh);
     pthread_mutex_unlock(&e->lock);
-    if (!started) return;
-    pthread_join(e->thread, NULL);
+    if (!first) return;
+    for (int i = 0; i < e->started; i++) pthread_join(e->runners[i].thread, NULL);
     for (int i = 0; i < e->front_count; i++) pthread_join(e->fronts[i], NULL);
     pthread_mutex_lock(&e->lock); /* who still submits is refused, but looks at the lists first */
     sv_job *list = e->list, *front = e->front;
@@ -532,7 +368,7 @@ void sv_engine_free(sv_engine **engine) {
     if (!e) return;
     sv_engine_stop(e);
     for (size_t i = 0; i < e->dead_count; i++) sv_job_drop(&e->dead[i]);
-    ev_synth_free(&e->synth);
+    for (int i = 0; i < e->runner_count; i++) ev_synth_free(&e->runners[i].synth);
     pthread_cond_destroy(&e->work);
     pthread_cond_destroy(&e->fresh);
     pthread_mutex_destroy(&e->lock);

@@ -1,7 +1,8 @@
 /* engine: from a job to its samples.
  *
  *   front.c    a few threads that make a job ready: its voice (named, uploaded, or from its reference), its phones
- *   engine.c   START HERE: the one thread that runs the device, asking schedule.h what is next
+ *   engine.c   START HERE: jobs come in, wait, and end
+ *   runner.c   the threads that run the device, asking schedule.h what is next
  *   engine_limits.c  what the schedule is told of settings, memory and this machine
  *   dead.c     dead letters
  *   voices.c   named and uploaded voices, and the cache of those made from references

@@ -13,12 +13,25 @@ typedef struct sv_account { /* a client of the schedule */
     uint64_t last; /* number of its last job */
 } sv_account;
 
+/* Runs one batch at a time, on its part of the device. */
+typedef struct sv_runner {
+    sv_engine *engine;
+    ev_synth *synth;
+    pthread_t thread;
+    bool busy;
+    double share, since; /* of the device, and since when */
+    double device_s;     /* seconds of the whole device that this batch took before that */
+} sv_runner;
+
 struct sv_engine {
     sv_engine_parts parts;
     sv_device_calls device;
-    ev_synth *synth;
+    sv_runner runners[SV_PARALLEL_MAX]; /* the first has all of the device's threads when it is alone */
+    int runner_count, started;          /* with a synth; with a thread */
+    int32_t threads;
     pthread_mutex_t lock; /* of all below */
-    pthread_cond_t work;  /* for the engine's thread */
+    pthread_cond_t work;  /* for the runners */
+    int busy;             /* runners */
     pthread_cond_t fresh; /* for the front's */
     sv_schedule schedule;
     sv_account accounts[SV_CLIENTS_MAX];
@@ -31,7 +44,7 @@ struct sv_engine {
     size_t count, room;
     sv_job *dead[SV_DEAD_MAX]; /* held, oldest first */
     size_t dead_count;
-    pthread_t thread, fronts[SV_FRONT_MAX];
+    pthread_t fronts[SV_FRONT_MAX];
     int front_count;
     bool stopping;
 };
@@ -48,13 +61,19 @@ ev_status sv_front_task(sv_engine *e, sv_job *job, ev_error *err);
 /* engine_limits.c; while the engine has no threads yet */
 /* The schedule, from the settings and the synth. */
 ev_status sv_engine_limits(sv_engine *e, ev_error *err);
-/* One sentence that nobody hears: the first requests find warm caches, and admission knows what this machine takes. */
+/* One sentence that nobody hears: the first requests find warm caches, and admission knows what this machine takes.
+ */
 void sv_engine_warm_up(sv_engine *e);
 
 /* dead.c: a dead letter, over for its listeners, kept for whoever repairs. Under the lock. */
 void sv_engine_bury(sv_engine *e, sv_job *job);
 
-/* engine.c; takes it off a list that it may be on; under the lock */
+/* runner.c */
+void *sv_runner_main(void *runner);
+
+/* engine.c; ends what is hopeless, and gathers what waits in `units` and `order`; under the lock */
+void sv_engine_look(sv_engine *e, int64_t now_us);
+/* takes it off a list that it may be on; under the lock */
 void sv_engine_unlist(sv_job **list, sv_job *job);
 /* ... without the lock, of a job that is on no list any more */
 void sv_engine_end(sv_engine *e, sv_job *job, sv_job_state state, const ev_error *err);

@@ -35,19 +35,20 @@ ev_status sv_engine_limits(sv_engine *e, ev_error *err) {
     sv_schedule_config limits;
     ev_work work;
     set_limits(e->parts.config, &limits);
-    ev_synth_work(e->synth, &work);
+    ev_synth_work(e->runners[0].synth, &work);
     set_memory(e->parts.config, &work, &limits);
+    limits.parallel = e->runner_count;
     return sv_schedule_init(&e->schedule, &limits, err);
 }
 
-/* Part of the free memory that a batch may take. The rest is for what comes with it, samples and caches, and for
+/* Part of the free memory that batches may take. The rest is for what comes with it, samples and caches, and for
  * whatever else the machine does until somebody looks again. */
 enum { MEMORY_PART = 4 };
 
 void sv_engine_memory(sv_engine *e, int64_t free_bytes) {
     if (e->parts.config->memory_budget) return; /* a number that somebody gave is kept */
     pthread_mutex_lock(&e->lock);
-    sv_schedule_memory(&e->schedule, free_bytes / MEMORY_PART);
+    sv_schedule_memory(&e->schedule, free_bytes / MEMORY_PART / e->runner_count);
     pthread_mutex_unlock(&e->lock);
 }
 
@@ -59,6 +60,7 @@ void sv_engine_warm_up(sv_engine *e) {
     request.text = "The kettle is on, and the rain has stopped.";
     request.text_bytes = strlen(request.text);
     ev_task *task = NULL;
+    ev_synth *synth = e->runners[0].synth;
     ev_progress p;
     if (ev_task_create(&task, e->parts.model, &request, 0, NULL) != EV_OK) return;
     for (int i = 0; i < 16; i++) {
@@ -68,7 +70,7 @@ void sv_engine_warm_up(sv_engine *e) {
         const ev_slice slice = {task, p.ready_frames};
         const double start = ev_clock_s();
         const ev_status status =
-            vocodes ? ev_synth_vocode(e->synth, &slice, 1, NULL) : ev_synth_decode(e->synth, &task, 1, NULL);
+            vocodes ? ev_synth_vocode(synth, &slice, 1, NULL) : ev_synth_decode(synth, &task, 1, NULL);
         if (status != EV_OK) break;
         const size_t size = vocodes ? p.ready_frames + (size_t)e->schedule.config.margin_rows : p.next_tokens;
         ev_task_progress(task, &p);

@@ -19,6 +19,8 @@ enum {
 
 void sv_schedule_config_init(sv_schedule_config *config) {
     *config = (sv_schedule_config){.mode = SV_MODE_ADAPTIVE,
+                                   .parallel = 1,
+                                   .parallel_units = 2,
                                    .window_us = 100000,
                                    .batch_max = SV_BATCH_MAX,
                                    .decode_tokens = 1024,
@@ -56,6 +58,8 @@ static ev_status check_config(const sv_schedule_config *c, ev_error *err) {
         double value, low, high;
     } rows[] = {
         {"mode", (double)c->mode, SV_MODE_ADAPTIVE, SV_MODE_OFF},
+        {"parallel", c->parallel, 1, SV_PARALLEL_MAX},
+        {"parallel_units", c->parallel_units, 1, 1000},
         {"window_us", c->window_us, 0, 1e7},
         {"batch_max", c->batch_max, 1, SV_BATCH_MAX},
         {"decode_tokens", c->decode_tokens, 1, 1024},
@@ -340,6 +344,12 @@ static double least_served(const picker *p) {
         any = true;
     }
     return any ? least : p->s->virtual_time;
+}
+
+bool sv_schedule_opens(const sv_schedule *s, size_t waiting, int32_t running) {
+    if (!running) return true;
+    if (s->config.mode != SV_MODE_ADAPTIVE || running >= s->config.parallel) return false;
+    return waiting >= (size_t)s->config.parallel_units * (size_t)running;
 }
 
 void sv_schedule_pick(const sv_schedule *s, const sv_unit *units, size_t n, int64_t now_us, sv_plan *plan) {

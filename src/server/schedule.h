@@ -31,6 +31,11 @@
  * followers are whole slices of the leader's priority and level or better; from 12 on, whatever fits. A batch ends
  * where its predicted time passes turn_us, since that is what a new first chunk waits for.
  *
+ * Side by side. A device of several cores does more as parts that do not wait for each other than as one whole, which
+ * is the faster to answer one. So it is one as long as few wait, and a batch starts beside `running` others where for
+ * each of those parallel_units wait. All costs are of the whole device: a batch that had half of it for 20 ms
+ * took 10.
+ *
  * Memory. A batch keeps memory_cap, by what the engine says that its tokens, frames and rows take. The cap is the
  * budget at first; it is cut when a batch had no memory, and when less is free than it would allow; it grows back by
  * a sixteenth of the budget after every ten good batches. It never falls below what a stream's first slice takes, and
@@ -43,6 +48,7 @@
 
 enum {
     SV_BATCH_MAX = 64,     /* units in a plan */
+    SV_PARALLEL_MAX = 16,  /* batches at the same time */
     SV_CLIENTS_MAX = 1024, /* accounts; the caller maps its clients to 0 .. SV_CLIENTS_MAX - 1 */
     SV_TRIES_MAX = 3
 };
@@ -92,9 +98,12 @@ typedef enum sv_mode {
 
 typedef struct sv_schedule_config { /* ranges in brackets */
     sv_mode mode;
-    int32_t window_us;        /* FIXED only [0..10 000 000]; default 100 000 */
-    int32_t batch_max;        /* requests in a batch [1..64]; default 64 */
-    int32_t decode_tokens;    /* in a batch [1..1024]; default 1024 */
+    int32_t parallel; /* ADAPTIVE only: batches at the same time [1..SV_PARALLEL_MAX]; default 1 */
+    int32_t
+        parallel_units;    /* that wait for each batch which runs, before one starts beside it [1..1000]; default 2 */
+    int32_t window_us;     /* FIXED only [0..10 000 000]; default 100 000 */
+    int32_t batch_max;     /* requests in a batch [1..64]; default 64 */
+    int32_t decode_tokens; /* in a batch [1..1024]; default 1024 */
     int32_t decode_sentences; /* in a batch [1..64]; default 64 */
     int32_t vocode_rows;      /* in a batch [margin_rows + 16 .. 1 048 576]; default 320 */
     int32_t slice_frames;     /* of one job in a batch [1..256]; default 256 */
@@ -158,6 +167,9 @@ typedef struct sv_plan {
     bool aged;           /* led by age */
     double virtual_time; /* to become the schedule's */
 } sv_plan;
+
+/* May a batch start beside `running` others, while `waiting` units wait? */
+bool sv_schedule_opens(const sv_schedule *s, size_t waiting, int32_t running);
 
 /* The plan for the units that wait. Time O(n x count). Sums of a batch keep every limit; only a single sentence that
  * is larger than a limit all by itself runs, alone, whatever its size: it cannot be cut here. */

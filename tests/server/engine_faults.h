@@ -46,7 +46,8 @@ typedef struct call { /* one batch as the device was given it */
 
 static struct {
     pthread_mutex_t lock;
-    bool closed, knocking; /* the gate, and whether a call stands before it */
+    bool closed; /* the gate */
+    int before;  /* calls that stand before it */
     pthread_cond_t changed;
     void (*rule)(call *c); /* under the lock; NULL: nothing breaks */
     int seen;              /* for rules that count */
@@ -71,10 +72,10 @@ static void note_member(call *c, size_t i, const ev_task *task, size_t frames) {
 
 static void pass_gate(call *c) {
     pthread_mutex_lock(&device.lock);
-    device.knocking = true;
+    device.before++;
     pthread_cond_broadcast(&device.changed);
     while (device.closed) pthread_cond_wait(&device.changed, &device.lock);
-    device.knocking = false;
+    device.before--;
     if (device.rule) device.rule(c);
     pthread_mutex_unlock(&device.lock);
 }
@@ -138,9 +139,9 @@ static void set_gate(bool closed) {
     pthread_mutex_unlock(&device.lock);
 }
 
-static void wait_for_knock(void) {
+static void wait_for_knocks(int calls) {
     pthread_mutex_lock(&device.lock);
-    while (!device.knocking) pthread_cond_wait(&device.changed, &device.lock);
+    while (device.before < calls) pthread_cond_wait(&device.changed, &device.lock);
     pthread_mutex_unlock(&device.lock);
 }
 
@@ -189,7 +190,7 @@ static void set(const char *key, const char *value) {
         fail_msg("%s", err.message);
 }
 
-/* key, value NULL: the usual settings, with a queue that refuses nobody. */
+/* key, value NULL: the usual settings, with a queue that refuses nobody, and one batch at a time. */
 static void open_world(const char *key, const char *value) {
     ev_error err = {0};
     w = (world){.log_fd = open("/dev/null", O_WRONLY | O_CLOEXEC)};
@@ -199,6 +200,7 @@ static void open_world(const char *key, const char *value) {
     set("queue_wait", "3600s");
     set("queue_audio", "86400s");
     set("threads", "2");
+    set("parallel", "1");
     if (key) set(key, value);
     assert_int_equal(sv_metrics_create(&w.metrics, &err), EV_OK);
     assert_int_equal(sv_jobs_create(&w.jobs, 1 << 20, 600, w.config.coalesce, &err), EV_OK);
@@ -316,7 +318,7 @@ static sv_job *hold_device(void) {
     speech.seed = seed++;
     set_gate(true);
     sv_job *plug = hand_in(speech);
-    wait_for_knock();
+    wait_for_knocks(1);
     return plug;
 }
 

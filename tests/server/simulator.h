@@ -1,12 +1,13 @@
 /* simulator: the scheduler in virtual time. The test fills jobs and faults; sim_run drives arrivals, batches,
  * failures, cancellations and listeners through the very functions that the service calls, and checks every plan.
  *
- * The simulated device takes a + b x size for a batch, with noise; a sentence's frames come from a hash, so that two
- * modes meet the same work. Nothing here reads a clock.
+ * The simulated device takes a + b x size for a batch, with noise, and longer where several share it; a sentence's
+ * frames come from a hash, so that two modes meet the same work. Nothing here reads a clock.
  */
 #ifndef SIMULATOR_H
 #define SIMULATOR_H
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -41,6 +42,14 @@ typedef struct sim_job {
     bool running;
 } sim_job;
 
+typedef struct sim_batch {
+    sv_plan plan;
+    size_t members[SV_BATCH_MAX]; /* jobs */
+    bool failed, memory;
+    int64_t started_us;
+    double device_us, left_us; /* alone on the device: all of it, and what is still to be done */
+} sim_batch;
+
 typedef struct sim {
     sv_schedule_config config;
     double decode_a_us, decode_b_us, vocode_a_us, vocode_b_us; /* of the device */
@@ -58,8 +67,10 @@ typedef struct sim {
     size_t unit_job[SIM_JOBS_MAX];
     size_t unit_count, arrived;
     size_t live[SIM_JOBS_MAX], live_count; /* jobs, by arrival */
+    sim_batch running[SV_PARALLEL_MAX];
+    int32_t running_count, most_running;
     uint64_t random;
-    int64_t now_us, busy_us;
+    int64_t now_us;
     int64_t longest_batch_us, longest_wait_us;
     size_t most_live;
     uint64_t batches, vocode_batches, vocode_rows, trace;
@@ -131,20 +142,21 @@ static inline void sim_show(sim *s, size_t job, sv_unit *u) {
                    .frames_done = j->frames_done};
 }
 
-/* Views of all live jobs; those that were canceled or can no longer be in time end here. */
-static inline void sim_survey(sim *s) {
+/* Views of the live jobs that wait, or of all; those that were canceled or can no longer be in time end here. */
+static inline void sim_survey(sim *s, bool all) {
     size_t kept = 0;
     s->unit_count = 0;
     for (size_t i = 0; i < s->live_count; i++) {
         sim_job *j = &s->jobs[s->live[i]];
         sv_unit *u = &s->units[s->unit_count];
-        if (j->state == SIM_LIVE && j->cancel_us && j->cancel_us <= s->now_us) sim_end(s, j, SIM_CANCELED);
+        if (j->state == SIM_LIVE && !j->running && j->cancel_us && j->cancel_us <= s->now_us)
+            sim_end(s, j, SIM_CANCELED);
         if (j->state == SIM_LIVE) {
             sim_show(s, s->live[i], u);
-            if (sv_schedule_expired(&s->schedule, u, s->now_us)) sim_end(s, j, SIM_EXPIRED);
+            if (!j->running && sv_schedule_expired(&s->schedule, u, s->now_us)) sim_end(s, j, SIM_EXPIRED);
         }
         if (j->state != SIM_LIVE) continue;
-        s->unit_job[s->unit_count++] = s->live[i];
+        if (all || !j->running) s->unit_job[s->unit_count++] = s->live[i];
         s->live[kept++] = s->live[i];
     }
     s->live_count = kept;
@@ -159,7 +171,7 @@ static inline void sim_arrive(sim *s) {
                                 .weight = j->weight,
                                 .deadline_us = j->deadline_us};
         sv_backlog backlog;
-        sim_survey(s);
+        sim_survey(s, true);
         sv_schedule_backlog(&s->schedule, s->units, s->unit_count, &offer, &backlog);
         const sv_admission answer = sv_schedule_admit(&s->schedule, &backlog, &offer, s->now_us);
         const bool told_when = answer.verdict == SV_FULL || answer.verdict == SV_OVER_SHARE;
@@ -200,11 +212,13 @@ static inline int64_t sim_bytes(const sim *s, const sv_plan *plan) {
            frames * c->bytes_per_frame;
 }
 
-/* However little memory there is, a slice is as long as a stream's first, or what is left. */
+/* However little memory there is, a slice is as long as a stream's first, an even part of a little more than one
+ * slice, or what is left. */
 static inline bool sim_has_room(const sim *s, const sv_plan *plan) {
     const sv_schedule_config *c = &s->config;
     const int32_t left = s->units[plan->items[0].unit].size, first = c->first_frames * 2 / 3;
-    const int32_t least = first < c->vocode_rows - c->margin_rows ? first : c->vocode_rows - c->margin_rows;
+    int32_t least = first < c->vocode_rows - c->margin_rows ? first : c->vocode_rows - c->margin_rows;
+    if (c->slice_frames / 2 < least) least = c->slice_frames / 2;
     return plan->items[0].amount >= (left < least ? left : least);
 }
 
@@ -290,46 +304,78 @@ static inline bool sim_poisoned(const sim *s, const sv_plan *plan) {
     return false;
 }
 
-static inline void sim_batch(sim *s, const sv_plan *plan) {
-    size_t members[SV_BATCH_MAX];
-    for (size_t i = 0; i < plan->count; i++) members[i] = s->unit_job[plan->items[i].unit];
-    const bool memory = s->memory_bytes && plan->bytes > s->memory_bytes;
-    const bool failed = memory || sim_poisoned(s, plan) || sim_chance(&s->random, s->death);
-    int64_t us = sim_batch_us(s, plan);
-    if (failed) us = us / 2 + 1;
+static inline void sim_start(sim *s, const sv_plan *plan) {
+    sim_batch *b = &s->running[s->running_count++];
+    *b = (sim_batch){.plan = *plan, .started_us = s->now_us};
+    for (size_t i = 0; i < plan->count; i++) b->members[i] = s->unit_job[plan->items[i].unit];
+    b->memory = s->memory_bytes && plan->bytes > s->memory_bytes;
+    b->failed = b->memory || sim_poisoned(s, plan) || sim_chance(&s->random, s->death);
+    b->device_us = (double)sim_batch_us(s, plan);
+    if (b->failed) b->device_us = floor(b->device_us / 2) + 1;
+    b->left_us = b->device_us;
     sv_schedule_started(&s->schedule, plan);
-    s->now_us += us;
-    s->busy_us += us;
-    if (us > s->longest_batch_us) s->longest_batch_us = us;
+    if (s->running_count > s->most_running) s->most_running = s->running_count;
     s->batches++;
     s->vocode_batches += plan->stage == SV_VOCODE;
     s->vocode_rows += plan->stage == SV_VOCODE ? (uint64_t)plan->size : 0;
+}
+
+static inline void sim_ended(sim *s, const sim_batch *b) {
+    const sv_plan *plan = &b->plan;
     const int64_t cap = s->schedule.memory_cap;
-    if (failed) {
-        sv_schedule_failed(&s->schedule, plan, memory);
+    if (s->now_us - b->started_us > s->longest_batch_us) s->longest_batch_us = s->now_us - b->started_us;
+    if (b->failed) {
+        sv_schedule_failed(&s->schedule, plan, b->memory);
         SIM_REQUIRE(s, s->schedule.memory_cap <= cap);
     } else {
-        sv_schedule_done(&s->schedule, plan, us);
+        sv_schedule_done(&s->schedule, plan, (int64_t)b->device_us);
         SIM_REQUIRE(s, s->schedule.memory_cap <= cap + s->config.memory_bytes / 16 + 1);
     }
     int64_t frames = 0;
     for (size_t i = 0; i < plan->count; i++) {
-        sim_job *j = &s->jobs[members[i]];
+        sim_job *j = &s->jobs[b->members[i]];
+        SIM_REQUIRE(s, j->running);
         j->running = false;
         j->waiting_us = s->now_us;
         s->trace =
-            sim_mix(s->trace ^ (members[i] << 20) ^ (uint64_t)plan->items[i].amount ^ (uint64_t)plan->stage << 60);
+            sim_mix(s->trace ^ (b->members[i] << 20) ^ (uint64_t)plan->items[i].amount ^ (uint64_t)plan->stage << 60);
         if (j->cancel_us && j->cancel_us <= s->now_us) {
             sim_end(s, j, SIM_CANCELED);
-        } else if (failed) {
+        } else if (b->failed) {
             sim_missed(s, j, plan);
         } else {
-            frames += plan->stage == SV_DECODE ? sim_frames(s, members[i], j->sentence) : 0;
-            sim_made(s, j, members[i], plan, plan->items[i].amount);
+            frames += plan->stage == SV_DECODE ? sim_frames(s, b->members[i], j->sentence) : 0;
+            sim_made(s, j, b->members[i], plan, plan->items[i].amount);
         }
     }
     if (frames) sv_schedule_decoded(&s->schedule, plan->size, frames);
     s->trace = sim_mix(s->trace ^ (uint64_t)(s->now_us - s->origin_us));
+}
+
+/* Batches that run share the device evenly until then; those that are through end. */
+static inline void sim_advance(sim *s, int64_t until_us) {
+    const double part = (double)(until_us - s->now_us) / (s->running_count ? s->running_count : 1);
+    s->now_us = until_us;
+    for (int32_t i = 0; i < s->running_count; i++) s->running[i].left_us -= part;
+    for (int32_t i = 0; i < s->running_count;) {
+        const sim_batch ended = s->running[i];
+        if (ended.left_us > 1e-6) {
+            i++;
+            continue;
+        }
+        s->running[i] = s->running[--s->running_count];
+        sim_ended(s, &ended);
+    }
+}
+
+/* When the first of them ends, if nothing else happens. */
+static inline int64_t sim_next_end(const sim *s) {
+    int64_t next_us = INT64_MAX;
+    for (int32_t i = 0; i < s->running_count; i++) {
+        const int64_t end_us = s->now_us + (int64_t)ceil(s->running[i].left_us * s->running_count);
+        if (end_us < next_us) next_us = end_us;
+    }
+    return next_us;
 }
 
 /* ---- the run ---- */
@@ -349,6 +395,22 @@ static inline void sim_check_end(sim *s) {
     }
 }
 
+/* What the schedule wants to run now; idle where it wants to wait. */
+static inline void sim_pick(sim *s, sv_plan *plan) {
+    plan->count = 0;
+    plan->wake_us = INT64_MAX;
+    sim_survey(s, false);
+    if (s->shifts > 0 && sim_chance(&s->random, s->shifts))
+        sv_schedule_memory(&s->schedule, (int64_t)(2 * sim_uniform(&s->random) * (double)s->config.memory_bytes));
+    sim_check_memory(s);
+    const bool opens = sv_schedule_opens(&s->schedule, s->unit_count, s->running_count);
+    SIM_REQUIRE(s, opens || s->running_count);
+    if (!opens) return;
+    SIM_REQUIRE(s, s->running_count < (s->config.mode == SV_MODE_ADAPTIVE ? s->config.parallel : 1));
+    sv_schedule_pick(&s->schedule, s->units, s->unit_count, s->now_us, plan);
+    sim_check_plan(s, plan);
+}
+
 /* Runs to the last job's end. False: s->fault says which rule broke. */
 static inline bool sim_run(sim *s) {
     sv_plan plan;
@@ -362,22 +424,18 @@ static inline bool sim_run(sim *s) {
     for (uint64_t steps = 0; !s->fault[0]; steps++) {
         SIM_REQUIRE(s, steps < 2000000); /* it ends */
         sim_arrive(s);
-        sim_survey(s);
-        if (s->shifts > 0 && sim_chance(&s->random, s->shifts))
-            sv_schedule_memory(&s->schedule, (int64_t)(2 * sim_uniform(&s->random) * (double)s->config.memory_bytes));
-        sim_check_memory(s);
-        sv_schedule_pick(&s->schedule, s->units, s->unit_count, s->now_us, &plan);
-        sim_check_plan(s, &plan);
+        sim_pick(s, &plan);
         if (s->fault[0]) break;
         if (plan.count) {
-            sim_batch(s, &plan);
+            sim_start(s, &plan);
             continue;
         }
-        int64_t next_us = plan.wake_us;
+        int64_t next_us = sim_next_end(s);
+        if (plan.wake_us < next_us) next_us = plan.wake_us;
         if (s->arrived < s->job_count && s->jobs[s->arrived].arrival_us < next_us)
             next_us = s->jobs[s->arrived].arrival_us;
         if (next_us == INT64_MAX) break;
-        s->now_us = next_us;
+        sim_advance(s, next_us);
     }
     sim_check_end(s);
     return !s->fault[0];

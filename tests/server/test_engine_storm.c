@@ -199,6 +199,25 @@ static void *client_main(void *arg) {
     return NULL;
 }
 
+/* As many as wait for each that runs: then another batch begins beside it. */
+static void batches_run_side_by_side(void **state) {
+    (void)state;
+    sv_job *jobs[TEXTS];
+    open_world("parallel", "2");
+    sv_job *plug = hold_device();
+    for (size_t i = 0; i < TEXTS; i++) jobs[i] = say(texts[i]);
+    wait_for_knocks(2);
+    assert_int_equal(device.count, 0); /* neither has ended */
+    set_gate(false);
+    for (size_t i = 0; i < TEXTS; i++) {
+        assert_int_equal(wait_over(jobs[i]), SV_JOB_COMPLETED);
+        assert_true(sounds_like(jobs[i], alone(texts[i], 0)));
+        leave(&jobs[i]);
+    }
+    end_plug(&plug);
+    close_world();
+}
+
 static void assert_accounted(int accepted, int refused) {
     const int64_t completed = outcome(SV_OUTCOME_COMPLETED), failed = outcome(SV_OUTCOME_FAILED),
                   expired = outcome(SV_OUTCOME_EXPIRED), canceled = outcome(SV_OUTCOME_CANCELED),
@@ -217,7 +236,7 @@ static void a_storm_leaves_nothing_behind(void **state) {
     static client clients[THREADS];
     int accepted = 0, refused = 0;
     for (size_t t = 0; t < TEXTS * SEEDS; t++) alone(texts[t % TEXTS], t / TEXTS);
-    open_world(NULL, NULL);
+    open_world("parallel", "2");
     device_random = 88172645463325252u;
     set_rule(break_now_and_then);
     for (size_t i = 0; i < THREADS; i++) {
@@ -245,7 +264,7 @@ static void asking_while_it_stops(void **state) {
     static client clients[THREADS];
     for (size_t t = 0; t < TEXTS * SEEDS; t++) alone(texts[t % TEXTS], t / TEXTS);
     for (int round = 0; round < 4; round++) {
-        open_world("text_threads", "4");
+        open_world(round % 2 ? "text_threads" : "parallel", round % 2 ? "4" : "2");
         for (size_t i = 0; i < THREADS; i++) {
             clients[i] = (client){.random = 0x9e3779b97f4a7c15u * (i + 1 + (size_t)round * THREADS)};
             assert_int_equal(pthread_create(&clients[i].thread, NULL, client_main, &clients[i]), 0);
@@ -261,6 +280,7 @@ static void asking_while_it_stops(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test_teardown(stop_ends_all, end_world),
                                        cmocka_unit_test_teardown(who_waits_for_a_voice_is_counted, end_world),
+                                       cmocka_unit_test_teardown(batches_run_side_by_side, end_world),
                                        cmocka_unit_test_teardown(a_storm_leaves_nothing_behind, end_world),
                                        cmocka_unit_test_teardown(asking_while_it_stops, end_world)};
     return cmocka_run_group_tests(tests, open_model, close_model);

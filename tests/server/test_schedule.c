@@ -48,6 +48,26 @@ static void assert_plan(sv_stage stage, size_t count, size_t leader) {
     assert_int_equal(plan.items[0].unit, leader);
 }
 
+/* ---- side by side ---- */
+
+static void a_batch_starts_beside_others_in_a_crowd(void **state) {
+    (void)state;
+    assert_true(sv_schedule_opens(&schedule, 0, 0));
+    assert_false(sv_schedule_opens(&schedule, 1000, 1)); /* one at a time, if nothing else is said */
+    config.parallel = 3;
+    config.parallel_units = 2;
+    apply();
+    assert_false(sv_schedule_opens(&schedule, 1, 1));
+    assert_true(sv_schedule_opens(&schedule, 2, 1));
+    assert_false(sv_schedule_opens(&schedule, 3, 2));
+    assert_true(sv_schedule_opens(&schedule, 4, 2));
+    assert_false(sv_schedule_opens(&schedule, 1000, 3));
+    config.mode = SV_MODE_FIXED;
+    apply();
+    assert_true(sv_schedule_opens(&schedule, 1000, 0));
+    assert_false(sv_schedule_opens(&schedule, 1000, 1));
+}
+
 /* ---- init ---- */
 
 static void init_names_what_is_out_of_range(void **state) {
@@ -647,6 +667,7 @@ static void deadlines_that_cannot_be_met_cost_nothing(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
+        RULE(a_batch_starts_beside_others_in_a_crowd),
         RULE(init_names_what_is_out_of_range),
         RULE(nothing_waits_for_ever),
         RULE(the_older_goes_first_and_others_follow),

@@ -49,7 +49,9 @@ static sim_job random_job(uint64_t *r, int64_t arrival_us, int32_t clients) {
 
 static void random_limits(sv_schedule_config *c, uint64_t *r) {
     c->mode = sim_chance(r, 0.8) ? SV_MODE_ADAPTIVE : sim_chance(r, 0.6) ? SV_MODE_FIXED : SV_MODE_OFF;
+    if (sim_chance(r, 0.5)) c->parallel = sim_range(r, 2, SV_PARALLEL_MAX);
     if (sim_chance(r, 0.5)) return;
+    c->parallel_units = sim_range(r, 1, 5);
     c->batch_max = sim_range(r, 1, SV_BATCH_MAX);
     c->window_us = sim_range(r, 0, 150000);
     c->decode_tokens = sim_range(r, 1, 1024);

@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -205,6 +206,74 @@ static void pool_waits_for_stragglers(void **state) {
     ev_pool_free(&pool);
 }
 
+typedef struct census { /* which threads work */
+    pthread_t caller;
+    atomic_int others, tasks;
+} census;
+
+static void count_threads(void *arg, size_t i) {
+    census *c = arg;
+    (void)i;
+    usleep(20); /* long enough for another thread to come */
+    atomic_fetch_add(&c->tasks, 1);
+    if (!pthread_equal(pthread_self(), c->caller)) atomic_fetch_add(&c->others, 1);
+}
+
+static void pool_works_with_fewer(void **state) {
+    (void)state;
+    ev_pool *pool = NULL;
+    assert_int_equal(ev_pool_create(&pool, 3, NULL), EV_OK);
+    assert_int_equal(ev_pool_working(pool), 3);
+    ev_pool_set_working(pool, 0);
+    assert_int_equal(ev_pool_working(pool), 1);
+    assert_int_equal(ev_pool_threads(pool), 3);
+    census alone = {.caller = pthread_self()};
+    for (int round = 0; round < 20; round++) ev_pool_run(pool, 50, count_threads, &alone);
+    assert_int_equal(alone.tasks, 1000);
+    assert_int_equal(alone.others, 0);
+    ev_pool_set_working(pool, 9);
+    assert_int_equal(ev_pool_working(pool), 3);
+    census all = {.caller = pthread_self()};
+    for (int round = 0; round < 100 && !all.others; round++) ev_pool_run(pool, 50, count_threads, &all);
+    assert_true(all.others > 0);
+    ev_pool_free(&pool);
+}
+
+typedef struct wavering {
+    ev_pool *pool;
+    atomic_bool stop;
+} wavering;
+
+static void *waver(void *arg) {
+    wavering *w = arg;
+    for (int i = 0; !atomic_load(&w->stop); i++) {
+        ev_pool_set_working(w->pool, i % 4 + 1);
+        if (i % 16 == 0) usleep(100);
+    }
+    return NULL;
+}
+
+static void pool_may_waver_while_it_runs(void **state) {
+    (void)state;
+    static unsigned sums[300];
+    wavering w = {0};
+    pthread_t thread;
+    assert_int_equal(ev_pool_create(&w.pool, 4, NULL), EV_OK);
+    assert_int_equal(pthread_create(&thread, NULL, waver, &w), 0);
+    for (size_t round = 0; round < 2000; round++) {
+        job j = {.sums = sums};
+        memset(sums, 0, sizeof sums);
+        ev_pool_run(w.pool, 300, count_task, &j);
+        for (size_t i = 0; i < 300; i++) {
+            assert_int_equal(j.seen[i], 1);
+            assert_int_equal(sums[i], i + 1);
+        }
+    }
+    atomic_store(&w.stop, true);
+    pthread_join(thread, NULL);
+    ev_pool_free(&w.pool); /* also with threads that may not work */
+}
+
 static void pool_refuses_no_threads(void **state) {
     (void)state;
     ev_pool *pool = NULL;
@@ -328,7 +397,7 @@ static void memory_of_groups(void **state) {
     assert_true(memory_free(root, "meminfo") == 350000000); /* what may be dropped is free */
     put(root, "a/b/memory.max", "500000000\n");
     assert_true(memory_free(root, "meminfo") == 0); /* over its limit already */
-    put(root, "self", "5:memory:/g\n3:cpu:/a\n"); /* version 1 */
+    put(root, "self", "5:memory:/g\n3:cpu:/a\n");   /* version 1 */
     assert_true(memory_free(root, "meminfo") == INT64_C(1024) * AVAILABLE);
     make(root, "memory");
     make(root, "memory/g");
@@ -430,6 +499,8 @@ int main(void) {
         cmocka_unit_test(arena_too_large_is_an_error),
         cmocka_unit_test(pool_runs_each_task_once),
         cmocka_unit_test(pool_waits_for_stragglers),
+        cmocka_unit_test(pool_works_with_fewer),
+        cmocka_unit_test(pool_may_waver_while_it_runs),
         cmocka_unit_test(pool_refuses_no_threads),
         cmocka_unit_test(quota_of_groups),
         cmocka_unit_test(memory_of_the_machine),
