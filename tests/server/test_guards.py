@@ -18,7 +18,7 @@ import time
 import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from service import COMMAND, FREE, LONG, Service, reference, scratch  # noqa: E402
+from service import COMMAND, FREE, LONG, Service, reference, scratch, wav_body  # noqa: E402
 
 
 class Receiver:
@@ -109,11 +109,26 @@ class Fetching(unittest.TestCase):
             self.assertEqual(answer.code, 200, answer.body[:200])
             given = s.speech("Fetched.", reference_audio=base64.b64encode(sound).decode(), response_format="pcm")
             self.assertEqual(answer.body, given.body)
+            self.the_published_request(s, f"http://{host}/me.wav")
             self.assertEqual(s.speech("No.", reference_audio_url=f"http://{host}/nothing.wav").code, 424)
             self.assertEqual(s.speech("No.", reference_audio_url="http://127.0.0.1:1/x").code, 400)  # no port that is asked
         with Service(COMMAND, *FREE, "--fetch", "any") as s:  # private addresses are not for strangers
             self.assertEqual(s.speech("No.", reference_audio_url="http://127.0.0.1/x").code, 424)
 
+    def the_published_request(self, service, url):
+        """The body that clients of the published service send, field by field."""
+        how = {"emotion": "happy", "reference_audio_url": url, "speed": 1.1, "pitch_scale": 0.9}
+        queued = service.post("/tts", {"text": "Fetched.", **how})
+        self.assertEqual((queued.code, queued.json()["status"]), (202, "queued"))
+        path = "/tts/" + queued.json()["request_id"]
+        for _ in range(600):
+            state = service.get(path).json()
+            if state["status"] not in ("queued", "running"):
+                break
+            time.sleep(0.05)
+        self.assertEqual(state["status"], "completed", state)
+        self.assertEqual(wav_body(service.get(state["audio_url"]).body),
+                         service.speech("Fetched.", response_format="pcm", **how).body)
 
     def test_fetches_of_a_client_in_a_minute(self):
         secret = "ev_" + "f" * 43
