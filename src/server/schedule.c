@@ -319,8 +319,10 @@ static void pick_fixed(picker *p) {
     if (leader == NONE) return;
     int32_t gathered = 0;
     for (size_t i = 0; i < p->n; i++) gathered += p->units[i].size > 0;
-    const int64_t ready_us = p->units[leader].arrived_us + p->s->config.window_us;
-    if (gathered >= p->s->config.batch_max || p->order.now_us >= ready_us) {
+    const int64_t arrived_us = p->units[leader].arrived_us, now_us = p->order.now_us;
+    const int64_t ready_us =
+        (arrived_us < now_us ? arrived_us : now_us) + p->s->config.window_us; /* clocks may be set */
+    if (gathered >= p->s->config.batch_max || now_us >= ready_us) {
         fill(p, leader, FILL_NEW, false);
     } else {
         p->plan->wake_us = ready_us;

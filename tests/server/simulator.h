@@ -56,6 +56,7 @@ typedef struct sim {
     double noise, death;                                       /* parts: spread of times; batches that fail */
     int64_t memory_bytes;                                      /* that the device really has; 0: enough */
     double shifts;                                             /* chance before a batch that other memory is free */
+    double jumps;                                              /* chance before a batch that the clock jumps */
     bool admission;
     uint64_t seed;
     int64_t origin_us;
@@ -71,7 +72,7 @@ typedef struct sim {
     int32_t running_count, most_running;
     uint64_t random;
     int64_t now_us;
-    int64_t longest_batch_us, longest_wait_us;
+    int64_t longest_batch_us, longest_wait_us, jumped_us;
     size_t most_live;
     uint64_t batches, vocode_batches, vocode_rows, trace;
     char fault[200]; /* the first broken rule; empty: none */
@@ -384,7 +385,7 @@ static inline void sim_check_end(sim *s) {
     /* See schedule.h. Overtaken by those who wait longer, and by aged_every batches before each of them. */
     const int64_t bound =
         s->config.age_us + ((s->config.aged_every + 1) * (int64_t)s->most_live + 1) * s->longest_batch_us;
-    if (s->config.mode == SV_MODE_ADAPTIVE) SIM_REQUIRE(s, s->longest_wait_us <= bound);
+    if (s->config.mode == SV_MODE_ADAPTIVE) SIM_REQUIRE(s, s->longest_wait_us <= bound + s->jumped_us);
     SIM_REQUIRE(s, !s->live_count);
     for (size_t i = 0; i < s->job_count; i++) {
         const sim_job *j = &s->jobs[i];
@@ -393,6 +394,13 @@ static inline void sim_check_end(sim *s) {
         if (j->state == SIM_FAILED && s->death <= 0 && !s->memory_bytes) SIM_REQUIRE(s, j->poison != SV_IDLE);
         if (j->poison != SV_IDLE) SIM_REQUIRE(s, j->state != SIM_DONE);
     }
+}
+
+/* A machine that slept, or a clock that was set: back by up to a second, ahead by up to five. */
+static inline void sim_jump(sim *s) {
+    const int64_t jump = (int64_t)(6e6 * sim_uniform(&s->random)) - 1000000;
+    s->now_us += jump;
+    s->jumped_us += llabs(jump);
 }
 
 /* What the schedule wants to run now; idle where it wants to wait. */
@@ -423,6 +431,7 @@ static inline bool sim_run(sim *s) {
     s->now_us = s->origin_us;
     for (uint64_t steps = 0; !s->fault[0]; steps++) {
         SIM_REQUIRE(s, steps < 2000000); /* it ends */
+        if (s->jumps > 0 && sim_chance(&s->random, s->jumps)) sim_jump(s);
         sim_arrive(s);
         sim_pick(s, &plan);
         if (s->fault[0]) break;

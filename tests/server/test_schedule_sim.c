@@ -93,6 +93,7 @@ static void random_day(sim *s, uint64_t seed) {
     s->death = sim_chance(r, 0.3) ? 0.05 * sim_uniform(r) : 0;
     s->admission = sim_chance(r, 0.8);
     if (sim_chance(r, 0.3)) s->shifts = 0.1 * sim_uniform(r);
+    if (sim_chance(r, 0.2)) s->jumps = 0.05 * sim_uniform(r);
     if (sim_chance(r, 0.2)) s->memory_bytes = s->config.memory_bytes / sim_range(r, 2, 20);
     double at_us = 0;
     for (int32_t i = 0; i < jobs; i++) {
