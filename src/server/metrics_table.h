@@ -13,13 +13,10 @@
 /* X(id, template, speaks): speaks says that an answer is speech, so that probes and pages do not dilute latencies */
 #define SV_ROUTE_MAP(X)                                                                                                \
     X(SPEECH,   "/v1/audio/speech",        true)                                                                       \
-    X(STREAM,   "/v1/audio/speech/stream", true)                                                                       \
-    X(BATCH,    "/v1/audio/speech/batch",  true)                                                                       \
     X(TTS,      "/tts",                    false)                                                                      \
     X(JOB,      "/tts/{id}",               false)                                                                      \
     X(VOICES,   "/v1/voices",              false)                                                                      \
     X(MODELS,   "/v1/models",              false)                                                                      \
-    X(PHONES,   "/v1/phones",              false)                                                                      \
     X(HEALTH,   "/healthz",                false)                                                                      \
     X(READY,    "/readyz",                 false)                                                                      \
     X(METRICS,  "/metrics",                false)                                                                      \
@@ -52,9 +49,9 @@
     X(REQUEST_DURATION, HISTOGRAM, "request_duration_seconds", ROUTE, MICRO, TIME, HIDDEN,                             \
       "Time from a request's headers to the end of its answer.")                                                       \
     X(FIRST_AUDIO, HISTOGRAM, "first_audio_seconds", NONE, MICRO, TIME, SHOWN,                                         \
-      "Time from a request's headers to its first audio byte.")                                                        \
+      "Time from a job's creation to its first samples; who joins a job or meets its result has none.")                \
     X(AUDIO_SECONDS, COUNTER, "audio_seconds_total", NONE, MICRO, NONE, SHOWN,                                         \
-      "Seconds of speech delivered.")                                                                                  \
+      "Seconds of speech made, also for clients that left.")                                                           \
     X(TEXT_CHARACTERS, COUNTER, "text_characters_total", NONE, WHOLE, NONE, SHOWN,                                     \
       "Characters of text accepted to be spoken.")                                                                     \
     X(QUEUE_JOBS, GAUGE, "queue_jobs", NONE, WHOLE, NONE, SHOWN,                                                       \
