@@ -11,6 +11,10 @@
 
 enum { BLOCK = 4096, PIECE = 2400 }; /* samples encoded at once: 150 ms a piece keeps the first small */
 
+/* Seconds of a finished result that are encoded at once to tell their length, as players of short clips like: 15 ms of
+ * the thread that serves everybody for mp3, 90 ms for opus. More are encoded as they are read. */
+#define AT_ONCE 5.0
+
 typedef struct sv_listener {
     sv_exchange *x;
     ev_encoder *encoder;
@@ -110,6 +114,7 @@ static bool refill(sv_listener *l, bool *broken) {
             if (!*broken && ev_encoder_finish(l->encoder, &bytes, &size, NULL) == EV_OK) put(l, bytes, size);
             put_end(l, state, &error);
             l->finished = true;
+            l->x->audio_s = (double)l->at / ev_model_sample_rate(l->x->server->model);
         }
         sv_metric_observe(l->x->server->metrics, SV_METRIC_STAGE_DURATION, SV_TIMED_ENCODE, ev_clock_s() - start);
         if (*broken || l->ready.failed) return true;
@@ -129,10 +134,7 @@ static ssize_t read_bytes(void *listener, uint64_t position, char *out, size_t m
     }
     if (broken || l->ready.failed) return MHD_CONTENT_READER_END_WITH_ERROR;
     const size_t left = l->ready.size - l->sent, now = left < most ? left : most;
-    if (!now) {
-        l->x->audio_s = (double)l->at / ev_model_sample_rate(l->x->server->model);
-        return MHD_CONTENT_READER_END_OF_STREAM;
-    }
+    if (!now) return MHD_CONTENT_READER_END_OF_STREAM;
     memcpy(out, l->ready.data + l->sent, now);
     l->sent += now;
     return (ssize_t)now;
@@ -157,8 +159,30 @@ static void describe(sv_exchange *x, struct MHD_Response *r, const char *media) 
     if (x->access->config.label) MHD_add_response_header(r, "X-Audio-Provenance", "synthetic; producer=emotivoice");
 }
 
-/* It is over: one body of known length. */
-static int answer_whole(sv_exchange *x, sv_listener *l, const char *media) {
+static bool is_plain(ev_format format) {
+    return format == EV_FORMAT_WAV || format == EV_FORMAT_WAV_FLOAT || format == EV_FORMAT_PCM;
+}
+
+/* Bytes of a finished result whose every sample takes the same: the head comes with the first write, of nothing. */
+static uint64_t plain_size(sv_listener *l, ev_format format, size_t count) {
+    const void *head;
+    size_t size;
+    if (ev_encoder_write(l->encoder, NULL, 0, &head, &size, NULL) == EV_OK)
+        put(l, head, size);
+    else
+        l->ready.failed = true;
+    return l->ready.size + (uint64_t)count * (format == EV_FORMAT_WAV_FLOAT ? 4 : 2);
+}
+
+/* As the socket takes it. */
+static int answer_in_pieces(sv_exchange *x, sv_listener *l, const char *media, uint64_t size) {
+    struct MHD_Response *r = MHD_create_response_from_callback(size, 16384, read_bytes, l, NULL);
+    if (r) describe(x, r, media);
+    return sv_reply_response(x, 200, r);
+}
+
+/* One body of known length. */
+static int answer_at_once(sv_exchange *x, sv_listener *l, const char *media) {
     bool broken = false;
     ev_buf all = {0};
     while (!l->finished && !broken && refill(l, &broken)) ev_buf_append(&all, l->ready.data, l->ready.size);
@@ -166,7 +190,6 @@ static int answer_whole(sv_exchange *x, sv_listener *l, const char *media) {
         ev_buf_free(&all);
         return sv_reply_error(x, 500, NULL, "the audio could not be encoded");
     }
-    x->audio_s = (double)l->at / ev_model_sample_rate(x->server->model);
     struct MHD_Response *r = MHD_create_response_from_buffer(all.size, all.data, MHD_RESPMEM_MUST_FREE);
     if (r)
         describe(x, r, media);
@@ -185,8 +208,8 @@ int sv_listen(sv_exchange *x, ev_format format, bool sse, bool whole) {
     }
     l->x = x;
     l->sse = sse;
-    if (whole && !sse) return answer_whole(x, l, media);
-    struct MHD_Response *r = MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, 16384, read_bytes, l, NULL);
-    if (r) describe(x, r, media);
-    return sv_reply_response(x, 200, r);
+    if (!whole || sse) return answer_in_pieces(x, l, media, MHD_SIZE_UNKNOWN);
+    if (is_plain(format)) return answer_in_pieces(x, l, media, plain_size(l, format, count));
+    if ((double)count <= AT_ONCE * ev_model_sample_rate(x->server->model)) return answer_at_once(x, l, media);
+    return answer_in_pieces(x, l, media, MHD_SIZE_UNKNOWN);
 }

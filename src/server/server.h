@@ -217,7 +217,7 @@ json_t *sv_words_json(const sv_job *job, int32_t sample_rate);
 /* A job that ended badly, as an answer. */
 int sv_reply_job_error(sv_exchange *x, sv_job_state state, const ev_error *error);
 
-/* listen.c: answers with the job's audio. whole: it is over, so its length is known; else as it is made. */
+/* listen.c: answers with the job's audio. whole: it is over, so its head can tell its length; else as it is made. */
 int sv_listen(sv_exchange *x, ev_format format, bool sse, bool whole);
 void sv_listener_free(struct sv_listener **listener);
 

@@ -2,9 +2,11 @@
 import base64
 import concurrent.futures
 import hashlib
+import http.client
 import json
 import os
 import signal
+import socket
 import struct
 import subprocess
 import sys
@@ -45,6 +47,24 @@ class Speech(unittest.TestCase):
         self.assertIn("content-length", whole.headers)
         streamed = self.service.speech("Whole or streamed, it is the same.", response_format="pcm", seed=0)
         self.assertEqual(wav_body(whole.body), streamed.body)
+
+    def test_a_long_finished_result_is_encoded_as_it_is_read(self):
+        """Made fresh or asked for again, a compressed one has the same bytes; only short ones tell their length."""
+        text = LONG[:1380]
+        for name in ("mp3", "opus", "flac", "pcm", "wav"):
+            fresh = self.service.speech(text, response_format=name, seed=7)
+            again = self.service.speech(text, response_format=name, seed=7)
+            self.assertEqual((fresh.code, again.code), (200, 200))
+            if name == "flac":  # the number of samples in its head was not known at first
+                self.assertEqual(fresh.body[:21] + fresh.body[26:], again.body[:21] + again.body[26:])
+            else:
+                self.assertEqual(fresh.body, again.body, name)
+            plain = name in ("pcm", "wav")
+            self.assertEqual(again.headers.get("content-length"), str(len(again.body)) if plain else None, name)
+        self.assertGreater(len(fresh.body), 5 * 32000)
+        for name in ("mp3", "opus", "flac"):
+            short = [self.service.speech("It is short.", response_format=name) for _ in range(2)][1]
+            self.assertEqual(short.headers.get("content-length"), str(len(short.body)), name)
 
     def test_events(self):
         answer = self.service.speech("As events.", response_format="pcm", stream_format="sse")
@@ -256,6 +276,26 @@ class Jobs(unittest.TestCase):
         self.assertIn("no dead letter", error)
         admin = f"http://127.0.0.1:{self.service.port}/"  # the public address knows nothing of it
         self.assertEqual(jobs("dead")[0], 6)
+
+    def test_audio_is_encoded_no_faster_than_it_is_read(self):
+        """More than all buffers on the way hold: when the head is here, most of it is not made."""
+        request_id = self.service.post("/tts", {"text": LONG}).json()["request_id"]
+        while self.service.get(f"/tts/{request_id}").json()["status"] in ("queued", "running"):
+            time.sleep(0.1)
+        path, encodes = f"/tts/{request_id}/audio?format=wav-float", 'stage_duration_seconds_count{stage="encode"}'
+        size = self.service.ask("HEAD", path).headers["content-length"]
+        with socket.socket() as one:
+            one.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            one.connect(("127.0.0.1", self.service.port))
+            one.sendall(f"GET {path} HTTP/1.1\r\nHost: a\r\n\r\n".encode())
+            answer = http.client.HTTPResponse(one)
+            answer.begin()
+            self.assertEqual((answer.status, answer.headers["content-length"]), (200, size))
+            early = self.service.metric(encodes)
+            body = answer.read()
+        self.assertGreater(self.service.metric(encodes), early)
+        self.assertEqual(len(wav_body(body)), 2 * len(said(LONG)))
+        self.assertEqual(str(len(body)), size)
 
     def test_unknown_ids(self):
         for path in ("/tts/" + "0" * 32, "/tts/x", "/tts/" + "f" * 32 + "/audio"):
