@@ -129,17 +129,30 @@ static void note_waiting(sv_exchange *x, bool waits) {
     pthread_mutex_unlock(&s->lock);
 }
 
-/* The connection is suspended before the waiter is listed: a wake that came between the two would be lost. */
-void sv_suspend(sv_exchange *x, size_t at) {
-    x->waiter = (sv_waiter){.wake = wake, .user = x, .at = at};
+/* Before the waiter is listed anywhere: a wake that came between the two would be lost. */
+static void suspend(sv_exchange *x) {
     MHD_suspend_connection(x->connection);
     note_waiting(x, true);
+}
+
+void sv_suspend(sv_exchange *x, size_t at) {
+    x->waiter = (sv_waiter){.wake = wake, .user = x, .at = at};
+    suspend(x);
     if (!sv_job_wait(x->job, &x->waiter)) MHD_resume_connection(x->connection);
 }
 
 int sv_wait(sv_exchange *x, size_t at, int (*resumed)(sv_exchange *x)) {
     x->resumed = resumed;
     sv_suspend(x, at);
+    return MHD_YES;
+}
+
+int sv_wait_for_upload(sv_exchange *x, int (*resumed)(sv_exchange *x)) {
+    x->resumed = resumed;
+    x->upload->wake = wake;
+    x->upload->user = x;
+    suspend(x);
+    sv_uploads_put(x->server->uploads, x->upload);
     return MHD_YES;
 }
 
@@ -156,7 +169,8 @@ void sv_http_look_for_gone(sv_server *s) {
         if (!info || poll(&look, 1, 0) != 1 || !(look.revents & (POLLRDHUP | POLLHUP | POLLERR))) continue;
         if (x->gone) continue;
         x->gone = left = true;
-        atomic_fetch_sub(&x->job->listeners, 1);
+        if (x->job) atomic_fetch_sub(&x->job->listeners, 1);
+        if (x->upload) atomic_store(&x->upload->left, true);
     }
     pthread_mutex_unlock(&s->lock);
     if (left) sv_engine_nudge(s->engine);
@@ -301,6 +315,7 @@ static void on_completed(void *server, struct MHD_Connection *connection, void *
     sv_connection_note(x, SV_PART_HEAD);
     write_log(x, ev_clock_s() - x->start);
     leave_job(x);
+    sv_uploads_drop(x->server->uploads, &x->upload);
     sv_listener_free(&x->listener);
     sv_access_drop(&x->access);
     atomic_fetch_sub(&x->server->in_flight, 1);
@@ -378,7 +393,7 @@ ev_status sv_http_start(sv_server *s, ev_error *err) {
     return status;
 }
 
-/* All jobs are over: nothing is suspended any more. */
+/* All jobs and uploads are over: nothing is suspended any more. */
 void sv_http_stop(sv_server *s) {
     if (s->public_daemon) MHD_stop_daemon(s->public_daemon);
     if (s->admin_daemon) MHD_stop_daemon(s->admin_daemon);

@@ -90,6 +90,7 @@ static ev_status make_back(sv_server *s, const sv_device_calls *device, ev_error
     ev_status status = ev_model_open(&s->model, *c->model ? c->model : NULL, &options, err);
     if (status == EV_OK) status = sv_jobs_create(&s->jobs, c->result_cache, c->store_ttl, c->coalesce, err);
     if (status == EV_OK) status = sv_voices_create(&s->voices, s->model, s->decoder, c, s->metrics, err);
+    if (status == EV_OK) status = sv_uploads_create(&s->uploads, s->voices, err);
     s->device = sv_device_open(NULL);
     const sv_engine_parts parts = {.config = c,
                                    .model = s->model,
@@ -154,13 +155,15 @@ void sv_server_stop(sv_server **server) {
     atomic_store(&s->draining, true);
     atomic_store(&s->stopping, true);
     if (s->ticking) pthread_join(s->ticker, NULL);
-    /* Ends all jobs, which wakes every suspended exchange: the library must find none when it stops. The engine
-     * itself is freed behind HTTP, whose last exchanges may still speak of it. */
+    /* Ends all jobs and uploads, which wakes every suspended exchange: the library must find none when it stops. They
+     * are freed behind HTTP, whose last exchanges may still speak of them. */
     if (s->engine) sv_engine_stop(s->engine);
+    if (s->uploads) sv_uploads_stop(s->uploads);
     sv_http_stop(s);
     sv_engine_free(&s->engine);
     sv_webhooks_free(&s->webhooks);
     sv_jobs_free(&s->jobs);
+    sv_uploads_free(&s->uploads);
     sv_voices_free(&s->voices);
     sv_decoder_free(&s->decoder);
     ev_model_free(&s->model);

@@ -8,7 +8,7 @@
  *   fields.c     JSON -> sv_speech, every mistake named by its field
  *   speech.c     POST /v1/audio/speech; listen.c: samples -> the listener's format, as they are made
  *   tts.c        /tts: accepted at once, asked for later; webhook.h tells who wants to be told
- *   voices_http.c  /v1/voices
+ *   voices_http.c  /v1/voices; uploads.h makes what is to be kept
  *   pages.c      health, models, emotions, status, metrics, the page, openapi.json
  *   engine.h     jobs -> samples; schedule.h decides; jobs.h holds; voices.h knows whom it can speak as
  *   guard/       what stands between strangers and all this
@@ -16,9 +16,9 @@
  *
  * bytes -> exchange -> access -> fields -> words -> job -> admission -> engine -> samples -> listener -> bytes
  *
- * Threads: libmicrohttpd's (exchanges), the front's (text, voices), the device's, and one that ticks (metrics,
- * clients that left, free memory). An exchange is touched by one HTTP thread at a time; while it waits it is suspended
- * and owned by whoever will wake it.
+ * Threads: libmicrohttpd's (exchanges), the front's (text, voices), the device's, one for uploaded voices, and one
+ * that ticks (metrics, clients that left, free memory). An exchange is touched by one HTTP thread at a time; while it
+ * waits it is suspended and owned by whoever will wake it.
  */
 #ifndef SV_SERVER_H
 #define SV_SERVER_H
@@ -27,6 +27,7 @@
 #include <microhttpd.h>
 
 #include "server/engine.h"
+#include "server/uploads.h"
 #include "server/webhook.h"
 
 typedef struct sv_access { /* what a reload may replace, all at once; counted */
@@ -45,6 +46,7 @@ typedef struct sv_server {
     sv_decoder *decoder;
     sv_jobs *jobs;
     sv_voices *voices;
+    sv_uploads *uploads;
     sv_engine *engine;
     sv_webhooks *webhooks;
     sv_limiter *limiter;
@@ -92,9 +94,10 @@ typedef struct sv_exchange {
     double start;
     int code;    /* of the answer; 0: none yet */
     sv_job *job; /* held, and listened to */
+    sv_upload *upload;
     sv_waiter waiter;
     bool suspended;
-    int (*resumed)(struct sv_exchange *x); /* what goes on when the job has what was waited for */
+    int (*resumed)(struct sv_exchange *x); /* what goes on when there is what was waited for */
     struct sv_listener *listener;
     const char *path; /* the library's, during a call */
     ev_format wish_format;
@@ -127,7 +130,8 @@ int sv_reply_busy(sv_exchange *x, int code, int64_t retry_after_ms, const char *
 int sv_reply_response(sv_exchange *x, int code, struct MHD_Response *response);           /* takes over response */
 /* Waits until the job has sample `at`, or is over, then calls resumed. */
 int sv_wait(sv_exchange *x, size_t at, int (*resumed)(sv_exchange *x));
-void sv_suspend(sv_exchange *x, size_t at); /* the same from a content reader, which is called again ... */
+int sv_wait_for_upload(sv_exchange *x, int (*resumed)(sv_exchange *x)); /* hands it in, and waits until it is over */
+void sv_suspend(sv_exchange *x, size_t at); /* as sv_wait, from a content reader, which is called again ... */
 void sv_exchange_resumed(sv_exchange *x);   /* ... and says so first */
 const char *sv_header(const sv_exchange *x, const char *name); /* NULL: none */
 const char *sv_query(const sv_exchange *x, const char *name);

@@ -1,6 +1,7 @@
 /* voices_http: /v1/voices. An upload is a multipart form (name, audio, consent_id), read from the body that http.c
  * has gathered: its size is bounded already.
  */
+#include <stdlib.h>
 #include <string.h>
 
 #include "server/server.h"
@@ -72,31 +73,52 @@ static bool name_valid(const char *name) {
     return bytes > 0;
 }
 
-static int keep(sv_exchange *x, const sv_form *f) {
+/* What can be said of a form without hearing the recording; or answers and returns false. */
+static bool check_form(sv_exchange *x, const sv_form *f, int *result) {
     const sv_config *c = &x->access->config;
-    sv_voice_card card;
-    ev_error err = {0};
-    if (f->cut || !name_valid(f->name)) {
-        return sv_reply_error(x, 400, "name", "name must be 1 to %d bytes of text", SV_VOICE_NAME_MAX);
+    if (f->cut || !name_valid(f->name))
+        *result = sv_reply_error(x, 400, "name", "name must be 1 to %d bytes of text", SV_VOICE_NAME_MAX);
+    else if (f->audio.failed)
+        *result = sv_reply_busy(x, 503, 1000, "out of memory: try again later");
+    else if (!f->audio.size)
+        *result = sv_reply_error(x, 400, "audio", "audio is missing: send a .wav or .mp3 file");
+    else if ((int64_t)f->audio.size > c->reference_bytes_max)
+        *result = sv_reply_error(x, 413, "audio", "audio is larger than %lld bytes: send a shorter recording",
+                                 (long long)c->reference_bytes_max);
+    else if (c->consent == SV_CONSENT_REQUIRED && !f->consent[0])
+        *result = sv_reply_error(x, 403, "consent_id", "cloning needs a statement of consent here: send consent_id");
+    else
+        return true;
+    return false;
+}
+
+static int answer_upload(sv_exchange *x) {
+    const sv_upload *u = x->upload;
+    switch (u->state) {
+    case SV_UPLOAD_FULL: return sv_reply_busy(x, 503, 2000, "too many voices are being made: try again later");
+    case SV_UPLOAD_STOPS: return sv_reply_busy(x, 503, 1000, "the service is stopping: ask another one");
+    default: break;
     }
-    if (f->audio.failed) return sv_reply_busy(x, 503, 1000, "out of memory: try again later");
-    if (!f->audio.size) return sv_reply_error(x, 400, "audio", "audio is missing: send a .wav or .mp3 file");
-    if ((int64_t)f->audio.size > c->reference_bytes_max) {
-        return sv_reply_error(x, 413, "audio", "audio is larger than %lld bytes: send a shorter recording",
-                              (long long)c->reference_bytes_max);
-    }
-    if (c->consent == SV_CONSENT_REQUIRED && !f->consent[0]) {
-        return sv_reply_error(x, 403, "consent_id", "cloning needs a statement of consent here: send consent_id");
-    }
-    const ev_status status = sv_voices_keep(x->server->voices, f->audio.data, f->audio.size, f->name,
-                                            x->client.account, f->consent, &card, &err);
-    if (status == EV_OK) return sv_reply_json(x, 201, card_json(&card));
-    const int code = status == EV_E_ARGUMENT ? 501 : status == EV_E_IO || status == EV_E_MEMORY ? 503 : 422;
-    return sv_reply_error(x, code, "audio", "%s", err.message);
+    if (u->status == EV_OK) return sv_reply_json(x, 201, card_json(&u->card));
+    const bool ours = u->status == EV_E_IO || u->status == EV_E_MEMORY;
+    return sv_reply_error(x, u->status == EV_E_ARGUMENT ? 501 : ours ? 503 : 422, "audio", "%s", u->error.message);
+}
+
+/* Takes the form's recording over. */
+static int keep(sv_exchange *x, sv_form *f) {
+    sv_upload *u = x->upload = calloc(1, sizeof *u);
+    if (!u) return sv_reply_busy(x, 503, 1000, "out of memory: try again later");
+    u->audio = f->audio;
+    f->audio = (ev_buf){0};
+    snprintf(u->name, sizeof u->name, "%s", f->name);
+    snprintf(u->consent, sizeof u->consent, "%s", f->consent);
+    snprintf(u->owner, sizeof u->owner, "%s", x->client.account);
+    return sv_wait_for_upload(x, answer_upload);
 }
 
 int sv_answer_voice_add(sv_exchange *x) {
     sv_form f = {0};
+    int result = MHD_YES;
     const char *type = sv_header(x, "Content-Type");
     if (!type || strncasecmp(type, "multipart/form-data", 19) != 0 ||
         !sv_form_read(x->connection, x->body.data, x->body.size, &f)) {
@@ -104,7 +126,7 @@ int sv_answer_voice_add(sv_exchange *x) {
         return sv_reply_error(x, 400, NULL,
                               "send a multipart form with the fields name and audio (a .wav or .mp3 file)");
     }
-    const int result = keep(x, &f);
+    if (check_form(x, &f, &result)) result = keep(x, &f);
     ev_buf_free(&f.audio);
     return result;
 }

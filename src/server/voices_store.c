@@ -26,6 +26,7 @@ struct sv_voice_store {
     pthread_mutex_t lock;
     stored *items; /* in the order of their coming */
     size_t count, room;
+    size_t writing; /* voices on their way to the disk */
 };
 
 /* ---- one file ---- */
@@ -193,9 +194,13 @@ ev_status sv_voice_store_put(sv_voice_store *s, const ev_voice *voice, const cha
     snprintf(item.card.consent, sizeof item.card.consent, "%s", consent ? consent : "");
     item.card.created = (int64_t)time(NULL);
     pthread_mutex_lock(&s->lock);
-    ev_status status = s->count < VOICES_MAX
-                           ? write_card(s, &item, err)
-                           : ev_fail(err, EV_E_LIMIT, "%d voices are kept: delete some", VOICES_MAX);
+    const bool room = s->count + s->writing < VOICES_MAX;
+    s->writing += room;
+    pthread_mutex_unlock(&s->lock); /* who looks a voice up does not wait for the disk */
+    ev_status status =
+        room ? write_card(s, &item, err) : ev_fail(err, EV_E_LIMIT, "%d voices are kept: delete some", VOICES_MAX);
+    pthread_mutex_lock(&s->lock);
+    s->writing -= room;
     if (status == EV_OK && !add(s, &item)) status = ev_fail(err, EV_E_MEMORY, "out of memory");
     pthread_mutex_unlock(&s->lock);
     if (status == EV_OK)

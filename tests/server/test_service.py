@@ -1,10 +1,12 @@
 """`emotivoice serve` as a client meets it: every test drives the real program over loopback."""
 import base64
 import concurrent.futures
+import contextlib
 import hashlib
 import http.client
 import json
 import os
+import select
 import signal
 import socket
 import struct
@@ -308,6 +310,14 @@ class Jobs(unittest.TestCase):
         self.assertEqual(self.service.get(f"/tts/{request_id}").code, 404)
 
 
+def upload_form(name, sound):
+    mark = "b0undary"
+    parts = [f'--{mark}\r\nContent-Disposition: form-data; name="name"\r\n\r\n{name}\r\n'.encode(),
+             f'--{mark}\r\nContent-Disposition: form-data; name="audio"; filename="a.wav"\r\n'
+             f'Content-Type: audio/wav\r\n\r\n'.encode() + sound + b"\r\n", f"--{mark}--\r\n".encode()]
+    return b"".join(parts), {"Content-Type": f"multipart/form-data; boundary={mark}"}
+
+
 class Voices(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
@@ -319,13 +329,9 @@ class Voices(unittest.TestCase):
     def tearDownClass(cls):
         cls.service.__exit__()
 
-    def upload(self, name, sound, service=None):
-        mark = "b0undary"
-        parts = [f'--{mark}\r\nContent-Disposition: form-data; name="name"\r\n\r\n{name}\r\n'.encode(),
-                 f'--{mark}\r\nContent-Disposition: form-data; name="audio"; filename="a.wav"\r\n'
-                 f'Content-Type: audio/wav\r\n\r\n'.encode() + sound + b"\r\n", f"--{mark}--\r\n".encode()]
-        return (service or self.service).post("/v1/voices", b"".join(parts),
-                                              headers={"Content-Type": f"multipart/form-data; boundary={mark}"})
+    def upload(self, name, sound):
+        body, headers = upload_form(name, sound)
+        return self.service.post("/v1/voices", body, headers=headers)
 
     def test_a_reference_with_the_request(self):
         path = scratch("", "r.wav")
@@ -373,6 +379,84 @@ class Voices(unittest.TestCase):
         self.assertEqual(self.upload("x" * 100, self.sound).code, 400)
         self.assertEqual(self.upload("junk", b"junk" * 500).code, 422)
         self.assertEqual(self.service.post("/v1/voices", {"name": "x"}).code, 400)
+
+
+class Uploads(unittest.TestCase):
+    """While voices are made. What decodes the recording is held, so that nothing here depends on how fast that goes."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.sound = reference()
+
+    def begin_upload(self, service, name):
+        """Sent, not answered yet."""
+        connection = service.connect()
+        self.addCleanup(connection.close)
+        connection.request("POST", "/v1/voices", *upload_form(name, self.sound))
+        return connection
+
+    def hold(self, service):
+        """Stops the process that will decode the next recording; what lets it go on."""
+        pid = service.process.pid
+        with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as file:
+            helper = int(file.read().split()[0])
+        os.kill(helper, signal.SIGSTOP)
+        return lambda: os.kill(helper, signal.SIGCONT)
+
+    def wait_for(self, service, metric, value):
+        for _ in range(6000):
+            if service.metric(metric) == value:
+                return
+            time.sleep(0.01)
+        self.fail(f"{metric} is {service.metric(metric)}, not {value}")
+
+    def wait_in_flight(self, service, count):
+        self.wait_for(service, "requests_in_flight", count + 1)  # the one that asks
+
+    def test_others_are_answered_meanwhile(self):
+        with Service(COMMAND, *FREE, "--voices-dir", tempfile.mkdtemp()) as service:
+            go_on = self.hold(service)
+            made = self.begin_upload(service, "Slow")
+            self.wait_in_flight(service, 1)
+            self.assertEqual(service.get("/healthz").code, 200)
+            self.assertEqual(service.get("/v1/voices").code, 200)
+            self.assertEqual(select.select([made.sock], [], [], 0)[0], [], "the upload was answered first")
+            go_on()
+            self.assertEqual(made.getresponse().status, 201)
+
+    def test_too_many_at_once(self):
+        with Service(COMMAND, *FREE, "--voices-dir", tempfile.mkdtemp()) as service:
+            go_on = self.hold(service)
+            made = [self.begin_upload(service, f"Voice {n}") for n in range(11)]
+            self.wait_for(service, 'http_requests_total{route="/v1/voices",code="503"}', 3)
+            go_on()
+            answers = [connection.getresponse() for connection in made]
+            self.assertEqual(sorted(a.status for a in answers), 8 * [201] + 3 * [503])
+            self.assertEqual([a.headers["Retry-After"] is not None for a in answers], [a.status == 503 for a in answers])
+
+    def stop_amid_uploads(self, drain):
+        """Exit status, and the answers' statuses of clients that stay; every other one leaves."""
+        with Service(COMMAND, *FREE, "--voices-dir", tempfile.mkdtemp(), "--drain-timeout", drain) as service:
+            go_on = self.hold(service)
+            made = [self.begin_upload(service, f"Voice {n}") for n in range(5)]
+            self.wait_in_flight(service, 5)
+            for connection in made[::2]:
+                connection.close()
+            service.process.send_signal(signal.SIGTERM)
+            go_on()
+            answers = []
+            for connection in made[1::2]:
+                with contextlib.suppress(http.client.RemoteDisconnected, ConnectionResetError):
+                    answers.append(connection.getresponse().status)
+            return service.process.wait(60), answers
+
+    def test_a_stop_finishes_what_was_accepted(self):
+        self.assertEqual(self.stop_amid_uploads("60s"), (0, [201, 201]))
+
+    def test_a_stop_at_once(self):
+        code, answers = self.stop_amid_uploads("0s")
+        self.assertEqual(code, 0)
+        self.assertLessEqual(set(answers), {201, 503})
 
 
 class Stopping(unittest.TestCase):
