@@ -12,7 +12,10 @@
 
 #include "server/server.h"
 
-enum { PATIENCE = 2 }; /* times body_max that is read of a body before its connection is cut */
+enum {
+    PATIENCE = 2,      /* times what a body may have that is read of it before its connection is cut */
+    STRAY_BODY = 4096, /* bytes that a route passes over which takes none: some clients send "{}" with everything */
+};
 
 /* ---- replies ---- */
 
@@ -207,6 +210,16 @@ static int refuse(sv_exchange *x, int result) {
     return result;
 }
 
+static int64_t body_most(const sv_exchange *x) {
+    return x->route && !x->route->takes_body ? STRAY_BODY : x->access->config.body_max;
+}
+
+static int refuse_body(sv_exchange *x) {
+    if (!x->route->takes_body) return sv_reply_error(x, 413, NULL, "this path takes no body: send none");
+    return sv_reply_error(x, 413, NULL, "the body is too large: send at most %lld bytes",
+                          (long long)x->access->config.body_max);
+}
+
 /* What can be said before the body is read. */
 static int open_exchange(sv_exchange *x, const char *method, const char *path, bool admin) {
     int result = MHD_YES;
@@ -218,18 +231,15 @@ static int open_exchange(sv_exchange *x, const char *method, const char *path, b
     if (!x->route) return refuse(x, sv_reply_error(x, 404, NULL, "there is no such path: see /openapi.json"));
     if (!sv_access_check(x, &result)) return refuse(x, result);
     const char *length = sv_header(x, "Content-Length");
-    if (length && strtoll(length, NULL, 10) > PATIENCE * x->access->config.body_max) {
-        return refuse(x, sv_reply_error(x, 413, NULL, "the body has %s bytes: send at most %lld", length,
-                                        (long long)x->access->config.body_max));
-    }
-    return MHD_YES;
+    const bool hopeless = length && strtoll(length, NULL, 10) > PATIENCE * body_most(x);
+    return hopeless ? refuse(x, refuse_body(x)) : MHD_YES;
 }
 
 /* A body somewhat too large is read to its end and thrown away: most clients look for the answer only then. */
 static int take_body(sv_exchange *x, const char *bytes, size_t *size) {
-    const int64_t most = x->access->config.body_max;
+    const int64_t most = body_most(x);
     x->received += (int64_t)*size;
-    if (!x->refused && x->received <= most) ev_buf_append(&x->body, bytes, *size);
+    if (x->route && x->route->takes_body && !x->refused && x->received <= most) ev_buf_append(&x->body, bytes, *size);
     if (x->received > most) x->too_large = true;
     *size = 0;
     return x->received > PATIENCE * most ? MHD_NO : MHD_YES;
@@ -237,12 +247,11 @@ static int take_body(sv_exchange *x, const char *bytes, size_t *size) {
 
 static int close_body(sv_exchange *x) {
     sv_connection_note(x, SV_PART_ANSWER);
-    if (x->too_large) {
-        return sv_reply_error(x, 413, NULL, "the body is too large: send at most %lld bytes",
-                              (long long)x->access->config.body_max);
-    }
+    if (x->too_large) return refuse_body(x);
     if (x->body.failed) return sv_reply_error(x, 503, NULL, "out of memory: try again later");
-    return x->route->answer(x);
+    const int result = x->route->answer(x);
+    ev_buf_free(&x->body); /* it was read, and the answer may take minutes */
+    return result;
 }
 
 static int access_handler(sv_server *s, bool admin, struct MHD_Connection *connection, const char *path,

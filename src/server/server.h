@@ -111,9 +111,10 @@ typedef struct sv_exchange {
 typedef struct sv_route_row {
     const char *method, *path; /* "{id}" stands for one segment */
     sv_route counted;
-    unsigned scope;                /* 0: anybody */
-    bool limited;                  /* takes a token of the client's bucket */
-    bool admin;                    /* on the admin listener alone */
+    unsigned scope; /* 0: anybody */
+    bool limited;   /* takes a token of the client's bucket */
+    bool admin;     /* on the admin listener alone */
+    bool takes_body;
     int (*answer)(sv_exchange *x); /* an MHD_Result */
 } sv_route_row;
 

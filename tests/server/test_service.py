@@ -124,6 +124,19 @@ class Speech(unittest.TestCase):
         self.assertEqual(connection.getresponse().status, 413)  # at once
         connection.close()
 
+    def test_bodies_where_none_are_taken(self):
+        for method, path, code in (("GET", "/healthz", 200), ("DELETE", "/tts/none", 404), ("GET", "/v1/voices", 200)):
+            self.assertEqual(self.service.ask(method, path, "{}").code, code, path)
+            for size in (5000, 1_000_000):  # read and thrown away; refused at once
+                connection = self.service.connect()
+                connection.request(method, path, headers={"Content-Length": str(size)})
+                if size == 5000:
+                    connection.send(b"x" * size)
+                answer = connection.getresponse()
+                self.assertEqual(answer.status, 413, path)
+                self.assertIn("takes no body", json.loads(answer.read())["error"]["message"])
+                connection.close()
+
     def test_small_pages(self):
         for path in ("/healthz", "/readyz", "/v1/models", "/v1/emotions", "/status.json", "/v2/health/ready"):
             self.assertEqual(self.service.get(path).code, 200, path)
