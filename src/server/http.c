@@ -319,7 +319,7 @@ static void on_completed(void *server, struct MHD_Connection *connection, void *
     if (!x) return;
     note_waiting(x, false);
     /* 408: its body took too long; 499: the client left before it had its answer */
-    if (end != MHD_REQUEST_TERMINATED_COMPLETED_OK && end != MHD_REQUEST_TERMINATED_DAEMON_SHUTDOWN)
+    if (!x->failed && end != MHD_REQUEST_TERMINATED_COMPLETED_OK && end != MHD_REQUEST_TERMINATED_DAEMON_SHUTDOWN)
         x->code = sv_connection_was_cut(x) ? 408 : 499;
     sv_connection_note(x, SV_PART_HEAD);
     write_log(x, ev_clock_s() - x->start);

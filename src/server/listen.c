@@ -11,8 +11,8 @@
 
 enum { BLOCK = 4096, PIECE = 2400 }; /* samples encoded at once: 150 ms a piece keeps the first small */
 
-/* Seconds of a finished result that are encoded at once to tell their length, as players of short clips like: 15 ms of
- * the thread that serves everybody for mp3, 90 ms for opus. More are encoded as they are read. */
+/* Seconds of a finished result that are encoded at once to tell their length, as players of short clips like: 15 ms
+ * of the thread that serves everybody for mp3, 90 ms for opus. More are encoded as they are read. */
 #define AT_ONCE 5.0
 
 typedef struct sv_listener {
@@ -22,6 +22,7 @@ typedef struct sv_listener {
     ev_buf ready; /* bytes to send, from `sent` on */
     size_t sent;
     bool sse, finished;
+    bool broken; /* nothing more can come */
 } sv_listener;
 
 void sv_listener_free(sv_listener **listener) {
@@ -93,46 +94,68 @@ static ev_status encode(sv_listener *l, const int16_t *samples, size_t count) {
     return status;
 }
 
-/* More bytes into `ready`. false: the job has none yet. *broken: nothing more can come. */
-static bool refill(sv_listener *l, bool *broken) {
+/* The answer has begun, so nothing but the log and the metrics can tell what it came to. */
+static void note_failure(sv_exchange *x, int code, const char *message) {
+    x->failed = true;
+    x->code = code;
+    snprintf(x->error, sizeof x->error, "%s", message);
+}
+
+static void break_off(sv_listener *l, const char *message) {
+    note_failure(l->x, 500, message);
+    l->broken = true;
+}
+
+/* What comes behind the last samples. */
+static void finish(sv_listener *l) {
+    const void *bytes = NULL;
+    size_t size = 0;
+    ev_error error;
+    const sv_job_state state = sv_job_look(l->x->job, NULL, NULL, &error);
+    const bool whole = state == SV_JOB_COMPLETED;
+    if (!whole) {
+        const int code = state == SV_JOB_EXPIRED ? 504 : state == SV_JOB_CANCELED ? 503 : 500;
+        note_failure(l->x, code, error.message);
+        l->broken |= !l->sse; /* a body that is cut off tells more than one that looks whole */
+    }
+    if (l->broken) return;
+    if (ev_encoder_finish(l->encoder, &bytes, &size, NULL) == EV_OK)
+        put(l, bytes, size);
+    else if (whole)
+        break_off(l, "the audio could not be encoded");
+    put_end(l, state, &error);
+    l->finished = true;
+    l->x->audio_s = (double)l->at / ev_model_sample_rate(l->x->server->model);
+}
+
+/* More bytes into `ready`. false: the job has none yet. */
+static bool refill(sv_listener *l) {
     int16_t samples[PIECE];
     bool over;
     l->ready.size = l->sent = 0;
-    while (!l->ready.size && !l->finished) {
+    while (!l->ready.size && !l->finished && !l->broken) {
         const size_t count = sv_job_read(l->x->job, l->at, samples, PIECE, &over);
         if (!count && !over) return false;
         const double start = ev_clock_s();
         l->at += count;
-        if (encode(l, samples, count) != EV_OK) *broken = true;
-        if (over) {
-            const void *bytes = NULL;
-            size_t size = 0;
-            ev_error error;
-            const sv_job_state state = sv_job_look(l->x->job, NULL, NULL, &error);
-            /* A body that is cut off tells more than one that looks whole. */
-            if (state != SV_JOB_COMPLETED && !l->sse) *broken = true;
-            if (!*broken && ev_encoder_finish(l->encoder, &bytes, &size, NULL) == EV_OK) put(l, bytes, size);
-            put_end(l, state, &error);
-            l->finished = true;
-            l->x->audio_s = (double)l->at / ev_model_sample_rate(l->x->server->model);
-        }
+        if (encode(l, samples, count) != EV_OK) break_off(l, "the audio could not be encoded");
+        if (over && !l->broken) finish(l);
         sv_metric_observe(l->x->server->metrics, SV_METRIC_STAGE_DURATION, SV_TIMED_ENCODE, ev_clock_s() - start);
-        if (*broken || l->ready.failed) return true;
+        if (l->ready.failed) break_off(l, "out of memory for the audio");
     }
     return true;
 }
 
 static ssize_t read_bytes(void *listener, uint64_t position, char *out, size_t most) {
     sv_listener *l = listener;
-    bool broken = false;
     (void)position;
     sv_exchange_resumed(l->x);
     if (l->x->gone) return MHD_CONTENT_READER_END_WITH_ERROR;
-    if (l->sent == l->ready.size && !refill(l, &broken)) {
+    if (l->sent == l->ready.size && !refill(l)) {
         sv_suspend(l->x, l->at);
         return 0;
     }
-    if (broken || l->ready.failed) return MHD_CONTENT_READER_END_WITH_ERROR;
+    if (l->broken) return MHD_CONTENT_READER_END_WITH_ERROR;
     const size_t left = l->ready.size - l->sent, now = left < most ? left : most;
     if (!now) return MHD_CONTENT_READER_END_OF_STREAM;
     memcpy(out, l->ready.data + l->sent, now);
@@ -183,10 +206,9 @@ static int answer_in_pieces(sv_exchange *x, sv_listener *l, const char *media, u
 
 /* One body of known length. */
 static int answer_at_once(sv_exchange *x, sv_listener *l, const char *media) {
-    bool broken = false;
     ev_buf all = {0};
-    while (!l->finished && !broken && refill(l, &broken)) ev_buf_append(&all, l->ready.data, l->ready.size);
-    if (broken || all.failed) {
+    while (!l->finished && !l->broken && refill(l)) ev_buf_append(&all, l->ready.data, l->ready.size);
+    if (l->broken || all.failed) {
         ev_buf_free(&all);
         return sv_reply_error(x, 500, NULL, "the audio could not be encoded");
     }

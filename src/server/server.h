@@ -93,6 +93,7 @@ typedef struct sv_exchange {
     bool gone;        /* the client left while it waited; under the server's lock */
     double start;
     int code;    /* of the answer; 0: none yet */
+    bool failed; /* the answer had begun, and was broken off here: code and error tell why */
     sv_job *job; /* held, and listened to */
     sv_upload *upload;
     sv_waiter waiter;

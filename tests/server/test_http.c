@@ -1,0 +1,188 @@
+/* The service over its sockets, on a device that does as a test says: what log and metrics say of answers that were
+ * broken off. */
+#include <arpa/inet.h>
+#include <pthread.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "server/metrics_state.h"
+#include "server/server.h"
+
+/* ---- device: its first stretch of sound is made; what becomes of the second, a test says ---- */
+
+static enum { GOES_ON, BREAKS, IS_LATE, IS_HELD } second;
+static atomic_int vocoded;
+static atomic_bool released;
+
+static ev_status vocode(ev_synth *synth, const ev_slice *slices, size_t n, ev_error *err) {
+    const bool first = atomic_fetch_add(&vocoded, 1) == 0;
+    if (!first && second == BREAKS) return ev_fail(err, EV_E_DEVICE, "the device broke");
+    if (!first && second == IS_LATE) usleep(2100000); /* behind the deadline of late_answers_are_504 */
+    while (!first && second == IS_HELD && !atomic_load(&released)) usleep(1000);
+    return ev_synth_vocode(synth, slices, n, err);
+}
+
+static const sv_device_calls calls = {ev_synth_decode, vocode};
+
+/* ---- service ---- */
+
+static sv_server *s;
+static sv_config config;
+static FILE *log_file;
+
+static void set(const char *key, const char *value) {
+    ev_error err = {0};
+    if (sv_config_set(&config, key, value, (sv_origin){.from = SV_FROM_FLAG}, &err) != EV_OK)
+        fail_msg("%s", err.message);
+}
+
+static int start(void **state) {
+    (void)state;
+    ev_error err = {0};
+    log_file = tmpfile();
+    assert_non_null(log_file);
+    assert_int_equal(sv_config_init(&config, &err), EV_OK);
+    set("listen", "127.0.0.1:0");
+    set("admin_listen", "off");
+    set("threads", "2");
+    second = GOES_ON;
+    atomic_store(&vocoded, 0);
+    atomic_store(&released, false);
+    if (sv_server_start(&s, &config, &calls, &err) != EV_OK) fail_msg("%s", err.message);
+    s->log.fd = fileno(log_file); /* nobody has asked yet */
+    return 0;
+}
+
+static int stop(void **state) {
+    (void)state;
+    atomic_store(&released, true);
+    sv_server_stop(&s);
+    sv_config_free(&config);
+    fclose(log_file);
+    return 0;
+}
+
+static void wait_answered(void) {
+    for (int i = 0; i < 60000 && atomic_load(&s->in_flight); i++) usleep(1000);
+    assert_int_equal(atomic_load(&s->in_flight), 0);
+}
+
+static void assert_logged(int code, const char *error) {
+    char line[8192], wanted[64];
+    const size_t place = SV_ROUTE_SPEECH * (size_t)SV_CODE_COUNT + sv_metric_code(code);
+    assert_int_equal(sv_metric_read(s->metrics, SV_METRIC_HTTP_REQUESTS, place, 0), 1);
+    snprintf(wanted, sizeof wanted, "\"code\":%d,", code);
+    rewind(log_file);
+    while (fgets(line, sizeof line, log_file)) {
+        if (strstr(line, wanted) && strstr(line, error)) return;
+    }
+    fail_msg("no line has %s and '%s'", wanted, error);
+}
+
+/* ---- client ---- */
+
+/* A speech of many stretches is asked for; more: fields of the request. */
+static int ask(const char *more) {
+    char request[2048], body[1024];
+    const char *text = "The river runs through the valley, and the wind goes over the hills. ";
+    struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons((uint16_t)sv_server_port(s, false))};
+    to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_int_equal(connect(fd, (const struct sockaddr *)&to, sizeof to), 0);
+    const int length = snprintf(body, sizeof body, "{\"input\":\"%s%s%s%s%s%s\",\"response_format\":\"pcm\"%s}", text,
+                                text, text, text, text, text, more);
+    const int size = snprintf(request, sizeof request,
+                              "POST /v1/audio/speech HTTP/1.1\r\nHost: a\r\nConnection: close\r\n"
+                              "Content-Length: %d\r\n\r\n%s",
+                              length, body);
+    assert_int_equal(write(fd, request, (size_t)size), size);
+    return fd;
+}
+
+/* The whole answer, as it came. */
+static ev_buf read_all(int fd) {
+    char block[4096];
+    ev_buf all = {0};
+    for (ssize_t n; (n = read(fd, block, sizeof block)) > 0;) ev_buf_append(&all, block, (size_t)n);
+    close(fd);
+    ev_buf_append(&all, "", 1);
+    assert_false(all.failed);
+    return all;
+}
+
+/* ---- answers that are broken off ---- */
+
+static void streams_that_fail_are_500(void **state) {
+    (void)state;
+    static const char last_chunk[] = "\r\n0\r\n\r\n";
+    second = BREAKS;
+    ev_buf answer = read_all(ask(""));
+    assert_memory_equal(answer.data, "HTTP/1.1 200 ", 13);
+    assert_true(answer.size > 200);
+    assert_memory_not_equal(answer.data + answer.size - sizeof last_chunk, last_chunk, sizeof last_chunk);
+    ev_buf_free(&answer);
+    wait_answered();
+    assert_logged(500, "the device broke");
+}
+
+static void events_that_fail_are_500(void **state) {
+    (void)state;
+    second = BREAKS;
+    ev_buf answer = read_all(ask(",\"stream_format\":\"sse\""));
+    assert_non_null(strstr((const char *)answer.data, "event: speech.audio.error"));
+    ev_buf_free(&answer);
+    wait_answered();
+    assert_logged(500, "the device broke");
+}
+
+static void late_answers_are_504(void **state) {
+    (void)state;
+    second = IS_LATE;
+    ev_buf answer = read_all(ask(",\"deadline_ms\":2000"));
+    ev_buf_free(&answer);
+    wait_answered();
+    assert_logged(504, "the deadline cannot be met");
+}
+
+/* By a write that failed, or while it waited. */
+static bool was_seen_to_leave(void) {
+    pthread_mutex_lock(&s->lock);
+    const bool gone = s->waiting && s->waiting->gone;
+    pthread_mutex_unlock(&s->lock);
+    return gone || !atomic_load(&s->in_flight);
+}
+
+static void clients_that_leave_are_499(void **state) {
+    (void)state;
+    char head[13];
+    second = IS_HELD;
+    const int fd = ask("");
+    assert_int_equal(recv(fd, head, sizeof head, MSG_WAITALL), sizeof head);
+    assert_memory_equal(head, "HTTP/1.1 200 ", sizeof head);
+    close(fd);
+    for (int i = 0; i < 60000 && !was_seen_to_leave(); i++) usleep(1000);
+    assert_true(was_seen_to_leave());
+    atomic_store(&released, true);
+    wait_answered();
+    assert_logged(499, "");
+}
+
+int main(int argc, char **argv) {
+    if (argc == 2 && strcmp(argv[1], "--decode-reference") == 0) return sv_decoder_child_main();
+    signal(SIGPIPE, SIG_IGN);
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(streams_that_fail_are_500, start, stop),
+        cmocka_unit_test_setup_teardown(events_that_fail_are_500, start, stop),
+        cmocka_unit_test_setup_teardown(late_answers_are_504, start, stop),
+        cmocka_unit_test_setup_teardown(clients_that_leave_are_499, start, stop),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
