@@ -36,7 +36,7 @@
     X(connections_max, COUNT, "4096", 1, 1000000, "connections", RESTART,                                              \
       "open connections at most")                                                                                      \
     X(connections_per_ip, COUNT, "256", 0, 1000000, "connections", RESTART,                                            \
-      "open connections of one address; 0: no limit")                                                                  \
+      "open connections of one address (of an IPv6 /64; of no trusted proxy); 0: no limit")                                                                  \
     X(header_timeout, SECONDS, "10s", 0.1, 600, "", RESTART,                                                           \
       "a request's headers must come within this")                                                                     \
     X(body_timeout, SECONDS, "30s", 0.1, 3600, "", RESTART,                                                            \

@@ -1,5 +1,6 @@
-/* connections: those that are open, and since when each owes us the rest of a request. The library closes a
- * connection on which nothing moves; one that sends a byte now and then it would keep for ever, and this does not.
+/* connections: those that are open, how many of one client, and since when each owes us the rest of a request. The
+ * library closes a connection on which nothing moves; one that sends a byte now and then it would keep for ever, and
+ * this does not.
  *
  * The system's count of bytes tells a connection that began a request from one that rests. A connection that is too
  * late is shut down, not closed: the library sees its end and closes it. It gets no answer, since the library can
@@ -9,12 +10,15 @@
 #include <math.h>
 #include <netinet/in.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 
 #include "server/server.h"
 
 struct sv_connection {
     sv_connection *next, **place;
+    sv_connection *next_caller, **caller_place; /* in the chain of its account's bucket */
+    char account[SV_ACCOUNT_SIZE];
     int fd;
     sv_part part;
     uint64_t taken; /* HEAD: bytes that came before the request that is awaited */
@@ -28,18 +32,78 @@ static uint64_t bytes_received(int fd) {
     return getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size) == 0 ? info.tcpi_bytes_received : 0;
 }
 
-void sv_connection_opened(sv_server *s, struct MHD_Connection *connection, void **state) {
-    const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
-    sv_connection *c = info ? calloc(1, sizeof *c) : NULL;
-    sv_metric_add(s->metrics, SV_METRIC_OPEN_CONNECTIONS, 0, 1);
-    *state = c;
-    if (!c) return; /* it is served, and the library's own limit holds */
-    c->fd = info->connect_fd;
+/* ---- of one account; under the lock ---- */
+
+static sv_connection **bucket_of(sv_server *s, const char *account) {
+    uint32_t hash = 2166136261u; /* FNV-1a */
+    for (const char *c = account; *c; c++) hash = (hash ^ (unsigned char)*c) * 16777619u;
+    return &s->callers[hash % SV_CALLER_BUCKETS];
+}
+
+static int64_t count_of(sv_server *s, const char *account) {
+    int64_t count = 0;
+    for (const sv_connection *c = *bucket_of(s, account); c; c = c->next_caller) {
+        count += strcmp(c->account, account) == 0;
+    }
+    return count;
+}
+
+static bool is_proxy(sv_server *s, const sv_address *address) {
+    sv_access *access = sv_access_hold(s);
+    const bool listed = sv_networks_hold(&access->proxies, address);
+    sv_access_drop(&access);
+    return listed;
+}
+
+/* A trusted proxy is many clients. */
+bool sv_connection_allowed(sv_server *s, const struct sockaddr *peer) {
+    sv_address address;
+    char account[SV_ACCOUNT_SIZE];
+    const int64_t most = s->config.connections_per_ip;
+    if (most == 0 || !sv_address_of(&address, peer) || is_proxy(s, &address)) return true;
+    sv_address_account(&address, account);
     pthread_mutex_lock(&s->lock);
+    const int64_t count = count_of(s, account);
+    pthread_mutex_unlock(&s->lock);
+    return count < most;
+}
+
+static void name_account(sv_connection *c, struct MHD_Connection *connection) {
+    sv_address address;
+    const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+    if (info && sv_address_of(&address, info->client_addr)) sv_address_account(&address, c->account);
+}
+
+/* ---- one by one ---- */
+
+static void link_to(sv_connection *c, sv_server *s) {
     c->next = s->connections;
     c->place = &s->connections;
     if (c->next) c->next->place = &c->next;
     s->connections = c;
+    c->caller_place = bucket_of(s, c->account);
+    c->next_caller = *c->caller_place;
+    if (c->next_caller) c->next_caller->caller_place = &c->next_caller;
+    *c->caller_place = c;
+}
+
+static void unlink_from(sv_connection *c) {
+    *c->place = c->next;
+    if (c->next) c->next->place = c->place;
+    *c->caller_place = c->next_caller;
+    if (c->next_caller) c->next_caller->caller_place = c->caller_place;
+}
+
+void sv_connection_opened(sv_server *s, struct MHD_Connection *connection, bool counted, void **state) {
+    const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+    sv_connection *c = info ? calloc(1, sizeof *c) : NULL;
+    sv_metric_add(s->metrics, SV_METRIC_OPEN_CONNECTIONS, 0, 1);
+    *state = c;
+    if (!c) return; /* it is served, and not counted */
+    c->fd = info->connect_fd;
+    if (counted) name_account(c, connection);
+    pthread_mutex_lock(&s->lock);
+    link_to(c, s);
     pthread_mutex_unlock(&s->lock);
 }
 
@@ -50,8 +114,7 @@ void sv_connection_closed(sv_server *s, void **state) {
     sv_metric_add(s->metrics, SV_METRIC_OPEN_CONNECTIONS, 0, -1);
     if (!c) return;
     pthread_mutex_lock(&s->lock);
-    *c->place = c->next;
-    if (c->next) c->next->place = c->place;
+    unlink_from(c);
     pthread_mutex_unlock(&s->lock);
     free(c);
 }
@@ -86,7 +149,7 @@ void sv_connections_sweep(sv_server *s, double now_s) {
                            [SV_PART_ANSWER] = INFINITY};
     pthread_mutex_lock(&s->lock);
     for (sv_connection *c = s->connections; c; c = c->next) {
-        if (c->part == SV_PART_HEAD && !c->since) {
+        if (c->part == SV_PART_HEAD && c->since == 0) {
             if (bytes_received(c->fd) > c->taken) c->since = now_s;
         } else if (now_s - c->since > most[c->part]) {
             c->cut = true;

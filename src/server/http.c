@@ -333,13 +333,27 @@ static void on_completed(void *server, struct MHD_Connection *connection, void *
     free(x);
 }
 
-static void on_connection(void *server, struct MHD_Connection *connection, void **state,
-                          enum MHD_ConnectionNotificationCode what) {
-    if (what == MHD_CONNECTION_NOTIFY_STARTED) {
-        sv_connection_opened(server, connection, state);
-    } else {
+/* The library's own limit counts addresses, and an IPv6 client has more of them than it can open connections; it is
+ * good enough for the admin listener, which is not for strangers. */
+static enum MHD_Result on_knock(void *server, const struct sockaddr *peer, socklen_t size) {
+    (void)size;
+    return sv_connection_allowed(server, peer) ? MHD_YES : MHD_NO;
+}
+
+static void on_public_connection(void *server, struct MHD_Connection *connection, void **state,
+                                 enum MHD_ConnectionNotificationCode what) {
+    if (what == MHD_CONNECTION_NOTIFY_STARTED)
+        sv_connection_opened(server, connection, true, state);
+    else
         sv_connection_closed(server, state);
-    }
+}
+
+static void on_admin_connection(void *server, struct MHD_Connection *connection, void **state,
+                                enum MHD_ConnectionNotificationCode what) {
+    if (what == MHD_CONNECTION_NOTIFY_STARTED)
+        sv_connection_opened(server, connection, false, state);
+    else
+        sv_connection_closed(server, state);
 }
 
 static void on_log(void *server, const char *format, va_list arguments) {
@@ -382,13 +396,13 @@ static ev_status start_daemon(sv_server *s, struct MHD_Daemon **out, const char 
     const int fd = open_socket(address, err);
     if (fd < 0) return EV_E_IO;
     *out = MHD_start_daemon(
-        MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG | MHD_USE_ITC, 0, NULL, NULL,
-        admin ? on_admin : on_public, s, MHD_OPTION_EXTERNAL_LOGGER, on_log, s, MHD_OPTION_LISTEN_SOCKET, fd,
-        MHD_OPTION_NOTIFY_COMPLETED, on_completed, s, MHD_OPTION_NOTIFY_CONNECTION, on_connection, s,
-        MHD_OPTION_CONNECTION_LIMIT, (unsigned)c->connections_max, MHD_OPTION_PER_IP_CONNECTION_LIMIT,
-        (unsigned)c->connections_per_ip, MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)(c->idle_timeout + 0.5),
-        MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)32768, MHD_OPTION_STRICT_FOR_CLIENT, 1,
-        MHD_OPTION_SIGPIPE_HANDLED_BY_APP, 1, MHD_OPTION_END);
+        MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG | MHD_USE_ITC, 0,
+        admin ? NULL : on_knock, s, admin ? on_admin : on_public, s, MHD_OPTION_EXTERNAL_LOGGER, on_log, s,
+        MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_NOTIFY_COMPLETED, on_completed, s, MHD_OPTION_NOTIFY_CONNECTION,
+        admin ? on_admin_connection : on_public_connection, s, MHD_OPTION_CONNECTION_LIMIT,
+        (unsigned)c->connections_max, MHD_OPTION_PER_IP_CONNECTION_LIMIT, admin ? (unsigned)c->connections_per_ip : 0,
+        MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)(c->idle_timeout + 0.5), MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+        (size_t)32768, MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_SIGPIPE_HANDLED_BY_APP, 1, MHD_OPTION_END);
     if (*out) return EV_OK;
     close(fd);
     return ev_fail(err, EV_E_IO, "the HTTP server cannot start on %s", address);

@@ -2,7 +2,7 @@
  *
  *   serve.c      START HERE: start, reload, drain, stop
  *   http.c       bytes <-> exchanges (libmicrohttpd): bodies, replies, waiting without a thread
- *   connections.c  those that are open, and too slow
+ *   connections.c  those that are open: how many of one client, and which are too slow
  *   routes.c     which path means what, and what stands before each: key, scope, rate
  *   access.c     who asks
  *   fields.c     JSON -> sv_speech, every mistake named by its field
@@ -37,6 +37,8 @@ typedef struct sv_access { /* what a reload may replace, all at once; counted */
     sv_words *words; /* NULL: no list */
 } sv_access;
 
+enum { SV_CALLER_BUCKETS = 1024 };
+
 typedef struct sv_server {
     sv_config config; /* as started */
     sv_log log;
@@ -53,8 +55,8 @@ typedef struct sv_server {
     sv_keyring *keys;
     pthread_mutex_t lock; /* of access and waiting */
     sv_access *access;
-    struct sv_exchange *waiting; /* suspended exchanges */
-    struct sv_connection *connections;
+    struct sv_exchange *waiting;                                    /* suspended exchanges */
+    struct sv_connection *connections, *callers[SV_CALLER_BUCKETS]; /* all, and those of one account in chains */
     struct MHD_Daemon *public_daemon, *admin_daemon;
     atomic_bool draining, stopping;
     atomic_int in_flight;
@@ -141,8 +143,11 @@ void sv_http_look_for_gone(sv_server *s); /* clients that left while they were w
 
 /* ---- connections.c ---- */
 typedef struct sv_connection sv_connection;
+/* Whether one more may come from there: connections_per_ip, by the account that rates count by. */
+bool sv_connection_allowed(sv_server *s, const struct sockaddr *peer);
 typedef enum sv_part { SV_PART_HEAD = 0, SV_PART_BODY, SV_PART_ANSWER } sv_part; /* what a connection is at */
-void sv_connection_opened(sv_server *s, struct MHD_Connection *connection, void **state);
+/* counted: against that limit. */
+void sv_connection_opened(sv_server *s, struct MHD_Connection *connection, bool counted, void **state);
 void sv_connection_closed(sv_server *s, void **state);
 void sv_connection_note(sv_exchange *x, sv_part part);
 bool sv_connection_was_cut(const sv_exchange *x);      /* by the sweep */

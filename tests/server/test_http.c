@@ -1,5 +1,5 @@
 /* The service over its sockets, on a device that does as a test says: what log and metrics say of answers that were
- * broken off. */
+ * broken off, and how many connections a client may have. */
 #include <arpa/inet.h>
 #include <pthread.h>
 #include <setjmp.h>
@@ -53,6 +53,8 @@ static int start(void **state) {
     set("listen", "127.0.0.1:0");
     set("admin_listen", "off");
     set("threads", "2");
+    set("connections_per_ip", "2");
+    set("trusted_proxies", "2001:db8:99::/48");
     second = GOES_ON;
     atomic_store(&vocoded, 0);
     atomic_store(&released, false);
@@ -175,6 +177,51 @@ static void clients_that_leave_are_499(void **state) {
     assert_logged(499, "");
 }
 
+/* ---- connections of a client ---- */
+
+static int64_t open_ones(void) { return sv_metric_read(s->metrics, SV_METRIC_OPEN_CONNECTIONS, 0, 0); }
+
+static void wait_open(int64_t count) {
+    for (int i = 0; i < 60000 && open_ones() != count; i++) usleep(1000);
+    assert_int_equal(open_ones(), count);
+}
+
+/* As if somebody had come from there; -1: it was sent away. */
+static int come_from(const char *address) {
+    int ends[2];
+    const int64_t before = open_ones();
+    struct sockaddr_in6 from = {.sin6_family = AF_INET6, .sin6_port = htons(9)};
+    assert_int_equal(inet_pton(AF_INET6, address, &from.sin6_addr), 1);
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
+    if (MHD_add_connection(s->public_daemon, ends[1], (const struct sockaddr *)&from, sizeof from) == MHD_YES) {
+        wait_open(before + 1);
+        return ends[0];
+    }
+    close(ends[0]);
+    return -1;
+}
+
+static void a_network_counts_as_one_client(void **state) {
+    (void)state;
+    const int first = come_from("2001:db8:1:1::1"), other = come_from("2001:db8:1:1:ffff::2");
+    assert_true(first >= 0 && other >= 0);
+    assert_int_equal(come_from("2001:db8:1:1::3"), -1);
+    const int neighbour = come_from("2001:db8:1:2::1"), old = come_from("::ffff:192.0.2.1");
+    assert_true(neighbour >= 0 && old >= 0);
+    close(first);
+    wait_open(3);
+    const int again = come_from("2001:db8:1:1::3");
+    assert_true(again >= 0);
+    int proxied[5];
+    for (size_t i = 0; i < EV_ARRAY_COUNT(proxied); i++) assert_true((proxied[i] = come_from("2001:db8:99::1")) >= 0);
+    for (size_t i = 0; i < EV_ARRAY_COUNT(proxied); i++) close(proxied[i]);
+    close(other);
+    close(neighbour);
+    close(old);
+    close(again);
+    wait_open(0);
+}
+
 int main(int argc, char **argv) {
     if (argc == 2 && strcmp(argv[1], "--decode-reference") == 0) return sv_decoder_child_main();
     signal(SIGPIPE, SIG_IGN);
@@ -183,6 +230,7 @@ int main(int argc, char **argv) {
         cmocka_unit_test_setup_teardown(events_that_fail_are_500, start, stop),
         cmocka_unit_test_setup_teardown(late_answers_are_504, start, stop),
         cmocka_unit_test_setup_teardown(clients_that_leave_are_499, start, stop),
+        cmocka_unit_test_setup_teardown(a_network_counts_as_one_client, start, stop),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
