@@ -1,19 +1,23 @@
 /* connections: those that are open, how many of one client, and since when each owes us the rest of a request. The
- * library closes a connection on which nothing moves; one that sends a byte now and then it would keep for ever, and
- * this does not.
+ * library closes a connection on which nothing moves; one that sends or reads a byte now and then it would keep for
+ * ever, and this does not.
  *
  * The system's count of bytes tells a connection that began a request from one that rests. A connection that is too
  * late is shut down, not closed: the library sees its end and closes it. It gets no answer, since the library can
  * send none before it has read the body; the log says 408.
  */
 #include <linux/tcp.h>
-#include <math.h>
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 
 #include "server/server.h"
+
+/* How long an answer may be read, waits for the engine not counted: five minutes, and twice the audio that was read.
+ * A player reads at the speed of playback, and an answer without audio is small. */
+#define ANSWER_SLACK 300.0
+#define ANSWER_PACE  2.0
 
 struct sv_connection {
     sv_connection *next, **place;
@@ -22,7 +26,10 @@ struct sv_connection {
     int fd;
     sv_part part;
     uint64_t taken; /* HEAD: bytes that came before the request that is awaited */
-    double since;   /* HEAD: the first byte of it was seen, 0 not yet; BODY: its headers were complete */
+    double since;   /* HEAD: the first byte of it was seen, 0 not yet; BODY: its headers were complete;
+                     * ANSWER: it began, later by what was waited */
+    double rests;   /* ANSWER: since then it waits for the engine; 0: it does not */
+    double audio_s; /* ANSWER: that was handed out */
     bool cut;       /* it was too late */
 };
 
@@ -129,29 +136,51 @@ void sv_connection_note(sv_exchange *x, sv_part part) {
     if (!c) return;
     pthread_mutex_lock(&x->server->lock);
     c->part = part;
-    c->since = part == SV_PART_BODY ? ev_clock_s() : 0;
+    c->since = part == SV_PART_HEAD ? 0 : ev_clock_s();
+    c->rests = c->audio_s = 0;
     if (part == SV_PART_HEAD) c->taken = bytes_received(c->fd);
     pthread_mutex_unlock(&x->server->lock);
 }
 
-bool sv_connection_was_cut(const sv_exchange *x) {
+void sv_connection_rests(sv_exchange *x, bool rests) {
+    sv_connection *c = connection_of(x);
+    const double now = ev_clock_s();
+    if (!c) return;
+    if (c->rests > 0) c->since += now - c->rests;
+    c->rests = rests ? now : 0;
+}
+
+void sv_connection_took(sv_exchange *x, double audio_s) {
+    sv_connection *c = connection_of(x);
+    if (!c) return;
+    pthread_mutex_lock(&x->server->lock);
+    c->audio_s = audio_s;
+    pthread_mutex_unlock(&x->server->lock);
+}
+
+bool sv_connection_was_cut(const sv_exchange *x, sv_part at) {
     const sv_connection *c = connection_of(x);
     if (!c) return false;
     pthread_mutex_lock(&x->server->lock);
-    const bool cut = c->cut;
+    const bool cut = c->cut && c->part == at;
     pthread_mutex_unlock(&x->server->lock);
     return cut;
 }
 
+static double time_for(const sv_server *s, const sv_connection *c) {
+    switch (c->part) {
+    case SV_PART_HEAD: return s->config.header_timeout;
+    case SV_PART_BODY: return s->config.body_timeout;
+    default: return ANSWER_SLACK + ANSWER_PACE * c->audio_s;
+    }
+}
+
 void sv_connections_sweep(sv_server *s, double now_s) {
-    const double most[] = {[SV_PART_HEAD] = s->config.header_timeout,
-                           [SV_PART_BODY] = s->config.body_timeout,
-                           [SV_PART_ANSWER] = INFINITY};
     pthread_mutex_lock(&s->lock);
     for (sv_connection *c = s->connections; c; c = c->next) {
         if (c->part == SV_PART_HEAD && c->since == 0) {
             if (bytes_received(c->fd) > c->taken) c->since = now_s;
-        } else if (now_s - c->since > most[c->part]) {
+        } else if (c->rests == 0 && now_s - c->since > time_for(s, c)) {
             c->cut = true;
             shutdown(c->fd, SHUT_RDWR);
         }

@@ -129,6 +129,7 @@ static void note_waiting(sv_exchange *x, bool waits) {
         }
     }
     x->suspended = waits;
+    sv_connection_rests(x, waits);
     pthread_mutex_unlock(&s->lock);
 }
 
@@ -310,6 +311,13 @@ static void leave_job(sv_exchange *x) {
     sv_job_drop(&x->job);
 }
 
+/* 408: its body took too long; 499: the client left before it had its answer, or did not read it */
+static void note_left(sv_exchange *x) {
+    x->code = sv_connection_was_cut(x, SV_PART_BODY) ? 408 : 499;
+    if (sv_connection_was_cut(x, SV_PART_ANSWER))
+        snprintf(x->error, sizeof x->error, "the answer was read too slowly");
+}
+
 static void on_completed(void *server, struct MHD_Connection *connection, void **state,
                          enum MHD_RequestTerminationCode end) {
     (void)server;
@@ -318,9 +326,8 @@ static void on_completed(void *server, struct MHD_Connection *connection, void *
     *state = NULL;
     if (!x) return;
     note_waiting(x, false);
-    /* 408: its body took too long; 499: the client left before it had its answer */
     if (!x->failed && end != MHD_REQUEST_TERMINATED_COMPLETED_OK && end != MHD_REQUEST_TERMINATED_DAEMON_SHUTDOWN)
-        x->code = sv_connection_was_cut(x) ? 408 : 499;
+        note_left(x);
     sv_connection_note(x, SV_PART_HEAD);
     write_log(x, ev_clock_s() - x->start);
     leave_job(x);

@@ -143,6 +143,7 @@ static bool refill(sv_listener *l) {
         sv_metric_observe(l->x->server->metrics, SV_METRIC_STAGE_DURATION, SV_TIMED_ENCODE, ev_clock_s() - start);
         if (l->ready.failed) break_off(l, "out of memory for the audio");
     }
+    sv_connection_took(l->x, (double)l->at / ev_model_sample_rate(l->x->server->model));
     return true;
 }
 

@@ -150,8 +150,10 @@ typedef enum sv_part { SV_PART_HEAD = 0, SV_PART_BODY, SV_PART_ANSWER } sv_part;
 void sv_connection_opened(sv_server *s, struct MHD_Connection *connection, bool counted, void **state);
 void sv_connection_closed(sv_server *s, void **state);
 void sv_connection_note(sv_exchange *x, sv_part part);
-bool sv_connection_was_cut(const sv_exchange *x);      /* by the sweep */
-void sv_connections_sweep(sv_server *s, double now_s); /* ends those whose request takes too long; now and then */
+void sv_connection_rests(sv_exchange *x, bool rests);         /* waits for the engine, or goes on; under the lock */
+void sv_connection_took(sv_exchange *x, double audio_s);      /* so much audio is out, in all */
+bool sv_connection_was_cut(const sv_exchange *x, sv_part at); /* by the sweep */
+void sv_connections_sweep(sv_server *s, double now_s);        /* ends those that take too long; now and then */
 
 /* ---- routes.c ---- */
 /* The row for a method and path, and the path's {id}. NULL: none; then allow holds the methods that would do, as the

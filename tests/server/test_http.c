@@ -1,6 +1,7 @@
 /* The service over its sockets, on a device that does as a test says: what log and metrics say of answers that were
- * broken off, and how many connections a client may have. */
+ * broken off, how long one may be read, and how many connections a client may have. */
 #include <arpa/inet.h>
+#include <poll.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -91,14 +92,34 @@ static void assert_logged(int code, const char *error) {
 
 /* ---- client ---- */
 
-/* A speech of many stretches is asked for; more: fields of the request. */
+static int64_t open_ones(void) { return sv_metric_read(s->metrics, SV_METRIC_OPEN_CONNECTIONS, 0, 0); }
+
+static void wait_open(int64_t count) {
+    for (int i = 0; i < 60000 && open_ones() != count; i++) usleep(1000);
+    assert_int_equal(open_ones(), count);
+}
+
+/* As if somebody had come from there; -1: it was sent away. */
+static int come_from(const char *address) {
+    int ends[2];
+    const int64_t before = open_ones();
+    struct sockaddr_in6 from = {.sin6_family = AF_INET6, .sin6_port = htons(9)};
+    assert_int_equal(inet_pton(AF_INET6, address, &from.sin6_addr), 1);
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
+    if (MHD_add_connection(s->public_daemon, ends[1], (const struct sockaddr *)&from, sizeof from) == MHD_YES) {
+        wait_open(before + 1);
+        return ends[0];
+    }
+    close(ends[0]);
+    return -1;
+}
+
+/* A speech of many stretches is asked for, more than a socket holds; more: fields of the request. */
 static int ask(const char *more) {
     char request[2048], body[1024];
     const char *text = "The river runs through the valley, and the wind goes over the hills. ";
-    struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons((uint16_t)sv_server_port(s, false))};
-    to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    assert_int_equal(connect(fd, (const struct sockaddr *)&to, sizeof to), 0);
+    const int fd = come_from("2001:db8::1");
+    assert_true(fd >= 0);
     const int length = snprintf(body, sizeof body, "{\"input\":\"%s%s%s%s%s%s\",\"response_format\":\"pcm\"%s}", text,
                                 text, text, text, text, text, more);
     const int size = snprintf(request, sizeof request,
@@ -107,6 +128,12 @@ static int ask(const char *more) {
                               length, body);
     assert_int_equal(write(fd, request, (size_t)size), size);
     return fd;
+}
+
+static void take_head(int fd) {
+    char head[13];
+    assert_int_equal(recv(fd, head, sizeof head, MSG_WAITALL), sizeof head);
+    assert_memory_equal(head, "HTTP/1.1 200 ", sizeof head);
 }
 
 /* The whole answer, as it came. */
@@ -154,6 +181,11 @@ static void late_answers_are_504(void **state) {
     assert_logged(504, "the deadline cannot be met");
 }
 
+static void wait_until(bool (*condition)(void), bool wanted) {
+    for (int i = 0; i < 60000 && condition() != wanted; i++) usleep(1000);
+    assert_int_equal(condition(), wanted);
+}
+
 /* By a write that failed, or while it waited. */
 static bool was_seen_to_leave(void) {
     pthread_mutex_lock(&s->lock);
@@ -164,42 +196,52 @@ static bool was_seen_to_leave(void) {
 
 static void clients_that_leave_are_499(void **state) {
     (void)state;
-    char head[13];
     second = IS_HELD;
     const int fd = ask("");
-    assert_int_equal(recv(fd, head, sizeof head, MSG_WAITALL), sizeof head);
-    assert_memory_equal(head, "HTTP/1.1 200 ", sizeof head);
+    take_head(fd);
     close(fd);
-    for (int i = 0; i < 60000 && !was_seen_to_leave(); i++) usleep(1000);
-    assert_true(was_seen_to_leave());
+    wait_until(was_seen_to_leave, true);
     atomic_store(&released, true);
     wait_answered();
     assert_logged(499, "");
 }
 
+static bool somebody_waits(void) {
+    pthread_mutex_lock(&s->lock);
+    const bool waits = s->waiting != NULL;
+    pthread_mutex_unlock(&s->lock);
+    return waits;
+}
+
+static bool engine_rests(void) { return sv_engine_idle(s->engine); }
+
+static bool is_cut(int fd) {
+    struct pollfd look = {.fd = fd, .events = POLLRDHUP};
+    return poll(&look, 1, 0) == 1;
+}
+
+/* Nobody reads on behind the head. The clock is the test's. */
+static void answers_must_be_read(void **state) {
+    (void)state;
+    second = IS_HELD;
+    const int fd = ask(",\"speed\":0.25");
+    take_head(fd);
+    wait_until(somebody_waits, true);
+    sv_connections_sweep(s, ev_clock_s() + 1e6); /* the service is what is late */
+    assert_false(is_cut(fd));
+    atomic_store(&released, true);
+    wait_until(engine_rests, true);
+    wait_until(somebody_waits, false);
+    sv_connections_sweep(s, ev_clock_s() + 200);
+    assert_false(is_cut(fd));
+    sv_connections_sweep(s, ev_clock_s() + 1000);
+    assert_true(is_cut(fd));
+    wait_answered();
+    close(fd);
+    assert_logged(499, "the answer was read too slowly");
+}
+
 /* ---- connections of a client ---- */
-
-static int64_t open_ones(void) { return sv_metric_read(s->metrics, SV_METRIC_OPEN_CONNECTIONS, 0, 0); }
-
-static void wait_open(int64_t count) {
-    for (int i = 0; i < 60000 && open_ones() != count; i++) usleep(1000);
-    assert_int_equal(open_ones(), count);
-}
-
-/* As if somebody had come from there; -1: it was sent away. */
-static int come_from(const char *address) {
-    int ends[2];
-    const int64_t before = open_ones();
-    struct sockaddr_in6 from = {.sin6_family = AF_INET6, .sin6_port = htons(9)};
-    assert_int_equal(inet_pton(AF_INET6, address, &from.sin6_addr), 1);
-    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
-    if (MHD_add_connection(s->public_daemon, ends[1], (const struct sockaddr *)&from, sizeof from) == MHD_YES) {
-        wait_open(before + 1);
-        return ends[0];
-    }
-    close(ends[0]);
-    return -1;
-}
 
 static void a_network_counts_as_one_client(void **state) {
     (void)state;
@@ -230,6 +272,7 @@ int main(int argc, char **argv) {
         cmocka_unit_test_setup_teardown(events_that_fail_are_500, start, stop),
         cmocka_unit_test_setup_teardown(late_answers_are_504, start, stop),
         cmocka_unit_test_setup_teardown(clients_that_leave_are_499, start, stop),
+        cmocka_unit_test_setup_teardown(answers_must_be_read, start, stop),
         cmocka_unit_test_setup_teardown(a_network_counts_as_one_client, start, stop),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
