@@ -45,6 +45,8 @@
       "a connection without a request is closed after this")                                                           \
     X(body_max, BYTES, "16MB", 1024, 1e9, "", RESTART,                                                                 \
       "largest request body")                                                                                          \
+    X(drain_delay, SECONDS, "3s", 0, 600, "", RESTART,                                                                 \
+      "on SIGTERM, what still comes is served for this long, where /readyz was asked in the last minute")              \
     X(drain_timeout, SECONDS, "30s", 0, 3600, "", RESTART,                                                             \
       "on SIGTERM, work that was accepted may finish within this")                                                     \
     /* the engine */                                                                                                   \

@@ -7,7 +7,8 @@
 int sv_answer_health(sv_exchange *x) { return sv_reply_json(x, 200, json_pack("{s:s}", "status", "ok")); }
 
 int sv_answer_ready(sv_exchange *x) {
-    if (atomic_load(&x->server->draining)) return sv_reply_busy(x, 503, 1000, "stopping");
+    atomic_store(&x->server->probed, ev_clock_s());
+    if (atomic_load(&x->server->leaving)) return sv_reply_busy(x, 503, 1000, "stopping");
     return sv_reply_json(x, 200, json_pack("{s:s}", "status", "ready"));
 }
 

@@ -139,9 +139,15 @@ int sv_server_port(const sv_server *s, bool admin) {
 
 /* ---- stop ---- */
 
-void sv_server_drain(sv_server *s) {
-    const double until = ev_clock_s() + s->config.drain_timeout;
+enum { PROBED_S = 60 }; /* who asked /readyz within this asks again */
+
+void sv_server_drain(sv_server *s, bool at_once) {
+    const double start = ev_clock_s(), probed = atomic_load(&s->probed);
+    const bool watched = probed > 0 && start - probed < PROBED_S;
+    atomic_store(&s->leaving, true);
+    while (watched && !at_once && ev_clock_s() < start + s->config.drain_delay) usleep(20000);
     atomic_store(&s->draining, true);
+    const double until = ev_clock_s() + s->config.drain_timeout;
     while (ev_clock_s() < until &&
            (!sv_engine_idle(s->engine) || atomic_load(&s->in_flight) > 0 || !sv_webhooks_idle(s->webhooks))) {
         usleep(20000);
@@ -255,7 +261,7 @@ ev_status sv_serve(const sv_config *config, sv_reload reload, void *user, ev_err
         if (got == SIGHUP) reload_now(s, reload, user);
     }
     sv_log_line(&s->log, SV_LEVEL_INFO, NULL, "stopping: what was accepted is finished first");
-    sv_server_drain(s);
+    sv_server_drain(s, got == SIGINT);
     sv_server_stop(&s);
     return EV_OK;
 }

@@ -58,7 +58,8 @@ typedef struct sv_server {
     struct sv_exchange *waiting;                                    /* suspended exchanges */
     struct sv_connection *connections, *callers[SV_CALLER_BUCKETS]; /* all, and those of one account in chains */
     struct MHD_Daemon *public_daemon, *admin_daemon;
-    atomic_bool draining, stopping;
+    atomic_bool leaving, draining, stopping; /* not ready; admits nothing more; ends */
+    _Atomic double probed;                   /* when /readyz was asked last */
     atomic_int in_flight;
     pthread_t ticker;
     bool ticking;
@@ -242,7 +243,9 @@ ev_status sv_serve(const sv_config *config, sv_reload reload, void *user, ev_err
 json_t *sv_job_json(const sv_server *s, sv_job *job); /* tts.c: its state, for those who ask and for webhooks */
 /* The same in parts, for tests. */
 ev_status sv_server_start(sv_server **out, const sv_config *config, const sv_device_calls *device, ev_error *err);
-void sv_server_drain(sv_server *s); /* admits nothing more; returns when all is over, or drain_timeout is */
+/* Is not ready any more; after drain_delay, unless at once, admits nothing more; returns when all is over, or
+ * drain_timeout is. */
+void sv_server_drain(sv_server *s, bool at_once);
 void sv_server_stop(sv_server **server);
 int sv_server_port(const sv_server *s, bool admin); /* as bound; 0: none */
 

@@ -488,6 +488,20 @@ class Stopping(unittest.TestCase):
             self.assertEqual(len(first + rest), len(said(LONG)))
             self.assertEqual(s.process.wait(60), 0)
 
+    def test_not_ready_before_it_refuses(self):
+        with Service(COMMAND, *FREE, "--drain-delay", "6s") as s:
+            self.assertEqual(s.get("/readyz").code, 200)
+            s.process.send_signal(signal.SIGTERM)
+            for _ in range(500):
+                if s.get("/readyz").code == 503:
+                    break
+                time.sleep(0.01)
+            self.assertEqual(s.get("/readyz").code, 503)
+            self.assertEqual(s.speech("Still in time.").code, 200)
+            self.assertEqual(s.process.wait(60), 0)
+        with Service(COMMAND, *FREE, "--drain-delay", "600s") as s:  # nobody watches: nobody is waited for
+            self.assertEqual(s.stop(10), 0)
+
     def test_nothing_to_finish(self):
         with Service(COMMAND, *FREE) as s:
             self.assertEqual(s.stop(10), 0)
