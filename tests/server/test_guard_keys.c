@@ -20,10 +20,11 @@ static sv_keys *parse(const char *text) {
 static void finds_by_secret(void **state) {
     (void)state;
     sv_keys *keys = parse("# the shop\r\n\r\n"
-                          "ev_AAAAA " ZERO_HASH " admin decoy\n"
+                          "ev_AAAAA " ZERO_HASH " voices decoy\n"
                           "ev_AAAAA " EXAMPLE_HASH " speak,voices  shop rate=2.5 audio_s=600 # since May\r\n"
-                          "\tev_zzzzz " ZERO_HASH "\tadmin\troot\n");
+                          "\tev_zzzzz " ZERO_HASH "\tvoices\troot\n");
     assert_int_equal(sv_keys_count(keys), 3);
+    assert_string_equal(sv_keys_at(keys, 2)->name, "root");
     const sv_key *key = sv_keys_find(keys, "Bearer " EXAMPLE);
     assert_non_null(key);
     assert_string_equal(key->name, "shop");
@@ -64,6 +65,7 @@ static void bad_lines_are_named(void **state) {
         {"ev_AAAAA " ZERO_HASH, "scopes"},
         {"ev_AAAAA " ZERO_HASH " sing a", "scopes"},
         {"ev_AAAAA " ZERO_HASH " speak, a", "scopes"},
+        {"ev_AAAAA " ZERO_HASH " admin a", "write speak, voices or speak,voices"}, /* nothing is such a key's */
         {"ev_AAAAA " ZERO_HASH " speak", "name"},
         {"ev_AAAAA " ZERO_HASH " speak sh\xc3\xb6p", "name"},
         {"ev_AAAAA " ZERO_HASH " speak a rate=0", "rate=N"},
@@ -71,7 +73,10 @@ static void bad_lines_are_named(void **state) {
         {"ev_AAAAA " ZERO_HASH " speak a rate=nan", "rate=N"},
         {"ev_AAAAA " ZERO_HASH " speak a rate=-1", "rate=N"},
         {"ev_AAAAA " ZERO_HASH " speak a rate=", "rate=N"},
+        {"ev_AAAAA " ZERO_HASH " speak a rate=1e-300", "from 0.001"},
+        {"ev_AAAAA " ZERO_HASH " speak a rate", "only rate=N"},
         {"ev_AAAAA " ZERO_HASH " speak a audio_s=1e99", "audio_s=N"},
+        {"ev_AAAAA " ZERO_HASH " speak a audio_s=0.5", "from 1"}, /* a bucket holds one token at least */
         {"ev_AAAAA " ZERO_HASH " speak a speed=1", "rate=N"},
     };
     for (size_t i = 0; i < EV_ARRAY_COUNT(bad); i++) {
@@ -84,7 +89,7 @@ static void bad_lines_are_named(void **state) {
         assert_has(err.message, "conf/keys.txt, line 3: ");
         assert_has(err.message, bad[i][1]);
     }
-    static const char twice[] = "ev_AAAAA " ZERO_HASH " speak a\nev_AAAAA " ZERO_HASH " admin b\n";
+    static const char twice[] = "ev_AAAAA " ZERO_HASH " speak a\nev_AAAAA " ZERO_HASH " voices b\n";
     ev_error err;
     sv_keys *keys = NULL;
     assert_int_equal(sv_keys_parse(&keys, twice, strlen(twice), "keys", &err), EV_E_FORMAT);

@@ -96,14 +96,15 @@ size_t sv_limiter_accounts(sv_limiter *limiter);
 
 /* ---- keys ---- */
 
-enum { SV_SCOPE_SPEAK = 1, SV_SCOPE_VOICES = 2, SV_SCOPE_ADMIN = 4 };
+enum { SV_SCOPE_SPEAK = 1, SV_SCOPE_VOICES = 2 };
 enum { SV_KEY_PREFIX = 8, SV_KEY_DIGITS = 43, SV_KEY_SECRET = 3 + SV_KEY_DIGITS, SV_KEYS_BYTES_MAX = 16 << 20 };
+enum { SV_KEY_NAME_MAX = 63 };
 
 typedef struct sv_key {
     char prefix[SV_KEY_PREFIX + 1]; /* public: the first characters of the secret */
     unsigned char sha256[32];       /* of the whole secret */
     unsigned scopes;                /* SV_SCOPE_* */
-    char name[64];                  /* whose it is; [A-Za-z0-9._-] */
+    char name[SV_KEY_NAME_MAX + 1]; /* whose it is; [A-Za-z0-9._-] */
     double rate;                    /* requests per second; 0: the service's default */
     double audio_s;                 /* seconds of speech per hour; 0: no limit of its own */
 } sv_key;
@@ -117,6 +118,7 @@ typedef struct sv_keyring sv_keyring; /* the table in force; it may be swapped w
 ev_status sv_keys_load(sv_keys **out, const char *path, ev_error *err);
 ev_status sv_keys_parse(sv_keys **out, const char *text, size_t bytes, const char *label, ev_error *err);
 size_t sv_keys_count(const sv_keys *keys);
+const sv_key *sv_keys_at(const sv_keys *keys, size_t i); /* in the order of their prefixes */
 /* The key of an Authorization value "Bearer ev_...", or NULL. It lives as long as the table. The hashes are compared
  * in constant time. */
 const sv_key *sv_keys_find(const sv_keys *keys, const char *authorization);
@@ -124,6 +126,7 @@ void sv_keys_free(sv_keys **keys); /* gives one hold back; the last frees */
 
 /* A new secret of 256 random bits, to be shown once, and the two fields of its line. EV_E_IO: no randomness. */
 ev_status sv_key_make(char secret[SV_KEY_SECRET + 1], char prefix[SV_KEY_PREFIX + 1], char sha256[65], ev_error *err);
+bool sv_key_name_valid(const char *name);
 /* "speak,voices" to SV_SCOPE_* bits; 0 if one is unknown or none is given. */
 unsigned sv_scopes_parse(const char *list, size_t bytes);
 

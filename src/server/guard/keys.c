@@ -1,11 +1,11 @@
 /* keys: whose secret is it. A file holds hashes only, so that reading it gives nobody a key. Secrets carry 256 random
  * bits, which is why one round of SHA-256 is enough and a slow password hash is not needed. A table is sorted by the
  * public prefix and never changes; a keyring swaps tables under readers, who hold what they read by a count. */
-#include <math.h>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -43,6 +43,8 @@ static bool is_name(const char *text, size_t bytes, size_t bytes_max) {
     return true;
 }
 
+bool sv_key_name_valid(const char *name) { return is_name(name, strlen(name), SV_KEY_NAME_MAX); }
+
 static int hex_digit(char c) {
     if (c >= '0' && c <= '9') return c - '0';
     if (c >= 'a' && c <= 'f') return c - 'a' + 10;
@@ -64,7 +66,7 @@ static unsigned scope(const char *text, size_t bytes) {
     static const struct {
         const char *name;
         unsigned bit;
-    } scopes[] = {{"speak", SV_SCOPE_SPEAK}, {"voices", SV_SCOPE_VOICES}, {"admin", SV_SCOPE_ADMIN}};
+    } scopes[] = {{"speak", SV_SCOPE_SPEAK}, {"voices", SV_SCOPE_VOICES}};
     for (size_t i = 0; i < EV_ARRAY_COUNT(scopes); i++)
         if (strlen(scopes[i].name) == bytes && memcmp(scopes[i].name, text, bytes) == 0) return scopes[i].bit;
     return 0;
@@ -83,16 +85,35 @@ unsigned sv_scopes_parse(const char *list, size_t bytes) {
     return all;
 }
 
-/* "rate=2.5" into *value. False if it is another setting or no number above zero. */
-static bool parse_setting(const sv_line *word, const char *name, double *value) {
-    const size_t length = strlen(name);
-    char digits[32], *end;
-    if (word->bytes <= length || memcmp(word->text, name, length) != 0) return false;
-    if (word->bytes - length >= sizeof(digits)) return false;
-    memcpy(digits, word->text + length, word->bytes - length);
-    digits[word->bytes - length] = '\0';
-    *value = strtod(digits, &end);
-    return *end == '\0' && isfinite(*value) && *value > 0 && *value <= 1e9;
+/* What may stand behind the name. From the lowest on a bucket holds one token, and fills within the hour. */
+static const struct setting {
+    const char *name;
+    size_t offset; /* of its double in sv_key */
+    double low, high;
+    const char *fault;
+} SETTINGS[] = {
+    {"rate=", offsetof(sv_key, rate), 0.001, 1e9,
+     "rate=N is requests per second: write a number from 0.001 to 1000000000"},
+    {"audio_s=", offsetof(sv_key, audio_s), 1, 1e9,
+     "audio_s=N is seconds of speech per hour: write a number from 1 to 1000000000"},
+};
+
+/* "rate=2.5" into the key. NULL, or what is wrong with it. */
+static const char *parse_setting(sv_key *key, const sv_line *word) {
+    for (size_t i = 0; i < EV_ARRAY_COUNT(SETTINGS); i++) {
+        const struct setting *s = &SETTINGS[i];
+        const size_t length = strlen(s->name);
+        char digits[32], *end;
+        if (word->bytes < length || memcmp(word->text, s->name, length) != 0) continue;
+        if (word->bytes == length || word->bytes - length >= sizeof(digits)) return s->fault;
+        memcpy(digits, word->text + length, word->bytes - length);
+        digits[word->bytes - length] = '\0';
+        const double value = strtod(digits, &end);
+        if (*end != '\0' || !(value >= s->low && value <= s->high)) return s->fault;
+        memcpy((char *)key + s->offset, &value, sizeof(value));
+        return NULL;
+    }
+    return "behind the name stand only rate=N and audio_s=N: remove what else is there";
 }
 
 /* NULL, or what is wrong with the line and what to write. */
@@ -105,16 +126,15 @@ static const char *parse_key(sv_key *key, sv_line line) {
     if (!parse_hash(&hash, key->sha256))
         return "the second field must be the SHA-256 of the key: write 64 hexadecimal digits";
     key->scopes = sv_scopes_parse(scopes.text, scopes.bytes);
-    if (!key->scopes) return "the third field must name scopes: write speak, voices, admin, or several with commas";
-    if (!is_name(name.text, name.bytes, sizeof(key->name) - 1))
+    if (!key->scopes) return "the third field must name scopes: write speak, voices or speak,voices";
+    if (!is_name(name.text, name.bytes, SV_KEY_NAME_MAX))
         return "the fourth field must be a name: write 1 to 63 letters, digits, '.', '_' or '-'";
     memcpy(key->prefix, prefix.text, SV_KEY_PREFIX);
     memcpy(key->name, name.text, name.bytes);
-    for (sv_line word; (word = sv_line_word(&line)).bytes && word.text[0] != '#';) {
-        if (!parse_setting(&word, "rate=", &key->rate) && !parse_setting(&word, "audio_s=", &key->audio_s))
-            return "behind the name stand only rate=N and audio_s=N, with a number above 0";
-    }
-    return NULL;
+    const char *fault = NULL;
+    for (sv_line word; !fault && (word = sv_line_word(&line)).bytes && word.text[0] != '#';)
+        fault = parse_setting(key, &word);
+    return fault;
 }
 
 /* ---- table ---- */
@@ -170,6 +190,8 @@ ev_status sv_keys_load(sv_keys **out, const char *path, ev_error *err) {
 }
 
 size_t sv_keys_count(const sv_keys *keys) { return keys->count; }
+
+const sv_key *sv_keys_at(const sv_keys *keys, size_t i) { return &keys->items[i]; }
 
 /* The first key whose prefix is not below. The prefix is public: its comparison may take what time it takes. */
 static size_t lower_bound(const sv_keys *keys, const char *prefix) {
