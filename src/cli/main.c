@@ -15,7 +15,8 @@ const cli_command *const cli_commands[] = {&cli_say,           &cli_voice_make,
                                            &cli_bench_engine,
 #ifdef EMOTIVOICE_SERVER
                                            &cli_serve,         &cli_jobs_dead,
-                                           &cli_jobs_retry,    &cli_bench_serve,
+                                           &cli_jobs_retry,    &cli_keys_new,
+                                           &cli_keys_check,    &cli_bench_serve,
 #endif
                                            &cli_man,           NULL};
 

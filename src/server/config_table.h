@@ -88,7 +88,7 @@
     X(anonymous, SWITCH, "on", 0, 0, "", LIVE,                                                                         \
       "requests without a key are served")                                                                             \
     X(keys_file, FILE, "", 0, 4095, "", LIVE,                                                                          \
-      "file of API keys")                                                                                              \
+      "file of API keys, made by emotivoice keys new")                                                                 \
     X(rate_per_ip, NUMBER, "5", 0, 1e6, "requests per second", LIVE,                                                   \
       "rate of one address without a key; 0: no limit")                                                                \
     X(burst_per_ip, COUNT, "10", 1, 1000000, "requests", LIVE,                                                         \
@@ -101,7 +101,7 @@
     X(text_chars_max, COUNT, "20000", 1, 65536,  "characters", LIVE,                                                   \
       "longest text of a request")                                                                                     \
     X(words_file, FILE, "", 0, 4095, "", LIVE,                                                                         \
-      "file of words that are refused or masked")                                                                      \
+      "file of words that are not spoken: a text that holds one is refused")                                           \
     X(voices_dir, DIRECTORY, "", 0, 4095, "", RESTART,                                                                 \
       "where uploaded voices are kept; empty: none can be")                                                            \
     X(reference_seconds_max, NUMBER, "30", 1, 30, "seconds", RESTART,                                                  \
