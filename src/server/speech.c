@@ -11,12 +11,25 @@ static const char *text_field(const sv_exchange *x) {
     return x->route->counted == SV_ROUTE_SPEECH ? "input" : "text";
 }
 
+/* Phones say what no list of words can read. */
+static bool check_phones(sv_exchange *x, const sv_speech *speech, int *result) {
+    size_t begin, end;
+    if (!sv_words_phones(speech->text, speech->text_bytes, &begin, &end)) return true;
+    sv_metric_add(x->server->metrics, SV_METRIC_JOBS, SV_OUTCOME_REJECTED_WORDS, 1);
+    *result = sv_reply_error(x, 422, text_field(x),
+                             "phones may not be given where a list of words is in force: write the word alone "
+                             "(bytes %zu to %zu)",
+                             begin, end);
+    return false;
+}
+
 /* Listed words are looked for in what will be spoken; the answer names the rule, never the word. */
 static bool check_words(sv_exchange *x, const sv_speech *speech, int *result) {
     sv_word_hit hit;
     size_t count = 0;
     ev_error err = {0};
     if (!x->access->words) return true;
+    if (!check_phones(x, speech, result)) return false;
     const ev_status status = sv_words_find(x->access->words, speech->text, speech->text_bytes, &hit, 1, &count, &err);
     if (status == EV_OK && !count) return true;
     if (status != EV_OK) {

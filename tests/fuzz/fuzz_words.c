@@ -22,7 +22,8 @@ static bool is_edge(const char *text, size_t bytes, size_t at) {
 
 static void search(const sv_words *words, const char *text, size_t bytes) {
     sv_word_hit hits[8];
-    size_t count = 0, again = 0;
+    size_t count = 0, again = 0, begin, end;
+    if (sv_words_phones(text, bytes, &begin, &end) && (text[begin] != '[' || begin >= end || end > bytes)) abort();
     const ev_status status = sv_words_find(words, text, bytes, hits, 8, &count, NULL);
     if (status == EV_E_TEXT && count != 0) abort();
     if (status != EV_OK) return;

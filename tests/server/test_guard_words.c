@@ -3,6 +3,8 @@
 #include <unistd.h>
 
 #include "guard_test.h"
+#include "server/guard/words.h"
+#include "text/scan_control.h"
 
 static const char LIST[] = "# what a service might list\n"
                            "rude: ass\n"
@@ -77,6 +79,75 @@ static void hits_name_rule_and_place(void **state) {
     sv_words_free(&words);
     assert_null(words);
     sv_words_free(&words);
+}
+
+/* The engine drops a pause from between letters, and its phones say what is not written. */
+static void controls_hide_nothing(void **state) {
+    (void)state;
+    sv_words *words = open_list("rude: forbidden\nhan: 敏感词\nsex\n");
+    sv_word_hit hit;
+    size_t begin, end;
+    check_range(words, "so for[pause:1ms]bidden it is", "rude", "for[pause:1ms]bidden");
+    check_range(words, "so[pause:1s]for[pause:1.5s]bidden[pause:1ms]it", "rude", "for[pause:1.5s]bidden");
+    check_range(words, "f[pause:1ms]0r[pause:1ms]b[pause:1ms]1dden", "rude",
+                "f[pause:1ms]0r[pause:1ms]b[pause:1ms]1dden");
+    check_range(words, "说敏[pause:1ms]感[pause:1ms][pause:1ms]词吧", "han",
+                "敏[pause:1ms]感[pause:1ms][pause:1ms]词");
+    check_range(words, "[pause:1s]for-bidden[pause:1s]", "rude", "for-bidden");
+    check_range(words, "[notacontrol] forbidden", "rude", "forbidden");
+    static const char *const clean[] = {"for[notacontrol]bidden", "[pause:1s]for bid[pause:1s]den",
+                                        "mid[pause:1s]dlesex", "[1] [a](b) [", "for[pause:1ms bidden"};
+    for (size_t i = 0; i < EV_ARRAY_COUNT(clean); i++) {
+        if (find(words, clean[i], &hit)) fail_msg("%s: '%s'", hit.rule, clean[i]);
+        assert_false(sv_words_phones(clean[i], strlen(clean[i]), &begin, &end));
+    }
+    static const char given[] = "say [pause:1s][x](y) [x](/F AH1 K/) now";
+    assert_true(sv_words_phones(given, sizeof(given) - 1, &begin, &end));
+    assert_int_equal(end - begin, strlen("[x](/F AH1 K/)"));
+    assert_memory_equal(given + begin, "[x](/F AH1 K/)", end - begin);
+    sv_words_free(&words);
+}
+
+/* What the engine takes for a control, the filter does; what it refuses may be either. */
+static void compare_controls(const char *text) {
+    const size_t bytes = strlen(text);
+    for (const char *at = text; (at = strchr(at, '[')); at++) {
+        const size_t place = (size_t)(at - text), pause = sv_pause_bytes(text, bytes, place);
+        const size_t ours = pause ? pause : sv_phones_bytes(text, bytes, place);
+        ev_scan scan = {0};
+        size_t used;
+        if (ev_scan_control(&scan, text, bytes, place, &used, NULL) == EV_OK) {
+            if (ours != used) fail_msg("%zu bytes, not %zu, at %zu of '%s'", ours, used, place, text);
+            if (used) assert_int_equal(pause != 0, ((ev_control *)(void *)scan.controls.data)->pause_ms != 0);
+        }
+        ev_scan_clear(&scan);
+    }
+}
+
+static void controls_are_the_engines(void **state) {
+    (void)state;
+    static const char *const pieces[] = {
+        "[", "]",   "[pause:", "[pause:1ms]", "](/",           "/)",      "/", "(", ")", "HH", "你", "\n",
+        " ", "1ms", "1.5s]",   "word",        "[a](/HH AH0/)", "[你](/HH"};
+    char text[2048];
+    uint32_t random = 11;
+    for (int round = 0; round < 20000; round++) {
+        strcpy(text, "[");
+        for (int i = 0, n = (int)(random >> 16) % 20; i < n; i++) {
+            random = random * 1664525u + 1013904223u;
+            strcat(text, pieces[(random >> 16) % EV_ARRAY_COUNT(pieces)]);
+        }
+        random = random * 1664525u + 1013904223u;
+        compare_controls(text);
+    }
+    for (int n = 0; n < 1010; n++) { /* the longest that is one */
+        snprintf(text, sizeof(text), "[%0*d](/HH/)", n, 1);
+        compare_controls(text);
+        snprintf(text, sizeof(text), "[a](/HH%*s/)", n, "");
+        compare_controls(text);
+        snprintf(text, sizeof(text), "[pause:%0*dms]", n, 1);
+        compare_controls(text);
+    }
 }
 
 static void stars_open_the_ends(void **state) {
@@ -353,7 +424,8 @@ static void clean_text_stays_clean(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(hits_name_rule_and_place),   cmocka_unit_test(stars_open_the_ends),
+        cmocka_unit_test(hits_name_rule_and_place),   cmocka_unit_test(controls_hide_nothing),
+        cmocka_unit_test(controls_are_the_engines),   cmocka_unit_test(stars_open_the_ends),
         cmocka_unit_test(bad_lists_are_named),        cmocka_unit_test(bad_text_is_refused),
         cmocka_unit_test(lists_are_read_from_files),  cmocka_unit_test(automaton_equals_a_plain_search),
         cmocka_unit_test(disguises_are_seen_through), cmocka_unit_test(clean_text_stays_clean),

@@ -8,6 +8,7 @@ import hmac
 import http.server
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -211,6 +212,15 @@ class Guards(unittest.TestCase):
                 answer = s.speech(text)
                 self.assertEqual((answer.code, answer.json()["error"]["param"]), (422, "input"), text)
                 self.assertNotIn("forbidden", answer.json()["error"]["message"])
+            for text in ("Is it for[pause:1ms]bidden?", "这是敏[pause:1ms]感[pause:1ms]词。"):
+                answer = s.speech(text)
+                begin, end = map(int, re.findall(r"bytes (\d+) to (\d+)", answer.json()["error"]["message"])[0])
+                self.assertEqual(answer.code, 422, text)
+                self.assertIn(text.encode()[begin:end].decode(), ("for[pause:1ms]bidden", "敏[pause:1ms]感[pause:1ms]词"))
+            answer = s.post("/tts", {"text": "Say [x](/F AH1 K/)."})
+            self.assertEqual((answer.code, answer.json()["error"]["param"]), (422, "text"))
+            self.assertIn("phones may not be given", answer.json()["error"]["message"])
+            self.assertEqual(s.speech("This is [notacontrol] fine[pause:1ms].").code, 200)
             self.assertEqual(s.speech("This is fine.").code, 200)
             with open(path, "w", encoding="utf-8") as file:
                 file.write("fine\n")

@@ -153,9 +153,12 @@ ev_status sv_words_parse(sv_words **out, const char *text, size_t bytes, const c
 size_t sv_words_count(const sv_words *words);
 /* Finds listed words: hits[i] for i < min(*count, hits_max), as ranges of the caller's text, first what is found in
  * the text as it stands; *count 0: clean; above hits_max it says only that there are more. Neither hits nor errors
- * hold any of the text. EV_E_TEXT: not UTF-8; EV_E_LIMIT: over 2 GiB; EV_E_MEMORY. Any thread. */
+ * hold any of the text. A pause between letters, as the engine writes them ([pause:1ms]), is passed over.
+ * EV_E_TEXT: not UTF-8; EV_E_LIMIT: over 2 GiB; EV_E_MEMORY. Any thread. */
 ev_status sv_words_find(const sv_words *words, const char *text, size_t bytes, sv_word_hit *hits, size_t hits_max,
                         size_t *count, ev_error *err);
+/* Where the text first gives phones, [word](/phones/): they may say any word, whatever is written. False: nowhere. */
+bool sv_words_phones(const char *text, size_t bytes, size_t *byte_begin, size_t *byte_end);
 void sv_words_free(sv_words **words);
 
 /* ---- fetch ---- */

@@ -1,6 +1,7 @@
-/* words: listed words in disguise. List and text are folded to glyphs (words_fold.c); an automaton of Aho and
- * Corasick runs over the letters alone, as if nothing stood between them, and each match is then judged by what did
- * stand between them, and at its ends. So the time is linear in the text, however many words are listed. */
+/* words: listed words in disguise. List and text are folded to glyphs (words_fold.c), the text also as it is spoken,
+ * its pauses passed over (words_controls.c); an automaton of Aho and Corasick runs over the letters alone, as if
+ * nothing stood between them, and each match is then judged by what did stand between them, and at its ends. So the
+ * time is linear in the text, however many words are listed. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -153,7 +154,8 @@ static const char *parse_rule(sv_words *w, sv_line line) {
     take_stars(&r, &line);
     unsigned readings;
     if (holds_sign(&line)) return "a word has a sign in it: write it in plain letters, with '*' only at its ends";
-    const ev_status status = sv_fold(&w->folder, line.text, line.bytes, SV_READ_PLAIN, &w->glyphs, &readings, NULL);
+    const ev_status status =
+        sv_fold(&w->folder, line.text, line.bytes, SV_READ_PLAIN, false, &w->glyphs, &readings, NULL);
     if (status == EV_E_TEXT) return "the line is not UTF-8: save the file in UTF-8";
     const size_t count = ev_array_count(&w->glyphs, sv_glyph) - r.first;
     if (!w->glyphs.failed && count == 0) return "there is no letter in the word: write one, or remove the line";
@@ -232,23 +234,26 @@ static gaps count_gaps(const sv_glyph *word, const sv_glyph *text, size_t n) {
     return g;
 }
 
-/* An alphabet's word begins at a gap, beside an unspaced script, or beside a digit (unless it has digits itself). */
-static bool is_boundary(const sv_glyph *inner, const sv_glyph *outer, sv_gap between) {
-    if (inner->script == SV_UNSPACED || between != SV_GAP_NONE || outer->script == SV_UNSPACED) return true;
+/* An alphabet's word begins at a gap or pause, beside an unspaced script, or beside a digit (unless it has digits
+ * itself). later: the one of the two that comes behind what is between them. */
+static bool is_boundary(const sv_glyph *inner, const sv_glyph *outer, const sv_glyph *later) {
+    if (later->gap != SV_GAP_NONE || later->after_pause) return true;
+    if (inner->script == SV_UNSPACED || outer->script == SV_UNSPACED) return true;
     return inner->script == SV_ALPHA && (outer->script == SV_DIGIT || outer->stands_in);
 }
 
 static bool ends_freely(const rule *r, row text, size_t begin, size_t end) {
     const sv_glyph *g = text.glyphs;
-    if (!r->open_begin && begin > 0 && !is_boundary(&g[begin], &g[begin - 1], (sv_gap)g[begin].gap)) return false;
-    return r->open_end || end == text.count || is_boundary(&g[end - 1], &g[end], (sv_gap)g[end].gap);
+    if (!r->open_begin && begin > 0 && !is_boundary(&g[begin], &g[begin - 1], &g[begin])) return false;
+    return r->open_end || end == text.count || is_boundary(&g[end - 1], &g[end], &g[end]);
 }
 
-/* "sh-it", but not inside "push-it-up": a word split in part must be all that blanks and marks enclose. */
-static bool stands_alone(row text, size_t begin, size_t end) {
-    const bool before = begin == 0 || text.glyphs[begin].gap >= SV_GAP_MARK;
-    return before && (end == text.count || text.glyphs[end].gap >= SV_GAP_MARK);
+static bool is_apart(row text, size_t at) {
+    return at == 0 || at == text.count || text.glyphs[at].gap >= SV_GAP_MARK || text.glyphs[at].after_pause;
 }
+
+/* "sh-it", but not inside "push-it-up": a word split in part must be all that blanks, marks and pauses enclose. */
+static bool stands_alone(row text, size_t begin, size_t end) { return is_apart(text, begin) && is_apart(text, end); }
 
 static bool is_match(const sv_words *w, const rule *r, row text, size_t end) {
     const size_t begin = end - r->count, n = r->count;
@@ -298,20 +303,26 @@ static void find_in_row(search *s, row text) {
     }
 }
 
-ev_status sv_words_find(const sv_words *words, const char *text, size_t bytes, sv_word_hit *hits, size_t hits_max,
-                        size_t *count, ev_error *err) {
-    search s = {.words = words, .hits = hits, .hits_max = hits_max};
+static ev_status find_in_readings(search *s, const char *text, size_t bytes, bool spoken, ev_error *err) {
     unsigned readings = 1;
     ev_status status = EV_OK;
-    *count = 0;
     for (unsigned i = 0; !status && i < readings; i++) {
         ev_buf glyphs = {0};
         unsigned possible;
-        status = sv_fold(&words->folder, text, bytes, (sv_reading)i, &glyphs, &possible, err);
-        if (!status) find_in_row(&s, (row){glyphs_of(&glyphs), ev_array_count(&glyphs, sv_glyph)});
+        status = sv_fold(&s->words->folder, text, bytes, (sv_reading)i, spoken, &glyphs, &possible, err);
+        if (!status) find_in_row(s, (row){glyphs_of(&glyphs), ev_array_count(&glyphs, sv_glyph)});
         if (i == 0) readings = possible;
         ev_buf_free(&glyphs);
     }
+    return status;
+}
+
+ev_status sv_words_find(const sv_words *words, const char *text, size_t bytes, sv_word_hit *hits, size_t hits_max,
+                        size_t *count, ev_error *err) {
+    search s = {.words = words, .hits = hits, .hits_max = hits_max};
+    *count = 0;
+    ev_status status = find_in_readings(&s, text, bytes, false, err);
+    if (!status && memchr(text, '[', bytes)) status = find_in_readings(&s, text, bytes, true, err);
     if (!status) *count = s.count;
     return status;
 }

@@ -24,6 +24,7 @@ typedef struct sv_glyph {
     int32_t letter;      /* folded */
     uint8_t script, gap; /* sv_script; sv_gap before it */
     bool stands_in;      /* a digit or sign read as a letter */
+    bool after_pause;    /* a pause that is not looked at stood before it */
     uint32_t byte_begin, byte_end;
 } sv_glyph;
 
@@ -40,9 +41,13 @@ typedef struct sv_folder { /* the look-alikes, sorted */
 
 ev_status sv_folder_init(sv_folder *folder, ev_error *err);
 void sv_folder_free(sv_folder *folder);
-/* Appends the text's sv_glyphs to *glyphs (starts as {0}). *readings: how many of the readings could differ, 1..3.
+/* Bytes of the control that begins with the '[' at text[at]: [pause:500ms]; [word](/phones/). 0: there is none. */
+size_t sv_pause_bytes(const char *text, size_t bytes, size_t at);
+size_t sv_phones_bytes(const char *text, size_t bytes, size_t at);
+/* Appends the text's sv_glyphs to *glyphs (starts as {0}), pauses passed over if it is read as spoken.
+ * *readings: how many of the readings could differ, 1..3.
  * EV_E_TEXT with the byte, EV_E_MEMORY, EV_E_LIMIT. */
-ev_status sv_fold(const sv_folder *folder, const char *text, size_t bytes, sv_reading reading, ev_buf *glyphs,
-                  unsigned *readings, ev_error *err);
+ev_status sv_fold(const sv_folder *folder, const char *text, size_t bytes, sv_reading reading, bool spoken,
+                  ev_buf *glyphs, unsigned *readings, ev_error *err);
 
 #endif

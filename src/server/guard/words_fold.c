@@ -17,6 +17,7 @@ typedef struct fold {
     ev_buf *glyphs;
     uint32_t begin, end; /* the code point at work */
     bool after_small;    /* the one before was a small letter */
+    bool after_pause;    /* since the last glyph */
     unsigned readings;
     /* the gap since the last glyph */
     unsigned gap_chars;
@@ -161,8 +162,10 @@ static void put(fold *f, int32_t letter, sv_script script) {
     const sv_glyph glyph = {.letter = letter,
                             .script = (uint8_t)script,
                             .gap = (uint8_t)take_gap(f),
+                            .after_pause = f->after_pause,
                             .byte_begin = f->begin,
                             .byte_end = f->end};
+    f->after_pause = false;
     ev_buf_append(f->glyphs, &glyph, sizeof(glyph));
 }
 
@@ -261,11 +264,17 @@ static void read_stand_ins(ev_buf *glyphs, sv_reading reading) {
     glyphs->size = to * sizeof(sv_glyph);
 }
 
-ev_status sv_fold(const sv_folder *folder, const char *text, size_t bytes, sv_reading reading, ev_buf *glyphs,
-                  unsigned *readings, ev_error *err) {
+ev_status sv_fold(const sv_folder *folder, const char *text, size_t bytes, sv_reading reading, bool spoken,
+                  ev_buf *glyphs, unsigned *readings, ev_error *err) {
     if (bytes > INT32_MAX) return ev_fail(err, EV_E_LIMIT, "the text has more than %d bytes", INT32_MAX);
     fold f = {.folder = folder, .reading = reading, .glyphs = glyphs, .readings = 1};
     for (size_t at = 0; at < bytes && !glyphs->failed;) {
+        const size_t pause = spoken && text[at] == '[' ? sv_pause_bytes(text, bytes, at) : 0;
+        if (pause) {
+            f.after_pause = true;
+            at += pause;
+            continue;
+        }
         f.begin = (uint32_t)at;
         const int32_t c = ev_utf8_next(text, bytes, &at);
         if (c < 0) return ev_fail(err, EV_E_TEXT, "the text is not UTF-8 at byte %zu", at);
