@@ -63,6 +63,7 @@ static const char *type_of(int code) {
 
 static json_t *error_body(sv_exchange *x, int code, const char *param, const char *message) {
     snprintf(x->error, sizeof x->error, "%s", message);
+    x->param = param;
     return json_pack("{s:{s:s, s:s, s:s?, s:n}}", "error", "message", message, "type", type_of(code), "param", param,
                      "code");
 }
@@ -296,6 +297,7 @@ static void write_log(sv_exchange *x, double seconds) {
                                  .chars = x->chars,
                                  .account = x->client.has_key ? x->client.account : NULL,
                                  .key_prefix = x->client.has_key ? x->client.key_prefix : NULL,
+                                 .param = x->param,
                                  .error = x->error[0] ? x->error : NULL,
                                  .text = x->job ? x->job->speech.text : NULL,
                                  .text_bytes = x->job ? x->job->speech.text_bytes : 0};

@@ -150,8 +150,12 @@ static sv_level level_of(int code) {
     return code >= 500 ? SV_LEVEL_ERROR : SV_LEVEL_INFO;
 }
 
+/* What is told of a client's mistake may quote its text, or the bytes of a body that is no JSON. */
+static bool may_quote(int code) { return code < 500 && code != 429; }
+
 void sv_log_request_done(sv_log *log, const sv_log_request *r) {
     line l;
+    const bool text = atomic_load_explicit(&log->text, memory_order_relaxed);
     sv_level level = level_of(r->code);
     if (!is_wanted(log, level)) return;
     begin_line(&l, level);
@@ -165,8 +169,8 @@ void sv_log_request_done(sv_log *log, const sv_log_request *r) {
     put_number(&l, "chars", (double)r->chars, 0);
     if (r->account) put_text(&l, "account", r->account, strnlen(r->account, 64));
     put_id(&l, "key", r->key_prefix);
-    if (r->error) put_text(&l, "error", r->error, strnlen(r->error, 256));
-    if (r->text && atomic_load_explicit(&log->text, memory_order_relaxed))
-        put_text(&l, "text", r->text, r->text_bytes);
+    if (r->param) put_text(&l, "param", r->param, strnlen(r->param, 64));
+    if (r->error && (text || !may_quote(r->code))) put_text(&l, "error", r->error, strnlen(r->error, 256));
+    if (r->text && text) put_text(&l, "text", r->text, r->text_bytes);
     end_line(log, &l);
 }

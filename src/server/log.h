@@ -3,9 +3,9 @@
  * A line is built on the stack and written with one write(2) of at most PIPE_BUF bytes, so that lines of several
  * threads, and of several processes on one pipe, never mix. What does not fit is cut, last of all fields the text.
  * Whatever came from outside is escaped: every control character, line separators and marks that turn the reading
- * direction, so that no client can forge a line or move a terminal's cursor. The text of requests is written only
- * when it was switched on. Threads: any thread at any time. A reader that went away costs lines, never the service
- * (which ignores SIGPIPE).
+ * direction, so that no client can forge a line or move a terminal's cursor. The text of requests, and what may quote
+ * it, is written only when it was switched on. Threads: any thread at any time. A reader that went away costs lines,
+ * never the service (which ignores SIGPIPE).
  */
 #ifndef SV_LOG_H
 #define SV_LOG_H
@@ -40,7 +40,8 @@ typedef struct sv_log_request {
     int64_t chars;
     const char *account;    /* whose key it was */
     const char *key_prefix; /* the key's public part; left out unless sv_log_id_valid */
-    const char *error;      /* what the client was told */
+    const char *param;      /* the field that was wrong */
+    const char *error;      /* what the client was told; of its own mistakes only if the log has text switched on */
     const char *text;       /* written only if the log has it switched on */
     size_t text_bytes;
 } sv_log_request;

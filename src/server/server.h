@@ -109,6 +109,7 @@ typedef struct sv_exchange {
     /* for the log */
     int64_t chars;
     double audio_s, queue_s;
+    const char *param; /* the field that was wrong, in static memory; NULL: none */
     char error[252];
 } sv_exchange;
 
@@ -128,7 +129,7 @@ void sv_http_stop(sv_server *s);
 /* Replies; each at most once, and its result is the handler's. */
 int sv_reply_json(sv_exchange *x, int code, json_t *body);                                       /* takes over body */
 int sv_reply_bytes(sv_exchange *x, int code, const char *media, const void *bytes, size_t size); /* copied */
-/* {"error": {message, type, param, code}}; the type follows from the code. param NULL: none. */
+/* {"error": {message, type, param, code}}; the type follows from the code. param is static, or NULL: none. */
 int sv_reply_error(sv_exchange *x, int code, const char *param, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 int sv_reply_busy(sv_exchange *x, int code, int64_t retry_after_ms, const char *message); /* 429, 503 */

@@ -169,6 +169,19 @@ class Guards(unittest.TestCase):
             self.assertNotIn("Hello", "".join(s.lines))  # no text in the log
             self.assertIn('"account":"ann"', "".join(s.lines))
 
+    def test_no_text_reaches_the_log(self):
+        """Messages may quote what was sent: the client has them, the log has not."""
+        with Service(COMMAND, "--rate-per-ip", "0") as s:
+            bad_json = s.post("/v1/audio/speech", '{"input": "my PIN is" 4711-4711}')
+            bad_phone = s.speech("My PIN is [x](/4711-4711/).")
+            bad_voice = s.speech("Fine.", voice="4711-4711")
+            for answer, code in ((bad_json, 400), (bad_phone, 400), (bad_voice, 404)):
+                self.assertEqual(answer.code, code)
+                self.assertIn("4711", answer.json()["error"]["message"])
+            s.stop()
+            self.assertNotIn("4711", "".join(s.lines))
+            self.assertEqual([json.loads(line).get("param") for line in s.lines if '"code":4' in line], [None, "input", "voice"])
+
     def test_seconds_of_speech_of_a_key(self):
         secret = "ev_" + "c" * 43
         line = f"{secret[:8]} {hashlib.sha256(secret.encode()).hexdigest()} speak eve audio_s=20\n"

@@ -175,6 +175,26 @@ static void text_is_written_only_when_switched_on(void **state) {
     free(longest);
 }
 
+static void what_may_quote_a_text_is_held_back(void **state) {
+    sv_log *log = *state;
+    char bytes[PIPE_BUF + 1];
+    static const struct {
+        int code;
+        bool told;
+    } cases[] = {{200, false}, {400, false}, {408, false}, {424, false}, {499, false},
+                 {422, false}, {429, true},  {500, true},  {503, true},  {504, true}};
+    for (size_t i = 0; i < 2 * EV_ARRAY_COUNT(cases); i++) {
+        const bool text = i >= EV_ARRAY_COUNT(cases), told = text || cases[i % EV_ARRAY_COUNT(cases)].told;
+        const int code = cases[i % EV_ARRAY_COUNT(cases)].code;
+        atomic_store(&log->text, text);
+        sv_log_request_done(log, &(sv_log_request){.code = code, .param = "input", .error = "no phone '4711'"});
+        json_t *line = read_line(bytes);
+        assert_string_equal(text_of(line, "param"), "input");
+        assert_int_equal(text_of(line, "error") != NULL, told);
+        json_decref(line);
+    }
+}
+
 static void hostile_bytes_cannot_forge(void **state) {
     sv_log *log = *state;
     char bytes[PIPE_BUF + 1];
@@ -284,6 +304,7 @@ int main(void) {
         WITH_LOG(line_has_time_level_message), WITH_LOG(level_filters_and_may_change),
         WITH_LOG(request_has_its_fields),      WITH_LOG(unknown_facts_are_left_out),
         WITH_LOG(codes_have_levels),           WITH_LOG(text_is_written_only_when_switched_on),
+        WITH_LOG(what_may_quote_a_text_is_held_back),
         WITH_LOG(hostile_bytes_cannot_forge),  cmocka_unit_test(ids_are_checked),
         WITH_LOG(lost_lines_are_counted),      WITH_LOG(threads_do_not_mix_lines),
     };
