@@ -221,7 +221,7 @@ int sv_answer_dead_retry(sv_exchange *x);
 typedef struct sv_form {
     char name[SV_VOICE_NAME_MAX + 1], consent[65];
     ev_buf audio;
-    bool cut; /* a text field was too long */
+    bool name_cut, consent_cut; /* it was too long */
 } sv_form;
 bool sv_form_read(struct MHD_Connection *connection, const void *body, size_t size, sv_form *form);
 

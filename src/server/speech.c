@@ -118,18 +118,23 @@ json_t *sv_words_json(const sv_job *job, int32_t sample_rate) {
     return json_pack("{s:o}", "words", list);
 }
 
+/* Where the recording stood. */
+static const char *recording_field(const sv_exchange *x) {
+    return x->job && x->job->speech.reference_url ? "reference_audio_url" : "reference_audio";
+}
+
 int sv_reply_job_error(sv_exchange *x, sv_job_state state, const ev_error *error) {
     if (state == SV_JOB_EXPIRED) return sv_reply_error(x, 504, "deadline_ms", "%s", error->message);
     if (state == SV_JOB_CANCELED) return sv_reply_busy(x, 503, 1000, "the service is stopping: ask another one");
     switch (error->status) {
     case EV_E_TEXT: return sv_reply_error(x, 400, text_field(x), "%s", error->message);
     case EV_E_LIMIT: return sv_reply_error(x, 400, text_field(x), "%s", error->message);
-    case EV_E_AUDIO: return sv_reply_error(x, 422, "reference_audio", "%s", error->message);
-    case EV_E_FORMAT: return sv_reply_error(x, 422, "reference_audio", "%s", error->message);
+    case EV_E_AUDIO: return sv_reply_error(x, 422, recording_field(x), "%s", error->message);
+    case EV_E_FORMAT: return sv_reply_error(x, 422, recording_field(x), "%s", error->message);
     case EV_E_NOT_FOUND: return sv_reply_error(x, 404, "voice", "%s", error->message);
     case EV_E_ARGUMENT: return sv_reply_error(x, 400, NULL, "%s", error->message);
     case EV_E_MEMORY: return sv_reply_busy(x, 503, 1000, "out of memory: try again later");
-    case EV_E_IO: return sv_reply_error(x, 424, "reference_audio_url", "%s", error->message);
+    case EV_E_IO: return sv_reply_error(x, 424, "reference_audio_url", "%s", error->message); /* of sv_fetch alone */
     default: return sv_reply_error(x, 500, NULL, "the speech could not be made: %s", error->message);
     }
 }

@@ -7,6 +7,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -216,7 +217,7 @@ static void bad_files_are_named(void **state) {
     assert_has(there.message, "longer than 30 s");
     ev_bytes_free(&bytes);
     bytes = calloc(1, SV_DECODE_BYTES_MAX + 1);
-    assert_int_equal(sv_decode(d, bytes, SV_DECODE_BYTES_MAX + 1, &audio, &there), EV_E_LIMIT);
+    assert_int_equal(sv_decode(d, bytes, SV_DECODE_BYTES_MAX + 1, &audio, &there), EV_E_AUDIO);
     assert_has(there.message, "10485760");
     assert_int_equal(sv_decode(d, bytes, SV_DECODE_BYTES_MAX, &audio, &there), EV_E_AUDIO);
     free(bytes);
@@ -290,6 +291,25 @@ static void hanging_helpers_are_killed(void **state) {
     assert_int_equal(waitpid(-1, NULL, WNOHANG), -1); /* none is left, not even as a zombie */
 }
 
+/* Not the file's fault, nor that of a URL: the service lacks something, which may come back. */
+static void no_room_for_a_helper_is_memory(void **state) {
+    (void)state;
+    sv_decoder *d = decoder(1);
+    ev_audio audio;
+    ev_error err;
+    struct rlimit files, none;
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &files), 0);
+    none = (struct rlimit){.rlim_cur = 3, .rlim_max = files.rlim_max};
+    set_mode("honest");
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+    assert_int_equal(sv_decode(d, "x", 1, &audio, &err), EV_OK); /* by the one that waited */
+    ev_audio_free(&audio);
+    assert_int_equal(sv_decode(d, "x", 1, &audio, &err), EV_E_MEMORY);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &files), 0);
+    check_recovers(d);
+    sv_decoder_free(&d);
+}
+
 static void spares_that_left_are_replaced(void **state) {
     (void)state;
     sv_decoder *d = decoder(1);
@@ -361,10 +381,11 @@ int main(int argc, char **argv) {
     if (fd < 0) return 1;
     close(fd);
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(good_files_come_back),        cmocka_unit_test(bad_files_are_named),
-        cmocka_unit_test(bad_helpers_cost_one_file),   cmocka_unit_test(helpers_can_do_nothing_else),
-        cmocka_unit_test(hanging_helpers_are_killed),  cmocka_unit_test(spares_that_left_are_replaced),
-        cmocka_unit_test(wrong_programs_show_at_once), cmocka_unit_test(threads_share_helpers),
+        cmocka_unit_test(good_files_come_back),           cmocka_unit_test(bad_files_are_named),
+        cmocka_unit_test(bad_helpers_cost_one_file),      cmocka_unit_test(helpers_can_do_nothing_else),
+        cmocka_unit_test(hanging_helpers_are_killed),     cmocka_unit_test(spares_that_left_are_replaced),
+        cmocka_unit_test(no_room_for_a_helper_is_memory), cmocka_unit_test(wrong_programs_show_at_once),
+        cmocka_unit_test(threads_share_helpers),
     };
     const int failed = cmocka_run_group_tests(tests, NULL, NULL);
     unlink(mode_path);

@@ -101,6 +101,7 @@ class Fetching(unittest.TestCase):
             file.write(sound)
         handler = type("Quiet", (http.server.SimpleHTTPRequestHandler,), {"log_message": lambda *_: None})
         server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(handler, directory=folder))
+        server.handle_error = lambda *_: None  # a fetch that is cut off
         self.addCleanup(server.server_close)
         self.addCleanup(server.shutdown)
         threading.Thread(target=server.serve_forever, daemon=True).start()
@@ -113,6 +114,10 @@ class Fetching(unittest.TestCase):
             self.the_published_request(s, f"http://{host}/me.wav")
             self.assertEqual(s.speech("No.", reference_audio_url=f"http://{host}/nothing.wav").code, 424)
             self.assertEqual(s.speech("No.", reference_audio_url="http://127.0.0.1:1/x").code, 400)  # no port that is asked
+        with Service(COMMAND, *FREE, "--fetch", "any", "--fetch-allow", host, "--reference-bytes-max", "10kB") as s:
+            answer = s.speech("Too large.", reference_audio_url=f"http://{host}/me.wav")
+            self.assertEqual((answer.code, answer.json()["error"]["param"]), (422, "reference_audio_url"))
+            self.assertIn("larger than 10000 bytes", answer.json()["error"]["message"])
         with Service(COMMAND, *FREE, "--fetch", "any") as s:  # private addresses are not for strangers
             self.assertEqual(s.speech("No.", reference_audio_url="http://127.0.0.1/x").code, 424)
 

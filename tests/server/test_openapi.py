@@ -504,7 +504,9 @@ class Refusals(Asking):
             for path, text in (("/v1/audio/speech", "input"), ("/tts", "text")):
                 self.refused(s, 403, "POST", path, {text: "Hi.", "reference_audio": "AAAA"}, "reference_audio")
             for fields, param in (({"name": "", "audio": "x"}, "name"), ({"name": "x" * 65, "audio": "x"}, "name"),
-                                  ({"name": "Ann"}, "audio"), ({"name": "Ann", "audio": "x", "consent_id": "x" * 65}, "name")):
+                                  ({"name": "Ann"}, "audio"), ({"name": "Ann", "audio": "x", "consent_id": "x" * 65}, "consent_id"),
+                                  ({"name": "Ann", "audio": "x", "consent_id": b"\xff\xfe"}, "consent_id"),
+                                  ({"name": "Ann", "audio": "x", "consent_id": "a\tb"}, "consent_id")):
                 body, headers = multipart(fields)
                 self.refused(s, 400, "POST", "/v1/voices", body, param, headers=headers)
             for name in ("audio", "file", "audio_sample"):

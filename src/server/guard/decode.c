@@ -77,17 +77,18 @@ static int spawn(const sv_decoder *d, int fd, pid_t *pid) {
     return bad;
 }
 
+/* The program could be started when the decoder was made: what is missing now are processes, files or memory. */
 static ev_status start(const sv_decoder *d, helper *h, ev_error *err) {
     int pair[2];
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0)
-        return ev_fail(err, EV_E_IO, "no socket for a decoder: %m");
+        return ev_fail(err, EV_E_MEMORY, "no socket for a decoder: %m");
     const int bad = spawn(d, pair[1], &h->pid);
     close(pair[1]);
     h->fd = pair[0];
     if (!bad) return EV_OK;
     close(pair[0]);
     errno = bad;
-    return ev_fail(err, EV_E_IO, "cannot start the decoder '%.150s': %m", d->argv[0]);
+    return ev_fail(err, EV_E_MEMORY, "cannot start the decoder '%.150s': %m", d->argv[0]);
 }
 
 /* Ends it, whatever it does. */
@@ -228,7 +229,7 @@ static ev_status decode_by(const helper *h, const void *bytes, size_t size, ev_a
 ev_status sv_decode(sv_decoder *d, const void *bytes, size_t size, ev_audio *out, ev_error *err) {
     *out = (ev_audio){0};
     if (size > SV_DECODE_BYTES_MAX)
-        return ev_fail(err, EV_E_LIMIT, "the reference audio has %zu bytes: at most %d are read", size,
+        return ev_fail(err, EV_E_AUDIO, "the reference audio has %zu bytes: at most %d are read", size,
                        SV_DECODE_BYTES_MAX);
     helper h, fresh;
     bool died = false;
@@ -268,7 +269,7 @@ static ev_status try_one(sv_decoder *d, ev_error *err) {
     const ev_status status = sv_decode(d, "", 0, &audio, &why);
     if (status == EV_E_AUDIO && sv_decoder_deaths(d) == 0) return EV_OK;
     ev_audio_free(&audio);
-    if (status == EV_E_IO) return ev_fail(err, EV_E_IO, "%s", why.message);
+    if (status == EV_E_MEMORY) return ev_fail(err, EV_E_IO, "%s", why.message);
     return ev_fail(err, EV_E_IO,
                    "the decoder '%.150s' does not answer: may the service start processes of itself, and "
                    "use seccomp?",

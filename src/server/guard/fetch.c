@@ -273,7 +273,7 @@ static ev_status status_of(sv_fetch_end end, const char *fault, const sv_fetch_o
     case SV_FETCH_OK: return EV_OK;
     case SV_FETCH_MEMORY: return ev_fail(err, EV_E_MEMORY, "out of memory: fetching audio");
     case SV_FETCH_TOO_LARGE:
-        return ev_fail(err, EV_E_LIMIT, "the audio behind the URL is larger than %zu bytes: give a shorter one",
+        return ev_fail(err, EV_E_AUDIO, "the audio behind the URL is larger than %zu bytes: give a shorter one",
                        o->bytes_max);
     case SV_FETCH_BAD_URL:
         if (fault) return ev_fail(err, EV_E_ARGUMENT, "the URL %s", fault);

@@ -198,7 +198,7 @@ typedef enum sv_fetch_end { /* what happened, for logs and counters; never for t
 void sv_fetch_options_init(sv_fetch_options *options);
 /* GETs a URL into *body (starts as {0}; the caller's, also empty on failure); or POSTs to it, then *body stays empty.
  * The address is judged where the connection is opened, after name resolution, so no spelling, name or redirect leads
- * around it. EV_E_ARGUMENT: the URL is none that would be asked, whatever is behind it. EV_E_LIMIT: larger than
+ * around it. EV_E_ARGUMENT: the URL is none that would be asked, whatever is behind it. EV_E_AUDIO: larger than
  * bytes_max. EV_E_IO: one and the same text for blocked, refused, timed out and every other failure. *end may be
  * NULL. */
 ev_status sv_fetch(ev_buf *body, const char *url, const sv_fetch_options *options, sv_fetch_end *end, ev_error *err);
@@ -219,8 +219,8 @@ int sv_decoder_child_main(void);
  * NULL}; the strings are copied. Tries one, so that a wrong argv shows here: EV_E_IO. */
 ev_status sv_decoder_create(sv_decoder **out, const char *const *argv, int helpers, ev_error *err);
 /* ev_audio_decode of up to SV_DECODE_SECONDS_MAX s, with its errors, but a file that crashes, hangs or fills the
- * memory of its reader is only EV_E_AUDIO. EV_E_LIMIT: more than SV_DECODE_BYTES_MAX; EV_E_IO: no process could be
- * started. Waits while all helpers are busy. Any thread. */
+ * memory of its reader is only EV_E_AUDIO, and so is more than SV_DECODE_BYTES_MAX. EV_E_MEMORY: also where no
+ * process could be started. Waits while all helpers are busy. Any thread. */
 ev_status sv_decode(sv_decoder *decoder, const void *bytes, size_t size, ev_audio *out, ev_error *err);
 uint64_t sv_decoder_deaths(sv_decoder *decoder); /* helpers that crashed, hung or lied: for a counter */
 void sv_decoder_free(sv_decoder **decoder);      /* no call may be running */
