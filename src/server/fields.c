@@ -114,6 +114,29 @@ static void read_voice(reader *r, sv_speech *s) {
     }
 }
 
+/* OpenAI's clients must name a voice, and most name theirs: each is one of ours of a like kind. */
+static const struct alias {
+    const char *theirs, *ours;
+} ALIASES[] = {{"alloy", "ava"}, {"ash", "ray"},     {"ballad", "angus"}, {"coral", "mei"},
+               {"echo", "lin"},  {"fable", "angus"}, {"onyx", "shi"},     {"nova", "yan"},
+               {"sage", "ava"},  {"shimmer", "lan"}, {"verse", "gao"}};
+
+static bool model_has_voice(const ev_model *model, const char *name) {
+    for (size_t i = 0; i < ev_model_voice_count(model); i++)
+        if (strcmp(ev_model_voice_name(model, i), name) == 0) return true;
+    return false;
+}
+
+static void translate_voice(reader *r, sv_speech *s) {
+    if (!s->voice || model_has_voice(r->f->model, s->voice)) return;
+    for (size_t i = 0; i < EV_ARRAY_COUNT(ALIASES); i++) {
+        if (strcmp(ALIASES[i].theirs, s->voice) != 0 || !model_has_voice(r->f->model, ALIASES[i].ours)) continue;
+        free(s->voice);
+        if (!(s->voice = strdup(ALIASES[i].ours))) mistake(r, "voice", "out of memory");
+        return;
+    }
+}
+
 static void read_reference(reader *r, sv_speech *s) {
     const char *text = text_of(r, "reference_audio");
     const int64_t most = r->f->config->reference_bytes_max;
@@ -254,6 +277,7 @@ static void read_all(reader *r, sv_wish *w, bool native) {
     if (!json_is_object(r->json)) mistake(r, NULL, "the body must be a JSON object");
     read_text(r, &w->speech, native ? "text" : "input");
     read_voice(r, &w->speech);
+    if (!native) translate_voice(r, &w->speech);
     read_reference(r, &w->speech);
     read_url(r, &w->speech);
     drop_voice(&w->speech);

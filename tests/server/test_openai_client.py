@@ -113,6 +113,20 @@ class Speech(unittest.TestCase):
         spoken = self.client.audio.speech.create(model="tts-1", voice={"id": "ray"}, input="More.", response_format="pcm")
         self.assertEqual(spoken.content, said("More.", "--voice", "ray"))
 
+    def test_voices_by_their_names(self):
+        ours = {"alloy": "ava", "ash": "ray", "ballad": "angus", "coral": "mei", "echo": "lin", "fable": "angus", "onyx": "shi",
+                "nova": "yan", "sage": "ava", "shimmer": "lan", "verse": "gao"}
+        for theirs, our in ours.items():
+            spoken = self.client.audio.speech.create(model="tts-1", voice=theirs, input="By any name.", response_format="pcm")
+            self.assertEqual(spoken.content, said("By any name.", "--voice", our), theirs)
+        request_id = self.service.post("/tts", {"text": "By its own name.", "voice": "alloy"}).json()["request_id"]
+        for _ in range(200):  # our own route has our own names
+            state = self.service.get(f"/tts/{request_id}").json()
+            if state["status"] in ("failed", "completed"):
+                break
+            time.sleep(0.05)
+        self.assertEqual(state["status"], "failed", state)
+
     def test_streaming(self):
         fields = {"model": "tts-1", "voice": "ava", "input": LONG[:1500], "response_format": "pcm"}
         wanted = said(LONG[:1500], "--voice", "ava")
