@@ -123,7 +123,9 @@ let named = null;    /* the last voice chosen that is not the recording */
 let touched = false; /* the user chose a voice: the language switch leaves it alone */
 
 export async function loadVoices(choose) {
-    voices = (await getJson("/v1/voices")).data;
+    const list = await getJson("/v1/voices");
+    voices = list.data;
+    $("keep").hidden = !list.uploads;
     if (choose) named = choose, touched = true;
     buildVoices(choose || $("voice").value);
 }

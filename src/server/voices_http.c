@@ -32,7 +32,8 @@ int sv_answer_voices(sv_exchange *x) {
         json_decref(list);
         list = names;
     }
-    return sv_reply_json(x, 200, json_pack("{s:s, s:o}", "object", "list", "data", list));
+    const bool uploads = *x->server->config.voices_dir && (x->client.scopes & SV_SCOPE_VOICES);
+    return sv_reply_json(x, 200, json_pack("{s:s, s:o, s:b}", "object", "list", "data", list, "uploads", uploads));
 }
 
 /* ---- upload ---- */

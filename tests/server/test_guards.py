@@ -159,16 +159,20 @@ class Guards(unittest.TestCase):
             self.assertGreaterEqual(int(refused[0].headers["retry-after"]), 1)
             self.assertEqual(refused[0].json()["error"]["type"], "rate_limit_error")
             self.assertEqual(s.get("/healthz").code, 200)  # probes cost nothing
+            self.assertIs(s.get("/v1/voices").json()["uploads"], False)  # there is no voices_dir
 
     def test_keys(self):
         secret = "ev_" + "a" * 43
         path = scratch(f"{secret[:8]} {hashlib.sha256(secret.encode()).hexdigest()} speak ann\n", "keys")
-        with Service(COMMAND, "--keys-file", path, "--anonymous", "off", "--log-level", "info") as s:
+        with Service(COMMAND, "--keys-file", path, "--anonymous", "off", "--voices-dir", tempfile.mkdtemp(), "--log-level",
+                     "info") as s:
             self.assertEqual(s.speech("Hello.").code, 401)
             self.assertEqual(s.speech("Hello.", headers={"Authorization": "Bearer ev_wrong"}).code, 401)
             self.assertEqual(s.speech("Hello.", headers={"Authorization": f"Bearer {secret}"}).code, 200)
             denied = s.post("/v1/voices", b"", headers={"Authorization": f"Bearer {secret}"})
             self.assertEqual(denied.code, 403)
+            self.assertIs(s.get("/v1/voices", headers={"Authorization": f"Bearer {secret}"}).json()["uploads"], False)
+            self.assertIs(s.get("/v1/voices").json()["uploads"], True)  # with the right key, perhaps
             s.stop()
             self.assertNotIn(secret, "".join(s.lines))
             self.assertNotIn("Hello", "".join(s.lines))  # no text in the log

@@ -22,6 +22,7 @@ import sys
 import tempfile
 import time
 import unittest
+import urllib.request
 import wave
 
 sys.path[:0] = [str(pathlib.Path(__file__).parent / "page"), str(pathlib.Path(__file__).parent)]
@@ -355,6 +356,17 @@ class Page(unittest.TestCase):
         tab.click("#voice-delete")
         tab.until("![...document.querySelector('#voice').options].some((o) => o.value === 'mine')")
         self.assertFalse(any(v["id"] == "mine" for v in self.server.voices))
+
+    def test_a_voice_is_kept_where_the_service_keeps_them(self):
+        tab = self.open()
+        for keeps in (True, False) if self.server else (None,):
+            if self.server:
+                self.server.keeps = keeps
+                tab.go(self.url)
+            tab.until("document.querySelector('#voice').value")
+            with urllib.request.urlopen(self.url + "v1/voices") as answer:
+                uploads = json.load(answer)["uploads"]
+            self.assertEqual(tab.evaluate("document.querySelector('#keep').hidden"), not uploads)
 
     def test_reference_from_the_microphone(self):
         if SETTINGS.url:

@@ -142,7 +142,7 @@ class Handler(BaseHTTPRequestHandler):
         path = self.path.split("?")[0]
         if path == "/v1/voices":
             self.allow()
-            return self.json(200, {"object": "list", "data": self.server.voices})
+            return self.json(200, {"object": "list", "data": self.server.voices, "uploads": self.server.keeps})
         if path == "/v1/emotions":
             self.allow()
             return self.json(200, {"object": "list", "data": list(EMOTIONS)})
@@ -258,6 +258,7 @@ class FakeServer(ThreadingHTTPServer):
     def __init__(self, port=0, key=None):
         super().__init__(("127.0.0.1", port), Handler)
         self.key, self.pace = key, 0.1  # pace: seconds to send one second of speech
+        self.keeps = True  # voices
         self.voices = [{"id": n, "name": n, "language": l, "note": note, "kind": "named"} for n, l, note, _ in VOICES]
         self.requests, self.files, self.uploads, self.aborted, self.polls = [], [], [], threading.Event(), []
         self.url = f"http://127.0.0.1:{self.server_address[1]}/"
