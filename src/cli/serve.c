@@ -116,7 +116,7 @@ const cli_command cli_serve = {
     .summary = "speak to many listeners at once, over HTTP",
     .description =
         "Serves speech over HTTP: OpenAI's /v1/audio/speech, jobs at /tts, voices, a page at /, metrics on a "
-        "second address. SIGTERM finishes what was accepted; SIGHUP reads keys, words and limits again.",
+        "second address. SIGTERM finishes what was accepted; SIGHUP reads keys, words, voices and limits again.",
     .options = options,
     .examples = examples,
     .values_size = sizeof(serve_values),

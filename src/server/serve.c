@@ -193,6 +193,7 @@ static void reload_now(sv_server *s, sv_reload reload, void *user) {
     ev_status status = reload(user, &fresh, &err);
     if (status == EV_OK) status = sv_config_keep(&fresh, &s->config, &notes, &err);
     if (status == EV_OK) status = sv_access_create(&access, &fresh, &err);
+    if (status == EV_OK) status = sv_voices_reload(s->voices, &err);
     if (status == EV_OK) status = load_keys(s, &fresh, &err);
     if (status == EV_OK) {
         atomic_store(&s->log.level, fresh.log_level);
@@ -202,7 +203,7 @@ static void reload_now(sv_server *s, sv_reload reload, void *user) {
         s->access = access;
         access = old;
         pthread_mutex_unlock(&s->lock);
-        sv_log_line(&s->log, SV_LEVEL_INFO, NULL, "settings, keys and words were read again%s%s",
+        sv_log_line(&s->log, SV_LEVEL_INFO, NULL, "settings, keys, words and voices were read again%s%s",
                     notes.size ? ": " : "", notes.size ? (const char *)notes.data : "");
     } else {
         sv_log_line(&s->log, SV_LEVEL_ERROR, NULL, "the old settings stay: %s", err.message);

@@ -256,6 +256,10 @@ ev_status sv_voices_delete(sv_voices *v, const char *id, const char *owner, ev_e
     return sv_voice_store_delete(v->store, id, owner, err);
 }
 
+ev_status sv_voices_reload(sv_voices *v, ev_error *err) {
+    return v->store ? sv_voice_store_reload(v->store, err) : EV_OK;
+}
+
 void sv_voices_each(sv_voices *v, const char *owner, void (*each)(void *user, const sv_voice_card *card),
                     void *user) {
     if (v->store) sv_voice_store_each(v->store, owner, each, user);

@@ -132,6 +132,53 @@ static void read_file(sv_voice_store *s, const char *name) {
     if (!ok || !add(s, &item)) ev_voice_free(&item.voice);
 }
 
+static bool knows(const sv_voice_store *s, const char *file) {
+    for (size_t i = 0; i < s->count; i++)
+        if (memcmp(s->items[i].card.id, file, SV_VOICE_ID) == 0) return true;
+    return false;
+}
+
+static ev_status read_new(sv_voice_store *s, ev_error *err) {
+    const int fd = openat(s->dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *list = fd >= 0 ? fdopendir(fd) : NULL;
+    if (!list) {
+        ev_fail(err, EV_E_IO, "voices_dir cannot be read: %m");
+        if (fd >= 0) close(fd);
+        return EV_E_IO;
+    }
+    for (struct dirent *entry; (entry = readdir(list)) != NULL;) {
+        if (is_card_file(entry->d_name) && !knows(s, entry->d_name)) read_file(s, entry->d_name);
+    }
+    closedir(list);
+    if (s->count) qsort(s->items, s->count, sizeof *s->items, by_age);
+    return EV_OK;
+}
+
+static bool has_file(const sv_voice_store *s, const stored *item) {
+    char name[SV_VOICE_ID + 8];
+    file_name(name, item->card.id, ".json");
+    return faccessat(s->dir, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0 || errno != ENOENT;
+}
+
+static void drop_removed(sv_voice_store *s) {
+    size_t kept = 0;
+    for (size_t i = 0; i < s->count; i++) {
+        if (has_file(s, &s->items[i]))
+            s->items[kept++] = s->items[i];
+        else
+            ev_voice_free(&s->items[i].voice);
+    }
+    s->count = kept;
+}
+
+ev_status sv_voice_store_reload(sv_voice_store *s, ev_error *err) {
+    pthread_mutex_lock(&s->lock);
+    drop_removed(s);
+    const ev_status status = read_new(s, err);
+    pthread_mutex_unlock(&s->lock);
+    return status;
+}
+
 ev_status sv_voice_store_open(sv_voice_store **out, ev_model *model, const char *dir, ev_error *err) {
     *out = NULL;
     const int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -144,18 +191,12 @@ ev_status sv_voice_store_open(sv_voice_store **out, ev_model *model, const char 
     pthread_mutex_init(&s->lock, NULL);
     s->model = model;
     s->dir = fd;
-    DIR *list = fdopendir(dup(fd));
-    if (!list) {
+    const ev_status status = read_new(s, err);
+    if (status == EV_OK)
+        *out = s;
+    else
         sv_voice_store_close(&s);
-        return ev_fail(err, EV_E_IO, "%s: %s", dir, strerror(errno));
-    }
-    for (struct dirent *entry; (entry = readdir(list)) != NULL;) {
-        if (is_card_file(entry->d_name)) read_file(s, entry->d_name);
-    }
-    closedir(list);
-    if (s->count) qsort(s->items, s->count, sizeof *s->items, by_age);
-    *out = s;
-    return EV_OK;
+    return status;
 }
 
 void sv_voice_store_close(sv_voice_store **store) {

@@ -11,6 +11,8 @@ typedef struct sv_voice_store sv_voice_store;
 /* EV_E_IO: the directory cannot be read or written. A file that is damaged, or of another model's encoder, is left
  * where it is and skipped. */
 ev_status sv_voice_store_open(sv_voice_store **out, ev_model *model, const char *dir, ev_error *err);
+/* Takes in what other processes did to the directory: voices that came, and that were removed. EV_E_IO. */
+ev_status sv_voice_store_reload(sv_voice_store *store, ev_error *err);
 void sv_voice_store_close(sv_voice_store **store);
 ev_status sv_voice_store_put(sv_voice_store *store, const ev_voice *voice, const char *name, const char *owner,
                              const char *consent, sv_voice_card *card, ev_error *err);

@@ -111,6 +111,16 @@ def scratch(text, name="list.txt"):
     return path
 
 
+def multipart(fields):
+    """A form and its headers; bytes are a file."""
+    mark, parts = "b0undary", []
+    for name, value in fields.items():
+        file = '; filename="a.wav"\r\nContent-Type: audio/wav' if isinstance(value, bytes) else ""
+        parts.append(f'--{mark}\r\nContent-Disposition: form-data; name="{name}"{file}\r\n\r\n'.encode())
+        parts.append((value if isinstance(value, bytes) else value.encode()) + b"\r\n")
+    return b"".join(parts) + f"--{mark}--\r\n".encode(), {"Content-Type": f"multipart/form-data; boundary={mark}"}
+
+
 def said(text, *flags):
     """What the command says, as 16-bit samples: the service must give the same bytes."""
     done = subprocess.run([COMMAND, "say", text, "-o", "-", "--format", "pcm", "--quiet", *flags], capture_output=True, check=True)

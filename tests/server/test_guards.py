@@ -19,7 +19,7 @@ import time
 import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from service import COMMAND, FREE, LONG, Service, reference, scratch, wav_body  # noqa: E402
+from service import COMMAND, FREE, LONG, Service, multipart, reference, scratch, wav_body  # noqa: E402
 
 
 class Receiver:
@@ -253,6 +253,29 @@ class Guards(unittest.TestCase):
                 time.sleep(0.05)
             self.assertEqual(s.speech("This is fine, too.").code, 422)
             self.assertEqual(s.speech("This is forbidden.").code, 200)
+
+    def test_voices_come_and_go_with_their_files(self):
+        folder = tempfile.mkdtemp()
+        body, headers = multipart({"name": "Ann", "audio": reference()})
+        with Service(COMMAND, *FREE, "--voices-dir", folder) as s, Service(COMMAND, *FREE, "--voices-dir", folder) as other:
+            def wait_for(expected):
+                other.process.send_signal(signal.SIGHUP)
+                for _ in range(200):
+                    listed = [v["id"] for v in other.get("/v1/voices").json()["data"] if v["kind"] == "uploaded"]
+                    if sorted(listed) == sorted(expected):
+                        return
+                    time.sleep(0.05)
+                self.assertEqual(listed, expected)
+            made = s.post("/v1/voices", body, headers=headers).json()["id"]
+            wait_for([made])
+            spoken = other.speech("In her voice.", voice=made, response_format="pcm")
+            self.assertEqual(spoken.body, s.speech("In her voice.", voice=made, response_format="pcm").body)
+            second = other.post("/v1/voices", body, headers=headers).json()["id"]
+            third = s.post("/v1/voices", body, headers=headers).json()["id"]
+            wait_for([made, second, third])  # each once
+            self.assertEqual(s.ask("DELETE", f"/v1/voices/{made}").code, 200)
+            wait_for([second, third])
+            self.assertEqual(other.speech("Nobody's voice.", voice=made).code, 404)
 
     def test_a_full_queue_says_when_to_come_back(self):
         with Service(COMMAND, *FREE, "--queue-audio", "20s", "--coalesce", "off") as s:

@@ -15,7 +15,7 @@ import time
 import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from service import COMMAND, FREE, LONG, Service, reference, scratch  # noqa: E402
+from service import COMMAND, FREE, LONG, Service, multipart, reference, scratch  # noqa: E402
 
 try:
     import jsonschema
@@ -236,15 +236,6 @@ def events(body):
         found.append(json.loads(data))
         assert found[-1]["type"] == kind, block
     return found
-
-
-def multipart(fields):
-    mark, parts = "b0undary", []
-    for name, value in fields.items():
-        file = '; filename="a.wav"\r\nContent-Type: audio/wav' if isinstance(value, bytes) else ""
-        parts.append(f'--{mark}\r\nContent-Disposition: form-data; name="{name}"{file}\r\n\r\n'.encode())
-        parts.append((value if isinstance(value, bytes) else value.encode()) + b"\r\n")
-    return b"".join(parts) + f"--{mark}--\r\n".encode(), {"Content-Type": f"multipart/form-data; boundary={mark}"}
 
 
 class Asking(unittest.TestCase):
