@@ -11,12 +11,16 @@
 
 typedef struct keys_values {
     const char *name, *scopes, *file;
-    float rate;
+    float rate, weight;
     int32_t audio_s;
     bool json;
 } keys_values;
 
-static void init(void *values) { ((keys_values *)values)->scopes = "speak,voices"; }
+static void init(void *values) {
+    keys_values *v = values;
+    v->scopes = "speak,voices";
+    v->weight = 1;
+}
 
 /* ---- new ---- */
 
@@ -41,6 +45,7 @@ static int make(const keys_values *v, char secret[SV_KEY_SECRET + 1], ev_buf *li
     ev_buf_printf(line, "%s %s %s %s", prefix, hash, v->scopes, v->name);
     if (v->rate > 0) ev_buf_printf(line, " rate=%.7g", (double)v->rate);
     if (v->audio_s > 0) ev_buf_printf(line, " audio_s=%d", v->audio_s);
+    if (v->weight != 1) ev_buf_printf(line, " weight=%.7g", (double)v->weight);
     ev_buf_append(line, "", 1);
     if (line->failed) return cli_fail(CLI_FAILURE, "out of memory: free some and try again");
     const ev_status status = sv_keys_parse(&keys, (const char *)line->data, line->size - 1, "the new key", &err);
@@ -124,6 +129,7 @@ static void print_key(const sv_key *key) {
     printf("%s %s %s", key->prefix, scopes_text(key->scopes), key->name);
     if (key->rate > 0) printf(" rate=%g", key->rate);
     if (key->audio_s > 0) printf(" audio_s=%g", key->audio_s);
+    if (key->weight != 1) printf(" weight=%g", key->weight);
     putchar('\n');
 }
 
@@ -138,6 +144,7 @@ static void print_keys_json(const sv_keys *keys) {
         cli_json_string(&json, "scopes", scopes_text(key->scopes));
         if (key->rate > 0) cli_json_number(&json, "rate", key->rate);
         if (key->audio_s > 0) cli_json_number(&json, "audio_s", key->audio_s);
+        if (key->weight != 1) cli_json_number(&json, "weight", key->weight);
         cli_json_close(&json, '}');
     }
     cli_json_close(&json, ']');
@@ -180,6 +187,13 @@ static const cli_option new_options[] = {
      .help = "seconds of speech per hour; 0: any",
      .low = 0,
      .high = 1e9},
+    {.name = "weight",
+     .kind = CLI_REAL,
+     .offset = offsetof(keys_values, weight),
+     .value = "N",
+     .help = "of its share of the device when many wait",
+     .low = 0.1,
+     .high = 100},
     {.name = "file",
      .letter = 'f',
      .kind = CLI_STRING,
@@ -202,7 +216,8 @@ const cli_command cli_keys_new = {
     .summary = "make an API key for the service",
     .description =
         "Makes an API key and prints it once, with its line for the service's keys_file. A line is PREFIX SHA256 "
-        "SCOPES NAME [rate=N] [audio_s=N]: the key's first 8 characters, its hash, and what the options say. A "
+        "SCOPES NAME [rate=N] [audio_s=N] [weight=N]: the key's first 8 characters, its hash, and what the options "
+        "say. A "
         "running "
         "service reads the file again on SIGHUP.",
     .options = new_options,

@@ -28,8 +28,8 @@ class Keys(CommandTest):
 
     def test_options_stand_in_the_line(self):
         made = json.loads(self.make("--name", "b.o_b-1", "--scopes", "speak", "--rate", "2.5", "--audio-seconds", "600",
-                                    "--json"))
-        self.check_line(made["key"], made["line"], "speak b.o_b-1 rate=2.5 audio_s=600")
+                                    "--weight", "0.1", "--json"))
+        self.check_line(made["key"], made["line"], "speak b.o_b-1 rate=2.5 audio_s=600 weight=0.1")
         self.assertIsNone(made["file"])
 
     def test_a_file_grows_by_lines(self):
@@ -68,6 +68,7 @@ class Keys(CommandTest):
         self.bad(USAGE, r"--scopes 'admin'.*speak,voices", "keys", "new", "--name", "ann", "--scopes", "admin")
         self.bad(USAGE, r"from 0\.001", "keys", "new", "--name", "ann", "--rate", "0.0001")
         self.bad(USAGE, r"out of range", "keys", "new", "--name", "ann", "--audio-seconds", "-1")
+        self.bad(USAGE, r"from 0\.1 to 100", "keys", "new", "--name", "ann", "--weight", "0")
         self.bad(USAGE, r"needs FILE", "keys", "check")
 
 

@@ -21,7 +21,7 @@ static void finds_by_secret(void **state) {
     (void)state;
     sv_keys *keys = parse("# the shop\r\n\r\n"
                           "ev_AAAAA " ZERO_HASH " voices decoy\n"
-                          "ev_AAAAA " EXAMPLE_HASH " speak,voices  shop rate=2.5 audio_s=600 # since May\r\n"
+                          "ev_AAAAA " EXAMPLE_HASH " speak,voices  shop rate=2.5 audio_s=600 weight=4 # since May\r\n"
                           "\tev_zzzzz " ZERO_HASH "\tvoices\troot\n");
     assert_int_equal(sv_keys_count(keys), 3);
     assert_string_equal(sv_keys_at(keys, 2)->name, "root");
@@ -30,7 +30,7 @@ static void finds_by_secret(void **state) {
     assert_string_equal(key->name, "shop");
     assert_string_equal(key->prefix, "ev_AAAAA");
     assert_int_equal(key->scopes, SV_SCOPE_SPEAK | SV_SCOPE_VOICES);
-    assert_true(key->rate == 2.5 && key->audio_s == 600);
+    assert_true(key->rate == 2.5 && key->audio_s == 600 && key->weight == 4);
     assert_ptr_equal(sv_keys_find(keys, "bearer   " EXAMPLE "  "), key);
     static const char *const unknown[] = {"",
                                           "Bearer",
@@ -49,6 +49,9 @@ static void finds_by_secret(void **state) {
     assert_null(sv_keys_find(keys, NULL));
     sv_keys_free(&keys);
     assert_null(keys);
+    keys = parse("ev_AAAAA " EXAMPLE_HASH " speak shop");
+    assert_true(sv_keys_find(keys, "Bearer " EXAMPLE)->weight == 1);
+    sv_keys_free(&keys);
     keys = parse("");
     assert_null(sv_keys_find(keys, "Bearer " EXAMPLE));
     sv_keys_free(&keys);
@@ -77,6 +80,9 @@ static void bad_lines_are_named(void **state) {
         {"ev_AAAAA " ZERO_HASH " speak a rate", "only rate=N"},
         {"ev_AAAAA " ZERO_HASH " speak a audio_s=1e99", "audio_s=N"},
         {"ev_AAAAA " ZERO_HASH " speak a audio_s=0.5", "from 1"}, /* a bucket holds one token at least */
+        {"ev_AAAAA " ZERO_HASH " speak a weight=0", "weight=N"},
+        {"ev_AAAAA " ZERO_HASH " speak a weight=0.09", "0.1 to 100"},
+        {"ev_AAAAA " ZERO_HASH " speak a weight=101 rate=1", "0.1 to 100"},
         {"ev_AAAAA " ZERO_HASH " speak a speed=1", "rate=N"},
     };
     for (size_t i = 0; i < EV_ARRAY_COUNT(bad); i++) {

@@ -107,13 +107,14 @@ typedef struct sv_key {
     char name[SV_KEY_NAME_MAX + 1]; /* whose it is; [A-Za-z0-9._-] */
     double rate;                    /* requests per second; 0: the service's default */
     double audio_s;                 /* seconds of speech per hour; 0: no limit of its own */
+    double weight;                  /* of its share when many wait; 1 is usual */
 } sv_key;
 
 typedef struct sv_keys sv_keys;       /* one reading of a key file; immutable, counted */
 typedef struct sv_keyring sv_keyring; /* the table in force; it may be swapped while it is used */
 
-/* One key a line: `prefix sha256 scopes name [rate=N] [audio_s=N]`, scopes such as "speak,voices"; '#' begins a
- * comment. Two keys may have one name, so that a key can be replaced before it is withdrawn.
+/* One key a line: `prefix sha256 scopes name [rate=N] [audio_s=N] [weight=N]`, scopes such as "speak,voices"; '#'
+ * begins a comment. Two keys may have one name, so that a key can be replaced before it is withdrawn.
  * EV_E_IO; EV_E_FORMAT with file, line, fault and fix. */
 ev_status sv_keys_load(sv_keys **out, const char *path, ev_error *err);
 ev_status sv_keys_parse(sv_keys **out, const char *text, size_t bytes, const char *label, ev_error *err);

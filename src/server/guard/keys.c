@@ -96,6 +96,7 @@ static const struct setting {
      "rate=N is requests per second: write a number from 0.001 to 1000000000"},
     {"audio_s=", offsetof(sv_key, audio_s), 1, 1e9,
      "audio_s=N is seconds of speech per hour: write a number from 1 to 1000000000"},
+    {"weight=", offsetof(sv_key, weight), 0.1, 100, "weight=N is from 0.1 to 100: 1 is usual"},
 };
 
 /* "rate=2.5" into the key. NULL, or what is wrong with it. */
@@ -113,12 +114,12 @@ static const char *parse_setting(sv_key *key, const sv_line *word) {
         memcpy((char *)key + s->offset, &value, sizeof(value));
         return NULL;
     }
-    return "behind the name stand only rate=N and audio_s=N: remove what else is there";
+    return "behind the name stand only rate=N, audio_s=N and weight=N: remove what else is there";
 }
 
 /* NULL, or what is wrong with the line and what to write. */
 static const char *parse_key(sv_key *key, sv_line line) {
-    *key = (sv_key){0};
+    *key = (sv_key){.weight = 1};
     const sv_line prefix = sv_line_word(&line), hash = sv_line_word(&line), scopes = sv_line_word(&line);
     const sv_line name = sv_line_word(&line);
     if (prefix.bytes != SV_KEY_PREFIX || !is_name(prefix.text, prefix.bytes, SV_KEY_PREFIX))
