@@ -242,12 +242,11 @@ ev_status sv_voice_store_put(sv_voice_store *s, const ev_voice *voice, const cha
         room ? write_card(s, &item, err) : ev_fail(err, EV_E_LIMIT, "%d voices are kept: delete some", VOICES_MAX);
     pthread_mutex_lock(&s->lock);
     s->writing -= room;
-    if (status == EV_OK && !add(s, &item)) status = ev_fail(err, EV_E_MEMORY, "out of memory");
+    const bool known = status == EV_OK && knows(s, item.card.id); /* the directory was read again in between */
+    if (status == EV_OK && !known && !add(s, &item)) status = ev_fail(err, EV_E_MEMORY, "out of memory");
     pthread_mutex_unlock(&s->lock);
-    if (status == EV_OK)
-        *card = item.card;
-    else
-        ev_voice_free(&item.voice);
+    *card = item.card;
+    if (known || status != EV_OK) ev_voice_free(&item.voice);
     return status;
 }
 
