@@ -38,16 +38,16 @@ static void add(EVP_MD_CTX *hash, const void *bytes, size_t size) {
 
 static void add_text(EVP_MD_CTX *hash, const char *text) { add(hash, text, text ? strlen(text) : 0); }
 
-/* All that decides the samples; not who asks, how urgently, or in which format. */
+/* All that decides the samples; not who asks, how urgently, or in which format. None: what lies behind a URL may be
+ * another thing next time, or withdrawn. */
 static bool content_key(const sv_speech *s, unsigned char key[SV_JOB_KEY]) {
     const float numbers[] = {s->emotion_degree, s->speed, s->pitch_scale, s->energy_scale};
-    EVP_MD_CTX *hash = EVP_MD_CTX_new();
+    EVP_MD_CTX *hash = s->reference_url ? NULL : EVP_MD_CTX_new();
     if (!hash) return false;
     EVP_DigestInit_ex(hash, EVP_sha256(), NULL);
     add(hash, s->text, s->text_bytes);
     add_text(hash, s->voice);
     add(hash, s->reference, s->reference_bytes);
-    add_text(hash, s->reference_url);
     add_text(hash, s->emotion);
     add_text(hash, s->language);
     add(hash, numbers, sizeof numbers);

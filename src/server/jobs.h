@@ -142,7 +142,8 @@ typedef struct sv_jobs sv_jobs;
 ev_status sv_jobs_create(sv_jobs **out, int64_t results_max, double ttl_s, bool coalesce, ev_error *err);
 void sv_jobs_free(sv_jobs **jobs);
 /* The job for this speech: one that is being made or kept with equal content (*fresh false), or a new one (*fresh
- * true: the caller hands it to the engine). Takes over speech. The result is held for the caller and counts one
+ * true: the caller hands it to the engine). Whether who asks may use its voice is the caller's to know. Takes over
+ * speech. The result is held for the caller and counts one
  * listener. kept: it gets an id to be asked for later, and is never shared. NULL: out of memory. */
 /* once, which may be NULL: the job that was taken with the same key before, as long as the table has it; or, where
  * the body was another then, NULL and once->conflict. */

@@ -52,6 +52,21 @@ static bool check_consent(sv_exchange *x, const sv_speech *speech, int *result) 
     return false;
 }
 
+/* What was made in a voice is for those who may speak with it: not for others, nor for anybody once it is deleted. What
+ * is kept is never shared, and finds its voice when it is made. */
+static bool check_voice(sv_exchange *x, const sv_speech *speech, bool kept, int *result) {
+    sv_voices *voices = x->server->voices;
+    sv_voice *voice = NULL;
+    ev_error err = {0};
+    if (kept || !speech->voice) return true;
+    if (sv_voices_named(voices, speech->voice, x->client.account, &voice, &err) != EV_OK) {
+        *result = sv_reply_job_error(x, SV_JOB_FAILED, &err);
+        return false;
+    }
+    sv_voice_release(voices, &voice);
+    return true;
+}
+
 static int refuse(sv_exchange *x, const sv_admission *a) {
     if (a->verdict == SV_LATE)
         return sv_reply_error(x, 504, "deadline_ms", "the deadline cannot be met: the queue is too long");
@@ -86,6 +101,7 @@ bool sv_speech_begin(sv_exchange *x, sv_wish *wish, bool kept, sv_once *once, in
         return false;
     }
     if (!check_words(x, &wish->speech, result) || !check_consent(x, &wish->speech, result)) return false;
+    if (!check_voice(x, &wish->speech, kept, result)) return false;
     if (wish->speech.reference_url && !sv_access_fetch(x, result)) return false;
     if (!sv_access_audio(x, sv_engine_seconds(s->engine, &wish->speech), result)) return false;
     wish->speech.stream = wish->stream;

@@ -94,18 +94,22 @@ class Webhooks(unittest.TestCase):
 
 
 class Fetching(unittest.TestCase):
-    def test_a_reference_behind_a_url(self):
-        sound = reference()
-        folder = tempfile.mkdtemp()
-        with open(os.path.join(folder, "me.wav"), "wb") as file:
+    def serve(self, sound):
+        """A server's host, and the file me.wav that it serves."""
+        path = os.path.join(tempfile.mkdtemp(), "me.wav")
+        with open(path, "wb") as file:
             file.write(sound)
         handler = type("Quiet", (http.server.SimpleHTTPRequestHandler,), {"log_message": lambda *_: None})
-        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(handler, directory=folder))
+        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(handler, directory=os.path.dirname(path)))
         server.handle_error = lambda *_: None  # a fetch that is cut off
         self.addCleanup(server.server_close)
         self.addCleanup(server.shutdown)
         threading.Thread(target=server.serve_forever, daemon=True).start()
-        host = f"127.0.0.1:{server.server_port}"
+        return f"127.0.0.1:{server.server_port}", path
+
+    def test_a_reference_behind_a_url(self):
+        sound = reference()
+        host, _ = self.serve(sound)
         with Service(COMMAND, *FREE, "--fetch", "any", "--fetch-allow", host) as s:
             answer = s.speech("Fetched.", reference_audio_url=f"http://{host}/me.wav", response_format="pcm", voice="ava")
             self.assertEqual(answer.code, 200, answer.body[:200])
@@ -135,6 +139,21 @@ class Fetching(unittest.TestCase):
         self.assertEqual(state["status"], "completed", state)
         self.assertEqual(wav_body(service.get(state["audio_url"]).body),
                          service.speech("Fetched.", response_format="pcm", **how).body)
+
+    def test_what_lies_behind_a_url_may_change(self):
+        host, path = self.serve(reference(voice="ray"))
+        with Service(COMMAND, *FREE, "--fetch", "any", "--fetch-allow", host) as s:
+            def ask():
+                return s.speech("Fetched again.", reference_audio_url=f"http://{host}/me.wav", response_format="pcm")
+            first = ask()
+            other = reference(voice="mei")
+            with open(path, "wb") as file:
+                file.write(other)
+            given = s.speech("Fetched again.", reference_audio=base64.b64encode(other).decode(), response_format="pcm")
+            self.assertEqual(ask().body, given.body)
+            self.assertNotEqual(first.body, given.body)
+            os.remove(path)
+            self.assertEqual(ask().code, 424)
 
     def test_fetches_of_a_client_in_a_minute(self):
         secret = "ev_" + "f" * 43
@@ -226,6 +245,19 @@ class Guards(unittest.TestCase):
             request_id = s.post("/tts", {"text": "Mine."}, headers=mine).json()["request_id"]
             self.assertEqual(s.get(f"/tts/{request_id}", headers={"Authorization": f"Bearer {two}"}).code, 404)
             self.assertEqual(s.get(f"/tts/{request_id}", headers=mine).code, 200)
+
+    def test_voices_belong_to_their_key(self):
+        """Also what was said in them: who may not use a voice does not hear it by asking for the same text."""
+        one, two = "ev_" + "a" * 43, "ev_" + "b" * 43
+        lines = "".join(f"{k[:8]} {hashlib.sha256(k.encode()).hexdigest()} speak,voices {n}\n" for k, n in ((one, "ann"), (two, "bob")))
+        with Service(COMMAND, *FREE, "--keys-file", scratch(lines, "keys"), "--voices-dir", tempfile.mkdtemp()) as s:
+            mine, yours = {"Authorization": f"Bearer {one}"}, {"Authorization": f"Bearer {two}"}
+            voice = s.upload("Mine", reference(), **mine).json()["id"]
+            self.assertEqual(s.speech("My own words.", voice=voice, headers=mine).code, 200)
+            for headers in (yours, {}):
+                answer = s.speech("My own words.", voice=voice, headers=headers)
+                self.assertEqual((answer.code, answer.json()["error"]["param"]), (404, "voice"))
+            self.assertEqual(s.speech("My own words.", voice=voice, headers=mine).code, 200)
 
     def test_words_and_reload(self):
         path = scratch("r1: forbidden\n敏感词\n")
