@@ -251,9 +251,32 @@ ev_status sv_voices_keep(sv_voices *v, const void *bytes, size_t size, const cha
     return status;
 }
 
+static bool equal(const ev_voice *a, const ev_voice *b) {
+    size_t count, other;
+    const float *x = ev_voice_vector(a, &count), *y = ev_voice_vector(b, &other);
+    return count == other && memcmp(x, y, count * sizeof *x) == 0;
+}
+
+/* What is deleted is not remembered either. A file does not tell of which recording its voice is, but equal vectors
+ * do. */
+static void forget_references(sv_voices *v, const ev_voice *voice) {
+    pthread_mutex_lock(&v->lock);
+    for (sv_voice *at = v->oldest; at;) {
+        sv_voice *next = at->newer;
+        if (!at->making && equal(at->voice, voice)) uncache(v, at);
+        at = next;
+    }
+    pthread_mutex_unlock(&v->lock);
+}
+
 ev_status sv_voices_delete(sv_voices *v, const char *id, const char *owner, ev_error *err) {
+    ev_voice *voice = NULL;
     if (!v->store) return ev_fail(err, EV_E_NOT_FOUND, "there is no such voice");
-    return sv_voice_store_delete(v->store, id, owner, err);
+    ev_status status = sv_voice_store_get(v->store, id, owner, &voice, err);
+    if (status == EV_OK) status = sv_voice_store_delete(v->store, id, owner, err);
+    if (status == EV_OK) forget_references(v, voice);
+    ev_voice_free(&voice);
+    return status;
 }
 
 ev_status sv_voices_reload(sv_voices *v, ev_error *err) {

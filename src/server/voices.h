@@ -40,6 +40,7 @@ typedef struct sv_voice_card {
 } sv_voice_card;
 ev_status sv_voices_keep(sv_voices *voices, const void *bytes, size_t size, const char *name, const char *owner,
                          const char *consent, sv_voice_card *card, ev_error *err);
+/* Its recording's entry in the cache goes, too. */
 ev_status sv_voices_delete(sv_voices *voices, const char *id, const char *owner, ev_error *err);
 /* Looks again which voices are in voices_dir. */
 ev_status sv_voices_reload(sv_voices *voices, ev_error *err);

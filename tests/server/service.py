@@ -97,12 +97,8 @@ class Service:
         return self.post("/v1/audio/speech", {"model": "emotivoice", "input": text, **fields}, headers=headers)
 
     def upload(self, name, sound, **headers):
-        mark = "b0undary"
-        parts = [f'--{mark}\r\nContent-Disposition: form-data; name="name"\r\n\r\n{name}\r\n'.encode(),
-                 f'--{mark}\r\nContent-Disposition: form-data; name="audio"; filename="a.wav"\r\n'
-                 f'Content-Type: audio/wav\r\n\r\n'.encode() + sound + b"\r\n", f"--{mark}--\r\n".encode()]
-        return self.post("/v1/voices", b"".join(parts),
-                         headers={"Content-Type": f"multipart/form-data; boundary={mark}", **headers})
+        body, form = multipart({"name": name, "audio": sound})
+        return self.post("/v1/voices", body, headers={**form, **headers})
 
     def metric(self, name):
         """Sum over the series whose name and labels begin so."""

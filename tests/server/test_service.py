@@ -17,7 +17,7 @@ import time
 import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from service import COMMAND, FREE, LONG, Service, reference, said, scratch, wav_body  # noqa: E402
+from service import COMMAND, FREE, LONG, Service, multipart, reference, said, scratch, wav_body  # noqa: E402
 
 
 class Speech(unittest.TestCase):
@@ -323,14 +323,6 @@ class Jobs(unittest.TestCase):
         self.assertEqual(self.service.get(f"/tts/{request_id}").code, 404)
 
 
-def upload_form(name, sound):
-    mark = "b0undary"
-    parts = [f'--{mark}\r\nContent-Disposition: form-data; name="name"\r\n\r\n{name}\r\n'.encode(),
-             f'--{mark}\r\nContent-Disposition: form-data; name="audio"; filename="a.wav"\r\n'
-             f'Content-Type: audio/wav\r\n\r\n'.encode() + sound + b"\r\n", f"--{mark}--\r\n".encode()]
-    return b"".join(parts), {"Content-Type": f"multipart/form-data; boundary={mark}"}
-
-
 class Voices(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
@@ -343,8 +335,7 @@ class Voices(unittest.TestCase):
         cls.service.__exit__()
 
     def upload(self, name, sound):
-        body, headers = upload_form(name, sound)
-        return self.service.post("/v1/voices", body, headers=headers)
+        return self.service.upload(name, sound)
 
     def test_a_reference_with_the_request(self):
         path = scratch("", "r.wav")
@@ -387,6 +378,22 @@ class Voices(unittest.TestCase):
         self.assertEqual(self.service.ask("DELETE", f"/v1/voices/{voice}").code, 404)
         self.assertEqual(os.listdir(self.folder), [])
 
+    def test_a_deleted_voice_is_forgotten(self):
+        """Neither what it said nor the vector of its recording is there for who asks again."""
+        misses = 'voice_cache_requests_total{result="miss"}'
+        sound = reference("A recording that is uploaded once, and is deleted again before long.")
+        encoded = base64.b64encode(sound).decode()
+        before = self.service.metric(misses)
+        voice = self.upload("Short-lived", sound).json()["id"]
+        self.assertEqual(self.service.speech("Said before.", voice=voice).code, 200)
+        self.assertEqual(self.service.speech("Cloned before.", reference_audio=encoded).code, 200)
+        self.assertEqual(self.service.metric(misses), before + 1)
+        self.assertEqual(self.service.ask("DELETE", f"/v1/voices/{voice}").code, 200)
+        again = self.service.speech("Said before.", voice=voice)
+        self.assertEqual((again.code, again.json()["error"]["param"]), (404, "voice"))
+        self.assertEqual(self.service.speech("Cloned after.", reference_audio=encoded).code, 200)
+        self.assertEqual(self.service.metric(misses), before + 2)
+
     def test_uploads_that_cannot_be_used(self):
         self.assertEqual(self.upload("", self.sound).code, 400)
         self.assertEqual(self.upload("x" * 100, self.sound).code, 400)
@@ -405,7 +412,7 @@ class Uploads(unittest.TestCase):
         """Sent, not answered yet."""
         connection = service.connect()
         self.addCleanup(connection.close)
-        connection.request("POST", "/v1/voices", *upload_form(name, self.sound))
+        connection.request("POST", "/v1/voices", *multipart({"name": name, "audio": self.sound}))
         return connection
 
     def hold(self, service):
