@@ -127,7 +127,9 @@ static void gather(sv_engine *e, bool all) {
         if (all || !job->running) add_unit(e, job);
     }
     for (sv_job *job = e->making; all && job; job = job->next) add_unit(e, job);
-    for (sv_job *job = e->front; all && job; job = job->next) add_unit(e, job);
+    for (int i = 0; all && i < SV_FRONT_COUNT; i++) {
+        for (sv_job *job = e->fronts[i].queue.first; job; job = job->next) add_unit(e, job);
+    }
 }
 
 static void show_queue(sv_engine *e) {
@@ -151,9 +153,9 @@ void sv_engine_unlist(sv_job **list, sv_job *job) {
     }
 }
 
-/* The next job that nobody waits for any more, or that cannot be in time; taken off the list. */
-static sv_job *take_hopeless(sv_engine *e, int64_t now_us, sv_job_state *state) {
-    for (sv_job *job = e->list; job; job = job->next) {
+/* The first on a list that nobody waits for any more, or that cannot be in time. */
+static sv_job *find_hopeless(sv_engine *e, sv_job *list, int64_t now_us, sv_job_state *state) {
+    for (sv_job *job = list; job; job = job->next) {
         if (job->running) continue;
         const bool left = atomic_load(&job->listeners) == 0 && !atomic_load(&job->kept);
         const sv_unit unit = job->speech.deadline_us ? unit_of(e, job) : (sv_unit){0};
@@ -164,13 +166,24 @@ static sv_job *take_hopeless(sv_engine *e, int64_t now_us, sv_job_state *state) 
         } else {
             continue;
         }
-        sv_engine_unlist(&e->list, job);
         return job;
     }
     return NULL;
 }
 
-static void end_hopeless(sv_engine *e, int64_t now_us) {
+/* The next of all that wait; taken off its list. */
+static sv_job *take_hopeless(sv_engine *e, int64_t now_us, sv_job_state *state) {
+    sv_job *job = find_hopeless(e, e->list, now_us, state);
+    if (job) sv_engine_unlist(&e->list, job);
+    for (int i = 0; !job && i < SV_FRONT_COUNT; i++) {
+        sv_queue *queue = &e->fronts[i].queue;
+        job = find_hopeless(e, queue->first, now_us, state);
+        if (job) sv_queue_remove(queue, job);
+    }
+    return job;
+}
+
+void sv_engine_end_hopeless(sv_engine *e, int64_t now_us) {
     sv_job_state state;
     sv_job *job;
     while ((job = take_hopeless(e, now_us, &state)) != NULL) {
@@ -183,7 +196,7 @@ static void end_hopeless(sv_engine *e, int64_t now_us) {
 }
 
 void sv_engine_look(sv_engine *e, int64_t now_us) {
-    end_hopeless(e, now_us);
+    sv_engine_end_hopeless(e, now_us);
     show_queue(e);
     gather(e, false);
 }
@@ -210,14 +223,15 @@ static int32_t client_of(sv_engine *e, const char *account) {
     snprintf(a->name, sizeof a->name, "%s", account);
     a->hash = hash;
     sv_schedule_client_reset(&e->schedule, quiet);
+    for (int i = 0; i < SV_FRONT_COUNT; i++) sv_queue_client_reset(&e->fronts[i].queue, quiet);
     return quiet;
 }
 
 static void enqueue(sv_engine *e, sv_job *job) {
-    job->next = NULL;
-    *(e->front_tail ? &e->front_tail->next : &e->front) = job;
-    e->front_tail = job;
-    pthread_cond_signal(&e->fresh);
+    const bool recorded = job->speech.reference || job->speech.reference_url;
+    sv_front *f = &e->fronts[recorded ? SV_FRONT_VOICE : SV_FRONT_TEXT];
+    sv_queue_add(&f->queue, job);
+    pthread_cond_signal(&f->fresh);
 }
 
 double sv_engine_seconds(sv_engine *e, const sv_speech *speech) {
@@ -269,7 +283,8 @@ void sv_engine_nudge(sv_engine *e) {
 
 bool sv_engine_idle(sv_engine *e) {
     pthread_mutex_lock(&e->lock);
-    const bool idle = !e->list && !e->front && !e->making;
+    bool idle = !e->list && !e->making;
+    for (int i = 0; i < SV_FRONT_COUNT; i++) idle &= !e->fronts[i].queue.first;
     pthread_mutex_unlock(&e->lock);
     return idle;
 }
@@ -278,15 +293,17 @@ bool sv_engine_idle(sv_engine *e) {
 
 static ev_status start_threads(sv_engine *e, ev_error *err) {
     static const char problem[] = "a thread cannot be started: raise the limit on processes";
-    const int fronts =
-        e->parts.config->text_threads < SV_FRONT_MAX ? (int)e->parts.config->text_threads : SV_FRONT_MAX;
+    const int64_t wanted = e->parts.config->text_threads;
+    const int text_threads = wanted < SV_TEXT_THREADS_MAX ? (int)wanted : SV_TEXT_THREADS_MAX;
     for (; e->started < e->runner_count; e->started++) {
         sv_runner *r = &e->runners[e->started];
         if (pthread_create(&r->thread, NULL, sv_runner_main, r) != 0) return ev_fail(err, EV_E_DEVICE, problem);
     }
-    for (; e->front_count < fronts; e->front_count++) {
-        if (pthread_create(&e->fronts[e->front_count], NULL, sv_front_main, e) != 0) {
-            return ev_fail(err, EV_E_DEVICE, problem);
+    for (int i = 0; i < SV_FRONT_COUNT; i++) {
+        sv_front *f = &e->fronts[i];
+        for (const int count = i == SV_FRONT_TEXT ? text_threads : SV_VOICE_THREADS; f->count < count; f->count++) {
+            if (pthread_create(&f->threads[f->count], NULL, sv_front_main, f) != 0)
+                return ev_fail(err, EV_E_DEVICE, problem);
         }
     }
     return EV_OK;
@@ -321,7 +338,10 @@ ev_status sv_engine_create(sv_engine **out, const sv_engine_parts *parts, ev_err
     pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
     pthread_mutex_init(&e->lock, NULL);
     pthread_cond_init(&e->work, &monotonic);
-    pthread_cond_init(&e->fresh, NULL);
+    for (int i = 0; i < SV_FRONT_COUNT; i++) {
+        e->fronts[i].engine = e;
+        pthread_cond_init(&e->fronts[i].fresh, NULL);
+    }
     pthread_condattr_destroy(&monotonic);
     ev_status status = make_runners(e, err);
     if (status == EV_OK) status = sv_engine_limits(e, err);
@@ -349,17 +369,23 @@ void sv_engine_stop(sv_engine *e) {
     const bool first = !e->stopping;
     e->stopping = true;
     pthread_cond_broadcast(&e->work);
-    pthread_cond_broadcast(&e->fresh);
+    for (int i = 0; i < SV_FRONT_COUNT; i++) pthread_cond_broadcast(&e->fronts[i].fresh);
     pthread_mutex_unlock(&e->lock);
     if (!first) return;
     for (int i = 0; i < e->started; i++) pthread_join(e->runners[i].thread, NULL);
-    for (int i = 0; i < e->front_count; i++) pthread_join(e->fronts[i], NULL);
+    for (int i = 0; i < SV_FRONT_COUNT; i++) {
+        for (int k = 0; k < e->fronts[i].count; k++) pthread_join(e->fronts[i].threads[k], NULL);
+    }
     pthread_mutex_lock(&e->lock); /* who still submits is refused, but looks at the lists first */
-    sv_job *list = e->list, *front = e->front;
-    e->list = e->front = e->front_tail = NULL;
+    sv_job *list = e->list, *waiting[SV_FRONT_COUNT];
+    e->list = NULL;
+    for (int i = 0; i < SV_FRONT_COUNT; i++) {
+        waiting[i] = e->fronts[i].queue.first;
+        e->fronts[i].queue.first = e->fronts[i].queue.last = NULL;
+    }
     pthread_mutex_unlock(&e->lock);
     end_list(e, list);
-    end_list(e, front);
+    for (int i = 0; i < SV_FRONT_COUNT; i++) end_list(e, waiting[i]);
 }
 
 void sv_engine_free(sv_engine **engine) {
@@ -370,7 +396,7 @@ void sv_engine_free(sv_engine **engine) {
     for (size_t i = 0; i < e->dead_count; i++) sv_job_drop(&e->dead[i]);
     for (int i = 0; i < e->runner_count; i++) ev_synth_free(&e->runners[i].synth);
     pthread_cond_destroy(&e->work);
-    pthread_cond_destroy(&e->fresh);
+    for (int i = 0; i < SV_FRONT_COUNT; i++) pthread_cond_destroy(&e->fronts[i].fresh);
     pthread_mutex_destroy(&e->lock);
     free(e->units);
     free(e->order);

@@ -1,13 +1,14 @@
 /* engine: from a job to its samples.
  *
- *   front.c    a few threads that make a job ready: its voice (named, uploaded, or from its reference), its phones
+ *   front.c    a few threads that make a job ready: its voice (named, uploaded, or from its reference), its phones;
+ *              who brings a recording has a queue (queue.h) and threads apart from those who bring a text alone
  *   engine.c   START HERE: jobs come in, wait, and end
  *   runner.c   the threads that run the device, asking schedule.h what is next
  *   engine_limits.c  what the schedule is told of settings, memory and this machine
  *   dead.c     dead letters
  *   voices.c   named and uploaded voices, and the cache of those made from references
  *
- * sv_engine_submit -> admission -> front's queue -> front thread -> engine's list -> batches -> samples, end
+ * sv_engine_submit -> admission -> a front's queue -> front thread -> engine's list -> batches -> samples, end
  *
  * What can go wrong stays with whom it concerns: a text or voice that cannot be used fails its own job; a batch that
  * fails sends its members to run alone, three times in all; what still fails is a dead letter.

@@ -3,8 +3,9 @@
 #define SV_ENGINE_INNER_H
 
 #include "server/engine.h"
+#include "server/queue.h"
 
-enum { SV_FRONT_MAX = 16, SV_DEAD_MAX = 1000 };
+enum { SV_TEXT_THREADS_MAX = 16, SV_VOICE_THREADS = 4, SV_DEAD_MAX = 1000 };
 
 typedef struct sv_account { /* a client of the schedule */
     char name[64];
@@ -23,6 +24,17 @@ typedef struct sv_runner {
     double device_s;     /* seconds of the whole device that this batch took before that */
 } sv_runner;
 
+/* Makes jobs ready. What needs a recording made into a voice may wait for a stranger's server or a long file: it has
+ * a front of its own, and text never waits behind it. */
+typedef struct sv_front {
+    struct sv_engine *engine;
+    sv_queue queue;       /* holds its jobs */
+    pthread_cond_t fresh; /* something is in it */
+    pthread_t threads[SV_TEXT_THREADS_MAX];
+    int count; /* of threads */
+} sv_front;
+enum { SV_FRONT_TEXT = 0, SV_FRONT_VOICE, SV_FRONT_COUNT };
+
 struct sv_engine {
     sv_engine_parts parts;
     sv_device_calls device;
@@ -32,20 +44,17 @@ struct sv_engine {
     pthread_mutex_t lock; /* of all below */
     pthread_cond_t work;  /* for the runners */
     int busy;             /* runners */
-    pthread_cond_t fresh; /* for the front's */
     sv_schedule schedule;
     sv_account accounts[SV_CLIENTS_MAX];
     uint64_t numbers;
-    sv_job *front, *front_tail; /* to be made ready; the queue holds them */
-    sv_job *making;             /* with a front thread; held */
-    sv_job *list;               /* ready: waiting or running; held */
-    sv_job **order;             /* of units; both have room for `room` */
+    sv_front fronts[SV_FRONT_COUNT];
+    sv_job *making; /* with a front thread; held */
+    sv_job *list;   /* ready: waiting or running; held */
+    sv_job **order; /* of units; both have room for `room` */
     sv_unit *units;
     size_t count, room;
     sv_job *dead[SV_DEAD_MAX]; /* held, oldest first */
     size_t dead_count;
-    pthread_t fronts[SV_FRONT_MAX];
-    int front_count;
     bool stopping;
 };
 
@@ -54,7 +63,7 @@ static inline int64_t sv_us(double seconds) { return (int64_t)(seconds * 1e6); }
 /* front.c */
 /* Rough, before the phones are known: tokens that a speech will have, at its speed. */
 int32_t sv_front_tokens(const sv_speech *speech);
-void *sv_front_main(void *engine);
+void *sv_front_main(void *front);
 /* The job's phones (again); a failure is the job's own. */
 ev_status sv_front_task(sv_engine *e, sv_job *job, ev_error *err);
 
@@ -73,6 +82,9 @@ void *sv_runner_main(void *runner);
 
 /* engine.c; ends what is hopeless, and gathers what waits in `units` and `order`; under the lock */
 void sv_engine_look(sv_engine *e, int64_t now_us);
+/* ... the first alone: jobs that nobody waits for any more, or that cannot be in time; lets go of the lock meanwhile
+ */
+void sv_engine_end_hopeless(sv_engine *e, int64_t now_us);
 /* takes it off a list that it may be on; under the lock */
 void sv_engine_unlist(sv_job **list, sv_job *job);
 /* ... without the lock, of a job that is on no list any more */

@@ -1,4 +1,4 @@
-/* front: jobs are made ready, away from the device's thread: the voice first, then the phones. */
+/* front: jobs are made ready, away from the device's threads: the voice first, then the phones. */
 #include <string.h>
 
 #include "server/engine_inner.h"
@@ -60,35 +60,27 @@ static ev_status find_voice(sv_engine *e, sv_job *job, ev_error *err) {
     return EV_OK;
 }
 
-/* The next of the queue, which the backlog still sees as it was there; under the lock. */
-static sv_job *take_next(sv_engine *e) {
-    sv_job *job = e->front;
-    e->front = job->next;
-    if (!e->front) e->front_tail = NULL;
+/* The next of the queue, which the backlog still sees as it was there; under the lock. NULL: none. */
+static sv_job *take_next(sv_front *f) {
+    sv_engine *e = f->engine;
+    sv_job *job = sv_queue_take(&f->queue);
+    if (!job) return NULL;
     job->running = true;
     job->next = e->making;
     e->making = job;
     return job;
 }
 
-static void end(sv_engine *e, sv_job *job, sv_job_state state, const ev_error *err) {
-    pthread_mutex_lock(&e->lock);
-    sv_engine_unlist(&e->making, job);
-    pthread_mutex_unlock(&e->lock);
-    sv_engine_end(e, job, state, err);
-}
-
 /* Ready, or over. */
 static void prepare(sv_engine *e, sv_job *job) {
     ev_error error = {0};
-    if (sv_jobs_abandoned(e->parts.jobs, job)) {
-        end(e, job, SV_JOB_CANCELED, NULL);
-        return;
-    }
     ev_status status = find_voice(e, job, &error);
     if (status == EV_OK) status = sv_front_task(e, job, &error);
     if (status != EV_OK) {
-        end(e, job, SV_JOB_FAILED, &error);
+        pthread_mutex_lock(&e->lock);
+        sv_engine_unlist(&e->making, job);
+        pthread_mutex_unlock(&e->lock);
+        sv_engine_end(e, job, SV_JOB_FAILED, &error);
         return;
     }
     pthread_mutex_lock(&job->lock);
@@ -104,15 +96,18 @@ static void prepare(sv_engine *e, sv_job *job) {
     pthread_mutex_unlock(&e->lock);
 }
 
-void *sv_front_main(void *engine) {
-    sv_engine *e = engine;
+void *sv_front_main(void *front) {
+    sv_front *f = front;
+    sv_engine *e = f->engine;
     pthread_mutex_lock(&e->lock);
     while (!e->stopping) {
-        if (!e->front) {
-            pthread_cond_wait(&e->fresh, &e->lock);
+        if (!f->queue.first) {
+            pthread_cond_wait(&f->fresh, &e->lock);
             continue;
         }
-        sv_job *job = take_next(e);
+        sv_engine_end_hopeless(e, sv_us(ev_clock_s())); /* before anything is spent on them */
+        sv_job *job = take_next(f);
+        if (!job) continue;
         pthread_mutex_unlock(&e->lock);
         prepare(e, job);
         pthread_mutex_lock(&e->lock);

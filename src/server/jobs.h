@@ -99,7 +99,7 @@ typedef struct sv_job {
     size_t word_count;
 
     /* the engine's alone */
-    struct sv_job *next; /* in the front's queue, or in the engine's list */
+    struct sv_job *next; /* in a front's queue, or in the engine's list */
     uint64_t number;     /* in the order of coming */
     ev_task *task;
     struct sv_voice *voice; /* NULL: the model's first */

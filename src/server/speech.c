@@ -52,8 +52,8 @@ static bool check_consent(sv_exchange *x, const sv_speech *speech, int *result) 
     return false;
 }
 
-/* What was made in a voice is for those who may speak with it: not for others, nor for anybody once it is deleted. What
- * is kept is never shared, and finds its voice when it is made. */
+/* What was made in a voice is for those who may speak with it: not for others, nor for anybody once it is deleted.
+ * What is kept is never shared, and finds its voice when it is made. */
 static bool check_voice(sv_exchange *x, const sv_speech *speech, bool kept, int *result) {
     sv_voices *voices = x->server->voices;
     sv_voice *voice = NULL;

@@ -4,6 +4,7 @@
 #include <sys/socket.h>
 
 #include "server/engine_faults.h"
+#include "server/engine_inner.h"
 
 /* ---- stop ---- */
 
@@ -48,27 +49,68 @@ static void stop_ends_all(void **state) {
     close_world();
 }
 
-/* ---- a burst behind a slow voice ---- */
+/* ---- voices that do not come ---- */
 
-/* A server that takes connections and says nothing. */
-static int open_silent(char address[32]) {
+/* A server that takes connections and says nothing: whose voice it has waits, until the test lets go. */
+static struct {
+    int fd, connections[SV_VOICE_THREADS];
+    char url[64];
+} silent;
+
+static void open_silent(void) {
     const struct timeval patience = {.tv_sec = 60};
     struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     socklen_t size = sizeof at;
-    const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience), 0);
-    assert_int_equal(bind(fd, (struct sockaddr *)&at, size), 0);
-    assert_int_equal(listen(fd, 4), 0);
-    assert_int_equal(getsockname(fd, (struct sockaddr *)&at, &size), 0);
-    snprintf(address, 32, "127.0.0.1:%d", ntohs(at.sin_port));
-    return fd;
+    char address[32];
+    silent.fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_int_equal(setsockopt(silent.fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience), 0);
+    assert_int_equal(bind(silent.fd, (struct sockaddr *)&at, size), 0);
+    assert_int_equal(listen(silent.fd, 2 * SV_VOICE_THREADS), 0);
+    assert_int_equal(getsockname(silent.fd, (struct sockaddr *)&at, &size), 0);
+    snprintf(address, sizeof address, "127.0.0.1:%d", ntohs(at.sin_port));
+    snprintf(silent.url, sizeof silent.url, "http://%s/voice.wav", address);
+    set("fetch", "any");
+    set("fetch_allow", address);
 }
+
+static void close_silent(void) {
+    for (int i = 0; i < SV_VOICE_THREADS; i++) close(silent.connections[i]);
+    close(silent.fd);
+}
+
+static sv_speech speech_in_no_voice(size_t n) {
+    sv_speech speech = speech_of("Somebody waits for a voice here.");
+    speech.reference_url = strdup(silent.url);
+    speech.seed = n;
+    return speech;
+}
+
+/* Every thread that makes voices waits for one, and when it has given up, as it does after seconds, for another. */
+enum { HELD = 10 * SV_VOICE_THREADS };
+
+static void hold_voices(sv_job **held, size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        held[i] = hand_in(speech_in_no_voice(i));
+        if (i >= SV_VOICE_THREADS) continue;
+        silent.connections[i] = accept(silent.fd, NULL, NULL);
+        assert_true(silent.connections[i] >= 0);
+    }
+}
+
+static void end_voices(sv_job **held, size_t count) {
+    close_silent();
+    for (size_t i = 0; i < count; i++) {
+        assert_int_equal(wait_over(held[i]), SV_JOB_FAILED);
+        leave(&held[i]);
+    }
+}
+
+static void assert_held(sv_job *job) { assert_int_equal(sv_job_look(job, NULL, NULL, NULL), SV_JOB_QUEUED); }
 
 static sv_verdict knock(size_t n, sv_job **job) {
     bool fresh;
     char account[16];
-    sv_speech speech = speech_of("Somebody waits for others here.");
-    speech.seed = n;
+    sv_speech speech = speech_in_no_voice(n);
     snprintf(account, sizeof account, "client %zu", n);
     *job = sv_jobs_take(w.jobs, &speech, account, false, NULL, &fresh);
     assert_non_null(*job);
@@ -81,32 +123,59 @@ static void wait_for_queue(int64_t jobs) {
     assert_int_equal(sv_metric_read(w.metrics, SV_METRIC_QUEUE_JOBS, 0, 0), jobs);
 }
 
-/* Four such jobs are what the queue takes: one with the front thread, whose voice does not come, three behind it. */
+/* Six such jobs are what the queue takes: four with the threads, whose voices do not come, two behind them. */
 static void who_waits_for_a_voice_is_counted(void **state) {
     (void)state;
-    sv_job *others[4];
-    char address[32], url[64];
-    const int listener = open_silent(address);
-    open_world("queue_audio", "12s");
-    set("fetch", "any");
-    set("fetch_allow", address);
-    snprintf(url, sizeof url, "http://%s/voice.wav", address);
-    sv_speech speech = speech_of("Somebody waits for a voice here.");
-    speech.reference_url = strdup(url);
+    enum { BEHIND = 2 };
+    sv_job *held[SV_VOICE_THREADS], *others[BEHIND + 1];
+    open_world("queue_audio", "18s");
+    open_silent();
+    sv_speech speech = speech_in_no_voice(0);
     const double each = sv_engine_seconds(w.engine, &speech);
-    assert_true(each > 12.0 / 5 && each < 12.0 / 4);
-    sv_job *held = hand_in(speech);
-    const int connection = accept(listener, NULL, NULL);
-    assert_true(connection >= 0);
-    for (size_t i = 0; i < 4; i++) assert_int_equal(knock(i, &others[i]), i < 3 ? SV_ACCEPT : SV_FULL);
-    wait_for_queue(4);
+    sv_speech_free(&speech);
+    assert_true(each > 18.0 / (SV_VOICE_THREADS + BEHIND + 1) && each < 18.0 / (SV_VOICE_THREADS + BEHIND));
+    hold_voices(held, SV_VOICE_THREADS);
+    for (size_t i = 0; i <= BEHIND; i++) assert_int_equal(knock(i, &others[i]), i < BEHIND ? SV_ACCEPT : SV_FULL);
+    wait_for_queue(SV_VOICE_THREADS + BEHIND);
     assert_false(sv_engine_idle(w.engine));
-    close(connection);
+    end_voices(held, SV_VOICE_THREADS);
     wait_idle();
-    assert_int_equal(sv_job_look(held, NULL, NULL, NULL), SV_JOB_FAILED);
-    for (size_t i = 0; i < 4; i++) leave(&others[i]);
-    leave(&held);
-    close(listener);
+    for (size_t i = 0; i <= BEHIND; i++) leave(&others[i]);
+    close_world();
+}
+
+static void text_does_not_wait_behind_voices(void **state) {
+    (void)state;
+    sv_job *held[HELD];
+    open_world(NULL, NULL);
+    open_silent();
+    hold_voices(held, HELD);
+    sv_job *text = say(texts[0]);
+    assert_completed(text, texts[0]);
+    assert_held(held[HELD - 1]);
+    leave(&text);
+    end_voices(held, HELD);
+    close_world();
+}
+
+/* Behind voices that do not come, too: a deadline that is past, and a client that left. */
+static void who_is_hopeless_ends_in_the_queue(void **state) {
+    (void)state;
+    sv_job *held[HELD];
+    open_world(NULL, NULL);
+    open_silent();
+    hold_voices(held, HELD);
+    sv_job *late = hand_in(speech_in_no_voice(HELD)), *left = hand_in(speech_in_no_voice(HELD + 1));
+    pthread_mutex_lock(&w.engine->lock);
+    late->speech.deadline_us = 1;
+    pthread_mutex_unlock(&w.engine->lock);
+    atomic_fetch_sub(&left->listeners, 1);
+    assert_int_equal(wait_over(left), SV_JOB_CANCELED);
+    assert_int_equal(wait_over(late), SV_JOB_EXPIRED);
+    assert_held(held[HELD - 1]);
+    sv_job_drop(&left);
+    leave(&late);
+    end_voices(held, HELD);
     close_world();
 }
 
@@ -280,6 +349,8 @@ static void asking_while_it_stops(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test_teardown(stop_ends_all, end_world),
                                        cmocka_unit_test_teardown(who_waits_for_a_voice_is_counted, end_world),
+                                       cmocka_unit_test_teardown(text_does_not_wait_behind_voices, end_world),
+                                       cmocka_unit_test_teardown(who_is_hopeless_ends_in_the_queue, end_world),
                                        cmocka_unit_test_teardown(batches_run_side_by_side, end_world),
                                        cmocka_unit_test_teardown(a_storm_leaves_nothing_behind, end_world),
                                        cmocka_unit_test_teardown(asking_while_it_stops, end_world)};
