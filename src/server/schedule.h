@@ -15,13 +15,14 @@
  *   VOCODE  vocoder, slices of the decoded frames of several jobs; cost ~ a + b x rows.
  *
  * Order (ADAPTIVE). Lane 0: streams whose listener runs dry within dry_us, by that moment: a gap in speech is worse
- * than a later start. Lane 1: streams that have not sounded yet, by arrival, as long as their client is at most
- * burst_s ahead of its share. Lane 2: the rest, by priority, then the client that had least seconds of audio for its
- * weight (start-time fair queueing; share_slack_s apart is as good as equal, so that clients in balance are served as
- * they come), then the job that had least so far, in coarse levels: a long text does not stand before short ones, and
- * long ones take turns by the sentence; then deadline, then arrival.
- * No starvation: one batch in aged_every + 1 is led by whoever waits longest, if that is longer than age_us. So,
- * with N units waiting, none waits longer than age_us + ((aged_every + 1) x N + 1) x the longest batch.
+ * than a later start. Lane 1: streams that have not sounded yet, by priority, then arrival, as long as their client
+ * is at most burst_s ahead of its share. Lane 2: the rest, the client first that had least seconds of audio for its
+ * weight (start-time fair queueing; for short jobs share_slack_s apart is as good as equal, so that clients in
+ * balance are served as they come); then by priority, which so passes the jobs of equals and a client's own, and
+ * never makes up for a share that was used; then the job that had least so far, in coarse levels: a long text does
+ * not stand before short ones, and long ones take turns by the sentence; then deadline, then arrival. No starvation:
+ * one batch in aged_every + 1 is led by whoever waits longest, if that is longer than age_us. So, with N units
+ * waiting, none waits longer than age_us + ((aged_every + 1) x N + 1) x the longest batch.
  *
  * Stage (ADAPTIVE). The first in this order leads and the batch is its stage's, filled up in the same order. One
  * exception: a leader of lane 2 that would VOCODE lets sentences of its priority and level DECODE first while the

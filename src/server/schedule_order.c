@@ -57,13 +57,13 @@ static int compare_jobs(const sv_order *o, const sv_unit *u, const sv_unit *othe
     return order ? order : compare_arrival(u, other);
 }
 
+/* Who had more than its share passes nobody by priority. */
 static int compare_rest(const sv_order *o, const sv_unit *u, const sv_unit *other) {
-    const int order = compare(u->priority, other->priority);
-    if (order) return order;
     const double ahead = lead(o, u), other_ahead = lead(o, other);
     if (ahead < other_ahead) return -1;
     if (ahead > other_ahead) return 1;
-    return compare_jobs(o, u, other);
+    const int order = compare(u->priority, other->priority);
+    return order ? order : compare_jobs(o, u, other);
 }
 
 static int compare_adaptive(const sv_order *o, const sv_unit *u, const sv_unit *other) {
@@ -71,7 +71,7 @@ static int compare_adaptive(const sv_order *o, const sv_unit *u, const sv_unit *
     int order = compare(lane, sv_order_lane(o, other));
     if (order) return order;
     if (lane == 2) return compare_rest(o, u, other);
-    if (lane == 0) order = compare(u->playback_us, other->playback_us);
+    order = lane == 0 ? compare(u->playback_us, other->playback_us) : compare(u->priority, other->priority);
     return order ? order : compare_arrival(u, other);
 }
 

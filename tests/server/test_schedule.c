@@ -158,6 +158,30 @@ static void high_priority_before_normal(void **state) {
     assert_plan(SV_DECODE, 1, 1); /* and the normal one does not cost it time */
 }
 
+/* Fair share beyond the slack goes first: priority is for those within it, and for a client's own jobs. */
+static void who_had_more_than_its_share_passes_nobody_by_priority(void **state) {
+    (void)state;
+    units[0] = unit(0, SV_DECODE, 40, 1000);
+    units[0].priority = 2;
+    units[1] = unit(1, SV_DECODE, 40, 10);
+    units[1].priority = 0;
+    schedule.served[1] = config.share_slack_s - 0.1;
+    pick(2);
+    assert_plan(SV_DECODE, 1, 1);
+    schedule.served[1] = config.share_slack_s + 0.1;
+    pick(2);
+    assert_plan(SV_DECODE, 2, 0);
+    units[2] = unit(2, SV_DECODE, 40, 2000);
+    units[2].client = 1;
+    pick(3);
+    assert_plan(SV_DECODE, 3, 0);
+    assert_int_equal(plan.items[1].unit, 1);
+    schedule.served[1] = config.share_slack_s - 0.1;
+    units[1].frames_done = 10 * 63; /* a long one has no slack */
+    pick(2);
+    assert_plan(SV_DECODE, 1, 0);
+}
+
 static void deadlines_order_the_jobs_of_a_client(void **state) {
     (void)state;
     for (size_t i = 0; i < 3; i++) {
@@ -307,6 +331,23 @@ static void streams_in_need_go_first_and_alone(void **state) {
     assert_int_equal(plan.items[0].amount, 16);
 }
 
+static void streams_that_have_not_sounded_go_by_priority(void **state) {
+    (void)state;
+    for (size_t i = 0; i < 3; i++) {
+        units[i] = unit(i, SV_DECODE, 40, 300 - 100 * (int64_t)i);
+        units[i].streaming = true;
+        units[i].priority = 2 - (int32_t)i;
+    }
+    pick(3);
+    assert_plan(SV_DECODE, 3, 2);
+    assert_int_equal(plan.items[1].unit, 1);
+    units[1].stage = units[2].stage = SV_VOCODE;
+    units[1].frames_done = 48; /* the gap in speech is worse, whoever's it is */
+    units[1].playback_us = now + 100000;
+    pick(3);
+    assert_plan(SV_VOCODE, 2, 1);
+}
+
 static void a_client_cannot_start_streams_without_end(void **state) {
     (void)state;
     units[0] = unit(0, SV_DECODE, 40, 900);
@@ -325,6 +366,7 @@ static void age_leads_one_batch_in_eight(void **state) {
     units[0].priority = 2;
     units[1] = unit(1, SV_DECODE, 40, 10);
     units[1].priority = 0;
+    units[1].client = 0; /* shares are equal, whatever runs */
     for (int round = 0; round < 3; round++) {
         for (int i = 0; i < 8; i++) {
             pick(2);
@@ -674,6 +716,7 @@ int main(void) {
         RULE(a_batch_ends_at_each_limit),
         RULE(what_does_not_fit_lets_smaller_ones_pass),
         RULE(high_priority_before_normal),
+        RULE(who_had_more_than_its_share_passes_nobody_by_priority),
         RULE(deadlines_order_the_jobs_of_a_client),
         RULE(the_client_that_had_less_goes_first),
         RULE(charges_follow_audio_and_weight),
@@ -683,6 +726,7 @@ int main(void) {
         RULE(slices_are_even_and_fill_when_many_wait),
         RULE(a_stream_starts_small_and_doubles),
         RULE(streams_in_need_go_first_and_alone),
+        RULE(streams_that_have_not_sounded_go_by_priority),
         RULE(a_client_cannot_start_streams_without_end),
         RULE(age_leads_one_batch_in_eight),
         RULE(who_failed_before_runs_alone),
