@@ -52,6 +52,14 @@ static bool check_consent(sv_exchange *x, const sv_speech *speech, int *result) 
     return false;
 }
 
+/* Among strangers everybody would be in a hurry. */
+static bool check_priority(sv_exchange *x, const sv_speech *speech, int *result) {
+    if (speech->priority > 0 || x->client.has_key) return true;
+    *result = sv_reply_error(x, 403, "priority",
+                             "priority high needs an API key: send Authorization: Bearer KEY, or leave priority out");
+    return false;
+}
+
 /* What was made in a voice is for those who may speak with it: not for others, nor for anybody once it is deleted.
  * What is kept is never shared, and finds its voice when it is made. */
 static bool check_voice(sv_exchange *x, const sv_speech *speech, bool kept, int *result) {
@@ -101,6 +109,7 @@ bool sv_speech_begin(sv_exchange *x, sv_wish *wish, bool kept, sv_once *once, in
         return false;
     }
     if (!check_words(x, &wish->speech, result) || !check_consent(x, &wish->speech, result)) return false;
+    if (!check_priority(x, &wish->speech, result)) return false;
     if (!check_voice(x, &wish->speech, kept, result)) return false;
     if (wish->speech.reference_url && !sv_access_fetch(x, result)) return false;
     if (!sv_access_audio(x, sv_engine_seconds(s->engine, &wish->speech), result)) return false;

@@ -210,6 +210,20 @@ class Guards(unittest.TestCase):
             self.assertNotIn("4711", "".join(s.lines))
             self.assertEqual([json.loads(line).get("param") for line in s.lines if '"code":4' in line], [None, "input", "voice"])
 
+    def test_high_priority_needs_a_key(self):
+        secret = "ev_" + "d" * 43
+        path = scratch(f"{secret[:8]} {hashlib.sha256(secret.encode()).hexdigest()} speak dan\n", "keys")
+        for flags in ((), ("--keys-file", path)):
+            with Service(COMMAND, *FREE, *flags) as s:
+                for route, field in (("/v1/audio/speech", "input"), ("/tts", "text")):
+                    answer = s.post(route, {field: "At once!", "priority": "high"})
+                    self.assertEqual((answer.code, answer.json()["error"]["param"]), (403, "priority"))
+                    self.assertIn("API key", answer.json()["error"]["message"])
+                self.assertEqual(s.speech("In its turn.", priority="normal").code, 200)
+                self.assertEqual(s.speech("When there is time.", priority="low").code, 200)
+                if flags:
+                    self.assertEqual(s.speech("At once!", priority="high", headers={"Authorization": f"Bearer {secret}"}).code, 200)
+
     def test_seconds_of_speech_of_a_key(self):
         secret = "ev_" + "c" * 43
         line = f"{secret[:8]} {hashlib.sha256(secret.encode()).hexdigest()} speak eve audio_s=20\n"
