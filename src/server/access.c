@@ -63,6 +63,7 @@ static bool find_key(sv_exchange *x, int *result) {
     sv_keys *keys = sv_keyring_hold(x->server->keys);
     const sv_key *key = keys && authorization ? sv_keys_find(keys, authorization) : NULL;
     bool ok = true;
+    x->client.weight = 1;
     if (key) {
         snprintf(x->client.account, sizeof x->client.account, "%s", key->name);
         snprintf(x->client.key_prefix, sizeof x->client.key_prefix, "%s", key->prefix);
@@ -70,6 +71,7 @@ static bool find_key(sv_exchange *x, int *result) {
         x->client.scopes = key->scopes;
         x->client.rate = key->rate;
         x->client.audio_s = key->audio_s;
+        x->client.weight = (float)key->weight;
     } else if (keys && authorization) {
         *result = sv_reply_error(x, 401, NULL, "the API key is not known here: check the Authorization header");
         ok = false;

@@ -80,6 +80,7 @@ static sv_job *revive(sv_engine *e, const sv_job *dead) {
     atomic_fetch_sub(&job->listeners, 1); /* nobody listens; it is kept for who asks */
     job->webhook = copy(dead->webhook);
     job->show_words = dead->show_words;
+    job->weight = dead->weight;
     return job;
 }
 

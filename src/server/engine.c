@@ -81,7 +81,7 @@ static sv_unit unit_of(const sv_engine *e, const sv_job *job) {
                  .sentences_left = job->tokens / 40 + 1,
                  .tokens_left = job->tokens,
                  .client = job->client,
-                 .weight = 1,
+                 .weight = job->weight,
                  .priority = s->priority,
                  .tries = job->tries,
                  .streaming = s->stream,
@@ -252,7 +252,7 @@ sv_admission sv_engine_submit(sv_engine *e, sv_job *job, const char *account) {
     const sv_offer offer = {.tokens = job->tokens,
                             .sentences = job->tokens / 40 + 1,
                             .client = job->client,
-                            .weight = 1,
+                            .weight = job->weight,
                             .deadline_us = job->speech.deadline_us};
     gather(e, true);
     sv_schedule_backlog(&e->schedule, e->units, e->count, &offer, &backlog);

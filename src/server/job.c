@@ -68,6 +68,7 @@ sv_job *sv_job_create(sv_speech *speech, const char *owner) {
     pthread_mutex_init(&job->lock, NULL);
     snprintf(job->owner, sizeof job->owner, "%s", owner);
     job->speech = *speech;
+    job->weight = 1;
     *speech = (sv_speech){0};
     job->times.arrived = ev_clock_s();
     job->times.created = time(NULL);

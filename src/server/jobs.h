@@ -87,6 +87,7 @@ typedef struct sv_job {
     char *webhook;   /* NULL: nobody is told */
     bool show_words; /* to those who ask by id */
     int32_t client;  /* fair-share account of the schedule */
+    float weight;    /* of its share; 1 unless who made the job says otherwise */
 
     pthread_mutex_t lock;
     sv_job_state state;

@@ -75,6 +75,7 @@ typedef struct sv_client { /* who asks */
     bool has_key;
     double rate;    /* requests per second; 0: as configured */
     double audio_s; /* of speech per hour; 0: any */
+    float weight;   /* of its share */
 } sv_client;
 
 enum { SV_ALLOW_SIZE = 32 }; /* "GET, HEAD, POST, DELETE", with its NUL */

@@ -91,6 +91,7 @@ static bool take_job(sv_exchange *x, sv_wish *wish, bool kept, sv_once *once, bo
     if (x->job && *fresh) {
         x->job->webhook = wish->webhook;
         x->job->show_words = wish->words;
+        x->job->weight = x->client.weight;
         wish->webhook = NULL;
     }
     if (x->job) return true;

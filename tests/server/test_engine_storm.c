@@ -49,6 +49,49 @@ static void stop_ends_all(void **state) {
     close_world();
 }
 
+/* ---- shares ---- */
+
+enum { EACH = 16 };
+
+static sv_job *say_as(const char *account, float weight, const char *text, uint64_t seed) {
+    bool fresh;
+    sv_speech speech = speech_of(text);
+    speech.seed = seed;
+    sv_job *job = sv_jobs_take(w.jobs, &speech, account, false, NULL, &fresh);
+    assert_non_null(job);
+    job->weight = weight;
+    assert_int_equal(sv_engine_submit(w.engine, job, account).verdict, SV_ACCEPT);
+    return job;
+}
+
+/* One at a time, in turns as they came, until bob is ahead of a share that is a quarter of alice's: of his jobs most
+ * are left when hers are done. */
+static void shares_follow_weights(void **state) {
+    (void)state;
+    sv_job *jobs[2 * EACH];
+    size_t alice = 0, bob = 0;
+    open_world("batch_max", "1");
+    sv_job *plug = hold_device();
+    for (size_t i = 0; i < EACH; i++) {
+        jobs[2 * i] = say_as("alice", 4, texts[0], i);
+        jobs[2 * i + 1] = say_as("bob", 1, texts[1], i);
+    }
+    for (size_t i = 0; i < 2 * EACH; i++) wait_ready(jobs[i]);
+    set_gate(false);
+    for (size_t i = 0; i < 2 * EACH; i++) {
+        assert_int_equal(wait_over(jobs[i]), SV_JOB_COMPLETED);
+        leave(&jobs[i]);
+    }
+    end_plug(&plug);
+    wait_idle();
+    for (size_t i = 0; i < device.count && alice < EACH; i++) {
+        alice += device.calls[i].stage == SV_VOCODE && has_word(&device.calls[i], "alpha");
+        bob += device.calls[i].stage == SV_VOCODE && has_word(&device.calls[i], "bravo");
+    }
+    assert_in_range(bob, 1, EACH * 3 / 4);
+    close_world();
+}
+
 /* ---- voices that do not come ---- */
 
 /* A server that takes connections and says nothing: whose voice it has waits, until the test lets go. */
@@ -348,6 +391,7 @@ static void asking_while_it_stops(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test_teardown(stop_ends_all, end_world),
+                                       cmocka_unit_test_teardown(shares_follow_weights, end_world),
                                        cmocka_unit_test_teardown(who_waits_for_a_voice_is_counted, end_world),
                                        cmocka_unit_test_teardown(text_does_not_wait_behind_voices, end_world),
                                        cmocka_unit_test_teardown(who_is_hopeless_ends_in_the_queue, end_world),
