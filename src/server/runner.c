@@ -127,9 +127,11 @@ static step settle_one(sv_engine *e, sv_job *job, const sv_plan_item *item, sv_s
         status = deliver(e, job, err);
         if (status == EV_OK) status = ev_task_status(job->task, err);
     }
-    /* Memory that one member did not get is no more the text's fault than a batch that failed. */
+    /* Memory that one member did not get, or an output that is no number, is no more the text's fault than a batch
+     * that failed. */
     *short_of_memory |= status == EV_E_MEMORY;
-    if (batch != EV_OK || status == EV_E_MEMORY) return try_again(e, job, err) ? GOES_ON : FAILED;
+    if (batch != EV_OK || status == EV_E_MEMORY || status == EV_E_DEVICE)
+        return try_again(e, job, err) ? GOES_ON : FAILED;
     if (status != EV_OK) return FAILED;
     ev_progress p;
     ev_task_progress(job->task, &p);

@@ -228,8 +228,29 @@ static void no_numbers_reach_nobody(void **state) {
     sv_job_look(jobs[1], NULL, &count, &error);
     assert_int_equal(count, 0);
     assert_int_equal(error.status, EV_E_DEVICE);
+    assert_dead_count(1, jobs[1]->id);
     for (size_t i = 0; i < TEXTS; i++) leave(&jobs[i]);
     end_plug(&plug);
+    close_world();
+}
+
+static void spoil_bravo_once(call *c) {
+    if (c->stage == SV_VOCODE && has_word(c, "bravo") && !device.seen++) c->spoil = "bravo";
+}
+
+/* Who has none is no more at fault than a member of a batch that failed; the others of the batch have their sound. */
+static void no_numbers_are_tried_again(void **state) {
+    (void)state;
+    sv_job *jobs[TEXTS];
+    open_world(NULL, NULL);
+    sv_job *plug = hold_device();
+    say_all(jobs);
+    set_rule(spoil_bravo_once);
+    set_gate(false);
+    end_all(jobs);
+    end_plug(&plug);
+    assert_int_equal(sv_metric_read(w.metrics, SV_METRIC_RETRIES, 0, 0), 1);
+    assert_dead_count(0, NULL);
     close_world();
 }
 
@@ -360,6 +381,7 @@ int main(void) {
         cmocka_unit_test_teardown(a_listener_hears_every_sample_once, end_world),
         cmocka_unit_test_teardown(what_comes_again_is_no_underrun, end_world),
         cmocka_unit_test_teardown(no_numbers_reach_nobody, end_world),
+        cmocka_unit_test_teardown(no_numbers_are_tried_again, end_world),
         cmocka_unit_test_teardown(who_left_leaves_the_batch, end_world),
         cmocka_unit_test_teardown(kept_jobs_need_no_listener, end_world),
         cmocka_unit_test_teardown(too_late_is_not_computed, end_world),
