@@ -11,6 +11,7 @@ void sv_engine_bury(sv_engine *e, sv_job *job) {
         memmove(e->dead, e->dead + 1, --e->dead_count * sizeof(sv_job *));
     }
     e->dead[e->dead_count++] = sv_job_hold(job);
+    job->dead = true;
     sv_metric_set(e->parts.metrics, SV_METRIC_DEAD_JOBS, (double)e->dead_count);
 }
 

@@ -58,10 +58,8 @@ void sv_engine_end(sv_engine *e, sv_job *job, sv_job_state state, const ev_error
     pthread_mutex_lock(&e->lock);
     forget_client(e, job);
     pthread_mutex_unlock(&e->lock);
-    if (state == SV_JOB_COMPLETED) {
-        keep_words(job);
-        drop_recording(job);
-    }
+    if (state == SV_JOB_COMPLETED) keep_words(job);
+    if (!job->dead) drop_recording(job);
     ev_task_free(&job->task);
     sv_voice_release(e->parts.voices, &job->voice);
     count_end(e, job, state);

@@ -9,10 +9,15 @@
 
 enum { BUCKETS = 4096 };
 
+typedef struct sv_ages { /* jobs that are over, by the time they ended */
+    sv_job *oldest, *newest;
+} sv_ages;
+
 struct sv_jobs {
     pthread_mutex_t lock;
     sv_job *by_id[BUCKETS], *by_key[BUCKETS], *by_once[BUCKETS];
-    sv_job *oldest, *newest; /* finished and kept, by the time they ended */
+    sv_ages promised; /* for those who ask by id */
+    sv_ages shared;   /* for equal requests alone: the first to go */
     int64_t bytes, bytes_max;
     double ttl_s;
     bool coalesce;
@@ -100,20 +105,28 @@ static int64_t bytes_of(const sv_job *job) {
                      job->speech.reference_bytes + job->word_count * sizeof *job->words);
 }
 
-static bool is_aged(const sv_jobs *jobs, const sv_job *job) {
-    return job->older || job->newer || jobs->oldest == job;
+static void link_newest(sv_jobs *jobs, sv_ages *ages, sv_job *job) {
+    job->ages = ages;
+    job->older = ages->newest;
+    *(ages->newest ? &ages->newest->newer : &ages->oldest) = job;
+    ages->newest = job;
+    jobs->bytes += bytes_of(job);
+}
+
+static void unlink_age(sv_jobs *jobs, sv_job *job) {
+    if (!job->ages) return;
+    *(job->older ? &job->older->newer : &job->ages->oldest) = job->newer;
+    *(job->newer ? &job->newer->older : &job->ages->newest) = job->older;
+    job->older = job->newer = NULL;
+    job->ages = NULL;
+    jobs->bytes -= bytes_of(job);
 }
 
 /* Out of the table; the table's hold is the caller's to drop. */
 static bool remove_job(sv_jobs *jobs, sv_job *job) {
     unchain_key(jobs, job);
     unchain_once(jobs, job);
-    if (is_aged(jobs, job)) {
-        *(job->older ? &job->older->newer : &jobs->oldest) = job->newer;
-        *(job->newer ? &job->newer->older : &jobs->newest) = job->older;
-        job->older = job->newer = NULL;
-        jobs->bytes -= bytes_of(job);
-    }
+    unlink_age(jobs, job);
     return unchain_id(jobs, job);
 }
 
@@ -214,8 +227,7 @@ static void drop_all(sv_job *list) {
     }
 }
 
-static sv_job *pull_oldest(sv_jobs *jobs, sv_job *list) {
-    sv_job *job = jobs->oldest;
+static sv_job *pull(sv_jobs *jobs, sv_job *job, sv_job *list) {
     remove_job(jobs, job);
     job->by_id = list;
     return job;
@@ -226,12 +238,12 @@ void sv_jobs_over(sv_jobs *jobs, sv_job *job) {
     pthread_mutex_lock(&jobs->lock);
     const bool completed = job->state == SV_JOB_COMPLETED;
     if (!completed) unchain_key(jobs, job); /* who asks again gets a new try */
-    if (atomic_load(&job->kept) || (completed && job->listed_key)) {
-        job->older = jobs->newest;
-        *(jobs->newest ? &jobs->newest->newer : &jobs->oldest) = job;
-        jobs->newest = job;
-        jobs->bytes += bytes_of(job);
-        while (jobs->oldest && jobs->bytes > jobs->bytes_max) gone = pull_oldest(jobs, gone);
+    const bool kept = atomic_load(&job->kept);
+    if (kept || (completed && job->listed_key)) {
+        link_newest(jobs, kept ? &jobs->promised : &jobs->shared, job);
+        while (jobs->bytes > jobs->bytes_max) {
+            gone = pull(jobs, jobs->shared.oldest ? jobs->shared.oldest : jobs->promised.oldest, gone);
+        }
     } else if (remove_job(jobs, job)) {
         job->by_id = gone;
         gone = job;
@@ -255,10 +267,16 @@ void sv_jobs_forget(sv_jobs *jobs, sv_job *job) {
     if (there) sv_job_drop(&job);
 }
 
+/* Those that are too old. */
+static sv_job *pull_aged(sv_jobs *jobs, const sv_ages *ages, double now_s, sv_job *list) {
+    while (ages->oldest && now_s - ages->oldest->times.done > jobs->ttl_s) list = pull(jobs, ages->oldest, list);
+    return list;
+}
+
 void sv_jobs_sweep(sv_jobs *jobs, double now_s) {
-    sv_job *gone = NULL;
     pthread_mutex_lock(&jobs->lock);
-    while (jobs->oldest && now_s - jobs->oldest->times.done > jobs->ttl_s) gone = pull_oldest(jobs, gone);
+    sv_job *gone = pull_aged(jobs, &jobs->shared, now_s, NULL);
+    gone = pull_aged(jobs, &jobs->promised, now_s, gone);
     pthread_mutex_unlock(&jobs->lock);
     drop_all(gone);
 }

@@ -110,13 +110,15 @@ typedef struct sv_job {
     int64_t waiting_us;
     int64_t frames_done;
     double compute_s;
+    bool dead;    /* a dead letter, or was one: whoever repairs needs all that was asked for */
     bool running; /* with a front thread, or in the batch at hand */
     sv_unit unit; /* as the schedule sees it; while it runs, as it was before */
 
     /* the table's alone */
     struct sv_job *by_id, *by_key, *by_once; /* chains */
     sv_once once;
-    struct sv_job *older, *newer; /* finished ones, by age */
+    struct sv_ages *ages; /* finished ones, by age; NULL: on no list */
+    struct sv_job *older, *newer;
     bool listed_key, listed_once;
 } sv_job;
 
@@ -139,6 +141,7 @@ sv_job_state sv_job_look(sv_job *job, sv_times *times, size_t *count, ev_error *
 /* ---- jobs.c ---- */
 typedef struct sv_jobs sv_jobs;
 /* results_max: bytes of finished audio kept for equal requests and for those who ask by id; ttl_s: how long at most.
+ * Where there is no room, what is kept for equal requests goes first, the oldest of it before the rest.
  * coalesce: equal requests are made once. */
 ev_status sv_jobs_create(sv_jobs **out, int64_t results_max, double ttl_s, bool coalesce, ev_error *err);
 void sv_jobs_free(sv_jobs **jobs);

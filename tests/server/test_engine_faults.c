@@ -254,6 +254,59 @@ static void no_numbers_are_tried_again(void **state) {
     close_world();
 }
 
+/* ---- recordings ---- */
+
+/* A .wav of what a text sounds like. */
+static void record(sv_speech *speech, const char *text) {
+    const sound *s = alone(text, 0);
+    const uint32_t bytes = (uint32_t)(s->count * sizeof *s->samples);
+    const uint32_t rate = (uint32_t)ev_model_sample_rate(model);
+    const uint32_t head[] = {0x46464952, bytes + 36, 0x45564157, 0x20746d66, 16,   0x00010001,
+                             rate,       2 * rate,   0x00100002, 0x61746164, bytes};
+    unsigned char *file = malloc(sizeof head + bytes);
+    assert_non_null(file);
+    memcpy(file, head, sizeof head);
+    memcpy(file + sizeof head, s->samples, bytes);
+    speech->reference = file;
+    speech->reference_bytes = sizeof head + bytes;
+}
+
+static sv_speech speech_with_recording(const char *text) {
+    sv_speech speech = speech_of(text);
+    record(&speech, "The quick brown fox jumps over the lazy dog, and then it rests in the warm sun.");
+    return speech;
+}
+
+/* Once its job is over it has done its work, however that ended; a dead letter may need it again. */
+static void a_recording_goes_with_its_work(void **state) {
+    (void)state;
+    char again[SV_JOB_ID + 1];
+    int32_t later_ms;
+    open_world(NULL, NULL);
+    sv_job *job = hand_in(speech_with_recording(texts[0]));
+    assert_int_equal(wait_over(job), SV_JOB_COMPLETED);
+    assert_null(job->speech.reference);
+    leave(&job);
+    sv_speech speech = speech_with_recording(texts[0]);
+    speech.reference_bytes /= 40; /* too short */
+    job = hand_in(speech);
+    assert_int_equal(wait_over(job), SV_JOB_FAILED);
+    assert_null(job->speech.reference);
+    leave(&job);
+    set_rule(break_for_poison);
+    job = hand_in(speech_with_recording("Poison tastes bad."));
+    assert_int_equal(wait_over(job), SV_JOB_FAILED);
+    assert_non_null(job->speech.reference);
+    set_rule(NULL);
+    assert_int_equal(sv_engine_retry(w.engine, job->id, again, &later_ms), EV_OK);
+    leave(&job);
+    job = sv_jobs_find(w.jobs, again, "ann");
+    assert_int_equal(wait_over(job), SV_JOB_COMPLETED);
+    assert_null(job->speech.reference);
+    sv_job_drop(&job);
+    close_world();
+}
+
 /* ---- listeners that leave ---- */
 
 static sv_job *leaver;
@@ -382,6 +435,7 @@ int main(void) {
         cmocka_unit_test_teardown(what_comes_again_is_no_underrun, end_world),
         cmocka_unit_test_teardown(no_numbers_reach_nobody, end_world),
         cmocka_unit_test_teardown(no_numbers_are_tried_again, end_world),
+        cmocka_unit_test_teardown(a_recording_goes_with_its_work, end_world),
         cmocka_unit_test_teardown(who_left_leaves_the_batch, end_world),
         cmocka_unit_test_teardown(kept_jobs_need_no_listener, end_world),
         cmocka_unit_test_teardown(too_late_is_not_computed, end_world),
