@@ -267,6 +267,14 @@ void sv_jobs_forget(sv_jobs *jobs, sv_job *job) {
     if (there) sv_job_drop(&job);
 }
 
+void sv_jobs_cancel(sv_jobs *jobs, sv_job *job) {
+    pthread_mutex_lock(&jobs->lock);
+    atomic_store(&job->kept, false);
+    unchain_once(jobs, job);
+    pthread_mutex_unlock(&jobs->lock);
+    if (sv_job_over(sv_job_look(job, NULL, NULL, NULL))) sv_jobs_forget(jobs, job);
+}
+
 /* Those that are too old. */
 static sv_job *pull_aged(sv_jobs *jobs, const sv_ages *ages, double now_s, sv_job *list) {
     while (ages->oldest && now_s - ages->oldest->times.done > jobs->ttl_s) list = pull(jobs, ages->oldest, list);

@@ -156,6 +156,8 @@ sv_job *sv_jobs_find(sv_jobs *jobs, const char *id, const char *owner); /* held;
 /* A job is over: it is kept within limits, or forgotten. */
 void sv_jobs_over(sv_jobs *jobs, sv_job *job);
 void sv_jobs_forget(sv_jobs *jobs, sv_job *job);
+/* Nobody may ask for it any more, by its id or with its Idempotency-Key; who listens now is the last. */
+void sv_jobs_cancel(sv_jobs *jobs, sv_job *job);
 /* Nobody listens and nobody may ask later. Once true, nobody can join any more. */
 bool sv_jobs_abandoned(sv_jobs *jobs, sv_job *job);
 void sv_jobs_sweep(sv_jobs *jobs, double now_s); /* about once a second */

@@ -119,7 +119,6 @@ int sv_answer_job_audio(sv_exchange *x) {
 int sv_answer_job_cancel(sv_exchange *x) {
     int result = MHD_YES;
     if (!find_job(x, &result)) return result;
-    atomic_store(&x->job->kept, false); /* nobody may ask any more; who listens now is the last */
-    if (sv_job_over(sv_job_look(x->job, NULL, NULL, NULL))) sv_jobs_forget(x->server->jobs, x->job);
+    sv_jobs_cancel(x->server->jobs, x->job);
     return sv_reply_json(x, 200, json_pack("{s:s, s:s}", "request_id", x->id, "status", "canceled"));
 }

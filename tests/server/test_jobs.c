@@ -126,10 +126,35 @@ static void samples_take_no_more_room_than_they_need(void **state) {
     }
 }
 
+/* The same POST after a DELETE is a new one, also while the engine has not dropped the old. */
+static void a_canceled_job_is_no_answer(void **state) {
+    (void)state;
+    bool fresh;
+    for (int over = 0; over < 2; over++) {
+        sv_once once = {.key = {1}, .body = {2}};
+        sv_job *first = take(1, true, &once, &fresh);
+        assert_true(fresh);
+        sv_job *again = take(1, true, &once, &fresh);
+        assert_false(fresh);
+        assert_ptr_equal(again, first);
+        leave(&again);
+        if (over) complete(first, RESULT);
+        sv_jobs_cancel(jobs, first);
+        assert_false(is_kept(first->id));
+        again = take(1, true, &once, &fresh);
+        assert_true(fresh);
+        assert_true(is_kept(again->id));
+        sv_jobs_forget(jobs, again);
+        leave(&again);
+        leave(&first);
+    }
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, open_jobs, close_jobs)
 
 int main(void) {
     const struct CMUnitTest tests[] = {TEST(what_was_promised_goes_last), TEST(promises_alone_keep_to_the_room),
-                                       TEST(both_end_with_their_time), TEST(samples_take_no_more_room_than_they_need)};
+                                       TEST(both_end_with_their_time), TEST(samples_take_no_more_room_than_they_need),
+                                       TEST(a_canceled_job_is_no_answer)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

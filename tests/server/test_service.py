@@ -261,6 +261,15 @@ class Jobs(unittest.TestCase):
         for bad in ("", "x" * 256, "a b"):
             self.assertEqual(self.service.post("/tts", {"text": "No."}, headers={"Idempotency-Key": bad}).code, 400, bad)
 
+    def test_the_same_request_after_it_was_canceled(self):
+        once = {"Idempotency-Key": "order-18"}
+        first = self.service.post("/tts", {"text": LONG + "Once."}, headers=once).json()["request_id"]
+        self.assertEqual(self.service.ask("DELETE", f"/tts/{first}").code, 200)
+        again = self.service.post("/tts", {"text": LONG + "Once."}, headers=once).json()["request_id"]
+        self.assertNotEqual(again, first)
+        self.assertEqual(self.service.get(f"/tts/{again}").code, 200)
+        self.assertEqual(self.service.ask("DELETE", f"/tts/{again}").code, 200)
+
     def test_times_of_words(self):
         text = "Time flies like an arrow, doesn't it?"
         request_id = self.service.post("/tts", {"text": text, "timestamps": True}).json()["request_id"]
