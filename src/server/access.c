@@ -95,10 +95,15 @@ static bool check_scope(sv_exchange *x, int *result) {
     return false;
 }
 
-/* From the client's bucket of one kind, "" for its requests; or answers with the message. */
+/* The name of the client's bucket of one kind, "" for its requests. */
+static void name_bucket(const sv_exchange *x, const char *kind, char account[SV_ACCOUNT_SIZE]) {
+    snprintf(account, SV_ACCOUNT_SIZE, "%s%.*s", kind, (int)(SV_ACCOUNT_SIZE - 1 - strlen(kind)), x->client.account);
+}
+
+/* From the bucket, or answers with the message. */
 static bool take(sv_exchange *x, const char *kind, sv_rate rate, double n, const char *message, int *result) {
     char account[SV_ACCOUNT_SIZE];
-    snprintf(account, sizeof account, "%s%.*s", kind, (int)(sizeof account - 1 - strlen(kind)), x->client.account);
+    name_bucket(x, kind, account);
     const sv_grant grant = sv_limiter_take(x->server->limiter, account, rate, n, (uint64_t)(ev_clock_s() * 1e6));
     if (grant.ok) return true;
     sv_metric_add(x->server->metrics, SV_METRIC_JOBS, SV_OUTCOME_REJECTED_QUOTA, 1);
@@ -117,18 +122,40 @@ static bool check_rate(sv_exchange *x, int *result) {
     return take(x, "", rate, 1, "too many requests: slow down, or ask for a key with a higher rate", result);
 }
 
-bool sv_access_audio(sv_exchange *x, double seconds, int *result) {
-    const double hourly = x->client.audio_s;
-    if (hourly <= 0 || seconds <= 0) return true;
-    return take(x, "audio/", (sv_rate){hourly / 3600, hourly}, seconds,
-                "this key has had its seconds of speech for now: wait for the time in Retry-After", result);
+static void give(sv_exchange *x, const char *kind, sv_rate rate, double n) {
+    char account[SV_ACCOUNT_SIZE];
+    name_bucket(x, kind, account);
+    sv_limiter_give(x->server->limiter, account, rate, n, (uint64_t)(ev_clock_s() * 1e6));
 }
 
-bool sv_access_fetch(sv_exchange *x, int *result) {
+static sv_rate audio_rate(const sv_exchange *x) { return (sv_rate){x->client.audio_s / 3600, x->client.audio_s}; }
+
+static sv_rate fetch_rate(const sv_exchange *x) {
     const double minutely = (double)x->access->config.fetch_per_minute;
-    if (minutely <= 0) return true;
-    return take(x, "fetch/", (sv_rate){minutely / 60, minutely}, 1,
-                "too many references by URL: wait for the time in Retry-After, or send the recording itself", result);
+    return (sv_rate){minutely / 60, minutely};
+}
+
+/* Without what nobody counts. */
+static sv_charge counted(const sv_exchange *x, sv_charge c) {
+    return (sv_charge){.audio_s = audio_rate(x).per_s > 0 ? c.audio_s : 0,
+                       .fetch = c.fetch && fetch_rate(x).per_s > 0};
+}
+
+bool sv_access_charge(sv_exchange *x, sv_charge charge, int *result) {
+    static const char audio[] = "this key has had its seconds of speech for now: wait for the time in Retry-After";
+    static const char fetch[] =
+        "too many references by URL: wait for the time in Retry-After, or send the recording itself";
+    const sv_charge c = counted(x, charge);
+    if (c.fetch && !take(x, "fetch/", fetch_rate(x), 1, fetch, result)) return false;
+    if (c.audio_s <= 0 || take(x, "audio/", audio_rate(x), c.audio_s, audio, result)) return true;
+    if (c.fetch) give(x, "fetch/", fetch_rate(x), 1);
+    return false;
+}
+
+void sv_access_give_back(sv_exchange *x, sv_charge charge) {
+    const sv_charge c = counted(x, charge);
+    if (c.fetch) give(x, "fetch/", fetch_rate(x), 1);
+    if (c.audio_s > 0) give(x, "audio/", audio_rate(x), c.audio_s);
 }
 
 bool sv_access_check(sv_exchange *x, int *result) {

@@ -167,10 +167,13 @@ const sv_route_row *sv_route_find(const char *method, const char *path, bool adm
 /* ---- access.c ---- */
 /* Fills x->client, or answers (then *result) and returns false: key, scope, rate. */
 bool sv_access_check(sv_exchange *x, int *result);
-/* Takes seconds of speech from what its key may have in an hour, or answers and returns false. */
-bool sv_access_audio(sv_exchange *x, double seconds, int *result);
-/* Takes one of the fetches that a client may cause in a minute, or answers and returns false. */
-bool sv_access_fetch(sv_exchange *x, int *result);
+typedef struct sv_charge { /* what a request takes besides itself */
+    double audio_s;        /* speech, of what its key may have in an hour */
+    bool fetch;            /* one of the fetches that a client may cause in a minute */
+} sv_charge;
+/* Takes all of it, or answers and returns false. */
+bool sv_access_charge(sv_exchange *x, sv_charge charge, int *result);
+void sv_access_give_back(sv_exchange *x, sv_charge charge); /* nothing was made for it */
 sv_access *sv_access_hold(sv_server *s);
 void sv_access_drop(sv_access **access);
 ev_status sv_access_create(sv_access **out, const sv_config *config, ev_error *err); /* reads lists and words */

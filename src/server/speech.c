@@ -102,9 +102,36 @@ static bool take_job(sv_exchange *x, sv_wish *wish, bool kept, sv_once *once, bo
     return false;
 }
 
-bool sv_speech_begin(sv_exchange *x, sv_wish *wish, bool kept, sv_once *once, int *result) {
+/* Speech that is there already, or is being made. */
+static void count_joined(sv_exchange *x) {
+    const bool over = sv_job_over(sv_job_look(x->job, NULL, NULL, NULL));
+    sv_metric_add(x->server->metrics, over ? SV_METRIC_RESULT_CACHE : SV_METRIC_COALESCED, over ? SV_LOOKUP_HIT : 0,
+                  1);
+}
+
+/* *made: something new is. */
+static bool take_and_submit(sv_exchange *x, sv_wish *wish, bool kept, sv_once *once, bool *made, int *result) {
     sv_server *s = x->server;
     bool fresh;
+    *made = false;
+    if (!take_job(x, wish, kept, once, &fresh, result)) return false;
+    if (!fresh) {
+        if (!kept) count_joined(x); /* kept: the same request again */
+        return true;
+    }
+    sv_metric_add(s->metrics, SV_METRIC_RESULT_CACHE, SV_LOOKUP_MISS, 1);
+    const sv_admission admission = sv_engine_submit(s->engine, x->job, x->client.account);
+    *made = admission.verdict == SV_ACCEPT;
+    if (*made)
+        sv_metric_add(s->metrics, SV_METRIC_TEXT_CHARACTERS, 0, (double)x->chars);
+    else
+        *result = refuse(x, &admission);
+    return *made;
+}
+
+bool sv_speech_begin(sv_exchange *x, sv_wish *wish, bool kept, sv_once *once, int *result) {
+    sv_server *s = x->server;
+    bool made;
     if (atomic_load(&s->draining)) {
         *result = sv_reply_busy(x, 503, 1000, "the service is stopping: ask another one");
         return false;
@@ -112,24 +139,13 @@ bool sv_speech_begin(sv_exchange *x, sv_wish *wish, bool kept, sv_once *once, in
     if (!check_words(x, &wish->speech, result) || !check_consent(x, &wish->speech, result)) return false;
     if (!check_priority(x, &wish->speech, result)) return false;
     if (!check_voice(x, &wish->speech, kept, result)) return false;
-    if (wish->speech.reference_url && !sv_access_fetch(x, result)) return false;
-    if (!sv_access_audio(x, sv_engine_seconds(s->engine, &wish->speech), result)) return false;
+    const sv_charge charge = {.audio_s = sv_engine_seconds(s->engine, &wish->speech),
+                              .fetch = wish->speech.reference_url != NULL};
+    if (!sv_access_charge(x, charge, result)) return false;
     wish->speech.stream = wish->stream;
-    if (!take_job(x, wish, kept, once, &fresh, result)) return false;
-    if (!fresh && kept) return true; /* the same request again */
-    if (!fresh) {
-        const bool over = sv_job_over(sv_job_look(x->job, NULL, NULL, NULL));
-        sv_metric_add(s->metrics, over ? SV_METRIC_RESULT_CACHE : SV_METRIC_COALESCED, over ? SV_LOOKUP_HIT : 0, 1);
-        return true;
-    }
-    sv_metric_add(s->metrics, SV_METRIC_RESULT_CACHE, SV_LOOKUP_MISS, 1);
-    const sv_admission admission = sv_engine_submit(s->engine, x->job, x->client.account);
-    if (admission.verdict == SV_ACCEPT) {
-        sv_metric_add(s->metrics, SV_METRIC_TEXT_CHARACTERS, 0, (double)x->chars);
-        return true;
-    }
-    *result = refuse(x, &admission);
-    return false;
+    const bool begun = take_and_submit(x, wish, kept, once, &made, result);
+    if (!made) sv_access_give_back(x, charge);
+    return begun;
 }
 
 json_t *sv_words_json(const sv_job *job, int32_t sample_rate) {

@@ -75,6 +75,20 @@ static void more_than_the_burst_is_paid_back(void **state) {
     sv_limiter_free(&l);
 }
 
+static void what_is_given_back_may_be_had_again(void **state) {
+    (void)state;
+    sv_limiter *l = limiter(0);
+    const sv_rate rate = {1, 10};
+    assert_true(sv_limiter_take(l, "a", rate, 10, 0).ok);
+    assert_false(sv_limiter_take(l, "a", rate, 4, 0).ok);
+    sv_limiter_give(l, "a", rate, 4, 0);
+    assert_true(sv_limiter_take(l, "a", rate, 4, 0).ok);
+    sv_limiter_give(l, "a", rate, 100, 0); /* never above the burst */
+    const sv_grant g = sv_limiter_take(l, "a", rate, 10, 0);
+    assert_true(g.ok && g.remaining == 0);
+    sv_limiter_free(&l);
+}
+
 static void rates_may_change_and_be_zero(void **state) {
     (void)state;
     sv_limiter *l = limiter(0);
@@ -185,6 +199,7 @@ int main(void) {
         cmocka_unit_test(keeps_the_rate_over_time),
         cmocka_unit_test(a_clock_that_runs_back_gives_nothing),
         cmocka_unit_test(more_than_the_burst_is_paid_back),
+        cmocka_unit_test(what_is_given_back_may_be_had_again),
         cmocka_unit_test(rates_may_change_and_be_zero),
         cmocka_unit_test(forgets_the_quietest),
         cmocka_unit_test(table_equals_a_list),

@@ -234,6 +234,24 @@ class Guards(unittest.TestCase):
             self.assertGreater(int(answers[1].headers["retry-after"]), 60)
             self.assertEqual(s.speech("Others are served.").code, 200)
 
+    def test_what_is_not_made_is_not_charged(self):
+        secret = "ev_" + "g" * 43
+        line = f"{secret[:8]} {hashlib.sha256(secret.encode()).hexdigest()} speak gus audio_s=20\n"
+        host = "127.0.0.1:9"  # nobody is there
+        with Service(COMMAND, *FREE, "--keys-file", scratch(line, "keys"), "--fetch", "any", "--fetch-allow", host,
+                     "--fetch-per-minute", "1") as s:
+            def times(n, code, path, **fields):
+                mine = {"Authorization": f"Bearer {secret}", "Idempotency-Key": "g"}
+                self.assertEqual([s.post(path, fields, headers=mine).code for _ in range(n)], [code] * n)
+            url = f"http://{host}/x"
+            times(3, 504, "/v1/audio/speech", input=LONG[:250], deadline_ms=1)  # refused; 15 s each
+            times(3, 504, "/v1/audio/speech", input=LONG[:250], deadline_ms=1, reference_audio_url=url)
+            times(3, 200, "/v1/audio/speech", input=LONG[:70])  # made once, 4 s
+            times(5, 202, "/tts", text=LONG[:71])  # one request, another 4 s
+            times(1, 424, "/v1/audio/speech", input="No.", reference_audio_url=url)
+            times(1, 429, "/v1/audio/speech", input="No.", reference_audio_url=url)
+            times(1, 429, "/v1/audio/speech", input=LONG[:250])
+
     def test_the_client_behind_proxies(self):
         with Service(COMMAND, "--rate-per-ip", "0.2", "--burst-per-ip", "1", "--log-level", "error", "--trusted-proxies",
                      "127.0.0.0/8") as s:

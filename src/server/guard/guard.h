@@ -92,6 +92,8 @@ void sv_limiter_free(sv_limiter **limiter);
  * then owes the rest. The rate may differ from the last call's. now_us is any clock that runs forward; where two
  * threads disagree, the later counts. Accounts of SV_ACCOUNT_SIZE bytes and more are cut. Any thread. */
 sv_grant sv_limiter_take(sv_limiter *limiter, const char *account, sv_rate rate, double n, uint64_t now_us);
+/* Gives back what was taken and not used; the bucket holds no more than the burst. */
+void sv_limiter_give(sv_limiter *limiter, const char *account, sv_rate rate, double n, uint64_t now_us);
 size_t sv_limiter_accounts(sv_limiter *limiter);
 
 /* ---- keys ---- */

@@ -136,18 +136,31 @@ static sv_grant take(bucket *b, sv_rate rate, double n) {
     return (sv_grant){.ok = true, .remaining = b->tokens};
 }
 
-sv_grant sv_limiter_take(sv_limiter *l, const char *account, sv_rate rate, double n, uint64_t now_us) {
-    assert(rate.burst >= 1 && rate.per_s >= 0 && n > 0);
+/* The account's bucket, as full as it is by now; under the lock. */
+static bucket *open_bucket(sv_limiter *l, const char *account, sv_rate rate, uint64_t now_us) {
     char cut[SV_ACCOUNT_SIZE];
     const size_t bytes = strnlen(account, sizeof(cut) - 1);
     memcpy(cut, account, bytes);
     cut[bytes] = '\0';
-    pthread_mutex_lock(&l->mutex);
     bucket *b = bucket_of(l, cut, rate.burst, now_us);
     refill(b, rate, now_us);
-    const sv_grant grant = take(b, rate, n);
+    return b;
+}
+
+sv_grant sv_limiter_take(sv_limiter *l, const char *account, sv_rate rate, double n, uint64_t now_us) {
+    assert(rate.burst >= 1 && rate.per_s >= 0 && n > 0);
+    pthread_mutex_lock(&l->mutex);
+    const sv_grant grant = take(open_bucket(l, account, rate, now_us), rate, n);
     pthread_mutex_unlock(&l->mutex);
     return grant;
+}
+
+void sv_limiter_give(sv_limiter *l, const char *account, sv_rate rate, double n, uint64_t now_us) {
+    assert(rate.burst >= 1 && rate.per_s >= 0 && n > 0);
+    pthread_mutex_lock(&l->mutex);
+    bucket *b = open_bucket(l, account, rate, now_us);
+    b->tokens = b->tokens + n < rate.burst ? b->tokens + n : rate.burst;
+    pthread_mutex_unlock(&l->mutex);
 }
 
 size_t sv_limiter_accounts(sv_limiter *l) {
