@@ -71,6 +71,7 @@ static void on_ended(void *server, sv_job *job) {
     char *body = state ? json_dumps(state, JSON_COMPACT | JSON_REAL_PRECISION(9)) : NULL;
     json_decref(state);
     const sv_webhook call = {.id = job->id,
+                             .account = job->owner,
                              .url = job->webhook,
                              .body = body,
                              .secret = access->config.webhook_secret,

@@ -1,17 +1,18 @@
 #include "server/webhook.h"
 
+#include <math.h>
 #include <openssl/hmac.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
-enum { WAITING_MAX = 1000, TRIES = 3 };
+enum { WAITING_MAX = 1000, TRIES = 3, THREADS = 4 };
 static const double pauses_s[TRIES - 1] = {1, 5};
 
 typedef struct call {
     struct call *next;
-    char *id, *url, *body, *secret, *hosts;
+    char *id, *account, *url, *body, *secret, *hosts;
     bool http;
     int tries;
     double due_s; /* not before */
@@ -23,13 +24,16 @@ struct sv_webhooks {
     pthread_cond_t work;
     call *first; /* by the time they are due */
     size_t count;
-    bool busy, stopping;
-    pthread_t thread;
+    call *under_way;
+    bool stopping;
+    pthread_t threads[THREADS];
+    int thread_count;
 };
 
 static void free_call(call *c) {
     if (!c) return;
     free(c->id);
+    free(c->account);
     free(c->url);
     free(c->body);
     free(c->secret);
@@ -41,12 +45,13 @@ static call *copy_call(const sv_webhook *from) {
     call *c = calloc(1, sizeof *c);
     if (!c) return NULL;
     c->id = strdup(from->id);
+    c->account = strdup(from->account);
     c->url = strdup(from->url);
     c->body = strdup(from->body);
     c->secret = strdup(from->secret);
     c->hosts = strdup(from->hosts);
     c->http = from->http;
-    if (c->id && c->url && c->body && c->secret && c->hosts) return c;
+    if (c->id && c->account && c->url && c->body && c->secret && c->hosts) return c;
     free_call(c);
     return NULL;
 }
@@ -93,12 +98,39 @@ static void insert(sv_webhooks *h, call *c) {
     h->count++;
 }
 
-/* Called and returns with the lock. */
-static void run_first(sv_webhooks *h) {
-    call *c = h->first;
-    h->first = c->next;
+static bool is_called(const sv_webhooks *h, const char *account) {
+    for (const call *c = h->under_way; c; c = c->next) {
+        if (strcmp(c->account, account) == 0) return true;
+    }
+    return false;
+}
+
+/* The first that is due, of an account that is not being called. NULL: none. */
+static call **find_due(sv_webhooks *h, double now_s) {
+    for (call **at = &h->first; *at && (*at)->due_s <= now_s; at = &(*at)->next) {
+        if (!is_called(h, (*at)->account)) return at;
+    }
+    return NULL;
+}
+
+static call *start(sv_webhooks *h, call **at) {
+    call *c = *at;
+    *at = c->next;
     h->count--;
-    h->busy = true;
+    c->next = h->under_way;
+    h->under_way = c;
+    return c;
+}
+
+static void end(sv_webhooks *h, call *c) {
+    call **at = &h->under_way;
+    while (*at != c) at = &(*at)->next;
+    *at = c->next;
+}
+
+/* Called and returns with the lock. */
+static void run_call(sv_webhooks *h, call **at) {
+    call *c = start(h, at);
     pthread_mutex_unlock(&h->lock);
     const bool ok = deliver(c);
     c->tries++;
@@ -106,27 +138,39 @@ static void run_first(sv_webhooks *h) {
     if (!ok && !again)
         sv_log_line(h->log, SV_LEVEL_WARN, c->id, "the webhook could not be called in %d tries", TRIES);
     pthread_mutex_lock(&h->lock);
-    h->busy = false;
+    end(h, c);
     if (!again || h->stopping) {
         free_call(c);
         return;
     }
     c->due_s = ev_clock_s() + pauses_s[c->tries - 1];
     insert(h, c);
+    pthread_cond_signal(&h->work);
+}
+
+/* Until another call is due, or something changes. */
+static void wait_for_work(sv_webhooks *h, double now_s) {
+    const call *c = h->first;
+    while (c && c->due_s <= now_s) c = c->next;
+    if (!c) {
+        pthread_cond_wait(&h->work, &h->lock);
+        return;
+    }
+    const double whole_s = floor(c->due_s);
+    const struct timespec at = {.tv_sec = (time_t)whole_s, .tv_nsec = (long)((c->due_s - whole_s) * 1e9)};
+    pthread_cond_timedwait(&h->work, &h->lock, &at);
 }
 
 static void *run(void *hooks) {
     sv_webhooks *h = hooks;
     pthread_mutex_lock(&h->lock);
     while (!h->stopping) {
-        if (!h->first) {
-            pthread_cond_wait(&h->work, &h->lock);
-        } else if (h->first->due_s > ev_clock_s()) {
-            const double due = h->first->due_s;
-            const struct timespec at = {.tv_sec = (time_t)due, .tv_nsec = (long)((due - (double)(time_t)due) * 1e9)};
-            pthread_cond_timedwait(&h->work, &h->lock, &at);
+        const double now_s = ev_clock_s();
+        call **at = find_due(h, now_s);
+        if (at) {
+            run_call(h, at);
         } else {
-            run_first(h);
+            wait_for_work(h, now_s);
         }
     }
     pthread_mutex_unlock(&h->lock);
@@ -143,12 +187,12 @@ ev_status sv_webhooks_create(sv_webhooks **out, sv_log *log, ev_error *err) {
     pthread_mutex_init(&h->lock, NULL);
     pthread_cond_init(&h->work, &monotonic);
     pthread_condattr_destroy(&monotonic);
-    if (pthread_create(&h->thread, NULL, run, h) == 0) return EV_OK;
-    pthread_cond_destroy(&h->work);
-    pthread_mutex_destroy(&h->lock);
-    free(h);
-    *out = NULL;
-    return ev_fail(err, EV_E_DEVICE, "a thread cannot be started: raise the limit on processes");
+    for (; h->thread_count < THREADS; h->thread_count++) {
+        if (pthread_create(&h->threads[h->thread_count], NULL, run, h) == 0) continue;
+        sv_webhooks_free(out);
+        return ev_fail(err, EV_E_DEVICE, "a thread cannot be started: raise the limit on processes");
+    }
+    return EV_OK;
 }
 
 bool sv_webhooks_call(sv_webhooks *h, const sv_webhook *wanted) {
@@ -169,7 +213,7 @@ bool sv_webhooks_call(sv_webhooks *h, const sv_webhook *wanted) {
 
 bool sv_webhooks_idle(sv_webhooks *h) {
     pthread_mutex_lock(&h->lock);
-    const bool idle = !h->first && !h->busy;
+    const bool idle = !h->first && !h->under_way;
     pthread_mutex_unlock(&h->lock);
     return idle;
 }
@@ -180,9 +224,9 @@ void sv_webhooks_free(sv_webhooks **hooks) {
     if (!h) return;
     pthread_mutex_lock(&h->lock);
     h->stopping = true;
-    pthread_cond_signal(&h->work);
+    pthread_cond_broadcast(&h->work);
     pthread_mutex_unlock(&h->lock);
-    pthread_join(h->thread, NULL);
+    for (int i = 0; i < h->thread_count; i++) pthread_join(h->threads[i], NULL);
     while (h->first) {
         call *next = h->first->next;
         free_call(h->first);

@@ -1,6 +1,7 @@
-/* webhook: tells a client's URL that its job is over. One thread, a bounded queue; the URL is asked under the same
- * guard as fetched ones. A call that is not answered with 2xx is repeated after 1 and after 5 seconds, then given up:
- * the job itself can still be asked for.
+/* webhook: tells a client's URL that its job is over. A few threads, a bounded queue; an account has one call under
+ * way at a time, so that one whose server does not answer delays its own alone. The URL is asked under the same guard
+ * as fetched ones. A call that is not answered with 2xx is repeated after 1 and after 5 seconds, then given up: the
+ * job itself can still be asked for.
  *
  *   POST URL   {"request_id": ..., "status": "completed", "audio_url": ...}   or "error": {"message": ...}
  *   X-EmotiVoice-Timestamp: seconds since 1970
@@ -14,7 +15,7 @@
 
 typedef struct sv_webhooks sv_webhooks;
 typedef struct sv_webhook { /* one call; texts are copied */
-    const char *id, *url, *body;
+    const char *id, *account, *url, *body;
     const char *secret; /* "": not signed */
     const char *hosts;  /* as in sv_fetch_options */
     bool http;

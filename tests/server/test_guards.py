@@ -55,9 +55,9 @@ class Receiver:
 
 
 class Webhooks(unittest.TestCase):
-    def start(self, receiver):
+    def start(self, receiver, *flags, also=""):
         self.addCleanup(receiver.close)
-        service = Service(COMMAND, *FREE, "--webhook", "any", "--fetch-allow", receiver.host,
+        service = Service(COMMAND, *FREE, "--webhook", "any", "--fetch-allow", f"{receiver.host} {also}", *flags,
                           EMOTIVOICE_WEBHOOK_SECRET="s3cret")
         self.addCleanup(service.__exit__)
         return service.__enter__()
@@ -77,6 +77,23 @@ class Webhooks(unittest.TestCase):
         failed = json.loads(receiver.wait(3)[2][1])
         self.assertEqual(failed["status"], "failed")
         self.assertIn("nobody", failed["error"]["message"])
+
+    def test_who_does_not_answer_delays_itself_alone(self):
+        secret = "ev_" + "h" * 43
+        line = f"{secret[:8]} {hashlib.sha256(secret.encode()).hexdigest()} speak hal\n"
+        silent = socket.create_server(("127.0.0.1", 0))  # takes connections and says nothing
+        silent.settimeout(30)
+        receiver, pit = Receiver(), f"127.0.0.1:{silent.getsockname()[1]}"
+        service = self.start(receiver, "--keys-file", scratch(line, "keys"), "--drain-timeout", "0.1s", also=pit)
+        self.addCleanup(silent.close)
+        for n in range(8):
+            service.post("/tts", {"text": f"Never {n}.", "webhook": f"http://{pit}/"}, headers={"Authorization": f"Bearer {secret}"})
+        connection, _ = silent.accept()
+        self.addCleanup(connection.close)
+        service.post("/tts", {"text": "Tell me.", "webhook": f"http://{receiver.host}/"})
+        receiver.wait(1)
+        silent.setblocking(False)
+        self.assertRaises(BlockingIOError, silent.accept)  # it is called one at a time
 
     def test_only_listed_hosts_are_called(self):
         receiver, other = Receiver(), Receiver()
