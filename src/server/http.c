@@ -316,8 +316,8 @@ static void leave_job(sv_exchange *x) {
 /* 408: its body took too long; 499: the client left before it had its answer, or did not read it */
 static void note_left(sv_exchange *x) {
     x->code = sv_connection_was_cut(x, SV_PART_BODY) ? 408 : 499;
-    if (sv_connection_was_cut(x, SV_PART_ANSWER))
-        snprintf(x->error, sizeof x->error, "the answer was read too slowly");
+    snprintf(x->error, sizeof x->error, "%s",
+             sv_connection_was_cut(x, SV_PART_ANSWER) ? "the answer was read too slowly" : "");
 }
 
 static void on_completed(void *server, struct MHD_Connection *connection, void **state,

@@ -150,8 +150,9 @@ static sv_level level_of(int code) {
     return code >= 500 ? SV_LEVEL_ERROR : SV_LEVEL_INFO;
 }
 
-/* What is told of a client's mistake may quote its text, or the bytes of a body that is no JSON. */
-static bool may_quote(int code) { return code < 500 && code != 429; }
+/* What is told of a client's mistake may quote its text, or the bytes of a body that is no JSON; of its haste (429)
+ * and of its leaving (499) it does not. */
+static bool may_quote(int code) { return code < 500 && code != 429 && code != 499; }
 
 void sv_log_request_done(sv_log *log, const sv_log_request *r) {
     line l;

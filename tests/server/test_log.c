@@ -181,7 +181,7 @@ static void what_may_quote_a_text_is_held_back(void **state) {
     static const struct {
         int code;
         bool told;
-    } cases[] = {{200, false}, {400, false}, {408, false}, {424, false}, {499, false},
+    } cases[] = {{200, false}, {400, false}, {408, false}, {424, false}, {499, true},
                  {422, false}, {429, true},  {500, true},  {503, true},  {504, true}};
     for (size_t i = 0; i < 2 * EV_ARRAY_COUNT(cases); i++) {
         const bool text = i >= EV_ARRAY_COUNT(cases), told = text || cases[i % EV_ARRAY_COUNT(cases)].told;
