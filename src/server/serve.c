@@ -62,9 +62,21 @@ static ev_status make_front(sv_server *s, ev_error *err) {
     return status;
 }
 
+/* Of a job that no answer waits for; its message may quote the text, so the log has the kind of mistake alone. */
+static void log_end(sv_server *s, sv_job *job) {
+    sv_times times;
+    ev_error error;
+    size_t count;
+    const sv_job_state state = sv_job_look(job, &times, &count, &error);
+    sv_log_line(&s->log, SV_LEVEL_INFO, job->id, "job %s after %.3f s: %.2f s of speech%s%s",
+                sv_job_state_names[state], times.done - times.arrived, (double)count / ev_model_sample_rate(s->model),
+                error.status ? ", " : "", error.status ? ev_status_text(error.status) : "");
+}
+
 /* A job is over: whoever wanted to be told is. */
 static void on_ended(void *server, sv_job *job) {
     sv_server *s = server;
+    if (atomic_load(&job->kept)) log_end(s, job);
     if (!job->webhook) return;
     sv_access *access = sv_access_hold(s);
     json_t *state = sv_job_json(s, job);

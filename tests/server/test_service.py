@@ -249,6 +249,19 @@ class Jobs(unittest.TestCase):
         self.assertIn("nobody", state["error"]["message"])
         self.assertEqual(self.service.get(f"/tts/{request_id}/audio").code, 404)
 
+    def test_how_it_ended_is_logged(self):
+        with Service(COMMAND, "--rate-per-ip", "0") as s:
+            good, bad = (s.post("/tts", {"text": "Later.", "voice": voice}).json()["request_id"] for voice in ("ray", "nobody"))
+            for _ in range(300):
+                if all(s.get(f"/tts/{one}").json()["status"] in ("completed", "failed") for one in (good, bad)):
+                    break
+                time.sleep(0.05)
+            self.assertEqual(s.stop(), 0)
+        told = {line["request_id"]: line["msg"] for line in map(json.loads, s.lines) if line.get("msg", "").startswith("job ")}
+        self.assertRegex(told[good], r"^job completed after [0-9.]+ s: [0-9.]+ s of speech$")
+        self.assertRegex(told[bad], r"^job failed after [0-9.]+ s: 0.00 s of speech, .+$")
+        self.assertNotIn("nobody", told[bad])
+
     def test_the_same_request_twice_is_one_job(self):
         once = {"Idempotency-Key": "order-17"}
         first = self.service.post("/tts", {"text": "Once only."}, headers=once)
