@@ -144,6 +144,11 @@ load half "$half" --rate "$rate"
 load over "$over" --rate "$(times "$dir/burst.json" 3)"
 stop
 
+start one-at-a-time --batch-mode adaptive --parallel 1
+common
+load half "$half" --rate "$rate"
+stop
+
 start off --batch-mode off
 common
 load half "$half" --rate "$rate"
