@@ -225,9 +225,12 @@ static int32_t client_of(sv_engine *e, const char *account) {
     return quiet;
 }
 
-static void enqueue(sv_engine *e, sv_job *job) {
+static sv_front *front_of(sv_engine *e, const sv_job *job) {
     const bool recorded = job->speech.reference || job->speech.reference_url;
-    sv_front *f = &e->fronts[recorded ? SV_FRONT_VOICE : SV_FRONT_TEXT];
+    return &e->fronts[recorded ? SV_FRONT_VOICE : SV_FRONT_TEXT];
+}
+
+static void enqueue(sv_front *f, sv_job *job) {
     sv_queue_add(&f->queue, job);
     pthread_cond_signal(&f->fresh);
 }
@@ -246,11 +249,13 @@ sv_admission sv_engine_submit(sv_engine *e, sv_job *job, const char *account) {
     sv_backlog backlog;
     job->tokens = sv_front_tokens(&job->speech);
     pthread_mutex_lock(&e->lock);
+    sv_front *front = front_of(e, job);
     job->client = client_of(e, account);
     const sv_offer offer = {.tokens = job->tokens,
                             .sentences = job->tokens / 40 + 1,
                             .client = job->client,
                             .weight = job->weight,
+                            .ready_us = sv_front_wait_us(front, job->client),
                             .deadline_us = job->speech.deadline_us};
     gather(e, true);
     sv_schedule_backlog(&e->schedule, e->units, e->count, &offer, &backlog);
@@ -261,7 +266,7 @@ sv_admission sv_engine_submit(sv_engine *e, sv_job *job, const char *account) {
         e->accounts[job->client].last = job->number = ++e->numbers;
         job->waiting_us = sv_us(job->times.arrived);
         job->unit = unit_of(e, job);
-        enqueue(e, sv_job_hold(job));
+        enqueue(front, sv_job_hold(job));
     }
     pthread_mutex_unlock(&e->lock);
     if (admission.verdict == SV_ACCEPT) return admission;

@@ -31,7 +31,8 @@ typedef struct sv_front {
     sv_queue queue;       /* holds its jobs */
     pthread_cond_t fresh; /* something is in it */
     pthread_t threads[SV_TEXT_THREADS_MAX];
-    int count; /* of threads */
+    int count;     /* of threads */
+    double mean_s; /* that one of them had a job lately; 0: it had none yet */
 } sv_front;
 enum { SV_FRONT_TEXT = 0, SV_FRONT_VOICE, SV_FRONT_COUNT };
 
@@ -64,6 +65,7 @@ static inline int64_t sv_us(double seconds) { return (int64_t)(seconds * 1e6); }
 /* Rough, before the phones are known: tokens that a speech will have, at its speed. */
 int32_t sv_front_tokens(const sv_speech *speech);
 void *sv_front_main(void *front);
+int64_t sv_front_wait_us(const sv_front *f, int32_t client); /* that its next job would queue; under the lock */
 /* The job's phones (again); a failure is the job's own. */
 ev_status sv_front_task(sv_engine *e, sv_job *job, ev_error *err);
 

@@ -96,6 +96,15 @@ static void prepare(sv_engine *e, sv_job *job) {
     pthread_mutex_unlock(&e->lock);
 }
 
+int64_t sv_front_wait_us(const sv_front *f, int32_t client) {
+    return f->count ? sv_us((double)sv_queue_ahead(&f->queue, client) * f->mean_s / f->count) : 0;
+}
+
+/* The last ten or so; under the lock. */
+static void note_time(sv_front *f, double seconds) {
+    f->mean_s = f->mean_s > 0 ? 0.9 * f->mean_s + 0.1 * seconds : seconds;
+}
+
 void *sv_front_main(void *front) {
     sv_front *f = front;
     sv_engine *e = f->engine;
@@ -109,8 +118,10 @@ void *sv_front_main(void *front) {
         sv_job *job = take_next(f);
         if (!job) continue;
         pthread_mutex_unlock(&e->lock);
+        const double start = ev_clock_s();
         prepare(e, job);
         pthread_mutex_lock(&e->lock);
+        note_time(f, ev_clock_s() - start);
     }
     pthread_mutex_unlock(&e->lock);
     return NULL;

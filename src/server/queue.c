@@ -25,4 +25,13 @@ sv_job *sv_queue_take(sv_queue *queue) {
     return job;
 }
 
+/* Its own, and of each other client one more than these at most. */
+size_t sv_queue_ahead(const sv_queue *queue, int32_t client) {
+    size_t others[SV_CLIENTS_MAX] = {0}, own = 0, ahead = 0;
+    for (const sv_job *at = queue->first; at; at = at->next) own += at->client == client;
+    for (const sv_job *at = queue->first; at; at = at->next)
+        ahead += at->client != client && others[at->client]++ <= own;
+    return own + ahead;
+}
+
 void sv_queue_client_reset(sv_queue *queue, int32_t client) { queue->last_turn[client] = 0; }

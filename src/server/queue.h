@@ -15,8 +15,10 @@ typedef struct sv_queue {
 } sv_queue;
 
 void sv_queue_add(sv_queue *queue, sv_job *job);
-sv_job *sv_queue_take(sv_queue *queue);                      /* NULL: none waits */
-void sv_queue_remove(sv_queue *queue, sv_job *job);          /* one that waits in it */
+sv_job *sv_queue_take(sv_queue *queue);             /* NULL: none waits */
+void sv_queue_remove(sv_queue *queue, sv_job *job); /* one that waits in it */
+/* Jobs that have their turn before one that this client would add now. */
+size_t sv_queue_ahead(const sv_queue *queue, int32_t client);
 void sv_queue_client_reset(sv_queue *queue, int32_t client); /* the account goes to another client */
 
 #endif

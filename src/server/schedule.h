@@ -216,6 +216,7 @@ typedef struct sv_offer {
     int32_t tokens, sentences; /* estimates, >= 1 */
     int32_t client;
     float weight;
+    int64_t ready_us;    /* predicted until it is ready for the device, its voice and phones made; 0: at once */
     int64_t deadline_us; /* 0: none */
 } sv_offer;
 

@@ -73,7 +73,7 @@ sv_admission sv_schedule_admit(const sv_schedule *s, const sv_backlog *backlog, 
                                int64_t now_us) {
     const double whole = seconds_of(s, offer->tokens, 0), seconds = whole * counted_part(s, whole);
     const double per_second = drain_us(s, s->config.frames_per_second / sv_schedule_frames_per_token(s), 0);
-    const double wait = wait_us(s, backlog, offer), queue = s->config.queue_s;
+    const double wait = fmax(wait_us(s, backlog, offer), (double)offer->ready_us), queue = s->config.queue_s;
     /* One more client of the same weight may come: so a lone client's share is a half. */
     const double slowness = (backlog->weight + offer->weight) / offer->weight;
     const double share = queue / slowness, total = backlog->seconds + seconds;

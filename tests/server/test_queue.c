@@ -86,10 +86,22 @@ static void what_leaves_the_queue_leaves_no_gap(void **state) {
     }
 }
 
+static void turns_ahead_are_counted(void **state) {
+    (void)state;
+    fill("aaaab");
+    assert_int_equal(sv_queue_ahead(&queue, 'c'), 2);
+    assert_int_equal(sv_queue_ahead(&queue, 'b'), 3);
+    assert_int_equal(sv_queue_ahead(&queue, 'a'), 5);
+    fill("");
+    assert_int_equal(sv_queue_ahead(&queue, 'a'), 0);
+}
+
 int main(void) {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(clients_take_turns), cmocka_unit_test(jobs_of_a_client_stay_in_order),
-        cmocka_unit_test(a_turn_is_remembered), cmocka_unit_test(another_client_on_the_same_account_begins_anew),
-        cmocka_unit_test(what_leaves_the_queue_leaves_no_gap)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(clients_take_turns),
+                                       cmocka_unit_test(jobs_of_a_client_stay_in_order),
+                                       cmocka_unit_test(a_turn_is_remembered),
+                                       cmocka_unit_test(another_client_on_the_same_account_begins_anew),
+                                       cmocka_unit_test(what_leaves_the_queue_leaves_no_gap),
+                                       cmocka_unit_test(turns_ahead_are_counted)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -669,6 +669,22 @@ static void a_long_predicted_wait_is_refused(void **state) {
     assert_int_equal(ask(20, &other).verdict, SV_ACCEPT); /* who does not wait behind them */
 }
 
+/* The device is idle, but the voice is not made in time. */
+static void a_long_way_to_the_device_is_a_wait(void **state) {
+    (void)state;
+    sv_offer offer = {.tokens = 40, .sentences = 1, .weight = 1, .ready_us = config.wait_us};
+    assert_int_equal(ask(0, &offer).verdict, SV_ACCEPT);
+    assert_int_equal(ask(0, &offer).wait_us, config.wait_us);
+    offer.ready_us = config.wait_us + 3000000;
+    assert_int_equal(ask(0, &offer).verdict, SV_FULL);
+    assert_int_equal(ask(0, &offer).retry_after_ms, 3000);
+    offer.ready_us = 1000000;
+    offer.deadline_us = now + 1000000;
+    assert_int_equal(ask(0, &offer).verdict, SV_LATE);
+    offer.deadline_us = now + 1012200;
+    assert_int_equal(ask(0, &offer).verdict, SV_ACCEPT);
+}
+
 static void a_greedy_client_leaves_room_for_others(void **state) {
     (void)state;
     config.queue_s = 100;
@@ -743,6 +759,7 @@ int main(void) {
         RULE(an_empty_queue_takes_any_job),
         RULE(a_full_queue_says_when),
         RULE(a_long_predicted_wait_is_refused),
+        RULE(a_long_way_to_the_device_is_a_wait),
         RULE(a_greedy_client_leaves_room_for_others),
         RULE(deadlines_that_cannot_be_met_cost_nothing),
     };
