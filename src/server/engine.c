@@ -278,6 +278,13 @@ sv_admission sv_engine_submit(sv_engine *e, sv_job *job, const char *account) {
     return admission;
 }
 
+void sv_engine_join(sv_engine *e, sv_job *job, int32_t priority, bool stream) {
+    pthread_mutex_lock(&e->lock);
+    if (priority < job->speech.priority) job->speech.priority = priority;
+    job->speech.stream |= stream;
+    pthread_mutex_unlock(&e->lock);
+}
+
 void sv_engine_nudge(sv_engine *e) {
     pthread_mutex_lock(&e->lock);
     pthread_cond_signal(&e->work);

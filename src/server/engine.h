@@ -55,6 +55,8 @@ double sv_engine_seconds(sv_engine *engine, const sv_speech *speech);
 /* May this job come in, and is it? Refused: the job is over already, nothing is queued. account decides the fair
  * share. */
 sv_admission sv_engine_submit(sv_engine *engine, sv_job *job, const char *account);
+/* Somebody else hears a job that was submitted, who may be in more of a hurry. */
+void sv_engine_join(sv_engine *engine, sv_job *job, int32_t priority, bool stream);
 /* Something about jobs changed from outside (a listener left): look again soon. */
 void sv_engine_nudge(sv_engine *engine);
 /* Bytes that are free where batches run: the batches' part of it is a quarter, unless memory_budget says otherwise.

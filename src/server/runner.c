@@ -88,7 +88,7 @@ static ev_status deliver(sv_engine *e, sv_job *job, ev_error *err) {
     const double now = ev_clock_s(),
                  dry = job->times.first + (double)job->count / ev_model_sample_rate(e->parts.model);
     const bool heard_before = count <= job->skip; /* by an earlier try: the listener does not wait for it */
-    if (job->speech.stream && job->count && !heard_before && now > dry)
+    if (job->unit.streaming && job->count && !heard_before && now > dry)
         sv_metric_add(e->parts.metrics, SV_METRIC_PLAYBACK_UNDERRUNS, 0, 1);
     const bool first = job->count == 0;
     const ev_status status = sv_job_append(job, samples, count, err);

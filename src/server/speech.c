@@ -112,10 +112,12 @@ static void count_joined(sv_exchange *x) {
 /* *made: something new is. */
 static bool take_and_submit(sv_exchange *x, sv_wish *wish, bool kept, sv_once *once, bool *made, int *result) {
     sv_server *s = x->server;
+    const int32_t priority = wish->speech.priority;
     bool fresh;
     *made = false;
     if (!take_job(x, wish, kept, once, &fresh, result)) return false;
     if (!fresh) {
+        sv_engine_join(s->engine, x->job, priority, wish->stream && !kept);
         if (!kept) count_joined(x); /* kept: the same request again */
         return true;
     }

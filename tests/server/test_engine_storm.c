@@ -330,6 +330,32 @@ static void batches_run_side_by_side(void **state) {
     close_world();
 }
 
+/* Single file behind the plug: what was asked for with patience, by its second listener's hurry. */
+static void who_joins_brings_the_hurry(void **state) {
+    (void)state;
+    sv_job *jobs[TEXTS];
+    open_world("batch_max", "1");
+    sv_job *plug = hold_device();
+    for (size_t i = 0; i < TEXTS; i++) {
+        sv_speech speech = speech_of(texts[i]);
+        speech.priority = i == TEXTS - 1 ? 2 : 1;
+        jobs[i] = hand_in(speech);
+    }
+    for (size_t i = 0; i < TEXTS; i++) wait_ready(jobs[i]);
+    sv_engine_join(w.engine, jobs[TEXTS - 1], 0, false);
+    set_gate(false);
+    for (size_t i = 0; i < TEXTS; i++) {
+        assert_int_equal(wait_over(jobs[i]), SV_JOB_COMPLETED);
+        leave(&jobs[i]);
+    }
+    end_plug(&plug);
+    wait_idle();
+    size_t at = 0;
+    while (at < device.count && (device.calls[at].stage != SV_DECODE || has_word(&device.calls[at], "plug"))) at++;
+    assert_true(at < device.count && has_word(&device.calls[at], "delta"));
+    close_world();
+}
+
 static void assert_accounted(int accepted, int refused) {
     const int64_t completed = outcome(SV_OUTCOME_COMPLETED), failed = outcome(SV_OUTCOME_FAILED),
                   expired = outcome(SV_OUTCOME_EXPIRED), canceled = outcome(SV_OUTCOME_CANCELED),
@@ -396,6 +422,7 @@ int main(void) {
                                        cmocka_unit_test_teardown(text_does_not_wait_behind_voices, end_world),
                                        cmocka_unit_test_teardown(who_is_hopeless_ends_in_the_queue, end_world),
                                        cmocka_unit_test_teardown(batches_run_side_by_side, end_world),
+                                       cmocka_unit_test_teardown(who_joins_brings_the_hurry, end_world),
                                        cmocka_unit_test_teardown(a_storm_leaves_nothing_behind, end_world),
                                        cmocka_unit_test_teardown(asking_while_it_stops, end_world)};
     return cmocka_run_group_tests(tests, open_model, close_model);
