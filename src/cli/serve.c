@@ -101,6 +101,8 @@ static int run(const void *values, const cli_operands *operands) {
         status = sv_serve(&config, read_settings, &v, &err);
         if (status == EV_E_FORMAT)
             code = cli_fail(CLI_MODEL, "%s", err.message);
+        else if (status == EV_E_ARGUMENT)
+            code = cli_fail(CLI_CONFIG, "%s", err.message);
         else if (status != EV_OK)
             code = cli_fail(CLI_FAILURE, "%s", err.message);
     }

@@ -151,8 +151,8 @@ static int run_list(const void *values, const cli_operands *operands) {
         code = list_json(&engine);
     } else if (code == CLI_OK) {
         for (size_t i = 0; i < ev_model_voice_count(engine.model); i++) {
-            printf("%-16s  %-4s  %s\n", ev_model_voice_name(engine.model, i), ev_model_voice_language(engine.model, i),
-                   ev_model_voice_note(engine.model, i));
+            printf("%-16s  %-4s  %s\n", ev_model_voice_name(engine.model, i),
+                   ev_model_voice_language(engine.model, i), ev_model_voice_note(engine.model, i));
         }
     }
     cli_engine_close(&engine);

@@ -104,8 +104,18 @@ static ev_status check_paths(const checker *c, ev_error *err) {
 
 /* ---- keys that only mean something together ---- */
 
+/* A bucket that fills more slowly would answer with times that nobody waits for. */
+static ev_status check_rate(const checker *c, sv_config_key key, double rate, ev_error *err) {
+    if (rate <= 0 || rate >= 0.001) return EV_OK;
+    return refuse(c, key, EV_E_ARGUMENT, "is less than one request in 1000 seconds: give 0.001 or more, or 0 for no limit",
+                  err);
+}
+
 static ev_status check_access(const checker *c, ev_error *err) {
     const sv_config *config = c->config;
+    ev_status status = check_rate(c, SV_KEY_rate_per_ip, config->rate_per_ip, err);
+    if (!status) status = check_rate(c, SV_KEY_rate_per_key, config->rate_per_key, err);
+    if (status) return status;
     if (!config->anonymous && config->keys_file[0] == '\0')
         return refuse(c, SV_KEY_anonymous, EV_E_ARGUMENT,
                       "is off and there is no keys_file, so nobody could use the service: set keys_file, or "
@@ -126,8 +136,12 @@ static void check_effects(const checker *c) {
         warn(c, SV_KEY_batch_window, "has no effect: it is for batch_mode = fixed");
     if (was_given(c, SV_KEY_batch_turn) && config->batch_mode != SV_BATCH_ADAPTIVE)
         warn(c, SV_KEY_batch_turn, "has no effect on batches: it is for batch_mode = adaptive");
+    if (was_given(c, SV_KEY_parallel) && config->batch_mode != SV_BATCH_ADAPTIVE)
+        warn(c, SV_KEY_parallel, "has no effect: it is for batch_mode = adaptive");
     if (was_given(c, SV_KEY_batch_max) && config->batch_mode == SV_BATCH_OFF)
         warn(c, SV_KEY_batch_max, "has no effect: batch_mode is off");
+    if (config->result_cache == 0)
+        warn(c, SV_KEY_result_cache, "is 0: the audio of /tts is gone before anybody can ask for it");
     if (config->reference_bytes_max > config->body_max)
         warn(c, SV_KEY_reference_bytes_max, "is more than body_max: an upload of that size is refused as a body");
     if (config->fetch_allow[0] && config->fetch == SV_REACH_OFF && config->webhook == SV_REACH_OFF)

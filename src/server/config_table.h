@@ -106,7 +106,7 @@
       "where uploaded voices are kept; empty: none can be")                                                            \
     X(reference_seconds_max, NUMBER, "30", 1, 30, "seconds", RESTART,                                                  \
       "longest reference recording")                                                                                   \
-    X(reference_bytes_max, BYTES, "10MB", 1024, 1e9, "", LIVE,                                                         \
+    X(reference_bytes_max, BYTES, "10MB", 1024, 10 << 20, "", LIVE,                                                    \
       "largest reference file")                                                                                        \
     X(consent, CHOICE, "off", 0, 0, "off|required", LIVE,                                                              \
       "whether a cloned voice needs a statement of consent")                                                           \

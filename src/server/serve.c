@@ -59,7 +59,7 @@ static ev_status make_front(sv_server *s, ev_error *err) {
     if (status == EV_OK) status = sv_keyring_create(&s->keys, err);
     if (status == EV_OK) status = load_keys(s, &s->config, err);
     if (status == EV_OK) status = sv_access_create(&s->access, &s->config, err);
-    return status;
+    return status == EV_E_FORMAT ? EV_E_ARGUMENT : status; /* a mistake in the lists, which are settings */
 }
 
 /* Of a job that no answer waits for; its message may quote the text, so the log has the kind of mistake alone. */

@@ -47,12 +47,14 @@ class Service:
         return self
 
     def _port(self, pattern):
-        line = self.process.stderr.readline()
-        found = re.search(pattern, line)
-        if not found:
-            self.process.kill()
-            raise AssertionError(f"the service did not start: {line}{self.process.stderr.read()}")
-        return int(found[1])
+        """From the greeting; warnings may stand before it."""
+        before = ""
+        while line := self.process.stderr.readline():
+            if found := re.search(pattern, line):
+                return int(found[1])
+            before += line
+        self.process.kill()
+        raise AssertionError(f"the service did not start: {before}")
 
     def __exit__(self, *_):
         if self.process.poll() is None:

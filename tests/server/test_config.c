@@ -87,7 +87,8 @@ static void units_are_read(void **state) {
         assert_int_equal(sv_config_set(c, "voice_cache", sizes[i].text, by_flag, NULL), EV_OK);
         assert_int_equal(c->voice_cache, sizes[i].bytes);
     }
-    assert_int_equal(sv_config_set(c, "memory_budget", "100MB", by_flag, NULL), EV_OK); /* less than the caches: fine */
+    assert_int_equal(sv_config_set(c, "memory_budget", "100MB", by_flag, NULL),
+                     EV_OK); /* less than the caches: fine */
     assert_int_equal(c->memory_budget, 100000000);
     assert_int_equal(sv_config_check(c, NULL, NULL), EV_OK);
     assert_int_equal(sv_config_set(c, "memory_budget", "Auto", by_flag, NULL), EV_OK);
@@ -234,6 +235,8 @@ static const struct {
     {"memory_budget = all", "memory_budget = all is no size: give one such as auto"},
     {"memory_budget = 0", "memory_budget = 0 is out of range: give 1MB..10TB or auto"},
     {"batch_turn = 0", "batch_turn = 0 is out of range: give 1ms..10s"},
+    /* the decoder's limit */
+    {"reference_bytes_max = 11MB", "reference_bytes_max = 11MB is out of range: give 1KiB..10MiB"},
     {"body_max = 10", "body_max = 10 is out of range: give 1KiB..1GB"},
     {"batch_mode = fixd", "batch_mode = fixd is none of adaptive|fixed|off: did you mean fixed?"},
     {"batch_mode = whatever", "batch_mode = whatever is unknown: give adaptive|fixed|off"},
@@ -324,6 +327,8 @@ static const struct {
      EV_E_ARGUMENT},
     {"admin_listen = localhost:8080", "e.conf:1: admin_listen is the public address", EV_E_ARGUMENT},
     {"listen = 0.0.0.0:9090", "admin_listen is the public address", EV_E_ARGUMENT},
+    {"rate_per_ip = 0.0001", "e.conf:1: rate_per_ip is less than one request in 1000 seconds: ", EV_E_ARGUMENT},
+    {"rate_per_key = 0.0009", "e.conf:1: rate_per_key is less than one request in 1000 seconds: ", EV_E_ARGUMENT},
     {"anonymous = off", "e.conf:1: anonymous is off and there is no keys_file", EV_E_ARGUMENT},
     {"model = /nonexistent.safetensors",
      "e.conf:1: model = /nonexistent.safetensors cannot be found (No such file "
@@ -359,6 +364,11 @@ static const struct {
     {"batch_turn = 50ms", NULL},
     {"batch_turn = 50ms\nbatch_mode = off", "e.conf:1: batch_turn has no effect on batches: "},
     {"memory_budget = 2MB", NULL},
+    {"parallel = 2", NULL},
+    {"parallel = 2\nbatch_mode = fixed", "e.conf:1: parallel has no effect: it is for batch_mode = adaptive\n"},
+    {"result_cache = 0", "e.conf:1: result_cache is 0: "},
+    {"rate_per_ip = 0", NULL},
+    {"rate_per_ip = 0.001", NULL},
     {"batch_max = 8\nbatch_mode = off", "e.conf:1: batch_max has no effect: batch_mode is off\n"},
     {"fetch_allow = a.b", "e.conf:1: fetch_allow has no effect: fetch and webhook are off\n"},
     {"fetch = https\nfetch_allow = a.b", NULL},

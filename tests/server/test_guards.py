@@ -241,6 +241,13 @@ class Guards(unittest.TestCase):
                 if flags:
                     self.assertEqual(s.speech("At once!", priority="high", headers={"Authorization": f"Bearer {secret}"}).code, 200)
 
+    def test_a_faulty_list_is_a_faulty_setting(self):
+        for flag in ("--keys-file", "--words-file"):
+            done = subprocess.run([COMMAND, "serve", "--listen", "127.0.0.1:0", "--admin-listen", "off", flag, scratch("?? ??\n")],
+                                  capture_output=True, text=True, timeout=60)
+            self.assertEqual(done.returncode, 3, done.stderr)
+            self.assertIn("line 1", done.stderr)
+
     def test_seconds_of_speech_of_a_key(self):
         secret = "ev_" + "c" * 43
         line = f"{secret[:8]} {hashlib.sha256(secret.encode()).hexdigest()} speak eve audio_s=20\n"

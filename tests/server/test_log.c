@@ -301,12 +301,17 @@ static void threads_do_not_mix_lines(void **state) {
 int main(void) {
 #define WITH_LOG(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
     const struct CMUnitTest tests[] = {
-        WITH_LOG(line_has_time_level_message), WITH_LOG(level_filters_and_may_change),
-        WITH_LOG(request_has_its_fields),      WITH_LOG(unknown_facts_are_left_out),
-        WITH_LOG(codes_have_levels),           WITH_LOG(text_is_written_only_when_switched_on),
+        WITH_LOG(line_has_time_level_message),
+        WITH_LOG(level_filters_and_may_change),
+        WITH_LOG(request_has_its_fields),
+        WITH_LOG(unknown_facts_are_left_out),
+        WITH_LOG(codes_have_levels),
+        WITH_LOG(text_is_written_only_when_switched_on),
         WITH_LOG(what_may_quote_a_text_is_held_back),
-        WITH_LOG(hostile_bytes_cannot_forge),  cmocka_unit_test(ids_are_checked),
-        WITH_LOG(lost_lines_are_counted),      WITH_LOG(threads_do_not_mix_lines),
+        WITH_LOG(hostile_bytes_cannot_forge),
+        cmocka_unit_test(ids_are_checked),
+        WITH_LOG(lost_lines_are_counted),
+        WITH_LOG(threads_do_not_mix_lines),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
