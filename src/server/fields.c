@@ -199,7 +199,7 @@ static bool emotion_known(const ev_model *model, const char *emotion) {
     return true;
 }
 
-/* A label or a blend; else the first emotion that OpenAI's free `instructions` name. */
+/* A label or a blend; else what OpenAI's free `instructions` ask for. */
 static void read_emotion(reader *r, sv_speech *s) {
     const ev_model *model = r->f->model;
     s->emotion = copy_of(r, "emotion", 200);
@@ -207,11 +207,8 @@ static void read_emotion(reader *r, sv_speech *s) {
         mistake(r, "emotion", "emotion '%s' is not known: see /v1/emotions", s->emotion);
     }
     const char *instructions = text_of(r, "instructions");
-    for (size_t i = 1; instructions && !s->emotion && i < ev_model_emotion_count(model); i++) {
-        const char *label = ev_model_emotion_name(model, i);
-        if (strcasestr(instructions, label) && !(s->emotion = strdup(label)))
-            mistake(r, "instructions", "out of memory");
-    }
+    const char *label = instructions && !s->emotion ? sv_instructions_emotion(model, instructions) : NULL;
+    if (label && !(s->emotion = strdup(label))) mistake(r, "instructions", "out of memory");
     s->emotion_degree = (float)number_of(r, "emotion_degree", 1, 0, 1.5);
 }
 

@@ -5,7 +5,7 @@
  *   connections.c  those that are open: how many of one client, and which are too slow
  *   routes.c     which path means what, and what stands before each: key, scope, rate
  *   access.c     who asks
- *   fields.c     JSON -> sv_speech, every mistake named by its field
+ *   fields.c     JSON -> sv_speech, every mistake named by its field; instructions.c reads OpenAI's free text
  *   speech.c     POST /v1/audio/speech; listen.c: samples -> the listener's format, as they are made
  *   tts.c        /tts: accepted at once, asked for later; webhook.h tells who wants to be told
  *   voices_http.c  /v1/voices; uploads.h makes what is to be kept
@@ -199,6 +199,9 @@ typedef struct sv_fields { /* how a body is read, and what is wrong with it */
 bool sv_fields_parse(sv_fields *f, const void *body, size_t size, sv_wish *wish);
 /* The exchange's body. native: /tts's names (text) instead of OpenAI's (input). Or answers and returns false. */
 bool sv_fields_read(sv_exchange *x, sv_wish *wish, bool native, int *result);
+
+/* instructions.c: the label of the emotion that the text asks for; NULL: of none. */
+const char *sv_instructions_emotion(const ev_model *model, const char *instructions);
 
 /* ---- speech.c, listen.c, tts.c, voices_http.c, pages.c: the routes ---- */
 int sv_answer_speech(sv_exchange *x);

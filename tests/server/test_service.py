@@ -170,6 +170,11 @@ class Speech(unittest.TestCase):
         sad = self.service.speech("Look at that.", response_format="pcm", instructions="Speak in a sad voice.").body
         self.assertEqual(sad, said("Look at that.", "--emotion", "sad"))
         self.assertNotEqual(plain, sad)
+        for instructions, emotion in (("Never sound sad. Be cheerful!", "happy"), ("FURIOUS, not calm", "angry"),
+                                      ("请用温柔的声音，不要生气", "calm"), ("用sad的语气", "sad"), ("Not sad, not angry, and nothing of fear.", "neutral"),
+                                      ("Sit in the saddle, unhappy rider.", "neutral"), ("never " * 100000, "neutral")):
+            answer = self.service.speech("Look at that.", response_format="pcm", instructions=instructions)
+            self.assertEqual(answer.body, said("Look at that.", "--emotion", emotion), instructions[:50])
 
     def test_equal_requests_are_made_once(self):
         before = self.service.metric("coalesced_total") + self.service.metric('result_cache_requests_total{result="hit"}')
