@@ -7,6 +7,7 @@
  * cpu      which instruction sets may be used (detected & mask).
  * memory   how much of it is free, for the machine and the control group; cgroup: where that stands.
  * clock    monotonic seconds.
+ * hash     FNV-1a: buckets, identities and damage; nothing that an adversary must not find.
  */
 #ifndef EV_BASE_H
 #define EV_BASE_H
@@ -23,6 +24,14 @@
  * characters replaced, so that hostile input cannot forge lines) and returns status. */
 ev_status ev_fail(ev_error *err, ev_status status, const char *format, ...) __attribute__((format(printf, 3, 4)));
 #define EV_ARRAY_COUNT(a) (sizeof(a) / sizeof((a)[0]))
+
+/* ---- hash: FNV-1a of 64 bits, from EV_HASH_START or from the hash of what stands before ---- */
+#define EV_HASH_START UINT64_C(0xcbf29ce484222325)
+static inline uint64_t ev_hash(uint64_t hash, const void *bytes, size_t n) {
+    const unsigned char *at = bytes;
+    for (size_t i = 0; i < n; i++) hash = (hash ^ at[i]) * UINT64_C(0x100000001b3);
+    return hash;
+}
 
 /* ---- buffer ---- */
 typedef struct ev_buf {

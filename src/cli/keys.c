@@ -217,9 +217,7 @@ const cli_command cli_keys_new = {
     .description =
         "Makes an API key and prints it once, with its line for the service's keys_file. A line is PREFIX SHA256 "
         "SCOPES NAME [rate=N] [audio_s=N] [weight=N]: the key's first 8 characters, its hash, and what the options "
-        "say. A "
-        "running "
-        "service reads the file again on SIGHUP.",
+        "say. A running service reads the file again on SIGHUP.",
     .options = new_options,
     .examples = new_examples,
     .values_size = sizeof(keys_values),

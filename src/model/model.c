@@ -29,13 +29,10 @@ static void directory_of(const char *path, char *out, size_t capacity) {
     }
 }
 
-/* FNV-1a over the encoder's last layer: cheap, and any training changes it. */
+/* Of the encoder's last layer: cheap, and any training changes it. */
 static uint64_t encoder_id_of(const ev_speaker *s) {
-    const size_t n = (size_t)s->config.embedding * sizeof(float);
-    const unsigned char *bytes = (const unsigned char *)s->fc_weight;
-    uint64_t h = 0xcbf29ce484222325u ^ (uint64_t)s->config.embedding;
-    for (size_t i = 0; i < n; i++) h = (h ^ bytes[i]) * 0x100000001b3u;
-    return h;
+    const size_t n = (size_t)s->config.embedding;
+    return ev_hash(EV_HASH_START ^ n, s->fc_weight, n * sizeof(float));
 }
 
 static ev_status load_voices(ev_model *m, const ev_container *c, ev_error *err) {
@@ -48,7 +45,8 @@ static ev_status load_voices(ev_model *m, const ev_container *c, ev_error *err) 
         const json_t *v = json_array_get(voices, i);
         const double pitch = json_number_value(json_object_get(v, "pitch"));
         if (!json_is_string(json_object_get(v, "name")) || !(pitch >= 30 && pitch <= 1000)) {
-            return ev_fail(err, EV_E_FORMAT, "model config: \"voices\"[%zu] needs a name and a pitch of 30..1000 Hz", i);
+            return ev_fail(err, EV_E_FORMAT, "model config: \"voices\"[%zu] needs a name and a pitch of 30..1000 Hz",
+                           i);
         }
     }
     int64_t shape[2] = {(int64_t)m->voice_count, m->config.acoustic.speaker};
@@ -189,7 +187,8 @@ ev_status ev_model_unknown(const char *kind, const char *name, size_t bytes, con
             least = d;
             nearest = one;
         }
-        if (used < sizeof all - 24) used += (size_t)snprintf(all + used, sizeof all - used, "%s%.20s", i ? ", " : "", one);
+        if (used < sizeof all - 24)
+            used += (size_t)snprintf(all + used, sizeof all - used, "%s%.20s", i ? ", " : "", one);
     }
     const int shown = bytes > 40 ? 40 : (int)bytes;
     if (nearest) {

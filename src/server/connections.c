@@ -42,9 +42,7 @@ static uint64_t bytes_received(int fd) {
 /* ---- of one account; under the lock ---- */
 
 static sv_connection **bucket_of(sv_server *s, const char *account) {
-    uint32_t hash = 2166136261u; /* FNV-1a */
-    for (const char *c = account; *c; c++) hash = (hash ^ (unsigned char)*c) * 16777619u;
-    return &s->callers[hash % SV_CALLER_BUCKETS];
+    return &s->callers[ev_hash(EV_HASH_START, account, strlen(account)) % SV_CALLER_BUCKETS];
 }
 
 static int64_t count_of(sv_server *s, const char *account) {

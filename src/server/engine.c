@@ -201,15 +201,9 @@ void sv_engine_look(sv_engine *e, int64_t now_us) {
 
 /* ---- coming in ---- */
 
-static uint64_t hash_text(const char *text) { /* FNV-1a */
-    uint64_t hash = 14695981039346656037u;
-    for (; *text; text++) hash = (hash ^ (unsigned char)*text) * 1099511628211u;
-    return hash;
-}
-
 /* The schedule's number for an account: its own, or that of the one which has been quiet longest. */
 static int32_t client_of(sv_engine *e, const char *account) {
-    const uint64_t hash = hash_text(account);
+    const uint64_t hash = ev_hash(EV_HASH_START, account, strlen(account));
     int32_t quiet = -1;
     for (int32_t i = 0; i < SV_CLIENTS_MAX; i++) {
         const sv_account *a = &e->accounts[i];

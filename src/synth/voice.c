@@ -69,7 +69,8 @@ static ev_status measure_reference(float *samples, size_t *count, float *pitch, 
     *pitch = ev_pitch_median(f0, frames);
     free(f0);
     if (*pitch < 0) return ev_fail(err, EV_E_MEMORY, "out of memory for the reference");
-    return *pitch > 0 ? EV_OK : ev_fail(err, EV_E_AUDIO, "reference has no voiced speech; give a recording of speech");
+    return *pitch > 0 ? EV_OK
+                      : ev_fail(err, EV_E_AUDIO, "reference has no voiced speech; give a recording of speech");
 }
 
 static ev_status embed_speech(ev_voice **out, ev_synth *s, const float *speech, size_t count, float pitch,
@@ -119,12 +120,6 @@ ev_status ev_voice_from_file(ev_voice **out, ev_synth *synth, const char *path, 
 enum { MAGIC_BYTES = 8, HEADER_BYTES = MAGIC_BYTES + 8 + 4 + 4, CHECK_BYTES = 8 };
 static const char magic[MAGIC_BYTES + 1] = "EVVOICE1";
 
-static uint64_t checksum(const unsigned char *bytes, size_t n) {
-    uint64_t h = 0xcbf29ce484222325u;
-    for (size_t i = 0; i < n; i++) h = (h ^ bytes[i]) * 0x100000001b3u;
-    return h;
-}
-
 ev_status ev_voice_pack(const ev_voice *voice, void *bytes, size_t capacity, size_t *used, ev_error *err) {
     const uint32_t n = (uint32_t)voice->size;
     const size_t body = HEADER_BYTES + voice->size * sizeof(float);
@@ -137,7 +132,7 @@ ev_status ev_voice_pack(const ev_voice *voice, void *bytes, size_t capacity, siz
     memcpy(p + 16, &voice->pitch, 4);
     memcpy(p + 20, &n, 4);
     memcpy(p + HEADER_BYTES, voice->vector, voice->size * sizeof(float));
-    const uint64_t check = checksum(p, body);
+    const uint64_t check = ev_hash(EV_HASH_START, p, body);
     memcpy(p + body, &check, CHECK_BYTES);
     return EV_OK;
 }
@@ -154,11 +149,13 @@ ev_status ev_voice_unpack(ev_voice **out, ev_model *model, const void *bytes, si
     memcpy(&id, p + 8, 8);
     memcpy(&count, p + 20, 4);
     if (id != model->encoder_id || count != n) {
-        return ev_fail(err, EV_E_FORMAT, "the voice was made with another speaker encoder; make it again from its reference");
+        return ev_fail(err, EV_E_FORMAT,
+                       "the voice was made with another speaker encoder; make it again from its reference");
     }
-    if (size != body + CHECK_BYTES) return ev_fail(err, EV_E_FORMAT, "packed voice has %zu bytes, wanted %zu", size, body + CHECK_BYTES);
+    if (size != body + CHECK_BYTES)
+        return ev_fail(err, EV_E_FORMAT, "packed voice has %zu bytes, wanted %zu", size, body + CHECK_BYTES);
     memcpy(&check, p + body, CHECK_BYTES);
-    if (check != checksum(p, body)) return ev_fail(err, EV_E_FORMAT, "packed voice is damaged");
+    if (check != ev_hash(EV_HASH_START, p, body)) return ev_fail(err, EV_E_FORMAT, "packed voice is damaged");
     float vector[4096], pitch = 0;
     memcpy(&pitch, p + 16, 4);
     memcpy(vector, p + HEADER_BYTES, n * sizeof(float));
