@@ -120,7 +120,9 @@ def blend(sources: list[tuple[float, list[str]]], seed: int, in_order: int = -1)
 
 def english() -> dict[str, list[str]]:
     prose = english_prose()
-    texts = blend([(0.60, prose), (0.26, sentences_en.sentences(seed=1)), (0.14, sentences_en.phrases(seed=2))], seed=3)
+    texts = blend([(0.50, prose), (0.20, sentences_en.sentences(seed=1)), (0.10, sentences_en.phrases(seed=2)),
+                   (0.04, sentences_en.spelled(seed=8)), (0.09, sentences_en.single_words(prose, seed=9)),
+                   (0.07, sentences_en.joined(prose, seed=10))], seed=3)
     by_split = {split: [text for text in texts if split_of(text) == split] for split in SPLITS}
     shortest, longest = TEST_ENGLISH_WORDS
     by_split["test"] = sorted({text for text in prose if split_of(text) == "test" and shortest <= len(text.split()) <= longest},
@@ -131,7 +133,8 @@ def english() -> dict[str, list[str]]:
 def mandarin() -> dict[str, list[str]]:
     prose, made = mandarin_prose(), sentences_zh.sentences(seed=4)
     words, phrases = sentences_zh.word_sequences(seed=5), sentences_zh.phrases(seed=6)
-    texts = blend([(0.36, prose), (0.07, mandarin_poems()), (0.27, made), (0.18, words), (0.12, phrases)], seed=7, in_order=3)
+    texts = blend([(0.31, prose), (0.05, mandarin_poems()), (0.22, made), (0.18, words), (0.10, phrases), (0.08, sentences_zh.mixed(seed=8)),
+                   (0.06, sentences_zh.joined(prose + made, seed=9))], seed=7, in_order=3)
     by_split = {split: [text for text in texts if split_of(text) == split] for split in SPLITS}
     shortest, longest = TEST_MANDARIN_CHARACTERS
     by_split["test"] = [text for text in by_split["test"] if text in set(prose + made) and

@@ -96,3 +96,36 @@ def phrases(seed: int, amount: int = 500) -> list[str]:
     shapes = ("{noun}.", "{adj} {noun}.", "The {adj} {noun}.", "{n}.", "{big}.", "{day}.", "{month} {ord}.", "{name}!", "{name}?",
               "{verb} the {noun}.", "{time}.", "In {place}.", "{place}.", "My {adj} {noun}!", "{verb} it?", "{d}, {d}, {d}, {d}.")
     return list(SHORT) + [fill(rng.choice(shapes), rng) for _ in range(amount)]
+
+
+LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+SPELLED = ("{l}, {l}, {l}.|The code is {l} {d} {l} {d}.|Gate {l} {n}.|It is spelled {l}, {l}, {l}, {l}.|Press {d} for {noun}s, or {d} to {verb}.|"
+           "{d} {d} {d} {d} {d} {d}.|Room {d} {d} {l}.|Vitamin {l} is in the {noun}.|Plan {l} or plan {l}?|Is it {l} or {l}?").split("|")
+
+
+def spelled(seed: int, amount: int = 400) -> list[str]:
+    """Letters and digits, as codes, gates and menus have them."""
+    rng = random.Random(seed)
+    texts = []
+    for _ in range(amount):
+        template = rng.choice(SPELLED)
+        while "{l}" in template:
+            template = template.replace("{l}", rng.choice(LETTERS), 1)
+        texts.append(fill(template, rng))
+    return texts + [f"{letter}." for letter in LETTERS]
+
+
+def single_words(texts: list[str], seed: int, amount: int = 1500) -> list[str]:
+    """One to three words of the given texts by themselves, each as a sentence."""
+    rng = random.Random(seed)
+    words = sorted({word.strip(",;:.?!'").lower() for text in texts for word in text.split()})
+    words = [word for word in words if word.isalpha() and 2 < len(word) < 13]
+    return [", ".join(rng.sample(words, rng.choice((1, 1, 2, 3)))).capitalize() + rng.choice("...!?") for _ in range(amount)]
+
+
+def joined(texts: list[str], seed: int, amount: int = 600) -> list[str]:
+    """Long sentences: two short ones with a comma or a word between."""
+    rng = random.Random(seed)
+    short = [text for text in texts if text.endswith(".") and len(text) < 70]
+    return [f"{(a := rng.choice(short))[:-1]}{rng.choice((', and ', ', but ', ', so ', ', '))}{(b := rng.choice(short))[0].lower()}{b[1:]}"
+            for _ in range(amount)] if short else []

@@ -131,6 +131,31 @@ def word_sequences(seed: int, amount: int = 2500) -> list[str]:
     return texts
 
 
+FOREIGN = ("Python Java email OK app WiFi iPhone Google Facebook Tom Lucy Jack CEO KTV DNA USB PPT AI VIP party model coffee online "
+           "meeting deadline review project code bug team boss weekend fashion style hello world").split()
+MIXED = ("我用{f}写代码。|这个{f}很好用。|请把文件发到我的{f}。|今天的{f}取消了。|{f}，你觉得怎么样？|我们的{f}是{name}。|他说了一句{f}就走了。|"
+         "你有{f}账号吗？|下周一有个{f}，别忘了。|这家{f}的{noun}不错！|{name}在学{f}。|{f}和{f}有什么区别？|打开{f}，点击{noun}。").split("|")
+
+
+def mixed(seed: int, amount: int = 500) -> list[str]:
+    """Mandarin with an English word in it."""
+    rng = random.Random(seed)
+    texts = []
+    for _ in range(amount):
+        template = rng.choice(MIXED)
+        while "{f}" in template:
+            template = template.replace("{f}", rng.choice(FOREIGN), 1)
+        texts.append(fill(template, rng))
+    return texts
+
+
+def joined(texts: list[str], seed: int, amount: int = 600) -> list[str]:
+    """Long sentences: two or three short ones with commas between."""
+    rng = random.Random(seed)
+    short = [text for text in texts if text.endswith("。") and len(text) < 22]
+    return ["，".join(text[:-1] for text in rng.sample(short, rng.choice((2, 2, 3)))) + "。" for _ in range(amount)]
+
+
 # Words whose last syllable is neutral.
 NEUTRAL = ("先生 姑娘 月亮 豆腐 认识 暖和 明白 朋友 关系 知道 热闹 便宜 窗户 衣裳 亮堂 凉快 痛快 奶奶 爷爷 姐姐 弟弟 叔叔 太太 姥姥 嫂嫂 "
            "舒服 眼睛 耳朵 头发 点心 东西 葡萄 石榴 玻璃 萝卜 钥匙 钱包 骆驼 大夫 师傅 丈夫 媳妇 亲家 客人 商量 打听 打扮 告诉 休息 收拾 "

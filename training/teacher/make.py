@@ -1,0 +1,193 @@
+"""The dataset: sentences spoken by the teacher as named voices and a crowd, in eight emotions, with exact labels.
+
+`python -m training.teacher.make --work DIR --minutes M` writes DIR/utterances/<split>/<name>.npz and DIR/utterances/<split>.<worker>.jsonl.
+Utterance i is the same whatever was made before it; a later run goes on where files are missing. Nothing is aligned or measured
+afterwards: durations, F0 and energy are what the teacher's sound half was told.
+
+An utterance holds tokens [N], symbols [L], owners [L] (index of each symbol's token), durations [L] (frames of 12.5 ms, sum T),
+f0 [T] (Hz, 0 unvoiced), energy [T] (the teacher's units), wav int16 [300 T] at 24 kHz.
+"""
+from __future__ import annotations
+
+import argparse
+import json
+import multiprocessing
+import os
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+
+from training import corpus, tokens
+from training.teacher import emotions, speakers, symbols
+
+HOP, RATE = 300, 24000
+VOICED_HZ = 40.0
+EDGES = 0.25, 1.0   # of the teacher's silence before and behind a sentence
+NAMED_SHARE, NEUTRAL_SHARE, MANDARIN_SHARE = 0.45, 0.45, 0.58
+DEGREES = (0.5, 0.75, 1.0), (0.2, 0.2, 0.6)
+REFERENCE = ("今天下午我们一起去公园散步，好不好？", "They said that the weather would be better in the morning.")
+
+
+def stressed(names: list[str]) -> list[int]:
+    """Tokens that carry an accent: stressed English vowels, the first full tone of each Mandarin word."""
+    found, fresh = [], True
+    for index, name in enumerate(names):
+        if name in tokens.SPACERS and name != "sp0" or name == tokens.BOUNDARY:
+            fresh = True
+        elif tokens.is_stressed(name):
+            found.append(index)
+        elif tokens.tone(name):
+            if fresh and tokens.tone(name) != 5:
+                found.append(index)
+            fresh = False
+    return found
+
+
+def equalised(wav: np.ndarray, gains_db, tilt: float) -> np.ndarray:
+    """A smooth equalisation and a tilt about 1 kHz, by one FFT."""
+    if not any(gains_db) and not tilt:
+        return wav
+    size = 1 << int(np.ceil(np.log2(len(wav) + 2048)))
+    hz = np.maximum(np.fft.rfftfreq(size, 1 / RATE), 20.0)
+    curve = np.interp(np.log(hz), np.log(speakers.BANDS_HZ), gains_db) + tilt * np.log2(np.clip(hz, 150.0, 6000.0) / 1000.0)
+    # zero phase: a change of timbre alone, no echo
+    return np.fft.irfft(np.fft.rfft(wav, size) * 10 ** (curve / 20), size)[:len(wav)]
+
+
+class Maker:
+    """A teacher that speaks tokens as one of our speakers in one of our moods."""
+
+    def __init__(self, work: Path, threads: int = 1, sound: bool = True):
+        from training.teacher.kokoro import Teacher
+        self.teacher, self.medians = Teacher(work, threads, sound), {}
+
+    def style(self, speaker, count):
+        return self.teacher.style(speaker.timbre, speaker.prosody, speakers.STYLES, count)
+
+    def median(self, speaker, front) -> float:
+        """Of the teacher's F0 in this style, over two sentences: what `pitch` is aimed from."""
+        key = speaker.timbre + speaker.prosody
+        if key not in self.medians:
+            voiced = []
+            for text in REFERENCE:
+                ids, _ = symbols.expand(front(text)[0])
+                f0 = self.teacher.say(ids, self.style(speaker, len(ids) - 2), np.ones(len(ids)))["f0"]
+                voiced.append(f0[f0 > VOICED_HZ])
+            self.medians[key] = float(np.median(np.concatenate(voiced)))
+        return self.medians[key]
+
+    def labels(self, token_ids, text, language, speaker, emotion, front) -> tuple[dict, dict, np.ndarray]:
+        """(labels of the utterance, what the sound half is told, style)."""
+        names, a = tokens.decode(token_ids), speaker.formants
+        ids, owners = symbols.expand(token_ids)
+        style = self.style(speaker, len(ids) - 2)
+        scale = np.full(len(ids), a / (speaker.rate * emotion.rate))
+        for k, symbol in enumerate(ids):
+            if symbol in (symbols.ALPHABET[","], symbols.ALPHABET[" "]):
+                scale[k] *= emotion.pause
+        scale[0], scale[-1] = a * EDGES[0], a * EDGES[1]
+        said = self.teacher.say(ids, style, scale)
+        bounds = np.concatenate([[0], np.cumsum(said["durations"])]) * 2
+        accented = set(stressed(names))
+        vowels = [(int(bounds[k]), int(bounds[k + 1])) for k, owner in enumerate(owners) if owner in accented]
+        voiced = said["f0"] > VOICED_HZ
+        line = emotions.melody(said["f0"], voiced, speaker.pitch, self.median(speaker, front), emotion, speaker.span, language, vowels,
+                               emotions.kind_of(text, language), emotions.FRAMES_A_SECOND * a)
+        said["f0"] = np.where(voiced, line / a, said["f0"])
+        said["energy"] = said["energy"] + emotion.energy
+        ends = np.round(bounds / a).astype(int)
+        at = np.clip((np.arange(ends[-1]) + 0.5) * a - 0.5, 0, len(voiced) - 1)
+        near = np.round(at).astype(int)
+        hz = np.interp(at, np.arange(len(voiced))[voiced], line[voiced]) if voiced.any() else np.zeros(len(at))
+        out = dict(tokens=np.array(token_ids, np.int16), symbols=np.array(ids, np.int16), owners=np.array(owners, np.int16),
+                   durations=np.diff(ends).astype(np.int16), f0=np.where(voiced[near], hz, 0.0).astype(np.float32),
+                   energy=np.interp(at, np.arange(len(voiced)), said["energy"]).astype(np.float32))
+        return out, said, style
+
+    def utterance(self, token_ids, text, language, speaker, emotion, front) -> dict:
+        from scipy.signal import resample_poly
+        out, said, style = self.labels(token_ids, text, language, speaker, emotion, front)
+        wav = self.teacher.speak(said, style)
+        steps = round(speaker.formants * speakers.FORMANT_STEP)
+        if steps != speakers.FORMANT_STEP:
+            wav = resample_poly(wav, speakers.FORMANT_STEP, steps)
+        wav = equalised(wav, speaker.gains_db, emotion.tilt)
+        count = int(out["durations"].sum()) * HOP
+        wav = np.pad(wav, (0, max(0, count - len(wav))))[:count]
+        peak = float(np.abs(wav).max())
+        out["scale"] = np.float32(min(1.0, 0.98 / max(peak, 1e-9)))  # where the peak would not fit
+        out["wav"] = np.round(wav * out["scale"] * 32767).astype(np.int16)
+        return out
+
+
+def plan(index: int, split: str, texts: dict, cast: dict) -> tuple:
+    """(text, language, speaker, emotion, degree) of utterance `index`."""
+    rng = np.random.default_rng([7, corpus.SPLITS.index(split), index])
+    language = "zh" if rng.random() < MANDARIN_SHARE else "en"
+    text = texts[language][index % len(texts[language])]
+    crowd = cast["crowd"]
+    crowd = crowd[-speakers.TEST_CROWD:] if split == "test" else crowd[:-speakers.TEST_CROWD]
+    speaker = cast["named"][index % len(cast["named"])] if rng.random() < NAMED_SHARE else crowd[rng.integers(len(crowd))]
+    if rng.random() < NEUTRAL_SHARE:
+        return text, language, speaker, "neutral", 1.0
+    others = [name for name in emotions.EMOTIONS if name != "neutral"]
+    return text, language, speaker, others[rng.integers(len(others))], float(rng.choice(DEGREES[0], p=DEGREES[1]))
+
+
+def worker(number: int, workers: int, args) -> None:
+    from training.front import Front
+    os.environ["OMP_NUM_THREADS"] = "1"
+    stop, folder = time.time() + args.minutes * 60, args.work / "utterances" / args.split
+    folder.mkdir(parents=True, exist_ok=True)
+    front, maker = Front(args.build), Maker(args.work, 1)
+    cast = dict(named=speakers.NAMED, crowd=speakers.crowd())
+    texts = {language: corpus.load(args.work, language, args.split) for language in ("en", "zh")}
+    seconds = 0.0
+    with open(args.work / "utterances" / f"{args.split}.{number}.jsonl", "a", buffering=1) as index_file:
+        for index in range(number, args.count, workers):
+            if time.time() > stop:
+                break
+            text, language, speaker, emotion, degree = plan(index, args.split, texts, cast)
+            name = f"{index:06d}_{language}_{speaker.name}_{emotion}"
+            if (folder / f"{name}.npz").exists():
+                continue
+            for part, token_ids in enumerate(front(text, language)[:1]):
+                made = maker.utterance(token_ids, text, language, speaker, emotions.EMOTIONS[emotion].at(degree), front)
+                aside = folder / f"{name}.part"
+                with open(aside, "wb") as file:
+                    np.savez(file, **made)
+                os.replace(aside, folder / f"{name}.npz")
+                seconds += len(made["wav"]) / RATE
+                row = dict(name=name, speaker=speaker.name, language=language, emotion=emotion, degree=degree, text=text,
+                           seconds=round(len(made["wav"]) / RATE, 3))
+                index_file.write(json.dumps(row, ensure_ascii=False) + "\n")
+            if index // workers % 50 == 0:
+                print(f"make: {args.split} {index}, {seconds / 60:.1f} min by worker {number}", file=sys.stderr, flush=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--work", type=Path, default=Path("build/training"))
+    parser.add_argument("--build", type=Path, default=Path("build"), help="where the engine's library is: its front-end reads the text")
+    parser.add_argument("--split", choices=corpus.SPLITS, default="train")
+    parser.add_argument("--count", type=int, default=100000, help="utterances at the most")
+    parser.add_argument("--minutes", type=float, default=1e9)
+    parser.add_argument("--workers", type=int, default=os.cpu_count())
+    args = parser.parse_args()
+    from training.teacher.kokoro import open_graph
+    open_graph(args.work / "kokoro")
+    corpus.load(args.work, "en", args.split)
+    context = multiprocessing.get_context("spawn")
+    processes = [context.Process(target=worker, args=(n, args.workers, args)) for n in range(args.workers)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join()
+    if any(process.exitcode for process in processes):
+        sys.exit("make: a worker failed")
+
+
+if __name__ == "__main__":
+    main()
