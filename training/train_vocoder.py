@@ -1,15 +1,15 @@
-"""Trains the vocoder on (mel, F0) -> wave: multi-resolution STFT and mel losses, then optionally an adversary.
+"""Trains the vocoder (and the text encoder whose features it reads) on what the teacher's sound half was told and said.
 
-python -m training.train_vocoder --work DIR --minutes 60 [--adversary-from 0.7] [--predicted 0.5]
+python -m training.train_vocoder --work DIR --minutes 60 [--from hibari | MODEL.safetensors] [--adversary-from 0.7]
 -> DIR/vocoder/last.pt
 
---from MODEL.safetensors goes on from a packed model's weights (a few minutes on one's own recordings, recordings.py).
-
-The harmonic source brings the fine structure of voiced speech, so spectral losses alone give clear speech; the
-adversary (small discriminators on spectrograms, multi-resolution as in UnivNet, Jang et al. 2021) sharpens it.
+Spectral losses alone give clear speech, because the pulses bring the fine structure of voiced sound; the adversary (small discriminators on
+log spectrograms, as in UnivNet, Jang et al. 2021) sharpens it. It is blind at the start: for a while it learns alone.
+The dataset may still be growing: it is looked at again every few minutes.
 """
 import argparse
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -17,14 +17,16 @@ import torch
 import torch.nn as nn
 import torch.nn.functional as F
 
-from . import data, features, needs, predicted
+from . import hibari
+from .convnext import Acoustic
+from .dataset import HOP, RATE, Dataset
 from .loop import Loop, cosine_rate, device_of, precision_of, set_rate
 from .packed import Packed
-from .vocoder import Generator
+from .spectral import Generator
 
-RESOLUTIONS = [(512, 128), (1024, 256), (2048, 400)]  # n_fft, hop
-MELS = [(256, 64, 20), (400, 160, 40), (1024, 256, 80)]  # n_fft, hop, bins: from single bursts to harmonics
-HOP = 256
+SCALES = (256, 512, 1024, 2048)
+MELS = ((512, 128, 40), (1024, 256, 80), (2048, 512, 100))  # n_fft, hop, bands
+REFRESH_S = 240
 
 
 def magnitude(wav, n_fft, hop):
@@ -33,36 +35,53 @@ def magnitude(wav, n_fft, hop):
     return torch.sqrt(spectrum.real ** 2 + spectrum.imag ** 2 + 1e-8)
 
 
+_filters = {}
+
+
+def mel_filters(n_fft, bands, device):
+    """[bands, n_fft / 2 + 1], triangles of equal width on the mel scale (O'Shaughnessy 1987), area one."""
+    key = n_fft, bands, str(device)
+    if key not in _filters:
+        hz = 700 * (10 ** (np.linspace(0, 2595 * np.log10(1 + RATE / 2 / 700), bands + 2) / 2595) - 1)
+        bins = np.linspace(0, RATE / 2, n_fft // 2 + 1)
+        up = (bins - hz[:-2, None]) / (hz[1:-1] - hz[:-2])[:, None]
+        down = (hz[2:, None] - bins) / (hz[2:] - hz[1:-1])[:, None]
+        rows = np.maximum(0, np.minimum(up, down))
+        rows /= np.maximum(rows.sum(1, keepdims=True), 1e-9)
+        _filters[key] = torch.from_numpy(rows.astype(np.float32)).to(device)
+    return _filters[key]
+
+
 def spectral_loss(fake, real):
-    """Spectral convergence and log-magnitude distance over the resolutions (Yamamoto et al. 2020, 1910.11480)."""
+    """Spectral convergence and log-magnitude distance over the scales (Yamamoto et al. 2020, arXiv 1910.11480)."""
     total = 0.0
-    for n_fft, hop in RESOLUTIONS:
-        a, b = magnitude(fake, n_fft, hop), magnitude(real, n_fft, hop)
-        total = total + torch.linalg.norm(a - b) / torch.linalg.norm(b).clamp(1e-3) \
-            + F.l1_loss(torch.log(a + 1e-4), torch.log(b + 1e-4))
-    return total / len(RESOLUTIONS)
+    for n_fft in SCALES:
+        a, b = magnitude(fake, n_fft, n_fft // 4), magnitude(real, n_fft, n_fft // 4)
+        total = total + torch.linalg.norm(a - b) / torch.linalg.norm(b).clamp(1e-3) + F.l1_loss(torch.log(a + 1e-3), torch.log(b + 1e-3))
+    return total / len(SCALES)
 
 
 def mel_loss(fake, real):
-    """Log-mel distance at several scales (Kumar et al. 2023, 2306.06546): bands as wide as hearing's, where a spectrum's bins
-    are mostly the chance of noise."""
-    return sum(F.l1_loss(features.mel_torch(fake, *m), features.mel_torch(real, *m)) for m in MELS)
+    """Log-mel distance at several scales (Kumar et al. 2023, arXiv 2306.06546)."""
+    total = 0.0
+    for n_fft, hop, bands in MELS:
+        filters = mel_filters(n_fft, bands, fake.device)
+        total = total + F.l1_loss(*(torch.log(filters @ magnitude(x, n_fft, hop) + 1e-4) for x in (fake, real)))
+    return total / len(MELS)
 
 
 class Discriminator(nn.Module):
-    """A few strided 2-D convolutions over one spectrogram; returns scores and the layers' outputs."""
+    """A few strided 2-D convolutions over one log spectrogram; returns scores and the layers' outputs."""
 
     def __init__(self, n_fft, hop, width=16):
         super().__init__()
         self.n_fft, self.hop = n_fft, hop
         shapes = [(1, width, (1, 1)), (width, width, (2, 1)), (width, 2 * width, (2, 2)), (2 * width, 2 * width, (2, 1))]
-        self.layers = nn.ModuleList(
-            nn.utils.parametrizations.weight_norm(nn.Conv2d(i, o, (5, 3), stride=s, padding=(2, 1)))
-            for i, o, s in shapes)
+        self.layers = nn.ModuleList(nn.Conv2d(i, o, (5, 3), stride=s, padding=(2, 1)) for i, o, s in shapes)
         self.last = nn.Conv2d(2 * width, 1, 3, padding=1)
 
     def forward(self, wav):
-        x = torch.log(magnitude(wav, self.n_fft, self.hop) + 1e-3).unsqueeze(1)
+        x = torch.log(magnitude(wav, self.n_fft, self.hop) + 1e-3).unsqueeze(1) / 3 + 1
         maps = []
         for layer in self.layers:
             x = F.leaky_relu(layer(x), 0.1)
@@ -79,33 +98,66 @@ class Adversary(nn.Module):
         return [d(wav) for d in self.parts]
 
     def own_loss(self, fake, real):
-        return sum(((1 - r) ** 2).mean() + (f ** 2).mean()
-                   for (r, _), (f, _) in zip(self(real), self(fake.detach())))
+        """0.5 a part where it cannot tell them apart."""
+        return sum(((1 - r) ** 2).mean() + (f ** 2).mean() for (r, _), (f, _) in zip(self(real), self(fake.detach()))) / len(self.parts)
 
     def generator_loss(self, fake, real):
         score = match = 0.0
         with torch.no_grad():
             real_out = self(real)
         for (f, fm), (_, rm) in zip(self(fake), real_out):
-            score = score + ((1 - f) ** 2).mean()
-            match = match + sum(F.l1_loss(a, b) for a, b in zip(fm, rm))
+            score = score + ((1 - f) ** 2).mean() / len(self.parts)
+            match = match + sum(F.l1_loss(a, b) / b.abs().mean().clamp(1e-3) for a, b in zip(fm, rm)) / len(self.parts) / len(fm)
         return score, match
 
 
-def crops(items, size, frames, rng, device, share=0.0):
-    """mel [B,frames,80], f0 [B,frames], wav [B,frames*256]; `share` of the mels are the acoustic model's."""
-    while True:
-        mel, f0, wav = [], [], []
-        while len(mel) < size:
-            item = items[rng.integers(len(items))]
-            if len(item["f0"]) <= frames:
-                continue
-            at = rng.integers(0, len(item["f0"]) - frames)
-            kind = "predicted" if "predicted" in item and rng.random() < share else "mel"
-            mel.append(item[kind][at:at + frames].astype(np.float32))
-            f0.append(item["f0"][at:at + frames].astype(np.float32))
-            wav.append(item["wav"][at * HOP:(at + frames) * HOP].astype(np.float32) / 32768)
-        yield tuple(torch.from_numpy(np.stack(x)).to(device) for x in (mel, f0, wav))
+def batch_of(dataset, size, frames, rng, device):
+    """Stretches of `frames` frames with the symbols of their whole sentences."""
+    chosen = []
+    while len(chosen) < size:
+        item = dataset.items[rng.integers(len(dataset.items))]
+        if len(item["f0"]) >= frames + 4:
+            # the first frames and the last are silence more often than not: begin anywhere else as well
+            chosen.append((item, int(rng.integers(1, len(item["f0"]) - frames - 2))))
+    longest = max(len(item["symbols"]) for item, _ in chosen)
+    ids, owner = np.zeros((size, longest), np.int64), np.zeros((size, frames), np.int64)
+    mask = np.zeros((size, longest), bool)
+    arrays = {key: [] for key in ("f0", "energy", "condition", "source", "wav")}
+    for row, (item, at) in enumerate(chosen):
+        count = len(item["symbols"])
+        ids[row, :count], mask[row, :count] = item["symbols"], True
+        owner[row] = np.repeat(np.arange(count), item["durations"])[at:at + frames]
+        arrays["f0"].append(item["f0"][at:at + frames])
+        arrays["energy"].append(item["energy"][at:at + frames])
+        arrays["condition"].append(dataset.condition(item, rng))
+        source = np.pad(item["source"], (600, 600))
+        arrays["source"].append(source[at * HOP:at * HOP + (frames - 1) * HOP + 1200].astype(np.float32))
+        arrays["wav"].append(item["wav"][at * HOP:(at + frames) * HOP].astype(np.float32) / 32767)
+    tensors = {key: torch.from_numpy(np.stack(value).astype(np.float32)).to(device) for key, value in arrays.items()}
+    return dict(tensors, ids=torch.from_numpy(ids).to(device), mask=torch.from_numpy(mask).to(device), owner=torch.from_numpy(owner).to(device))
+
+
+def speak(text, generator, b, precision):
+    """The wave of a batch, without the frames at each end whose windows reach outside."""
+    with torch.autocast(b["f0"].device.type, precision, enabled=precision != torch.float32):
+        features = text(b["ids"], b["mask"])
+        features = torch.gather(features, 1, b["owner"][..., None].expand(-1, -1, features.shape[-1]))
+        spectra = generator.spectra(features, b["f0"], b["energy"], b["condition"])
+    spectra = [part.float() for part in spectra]
+    noise = torch.rand(*spectra[0].shape, 2, device=b["f0"].device) * (2 * 3 ** 0.5) - 3 ** 0.5
+    return generator.wave(spectra, b["source"], noise)[:, 2 * HOP:-2 * HOP]
+
+
+def start(text, generator, source):
+    """First weights: "hibari", or a packed model's."""
+    if source == "hibari":
+        table = hibari.tensors()
+        missing = hibari.fill(text, "m.text.", table) + hibari.fill(generator, "m.", table)
+        print(f"from hibari; {len(missing)} tensors of our own", file=sys.stderr)
+    elif source:
+        packed = Packed(source)
+        packed.start("vocoder", generator)
+        packed.start("acoustic", text, "text.")
 
 
 def main():
@@ -113,54 +165,60 @@ def main():
     p.add_argument("--work", default="build/training")
     p.add_argument("--minutes", type=float, default=60)
     p.add_argument("--batch", type=int, default=12)
-    p.add_argument("--frames", type=int, default=40)
-    p.add_argument("--rate", type=float, help="peak learning rate; default 1.5e-3, with --from 3e-4")
-    p.add_argument("--from", dest="start", metavar="MODEL", help="packed model to start from")
+    p.add_argument("--frames", type=int, default=84)
+    p.add_argument("--rate", type=float, default=5e-4, help="peak learning rate")
+    p.add_argument("--floor", type=float, default=0.1, help="of the rate, at the end")
+    p.add_argument("--from", dest="start", metavar="MODEL", help="packed model to start from, or hibari")
     p.add_argument("--adversary-from", type=float, default=1.0, help="share of the run after which it joins; 1: never")
-    p.add_argument("--predicted", type=float, default=0.0, metavar="SHARE",
-                   help="share of the crops whose mel is the trained acoustic model's own (predicted.py)")
-    p.add_argument("--limit", type=int, default=None, help="read only so many utterances")
+    p.add_argument("--alone-steps", type=int, default=250, help="steps that the adversary learns before the generator hears of it")
     p.add_argument("--threads", type=int, default=0)
     p.add_argument("--device", default="auto")
     a = p.parse_args()
-    rate = a.rate or (3e-4 if a.start else 1.5e-3)
-    needs.dataset(a.work)
     if a.threads:
         torch.set_num_threads(a.threads)
     torch.manual_seed(3)
     device, out = device_of(a.device), Path(a.work) / "vocoder"
-    items = data.load(a.work, "train", a.limit)
-    if all(len(i["f0"]) <= a.frames for i in items):
-        raise SystemExit(f"every utterance in {a.work} is shorter than {a.frames} frames: give a smaller --frames")
-    if a.predicted:
-        print(f"{predicted.add_to(items, a.work, device, precision_of('auto', device))} mels predicted", file=sys.stderr)
-    model, adversary = Generator().to(device), Adversary().to(device)
-    if a.start:
-        packed = Packed(a.start)
-        packed.check_sizes("vocoder")
-        packed.start("vocoder", model)
-    optimiser = torch.optim.AdamW(model.parameters(), lr=rate, betas=(0.8, 0.99), weight_decay=0.0)
-    against = torch.optim.AdamW(adversary.parameters(), lr=5e-4, betas=(0.8, 0.99))
-    loop = Loop(out, a.minutes, dict(model=model, adversary=adversary, optimiser=optimiser, against=against),
+    precision = precision_of("auto", device)
+    dataset = Dataset(a.work, "train")
+    text, generator, adversary = Acoustic().text.to(device), Generator().to(device), Adversary().to(device)
+    if not (out / "last.pt").exists():
+        start(text, generator, a.start)
+    parameters = [*text.parameters(), *generator.parameters()]
+    optimiser = torch.optim.AdamW(parameters, lr=a.rate, betas=(0.8, 0.99), weight_decay=0.01)
+    against = torch.optim.AdamW(adversary.parameters(), lr=1e-3, betas=(0.8, 0.99))
+    loop = Loop(out, a.minutes, dict(text=text, model=generator, adversary=adversary, optimiser=optimiser, against=against),
                 log_every=20 if a.minutes > 2 else 1)
-    source = crops(items, a.batch, a.frames, np.random.default_rng(5 + loop.step), device, a.predicted)
+    rng, looked, alone = np.random.default_rng(5 + loop.step), time.time(), 0
     for _ in loop:
-        set_rate(optimiser, cosine_rate(loop.progress(), rate))
-        mel, f0, wav = next(source)
-        fake = model(mel, f0, torch.rand(wav.shape, device=device) * 2 - 1)
-        values = dict(spectral=spectral_loss(fake, wav), mel=mel_loss(fake, wav))
-        loss = values["spectral"] + values["mel"]
-        if loop.progress() >= a.adversary_from:
-            own = adversary.own_loss(fake, wav)
+        if time.time() - looked > REFRESH_S:
+            looked = time.time()
+            print(f"{dataset.refresh()} new utterances", file=sys.stderr)
+        set_rate(optimiser, cosine_rate(loop.progress(), a.rate, a.floor))
+        b = batch_of(dataset, a.batch, a.frames, rng, device)
+        real = b["wav"][:, 2 * HOP:-2 * HOP]
+        joined = loop.progress() >= a.adversary_from
+        learns_alone = joined and alone < a.alone_steps
+        with torch.set_grad_enabled(not learns_alone):
+            fake = speak(text, generator, b, precision)
+            values = dict(spectral=spectral_loss(fake, real), mel=mel_loss(fake, real))
+        loss = values["spectral"] + 2 * values["mel"]
+        if joined:
+            own = adversary.own_loss(fake, real)
             against.zero_grad(set_to_none=True)
             own.backward()
             against.step()
-            score, match = adversary.generator_loss(fake, wav)
-            loss = loss + 0.1 * score + 0.2 * match
-            values.update(own=own, score=score, match=match)
+            alone += 1
+            values["own"] = own
+        if learns_alone:
+            loop.log(**values)
+            continue
+        if joined:
+            score, match = adversary.generator_loss(fake, real)
+            loss = loss + 0.3 * score + 0.3 * match
+            values.update(score=score, match=match)
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 5.0)
+        values["norm"] = torch.nn.utils.clip_grad_norm_(parameters, 20.0)
         optimiser.step()
         loop.log(**values)
 
