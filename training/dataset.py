@@ -47,10 +47,11 @@ def emotion_weights(emotion, degree):
 
 
 class Dataset:
-    """items: what is there; vectors: of utterances and speakers (training/vectors.py)."""
+    """items: what is there; vectors: of utterances and speakers (training/vectors.py). Without sound: of labels alone, if there are."""
 
     def __init__(self, work, split, sound=True):
         self.work, self.split, self.sound = Path(work), split, sound
+        self.folder = self.work / ("utterances" if sound or not (self.work / "labels").exists() else "labels")
         self.items, self.seen, self.gains, self.rng = [], set(), {}, np.random.default_rng(3)
         self.refresh()
         if not self.items:
@@ -63,7 +64,7 @@ class Dataset:
             sys.exit(f"{path} is missing: run `python -m training.vectors --work {self.work}` first")
         with np.load(path) as z:
             self.vectors = {name: z[name] for name in z.files}
-        rows = [json.loads(line) for index in sorted(self.work.glob(f"utterances/{self.split}.*.jsonl"))
+        rows = [json.loads(line) for index in sorted(self.folder.glob(f"{self.split}.*.jsonl"))
                 for line in index.read_text(encoding="utf-8").splitlines()]
         new = [row for row in rows if row["name"] not in self.seen and f"speaker:{row['speaker']}" in self.vectors]
         for row in new:
@@ -78,7 +79,7 @@ class Dataset:
         return len(new)
 
     def _load(self, row):
-        with np.load(self.work / "utterances" / self.split / f"{row['name']}.npz") as z:
+        with np.load(self.folder / self.split / f"{row['name']}.npz") as z:
             item = {key: z[key] for key in ("symbols", "durations", "f0", "energy") + (("wav",) if self.sound else ())}
         item.update({key: row[key] for key in ("name", "speaker", "language", "emotion", "text")})
         item["weights"] = emotion_weights(row["emotion"], row["degree"])

@@ -1,5 +1,8 @@
 """What a training step needs from the steps before it: one line that names the missing file and the command that makes it."""
+import json
 from pathlib import Path
+
+import numpy as np
 
 
 def need(path, command):
@@ -9,20 +12,19 @@ def need(path, command):
     return Path(path)
 
 
-def dataset(work):
-    for split in ("train", "valid"):
-        need(Path(work) / "utterances" / f"{split}.jsonl",
-             f"`python -m training.virtual --work {work}` (the default voice) or "
-             f"`python -m training.recordings --folder DIR --work {work}` (your own recordings)")
+def vectors(work):
+    """Speaker vectors by utterance name, and by "speaker:NAME"."""
+    with np.load(need(Path(work) / "vectors.npz", f"`python -m training.vectors --work {work}`")) as z:
+        return {name: z[name] for name in z.files}
 
 
-def speaker_vectors(work):
-    return need(Path(work) / "speaker" / "vectors.npz", f"`python -m training.train_speaker --work {work}`")
+def medians(work):
+    """Median F0 by speaker, Hz."""
+    return json.loads(need(Path(work) / "acoustic" / "medians.json", f"`python -m training.train_acoustic --work {work}`").read_text())
 
 
-def acoustic_statistics(work):
-    return need(Path(work) / "acoustic" / "statistics.json", f"`python -m training.train_acoustic --work {work}`")
-
-
-def acoustic(work):
-    return need(Path(work) / "acoustic" / "last.pt", f"`python -m training.train_acoustic --work {work}`")
+def language(work, speaker):
+    """The language that a speaker's utterances are in most often, "" where there are none."""
+    rows = [json.loads(line) for path in (Path(work) / "utterances").glob("train.*.jsonl") for line in path.read_text(encoding="utf-8").splitlines()]
+    spoken = [row["language"] for row in rows if row["speaker"] == speaker]
+    return max(set(spoken), key=spoken.count) if spoken else ""

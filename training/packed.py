@@ -1,8 +1,9 @@
 """Reads a packed model file back into PyTorch, to start training from it or to use its networks (export.py writes them).
 
     model = Packed("models/emotivoice-default.safetensors")
-    network = model.network("acoustic")      # to use
-    model.start("acoustic", other)           # to train further
+    network = model.network("acoustic")             # to use
+    model.start("acoustic", other)                  # to train further
+    model.start("acoustic", text_encoder, "text.")  # a part of it
 """
 from __future__ import annotations
 
@@ -12,14 +13,27 @@ from pathlib import Path
 import torch
 from safetensors import safe_open
 
-from . import features
-from .acoustic import DEFAULT as ACOUSTIC, Acoustic
-from .speaker import DEFAULT as SPEAKER, SpeakerEncoder
-from .vocoder import DEFAULT as VOCODER, Generator
+from . import acoustic, convnext, spectral, vocoder
+from .dataset import VECTOR_GAIN
+from .speaker import SpeakerEncoder
 
-PARTS = {"acoustic": ("am", Acoustic, ACOUSTIC), "vocoder": ("generator", Generator, VOCODER),
-         "speaker": ("speaker", SpeakerEncoder, SPEAKER)}
-STATISTICS = ("energy_mean", "energy_std")  # measured on the training data, not sizes
+PREFIXES = {"acoustic": "am", "vocoder": "generator", "speaker": "speaker"}
+FAMILIES = {("acoustic", "convnext"): convnext.Acoustic, ("vocoder", "istft"): spectral.Generator,
+            ("acoustic", "fastspeech2"): acoustic.Acoustic, ("vocoder", "hifigan"): vocoder.Generator, ("speaker", "ecapa"): SpeakerEncoder}
+FIRST_FAMILIES = {"acoustic": "fastspeech2", "vocoder": "hifigan", "speaker": "ecapa"}  # of files that name none
+
+
+def conditioned(key: str) -> bool:
+    """A matrix whose first columns take the speaker vector."""
+    return key.endswith(("film.weight", "condition.weight"))
+
+
+def scaled(key: str, value: torch.Tensor, emotions: int, gain: float) -> torch.Tensor:
+    """Training sees speaker vectors at VECTOR_GAIN, the engine at one: the columns that take them carry the difference."""
+    if not conditioned(key):
+        return value
+    speaker = value.shape[1] - emotions
+    return torch.cat([value[:, :speaker] * gain, value[:, speaker:]], 1)
 
 
 class Packed:
@@ -38,31 +52,34 @@ class Packed:
         if not self.config:
             raise SystemExit(f"{path} is a safetensors file, but not an emotivoice model")
 
+    def family(self, name: str) -> str:
+        return self.config[name].get("family", FIRST_FAMILIES[name])
+
     def weights(self, name: str) -> dict:
         """State dict of a network. Batch norms' counters, which the file leaves out, are the caller's: strict=False."""
-        prefix = PARTS[name][0] + "."
+        prefix = PREFIXES[name] + "."
         return {key[len(prefix):]: value for key, value in self.tensors.items() if key.startswith(prefix)}
 
-    def check_sizes(self, name: str) -> None:
-        """The training steps build networks of the default sizes; a model of other sizes or mels cannot be gone on with."""
-        defaults, own = PARTS[name][2], self.config[name]
-        other = [key for key in defaults if key not in STATISTICS and own.get(key) != defaults[key]]
-        if other:
-            raise SystemExit(f"{self.path}: its {name} network has another {', '.join(other)} than training/{name}.py: "
-                             f"it cannot be trained further")
-        if name != "speaker" and self.config.get("mel") != features.DESCRIPTION:
-            raise SystemExit(f"{self.path}: its {name} network was taught other mels than features.envelope_mel: it cannot "
-                             f"be trained further")
-
     def network(self, name: str) -> torch.nn.Module:
-        """The network with its weights, in eval mode."""
-        network = PARTS[name][1](self.config[name])
-        self.start(name, network)
+        """The network with its weights, in eval mode; it takes unit speaker vectors."""
+        network = FAMILIES[name, self.family(name)](self.config[name])
+        self._load(name, network, self.weights(name))
         return network.eval()
 
-    def start(self, name: str, network: torch.nn.Module) -> None:
-        """Loads the weights into a network."""
-        missing, extra = network.load_state_dict(self.weights(name), strict=False)
+    def start(self, name: str, network: torch.nn.Module, part: str = "") -> None:
+        """Loads weights into a network that is trained further, or into the part of it whose names begin so."""
+        known = {"acoustic": "convnext", "vocoder": "istft", "speaker": "ecapa"}[name]
+        if self.family(name) != known:
+            raise SystemExit(f"{self.path}: its {name} network is of the family {self.family(name)}; {known} is what is trained here")
+        emotions = len(self.config["acoustic"].get("emotions", []))
+        weights = {key: scaled(key, value, emotions, 1 / VECTOR_GAIN) for key, value in self.weights(name).items()}
+        self._load(name, network, {key[len(part):]: value for key, value in weights.items() if key.startswith(part)})
+
+    def _load(self, name, network, weights):
+        try:
+            missing, extra = network.load_state_dict(weights, strict=False)
+        except RuntimeError as error:  # sizes
+            raise SystemExit(f"{self.path}: weights of the {name} network do not fit: {str(error)[:200]}")
         missing = [key for key in missing if not key.endswith("num_batches_tracked")]
         if missing or extra:
             raise SystemExit(f"{self.path}: weights of the {name} network do not fit: {', '.join(missing + extra)[:200]}")
