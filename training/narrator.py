@@ -1,22 +1,25 @@
 """The shipped model as the one who reads the transcripts first: what it would say, in the recordings' own voice, with times.
 
-`Engine` asks the command for the phones of a text. `Narrator` holds the model's speaker encoder and acoustic model: it
-hears who speaks in the recordings, and says a sentence as that speaker, as mel with exact frames per phone. recordings.py
-lays that along the recording (align.py).
+`Engine` asks the command for the phones of a text. `Narrator` holds the model's networks: it hears who speaks in the recordings, and
+says a sentence as that speaker, as mel with the frames of each phone. recordings.py lays that along the recording (align.py).
 """
 from __future__ import annotations
 
 import json
 import subprocess
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 
+from scipy.signal import resample_poly
+
 from . import align, features
 from .packed import Packed
+from .spectral import noise, padded, pulses
+from .teacher import symbols
 
 SPEEDS = (0.5, 2.0)  # how far the reference's tempo follows the recording's
 
@@ -31,6 +34,12 @@ class Sentence:
     tokens: list[int]
     text: str
     language: str
+    symbol_frames: np.ndarray = field(default_factory=lambda: np.zeros(0))  # as the narrator said it last
+
+    def shares(self, spelled: list[int], owners: list[int]) -> np.ndarray:
+        """How long each symbol is, relative to its token's others; alike where they were not said."""
+        said = self.symbol_frames
+        return np.maximum(said, 0.5) if len(said) == len(spelled) else np.ones(len(owners))
 
 
 class Engine:
@@ -63,7 +72,9 @@ class Narrator:
     """The model's networks, and the speaker it imitates once `hear` was called."""
 
     def __init__(self, model: Packed):
-        self.encoder, self.acoustic = model.network("speaker"), model.network("acoustic")
+        if model.family("acoustic") != "convnext":
+            raise SystemExit(f"{model.path} is of an older family; recordings are trained on from a model of today's")
+        self.encoder, self.acoustic, self.vocoder = (model.network(name) for name in ("speaker", "acoustic", "vocoder"))
         names = self.acoustic.config["emotions"]
         self.neutral = torch.tensor([float(name == "neutral") for name in names])
         self.speaker, self.median = None, 0.0
@@ -80,9 +91,23 @@ class Narrator:
 
     @torch.no_grad()
     def say(self, sentence: Sentence, speed: float = 1.0) -> align.Reference:
-        mel, _, durations = self.acoustic.infer(torch.tensor(sentence.tokens), self.speaker, self.median, self.neutral,
-                                                speed=speed)
-        return align.Reference(mel.numpy(), durations.numpy(), sentence.names)
+        ids, owners = symbols.expand(sentence.tokens)
+        said, f0, energy, durations = self.acoustic.infer(torch.tensor(ids), self.speaker, self.median, self.neutral, speed=speed)
+        sentence.symbol_frames = durations.numpy()
+        condition = torch.cat([self.speaker, self.neutral])[None]
+        spectra = self.vocoder.spectra(said[None], f0[None], energy[None], condition)
+        source, hiss = padded(pulses(f0.numpy())), noise(1, len(f0))
+        wav = self.vocoder.wave(spectra, torch.from_numpy(source)[None], torch.from_numpy(hiss)[None])[0].numpy()
+        return align.Reference(features.mel(resample_poly(wav.astype(np.float64), 2, 3)), self.frames(sentence, owners, durations.numpy()),
+                               sentence.names)
+
+    @staticmethod
+    def frames(sentence: Sentence, owners: list[int], durations: np.ndarray) -> np.ndarray:
+        """Frames of features.mel for each token."""
+        per_token = np.bincount(owners, durations, len(sentence.tokens)) * 12.5e-3
+        ends = np.round(np.cumsum(per_token) * features.SAMPLE_RATE / features.HOP).astype(int)
+        total = int(per_token.sum() * features.SAMPLE_RATE) // features.HOP
+        return np.diff(np.concatenate([[0], np.minimum(ends, total)]))
 
     def read(self, sentences: list[Sentence], seconds: float) -> list[align.Reference]:
         """All sentences, about as fast as a recording with so many seconds of speech."""

@@ -8,8 +8,8 @@ to do about it, skipped and counted. The engine says what phones the text has, t
 voice (narrator.py), and that is laid along the recording to find when each phone is heard (align.py). A recording of
 several sentences becomes one utterance per sentence.
 
-Written: WORK/utterances/<split>/*.npz and <split>.jsonl as data.py reads them, WORK/speaker/vectors.npz, and
-WORK/alignment/<speaker>.npz. Run again after mending rows or adding some: only what changed is made. A sentence is in the
+Written: WORK/utterances/<split>/*.npz and <split>.0.jsonl as dataset.py reads them, WORK/vectors.npz, and
+WORK/alignment/<speaker>.npz. Sound is kept at 24 kHz; phones and pitch are looked for at 16 kHz. Run again after mending rows or adding some: only what changed is made. A sentence is in the
 validation split by its text alone (about 1 in 25), or the first by hash where that leaves none.
 """
 from __future__ import annotations
@@ -29,13 +29,17 @@ import soundfile
 import torch
 from scipy.signal import resample_poly
 
-from . import align, data, tokens
+from . import align, tokens
+from .energy import energy
 from .narrator import Engine, Narrator, Refused, Sentence
 from .packed import Packed
+from .teacher import symbols
 
-SAMPLE_RATE, HOP = 16000, 256
-LEAD, TAIL = 3 * HOP, 6 * HOP  # samples of silence around speech, as all training data has
-LOUDNESS_DB, PEAK = -26.0, 0.98
+SAMPLE_RATE = 16000  # of the analysis
+RATE, HOP = 24000, 300  # of what is written
+FINER = RATE / SAMPLE_RATE
+LEAD_S, TAIL_S = 0.1, 0.15  # silence around speech, as all training data has
+LOUDNESS_DB, PEAK = -24.0, 0.98  # RMS over voiced frames; about -23 LUFS, at which the teacher's energies are measured
 SHORTEST_S, LONGEST_S = 0.4, 30.0
 PERIOD_MS, F0_LIMITS, F0_AROUND = 4.0, (55.0, 500.0), (2.2, 2.6)
 MISFIT = 1.25  # alignment cost above which the text is not what was said; 0.9-1.1 where it is
@@ -99,8 +103,8 @@ def parse(line: str, folder: Path) -> Row:
     return Row(name, text, path)
 
 
-def read_audio(path: Path) -> np.ndarray:
-    """Mono float at 16 kHz, without offset."""
+def read_audio(path: Path, wanted: int = SAMPLE_RATE) -> np.ndarray:
+    """Mono float at the wanted rate, without offset."""
     try:
         samples, rate = soundfile.read(str(path), dtype="float64", always_2d=True)
     except Exception as error:  # libsndfile's messages
@@ -113,8 +117,8 @@ def read_audio(path: Path) -> np.ndarray:
         raise Unusable(f"{path.name} lasts {seconds:.1f} s, more than {LONGEST_S:.0f} s; cut it at sentence ends")
     if not np.isfinite(audio).all() or np.abs(audio - audio.mean()).max() < 1e-3:
         raise Unusable(f"{path.name} is silent; record it again or take the line out")
-    common = gcd(rate, SAMPLE_RATE)
-    audio = resample_poly(audio - audio.mean(), SAMPLE_RATE // common, rate // common) if rate != SAMPLE_RATE else audio
+    common = gcd(rate, wanted)
+    audio = resample_poly(audio - audio.mean(), wanted // common, rate // common) if rate != wanted else audio
     return audio * min(1.0, PEAK / np.abs(audio).max())
 
 
@@ -175,26 +179,52 @@ def tightened(audio: np.ndarray, begin: int, end: int) -> tuple[int, int]:
 
 # ---- one recording to utterances -------------------------------------------------------------------------------
 
-def cut(audio: np.ndarray, f0: np.ndarray, sentence: Sentence, ends: np.ndarray, limits: tuple[int, int]) -> dict:
-    """One sentence with the standard margins, as the arrays of its file. `limits`: samples that belong to no other."""
+def cut(sound: np.ndarray, audio: np.ndarray, f0: np.ndarray, sentence: Sentence, ends: np.ndarray, limits: tuple[int, int]) -> dict:
+    """One sentence with the standard margins, as the arrays of its file. sound: at 24 kHz; audio: at 16 kHz; `limits`: samples of
+    audio that belong to no other sentence."""
     names, ends = align.settled(sentence.names, ends)
     sounds = [i for i, name in enumerate(names) if not align.is_silent(name)]
     begin, end = tightened(audio, int(ends[sounds[0] - 1] * SAMPLE_RATE), int(ends[sounds[-1]] * SAMPLE_RATE))
-    left, right = max(begin - LEAD, limits[0], 0), min(end + TAIL, limits[1], len(audio))
-    wav = np.pad(audio[left:right], (left - (begin - LEAD), end + TAIL - right))
-    moved = np.clip(ends * SAMPLE_RATE, begin, end) - begin + LEAD
-    moved[:sounds[0]] = LEAD * np.arange(1, sounds[0] + 1) / sounds[0]
+    start, stop = begin / SAMPLE_RATE - LEAD_S, end / SAMPLE_RATE + TAIL_S
+    total = int(np.ceil((stop - start) * RATE / HOP))
+    wav = piece(sound, start, total * HOP, (limits[0] / SAMPLE_RATE, limits[1] / SAMPLE_RATE))
+    moved = np.clip(ends, begin / SAMPLE_RATE, end / SAMPLE_RATE) - start
+    moved[:sounds[0]] = LEAD_S * np.arange(1, sounds[0] + 1) / sounds[0]
     after = len(names) - 1 - sounds[-1]
-    moved[sounds[-1]] = end - begin + LEAD
-    moved[sounds[-1] + 1:] = moved[sounds[-1]] + TAIL * np.arange(1, after + 1) / after
-    total = -(-len(wav) // HOP)
-    wav = np.pad(wav, (0, total * HOP - len(wav)))
-    bounds = np.minimum(np.round(moved / HOP).astype(int), total)
-    bounds[-1] = total
-    at = (np.arange(total) * HOP + HOP // 2 + begin - LEAD) / (SAMPLE_RATE * PERIOD_MS / 1000)
+    moved[sounds[-1]] = end / SAMPLE_RATE - start
+    moved[sounds[-1] + 1:] = moved[sounds[-1]] + TAIL_S * np.arange(1, after + 1) / after
+    ids = tokens.encode(names)
+    spelled, owners = symbols.expand(ids)
+    bounds = symbol_bounds(moved, owners, sentence.shares(spelled, owners), total)
+    at = ((np.arange(total) + 0.5) * HOP / RATE + start) * 1000 / PERIOD_MS
     track = np.where(at >= 0, f0[np.clip(np.round(at).astype(int), 0, len(f0) - 1)], 0.0).astype(np.float32)
-    return {"wav": np.round(levelled(wav, track) * 32767).astype(np.int16), "tokens": np.array(tokens.encode(names), np.int32),
-            "durations": np.diff(np.concatenate([[0], bounds])).astype(np.int32), "f0": track}
+    wav = levelled(wav, track)
+    return {"wav": np.round(wav * 32767).astype(np.int16), "tokens": np.array(ids, np.int16), "symbols": np.array(spelled, np.int16),
+            "owners": np.array(owners, np.int16), "durations": np.diff(bounds).astype(np.int16), "f0": track, "energy": energy(wav, total)}
+
+
+def piece(sound: np.ndarray, start: float, count: int, limits: tuple[float, float]) -> np.ndarray:
+    """count samples of 24 kHz sound from `start` seconds on, silence where they lie outside the limits."""
+    first = int(round(start * RATE))
+    index = np.arange(first, first + count)
+    inside = (index >= max(0, limits[0] * RATE)) & (index < min(len(sound), limits[1] * RATE))
+    return np.where(inside, sound[np.clip(index, 0, len(sound) - 1)], 0.0)
+
+
+def symbol_bounds(ends: np.ndarray, owners: list[int], shares: np.ndarray, total: int) -> np.ndarray:
+    """Frames at which symbols end, with 0 before: a token's time is divided among its symbols by their shares; the time of a token
+    that has none goes to the next."""
+    edges, start, k = [0.0], 0.0, 0
+    while k < len(owners):
+        last = k
+        while last + 1 < len(owners) and owners[last + 1] == owners[k]:
+            last += 1
+        share = np.cumsum(shares[k:last + 1])
+        edges.extend(start + (ends[owners[k]] - start) * share / share[-1])
+        start, k = float(ends[owners[k]]), last + 1
+    bounds = np.minimum(np.round(np.array(edges) * RATE / HOP).astype(int), total)
+    bounds[-1] = total
+    return np.maximum.accumulate(bounds)
 
 
 def levelled(wav: np.ndarray, f0: np.ndarray) -> np.ndarray:
@@ -207,6 +237,7 @@ def levelled(wav: np.ndarray, f0: np.ndarray) -> np.ndarray:
 
 def utterances_of(row: Row, audio: np.ndarray, sentences: list[Sentence], narrator: Narrator, adaptation) -> list[dict]:
     """The sentences of a recording, aligned and cut; Unusable where the text does not fit."""
+    sound = read_audio(row.path, RATE)
     ends, cost = align.phone_ends(audio, narrator.read(sentences, speech_seconds(audio)), adaptation)
     if not ends:
         raise Unusable(f"{row.path.name} is too short for its text; is it the text of another recording?")
@@ -218,7 +249,7 @@ def utterances_of(row: Row, audio: np.ndarray, sentences: list[Sentence], narrat
         raise Unusable(f"{row.path.name} holds no voice; record it again or take the line out")
     spans = [(int(e[first_sound(s) - 1] * SAMPLE_RATE), int(e[last_sound(s)] * SAMPLE_RATE)) for s, e in zip(sentences, ends)]
     middles = [0] + [(a[1] + b[0]) // 2 for a, b in zip(spans, spans[1:])] + [len(audio)]
-    return [cut(audio, f0, sentence, e, (middles[i], middles[i + 1]))
+    return [cut(sound, audio, f0, sentence, e, (middles[i], middles[i + 1]))
             for i, (sentence, e) in enumerate(zip(sentences, ends))]
 
 
@@ -240,7 +271,7 @@ def utterance_files(work: Path, speaker: str) -> dict[str, list[dict]]:
             if "key" not in z.files or str(z["speaker"]) != speaker:
                 continue
             found.setdefault(str(z["source"]), []).append(
-                {"name": path.stem, "source": str(z["source"]), "seconds": round(len(z["wav"]) / SAMPLE_RATE, 3),
+                {"name": path.stem, "source": str(z["source"]), "seconds": round(len(z["wav"]) / RATE, 3),
                  "speaker": speaker, "language": str(z["language"]), "emotion": "neutral", "degree": 1.0,
                  "text": str(z["text"]), "path": path, "key": str(z["key"]), "parts": int(z["parts"]),
                  "whole": str(z["whole"]), "vector": z["vector"]})
@@ -253,11 +284,9 @@ def is_done(row: Row, found: dict[str, list[dict]]) -> bool:
 
 
 def forget(work: Path, made: list[dict]) -> None:
-    """Takes utterances and their cached mels away."""
+    """Takes utterances away."""
     for row in made:
         row["path"].unlink(missing_ok=True)
-        for cached in (work / data.CACHE).glob(f"*/{row['name']}.npz"):
-            cached.unlink()
 
 
 def write_utterances(work: Path, row: Row, speaker: str, sentences: list[Sentence], made: list[dict]) -> None:
@@ -289,7 +318,7 @@ def place(work: Path, found: dict[str, list[dict]], speaker: str) -> dict[str, l
                 made["path"].replace(target)
             index[split].append({k: v for k, v in made.items() if k not in PRIVATE})
     for split, rows in index.items():
-        path = work / "utterances" / f"{split}.jsonl"
+        path = work / "utterances" / f"{split}.0.jsonl"
         others = [line for line in path.read_text(encoding="utf-8").splitlines()
                   if json.loads(line)["speaker"] != speaker] if path.exists() else []
         lines = others + [json.dumps(row, ensure_ascii=False) for row in rows]
@@ -377,7 +406,7 @@ def make(todo: list[Row], work: Path, speaker: str, language: str, model: Packed
         try:
             made = utterances_of(row, read_audio(row.path), sentences, narrator, adaptation)
             for arrays in made:
-                arrays["vector"] = narrator.vector(arrays["wav"] / 32768.0)
+                arrays["vector"] = narrator.vector(resample_poly(arrays["wav"] / 32768.0, 2, 3))
             write_utterances(work, row, speaker, sentences, made)
         except Unusable as error:
             skipped.reasons[row.key] = f"{row.id}: {error}"
@@ -385,16 +414,14 @@ def make(todo: list[Row], work: Path, speaker: str, language: str, model: Packed
 
 
 def keep_vectors(work: Path, found: dict[str, list[dict]], speaker: str) -> None:
-    """Speaker vectors for train_acoustic and export; an encoder trained in this folder makes its own."""
-    path = work / "speaker" / "vectors.npz"
-    if (path.parent / "last.pt").exists():
-        print(f"recordings: {path.parent} has an encoder of its own: run training.train_speaker again", file=sys.stderr)
-        return
+    """Speaker vectors as the training steps read them, by the model's own encoder: of utterances, and the speaker's mean."""
+    path = work / "vectors.npz"
     vectors = {made["name"]: made["vector"] for rows in found.values() for made in rows}
+    mean = np.mean(list(vectors.values()), axis=0)
+    vectors[f"speaker:{speaker}"] = (mean / np.linalg.norm(mean)).astype(np.float32)
     if path.exists():
         with np.load(path) as z:
             vectors |= {name: z[name] for name in z.files if name not in vectors and not name.startswith(f"{speaker}_")}
-    path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name("vectors.part.npz")
     np.savez(partial, **vectors)
     partial.replace(path)

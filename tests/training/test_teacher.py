@@ -1,0 +1,117 @@
+"""What the default voice is taught with: symbols, melodies, pulses, and speakers that stay who they are."""
+import unittest
+
+import numpy as np
+
+from training import spectral, tokens
+from training.teacher import emotions, make, speakers, symbols
+
+
+def spelled(names: str) -> str:
+    characters = {number: c for c, number in symbols.ALPHABET.items()}
+    return "".join(characters[s] for s in symbols.expand(tokens.encode(names.split()))[0])
+
+
+class Symbols(unittest.TestCase):
+    def test_english_as_misaki_writes_it(self):
+        self.assertEqual(spelled("[HH] [AH0] [L] [OW1] engsp4 [W] [ER1] [L] [D] !"), "həlˈO, wˈɜɹld!")
+        self.assertEqual(spelled("[CH] [OY1] [S] engsp1 [M] [EH1] [ZH] [ER0]"), "ʧˈYs mˈɛʒəɹ")
+
+    def test_mandarin_has_its_tone_behind_the_vowel(self):
+        self.assertEqual(spelled("n i2 sp0 h ao3 sp3 zh ong1 sp0 g uo2"), "ni↗xau↓, ꭧʊ→ŋkwo↗")
+        self.assertEqual(spelled("zh iii1 sp1 sh ii4 sp1 y ve4 sp1 m a5"), "ꭧɨ→ ʂɨ↘ ɥe↘ ma")
+
+    def test_er_hua(self):
+        self.assertEqual(spelled("h air2 sp1 uanr2"), "xa↗ɻ wa↗ɻ")
+
+    def test_every_sound_has_a_spelling(self):
+        silent = [n for n in tokens.names() if symbols.spelling(n) is None and n != tokens.BOUNDARY]
+        self.assertTrue(all(n in ("_", "spn", "[LAUGH]") or n.startswith("uncased") for n in silent), silent)
+        self.assertLessEqual(max(map(len, symbols.table())), 8)
+        self.assertTrue(all(0 <= s < symbols.SYMBOLS for row in symbols.table() for s in row))
+
+    def test_owners_count_tokens(self):
+        ids = tokens.encode("<sos/eos> n i3 sp0 h ao3 . <sos/eos>".split())
+        found, owners = symbols.expand(ids)
+        self.assertEqual((found[0], found[-1]), (symbols.EDGE, symbols.EDGE))
+        self.assertEqual(owners, sorted(owners))
+        self.assertNotIn(3, owners)  # sp0 is no sound
+
+
+class Melody(unittest.TestCase):
+    def line(self, emotion="neutral", kind="statement", language="en", degree=1.0):
+        f0, voiced = np.full(160, 100.0), np.ones(160, bool)
+        f0[::2] *= 1.1
+        return emotions.melody(f0, voiced, 200.0, 105.0, emotions.EMOTIONS[emotion].at(degree), 1.0, language, [(40, 60)], kind)
+
+    def test_pitch_is_what_was_aimed_at(self):
+        self.assertAlmostEqual(float(np.median(self.line()[:100])), 200.0, delta=6)
+
+    def test_a_yes_no_question_rises_and_a_statement_falls(self):
+        self.assertGreater(self.line(kind="question")[-4:].mean(), 1.15 * self.line(kind="question")[:80].mean())
+        for kind in ("statement", "wh"):
+            self.assertLess(self.line(kind=kind)[-4:].mean(), self.line(kind=kind)[:80].mean())
+        self.assertGreater(self.line(kind="exclamation").mean(), self.line().mean())
+
+    def test_kinds(self):
+        for text, language, kind in (("Are you sure?", "en", "question"), ("Where are you?", "en", "wh"), ("Did you see who came?", "en", "question"),
+                                     ("你是谁？", "zh", "wh"), ("你好吗？", "zh", "question"), ("太好了！", "zh", "exclamation"), ("好。", "zh", "statement")):
+            self.assertEqual(emotions.kind_of(text, language), kind, text)
+
+    def test_degree_leads_from_neutral_to_the_emotion(self):
+        means = [self.line("happy", degree=d)[:100].mean() for d in (0, 0.5, 1.0)]
+        self.assertAlmostEqual(means[0], self.line()[:100].mean(), places=6)
+        self.assertLess(means[0], means[1])
+        self.assertLess(means[1], means[2])
+
+    def test_unvoiced_frames_stay_so(self):
+        voiced = np.zeros(50, bool)
+        self.assertFalse(emotions.melody(np.full(50, 5.0), voiced, 200.0, 100.0, emotions.Emotion(), 1.0, "en", [], "statement").any())
+
+
+class Speakers(unittest.TestCase):
+    def test_a_speaker_is_the_same_whatever_the_count(self):
+        self.assertEqual(speakers.crowd(5), speakers.crowd(9)[:5])
+        self.assertEqual(len({s.name for s in speakers.crowd()} | {s.name for s in speakers.NAMED}), speakers.CROWD + len(speakers.NAMED))
+
+    def test_test_speakers_are_kept_apart(self):
+        texts, cast = {"en": ["A.", "B."], "zh": ["好。"]}, dict(named=speakers.NAMED, crowd=speakers.crowd())
+        held = {s.name for s in cast["crowd"][-speakers.TEST_CROWD:]}
+        train = {make.plan(i, "train", texts, cast)[2].name for i in range(600)}
+        test = {make.plan(i, "test", texts, cast)[2].name for i in range(100)}
+        self.assertFalse(train & held)
+        self.assertTrue(test <= held | {s.name for s in speakers.NAMED})
+        self.assertEqual(make.plan(3, "train", texts, cast), make.plan(3, "train", texts, cast))
+
+    def test_equalisation_moves_the_bands(self):
+        noise = np.random.default_rng(1).normal(0, 0.1, 24000)
+        louder = make.equalised(noise, (0, 0, 0, 0, 0, 12, 0, 0, 0), 0.0)
+        power = lambda x, low, high: (np.abs(np.fft.rfft(x))[low:high] ** 2).mean()  # noqa: E731
+        self.assertGreater(10 * np.log10(power(louder, 3100, 3300) / power(noise, 3100, 3300)), 10)
+        self.assertLess(abs(10 * np.log10(power(louder, 300, 700) / power(noise, 300, 700))), 0.5)
+
+
+class Source(unittest.TestCase):
+    def test_pulses_have_every_harmonic_at_amplitude_one(self):
+        wave = spectral.pulses(np.full(80, 200.0))
+        spectrum = np.abs(np.fft.rfft(wave * np.hanning(len(wave)))) / (len(wave) / 4)
+        for h in (1, 7, 40):
+            self.assertAlmostEqual(float(spectrum[h * 200]), 1.0, delta=0.03)
+        self.assertLess(float(spectrum[11150:].max()), 0.02)
+
+    def test_unvoiced_frames_are_silent_and_pitch_goes_on(self):
+        f0 = np.array([0, 0, 120, 125, 130, 0, 0], np.float64)
+        wave = spectral.pulses(f0).reshape(-1, 300)
+        self.assertFalse(wave[[0, 1, 5, 6]].any())
+        self.assertTrue(wave[2:5].any(axis=1).all())
+
+    def test_noise_is_of_variance_one_and_needs_nothing_before_it(self):
+        noise = spectral.noise(7, 40)
+        self.assertAlmostEqual(float(noise.var()), 1.0, delta=0.02)
+        self.assertAlmostEqual(float(noise.mean()), 0.0, delta=0.02)
+        np.testing.assert_array_equal(noise[:10], spectral.noise(7, 10))
+        self.assertFalse((noise[:10] == spectral.noise(8, 10)).any(axis=None))
+
+
+if __name__ == "__main__":
+    unittest.main()
