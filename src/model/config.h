@@ -6,7 +6,14 @@
 
 #include "model/container.h"
 
-enum { EV_STAGES_MAX = 6, EV_KINDS_MAX = 4, EV_DILATIONS_MAX = 4, EV_EMOTIONS_MAX = 32, EV_ECAPA_BLOCKS_MAX = 6 };
+enum {
+    EV_STAGES_MAX = 6,
+    EV_KINDS_MAX = 4,
+    EV_DILATIONS_MAX = 4,
+    EV_HARMONICS_MAX = 32,
+    EV_EMOTIONS_MAX = 32,
+    EV_ECAPA_BLOCKS_MAX = 6
+};
 
 typedef struct ev_acoustic_config {
     int tokens, width, heads, encoder_layers, decoder_layers, ffn, ffn_kernels[2];
@@ -17,12 +24,24 @@ typedef struct ev_acoustic_config {
     double energy_std;                /* log energy per unit of the energy predictor */
 } ev_acoustic_config;
 
-typedef struct ev_vocoder_config {
-    int mels, sample_rate, channels, stages, rates[EV_STAGES_MAX], kernels[EV_STAGES_MAX];
+/* HiFi-GAN, of mels. */
+typedef struct ev_hifigan_config {
+    int channels, stages, rates[EV_STAGES_MAX], kernels[EV_STAGES_MAX]; /* the product of rates is the hop */
     int resblock, kinds, res_kernels[EV_KINDS_MAX], dilation_count, res_dilations[EV_KINDS_MAX][EV_DILATIONS_MAX];
     int pre_kernel, post_kernel, harmonics; /* harmonics 0: no source branch */
     double post_slope;
-    int hop; /* product of rates */
+} ev_hifigan_config;
+
+typedef enum ev_vocoder_family { EV_VOCODER_HIFIGAN, EV_VOCODER_ISTFT } ev_vocoder_family;
+
+typedef struct ev_vocoder_config {
+    ev_vocoder_family family;
+    int inputs; /* channels of a frame besides F0: HiFi-GAN's mels; features and energy for the inverse STFT */
+    int sample_rate, hop;
+    int speaker, emotions; /* of the condition of a chunk; 0 for a family that takes none */
+    union {                /* by family */
+        ev_hifigan_config hifigan;
+    };
 } ev_vocoder_config;
 
 typedef struct ev_speaker_config {

@@ -1,36 +1,24 @@
-/* vocoder: log-mel and F0 per frame in, samples out. HiFi-GAN generator (Kong et al. 2020, arXiv 2010.05646) of any
- * configuration, with an optional harmonic source; the PyTorch twin and reference is training/vocoder.py.
+/* vocoder: a frame is a list of channels (a log-mel, or features of the text) and an F0; out come samples. Families:
  *
- * What the network computes for a sample depends on a fixed number of mel frames to each side, its halo. So any
- * stretch of an utterance, computed with that halo, is equal to the same stretch of the whole, byte for byte; and
- * stretches of different utterances can share a batch. Everything above this room works in such chunks.
+ *   hifigan.h  HiFi-GAN's generator (Kong et al. 2020, arXiv 2010.05646) of any configuration, with an optional
+ *              harmonic source; mels in
+ *
+ * What the network computes for a sample depends on a fixed number of frames to each side, its halo. So any stretch of
+ * an utterance, computed with that halo, is equal to the same stretch of the whole, byte for byte; and stretches of
+ * different utterances can share a batch. Everything above this room works in such chunks.
  */
 #ifndef EV_VOCODER_H
 #define EV_VOCODER_H
 
-#include "compute/compute.h"
-#include "model/config.h"
-#include "model/weights.h"
-
-typedef struct ev_resblock {
-    ev_conv convs1[EV_DILATIONS_MAX], convs2[EV_DILATIONS_MAX]; /* kind 2 has no convs2 */
-} ev_resblock;
-
-typedef struct ev_stage {
-    int channels, left; /* left: samples per row of this stage */
-    ev_upconv up;
-    ev_conv noise; /* the source seen as rows of `left` samples x 2 channels */
-    ev_resblock blocks[EV_KINDS_MAX];
-} ev_stage;
+#include "model/hifigan.h"
 
 typedef struct ev_vocoder {
     ev_vocoder_config config;
-    ev_conv pre;
-    ev_stage stages[EV_STAGES_MAX];
-    ev_conv1 post;
-    float source_weight[32], source_bias;
-    size_t gap;  /* mel frames of zeros between chunks */
-    size_t halo; /* mel frames a chunk needs on each side */
+    size_t gap;  /* frames of zeros between chunks */
+    size_t halo; /* frames a chunk needs on each side */
+    union {      /* by config.family */
+        ev_hifigan hifigan;
+    };
 } ev_vocoder;
 
 ev_status ev_vocoder_load(ev_vocoder *out, const ev_container *c, const ev_vocoder_config *config, ev_error *err);
@@ -43,19 +31,42 @@ void ev_vocoder_free(ev_vocoder *v);
 void ev_vocoder_phase(const ev_vocoder *v, const float *f0, size_t frames, double *phase);
 
 typedef struct ev_chunk {
-    const float *mel;     /* [frames][ld 16-rounded mels], the whole utterance */
-    const float *f0;      /* [frames]; NULL when the vocoder has no source */
-    const double *phase;  /* [frames + 1]; likewise */
-    size_t frames;        /* of the utterance */
-    size_t begin, end;    /* the frames wanted */
-    uint64_t seed;        /* of the noise; sample i of the utterance always gets the same noise */
-    float *out;           /* [(end - begin) * hop] */
+    const float *input;     /* [frames][config.inputs rounded up to 16], the whole utterance */
+    const float *f0;        /* [frames]; NULL when the vocoder has no source */
+    const double *phase;    /* [frames + 1]; likewise */
+    const float *condition; /* [config.speaker + config.emotions]: the unit speaker vector, then the emotions'
+                             * weights; NULL where these are 0 */
+    size_t frames;          /* of the utterance */
+    size_t begin, end;      /* the frames wanted */
+    uint64_t seed;          /* of the noise; sample i of the utterance always gets the same noise */
+    float *out;             /* [(end - begin) * hop] */
 } ev_chunk;
 
-/* Rows (mel frames) that a chunk occupies on the batch's time axis, gap included. */
+/* Rows (frames) that a chunk occupies on the batch's time axis, gap included. */
 size_t ev_vocoder_chunk_rows(const ev_vocoder *v, const ev_chunk *chunk);
 /* Bytes of arena for chunks of `rows` rows in all (as counted above). */
-size_t ev_vocoder_bytes(const ev_vocoder *v, size_t rows, size_t chunks);
+size_t ev_vocoder_bytes(const ev_vocoder *v, size_t rows, size_t chunks, int threads);
 void ev_vocoder_run(const ev_vocoder *v, const ev_compute *compute, ev_arena *arena, const ev_chunk *chunks, size_t n);
+
+/* ---- for the families ---- */
+
+/* The F0 at the two ends of the interval between the centres of frames i-1 and i. */
+void ev_vocoder_interval(const float *f0, size_t frames, size_t i, double *left, double *right);
+
+/* Uniform in -1..1 from (seed, index): a hash, so that any stretch can be made without what came before it
+ * (splitmix64's finalizer, Steele et al. 2014). */
+static inline float ev_vocoder_noise(uint64_t seed, uint64_t index) {
+    uint64_t z = seed * 0xd1342543de82ef95u + index * 0x9e3779b97f4a7c15u + 0x9e3779b97f4a7c15u;
+    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
+    z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
+    return (float)(int32_t)((z ^ (z >> 31)) >> 32) * (1.0f / 2147483648.0f);
+}
+
+ev_status ev_hifigan_load(ev_vocoder *v, const ev_container *c, ev_error *err);
+void ev_hifigan_free(ev_hifigan *g);
+size_t ev_hifigan_bytes(const ev_vocoder *v, size_t rows, size_t chunks);
+/* a: the chunks' frames with their halos, in order; first: the utterance frame of each span's first row. */
+void ev_hifigan_run(const ev_vocoder *v, const ev_compute *compute, ev_arena *arena, const ev_axis *a,
+                    const ev_chunk *chunks, const size_t *first);
 
 #endif

@@ -175,7 +175,7 @@ static void flush(batch *b) {
 }
 
 static void add_chunk(batch *b, ev_item *item, ev_decoded *d, size_t frames) {
-    const ev_chunk chunk = {.mel = d->mel,
+    const ev_chunk chunk = {.input = d->mel,
                             .f0 = d->f0,
                             .phase = d->phase,
                             .frames = d->frames,

@@ -15,7 +15,8 @@ static size_t decode_bytes(const ev_synth *s, size_t tokens, size_t sentences, s
 }
 
 static size_t vocode_bytes(const ev_synth *s, size_t rows) {
-    return EV_ROUND_BYTES + ev_vocoder_bytes(&s->model->vocoder, rows, EV_ROUND_CHUNKS);
+    return EV_ROUND_BYTES + ev_vocoder_bytes(&s->model->vocoder, rows, EV_ROUND_CHUNKS,
+                                             s->options.threads);
 }
 
 static size_t batch_bytes(const ev_synth *s) {

@@ -217,10 +217,10 @@ static void vocoded_open(vocoded *o, const char *name, unsigned mask) {
     assert_int_equal(ev_vocoder_config_read(&config, o->f.config, &err), EV_OK);
     if (ev_vocoder_load(&o->v, o->f.file, &config, &err) != EV_OK) fail_msg("%s", err.message);
     float *dense = expected(&o->f, "mel", &n);
-    o->frames = n / (size_t)config.mels;
+    o->frames = n / (size_t)config.inputs;
     o->mel = calloc(o->frames * MEL_LD, sizeof(float));
     for (size_t t = 0; t < o->frames; t++) {
-        memcpy(o->mel + t * MEL_LD, dense + t * (size_t)config.mels, (size_t)config.mels * sizeof(float));
+        memcpy(o->mel + t * MEL_LD, dense + t * (size_t)config.inputs, (size_t)config.inputs * sizeof(float));
     }
     free(dense);
     o->f0 = expected(&o->f, "f0", &n);
@@ -237,7 +237,7 @@ static void vocoded_close(vocoded *o) {
 }
 
 static ev_chunk chunk_of(const vocoded *o, size_t begin, size_t end, float *out) {
-    return (ev_chunk){.mel = o->mel, .f0 = o->f0, .phase = o->phase, .frames = o->frames, .begin = begin, .end = end,
+    return (ev_chunk){.input = o->mel, .f0 = o->f0, .phase = o->phase, .frames = o->frames, .begin = begin, .end = end,
                       .seed = 7, .out = out + begin * (size_t)o->v.config.hop};
 }
 
@@ -246,7 +246,7 @@ static void vocoder_at(const char *name, unsigned mask) {
     vocoded_open(&o, name, mask);
     float *whole = calloc(o.samples, sizeof(float)), *pieces = calloc(o.samples, sizeof(float));
     ev_chunk one = chunk_of(&o, 0, o.frames, whole);
-    assert_true(ev_vocoder_bytes(&o.v, ev_vocoder_chunk_rows(&o.v, &one), 1) <= ARENA_BYTES);
+    assert_true(ev_vocoder_bytes(&o.v, ev_vocoder_chunk_rows(&o.v, &one), 1, 2) <= ARENA_BYTES);
     const size_t before = atomic_load(&allocations);
     ev_vocoder_run(&o.v, &o.f.compute, &o.f.arena, &one, 1);
     assert_int_equal(atomic_load(&allocations), before);

@@ -1,4 +1,4 @@
-/* vocoder_load: binds the vocoder's weights by their published names (prefix "generator.") and derives how far the
+/* hifigan_load: binds the generator's weights by their published names (prefix "generator.") and derives how far the
  * network reaches. */
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,7 +14,7 @@
 
 enum { NAME_MAX_BYTES = 96 };
 
-static ev_status load_up(ev_upconv *out, const ev_container *c, const ev_vocoder_config *k, int i, int ci, int co,
+static ev_status load_up(ev_upconv *out, const ev_container *c, const ev_hifigan_config *k, int i, int ci, int co,
                          ev_error *err) {
     char name[NAME_MAX_BYTES];
     float *weight = NULL, *bias = NULL;
@@ -66,7 +66,7 @@ static ev_status load_noise(ev_conv *out, const ev_container *c, int i, int co, 
     return s;
 }
 
-static ev_status load_block(ev_resblock *r, const ev_container *c, const ev_vocoder_config *k, int index, int kind,
+static ev_status load_block(ev_resblock *r, const ev_container *c, const ev_hifigan_config *k, int index, int kind,
                             int channels, ev_error *err) {
     char name[NAME_MAX_BYTES];
     const int taps = k->res_kernels[kind];
@@ -81,8 +81,8 @@ static ev_status load_block(ev_resblock *r, const ev_container *c, const ev_voco
 }
 
 static ev_status load_stage(ev_vocoder *v, const ev_container *c, int i, int ci, int left, ev_error *err) {
-    const ev_vocoder_config *k = &v->config;
-    ev_stage *s = &v->stages[i];
+    const ev_hifigan_config *k = &v->config.hifigan;
+    ev_stage *s = &v->hifigan.stages[i];
     s->channels = ci / 2;
     s->left = left;
     TRY(load_up(&s->up, c, k, i, ci, s->channels, err));
@@ -92,25 +92,26 @@ static ev_status load_stage(ev_vocoder *v, const ev_container *c, int i, int ci,
 }
 
 static ev_status load_ends(ev_vocoder *v, const ev_container *c, int last_channels, ev_error *err) {
-    const ev_vocoder_config *k = &v->config;
+    const ev_hifigan_config *k = &v->config.hifigan;
+    ev_hifigan *g = &v->hifigan;
     float *weight = NULL, *bias = NULL;
-    TRY(ev_weights_conv(&v->pre, c, "generator.conv_pre", k->channels, k->mels, k->pre_kernel, err));
+    TRY(ev_weights_conv(&g->pre, c, "generator.conv_pre", k->channels, v->config.inputs, k->pre_kernel, err));
     TRY(ev_weights_dense(&weight, &bias, c, "generator.conv_post", 1, last_channels, k->post_kernel, 1, err));
-    const ev_status s = ev_conv1_pack(&v->post, weight, bias[0], last_channels, k->post_kernel, err);
+    const ev_status s = ev_conv1_pack(&g->post, weight, bias[0], last_channels, k->post_kernel, err);
     free(weight);
     free(bias);
     TRY(s);
     if (!k->harmonics) return EV_OK;
     TRY(ev_weights_dense(&weight, &bias, c, "generator.source_mix", 1, k->harmonics, 1, 1, err));
-    memcpy(v->source_weight, weight, (size_t)k->harmonics * sizeof(float));
-    v->source_bias = bias[0];
+    memcpy(g->source_weight, weight, (size_t)k->harmonics * sizeof(float));
+    g->source_bias = bias[0];
     free(weight);
     free(bias);
     return EV_OK;
 }
 
 /* Rows that the residual blocks of one stage reach to each side, and the widest single convolution there. */
-static int block_reach(const ev_vocoder_config *k, int *widest) {
+static int block_reach(const ev_hifigan_config *k, int *widest) {
     int reach = 0;
     for (int j = 0; j < k->kinds; j++) {
         int sum = 0;
@@ -125,11 +126,11 @@ static int block_reach(const ev_vocoder_config *k, int *widest) {
 }
 
 static void derive_reach(ev_vocoder *v) {
-    const ev_vocoder_config *k = &v->config;
+    const ev_hifigan_config *k = &v->config.hifigan;
     int reach = k->post_kernel / 2, gap = k->pre_kernel / 2, widest = 0;
     const int blocks = block_reach(k, &widest), post_rows = k->post_kernel / 2;
     for (int i = k->stages - 1; i >= 0; i--) {
-        const int u = k->rates[i], per_frame = k->hop / v->stages[i].left;
+        const int u = k->rates[i], per_frame = v->config.hop / v->hifigan.stages[i].left;
         const int rows = i == k->stages - 1 && post_rows > widest ? post_rows : widest;
         const int taps = (rows + per_frame - 1) / per_frame;
         if (taps > gap) gap = taps;
@@ -140,26 +141,24 @@ static void derive_reach(ev_vocoder *v) {
     v->halo = (size_t)(reach + k->pre_kernel / 2);
 }
 
-ev_status ev_vocoder_load(ev_vocoder *out, const ev_container *c, const ev_vocoder_config *config, ev_error *err) {
-    *out = (ev_vocoder){.config = *config};
-    int channels = config->channels, left = config->hop;
-    ev_status s = EV_OK;
-    for (int i = 0; i < config->stages && s == EV_OK; i++) {
-        left /= config->rates[i];
-        s = load_stage(out, c, i, channels, left, err);
+ev_status ev_hifigan_load(ev_vocoder *v, const ev_container *c, ev_error *err) {
+    const ev_hifigan_config *k = &v->config.hifigan;
+    int channels = k->channels, left = v->config.hop;
+    for (int i = 0; i < k->stages; i++) {
+        left /= k->rates[i];
+        TRY(load_stage(v, c, i, channels, left, err));
         channels /= 2;
     }
-    if (s == EV_OK) s = load_ends(out, c, channels, err);
-    if (s == EV_OK) derive_reach(out);
-    if (s != EV_OK) ev_vocoder_free(out);
-    return s;
+    TRY(load_ends(v, c, channels, err));
+    derive_reach(v);
+    return EV_OK;
 }
 
-void ev_vocoder_free(ev_vocoder *v) {
-    ev_conv_free(&v->pre);
-    ev_conv1_free(&v->post);
+void ev_hifigan_free(ev_hifigan *g) {
+    ev_conv_free(&g->pre);
+    ev_conv1_free(&g->post);
     for (int i = 0; i < EV_STAGES_MAX; i++) {
-        ev_stage *s = &v->stages[i];
+        ev_stage *s = &g->stages[i];
         ev_upconv_free(&s->up);
         ev_conv_free(&s->noise);
         for (int j = 0; j < EV_KINDS_MAX; j++) {
@@ -169,5 +168,4 @@ void ev_vocoder_free(ev_vocoder *v) {
             }
         }
     }
-    *v = (ev_vocoder){0};
 }
