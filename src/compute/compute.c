@@ -164,11 +164,42 @@ void ev_conv1_run(const ev_compute *c, const ev_conv1 *conv, const float *x, siz
     ev_run_rows(c, &job);
 }
 
+/* ---- depthwise convolution ---- */
+typedef struct depthwise_args {
+    const ev_depthwise *conv;
+    const float *x;
+    size_t ldx, ldy;
+    int tap_offset, dilation;
+    float *y;
+    const ev_span *spans;
+} depthwise_args;
+
+static void depthwise_rows(const ev_kernels *kernels, const void *args, const ev_piece *piece) {
+    const depthwise_args *a = args;
+    size_t row = a->spans[piece->span].begin + piece->first;
+    kernels->depthwise(a->conv, row_at(a->x, a->ldx, row, a->tap_offset), a->ldx, (size_t)a->dilation * a->ldx,
+                       a->y + row * a->ldy, a->ldy, piece->rows);
+}
+
+void ev_depthwise_run(const ev_compute *c, const ev_depthwise *conv, const float *x, size_t ldx, int tap_offset,
+                      int dilation, float *y, size_t ldy, const ev_span *spans, size_t span_count) {
+    assert(conv->w && x && y && x != y && dilation >= 1 && is_output(y, ldy, (size_t)conv->channels));
+    depthwise_args args = {conv, x, ldx, ldy, tap_offset, dilation, y, spans};
+    ev_rows_job job = {.fn = depthwise_rows,
+                       .args = &args,
+                       .spans = spans,
+                       .span_count = span_count,
+                       .row_cost = 2.0 * conv->taps * conv->channels,
+                       .parts_max = 1,
+                       .rows_min = 24};
+    ev_run_rows(c, &job);
+}
+
 /* ---- layer norm, axpy, upsample: a few passes over each row ---- */
 typedef struct row_args {
     const float *x, *z, *gamma, *beta;
     float *y;
-    size_t ldx, ldz, ldy;
+    size_t ldx, ldz, ldy, ld_affine; /* ld_affine: from one span's gamma and beta to the next's */
     int channels;
     float a, b, eps, delta;
     const ev_span *spans, *in_spans; /* in_spans, centre: upsample; spans are those of y */
@@ -190,16 +221,24 @@ static void run_row_op(const ev_compute *c, ev_rows_fn fn, const row_args *args,
 static void layer_norm_rows(const ev_kernels *kernels, const void *args, const ev_piece *piece) {
     const row_args *a = args;
     size_t row = a->spans[piece->span].begin + piece->first;
-    kernels->layer_norm(a->x + row * a->ldx, a->ldx, a->y + row * a->ldy, a->ldy, a->channels, a->gamma, a->beta,
-                        a->eps, piece->rows);
+    size_t affine = piece->span * a->ld_affine;
+    kernels->layer_norm(a->x + row * a->ldx, a->ldx, a->y + row * a->ldy, a->ldy, a->channels, a->gamma + affine,
+                        a->beta + affine, a->eps, piece->rows);
 }
 
 void ev_layer_norm_run(const ev_compute *c, const float *x, size_t ldx, float *y, size_t ldy, int channels,
                        const float *gamma, const float *beta, float eps, const ev_span *spans, size_t span_count) {
+    ev_layer_norm_spans_run(c, x, ldx, y, ldy, channels, gamma, beta, 0, eps, spans, span_count);
+}
+
+void ev_layer_norm_spans_run(const ev_compute *c, const float *x, size_t ldx, float *y, size_t ldy, int channels,
+                             const float *gamma, const float *beta, size_t ld, float eps, const ev_span *spans,
+                             size_t span_count) {
     row_args args = {.x = x,
                      .ldx = ldx,
                      .y = y,
                      .ldy = ldy,
+                     .ld_affine = ld,
                      .channels = channels,
                      .gamma = gamma,
                      .beta = beta,

@@ -107,10 +107,27 @@ void ev_conv1_free(ev_conv1 *conv);
 void ev_conv1_run(const ev_compute *c, const ev_conv1 *conv, const float *x, size_t ldx, int tap_offset, float *y,
                   ev_act act, const ev_span *spans, size_t span_count);
 
+/* Depthwise convolution: y[t][c] = bias[c] + sum over taps of x[t + tap_offset + k * dilation][c] * w[k][c], fma by fma
+ * in the order of taps. Writes exactly `channels` floats of a row, not its padding; y is not x. */
+typedef struct ev_depthwise {
+    int taps, channels;
+    float *w, *bias; /* owned: [taps][channels rounded up to 16], [the same] */
+} ev_depthwise;
+/* weight as PyTorch stores it, Conv1d with groups = channels: [channels][1][taps]. bias [channels] or NULL (zeros). */
+ev_status ev_depthwise_pack(ev_depthwise *out, const float *weight, const float *bias, int channels, int taps,
+                            ev_error *err);
+void ev_depthwise_free(ev_depthwise *conv);
+void ev_depthwise_run(const ev_compute *c, const ev_depthwise *conv, const float *x, size_t ldx, int tap_offset,
+                      int dilation, float *y, size_t ldy, const ev_span *spans, size_t span_count);
+
 /* y = (x - mean) / sqrt(var + eps) * gamma + beta per row over `channels` (biased variance, two passes). y may be x.
  * This, ev_upsample_run and ev_axpy_run write exactly `channels` floats of a row, not its padding. */
 void ev_layer_norm_run(const ev_compute *c, const float *x, size_t ldx, float *y, size_t ldy, int channels,
                        const float *gamma, const float *beta, float eps, const ev_span *spans, size_t span_count);
+/* The same with a gamma and a beta for each span: span s reads them from gamma + s * ld, beta + s * ld. */
+void ev_layer_norm_spans_run(const ev_compute *c, const float *x, size_t ldx, float *y, size_t ldy, int channels,
+                             const float *gamma, const float *beta, size_t ld, float eps, const ev_span *spans,
+                             size_t span_count);
 
 /* Multi-head self-attention inside each span: out = softmax(q k^T / sqrt(head_dim)) v, heads side by side in the
  * channels [heads * head_dim], head_dim a multiple of 16. q, k, v, out share rows; each has its own base, one ld.

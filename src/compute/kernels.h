@@ -37,6 +37,9 @@ struct ev_kernels {
     void (*conv)(const ev_tile *tile, size_t rows, int blocks);
     /* x: what tap 0 reads for the first row. act: not LRELU */
     void (*conv1)(const ev_conv1 *conv, const float *x, size_t ldx, float *y, ev_act act, size_t rows);
+    /* x: what tap 0 reads for the first row; tap_step: floats to what the next tap reads for the same row */
+    void (*depthwise)(const ev_depthwise *conv, const float *x, size_t ldx, size_t tap_step, float *y, size_t ldy,
+                      size_t rows);
     void (*layer_norm)(const float *x, size_t ldx, float *y, size_t ldy, int channels, const float *gamma,
                        const float *beta, float eps, size_t rows);
     void (*softmax)(float *x, size_t ldx, size_t n, size_t rows); /* each row, in place */

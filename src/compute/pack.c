@@ -104,6 +104,32 @@ void ev_upconv_free(ev_upconv *up) {
     memset(up, 0, sizeof(*up));
 }
 
+ev_status ev_depthwise_pack(ev_depthwise *out, const float *weight, const float *bias, int channels, int taps,
+                            ev_error *err) {
+    memset(out, 0, sizeof(*out));
+    ev_status status = check_sizes(channels, 1, taps, err);
+    if (status) return status;
+    size_t padded = ev_round16((size_t)channels);
+    *out = (ev_depthwise){.taps = taps,
+                          .channels = channels,
+                          .w = alloc_zeroed(padded * (size_t)taps),
+                          .bias = alloc_zeroed(padded)};
+    if (!out->w || !out->bias) {
+        ev_depthwise_free(out);
+        return ev_fail(err, EV_E_MEMORY, "no memory for a layer of %d x %d weights", channels, taps);
+    }
+    for (size_t c = 0; c < (size_t)channels; c++)
+        for (size_t k = 0; k < (size_t)taps; k++) out->w[k * padded + c] = *weight++;
+    if (bias) memcpy(out->bias, bias, (size_t)channels * sizeof(float));
+    return EV_OK;
+}
+
+void ev_depthwise_free(ev_depthwise *conv) {
+    free(conv->w);
+    free(conv->bias);
+    memset(conv, 0, sizeof(*conv));
+}
+
 ev_status ev_conv1_pack(ev_conv1 *out, const float *weight, float bias, int ci, int taps, ev_error *err) {
     memset(out, 0, sizeof(*out));
     ev_status status = check_sizes(1, ci, taps, err);

@@ -92,6 +92,38 @@ static void test_layer_norm(void **state) {
     }
 }
 
+/* Span s has the gamma and beta that lie s times `ld` on: the same as a call for each. */
+static void test_layer_norm_spans(void **state) {
+    (void)state;
+    rng_state = 27;
+    for (int i = 0; i < 40; i++) {
+        row_case k = {.channels = rng_int(1, 100)};
+        case_make(&k, 40, i % 2);
+        size_t ld = (size_t)k.channels + (size_t)rng_int(0, 5);
+        float *gamma = malloc(k.n * ld * sizeof(float)), *beta = malloc(k.n * ld * sizeof(float));
+        fill(gamma, k.n * ld, i % 2);
+        fill(beta, k.n * ld, i % 2);
+        ev_pool *pool;
+        assert_int_equal(ev_pool_create(&pool, 3, NULL), EV_OK);
+        ev_compute ref, c;
+        assert_true(use_isa(&ref, NULL, 0));
+        float *expected = alloc_output(k.rows, k.ld);
+        for (size_t s = 0; s < k.n; s++)
+            ev_layer_norm_run(&ref, k.x.x, k.x.ld, expected, k.ld, k.channels, gamma + s * ld, beta + s * ld, 1e-5f,
+                              &k.spans[s], 1);
+        for (int isa = 0; isa < ISA_COUNT; isa++) {
+            if (!use_isa(&c, pool, isa)) continue;
+            float *y = alloc_output(k.rows, k.ld);
+            ev_layer_norm_spans_run(&c, k.x.x, k.x.ld, y, k.ld, k.channels, gamma, beta, ld, 1e-5f, k.spans, k.n);
+            assert_same(expected, y, k.rows * k.ld, isa_names[isa]);
+            free(y);
+        }
+        ev_pool_free(&pool);
+        free(expected), free(gamma), free(beta);
+        case_free(&k);
+    }
+}
+
 /* ---- scaled sums ---- */
 static void run_axpy(const row_case *k, const ev_compute *c, float *y, const ev_span *in, const ev_span *out,
                      size_t n) {
@@ -271,7 +303,8 @@ static void test_attention_nan(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_layer_norm), cmocka_unit_test(test_axpy),      cmocka_unit_test(test_axpy_in_place),
+        cmocka_unit_test(test_layer_norm), cmocka_unit_test(test_layer_norm_spans),
+        cmocka_unit_test(test_axpy),      cmocka_unit_test(test_axpy_in_place),
         cmocka_unit_test(test_upsample),   cmocka_unit_test(test_attention), cmocka_unit_test(test_attention_nan),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

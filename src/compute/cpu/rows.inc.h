@@ -45,6 +45,42 @@ static void conv1(const ev_conv1 *conv, const float *x, size_t ldx, float *y, ev
     }
 }
 
+/* `rows` rows of 16 channels, a constant: as many sums in flight; n < 16 of them at the end of a row. */
+EV_INLINE void depthwise_rows(const ev_depthwise *conv, size_t c, const float *x, size_t ldx, size_t tap_step, float *y,
+                              size_t ldy, size_t n, const int rows) {
+    size_t padded = ev_round16((size_t)conv->channels);
+    const float *w = conv->w + c;
+    vf acc[8];
+    EV_UNROLL for (int r = 0; r < rows; r++) acc[r] = v_load(conv->bias + c);
+    for (int tap = 0; tap < conv->taps; tap++, w += padded, x += tap_step) {
+        vf weight = v_load(w);
+        EV_UNROLL for (int r = 0; r < rows; r++) {
+            acc[r] = v_fma(load_upto(x + (size_t)r * ldx, n), weight, acc[r]);
+        }
+    }
+    EV_UNROLL for (int r = 0; r < rows; r++) store_upto(y + (size_t)r * ldy, acc[r], n);
+}
+
+static void depthwise(const ev_depthwise *conv, const float *x, size_t ldx, size_t tap_step, float *y, size_t ldy,
+                      size_t rows) {
+    size_t channels = (size_t)conv->channels;
+    for (size_t row = 0; row < rows;) {
+        size_t step = rows - row >= 4 ? 4 : 1;
+        for (size_t c = 0; c < channels; c += 16) {
+            size_t n = lanes_left(channels, c);
+            const float *from = x + row * ldx + c;
+            float *to = y + row * ldy + c;
+            if (step == 4 && n == 16)
+                depthwise_rows(conv, c, from, ldx, tap_step, to, ldy, 16, 4);
+            else if (step == 4)
+                depthwise_rows(conv, c, from, ldx, tap_step, to, ldy, n, 4);
+            else
+                depthwise_rows(conv, c, from, ldx, tap_step, to, ldy, n, 1);
+        }
+        row += step;
+    }
+}
+
 static void layer_norm(const float *x, size_t ldx, float *y, size_t ldy, int channels, const float *gamma,
                        const float *beta, float eps, size_t rows) {
     size_t n = (size_t)channels;
@@ -143,8 +179,8 @@ static void axpy(const float *x, size_t ldx, float a, const float *z, size_t ldz
 
 #define EV_KERNELS(isa)                                                                                              \
     {                                                                                                                \
-        .name = isa, .conv = conv, .conv1 = conv1, .layer_norm = layer_norm, .softmax = softmax,                     \
-        .upsample = upsample, .axpy = axpy                                                                           \
+        .name = isa, .conv = conv, .conv1 = conv1, .depthwise = depthwise, .layer_norm = layer_norm,                 \
+        .softmax = softmax, .upsample = upsample, .axpy = axpy                                                       \
     }
 
 #endif

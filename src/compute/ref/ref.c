@@ -61,6 +61,18 @@ static void conv1(const ev_conv1 *conv, const float *x, size_t ldx, float *y, ev
     }
 }
 
+static void depthwise(const ev_depthwise *conv, const float *x, size_t ldx, size_t tap_step, float *y, size_t ldy,
+                      size_t rows) {
+    size_t n = (size_t)conv->channels, padded = ev_round16(n);
+    for (size_t row = 0; row < rows; row++)
+        for (size_t c = 0; c < n; c++) {
+            float acc = conv->bias[c];
+            for (size_t tap = 0; tap < (size_t)conv->taps; tap++)
+                acc = fmaf(x[row * ldx + tap * tap_step + c], conv->w[tap * padded + c], acc);
+            y[row * ldy + c] = acc;
+        }
+}
+
 static void layer_norm(const float *x, size_t ldx, float *y, size_t ldy, int channels, const float *gamma,
                        const float *beta, float eps, size_t rows) {
     float n = (float)channels;
@@ -123,6 +135,7 @@ const ev_kernels ev_kernels_ref = {
     .name = "ref",
     .conv = conv,
     .conv1 = conv1,
+    .depthwise = depthwise,
     .layer_norm = layer_norm,
     .softmax = softmax,
     .upsample = upsample,
