@@ -286,7 +286,8 @@ typedef struct ev_request {
     float emotion_degree;   /* 0..1.5, scales the emotion away from neutral; default 1 */
     float speed;            /* 0.25..4; default 1 */
     float pitch_scale;      /* 0.5..2, multiplies F0; default 1 */
-    float energy_scale;     /* 0.25..4; default 1 */
+    float energy_scale;     /* 0.25..4, louder or softer speech; default 1. Models of mels shift the energy that they
+                               predict (a factor of it, roughly); models of 24 kHz multiply the samples, cut at -1..1 */
     uint64_t seed;          /* of the noise in the excitation; default 0. Same request, same samples */
     uint64_t reserved[8];   /* zero */
 } ev_request;
@@ -318,14 +319,15 @@ EV_API ev_status ev_say_stream(ev_synth *synth, const ev_request *request, ev_er
 
 /* For callers that decide themselves what runs next, such as a service with many listeners. A task is one request on
  * its way: create does its text (any thread, no synth), ev_synth_decode turns the next sentence of each of several
- * tasks into mel frames, ev_synth_vocode turns frames of several tasks into samples, each in one batch. Whatever the
+ * tasks into frames, ev_synth_vocode turns frames of several tasks into samples, each in one batch. Whatever the
  * order, the company and the cuts, a task's samples are those of ev_say.
  * Threads: a task is used by one thread at a time, and not with two synths at once. */
 typedef struct ev_task ev_task;
 
 typedef struct ev_progress {
     size_t sentences, decoded; /* in all; of them through the acoustic model */
-    size_t next_tokens;        /* of the next sentence to decode; 0: all are decoded, or the task has failed */
+    size_t next_tokens;        /* of the next sentence to decode, as the model counts them: where it spells a phone with
+                                  several symbols, each is one; 0: all are decoded, or the task has failed */
     size_t tokens_left;        /* of all that are to be decoded */
     size_t ready_frames;       /* decoded, to be vocoded */
     size_t ready_samples;      /* made, to be taken */
@@ -355,28 +357,32 @@ typedef struct ev_slice {
     ev_task *task;
     size_t frames; /* of its ready frames, from the first; more than there are: all */
 } ev_slice;
-/* Frames to samples; at most EV_BATCH_SLICES_MAX slices. About 300 frames in all fill the vocoder; more are worked off in several runs.
+/* Frames to samples; at most EV_BATCH_SLICES_MAX slices. ev_work's rows_max
+ * fill the vocoder; more are worked off in several runs.
  * EV_E_CANCELED: ev_synth_cancel came between two runs; the slices' tasks have failed. */
 EV_API ev_status ev_synth_vocode(ev_synth *synth, const ev_slice *slices, size_t n, ev_error *err);
 
 /* How much of a synth's work memory a batch takes, for a caller that must stay within a budget. These are the sums by
  * which the memory itself is sized, so they follow from the model and the synth's options, and never change:
- *   ev_synth_decode   decode_bytes + sentences x sentence_bytes + tokens x token_bytes + frames x frame_bytes, where
- *                     frames count as no fewer than tokens, and as frames_max where they are more
+ *   ev_synth_decode   decode_bytes + sentences x sentence_bytes + tokens x token_bytes, and on top the larger of tokens x
+ *                     encode_bytes and frames x frame_bytes, where frames count as frames_max where they are more
  *   ev_synth_vocode   vocode_bytes + rows x row_bytes, where rows = frames + slices x slice_rows, and as rows_max where
  *                     they are more; a slice counts again wherever a sentence or a [pause] ends inside it
  * A batch takes at most this, and not much less: rows are fewer where a slice has no neighbours in its sentence. A synth
  * has the memory from create to free, but a system that gives pages when they are first written gives them to the first
- * batch that needs them. What outlives a batch comes on top and belongs to its task: mel frames until they are vocoded,
+ * batch that needs them. What outlives a batch comes on top and belongs to its task: frames until they are vocoded,
  * samples. */
 typedef struct ev_work {
     size_t bytes;       /* of work memory in all, which embedding a voice uses too */
     size_t batch_bytes; /* the largest batch's: a budget beyond it changes nothing */
-    size_t decode_bytes, sentence_bytes, token_bytes, frame_bytes;
+    size_t decode_bytes, sentence_bytes, token_bytes, encode_bytes, frame_bytes;
     size_t frames_max; /* of one run of the decoder; more are worked off in several */
     size_t vocode_bytes, row_bytes;
-    size_t slice_rows; /* mel frames that a slice costs beside its own: on both sides what the vocoder must see, a gap */
+    size_t slice_rows; /* frames that a slice costs beside its own: on both sides what the vocoder must see, a gap */
     size_t rows_max;   /* of one run of the vocoder; likewise */
+    double frames_per_second; /* of audio: the model's */
+    size_t chunk_frames;      /* the longest stretch of one task that goes through the vocoder in one piece */
+    size_t first_frames;      /* of a stream's first piece, as ev_say_stream cuts it; then it doubles */
 } ev_work;
 EV_API void ev_synth_work(const ev_synth *synth, ev_work *work); /* any thread */
 
@@ -392,8 +398,8 @@ EV_API const ev_phones *ev_task_phones(const ev_task *task);
 /* What the last ev_say*, ev_synth_decode or ev_synth_vocode on this synth did; seconds of wall time per stage, and how full the work was. */
 typedef struct ev_stats {
     double text_s, acoustic_s, vocoder_s, total_s; /* of ev_synth_decode and _vocode: their stage alone */
-    uint64_t frames_useful;    /* mel frames that belong to some utterance */
-    uint64_t frames_processed; /* mel frames that the vocoder worked on, chunk halos and gaps included */
+    uint64_t frames_useful;    /* frames that belong to some utterance */
+    uint64_t frames_processed; /* frames that the vocoder worked on, chunk halos and gaps included */
     double audio_s;
 } ev_stats;
 EV_API void ev_synth_stats(const ev_synth *synth, ev_stats *stats);

@@ -12,7 +12,7 @@ from pathlib import Path
 import torch
 from safetensors.torch import save_file
 
-from . import features, tokens
+from . import convnext, features, tokens
 from .acoustic import Acoustic, EMOTIONS
 from .export import NAMED
 from .speaker import SpeakerEncoder
@@ -58,8 +58,45 @@ def acoustic(folder):
         mel, f0, durations = model.infer(ids, speaker, float(numbers[0]), emotions, float(numbers[1]),
                                          float(numbers[2]), float(numbers[3]))
         extra.update({f"{i}.tokens": ids.int(), f"{i}.speaker": speaker, f"{i}.emotions": emotions,
-                      f"{i}.numbers": numbers, f"{i}.mel": mel, f"{i}.f0": f0, f"{i}.durations": durations.int()})
+                      f"{i}.numbers": numbers, f"{i}.channels": mel, f"{i}.f0": f0, f"{i}.durations": durations.int()})
     save(folder, "acoustic", model, "am", model.config, extra)
+
+
+def convnext_model(config, seed, table):
+    """Random weights, those that training starts at zero too; durations as people's, most frames voiced."""
+    torch.manual_seed(seed)
+    model = convnext.Acoustic(dict(config, table=table)).eval()
+    with torch.no_grad():
+        for name, p in model.named_parameters():
+            if "film" in name or "condition" in name:
+                p.copy_(0.1 * torch.randn_like(p))
+            elif name.endswith("gamma"):
+                p.copy_(0.3 + 0.2 * torch.rand_like(p))
+        model.pn.dur[2].weight.mul_(0.5)
+        model.pn.dur[2].bias.fill_(math.log(4.0))
+        model.pn.pro_out.weight.mul_(0.3)
+        model.pn.pro_out.bias[4:] = 0.4
+    return model
+
+
+def acoustic_convnext(folder):
+    table = [[3 * i % 37 + k for k in range((2, 1, 0, 3, 1)[i % 5])] for i in range(40)]
+    model = convnext_model(dict(symbols=40, text_width=32, text_passes=2, width=64, passes=3, kernel=7, dilations=[1, 2, 4], speaker=24), 5, table)
+    extra = {}
+    for i, length in enumerate((5, 23, 61)):
+        ids = torch.randint(0, 40, (length,))
+        owners = torch.tensor([t for t, token in enumerate(ids) for _ in table[token]])
+        symbols = torch.tensor([s for token in ids for s in table[token]])
+        speaker = torch.nn.functional.normalize(torch.randn(24), dim=0)
+        emotions = torch.zeros(len(EMOTIONS))
+        emotions[0], emotions[i + 1] = 0.4, 0.6
+        numbers = torch.tensor([120.0 + 40 * i, 1.0 + 0.3 * i, 1.0 - 0.1 * i, 1.0 + 0.2 * i])
+        features, f0, energy, durations = model.infer(symbols, speaker, float(numbers[0]), emotions, float(numbers[1]), float(numbers[2]))
+        of_tokens = torch.zeros(length, dtype=torch.long).index_add_(0, owners, durations)
+        channels = torch.cat([features, energy[:, None] / convnext.ENERGY_UNIT], 1)
+        extra.update({f"{i}.tokens": ids.int(), f"{i}.speaker": speaker, f"{i}.emotions": emotions, f"{i}.numbers": numbers,
+                      f"{i}.channels": channels, f"{i}.f0": f0, f"{i}.durations": of_tokens.int()})
+    save(folder, "acoustic_convnext", model, "am", model.config, extra)
 
 
 def vocoders(folder):
@@ -134,6 +171,7 @@ def main():
     Path(a.out).mkdir(parents=True, exist_ok=True)
     torch.set_num_threads(1)
     acoustic(a.out)
+    acoustic_convnext(a.out)
     vocoders(a.out)
     speaker(a.out)
     tiny(a.out)

@@ -12,16 +12,28 @@ enum {
     EV_DILATIONS_MAX = 4,
     EV_HARMONICS_MAX = 32,
     EV_EMOTIONS_MAX = 32,
-    EV_ECAPA_BLOCKS_MAX = 6
+    EV_ECAPA_BLOCKS_MAX = 6,
+    EV_FRAME_BLOCKS_MAX = 16, /* convnext: of the prosody */
+    EV_SPELLING_MAX = 8,      /* symbols of a token */
+    EV_FRAME_PAIR = 2,        /* frames that the prosody makes at once */
+    EV_DURATION_KERNEL = 3
 };
 
+typedef enum ev_acoustic_family { EV_ACOUSTIC_FASTSPEECH2, EV_ACOUSTIC_CONVNEXT } ev_acoustic_family;
+
 typedef struct ev_acoustic_config {
-    int tokens, width, heads, encoder_layers, decoder_layers, ffn, ffn_kernels[2];
+    ev_acoustic_family family; /* "family"; fastspeech2 where the file has none */
+    int tokens, width, heads, speaker, emotion_count;
+    int channels; /* numbers that a frame has for the vocoder, F0 besides */
+    /* fastspeech2 */
+    int encoder_layers, decoder_layers, ffn, ffn_kernels[2], emotion;
     int duration_layers, pitch_layers, energy_layers, predictor_kernel, variance_kernel;
-    int mels, speaker, emotion, emotion_count;
     double delta, eps;
     double pitch_scale, pitch_centre; /* token pitch p means log F0 = p * pitch_scale + pitch_centre */
     double energy_std;                /* log energy per unit of the energy predictor */
+    /* convnext */
+    int symbols, text_width, text_passes, passes, text_kernel, kernel, frame_blocks, dilations[EV_FRAME_BLOCKS_MAX];
+    const json_t *table; /* [tokens] lists of at most EV_SPELLING_MAX symbols; borrowed from the JSON */
 } ev_acoustic_config;
 
 /* HiFi-GAN, of mels. */

@@ -1,9 +1,12 @@
 /* config_read: see config_read.h. */
 #include "model/config_read.h"
 
+#include <string.h>
+
 ev_status ev_config_int(const json_t *o, const char *key, int low, int high, int *out, ev_error *err) {
     const json_t *v = json_object_get(o, key);
-    if (!json_is_integer(v)) return ev_fail(err, EV_E_FORMAT, "model config: \"%s\" is missing or not an integer", key);
+    if (!json_is_integer(v))
+        return ev_fail(err, EV_E_FORMAT, "model config: \"%s\" is missing or not an integer", key);
     const json_int_t n = json_integer_value(v);
     if (n < low || n > high) {
         return ev_fail(err, EV_E_FORMAT, "model config: \"%s\" is %lld, wanted %d..%d", key, (long long)n, low, high);
@@ -25,7 +28,7 @@ ev_status ev_config_number(const json_t *o, const char *key, double low, double 
 
 /* An array of min..max integers; *count is how many there are (NULL: exactly max). */
 ev_status ev_config_ints(const json_t *array, const char *key, int low, int high, int *out, int min, int max,
-                          int *count, ev_error *err) {
+                         int *count, ev_error *err) {
     const size_t n = json_array_size(array);
     if (!json_is_array(array) || n < (size_t)min || n > (size_t)max) {
         return ev_fail(err, EV_E_FORMAT, "model config: \"%s\" must be a list of %d..%d integers", key, min, max);
@@ -33,7 +36,8 @@ ev_status ev_config_ints(const json_t *array, const char *key, int low, int high
     for (size_t i = 0; i < n; i++) {
         const json_t *v = json_array_get(array, i);
         if (!json_is_integer(v) || json_integer_value(v) < low || json_integer_value(v) > high) {
-            return ev_fail(err, EV_E_FORMAT, "model config: \"%s\"[%zu] is not an integer in %d..%d", key, i, low, high);
+            return ev_fail(err, EV_E_FORMAT, "model config: \"%s\"[%zu] is not an integer in %d..%d", key, i, low,
+                           high);
         }
         out[i] = (int)json_integer_value(v);
     }
@@ -43,4 +47,15 @@ ev_status ev_config_ints(const json_t *array, const char *key, int low, int high
 
 ev_status ev_config_odd(const char *key, int n, ev_error *err) {
     return n % 2 ? EV_OK : ev_fail(err, EV_E_FORMAT, "model config: \"%s\" is %d, wanted an odd kernel size", key, n);
+}
+
+ev_status ev_config_family(const json_t *o, const char *const *names, int count, int *out, ev_error *err) {
+    const json_t *v = json_object_get(o, "family");
+    for (*out = 0; *out < count && v; (*out)++) {
+        if (json_is_string(v) && strcmp(json_string_value(v), names[*out]) == 0) return EV_OK;
+    }
+    if (!v) return EV_OK;
+    return ev_fail(err, EV_E_FORMAT,
+                   "model config: \"family\" must be \"%s\" or \"%s\"; a newer engine may know more", names[0],
+                   names[1]);
 }

@@ -11,6 +11,8 @@ ev_status ev_config_number(const json_t *o, const char *key, double low, double 
 ev_status ev_config_ints(const json_t *array, const char *key, int low, int high, int *out, int min, int max,
                          int *count, ev_error *err);
 ev_status ev_config_odd(const char *key, int n, ev_error *err); /* a kernel size */
+/* "family": which of `count` known ones; files from before there were any have none and are of the first. */
+ev_status ev_config_family(const json_t *o, const char *const *names, int count, int *out, ev_error *err);
 
 #define TRY(call)                                                                                                      \
     do {                                                                                                               \

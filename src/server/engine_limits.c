@@ -4,6 +4,13 @@
 
 #include <string.h>
 
+/* Frames as the model has them. */
+static void set_frames(const ev_work *work, sv_schedule_config *s) {
+    s->frames_per_second = work->frames_per_second;
+    s->slice_frames = (int32_t)work->chunk_frames;
+    s->first_frames = (int32_t)work->first_frames;
+}
+
 /* What a batch takes and may take at most, as the engine's own sums have it. */
 static void set_memory(const sv_config *c, const ev_work *work, sv_schedule_config *s) {
     s->margin_rows = (int32_t)work->slice_rows;
@@ -12,6 +19,7 @@ static void set_memory(const sv_config *c, const ev_work *work, sv_schedule_conf
     s->decode_bytes = (int64_t)work->decode_bytes;
     s->bytes_per_sentence = (int64_t)work->sentence_bytes;
     s->bytes_per_token = (int64_t)work->token_bytes;
+    s->bytes_per_encoded = (int64_t)work->encode_bytes;
     s->bytes_per_frame = (int64_t)work->frame_bytes;
     s->vocode_bytes = (int64_t)work->vocode_bytes;
     s->bytes_per_row = (int64_t)work->row_bytes;
@@ -36,6 +44,7 @@ ev_status sv_engine_limits(sv_engine *e, ev_error *err) {
     ev_work work;
     set_limits(e->parts.config, &limits);
     ev_synth_work(e->runners[0].synth, &work);
+    set_frames(&work, &limits);
     set_memory(e->parts.config, &work, &limits);
     limits.parallel = e->runner_count;
     return sv_schedule_init(&e->schedule, &limits, err);

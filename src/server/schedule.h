@@ -107,7 +107,7 @@ typedef struct sv_schedule_config { /* ranges in brackets */
     int32_t decode_tokens; /* in a batch [1..1024]; default 1024 */
     int32_t decode_sentences; /* in a batch [1..64]; default 64 */
     int32_t vocode_rows;      /* in a batch [margin_rows + 16 .. 1 048 576]; default 320 */
-    int32_t slice_frames;     /* of one job in a batch [1..256]; default 256 */
+    int32_t slice_frames;     /* of one job in a batch [1..4096]; default 256 */
     int32_t first_frames;     /* first slice of a stream; then it doubles [1..slice_frames]; default 16 */
     int32_t margin_rows;      /* rows that a slice costs beside its frames (halo, gap) [0..4096]; default 0 */
     int32_t turn_us;          /* predicted time at which an ADAPTIVE batch ends [100..10 000 000]; default 15 000 */
@@ -119,7 +119,7 @@ typedef struct sv_schedule_config { /* ranges in brackets */
     double frames_per_second; /* of audio [> 0]; default 62.5 */
     double frames_per_token;  /* until sentences have told [> 0]; default 4.75: English 4.5, Mandarin 5.5 */
     int64_t memory_bytes;     /* the budget: work memory of a batch [> 0]; default 256 MiB */
-    int64_t decode_bytes, bytes_per_sentence, bytes_per_token, bytes_per_frame; /* DECODE */
+    int64_t decode_bytes, bytes_per_sentence, bytes_per_token, bytes_per_encoded, bytes_per_frame; /* DECODE */
     int64_t vocode_bytes, bytes_per_row; /* VOCODE; all as emotivoice.h's ev_work has them [0..1e9]; default 0 */
     int32_t decode_frames;               /* that the acoustic model has in memory at once [1..]; default 1 048 576 */
     double decode_a_us, decode_b_us, vocode_a_us, vocode_b_us; /* priors [>= 0]; default 1000, 75, 500, 40 */

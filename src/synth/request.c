@@ -52,7 +52,8 @@ static ev_status parse_part(const ev_model *model, const char *text, size_t byte
             weight = strtod(number, &end);
         }
         if (!end || *end || end == number || !(weight >= 0 && weight <= 1)) {
-            return ev_fail(err, EV_E_ARGUMENT, "emotion weight after \"%.*s:\" must be a number 0..1", (int)label, text);
+            return ev_fail(err, EV_E_ARGUMENT, "emotion weight after \"%.*s:\" must be a number 0..1", (int)label,
+                           text);
         }
     }
     weights[index] += (float)weight;
@@ -90,11 +91,13 @@ static size_t sentence_tokens(int32_t sentence_ms_max, float speed) {
 }
 
 static ev_status take_tokens(ev_item *item, ev_error *err) {
-    const size_t n = item->phones->phone_count;
+    const size_t n = item->phones->phone_count, sentences = item->phones->sentence_count;
     const ev_vocoder_config *v = &item->model->config.vocoder;
+    const long most = (long)ev_frames_of_ms(item->model, EV_PAUSE_MS_MAX);
     item->tokens = malloc(3 * n * sizeof *item->tokens);
     item->marks = calloc(n, sizeof *item->marks);
-    if (!item->tokens || !item->marks) return ev_fail(err, EV_E_MEMORY, "out of memory");
+    item->rows_before = calloc(sentences + 1, sizeof *item->rows_before);
+    if (!item->tokens || !item->marks || !item->rows_before) return ev_fail(err, EV_E_MEMORY, "out of memory");
     item->forced = item->tokens + n;
     item->durations = item->tokens + 2 * n;
     for (size_t i = 0; i < n; i++) {
@@ -103,9 +106,26 @@ static ev_status take_tokens(ev_item *item, ev_error *err) {
         item->forced[i] = -1;
         if (p->pause_ms > 0) {
             const long frames = (long)p->pause_ms * v->sample_rate / 1000 / v->hop;
-            item->forced[i] = frames < EV_PAUSE_FRAMES_MAX ? (int32_t)frames : EV_PAUSE_FRAMES_MAX;
+            item->forced[i] = (int32_t)(frames < most ? frames : most);
         }
     }
+    for (size_t i = 0; i < sentences; i++) {
+        const ev_sentence *s = &item->phones->sentences[i];
+        item->rows_before[i + 1] =
+            item->rows_before[i] + ev_acoustic_rows(&item->model->acoustic, item->tokens + s->phone_begin,
+                                                    item->forced + s->phone_begin, s->phone_end - s->phone_begin);
+    }
+    return EV_OK;
+}
+
+/* The speaker's vector and the emotions' weights, side by side. */
+static ev_status take_condition(ev_item *item, ev_error *err) {
+    const ev_acoustic_config *c = &item->model->config.acoustic;
+    const size_t speaker = (size_t)c->speaker, emotions = (size_t)c->emotion_count;
+    item->condition = malloc((speaker + emotions) * sizeof *item->condition);
+    if (!item->condition) return ev_fail(err, EV_E_MEMORY, "out of memory");
+    memcpy(item->condition, item->speaker, speaker * sizeof *item->condition);
+    memcpy(item->condition + speaker, item->emotion_weights, emotions * sizeof *item->condition);
     return EV_OK;
 }
 
@@ -136,6 +156,7 @@ static ev_status prepare(ev_item *item, int32_t sentence_ms_max, ev_error *err) 
                            sentence_tokens(sentence_ms_max, r->speed), err);
     }
     if (s == EV_OK) s = take_tokens(item, err);
+    if (s == EV_OK) s = take_condition(item, err);
     return s;
 }
 
@@ -161,6 +182,8 @@ void ev_item_free(ev_item *item) {
     ev_phones_free(&item->phones);
     ev_voice_free(&item->own_voice);
     free(item->tokens);
+    free(item->condition);
+    free(item->rows_before);
     free(item->samples);
     free(item->marks);
     *item = (ev_item){0};

@@ -35,14 +35,15 @@ static ev_status run_together(ev_synth *s, ev_item *items, size_t n, ev_error *e
     size_t count;
     while ((count = take_sentences(taken, items, n)) > 0) {
         ev_stage_decode(s, taken, count);
-        if (!ev_stage_vocode(s, stretches, whole(stretches, taken, count))) return ev_fail(err, EV_E_CANCELED, "canceled");
+        if (!ev_stage_vocode(s, stretches, whole(stretches, taken, count)))
+            return ev_fail(err, EV_E_CANCELED, "canceled");
     }
     return EV_OK;
 }
 
 /* Hands out what the item has; long silences in chunks too. */
-static bool hand_out(ev_item *item, ev_chunk_fn on_chunk, void *user) {
-    const size_t most = EV_CHUNK_FRAMES * (size_t)item->model->config.vocoder.hop;
+static bool hand_out(const ev_synth *s, ev_item *item, ev_chunk_fn on_chunk, void *user) {
+    const size_t most = s->chunk_frames * (size_t)item->model->config.vocoder.hop;
     while (item->taken < item->count) {
         const size_t left = item->count - item->taken, now = left < most ? left : most;
         if (on_chunk(user, item->samples + item->taken, now, 0) != 0) return false;
@@ -52,14 +53,15 @@ static bool hand_out(ev_item *item, ev_chunk_fn on_chunk, void *user) {
 }
 
 static bool stream(ev_synth *s, ev_item *item, ev_chunk_fn on_chunk, void *user) {
-    size_t next = EV_STREAM_FIRST_FRAMES;
+    size_t next = ev_frames_of_ms(s->model, EV_STREAM_FIRST_MS);
+    const size_t most = s->chunk_frames;
     while (ev_item_next_tokens(item)) {
         ev_stage_decode(s, &item, 1);
         while (item->status == EV_OK && item->head) {
             const size_t left = item->head->piece_end - item->head->at;
-            const ev_stretch stretch = {item, left < next + next / 2 && left < EV_CHUNK_FRAMES ? left : next};
-            if (!ev_stage_vocode(s, &stretch, 1) || !hand_out(item, on_chunk, user)) return false;
-            next = next * 2 < EV_CHUNK_FRAMES ? next * 2 : EV_CHUNK_FRAMES;
+            const ev_stretch stretch = {item, left < next + next / 2 && left < most ? left : next};
+            if (!ev_stage_vocode(s, &stretch, 1) || !hand_out(s, item, on_chunk, user)) return false;
+            next = next * 2 < most ? next * 2 : most;
         }
         if (canceled(s)) return false;
     }

@@ -1,5 +1,5 @@
-/* stage: the two steps that batch. decode: sentences of many requests through the acoustic model, which leaves mel and
- * F0 with the request. vocode: stretches of those frames, of many requests, through the vocoder, which appends samples.
+/* stage: the two steps that batch. decode: sentences of many requests through the acoustic model, which leaves frames
+ * with the request. vocode: stretches of those frames, of many requests, through the vocoder, which appends samples.
  *
  * What a sentence sounds like depends neither on its company nor on where stretches are cut (vocoder.h), so callers
  * decide freely: run.c as fast as it can, a service by who is waiting.
@@ -23,8 +23,7 @@ typedef struct job { /* one sentence in a batch */
 
 size_t ev_item_tokens(const ev_item *item, size_t sentence) {
     if (item->status != EV_OK || sentence >= item->phones->sentence_count) return 0;
-    const ev_sentence *s = &item->phones->sentences[sentence];
-    return s->phone_end - s->phone_begin;
+    return item->rows_before[sentence + 1] - item->rows_before[sentence];
 }
 
 static void job_start(job *j, ev_item *item) {
@@ -71,18 +70,18 @@ static size_t sentence_samples(const ev_item *item, size_t sentence, size_t fram
 
 /* Memory for a sentence's frames and, with those that wait before it, its samples. */
 static ev_status hold(ev_item *item, job *j, ev_error *err) {
-    const size_t frames = j->u.frames, mels = ev_round16((size_t)item->model->config.acoustic.mels);
+    const size_t frames = j->u.frames, ld = ev_round16((size_t)item->model->config.acoustic.channels);
     const size_t head = (sizeof(ev_decoded) + 63) / 64 * 64;
-    const size_t phase = (frames + 1) * sizeof(double), mel = frames * mels * sizeof(float);
+    const size_t phase = (frames + 1) * sizeof(double), channels = frames * ld * sizeof(float);
     const size_t samples = sentence_samples(item, j->sentence, frames);
-    unsigned char *block = ev_aligned_alloc(head + mel + phase + frames * sizeof(float));
+    unsigned char *block = ev_aligned_alloc(head + channels + phase + frames * sizeof(float));
     if (!block) return ev_fail(err, EV_E_MEMORY, "out of memory for %zu frames", frames);
     ev_decoded *d = j->decoded = (ev_decoded *)(void *)block;
     *d = (ev_decoded){.sentence = j->sentence, .frames = frames};
-    d->mel = (float *)(void *)(block + head);
-    d->phase = (double *)(void *)(block + head + mel);
-    d->f0 = (float *)(void *)(block + head + mel + phase);
-    j->u.mel = d->mel;
+    d->channels = (float *)(void *)(block + head);
+    d->phase = (double *)(void *)(block + head + channels);
+    d->f0 = (float *)(void *)(block + head + channels + phase);
+    j->u.channels = d->channels;
     j->u.f0 = d->f0;
     next_piece(item, d, item->phones->sentences[j->sentence].phone_begin);
     ev_item_mark(item, j->sentence, item->promised);
@@ -149,6 +148,7 @@ void ev_stage_decode(ev_synth *s, ev_item *const *items, size_t n) {
 typedef struct batch { /* chunks gathered for one run of the vocoder */
     ev_synth *synth;
     ev_chunk chunks[EV_ROUND_CHUNKS];
+    float gains[EV_ROUND_CHUNKS];
     size_t count, rows;
     ev_decoded *spent; /* sentences whose frames the chunks still point to */
     bool stopped;      /* canceled: nothing more is run */
@@ -156,11 +156,36 @@ typedef struct batch { /* chunks gathered for one run of the vocoder */
 
 static_assert(sizeof(batch) + 64 <= EV_ROUND_BYTES, "the work memory has room for it");
 
+/* What the network gave, as loud as was asked for, within -1..1; a number that is none (a damaged model) is silence.
+ */
+static void set_level(float *samples, size_t n, float gain) {
+    for (size_t i = 0; i < n; i++) {
+        const float v = samples[i] * gain;
+        samples[i] = v >= -1 ? v <= 1 ? v : 1 : v < -1 ? -1 : 0;
+    }
+}
+
+/* HiFi-GAN ends in a tanh, and its loudness was the acoustic model's to decide. */
+static void set_levels(const batch *b) {
+    const ev_vocoder_config *v = &b->synth->model->config.vocoder;
+    if (v->family == EV_VOCODER_HIFIGAN) return;
+    for (size_t i = 0; i < b->count; i++) {
+        const ev_chunk *c = &b->chunks[i];
+        set_level(c->out, (c->end - c->begin) * (size_t)v->hop, b->gains[i]);
+    }
+}
+
+static float gain_of(const ev_item *item) {
+    const bool predicted = item->model->config.acoustic.family == EV_ACOUSTIC_FASTSPEECH2;
+    return predicted ? 1 : item->request->energy_scale;
+}
+
 static void flush(batch *b) {
     ev_synth *s = b->synth;
     if (b->count && !b->stopped) {
         const double start = ev_clock_s();
         ev_vocoder_run(&s->model->vocoder, &s->compute, &s->arena, b->chunks, b->count);
+        set_levels(b);
         for (size_t i = 0; i < b->count; i++) s->stats.frames_useful += b->chunks[i].end - b->chunks[i].begin;
         s->stats.frames_processed += b->rows;
         s->stats.vocoder_s += ev_clock_s() - start;
@@ -175,9 +200,10 @@ static void flush(batch *b) {
 }
 
 static void add_chunk(batch *b, ev_item *item, ev_decoded *d, size_t frames) {
-    const ev_chunk chunk = {.input = d->mel,
+    const ev_chunk chunk = {.input = d->channels,
                             .f0 = d->f0,
                             .phase = d->phase,
+                            .condition = item->condition,
                             .frames = d->frames,
                             .begin = d->at,
                             .end = d->at + frames,
@@ -185,6 +211,7 @@ static void add_chunk(batch *b, ev_item *item, ev_decoded *d, size_t frames) {
                             .out = item->samples + item->count};
     const size_t rows = ev_vocoder_chunk_rows(&b->synth->model->vocoder, &chunk);
     if (b->count == EV_ROUND_CHUNKS || b->rows + rows > b->synth->round_rows) flush(b);
+    b->gains[b->count] = gain_of(item);
     b->chunks[b->count++] = chunk;
     b->rows += rows;
     d->at += frames;
@@ -218,7 +245,7 @@ static bool goes_on(const batch *b, const ev_item *item, size_t left) {
 static void add_stretch(batch *b, ev_item *item, size_t left) {
     while (goes_on(b, item, left)) {
         const size_t piece = item->head->piece_end - item->head->at, most = left < piece ? left : piece;
-        const size_t parts = (most + EV_CHUNK_FRAMES - 1) / EV_CHUNK_FRAMES;
+        const size_t longest = b->synth->chunk_frames, parts = (most + longest - 1) / longest;
         const size_t now = parts ? (most + parts - 1) / parts : 0;
         if (now) add_chunk(b, item, item->head, now);
         left -= now;

@@ -1,15 +1,15 @@
 /* synth: a ragged batch of utterances through the stages.
  *
  *   request.c  what was asked for, checked: text to sentences, voice, emotion weights, numbers in range
- *   stage.c    START HERE: the two stages that batch: sentences to mel, mel frames to samples
+ *   stage.c    START HERE: the two stages that batch: sentences to frames, frames to samples
  *   run.c      whole requests through the stages: together, or streaming one
  *   task.c     the same stages for a caller that decides itself what runs next
  *   output.c   a request's samples and marks as they grow; pauses
  *   voice.c    speaker vectors
  *   work.c     how much memory all that takes
  *
- * Data flows: ev_request -> item (phones) -> sentence -> decoded sentence (mel, F0) -> samples. One arena, sized at
- * create for the largest batch, serves the networks; an item owns what outlives a batch: phones, mel, samples.
+ * Data flows: ev_request -> item (phones) -> sentence -> decoded sentence (frames, F0) -> samples. One arena, sized at
+ * create for the largest batch, serves the networks; an item owns what outlives a batch: phones, frames, samples.
  */
 #ifndef EV_SYNTH_H
 #define EV_SYNTH_H
@@ -22,14 +22,21 @@
 enum {
     EV_ROUND_TOKENS = 1024,       /* tokens through the encoder at once */
     EV_ROUND_SENTENCES = 64,      /* and sentences */
-    EV_CHUNK_FRAMES = 256,        /* longest stretch through the vocoder at once */
-    EV_ROUND_ROWS = 320,          /* vocoder rows at once, halos and gaps included */
+    EV_CHUNK_MS = 4096,           /* longest stretch through the vocoder at once */
+    EV_ROUND_MS = 5120,           /* rows of the vocoder at once, halos and gaps included */
     EV_ROUND_CHUNKS = 64,
     EV_ROUND_BYTES = 8192,        /* work memory of a round besides the networks' */
-    EV_STREAM_FIRST_FRAMES = 16,  /* first chunk of a stream: sound soon; then it doubles */
+    EV_STREAM_FIRST_MS = 256,     /* first chunk of a stream: sound soon; then it doubles */
     EV_SENTENCE_PAUSE_MS = 150,   /* between sentences, besides the silence that the model makes at their ends */
-    EV_PAUSE_FRAMES_MAX = 10      /* of an explicit pause, frames that the model makes; the rest is silence */
+    EV_PAUSE_MS_MAX = 160         /* of an explicit pause, what the model makes; the rest is silence */
 };
+
+/* Frames of a model that last about ms, at least 1. */
+static inline size_t ev_frames_of_ms(const ev_model *m, size_t ms) {
+    const ev_vocoder_config *v = &m->config.vocoder;
+    const size_t thousandth = 1000 * (size_t)v->hop, frames = (ms * (size_t)v->sample_rate + thousandth / 2) / thousandth;
+    return frames ? frames : 1;
+}
 
 struct ev_synth {
     ev_model *model; /* retained */
@@ -39,6 +46,7 @@ struct ev_synth {
     ev_arena arena;
     size_t round_frames; /* frames through the decoder at once */
     size_t round_rows;   /* rows through the vocoder at once */
+    size_t chunk_frames; /* the longest stretch of one sentence among them */
     atomic_bool canceled;
     ev_stats stats;
 };
@@ -50,7 +58,7 @@ typedef struct ev_decoded {
     size_t at;         /* frames vocoded so far */
     size_t phone;      /* the phone after which the piece in hand ends: the next with a pause, or the last */
     size_t piece_end;  /* its frames: the piece is [at, piece_end) */
-    float *mel, *f0;   /* [frames][ld], [frames]; one block with the struct */
+    float *channels, *f0; /* [frames][ld], [frames]; one block with the struct */
     double *phase;     /* [frames + 1] */
 } ev_decoded;
 
@@ -65,6 +73,8 @@ typedef struct ev_item {
     const float *speaker;                 /* borrowed */
     float median_hz;
     float emotion_weights[EV_EMOTIONS_MAX];
+    float *condition;                     /* what the vocoder knows of it: [speaker + emotions]; owned */
+    size_t *rows_before;                  /* [sentences + 1] rows of the acoustic model before each; owned */
     ev_voice *own_voice;                  /* the default voice, when the request names none */
     size_t next_sentence;                 /* not yet decoded */
     ev_decoded *head, *tail;              /* decoded, not yet all vocoded; owned */
@@ -107,7 +117,8 @@ typedef struct ev_stretch {
 /* Frames to samples, in as few vocoder runs as the work memory allows; pauses follow where they are due. false: the
  * synth was canceled between two runs; frames that were not reached are lost. */
 bool ev_stage_vocode(ev_synth *synth, const ev_stretch *stretches, size_t n);
-/* Tokens of a sentence; 0 behind the last, and where the item has failed. next: of the next to decode. */
+/* Rows of a sentence in the acoustic model (its tokens, or the symbols that they are spelt with); 0 behind the last,
+ * and where the item has failed. next: of the next to decode. */
 size_t ev_item_tokens(const ev_item *item, size_t sentence);
 static inline size_t ev_item_next_tokens(const ev_item *item) { return ev_item_tokens(item, item->next_sentence); }
 

@@ -77,7 +77,7 @@ void ev_task_progress(const ev_task *task, ev_progress *progress) {
                               .ready_samples = item->count - item->taken,
                               .samples = item->gone + item->count};
     if (!failed && item->next_sentence < p->sentence_count) {
-        progress->tokens_left = p->phone_count - p->sentences[item->next_sentence].phone_begin;
+        progress->tokens_left = item->rows_before[p->sentence_count] - item->rows_before[item->next_sentence];
     }
     progress->done = failed || (item->next_sentence == p->sentence_count && !item->head);
 }

@@ -110,10 +110,11 @@ static void assert_close(const char *what, float got, float want, double toleran
 typedef struct spoken { /* one golden utterance and room for its results */
     ev_utterance u;
     int32_t tokens[128], durations[128];
-    float *speaker, *emotions, *mel, *f0;
+    float *speaker, *emotions, *channels, *f0;
 } spoken;
 
-static void spoken_open(spoken *s, const fixture *f, int i) {
+/* ld: floats of a frame */
+static void spoken_open(spoken *s, const fixture *f, int i, size_t ld) {
     char name[32];
     size_t n;
     snprintf(name, sizeof name, "%d.tokens", i);
@@ -126,75 +127,126 @@ static void spoken_open(spoken *s, const fixture *f, int i) {
     s->emotions = expected(f, name, &unused);
     snprintf(name, sizeof name, "%d.numbers", i);
     float *numbers = expected(f, name, &unused);
-    s->mel = calloc(4096 * MEL_LD, sizeof(float));
+    s->channels = malloc(4096 * ld * sizeof(float));
+    memset(s->channels, 0x7f, 4096 * ld * sizeof(float));
     s->f0 = calloc(4096, sizeof(float));
     s->u = (ev_utterance){.tokens = s->tokens, .token_count = n, .speaker = s->speaker, .emotion_weights = s->emotions,
                           .median_hz = numbers[0], .speed = numbers[1], .pitch_scale = numbers[2],
-                          .energy_scale = numbers[3], .durations = s->durations, .mel = s->mel, .f0 = s->f0};
+                          .energy_scale = numbers[3], .durations = s->durations, .channels = s->channels, .f0 = s->f0};
     free(numbers);
 }
 
 static void spoken_close(spoken *s) {
     free(s->speaker);
     free(s->emotions);
-    free(s->mel);
+    free(s->channels);
     free(s->f0);
 }
 
+/* Both stages, in an arena of exactly the bytes that they say they take. */
 static void speak(const ev_acoustic *m, fixture *f, ev_utterance **u, size_t n) {
     ev_encoded encoded;
+    ev_error err = {0};
+    const ev_arena whole = f->arena;
+    size_t rows = 0, frames = 0;
+    for (size_t i = 0; i < n; i++) rows += ev_acoustic_rows(m, u[i]->tokens, u[i]->forced_frames, u[i]->token_count);
+    assert_int_equal(ev_arena_create(&f->arena, ev_acoustic_encode_bytes(m, rows, n, 2), &err), EV_OK);
     const size_t before = atomic_load(&allocations);
     ev_acoustic_encode(m, &f->compute, &f->arena, u, n, &encoded);
-    ev_acoustic_decode(m, &f->compute, &f->arena, &encoded, u, n);
     assert_int_equal(atomic_load(&allocations), before);
-    ev_arena_release(&f->arena, 0);
+    assert_true(f->arena.used <= ev_acoustic_encoded_bytes(m, rows, n));
+    ev_arena_destroy(&f->arena);
+    for (size_t i = 0; i < n; i++) frames += u[i]->frames;
+    const size_t bytes = ev_acoustic_encode_bytes(m, rows, n, 2), kept = ev_acoustic_encoded_bytes(m, rows, n) + ev_acoustic_decode_bytes(m, frames, n, 2);
+    assert_int_equal(ev_arena_create(&f->arena, bytes > kept ? bytes : kept, &err), EV_OK);
+    ev_acoustic_encode(m, &f->compute, &f->arena, u, n, &encoded);
+    const size_t again = atomic_load(&allocations);
+    ev_acoustic_decode(m, &f->compute, &f->arena, &encoded, u, n);
+    assert_int_equal(atomic_load(&allocations), again);
+    ev_arena_destroy(&f->arena);
+    f->arena = whole;
 }
 
-static void check_spoken(const fixture *f, const spoken *s, int i, int mels) {
+static void check_spoken(const fixture *f, const spoken *s, int i, size_t channels) {
     char name[32];
     size_t n;
     snprintf(name, sizeof name, "%d.durations", i);
     const int32_t *durations = integers(f, name, &n);
     assert_memory_equal(durations, s->durations, n * sizeof *durations);
-    snprintf(name, sizeof name, "%d.mel", i);
-    float *mel = expected(f, name, &n);
-    assert_int_equal(n, s->u.frames * (size_t)mels);
+    snprintf(name, sizeof name, "%d.channels", i);
+    float *want = expected(f, name, &n);
+    assert_int_equal(n, s->u.frames * channels);
     for (size_t t = 0; t < s->u.frames; t++) {
-        for (int j = 0; j < mels; j++) assert_close("mel", s->mel[t * MEL_LD + (size_t)j], mel[t * (size_t)mels + (size_t)j], 1e-4);
+        const float *row = s->channels + t * ev_round16(channels);
+        for (size_t j = 0; j < channels; j++) assert_close("channels", row[j], want[t * channels + j], 1e-4);
+        for (size_t j = channels; j < ev_round16(channels); j++) assert_true(row[j] == 0);
     }
-    free(mel);
+    free(want);
     snprintf(name, sizeof name, "%d.f0", i);
     float *f0 = expected(f, name, &n);
     for (size_t t = 0; t < n; t++) assert_close("f0", s->f0[t], f0[t], 1e-4 * (double)f0[t]);
     free(f0);
 }
 
-static void acoustic_at(unsigned mask) {
+static void acoustic_at(const char *name, unsigned mask) {
     fixture f;
     ev_error err = {0};
     ev_acoustic_config config;
     ev_acoustic m;
-    fixture_open(&f, "acoustic", mask);
+    fixture_open(&f, name, mask);
     assert_int_equal(ev_acoustic_config_read(&config, f.config, &err), EV_OK);
     if (ev_acoustic_load(&m, f.file, &config, 4096, &err) != EV_OK) fail_msg("%s", err.message);
+    const size_t channels = (size_t)config.channels, ld = ev_round16(channels);
     spoken alone[CASES], together[CASES];
     ev_utterance *batch[CASES];
     for (int i = 0; i < CASES; i++) {
-        spoken_open(&alone[i], &f, i);
-        spoken_open(&together[i], &f, i);
+        spoken_open(&alone[i], &f, i, ld);
+        spoken_open(&together[i], &f, i, ld);
         batch[i] = &together[i].u;
         ev_utterance *one = &alone[i].u;
         speak(&m, &f, &one, 1);
-        check_spoken(&f, &alone[i], i, config.mels);
+        check_spoken(&f, &alone[i], i, channels);
     }
     speak(&m, &f, batch, CASES);
     for (int i = 0; i < CASES; i++) {
         assert_int_equal(alone[i].u.frames, together[i].u.frames);
-        assert_memory_equal(alone[i].mel, together[i].mel, alone[i].u.frames * MEL_LD * sizeof(float));
+        assert_memory_equal(alone[i].channels, together[i].channels, alone[i].u.frames * ld * sizeof(float));
         assert_memory_equal(alone[i].f0, together[i].f0, alone[i].u.frames * sizeof(float));
         spoken_close(&alone[i]);
         spoken_close(&together[i]);
     }
+    ev_acoustic_free(&m);
+    fixture_close(&f);
+}
+
+/* Frames that are asked for are the first symbol's; a silent token gets them too, and else none. */
+static void pauses_at(unsigned mask) {
+    static const int32_t tokens[] = {0, 3, 2, 8, 2, 0}; /* of 2, 3, 0, 3, 0 and 2 symbols */
+    static const int32_t forced[] = {-1, 9, 7, 0, -1, -1};
+    fixture f;
+    ev_error err = {0};
+    ev_acoustic_config config;
+    ev_acoustic m;
+    fixture_open(&f, "acoustic_convnext", mask);
+    assert_int_equal(ev_acoustic_config_read(&config, f.config, &err), EV_OK);
+    assert_int_equal(ev_acoustic_load(&m, f.file, &config, 4096, &err), EV_OK);
+    spoken s;
+    spoken_open(&s, &f, 0, ev_round16((size_t)config.channels));
+    memcpy(s.tokens, tokens, sizeof tokens);
+    s.u.token_count = EV_ARRAY_COUNT(tokens);
+    s.u.forced_frames = forced;
+    assert_int_equal(ev_acoustic_rows(&m, tokens, forced, s.u.token_count), 2 + 3 + 1 + 3 + 0 + 2);
+    assert_int_equal(ev_acoustic_rows(&m, tokens, NULL, s.u.token_count), 2 + 3 + 0 + 3 + 0 + 2);
+    assert_true(ev_acoustic_rows_max(&m, 6) == 18);
+    ev_utterance *u = &s.u;
+    speak(&m, &f, &u, 1);
+    assert_true(s.durations[0] > 0 && s.durations[5] > 0);
+    for (int i = 1; i < 4; i++) assert_int_equal(s.durations[i], forced[i]);
+    assert_int_equal(s.durations[4], 0);
+    assert_int_equal(s.u.frames, s.durations[0] + 9 + 7 + s.durations[5]);
+    const size_t ld = ev_round16((size_t)config.channels), first = (size_t)s.durations[0] * ld;
+    for (size_t t = 1; t < 9; t++) assert_memory_equal(s.channels + first, s.channels + first + t * ld, 32 * sizeof(float));
+    spoken_close(&s);
     ev_acoustic_free(&m);
     fixture_close(&f);
 }
@@ -289,7 +341,15 @@ static const unsigned masks[] = {0, EV_CPU_AVX2, EV_CPU_AVX2 | EV_CPU_AVX512};
 
 static void test_acoustic(void **state) {
     (void)state;
-    for (size_t i = 0; i < EV_ARRAY_COUNT(masks); i++) acoustic_at(masks[i]);
+    for (size_t i = 0; i < EV_ARRAY_COUNT(masks); i++) {
+        acoustic_at("acoustic", masks[i]);
+        acoustic_at("acoustic_convnext", masks[i]);
+    }
+}
+
+static void test_pauses(void **state) {
+    (void)state;
+    for (size_t i = 0; i < EV_ARRAY_COUNT(masks); i++) pauses_at(masks[i]);
 }
 
 static void test_vocoders(void **state) {
@@ -315,7 +375,8 @@ static void test_counter(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_counter), cmocka_unit_test(test_acoustic), cmocka_unit_test(test_vocoders),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_counter), cmocka_unit_test(test_acoustic), cmocka_unit_test(test_pauses),
+                                       cmocka_unit_test(test_vocoders),
                                        cmocka_unit_test(test_speaker)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -207,10 +207,10 @@ static inline int64_t sim_bytes(const sim *s, const sv_plan *plan) {
     const sv_schedule_config *c = &s->config;
     if (plan->stage == SV_VOCODE) return c->vocode_bytes + plan->size * c->bytes_per_row;
     int64_t frames = (int64_t)(plan->size * s->schedule.frames / s->schedule.tokens) + 1;
-    if (frames < plan->size) frames = plan->size;
     if (frames > c->decode_frames) frames = c->decode_frames;
+    const int64_t encoder = plan->size * c->bytes_per_encoded, decoder = frames * c->bytes_per_frame;
     return c->decode_bytes + (int64_t)plan->count * c->bytes_per_sentence + plan->size * c->bytes_per_token +
-           frames * c->bytes_per_frame;
+           (encoder > decoder ? encoder : decoder);
 }
 
 /* However little memory there is, a slice is as long as a stream's first, an even part of a little more than one

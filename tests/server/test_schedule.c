@@ -430,6 +430,11 @@ static void memory_is_counted_by_the_engines_sums(void **state) {
     assert_int_equal(sv_schedule_bytes(&schedule, SV_DECODE, 40, 2), 1000 + 200 + 400 + 191);
     assert_int_equal(sv_schedule_bytes(&schedule, SV_DECODE, 400, 1), 1000 + 100 + 4000 + 1000);
     assert_int_equal(sv_schedule_bytes(&schedule, SV_VOCODE, 100, 3), 500 + 700);
+    config.bytes_per_encoded = 7; /* more than the frames' of as many tokens: the encoder is the larger */
+    apply();
+    assert_int_equal(sv_schedule_bytes(&schedule, SV_DECODE, 40, 2), 1000 + 200 + 400 + 280);
+    config.bytes_per_encoded = 0;
+    apply();
     units[0] = unit(0, SV_DECODE, 40, 200);
     units[1] = unit(1, SV_DECODE, 40, 100);
     pick(2);

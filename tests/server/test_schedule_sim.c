@@ -71,6 +71,7 @@ static void random_limits(sv_schedule_config *c, uint64_t *r) {
     c->decode_bytes = sim_range(r, 0, 1000000);
     c->bytes_per_sentence = sim_range(r, 0, 100000);
     c->bytes_per_token = sim_range(r, 0, 10000);
+    c->bytes_per_encoded = sim_range(r, 0, 20000);
     c->bytes_per_frame = sim_range(r, 0, 20000);
     c->vocode_bytes = sim_range(r, 0, 1000000);
     c->bytes_per_row = sim_range(r, 0, 150000);

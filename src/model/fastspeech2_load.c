@@ -1,10 +1,10 @@
-/* acoustic_load: binds the acoustic model's weights by their published names (prefix "am."). */
+/* fastspeech2_load: binds the weights by their published names (prefix "am."). */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "model/acoustic.h"
+#include "model/fastspeech2.h"
 
 #define TRY(call)                                                                                                      \
     do {                                                                                                               \
@@ -74,7 +74,7 @@ static ev_status load_predictor(ev_predictor *p, const ev_container *c, const ev
 }
 
 /* embed_projection1 [width][width + speaker + emotion]: its first columns see x, the others become a bias. */
-static ev_status load_projection(ev_acoustic *m, const ev_container *c, ev_error *err) {
+static ev_status load_projection(ev_fastspeech2 *m, const ev_container *c, ev_error *err) {
     const int w = m->config.width, rest = m->config.speaker + m->config.emotion;
     float *weight = NULL;
     TRY(ev_weights_dense(&weight, &m->project_bias, c, "am.embed_projection1", w, w + rest, 1, w, err));
@@ -97,7 +97,7 @@ static ev_status load_projection(ev_acoustic *m, const ev_container *c, ev_error
 }
 
 /* PE[t, 2i] = sin(t exp(-2i ln(1e4) / width)), PE[t, 2i+1] = cos of the same (Vaswani et al. 2017). */
-static ev_status make_positions(ev_acoustic *m, size_t count, ev_error *err) {
+static ev_status make_positions(ev_fastspeech2 *m, size_t count, ev_error *err) {
     const size_t w = (size_t)m->config.width;
     m->positions = ev_aligned_alloc(count * w * sizeof(float));
     if (!m->positions) return ev_fail(err, EV_E_MEMORY, "out of memory for weights");
@@ -112,7 +112,7 @@ static ev_status make_positions(ev_acoustic *m, size_t count, ev_error *err) {
     return EV_OK;
 }
 
-static ev_status load_all(ev_acoustic *m, const ev_container *c, ev_error *err) {
+static ev_status load_all(ev_fastspeech2 *m, const ev_container *c, ev_error *err) {
     const ev_acoustic_config *k = &m->config;
     const int w = k->width;
     TRY(ev_weights_array(&m->token_embedding, c, "am.src_word_emb.weight", 2, (int64_t[]){k->tokens, w}, err));
@@ -126,16 +126,16 @@ static ev_status load_all(ev_acoustic *m, const ev_container *c, ev_error *err) 
     TRY(load_predictor(&m->energy, c, k, "energy", k->energy_layers, err));
     TRY(ev_weights_conv(&m->pitch_embed, c, "am.pitch_embed.0", w, 1, k->variance_kernel, err));
     TRY(ev_weights_conv(&m->energy_embed, c, "am.energy_embed.0", w, 1, k->variance_kernel, err));
-    TRY(ev_weights_conv(&m->to_mel, c, "am.to_mel", k->mels, w, 1, err));
+    TRY(ev_weights_conv(&m->to_mel, c, "am.to_mel", k->channels, w, 1, err));
     return ev_weights_conv(&m->to_f0, c, "am.to_f0", 2, w, 1, err);
 }
 
-ev_status ev_acoustic_load(ev_acoustic *out, const ev_container *c, const ev_acoustic_config *config,
+ev_status ev_fastspeech2_load(ev_fastspeech2 *out, const ev_container *c, const ev_acoustic_config *config,
                            size_t positions_max, ev_error *err) {
-    *out = (ev_acoustic){.config = *config};
+    *out = (ev_fastspeech2){.config = *config};
     ev_status s = load_all(out, c, err);
     if (s == EV_OK) s = make_positions(out, positions_max, err);
-    if (s != EV_OK) ev_acoustic_free(out);
+    if (s != EV_OK) ev_fastspeech2_free(out);
     return s;
 }
 
@@ -159,7 +159,7 @@ static void predictor_free(ev_predictor *p) {
     ev_conv_free(&p->linear);
 }
 
-void ev_acoustic_free(ev_acoustic *m) {
+void ev_fastspeech2_free(ev_fastspeech2 *m) {
     ev_conv *const convs[] = {&m->project, &m->pitch_embed, &m->energy_embed, &m->to_mel, &m->to_f0};
     float *const arrays[] = {m->token_embedding, m->emotion_embedding, m->project_condition, m->project_bias,
                              m->positions};
@@ -170,5 +170,5 @@ void ev_acoustic_free(ev_acoustic *m) {
     predictor_free(&m->energy);
     for (size_t i = 0; i < EV_ARRAY_COUNT(convs); i++) ev_conv_free(convs[i]);
     for (size_t i = 0; i < EV_ARRAY_COUNT(arrays); i++) free(arrays[i]);
-    *m = (ev_acoustic){0};
+    *m = (ev_fastspeech2){0};
 }

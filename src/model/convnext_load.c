@@ -1,0 +1,127 @@
+/* convnext_load: binds the weights by the names that PyTorch gives them (prefix "am."). */
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "model/convnext.h"
+
+#define TRY(call)                                                                                                    \
+    do {                                                                                                             \
+        const ev_status status_ = (call);                                                                            \
+        if (status_ != EV_OK) return status_;                                                                        \
+    } while (0)
+
+enum { NAME_MAX_BYTES = 96 };
+
+static ev_status load_conv(ev_conv *out, const ev_container *c, const char *prefix, const char *name, int co, int ci,
+                           int taps, ev_error *err) {
+    char full[NAME_MAX_BYTES];
+    snprintf(full, sizeof full, "%s.%s", prefix, name);
+    return ev_weights_conv(out, c, full, co, ci, taps, err);
+}
+
+static ev_status load_norm(ev_norm *out, const ev_container *c, const char *prefix, const char *name, int channels,
+                           ev_error *err) {
+    char full[NAME_MAX_BYTES];
+    snprintf(full, sizeof full, "%s.%s", prefix, name);
+    return ev_weights_norm(out, c, full, channels, err);
+}
+
+/* PyTorch keeps q, k and v of an attention as one [3 width][width], named unlike a layer's. */
+static ev_status load_qkv(ev_symbol_net *t, const ev_container *c, const char *prefix, ev_error *err) {
+    char name[NAME_MAX_BYTES];
+    float *weight = NULL, *bias = NULL;
+    snprintf(name, sizeof name, "%s.attn.self_attn.in_proj_weight", prefix);
+    ev_status s = ev_weights_array(&weight, c, name, 2, (int64_t[]){3 * t->width, t->width}, err);
+    snprintf(name, sizeof name, "%s.attn.self_attn.in_proj_bias", prefix);
+    if (s == EV_OK) s = ev_weights_array(&bias, c, name, 1, (int64_t[]){3 * t->width}, err);
+    if (s == EV_OK) s = ev_conv_pack(&t->qkv, weight, bias, 3 * t->width, t->width, 1, err);
+    free(weight);
+    free(bias);
+    return s;
+}
+
+static ev_status load_symbol_net(ev_symbol_net *t, const ev_container *c, const ev_acoustic_config *k,
+                                 const char *prefix, int width, int passes, ev_error *err) {
+    char name[NAME_MAX_BYTES];
+    *t = (ev_symbol_net){.width = width, .passes = passes, .heads = k->heads, .hidden = 2 * width};
+    snprintf(name, sizeof name, "%s.emb.weight", prefix);
+    TRY(ev_weights_array(&t->embedding, c, name, 2, (int64_t[]){k->symbols, width}, err));
+    for (int i = 0; i < 2; i++) {
+        snprintf(name, sizeof name, "%s.convs.%d", prefix, i);
+        TRY(ev_convblock_load(&t->convs[i], c, name, width, t->hidden, k->text_kernel, 1, 0, err));
+    }
+    TRY(load_qkv(t, c, prefix, err));
+    TRY(load_conv(&t->out, c, prefix, "attn.self_attn.out_proj", width, width, 1, err));
+    TRY(load_conv(&t->w1, c, prefix, "attn.linear1", t->hidden, width, 1, err));
+    TRY(load_conv(&t->w2, c, prefix, "attn.linear2", width, t->hidden, 1, err));
+    TRY(load_norm(&t->norm1, c, prefix, "attn.norm1", width, err));
+    TRY(load_norm(&t->norm2, c, prefix, "attn.norm2", width, err));
+    return load_norm(&t->after, c, prefix, "norm", width, err);
+}
+
+/* The configuration's table, read and checked before, as two arrays. */
+static ev_status load_table(ev_convnext *m, const json_t *table, ev_error *err) {
+    const size_t tokens = json_array_size(table);
+    size_t count = 0;
+    assert(tokens == (size_t)m->config.tokens);
+    for (size_t i = 0; i < tokens; i++) count += json_array_size(json_array_get(table, i));
+    m->spelling = calloc(tokens + 1, sizeof *m->spelling);
+    m->symbols = calloc(count + 1, sizeof *m->symbols);
+    if (!m->spelling || !m->symbols) return ev_fail(err, EV_E_MEMORY, "out of memory for weights");
+    m->symbols_max = 1; /* a pause takes a row even where its token is silent */
+    for (size_t i = 0, at = 0; i < tokens; i++) {
+        const json_t *one = json_array_get(table, i);
+        const size_t n = json_array_size(one);
+        for (size_t j = 0; j < n; j++) m->symbols[at++] = (int32_t)json_integer_value(json_array_get(one, j));
+        m->spelling[i + 1] = at;
+        if ((int)n > m->symbols_max) m->symbols_max = (int)n;
+    }
+    return EV_OK;
+}
+
+static ev_status load_all(ev_convnext *m, const ev_container *c, ev_error *err) {
+    const ev_acoustic_config *k = &m->config;
+    const int w = k->width, condition = k->speaker + k->emotion_count;
+    TRY(load_table(m, k->table, err));
+    TRY(load_symbol_net(&m->text, c, k, "am.text", k->text_width, k->text_passes, err));
+    TRY(load_symbol_net(&m->prosody, c, k, "am.pn.text", w, k->passes, err));
+    TRY(ev_weights_conv(&m->condition, c, "am.pn.condition", w, condition, 1, err));
+    TRY(ev_weights_conv(&m->duration1, c, "am.pn.dur.0", w, w, EV_DURATION_KERNEL, err));
+    TRY(ev_weights_conv(&m->duration2, c, "am.pn.dur.2", 1, w, 1, err));
+    TRY(ev_weights_conv(&m->frame_in, c, "am.pn.pro_in", w, w, 1, err));
+    for (int i = 0; i < k->frame_blocks; i++) {
+        char name[NAME_MAX_BYTES];
+        snprintf(name, sizeof name, "am.pn.pro.%d", i);
+        TRY(ev_convblock_load(&m->frame_blocks[i], c, name, w, 2 * w, k->kernel, k->dilations[i], condition, err));
+    }
+    return ev_weights_conv(&m->frame_out, c, "am.pn.pro_out", 3 * EV_FRAME_PAIR, w, 1, err);
+}
+
+ev_status ev_convnext_load(ev_convnext *out, const ev_container *c, const ev_acoustic_config *config, ev_error *err) {
+    *out = (ev_convnext){.config = *config};
+    const ev_status s = load_all(out, c, err);
+    out->config.table = NULL; /* it goes with the file */
+    if (s != EV_OK) ev_convnext_free(out);
+    return s;
+}
+
+static void symbol_net_free(ev_symbol_net *t) {
+    ev_conv *const convs[] = {&t->qkv, &t->out, &t->w1, &t->w2};
+    ev_norm *const norms[] = {&t->norm1, &t->norm2, &t->after};
+    for (int i = 0; i < 2; i++) ev_convblock_free(&t->convs[i]);
+    for (size_t i = 0; i < EV_ARRAY_COUNT(convs); i++) ev_conv_free(convs[i]);
+    for (size_t i = 0; i < EV_ARRAY_COUNT(norms); i++) ev_norm_free(norms[i]);
+    free(t->embedding);
+}
+
+void ev_convnext_free(ev_convnext *m) {
+    ev_conv *const convs[] = {&m->condition, &m->duration1, &m->duration2, &m->frame_in, &m->frame_out};
+    symbol_net_free(&m->text);
+    symbol_net_free(&m->prosody);
+    for (size_t i = 0; i < EV_ARRAY_COUNT(convs); i++) ev_conv_free(convs[i]);
+    for (int i = 0; i < EV_FRAME_BLOCKS_MAX; i++) ev_convblock_free(&m->frame_blocks[i]);
+    free(m->spelling);
+    free(m->symbols);
+    *m = (ev_convnext){0};
+}
