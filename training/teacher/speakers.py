@@ -39,20 +39,20 @@ def _named(name, language, note, timbre, prosody, formants, pitch, **more):
     return Speaker(name, timbre, prosody, formants, pitch, language=language, note=note, **more)
 
 
-# The prosody half leans on kumo, whose Mandarin is understood best.
+# All lean on kumo, who is understood best in both languages, whatever his formants and pitch are moved to.
 KUMO = (0.0, 0.0, 0.0, 0.0, 1.0)
 #                                             alpha gongi nezumi tebukuro kumo
 NAMED = (
-    _named("ava", "en", "female, warm",       (0.5, 0.0, 0.0, 0.0, 0.5), (0.3, 0.0, 0.0, 0.0, 0.7), 1.08, 205.0),
-    _named("ella", "en", "female, bright",    (0.0, 0.5, 0.0, 0.0, 0.5), (0.0, 0.3, 0.0, 0.0, 0.7), 1.12, 230.0),
+    _named("ava", "en", "female, warm",       (0.3, 0.0, 0.0, 0.0, 0.7), (0.2, 0.0, 0.0, 0.0, 0.8), 1.10, 205.0),
+    _named("ella", "en", "female, bright",    (0.0, 0.3, 0.0, 0.0, 0.7), (0.0, 0.2, 0.0, 0.0, 0.8), 1.14, 232.0),
     _named("ray", "en", "male, low and calm", KUMO, KUMO, 0.96, 104.0),
-    _named("angus", "en", "male, firm",       (0.6, 0.0, 0.0, 0.0, 0.4), (0.2, 0.0, 0.0, 0.0, 0.8), 0.86, 122.0),
-    _named("mei", "zh", "female, bright",     (0.0, 0.4, 0.0, 0.0, 0.6), KUMO, 1.14, 235.0),
-    _named("lan", "zh", "female, soft",       (0.0, 0.0, 0.5, 0.0, 0.5), KUMO, 1.08, 210.0),
-    _named("yan", "zh", "female, high",       (0.2, 0.2, 0.0, 0.0, 0.6), KUMO, 1.20, 265.0),
+    _named("angus", "en", "male, firm",       (0.3, 0.0, 0.0, 0.0, 0.7), (0.2, 0.0, 0.0, 0.0, 0.8), 0.86, 122.0),
+    _named("mei", "zh", "female, bright",     (0.0, 0.2, 0.0, 0.0, 0.8), KUMO, 1.16, 238.0),
+    _named("lan", "zh", "female, soft",       (0.0, 0.0, 0.25, 0.0, 0.75), KUMO, 1.10, 210.0),
+    _named("yan", "zh", "female, high",       (0.2, 0.0, 0.0, 0.0, 0.8), KUMO, 1.20, 262.0),
     _named("lin", "zh", "male, plain",        KUMO, KUMO, 1.04, 132.0),
-    _named("gao", "zh", "male, full",         (0.0, 0.25, 0.0, 0.0, 0.75), KUMO, 0.92, 112.0),
-    _named("shi", "zh", "male, low",          (0.0, 0.0, -0.25, 0.25, 1.0), KUMO, 0.88, 92.0),
+    _named("gao", "zh", "male, full",         (0.0, 0.2, 0.0, 0.0, 0.8), KUMO, 0.92, 112.0),
+    _named("shi", "zh", "male, low",          (0.0, 0.0, -0.15, 0.0, 1.15), KUMO, 0.88, 92.0),
 )
 
 
