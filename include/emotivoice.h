@@ -201,9 +201,9 @@ EV_API void ev_audio_free(ev_audio *audio); /* frees what it holds, zeroes it; n
 /* Sound to bytes while it is being made: create, write as often as there are samples, finish. The bytes of all calls,
  * joined, are the file; pieces of any size give the same ones.
  *
- * How far the bytes are behind the sound, at 16 kHz: WAV and PCM 0; FLAC 72 ms (blocks of 1152 samples); Opus 87 ms
- * (pages of three packets); MP3 153 ms, 69 of them the delay that MP3 puts in front of the sound (1105 samples, and up
- * to 1152 behind it), at 64 kbit/s: lower rates save bits over frames, 0.5 s at 8 kbit/s.
+ * How far the bytes are behind the sound, at 24 kHz: WAV and PCM 0; FLAC 48 ms (blocks of 1152 samples); Opus 87 ms
+ * (pages of three packets); MP3 126 ms, 46 of them the delay that MP3 puts in front of the sound (1105 samples, and up
+ * to 1152 behind it), at 64 kbit/s: lower rates save bits over frames.
  *
  * Bytes that were handed out cannot change, so two things are missing that ev_audio_encode's files have: MP3's Info
  * frame, by which decoders trim that delay and know the length, and FLAC's checksum of the whole sound. MP3 of constant
@@ -213,7 +213,7 @@ typedef struct ev_encoder ev_encoder; /* one stream; one call at a time; any thr
 typedef struct ev_encoder_options {
     uint64_t known_count;   /* samples in all, where that is known: sizes in the head of WAV and FLAC are exact, and
                                another number is an error; default 0: unknown, sizes say so (WAV: 0xFFFFFFFF) */
-    int32_t bitrate_kbps;   /* MP3 8..160 at 16 kHz, constant; Opus 6..256; default 0: 64 and 32; others have none */
+    int32_t bitrate_kbps;   /* MP3 8..160 at 16 and 24 kHz, constant; Opus 6..256; default 0: 64 and 32; others have none */
     int32_t label;          /* default 1: names the speech as synthetic in a record that labelling rules ask for,
                                {"AIGC":{"Label":"1","ContentProducer":...,"ProduceID":...}}: INFO chunk of WAV,
                                ID3v2 TXXX of MP3, Vorbis comment of Opus and FLAC; PCM has no room.

@@ -18,7 +18,7 @@ export class Picture {
         this.span = SPAN_MIN;
         this.played = 0;
         this.readTheme();
-        this.clear(16000);
+        this.clear(24000);
     }
 
     clear(rate) {

@@ -17,7 +17,7 @@ export class Player {
     constructor(onChange) {
         this.onChange = onChange; /* called when playing starts, stops or ends */
         this.context = null;
-        this.clear(16000);
+        this.clear(24000);
     }
 
     clear(rate) {

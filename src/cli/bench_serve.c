@@ -197,7 +197,7 @@ static void init(void *values) {
     v->speed = v->pitch_scale = 1;
     v->poll = 0.02f;
     v->connections = 4096;
-    v->sample_rate = 16000;
+    v->sample_rate = 24000;
 }
 
 static const char *const apis[] = {"speech", "tts", NULL};
@@ -247,7 +247,7 @@ static const cli_option options[] = {
      .value = "HZ",
      .low = 4000,
      .high = 384000,
-     .help = "of pcm, which does not say it"},
+     .help = "of pcm, where the answer has no X-Sample-Rate that says it"},
     {.name = "stream",
      .kind = CLI_FLAG,
      .offset = AT(stream),

@@ -103,6 +103,8 @@ typedef struct load_audio {
     const char *fault; /* NULL: good so far */
 } load_audio;
 void load_audio_start(load_audio *audio, bool wav, int32_t pcm_rate);
+/* What a header says of the rate, if it is pcm, which says nothing itself; nonsense is passed over. */
+void load_audio_rate(load_audio *audio, const char *text, size_t size);
 void load_audio_take(load_audio *audio, const void *bytes, size_t size, double now_s);
 const char *load_audio_end(load_audio *audio); /* NULL, or what is wrong with it */
 double load_audio_seconds(const load_audio *audio);

@@ -14,6 +14,14 @@ void load_audio_start(load_audio *audio, bool wav, int32_t pcm_rate) {
     if (!wav) audio->bytes_per_s = 2.0 * pcm_rate;
 }
 
+void load_audio_rate(load_audio *audio, const char *text, size_t size) {
+    long rate = 0;
+    size_t at = 0;
+    while (at < size && text[at] == ' ') at++;
+    for (; at < size && text[at] >= '0' && text[at] <= '9' && rate < 1000000; at++) rate = rate * 10 + (text[at] - '0');
+    if (!audio->wav && rate >= 4000 && rate <= 384000) audio->bytes_per_s = 2.0 * (double)rate;
+}
+
 static void play(load_audio *audio, const unsigned char *bytes, size_t size, double now_s) {
     if (audio->declared - audio->bytes < size) size = (size_t)(audio->declared - audio->bytes); /* chunks behind it */
     if (size == 0) return;

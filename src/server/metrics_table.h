@@ -63,13 +63,13 @@
     X(BATCH_SIZE, HISTOGRAM, "batch_size", STAGE, WHOLE, SIZE, HIDDEN,                                                 \
       "Utterances or chunks that a stage worked on together.")                                                         \
     X(BATCH_FRAMES, HISTOGRAM, "batch_frames", NONE, WHOLE, FRAMES, SHOWN,                                             \
-      "Mel frames in one batch of the vocoder.")                                                                       \
+      "Frames in one batch of the vocoder.")                                                                       \
     X(BATCH_MEMORY, GAUGE, "batch_memory_bytes", NONE, WHOLE, NONE, SHOWN,                                             \
       "Work memory that one batch may take now.")                                                                      \
     X(FRAMES_PROCESSED, COUNTER, "frames_processed_total", NONE, WHOLE, NONE, SHOWN,                                   \
-      "Mel frames the vocoder worked on, chunk halos and gaps included.")                                              \
+      "Frames the vocoder worked on, chunk halos and gaps included.")                                              \
     X(FRAMES_USEFUL, COUNTER, "frames_useful_total", NONE, WHOLE, NONE, SHOWN,                                         \
-      "Mel frames the vocoder worked on that belong to an utterance.")                                                 \
+      "Frames the vocoder worked on that belong to an utterance.")                                                 \
     X(STAGE_DURATION, HISTOGRAM, "stage_duration_seconds", STAGE, MICRO, TIME, SHOWN,                                  \
       "Time one batch spent in a stage.")                                                                              \
     X(VOICE_CACHE, COUNTER, "voice_cache_requests_total", RESULT, WHOLE, NONE, SHOWN,                                  \

@@ -359,6 +359,12 @@ class Stream(LoadTest):
         self.assertEqual((step["underruns"], step["errors"]), (0, 0))
         self.assertAlmostEqual(step["audio_seconds_per_second"], 0.8 * step["achieved_rate"], places=3)
 
+    def test_pcm_at_the_rate_that_the_answer_tells(self):
+        service = self.serve(lambda h, n, b: h.reply(tone(0.4), kind="audio/pcm", X_Sample_Rate="8000"))
+        step = self.load(service, "--format", "pcm", "--rate", "30", "--seconds", "0.5")["steps"][0]
+        self.assertEqual(step["errors"], 0)
+        self.assertAlmostEqual(step["audio_seconds_per_second"], 0.8 * step["achieved_rate"], places=3)
+
 
 class Requests(LoadTest):
     def texts(self, *args, seconds=0.4):

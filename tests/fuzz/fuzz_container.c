@@ -1,10 +1,23 @@
-/* Fuzzes the model container: any bytes either are refused or give tensors whose every byte may be read. */
+/* Fuzzes the model container: any bytes either are refused or give tensors whose every byte may be read, and a
+ * configuration whose numbers are in range. */
 #include <stdlib.h>
 #include <string.h>
 
-#include "model/container.h"
+#include "model/acoustic.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
+
+static void read_config(const ev_container *c) {
+    ev_config config;
+    ev_acoustic acoustic;
+    ev_error err;
+    if (ev_config_read(&config, c, &err)) return;
+    const ev_acoustic_config *a = &config.acoustic;
+    if (a->channels != config.vocoder.inputs || a->speaker != config.speaker.embedding) abort();
+    if (a->family == EV_ACOUSTIC_CONVNEXT && json_array_size(a->table) != (size_t)a->tokens) abort();
+    if (ev_acoustic_load(&acoustic, c, a, 16, &err) == EV_OK) ev_acoustic_free(&acoustic);
+    ev_config_free(&config);
+}
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size) {
     ev_container *c = NULL;
@@ -21,7 +34,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size) {
         free(copy);
         free(values);
     }
-    ev_container_metadata(c, "config");
+    read_config(c);
     ev_container_free(&c);
     return 0;
 }

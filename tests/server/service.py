@@ -4,6 +4,7 @@ The program is the first argument of every test that imports this, build/emotivo
 import http.client
 import json
 import os
+import pathlib
 import re
 import signal
 import struct
@@ -16,6 +17,19 @@ import threading
 COMMAND = sys.argv.pop(1) if len(sys.argv) > 1 and os.path.isfile(sys.argv[1]) else "build/emotivoice"
 # Networks that say nothing, where the build is a slow one (tests/CMakeLists.txt).
 TINY = os.environ.get("EMOTIVOICE_MODEL", "").endswith("tiny.safetensors")
+MODEL = pathlib.Path(os.environ.get("EMOTIVOICE_MODEL") or
+                     pathlib.Path(__file__).resolve().parents[2] / "models" / "emotivoice-default.safetensors")
+
+
+def model_rate(path=MODEL):
+    """Hz, as the model file says it: a JSON header behind its length."""
+    with open(path, "rb") as file:
+        head = json.loads(file.read(int.from_bytes(file.read(8), "little")))
+    vocoder = json.loads(head["__metadata__"]["emotivoice"])["vocoder"]
+    return vocoder["sample_rate"]
+
+
+RATE = model_rate()
 FREE = ("--rate-per-ip", "0", "--log-level", "error")
 LONG = "The river runs through the valley and the wind goes over the hills. " * 60
 

@@ -14,7 +14,7 @@ import time
 import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from service import COMMAND, FREE, LONG, TINY, Service, said, scratch, wav_body  # noqa: E402
+from service import COMMAND, FREE, LONG, RATE, TINY, Service, said, scratch, wav_body  # noqa: E402
 
 try:
     import openai
@@ -85,13 +85,13 @@ class Speech(unittest.TestCase):
         samples = array.array("h", said(text, "--voice", "ava"))
         self.assertEqual(self.create(text, response_format="pcm").content, samples.tobytes())
         self.assertEqual(wav_body(self.create(text, response_format="wav").content), samples.tobytes())
-        self.assertEqual(decoded(self.create(text, response_format="flac").content), (16000, samples))
+        self.assertEqual(decoded(self.create(text, response_format="flac").content), (RATE, samples))
         for name in ("mp3", "opus"):
             answer = self.create(text, response_format=name)
             rate, heard = decoded(answer.content)
-            step = rate // 16000
-            self.assertEqual(rate % 16000, 0)
-            self.assertAlmostEqual(len(heard) / rate, len(samples) / 16000, delta=0.2, msg=name)
+            step = rate // RATE
+            self.assertEqual(rate % RATE, 0)
+            self.assertAlmostEqual(len(heard) / rate, len(samples) / RATE, delta=0.2, msg=name)
             if not TINY:
                 self.assertGreater(likeness(samples, heard[::step]), 0.9, name)
         self.assertEqual(self.create(text).response.headers["content-type"], "audio/mpeg")

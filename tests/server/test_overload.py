@@ -18,7 +18,7 @@ import time
 import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from service import COMMAND, LONG, Service  # noqa: E402
+from service import COMMAND, LONG, RATE, Service  # noqa: E402
 
 OPEN = ("--rate-per-ip", "0", "--connections-per-ip", "0", "--log-level", "error", "--result-cache", "0")
 SANITIZED = bool(os.environ.get("EMOTIVOICE_SANITIZE"))
@@ -322,7 +322,7 @@ class Reports(unittest.TestCase):
                 latency, first = step["latency_s"], step["first_audio_s"]
                 self.assertTrue(0 < latency["p50"] <= latency["p95"] <= latency["p99"] <= latency["max"], latency)
                 self.assertTrue(0 < first["p50"] <= latency["p50"], (first, latency))
-                seconds = step["bytes"] / 32000  # 16-bit samples at 16 kHz
+                seconds = step["bytes"] / (2 * RATE)  # samples of 16 bits
                 self.assertTrue(1 < seconds / step["ok"] < 10, "sentences of some seconds")
                 self.assertGreaterEqual(step["server"]["mean_batch"], 1)
                 self.assertGreaterEqual(len(step["server"]["series"]), 3)

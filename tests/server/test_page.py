@@ -28,7 +28,7 @@ import wave
 sys.path[:0] = [str(pathlib.Path(__file__).parent / "page"), str(pathlib.Path(__file__).parent)]
 import fake_server
 from browser import Browser
-from service import Service
+from service import RATE, Service
 
 SETTINGS = argparse.Namespace()
 HELLO = "Hello there, said the page."
@@ -103,6 +103,7 @@ class Page(unittest.TestCase):
     def open(self, key=None, **options):
         self.server = None if SETTINGS.url else fake_server.FakeServer(key=key).start()
         self.url = SETTINGS.url or self.server.url
+        self.rate = fake_server.RATE if self.server else RATE
         self.tab = self.browser.tab(**options)
         self.tab.expected = []  # problems that a test provokes
         self.addCleanup(self.close, self.tab, self.server, self.url)
@@ -168,11 +169,11 @@ class Page(unittest.TestCase):
         self.assertEqual(body, {"model": "emotivoice", "input": HELLO, "voice": voice, "emotion": emotion,
                                 "emotion_degree": 0.8, "speed": 1.2, "pitch_scale": 0.95, "response_format": "pcm",
                                 "stream_format": "audio"})
-        seconds = len(served(body)) / 16000 if self.server else None
+        seconds = len(served(body)) / self.rate if self.server else None
         tab.until("!document.querySelector('#play').classList.contains('playing')", 120)
         rate, clock, state = tab.evaluate("(() => { const c = contexts.at(-1);"
                                           " return [c.sampleRate, c.currentTime, c.state]; })()")
-        self.assertEqual((rate, state), (16000, "running"))
+        self.assertEqual((rate, state), (self.rate, "running"))
         now, total = (float(part.split(":")[1]) for part in self.text("#time").split("/"))
         self.assertEqual(now, total, "played to its end")
         self.assertGreater(total, 0.5)
@@ -231,7 +232,7 @@ class Page(unittest.TestCase):
         name, content = tab.downloaded(1)
         self.assertEqual(name, "emotivoice-hello-世界-42.wav")
         rate, samples = read_wav(content)
-        self.assertEqual(rate, 16000)
+        self.assertEqual(rate, self.rate)
         self.assertGreater(max(samples), 1000)
         if self.server:
             self.assertEqual(samples, served(self.bodies()[0]))

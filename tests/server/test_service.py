@@ -17,7 +17,7 @@ import time
 import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from service import COMMAND, FREE, LONG, Service, multipart, reference, said, scratch, wav_body  # noqa: E402
+from service import COMMAND, FREE, LONG, RATE, Service, multipart, reference, said, scratch, wav_body  # noqa: E402
 
 
 class Speech(unittest.TestCase):
@@ -33,7 +33,7 @@ class Speech(unittest.TestCase):
         for text, voice in (("Good morning.", "ava"), ("你好，今天天气很好。", "mei")):
             answer = self.service.speech(text, voice=voice, response_format="pcm")
             self.assertEqual(answer.code, 200)
-            self.assertEqual(answer.headers["x-sample-rate"], "16000")
+            self.assertEqual(answer.headers["x-sample-rate"], str(RATE))
             self.assertEqual(hashlib.sha256(answer.body).digest(), hashlib.sha256(said(text, "--voice", voice)).digest())
 
     def test_every_format(self):

@@ -16,7 +16,7 @@
 #include "audio/audio.h"
 #include "audio/sniff.h"
 
-enum { RATE = 16000, COUNT = 2 * RATE + 77, MP3_DELAY = 1105 };
+enum { RATE = 24000, STEP = RATE / 100, COUNT = 2 * RATE + 77, MP3_DELAY = 1105 };
 
 /* A voice-like sound: a gliding tone with its overtones, syllables, and a little noise. */
 static const float *voice(void) {
@@ -201,7 +201,7 @@ static void bytes_come_soon(void **state) {
         ev_format format;
         double lag_ms, gap_ms;
     } cases[] = {
-        {EV_FORMAT_WAV, 0, 10}, {EV_FORMAT_FLAC, 73, 80}, {EV_FORMAT_OPUS, 90, 60}, {EV_FORMAT_MP3, 155, 40}};
+        {EV_FORMAT_WAV, 0, 10}, {EV_FORMAT_FLAC, 49, 60}, {EV_FORMAT_OPUS, 90, 60}, {EV_FORMAT_MP3, 128, 30}};
     float *out = malloc(2 * COUNT * sizeof(float));
     for (size_t i = 0; i < EV_ARRAY_COUNT(cases); i++) {
         ev_encoder *e = NULL;
@@ -209,15 +209,15 @@ static void bytes_come_soon(void **state) {
         const void *bytes;
         double last_ms = 0, delay = cases[i].format == EV_FORMAT_MP3 ? MP3_DELAY : 0;
         assert_int_equal(ev_encoder_create(&e, cases[i].format, RATE, NULL, NULL), EV_OK);
-        for (size_t at = 0; at < RATE; at += 160) {
+        for (size_t at = 0; at < RATE; at += STEP) {
             size_t size;
-            assert_int_equal(ev_encoder_write(e, voice() + at, 160, &bytes, &size, NULL), EV_OK);
+            assert_int_equal(ev_encoder_write(e, voice() + at, STEP, &bytes, &size, NULL), EV_OK);
             ev_buf_append(&b, bytes ? bytes : "", size);
-            double ms = (double)(at + 160) / 16;
+            double ms = (double)(at + STEP) * 1000 / RATE;
             if (size > 0 && ms > 200) assert_true(ms - last_ms <= cases[i].gap_ms);
             if (size > 0) last_ms = ms;
             if (ms < 200) continue;
-            double lag = ms - ((double)decode(b.data, b.size, out, NULL) - delay) / 16;
+            double lag = ms - ((double)decode(b.data, b.size, out, NULL) - delay) * 1000 / RATE;
             if (lag > cases[i].lag_ms) fail_msg("%s lags %g ms", ev_format_name(cases[i].format), lag);
         }
         assert_true(last_ms >= 920);

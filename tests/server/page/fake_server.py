@@ -22,7 +22,7 @@ import wave
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
-RATE = 16000
+RATE = 24000
 TYPES = {".html": "text/html; charset=utf-8", ".js": "text/javascript; charset=utf-8",
          ".css": "text/css; charset=utf-8", ".svg": "image/svg+xml"}
 VOICES = [("ava", "en", "female, even and clear", 170), ("ray", "en", "male, low and calm", 101),
