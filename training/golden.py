@@ -12,12 +12,16 @@ from pathlib import Path
 import torch
 from safetensors.torch import save_file
 
-from . import convnext, features, tokens
+from . import convnext, features, spectral, tokens
 from .acoustic import Acoustic, EMOTIONS
-from .export import NAMED
 from .speaker import SpeakerEncoder
 from .vocoder import Generator
 
+# of the tiny model: names that tests ask for
+NAMED = [("slt", "ava", "en", "female, even and clear"), ("rms", "ray", "en", "male, low and calm"),
+         ("awb", "angus", "en", "male, Scottish"), ("mei", "mei", "zh", "female, bright"),
+         ("lin", "lin", "zh", "male, plain"), ("lan", "lan", "zh", "female, soft"),
+         ("yan", "yan", "zh", "female, high"), ("gao", "gao", "zh", "male, full"), ("shi", "shi", "zh", "male, low")]
 VOCODERS = {
     "vocoder_ours": dict(mels=20, channels=64, rates=[8, 8, 4], kernels=[16, 16, 8], resblock="2",
                          res_kernels=[3, 7], res_dilations=[[1, 3], [1, 3]], harmonics=8),
@@ -119,6 +123,40 @@ def vocoders(folder):
         save(folder, name, model, "generator", model.config, {"mel": mel[0], "f0": f0[0], "wave": wave[0]})
 
 
+def istft(folder):
+    """F0 that glides, jumps, stops and is higher than any harmonic may be; every part of the sum heard, samples within -1..1."""
+    torch.manual_seed(5)
+    config = dict(features=20, width=32, hidden=48, blocks=3, speaker=12, emotions=4)
+    model = spectral.Generator(config).eval()
+    with torch.no_grad():
+        for block in model.dec:
+            block.film.weight.normal_(0, 0.3)
+            block.film.bias.normal_(0, 0.2)
+            block.norm.weight.add_(torch.randn(32) * 0.2)
+            block.norm.bias.normal_(0, 0.2)
+            block.gamma.normal_(0, 0.7)
+        model.dec_norm.bias.normal_(0, 0.2)
+        model.head.weight.mul_(2)
+        for bias, mean in zip(model.head.bias.split(model.bins), (-5.0, 0.0, 0.2, 0.5, 0.0)):
+            bias.add_(mean)
+    frames = 45
+    x, energy = torch.randn(1, frames, 20), 5 * torch.randn(1, frames)
+    f0 = 100 + 4 * torch.arange(frames).float()[None] + 20 * torch.rand(1, frames)
+    f0[0, 7:12], f0[0, 20], f0[0, 30:34], f0[0, 41:] = 0, 700, 0, 0
+    f0[0, 25] = 12000
+    condition = torch.nn.functional.normalize(torch.randn(1, 12))
+    condition = torch.cat([condition, torch.tensor([[0.4, 0.0, 0.6, 0.0]])], 1)
+    source = torch.from_numpy(spectral.padded(spectral.pulses(f0[0].numpy())))[None]
+    noise = torch.from_numpy(spectral.noise(7, frames))[None]
+    with torch.no_grad():
+        parts = model.spectra(x, f0, energy, condition)
+        wave, still = model.wave(parts, source, noise), model.wave(parts, source, torch.zeros_like(noise))
+    print(f"istft: peak {wave.abs().max():.2f}, without noise {still.abs().max():.2f}")
+    save(folder, "istft", model, "generator", model.config,
+         {"input": torch.cat([x[0], energy[0][:, None] / spectral.ENERGY_UNIT], 1), "f0": f0[0], "condition": condition[0], "wave": wave[0],
+          "still": still[0]})
+
+
 def speaker(folder):
     torch.manual_seed(3)
     config = dict(channels=[64, 64, 64, 96], kernels=[5, 3, 3, 1], dilations=[1, 2, 3, 1], attention=24, squeeze=16,
@@ -173,6 +211,7 @@ def main():
     acoustic(a.out)
     acoustic_convnext(a.out)
     vocoders(a.out)
+    istft(a.out)
     speaker(a.out)
     tiny(a.out)
 

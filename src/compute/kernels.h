@@ -5,7 +5,15 @@
 #ifndef EV_COMPUTE_KERNELS_H
 #define EV_COMPUTE_KERNELS_H
 
-#include "compute/compute.h"
+#include "compute/spectrum.h"
+
+/* For the sources that are compiled once per instruction set. */
+#define EV_INLINE static inline __attribute__((always_inline))
+#if defined(__clang__)
+#define EV_UNROLL _Pragma("clang loop unroll(full)")
+#else
+#define EV_UNROLL _Pragma("GCC unroll 32")
+#endif
 
 /* A piece of a convolution: some rows of one span times some blocks of 16 output channels. All pointers are at the
  * piece's first row and first block. Absent: NULL. */
@@ -32,6 +40,18 @@ typedef struct ev_upsample_tile {
     int channels;
 } ev_upsample_tile;
 
+/* Up to 16 frames of one span, for ev_istft_run. */
+typedef struct ev_istft_tile {
+    const ev_istft *stft;
+    const float *parts; /* of the first frame */
+    size_t ld;
+    const float *source; /* where its window begins */
+    float *y;
+    uint64_t seed;
+    size_t first;   /* its number */
+    float *scratch; /* x, bins, work */
+} ev_istft_tile;
+
 struct ev_kernels {
     const char *name;
     void (*conv)(const ev_tile *tile, size_t rows, int blocks);
@@ -44,6 +64,10 @@ struct ev_kernels {
                        const float *beta, float eps, size_t rows);
     void (*softmax)(float *x, size_t ldx, size_t n, size_t rows); /* each row, in place */
     void (*upsample)(const ev_upsample_tile *tile, size_t rows);
+    void (*fft_forward)(const ev_fft *fft, float *x, float *bins, float *work);
+    void (*fft_inverse)(const ev_fft *fft, float *bins, float *x, float *work);
+    void (*istft)(const ev_istft_tile *tile, size_t rows);
+    void (*pulses)(const ev_pulses *pulses, float *out, size_t n);
     void (*axpy)(const float *x, size_t ldx, float a, const float *z, size_t ldz, float b, float *y, size_t ldy,
                  int channels, size_t rows);
 };
@@ -60,6 +84,28 @@ typedef struct ev_window {
 ev_window ev_upsample_window(const float *centre, size_t tokens, float t, float delta);
 /* Tokens are weighted in chunks of this many; a multiple of 16, and part of the order of sums. */
 enum { EV_UPSAMPLE_CHUNK = 64 };
+
+/* Of one instruction set's noise: uniform, of variance one, from a hash of a key and the number of the bin's part
+ * (splitmix64's finalizer, Steele et al. 2014). A row's key; a part's step is added to it. */
+#define EV_NOISE_STEP  0x9e3779b97f4a7c15u
+#define EV_NOISE_SCALE (1.732050808f / 2147483648.0f)
+static inline uint64_t ev_noise_key(uint64_t seed, uint64_t index) {
+    return seed * 0xd1342543de82ef95u + (index + 1) * EV_NOISE_STEP;
+}
+#define EV_LOUDEST 7.0f /* of a log magnitude */
+
+/* Turns of sample i of a train of pulses, and `count` times as many, both less their nearest integer: in double, and
+ * small where the pulses stand, so that as floats they are exact enough for the quotient of two sines. */
+#define EV_ROUND_MAGIC_DOUBLE 6755399441055744.0 /* 1.5 * 2^52 */
+static inline void ev_pulse_turns(const ev_pulses *p, size_t i, float *turns, float *many) {
+    const double k = (double)(p->first + i);
+    double at = p->start + (p->left + p->bend * k) * k / p->rate;
+    at -= at + EV_ROUND_MAGIC_DOUBLE - EV_ROUND_MAGIC_DOUBLE;
+    const double times = p->count * at;
+    *turns = (float)at;
+    *many = (float)(times - (times + EV_ROUND_MAGIC_DOUBLE - EV_ROUND_MAGIC_DOUBLE));
+}
+#define EV_PULSE_NEAR 2e-3f /* of 2 sin(pi turns): so near to a pulse's top the sum is `count`, less a half */
 
 /* ---- how an operation is spread over the pool (split.c) ---- */
 /* `rows` rows of span number `span`, from its row `first` on; part `part` of `parts` of their channels. */

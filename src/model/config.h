@@ -11,6 +11,7 @@ enum {
     EV_KINDS_MAX = 4,
     EV_DILATIONS_MAX = 4,
     EV_HARMONICS_MAX = 32,
+    EV_VOCODER_BLOCKS_MAX = 32,
     EV_EMOTIONS_MAX = 32,
     EV_ECAPA_BLOCKS_MAX = 6,
     EV_FRAME_BLOCKS_MAX = 16, /* convnext: of the prosody */
@@ -44,6 +45,12 @@ typedef struct ev_hifigan_config {
     double post_slope;
 } ev_hifigan_config;
 
+/* ConvNeXt blocks and an inverse STFT of 4 hop samples. */
+typedef struct ev_spectral_config {
+    int width, hidden, blocks, kernel; /* width: a multiple of 16 */
+    double highest_hz;                 /* of the source's harmonics */
+} ev_spectral_config;
+
 typedef enum ev_vocoder_family { EV_VOCODER_HIFIGAN, EV_VOCODER_ISTFT } ev_vocoder_family;
 
 typedef struct ev_vocoder_config {
@@ -53,6 +60,7 @@ typedef struct ev_vocoder_config {
     int speaker, emotions; /* of the condition of a chunk; 0 for a family that takes none */
     union {                /* by family */
         ev_hifigan_config hifigan;
+        ev_spectral_config spectral;
     };
 } ev_vocoder_config;
 

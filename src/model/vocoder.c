@@ -37,7 +37,7 @@ size_t ev_vocoder_chunk_rows(const ev_vocoder *v, const ev_chunk *chunk) {
 }
 
 size_t ev_vocoder_bytes(const ev_vocoder *v, size_t rows, size_t chunks, int threads) {
-    (void)threads;
+    if (v->config.family == EV_VOCODER_ISTFT) return ev_spectral_bytes(v, rows, chunks, threads);
     return ev_hifigan_bytes(v, rows, chunks);
 }
 
@@ -60,18 +60,25 @@ void ev_vocoder_run(const ev_vocoder *v, const ev_compute *compute, ev_arena *ar
     const size_t mark = ev_arena_mark(arena);
     size_t *first;
     const ev_axis a = place_chunks(v, arena, chunks, n, &first);
-    ev_hifigan_run(v, compute, arena, &a, chunks, first);
+    if (v->config.family == EV_VOCODER_ISTFT)
+        ev_spectral_run(v, compute, arena, &a, chunks, first);
+    else
+        ev_hifigan_run(v, compute, arena, &a, chunks, first);
     ev_arena_release(arena, mark);
 }
 
 ev_status ev_vocoder_load(ev_vocoder *out, const ev_container *c, const ev_vocoder_config *config, ev_error *err) {
     *out = (ev_vocoder){.config = *config};
-    const ev_status s = ev_hifigan_load(out, c, err);
+    const bool spectral = config->family == EV_VOCODER_ISTFT;
+    const ev_status s = spectral ? ev_spectral_load(out, c, err) : ev_hifigan_load(out, c, err);
     if (s != EV_OK) ev_vocoder_free(out);
     return s;
 }
 
 void ev_vocoder_free(ev_vocoder *v) {
-    ev_hifigan_free(&v->hifigan);
+    if (v->config.family == EV_VOCODER_ISTFT)
+        ev_spectral_free(&v->spectral);
+    else
+        ev_hifigan_free(&v->hifigan);
     *v = (ev_vocoder){0};
 }

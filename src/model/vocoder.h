@@ -1,7 +1,8 @@
-/* vocoder: a frame is a list of channels (a log-mel, or features of the text) and an F0; out come samples. Families:
+/* vocoder: a frame is a list of channels (a log-mel, or features of the text) and an F0; out come samples. Two families:
  *
- *   hifigan.h  HiFi-GAN's generator (Kong et al. 2020, arXiv 2010.05646) of any configuration, with an optional
- *              harmonic source; mels in
+ *   hifigan.h   HiFi-GAN's generator (Kong et al. 2020, arXiv 2010.05646) of any configuration, with an optional
+ *               harmonic source; mels in
+ *   spectral.h  ConvNeXt blocks at frame rate, one inverse STFT a frame; features and energy in
  *
  * What the network computes for a sample depends on a fixed number of frames to each side, its halo. So any stretch of
  * an utterance, computed with that halo, is equal to the same stretch of the whole, byte for byte; and stretches of
@@ -11,6 +12,7 @@
 #define EV_VOCODER_H
 
 #include "model/hifigan.h"
+#include "model/spectral.h"
 
 typedef struct ev_vocoder {
     ev_vocoder_config config;
@@ -18,6 +20,7 @@ typedef struct ev_vocoder {
     size_t halo; /* frames a chunk needs on each side */
     union {      /* by config.family */
         ev_hifigan hifigan;
+        ev_spectral spectral; /* EV_VOCODER_ISTFT */
     };
 } ev_vocoder;
 
@@ -68,5 +71,11 @@ size_t ev_hifigan_bytes(const ev_vocoder *v, size_t rows, size_t chunks);
 /* a: the chunks' frames with their halos, in order; first: the utterance frame of each span's first row. */
 void ev_hifigan_run(const ev_vocoder *v, const ev_compute *compute, ev_arena *arena, const ev_axis *a,
                     const ev_chunk *chunks, const size_t *first);
+
+ev_status ev_spectral_load(ev_vocoder *v, const ev_container *c, ev_error *err);
+void ev_spectral_free(ev_spectral *g);
+size_t ev_spectral_bytes(const ev_vocoder *v, size_t rows, size_t chunks, int threads);
+void ev_spectral_run(const ev_vocoder *v, const ev_compute *compute, ev_arena *arena, const ev_axis *a,
+                     const ev_chunk *chunks, const size_t *first);
 
 #endif

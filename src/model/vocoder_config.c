@@ -64,8 +64,42 @@ static ev_status read_hifigan(ev_vocoder_config *v, const json_t *o, ev_error *e
     return check_rates(g, kernels, &v->hop, err);
 }
 
+static ev_status read_spectral(ev_vocoder_config *v, const json_t *o, ev_error *err) {
+    ev_spectral_config *k = &v->spectral;
+    int fft = 0;
+    TRY(ev_config_int(o, "hop", 16, 1024, &v->hop, err));
+    TRY(ev_config_int(o, "fft", 64, 4096, &fft, err));
+    TRY(ev_config_int(o, "features", 1, 512, &v->inputs, err));
+    TRY(ev_config_int(o, "width", 16, 2048, &k->width, err));
+    TRY(ev_config_int(o, "hidden", 16, 8192, &k->hidden, err));
+    TRY(ev_config_int(o, "blocks", 1, EV_VOCODER_BLOCKS_MAX, &k->blocks, err));
+    TRY(ev_config_int(o, "kernel", 3, 31, &k->kernel, err));
+    TRY(ev_config_odd("kernel", k->kernel, err));
+    TRY(ev_config_number(o, "highest_hz", 100, v->sample_rate / 2.0, &k->highest_hz, err));
+    TRY(ev_config_int(o, "speaker", 1, 4096, &v->speaker, err));
+    TRY(ev_config_int(o, "emotions", 1, EV_EMOTIONS_MAX, &v->emotions, err));
+    v->inputs++; /* and energy */
+    if (fft != 4 * v->hop || v->hop % 2) {
+        return ev_fail(err, EV_E_FORMAT, "model config: \"fft\" is %d, wanted four times an even \"hop\" (%d)", fft,
+                       v->hop);
+    }
+    if (k->width % 16 || k->hidden % 16) {
+        return ev_fail(err, EV_E_FORMAT, "model config: \"width\" %d and \"hidden\" %d must be multiples of 16",
+                       k->width, k->hidden);
+    }
+    return EV_OK;
+}
+
+/* No family: files from before there were two. */
 ev_status ev_vocoder_config_read(ev_vocoder_config *v, const json_t *o, ev_error *err) {
+    const json_t *family = json_object_get(o, "family");
+    const char *name = family ? json_string_value(family) : "hifigan";
     *v = (ev_vocoder_config){.family = EV_VOCODER_HIFIGAN};
     TRY(ev_config_int(o, "sample_rate", 8000, 48000, &v->sample_rate, err));
-    return read_hifigan(v, o, err);
+    if (name && strcmp(name, "hifigan") == 0) return read_hifigan(v, o, err);
+    if (!name || strcmp(name, "istft") != 0) {
+        return ev_fail(err, EV_E_FORMAT, "model config: vocoder \"family\" must be \"hifigan\" or \"istft\"");
+    }
+    v->family = EV_VOCODER_ISTFT;
+    return read_spectral(v, o, err);
 }

@@ -45,6 +45,9 @@ void *aligned_alloc(size_t alignment, size_t n) {
 }
 #endif
 
+/* every test runs at every instruction set this CPU has */
+static const unsigned masks[] = {0, EV_CPU_AVX2, EV_CPU_AVX2 | EV_CPU_AVX512};
+
 enum { ARENA_BYTES = 256 << 20, CASES = 3, MEL_LD = 32 };
 
 typedef struct fixture {
@@ -256,7 +259,8 @@ static void pauses_at(unsigned mask) {
 typedef struct vocoded {
     fixture f;
     ev_vocoder v;
-    float *mel, *f0, *want;
+    float *input, *f0, *want;
+    float *condition; /* NULL for a family that takes none */
     double phase[64];
     size_t frames, samples;
 } vocoded;
@@ -268,11 +272,13 @@ static void vocoded_open(vocoded *o, const char *name, unsigned mask) {
     fixture_open(&o->f, name, mask);
     assert_int_equal(ev_vocoder_config_read(&config, o->f.config, &err), EV_OK);
     if (ev_vocoder_load(&o->v, o->f.file, &config, &err) != EV_OK) fail_msg("%s", err.message);
-    float *dense = expected(&o->f, "mel", &n);
+    const bool spectral = config.family == EV_VOCODER_ISTFT;
+    float *dense = expected(&o->f, spectral ? "input" : "mel", &n);
+    o->condition = spectral ? expected(&o->f, "condition", &o->samples) : NULL;
     o->frames = n / (size_t)config.inputs;
-    o->mel = calloc(o->frames * MEL_LD, sizeof(float));
+    o->input = calloc(o->frames * MEL_LD, sizeof(float));
     for (size_t t = 0; t < o->frames; t++) {
-        memcpy(o->mel + t * MEL_LD, dense + t * (size_t)config.inputs, (size_t)config.inputs * sizeof(float));
+        memcpy(o->input + t * MEL_LD, dense + t * (size_t)config.inputs, (size_t)config.inputs * sizeof(float));
     }
     free(dense);
     o->f0 = expected(&o->f, "f0", &n);
@@ -281,7 +287,8 @@ static void vocoded_open(vocoded *o, const char *name, unsigned mask) {
 }
 
 static void vocoded_close(vocoded *o) {
-    free(o->mel);
+    free(o->input);
+    free(o->condition);
     free(o->f0);
     free(o->want);
     ev_vocoder_free(&o->v);
@@ -289,7 +296,8 @@ static void vocoded_close(vocoded *o) {
 }
 
 static ev_chunk chunk_of(const vocoded *o, size_t begin, size_t end, float *out) {
-    return (ev_chunk){.input = o->mel, .f0 = o->f0, .phase = o->phase, .frames = o->frames, .begin = begin, .end = end,
+    return (ev_chunk){.input = o->input, .f0 = o->f0, .phase = o->phase, .condition = o->condition, .frames = o->frames,
+                      .begin = begin, .end = end,
                       .seed = 7, .out = out + begin * (size_t)o->v.config.hop};
 }
 
@@ -314,6 +322,58 @@ static void vocoder_at(const char *name, unsigned mask) {
     vocoded_close(&o);
 }
 
+/* Samples without noise: the part that scales it is made vanishingly small. */
+static void istft_at(unsigned mask) {
+    vocoded o;
+    size_t n;
+    vocoded_open(&o, "istft", mask);
+    for (int i = 0; i < o.v.spectral.stft.bins; i++) o.v.spectral.head.bias[ev_istft_column(2, i)] -= 1000;
+    float *whole = calloc(o.samples, sizeof(float)), *still = expected(&o.f, "still", &n);
+    assert_int_equal(n, o.samples);
+    const ev_chunk one = chunk_of(&o, 0, o.frames, whole);
+    ev_vocoder_run(&o.v, &o.f.compute, &o.f.arena, &one, 1);
+    for (size_t i = 0; i < n; i++) assert_close("istft without noise", whole[i], still[i], 1e-4);
+    free(still);
+    free(whole);
+    vocoded_close(&o);
+}
+
+static void test_istft(void **state) {
+    (void)state;
+    for (size_t i = 0; i < EV_ARRAY_COUNT(masks); i++) istft_at(masks[i]);
+}
+
+/* What one run takes of the arena is what ev_vocoder_bytes says of its rows, or a little less: alignment, and what a
+ * few chunks' lists would take. */
+static void bytes_of(const char *name, size_t chunk_count) {
+    vocoded o;
+    vocoded_open(&o, name, ~0u);
+    float *out = calloc(o.samples, sizeof(float));
+    ev_chunk chunks[5];
+    size_t rows = 0;
+    for (size_t i = 0; i < chunk_count; i++) {
+        const size_t begin = o.frames * i / chunk_count, end = o.frames * (i + 1) / chunk_count;
+        chunks[i] = chunk_of(&o, begin, end, out);
+        rows += ev_vocoder_chunk_rows(&o.v, &chunks[i]);
+    }
+    o.f.arena.peak = 0;
+    ev_vocoder_run(&o.v, &o.f.compute, &o.f.arena, chunks, chunk_count);
+    const size_t told = ev_vocoder_bytes(&o.v, rows, chunk_count, 2), taken = o.f.arena.peak;
+    if (taken > told || told > taken + 8192) fail_msg("%s: told %zu bytes, took %zu", name, told, taken);
+    const size_t slope = ev_vocoder_bytes(&o.v, rows + 16, chunk_count, 2) - told; /* work.c counts on a straight line */
+    assert_int_equal(ev_vocoder_bytes(&o.v, rows + 32, chunk_count, 2) - told, 2 * slope);
+    free(out);
+    vocoded_close(&o);
+}
+
+static void test_bytes(void **state) {
+    (void)state;
+    for (size_t n = 1; n <= 5; n++) {
+        bytes_of("istft", n);
+        bytes_of("vocoder_ours", n);
+    }
+}
+
 /* ---- speaker ---- */
 
 static void speaker_at(unsigned mask) {
@@ -335,9 +395,7 @@ static void speaker_at(unsigned mask) {
     fixture_close(&f);
 }
 
-/* ---- every test at every instruction set this CPU has ---- */
-
-static const unsigned masks[] = {0, EV_CPU_AVX2, EV_CPU_AVX2 | EV_CPU_AVX512};
+/* ---- all ---- */
 
 static void test_acoustic(void **state) {
     (void)state;
@@ -354,7 +412,7 @@ static void test_pauses(void **state) {
 
 static void test_vocoders(void **state) {
     (void)state;
-    static const char *const names[] = {"vocoder_ours", "vocoder_v1", "vocoder_v3"};
+    static const char *const names[] = {"vocoder_ours", "vocoder_v1", "vocoder_v3", "istft"};
     for (size_t i = 0; i < EV_ARRAY_COUNT(masks); i++) {
         for (size_t j = 0; j < EV_ARRAY_COUNT(names); j++) vocoder_at(names[j], masks[i]);
     }
@@ -377,6 +435,7 @@ static void test_counter(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_counter), cmocka_unit_test(test_acoustic), cmocka_unit_test(test_pauses),
                                        cmocka_unit_test(test_vocoders),
+                                       cmocka_unit_test(test_istft), cmocka_unit_test(test_bytes),
                                        cmocka_unit_test(test_speaker)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

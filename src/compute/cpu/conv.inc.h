@@ -19,12 +19,6 @@
 #include "compute/kernels.h"
 #include "compute/math.h"
 
-#define EV_INLINE static inline __attribute__((always_inline))
-#if defined(__clang__)
-#define EV_UNROLL _Pragma("clang loop unroll(full)")
-#else
-#define EV_UNROLL _Pragma("GCC unroll 32")
-#endif
 /* Hides where p comes from. Without it compilers make one pointer per row out of the few below, and spill them. */
 #define EV_OPAQUE(p) __asm__("" : "+r"(p))
 

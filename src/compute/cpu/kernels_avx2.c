@@ -11,5 +11,7 @@
 
 #include "compute/cpu/conv.inc.h"
 #include "compute/cpu/rows.inc.h"
+#include "compute/fft.inc.h"
+#include "compute/cpu/spectrum.inc.h"
 
 const ev_kernels ev_kernels_avx2 = EV_KERNELS("avx2");

@@ -177,10 +177,4 @@ static void axpy(const float *x, size_t ldx, float a, const float *z, size_t ldz
         }
 }
 
-#define EV_KERNELS(isa)                                                                                              \
-    {                                                                                                                \
-        .name = isa, .conv = conv, .conv1 = conv1, .depthwise = depthwise, .layer_norm = layer_norm,                 \
-        .softmax = softmax, .upsample = upsample, .axpy = axpy                                                       \
-    }
-
 #endif

@@ -10,6 +10,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "compute/kernels.h"
+
+#define EV_EACH(n) EV_UNROLL for (int i = 0; i < (n); i++)
+
 typedef struct vf {
     __m256 l, h;
 } vf;
@@ -100,6 +104,58 @@ static inline float v_top(vf x) { /* the largest lane; none is NaN */
     return _mm_cvtss_f32(_mm_max_ss(q, _mm_movehdup_ps(q)));
 }
 
+static inline __m256i v_mul64(__m256i a, __m256i b) { /* the low halves of the products */
+    __m256i cross = _mm256_add_epi64(_mm256_mul_epu32(_mm256_srli_epi64(a, 32), b),
+                                     _mm256_mul_epu32(a, _mm256_srli_epi64(b, 32)));
+    return _mm256_add_epi64(_mm256_mul_epu32(a, b), _mm256_slli_epi64(cross, 32));
+}
+/* The high half of splitmix64's finalizer of key + step, as -2^31 .. 2^31, for 16 keys. */
+static inline __m256 v_hash4(const uint64_t *key, __m256i step) { /* in the odd lanes */
+    __m256i z = _mm256_add_epi64(_mm256_loadu_si256((const __m256i *)(const void *)key), step);
+    z = v_mul64(_mm256_xor_si256(z, _mm256_srli_epi64(z, 30)), _mm256_set1_epi64x((long long)0xbf58476d1ce4e5b9u));
+    z = v_mul64(_mm256_xor_si256(z, _mm256_srli_epi64(z, 27)), _mm256_set1_epi64x((long long)0x94d049bb133111ebu));
+    return _mm256_castsi256_ps(_mm256_xor_si256(z, _mm256_srli_epi64(z, 31)));
+}
+static inline __m256 v_hash8(const uint64_t *key, __m256i step) {
+    __m256 odd = _mm256_shuffle_ps(v_hash4(key, step), v_hash4(key + 4, step), 0xdd); /* 0 1 4 5 2 3 6 7 */
+    __m256i in_order = _mm256_permute4x64_epi64(_mm256_castps_si256(odd), 0xd8);
+    return _mm256_cvtepi32_ps(in_order);
+}
+static inline vf v_hash(const uint64_t *key, uint64_t step) {
+    __m256i s = _mm256_set1_epi64x((long long)step);
+    return (vf){v_hash8(key, s), v_hash8(key + 8, s)};
+}
+
+/* to[i][l] = from[l][column + i], 8 x 8. */
+static inline void v_transpose8(const float *const *from, float *const *to, int column) {
+    __m256 a[8], b[8];
+    EV_EACH(8) a[i] = _mm256_loadu_ps(from[i] + column);
+    EV_EACH(4) {
+        b[2 * i] = _mm256_unpacklo_ps(a[2 * i], a[2 * i + 1]);
+        b[2 * i + 1] = _mm256_unpackhi_ps(a[2 * i], a[2 * i + 1]);
+    }
+    EV_EACH(2) {
+        a[4 * i] = _mm256_shuffle_ps(b[4 * i], b[4 * i + 2], 0x44);
+        a[4 * i + 1] = _mm256_shuffle_ps(b[4 * i], b[4 * i + 2], 0xee);
+        a[4 * i + 2] = _mm256_shuffle_ps(b[4 * i + 1], b[4 * i + 3], 0x44);
+        a[4 * i + 3] = _mm256_shuffle_ps(b[4 * i + 1], b[4 * i + 3], 0xee);
+    }
+    EV_EACH(4) {
+        b[i] = _mm256_permute2f128_ps(a[i], a[i + 4], 0x20);
+        b[i + 4] = _mm256_permute2f128_ps(a[i], a[i + 4], 0x31);
+    }
+    EV_EACH(8) _mm256_storeu_ps(to[i], b[i]);
+}
+/* to[i][l] = from[l][i], 16 x 16. */
+static inline void v_transpose(const float *const *from, float *const *to) {
+    float *right[16];
+    EV_EACH(16) right[i] = to[i] + 8;
+    v_transpose8(from, to, 0);
+    v_transpose8(from, to + 8, 8);
+    v_transpose8(from + 8, right, 0);
+    v_transpose8(from + 8, right + 8, 8);
+}
+
 /* ---- one hardware register ---- */
 enum { H_LANES = 8, H_PER_BLOCK = 2 };
 typedef __m256 hf;
@@ -107,6 +163,7 @@ static inline hf h_set(float x) { return _mm256_set1_ps(x); }
 static inline hf h_load(const float *p) { return _mm256_loadu_ps(p); }
 static inline void h_store(float *p, hf x) { _mm256_storeu_ps(p, x); }
 static inline hf h_add(hf a, hf b) { return _mm256_add_ps(a, b); }
+static inline hf h_sub(hf a, hf b) { return _mm256_sub_ps(a, b); }
 static inline hf h_mul(hf a, hf b) { return _mm256_mul_ps(a, b); }
 static inline hf h_fma(hf a, hf b, hf c) { return _mm256_fmadd_ps(a, b, c); }
 static inline hf h_relu(hf x) { return _mm256_max_ps(_mm256_setzero_ps(), x); }

@@ -10,6 +10,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "compute/kernels.h"
+
+#define EV_EACH(n) EV_UNROLL for (int i = 0; i < (n); i++)
+
 typedef __m512 vf;
 typedef __m512i vu;
 typedef __mmask16 vm;
@@ -57,6 +61,49 @@ static inline float v_sum(vf x) {
 }
 static inline float v_top(vf x) { return _mm512_reduce_max_ps(x); } /* the largest lane; none is NaN */
 
+/* The high half of splitmix64's finalizer of key + step, as -2^31 .. 2^31, for 16 keys. */
+static inline __m256i v_hash8(const uint64_t *key, __m512i step) {
+    __m512i z = _mm512_add_epi64(_mm512_loadu_si512(key), step);
+    z = _mm512_mullo_epi64(_mm512_xor_si512(z, _mm512_srli_epi64(z, 30)),
+                           _mm512_set1_epi64((long long)0xbf58476d1ce4e5b9u));
+    z = _mm512_mullo_epi64(_mm512_xor_si512(z, _mm512_srli_epi64(z, 27)),
+                           _mm512_set1_epi64((long long)0x94d049bb133111ebu));
+    return _mm512_cvtepi64_epi32(_mm512_srli_epi64(_mm512_xor_si512(z, _mm512_srli_epi64(z, 31)), 32));
+}
+static inline vf v_hash(const uint64_t *key, uint64_t step) {
+    __m512i s = _mm512_set1_epi64((long long)step);
+    __m512i both = _mm512_castsi256_si512(v_hash8(key, s));
+    return _mm512_cvtepi32_ps(_mm512_inserti64x4(both, v_hash8(key + 8, s), 1));
+}
+
+/* to[i][l] = from[l][i], 16 x 16. */
+static inline void v_transpose(const float *const *from, float *const *to) {
+    __m512 a[16], b[16];
+    EV_EACH(16) a[i] = _mm512_loadu_ps(from[i]);
+    EV_EACH(8) { /* pairs of rows, then of pairs: 4 x 4 inside each quarter of a register */
+        b[2 * i] = _mm512_unpacklo_ps(a[2 * i], a[2 * i + 1]);
+        b[2 * i + 1] = _mm512_unpackhi_ps(a[2 * i], a[2 * i + 1]);
+    }
+    EV_EACH(4) {
+        a[4 * i] = _mm512_shuffle_ps(b[4 * i], b[4 * i + 2], 0x44);
+        a[4 * i + 1] = _mm512_shuffle_ps(b[4 * i], b[4 * i + 2], 0xee);
+        a[4 * i + 2] = _mm512_shuffle_ps(b[4 * i + 1], b[4 * i + 3], 0x44);
+        a[4 * i + 3] = _mm512_shuffle_ps(b[4 * i + 1], b[4 * i + 3], 0xee);
+    }
+    EV_EACH(4) { /* then the quarters */
+        b[i] = _mm512_shuffle_f32x4(a[i], a[i + 4], 0x88);
+        b[i + 4] = _mm512_shuffle_f32x4(a[i], a[i + 4], 0xdd);
+        b[i + 8] = _mm512_shuffle_f32x4(a[i + 8], a[i + 12], 0x88);
+        b[i + 12] = _mm512_shuffle_f32x4(a[i + 8], a[i + 12], 0xdd);
+    }
+    EV_EACH(4) {
+        _mm512_storeu_ps(to[i], _mm512_shuffle_f32x4(b[i], b[i + 8], 0x88));
+        _mm512_storeu_ps(to[i + 4], _mm512_shuffle_f32x4(b[i + 4], b[i + 12], 0x88));
+        _mm512_storeu_ps(to[i + 8], _mm512_shuffle_f32x4(b[i], b[i + 8], 0xdd));
+        _mm512_storeu_ps(to[i + 12], _mm512_shuffle_f32x4(b[i + 4], b[i + 12], 0xdd));
+    }
+}
+
 /* ---- one hardware register ---- */
 enum { H_LANES = 16, H_PER_BLOCK = 1 };
 typedef __m512 hf;
@@ -64,6 +111,7 @@ static inline hf h_set(float x) { return _mm512_set1_ps(x); }
 static inline hf h_load(const float *p) { return _mm512_loadu_ps(p); }
 static inline void h_store(float *p, hf x) { _mm512_storeu_ps(p, x); }
 static inline hf h_add(hf a, hf b) { return _mm512_add_ps(a, b); }
+static inline hf h_sub(hf a, hf b) { return _mm512_sub_ps(a, b); }
 static inline hf h_mul(hf a, hf b) { return _mm512_mul_ps(a, b); }
 static inline hf h_fma(hf a, hf b, hf c) { return _mm512_fmadd_ps(a, b, c); }
 static inline hf h_relu(hf x) { return _mm512_max_ps(_mm512_setzero_ps(), x); }

@@ -7,6 +7,8 @@
 #include "compute/ref/vec_scalar.h"
 #include "compute/kernels.h"
 #include "compute/math.h"
+#include "compute/fft.inc.h"
+#include "compute/ref/spectrum.inc.h"
 
 enum { LANES = 16 };
 
@@ -140,4 +142,8 @@ const ev_kernels ev_kernels_ref = {
     .softmax = softmax,
     .upsample = upsample,
     .axpy = axpy,
+    .fft_forward = fft_forward,
+    .fft_inverse = fft_inverse,
+    .istft = istft,
+    .pulses = pulses,
 };

@@ -40,4 +40,23 @@ static inline vu v_uadd(vu a, vu b) { return a + b; }
 static inline vu v_usub(vu a, vu b) { return a - b; }
 static inline vu v_ushl23(vu a) { return a << 23; }
 
+/* The high half of splitmix64's finalizer of key + step, as -2^31 .. 2^31. */
+static inline vf v_hash(const uint64_t *key, uint64_t step) {
+    uint64_t z = *key + step;
+    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
+    z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
+    return (float)(int32_t)((z ^ (z >> 31)) >> 32);
+}
+
+/* ---- one hardware register ---- */
+enum { H_LANES = 1 };
+typedef float hf;
+static inline hf h_set(float x) { return x; }
+static inline hf h_load(const float *p) { return *p; }
+static inline void h_store(float *p, hf x) { *p = x; }
+static inline hf h_add(hf a, hf b) { return a + b; }
+static inline hf h_sub(hf a, hf b) { return a - b; }
+static inline hf h_mul(hf a, hf b) { return a * b; }
+static inline hf h_fma(hf a, hf b, hf c) { return fmaf(a, b, c); }
+
 #endif

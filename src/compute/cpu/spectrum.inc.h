@@ -1,0 +1,120 @@
+/* spectrum.inc: the spectrum stage, 16 frames at a time, a frame in a lane; compiled once per instruction set by
+ * cpu/kernels_*.c. ref/spectrum.inc.h defines it. */
+#ifndef EV_COMPUTE_SPECTRUM_INC_H
+#define EV_COMPUTE_SPECTRUM_INC_H
+
+#include "compute/kernels.h"
+#include "compute/math.h"
+
+/* 16 frames side by side, by pointers; where there are fewer rows the last stands in, and nobody reads its copies. */
+EV_INLINE void row_pointers(const float *x, size_t ld, size_t rows, const float **out) {
+    for (size_t l = 0; l < 16; l++) out[l] = x + (l < rows ? l : rows - 1) * ld;
+}
+EV_INLINE void block_pointers(float *block, float **out) {
+    for (size_t i = 0; i < 16; i++) out[i] = block + i * 16;
+}
+
+static void windowed_frames(const ev_istft_tile *t, size_t rows, float *x) {
+    const size_t fft = (size_t)t->stft->fft;
+    _Alignas(64) float block[256];
+    const float *from[16];
+    float *to[16];
+    block_pointers(block, to);
+    for (size_t at = 0; at < fft; at += 16) {
+        const size_t n = fft - at < 16 ? fft - at : 16;
+        row_pointers(t->source + (n == 16 ? at : fft - 16), (size_t)t->stft->hop, rows, from);
+        v_transpose(from, to);
+        const float *b = block + (16 - n) * 16;
+        for (size_t i = 0; i < n; i++) {
+            v_store(x + (at + i) * 16, v_mul(v_load(b + i * 16), v_set(t->stft->before[at + i])));
+        }
+    }
+}
+
+/* One bin of 16 frames: the pulses' spectrum in `bin` becomes the frames'. part: [5][16 bins][16 frames] at the bin */
+EV_INLINE void spectrum_bin(const float *part, const uint64_t *keys, uint64_t step, float *bin) {
+    const vf loudest = v_set(EV_LOUDEST), half = v_set(0.5f), quarter = v_set(0.25f);
+    const vf size = m_exp(v_min(loudest, v_load(part))), turns = v_mul(m_tanh(v_load(part + 256)), half);
+    const vf x = v_mul(size, m_sin_turns(v_add(turns, quarter))), y = v_mul(size, m_sin_turns(turns));
+    const vf rough = v_mul(m_exp(v_min(loudest, v_load(part + 512))), v_set(EV_NOISE_SCALE));
+    const vf free_size = m_exp(v_min(loudest, v_load(part + 768)));
+    const vf angle = v_mul(v_load(part + 1024), v_set(0.159154943f)), p = v_load(bin), q = v_load(bin + 16);
+    vf re = v_fma(x, p, v_mul(v_sub(v_set(0.0f), y), q)), im = v_fma(x, q, v_mul(y, p));
+    re = v_fma(v_hash(keys, step), rough, re);
+    im = v_fma(v_hash(keys, step + EV_NOISE_STEP), rough, im);
+    v_store(bin, v_fma(free_size, m_sin_turns(v_add(angle, quarter)), re));
+    v_store(bin + 16, v_fma(free_size, m_sin_turns(angle), im));
+}
+
+static void spectra(const ev_istft_tile *t, size_t rows, float *bins) {
+    const size_t count = (size_t)t->stft->bins;
+    _Alignas(64) float block[EV_ISTFT_PARTS * 256];
+    uint64_t keys[16];
+    const float *from[16];
+    float *to[16];
+    for (size_t l = 0; l < 16; l++) keys[l] = ev_noise_key(t->seed, 2 * (t->first + l) * count);
+    for (size_t first = 0; first < count; first += 16) {
+        for (size_t j = 0; j < EV_ISTFT_PARTS; j++) {
+            row_pointers(t->parts + (first * EV_ISTFT_PARTS + j * 16), t->ld, rows, from);
+            block_pointers(block + j * 256, to);
+            v_transpose(from, to);
+        }
+        for (size_t i = 0; i < 16 && first + i < count; i++) {
+            spectrum_bin(block + i * 16, keys, 2 * (first + i) * EV_NOISE_STEP, bins + (first + i) * 32);
+        }
+    }
+}
+
+/* swapped: pairs of samples, the second of each first. */
+static void frames_out(const ev_istft_tile *t, size_t rows, const float *swapped) {
+    const size_t fft = (size_t)t->stft->fft;
+    _Alignas(64) float block[256], turned[256];
+    const float *from[16];
+    float *to[16];
+    row_pointers(block, 16, 16, from);
+    block_pointers(turned, to);
+    for (size_t at = 0; at < fft; at += 16) {
+        const size_t n = fft - at < 16 ? fft - at : 16;
+        for (size_t i = 0; i < n; i++) {
+            v_store(block + i * 16, v_mul(v_load(swapped + ((at + i) ^ 1) * 16), v_set(t->stft->after[at + i])));
+        }
+        v_transpose(from, to);
+        for (size_t l = 0; l < rows; l++) {
+            if (n == 16)
+                v_store(t->y + l * fft + at, v_load(turned + l * 16));
+            else
+                v_store_n(t->y + l * fft + at, v_load_n(turned + l * 16, n), n);
+        }
+    }
+}
+
+static void istft(const ev_istft_tile *t, size_t rows) {
+    const ev_fft *plan = &t->stft->plan;
+    const size_t fft = (size_t)t->stft->fft;
+    float *x = t->scratch, *bins = x + fft * 16, *work = bins + (fft + 2) * 16;
+    windowed_frames(t, rows, x);
+    fft_forward(plan, x, bins, work);
+    spectra(t, rows, bins);
+    frames_out(t, rows, fft_inverse_swapped(plan, bins, x, work));
+}
+
+static void pulses(const ev_pulses *p, float *out, size_t n) {
+    _Alignas(64) float turns[16], many[16];
+    for (size_t at = 0; at < n; at += 16) {
+        const size_t left = lanes_left(n, at);
+        for (size_t i = 0; i < 16; i++) ev_pulse_turns(p, at + i, &turns[i], &many[i]);
+        const vf s = v_mul(v_set(2.0f), m_sin_turns(v_mul(v_load(turns), v_set(0.5f))));
+        const vm near = v_lt(v_abs(s), v_set(EV_PULSE_NEAR));
+        const vf e = v_select(near, v_set((float)p->count), v_div(m_sin_turns(v_load(many)), s));
+        store_upto(out + at, v_sub(e, v_set(0.5f)), left);
+    }
+}
+
+#define EV_KERNELS(isa)                                                                                              \
+    {                                                                                                                \
+        .name = isa, .conv = conv, .conv1 = conv1, .depthwise = depthwise, .layer_norm = layer_norm,                 \
+        .softmax = softmax, .upsample = upsample, .axpy = axpy, .fft_forward = fft_forward,                          \
+        .fft_inverse = fft_inverse, .istft = istft, .pulses = pulses                                                 \
+    }
+
+#endif
