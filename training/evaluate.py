@@ -1,154 +1,139 @@
-"""Evaluates the voice on sentences and speakers that no training saw, and writes the table that the model card shows.
+"""Measures the voice as independent listeners hear it, on sentences that no training saw, and prints the table of the model card.
 
-python -m training.evaluate --work DIR --command build/emotivoice --model models/emotivoice-default.safetensors
-python -m training.evaluate --work DIR --oracle        the same measures of the teachers through WORLD: the ceiling
-python -m training.evaluate --work DIR --quick         a few sentences, for tests; its figures mean little
-python -m training.evaluate --work DIR --only cloning  some trials: their rows join those that the file has of the same subject,
-                                                       so two runs may share the work, each on a core
--> DIR/evaluation.json (rows and details), DIR/evaluation.md (the table); with --oracle evaluation-oracle.*
+python -m training.evaluate --model models/emotivoice-default.safetensors [--work DIR] [--build build] [--sentences 8]
+python -m training.evaluate --only voices,tones      some parts: voices, tones, emotions, clones, controls, cost; their rows join
+                                                     those that the file has of the same model, so a run may be shared out
+python -m training.evaluate --voices mei,ava         some voices
+python -m training.evaluate --beside ""              without the teacher's and hibari's figures ("teacher,hibari")
+-> DIR/evaluation.json (rows and details), DIR/evaluation.md (the table)
 
-The speech is made by the built command, as a user makes it. What is measured, and how, stands in trials.py and measures.py; the
-listeners in recogniser.py (train it first), tone templates in tones.py, the engine and the teachers in subjects.py.
+The engine speaks through its shared library, as programs use it; any sample rate. The listeners are in listeners/, each with a page on
+what it is; the parts in trials.py; who speaks in subjects.py. The teacher takes a second of both cores for a second of speech, and what it
+and they said and heard is kept in DIR/evaluation and DIR/listeners, so the next run is quicker.
 """
 from __future__ import annotations
 
 import argparse
 import hashlib
 import json
+import os
 import sys
 import tempfile
 import time
 from pathlib import Path
 
-import numpy as np
 import torch
 
-from . import features, trials
-from .subjects import Engine, Teacher
-
-
-class Vectors:
-    """Speaker vectors by the trained network itself, for runs without an engine."""
-
-    def __init__(self, work: Path):
-        from .speaker import SpeakerEncoder
-        path = Path(work) / "speaker" / "last.pt"
-        if not path.exists():
-            raise SystemExit(f"{path} is missing: run `python -m training.train_speaker --work {work}` first")
-        self.encoder = SpeakerEncoder()
-        self.encoder.load_state_dict(torch.load(path, map_location="cpu", weights_only=True)["parts"]["encoder"])
-        self.encoder.eval()
-
-    @torch.no_grad()
-    def __call__(self, path: Path) -> np.ndarray:
-        import soundfile
-        bank = torch.from_numpy(features.fbank(soundfile.read(path)[0]))[None]
-        return torch.nn.functional.normalize(self.encoder(bank))[0].numpy()
+from . import trials
+from .listen import Listeners
+from .subjects import Engine, Hibari, Teacher
 
 
 def make_bench(options, scratch: Path) -> trials.Bench:
-    """Who speaks and who listens; what is said is kept in scratch."""
-    shared = options.work / "evaluation"
-    folder = shared / ("oracle" if options.oracle else "engine")
-    teacher = Teacher(options.work, shared / "teacher", plain=True)
-    amounts = trials.QUICK if options.quick else trials.Amounts()
-    if options.oracle:
-        subject, vector = Teacher(options.work, shared / "teacher", plain=False), Vectors(options.work)
-    else:
-        subject = Engine(options.command, options.model, scratch / "said", options.threads)
-        vector = subject.vector
-    return trials.Bench(options.work, folder, scratch, subject, teacher, vector, amounts)
+    """Who speaks and who listens."""
+    engine = Engine(options.build, options.model, options.threads)
+    wanted = options.voices.split(",") if options.voices else []
+    unknown = [name for name in wanted if name not in engine.voices]
+    if unknown:
+        raise SystemExit(f"{options.model} has no voice {unknown[0]}: it has {', '.join(engine.voices)}")
+    beside = options.beside.split(",")
+    teacher = Teacher(options.work, options.work / "evaluation" / "teacher", options.build, options.threads) if "teacher" in beside else None
+    return trials.Bench(options.work, scratch, engine, teacher, Hibari(options.threads) if "hibari" in beside else None,
+                        Listeners(options.work, options.threads), options.sentences, tuple(wanted))
 
 
 def facts(bench: trials.Bench, options) -> dict:
     """What was evaluated, for the files."""
-    found = {"quick": options.quick, "subject": "teachers through WORLD (oracle)" if options.oracle else "engine",
-             "amounts": vars(bench.amounts)}
-    if not options.oracle:
-        found.update(model=options.model.name, model_sha256=hashlib.sha256(options.model.read_bytes()).hexdigest(),
-                     voices=bench.subject.named())
-    return found
+    return {"model": options.model.name, "model_sha256": hashlib.sha256(options.model.read_bytes()).hexdigest(),
+            "sample_rate": bench.engine.config["vocoder"]["sample_rate"], "voices": bench.voices(), "sentences": options.sentences}
 
+
+# ---- the table -------------------------------------------------------------------------------------------------
 
 def number(value: float | None, unit: str) -> str:
     if value is None:
         return ""
-    text = f"{value:.2f}" if abs(value) < 1 else f"{value:.1f}"
-    return f"{text} {unit}" if unit != "points" else f"{value:+.1f} points"
+    text = f"{value:.2f}" if unit in ("", "x", "GFLOP") else f"{value:.1f}"
+    return f"{value:+.1f} points" if unit == "points" else f"{text} {unit}".rstrip()
 
 
 def mark(row: trials.Row, value: float | None) -> str:
-    return "" if value is None else f"{'>=' if row.higher else '<='} {value:g} {row.unit}"
+    return "" if value is None else f"{'>=' if row.higher else '<='} {value:g} {row.unit}".rstrip()
 
 
 def line_of(row: trials.Row) -> str:
-    cells = [row.measure, number(row.value, row.unit), mark(row, row.must), mark(row, row.goal), row.verdict, row.note]
+    cells = [row.measure, mark(row, row.must), mark(row, row.goal), number(row.value, row.unit), row.verdict, number(row.teacher, row.unit),
+             number(row.hibari, row.unit), row.note]
     return "| " + " | ".join(cells) + " |"
+
+
+HEAD = ["| held-out, named voices, neutral unless said | must | goal | measured | verdict | teacher | hibari | how |", "|---|---|---|---|---|---|---|---|"]
+
+
+def voice_lines(details: dict) -> list[str]:
+    """Each voice in each language."""
+    lines = ["", "| voice, language | errors, % | teacher's | DNSMOS overall / P.808 | teacher's |", "|---|---|---|---|---|"]
+    grades = lambda s: f"{s['overall']:.2f} / {s['p808']:.2f}" if s else ""  # noqa: E731
+    teacher = details["voices"].get("teacher", {})
+    for name, own in details["voices"].get("engine", {}).items():
+        theirs = teacher.get(name)
+        lines.append(f"| {name} | {own['errors']:.1f} | {theirs['errors']:.1f} | {grades(own)} | {grades(theirs)} |" if theirs else
+                     f"| {name} | {own['errors']:.1f} | | {grades(own)} | |")
+    return lines
 
 
 def emotion_lines(details: dict) -> list[str]:
     """Who is taken for whom, and how well each emotion is understood."""
-    lines, told, clear = [], details.get("emotions"), details.get("clarity", {}).get("emotions")
-    if told:
-        lines += ["", "Emotions: spoken (rows), heard (columns).", "", "| | " + " | ".join(told["labels"]) + " |",
-                  "|---" * (len(told["labels"]) + 1) + "|"]
-        lines += [f"| {label} | " + " | ".join(str(n) if n else "" for n in row) + " |"
-                  for label, row in zip(told["labels"], told["confusion"])]
-    if clear:
-        lines += ["", "| emotion | English word errors, % | Mandarin phone errors, % | tones right, % |", "|---|---|---|---|"]
-        lines += [f"| {label} | {e['word_error']} | {e['phone_error']} | {e['tones']} |" for label, e in clear.items()]
-    return lines
+    told, errors = details["told"]["engine"], details["errors"]["engine"]
+    lines = ["", "Emotions: spoken (rows), heard (columns).", "", "| | " + " | ".join(told["labels"]) + " |", "|---" * (len(told["labels"]) + 1) + "|"]
+    lines += [f"| {label} | " + " | ".join(str(n) if n else "" for n in row) + " |" for label, row in zip(told["labels"], told["confusion"])]
+    lines += ["", "| emotion | English word errors, % | Mandarin syllable errors, % |", "|---|---|---|"]
+    return lines + [f"| {label} | {errors['en'][label]:.1f} | {errors['zh'][label]:.1f} |" for label in told["labels"]]
 
 
-def voice_lines(details: dict) -> list[str]:
-    lines = []
-    for trial, title in (("english", "English word errors, %"), ("phones", "Mandarin phone errors, %")):
-        if trial in details:
-            lines += ["", f"| voice made from | {title} | the teacher's own |", "|---|---|---|"]
-            lines += [f"| {voice} | {e['rate']} | {e['teacher']} |" for voice, e in details[trial]["voices"].items()]
-    return lines
+def markdown(parts: dict, about: dict) -> str:
+    head = [f"Measured by `python -m training.evaluate` on {about['model']} ({about['model_sha256'][:12]}), {about['sample_rate'] / 1000:g} kHz, "
+            f"{about['sentences']} held-out sentences a voice and language.", ""]
+    rows = [line_of(trials.Row(**row)) for part in parts.values() for row in part["rows"]]
+    tables = (voice_lines(parts["voices"]["details"]) if "voices" in parts else []) + (emotion_lines(parts["emotions"]["details"]) if "emotions" in parts else [])
+    return "\n".join(head + HEAD + rows + tables) + "\n"
 
 
-def markdown(rows: list[trials.Row], details: dict, about: dict) -> str:
-    head = [f"Measured by `python -m training.evaluate` on held-out sentences and speakers; subject: {about['subject']}"
-            + (f", {about['model']} ({about['model_sha256'][:12]})" if "model" in about else "") + ".",
-            *(["Quick run: too few sentences to mean much."] if about["quick"] else []), "",
-            "| measure | value | must | goal | verdict | how |", "|---|---|---|---|---|---|"]
-    return "\n".join(head + [line_of(row) for row in rows] + voice_lines(details) + emotion_lines(details)) + "\n"
+# ---- files -----------------------------------------------------------------------------------------------------
 
-
-def results(path: Path, about: dict) -> dict[str, dict]:
-    """Rows and details by trial that the file has of the same subject."""
+def earlier(path: Path, about: dict) -> dict[str, dict]:
+    """Parts that the file has of the same subject."""
     found = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-    return found["trials"] if found.get("about") == about else {}
+    return found["parts"] if found.get("about") == about else {}
 
 
-def write(bench: trials.Bench, options, about: dict, name: str, result: dict) -> None:
-    """Both files, after every trial: a run that is stopped has told what it knew."""
-    path = options.work / ("evaluation-oracle.json" if options.oracle else "evaluation.json")
-    done = {**results(path, about), name: result}
-    done = {name: done[name] for name in trials.TRIALS if name in done}
-    path.write_text(json.dumps({"about": about, "trials": done}, ensure_ascii=False, indent=1, default=float) + "\n",
-                    encoding="utf-8")
-    rows = [trials.Row(**row) for one in done.values() for row in one["rows"]]
-    details = {name: one["details"] for name, one in done.items()}
-    path.with_suffix(".md").write_text(markdown(rows, details, about), encoding="utf-8")
-    bench.save_heard()
+def write(work: Path, about: dict, name: str, result: dict) -> dict:
+    """Both files, after every part: a run that is stopped has told what it knew."""
+    path = work / "evaluation.json"
+    done = {**earlier(path, about), name: result}
+    done = {part: done[part] for part in trials.PARTS if part in done}
+    for target, text in ((path, json.dumps({"about": about, "parts": done}, ensure_ascii=False, indent=1, default=float) + "\n"),
+                         (path.with_suffix(".md"), markdown(done, about))):
+        aside = target.with_suffix(f".{os.getpid()}.part")
+        aside.write_text(text, encoding="utf-8")
+        os.replace(aside, target)
+    return done
 
 
 def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--work", type=Path, default=Path("build/training"))
-    parser.add_argument("--command", type=Path, default=Path("build/emotivoice"))
+    parser.add_argument("--build", type=Path, default=Path("build"), help="where the engine's library is")
     parser.add_argument("--model", type=Path, default=Path("models/emotivoice-default.safetensors"))
-    parser.add_argument("--oracle", action="store_true", help="measure the teachers through WORLD in place of the engine")
-    parser.add_argument("--quick", action="store_true", help="a few sentences")
-    parser.add_argument("--only", default=",".join(trials.TRIALS), help="trials to run, in order")
+    parser.add_argument("--only", default=",".join(trials.PARTS), help="parts to run, in order")
+    parser.add_argument("--sentences", type=int, default=8, help="a voice and language; emotions and clones take half as many")
+    parser.add_argument("--voices", help="comma-separated; default all named ones")
+    parser.add_argument("--beside", default="teacher,hibari", help="who is measured beside the engine")
     parser.add_argument("--threads", type=int, default=1)
     options = parser.parse_args()
-    unknown = [name for name in options.only.split(",") if name not in trials.TRIALS]
+    unknown = [name for name in options.only.split(",") if name not in trials.PARTS]
     if unknown:
-        parser.error(f"unknown trial {unknown[0]}: one of {', '.join(trials.TRIALS)}")
+        parser.error(f"unknown part {unknown[0]}: one of {', '.join(trials.PARTS)}")
     return options
 
 
@@ -160,13 +145,12 @@ def main() -> None:
         about = facts(bench, options)
         for name in options.only.split(","):
             start = time.time()
-            rows, details = trials.TRIALS[name](bench)
-            for row in rows:
-                print(line_of(row), flush=True)
-            print(f"evaluate: {name} took {time.time() - start:.0f} s", file=sys.stderr)
-            failed = [] if options.oracle else bench.subject.failed
-            write(bench, options, about, name, {"rows": [vars(row) for row in rows], "details": details, "failed": failed,
-                                                "seconds": round(time.time() - start)})
+            rows, details = trials.PARTS[name](bench)
+            bench.listeners.save()
+            done = write(options.work, about, name, {"rows": [vars(row) for row in rows], "details": details, "failed": bench.engine.failed,
+                                                     "seconds": round(time.time() - start)})
+            print(f"evaluate: {name} took {time.time() - start:.0f} s", file=sys.stderr, flush=True)
+    print(markdown(done, about))
 
 
 if __name__ == "__main__":

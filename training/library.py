@@ -1,6 +1,6 @@
-"""The engine's shared library through ctypes, for what the command does not print: when each phone is heard.
+"""The engine's shared library through ctypes: what an evaluation asks of it, samples and when each phone is heard.
 
-Mirrors the part of include/emotivoice.h that is needed to say a sentence; only evaluate.py and its helpers use it.
+Mirrors the part of include/emotivoice.h that is needed to say a sentence.
 """
 from __future__ import annotations
 
@@ -66,8 +66,8 @@ class Library:
             self.voices[name, reference] = voice
         return self.voices[name, reference]
 
-    def say(self, request, voice: str | None) -> tuple[np.ndarray, list[tuple[str, int, int]]]:
-        """Samples, and (phone, first sample, end) of each mark, for a subjects.Request in a named voice or its reference."""
+    def say(self, request, voice: str | None) -> tuple[np.ndarray, int, list[tuple[str, float, float]]]:
+        """Samples, their rate, and (phone, begin, end in seconds) of each mark, for a subjects.Request in a named voice or its reference."""
         asked, audio, text = SayRequest(), Audio(), request.text.encode("utf-8")
         self.lib.ev_request_init(C.byref(asked))
         asked.text, asked.text_bytes = text, len(text)
@@ -76,11 +76,7 @@ class Library:
         asked.speed, asked.pitch_scale = request.speed, request.pitch_scale
         self.lib.ev_say.argtypes = [C.c_void_p] * 4
         self._call("ev_say", self.synth, C.byref(asked), C.byref(audio))
-        samples = np.ctypeslib.as_array(audio.samples, (audio.count,)).astype(np.float64)
-        marks = [(m.phone.decode(), m.sample_begin, m.sample_end) for m in audio.marks[:audio.mark_count]]
+        samples, rate = np.ctypeslib.as_array(audio.samples, (audio.count,)).astype(np.float64), audio.sample_rate
+        marks = [(m.phone.decode(), m.sample_begin / rate, m.sample_end / rate) for m in audio.marks[:audio.mark_count]]
         self.lib.ev_audio_free(C.byref(audio))
-        return samples, marks
-
-    def marks(self, request, voice: str | None) -> tuple[int, list[tuple[str, int, int]]]:
-        samples, marks = self.say(request, voice)
-        return len(samples), marks
+        return samples, rate, marks

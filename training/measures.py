@@ -1,7 +1,6 @@
-"""What speech measures like: edit distance, pitch, pace, energy, tilt, tremor, distance to other speech, faults of the samples.
+"""What a listener has of speech: pitch and its range, pace, level, tilt, tremor; and a classifier that tells emotions by them.
 
-Everything here takes float audio at 16 kHz (and marks: phone, begin, end in seconds) and gives numbers; nothing knows who
-spoke. evaluate.py makes the tables from them.
+Everything here takes float audio at 16 kHz (and marks: phone, begin, end in seconds) and gives numbers; nothing knows who spoke.
 """
 from __future__ import annotations
 
@@ -9,46 +8,15 @@ import functools
 
 import numpy as np
 import pyworld
-from scipy.fft import dct
-from scipy.signal import butter, sosfiltfilt
+from scipy.signal import butter, sosfiltfilt, spectrogram
 
-from . import features, tokens
+from . import tokens
 
 SAMPLE_RATE = 16000
 PERIOD_S = 0.005
 F0_LIMITS = (50.0, 650.0)
 SILENCE_DB = -38.0
 TREMOR_HZ = (5.0, 12.0)
-
-
-# ---- sequences -------------------------------------------------------------------------------------------------
-
-def edits(wanted: list, heard: list) -> tuple[int, int, int]:
-    """Substitutions, deletions, insertions of the cheapest way from wanted to heard."""
-    rows, columns = len(wanted) + 1, len(heard) + 1
-    cost = np.zeros((rows, columns), int)
-    cost[:, 0], cost[0, :] = np.arange(rows), np.arange(columns)
-    for i in range(1, rows):
-        for j in range(1, columns):
-            cost[i, j] = min(cost[i - 1, j - 1] + (wanted[i - 1] != heard[j - 1]), cost[i - 1, j] + 1, cost[i, j - 1] + 1)
-    i, j, counts = rows - 1, columns - 1, [0, 0, 0]
-    while i or j:
-        if i and j and cost[i, j] == cost[i - 1, j - 1] + (wanted[i - 1] != heard[j - 1]):
-            counts[0] += wanted[i - 1] != heard[j - 1]
-            i, j = i - 1, j - 1
-        elif i and cost[i, j] == cost[i - 1, j] + 1:
-            counts[1], i = counts[1] + 1, i - 1
-        else:
-            counts[2], j = counts[2] + 1, j - 1
-    return tuple(int(c) for c in counts)
-
-
-def bootstrap_difference(wrong_a, wrong_b, totals, draws: int = 1000) -> tuple[float, float]:
-    """95 % interval of sum(a - b) / sum(totals) when sentences are drawn anew."""
-    a, b, n = (np.asarray(v, float) for v in (wrong_a, wrong_b, totals))
-    pick = np.random.default_rng(0).integers(0, len(n), (draws, len(n)))
-    rates = (a - b)[pick].sum(1) / n[pick].sum(1)
-    return float(np.percentile(rates, 2.5)), float(np.percentile(rates, 97.5))
 
 
 # ---- pitch -----------------------------------------------------------------------------------------------------
@@ -140,12 +108,11 @@ def tremor(f0: np.ndarray, marks) -> float:
 
 def tilt_db(audio: np.ndarray, voiced: np.ndarray) -> float:
     """Level of 1-4 kHz against 0.1-1 kHz over voiced frames."""
-    magnitude = features.stft_magnitude(audio)
-    at = np.minimum((np.arange(len(magnitude)) * 256 + 128) // int(PERIOD_S * SAMPLE_RATE), len(voiced) - 1)
-    power = (magnitude[voiced[at]] ** 2).sum(0) if voiced[at].any() else (magnitude**2).sum(0)
-    hz = np.linspace(0, SAMPLE_RATE / 2, len(power))
+    hz, times, spectra = spectrogram(audio, SAMPLE_RATE, "hann", 1024, 768, mode="magnitude")
+    at = np.minimum((times / PERIOD_S).astype(int), len(voiced) - 1)
+    power = (spectra[:, voiced[at]] ** 2 if voiced[at].any() else spectra**2).sum(1)
     high, low = power[(hz >= 1000) & (hz < 4000)].sum(), power[(hz >= 100) & (hz < 1000)].sum()
-    return float(10 * np.log10((high + 1e-9) / (low + 1e-9)))
+    return float(10 * np.log10((high + 1e-12) / (low + 1e-12)))
 
 
 def voiced_level_db(audio: np.ndarray, voiced: np.ndarray) -> float:
@@ -196,35 +163,3 @@ def confusion(wanted: list[str], found: list[str], labels: list[str]) -> list[li
     for a, b in zip(wanted, found):
         table[labels.index(a), labels.index(b)] += 1
     return table.tolist()
-
-
-# ---- against other speech --------------------------------------------------------------------------------------
-
-def mel_cepstrum(audio: np.ndarray, order: int = 25) -> np.ndarray:
-    """[T, order] cepstrum of the log-mel spectrum, level left out."""
-    return dct(features.mel(audio).astype(np.float64), norm="ortho", axis=1)[:, 1:order + 1]
-
-
-def cepstral_distance_db(a: np.ndarray, b: np.ndarray) -> float:
-    """Mel-cepstral distortion along the best time warp of two utterances of one sentence."""
-    x, y = mel_cepstrum(a), mel_cepstrum(b)
-    # 10/ln10 sqrt(2 sum d^2) of the usual cepstrum, which is the orthonormal one over sqrt(80 / 2).
-    squares = (x**2).sum(1)[:, None] + (y**2).sum(1)[None] - 2 * x @ y.T
-    gap = 10 / np.log(10) * np.sqrt(np.maximum(squares, 0.0) * 2 / 40)
-    total, steps = np.full(gap.shape, np.inf), np.zeros(gap.shape)
-    total[0, 0], steps[0, 0] = gap[0, 0], 1
-    for i in range(len(x)):
-        for j in range(len(y)):
-            ways = [(total[p, q], steps[p, q]) for p, q in ((i - 1, j - 1), (i - 1, j), (i, j - 1)) if p >= 0 and q >= 0]
-            if ways:
-                best = min(ways)
-                total[i, j], steps[i, j] = best[0] + gap[i, j], best[1] + 1
-    return float(total[-1, -1] / steps[-1, -1])
-
-
-def faults(audio: np.ndarray) -> dict[str, float]:
-    """Share of samples at full scale, mean, non-finite samples, silence (under -50 dB of the peak) at both ends in seconds."""
-    peak = np.abs(audio).max() + 1e-12
-    loud = np.flatnonzero(np.abs(audio) > peak * 10 ** (-50 / 20))
-    return {"clipped": float(np.mean(np.abs(audio) >= 0.999)), "offset": float(audio.mean()),
-            "lead_s": float(loud[0] / SAMPLE_RATE), "tail_s": float((len(audio) - 1 - loud[-1]) / SAMPLE_RATE)}

@@ -2,16 +2,19 @@
 
 The template of a tone is its mean F0 contour over the final, in semitones about the utterance's median, measured at eight
 points; it moves with the tone before, the tone after and the place in the utterance (a linear model for each tone, fitted to
-teacher speech). Nearest means by Mahalanobis distance with one covariance for all tones. The teacher's own speech scored by
-the same templates is the ceiling of the method.
+teacher teacher speech of the training split). Nearest means by Mahalanobis distance with one covariance for all tones. The teacher's own
+held-out speech scored by the same templates is the ceiling of the method.
 """
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
 from . import measures, tokens
+from .listeners import sound
 
 POINTS = 8
 TONES = (1, 2, 3, 4)
@@ -75,6 +78,20 @@ def surroundings(syllable: Syllable) -> np.ndarray:
     return row
 
 
+def taught(work: Path, utterances: int) -> list[Syllable]:
+    """Syllables of the teacher's neutral Mandarin in DIR/utterances, dealt over all of the training split."""
+    from .subjects import marks_of, token_ends
+    folder = Path(work) / "utterances"
+    rows = [json.loads(line) for path in sorted(folder.glob("train.*.jsonl")) for line in path.read_text(encoding="utf-8").splitlines()]
+    rows = sorted((row for row in rows if row["language"] == "zh" and row["emotion"] == "neutral"), key=lambda row: row["name"])
+    found = []
+    for row in rows[::max(1, len(rows) // utterances)]:
+        with np.load(folder / "train" / f"{row['name']}.npz") as data:
+            audio = sound.at_rate(data["wav"] / 32768.0, 24000, measures.SAMPLE_RATE)
+            found += syllables_of(audio, marks_of(data["tokens"], token_ends(data)))
+    return found
+
+
 class Templates:
     """Fitted to syllables of teacher speech."""
 
@@ -84,7 +101,8 @@ class Templates:
         for tone in TONES:
             mine = [s for s in learned if s.tone == tone]
             if len(mine) < 20:
-                raise SystemExit(f"only {len(mine)} syllables of tone {tone} to learn templates from")
+                raise SystemExit(f"only {len(mine)} syllables of tone {tone} to learn templates from: the teacher's neutral Mandarin is read from "
+                                 f"DIR/utterances (`python -m training.teacher.make`)")
             x, y = np.stack([surroundings(s) for s in mine]), np.stack([s.contour for s in mine])
             self.weights[tone] = np.linalg.solve(x.T @ x + RIDGE * np.diag([1e-6] + [1.0] * 13), x.T @ y)
             rest.append(y - x @ self.weights[tone])

@@ -1,221 +1,205 @@
-"""The trials of an evaluation: each asks the subject to speak, measures, and returns rows for the table and details for the file.
+"""The parts of an evaluation: each asks for speech, has it heard, and returns rows for the table and details for the file.
 
-A trial is a function of the Bench (who speaks, who listens, how much); evaluate.py runs them in order and writes what they find.
+A part is a function of the Bench (who speaks, who listens, how much); evaluate.py runs them in order and writes what they find. Beside a
+figure of the engine stand, where they can be asked the same, the teacher's and hibari's.
 """
 from __future__ import annotations
 
-import hashlib
-import json
-import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 import soundfile
 
-from . import corpus, measures, recogniser, tokens, tones
-from .speakers import EMOTIONS
-from .subjects import SAMPLE_RATE, Request, Spoken
+from . import corpus, listen, measures, tones
+from .listeners import sound
+from .subjects import Engine, Request, Spoken
 
-ENGLISH_VOICES = ("slt", "rms")
-MANDARIN_VOICES = ("lin", "yan", "mei", "gao", "shi", "lan")
-LABELS = list(EMOTIONS)
 SPEEDS, PITCHES = (0.5, 0.7, 1.4, 2.0), (0.7, 0.85, 1.2, 1.5)
-CLONE_SECONDS = (3, 5, 10)
-CLONE_MUST = {3: 80, 5: 85, 10: 90}
-
-
-@dataclass
-class Amounts:
-    """How much is spoken: a full run and a quick one for tests."""
-    english: int = 150
-    mandarin: int = 72
-    emotions: int = 8  # sentences a language; as many others teach the second classifier
-    clones: int = 20
-    clone_texts: int = 3
-    controls: int = 3
-    templates: int = 260
-
-
-QUICK = Amounts(english=4, mandarin=6, emotions=2, clones=6, clone_texts=1, controls=1, templates=90)
+TEMPLATES = 260  # utterances that tones are learned from
+LUFS, LUFS_WITHIN, EMOTION_WITHIN, PEAK_DB = -20.0, 1.0, 3.0, -1.0
+OTHER = {"en": "zh", "zh": "en"}
+NAMES = {"en": "English word errors", "zh": "Mandarin syllable errors"}
+MARKS = {"en": ((2, 1), (4, 2)), "zh": ((4, 2), (7, 3))}  # (must, goal) of the mean, of the worst voice
 
 
 @dataclass
 class Row:
     measure: str
-    value: float
+    value: float | None
     unit: str = "%"
     must: float | None = None
     goal: float | None = None
     higher: bool = False  # is better
+    teacher: float | None = None
+    hibari: float | None = None
     note: str = ""
 
     @property
     def verdict(self) -> str:
-        if self.must is None:
-            return "information"
+        if self.must is None or self.value is None:
+            return "information" if self.must is None else "not measured"
         passes = (lambda mark: self.value >= mark) if self.higher else (lambda mark: self.value <= mark)
         return "goal" if self.goal is not None and passes(self.goal) else "must" if passes(self.must) else "falls short"
 
 
 @dataclass
 class Bench:
-    """What the trials share. folder outlives a run, scratch does not. subject and teacher answer say_all; vector gives the speaker vector of a recording."""
+    """What the parts share. teacher and hibari are None where not wanted; scratch does not outlive the run."""
     work: Path
-    folder: Path
     scratch: Path
-    subject: object
+    engine: Engine
     teacher: object
-    vector: object
-    amounts: Amounts
+    hibari: object
+    listeners: listen.Listeners
+    sentences: int = 8
+    only_voices: tuple[str, ...] = ()
     kept: dict = field(default_factory=dict)
 
+    def voices(self, language: str | None = None) -> list[str]:
+        return [name for name, own in self.engine.voices.items()
+                if language in (None, own) and (not self.only_voices or name in self.only_voices)]
+
     def texts(self, language: str, count: int, skip: int = 0) -> list[str]:
-        """Held-out sentences: the teacher can align them, and no training set has them."""
-        return corpus.load(self.work, language, "test")[skip:skip + count]
+        """Held-out sentences: no training set has them."""
+        found = corpus.load(self.work, language, "test")
+        return [found[(skip + i) % len(found)] for i in range(count)]
 
-    def pairs(self, requests: list[Request]) -> list[tuple[Spoken, Spoken]]:
-        """(the subject's speech, the teacher's own) of each request that the teacher can speak."""
-        own = self.teacher.say_all(requests)
-        asked = [request for request, spoken in zip(requests, own) if spoken is not None]
-        said = self.subject.say_all(asked)
-        return [(a, b) for a, b in zip(said, [o for o in own if o is not None]) if a is not None]
+    def say(self, who, requests: list[Request]) -> list[Spoken]:
+        found = [who.say(request) for request in requests] if who else []
+        return [spoken for spoken in found if spoken is not None]
 
-    def hear(self, language: str, audio: np.ndarray) -> list[str]:
-        """Words or phones that the recogniser hears; remembered by the sound, since the teacher's never changes."""
-        if "heard" not in self.kept:
-            path = self.folder / "heard.json"
-            path.parent.mkdir(parents=True, exist_ok=True)
-            self.kept["heard"] = json.loads(path.read_text()) if path.exists() else {}
-        if language not in self.kept:
-            self.kept[language] = recogniser.English() if language == "en" else recogniser.Mandarin(self.work)
-        listener = self.kept[language]
-        stamp = f"{language}{getattr(listener, 'stamp', '')}".encode()
-        key = hashlib.sha256(stamp + audio.astype(np.float32).tobytes()).hexdigest()[:24]
-        if key not in self.kept["heard"]:
-            self.kept["heard"][key] = listener.hear(audio)
-        return self.kept["heard"][key]
+    def hear(self, spoken: list[Spoken], tiny: bool = True) -> list[listen.Heard]:
+        return [self.listeners.hear(s.audio, s.rate, s.request.language, s.request.text, s.request.voice, tiny) for s in spoken]
 
-    def save_heard(self) -> None:
-        """Another run may have heard something meanwhile."""
-        path = self.folder / "heard.json"
-        before = json.loads(path.read_text()) if path.exists() else {}
-        partial = path.with_suffix(f".{os.getpid()}.json")
-        partial.write_text(json.dumps({**before, **self.kept.get("heard", {})}, ensure_ascii=False))
-        partial.rename(path)
+    def neutral(self) -> dict[str, list[Spoken]]:
+        """Every voice in both languages, by who speaks; hibari says the English sentences once."""
+        if "neutral" not in self.kept:
+            texts = {language: self.texts(language, self.sentences) for language in OTHER}
+            requests = [Request(text, language, voice) for voice in self.voices() for language in OTHER for text in texts[language]]
+            self.kept["neutral"] = {"engine": self.say(self.engine, requests), "teacher": self.say(self.teacher, requests),
+                                    "hibari": self.say(self.hibari, [Request(text, "en", "hibari") for text in texts["en"]])}
+        return self.kept["neutral"]
 
-    def errors(self, spoken: Spoken) -> tuple[int, int]:
-        """Wrong words or phones, and how many there are."""
-        language, text = spoken.request.language, spoken.request.text
-        wanted = recogniser.words_of(text) if language == "en" else recogniser.phones_of(text)
-        return sum(measures.edits(wanted, self.hear(language, spoken.audio))), len(wanted)
+    def likeness(self):
+        if "likeness" not in self.kept:
+            from .listeners.likeness import Likeness
+            self.kept["likeness"] = Likeness()
+        return self.kept["likeness"]
 
     def templates(self) -> tones.Templates:
         if "templates" not in self.kept:
-            self.kept["templates"] = tones.Templates(teacher_syllables(self.work, self.amounts.templates))
+            self.kept["templates"] = tones.Templates(tones.taught(self.work, TEMPLATES))
         return self.kept["templates"]
-
-
-def teacher_syllables(work: Path, utterances: int) -> list[tones.Syllable]:
-    """Syllables of neutral teacher speech of the training split, dealt over its speakers."""
-    rows = [json.loads(line) for line in open(work / "utterances" / "train.jsonl", encoding="utf-8")]
-    rows = [row for row in rows if row["language"] == "zh" and row["emotion"] == "neutral"]
-    step = max(1, len(rows) // utterances)
-    found = []
-    for row in rows[::step]:
-        with np.load(work / "utterances" / "train" / f"{row['name']}.npz") as data:
-            ends = np.cumsum(data["durations"]) * 256 / SAMPLE_RATE
-            marks = list(zip(tokens.decode(data["tokens"]), [0.0, *ends[:-1]], ends))
-            found += tones.syllables_of(data["wav"] / 32768.0, marks)
-    return found
 
 
 def percent(part: float, whole: float) -> float:
     return 100.0 * part / max(1, whole)
 
 
-# ---- words, phones, tones --------------------------------------------------------------------------------------
-
-def error_rows(bench: Bench, name: str, pairs, must: float, goal: float) -> tuple[list[Row], dict]:
-    """The subject's error rate minus the teacher's own, with a 95 % interval over sentences."""
-    ours, own = [bench.errors(a) for a, _ in pairs], [bench.errors(b) for _, b in pairs]
-    totals = [n for _, n in ours]
-    rate, base = percent(sum(w for w, _ in ours), sum(totals)), percent(sum(w for w, _ in own), sum(totals))
-    low, high = measures.bootstrap_difference([w for w, _ in ours], [w for w, _ in own], totals)
-    by_voice = {}
-    for (a, _), (wrong, total), (theirs, _) in zip(pairs, ours, own):
-        entry = by_voice.setdefault(a.request.speaker, [0, 0, 0])
-        for slot, amount in enumerate((wrong, theirs, total)):
-            entry[slot] += amount
-    voices = {voice: {"rate": round(percent(w, n), 2), "teacher": round(percent(t, n), 2)}
-              for voice, (w, t, n) in by_voice.items()}
-    note = f"{rate:.1f} % against {base:.1f} %; {len(pairs)} utterances, 95 % interval {100 * low:+.1f} to {100 * high:+.1f}"
-    heard = [" ".join(bench.hear(a.request.language, a.audio)) for a, _ in pairs]
-    worst = sorted(((w / n, a.request.text, text) for (a, _), (w, n), text in zip(pairs, ours, heard)), reverse=True)[:8]
-    return ([Row(name, rate - base, "points", must, goal, note=note)],
-            {"rate": rate, "teacher": base, "voices": voices, "worst": worst})
+def mean(values) -> float | None:
+    values = list(values)
+    return float(np.mean(values)) if values else None
 
 
-def english_words(bench: Bench) -> tuple[list[Row], dict]:
-    requests = [Request(text, "en", voice) for text in bench.texts("en", bench.amounts.english) for voice in ENGLISH_VOICES]
-    bench.kept["english"] = pairs = bench.pairs(requests)
-    return error_rows(bench, "English word error rate minus the teacher's own", pairs, 4, 1)
+# ---- voices: understood, liked, loud ---------------------------------------------------------------------------
+
+def by_voice(heard: list[listen.Heard], language: str, voices: list[str], wrong: str = "wrong") -> dict[str, float]:
+    """Errors in percent of each voice in a language."""
+    groups = {voice: [h for h in heard if h.voice == voice and h.language == language] for voice in voices}
+    return {voice: listen.rate(group, wrong) for voice, group in groups.items() if group}
 
 
-def mandarin_speech(bench: Bench):
-    """Pairs that the phone and the tone trial share: voices dealt out in turn."""
-    if "mandarin" not in bench.kept:
-        texts = bench.texts("zh", bench.amounts.mandarin)
-        bench.kept["mandarin"] = bench.pairs([Request(text, "zh", MANDARIN_VOICES[index % len(MANDARIN_VOICES)])
-                                              for index, text in enumerate(texts)])
-    return bench.kept["mandarin"]
+def error_rows(bench: Bench, heard: dict, language: str) -> list[Row]:
+    """Mean and worst of the language's own voices, and the other voices in this language."""
+    own, others = bench.voices(language), bench.voices(OTHER[language])
+    spread = {who: by_voice(heard[who], language, own) for who in ("engine", "teacher")}
+    rival = listen.rate(heard["hibari"]) if language == "en" and heard["hibari"] else None
+    rows = []
+    if spread["engine"]:
+        (must, goal), (must_worst, goal_worst) = MARKS[language]
+        worst = max(spread["engine"], key=spread["engine"].get)
+        note = ", ".join(f"{voice} {value:.1f}" for voice, value in spread["engine"].items())
+        rows = [Row(f"{NAMES[language]}, mean over the voices", mean(spread["engine"].values()), "%", must, goal,
+                    teacher=mean(spread["teacher"].values()), hibari=rival, note=note),
+                Row(f"{NAMES[language]}, worst voice", spread["engine"][worst], "%", must_worst, goal_worst,
+                    teacher=max(spread["teacher"].values(), default=None), hibari=rival, note=worst)]
+    across = {who: by_voice(heard[who], language, others) for who in ("engine", "teacher")}
+    if across["engine"]:
+        (must, goal), (must_worst, goal_worst) = MARKS[language]
+        worst = max(across["engine"], key=across["engine"].get)
+        note = ", ".join(f"{voice} {value:.1f}" for voice, value in across["engine"].items())
+        rows += [Row(f"{NAMES[language]} of the other language's voices, mean", mean(across["engine"].values()), "%", 2 * must, 2 * goal,
+                     teacher=mean(across["teacher"].values()), hibari=rival, note=note),
+                 Row(f"{NAMES[language]} of the other language's voices, worst", across["engine"][worst], "%", 2 * must_worst, 2 * goal_worst,
+                     teacher=max(across["teacher"].values(), default=None), hibari=rival, note=worst)]
+    return rows
 
 
-def mandarin_phones(bench: Bench) -> tuple[list[Row], dict]:
-    pairs = mandarin_speech(bench)
-    rows, details = error_rows(bench, "Mandarin phone error rate minus the teacher's own", pairs, 6, 2)
-    same = total = 0
-    for ours, own in pairs:
-        said, read = ([p for p, _, _ in s.marks if tokens.tone(p)] for s in (ours, own))
-        same, total = same + len(read) - sum(measures.edits(read, said)), total + len(read)
-    rows.append(Row("Mandarin syllables read as the teacher reads them, tone included", percent(same, total), higher=True))
-    return rows, details
+def quality_rows(heard: dict) -> list[Row]:
+    rows = []
+    for name, key, must, goal in (("DNSMOS overall, mean", "overall", 3.3, 3.4), ("DNSMOS P.808, mean", "p808", 3.8, 4.0)):
+        value = {who: mean(getattr(h, key) for h in heard[who]) for who in heard}
+        rows.append(Row(name, value["engine"], "", must, goal, True, value["teacher"], value["hibari"]))
+    return rows
 
+
+def loudness_rows(spoken: list[Spoken], voices: list[str]) -> tuple[list[Row], dict]:
+    from .listeners import loudness
+    levels = {voice: loudness.lufs([s.audio for s in spoken if s.request.voice == voice], spoken[0].rate) for voice in voices}
+    peak = loudness.true_peak_db([s.audio for s in spoken])
+    far = max(levels, key=lambda voice: abs(levels[voice] - LUFS))
+    return ([Row(f"loudness: farthest voice from {LUFS:g} LUFS", abs(levels[far] - LUFS), "LU", LUFS_WITHIN, note=f"{far} {levels[far]:.1f} LUFS"),
+             Row("true peak, highest", peak, "dBFS", PEAK_DB)], {"lufs": levels, "peak_db": peak})
+
+
+def voices(bench: Bench) -> tuple[list[Row], dict]:
+    spoken = bench.neutral()
+    heard = {who: bench.hear(said) for who, said in spoken.items()}
+    rows = error_rows(bench, heard, "en") + error_rows(bench, heard, "zh")
+    english = {who: [h for h in heard[who] if h.language == "en"] for who in heard}
+    if english["engine"]:
+        rate = {who: listen.rate(found, "tiny_wrong") if found else None for who, found in english.items()}
+        rows.append(Row("English word errors, Whisper tiny.en, all voices", rate["engine"], teacher=rate["teacher"], hibari=rate["hibari"]))
+    rows += quality_rows(heard)
+    loud, levels = loudness_rows(spoken["engine"], bench.voices())
+    tables = {who: {f"{voice} {language}": listen.summary(group) for (voice, language), group in listen.grouped(found).items()}
+              for who, found in heard.items() if found}
+    return rows + loud, {"voices": tables, "worst": {who: listen.worst(found, 12).splitlines() for who, found in heard.items()}, "loudness": levels}
+
+
+# ---- tones -----------------------------------------------------------------------------------------------------
 
 def mandarin_tones(bench: Bench) -> tuple[list[Row], dict]:
-    pairs, templates = mandarin_speech(bench), bench.templates()
-    ours = templates.score([s for a, _ in pairs for s in tones.syllables_of(a.audio, a.marks)])
-    own = templates.score([s for _, b in pairs for s in tones.syllables_of(b.audio, b.marks)])
-    voices = {}
-    for voice in MANDARIN_VOICES:
-        heard = [s for a, _ in pairs if a.request.speaker == voice for s in tones.syllables_of(a.audio, a.marks)]
-        voices[voice] = round(100 * templates.score(heard)["share"], 1)
-    note = f"{ours['count']} syllables, {ours['unvoiced']} without a contour; the teacher's own {100 * own['share']:.1f} %"
-    return ([Row("Mandarin tones: syllables nearest to the right tone", 100 * ours["share"], must=90, goal=97, higher=True,
-                 note=note)],
-            {"ours": ours, "teacher": own, "voices": voices})
+    spoken, own, templates = bench.neutral(), bench.voices("zh"), bench.templates()
+    scores = {}
+    for who in ("engine", "teacher"):
+        chosen = [s for s in spoken[who] if s.request.language == "zh" and s.request.voice in own]
+        scores[who] = templates.score([t for s in chosen for t in tones.syllables_of(s.measured(), s.marks)]) if chosen else None
+    if not scores["engine"]:
+        return [], {}
+    share = {who: score and 100 * score["share"] for who, score in scores.items()}
+    note = f"{scores['engine']['count']} syllables, {scores['engine']['unvoiced']} without a contour"
+    return [Row("Mandarin tones, by F0 contour", share["engine"], "%", 95, 98, True, share["teacher"], note=note)], scores
 
 
 # ---- emotions --------------------------------------------------------------------------------------------------
 
-def emotion_requests(bench: Bench, skip: int) -> list[Request]:
+def emotion_requests(bench: Bench, count: int) -> list[Request]:
     """Each sentence in two voices of its language and all emotions."""
-    count, found = bench.amounts.emotions, []
-    for language, voices in (("en", ENGLISH_VOICES), ("zh", MANDARIN_VOICES[:2])):
-        for text in bench.texts(language, count, skip):
-            found += [Request(text, language, voice, emotion=label) for voice in voices for label in LABELS]
-    return found
+    return [Request(text, language, voice, emotion=label) for language in OTHER for text in bench.texts(language, count)
+            for voice in bench.voices(language)[:2] for label in bench.engine.emotions]
 
 
 def emotion_table(spoken: list[Spoken]) -> tuple[np.ndarray, list[str], list[str]]:
     """Features against the voice's neutral mean, labels, texts."""
-    rows = [[measures.describe(s.audio, s.marks)[name] for name in measures.FEATURES] for s in spoken]
+    described = [measures.describe(s.measured(), s.marks) for s in spoken]
+    rows = [[d[name] for name in measures.FEATURES] for d in described]
     neutral: dict[tuple, list] = {}
     for row, s in zip(rows, spoken):
         if s.request.emotion == "neutral":
-            neutral.setdefault((s.request.speaker, s.request.language), []).append(row)
-    centred = [np.array(row) - np.mean(neutral[s.request.speaker, s.request.language], axis=0)
-               for row, s in zip(rows, spoken)]
+            neutral.setdefault((s.request.voice, s.request.language), []).append(row)
+    centred = [np.array(row) - np.mean(neutral[s.request.voice, s.request.language], axis=0) for row, s in zip(rows, spoken)]
     return np.stack(centred), [s.request.emotion for s in spoken], [s.request.text for s in spoken]
 
 
@@ -226,217 +210,135 @@ def cross_validated(rows: np.ndarray, labels: list[str], texts: list[str]) -> li
     found = np.empty(len(rows), object)
     for side in (0, 1):
         learn = half != side
-        judge = measures.Classifier(rows[learn], [l for l, keep in zip(labels, learn) if keep])
+        judge = measures.Classifier(rows[learn], [label for label, keep in zip(labels, learn) if keep])
         found[half == side] = judge.decide(rows[half == side])
     return found.tolist()
 
 
-def feature_means(rows: np.ndarray, labels: list[str]) -> dict:
-    """Mean features of each emotion, by name."""
-    return {label: dict(zip(measures.FEATURES, rows[[l == label for l in labels]].mean(0).round(2).tolist())) for label in LABELS}
+def told_apart(spoken: list[Spoken], labels: list[str]) -> dict | None:
+    if not spoken:
+        return None
+    rows, wanted, texts = emotion_table(spoken)
+    found = cross_validated(rows, wanted, texts)
+    means = {label: dict(zip(measures.FEATURES, rows[[w == label for w in wanted]].mean(0).round(2).tolist())) for label in labels}
+    return {"share": percent(sum(a == b for a, b in zip(wanted, found)), len(wanted)), "labels": labels,
+            "confusion": measures.confusion(wanted, found, labels), "means": means}
+
+
+def worst_excess(rates: dict[str, float]) -> tuple[str, float]:
+    """The emotion that is farthest above twice neutral and a point, and by how much (below zero: none is)."""
+    excess = {label: value - (2 * rates["neutral"] + 1) for label, value in rates.items() if label != "neutral"}
+    worst = max(excess, key=excess.get)
+    return worst, excess[worst]
 
 
 def emotions(bench: Bench) -> tuple[list[Row], dict]:
-    amount = bench.amounts.emotions
-    spoken = [s for s in bench.subject.say_all(emotion_requests(bench, 0)) if s is not None]
-    taught = [s for s in bench.teacher.say_all(emotion_requests(bench, amount)) if s is not None]
-    bench.kept["emotional"] = spoken
-    rows, labels, texts = emotion_table(spoken)
-    found = cross_validated(rows, labels, texts)
-    lessons, lesson_labels, _ = emotion_table(taught)
-    judged = measures.Classifier(lessons, lesson_labels).decide(rows)
-    share = lambda guess: percent(sum(a == b for a, b in zip(labels, guess)), len(labels))
-    note = f"{len(labels)} utterances; trained on half of the sentences, tested on the other half, both ways"
-    return ([Row("8 emotions told apart", share(found), must=80, goal=95, higher=True, note=note),
-             Row("8 emotions told apart by a classifier that heard only the teachers", share(judged), higher=True)],
-            {"labels": LABELS, "confusion": measures.confusion(labels, found, LABELS),
-             "means": feature_means(rows, labels), "teacher_means": feature_means(lessons, lesson_labels),
-             "confusion_by_teacher": measures.confusion(labels, judged, LABELS)})
+    from .listeners import loudness
+    labels, requests = bench.engine.emotions, emotion_requests(bench, max(2, bench.sentences // 2))
+    spoken = {"engine": bench.say(bench.engine, requests), "teacher": bench.say(bench.teacher, requests)}
+    heard = {who: bench.hear(said, tiny=False) for who, said in spoken.items()}
+    told = {who: told_apart(said, labels) for who, said in spoken.items()}
+    rows = [Row("8 emotions told apart", told["engine"]["share"], "%", 90, 97, True, told["teacher"] and told["teacher"]["share"],
+                note=f"{len(spoken['engine'])} utterances; learned from half of the sentences, tried on the others, both ways")]
+    rates = {who: {language: {label: listen.rate([h for h, s in zip(heard[who], said) if s.request.emotion == label and h.language == language])
+                              for label in labels} for language in OTHER} for who, said in spoken.items() if said}
+    for language in OTHER:
+        worst, excess = worst_excess(rates["engine"][language])
+        theirs = worst_excess(rates["teacher"][language])[1] if "teacher" in rates else None
+        note = f"{worst} {rates['engine'][language][worst]:.1f}, neutral {rates['engine'][language]['neutral']:.1f}"
+        rows.append(Row(f"{NAMES[language]} by emotion: worst above twice neutral and a point", excess, "points", 0, teacher=theirs, note=note))
+    level = {label: loudness.lufs([s.audio for s in spoken["engine"] if s.request.emotion == label], spoken["engine"][0].rate) for label in labels}
+    far = max(labels, key=lambda label: abs(level[label] - level["neutral"]))
+    rows.append(Row("loudness: farthest emotion from neutral", abs(level[far] - level["neutral"]), "LU", EMOTION_WITHIN, note=far))
+    return rows, {"told": told, "errors": rates, "lufs": level}
 
 
-def clarity(bench: Bench) -> tuple[list[Row], dict]:
-    """Error rates and tones per emotion, on the speech of the trial `emotions`."""
-    if "emotional" not in bench.kept:
-        bench.kept["emotional"] = [s for s in bench.subject.say_all(emotion_requests(bench, 0)) if s is not None]
-    table = {}
-    for label in LABELS:
-        entry = table.setdefault(label, {})
-        for language, name in (("en", "word_error"), ("zh", "phone_error")):
-            counts = [bench.errors(s) for s in bench.kept["emotional"]
-                      if s.request.emotion == label and s.request.language == language]
-            entry[name] = round(percent(sum(w for w, _ in counts), sum(n for _, n in counts)), 1)
-        heard = [syllable for s in bench.kept["emotional"] if s.request.emotion == label and s.request.language == "zh"
-                 for syllable in tones.syllables_of(s.audio, s.marks)]
-        entry["tones"] = round(100 * bench.templates().score(heard)["share"], 1)
-    worst = max(LABELS, key=lambda label: table[label]["word_error"] + table[label]["phone_error"])
-    row = Row(f"hardest emotion to understand ({worst}): English word errors", table[worst]["word_error"])
-    return [row], {"emotions": table}
+# ---- clones of real people -------------------------------------------------------------------------------------
 
-
-# ---- cloning ---------------------------------------------------------------------------------------------------
-
-@dataclass
-class Stranger:
-    """A held-out speaker: recordings to clone from (by length) and one to be recognised by."""
-    name: str
-    language: str
-    references: dict[int, Path]
-    match: Path
-    texts: list[str]
-
-
-def recordings(work: Path) -> dict[str, list[dict]]:
-    """Index rows of the neutral test utterances of each held-out speaker."""
-    found: dict[str, list[dict]] = {}
-    for line in open(work / "utterances" / "test.jsonl", encoding="utf-8"):
-        row = json.loads(line)
-        if row["speaker"].startswith("te") and row["emotion"] == "neutral":
-            found.setdefault(row["speaker"], []).append(row)
-    return found
-
-
-def mother_tongue(rows: list[dict]) -> str:
-    """The language of most of a speaker's utterances: Mandarin voices say some English too."""
-    languages = [row["language"] for row in rows]
-    return max(set(languages), key=languages.count)
-
-
-def make_stranger(bench: Bench, name: str, rows: list[dict]) -> Stranger:
-    """Lays the last utterances aside for recognition (up to 10 s), joins the others for cloning."""
-    def sound(row):
-        with np.load(bench.work / "utterances" / "test" / f"{row['name']}.npz") as data:
-            return data["wav"] / 32768.0
-
-    aside = max(1, len(rows) // 3)
-    folder = bench.scratch / "references"
+def clones(bench: Bench) -> tuple[list[Row], dict]:
+    """Each person's clone speaks both languages; whose recording is it nearest to, all cut to the band of that person's recording?"""
+    from .listeners import people
+    crowd, found = people.everybody(), []
+    likeness, count = bench.likeness(), max(2, bench.sentences // 2)
+    folder = bench.scratch / "people"
     folder.mkdir(parents=True, exist_ok=True)
-    match, source = folder / f"{name}-match.wav", np.concatenate([sound(row) for row in rows[:-aside]])
-    soundfile.write(match, np.concatenate([sound(row) for row in rows[-aside:]])[:10 * SAMPLE_RATE], SAMPLE_RATE)
-    references = {}
-    for seconds in CLONE_SECONDS:
-        references[seconds] = folder / f"{name}-{seconds}s.wav"
-        soundfile.write(references[seconds], source[:seconds * SAMPLE_RATE], SAMPLE_RATE)
-    used = {row["text"] for row in rows}
-    language = mother_tongue(rows)
-    texts = [text for text in bench.texts(language, 120, skip=20) if text not in used]
-    start = int(hashlib.sha256(name.encode()).hexdigest(), 16) % (len(texts) - bench.amounts.clone_texts)
-    return Stranger(name, language, references, match, texts[start:start + bench.amounts.clone_texts])
+    heard: dict[tuple[str, int], np.ndarray] = {}  # a recording that is narrower than the band stays as it is
+
+    def matched(other, band: int) -> np.ndarray:
+        key = other.name, min(other.rate, band)
+        if key not in heard:
+            heard[key] = likeness.hear(sound.in_band(other.match, other.rate, band), other.rate)
+        return heard[key]
+
+    for person in crowd:
+        path = folder / f"{person.name}.wav"
+        soundfile.write(path, person.reference, person.rate)
+        vectors = {other.name: matched(other, person.rate) for other in crowd}
+        own = float(likeness.hear(person.reference, person.rate) @ vectors[person.name])
+        for language in OTHER:
+            said = bench.say(bench.engine, [Request(text, language, person.name, path) for text in bench.texts(language, count)])
+            if not said:
+                continue
+            clip = np.concatenate([s.audio for s in said])
+            vector = likeness.hear(sound.in_band(clip, said[0].rate, person.rate), said[0].rate)
+            alike = {name: float(vector @ other) for name, other in vectors.items()}
+            nearest = max(alike, key=alike.get)
+            who = {other.name: other.who for other in crowd}
+            found.append({"person": person.name, "language": language, "alike": alike, "nearest": nearest, "right": who[nearest] == person.who,
+                          "similarity": alike[person.name], "recording_itself": own})
+    right, similar = percent(sum(f["right"] for f in found), len(found)), mean(f["similarity"] for f in found)
+    note = "; ".join(f"{f['person']} in {f['language']}: {f['nearest']} {f['similarity']:.2f}" for f in found)
+    ceiling = f"another recording of the same person: {mean(f['recording_itself'] for f in found):.2f}"
+    return [Row(f"clones of {len(crowd)} real recordings: nearest to the right person", right, "%", 65, 90, True, note=note),
+            Row("clones: mean similarity to the person", similar, "", 0.72, 0.82, True, note=ceiling)], {"clones": found}
 
 
-def strangers(bench: Bench) -> list[Stranger]:
-    """As many speakers of each language, those with most speech first."""
-    found = recordings(bench.work)
-    length = {name: sum(row["seconds"] for row in rows) for name, rows in found.items()}
-    chosen = []
-    for language in ("en", "zh"):
-        names = sorted((n for n in found if mother_tongue(found[n]) == language), key=lambda n: -length[n])
-        chosen += names[:bench.amounts.clones // 2]
-    return [make_stranger(bench, name, found[name]) for name in sorted(chosen)]
-
-
-def nearest(vector: np.ndarray, table: dict[str, np.ndarray]) -> str:
-    return max(table, key=lambda name: float(vector @ table[name]))
-
-
-def clone_one(bench: Bench, stranger: Stranger, seconds: int, table, requests: list[Request], results: list[dict]) -> None:
-    """Speaks in the stranger's voice; who does it sound like, and how high?"""
-    said = [s for s in bench.subject.say_all(requests) if s is not None]
-    reference = measures.f0_of(soundfile.read(stranger.references[seconds])[0])
-    pitch = np.concatenate([measures.f0_of(s.audio) for s in said]) if said else np.zeros(1)
-    ratio = measures.median_f0(pitch) / max(1.0, measures.median_f0(reference))
-    for number, spoken in enumerate(said):
-        path = bench.scratch / "references" / f"{stranger.name}-clone-{seconds}s-{spoken.request.language}-{number}.wav"
-        soundfile.write(path, spoken.audio, SAMPLE_RATE)
-        vector = bench.vector(path)
-        if vector is not None:
-            results.append({"speaker": stranger.name, "seconds": seconds, "language": spoken.request.language,
-                            "ratio": round(ratio, 4), "nearest": nearest(vector, table), "cosine": round(float(vector @ table[stranger.name]), 4),
-                            "cross": spoken.request.language != stranger.language})
-
-
-def cloning(bench: Bench) -> tuple[list[Row], dict]:
-    crowd = strangers(bench)
-    table = {stranger.name: bench.vector(stranger.match) for stranger in crowd}
-    results: list[dict] = []
-    for stranger in crowd:
-        for seconds in CLONE_SECONDS:
-            requests = [Request(text, stranger.language, stranger.name, stranger.references[seconds]) for text in stranger.texts]
-            clone_one(bench, stranger, seconds, table, requests, results)
-        other = "zh" if stranger.language == "en" else "en"
-        requests = [Request(text, other, stranger.name, stranger.references[10]) for text in bench.texts(other, 1, skip=30)]
-        clone_one(bench, stranger, 10, table, requests, results)
-    own = {s.name: {seconds: nearest(bench.vector(s.references[seconds]), table) == s.name for seconds in CLONE_SECONDS}
-           for s in crowd}
-    return clone_rows(crowd, results, own), {"trials": results, "references_right": own}
-
-
-def clone_rows(crowd: list[Stranger], results: list[dict], own: dict) -> list[Row]:
-    rows, plain = [], [r for r in results if not r["cross"]]
-    right = lambda chosen: percent(sum(r["nearest"] == r["speaker"] for r in chosen), len(chosen))
-    for seconds in CLONE_SECONDS:
-        chosen = [r for r in plain if r["seconds"] == seconds]
-        heard = percent(sum(flags[seconds] for flags in own.values()), len(own))
-        cosine = np.mean([r["cosine"] for r in chosen]) if chosen else 0.0
-        rows.append(Row(f"clone from {seconds} s: nearest of {len(crowd)} references", right(chosen), must=CLONE_MUST[seconds],
-                        goal=95, higher=True, note=f"{len(chosen)} trials, mean cosine {cosine:.2f}; the reference itself {heard:.0f} %"))
-    cross = [r for r in results if r["cross"]]
-    if cross:
-        rows.append(Row("clone from 10 s, speaking the other language: nearest reference", right(cross), higher=True,
-                        note=f"{len(cross)} trials"))
-    pitch = {(r["speaker"], r["seconds"]): r["ratio"] for r in plain}
-    close = sum(abs(ratio - 1) <= 0.1 for ratio in pitch.values())
-    off = 100 * np.mean([abs(ratio - 1) for ratio in pitch.values()])
-    rows.append(Row("clone: median pitch within 10 % of the reference's", percent(close, len(pitch)), must=80, goal=95, higher=True,
-                    note=f"{len(pitch)} clones, mean deviation {off:.1f} %"))
-    return rows
-
-
-# ---- controls and samples --------------------------------------------------------------------------------------
-
-def speech_span(spoken: Spoken) -> float:
-    """Seconds from the first sound to the end of the last."""
-    times = [(begin, end) for phone, begin, end in spoken.marks if measures.is_spoken(phone)]
-    return times[-1][1] - times[0][0]
-
+# ---- speed and pitch -------------------------------------------------------------------------------------------
 
 def controls(bench: Bench) -> tuple[list[Row], dict]:
     """speed and pitch_scale do what they say, against the same sentence without them."""
-    plain = [Request(text, language, voice) for language, voices in (("en", ENGLISH_VOICES), ("zh", MANDARIN_VOICES[:2]))
-             for text in bench.texts(language, bench.amounts.controls, skip=40) for voice in voices]
-    base = bench.subject.say_all(plain)
-    kept = [(request, spoken) for request, spoken in zip(plain, base) if spoken is not None]
-    duration, span, pitch = {}, {}, {}
+    plain = [Request(text, language, voice) for language in OTHER for voice in bench.voices(language)[:2]
+             for text in bench.texts(language, max(1, bench.sentences // 4))]
+    base = bench.say(bench.engine, plain)
+    height = lambda s: measures.median_f0(measures.f0_of(s.measured()))  # noqa: E731
+    middle, duration, pitch = [height(s) for s in base], {}, {}
+    ask = lambda s, **setting: bench.engine.say(Request(s.request.text, s.request.language, s.request.voice, **setting))  # noqa: E731
     for speed in SPEEDS:
-        said = bench.subject.say_all([Request(r.text, r.language, r.speaker, speed=speed) for r, _ in kept])
-        duration[speed] = [abs(s.seconds * speed / b.seconds - 1) for s, (_, b) in zip(said, kept) if s is not None]
-        span[speed] = [abs(speech_span(s) * speed / speech_span(b) - 1) for s, (_, b) in zip(said, kept) if s is not None]
+        duration[speed] = [100 * abs(ask(s, speed=speed).seconds * speed / s.seconds - 1) for s in base]
     for scale in PITCHES:
-        said = bench.subject.say_all([Request(r.text, r.language, r.speaker, pitch_scale=scale) for r, _ in kept])
-        height = lambda s: measures.median_f0(measures.f0_of(s.audio))
-        pitch[scale] = [abs(height(s) / (scale * height(b)) - 1) for s, (_, b) in zip(said, kept) if s is not None]
-    gather = lambda table: [value for values in table.values() for value in values]
-    describe = lambda table: f"worst {100 * max(gather(table)):.1f} %; mean by setting " + ", ".join(
-        f"{key:g}: {100 * np.mean(values):.1f}" for key, values in table.items())
-    rows = [Row("speed 0.5-2: error of the duration", 100 * np.mean(gather(duration)), must=8, goal=3, note=describe(duration)),
-            Row("speed 0.5-2: error of the duration without the silence around", 100 * np.mean(gather(span)), note=describe(span)),
-            Row("pitch_scale 0.7-1.5: error of the median pitch", 100 * np.mean(gather(pitch)), must=5, goal=2, note=describe(pitch))]
-    tables = {"duration": duration, "span": span, "pitch": pitch}
-    return rows, {name: {str(key): values for key, values in table.items()} for name, table in tables.items()}
+        pitch[scale] = [100 * abs(height(ask(s, pitch_scale=scale)) / (scale * hz) - 1) for s, hz in zip(base, middle) if hz]
+    rows = []
+    for name, table in (("speed 0.5-2: error of the duration", duration), ("pitch_scale 0.7-1.5: error of the median F0", pitch)):
+        means = {setting: mean(values) for setting, values in table.items()}
+        note = f"worst sentence {max(max(values) for values in table.values()):.1f}; " + ", ".join(f"at {k:g}: {v:.1f}" for k, v in means.items())
+        rows.append(Row(f"{name}, worst setting", max(means.values()), "%", 3, 1, note=note))
+    return rows, {name: {f"{key:g}": values for key, values in table.items()} for name, table in (("duration", duration), ("pitch", pitch))}
 
 
-def samples(bench: Bench) -> tuple[list[Row], dict]:
-    """Faults of the waveform, and how far its spectrum is from the teacher's saying of the same sentence."""
-    pairs = bench.kept.get("english", [])[:12] + mandarin_speech(bench)[:12]
-    distance = [measures.cepstral_distance_db(a.audio, b.audio) for a, b in pairs]
-    faults = [measures.faults(a.audio) for a, _ in pairs + [(s, None) for s in bench.kept.get("emotional", [])]]
-    mean = {name: float(np.mean([f[name] for f in faults])) for name in faults[0]}
-    silence = ", ".join(f"{place} {1000 * mean[key]:.0f} ms (longest {1000 * max(f[key] for f in faults):.0f})"
-                        for place, key in (("before", "lead_s"), ("after", "tail_s")))
-    return [Row("mel-cepstral distance to the teacher, best alignment", float(np.mean(distance)), "dB"),
-            Row("samples at full scale", 100 * mean["clipped"], note=f"{len(faults)} utterances"),
-            Row("mean of the samples", 100 * max(abs(f["offset"]) for f in faults), note="largest of all utterances"),
-            Row("silence before and after speech", 1000 * (mean["lead_s"] + mean["tail_s"]), "ms", note=silence)], mean
+# ---- cost ------------------------------------------------------------------------------------------------------
+
+def costs(bench: Bench) -> tuple[list[Row], dict]:
+    """Operations by the configuration; CPU seconds of one thread, engine and hibari saying the same English in turns."""
+    from . import cost
+    acoustic, vocoder = cost.acoustic_gflop(bench.engine.config), cost.vocoder_gflop(bench.engine.config)
+    rate = bench.engine.config["vocoder"]["sample_rate"]
+    size = bench.engine.model.stat().st_size / 1e6
+    rows = [Row("cost, acoustic model and vocoder, a second of audio", acoustic + vocoder, "GFLOP", 0.6, 0.4,
+                note=f"{acoustic:.2f} + {vocoder:.2f}, at {rate / 1000:g} kHz"),
+            Row("the model file", size, "MB", 40, 20)]
+    details = {"acoustic": acoustic, "vocoder": vocoder, "mb": size}
+    if bench.hibari and bench.voices():
+        pace = {"engine": [], "hibari": []}
+        for turn, text in enumerate(bench.texts("en", bench.sentences + 1)):
+            for who, speaker in (("engine", bench.engine), ("hibari", bench.hibari)):
+                before = speaker.busy_s, speaker.spoken_s
+                if speaker.say(Request(text, "en", bench.voices()[0])) is not None and turn:  # the first warms up
+                    pace[who].append((speaker.busy_s - before[0], speaker.spoken_s - before[1]))
+        each = {who: sum(busy for busy, _ in taken) / max(1e-9, sum(s for _, s in taken)) for who, taken in pace.items()}
+        rows.append(Row("CPU seconds a second of audio, against hibari's", each["engine"] / each["hibari"], "x", 0.5, 0.25,
+                        note=f"{1000 * each['engine']:.0f} ms against {1000 * each['hibari']:.0f}, one thread each, in turns"))
+        details["cpu_s_per_s"] = each
+    return rows, details
 
 
-TRIALS = {"english": english_words, "phones": mandarin_phones, "tones": mandarin_tones, "emotions": emotions,
-          "clarity": clarity, "cloning": cloning, "controls": controls, "samples": samples}
+PARTS = {"voices": voices, "tones": mandarin_tones, "emotions": emotions, "clones": clones, "controls": controls, "cost": costs}
