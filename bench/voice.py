@@ -31,10 +31,8 @@ class Ours:
         self.library, self.voice, self.request = Library(build, model, threads=1), voice, Request
 
     def say(self, text):
-        samples, _ = self.library.say(self.request(text=text, language="en"), self.voice)
-        return len(samples) / self.rate
-
-    rate = 24000
+        samples, rate, _ = self.library.say(self.request(text=text, language="en"), self.voice)
+        return len(samples) / rate
 
 
 class Hibari:

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-from . import corpus, listen, measures, tones
+from . import held_out, listen, measures, tones
 from .listeners import sound
 from .subjects import Engine, Request, Spoken
 
@@ -62,7 +62,7 @@ class Bench:
 
     def texts(self, language: str, count: int, skip: int = 0) -> list[str]:
         """Held-out sentences: no training set has them."""
-        found = corpus.load(self.work, language, "test")
+        found = held_out.sentences(language)
         return [found[(skip + i) % len(found)] for i in range(count)]
 
     def say(self, who, requests: list[Request]) -> list[Spoken]:

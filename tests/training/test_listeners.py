@@ -8,8 +8,9 @@ from unittest import mock
 import numpy as np
 import soundfile
 
-from training import listen
-from training.listeners import sound, words
+from training import convnext, cost, evaluate, listen, spectral, subjects, trials
+from training.listeners import loudness, sound, words
+from training.spectral import pulses
 from tests.training.support import run
 
 
@@ -67,6 +68,86 @@ class Listen(unittest.TestCase):
             self.assertEqual([h["wrong"] for h in json.loads((folder / "l.json").read_text())], [1, 0])
             (folder / "l.tsv").write_text("ava_1.wav\tde\tGuten Tag.\n", encoding="utf-8")
             self.assertIn("not wav<TAB>", run("listen", "--list", folder / "l.tsv")[1])
+
+
+class Loudness(unittest.TestCase):
+    def test_a_tone_is_as_loud_as_the_standard_says(self):
+        tone = 0.1 * np.sin(2 * np.pi * 997 * np.arange(3 * 24000) / 24000)  # BS.1770: a sine of 997 Hz at x dBFS is x - 3.01 LUFS
+        self.assertAlmostEqual(loudness.lufs([tone[:24000], tone[24000:]], 24000), -23.01, delta=0.1)
+
+    def test_a_peak_between_samples_is_seen(self):
+        audio = np.sin(2 * np.pi * 0.25 * np.arange(400) + np.pi / 4)  # samples reach 0.71 of it
+        self.assertAlmostEqual(loudness.true_peak_db([audio[50:-50] * np.hanning(300)]), 0.0, delta=0.2)
+
+
+class Cost(unittest.TestCase):
+    def test_operations_are_those_of_the_layers(self):
+        config = {"acoustic": convnext.DEFAULT, "vocoder": dict(spectral.DEFAULT, hidden=768)}
+        blocks, head, first = 8 * 2 * 256 * 768, 256 * 3005, 130 * 7 * 256
+        expected = 2 * 80 * (blocks + head + first + 8 * 256 * 7) / 1e9 + 80 * 2 * 2.5 * 1200 * np.log2(1200) / 1e9
+        self.assertAlmostEqual(cost.vocoder_gflop(config), expected, delta=0.01)
+        self.assertGreater(cost.acoustic_gflop(config), 0.03)
+        self.assertGreater(cost.acoustic_gflop(dict(config, acoustic=dict(convnext.DEFAULT, passes=12))), cost.acoustic_gflop(config))
+
+
+class Fake(subjects.Speaker):
+    """Speaks a buzz at a pitch of the voice's, moved by the emotion; quicker by speed."""
+    voices, emotions, failed = {"ava": "en", "mei": "zh"}, ["neutral", "happy", "sad"], []
+
+    def _say(self, request):
+        hz = 150 * {"neutral": 1, "happy": 1.4, "sad": 0.7}[request.emotion] * request.pitch_scale
+        f0 = hz * (1 + 0.02 * np.sin(np.arange(100) / 3 + len(request.text)))
+        audio = 0.05 * pulses(np.resize(f0, 400)[:round(160 / request.speed)]) / 10
+        marks = [("[AA1]" if request.language == "en" else "a1", i / 10, (i + 1) / 10) for i in range(len(audio) // 2400)]
+        return subjects.Spoken(request, audio.astype(np.float64), 24000, marks)
+
+
+class Ears:
+    """Mishears a word of texts of an even length."""
+
+    def hear(self, audio, rate, language, text, voice="", tiny=True):
+        return listen.Heard(voice, language, text, text, int(len(text) % 2 == 0), 8, 0, 3.5, 4.0, len(audio) / rate)
+
+
+class Parts(unittest.TestCase):
+    def bench(self):
+        return trials.Bench(Path("."), Path("."), Fake(), None, None, Ears(), sentences=4)
+
+    def test_voices(self):
+        bench = self.bench()
+        rows, details = trials.voices(bench)
+        named = {row.measure: row for row in rows}
+        for language, voice, other in (("en", "ava", "mei"), ("zh", "mei", "ava")):
+            wrong = sum(len(text) % 2 == 0 for text in bench.texts(language, 4))
+            row = named[f"{trials.NAMES[language]}, worst voice"]
+            self.assertEqual((row.value, row.note, row.teacher), (100 * wrong / 32, voice, None))
+            self.assertEqual(named[f"{trials.NAMES[language]} of the other language's voices, worst"].note, other)
+        self.assertEqual(named["DNSMOS P.808, mean"].verdict, "goal")
+        self.assertEqual(details["voices"]["engine"]["ava en"]["sentences"], 4)
+        self.assertIn("| ava en |", evaluate.markdown({"voices": {"rows": [vars(r) for r in rows], "details": details}},
+                                                      dict(model="m", model_sha256="0" * 64, sample_rate=24000, sentences=4)))
+
+    def test_settings_that_do_what_they_say(self):
+        rows, _ = trials.controls(self.bench())
+        self.assertLess(max(row.value for row in rows), 1.0, rows)
+
+    def test_emotions_that_differ_are_told_apart(self):
+        rows, details = trials.emotions(self.bench())
+        table = np.array(details["told"]["engine"]["confusion"])
+        self.assertEqual(table.sum(), 2 * 2 * 3)  # languages, sentences, emotions
+        self.assertAlmostEqual(rows[0].value, 100 * np.trace(table) / table.sum())
+        self.assertGreater(rows[0].value, 80)
+
+
+class Verdicts(unittest.TestCase):
+    def test_marks(self):
+        self.assertEqual([trials.Row("", v, "%", 4, 2).verdict for v in (2.0, 3.0, 4.5)], ["goal", "must", "falls short"])
+        self.assertEqual([trials.Row("", v, "%", 90, 97, True).verdict for v in (97, 91, 80)], ["goal", "must", "falls short"])
+        self.assertEqual(trials.Row("", 1.0).verdict, "information")
+
+    def test_an_emotion_may_be_half_as_clear_and_a_point(self):
+        worst, excess = trials.worst_excess({"neutral": 2.0, "calm": 3.0, "angry": 9.0})
+        self.assertEqual((worst, excess), ("angry", 4.0))
 
 
 if __name__ == "__main__":
