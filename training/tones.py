@@ -51,9 +51,15 @@ def contour_of(line: np.ndarray, voiced: np.ndarray, begin: float, end: float) -
     return np.interp(at, np.arange(len(line)), line)
 
 
-def syllables_of(audio: np.ndarray, marks) -> list[Syllable]:
+def hear(said: list[tuple[np.ndarray, list]]) -> tuple[list[Syllable], float]:
+    """Syllables of all utterances (audio at 16 kHz, marks), and by how many seconds the marks come late: contours are read where the sound is."""
+    lines = [(measures.f0_of(audio), marks) for audio, marks in said]
+    late = measures.lateness(lines)
+    return [syllable for f0, marks in lines for syllable in syllables_of(f0, measures.earlier(marks, late))], late
+
+
+def syllables_of(f0: np.ndarray, marks) -> list[Syllable]:
     """Every syllable of tone 1-4 with its contour and surroundings."""
-    f0 = measures.f0_of(audio)
     middle = measures.median_f0(f0)
     line = measures.semitones(f0, middle) if middle else np.zeros(len(f0))
     # Speakers span different ranges: contours are in units of the utterance's own spread.
@@ -84,12 +90,12 @@ def taught(work: Path, utterances: int) -> list[Syllable]:
     folder = Path(work) / "utterances"
     rows = [json.loads(line) for path in sorted(folder.glob("train.*.jsonl")) for line in path.read_text(encoding="utf-8").splitlines()]
     rows = sorted((row for row in rows if row["language"] == "zh" and row["emotion"] == "neutral"), key=lambda row: row["name"])
-    found = []
-    for row in rows[::max(1, len(rows) // utterances)]:
+    said = []
+    for row in rows[::max(1, len(rows) // utterances)][:utterances]:
         with np.load(folder / "train" / f"{row['name']}.npz") as data:
             audio = sound.at_rate(data["wav"] / 32768.0, 24000, measures.SAMPLE_RATE)
-            found += syllables_of(audio, marks_of(data["tokens"], token_ends(data)))
-    return found
+            said.append((audio, marks_of(data["tokens"], token_ends(data))))
+    return hear(said)[0]
 
 
 class Templates:

@@ -172,15 +172,18 @@ def voices(bench: Bench) -> tuple[list[Row], dict]:
 
 def mandarin_tones(bench: Bench) -> tuple[list[Row], dict]:
     spoken, own, templates = bench.neutral(), bench.voices("zh"), bench.templates()
-    scores = {}
+    scores, late = {}, {}
     for who in ("engine", "teacher"):
-        chosen = [s for s in spoken[who] if s.request.language == "zh" and s.request.voice in own]
-        scores[who] = templates.score([t for s in chosen for t in tones.syllables_of(s.measured(), s.marks)]) if chosen else None
+        chosen = [(s.measured(), s.marks) for s in spoken[who] if s.request.language == "zh" and s.request.voice in own]
+        heard, late[who] = tones.hear(chosen) if chosen else ([], None)
+        scores[who] = templates.score(heard) if heard else None
     if not scores["engine"]:
         return [], {}
     share = {who: score and 100 * score["share"] for who, score in scores.items()}
+    behind = {who: value if value is None else 1000 * value for who, value in late.items()}
     note = f"{scores['engine']['count']} syllables, {scores['engine']['unvoiced']} without a contour"
-    return [Row("Mandarin tones, by F0 contour", share["engine"], "%", 95, 98, True, share["teacher"], note=note)], scores
+    return [Row("Mandarin tones, by F0 contour", share["engine"], "%", 95, 98, True, share["teacher"], note=note),
+            Row("phone times behind the sound", behind["engine"], "ms", teacher=behind["teacher"])], {**scores, "late_s": late}
 
 
 # ---- emotions --------------------------------------------------------------------------------------------------
@@ -193,7 +196,8 @@ def emotion_requests(bench: Bench, count: int) -> list[Request]:
 
 def emotion_table(spoken: list[Spoken]) -> tuple[np.ndarray, list[str], list[str]]:
     """Features against the voice's neutral mean, labels, texts."""
-    described = [measures.describe(s.measured(), s.marks) for s in spoken]
+    late = measures.lateness([(measures.f0_of(s.measured()), s.marks) for s in spoken if s.request.emotion == "neutral"])
+    described = [measures.describe(s.measured(), measures.earlier(s.marks, late)) for s in spoken]
     rows = [[d[name] for name in measures.FEATURES] for d in described]
     neutral: dict[tuple, list] = {}
     for row, s in zip(rows, spoken):

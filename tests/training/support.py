@@ -13,9 +13,9 @@ from unittest import mock
 
 import numpy as np
 
-from training import align, features, teachers
-from training.flite import Flite
-from training.virtual import to_frames
+from training import align, features, tokens
+from tests.training.flite import Flite
+from tests.training.flite_speech import speak_english, to_frames
 
 ROOT = Path(__file__).resolve().parents[2]
 ENGINE = ROOT / "build" / "emotivoice"
@@ -47,9 +47,9 @@ class Speech:
     """A sentence by a flite voice: audio (16 kHz float), and tokens with their end times."""
 
     def __init__(self, text: str, voice: str):
-        made = teachers.speak_english(flite(), text, voice)
+        made = speak_english(flite(), text, voice)
         self.audio = made["wav"] / 32768.0
-        self.names, self.ends = teachers.tokens.decode(made["tokens"]), made["ends"]
+        self.names, self.ends = tokens.decode(made["tokens"]), made["ends"]
 
     def reference(self) -> align.Reference:
         durations, total = to_frames(self.ends, len(self.audio))

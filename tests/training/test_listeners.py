@@ -8,7 +8,7 @@ from unittest import mock
 import numpy as np
 import soundfile
 
-from training import convnext, cost, evaluate, listen, spectral, subjects, trials
+from training import convnext, cost, evaluate, listen, measures, spectral, subjects, trials
 from training.listeners import loudness, sound, words
 from training.spectral import pulses
 from tests.training.support import run
@@ -137,6 +137,14 @@ class Parts(unittest.TestCase):
         self.assertEqual(table.sum(), 2 * 2 * 3)  # languages, sentences, emotions
         self.assertAlmostEqual(rows[0].value, 100 * np.trace(table) / table.sum())
         self.assertGreater(rows[0].value, 80)
+
+
+class PhoneTimes(unittest.TestCase):
+    def test_marks_that_come_late_are_found_out(self):
+        marks = [(("s", "a1")[i % 2], i / 10, (i + 1) / 10) for i in range(20)]
+        f0 = np.repeat([0.0, 120.0] * 10, 20)  # 5 ms each
+        self.assertEqual(measures.lateness([(f0, marks)]), 0.0)
+        self.assertAlmostEqual(measures.lateness([(f0, measures.earlier(marks, -0.05))]), 0.05)
 
 
 class Verdicts(unittest.TestCase):

@@ -12,9 +12,10 @@ import numpy as np
 import soundfile
 from scipy.signal import resample_poly
 
-from training import align, arpabet, recordings, tokens
+from training import align, recordings, tokens
 from training.narrator import Engine, Narrator
 from training.packed import Packed
+from tests.training.flite_speech import from_flite
 from tests.training.support import ENGINE, MODEL, RATE, boundary_report, flite, needs_engine_and_model, recorded, run, sounds
 
 GOOD = {"s1": "The quick brown fox jumps over the lazy dog.",
@@ -33,7 +34,7 @@ def spoken(text: str) -> tuple[np.ndarray, list[tuple[str, float]]]:
     """A recording by flite's rms, and (phone, end) of what is heard."""
     samples, rate, segments = flite().speak(text, "rms")
     audio = recorded(samples / 32768.0, LEAD, len(text))
-    truth = [(arpabet.from_flite(s.phone, s.stress).strip("[]").rstrip("012"), s.end + LEAD)
+    truth = [(from_flite(s.phone, s.stress).strip("[]").rstrip("012"), s.end + LEAD)
              for s in segments if s.phone != "pau"]
     assert rate == RATE
     return audio, truth

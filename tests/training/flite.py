@@ -1,4 +1,4 @@
-"""English teacher: flite's voices through its shared libraries (ctypes), with the end time of every phone.
+"""English speech with known phone times: flite's voices through its shared libraries (ctypes), with the end time of every phone.
 
 Only the audio and the alignment leave this file. Segment ends and stress come from flite's own utterance structure, so the
 phone labels are exactly what was spoken.
