@@ -36,6 +36,10 @@ class Words(unittest.TestCase):
         self.assertEqual(words.errors("zh", "今天天气很好。", "今天天气好吗"), (2, 6))
         self.assertEqual(words.errors("zh", "我用Python写字。", "我用 python 寫詞"), (1, 5))
 
+    def test_tones_are_compared_where_the_syllable_is_right(self):
+        self.assertEqual(words.tones("他在河边。", "她再喝編"), (1, 4))
+        self.assertEqual(words.tones("今天好吗？", "今天红妈"), (1, 3))
+
     def test_numerals(self):
         for digits, said in (("0", "零"), ("10", "十"), ("105", "一百零五"), ("1005", "一千零五"), ("10005", "一万零五"), ("110", "一百一十"),
                              ("8839", "八千八百三十九"), ("20300000", "二千零三十万"), ("100000001", "一亿零一")):

@@ -133,3 +133,15 @@ def syllables(text: str) -> list[list[str]]:
         runs = re.findall(rf"[{HAN}]+|[A-Za-z']+", whole)
         found.append([unit for run in runs for unit in ([run.lower()] if run[0].isascii() else lazy_pinyin(run, style=Style.NORMAL))])
     return found
+
+
+def tones(meant: str, heard: str) -> tuple[int, int]:
+    """(tones that differ, syllables compared): of syllables that were heard right but for the tone, in texts without digits."""
+    from difflib import SequenceMatcher
+
+    from pypinyin import Style, lazy_pinyin
+    sides = [re.sub(f"[^{HAN}]", "", text.translate(_simplified())) for text in (meant, heard)]
+    plain, toned = ([lazy_pinyin(side, style=style) for side in sides] for style in (Style.NORMAL, Style.TONE3))
+    blocks = SequenceMatcher(None, *plain, autojunk=False).get_matching_blocks()
+    pairs = [(toned[0][block.a + i], toned[1][block.b + i]) for block in blocks for i in range(block.size)]
+    return sum(a != b for a, b in pairs), len(pairs)
