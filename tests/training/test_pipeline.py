@@ -25,7 +25,7 @@ def speak_a_few(work: Path) -> None:
         for k, speaker in enumerate((speakers.NAMED[2], speakers.NAMED[4], speakers.crowd(1)[0])):
             language, text = TEXTS[k % len(TEXTS)]
             emotion = ("neutral", "happy", "neutral")[k]
-            made = maker.utterance(front(text, language)[0], text, language, speaker, emotions.EMOTIONS[emotion], front)
+            made = make.tightened(maker.utterance(front(text, language)[0], text, language, speaker, emotions.EMOTIONS[emotion], front))
             np.savez(folder / f"u{k}.npz", **made)
             row = dict(name=f"u{k}", speaker=speaker.name, language=language, emotion=emotion, degree=1.0, text=text,
                        seconds=len(made["wav"]) / 24000)
