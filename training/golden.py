@@ -2,7 +2,8 @@
 
 python -m training.golden --out tests/golden
 The C engine must agree to 1e-4 on samples in -1..1 (tests/golden/test_golden.c). tiny.safetensors is a whole model that says
-nothing, with the default's tokens, voices and emotions: what tests of the service ask for where arithmetic is slow.
+nothing (tiny_mels.safetensors one of the older families), with the default's tokens and emotions: what tests of the service ask
+for where arithmetic is slow.
 """
 import argparse
 import json
@@ -15,6 +16,7 @@ from safetensors.torch import save_file
 from . import convnext, features, spectral, tokens
 from .acoustic import Acoustic, EMOTIONS
 from .speaker import SpeakerEncoder
+from .teacher import symbols
 from .vocoder import Generator
 
 # of the tiny model: names that tests ask for
@@ -85,17 +87,18 @@ def convnext_model(config, seed, table):
 
 def acoustic_convnext(folder):
     table = [[3 * i % 37 + k for k in range((2, 1, 0, 3, 1)[i % 5])] for i in range(40)]
-    model = convnext_model(dict(symbols=40, text_width=32, text_passes=2, width=64, passes=3, kernel=7, dilations=[1, 2, 4], speaker=24), 5, table)
+    model = convnext_model(dict(symbols=40, text_width=32, text_passes=2, width=64, passes=3, dilations=[1, 2, 4], speaker=24), 5, table)
     extra = {}
     for i, length in enumerate((5, 23, 61)):
         ids = torch.randint(0, 40, (length,))
         owners = torch.tensor([t for t, token in enumerate(ids) for _ in table[token]])
-        symbols = torch.tensor([s for token in ids for s in table[token]])
+        spelt = torch.tensor([s for token in ids for s in table[token]])
         speaker = torch.nn.functional.normalize(torch.randn(24), dim=0)
         emotions = torch.zeros(len(EMOTIONS))
         emotions[0], emotions[i + 1] = 0.4, 0.6
         numbers = torch.tensor([120.0 + 40 * i, 1.0 + 0.3 * i, 1.0 - 0.1 * i, 1.0 + 0.2 * i])
-        features, f0, energy, durations = model.infer(symbols, speaker, float(numbers[0]), emotions, float(numbers[1]), float(numbers[2]))
+        features, f0, energy, durations = model.infer(spelt, speaker, float(numbers[0]), emotions, float(numbers[1]),
+                                                      float(numbers[2]))
         of_tokens = torch.zeros(length, dtype=torch.long).index_add_(0, owners, durations)
         channels = torch.cat([features, energy[:, None] / convnext.ENERGY_UNIT], 1)
         extra.update({f"{i}.tokens": ids.int(), f"{i}.speaker": speaker, f"{i}.emotions": emotions, f"{i}.numbers": numbers,
@@ -173,14 +176,49 @@ def speaker(folder):
     save(folder, "speaker", model, "speaker", model.config, {"fbank": bank, "vector": vector})
 
 
+def tiny_encoder():
+    return SpeakerEncoder(dict(channels=[64, 64, 64], kernels=[5, 3, 1], dilations=[1, 2, 1], attention=8, squeeze=8, embedding=16))
+
+
+def save_whole(folder, name, parts, **more):
+    table = {f"{prefix}.{k}": v.detach().half() if v.dim() > 1 else v.detach()
+             for prefix, part in (("am", "acoustic"), ("generator", "vocoder"), ("speaker", "speaker"))
+             for k, v in parts[part].state_dict().items() if not k.endswith("num_batches_tracked")}
+    table["voices.vectors"] = torch.nn.functional.normalize(torch.randn(len(NAMED), 16))
+    voices = [dict(name=name, language=language, note=note, base=base, pitch=120.0 + 15 * i)
+              for i, (base, name, language, note) in enumerate(NAMED)]
+    config = dict(format=1, name=name, licence="Apache-2.0", trained_on="nothing: random weights", voices=voices,
+                  tokens=list(tokens.names()), **{part: network.config for part, network in parts.items()}, **more)
+    path = Path(folder) / f"{name}.safetensors"
+    save_file({k: v.contiguous() for k, v in table.items()}, path, metadata={"emotivoice": json.dumps(config)})
+    print(f"{path}: {path.stat().st_size / 1e3:.0f} kB")
+
+
 def tiny(folder):
-    """A whole model file. Tokens last as long as people's, all frames are voiced, the wave is loud enough to be measured."""
+    """A whole model file of the default's families. Symbols last as long as people's, all frames are voiced, the wave is loud
+    enough to be measured."""
+    acoustic_model = convnext_model(dict(text_width=32, text_passes=1, width=32, passes=1, dilations=[1, 2], speaker=16), 6,
+                                    symbols.table())
+    vocoder = spectral.Generator(dict(features=32, width=32, hidden=48, blocks=1, speaker=16))
+    with torch.no_grad():
+        am = acoustic_model.pn
+        am.dur[2].weight.mul_(0.3)
+        am.dur[2].bias.fill_(math.log(4.6))
+        am.pro_out.weight.mul_(0.1)
+        am.pro_out.bias.copy_(torch.tensor([0.0, 0.0, 0.0, 0.0, 4.0, 4.0]))
+        vocoder.dec[0].film.weight.normal_(0, 0.1)
+        vocoder.head.weight.mul_(0.5)
+        for bias, mean in zip(vocoder.head.bias.split(vocoder.bins), (1.5, 0.0, 0.0, 0.5, 0.0)):
+            bias.fill_(mean)
+    save_whole(folder, "tiny", dict(acoustic=acoustic_model, vocoder=vocoder, speaker=tiny_encoder()))
+
+
+def tiny_mels(folder):
+    """The same of the older families: mels, 16 kHz."""
     torch.manual_seed(4)
     parts = dict(
         acoustic=Acoustic(dict(width=32, encoder_layers=1, decoder_layers=1, ffn=48, ffn_kernels=[3, 1], speaker=16, emotion=8)),
-        vocoder=Generator(dict(channels=16, res_kernels=[3], res_dilations=[[1, 3]])),
-        speaker=SpeakerEncoder(dict(channels=[64, 64, 64], kernels=[5, 3, 1], dilations=[1, 2, 1], attention=8, squeeze=8,
-                                    embedding=16)))
+        vocoder=Generator(dict(channels=16, res_kernels=[3], res_dilations=[[1, 3]])), speaker=tiny_encoder())
     with torch.no_grad():
         am = parts["acoustic"]
         for predictor, bias in ((am.duration_predictor, math.log(5.5)), (am.pitch_predictor, 0.0)):
@@ -189,17 +227,7 @@ def tiny(folder):
         am.to_f0.weight.mul_(0.1)
         am.to_f0.bias.copy_(torch.tensor([0.0, 4.0]))
         parts["vocoder"].conv_post.weight.mul_(2.0)
-    table = {f"{prefix}.{k}": v.detach().half() if v.dim() > 1 else v.detach()
-             for prefix, name in (("am", "acoustic"), ("generator", "vocoder"), ("speaker", "speaker"))
-             for k, v in parts[name].state_dict().items() if not k.endswith("num_batches_tracked")}
-    table["voices.vectors"] = torch.nn.functional.normalize(torch.randn(len(NAMED), 16))
-    voices = [dict(name=name, language=language, note=note, base=base, pitch=120.0 + 15 * i)
-              for i, (base, name, language, note) in enumerate(NAMED)]
-    config = dict(format=1, name="tiny", licence="Apache-2.0", trained_on="nothing: random weights", mel=features.DESCRIPTION,
-                  voices=voices, tokens=list(tokens.names()), **{name: part.config for name, part in parts.items()})
-    path = Path(folder) / "tiny.safetensors"
-    save_file({k: v.contiguous() for k, v in table.items()}, path, metadata={"emotivoice": json.dumps(config)})
-    print(f"{path}: {path.stat().st_size / 1e3:.0f} kB")
+    save_whole(folder, "tiny_mels", parts, mel=features.DESCRIPTION)
 
 
 def main():
@@ -214,6 +242,7 @@ def main():
     istft(a.out)
     speaker(a.out)
     tiny(a.out)
+    tiny_mels(a.out)
 
 
 if __name__ == "__main__":
