@@ -8,7 +8,7 @@ import torch.nn as nn
 import torch.nn.functional as F
 
 DEFAULT = dict(bins=80, channels=[192, 192, 192, 192, 576], kernels=[5, 3, 3, 3, 1], dilations=[1, 2, 3, 4, 1],
-               attention=64, squeeze=64, res2net_scale=4, embedding=128)
+               attention=64, squeeze=64, res2net_scale=4, embedding=256)
 
 
 class _Wrapped(nn.Module):
@@ -120,18 +120,3 @@ class SpeakerEncoder(nn.Module):
             outs.append(x)
         x = self.mfa(torch.cat(outs[1:], dim=1))
         return self.fc(self.asp_bn(self.asp(x))).squeeze(2)
-
-
-class MarginSoftmax(nn.Module):
-    """Additive angular margin softmax (Deng et al. 2019, arXiv 1801.07698): cosines to one centre a speaker."""
-
-    def __init__(self, embedding, speakers, margin=0.2, scale=24.0):
-        super().__init__()
-        self.weight = nn.Parameter(torch.randn(speakers, embedding) * 0.05)
-        self.margin, self.scale = margin, scale
-
-    def forward(self, vectors, labels, margin=None):
-        cosine = F.linear(F.normalize(vectors), F.normalize(self.weight)).clamp(-1 + 1e-6, 1 - 1e-6)
-        target = torch.cos(torch.acos(cosine) + (self.margin if margin is None else margin))
-        hot = F.one_hot(labels, cosine.shape[1]).bool()
-        return F.cross_entropy(self.scale * torch.where(hot, target, cosine), labels), cosine

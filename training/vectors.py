@@ -69,11 +69,15 @@ class Listener:
         return found
 
 
+def path_of(work, row):
+    return Path(work) / "utterances" / row["split"] / f"{row['name']}.npz"
+
+
 def rows(work):
-    """What the indexes of all splits name, each row with its split."""
-    folder = Path(work) / "utterances"
-    return [dict(json.loads(line), split=path.name.split(".")[0]) for path in sorted(folder.glob("*.*.jsonl"))
-            for line in path.read_text(encoding="utf-8").splitlines(keepends=True) if line.endswith("\n")]
+    """What the indexes of all splits name and what is there, each row with its split."""
+    named = [dict(json.loads(line), split=path.name.split(".")[0]) for path in sorted((Path(work) / "utterances").glob("*.*.jsonl"))
+             for line in path.read_text(encoding="utf-8").splitlines(keepends=True) if line.endswith("\n")]
+    return [row for row in named if path_of(work, row).exists()]
 
 
 def read(work):
@@ -108,13 +112,17 @@ def save(work, table, index):
 
 
 def waveform(work, row):
-    with np.load(Path(work) / "utterances" / row["split"] / f"{row['name']}.npz") as z:
+    with np.load(path_of(work, row)) as z:
         return z["wav"].astype(np.float32) / 32767
 
 
 def update(work, listener, table, silent, until, batch=32):
-    """Adds what is missing, until the time is over; returns how many were added. `silent` collects names that have no vector."""
+    """Adds what is missing, until the time is over; returns how many were added. `silent` collects names that have no vector.
+    Names that are gone from the dataset are dropped: they may come again with other speech."""
     index, saved, added = rows(work), time.time(), 0
+    there = {row["name"] for row in index} | {f"speaker:{row['speaker']}" for row in index}
+    for name in [name for name in table if name not in there]:
+        del table[name]
     todo = [row for row in index if row["name"] not in table and row["name"] not in silent]
     for at in range(0, len(todo), batch):
         some = todo[at:at + batch]
