@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from safetensors import safe_open
 
-from training import data, features, golden, tokens
+from training import features, golden, tokens
 from tests.training.support import ROOT, run
 
 
@@ -73,21 +73,9 @@ class Features(unittest.TestCase):
 class Averages(unittest.TestCase):
     values, durations = np.array([1.0, 3.0, 5.0, 7.0, 9.0]), np.array([2, 0, 3])
 
-    def test_token_means(self):
-        np.testing.assert_allclose(data.token_means(self.values, self.durations), [2.0, 5.0, 7.0])
-
     def test_token_average_with_mask(self):
         mask = np.array([1, 0, 0, 1, 1])
         np.testing.assert_allclose(features.token_average(self.values, self.durations, mask), [1.0, 0.0, 8.0])
-
-    def test_pitch_is_continued_through_unvoiced_frames(self):
-        curve = data.continuous_log_f0(np.array([0, 100.0, 0, 400.0, 0]))
-        np.testing.assert_allclose(np.exp(curve), [100, 100, 200, 400, 400], rtol=1e-5)
-        self.assertIsNone(data.continuous_log_f0(np.zeros(4)))
-
-    def test_emotion_weights_sum_to_one(self):
-        np.testing.assert_allclose(data.emotion_weights("sad", 0.75).sum(), 1.0)
-        self.assertEqual(data.emotion_weights("neutral", 1.0)[0], 1.0)
 
 
 class Golden(unittest.TestCase):
