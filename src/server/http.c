@@ -14,6 +14,7 @@
 
 enum {
     PATIENCE = 2,      /* times what a body may have that is read of it before its connection is cut */
+    BODY_SMALL = 65536, /* bytes that are read in a few milliseconds */
     STRAY_BODY = 4096, /* bytes that a route passes over which takes none: some clients send "{}" with everything */
 };
 
@@ -24,15 +25,23 @@ static void add_headers(sv_exchange *x, struct MHD_Response *r) {
     MHD_add_response_header(r, "X-Content-Type-Options", "nosniff");
 }
 
+static int send_response(sv_exchange *x, struct MHD_Response *response) {
+    const int result = (int)MHD_queue_response(x->connection, (unsigned)x->code, response);
+    MHD_destroy_response(response);
+    return result;
+}
+
 int sv_reply_response(sv_exchange *x, int code, struct MHD_Response *response) {
     if (!response) return MHD_NO;
     add_headers(x, response);
     x->code = code;
     if (code == 401) MHD_add_response_header(response, "WWW-Authenticate", "Bearer");
     if (code == 405) MHD_add_response_header(response, "Allow", x->allow);
-    const int result = (int)MHD_queue_response(x->connection, (unsigned)code, response);
-    MHD_destroy_response(response);
-    return result;
+    if (x->at_desk) {
+        x->answer = response;
+        return MHD_YES;
+    }
+    return send_response(x, response);
 }
 
 int sv_reply_bytes(sv_exchange *x, int code, const char *media, const void *bytes, size_t size) {
@@ -148,7 +157,8 @@ void sv_suspend(sv_exchange *x, size_t at) {
 
 int sv_wait(sv_exchange *x, size_t at, int (*resumed)(sv_exchange *x)) {
     x->resumed = resumed;
-    sv_suspend(x, at);
+    x->waiter.at = at;
+    x->next = SV_NEXT_JOB;
     return MHD_YES;
 }
 
@@ -156,9 +166,77 @@ int sv_wait_for_upload(sv_exchange *x, int (*resumed)(sv_exchange *x)) {
     x->resumed = resumed;
     x->upload->wake = wake;
     x->upload->user = x;
-    suspend(x);
-    sv_uploads_put(x->server->uploads, x->upload);
+    x->next = SV_NEXT_UPLOAD;
     return MHD_YES;
+}
+
+/* ---- the desk ---- */
+
+/* Of an exchange that is suspended. */
+static void put_on_desk(sv_exchange *x, sv_lane lane, void (*run)(void *user)) {
+    x->errand = (sv_errand){.run = run, .user = x, .account = x->client.account};
+    if (sv_desk_put(x->server->desk, lane, &x->errand)) return;
+    x->turned_away = true;
+    MHD_resume_connection(x->connection);
+}
+
+/* Whether the client is still there; then nobody else looks at the exchange until it leaves the desk. */
+static bool arrive(sv_exchange *x) {
+    pthread_mutex_lock(&x->server->lock);
+    x->at_desk = !x->gone;
+    pthread_mutex_unlock(&x->server->lock);
+    if (!x->at_desk) MHD_resume_connection(x->connection);
+    return x->at_desk;
+}
+
+static void leave(sv_exchange *x) {
+    pthread_mutex_lock(&x->server->lock);
+    x->at_desk = false;
+    pthread_mutex_unlock(&x->server->lock);
+}
+
+static void answer_at_desk(void *exchange);
+static void wake_to_answer(void *exchange) { put_on_desk(exchange, SV_LANE_AUDIO, answer_at_desk); }
+
+/* By its route, and when what that waits for is there, by what comes then. */
+static void answer_at_desk(void *exchange) {
+    sv_exchange *x = exchange;
+    if (!arrive(x)) return;
+    x->next = SV_NEXT_ANSWER;
+    (void)(x->resumed ? x->resumed(x) : x->route->answer(x)); /* without an answer, the connection is closed */
+    ev_buf_free(&x->body);                                    /* it was read, and the answer may take minutes */
+    leave(x);
+    switch (x->next) {
+    case SV_NEXT_UPLOAD: sv_uploads_put(x->server->uploads, x->upload); return;
+    case SV_NEXT_JOB:
+        x->waiter = (sv_waiter){.wake = wake_to_answer, .user = x, .at = x->waiter.at};
+        if (!sv_job_wait(x->job, &x->waiter)) wake_to_answer(x);
+        return;
+    default: MHD_resume_connection(x->connection);
+    }
+}
+
+static void work_at_desk(void *exchange);
+static void wake_to_work(void *exchange) { put_on_desk(exchange, SV_LANE_AUDIO, work_at_desk); }
+
+static void work_at_desk(void *exchange) {
+    sv_exchange *x = exchange;
+    size_t at;
+    if (!arrive(x)) return;
+    const bool done = x->work(x, &at);
+    leave(x);
+    if (done) {
+        MHD_resume_connection(x->connection);
+        return;
+    }
+    x->waiter = (sv_waiter){.wake = wake_to_work, .user = x, .at = at};
+    if (!sv_job_wait(x->job, &x->waiter)) wake_to_work(x);
+}
+
+void sv_suspend_for(sv_exchange *x, bool (*work)(sv_exchange *x, size_t *at)) {
+    x->work = work;
+    suspend(x);
+    wake_to_work(x);
 }
 
 void sv_exchange_resumed(sv_exchange *x) { note_waiting(x, false); }
@@ -172,7 +250,7 @@ void sv_http_look_for_gone(sv_server *s) {
             MHD_get_connection_info(x->connection, MHD_CONNECTION_INFO_CONNECTION_FD);
         struct pollfd look = {.fd = info ? info->connect_fd : -1, .events = POLLRDHUP};
         if (!info || poll(&look, 1, 0) != 1 || !(look.revents & (POLLRDHUP | POLLHUP | POLLERR))) continue;
-        if (x->gone) continue;
+        if (x->gone || x->at_desk) continue;
         x->gone = left = true;
         if (x->job) atomic_fetch_sub(&x->job->listeners, 1);
         if (x->upload) atomic_store(&x->upload->left, true);
@@ -227,11 +305,11 @@ static int open_exchange(sv_exchange *x, const char *method, const char *path, b
     int result = MHD_YES;
     x->path = path;
     x->route = sv_route_find(method, path, admin, x->id, x->allow);
+    if (!sv_access_check(x, &result)) return refuse(x, result);
     if (!x->route && x->allow[0]) {
         return refuse(x, sv_reply_error(x, 405, NULL, "%s is not for this path: use %s", method, x->allow));
     }
     if (!x->route) return refuse(x, sv_reply_error(x, 404, NULL, "there is no such path: see /openapi.json"));
-    if (!sv_access_check(x, &result)) return refuse(x, result);
     const char *length = sv_header(x, "Content-Length");
     const bool hopeless = length && strtoll(length, NULL, 10) > PATIENCE * body_most(x);
     return hopeless ? refuse(x, refuse_body(x)) : MHD_YES;
@@ -251,9 +329,27 @@ static int close_body(sv_exchange *x) {
     sv_connection_note(x, SV_PART_ANSWER);
     if (x->too_large) return refuse_body(x);
     if (x->body.failed) return sv_reply_error(x, 503, NULL, "out of memory: try again later");
-    const int result = x->route->answer(x);
-    ev_buf_free(&x->body); /* it was read, and the answer may take minutes */
-    return result;
+    const sv_lane lane = x->body.size > BODY_SMALL ? SV_LANE_BULK : x->route->lane;
+    if (lane == SV_LANE_NONE) return x->route->answer(x);
+    suspend(x);
+    put_on_desk(x, lane, answer_at_desk);
+    return MHD_YES;
+}
+
+/* An exchange that was suspended goes on. */
+static int go_on(sv_exchange *x) {
+    note_waiting(x, false);
+    if (x->gone) return MHD_NO;
+    if (x->turned_away) {
+        x->turned_away = false;
+        return sv_reply_busy(x, 503, 2000, "too much of this is being done: try again later");
+    }
+    if (x->answer) {
+        struct MHD_Response *answer = x->answer;
+        x->answer = NULL;
+        return send_response(x, answer);
+    }
+    return x->next == SV_NEXT_UPLOAD ? x->resumed(x) : MHD_NO;
 }
 
 static int access_handler(sv_server *s, bool admin, struct MHD_Connection *connection, const char *path,
@@ -264,13 +360,10 @@ static int access_handler(sv_server *s, bool admin, struct MHD_Connection *conne
         return x ? open_exchange(x, method, path, admin) : MHD_NO;
     }
     if (*size) return take_body(x, bytes, size);
+    if (x->suspended) return go_on(x);
     if (x->code) return MHD_YES;
-    if (!x->resumed) {
-        x->path = path;
-        return close_body(x);
-    }
-    note_waiting(x, false);
-    return x->gone ? MHD_NO : x->resumed(x);
+    x->path = path;
+    return close_body(x);
 }
 
 static enum MHD_Result on_public(void *server, struct MHD_Connection *connection, const char *path,
@@ -339,6 +432,7 @@ static void on_completed(void *server, struct MHD_Connection *connection, void *
     atomic_fetch_sub(&x->server->in_flight, 1);
     sv_metric_add(x->server->metrics, SV_METRIC_REQUESTS_IN_FLIGHT, 0, -1);
     ev_buf_free(&x->body);
+    if (x->answer) MHD_destroy_response(x->answer);
     free(x);
 }
 

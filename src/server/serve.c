@@ -130,6 +130,7 @@ ev_status sv_server_start(sv_server **out, const sv_config *config, const sv_dev
     if (status == EV_OK) status = sv_config_copy(&s->config, config, err);
     if (status == EV_OK) status = make_front(s, err);
     if (status == EV_OK) status = make_back(s, device, err);
+    if (status == EV_OK) status = sv_desk_create(&s->desk, err);
     if (status == EV_OK) status = sv_http_start(s, err);
     if (status == EV_OK) {
         s->ticking = pthread_create(&s->ticker, NULL, tick, s) == 0;
@@ -174,11 +175,13 @@ void sv_server_stop(sv_server **server) {
     atomic_store(&s->draining, true);
     atomic_store(&s->stopping, true);
     if (s->ticking) pthread_join(s->ticker, NULL);
-    /* Ends all jobs and uploads, which wakes every suspended exchange: the library must find none when it stops. They
-     * are freed behind HTTP, whose last exchanges may still speak of them. */
+    /* Ends all jobs, uploads and errands, which wakes every suspended exchange: the library must find none when it
+     * stops. They are freed behind HTTP, whose last exchanges may still speak of them. */
     if (s->engine) sv_engine_stop(s->engine);
     if (s->uploads) sv_uploads_stop(s->uploads);
+    if (s->desk) sv_desk_stop(s->desk);
     sv_http_stop(s);
+    sv_desk_free(&s->desk);
     sv_engine_free(&s->engine);
     sv_webhooks_free(&s->webhooks);
     sv_jobs_free(&s->jobs);

@@ -10,15 +10,16 @@
  *   tts.c        /tts: accepted at once, asked for later; webhook.h tells who wants to be told
  *   voices_http.c  /v1/voices; uploads.h makes what is to be kept
  *   pages.c      health, models, emotions, status, metrics, the page, openapi.json
+ *   desk.h       threads for what would hold up the one that serves everybody
  *   engine.h     jobs -> samples; schedule.h decides; jobs.h holds; voices.h knows whom it can speak as
  *   guard/       what stands between strangers and all this
  *   config.h log.h metrics.h device.h
  *
  * bytes -> exchange -> access -> fields -> words -> job -> admission -> engine -> samples -> listener -> bytes
  *
- * Threads: libmicrohttpd's (exchanges), the front's (text, voices), the device's, one for uploaded voices, and one
- * that ticks (metrics, clients that left, free memory). An exchange is touched by one HTTP thread at a time; while it
- * waits it is suspended and owned by whoever will wake it.
+ * Threads: libmicrohttpd's (exchanges), the desk's (requests, lists, encoding), the front's (text, voices), the
+ * device's, one for uploaded voices, and one that ticks (metrics, clients that left, free memory). An exchange is
+ * touched by one thread at a time; while it waits, or is at the desk, it is suspended and owned by whoever will wake it.
  */
 #ifndef SV_SERVER_H
 #define SV_SERVER_H
@@ -26,6 +27,7 @@
 #include <jansson.h>
 #include <microhttpd.h>
 
+#include "server/desk.h"
 #include "server/engine.h"
 #include "server/uploads.h"
 #include "server/webhook.h"
@@ -50,6 +52,7 @@ typedef struct sv_server {
     sv_voices *voices;
     sv_uploads *uploads;
     sv_engine *engine;
+    sv_desk *desk;
     sv_webhooks *webhooks;
     sv_limiter *limiter;
     sv_keyring *keys;
@@ -102,9 +105,15 @@ typedef struct sv_exchange {
     sv_upload *upload;
     sv_waiter waiter;
     bool suspended;
-    int (*resumed)(struct sv_exchange *x); /* what goes on when there is what was waited for */
+    int (*resumed)(struct sv_exchange *x); /* what goes on when there is what was waited for, at the desk */
+    sv_errand errand;
+    bool at_desk;                /* a thread of the desk has it; changed under the server's lock */
+    bool turned_away;            /* ... had no room for it */
+    struct MHD_Response *answer; /* that was made at the desk, with code: HTTP's thread sends it */
+    enum { SV_NEXT_ANSWER, SV_NEXT_JOB, SV_NEXT_UPLOAD } next; /* behind the desk */
     struct sv_listener *listener;
     const char *path; /* the library's, during a call */
+    bool (*work)(struct sv_exchange *x, size_t *at); /* of sv_suspend_for */
     ev_format wish_format;
     bool wish_sse, wish_stream, wish_words;
     /* for the log */
@@ -118,9 +127,11 @@ typedef struct sv_route_row {
     const char *method, *path; /* "{id}" stands for one segment */
     sv_route counted;
     unsigned scope; /* 0: anybody */
-    bool limited;   /* takes a token of the client's bucket */
+    double tokens;  /* what it takes of the client's bucket ... */
+    bool reads;     /* ... of that for what makes nothing, which is larger */
     bool admin;     /* on the admin listener alone */
     bool takes_body;
+    sv_lane lane; /* where it is answered; with a large body, in the lane for these */
     int (*answer)(sv_exchange *x); /* an MHD_Result */
 } sv_route_row;
 
@@ -135,11 +146,15 @@ int sv_reply_error(sv_exchange *x, int code, const char *param, const char *form
     __attribute__((format(printf, 4, 5)));
 int sv_reply_busy(sv_exchange *x, int code, int64_t retry_after_ms, const char *message); /* 429, 503 */
 int sv_reply_response(sv_exchange *x, int code, struct MHD_Response *response);           /* takes over response */
-/* Waits until the job has sample `at`, or is over, then calls resumed. */
+/* At the desk: the exchange waits until its job has sample `at`, or is over, then resumed is called, at the desk. */
 int sv_wait(sv_exchange *x, size_t at, int (*resumed)(sv_exchange *x));
-int sv_wait_for_upload(sv_exchange *x, int (*resumed)(sv_exchange *x)); /* hands it in, and waits until it is over */
-void sv_suspend(sv_exchange *x, size_t at); /* as sv_wait, from a content reader, which is called again ... */
-void sv_exchange_resumed(sv_exchange *x);   /* ... and says so first */
+/* The same for its upload, which is handed in; resumed is called by HTTP's thread. */
+int sv_wait_for_upload(sv_exchange *x, int (*resumed)(sv_exchange *x));
+/* From a content reader, which is called again and says so first: waits for sample `at` of the job; or has `work` done
+ * at the desk, until it returns true, and between two times waits for samples from *at on. */
+void sv_suspend(sv_exchange *x, size_t at);
+void sv_suspend_for(sv_exchange *x, bool (*work)(sv_exchange *x, size_t *at));
+void sv_exchange_resumed(sv_exchange *x);
 const char *sv_header(const sv_exchange *x, const char *name); /* NULL: none */
 const char *sv_query(const sv_exchange *x, const char *name);
 void sv_http_look_for_gone(sv_server *s); /* clients that left while they were waiting */
@@ -165,7 +180,7 @@ const sv_route_row *sv_route_find(const char *method, const char *path, bool adm
                                   char allow[SV_ALLOW_SIZE]);
 
 /* ---- access.c ---- */
-/* Fills x->client, or answers (then *result) and returns false: key, scope, rate. */
+/* Fills x->client, or answers (then *result) and returns false: key, scope, rate. Also where there is no route. */
 bool sv_access_check(sv_exchange *x, int *result);
 typedef struct sv_charge { /* what a request takes besides itself */
     double audio_s;        /* speech, of what its key may have in an hour */
