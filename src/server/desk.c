@@ -8,8 +8,8 @@
 
 enum { BUCKETS = 1024, THREADS_MAX = 4 };
 
-/* Bulk gives way to all else on the machine's cores, encoding to the making of speech. most: errands that wait, of all
- * and of one client; 0: as many as there are connections. */
+/* Bulk gives way to all else on the machine's cores, encoding to the making of speech. most: errands that wait, of
+ * all and of one client; 0: as many as there are connections. */
 static const struct lane_row {
     int threads, nice;
     uint32_t most, most_each;

@@ -1,6 +1,6 @@
 /* desk: what HTTP has to do that takes longer than a moment, away from the thread that serves everybody: reading JSON
- * and forms, judging words, lists, files, encoding audio. An errand is done once, by a thread of its lane; lanes do not
- * wait for each other, and within one the clients take turns, so that a crowd of one client's errands delays
+ * and forms, judging words, lists, files, encoding audio. An errand is done once, by a thread of its lane; lanes do
+ * not wait for each other, and within one the clients take turns, so that a crowd of one client's errands delays
  * another's by one.
  *
  * Owner:   an errand is its maker's; it may be put again, or freed, from the moment that run was called.

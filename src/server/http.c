@@ -13,9 +13,9 @@
 #include "server/server.h"
 
 enum {
-    PATIENCE = 2,      /* times what a body may have that is read of it before its connection is cut */
+    PATIENCE = 2,       /* times what a body may have that is read of it before its connection is cut */
     BODY_SMALL = 65536, /* bytes that are read in a few milliseconds */
-    STRAY_BODY = 4096, /* bytes that a route passes over which takes none: some clients send "{}" with everything */
+    STRAY_BODY = 4096,  /* bytes that a route passes over which takes none: some clients send "{}" with everything */
 };
 
 /* ---- replies ---- */
@@ -23,6 +23,7 @@ enum {
 static void add_headers(sv_exchange *x, struct MHD_Response *r) {
     MHD_add_response_header(r, "X-Request-Id", x->request_id);
     MHD_add_response_header(r, "X-Content-Type-Options", "nosniff");
+    sv_browser_headers(x, r);
 }
 
 static int send_response(sv_exchange *x, struct MHD_Response *response) {
@@ -291,11 +292,11 @@ static int refuse(sv_exchange *x, int result) {
 }
 
 static int64_t body_most(const sv_exchange *x) {
-    return x->route && !x->route->takes_body ? STRAY_BODY : x->access->config.body_max;
+    return x->route && x->route->body == SV_BODY_NONE ? STRAY_BODY : x->access->config.body_max;
 }
 
 static int refuse_body(sv_exchange *x) {
-    if (!x->route->takes_body) return sv_reply_error(x, 413, NULL, "this path takes no body: send none");
+    if (x->route->body == SV_BODY_NONE) return sv_reply_error(x, 413, NULL, "this path takes no body: send none");
     return sv_reply_error(x, 413, NULL, "the body is too large: send at most %lld bytes",
                           (long long)x->access->config.body_max);
 }
@@ -305,11 +306,13 @@ static int open_exchange(sv_exchange *x, const char *method, const char *path, b
     int result = MHD_YES;
     x->path = path;
     x->route = sv_route_find(method, path, admin, x->id, x->allow);
+    if (!sv_browser_check(x, method, admin, &result)) return refuse(x, result);
     if (!sv_access_check(x, &result)) return refuse(x, result);
     if (!x->route && x->allow[0]) {
         return refuse(x, sv_reply_error(x, 405, NULL, "%s is not for this path: use %s", method, x->allow));
     }
     if (!x->route) return refuse(x, sv_reply_error(x, 404, NULL, "there is no such path: see /openapi.json"));
+    if (!sv_browser_check_type(x, &result)) return refuse(x, result);
     const char *length = sv_header(x, "Content-Length");
     const bool hopeless = length && strtoll(length, NULL, 10) > PATIENCE * body_most(x);
     return hopeless ? refuse(x, refuse_body(x)) : MHD_YES;
@@ -319,7 +322,8 @@ static int open_exchange(sv_exchange *x, const char *method, const char *path, b
 static int take_body(sv_exchange *x, const char *bytes, size_t *size) {
     const int64_t most = body_most(x);
     x->received += (int64_t)*size;
-    if (x->route && x->route->takes_body && !x->refused && x->received <= most) ev_buf_append(&x->body, bytes, *size);
+    if (x->route && x->route->body != SV_BODY_NONE && !x->refused && x->received <= most)
+        ev_buf_append(&x->body, bytes, *size);
     if (x->received > most) x->too_large = true;
     *size = 0;
     return x->received > PATIENCE * most ? MHD_NO : MHD_YES;

@@ -1,8 +1,8 @@
 /* listen: a job's samples to one listener, in its format, as they are made: as a body, or as server-sent events.
  *
  * The library asks for bytes when the socket has room, so a slow reader holds its own encoder and nothing else. Where
- * there is nothing yet, the connection is suspended until there is. Encoding is the desk's, but for formats in which it
- * is copying.
+ * there is nothing yet, the connection is suspended until there is. Encoding is the desk's, but for formats in which
+ * it is copying.
  */
 #include <openssl/evp.h>
 #include <stdlib.h>
@@ -15,8 +15,8 @@ enum { BLOCK = 4096, PIECE = 2400 }; /* samples encoded at once: 150 ms a piece 
 /* Pieces that are encoded in one turn at the desk: 20 ms of it for opus, 4 ms for mp3. */
 enum { PIECES = 4, ENOUGH = 16384 }; /* bytes with which a turn ends earlier */
 
-/* Seconds of a finished result that are encoded at once to tell their length, as players of short clips like: 15 ms at
- * the desk for mp3, 90 ms for opus. More are encoded as they are read. */
+/* Seconds of a finished result that are encoded at once to tell their length, as players of short clips like: 15 ms
+ * at the desk for mp3, 90 ms for opus. More are encoded as they are read. */
 #define AT_ONCE 5.0
 
 typedef struct sv_listener {

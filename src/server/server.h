@@ -4,7 +4,7 @@
  *   http.c       bytes <-> exchanges (libmicrohttpd): bodies, replies, waiting without a thread
  *   connections.c  those that are open: how many of one client, and which are too slow
  *   routes.c     which path means what, and what stands before each: key, scope, rate
- *   access.c     who asks
+ *   browser.c    is it for us, and may a page of that origin do that; access.c: who asks
  *   fields.c     JSON -> sv_speech, every mistake named by its field; instructions.c reads OpenAI's free text
  *   speech.c     POST /v1/audio/speech; listen.c: samples -> the listener's format, as they are made
  *   tts.c        /tts: accepted at once, asked for later; webhook.h tells who wants to be told
@@ -19,7 +19,8 @@
  *
  * Threads: libmicrohttpd's (exchanges), the desk's (requests, lists, encoding), the front's (text, voices), the
  * device's, one for uploaded voices, and one that ticks (metrics, clients that left, free memory). An exchange is
- * touched by one thread at a time; while it waits, or is at the desk, it is suspended and owned by whoever will wake it.
+ * touched by one thread at a time; while it waits, or is at the desk, it is suspended and owned by whoever will wake
+ * it.
  */
 #ifndef SV_SERVER_H
 #define SV_SERVER_H
@@ -94,6 +95,7 @@ typedef struct sv_exchange {
     char id[SV_ID_MAX + 1];    /* {id} of the path */
     char allow[SV_ALLOW_SIZE]; /* methods of the path; where there is no route */
     ev_buf body;
+    bool cors;    /* a page of its origin may use this service */
     bool refused; /* answered before the body was read */
     bool too_large;
     int64_t received; /* bytes of the body */
@@ -112,7 +114,7 @@ typedef struct sv_exchange {
     struct MHD_Response *answer; /* that was made at the desk, with code: HTTP's thread sends it */
     enum { SV_NEXT_ANSWER, SV_NEXT_JOB, SV_NEXT_UPLOAD } next; /* behind the desk */
     struct sv_listener *listener;
-    const char *path; /* the library's, during a call */
+    const char *path;                                /* the library's, during a call */
     bool (*work)(struct sv_exchange *x, size_t *at); /* of sv_suspend_for */
     ev_format wish_format;
     bool wish_sse, wish_stream, wish_words;
@@ -123,6 +125,8 @@ typedef struct sv_exchange {
     char error[252];
 } sv_exchange;
 
+typedef enum sv_body { SV_BODY_NONE, SV_BODY_JSON, SV_BODY_FORM } sv_body;
+
 typedef struct sv_route_row {
     const char *method, *path; /* "{id}" stands for one segment */
     sv_route counted;
@@ -130,8 +134,8 @@ typedef struct sv_route_row {
     double tokens;  /* what it takes of the client's bucket ... */
     bool reads;     /* ... of that for what makes nothing, which is larger */
     bool admin;     /* on the admin listener alone */
-    bool takes_body;
-    sv_lane lane; /* where it is answered; with a large body, in the lane for these */
+    sv_body body;
+    sv_lane lane;                  /* where it is answered; with a large body, in the lane for these */
     int (*answer)(sv_exchange *x); /* an MHD_Result */
 } sv_route_row;
 
@@ -150,8 +154,8 @@ int sv_reply_response(sv_exchange *x, int code, struct MHD_Response *response); 
 int sv_wait(sv_exchange *x, size_t at, int (*resumed)(sv_exchange *x));
 /* The same for its upload, which is handed in; resumed is called by HTTP's thread. */
 int sv_wait_for_upload(sv_exchange *x, int (*resumed)(sv_exchange *x));
-/* From a content reader, which is called again and says so first: waits for sample `at` of the job; or has `work` done
- * at the desk, until it returns true, and between two times waits for samples from *at on. */
+/* From a content reader, which is called again and says so first: waits for sample `at` of the job; or has `work`
+ * done at the desk, until it returns true, and between two times waits for samples from *at on. */
 void sv_suspend(sv_exchange *x, size_t at);
 void sv_suspend_for(sv_exchange *x, bool (*work)(sv_exchange *x, size_t *at));
 void sv_exchange_resumed(sv_exchange *x);
@@ -178,6 +182,12 @@ void sv_connections_sweep(sv_server *s, double now_s);        /* ends those that
  * header Allow does, and is empty where there is no such path. */
 const sv_route_row *sv_route_find(const char *method, const char *path, bool admin, char id[SV_ID_MAX + 1],
                                   char allow[SV_ALLOW_SIZE]);
+
+/* ---- browser.c ---- */
+/* Host and Origin; false: answered, as is an OPTIONS of a page that may come. */
+bool sv_browser_check(sv_exchange *x, const char *method, bool admin, int *result);
+bool sv_browser_check_type(sv_exchange *x, int *result); /* Content-Type, once it is clear who asks */
+void sv_browser_headers(const sv_exchange *x, struct MHD_Response *response); /* who may read it */
 
 /* ---- access.c ---- */
 /* Fills x->client, or answers (then *result) and returns false: key, scope, rate. Also where there is no route. */
