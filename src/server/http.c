@@ -61,7 +61,7 @@ int sv_reply_json(sv_exchange *x, int code, json_t *body) {
     return sv_reply_response(x, code, r);
 }
 
-static const char *type_of(int code) {
+const char *sv_error_type(int code) {
     switch (code) {
     case 401: return "authentication_error";
     case 403: return "permission_error";
@@ -74,8 +74,8 @@ static const char *type_of(int code) {
 static json_t *error_body(sv_exchange *x, int code, const char *param, const char *message) {
     snprintf(x->error, sizeof x->error, "%s", message);
     x->param = param;
-    return json_pack("{s:{s:s, s:s, s:s?, s:n}}", "error", "message", message, "type", type_of(code), "param", param,
-                     "code");
+    return json_pack("{s:{s:s, s:s, s:s?, s:n}}", "error", "message", message, "type", sv_error_type(code), "param",
+                     param, "code");
 }
 
 int sv_reply_error(sv_exchange *x, int code, const char *param, const char *format, ...) {
@@ -262,20 +262,27 @@ void sv_http_look_for_gone(sv_server *s) {
 
 /* ---- an exchange's life ---- */
 
+void sv_request_id(char id[SV_ID_MAX + 1]) {
+    unsigned char bytes[8] = {0};
+    id[0] = '\0';
+    if (getrandom(bytes, sizeof bytes, 0) != (ssize_t)sizeof bytes) return;
+    for (size_t i = 0; i < sizeof bytes; i++) snprintf(id + 2 * i, 3, "%02x", bytes[i]);
+}
+
 static void name_request(sv_exchange *x) {
     const char *given = sv_header(x, "X-Request-Id");
-    unsigned char bytes[8] = {0};
-    if (given && sv_log_id_valid(given)) {
+    if (given && sv_log_id_valid(given))
         snprintf(x->request_id, sizeof x->request_id, "%s", given);
-        return;
-    }
-    if (getrandom(bytes, sizeof bytes, 0) != (ssize_t)sizeof bytes) return;
-    for (size_t i = 0; i < sizeof bytes; i++) snprintf(x->request_id + 2 * i, 3, "%02x", bytes[i]);
+    else
+        sv_request_id(x->request_id);
 }
 
 static sv_exchange *begin(sv_server *s, struct MHD_Connection *connection) {
     sv_exchange *x = calloc(1, sizeof *x);
-    if (!x) return NULL;
+    if (!x || !sv_connection_serves(connection, x)) {
+        free(x);
+        return NULL;
+    }
     *x = (sv_exchange){
         .server = s, .connection = connection, .start = ev_clock_s(), .chars = -1, .audio_s = -1, .queue_s = -1};
     x->access = sv_access_hold(s);
@@ -420,7 +427,6 @@ static void note_left(sv_exchange *x) {
 static void on_completed(void *server, struct MHD_Connection *connection, void **state,
                          enum MHD_RequestTerminationCode end) {
     (void)server;
-    (void)connection;
     sv_exchange *x = *state;
     *state = NULL;
     if (!x) return;
@@ -428,6 +434,7 @@ static void on_completed(void *server, struct MHD_Connection *connection, void *
     if (!x->failed && end != MHD_REQUEST_TERMINATED_COMPLETED_OK && end != MHD_REQUEST_TERMINATED_DAEMON_SHUTDOWN)
         note_left(x);
     sv_connection_note(x, SV_PART_HEAD);
+    (void)sv_connection_serves(connection, NULL);
     write_log(x, ev_clock_s() - x->start);
     leave_job(x);
     sv_uploads_drop(x->server->uploads, &x->upload);
@@ -516,7 +523,8 @@ static ev_status start_daemon(sv_server *s, struct MHD_Daemon **out, const char 
 }
 
 ev_status sv_http_start(sv_server *s, ev_error *err) {
-    ev_status status = start_daemon(s, &s->public_daemon, s->config.listen, false, err);
+    ev_status status = sv_gate_check(err);
+    if (status == EV_OK) status = start_daemon(s, &s->public_daemon, s->config.listen, false, err);
     if (status == EV_OK && *s->config.admin_listen) {
         status = start_daemon(s, &s->admin_daemon, s->config.admin_listen, true, err);
     }

@@ -2,6 +2,7 @@
  *
  *   serve.c      START HERE: start, reload, drain, stop
  *   http.c       bytes <-> exchanges (libmicrohttpd): bodies, replies, waiting without a thread
+ *   framing.h    where a request ends, before the library reads it
  *   connections.c  those that are open: how many of one client, and which are too slow
  *   routes.c     which path means what, and what stands before each: key, scope, rate
  *   browser.c    is it for us, and may a page of that origin do that; access.c: who asks
@@ -30,6 +31,7 @@
 
 #include "server/desk.h"
 #include "server/engine.h"
+#include "server/framing.h"
 #include "server/uploads.h"
 #include "server/webhook.h"
 
@@ -163,11 +165,36 @@ const char *sv_header(const sv_exchange *x, const char *name); /* NULL: none */
 const char *sv_query(const sv_exchange *x, const char *name);
 void sv_http_look_for_gone(sv_server *s); /* clients that left while they were waiting */
 
+/* {"error": {...}}'s type, of an HTTP code. */
+const char *sv_error_type(int code);
+void sv_request_id(char id[SV_ID_MAX + 1]); /* a new one */
+
+/* ---- framing_socket.c ---- */
+typedef struct sv_gate { /* what stands between a connection's socket and the library */
+    sv_framing framing;
+    sv_server *server;
+    sv_exchange *exchange; /* that has begun and is not over; NULL: none */
+    int fd;
+    bool refused;   /* it was told so; the rest is thrown away */
+    size_t drained; /* bytes of the rest */
+} sv_gate;
+bool sv_gate_open(sv_gate *gate, sv_server *s, int fd); /* false: there cannot be so many */
+void sv_gate_close(sv_gate *gate);
+ev_status sv_gate_check(ev_error *err); /* whether the library reads through gates at all */
+
 /* ---- connections.c ---- */
 typedef struct sv_connection sv_connection;
+void sv_gate_refused(sv_gate *gate); /* its connection ends in a moment */
+/* The exchange that has begun on its connection, NULL when it is over; false: its head was not judged. */
+bool sv_connection_serves(struct MHD_Connection *connection, sv_exchange *x);
 /* Whether one more may come from there: connections_per_ip, by the account that rates count by. */
 bool sv_connection_allowed(sv_server *s, const struct sockaddr *peer);
-typedef enum sv_part { SV_PART_HEAD = 0, SV_PART_BODY, SV_PART_ANSWER } sv_part; /* what a connection is at */
+typedef enum sv_part {
+    SV_PART_HEAD = 0,
+    SV_PART_BODY,
+    SV_PART_ANSWER,
+    SV_PART_REFUSED
+} sv_part; /* what a connection is at */
 /* counted: against that limit. */
 void sv_connection_opened(sv_server *s, struct MHD_Connection *connection, bool counted, void **state);
 void sv_connection_closed(sv_server *s, void **state);
