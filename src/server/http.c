@@ -171,6 +171,12 @@ int sv_wait_for_upload(sv_exchange *x, int (*resumed)(sv_exchange *x)) {
     return MHD_YES;
 }
 
+int sv_again(sv_exchange *x, int (*resumed)(sv_exchange *x)) {
+    x->resumed = resumed;
+    x->next = SV_NEXT_AGAIN;
+    return MHD_YES;
+}
+
 /* ---- the desk ---- */
 
 /* Of an exchange that is suspended. */
@@ -208,6 +214,7 @@ static void answer_at_desk(void *exchange) {
     ev_buf_free(&x->body);                                    /* it was read, and the answer may take minutes */
     leave(x);
     switch (x->next) {
+    case SV_NEXT_AGAIN: wake_to_answer(x); return;
     case SV_NEXT_UPLOAD: sv_uploads_put(x->server->uploads, x->upload); return;
     case SV_NEXT_JOB:
         x->waiter = (sv_waiter){.wake = wake_to_answer, .user = x, .at = x->waiter.at};

@@ -15,15 +15,17 @@ enum { BLOCK = 4096, PIECE = 2400 }; /* samples encoded at once: 150 ms a piece 
 /* Pieces that are encoded in one turn at the desk: 20 ms of it for opus, 4 ms for mp3. */
 enum { PIECES = 4, ENOUGH = 16384 }; /* bytes with which a turn ends earlier */
 
-/* Seconds of a finished result that are encoded at once to tell their length, as players of short clips like: 15 ms
- * at the desk for mp3, 90 ms for opus. More are encoded as they are read. */
+/* Seconds of a finished result that are encoded before its head is sent, to tell their length, as players of short
+ * clips like. More are encoded as they are read. */
 #define AT_ONCE 5.0
 
 typedef struct sv_listener {
     sv_exchange *x;
     ev_encoder *encoder;
-    size_t at;    /* samples read */
+    size_t at; /* samples read */
+    ev_format format;
     ev_buf ready; /* bytes to send, from `sent` on */
+    ev_buf all;   /* of a body that is made whole first */
     size_t sent;
     bool sse, finished;
     bool copies; /* encoding takes no time */
@@ -36,6 +38,7 @@ void sv_listener_free(sv_listener **listener) {
     if (!l) return;
     ev_encoder_free(&l->encoder);
     ev_buf_free(&l->ready);
+    ev_buf_free(&l->all);
     free(l);
 }
 
@@ -227,18 +230,16 @@ static int answer_in_pieces(sv_exchange *x, sv_listener *l, const char *media, u
 }
 
 /* One body of known length. */
-static int answer_at_once(sv_exchange *x, sv_listener *l, const char *media) {
-    ev_buf all = {0};
-    while (!l->finished && !l->broken && refill(l)) ev_buf_append(&all, l->ready.data, l->ready.size);
-    if (l->broken || all.failed) {
-        ev_buf_free(&all);
-        return sv_reply_error(x, 500, NULL, "the audio could not be encoded");
+static int answer_whole(sv_exchange *x) {
+    sv_listener *l = x->listener;
+    if (!l->finished && !l->broken && refill(l)) ev_buf_append(&l->all, l->ready.data, l->ready.size);
+    if (l->broken || l->all.failed) return sv_reply_error(x, 500, NULL, "the audio could not be encoded");
+    if (!l->finished) return sv_again(x, answer_whole);
+    struct MHD_Response *r = MHD_create_response_from_buffer(l->all.size, l->all.data, MHD_RESPMEM_MUST_FREE);
+    if (r) {
+        l->all = (ev_buf){0};
+        describe(x, r, ev_format_media_type(l->format));
     }
-    struct MHD_Response *r = MHD_create_response_from_buffer(all.size, all.data, MHD_RESPMEM_MUST_FREE);
-    if (r)
-        describe(x, r, media);
-    else
-        ev_buf_free(&all);
     return sv_reply_response(x, 200, r);
 }
 
@@ -252,10 +253,11 @@ int sv_listen(sv_exchange *x, ev_format format, bool sse, bool whole) {
     }
     l->x = x;
     l->sse = sse;
+    l->format = format;
     l->copies = is_plain(format) && !sse;
     if (!l->copies && !(whole && !sse)) (void)refill(l); /* what is there goes out with the head */
     if (!whole || sse) return answer_in_pieces(x, l, media, MHD_SIZE_UNKNOWN);
     if (is_plain(format)) return answer_in_pieces(x, l, media, plain_size(l, format, count));
-    if ((double)count <= AT_ONCE * ev_model_sample_rate(x->server->model)) return answer_at_once(x, l, media);
+    if ((double)count <= AT_ONCE * ev_model_sample_rate(x->server->model)) return answer_whole(x);
     return answer_in_pieces(x, l, media, MHD_SIZE_UNKNOWN);
 }

@@ -114,7 +114,7 @@ typedef struct sv_exchange {
     bool at_desk;                /* a thread of the desk has it; changed under the server's lock */
     bool turned_away;            /* ... had no room for it */
     struct MHD_Response *answer; /* that was made at the desk, with code: HTTP's thread sends it */
-    enum { SV_NEXT_ANSWER, SV_NEXT_JOB, SV_NEXT_UPLOAD } next; /* behind the desk */
+    enum { SV_NEXT_ANSWER, SV_NEXT_AGAIN, SV_NEXT_JOB, SV_NEXT_UPLOAD } next; /* behind the desk */
     struct sv_listener *listener;
     const char *path;                                /* the library's, during a call */
     bool (*work)(struct sv_exchange *x, size_t *at); /* of sv_suspend_for */
@@ -156,6 +156,8 @@ int sv_reply_response(sv_exchange *x, int code, struct MHD_Response *response); 
 int sv_wait(sv_exchange *x, size_t at, int (*resumed)(sv_exchange *x));
 /* The same for its upload, which is handed in; resumed is called by HTTP's thread. */
 int sv_wait_for_upload(sv_exchange *x, int (*resumed)(sv_exchange *x));
+/* At the desk: others have their turn there, then resumed is called. */
+int sv_again(sv_exchange *x, int (*resumed)(sv_exchange *x));
 /* From a content reader, which is called again and says so first: waits for sample `at` of the job; or has `work`
  * done at the desk, until it returns true, and between two times waits for samples from *at on. */
 void sv_suspend(sv_exchange *x, size_t at);
