@@ -17,6 +17,10 @@ ev_status sv_access_create(sv_access **out, const sv_config *config, ev_error *e
     return status;
 }
 
+ev_status sv_access_listen(sv_access *a, const ev_model *model, ev_error *err) {
+    return a->words ? sv_sounds_create(&a->sounds, a->words, model, err) : EV_OK;
+}
+
 sv_access *sv_access_hold(sv_server *s) {
     pthread_mutex_lock(&s->lock);
     sv_access *a = s->access;
@@ -29,6 +33,7 @@ void sv_access_drop(sv_access **access) {
     sv_access *a = *access;
     *access = NULL;
     if (!a || atomic_fetch_sub(&a->holds, 1) > 1) return;
+    sv_sounds_free(&a->sounds);
     sv_words_free(&a->words);
     sv_networks_free(&a->proxies);
     sv_config_free(&a->config);

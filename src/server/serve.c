@@ -101,6 +101,7 @@ static ev_status make_back(sv_server *s, const sv_device_calls *device, ev_error
     options.log = sv_log_engine;
     options.log_user = &s->log;
     ev_status status = ev_model_open(&s->model, *c->model ? c->model : NULL, &options, err);
+    if (status == EV_OK) status = sv_access_listen(s->access, s->model, err);
     if (status == EV_OK) status = sv_jobs_create(&s->jobs, c->result_cache, c->store_ttl, c->coalesce, err);
     if (status == EV_OK) status = sv_voices_create(&s->voices, s->model, s->decoder, c, s->metrics, err);
     if (status == EV_OK) status = sv_uploads_create(&s->uploads, s->voices, err);
@@ -209,6 +210,7 @@ static void reload_now(sv_server *s, sv_reload reload, void *user) {
     ev_status status = reload(user, &fresh, &err);
     if (status == EV_OK) status = sv_config_keep(&fresh, &s->config, &notes, &err);
     if (status == EV_OK) status = sv_access_create(&access, &fresh, &err);
+    if (status == EV_OK) status = sv_access_listen(access, s->model, &err);
     if (status == EV_OK) status = sv_voices_reload(s->voices, &err);
     if (status == EV_OK) status = load_keys(s, &fresh, &err);
     if (status == EV_OK) {

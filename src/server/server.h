@@ -39,7 +39,8 @@ typedef struct sv_access { /* what a reload may replace, all at once; counted */
     atomic_int holds;
     sv_config config;
     sv_networks proxies;
-    sv_words *words; /* NULL: no list */
+    sv_words *words;   /* NULL: no list */
+    sv_sounds *sounds; /* the same list as it is heard; NULL likewise */
 } sv_access;
 
 enum { SV_CALLER_BUCKETS = 1024 };
@@ -231,6 +232,8 @@ void sv_access_give_back(sv_exchange *x, sv_charge charge); /* nothing was made 
 sv_access *sv_access_hold(sv_server *s);
 void sv_access_drop(sv_access **access);
 ev_status sv_access_create(sv_access **out, const sv_config *config, ev_error *err); /* reads lists and words */
+/* Lets the model's front-end read the listed words, before anybody is judged by them. */
+ev_status sv_access_listen(sv_access *access, const ev_model *model, ev_error *err);
 
 /* ---- fields.c ---- */
 typedef struct sv_wish { /* a request's JSON, checked */
