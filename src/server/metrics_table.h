@@ -82,6 +82,8 @@
       "Tries of jobs after the first.")                                                                                \
     X(DEAD_JOBS, GAUGE, "dead_jobs", NONE, WHOLE, NONE, SHOWN,                                                         \
       "Jobs put aside after their last try.")                                                                          \
+    X(DAMAGED_VOICES, GAUGE, "damaged_voices", NONE, WHOLE, NONE, SHOWN,                                               \
+      "Files in voices_dir that were no voice when it was read; the log names them.")                                  \
     X(JOBS, COUNTER, "jobs_total", OUTCOME, WHOLE, NONE, SHOWN,                                                        \
       "Jobs by how they ended.")                                                                                       \
     X(CANCELED_COMPUTE, COUNTER, "canceled_compute_seconds_total", NONE, MICRO, NONE, SHOWN,                           \
