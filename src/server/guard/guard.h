@@ -6,6 +6,7 @@
  *   keys.c          whom does this secret belong to, and what may they do
  *   words*.c        does the text hold a listed word, however it is disguised
  *   sounds.c        would one be heard when it is spoken
+ *   names.c         may something be called that
  *   fetch.c         bytes from a stranger's URL, never from inside our own network
  *   decode*.c       sound from a stranger's bytes, in a process that may crash
  *
@@ -175,6 +176,12 @@ ev_status sv_sounds_create(sv_sounds **out, const sv_words *words, const ev_mode
 ev_status sv_sounds_find(const sv_sounds *sounds, const char *text, size_t bytes, const char *language,
                          sv_word_hit *hit, bool *found, ev_error *err);
 void sv_sounds_free(sv_sounds **sounds);
+
+/* ---- names ---- */
+
+/* UTF-8 that shows: at least one visible character, no control, nothing that turns the reading direction, no
+ * separator of lines, nothing unassigned. */
+bool sv_name_shown(const char *name);
 
 /* ---- fetch ---- */
 
