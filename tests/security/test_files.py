@@ -3,6 +3,7 @@ import json
 import os
 import shutil
 import signal
+import subprocess
 import sys
 import tempfile
 import time
@@ -10,8 +11,21 @@ import unittest
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "server"))
-from service import COMMAND, FREE, Service  # noqa: E402
+from service import COMMAND, FREE, TINY, Service, multipart, said  # noqa: E402
 
+# A directory that stops to answer, as a mount whose server is gone.
+DEAD = """
+#define _GNU_SOURCE
+#include <dirent.h>
+#include <dlfcn.h>
+#include <string.h>
+#include <unistd.h>
+struct dirent *readdir(DIR *dir) {
+    struct dirent *(*next)(DIR *) = (struct dirent *(*)(DIR *))dlsym(RTLD_NEXT, "readdir"), *entry = next(dir);
+    while (entry && strcmp(entry->d_name, "dead") == 0) pause();
+    return entry;
+}
+"""
 MODELS = os.path.join(HERE, "..", "..", "models")
 MODEL = os.environ.get("EMOTIVOICE_MODEL") or os.path.join(MODELS, "emotivoice-default.safetensors")
 
@@ -80,14 +94,27 @@ class Files(unittest.TestCase):
                 self.assertLess(slowest, 5)
             print(f"the slowest list of voices took {1000 * slowest:.0f} ms", file=sys.stderr)
 
+    @unittest.skipUnless(shutil.which("cc") and not TINY, "needs a compiler, and no sanitizer that wants to be loaded first")
+    def test_a_directory_that_does_not_answer_delays_nobody(self):
+        library, source = (os.path.join(self.folder, name) for name in ("dead.so", "dead.c"))
+        with open(source, "w") as file:
+            file.write(DEAD)
+        subprocess.run(["cc", "-shared", "-fPIC", "-o", library, source, "-ldl"], check=True)
+        voices = os.path.join(self.folder, "voices")
+        os.mkdir(voices)
+        open(os.path.join(voices, "dead"), "w").close()
+        with Service(COMMAND, "--rate-per-ip", "0", "--voices-dir", voices, LD_PRELOAD=library) as service:
+            self.assertEqual(self.say(service, "Hello."), 200)
+            service.process.send_signal(signal.SIGHUP)
+            self.assertTrue(until(lambda: "still being read" in "".join(service.lines)))
+            self.assertEqual(service.get("/v1/voices").code, 200)
+            self.assertEqual(service.upload("Anna", said("Hello, this is my voice, for a while.", "--format", "wav")).code, 201)
+            self.assertEqual(service.stop(30), 0)
+
     def test_names_can_be_seen(self):
         def upload(name):
-            body = f'--b\r\nContent-Disposition: form-data; name="name"\r\n\r\n{name}\r\n--b--\r\n'.encode()
-            connection = service.connect()
-            connection.request("POST", "/v1/voices", body, {"Content-Type": "multipart/form-data; boundary=b"})
-            answer = json.loads(connection.getresponse().read())
-            connection.close()
-            return answer["error"]["param"]
+            body, headers = multipart({"name": name})
+            return service.post("/v1/voices", body, headers=headers).json()["error"]["param"]
 
         with Service(COMMAND, *FREE, "--voices-dir", self.folder) as service:
             for name in (" ", "\u3000\u00a0", "\u200b\u200b", "\u2060", "\u3164", "\u2800", "\u115f", "\ufe0f", "\u0301", "\u200d",
