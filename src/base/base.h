@@ -85,6 +85,11 @@ int64_t ev_memory_available(void);
 /* The same from files like /proc/meminfo and /proc/self/cgroup and the groups' mount. */
 int64_t ev_memory_free(const char *meminfo, const char *proc_cgroup, const char *mount);
 
+/* The first `bytes` of an open file in memory of our own (munmap), whatever becomes of the file then: a mapped one that
+ * is written over changes under its readers, and one that is cut ends them. NULL: errno tells; ENODATA: it is shorter.
+ */
+void *ev_file_copy(int fd, size_t bytes);
+
 /* ---- control groups ---- */
 /* Calls `at` with the directory of each control group that binds the process, the innermost first. controller: "cpu"
  * or "memory", which of version 1 are trees of their own. */

@@ -3,11 +3,12 @@
  * need, and all tensors together must cover the data without overlap or gap. After that, `data` pointers are safe to
  * read.
  *
- * The file is mapped and shared between processes; replace a model by renaming a new file over it, as any mapped file
- * must be: one that is cut short in place takes its readers down. */
+ * The file is copied, not mapped: one that is replaced or cut short in place, while it is read, is a damaged file and
+ * no end of the process. The copy lives until the weights are packed. */
 #include "model/container.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,7 +23,7 @@ enum { HEADER_MAX = 16 << 20, TENSORS_MAX = 10000, NAME_MAX_BYTES = 256 };
 struct ev_container {
     const unsigned char *bytes;
     size_t size;
-    bool mapped;        /* munmap at the end; else the bytes are the caller's */
+    bool owned;         /* munmap at the end; else the bytes are the caller's */
     json_t *header;     /* owned; keeps names and metadata alive */
     ev_tensor *tensors; /* [count] owned, sorted by name */
     size_t count;
@@ -207,8 +208,8 @@ ev_status ev_container_parse(ev_container **out, const void *bytes, size_t size,
     return status;
 }
 
-/* Maps a file whole. EV_E_IO and *bytes NULL on failure. */
-static ev_status map_file(const char *path, void **bytes, size_t *size, ev_error *err) {
+/* Reads a file whole. EV_E_IO and *bytes NULL on failure. */
+static ev_status read_file(const char *path, void **bytes, size_t *size, ev_error *err) {
     *bytes = NULL;
     *size = 0;
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a pipe is refused below, not waited for */
@@ -223,13 +224,12 @@ static ev_status map_file(const char *path, void **bytes, size_t *size, ev_error
         status =
             ev_fail(err, EV_E_FORMAT, "model file '%.160s': %lld bytes are too few", path, (long long)info.st_size);
     if (!status) {
-        void *map = mmap(NULL, (size_t)info.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
-        if (map == MAP_FAILED) {
-            status = ev_fail(err, EV_E_IO, "cannot map model file '%.160s': %m", path);
-        } else {
-            *bytes = map;
+        *bytes = ev_file_copy(fd, (size_t)info.st_size);
+        if (*bytes)
             *size = (size_t)info.st_size;
-        }
+        else
+            status =
+                ev_fail(err, errno == ENOMEM ? EV_E_MEMORY : EV_E_IO, "cannot read model file '%.160s': %m", path);
     }
     close(fd);
     return status;
@@ -238,23 +238,22 @@ static ev_status map_file(const char *path, void **bytes, size_t *size, ev_error
 ev_status ev_container_open(ev_container **out, const char *path, ev_error *err) {
     void *bytes;
     size_t size;
-    ev_status status = map_file(path, &bytes, &size, err);
+    ev_status status = read_file(path, &bytes, &size, err);
     if (status) return status;
-    madvise(bytes, size, MADV_WILLNEED); /* all of it is read next; a refusal costs only time */
     ev_error inner = {0};
     status = ev_container_parse(out, bytes, size, &inner);
     if (status) {
         munmap(bytes, size);
         return ev_fail(err, status, "model file '%.100s': %s", path, inner.message);
     }
-    (*out)->mapped = true;
+    (*out)->owned = true;
     return EV_OK;
 }
 
 void ev_container_free(ev_container **container) {
     ev_container *c = *container;
     if (!c) return;
-    if (c->mapped) munmap((void *)c->bytes, c->size);
+    if (c->owned) munmap((void *)c->bytes, c->size);
     json_decref(c->header);
     free(c->tensors);
     free(c);

@@ -1,4 +1,4 @@
-/* container: a .safetensors file, mapped and read strictly. A model file is hostile input: every length is checked
+/* container: a .safetensors file, read strictly. A model file is hostile input: every length is checked
  * before it is used, ranges may not overlap or leave gaps, header <= 16 MiB, and what is asked for by name must have
  * the shape that is asked for.
  *
@@ -20,7 +20,7 @@ typedef struct ev_tensor {
     ev_dtype dtype;
     int dims;
     int64_t shape[EV_TENSOR_DIMS_MAX];
-    const void *data; /* in the mapping; aligned to the element only if the file is */
+    const void *data; /* in the file's copy; aligned to the element only if the file is */
     size_t count;     /* elements */
 } ev_tensor;
 

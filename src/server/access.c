@@ -17,6 +17,10 @@ ev_status sv_access_create(sv_access **out, const sv_config *config, ev_error *e
     return status;
 }
 
+ev_status sv_access_listen(sv_access *a, const ev_model *model, ev_error *err) {
+    return a->words ? sv_sounds_create(&a->sounds, a->words, model, err) : EV_OK;
+}
+
 sv_access *sv_access_hold(sv_server *s) {
     pthread_mutex_lock(&s->lock);
     sv_access *a = s->access;
@@ -29,6 +33,7 @@ void sv_access_drop(sv_access **access) {
     sv_access *a = *access;
     *access = NULL;
     if (!a || atomic_fetch_sub(&a->holds, 1) > 1) return;
+    sv_sounds_free(&a->sounds);
     sv_words_free(&a->words);
     sv_networks_free(&a->proxies);
     sv_config_free(&a->config);
@@ -83,7 +88,7 @@ static bool find_key(sv_exchange *x, int *result) {
 }
 
 static bool check_scope(sv_exchange *x, int *result) {
-    const unsigned wanted = x->route->scope;
+    const unsigned wanted = x->route ? x->route->scope : 0;
     if (!wanted) return true;
     if (!x->client.has_key && !x->access->config.anonymous) {
         *result = sv_reply_error(x, 401, NULL, "an API key is needed: send Authorization: Bearer KEY");
@@ -111,15 +116,31 @@ static bool take(sv_exchange *x, const char *kind, sv_rate rate, double n, const
     return false;
 }
 
-static bool check_rate(sv_exchange *x, int *result) {
+/* Of requests that make something. */
+static sv_rate making_rate(const sv_exchange *x) {
     const sv_config *c = &x->access->config;
     sv_rate rate = {c->rate_per_ip, (double)c->burst_per_ip};
     if (x->client.has_key) {
         rate = (sv_rate){c->rate_per_key, (double)c->burst_per_key};
         if (x->client.rate > 0) rate = (sv_rate){x->client.rate, x->client.rate > 1 ? 2 * x->client.rate : 2};
     }
-    if (!x->route->limited || rate.per_s <= 0) return true;
-    return take(x, "", rate, 1, "too many requests: slow down, or ask for a key with a higher rate", result);
+    return rate;
+}
+
+/* What makes nothing costs little, and a page or a client asks for several such things to make one: ten times the
+ * rate, from a bucket of its own, so that who looks too often can still speak. Probes have one more, since a balancer
+ * must not be told that a service is ill because somebody beside it is curious. The admin listener counts nobody. */
+enum { READS_PER_MAKE = 10 };
+
+static bool check_rate(sv_exchange *x, int *result) {
+    static const char message[] = "too many requests: slow down, or ask for a key with a higher rate";
+    const sv_route_row *route = x->route; /* NULL: no such path */
+    sv_rate rate = making_rate(x);
+    if (rate.per_s <= 0 || (route && route->admin)) return true;
+    if (route && !route->reads) return take(x, "", rate, route->tokens, message, result);
+    const bool probe = route && (route->counted == SV_ROUTE_HEALTH || route->counted == SV_ROUTE_READY);
+    rate = (sv_rate){READS_PER_MAKE * rate.per_s, READS_PER_MAKE * rate.burst};
+    return take(x, probe ? "probe/" : "read/", rate, route ? route->tokens : 1, message, result);
 }
 
 static void give(sv_exchange *x, const char *kind, sv_rate rate, double n) {

@@ -28,6 +28,7 @@ typedef enum sv_kind {
     SV_KIND_DIRECTORY,
     SV_KIND_ADDRESS,
     SV_KIND_HOSTS,
+    SV_KIND_ORIGINS,
     SV_KIND_NETWORKS,
     SV_KIND_CHOICE,
     SV_KIND_SWITCH,

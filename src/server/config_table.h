@@ -16,6 +16,7 @@
 #define SV_TYPE_DIRECTORY const char *
 #define SV_TYPE_ADDRESS   const char * /* host:port, [v6]:port; "" where it is off */
 #define SV_TYPE_HOSTS     const char * /* a list, see sv_list_next() */
+#define SV_TYPE_ORIGINS   const char * /* a list of https://host[:port], or * */
 #define SV_TYPE_NETWORKS  const char * /* a list of address[/bits] */
 #define SV_TYPE_CHOICE    int          /* place of the word: an enum of config.h */
 #define SV_TYPE_SWITCH    bool
@@ -31,6 +32,10 @@
       "address of the public service")                                                                                 \
     X(admin_listen, ADDRESS, "127.0.0.1:9090", 0, 300, "", RESTART,                                                    \
       "address of metrics and administration; off: none")                                                              \
+    X(hosts, HOSTS, "", 0, 8192, "", LIVE,                                                                             \
+      "names by which it is reached, besides localhost and its own addresses; others get 421")                         \
+    X(cors_origins, ORIGINS, "", 0, 8192, "", LIVE,                                                                    \
+      "origins whose pages may use it, such as https://app.example.org; *: any")                                       \
     X(trusted_proxies, NETWORKS, "", 0, 8192, "", LIVE,                                                                \
       "proxies whose X-Forwarded-For is believed")                                                                     \
     X(connections_max, COUNT, "4096", 1, 1000000, "connections", RESTART,                                              \
@@ -90,11 +95,11 @@
     X(keys_file, FILE, "", 0, 4095, "", LIVE,                                                                          \
       "file of API keys, made by emotivoice keys new")                                                                 \
     X(rate_per_ip, NUMBER, "5", 0, 1e6, "requests per second", LIVE,                                                   \
-      "rate of one address without a key; 0: no limit")                                                                \
+      "rate of one address without a key, for what makes something; ten times that for the rest; 0: no limit")         \
     X(burst_per_ip, COUNT, "10", 1, 1000000, "requests", LIVE,                                                         \
       "requests an address may send at once")                                                                          \
     X(rate_per_key, NUMBER, "50", 0, 1e6, "requests per second", LIVE,                                                 \
-      "rate of one key; 0: no limit")                                                                                  \
+      "rate of one key, as rate_per_ip; 0: no limit")                                                                  \
     X(burst_per_key, COUNT, "100", 1, 1000000, "requests", LIVE,                                                       \
       "requests a key may send at once")                                                                               \
     /* what may be asked for */                                                                                        \

@@ -239,18 +239,33 @@ static bool is_host(const char *item) {
     return is_host_name(item) || sv_address_split(item, host, &port);
 }
 
+/* As a browser writes it: "https://example.org:8443", without a path. Or any. */
+static bool is_origin(const char *item) {
+    char host[SV_LIST_ITEM_MAX];
+    int port;
+    if (strcmp(item, "*") == 0) return true;
+    const size_t scheme = strncasecmp(item, "https://", 8) == 0 ? 8 : strncasecmp(item, "http://", 7) == 0 ? 7 : 0;
+    return scheme && (is_host_name(item + scheme) || sv_address_split(item + scheme, host, &port));
+}
+
+typedef struct list_row {
+    bool (*is_item)(const char *item);
+    const char *give;
+} list_row;
+static const list_row lists[] = {
+    [SV_KIND_HOSTS] = {is_host, "host names such as media.example.org, *.example.org or media.example.org:8443"},
+    [SV_KIND_ORIGINS] = {is_origin, "origins such as https://app.example.org or http://localhost:3000, or *"},
+    [SV_KIND_NETWORKS] = {is_network, "addresses or networks such as 10.0.0.0/8 or ::1"},
+};
+
 /* Items stand between commas and blanks; they come out with one blank between them. */
 static ev_status parse_list(const sv_config_row *row, char *list, char fault[SV_FAULT_MAX]) {
     char *out = list, *rest = list, *item;
     while ((item = strsep(&rest, ", \t")) != NULL) {
         size_t n = strlen(item);
         if (n == 0) continue;
-        bool good = n < SV_LIST_ITEM_MAX && (row->kind == SV_KIND_HOSTS ? is_host(item) : is_network(item));
-        if (!good) {
-            snprintf(fault, SV_FAULT_MAX, "holds '%.40s': give %s", item,
-                     row->kind == SV_KIND_HOSTS
-                         ? "host names such as media.example.org, *.example.org or media.example.org:8443"
-                         : "addresses or networks such as 10.0.0.0/8 or ::1");
+        if (n >= SV_LIST_ITEM_MAX || !lists[row->kind].is_item(item)) {
+            snprintf(fault, SV_FAULT_MAX, "holds '%.40s': give %s", item, lists[row->kind].give);
             return EV_E_ARGUMENT;
         }
         if (out != list) *out++ = ' ';
@@ -296,7 +311,7 @@ static ev_status parse_text(const sv_config_row *row, const char *text, char **o
     char *copy = strdup(text);
     if (!copy) return EV_E_MEMORY;
     if (row->kind == SV_KIND_ADDRESS) status = parse_address(row, copy, fault);
-    if (row->kind == SV_KIND_HOSTS || row->kind == SV_KIND_NETWORKS) status = parse_list(row, copy, fault);
+    if (row->kind >= SV_KIND_HOSTS && row->kind <= SV_KIND_NETWORKS) status = parse_list(row, copy, fault);
     if (status)
         free(copy);
     else

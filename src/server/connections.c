@@ -19,11 +19,14 @@
 #define ANSWER_SLACK 300.0
 #define ANSWER_PACE  2.0
 
+/* How long who was refused may go on sending before it looks at the answer. */
+#define REFUSED_SLACK 2.0
+
 struct sv_connection {
+    sv_gate gate; /* first: the one is found by the other */
     sv_connection *next, **place;
     sv_connection *next_caller, **caller_place; /* in the chain of its account's bucket */
     char account[SV_ACCOUNT_SIZE];
-    int fd;
     sv_part part;
     uint64_t taken; /* HEAD: bytes that came before the request that is awaited */
     double since;   /* HEAD: the first byte of it was seen, 0 not yet; BODY: its headers were complete;
@@ -104,8 +107,12 @@ void sv_connection_opened(sv_server *s, struct MHD_Connection *connection, bool 
     sv_connection *c = info ? calloc(1, sizeof *c) : NULL;
     sv_metric_add(s->metrics, SV_METRIC_OPEN_CONNECTIONS, 0, 1);
     *state = c;
-    if (!c) return; /* it is served, and not counted */
-    c->fd = info->connect_fd;
+    if (!c || !sv_gate_open(&c->gate, s, info->connect_fd)) {
+        if (info) shutdown(info->connect_fd, SHUT_RDWR);
+        *state = NULL;
+        free(c);
+        return;
+    }
     if (counted) name_account(c, connection);
     pthread_mutex_lock(&s->lock);
     link_to(c, s);
@@ -121,12 +128,31 @@ void sv_connection_closed(sv_server *s, void **state) {
     pthread_mutex_lock(&s->lock);
     unlink_from(c);
     pthread_mutex_unlock(&s->lock);
+    sv_gate_close(&c->gate);
     free(c);
 }
 
-static sv_connection *connection_of(const sv_exchange *x) {
-    const union MHD_ConnectionInfo *info = MHD_get_connection_info(x->connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+static sv_connection *state_of(struct MHD_Connection *connection) {
+    const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
     return info ? info->socket_context : NULL;
+}
+
+static sv_connection *connection_of(const sv_exchange *x) { return state_of(x->connection); }
+
+bool sv_connection_serves(struct MHD_Connection *connection, sv_exchange *x) {
+    sv_connection *c = state_of(connection);
+    if (!c || c->gate.framing.heads == 0) return false;
+    c->gate.exchange = x;
+    return true;
+}
+
+void sv_gate_refused(sv_gate *gate) {
+    sv_connection *c = (sv_connection *)gate;
+    pthread_mutex_lock(&gate->server->lock);
+    c->part = SV_PART_REFUSED;
+    c->since = ev_clock_s();
+    c->rests = 0;
+    pthread_mutex_unlock(&gate->server->lock);
 }
 
 void sv_connection_note(sv_exchange *x, sv_part part) {
@@ -136,7 +162,7 @@ void sv_connection_note(sv_exchange *x, sv_part part) {
     c->part = part;
     c->since = part == SV_PART_HEAD ? 0 : ev_clock_s();
     c->rests = c->audio_s = 0;
-    if (part == SV_PART_HEAD) c->taken = bytes_received(c->fd);
+    if (part == SV_PART_HEAD) c->taken = bytes_received(c->gate.fd);
     pthread_mutex_unlock(&x->server->lock);
 }
 
@@ -169,6 +195,7 @@ static double time_for(const sv_server *s, const sv_connection *c) {
     switch (c->part) {
     case SV_PART_HEAD: return s->config.header_timeout;
     case SV_PART_BODY: return s->config.body_timeout;
+    case SV_PART_REFUSED: return REFUSED_SLACK;
     default: return ANSWER_SLACK + ANSWER_PACE * c->audio_s;
     }
 }
@@ -177,10 +204,10 @@ void sv_connections_sweep(sv_server *s, double now_s) {
     pthread_mutex_lock(&s->lock);
     for (sv_connection *c = s->connections; c; c = c->next) {
         if (c->part == SV_PART_HEAD && c->since == 0) {
-            if (bytes_received(c->fd) > c->taken) c->since = now_s;
+            if (bytes_received(c->gate.fd) > c->taken) c->since = now_s;
         } else if (c->rests == 0 && now_s - c->since > time_for(s, c)) {
             c->cut = true;
-            shutdown(c->fd, SHUT_RDWR);
+            shutdown(c->gate.fd, SHUT_RDWR);
         }
     }
     pthread_mutex_unlock(&s->lock);

@@ -288,15 +288,37 @@ static void read_all(reader *r, sv_wish *w, bool native) {
     }
 }
 
+/* A value costs its reader a hundred times its bytes, and a request has a few dozen; a text or a recording is one,
+ * however long. What a body may hold is counted before anything is made of it. */
+enum { VALUES_MAX = 4096 };
+
+static bool has_few_values(const char *body, size_t size) {
+    size_t values = 0;
+    bool quoted = false;
+    for (size_t i = 0; i < size; i++) {
+        const char c = body[i];
+        if (quoted && c == '\\')
+            i++;
+        else if (c == '"')
+            quoted = !quoted;
+        else if (!quoted)
+            values += c == ',' || c == '[' || c == '{';
+    }
+    return values <= VALUES_MAX;
+}
+
 bool sv_fields_parse(sv_fields *f, const void *body, size_t size, sv_wish *wish) {
     json_error_t fault;
-    json_t *json = json_loadb(body, size, JSON_REJECT_DUPLICATES, &fault);
+    const bool few = has_few_values(body, size);
+    json_t *json = few ? json_loadb(body, size, JSON_REJECT_DUPLICATES, &fault) : NULL;
     reader r = {.f = f, .json = json};
     f->chars = -1;
     *wish = (sv_wish){0};
     sv_speech_init(&wish->speech);
     if (json) {
         read_all(&r, wish, f->native);
+    } else if (!few) {
+        mistake(&r, NULL, "the body holds more than %d values: send the text as one string", VALUES_MAX);
     } else if (!size) {
         mistake(&r, NULL, "the body is empty: send a JSON object");
     } else {

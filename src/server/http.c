@@ -13,8 +13,9 @@
 #include "server/server.h"
 
 enum {
-    PATIENCE = 2,      /* times what a body may have that is read of it before its connection is cut */
-    STRAY_BODY = 4096, /* bytes that a route passes over which takes none: some clients send "{}" with everything */
+    PATIENCE = 2,       /* times what a body may have that is read of it before its connection is cut */
+    BODY_SMALL = 65536, /* bytes that are read in a few milliseconds */
+    STRAY_BODY = 4096,  /* bytes that a route passes over which takes none: some clients send "{}" with everything */
 };
 
 /* ---- replies ---- */
@@ -22,6 +23,13 @@ enum {
 static void add_headers(sv_exchange *x, struct MHD_Response *r) {
     MHD_add_response_header(r, "X-Request-Id", x->request_id);
     MHD_add_response_header(r, "X-Content-Type-Options", "nosniff");
+    sv_browser_headers(x, r);
+}
+
+static int send_response(sv_exchange *x, struct MHD_Response *response) {
+    const int result = (int)MHD_queue_response(x->connection, (unsigned)x->code, response);
+    MHD_destroy_response(response);
+    return result;
 }
 
 int sv_reply_response(sv_exchange *x, int code, struct MHD_Response *response) {
@@ -30,9 +38,11 @@ int sv_reply_response(sv_exchange *x, int code, struct MHD_Response *response) {
     x->code = code;
     if (code == 401) MHD_add_response_header(response, "WWW-Authenticate", "Bearer");
     if (code == 405) MHD_add_response_header(response, "Allow", x->allow);
-    const int result = (int)MHD_queue_response(x->connection, (unsigned)code, response);
-    MHD_destroy_response(response);
-    return result;
+    if (x->at_desk) {
+        x->answer = response;
+        return MHD_YES;
+    }
+    return send_response(x, response);
 }
 
 int sv_reply_bytes(sv_exchange *x, int code, const char *media, const void *bytes, size_t size) {
@@ -51,7 +61,7 @@ int sv_reply_json(sv_exchange *x, int code, json_t *body) {
     return sv_reply_response(x, code, r);
 }
 
-static const char *type_of(int code) {
+const char *sv_error_type(int code) {
     switch (code) {
     case 401: return "authentication_error";
     case 403: return "permission_error";
@@ -64,8 +74,8 @@ static const char *type_of(int code) {
 static json_t *error_body(sv_exchange *x, int code, const char *param, const char *message) {
     snprintf(x->error, sizeof x->error, "%s", message);
     x->param = param;
-    return json_pack("{s:{s:s, s:s, s:s?, s:n}}", "error", "message", message, "type", type_of(code), "param", param,
-                     "code");
+    return json_pack("{s:{s:s, s:s, s:s?, s:n}}", "error", "message", message, "type", sv_error_type(code), "param",
+                     param, "code");
 }
 
 int sv_reply_error(sv_exchange *x, int code, const char *param, const char *format, ...) {
@@ -148,7 +158,8 @@ void sv_suspend(sv_exchange *x, size_t at) {
 
 int sv_wait(sv_exchange *x, size_t at, int (*resumed)(sv_exchange *x)) {
     x->resumed = resumed;
-    sv_suspend(x, at);
+    x->waiter.at = at;
+    x->next = SV_NEXT_JOB;
     return MHD_YES;
 }
 
@@ -156,9 +167,84 @@ int sv_wait_for_upload(sv_exchange *x, int (*resumed)(sv_exchange *x)) {
     x->resumed = resumed;
     x->upload->wake = wake;
     x->upload->user = x;
-    suspend(x);
-    sv_uploads_put(x->server->uploads, x->upload);
+    x->next = SV_NEXT_UPLOAD;
     return MHD_YES;
+}
+
+int sv_again(sv_exchange *x, int (*resumed)(sv_exchange *x)) {
+    x->resumed = resumed;
+    x->next = SV_NEXT_AGAIN;
+    return MHD_YES;
+}
+
+/* ---- the desk ---- */
+
+/* Of an exchange that is suspended. */
+static void put_on_desk(sv_exchange *x, sv_lane lane, void (*run)(void *user)) {
+    x->errand = (sv_errand){.run = run, .user = x, .account = x->client.account};
+    if (sv_desk_put(x->server->desk, lane, &x->errand)) return;
+    x->turned_away = true;
+    MHD_resume_connection(x->connection);
+}
+
+/* Whether the client is still there; then nobody else looks at the exchange until it leaves the desk. */
+static bool arrive(sv_exchange *x) {
+    pthread_mutex_lock(&x->server->lock);
+    x->at_desk = !x->gone;
+    pthread_mutex_unlock(&x->server->lock);
+    if (!x->at_desk) MHD_resume_connection(x->connection);
+    return x->at_desk;
+}
+
+static void leave(sv_exchange *x) {
+    pthread_mutex_lock(&x->server->lock);
+    x->at_desk = false;
+    pthread_mutex_unlock(&x->server->lock);
+}
+
+static void answer_at_desk(void *exchange);
+static void wake_to_answer(void *exchange) { put_on_desk(exchange, SV_LANE_AUDIO, answer_at_desk); }
+
+/* By its route, and when what that waits for is there, by what comes then. */
+static void answer_at_desk(void *exchange) {
+    sv_exchange *x = exchange;
+    if (!arrive(x)) return;
+    x->next = SV_NEXT_ANSWER;
+    (void)(x->resumed ? x->resumed(x) : x->route->answer(x)); /* without an answer, the connection is closed */
+    ev_buf_free(&x->body);                                    /* it was read, and the answer may take minutes */
+    leave(x);
+    switch (x->next) {
+    case SV_NEXT_AGAIN: wake_to_answer(x); return;
+    case SV_NEXT_UPLOAD: sv_uploads_put(x->server->uploads, x->upload); return;
+    case SV_NEXT_JOB:
+        x->waiter = (sv_waiter){.wake = wake_to_answer, .user = x, .at = x->waiter.at};
+        if (!sv_job_wait(x->job, &x->waiter)) wake_to_answer(x);
+        return;
+    default: MHD_resume_connection(x->connection);
+    }
+}
+
+static void work_at_desk(void *exchange);
+static void wake_to_work(void *exchange) { put_on_desk(exchange, SV_LANE_AUDIO, work_at_desk); }
+
+static void work_at_desk(void *exchange) {
+    sv_exchange *x = exchange;
+    size_t at;
+    if (!arrive(x)) return;
+    const bool done = x->work(x, &at);
+    leave(x);
+    if (done) {
+        MHD_resume_connection(x->connection);
+        return;
+    }
+    x->waiter = (sv_waiter){.wake = wake_to_work, .user = x, .at = at};
+    if (!sv_job_wait(x->job, &x->waiter)) wake_to_work(x);
+}
+
+void sv_suspend_for(sv_exchange *x, bool (*work)(sv_exchange *x, size_t *at)) {
+    x->work = work;
+    suspend(x);
+    wake_to_work(x);
 }
 
 void sv_exchange_resumed(sv_exchange *x) { note_waiting(x, false); }
@@ -172,7 +258,7 @@ void sv_http_look_for_gone(sv_server *s) {
             MHD_get_connection_info(x->connection, MHD_CONNECTION_INFO_CONNECTION_FD);
         struct pollfd look = {.fd = info ? info->connect_fd : -1, .events = POLLRDHUP};
         if (!info || poll(&look, 1, 0) != 1 || !(look.revents & (POLLRDHUP | POLLHUP | POLLERR))) continue;
-        if (x->gone) continue;
+        if (x->gone || x->at_desk) continue;
         x->gone = left = true;
         if (x->job) atomic_fetch_sub(&x->job->listeners, 1);
         if (x->upload) atomic_store(&x->upload->left, true);
@@ -183,20 +269,27 @@ void sv_http_look_for_gone(sv_server *s) {
 
 /* ---- an exchange's life ---- */
 
+void sv_request_id(char id[SV_ID_MAX + 1]) {
+    unsigned char bytes[8] = {0};
+    id[0] = '\0';
+    if (getrandom(bytes, sizeof bytes, 0) != (ssize_t)sizeof bytes) return;
+    for (size_t i = 0; i < sizeof bytes; i++) snprintf(id + 2 * i, 3, "%02x", bytes[i]);
+}
+
 static void name_request(sv_exchange *x) {
     const char *given = sv_header(x, "X-Request-Id");
-    unsigned char bytes[8] = {0};
-    if (given && sv_log_id_valid(given)) {
+    if (given && sv_log_id_valid(given))
         snprintf(x->request_id, sizeof x->request_id, "%s", given);
-        return;
-    }
-    if (getrandom(bytes, sizeof bytes, 0) != (ssize_t)sizeof bytes) return;
-    for (size_t i = 0; i < sizeof bytes; i++) snprintf(x->request_id + 2 * i, 3, "%02x", bytes[i]);
+    else
+        sv_request_id(x->request_id);
 }
 
 static sv_exchange *begin(sv_server *s, struct MHD_Connection *connection) {
     sv_exchange *x = calloc(1, sizeof *x);
-    if (!x) return NULL;
+    if (!x || !sv_connection_serves(connection, x)) {
+        free(x);
+        return NULL;
+    }
     *x = (sv_exchange){
         .server = s, .connection = connection, .start = ev_clock_s(), .chars = -1, .audio_s = -1, .queue_s = -1};
     x->access = sv_access_hold(s);
@@ -213,11 +306,11 @@ static int refuse(sv_exchange *x, int result) {
 }
 
 static int64_t body_most(const sv_exchange *x) {
-    return x->route && !x->route->takes_body ? STRAY_BODY : x->access->config.body_max;
+    return x->route && x->route->body == SV_BODY_NONE ? STRAY_BODY : x->access->config.body_max;
 }
 
 static int refuse_body(sv_exchange *x) {
-    if (!x->route->takes_body) return sv_reply_error(x, 413, NULL, "this path takes no body: send none");
+    if (x->route->body == SV_BODY_NONE) return sv_reply_error(x, 413, NULL, "this path takes no body: send none");
     return sv_reply_error(x, 413, NULL, "the body is too large: send at most %lld bytes",
                           (long long)x->access->config.body_max);
 }
@@ -227,11 +320,13 @@ static int open_exchange(sv_exchange *x, const char *method, const char *path, b
     int result = MHD_YES;
     x->path = path;
     x->route = sv_route_find(method, path, admin, x->id, x->allow);
+    if (!sv_browser_check(x, method, admin, &result)) return refuse(x, result);
+    if (!sv_access_check(x, &result)) return refuse(x, result);
     if (!x->route && x->allow[0]) {
         return refuse(x, sv_reply_error(x, 405, NULL, "%s is not for this path: use %s", method, x->allow));
     }
     if (!x->route) return refuse(x, sv_reply_error(x, 404, NULL, "there is no such path: see /openapi.json"));
-    if (!sv_access_check(x, &result)) return refuse(x, result);
+    if (!sv_browser_check_type(x, &result)) return refuse(x, result);
     const char *length = sv_header(x, "Content-Length");
     const bool hopeless = length && strtoll(length, NULL, 10) > PATIENCE * body_most(x);
     return hopeless ? refuse(x, refuse_body(x)) : MHD_YES;
@@ -241,7 +336,8 @@ static int open_exchange(sv_exchange *x, const char *method, const char *path, b
 static int take_body(sv_exchange *x, const char *bytes, size_t *size) {
     const int64_t most = body_most(x);
     x->received += (int64_t)*size;
-    if (x->route && x->route->takes_body && !x->refused && x->received <= most) ev_buf_append(&x->body, bytes, *size);
+    if (x->route && x->route->body != SV_BODY_NONE && !x->refused && x->received <= most)
+        ev_buf_append(&x->body, bytes, *size);
     if (x->received > most) x->too_large = true;
     *size = 0;
     return x->received > PATIENCE * most ? MHD_NO : MHD_YES;
@@ -251,9 +347,27 @@ static int close_body(sv_exchange *x) {
     sv_connection_note(x, SV_PART_ANSWER);
     if (x->too_large) return refuse_body(x);
     if (x->body.failed) return sv_reply_error(x, 503, NULL, "out of memory: try again later");
-    const int result = x->route->answer(x);
-    ev_buf_free(&x->body); /* it was read, and the answer may take minutes */
-    return result;
+    const sv_lane lane = x->body.size > BODY_SMALL ? SV_LANE_BULK : x->route->lane;
+    if (lane == SV_LANE_NONE) return x->route->answer(x);
+    suspend(x);
+    put_on_desk(x, lane, answer_at_desk);
+    return MHD_YES;
+}
+
+/* An exchange that was suspended goes on. */
+static int go_on(sv_exchange *x) {
+    note_waiting(x, false);
+    if (x->gone) return MHD_NO;
+    if (x->turned_away) {
+        x->turned_away = false;
+        return sv_reply_busy(x, 503, 2000, "too much of this is being done: try again later");
+    }
+    if (x->answer) {
+        struct MHD_Response *answer = x->answer;
+        x->answer = NULL;
+        return send_response(x, answer);
+    }
+    return x->next == SV_NEXT_UPLOAD ? x->resumed(x) : MHD_NO;
 }
 
 static int access_handler(sv_server *s, bool admin, struct MHD_Connection *connection, const char *path,
@@ -264,13 +378,10 @@ static int access_handler(sv_server *s, bool admin, struct MHD_Connection *conne
         return x ? open_exchange(x, method, path, admin) : MHD_NO;
     }
     if (*size) return take_body(x, bytes, size);
+    if (x->suspended) return go_on(x);
     if (x->code) return MHD_YES;
-    if (!x->resumed) {
-        x->path = path;
-        return close_body(x);
-    }
-    note_waiting(x, false);
-    return x->gone ? MHD_NO : x->resumed(x);
+    x->path = path;
+    return close_body(x);
 }
 
 static enum MHD_Result on_public(void *server, struct MHD_Connection *connection, const char *path,
@@ -323,7 +434,6 @@ static void note_left(sv_exchange *x) {
 static void on_completed(void *server, struct MHD_Connection *connection, void **state,
                          enum MHD_RequestTerminationCode end) {
     (void)server;
-    (void)connection;
     sv_exchange *x = *state;
     *state = NULL;
     if (!x) return;
@@ -331,6 +441,7 @@ static void on_completed(void *server, struct MHD_Connection *connection, void *
     if (!x->failed && end != MHD_REQUEST_TERMINATED_COMPLETED_OK && end != MHD_REQUEST_TERMINATED_DAEMON_SHUTDOWN)
         note_left(x);
     sv_connection_note(x, SV_PART_HEAD);
+    (void)sv_connection_serves(connection, NULL);
     write_log(x, ev_clock_s() - x->start);
     leave_job(x);
     sv_uploads_drop(x->server->uploads, &x->upload);
@@ -339,6 +450,7 @@ static void on_completed(void *server, struct MHD_Connection *connection, void *
     atomic_fetch_sub(&x->server->in_flight, 1);
     sv_metric_add(x->server->metrics, SV_METRIC_REQUESTS_IN_FLIGHT, 0, -1);
     ev_buf_free(&x->body);
+    if (x->answer) MHD_destroy_response(x->answer);
     free(x);
 }
 
@@ -418,7 +530,8 @@ static ev_status start_daemon(sv_server *s, struct MHD_Daemon **out, const char 
 }
 
 ev_status sv_http_start(sv_server *s, ev_error *err) {
-    ev_status status = start_daemon(s, &s->public_daemon, s->config.listen, false, err);
+    ev_status status = sv_gate_check(err);
+    if (status == EV_OK) status = start_daemon(s, &s->public_daemon, s->config.listen, false, err);
     if (status == EV_OK && *s->config.admin_listen) {
         status = start_daemon(s, &s->admin_daemon, s->config.admin_listen, true, err);
     }

@@ -27,7 +27,7 @@
 
 #define SV_CODE_MAP(X)                                                                                                 \
     X(200) X(201) X(202) X(204) X(206) X(304) X(400) X(401) X(402) X(403) X(404) X(405) X(406) X(408) X(409) X(410)    \
-    X(411) X(413) X(414) X(415) X(422) X(424) X(429) X(431) X(499) X(500) X(501) X(502) X(503) X(504)
+    X(411) X(413) X(414) X(415) X(421) X(422) X(424) X(429) X(431) X(499) X(500) X(501) X(502) X(503) X(504) X(505)
 
 #define SV_STAGE_MAP(X)                                                                                                \
     X(TEXT, "text") X(SPEAKER, "speaker") X(DECODE, "decode") X(VOCODE, "vocode") X(ENCODE, "encode")
@@ -82,6 +82,8 @@
       "Tries of jobs after the first.")                                                                                \
     X(DEAD_JOBS, GAUGE, "dead_jobs", NONE, WHOLE, NONE, SHOWN,                                                         \
       "Jobs put aside after their last try.")                                                                          \
+    X(DAMAGED_VOICES, GAUGE, "damaged_voices", NONE, WHOLE, NONE, SHOWN,                                               \
+      "Files in voices_dir that were no voice when it was read; the log names them.")                                  \
     X(JOBS, COUNTER, "jobs_total", OUTCOME, WHOLE, NONE, SHOWN,                                                        \
       "Jobs by how they ended.")                                                                                       \
     X(CANCELED_COMPUTE, COUNTER, "canceled_compute_seconds_total", NONE, MICRO, NONE, SHOWN,                           \

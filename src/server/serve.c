@@ -101,8 +101,9 @@ static ev_status make_back(sv_server *s, const sv_device_calls *device, ev_error
     options.log = sv_log_engine;
     options.log_user = &s->log;
     ev_status status = ev_model_open(&s->model, *c->model ? c->model : NULL, &options, err);
+    if (status == EV_OK) status = sv_access_listen(s->access, s->model, err);
     if (status == EV_OK) status = sv_jobs_create(&s->jobs, c->result_cache, c->store_ttl, c->coalesce, err);
-    if (status == EV_OK) status = sv_voices_create(&s->voices, s->model, s->decoder, c, s->metrics, err);
+    if (status == EV_OK) status = sv_voices_create(&s->voices, s->model, s->decoder, c, s->metrics, &s->log, err);
     if (status == EV_OK) status = sv_uploads_create(&s->uploads, s->voices, err);
     s->device = sv_device_open(NULL);
     const sv_engine_parts parts = {.config = c,
@@ -130,6 +131,7 @@ ev_status sv_server_start(sv_server **out, const sv_config *config, const sv_dev
     if (status == EV_OK) status = sv_config_copy(&s->config, config, err);
     if (status == EV_OK) status = make_front(s, err);
     if (status == EV_OK) status = make_back(s, device, err);
+    if (status == EV_OK) status = sv_desk_create(&s->desk, err);
     if (status == EV_OK) status = sv_http_start(s, err);
     if (status == EV_OK) {
         s->ticking = pthread_create(&s->ticker, NULL, tick, s) == 0;
@@ -174,11 +176,13 @@ void sv_server_stop(sv_server **server) {
     atomic_store(&s->draining, true);
     atomic_store(&s->stopping, true);
     if (s->ticking) pthread_join(s->ticker, NULL);
-    /* Ends all jobs and uploads, which wakes every suspended exchange: the library must find none when it stops. They
-     * are freed behind HTTP, whose last exchanges may still speak of them. */
+    /* Ends all jobs, uploads and errands, which wakes every suspended exchange: the library must find none when it
+     * stops. They are freed behind HTTP, whose last exchanges may still speak of them. */
     if (s->engine) sv_engine_stop(s->engine);
     if (s->uploads) sv_uploads_stop(s->uploads);
+    if (s->desk) sv_desk_stop(s->desk);
     sv_http_stop(s);
+    sv_desk_free(&s->desk);
     sv_engine_free(&s->engine);
     sv_webhooks_free(&s->webhooks);
     sv_jobs_free(&s->jobs);
@@ -203,10 +207,12 @@ static void reload_now(sv_server *s, sv_reload reload, void *user) {
     sv_access *access = NULL;
     ev_buf notes = {0};
     ev_error err = {0};
+    bool read = true;
     ev_status status = reload(user, &fresh, &err);
     if (status == EV_OK) status = sv_config_keep(&fresh, &s->config, &notes, &err);
     if (status == EV_OK) status = sv_access_create(&access, &fresh, &err);
-    if (status == EV_OK) status = sv_voices_reload(s->voices, &err);
+    if (status == EV_OK) status = sv_access_listen(access, s->model, &err);
+    if (status == EV_OK) status = sv_voices_reload(s->voices, &read, &err);
     if (status == EV_OK) status = load_keys(s, &fresh, &err);
     if (status == EV_OK) {
         atomic_store(&s->log.level, fresh.log_level);
@@ -216,8 +222,9 @@ static void reload_now(sv_server *s, sv_reload reload, void *user) {
         s->access = access;
         access = old;
         pthread_mutex_unlock(&s->lock);
-        sv_log_line(&s->log, SV_LEVEL_INFO, NULL, "settings, keys, words and voices were read again%s%s",
-                    notes.size ? ": " : "", notes.size ? (const char *)notes.data : "");
+        sv_log_line(&s->log, SV_LEVEL_INFO, NULL, "settings, keys, words and voices were read again%s%s%s",
+                    read ? "" : ", but for voices that are still being read", notes.size ? ": " : "",
+                    notes.size ? (const char *)notes.data : "");
     } else {
         sv_log_line(&s->log, SV_LEVEL_ERROR, NULL, "the old settings stay: %s", err.message);
     }

@@ -2,23 +2,26 @@
  *
  *   serve.c      START HERE: start, reload, drain, stop
  *   http.c       bytes <-> exchanges (libmicrohttpd): bodies, replies, waiting without a thread
+ *   framing.h    where a request ends, before the library reads it
  *   connections.c  those that are open: how many of one client, and which are too slow
  *   routes.c     which path means what, and what stands before each: key, scope, rate
- *   access.c     who asks
+ *   browser.c    is it for us, and may a page of that origin do that; access.c: who asks
  *   fields.c     JSON -> sv_speech, every mistake named by its field; instructions.c reads OpenAI's free text
  *   speech.c     POST /v1/audio/speech; listen.c: samples -> the listener's format, as they are made
  *   tts.c        /tts: accepted at once, asked for later; webhook.h tells who wants to be told
  *   voices_http.c  /v1/voices; uploads.h makes what is to be kept
  *   pages.c      health, models, emotions, status, metrics, the page, openapi.json
+ *   desk.h       threads for what would hold up the one that serves everybody
  *   engine.h     jobs -> samples; schedule.h decides; jobs.h holds; voices.h knows whom it can speak as
  *   guard/       what stands between strangers and all this
  *   config.h log.h metrics.h device.h
  *
  * bytes -> exchange -> access -> fields -> words -> job -> admission -> engine -> samples -> listener -> bytes
  *
- * Threads: libmicrohttpd's (exchanges), the front's (text, voices), the device's, one for uploaded voices, and one
- * that ticks (metrics, clients that left, free memory). An exchange is touched by one HTTP thread at a time; while it
- * waits it is suspended and owned by whoever will wake it.
+ * Threads: libmicrohttpd's (exchanges), the desk's (requests, lists, encoding), the front's (text, voices), the
+ * device's, one for uploaded voices, and one that ticks (metrics, clients that left, free memory). An exchange is
+ * touched by one thread at a time; while it waits, or is at the desk, it is suspended and owned by whoever will wake
+ * it.
  */
 #ifndef SV_SERVER_H
 #define SV_SERVER_H
@@ -26,7 +29,9 @@
 #include <jansson.h>
 #include <microhttpd.h>
 
+#include "server/desk.h"
 #include "server/engine.h"
+#include "server/framing.h"
 #include "server/uploads.h"
 #include "server/webhook.h"
 
@@ -34,7 +39,8 @@ typedef struct sv_access { /* what a reload may replace, all at once; counted */
     atomic_int holds;
     sv_config config;
     sv_networks proxies;
-    sv_words *words; /* NULL: no list */
+    sv_words *words;   /* NULL: no list */
+    sv_sounds *sounds; /* the same list as it is heard; NULL likewise */
 } sv_access;
 
 enum { SV_CALLER_BUCKETS = 1024 };
@@ -50,6 +56,7 @@ typedef struct sv_server {
     sv_voices *voices;
     sv_uploads *uploads;
     sv_engine *engine;
+    sv_desk *desk;
     sv_webhooks *webhooks;
     sv_limiter *limiter;
     sv_keyring *keys;
@@ -91,6 +98,7 @@ typedef struct sv_exchange {
     char id[SV_ID_MAX + 1];    /* {id} of the path */
     char allow[SV_ALLOW_SIZE]; /* methods of the path; where there is no route */
     ev_buf body;
+    bool cors;    /* a page of its origin may use this service */
     bool refused; /* answered before the body was read */
     bool too_large;
     int64_t received; /* bytes of the body */
@@ -102,9 +110,15 @@ typedef struct sv_exchange {
     sv_upload *upload;
     sv_waiter waiter;
     bool suspended;
-    int (*resumed)(struct sv_exchange *x); /* what goes on when there is what was waited for */
+    int (*resumed)(struct sv_exchange *x); /* what goes on when there is what was waited for, at the desk */
+    sv_errand errand;
+    bool at_desk;                /* a thread of the desk has it; changed under the server's lock */
+    bool turned_away;            /* ... had no room for it */
+    struct MHD_Response *answer; /* that was made at the desk, with code: HTTP's thread sends it */
+    enum { SV_NEXT_ANSWER, SV_NEXT_AGAIN, SV_NEXT_JOB, SV_NEXT_UPLOAD } next; /* behind the desk */
     struct sv_listener *listener;
-    const char *path; /* the library's, during a call */
+    const char *path;                                /* the library's, during a call */
+    bool (*work)(struct sv_exchange *x, size_t *at); /* of sv_suspend_for */
     ev_format wish_format;
     bool wish_sse, wish_stream, wish_words;
     /* for the log */
@@ -114,13 +128,17 @@ typedef struct sv_exchange {
     char error[252];
 } sv_exchange;
 
+typedef enum sv_body { SV_BODY_NONE, SV_BODY_JSON, SV_BODY_FORM } sv_body;
+
 typedef struct sv_route_row {
     const char *method, *path; /* "{id}" stands for one segment */
     sv_route counted;
     unsigned scope; /* 0: anybody */
-    bool limited;   /* takes a token of the client's bucket */
+    double tokens;  /* what it takes of the client's bucket ... */
+    bool reads;     /* ... of that for what makes nothing, which is larger */
     bool admin;     /* on the admin listener alone */
-    bool takes_body;
+    sv_body body;
+    sv_lane lane;                  /* where it is answered; with a large body, in the lane for these */
     int (*answer)(sv_exchange *x); /* an MHD_Result */
 } sv_route_row;
 
@@ -135,20 +153,51 @@ int sv_reply_error(sv_exchange *x, int code, const char *param, const char *form
     __attribute__((format(printf, 4, 5)));
 int sv_reply_busy(sv_exchange *x, int code, int64_t retry_after_ms, const char *message); /* 429, 503 */
 int sv_reply_response(sv_exchange *x, int code, struct MHD_Response *response);           /* takes over response */
-/* Waits until the job has sample `at`, or is over, then calls resumed. */
+/* At the desk: the exchange waits until its job has sample `at`, or is over, then resumed is called, at the desk. */
 int sv_wait(sv_exchange *x, size_t at, int (*resumed)(sv_exchange *x));
-int sv_wait_for_upload(sv_exchange *x, int (*resumed)(sv_exchange *x)); /* hands it in, and waits until it is over */
-void sv_suspend(sv_exchange *x, size_t at); /* as sv_wait, from a content reader, which is called again ... */
-void sv_exchange_resumed(sv_exchange *x);   /* ... and says so first */
+/* The same for its upload, which is handed in; resumed is called by HTTP's thread. */
+int sv_wait_for_upload(sv_exchange *x, int (*resumed)(sv_exchange *x));
+/* At the desk: others have their turn there, then resumed is called. */
+int sv_again(sv_exchange *x, int (*resumed)(sv_exchange *x));
+/* From a content reader, which is called again and says so first: waits for sample `at` of the job; or has `work`
+ * done at the desk, until it returns true, and between two times waits for samples from *at on. */
+void sv_suspend(sv_exchange *x, size_t at);
+void sv_suspend_for(sv_exchange *x, bool (*work)(sv_exchange *x, size_t *at));
+void sv_exchange_resumed(sv_exchange *x);
 const char *sv_header(const sv_exchange *x, const char *name); /* NULL: none */
 const char *sv_query(const sv_exchange *x, const char *name);
 void sv_http_look_for_gone(sv_server *s); /* clients that left while they were waiting */
 
+/* {"error": {...}}'s type, of an HTTP code. */
+const char *sv_error_type(int code);
+void sv_request_id(char id[SV_ID_MAX + 1]); /* a new one */
+
+/* ---- framing_socket.c ---- */
+typedef struct sv_gate { /* what stands between a connection's socket and the library */
+    sv_framing framing;
+    sv_server *server;
+    sv_exchange *exchange; /* that has begun and is not over; NULL: none */
+    int fd;
+    bool refused;   /* it was told so; the rest is thrown away */
+    size_t drained; /* bytes of the rest */
+} sv_gate;
+bool sv_gate_open(sv_gate *gate, sv_server *s, int fd); /* false: there cannot be so many */
+void sv_gate_close(sv_gate *gate);
+ev_status sv_gate_check(ev_error *err); /* whether the library reads through gates at all */
+
 /* ---- connections.c ---- */
 typedef struct sv_connection sv_connection;
+void sv_gate_refused(sv_gate *gate); /* its connection ends in a moment */
+/* The exchange that has begun on its connection, NULL when it is over; false: its head was not judged. */
+bool sv_connection_serves(struct MHD_Connection *connection, sv_exchange *x);
 /* Whether one more may come from there: connections_per_ip, by the account that rates count by. */
 bool sv_connection_allowed(sv_server *s, const struct sockaddr *peer);
-typedef enum sv_part { SV_PART_HEAD = 0, SV_PART_BODY, SV_PART_ANSWER } sv_part; /* what a connection is at */
+typedef enum sv_part {
+    SV_PART_HEAD = 0,
+    SV_PART_BODY,
+    SV_PART_ANSWER,
+    SV_PART_REFUSED
+} sv_part; /* what a connection is at */
 /* counted: against that limit. */
 void sv_connection_opened(sv_server *s, struct MHD_Connection *connection, bool counted, void **state);
 void sv_connection_closed(sv_server *s, void **state);
@@ -164,8 +213,14 @@ void sv_connections_sweep(sv_server *s, double now_s);        /* ends those that
 const sv_route_row *sv_route_find(const char *method, const char *path, bool admin, char id[SV_ID_MAX + 1],
                                   char allow[SV_ALLOW_SIZE]);
 
+/* ---- browser.c ---- */
+/* Host and Origin; false: answered, as is an OPTIONS of a page that may come. */
+bool sv_browser_check(sv_exchange *x, const char *method, bool admin, int *result);
+bool sv_browser_check_type(sv_exchange *x, int *result); /* Content-Type, once it is clear who asks */
+void sv_browser_headers(const sv_exchange *x, struct MHD_Response *response); /* who may read it */
+
 /* ---- access.c ---- */
-/* Fills x->client, or answers (then *result) and returns false: key, scope, rate. */
+/* Fills x->client, or answers (then *result) and returns false: key, scope, rate. Also where there is no route. */
 bool sv_access_check(sv_exchange *x, int *result);
 typedef struct sv_charge { /* what a request takes besides itself */
     double audio_s;        /* speech, of what its key may have in an hour */
@@ -177,6 +232,8 @@ void sv_access_give_back(sv_exchange *x, sv_charge charge); /* nothing was made 
 sv_access *sv_access_hold(sv_server *s);
 void sv_access_drop(sv_access **access);
 ev_status sv_access_create(sv_access **out, const sv_config *config, ev_error *err); /* reads lists and words */
+/* Lets the model's front-end read the listed words, before anybody is judged by them. */
+ev_status sv_access_listen(sv_access *access, const ev_model *model, ev_error *err);
 
 /* ---- fields.c ---- */
 typedef struct sv_wish { /* a request's JSON, checked */

@@ -23,15 +23,26 @@ static bool check_phones(sv_exchange *x, const sv_speech *speech, int *result) {
     return false;
 }
 
+/* In what is written, and then in what will be heard. */
+static ev_status find_word(const sv_access *a, const sv_speech *speech, sv_word_hit *hit, bool *found,
+                           ev_error *err) {
+    size_t count = 0;
+    ev_status status = sv_words_find(a->words, speech->text, speech->text_bytes, hit, 1, &count, err);
+    *found = count > 0;
+    if (status == EV_OK && !*found)
+        status = sv_sounds_find(a->sounds, speech->text, speech->text_bytes, speech->language, hit, found, err);
+    return status;
+}
+
 /* Listed words are looked for in what will be spoken; the answer names the rule, never the word. */
 static bool check_words(sv_exchange *x, const sv_speech *speech, int *result) {
     sv_word_hit hit;
-    size_t count = 0;
+    bool found = false;
     ev_error err = {0};
     if (!x->access->words) return true;
     if (!check_phones(x, speech, result)) return false;
-    const ev_status status = sv_words_find(x->access->words, speech->text, speech->text_bytes, &hit, 1, &count, &err);
-    if (status == EV_OK && !count) return true;
+    const ev_status status = find_word(x->access, speech, &hit, &found, &err);
+    if (status == EV_OK && !found) return true;
     if (status != EV_OK) {
         *result = sv_reply_error(x, status == EV_E_TEXT ? 400 : 503, text_field(x), "%s", err.message);
         return false;

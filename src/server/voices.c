@@ -34,7 +34,7 @@ struct sv_voices {
 };
 
 ev_status sv_voices_create(sv_voices **out, ev_model *model, sv_decoder *decoder, const sv_config *config,
-                           sv_metrics *metrics, ev_error *err) {
+                           sv_metrics *metrics, sv_log *log, ev_error *err) {
     sv_voices *v = *out = calloc(1, sizeof *v);
     if (!v) return ev_fail(err, EV_E_MEMORY, "out of memory");
     v->model = model;
@@ -46,7 +46,7 @@ ev_status sv_voices_create(sv_voices **out, ev_model *model, sv_decoder *decoder
     pthread_mutex_init(&v->synth_lock, NULL);
     pthread_cond_init(&v->made, NULL);
     if (!*config->voices_dir) return EV_OK;
-    const ev_status status = sv_voice_store_open(&v->store, model, config->voices_dir, err);
+    const ev_status status = sv_voice_store_open(&v->store, model, config->voices_dir, metrics, log, err);
     if (status != EV_OK) sv_voices_free(out);
     return status;
 }
@@ -279,8 +279,9 @@ ev_status sv_voices_delete(sv_voices *v, const char *id, const char *owner, ev_e
     return status;
 }
 
-ev_status sv_voices_reload(sv_voices *v, ev_error *err) {
-    return v->store ? sv_voice_store_reload(v->store, err) : EV_OK;
+ev_status sv_voices_reload(sv_voices *v, bool *read, ev_error *err) {
+    *read = true;
+    return v->store ? sv_voice_store_reload(v->store, read, err) : EV_OK;
 }
 
 void sv_voices_each(sv_voices *v, const char *owner, void (*each)(void *user, const sv_voice_card *card),

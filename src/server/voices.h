@@ -12,13 +12,14 @@
 #include "base/base.h"
 #include "server/config.h"
 #include "server/guard/guard.h"
+#include "server/log.h"
 #include "server/metrics.h"
 
 typedef struct sv_voices sv_voices;
 /* Of the config: voice_cache, voices_dir, reference_seconds_max. decoder NULL: references are decoded in this
- * process, for tests. */
+ * process, for tests. metrics and log may be NULL. */
 ev_status sv_voices_create(sv_voices **out, ev_model *model, sv_decoder *decoder, const sv_config *config,
-                           sv_metrics *metrics, ev_error *err);
+                           sv_metrics *metrics, sv_log *log, ev_error *err);
 void sv_voices_free(sv_voices **voices);
 
 /* *out lives until sv_voice_release. EV_E_NOT_FOUND, also for a voice of another account. */
@@ -42,8 +43,8 @@ ev_status sv_voices_keep(sv_voices *voices, const void *bytes, size_t size, cons
                          const char *consent, sv_voice_card *card, ev_error *err);
 /* Its recording's entry in the cache goes, too. */
 ev_status sv_voices_delete(sv_voices *voices, const char *id, const char *owner, ev_error *err);
-/* Looks again which voices are in voices_dir. */
-ev_status sv_voices_reload(sv_voices *voices, ev_error *err);
+/* Looks again which voices are in voices_dir. *read false: it goes on, since the directory takes its time. */
+ev_status sv_voices_reload(sv_voices *voices, bool *read, ev_error *err);
 /* Calls each with every uploaded voice of the owner, in the order of their coming. */
 void sv_voices_each(sv_voices *voices, const char *owner, void (*each)(void *user, const sv_voice_card *card),
                     void *user);

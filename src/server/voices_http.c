@@ -64,23 +64,15 @@ bool sv_form_read(struct MHD_Connection *connection, const void *body, size_t si
     return MHD_destroy_post_processor(p) == MHD_YES && ok;
 }
 
-/* UTF-8 without control characters. */
-static bool is_text(const char *text) {
-    size_t at = 0;
-    const size_t bytes = strlen(text);
-    while (at < bytes) {
-        const int32_t c = ev_utf8_next(text, bytes, &at);
-        if (c < 0x20 || c == 0x7f) return false;
-    }
-    return true;
-}
-
 /* What can be said of a form without hearing the recording; or answers and returns false. */
 static bool check_form(sv_exchange *x, const sv_form *f, int *result) {
     const sv_config *c = &x->access->config;
-    if (f->name_cut || !f->name[0] || !is_text(f->name))
-        *result = sv_reply_error(x, 400, "name", "name must be 1 to %d bytes of text", SV_VOICE_NAME_MAX);
-    else if (f->consent_cut || !is_text(f->consent))
+    if (f->name_cut || !sv_name_shown(f->name))
+        *result = sv_reply_error(x, 400, "name",
+                                 "name must be 1 to %d bytes of text that can be seen, without control characters or "
+                                 "marks of direction",
+                                 SV_VOICE_NAME_MAX);
+    else if (f->consent_cut || (f->consent[0] && !sv_name_shown(f->consent)))
         *result = sv_reply_error(x, 400, "consent_id", "consent_id must be at most %zu bytes of text",
                                  sizeof f->consent - 1);
     else if (f->audio.failed)

@@ -13,7 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { VOICES_MAX = 10000, PACKED_MAX = 65536 };
+enum { VOICES_MAX = 10000, PACKED_MAX = 65536, FILE_MAX = 2 * PACKED_MAX, LOGGED_MAX = 20 };
 
 typedef struct stored {
     sv_voice_card card;
@@ -22,11 +22,20 @@ typedef struct stored {
 
 struct sv_voice_store {
     ev_model *model;
-    int dir; /* everything is opened relative to it */
+    sv_metrics *metrics;
+    sv_log *log;
     pthread_mutex_t lock;
+    int dir;       /* everything is opened relative to it; -1 until it answered */
     stored *items; /* in the order of their coming */
     size_t count, room;
     size_t writing; /* voices on their way to the disk */
+    /* the reader */
+    char *path;
+    pthread_cond_t change;
+    bool reading, again, closing; /* again: it was asked for while it was at work */
+    ev_buf deleted;               /* char[SV_VOICE_ID + 1]: what was deleted since it began */
+    ev_status status;             /* how the last reading ended */
+    ev_error error;
 };
 
 /* ---- one file ---- */
@@ -47,8 +56,8 @@ static bool copy_field(char *to, size_t room, const json_t *json, const char *fi
     return true;
 }
 
-/* A file is as good as a stranger's: it may be damaged, or of another model. */
-static bool read_card(ev_model *model, const json_t *json, stored *out) {
+/* A file is as good as a stranger's: it may be damaged, or of another model. NULL, or what is wrong with it. */
+static const char *read_card(ev_model *model, const json_t *json, stored *out) {
     unsigned char packed[PACKED_MAX];
     const char *text = json_string_value(json_object_get(json, "voice"));
     const size_t length = text ? strlen(text) : 0;
@@ -57,14 +66,15 @@ static bool read_card(ev_model *model, const json_t *json, stored *out) {
         !copy_field(out->card.name, sizeof out->card.name, json, "name") ||
         !copy_field(out->card.owner, sizeof out->card.owner, json, "owner") ||
         !copy_field(out->card.consent, sizeof out->card.consent, json, "consent")) {
-        return false;
+        return "id, name, owner or consent is missing or too long";
     }
     out->card.created = json_integer_value(json_object_get(json, "created"));
-    if (length < 4 || length % 4 || length / 4 * 3 > sizeof packed) return false;
+    if (length < 4 || length % 4 || length / 4 * 3 > sizeof packed) return "its voice is cut short";
     const int decoded = EVP_DecodeBlock(packed, (const unsigned char *)text, (int)length);
-    if (decoded <= 0) return false;
+    if (decoded <= 0) return "its voice is damaged";
     const size_t size = (size_t)decoded - (text[length - 1] == '=') - (text[length - 2] == '=');
-    return ev_voice_unpack(&out->voice, model, packed, size, NULL) == EV_OK;
+    const ev_status status = ev_voice_unpack(&out->voice, model, packed, size, NULL);
+    return status == EV_OK ? NULL : "its voice is damaged, or was made with another model";
 }
 
 static void file_name(char name[SV_VOICE_ID + 8], const char *id, const char *ending) {
@@ -122,76 +132,258 @@ static bool is_card_file(const char *name) {
            strspn(name + 6, "0123456789abcdef") == SV_VOICE_ID - 6 && strcmp(name + SV_VOICE_ID, ".json") == 0;
 }
 
-static void read_file(sv_voice_store *s, const char *name) {
-    stored item = {0};
-    const int fd = openat(s->dir, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
-    json_t *json = fd >= 0 ? json_loadfd(fd, 0, NULL) : NULL;
+/* Reads a whole file that is one: a pipe or a device would make us wait. NULL, and the reason in *fault. */
+static json_t *load_file(int dir, const char *name, const char **fault) {
+    struct stat info;
+    ev_buf text = {0};
+    json_t *json = NULL;
+    const int fd = openat(dir, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    *fault = "it cannot be read";
+    if (fd >= 0 && fstat(fd, &info) == 0) {
+        if (!S_ISREG(info.st_mode))
+            *fault = "it is no file";
+        else if (info.st_size > FILE_MAX)
+            *fault = "it is too large for a voice";
+        else if (ev_buf_append(&text, NULL, (size_t)info.st_size + 1)) {
+            const ssize_t got = read(fd, text.data, (size_t)info.st_size);
+            *fault = "it is no JSON";
+            json = got > 0 ? json_loadb((const char *)text.data, (size_t)got, 0, NULL) : NULL;
+        }
+    }
     if (fd >= 0) close(fd);
-    const bool ok = json && read_card(s->model, json, &item) && strncmp(item.card.id, name, SV_VOICE_ID) == 0;
-    json_decref(json);
-    if (!ok || !add(s, &item)) ev_voice_free(&item.voice);
+    ev_buf_free(&text);
+    return json;
 }
 
-static bool knows(const sv_voice_store *s, const char *file) {
-    for (size_t i = 0; i < s->count; i++)
-        if (memcmp(s->items[i].card.id, file, SV_VOICE_ID) == 0) return true;
+static bool read_file(sv_voice_store *s, int dir, const char *name, stored *out, const char **fault) {
+    json_t *json = load_file(dir, name, fault);
+    if (json) *fault = read_card(s->model, json, out);
+    if (json && !*fault && strncmp(out->card.id, name, SV_VOICE_ID) != 0) *fault = "its name is not its id";
+    json_decref(json);
+    if (!*fault) return true;
+    ev_voice_free(&out->voice);
     return false;
 }
 
-static ev_status read_new(sv_voice_store *s, ev_error *err) {
-    const int fd = openat(s->dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+static bool knows(const sv_voice_store *s, const char *id) {
+    for (size_t i = 0; i < s->count; i++)
+        if (memcmp(s->items[i].card.id, id, SV_VOICE_ID) == 0) return true;
+    return false;
+}
+
+/* ---- the reader: one thread at a time looks at the whole directory, and waits for it without the lock ---- */
+
+typedef struct listing { /* starts as {0} */
+    ev_buf known;        /* char[SV_VOICE_ID + 1], sorted: in the table when the reading began */
+    ev_buf found, gone;  /* stored, that are new; char[SV_VOICE_ID + 1], that are no more */
+    size_t damaged;
+} listing;
+
+static int by_id(const void *a, const void *b) {
+    return memcmp(a, b, SV_VOICE_ID);
+} /* also of stored: card.id is first */
+
+static void note_known(sv_voice_store *s, listing *l) {
+    pthread_mutex_lock(&s->lock);
+    for (size_t i = 0; i < s->count; i++) ev_buf_append(&l->known, s->items[i].card.id, SV_VOICE_ID + 1);
+    pthread_mutex_unlock(&s->lock);
+    if (l->known.size) qsort(l->known.data, l->known.size / (SV_VOICE_ID + 1), SV_VOICE_ID + 1, by_id);
+}
+
+static bool is_closing(sv_voice_store *s) {
+    pthread_mutex_lock(&s->lock);
+    const bool closing = s->closing;
+    pthread_mutex_unlock(&s->lock);
+    return closing;
+}
+
+static void read_one(sv_voice_store *s, int dir, const char *name, listing *l) {
+    stored item = {0};
+    const char *fault;
+    if (l->known.size &&
+        bsearch(name, l->known.data, l->known.size / (SV_VOICE_ID + 1), SV_VOICE_ID + 1, by_id) != NULL)
+        return;
+    if (read_file(s, dir, name, &item, &fault)) {
+        if (!ev_buf_append(&l->found, &item, sizeof item)) ev_voice_free(&item.voice);
+        return;
+    }
+    if (s->log && l->damaged < LOGGED_MAX)
+        sv_log_line(s->log, SV_LEVEL_WARN, NULL, "voices_dir: %s is passed over: %s", name, fault);
+    l->damaged++;
+}
+
+static ev_status read_new(sv_voice_store *s, int dir, listing *l, ev_error *err) {
+    const int fd = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     DIR *list = fd >= 0 ? fdopendir(fd) : NULL;
     if (!list) {
         ev_fail(err, EV_E_IO, "voices_dir cannot be read: %m");
         if (fd >= 0) close(fd);
         return EV_E_IO;
     }
-    for (struct dirent *entry; (entry = readdir(list)) != NULL;) {
-        if (is_card_file(entry->d_name) && !knows(s, entry->d_name)) read_file(s, entry->d_name);
+    for (struct dirent *entry; !is_closing(s) && (entry = readdir(list)) != NULL;) {
+        if (is_card_file(entry->d_name)) read_one(s, dir, entry->d_name, l);
     }
     closedir(list);
-    if (s->count) qsort(s->items, s->count, sizeof *s->items, by_age);
+    if (s->log && l->damaged > LOGGED_MAX)
+        sv_log_line(s->log, SV_LEVEL_WARN, NULL, "voices_dir: %zu more files are passed over",
+                    l->damaged - LOGGED_MAX);
     return EV_OK;
 }
 
-static bool has_file(const sv_voice_store *s, const stored *item) {
-    char name[SV_VOICE_ID + 8];
-    file_name(name, item->card.id, ".json");
-    return faccessat(s->dir, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0 || errno != ENOENT;
+static void note_gone(sv_voice_store *s, int dir, listing *l) {
+    for (size_t at = 0; at < l->known.size && !is_closing(s); at += SV_VOICE_ID + 1) {
+        char name[SV_VOICE_ID + 8];
+        const char *id = (const char *)l->known.data + at;
+        file_name(name, id, ".json");
+        if (faccessat(dir, name, F_OK, AT_SYMLINK_NOFOLLOW) != 0 && errno == ENOENT)
+            ev_buf_append(&l->gone, id, SV_VOICE_ID + 1);
+    }
 }
 
-static void drop_removed(sv_voice_store *s) {
+/* What is in the table twice, since it was kept while the directory was read, is one. */
+static void drop_doubles(sv_voice_store *s) {
+    size_t kept = 0;
+    if (s->count) qsort(s->items, s->count, sizeof *s->items, by_id);
+    for (size_t i = 0; i < s->count; i++) {
+        if (kept && by_id(&s->items[i], &s->items[kept - 1]) == 0)
+            ev_voice_free(&s->items[i].voice);
+        else
+            s->items[kept++] = s->items[i];
+    }
+    s->count = kept;
+    if (s->count) qsort(s->items, s->count, sizeof *s->items, by_age);
+}
+
+static void drop_gone(sv_voice_store *s, const listing *l) {
     size_t kept = 0;
     for (size_t i = 0; i < s->count; i++) {
-        if (has_file(s, &s->items[i]))
-            s->items[kept++] = s->items[i];
-        else
+        if (l->gone.size &&
+            bsearch(&s->items[i], l->gone.data, l->gone.size / (SV_VOICE_ID + 1), SV_VOICE_ID + 1, by_id))
             ev_voice_free(&s->items[i].voice);
+        else
+            s->items[kept++] = s->items[i];
     }
     s->count = kept;
 }
 
-ev_status sv_voice_store_reload(sv_voice_store *s, ev_error *err) {
+static bool was_deleted(const sv_voice_store *s, const stored *item) {
+    for (size_t at = 0; at < s->deleted.size; at += SV_VOICE_ID + 1)
+        if (by_id(item, s->deleted.data + at) == 0) return true;
+    return false;
+}
+
+static void take_in(sv_voice_store *s, listing *l) {
+    const stored *found = (const stored *)(const void *)l->found.data;
     pthread_mutex_lock(&s->lock);
-    drop_removed(s);
-    const ev_status status = read_new(s, err);
+    drop_gone(s, l);
+    for (size_t i = 0; i < ev_array_count(&l->found, stored); i++) {
+        ev_voice *voice = found[i].voice;
+        if (was_deleted(s, &found[i]) || !add(s, &found[i])) ev_voice_free(&voice);
+    }
+    drop_doubles(s);
+    ev_buf_free(&s->deleted);
     pthread_mutex_unlock(&s->lock);
+    if (s->metrics) sv_metric_set(s->metrics, SV_METRIC_DAMAGED_VOICES, (double)l->damaged);
+}
+
+static int open_once(sv_voice_store *s, ev_error *err) {
+    pthread_mutex_lock(&s->lock);
+    int dir = s->dir;
+    pthread_mutex_unlock(&s->lock);
+    if (dir >= 0) return dir;
+    dir = open(s->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (dir < 0) ev_fail(err, EV_E_IO, "%s: %s", s->path, strerror(errno));
+    pthread_mutex_lock(&s->lock);
+    s->dir = dir;
+    pthread_mutex_unlock(&s->lock);
+    return dir;
+}
+
+static ev_status read_all(sv_voice_store *s, ev_error *err) {
+    listing l = {0};
+    const int dir = open_once(s, err);
+    if (dir < 0) return EV_E_IO;
+    note_known(s, &l);
+    note_gone(s, dir, &l);
+    const ev_status status = read_new(s, dir, &l, err);
+    take_in(s, &l);
+    ev_buf_free(&l.known);
+    ev_buf_free(&l.found);
+    ev_buf_free(&l.gone);
     return status;
 }
 
-ev_status sv_voice_store_open(sv_voice_store **out, ev_model *model, const char *dir, ev_error *err) {
+static void *run_reader(void *store) {
+    sv_voice_store *s = store;
+    bool more = true;
+    while (more) {
+        ev_error error = {0};
+        const ev_status status = read_all(s, &error);
+        pthread_mutex_lock(&s->lock);
+        s->status = status;
+        s->error = error;
+        more = s->reading = s->again && !s->closing;
+        s->again = false;
+        pthread_cond_broadcast(&s->change);
+        pthread_mutex_unlock(&s->lock);
+    }
+    return NULL;
+}
+
+/* Under the lock. */
+static void wait_for_reader(sv_voice_store *s, int seconds) {
+    struct timespec until;
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_sec += seconds;
+    while (s->reading && pthread_cond_timedwait(&s->change, &s->lock, &until) != ETIMEDOUT) {
+    }
+}
+
+ev_status sv_voice_store_reload(sv_voice_store *s, bool *read, ev_error *err) {
+    ev_status status = EV_OK;
+    pthread_t thread;
+    pthread_mutex_lock(&s->lock);
+    if (s->reading) {
+        s->again = true;
+    } else if (pthread_create(&thread, NULL, run_reader, s) == 0) {
+        s->reading = true; /* it waits for the lock before it says that it is done */
+        pthread_detach(thread);
+    } else {
+        status = ev_fail(err, EV_E_DEVICE, "a thread cannot be started: raise the limit on processes");
+    }
+    if (status == EV_OK) wait_for_reader(s, SV_VOICES_READ_S);
+    *read = !s->reading;
+    if (status == EV_OK && *read && s->status != EV_OK) status = ev_fail(err, s->status, "%s", s->error.message);
+    pthread_mutex_unlock(&s->lock);
+    if (status == EV_OK && !*read && s->log)
+        sv_log_line(s->log, SV_LEVEL_WARN, NULL,
+                    "voices_dir is still being read after %d s: its voices come when that is done", SV_VOICES_READ_S);
+    return status;
+}
+
+ev_status sv_voice_store_open(sv_voice_store **out, ev_model *model, const char *dir, sv_metrics *metrics,
+                              sv_log *log, ev_error *err) {
     *out = NULL;
-    const int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0) return ev_fail(err, EV_E_IO, "%s: %s", dir, strerror(errno));
     sv_voice_store *s = calloc(1, sizeof *s);
-    if (!s) {
-        close(fd);
+    char *path = strdup(dir);
+    if (!s || !path) {
+        free(s);
+        free(path);
         return ev_fail(err, EV_E_MEMORY, "out of memory");
     }
+    pthread_condattr_t monotonic;
+    pthread_condattr_init(&monotonic);
+    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    pthread_cond_init(&s->change, &monotonic);
+    pthread_condattr_destroy(&monotonic);
     pthread_mutex_init(&s->lock, NULL);
     s->model = model;
-    s->dir = fd;
-    const ev_status status = read_new(s, err);
+    s->metrics = metrics;
+    s->log = log;
+    s->path = path;
+    s->dir = -1;
+    bool read;
+    const ev_status status = sv_voice_store_reload(s, &read, err);
     if (status == EV_OK)
         *out = s;
     else
@@ -203,9 +395,18 @@ void sv_voice_store_close(sv_voice_store **store) {
     sv_voice_store *s = *store;
     *store = NULL;
     if (!s) return;
+    pthread_mutex_lock(&s->lock);
+    s->closing = true;
+    wait_for_reader(s, 1);
+    const bool stuck = s->reading;
+    pthread_mutex_unlock(&s->lock);
+    if (stuck) return; /* in a mount that does not answer: what it holds goes with the process */
     for (size_t i = 0; i < s->count; i++) ev_voice_free(&s->items[i].voice);
     free(s->items);
-    close(s->dir);
+    if (s->dir >= 0) close(s->dir);
+    free(s->path);
+    ev_buf_free(&s->deleted);
+    pthread_cond_destroy(&s->change);
     pthread_mutex_destroy(&s->lock);
     free(s);
 }
@@ -235,11 +436,16 @@ ev_status sv_voice_store_put(sv_voice_store *s, const ev_voice *voice, const cha
     snprintf(item.card.consent, sizeof item.card.consent, "%s", consent ? consent : "");
     item.card.created = (int64_t)time(NULL);
     pthread_mutex_lock(&s->lock);
-    const bool room = s->count + s->writing < VOICES_MAX;
+    const bool answers = s->dir >= 0, room = s->count + s->writing < VOICES_MAX;
     s->writing += room;
     pthread_mutex_unlock(&s->lock); /* who looks a voice up does not wait for the disk */
-    ev_status status =
-        room ? write_card(s, &item, err) : ev_fail(err, EV_E_LIMIT, "%d voices are kept: delete some", VOICES_MAX);
+    ev_status status = EV_OK;
+    if (!answers)
+        status = ev_fail(err, EV_E_IO, "the voice cannot be kept: the place for voices does not answer");
+    else if (!room)
+        status = ev_fail(err, EV_E_LIMIT, "%d voices are kept: delete some", VOICES_MAX);
+    else
+        status = write_card(s, &item, err);
     pthread_mutex_lock(&s->lock);
     s->writing -= room;
     const bool known = status == EV_OK && knows(s, item.card.id); /* the directory was read again in between */
@@ -259,22 +465,31 @@ ev_status sv_voice_store_get(sv_voice_store *s, const char *id, const char *owne
     return *out ? EV_OK : ev_fail(err, EV_E_MEMORY, "out of memory");
 }
 
-ev_status sv_voice_store_delete(sv_voice_store *s, const char *id, const char *owner, ev_error *err) {
-    char name[SV_VOICE_ID + 8];
-    bool gone = true;
+/* Out of the table. False: it is not there. */
+static bool forget(sv_voice_store *s, const char *id, const char *owner) {
     pthread_mutex_lock(&s->lock);
     stored *item = find(s, id, owner);
     if (item) {
-        file_name(name, item->card.id, ".json");
-        gone = unlinkat(s->dir, name, 0) == 0 || errno == ENOENT;
-    }
-    if (item && gone) {
+        if (s->reading) ev_buf_append(&s->deleted, item->card.id, SV_VOICE_ID + 1);
         ev_voice_free(&item->voice);
         memmove(item, item + 1, (size_t)(s->items + --s->count - item) * sizeof *item);
     }
     pthread_mutex_unlock(&s->lock);
-    if (!item) return ev_fail(err, EV_E_NOT_FOUND, "there is no voice '%.50s': see /v1/voices", id);
-    return gone ? EV_OK : ev_fail(err, EV_E_IO, "the voice cannot be deleted");
+    return item != NULL;
+}
+
+ev_status sv_voice_store_delete(sv_voice_store *s, const char *id, const char *owner, ev_error *err) {
+    char name[SV_VOICE_ID + 8];
+    pthread_mutex_lock(&s->lock);
+    const bool known = find(s, id, owner) != NULL;
+    const int dir = s->dir;
+    pthread_mutex_unlock(&s->lock); /* who looks a voice up does not wait for the disk */
+    if (!known) return ev_fail(err, EV_E_NOT_FOUND, "there is no voice '%.50s': see /v1/voices", id);
+    file_name(name, id, ".json");
+    if (unlinkat(dir, name, 0) != 0 && errno != ENOENT)
+        return ev_fail(err, EV_E_IO, "the voice cannot be deleted: %s", strerror(errno));
+    forget(s, id, owner);
+    return EV_OK;
 }
 
 void sv_voice_store_each(sv_voice_store *s, const char *owner, void (*each)(void *, const sv_voice_card *),

@@ -1,8 +1,9 @@
 /* lexicon: the reader of compiled dictionaries. Format: training/lexicons.py. Host is little endian, as the file is.
  *
  * Opening costs one pass over the file (a check sum and the structure), a millisecond per few megabytes; lookups are
- * binary searches in the mapped pages.
+ * binary searches. The file is copied, not mapped: it may be replaced in place while it is in use.
  */
+#include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
@@ -147,8 +148,8 @@ static const char *structure_fault(ev_lexicon *l, const char *names) {
 
 /* ---- opening ---- */
 
-static ev_status map_file(ev_lexicon *l, const char *path, ev_error *err) {
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
+static ev_status read_file(ev_lexicon *l, const char *path, ev_error *err) {
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a pipe is refused below, not waited for */
     if (fd < 0) return ev_fail(err, EV_E_IO, "%s: cannot be opened: %m", path);
     struct stat st;
     ev_status status = EV_OK;
@@ -159,12 +160,11 @@ static ev_status map_file(ev_lexicon *l, const char *path, ev_error *err) {
     else if (st.st_size < (off_t)sizeof(header) || (uint64_t)st.st_size > LEXICON_MAX)
         status = ev_fail(err, EV_E_FORMAT, "%s: %lld bytes is no size for a lexicon", path, (long long)st.st_size);
     if (status == EV_OK) {
-        l->map = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
-        if (l->map == MAP_FAILED) {
-            l->map = NULL;
-            status = ev_fail(err, EV_E_IO, "%s: cannot be mapped: %m", path);
-        } else
+        l->map = ev_file_copy(fd, (size_t)st.st_size);
+        if (l->map)
             l->map_bytes = (size_t)st.st_size;
+        else
+            status = ev_fail(err, errno == ENOMEM ? EV_E_MEMORY : EV_E_IO, "%s: cannot be read: %m", path);
     }
     close(fd);
     return status;
@@ -173,7 +173,7 @@ static ev_status map_file(ev_lexicon *l, const char *path, ev_error *err) {
 ev_status ev_lexicon_open(ev_lexicon **out, const char *path, const char *names, ev_error *err) {
     ev_lexicon *l = calloc(1, sizeof *l);
     if (!l) return ev_fail(err, EV_E_MEMORY, "out of memory for a lexicon");
-    ev_status status = map_file(l, path, err);
+    ev_status status = read_file(l, path, err);
     const char *fault = status == EV_OK ? structure_fault(l, names) : NULL;
     if (fault) status = ev_fail(err, EV_E_FORMAT, "%s: the lexicon is %s", path, fault);
     if (status != EV_OK)

@@ -1,4 +1,4 @@
-/* lexicon: a compiled dictionary (training/lexicons.py writes it and describes the format), mapped read-only.
+/* lexicon: a compiled dictionary (training/lexicons.py writes it and describes the format), read into memory.
  *
  * The file is hostile input until ev_lexicon_open() has walked all of it once: sizes, order, every index. After that
  * nothing is checked again, because nothing can be out of range. Immutable: any thread.

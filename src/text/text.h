@@ -5,7 +5,7 @@
  *   runs.c       which language speaks each stretch; sentence ends
  *   en_*.c       English: normalise, words to phones
  *   zh_*.c       Mandarin: normalise, segment, readings, sandhi, phones
- *   lexicon.c    the compiled dictionaries, mapped
+ *   lexicon.c    the compiled dictionaries
  *   tokens.c     the published inventory of 502 tokens
  *
  * Data flows down that list's first three, then into one language per run, then into the sink, and never back.

@@ -204,7 +204,7 @@ static void open_world(const char *key, const char *value) {
     if (key) set(key, value);
     assert_int_equal(sv_metrics_create(&w.metrics, &err), EV_OK);
     assert_int_equal(sv_jobs_create(&w.jobs, 1 << 20, 600, w.config.coalesce, &err), EV_OK);
-    assert_int_equal(sv_voices_create(&w.voices, model, NULL, &w.config, w.metrics, &err), EV_OK);
+    assert_int_equal(sv_voices_create(&w.voices, model, NULL, &w.config, w.metrics, NULL, &err), EV_OK);
     const sv_engine_parts parts = {.config = &w.config,
                                    .model = model,
                                    .jobs = w.jobs,

@@ -33,7 +33,7 @@ static const char *const CLEAN[] = {
     "classes.and.masses", "pass-age", "em-bassy", "as-sess", "as-sume", "an-alysis", "hel-lo", "she-ll", "push_it_up",
     "wish-it-so", "open-is-land", "www.pen.is.example", "ex-wife", "x-ray", "e-mail", "co-op", "re-use", "s-curve",
     "U.S.A.", "U. S. A.", "a b c d e f g", "A, B, C", "e.g. this", "i.e. that", "p.s. love", "a.m. and p.m.", "Ph.D.",
-    "s, e, x", "a, s, s", "Notes: d, i, c, k", "S\nE\nX", "as\ns", "法\n轮功", "Lines end in s\nex is next",
+    "s, e, x", "a, s, s", "Notes: d, i, c, k", "as\ns", "Lines end in s\nex is next",
     "сектор", "класс", "массаж", "касса", "ассистент", "расса", "хулиган", "Художник", "сексология", "Привет, как дела?",
     "Он пришёл домой.", "Страхуй меня", "подстрахуй", "застрахуй себя", "κλάση", "ανάλυση", "Καλημέρα σας", "ηλιοθεραπεία",
     "ήλιος", "ΗΛΙΟΣ", "Ναι, ευχαριστώ.", "Ελλάδα", "Μάθημα", "Straße", "Spaß", "Klasse", "Kasse", "Gasse", "Masse",

@@ -391,7 +391,7 @@ class Slow(unittest.TestCase):
     def test_a_request_that_never_ends(self):
         """Headers, and a body, that come byte by byte, and a body that does not come: cut, while others are served."""
         with Service(COMMAND, *FREE, "--idle-timeout", "10m", "--header-timeout", "0.5s", "--body-timeout", "0.5s") as s:
-            post = b"POST /tts HTTP/1.1\r\nContent-Length: 1000\r\nHost: a\r\n\r\n"
+            post = b"POST /tts HTTP/1.1\r\nContent-Length: 1000\r\nHost: localhost\r\n\r\n"
             open_ones = []
             for head, dribble in ((b"GET /healthz HTTP/1.1\r\nX-Slow: ", b"x"), (post, b"x"), (post, b"")):
                 connection = socket.create_connection(("127.0.0.1", s.port))

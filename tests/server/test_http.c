@@ -123,7 +123,7 @@ static int ask(const char *more) {
     const int length = snprintf(body, sizeof body, "{\"input\":\"%s%s%s%s%s%s\",\"response_format\":\"pcm\"%s}", text,
                                 text, text, text, text, text, more);
     const int size = snprintf(request, sizeof request,
-                              "POST /v1/audio/speech HTTP/1.1\r\nHost: a\r\nConnection: close\r\n"
+                              "POST /v1/audio/speech HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
                               "Content-Length: %d\r\n\r\n%s",
                               length, body);
     assert_int_equal(write(fd, request, (size_t)size), size);

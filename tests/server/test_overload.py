@@ -187,19 +187,19 @@ class Dribblers:
 
     def start(self):
         self.idle = [self.open() for _ in range(IDLE)]
-        headers = b"POST /v1/audio/speech HTTP/1.1\r\nHost: x\r\n" + b"".join(b"X-%d: slow\r\n" % n for n in range(999))
+        headers = b"POST /v1/audio/speech HTTP/1.1\r\nHost: localhost\r\n" + b"".join(b"X-%d: slow\r\n" % n for n in range(999))
         body = b'{"model": "emotivoice", "input": "' + b"a" * 5000
         for _ in range(DRIBBLING_HEADERS):
             self.slow[self.open()] = headers
         for _ in range(DRIBBLING_BODIES):
             one = self.open()
-            one.sendall(b"POST /v1/audio/speech HTTP/1.1\r\nHost: x\r\nContent-Length: 9000\r\n\r\n")
+            one.sendall(b"POST /v1/audio/speech HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9000\r\n\r\n")
             self.slow[one] = body
         said = json.dumps({"model": "emotivoice", "response_format": "wav", "stream_format": "audio",
                            "input": "The river runs through the valley and the wind goes over the hills. " * 12}).encode()
         for _ in range(SLOW_READERS):  # equal ones: the service makes the speech once
             one = self.open(buffer=2048)
-            one.sendall(b"POST /v1/audio/speech HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % len(said) + said)
+            one.sendall(b"POST /v1/audio/speech HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n" % len(said) + said)
             self.watch.register(one, selectors.EVENT_READ)
         self.thread = threading.Thread(target=self.dribble, daemon=True)
         self.thread.start()
@@ -281,10 +281,10 @@ class HeaderTimeout(unittest.TestCase):
         """A byte now and then does not hold a connection; one that rests, or is slow with its body, is left alone."""
         with Service(COMMAND, *OPEN, "--header-timeout", "1s") as service:
             first, kept, idle, body = (socket.create_connection(("127.0.0.1", service.port), 30) for _ in range(4))
-            whole = b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"
+            whole = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
             kept.sendall(whole)
             self.assertIn(b"200", kept.recv(4096))
-            body.sendall(b"POST /v1/audio/speech HTTP/1.1\r\nHost: x\r\nContent-Length: 9000\r\n\r\n")
+            body.sendall(b"POST /v1/audio/speech HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9000\r\n\r\n")
             resting = socket.create_connection(("127.0.0.1", service.port), 30)
             resting.sendall(whole)
             self.assertIn(b"200", resting.recv(4096))

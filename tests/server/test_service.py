@@ -329,7 +329,7 @@ class Jobs(unittest.TestCase):
         with socket.socket() as one:
             one.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
             one.connect(("127.0.0.1", self.service.port))
-            one.sendall(f"GET {path} HTTP/1.1\r\nHost: a\r\n\r\n".encode())
+            one.sendall(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
             answer = http.client.HTTPResponse(one)
             answer.begin()
             self.assertEqual((answer.status, answer.headers["content-length"]), (200, size))
@@ -425,7 +425,9 @@ class Voices(unittest.TestCase):
         self.assertEqual(self.upload("", self.sound).code, 400)
         self.assertEqual(self.upload("x" * 100, self.sound).code, 400)
         self.assertEqual(self.upload("junk", b"junk" * 500).code, 422)
-        self.assertEqual(self.service.post("/v1/voices", {"name": "x"}).code, 400)
+        self.assertEqual(self.service.post("/v1/voices", {"name": "x"}).code, 415)
+        body, form = multipart({"name": "x"})
+        self.assertEqual(self.service.post("/v1/voices", body[:20], headers=form).code, 400)
 
 
 class Uploads(unittest.TestCase):

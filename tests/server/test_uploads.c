@@ -72,7 +72,7 @@ static int open_voices(void **state) {
     if (mkdtemp(folder) && ev_model_open(&model, NULL, NULL, &err) == EV_OK &&
         sv_config_init(&config, &err) == EV_OK &&
         sv_config_set(&config, "voices_dir", folder, (sv_origin){.from = SV_FROM_FLAG}, &err) == EV_OK &&
-        sv_voices_create(&voices, model, NULL, &config, NULL, &err) == EV_OK)
+        sv_voices_create(&voices, model, NULL, &config, NULL, NULL, &err) == EV_OK)
         return 0;
     print_error("%s\n", err.message);
     return -1;

@@ -5,6 +5,8 @@
  *   limit.c         may it have n more: token buckets in a table of bounded size
  *   keys.c          whom does this secret belong to, and what may they do
  *   words*.c        does the text hold a listed word, however it is disguised
+ *   sounds.c        would one be heard when it is spoken
+ *   names.c         may something be called that
  *   fetch.c         bytes from a stranger's URL, never from inside our own network
  *   decode*.c       sound from a stranger's bytes, in a process that may crash
  *
@@ -163,6 +165,23 @@ ev_status sv_words_find(const sv_words *words, const char *text, size_t bytes, s
 /* Where the text first gives phones, [word](/phones/): they may say any word, whatever is written. False: nowhere. */
 bool sv_words_phones(const char *text, size_t bytes, size_t *byte_begin, size_t *byte_end);
 void sv_words_free(sv_words **words);
+
+/* The same list by its sound: the words as the engine's front-end reads them, found in what it reads the text as. So
+ * gaps of any kind and length, numbers and other spellings of the same sounds hide nothing that would be heard. */
+typedef struct sv_sounds sv_sounds;
+/* Borrows both, which must outlive it. A word that has no sound (another script) is not in it. EV_E_MEMORY. */
+ev_status sv_sounds_create(sv_sounds **out, const sv_words *words, const ev_model *model, ev_error *err);
+/* language as in ev_phones_create. *hit is the first, if *found. A text that cannot be spoken holds none.
+ * EV_E_MEMORY. Any thread. */
+ev_status sv_sounds_find(const sv_sounds *sounds, const char *text, size_t bytes, const char *language,
+                         sv_word_hit *hit, bool *found, ev_error *err);
+void sv_sounds_free(sv_sounds **sounds);
+
+/* ---- names ---- */
+
+/* UTF-8 that shows: at least one visible character, no control, nothing that turns the reading direction, no
+ * separator of lines, nothing unassigned. */
+bool sv_name_shown(const char *name);
 
 /* ---- fetch ---- */
 

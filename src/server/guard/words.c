@@ -1,116 +1,49 @@
 /* words: listed words in disguise. List and text are folded to glyphs (words_fold.c), the text also as it is spoken,
- * its pauses passed over (words_controls.c); an automaton of Aho and Corasick runs over the letters alone, as if
- * nothing stood between them, and each match is then judged by what did stand between them, and at its ends. So the
- * time is linear in the text, however many words are listed. */
+ * its pauses passed over (words_controls.c); an automaton runs over the letters alone, as if nothing stood between
+ * them, and each match is then judged by what did stand between them, and at its ends. So the time is linear in the
+ * text, however many words are listed. How words sound is the business of sounds.c. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "server/guard/automaton.h"
 #include "server/guard/lines.h"
 #include "server/guard/words.h"
 
-enum { WORD_GLYPHS_MAX = 128, ID_BYTES = 64, NONE = 0, ROOT = 1 };
+enum { WORD_GLYPHS_MAX = 128, ID_BYTES = 64, NONE = 0 };
 
 typedef struct rule {
     char id[ID_BYTES];
     uint32_t first, count; /* its glyphs */
+    uint32_t text, bytes;  /* as it stands in the list */
     uint32_t next;         /* another rule with the same letters, 1 + index; NONE */
     bool open_begin, open_end;
 } rule;
 
-typedef struct node { /* a prefix of words */
-    int32_t letter;
-    uint32_t parent, child, sibling;
-    uint32_t fail;   /* its longest proper suffix that is a prefix too */
-    uint32_t ending; /* the longest suffix, itself included, that is a whole word; NONE */
-    uint32_t rule;   /* 1 + index of the first; NONE */
-} node;
-
 struct sv_words {
     sv_folder folder;
-    ev_buf rules, glyphs, nodes; /* rule, sv_glyph (of all rules), node; nodes[0] is not used, nodes[1] the root */
-    uint32_t *edges;             /* [mask + 1] node numbers, hashed by parent and letter; NONE: free */
-    uint32_t mask;
+    ev_buf rules, glyphs, texts; /* rule, sv_glyph and bytes of all rules */
+    sv_automaton automaton;
 };
 
 static rule *rules(const sv_words *w) { return (rule *)(void *)w->rules.data; }
-static node *nodes(const sv_words *w) { return (node *)(void *)w->nodes.data; }
 static const sv_glyph *glyphs_of(const ev_buf *b) { return (const sv_glyph *)(void *)b->data; }
 
-/* ---- automaton ---- */
-
-static uint32_t slot_of(const sv_words *w, uint32_t parent, int32_t letter) {
-    uint64_t h = ((uint64_t)parent << 21 ^ (uint64_t)letter) * 0x9e3779b97f4a7c15u;
-    uint32_t slot = (uint32_t)(h >> 32) & w->mask;
-    for (uint32_t n; (n = w->edges[slot]) != NONE; slot = (slot + 1) & w->mask)
-        if (nodes(w)[n].parent == parent && nodes(w)[n].letter == letter) break;
-    return slot;
-}
-
-static uint32_t child_of(const sv_words *w, uint32_t parent, int32_t letter) {
-    return w->edges[slot_of(w, parent, letter)];
-}
-
-/* The child, made if it is missing. The index has room: it was sized by the glyphs of all rules. */
-static uint32_t grow_child(sv_words *w, uint32_t parent, int32_t letter) {
-    const uint32_t slot = slot_of(w, parent, letter);
-    if (w->edges[slot] != NONE) return w->edges[slot];
-    const uint32_t n = (uint32_t)ev_array_count(&w->nodes, node);
-    node *made = ev_array_push(&w->nodes, node);
-    if (!made) return parent;
-    *made = (node){.letter = letter, .parent = parent, .sibling = nodes(w)[parent].child};
-    nodes(w)[parent].child = n;
-    w->edges[slot] = n;
-    return n;
-}
-
-static void plant(sv_words *w, uint32_t index) {
-    rule *r = &rules(w)[index];
-    uint32_t n = ROOT;
-    for (uint32_t i = 0; i < r->count; i++) n = grow_child(w, n, glyphs_of(&w->glyphs)[r->first + i].letter);
-    r->next = nodes(w)[n].rule;
-    nodes(w)[n].rule = index + 1;
-}
-
-static uint32_t step(const sv_words *w, uint32_t n, int32_t letter) {
-    for (;; n = nodes(w)[n].fail) {
-        const uint32_t child = child_of(w, n, letter);
-        if (child != NONE) return child;
-        if (n == ROOT) return ROOT;
-    }
-}
-
-/* Breadth first, so that every shorter prefix has its links already. */
-static bool link_suffixes(sv_words *w) {
-    const size_t count = ev_array_count(&w->nodes, node);
-    uint32_t *queue = malloc(count * sizeof(*queue));
-    if (!queue) return false;
-    size_t head = 0, tail = 0;
-    queue[tail++] = ROOT;
-    while (head < tail) {
-        const uint32_t n = queue[head++];
-        node *at = &nodes(w)[n];
-        if (n != ROOT) at->fail = at->parent == ROOT ? ROOT : step(w, nodes(w)[at->parent].fail, at->letter);
-        at->ending = at->rule != NONE || n == ROOT ? (n == ROOT ? NONE : n) : nodes(w)[at->fail].ending;
-        for (uint32_t c = at->child; c != NONE; c = nodes(w)[c].sibling) queue[tail++] = c;
-    }
-    free(queue);
-    return true;
-}
+/* ---- list ---- */
 
 static bool build(sv_words *w) {
-    const size_t glyphs = ev_array_count(&w->glyphs, sv_glyph), count = ev_array_count(&w->rules, rule);
-    size_t slots = 64;
-    while (slots < 2 * (glyphs + 2)) slots *= 2;
-    w->mask = (uint32_t)(slots - 1);
-    w->edges = calloc(slots, sizeof(*w->edges));
-    ev_buf_append(&w->nodes, NULL, 2 * sizeof(node));
-    if (!w->edges || w->nodes.failed) return false;
-    for (size_t i = 0; i < count; i++) plant(w, (uint32_t)i);
-    return !w->nodes.failed && link_suffixes(w);
+    const size_t count = ev_array_count(&w->rules, rule);
+    if (!sv_automaton_open(&w->automaton, ev_array_count(&w->glyphs, sv_glyph))) return false;
+    for (size_t i = 0; i < count; i++) {
+        rule *r = &rules(w)[i];
+        const sv_glyph *first = glyphs_of(&w->glyphs) + r->first;
+        uint32_t *last = sv_automaton_plant(&w->automaton, &first->letter, sizeof(*first), r->count);
+        if (!last) return false;
+        r->next = *last;
+        *last = (uint32_t)i + 1;
+    }
+    return sv_automaton_link(&w->automaton);
 }
-
-/* ---- list ---- */
 
 static bool is_id_char(char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '_' ||
@@ -161,6 +94,9 @@ static const char *parse_rule(sv_words *w, sv_line line) {
     if (!w->glyphs.failed && count == 0) return "there is no letter in the word: write one, or remove the line";
     if (count > WORD_GLYPHS_MAX) return "the word is longer than 128 letters: write a shorter part of it";
     r.count = (uint32_t)count;
+    r.text = (uint32_t)w->texts.size;
+    r.bytes = (uint32_t)line.bytes;
+    ev_buf_append(&w->texts, line.text, line.bytes);
     ev_buf_append(&w->rules, &r, sizeof(r));
     return NULL;
 }
@@ -174,7 +110,7 @@ ev_status sv_words_parse(sv_words **out, const char *text, size_t bytes, const c
         const char *fault = parse_rule(w, line);
         if (fault) status = ev_fail(err, EV_E_FORMAT, "%.120s, line %u: %s", label, line.number, fault);
     }
-    if (!status && (w->rules.failed || w->glyphs.failed || !build(w)))
+    if (!status && (w->rules.failed || w->glyphs.failed || w->texts.failed || !build(w)))
         status = ev_fail(err, EV_E_MEMORY, "out of memory: %.150s", label);
     if (status)
         sv_words_free(&w);
@@ -193,14 +129,19 @@ ev_status sv_words_load(sv_words **out, const char *path, ev_error *err) {
 
 size_t sv_words_count(const sv_words *w) { return ev_array_count(&w->rules, rule); }
 
+sv_word sv_words_at(const sv_words *w, size_t i) {
+    const rule *r = &rules(w)[i];
+    return (sv_word){r->id, (const char *)w->texts.data + r->text, r->bytes, r->open_begin, r->open_end};
+}
+
 void sv_words_free(sv_words **words) {
     if (!words || !*words) return;
     sv_words *w = *words;
     sv_folder_free(&w->folder);
     ev_buf_free(&w->rules);
     ev_buf_free(&w->glyphs);
-    ev_buf_free(&w->nodes);
-    free(w->edges);
+    ev_buf_free(&w->texts);
+    sv_automaton_close(&w->automaton);
     free(w);
     *words = NULL;
 }
@@ -291,11 +232,12 @@ static void report(search *s, const rule *r, const sv_glyph *first, const sv_gly
 
 static void find_in_row(search *s, row text) {
     const sv_words *w = s->words;
-    uint32_t n = ROOT;
+    const sv_automaton *a = &w->automaton;
+    uint32_t n = SV_STATE_START;
     for (size_t i = 0; i < text.count; i++) {
-        n = step(w, n, text.glyphs[i].letter);
-        for (uint32_t e = nodes(w)[n].ending; e != NONE; e = nodes(w)[nodes(w)[e].fail].ending) {
-            for (uint32_t k = nodes(w)[e].rule; k != NONE; k = rules(w)[k - 1].next) {
+        n = sv_automaton_step(a, n, text.glyphs[i].letter);
+        for (uint32_t e = sv_automaton_ending(a, n); e != SV_STATE_NONE; e = sv_automaton_shorter(a, e)) {
+            for (uint32_t k = sv_automaton_value(a, e); k != NONE; k = rules(w)[k - 1].next) {
                 const rule *r = &rules(w)[k - 1];
                 if (is_match(w, r, text, i + 1)) report(s, r, &text.glyphs[i + 1 - r->count], &text.glyphs[i]);
             }

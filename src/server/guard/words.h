@@ -16,8 +16,8 @@ typedef enum sv_gap {
     SV_GAP_NONE,
     SV_GAP_SIGN,  /* signs: s-e-x */
     SV_GAP_MARK,  /* punctuation, as it stands between words: "he'll", "one,two" */
-    SV_GAP_BLANK, /* blanks, with or without signs */
-    SV_GAP_WIDE   /* a new line, punctuation and a blank, or a long row: what follows is another word */
+    SV_GAP_BLANK, /* blanks and new lines, with or without signs */
+    SV_GAP_WIDE   /* punctuation and a blank: what follows is another word */
 } sv_gap;
 
 typedef struct sv_glyph {
@@ -38,6 +38,15 @@ typedef struct sv_folder { /* the look-alikes, sorted */
     } * looks; /* owned */
     size_t count;
 } sv_folder;
+
+typedef struct sv_word { /* of a list */
+    const char *rule;
+    const char *text; /* without its stars; not terminated */
+    size_t bytes;
+    bool open_begin, open_end;
+} sv_word;
+
+sv_word sv_words_at(const sv_words *words, size_t i);
 
 ev_status sv_folder_init(sv_folder *folder, ev_error *err);
 void sv_folder_free(sv_folder *folder);

@@ -9,7 +9,7 @@
 #include "server/guard/look_alikes.h"
 #include "server/guard/words.h"
 
-enum { GAP_CHARS_MAX = 4, PIECES_MAX = 32 };
+enum { PIECES_MAX = 32 };
 
 typedef struct fold {
     const sv_folder *folder;
@@ -20,8 +20,7 @@ typedef struct fold {
     bool after_pause;    /* since the last glyph */
     unsigned readings;
     /* the gap since the last glyph */
-    unsigned gap_chars;
-    bool blank, mark, line;
+    bool blank, mark, sign;
 } fold;
 
 /* ---- tables ---- */
@@ -133,28 +132,26 @@ static bool is_digit(int32_t c) {
 static void extend_gap(fold *f, int32_t c) {
     static const char MARKS[] = ",;:?!'\"()";
     const utf8proc_category_t category = utf8proc_category(c);
-    f->gap_chars++;
-    if (in(c, '\n', '\r') || c == 0x85 || in(c, 0x2028, 0x2029))
-        f->line = true;
-    else if (c == '\t' || category == UTF8PROC_CATEGORY_ZS)
-        f->blank = true;
+    if (in(c, '\t', '\r') || c == 0x85 || in(c, 0x2028, 0x2029) || category == UTF8PROC_CATEGORY_ZS)
+        f->blank = true; /* a line may end anywhere */
     else if ((c < 0x80 && strchr(MARKS, c)) || in(c, 0x2018, 0x201F) || in(c, 0x3001, 0x3002) ||
              in(c, 0x3008, 0x3011))
         f->mark = true;
+    else
+        f->sign = true;
 }
 
 static sv_gap take_gap(fold *f) {
     sv_gap gap = SV_GAP_NONE;
-    if (f->line || f->gap_chars > GAP_CHARS_MAX || (f->mark && f->blank))
+    if (f->mark && f->blank)
         gap = SV_GAP_WIDE;
     else if (f->blank)
         gap = SV_GAP_BLANK;
     else if (f->mark)
         gap = SV_GAP_MARK;
-    else if (f->gap_chars)
+    else if (f->sign)
         gap = SV_GAP_SIGN;
-    f->gap_chars = 0;
-    f->blank = f->mark = f->line = false;
+    f->blank = f->mark = f->sign = false;
     return gap;
 }
 

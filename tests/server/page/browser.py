@@ -26,7 +26,7 @@ class BrowserError(Exception):
 
 
 class Browser:
-    def __init__(self, program, wait_s=90):
+    def __init__(self, program, wait_s=90, flags=()):
         self.profile = tempfile.TemporaryDirectory(prefix="page-test-", ignore_cleanup_errors=True)
         self.wait_s, self.next_id, self.buffer, self.answers, self.tabs = wait_s, 0, b"", {}, {}
         to_read, self.to_browser = os.pipe()
@@ -38,7 +38,7 @@ class Browser:
             os.dup2(far[1], 4)
 
         sandbox = ["--no-sandbox"] if os.geteuid() == 0 else []
-        command = [program, *FLAGS, *sandbox, f"--user-data-dir={self.profile.name}", "about:blank"]
+        command = [program, *FLAGS, *flags, *sandbox, f"--user-data-dir={self.profile.name}", "about:blank"]
         self.process = subprocess.Popen(command, preexec_fn=wire, pass_fds=(3, 4), stdin=subprocess.DEVNULL,
                                         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         for end in (to_read, to_write, *far):
