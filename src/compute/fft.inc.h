@@ -1,6 +1,6 @@
 /* fft.inc: the passes of a transform, over the h_* vector layer of whoever includes this (ref/vec_scalar.h: a float;
- * cpu/vec_*.h: a register). Every step is an IEEE operation or an explicit fma, so a lane of any of them gives the bytes
- * of the scalar. Complex number e of a buffer: re at x + 2 e * 16, im 16 floats on. */
+ * cpu/vec_*.h: a register). Every step is an IEEE operation or an explicit fma, so a lane of any of them gives the
+ * bytes of the scalar. Complex number e of a buffer: re at x + 2 e * 16, im 16 floats on. */
 #ifndef EV_COMPUTE_FFT_INC_H
 #define EV_COMPUTE_FFT_INC_H
 
@@ -20,9 +20,7 @@ EV_INLINE void c_store(float *p, hc a) {
 EV_INLINE hc c_add(hc a, hc b) { return (hc){h_add(a.re, b.re), h_add(a.im, b.im)}; }
 EV_INLINE hc c_sub(hc a, hc b) { return (hc){h_sub(a.re, b.re), h_sub(a.im, b.im)}; }
 /* a + s b, s real */
-EV_INLINE hc c_fma(hc b, float s, hc a) {
-    return (hc){h_fma(b.re, h_set(s), a.re), h_fma(b.im, h_set(s), a.im)};
-}
+EV_INLINE hc c_fma(hc b, float s, hc a) { return (hc){h_fma(b.re, h_set(s), a.re), h_fma(b.im, h_set(s), a.im)}; }
 /* a - i s b, s real */
 EV_INLINE hc c_fma_turned(hc b, float s, hc a) {
     return (hc){h_fma(b.im, h_set(s), a.re), h_fma(b.re, h_set(-s), a.im)};
@@ -132,8 +130,8 @@ static void fft_forward(const ev_fft *fft, float *x, float *bins, float *work) {
     }
 }
 
-/* The same backwards, twice as large. The inverse transform is the forward one of numbers whose re and im are swapped;
- * they come out swapped too. */
+/* The same backwards, twice as large. The inverse transform is the forward one of numbers whose re and im are
+ * swapped; they come out swapped too. */
 static float *fft_inverse_swapped(const ev_fft *fft, const float *bins, float *x, float *work) {
     const size_t half = (size_t)fft->size / 2;
     for (int part = 0; part < EV_FFT_LANES; part += H_LANES) {

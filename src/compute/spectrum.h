@@ -1,8 +1,8 @@
 /* spectrum: real Fourier transforms, and what a vocoder makes with them: pulses, spectra, windows, overlap-add. The
- * contract of compute.h holds: one order of sums, the same bytes at every instruction set, no allocation while running.
+ * contract of compute.h holds: one order of sums, the same bytes at every instruction set, no allocation in a run.
  *
- * Transforms run on 16 signals at once, one in each lane: element i of signal l lies at x[i * 16 + l]. A lane never sees
- * another, so what a signal becomes does not depend on its company.
+ * Transforms run on 16 signals at once, one in each lane: element i of signal l lies at x[i * 16 + l]. A lane never
+ * sees another, so what a signal becomes does not depend on its company.
  */
 #ifndef EV_COMPUTE_SPECTRUM_H
 #define EV_COMPUTE_SPECTRUM_H
@@ -33,7 +33,8 @@ void ev_fft_inverse(const ev_compute *c, const ev_fft *fft, float *bins, float *
  *   S = exp(harmonic) e^(i pi tanh(turn)) P + exp(rough) Z + exp(free) e^(i angle),   exponents cut at 7
  *   y = window x inverse transform of S, ready to be overlapped
  *
- * A frame is fft = 4 hop samples, its window Hann's (periodic); 2 / fft x window before P's transform, 1 / 1.5 after. */
+ * A frame is fft = 4 hop samples, its window Hann's (periodic): 4 / fft of it before P's transform, 1 / 1.5 of it
+ * after the inverse. */
 typedef struct ev_istft {
     int fft, hop, bins;
     ev_fft plan;
@@ -50,9 +51,9 @@ static inline size_t ev_istft_width(int bins) { return ev_round16((size_t)bins) 
 
 typedef struct ev_istft_args {
     const ev_istft *stft;
-    const float *parts; size_t ld;   /* rows of ev_istft_width floats, 64-byte aligned; beyond `bins` anything finite */
-    const float *source;             /* row t's samples are [t * hop, (t + 1) * hop); its frame is centred at the first,
-                                      * so 2 hop samples before and behind a span are read: the gap's zeros, or more */
+    const float *parts; size_t ld;   /* rows of ev_istft_width floats, 64-byte aligned */
+    const float *source;             /* row t's samples are [t * hop, (t + 1) * hop), its frame is centred at the
+                                      * first: 2 hop before and behind a span are read, a gap's zeros or what is so */
     float *y;                        /* rows of fft samples, beginning 2 hop before the row's first */
     const uint64_t *seeds;           /* per span */
     const size_t *first;             /* per span: the number of its first row, which with the bin numbers the noise */
@@ -69,7 +70,8 @@ void ev_overlap_add_run(const ev_compute *c, const ev_istft *stft, const float *
                         const ev_span *spans, size_t span_count);
 
 /* A train of pulses: the sum over h = 1 .. count - 1/2 of cos(2 pi h turns), in closed form:
- * sin(2 pi count turns) / (2 sin(pi turns)) - 1/2. Sample i's turns are start + (left + bend k) k / rate, k = first + i. */
+ * sin(2 pi count turns) / (2 sin(pi turns)) - 1/2. Sample i's turns are start + (left + bend k) k / rate, where
+ * k = first + i. */
 typedef struct ev_pulses {
     double start, left, bend, rate;
     size_t first;

@@ -31,7 +31,7 @@ static int harmonics_of(const ev_vocoder *v, double f0) {
 typedef struct source_job {
     const ev_vocoder *v;
     const ev_chunk *chunks;
-    const ev_axis *a;       /* in mel frames */
+    const ev_axis *a;    /* in mel frames */
     const size_t *first; /* utterance frame of each span's first row */
     float *source;       /* [rows * hop][2] */
 } source_job;
@@ -139,7 +139,8 @@ static void run_stage(const ev_hifigan_config *k, const ev_compute *compute, con
                       size_t ldx, const float *source, const ev_axis *before, const ev_axis *a, const stage_work *w,
                       bool last) {
     const size_t ld = ev_round16((size_t)stage->channels);
-    ev_upconv_run(compute, &stage->up, x, ldx, w->x, source ? NULL : w->xa, NULL, slope, before->spans, before->count);
+    ev_upconv_run(compute, &stage->up, x, ldx, w->x, source ? NULL : w->xa, NULL, slope, before->spans,
+                  before->count);
     if (source) { /* x += noise(source); the source's rows here are `left` samples of 2 channels, half a row early */
         const size_t row = (size_t)stage->left * 2;
         ev_conv_args args = stage_conv(&stage->noise, a, source - (size_t)stage->left / 2 * 2, row, 1);

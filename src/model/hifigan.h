@@ -1,5 +1,5 @@
-/* hifigan: HiFi-GAN's generator (Kong et al. 2020, arXiv 2010.05646), with an optional harmonic source: log-mel and F0
- * in, samples out. The PyTorch twin and reference is training/vocoder.py. A family of vocoder.h.
+/* hifigan: HiFi-GAN's generator (Kong et al. 2020, arXiv 2010.05646), with an optional harmonic source: log-mel and
+ * F0 in, samples out. The PyTorch twin and reference is training/vocoder.py. A family of vocoder.h.
  */
 #ifndef EV_HIFIGAN_H
 #define EV_HIFIGAN_H

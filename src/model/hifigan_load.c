@@ -6,10 +6,10 @@
 
 #include "model/vocoder.h"
 
-#define TRY(call)                                                                                                      \
-    do {                                                                                                               \
-        const ev_status status_ = (call);                                                                              \
-        if (status_ != EV_OK) return status_;                                                                          \
+#define TRY(call)                                                                                                    \
+    do {                                                                                                             \
+        const ev_status status_ = (call);                                                                            \
+        if (status_ != EV_OK) return status_;                                                                        \
     } while (0)
 
 enum { NAME_MAX_BYTES = 96 };

@@ -1,5 +1,5 @@
-/* spectral: see spectral.h. Each layer works on the rows that the next ones will read and no more: towards a neighbouring
- * stretch of the same utterance a chunk's halo grows narrower from layer to layer. */
+/* spectral: see spectral.h. Each layer works on the rows that the next ones will read and no more: towards a
+ * neighbouring stretch of the same utterance a chunk's halo grows narrower from layer to layer. */
 #include "model/vocoder.h"
 
 #include <assert.h>
@@ -27,7 +27,9 @@ static size_t hidden_of(const ev_vocoder *v) { return ev_round16((size_t)v->conf
 static size_t parts_of(const ev_vocoder *v) { return ev_istft_width(v->spectral.stft.bins); }
 static size_t input_of(const ev_vocoder *v) { return ev_round16((size_t)v->config.inputs + 1); }
 static size_t affine_of(const ev_vocoder *v) { return 2 * width_of(v); }
-static size_t condition_of(const ev_vocoder *v) { return ev_round16((size_t)(v->config.speaker + v->config.emotions)); }
+static size_t condition_of(const ev_vocoder *v) {
+    return ev_round16((size_t)(v->config.speaker + v->config.emotions));
+}
 
 /* The rows of a chunk's wanted frames, `before` more and `behind` more, as far as the utterance goes. */
 static ev_span rows_of(const spectral_run *r, size_t i, size_t before, size_t behind, size_t *number) {
@@ -246,7 +248,8 @@ static size_t late_bytes(const ev_vocoder *v, size_t rows, int threads) {
            ev_matrix_bytes(rows, v->gap, fft) + ev_istft_scratch(&v->spectral.stft, threads) * sizeof(float);
 }
 
-/* A straight line in rows: what the conditions take beyond the least that takes their place afterwards counts whole. */
+/* A straight line in rows: what the conditions take beyond the least that takes their place afterwards counts whole.
+ */
 size_t ev_spectral_bytes(const ev_vocoder *v, size_t rows, size_t chunks, int threads) {
     rows -= rows < v->gap ? rows : v->gap; /* behind the last chunk there is only the margin that all matrices have */
     const size_t widths[] = {input_of(v), width_of(v), width_of(v), hidden_of(v)};

@@ -1,5 +1,5 @@
-/* spectral_load: binds the generator's weights by PyTorch's names (prefix "generator."), folds what can be folded, and
- * derives how far the network reaches. */
+/* spectral_load: binds the generator's weights by PyTorch's names (prefix "generator."), folds what can be folded,
+ * and derives how far the network reaches. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

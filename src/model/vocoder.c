@@ -55,7 +55,8 @@ static ev_axis place_chunks(const ev_vocoder *v, ev_arena *arena, const ev_chunk
     return (ev_axis){spans, n, at - v->gap, v->gap};
 }
 
-void ev_vocoder_run(const ev_vocoder *v, const ev_compute *compute, ev_arena *arena, const ev_chunk *chunks, size_t n) {
+void ev_vocoder_run(const ev_vocoder *v, const ev_compute *compute, ev_arena *arena, const ev_chunk *chunks,
+                    size_t n) {
     if (!n) return;
     const size_t mark = ev_arena_mark(arena);
     size_t *first;

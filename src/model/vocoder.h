@@ -1,12 +1,12 @@
-/* vocoder: a frame is a list of channels (a log-mel, or features of the text) and an F0; out come samples. Two families:
+/* vocoder: a frame is a list of channels (a log-mel, or features of the text) and an F0; out come samples. Families:
  *
  *   hifigan.h   HiFi-GAN's generator (Kong et al. 2020, arXiv 2010.05646) of any configuration, with an optional
  *               harmonic source; mels in
  *   spectral.h  ConvNeXt blocks at frame rate, one inverse STFT a frame; features and energy in
  *
- * What the network computes for a sample depends on a fixed number of frames to each side, its halo. So any stretch of
- * an utterance, computed with that halo, is equal to the same stretch of the whole, byte for byte; and stretches of
- * different utterances can share a batch. Everything above this room works in such chunks.
+ * What the network computes for a sample depends on a fixed number of frames to each side, its halo. So any stretch
+ * of an utterance, computed with that halo, is equal to the same stretch of the whole, byte for byte; and stretches
+ * of different utterances can share a batch. Everything above this room works in such chunks.
  */
 #ifndef EV_VOCODER_H
 #define EV_VOCODER_H

@@ -9,8 +9,8 @@ static ev_status read_resblocks(ev_hifigan_config *g, const json_t *o, ev_error 
         return ev_fail(err, EV_E_FORMAT, "model config: \"resblock\" must be \"1\" or \"2\"");
     }
     g->resblock = kind[0] - '0';
-    TRY(ev_config_ints(json_object_get(o, "res_kernels"), "res_kernels", 1, 63, g->res_kernels, 1,
-                       EV_KINDS_MAX, &g->kinds, err));
+    TRY(ev_config_ints(json_object_get(o, "res_kernels"), "res_kernels", 1, 63, g->res_kernels, 1, EV_KINDS_MAX,
+                       &g->kinds, err));
     const json_t *d = json_object_get(o, "res_dilations");
     if (json_array_size(d) != (size_t)g->kinds) {
         return ev_fail(err, EV_E_FORMAT, "model config: \"res_dilations\" must have one list per kernel");
@@ -18,8 +18,8 @@ static ev_status read_resblocks(ev_hifigan_config *g, const json_t *o, ev_error 
     for (int i = 0; i < g->kinds; i++) {
         int count = 0;
         TRY(ev_config_odd("res_kernels", g->res_kernels[i], err));
-        TRY(ev_config_ints(json_array_get(d, (size_t)i), "res_dilations", 1, 64, g->res_dilations[i],
-                           1, EV_DILATIONS_MAX, &count, err));
+        TRY(ev_config_ints(json_array_get(d, (size_t)i), "res_dilations", 1, 64, g->res_dilations[i], 1,
+                           EV_DILATIONS_MAX, &count, err));
         if (i && count != g->dilation_count) {
             return ev_fail(err, EV_E_FORMAT, "model config: \"res_dilations\" lists must be of one length");
         }
@@ -37,8 +37,8 @@ static ev_status check_rates(const ev_hifigan_config *g, int kernels, int *hop, 
     for (int i = 0; i < g->stages; i++) {
         const int u = g->rates[i], k = g->kernels[i];
         if (k % u || (k - u) % 2 || k < u || k / u > 4 || g->channels % (1 << (i + 1))) {
-            return ev_fail(err, EV_E_FORMAT, "model config: upsampling %d has rate %d, kernel %d: not supported", i, u,
-                           k);
+            return ev_fail(err, EV_E_FORMAT, "model config: upsampling %d has rate %d, kernel %d: not supported", i,
+                           u, k);
         }
         *hop *= u;
     }

@@ -1,5 +1,6 @@
-/* The depthwise convolution: every instruction set gives ref's bytes, ref agrees with the formula in double precision,
- * a span in a batch gives the bytes it gives alone, threads change nothing, and nothing outside the spans is written.
+/* The depthwise convolution: every instruction set gives ref's bytes, ref agrees with the formula in double
+ * precision, a span in a batch gives the bytes it gives alone, threads change nothing, and nothing outside the spans
+ * is written.
  */
 #include "compute_test.h"
 

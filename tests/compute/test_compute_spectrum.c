@@ -133,7 +133,8 @@ static void test_pulses(void **state) {
             if (isa) assert_same(expected, y, n, isa_names[isa]);
             assert_true(y[n] == 7);
         }
-        /* a cosine's phase is known to 2^-24 turns; near its top the sum is taken for flat, to 2 % where it is widest */
+        /* a cosine's phase is known to 2^-24 turns; near its top the sum is taken for flat, to 2 % where it is widest
+         */
         for (size_t k = 0; k < n; k++) {
             const double want = pulses_double(&p, k);
             assert_near(want, expected[k], want > 0.9 * p.count - 1 ? 0.1 * p.count : 2e-4 * p.count, "pulse");
@@ -179,8 +180,15 @@ static void frames_free(frames_case *k) {
 static void frames_run(const frames_case *k, const ev_compute *c, float *y, size_t skip) {
     const int threads = c->pool ? ev_pool_threads(c->pool) : 1;
     float *scratch = alloc_floats(ev_istft_scratch(&k->stft, threads));
-    ev_istft_args args = {.stft = &k->stft, .parts = k->parts, .ld = k->ld, .source = k->source, .y = y,
-                          .seeds = k->seeds, .first = k->first, .scratch = scratch, .spans = k->spans,
+    ev_istft_args args = {.stft = &k->stft,
+                          .parts = k->parts,
+                          .ld = k->ld,
+                          .source = k->source,
+                          .y = y,
+                          .seeds = k->seeds,
+                          .first = k->first,
+                          .scratch = scratch,
+                          .spans = k->spans,
                           .span_count = k->n};
     if (!skip) ev_istft_run(c, &args);
     for (size_t s = 0; s < k->n && skip; s++) {
@@ -307,7 +315,8 @@ static void test_overlap_add(void **state) {
             for (size_t k = 0; k < spans[s].count * hop; k++) {
                 const float *at = y + (spans[s].begin + k / hop) * width + k % hop; /* of the row before */
                 const float want = ((at[3 * hop] + at[width + 2 * hop]) + at[2 * width + hop]) + at[3 * width];
-                if (want != out[s][k]) fail_msg("sample %zu: %.9g, expected %.9g", k, (double)out[s][k], (double)want);
+                if (want != out[s][k])
+                    fail_msg("sample %zu: %.9g, expected %.9g", k, (double)out[s][k], (double)want);
             }
             assert_true(bits_of(out[s][spans[s].count * hop]) == CANARY);
             free(out[s]);

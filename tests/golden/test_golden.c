@@ -338,6 +338,36 @@ static void istft_at(unsigned mask) {
     vocoded_close(&o);
 }
 
+/* Two utterances of their own speakers, lengths and noise in one batch: each as it is alone, and not the same. */
+static void company_at(unsigned mask) {
+    vocoded o;
+    vocoded_open(&o, "istft", mask);
+    const size_t hop = (size_t)o.v.config.hop;
+    float other[64] = {0}, *alone = calloc(2 * o.samples, sizeof(float)), *together = calloc(2 * o.samples, sizeof(float));
+    for (int i = 0; i < o.v.config.speaker; i++) other[i] = -o.condition[i];
+    other[o.v.config.speaker] = 1;
+    for (int batch = 0; batch < 2; batch++) {
+        float *out = batch ? together : alone;
+        ev_chunk chunks[2] = {chunk_of(&o, 0, o.frames, out), chunk_of(&o, 0, o.frames - 7, out + o.samples)};
+        chunks[1].frames -= 7;
+        chunks[1].condition = other;
+        chunks[1].seed = 8;
+        for (size_t i = 0; i < 2; i += batch ? 2 : 1) {
+            ev_vocoder_run(&o.v, &o.f.compute, &o.f.arena, chunks + i, batch ? 2 : 1);
+        }
+    }
+    assert_memory_equal(alone, together, 2 * o.samples * sizeof(float));
+    assert_memory_not_equal(alone, alone + o.samples, 4 * hop * sizeof(float));
+    free(alone);
+    free(together);
+    vocoded_close(&o);
+}
+
+static void test_company(void **state) {
+    (void)state;
+    for (size_t i = 0; i < EV_ARRAY_COUNT(masks); i++) company_at(masks[i]);
+}
+
 static void test_istft(void **state) {
     (void)state;
     for (size_t i = 0; i < EV_ARRAY_COUNT(masks); i++) istft_at(masks[i]);
@@ -435,7 +465,7 @@ static void test_counter(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_counter), cmocka_unit_test(test_acoustic), cmocka_unit_test(test_pauses),
                                        cmocka_unit_test(test_vocoders),
-                                       cmocka_unit_test(test_istft), cmocka_unit_test(test_bytes),
+                                       cmocka_unit_test(test_istft), cmocka_unit_test(test_company), cmocka_unit_test(test_bytes),
                                        cmocka_unit_test(test_speaker)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

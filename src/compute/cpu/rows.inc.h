@@ -46,8 +46,8 @@ static void conv1(const ev_conv1 *conv, const float *x, size_t ldx, float *y, ev
 }
 
 /* `rows` rows of 16 channels, a constant: as many sums in flight; n < 16 of them at the end of a row. */
-EV_INLINE void depthwise_rows(const ev_depthwise *conv, size_t c, const float *x, size_t ldx, size_t tap_step, float *y,
-                              size_t ldy, size_t n, const int rows) {
+EV_INLINE void depthwise_rows(const ev_depthwise *conv, size_t c, const float *x, size_t ldx, size_t tap_step,
+                              float *y, size_t ldy, size_t n, const int rows) {
     size_t padded = ev_round16((size_t)conv->channels);
     const float *w = conv->w + c;
     vf acc[8];

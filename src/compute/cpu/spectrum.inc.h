@@ -31,7 +31,8 @@ static void windowed_frames(const ev_istft_tile *t, size_t rows, float *x) {
     }
 }
 
-/* One bin of 16 frames: the pulses' spectrum in `bin` becomes the frames'. part: [5][16 bins][16 frames] at the bin */
+/* One bin of 16 frames: the pulses' spectrum in `bin` becomes the frames'. part: [5][16 bins][16 frames] at the bin
+ */
 EV_INLINE void spectrum_bin(const float *part, const uint64_t *keys, uint64_t step, float *bin) {
     const vf loudest = v_set(EV_LOUDEST), half = v_set(0.5f), quarter = v_set(0.25f);
     const vf size = m_exp(v_min(loudest, v_load(part))), turns = v_mul(m_tanh(v_load(part + 256)), half);

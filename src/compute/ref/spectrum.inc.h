@@ -1,5 +1,5 @@
-/* spectrum.inc: the spectrum stage in plain C, a part of ref.c; see spectrum.h for what it computes. cpu/spectrum.inc.h
- * does the same 16 frames at a time. */
+/* spectrum.inc: the spectrum stage in plain C, a part of ref.c; see spectrum.h for what it computes.
+ * cpu/spectrum.inc.h does the same 16 frames at a time. */
 #ifndef EV_COMPUTE_REF_SPECTRUM_INC_H
 #define EV_COMPUTE_REF_SPECTRUM_INC_H
 
