@@ -56,7 +56,7 @@ ev_status ev_synth_create(ev_synth **out, ev_model *model, const ev_synth_option
     if (status == EV_OK) {
         const ev_vocoder_config *v = &model->config.vocoder;
         const size_t sentence = (size_t)s->options.sentence_ms_max * (size_t)v->sample_rate / 1000 / (size_t)v->hop;
-        s->round_frames = larger(sentence, 2048);
+        s->round_frames = larger(sentence, ev_frames_of_ms(model, EV_DECODE_MS));
         s->chunk_frames = ev_frames_of_ms(model, EV_CHUNK_MS);
         s->round_rows = larger(ev_frames_of_ms(model, EV_ROUND_MS),
                                s->chunk_frames + 2 * model->vocoder.halo + model->vocoder.gap);

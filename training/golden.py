@@ -203,7 +203,7 @@ def tiny(folder):
     with torch.no_grad():
         am = acoustic_model.pn
         am.dur[2].weight.mul_(0.3)
-        am.dur[2].bias.fill_(math.log(4.6))
+        am.dur[2].bias.fill_(math.log(6.4))
         am.pro_out.weight.mul_(0.1)
         am.pro_out.bias.copy_(torch.tensor([0.0, 0.0, 0.0, 0.0, 4.0, 4.0]))
         vocoder.dec[0].film.weight.normal_(0, 0.1)

@@ -8,8 +8,8 @@
  *   voice.c    speaker vectors
  *   work.c     how much memory all that takes
  *
- * Data flows: ev_request -> item (phones) -> sentence -> decoded sentence (frames, F0) -> samples. One arena, sized at
- * create for the largest batch, serves the networks; an item owns what outlives a batch: phones, frames, samples.
+ * Data flows: ev_request -> item (phones) -> sentence -> decoded sentence (frames, F0) -> samples. One arena, sized
+ * at create for the largest batch, serves the networks; an item owns what outlives a batch: phones, frames, samples.
  */
 #ifndef EV_SYNTH_H
 #define EV_SYNTH_H
@@ -20,21 +20,23 @@
 
 /* Work limits. */
 enum {
-    EV_ROUND_TOKENS = 1024,       /* tokens through the encoder at once */
-    EV_ROUND_SENTENCES = 64,      /* and sentences */
-    EV_CHUNK_MS = 4096,           /* longest stretch through the vocoder at once */
-    EV_ROUND_MS = 5120,           /* rows of the vocoder at once, halos and gaps included */
+    EV_ROUND_TOKENS = 1024,  /* tokens through the encoder at once */
+    EV_ROUND_SENTENCES = 64, /* and sentences */
+    EV_DECODE_MS = 32768,    /* frames of one run of the decoder; more where one sentence may be longer */
+    EV_CHUNK_MS = 4096,      /* longest stretch through the vocoder at once */
+    EV_ROUND_MS = 5120,      /* rows of the vocoder at once, halos and gaps included */
     EV_ROUND_CHUNKS = 64,
-    EV_ROUND_BYTES = 8192,        /* work memory of a round besides the networks' */
-    EV_STREAM_FIRST_MS = 256,     /* first chunk of a stream: sound soon; then it doubles */
-    EV_SENTENCE_PAUSE_MS = 150,   /* between sentences, besides the silence that the model makes at their ends */
-    EV_PAUSE_MS_MAX = 160         /* of an explicit pause, what the model makes; the rest is silence */
+    EV_ROUND_BYTES = 8192,      /* work memory of a round besides the networks' */
+    EV_STREAM_FIRST_MS = 256,   /* first chunk of a stream: sound soon; then it doubles */
+    EV_SENTENCE_PAUSE_MS = 150, /* between sentences, besides the silence that the model makes at their ends */
+    EV_PAUSE_MS_MAX = 160       /* of an explicit pause, what the model makes; the rest is silence */
 };
 
 /* Frames of a model that last about ms, at least 1. */
 static inline size_t ev_frames_of_ms(const ev_model *m, size_t ms) {
     const ev_vocoder_config *v = &m->config.vocoder;
-    const size_t thousandth = 1000 * (size_t)v->hop, frames = (ms * (size_t)v->sample_rate + thousandth / 2) / thousandth;
+    const size_t thousandth = 1000 * (size_t)v->hop,
+                 frames = (ms * (size_t)v->sample_rate + thousandth / 2) / thousandth;
     return frames ? frames : 1;
 }
 
@@ -55,11 +57,11 @@ struct ev_synth {
 typedef struct ev_decoded {
     struct ev_decoded *next;
     size_t sentence, frames;
-    size_t at;         /* frames vocoded so far */
-    size_t phone;      /* the phone after which the piece in hand ends: the next with a pause, or the last */
-    size_t piece_end;  /* its frames: the piece is [at, piece_end) */
+    size_t at;            /* frames vocoded so far */
+    size_t phone;         /* the phone after which the piece in hand ends: the next with a pause, or the last */
+    size_t piece_end;     /* its frames: the piece is [at, piece_end) */
     float *channels, *f0; /* [frames][ld], [frames]; one block with the struct */
-    double *phase;     /* [frames + 1] */
+    double *phase;        /* [frames + 1] */
 } ev_decoded;
 
 /* A request on its way: owns its phones and what grows out of them. */
@@ -73,17 +75,17 @@ typedef struct ev_item {
     const float *speaker;                 /* borrowed */
     float median_hz;
     float emotion_weights[EV_EMOTIONS_MAX];
-    float *condition;                     /* what the vocoder knows of it: [speaker + emotions]; owned */
-    size_t *rows_before;                  /* [sentences + 1] rows of the acoustic model before each; owned */
-    ev_voice *own_voice;                  /* the default voice, when the request names none */
-    size_t next_sentence;                 /* not yet decoded */
-    ev_decoded *head, *tail;              /* decoded, not yet all vocoded; owned */
-    size_t ready_frames;                  /* theirs that are left */
+    float *condition;        /* what the vocoder knows of it: [speaker + emotions]; owned */
+    size_t *rows_before;     /* [sentences + 1] rows of the acoustic model before each; owned */
+    ev_voice *own_voice;     /* the default voice, when the request names none */
+    size_t next_sentence;    /* not yet decoded */
+    ev_decoded *head, *tail; /* decoded, not yet all vocoded; owned */
+    size_t ready_frames;     /* theirs that are left */
     /* output */
     float *samples;
     size_t count, capacity;
-    size_t taken;   /* of samples, already handed out */
-    size_t gone;    /* samples before these, handed out and forgotten */
+    size_t taken;    /* of samples, already handed out */
+    size_t gone;     /* samples before these, handed out and forgotten */
     size_t promised; /* samples of all decoded sentences, since the beginning */
     ev_mark *marks;
     size_t mark_count;

@@ -38,11 +38,11 @@ static ev_progress progress_of(size_t i) {
     return p;
 }
 
-/* slack: told may be this many times what was taken. */
+/* slack: told may be this many times what was taken, and a little more, which counts where there is hardly any work. */
 static void compare(const char *what, size_t n, size_t size, size_t told, double slack) {
     const size_t taken = synth->arena.peak;
     assert_int_equal(synth->arena.used, 0);
-    if (taken > told || (double)told > slack * (double)taken)
+    if (taken > told || (double)told > slack * (double)taken + 65536)
         fail_msg("%s of %zu, size %zu: told %zu bytes, took %zu", what, n, size, told, taken);
 }
 
@@ -132,7 +132,7 @@ static void threads_and_sentences_are_counted(void **state) {
         close_tasks();
     }
     synth = own;
-    assert_true(wider.frame_bytes > w.frame_bytes); /* each thread has attention's buffers */
+    assert_true(wider.encode_bytes > w.encode_bytes); /* each thread has attention's buffers */
     assert_true(wider.batch_bytes > w.batch_bytes && w.batch_bytes <= w.bytes && wider.batch_bytes <= wider.bytes);
     assert_int_equal(wider.row_bytes, w.row_bytes);
     for (int i = 0; i < 2; i++) ev_synth_free(&others[i]);
