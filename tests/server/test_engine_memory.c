@@ -9,6 +9,9 @@ enum { GOOD_UNTIL_GROWTH = 10 };
 /* Work memory of a vocoder's batch, and the setting that gives so much. */
 static int64_t bytes_of_rows(int32_t rows) { return (int64_t)(work.vocode_bytes + (size_t)rows * work.row_bytes); }
 
+/* A stream's first slice with its margin, which is always allowed. */
+static int32_t rows_of_first_slice(void) { return (int32_t)(work.first_frames + work.slice_rows); }
+
 static void open_world_of_rows(int32_t rows) {
     char budget[32];
     snprintf(budget, sizeof budget, "%lld", (long long)bytes_of_rows(rows));
@@ -83,10 +86,10 @@ static void the_limit_grows_back(void **state) {
         "night, and then for another, because it rained and rained, and nobody who came by had seen the bus which "
         "was to take us over the mountains. On the third day the owner brought a map, which was older than the road, "
         "and a lamp. With these two we went down to the river, where a boat was waiting for us with all our things.";
-    enum { ROWS = 72 }; /* half of it is a stream's first slice with its margin, and that is always allowed */
+    const int32_t rows = 2 * rows_of_first_slice();
     int32_t least = INT32_MAX, most = 0;
     size_t good = 0;
-    open_world_of_rows(ROWS);
+    open_world_of_rows(rows);
     set_rule(no_memory_once);
     for (size_t seed = 0; seed < 2; seed++) {
         sv_speech speech = speech_of(text);
@@ -100,14 +103,14 @@ static void the_limit_grows_back(void **state) {
         const call *c = &device.calls[i];
         if (c->status == EV_OK && count_calls(SV_VOCODE, NULL, false) == 1 && i > 1) good++;
         if (c->stage != SV_VOCODE) continue;
-        assert_true(c->size <= ROWS);
+        assert_true(c->size <= rows);
         if (c->status != EV_OK) continue;
-        if (good <= GOOD_UNTIL_GROWTH) assert_true(c->size <= ROWS / 2);
+        if (good <= GOOD_UNTIL_GROWTH) assert_true(c->size <= rows / 2);
         least = c->size < least ? c->size : least;
         most = c->size > most ? c->size : most;
     }
-    assert_true(least <= ROWS / 2);
-    assert_int_equal(most, ROWS); /* as large as at first */
+    assert_true(least <= rows / 2);
+    assert_int_equal(most, rows); /* as large as at first */
     close_world();
 }
 
@@ -168,20 +171,20 @@ static int32_t largest_vocoded(size_t from) {
 
 static void batches_follow_the_memory_that_is_free(void **state) {
     (void)state;
-    enum { ROWS = 80 };
     open_world(NULL, NULL);
-    assert_in_range(wait_for_cap(1, INT64_MAX), bytes_of_rows(320), work.bytes); /* what the largest batch takes */
-    sv_engine_memory(w.engine, 4 * bytes_of_rows(ROWS));
-    assert_int_equal(wait_for_cap(1, bytes_of_rows(ROWS)), bytes_of_rows(ROWS));
+    const int32_t first_slice = rows_of_first_slice(), rows = first_slice + first_slice / 8;
+    assert_in_range(wait_for_cap(1, INT64_MAX), bytes_of_rows((int32_t)work.rows_max), work.bytes); /* what the largest batch takes */
+    sv_engine_memory(w.engine, 4 * bytes_of_rows(rows));
+    assert_int_equal(wait_for_cap(1, bytes_of_rows(rows)), bytes_of_rows(rows));
     say_together(0);
-    assert_in_range(largest_vocoded(0), ROWS / 2, ROWS);
+    assert_in_range(largest_vocoded(0), rows / 2, rows);
     const size_t before = device.count;
     sv_engine_memory(w.engine, INT64_MAX);
     for (uint64_t seed = 1; seed < 3; seed++) say_together(seed);
-    assert_true(largest_vocoded(before) > ROWS);
-    assert_true(wait_for_cap(bytes_of_rows(ROWS) + 1, INT64_MAX) < bytes_of_rows(320)); /* bit by bit */
+    assert_true(largest_vocoded(before) > rows);
+    assert_true(wait_for_cap(bytes_of_rows(rows) + 1, INT64_MAX) < bytes_of_rows((int32_t)work.rows_max)); /* bit by bit */
     sv_engine_memory(w.engine, 0);
-    const int64_t first = bytes_of_rows(16 + (int32_t)work.slice_rows);
+    const int64_t first = bytes_of_rows(first_slice);
     assert_int_equal(wait_for_cap(1, first), first); /* a stream's first slice always */
     say_together(3);
     close_world();
