@@ -23,6 +23,7 @@ from .packed import Packed
 
 WEIGHTS = dict(duration=1.0, f0=2.0, energy=0.5, voicing=0.4)
 SYMBOLS_A_BATCH = 1400
+HELD = 48  # utterances to validate with, a tenth of few
 
 
 def pad(arrays, value=0):
@@ -105,6 +106,7 @@ def main():
     p.add_argument("--minutes", type=float, default=20)
     p.add_argument("--rate", type=float, default=6e-4, help="peak learning rate")
     p.add_argument("--from", dest="start", metavar="MODEL", help="packed model to start from, or hibari")
+    p.add_argument("--steps", type=int, default=10 ** 9, help="end after so many, if the minutes are not over before")
     p.add_argument("--threads", type=int, default=0)
     p.add_argument("--device", default="auto")
     a = p.parse_args()
@@ -119,12 +121,13 @@ def main():
     (out / "medians.json").write_text(json.dumps(medians))
     items = [i for i in dataset.items if i["speaker"] in medians and (i["f0"] > 0).any()]
     order = np.random.default_rng(4).permutation(len(items))
-    held, items = [items[i] for i in order[:48]], [items[i] for i in order[48:]]
+    aside = min(HELD, len(items) // 10)
+    held, items = [items[i] for i in order[:aside]], [items[i] for i in order[aside:]]
     network = Acoustic().pn.to(device)
     if not (out / "last.pt").exists():
         start(network, a.start)
     optimiser = torch.optim.AdamW(network.parameters(), lr=a.rate, betas=(0.9, 0.98), weight_decay=0.01)
-    loop = Loop(out, a.minutes, dict(model=network, optimiser=optimiser), log_every=20 if a.minutes > 2 else 1)
+    loop = Loop(out, a.minutes, dict(model=network, optimiser=optimiser), log_every=20 if a.minutes > 2 else 1, steps=a.steps)
     rng = np.random.default_rng(11 + loop.step)
     source = batches(items, SYMBOLS_A_BATCH, rng)
     print(f"{len(items)} utterances of {len(medians)} speakers; vectors at length {VECTOR_GAIN:g}", file=sys.stderr)
@@ -139,7 +142,7 @@ def main():
         torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
         optimiser.step()
         loop.log(loss=loss, **parts)
-        if step % 300 == 299:
+        if held and step % 300 == 299:
             loop.log(**validate(network, held, dataset, medians, device))
 
 

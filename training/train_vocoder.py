@@ -171,6 +171,7 @@ def main():
     p.add_argument("--from", dest="start", metavar="MODEL", help="packed model to start from, or hibari")
     p.add_argument("--adversary-from", type=float, default=1.0, help="share of the run after which it joins; 1: never")
     p.add_argument("--alone-steps", type=int, default=250, help="steps that the adversary learns before the generator hears of it")
+    p.add_argument("--steps", type=int, default=10 ** 9, help="end after so many, if the minutes are not over before")
     p.add_argument("--threads", type=int, default=0)
     p.add_argument("--device", default="auto")
     a = p.parse_args()
@@ -187,7 +188,7 @@ def main():
     optimiser = torch.optim.AdamW(parameters, lr=a.rate, betas=(0.8, 0.99), weight_decay=0.01)
     against = torch.optim.AdamW(adversary.parameters(), lr=1e-3, betas=(0.8, 0.99))
     loop = Loop(out, a.minutes, dict(text=text, model=generator, adversary=adversary, optimiser=optimiser, against=against),
-                log_every=20 if a.minutes > 2 else 1)
+                log_every=20 if a.minutes > 2 else 1, steps=a.steps)
     rng, looked, alone = np.random.default_rng(5 + loop.step), time.time(), 0
     for _ in loop:
         if time.time() - looked > REFRESH_S:
