@@ -216,7 +216,8 @@ static void answer_at_desk(void *exchange) {
     if (!arrive(x)) return;
     x->next = SV_NEXT_ANSWER;
     (void)(x->resumed ? x->resumed(x) : x->route->answer(x)); /* without an answer, the connection is closed */
-    drop_body(x);                                             /* it was read, and the answer may take minutes */
+    ev_buf_free(&x->body);                                    /* it was read, and the answer may take minutes */
+    if (!x->upload) sv_claim_drop(&x->claim);                 /* an upload's recording is still there */
     leave(x);
     switch (x->next) {
     case SV_NEXT_AGAIN: wake_to_answer(x); return;

@@ -8,8 +8,9 @@
 
 #include <math.h>
 
-#define SENTENCE_S 70.0 /* of the sentence at hand: 30 s of speech, its pauses, and the one that passed their limit  \
-                         */
+/* Of the sentence at hand: 30 s of speech, its pauses, and the one that passed their limit. */
+#define SENTENCE_S 70.0
+
 enum {
     WHOLE_MAX = 2 * SV_JOB_WINDOW, /* bytes of samples; a windowed job goes one sentence over its window */
     TOKEN_BYTES = 200,             /* its phone, its mark, its numbers */
@@ -48,5 +49,8 @@ sv_room sv_engine_claim(sv_engine *e, sv_job *job, const char *account) {
 }
 
 void sv_engine_settle(sv_engine *e, sv_job *job) {
-    if (job->claim.ledger) sv_claim_set(e->parts.ledger, &job->claim, NULL, sv_job_bytes(job), 1);
+    pthread_mutex_lock(&job->lock); /* its listener may be letting go of samples */
+    const int64_t bytes = sv_job_bytes(job);
+    pthread_mutex_unlock(&job->lock);
+    if (bytes < job->claim.bytes) sv_claim_set(e->parts.ledger, &job->claim, NULL, bytes, 1);
 }
