@@ -458,8 +458,9 @@ ev_status sv_voice_store_put(sv_voice_store *s, const ev_voice *voice, const cha
     if (!answers)
         status = ev_fail(err, EV_E_IO, "the voice cannot be kept: the place for voices does not answer");
     else if (!room)
-        status = ev_fail(err, EV_E_LIMIT, "no more voices of yours are kept (%d of a key, %d of an address): delete some",
-                         OF_KEY_MAX, OF_STRANGER_MAX);
+        status =
+            ev_fail(err, EV_E_LIMIT, "no more voices of yours are kept (%d of a key, %d of an address): delete some",
+                    OF_KEY_MAX, OF_STRANGER_MAX);
     else
         status = write_card(s, &item, err);
     pthread_mutex_lock(&s->lock);
