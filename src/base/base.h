@@ -45,7 +45,7 @@ void ev_buf_printf(ev_buf *b, const char *format, ...) __attribute__((format(pri
 void ev_buf_json_string(ev_buf *b, const char *text, size_t bytes); /* quoted and escaped */
 void ev_buf_free(ev_buf *b);
 /* Typed growing arrays: T *v = ev_array_push(&arr, sizeof(T)) on an ev_buf, element count = size / sizeof(T). */
-#define ev_array_push(buf, type) ((type *)ev_buf_append((buf), NULL, sizeof(type)))
+#define ev_array_push(buf, type)  ((type *)ev_buf_append((buf), NULL, sizeof(type)))
 #define ev_array_count(buf, type) ((buf)->size / sizeof(type))
 
 /* ---- arena: 64-byte aligned bump allocation from one block ---- */
@@ -67,8 +67,8 @@ typedef struct ev_pool ev_pool;
 ev_status ev_pool_create(ev_pool **out, int threads, ev_error *err);
 void ev_pool_free(ev_pool **pool);
 int ev_pool_threads(const ev_pool *pool);
-/* How many of them work, 1..threads; at first all. The nearest of the range is taken. Any thread, also during a run: a
- * worker that is one too many finishes its task. */
+/* How many of them work, 1..threads; at first all. The nearest of the range is taken. Any thread, also during a run:
+ * a worker that is one too many finishes its task. */
 void ev_pool_set_working(ev_pool *pool, int working);
 int ev_pool_working(const ev_pool *pool);
 /* Runs task(arg, i) for i in 0..n-1, each once, on any thread, and returns when all are done. Not reentrant.
@@ -82,7 +82,8 @@ int ev_cores_quota(const char *proc_cgroup, const char *mount);
 /* Bytes that the process could still take: what the machine has available or what its control group leaves, whichever
  * is less; INT64_MAX where neither tells. */
 int64_t ev_memory_available(void);
-/* The same from files like /proc/meminfo and /proc/self/cgroup and the groups' mount. */
+int64_t ev_memory_resident(void); /* bytes that the process has in memory now; 0: not known */
+/* ev_memory_available from files like /proc/meminfo and /proc/self/cgroup and the groups' mount. */
 int64_t ev_memory_free(const char *meminfo, const char *proc_cgroup, const char *mount);
 
 /* The first `bytes` of an open file in memory of our own (munmap), whatever becomes of the file then: a mapped one that

@@ -60,6 +60,14 @@ int64_t ev_memory_free(const char *meminfo, const char *proc_cgroup, const char 
     return least;
 }
 
+int64_t ev_memory_resident(void) {
+    char text[256];
+    long long size, pages;
+    if (!ev_file_text("/proc/self/statm", text, sizeof(text)) || sscanf(text, "%lld %lld", &size, &pages) != 2)
+        return 0;
+    return (int64_t)pages * sysconf(_SC_PAGESIZE);
+}
+
 int64_t ev_memory_available(void) { return ev_memory_free("/proc/meminfo", "/proc/self/cgroup", "/sys/fs/cgroup"); }
 
 void *ev_file_copy(int fd, size_t bytes) {

@@ -101,15 +101,35 @@ static bool check_scope(sv_exchange *x, int *result) {
 }
 
 /* The name of the client's bucket of one kind, "" for its requests. */
-static void name_bucket(const sv_exchange *x, const char *kind, char account[SV_ACCOUNT_SIZE]) {
-    snprintf(account, SV_ACCOUNT_SIZE, "%s%.*s", kind, (int)(SV_ACCOUNT_SIZE - 1 - strlen(kind)), x->client.account);
+static void name_bucket(const char *owner, const char *kind, char account[SV_ACCOUNT_SIZE]) {
+    snprintf(account, SV_ACCOUNT_SIZE, "%s%.*s", kind, (int)(SV_ACCOUNT_SIZE - 1 - strlen(kind)), owner);
+}
+
+static uint64_t now_us(void) { return (uint64_t)(ev_clock_s() * 1e6); }
+
+/* However many strangers come, what a key had is not forgotten for them: keys have a table of their own. */
+static sv_limiter *limiter_of(const sv_exchange *x) {
+    return x->client.has_key ? x->server->key_limiter : x->server->limiter;
+}
+
+/* A /48 is what a provider gives to one customer: its /64s together have the rate of eight. */
+enum { SITE_RATE = 8 };
+
+static sv_grant take_of_site(sv_exchange *x, const char *kind, sv_rate rate, double n) {
+    char site[SV_ACCOUNT_SIZE], account[SV_ACCOUNT_SIZE];
+    sv_account_site(x->client.account, site);
+    if (strcmp(site, x->client.account) == 0) return (sv_grant){.ok = true};
+    name_bucket(site, kind, account);
+    rate = (sv_rate){rate.per_s * SITE_RATE, rate.burst * SITE_RATE};
+    return sv_limiter_take(limiter_of(x), account, rate, n, now_us());
 }
 
 /* From the bucket, or answers with the message. */
 static bool take(sv_exchange *x, const char *kind, sv_rate rate, double n, const char *message, int *result) {
     char account[SV_ACCOUNT_SIZE];
-    name_bucket(x, kind, account);
-    const sv_grant grant = sv_limiter_take(x->server->limiter, account, rate, n, (uint64_t)(ev_clock_s() * 1e6));
+    name_bucket(x->client.account, kind, account);
+    sv_grant grant = sv_limiter_take(limiter_of(x), account, rate, n, now_us());
+    if (grant.ok && !x->client.has_key) grant = take_of_site(x, kind, rate, n);
     if (grant.ok) return true;
     sv_metric_add(x->server->metrics, SV_METRIC_JOBS, SV_OUTCOME_REJECTED_QUOTA, 1);
     *result = sv_reply_busy(x, 429, (int64_t)grant.retry_after_ms, message);
@@ -145,8 +165,8 @@ static bool check_rate(sv_exchange *x, int *result) {
 
 static void give(sv_exchange *x, const char *kind, sv_rate rate, double n) {
     char account[SV_ACCOUNT_SIZE];
-    name_bucket(x, kind, account);
-    sv_limiter_give(x->server->limiter, account, rate, n, (uint64_t)(ev_clock_s() * 1e6));
+    name_bucket(x->client.account, kind, account);
+    sv_limiter_give(limiter_of(x), account, rate, n, now_us());
 }
 
 static sv_rate audio_rate(const sv_exchange *x) { return (sv_rate){x->client.audio_s / 3600, x->client.audio_s}; }
@@ -177,6 +197,16 @@ void sv_access_give_back(sv_exchange *x, sv_charge charge) {
     const sv_charge c = counted(x, charge);
     if (c.fetch) give(x, "fetch/", fetch_rate(x), 1);
     if (c.audio_s > 0) give(x, "audio/", audio_rate(x), c.audio_s);
+}
+
+void sv_access_settle(sv_server *s, const sv_job *job, double made_s) {
+    char account[SV_ACCOUNT_SIZE];
+    const sv_rate rate = {job->quota_s / 3600, job->quota_s};
+    const double more = made_s - job->charged_s;
+    if (job->quota_s <= 0) return;
+    name_bucket(job->owner, "audio/", account);
+    if (more > 0) sv_limiter_owe(s->key_limiter, account, rate, more, now_us());
+    if (more < 0) sv_limiter_give(s->key_limiter, account, rate, -more, now_us());
 }
 
 bool sv_access_check(sv_exchange *x, int *result) {

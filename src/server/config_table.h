@@ -63,6 +63,8 @@
       "threads that turn text into phones")                                                                            \
     X(memory_budget, BYTES, "auto", 1e6, 1e13, "auto", RESTART,                                                        \
       "work memory that one batch may take; auto: a quarter of what is free")                                          \
+    X(memory_max, BYTES, "1GB", 1e6, 1e13, "", RESTART,                                                                \
+      "memory of the whole service: model, work, requests on their way, speech, results and caches")                   \
     X(batch_mode, CHOICE, "adaptive", 0, 0, "adaptive|fixed|off", RESTART,                                             \
       "how requests are gathered into batches")                                                                        \
     X(batch_window, SECONDS, "100ms", 0.001, 10, "", RESTART,                                                          \

@@ -8,7 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { AUTO_PARALLEL_MAX = 8 }; /* each has work memory of its own */
+enum { AUTO_PARALLEL_MAX = 8 };  /* each has work memory of its own */
+enum { MEMORY_RETRY_MS = 2000 }; /* until somebody's answer was read, perhaps */
 
 static void forget_client(sv_engine *e, sv_job *job) {
     if (job->client >= 0) e->accounts[job->client].users--;
@@ -64,6 +65,7 @@ void sv_engine_end(sv_engine *e, sv_job *job, sv_job_state state, const ev_error
     sv_voice_release(e->parts.voices, &job->voice);
     count_end(e, job, state);
     sv_job_finish(job, state, err);
+    sv_engine_settle(e, job);
     if (e->parts.ended) e->parts.ended(e->parts.ended_user, job);
     sv_jobs_over(e->parts.jobs, job);
     sv_job_drop(&job);
@@ -93,7 +95,7 @@ static sv_unit unit_of(const sv_engine *e, const sv_job *job) {
     u.stage = p.ready_frames ? SV_VOCODE : SV_DECODE;
     u.size = (int32_t)(p.ready_frames ? p.ready_frames : p.next_tokens);
     u.sentences_left = (int32_t)(p.sentences - p.decoded);
-    u.tokens_left = (int32_t)p.tokens_left;
+    u.tokens_left = (int32_t)fmin((double)p.tokens_left / (double)s->speed, 1e9);
     u.playback_us = sv_us(job->times.first + (double)job->count / ev_model_sample_rate(e->parts.model));
     return u;
 }
@@ -118,11 +120,18 @@ static void add_unit(sv_engine *e, sv_job *job) {
     e->order[e->count++] = job;
 }
 
-/* Jobs that wait for the device; with all: those that run or are not ready too. */
+/* Waits for its listener, not for the device: what it waits there is not held against anybody. */
+static bool is_held(sv_job *job) {
+    if (job->running || !sv_job_held(job)) return false;
+    job->waiting_us = sv_us(ev_clock_s());
+    return true;
+}
+
+/* Jobs that wait for the device; with all: those that run, are not ready or wait for their listeners too. */
 static void gather(sv_engine *e, bool all) {
     e->count = 0;
     for (sv_job *job = e->list; job; job = job->next) {
-        if (all || !job->running) add_unit(e, job);
+        if (all || (!job->running && !is_held(job))) add_unit(e, job);
     }
     for (sv_job *job = e->making; all && job; job = job->next) add_unit(e, job);
     for (int i = 0; all && i < SV_FRONT_COUNT; i++) {
@@ -201,16 +210,20 @@ void sv_engine_look(sv_engine *e, int64_t now_us) {
 
 /* ---- coming in ---- */
 
-/* The schedule's number for an account: its own, or that of the one which has been quiet longest. */
+/* The schedule's number for an account: its own, or that of the one which has been quiet longest. Strangers have
+ * places of their own, so that however many come, no key shares its part with one. */
 static int32_t client_of(sv_engine *e, const char *account) {
+    enum { KEYS = SV_CLIENTS_MAX / 2 };
     const uint64_t hash = ev_hash(EV_HASH_START, account, strlen(account));
+    char site[SV_ACCOUNT_SIZE];
+    const int32_t begin = sv_account_site(account, site) ? KEYS : 0;
     int32_t quiet = -1;
-    for (int32_t i = 0; i < SV_CLIENTS_MAX; i++) {
+    for (int32_t i = begin; i < begin + KEYS; i++) {
         const sv_account *a = &e->accounts[i];
         if (a->hash == hash && strcmp(a->name, account) == 0) return i;
         if (!a->users && (quiet < 0 || a->last < e->accounts[quiet].last)) quiet = i;
     }
-    if (quiet < 0) return (int32_t)(hash % SV_CLIENTS_MAX); /* all are busy: two share one's part */
+    if (quiet < 0) return begin + (int32_t)(hash % KEYS); /* all are busy: two share one's part */
     sv_account *a = &e->accounts[quiet];
     snprintf(a->name, sizeof a->name, "%s", account);
     a->hash = hash;
@@ -233,7 +246,7 @@ double sv_engine_seconds(sv_engine *e, const sv_speech *speech) {
     pthread_mutex_lock(&e->lock);
     const double per_token = sv_schedule_frames_per_token(&e->schedule) / e->schedule.config.frames_per_second;
     pthread_mutex_unlock(&e->lock);
-    return sv_front_tokens(speech) * per_token;
+    return sv_front_tokens(speech) * per_token + (double)sv_front_pauses(speech) / 1000;
 }
 
 sv_admission sv_engine_submit(sv_engine *e, sv_job *job, const char *account) {
@@ -242,6 +255,7 @@ sv_admission sv_engine_submit(sv_engine *e, sv_job *job, const char *account) {
                                          [SV_LATE] = SV_OUTCOME_EXPIRED};
     sv_backlog backlog;
     job->tokens = sv_front_tokens(&job->speech);
+    job->room = sv_engine_claim(e, job, account);
     pthread_mutex_lock(&e->lock);
     sv_front *front = front_of(e, job);
     job->client = client_of(e, account);
@@ -254,6 +268,7 @@ sv_admission sv_engine_submit(sv_engine *e, sv_job *job, const char *account) {
     gather(e, true);
     sv_schedule_backlog(&e->schedule, e->units, e->count, &offer, &backlog);
     sv_admission admission = sv_schedule_admit(&e->schedule, &backlog, &offer, sv_us(ev_clock_s()));
+    if (job->room != SV_ROOM) admission = (sv_admission){.verdict = SV_FULL, .retry_after_ms = MEMORY_RETRY_MS};
     if (e->stopping) admission = (sv_admission){.verdict = SV_FULL, .retry_after_ms = 1000};
     if (admission.verdict == SV_ACCEPT) {
         e->accounts[job->client].users++;

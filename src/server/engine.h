@@ -40,6 +40,7 @@ typedef struct sv_engine_parts { /* borrowed, must outlive the engine */
     sv_voices *voices;
     sv_metrics *metrics;
     sv_log *log;
+    sv_ledger *ledger;                      /* of memory; NULL: there is always enough */
     const sv_device_calls *device;          /* NULL: the engine itself */
     void (*ended)(void *user, sv_job *job); /* a job is over; from the engine's threads, without locks; may be NULL */
     void *ended_user;
@@ -50,10 +51,13 @@ ev_status sv_engine_create(sv_engine **out, const sv_engine_parts *parts, ev_err
 void sv_engine_stop(sv_engine *engine);
 void sv_engine_free(sv_engine **engine);
 
-/* Rough, before the phones are known: seconds of audio that a speech will have. */
+/* Rough, before the phones are known: seconds of audio that a speech will have, its pauses included. */
 double sv_engine_seconds(sv_engine *engine, const sv_speech *speech);
+/* A stream of so many seconds is not kept whole (speech.windowed): it would take more memory than its listener needs.
+ */
+bool sv_engine_windowed(sv_engine *engine, double seconds);
 /* May this job come in, and is it? Refused: the job is over already, nothing is queued. account decides the fair
- * share. */
+ * share. Refused for want of memory: SV_FULL, and job->room says whether it will ever be enough. */
 sv_admission sv_engine_submit(sv_engine *engine, sv_job *job, const char *account);
 /* Somebody else hears a job that was submitted, who may be in more of a hurry. */
 void sv_engine_join(sv_engine *engine, sv_job *job, int32_t priority, bool stream);
@@ -62,6 +66,8 @@ void sv_engine_nudge(sv_engine *engine);
 /* Bytes that are free where batches run: the batches' part of it is a quarter, unless memory_budget says otherwise.
  * To be told again whenever somebody has looked. Any thread. */
 void sv_engine_memory(sv_engine *engine, int64_t free_bytes);
+/* Bytes that batches will take at most and that have not been touched yet. */
+int64_t sv_engine_reserve(sv_engine *engine);
 /* No job is waiting or running. */
 bool sv_engine_idle(sv_engine *engine);
 /* A dead letter, to be tried again after a repair, as a new job of the same owner, whose id is given.

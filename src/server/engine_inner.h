@@ -64,6 +64,8 @@ static inline int64_t sv_us(double seconds) { return (int64_t)(seconds * 1e6); }
 /* front.c */
 /* Rough, before the phones are known: tokens that a speech will have, at its speed. */
 int32_t sv_front_tokens(const sv_speech *speech);
+/* Milliseconds of all [pause:..] together. */
+int64_t sv_front_pauses(const sv_speech *speech);
 void *sv_front_main(void *front);
 int64_t sv_front_wait_us(const sv_front *f, int32_t client); /* that its next job would queue; under the lock */
 /* The job's phones (again); a failure is the job's own. */
@@ -78,6 +80,11 @@ void sv_engine_warm_up(sv_engine *e);
 
 /* dead.c: a dead letter, over for its listeners, kept for whoever repairs. Under the lock. */
 void sv_engine_bury(sv_engine *e, sv_job *job);
+
+/* room.c: memory that jobs take, claimed before they do. Without the lock. */
+/* By what is known of it: its text, or its phones. */
+sv_room sv_engine_claim(sv_engine *e, sv_job *job, const char *account);
+void sv_engine_settle(sv_engine *e, sv_job *job); /* what it took, once it is over */
 
 /* runner.c */
 void *sv_runner_main(void *runner);

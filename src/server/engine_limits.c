@@ -61,6 +61,13 @@ void sv_engine_memory(sv_engine *e, int64_t free_bytes) {
     pthread_mutex_unlock(&e->lock);
 }
 
+/* The first runner has spoken already. Who makes voices has one too. */
+int64_t sv_engine_reserve(sv_engine *e) {
+    ev_work work;
+    ev_synth_work(e->runners[0].synth, &work);
+    return (int64_t)work.bytes * (e->runner_count + 1);
+}
+
 /* One sentence that nobody hears: the first requests find warm caches, and admission knows what this machine takes
  * before it has to promise anything. What fails here will fail, and be told, where somebody waits for it. */
 void sv_engine_warm_up(sv_engine *e) {

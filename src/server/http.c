@@ -205,6 +205,11 @@ static void leave(sv_exchange *x) {
 static void answer_at_desk(void *exchange);
 static void wake_to_answer(void *exchange) { put_on_desk(exchange, SV_LANE_AUDIO, answer_at_desk); }
 
+static void drop_body(sv_exchange *x) {
+    ev_buf_free(&x->body);
+    sv_claim_drop(&x->claim);
+}
+
 /* By its route, and when what that waits for is there, by what comes then. */
 static void answer_at_desk(void *exchange) {
     sv_exchange *x = exchange;
@@ -212,6 +217,7 @@ static void answer_at_desk(void *exchange) {
     x->next = SV_NEXT_ANSWER;
     (void)(x->resumed ? x->resumed(x) : x->route->answer(x)); /* without an answer, the connection is closed */
     ev_buf_free(&x->body);                                    /* it was read, and the answer may take minutes */
+    if (!x->upload) sv_claim_drop(&x->claim);                 /* an upload's recording is still there */
     leave(x);
     switch (x->next) {
     case SV_NEXT_AGAIN: wake_to_answer(x); return;
@@ -332,12 +338,24 @@ static int open_exchange(sv_exchange *x, const char *method, const char *path, b
     return hopeless ? refuse(x, refuse_body(x)) : MHD_YES;
 }
 
+enum { BODY_STEP = 64 << 10, BODY_PART = 2 }; /* half of a client's memory is for its bodies: the rest of it speaks */
+
+/* Memory for what has come of it. Where there is none, what was kept is let go, and the rest passed over. */
+static bool claim_body(sv_exchange *x) {
+    const int64_t bytes = (x->received + BODY_STEP) / BODY_STEP * BODY_STEP;
+    if (bytes <= x->claim.bytes) return true;
+    x->no_room = sv_claim_set(x->server->ledger, &x->claim, x->client.account, bytes, BODY_PART) != SV_ROOM;
+    if (x->no_room) drop_body(x);
+    return !x->no_room;
+}
+
 /* A body somewhat too large is read to its end and thrown away: most clients look for the answer only then. */
 static int take_body(sv_exchange *x, const char *bytes, size_t *size) {
     const int64_t most = body_most(x);
     x->received += (int64_t)*size;
-    if (x->route && x->route->body != SV_BODY_NONE && !x->refused && x->received <= most)
-        ev_buf_append(&x->body, bytes, *size);
+    const bool wanted =
+        x->route && x->route->body != SV_BODY_NONE && !x->refused && !x->no_room && x->received <= most;
+    if (wanted && claim_body(x)) ev_buf_append(&x->body, bytes, *size);
     if (x->received > most) x->too_large = true;
     *size = 0;
     return x->received > PATIENCE * most ? MHD_NO : MHD_YES;
@@ -346,6 +364,9 @@ static int take_body(sv_exchange *x, const char *bytes, size_t *size) {
 static int close_body(sv_exchange *x) {
     sv_connection_note(x, SV_PART_ANSWER);
     if (x->too_large) return refuse_body(x);
+    if (x->no_room)
+        return sv_reply_busy(x, 503, 2000,
+                             "there is no memory left for your requests: send fewer at once, or try later");
     if (x->body.failed) return sv_reply_error(x, 503, NULL, "out of memory: try again later");
     const sv_lane lane = x->body.size > BODY_SMALL ? SV_LANE_BULK : x->route->lane;
     if (lane == SV_LANE_NONE) return x->route->answer(x);
@@ -449,7 +470,7 @@ static void on_completed(void *server, struct MHD_Connection *connection, void *
     sv_access_drop(&x->access);
     atomic_fetch_sub(&x->server->in_flight, 1);
     sv_metric_add(x->server->metrics, SV_METRIC_REQUESTS_IN_FLIGHT, 0, -1);
-    ev_buf_free(&x->body);
+    drop_body(x);
     if (x->answer) MHD_destroy_response(x->answer);
     free(x);
 }

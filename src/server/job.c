@@ -90,6 +90,7 @@ void sv_job_drop(sv_job **held) {
     free(job->webhook);
     resize(job, 0);
     free(job->words);
+    sv_claim_drop(&job->claim);
     free(job);
 }
 
@@ -111,10 +112,21 @@ static void wake_all(sv_job *job) {
 }
 
 static bool grow(sv_job *job, size_t more) {
-    if (job->capacity - job->count >= more) return true;
+    const size_t held = job->count - job->base;
+    if (job->capacity - held >= more) return true;
     size_t capacity = job->capacity + job->capacity / 2;
-    if (capacity < job->count + more) capacity = job->count + more;
+    if (capacity < held + more) capacity = held + more;
     return resize(job, capacity);
+}
+
+/* Before the job's lock is taken: who makes room may need it. What was claimed is as good as a prediction can be. */
+static bool claim_more(sv_job *job, size_t more) {
+    sv_claim *c = &job->claim;
+    pthread_mutex_lock(&job->lock);
+    const int64_t held = (int64_t)((job->count - job->base + more) * sizeof *job->samples);
+    pthread_mutex_unlock(&job->lock);
+    if (!c->ledger || held <= c->bytes) return true;
+    return sv_claim_set(c->ledger, c, NULL, held + held / 8, 1) == SV_ROOM;
 }
 
 ev_status sv_job_append(sv_job *job, const float *samples, size_t count, ev_error *err) {
@@ -123,13 +135,17 @@ ev_status sv_job_append(sv_job *job, const float *samples, size_t count, ev_erro
     samples += drop;
     count -= drop;
     if (!count) return EV_OK;
+    if (!claim_more(job, count))
+        return ev_fail(err, EV_E_LIMIT, "the text makes more speech than there is memory for: split it");
     pthread_mutex_lock(&job->lock);
     const bool fits = grow(job, count);
     if (fits) {
         for (size_t i = 0; i < count; i++) {
             const float x =
                 samples[i] * 32768.0f; /* as the encoder does: what it gets back is what it would have made */
-            job->samples[job->count + i] = (int16_t)lrintf(x < -32768.0f ? -32768.0f : x > 32767.0f ? 32767.0f : x);
+            job->samples[job->count - job->base + i] = (int16_t)lrintf(x < -32768.0f  ? -32768.0f
+                                                                       : x > 32767.0f ? 32767.0f
+                                                                                      : x);
         }
         if (!job->count) job->times.first = ev_clock_s();
         job->count += count;
@@ -145,7 +161,8 @@ bool sv_job_finish(sv_job *job, sv_job_state state, const ev_error *err) {
     if (first) {
         job->state = state;
         if (err) job->error = *err;
-        resize(job, job->count); /* what is kept for those who ask again takes no more room than it needs */
+        resize(job,
+               job->count - job->base); /* what is kept for those who ask again takes no more room than it needs */
         job->times.done = ev_clock_s();
         wake_all(job);
     }
@@ -155,12 +172,39 @@ bool sv_job_finish(sv_job *job, sv_job_state state, const ev_error *err) {
 
 size_t sv_job_read(sv_job *job, size_t at, int16_t *out, size_t most, bool *over) {
     pthread_mutex_lock(&job->lock);
-    size_t count = job->count > at ? job->count - at : 0;
+    size_t count = job->count > at && at >= job->base ? job->count - at : 0;
     if (count > most) count = most;
-    if (count) memcpy(out, job->samples + at, count * sizeof *out);
+    if (count) memcpy(out, job->samples + (at - job->base), count * sizeof *out);
     *over = sv_job_over(job->state) && at + count == job->count;
     pthread_mutex_unlock(&job->lock);
     return count;
+}
+
+enum { LET_GO = 1 << 19 }; /* samples at once: a megabyte */
+
+void sv_job_heard(sv_job *job, size_t at) {
+    pthread_mutex_lock(&job->lock);
+    if (at > job->heard) job->heard = at;
+    const size_t gone = job->heard - job->base, left = job->count - job->heard;
+    if (gone >= LET_GO) {
+        memmove(job->samples, job->samples + gone, left * sizeof *job->samples);
+        job->base = job->heard;
+        resize(job, left); /* smaller, so it does not fail */
+    }
+    pthread_mutex_unlock(&job->lock);
+}
+
+bool sv_job_held(sv_job *job) {
+    if (!job->speech.windowed) return false;
+    pthread_mutex_lock(&job->lock);
+    const size_t waiting = job->count - job->heard;
+    pthread_mutex_unlock(&job->lock);
+    return waiting * sizeof *job->samples > SV_JOB_WINDOW;
+}
+
+int64_t sv_job_bytes(const sv_job *job) {
+    return (int64_t)(sizeof *job + job->capacity * sizeof *job->samples + job->speech.text_bytes +
+                     job->speech.reference_bytes + job->word_count * sizeof *job->words);
 }
 
 bool sv_job_wait(sv_job *job, sv_waiter *waiter) {

@@ -2,22 +2,34 @@
  * while there is room, not made again.
  */
 #include <openssl/evp.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "server/guard/guard.h"
 #include "server/jobs.h"
 
-enum { BUCKETS = 4096 };
+enum { BUCKETS = 4096, OWNERS = 1024 };
+enum { PROMISED_MAX = 10000 }; /* results of one owner */
 
 typedef struct sv_ages { /* jobs that are over, by the time they ended */
     sv_job *oldest, *newest;
 } sv_ages;
 
+/* Who was promised results: an account, or of strangers a whole /48. */
+typedef struct sv_owner {
+    struct sv_owner *next;
+    sv_ages ages;
+    int64_t bytes, count;
+    bool stranger;
+    char name[SV_ACCOUNT_SIZE];
+} sv_owner;
+
 struct sv_jobs {
     pthread_mutex_t lock;
     sv_job *by_id[BUCKETS], *by_key[BUCKETS], *by_once[BUCKETS];
-    sv_ages promised; /* for those who ask by id */
-    sv_ages shared;   /* for equal requests alone: the first to go */
+    sv_owner *owners[OWNERS]; /* of results for those who ask by id */
+    sv_ages shared;           /* for equal requests alone: the first to go */
     int64_t bytes, bytes_max;
     double ttl_s;
     bool coalesce;
@@ -100,26 +112,69 @@ static bool unchain_id(sv_jobs *jobs, sv_job *job) {
     return false;
 }
 
-static int64_t bytes_of(const sv_job *job) {
-    return (int64_t)(sizeof *job + job->capacity * sizeof *job->samples + job->speech.text_bytes +
-                     job->speech.reference_bytes + job->word_count * sizeof *job->words);
-}
-
 static void link_newest(sv_jobs *jobs, sv_ages *ages, sv_job *job) {
     job->ages = ages;
     job->older = ages->newest;
     *(ages->newest ? &ages->newest->newer : &ages->oldest) = job;
     ages->newest = job;
-    jobs->bytes += bytes_of(job);
+    jobs->bytes += sv_job_bytes(job);
 }
 
 static void unlink_age(sv_jobs *jobs, sv_job *job) {
     if (!job->ages) return;
+    if (job->ages != &jobs->shared) {
+        sv_owner *owner = (sv_owner *)(void *)((char *)job->ages - offsetof(sv_owner, ages));
+        owner->bytes -= sv_job_bytes(job);
+        owner->count--;
+    }
     *(job->older ? &job->older->newer : &job->ages->oldest) = job->newer;
     *(job->newer ? &job->newer->older : &job->ages->newest) = job->older;
     job->older = job->newer = NULL;
     job->ages = NULL;
-    jobs->bytes -= bytes_of(job);
+    jobs->bytes -= sv_job_bytes(job);
+}
+
+/* ---- owners; under the lock ---- */
+
+/* NULL: out of memory. */
+static sv_owner *owner_of(sv_jobs *jobs, const char *account) {
+    char name[SV_ACCOUNT_SIZE];
+    const bool stranger = sv_account_site(account, name);
+    sv_owner **bucket = &jobs->owners[ev_hash(EV_HASH_START, name, strlen(name)) % OWNERS], *o = *bucket;
+    while (o && strcmp(o->name, name) != 0) o = o->next;
+    if (o || !(o = calloc(1, sizeof *o))) return o;
+    memcpy(o->name, name, sizeof o->name);
+    o->stranger = stranger;
+    o->next = *bucket;
+    *bucket = o;
+    return o;
+}
+
+/* Whose promise is the first to be broken. */
+static sv_owner *who_has_most(const sv_jobs *jobs) {
+    sv_owner *most = NULL;
+    for (size_t i = 0; i < OWNERS; i++) {
+        for (sv_owner *o = jobs->owners[i]; o; o = o->next) {
+            if (!o->count || (most && most->stranger && !o->stranger)) continue;
+            if (!most || o->stranger > most->stranger || o->bytes > most->bytes) most = o;
+        }
+    }
+    return most;
+}
+
+/* Those that have nothing any more; at the end all. */
+static void forget_owners(sv_jobs *jobs) {
+    for (size_t i = 0; i < OWNERS; i++) {
+        for (sv_owner **at = &jobs->owners[i]; *at;) {
+            sv_owner *o = *at;
+            if (o->count) {
+                at = &o->next;
+                continue;
+            }
+            *at = o->next;
+            free(o);
+        }
+    }
 }
 
 /* Out of the table; the table's hold is the caller's to drop. */
@@ -179,13 +234,14 @@ void sv_jobs_free(sv_jobs **held) {
             sv_job_drop(&job);
         }
     }
+    forget_owners(jobs);
     pthread_mutex_destroy(&jobs->lock);
     free(jobs);
 }
 
 sv_job *sv_jobs_take(sv_jobs *jobs, sv_speech *speech, const char *owner, bool kept, sv_once *once, bool *fresh) {
     unsigned char key[SV_JOB_KEY];
-    const bool keyed = jobs->coalesce && !speech->deadline_us && content_key(speech, key);
+    const bool keyed = jobs->coalesce && !speech->deadline_us && !speech->windowed && content_key(speech, key);
     *fresh = false;
     pthread_mutex_lock(&jobs->lock);
     sv_job *job = once ? same_request(jobs, once->key) : NULL;
@@ -233,16 +289,41 @@ static sv_job *pull(sv_jobs *jobs, sv_job *job, sv_job *list) {
     return job;
 }
 
+static sv_job *promise(sv_jobs *jobs, sv_owner *owner, sv_job *job, sv_job *gone) {
+    owner->bytes += sv_job_bytes(job);
+    owner->count++;
+    return owner->count > PROMISED_MAX ? pull(jobs, owner->ages.oldest, gone) : gone;
+}
+
+void sv_jobs_limit(sv_jobs *jobs, int64_t results_max) {
+    pthread_mutex_lock(&jobs->lock);
+    if (results_max < jobs->bytes_max) jobs->bytes_max = results_max > 0 ? results_max : 0;
+    pthread_mutex_unlock(&jobs->lock);
+}
+
+void sv_jobs_relieve(void *table, int64_t bytes) {
+    sv_jobs *jobs = table;
+    sv_job *gone = NULL;
+    pthread_mutex_lock(&jobs->lock);
+    const int64_t until = jobs->bytes - bytes;
+    while (jobs->shared.oldest && jobs->bytes > until) gone = pull(jobs, jobs->shared.oldest, gone);
+    pthread_mutex_unlock(&jobs->lock);
+    drop_all(gone);
+}
+
 void sv_jobs_over(sv_jobs *jobs, sv_job *job) {
     sv_job *gone = NULL;
     pthread_mutex_lock(&jobs->lock);
     const bool completed = job->state == SV_JOB_COMPLETED;
     if (!completed) unchain_key(jobs, job); /* who asks again gets a new try */
     const bool kept = atomic_load(&job->kept);
-    if (kept || (completed && job->listed_key)) {
-        link_newest(jobs, kept ? &jobs->promised : &jobs->shared, job);
+    sv_owner *owner = kept ? owner_of(jobs, job->owner) : NULL;
+    if (owner || (completed && job->listed_key)) {
+        sv_claim_keep(&job->claim);
+        link_newest(jobs, owner ? &owner->ages : &jobs->shared, job);
+        if (owner) gone = promise(jobs, owner, job, gone);
         while (jobs->bytes > jobs->bytes_max) {
-            gone = pull(jobs, jobs->shared.oldest ? jobs->shared.oldest : jobs->promised.oldest, gone);
+            gone = pull(jobs, jobs->shared.oldest ? jobs->shared.oldest : who_has_most(jobs)->ages.oldest, gone);
         }
     } else if (remove_job(jobs, job)) {
         job->by_id = gone;
@@ -284,7 +365,10 @@ static sv_job *pull_aged(sv_jobs *jobs, const sv_ages *ages, double now_s, sv_jo
 void sv_jobs_sweep(sv_jobs *jobs, double now_s) {
     pthread_mutex_lock(&jobs->lock);
     sv_job *gone = pull_aged(jobs, &jobs->shared, now_s, NULL);
-    gone = pull_aged(jobs, &jobs->promised, now_s, gone);
+    for (size_t i = 0; i < OWNERS; i++) {
+        for (sv_owner *o = jobs->owners[i]; o; o = o->next) gone = pull_aged(jobs, &o->ages, now_s, gone);
+    }
+    forget_owners(jobs);
     pthread_mutex_unlock(&jobs->lock);
     drop_all(gone);
 }

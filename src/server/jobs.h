@@ -16,6 +16,7 @@
 #include <stdatomic.h>
 
 #include "base/base.h"
+#include "server/ledger.h"
 #include "server/schedule.h"
 
 enum { SV_JOB_ID = 32, SV_JOB_KEY = 32 };
@@ -45,7 +46,8 @@ typedef struct sv_speech {
     int32_t priority;    /* 0 high .. 2 low */
     int64_t deadline_us; /* monotonic; 0: none */
     bool stream;         /* somebody listens while it is made */
-    ev_format format;    /* of its audio, where who asks later names none */
+    bool windowed;    /* too long to be kept whole: its one listener hears it as it is made, and it is never shared */
+    ev_format format; /* of its audio, where who asks later names none */
 } sv_speech;
 void sv_speech_init(sv_speech *speech);
 void sv_speech_free(sv_speech *speech);
@@ -92,8 +94,9 @@ typedef struct sv_job {
     pthread_mutex_t lock;
     sv_job_state state;
     ev_error error;   /* FAILED, EXPIRED */
-    int16_t *samples; /* all that was made */
-    size_t count, capacity;
+    int16_t *samples; /* all that was made; of a windowed one, from sample `base` on */
+    size_t base, count, capacity;
+    size_t heard; /* windowed: its listener has those before */
     sv_waiter *waiters;
     sv_times times;
     sv_word_time *words; /* once COMPLETED */
@@ -110,9 +113,12 @@ typedef struct sv_job {
     int64_t waiting_us;
     int64_t frames_done;
     double compute_s;
-    bool dead;    /* a dead letter, or was one: whoever repairs needs all that was asked for */
-    bool running; /* with a front thread, or in the batch at hand */
-    sv_unit unit; /* as the schedule sees it; while it runs, as it was before */
+    bool dead;                 /* a dead letter, or was one: whoever repairs needs all that was asked for */
+    bool running;              /* with a front thread, or in the batch at hand */
+    sv_claim claim;            /* of memory, for all that the job may take */
+    sv_room room;              /* why submit found none */
+    double quota_s, charged_s; /* of its owner an hour (0: any), and taken of it so far */
+    sv_unit unit;              /* as the schedule sees it; while it runs, as it was before */
 
     /* the table's alone */
     struct sv_job *by_id, *by_key, *by_once; /* chains */
@@ -136,12 +142,19 @@ size_t sv_job_read(sv_job *job, size_t at, int16_t *out, size_t most, bool *over
 /* Lists the waiter, unless what it waits for is there already: then false, and no call will come. */
 bool sv_job_wait(sv_job *job, sv_waiter *waiter);
 void sv_job_forget_waiter(sv_job *job, sv_waiter *waiter); /* safe also when it was not listed */
+/* The listener of a windowed job has what stands before `at`, which is let go. */
+void sv_job_heard(sv_job *job, size_t at);
+enum { SV_JOB_WINDOW = 4 << 20 };        /* bytes of samples that wait for the listener of a windowed job */
+bool sv_job_held(sv_job *job);           /* it is full: no more is to be made before some are heard */
+int64_t sv_job_bytes(const sv_job *job); /* that it takes now, its engine's task not counted */
 sv_job_state sv_job_look(sv_job *job, sv_times *times, size_t *count, ev_error *err); /* any may be NULL */
 
 /* ---- jobs.c ---- */
 typedef struct sv_jobs sv_jobs;
 /* results_max: bytes of finished audio kept for equal requests and for those who ask by id; ttl_s: how long at most.
- * Where there is no room, what is kept for equal requests goes first, the oldest of it before the rest.
+ * Where there is no room, what is kept for equal requests goes first, the oldest of it before the rest; then what was
+ * promised to strangers; then to keys. Among equals, who has most gives way, with its own oldest: nobody pushes out
+ * the results of one who has less, and strangers never those of a key.
  * coalesce: equal requests are made once. */
 ev_status sv_jobs_create(sv_jobs **out, int64_t results_max, double ttl_s, bool coalesce, ev_error *err);
 void sv_jobs_free(sv_jobs **jobs);
@@ -160,6 +173,9 @@ void sv_jobs_forget(sv_jobs *jobs, sv_job *job);
 void sv_jobs_cancel(sv_jobs *jobs, sv_job *job);
 /* Nobody listens and nobody may ask later. Once true, nobody can join any more. */
 bool sv_jobs_abandoned(sv_jobs *jobs, sv_job *job);
+void sv_jobs_limit(sv_jobs *jobs, int64_t results_max); /* less room than before */
+/* Frees so many bytes, if what is kept for equal requests has them. */
+void sv_jobs_relieve(void *jobs, int64_t bytes);
 void sv_jobs_sweep(sv_jobs *jobs, double now_s); /* about once a second */
 
 #endif

@@ -136,6 +136,15 @@ static void finish(sv_listener *l) {
     l->x->audio_s = (double)l->at / ev_model_sample_rate(l->x->server->model);
 }
 
+/* Of a windowed job: what was read is let go, and more may be made. */
+static void let_go(sv_listener *l) {
+    sv_job *job = l->x->job;
+    if (!job->speech.windowed) return;
+    const bool held = sv_job_held(job);
+    sv_job_heard(job, l->at);
+    if (held && !sv_job_held(job)) sv_engine_nudge(l->x->server->engine);
+}
+
 /* More bytes into `ready`. false: the job has none yet. */
 static bool refill(sv_listener *l) {
     int16_t samples[PIECE];
@@ -150,6 +159,7 @@ static bool refill(sv_listener *l) {
         }
         const double start = ev_clock_s();
         l->at += count;
+        let_go(l);
         if (encode(l, samples, count) != EV_OK) break_off(l, "the audio could not be encoded");
         if (over && !l->broken) finish(l);
         sv_metric_observe(l->x->server->metrics, SV_METRIC_STAGE_DURATION, SV_TIMED_ENCODE, ev_clock_s() - start);

@@ -161,7 +161,7 @@ static int64_t frames_made(const sv_plan *plan, sv_job *const *jobs) {
     for (size_t i = 0; plan->stage == SV_DECODE && i < plan->count; i++) {
         ev_progress p;
         ev_task_progress(jobs[i]->task, &p);
-        frames += (int64_t)p.ready_frames;
+        frames += (int64_t)((double)p.ready_frames * (double)jobs[i]->speech.speed); /* as at the usual speed */
     }
     return frames;
 }

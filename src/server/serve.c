@@ -56,6 +56,8 @@ static ev_status load_keys(sv_server *s, const sv_config *c, ev_error *err) {
 static ev_status make_front(sv_server *s, ev_error *err) {
     ev_status status = sv_metrics_create(&s->metrics, err);
     if (status == EV_OK) status = sv_limiter_create(&s->limiter, 0, err);
+    if (status == EV_OK) status = sv_limiter_create(&s->key_limiter, 0, err);
+    if (status == EV_OK) status = sv_ledger_create(&s->ledger, s->config.memory_max, err);
     if (status == EV_OK) status = sv_keyring_create(&s->keys, err);
     if (status == EV_OK) status = load_keys(s, &s->config, err);
     if (status == EV_OK) status = sv_access_create(&s->access, &s->config, err);
@@ -77,6 +79,7 @@ static void log_end(sv_server *s, sv_job *job) {
 static void on_ended(void *server, sv_job *job) {
     sv_server *s = server;
     if (atomic_load(&job->kept)) log_end(s, job);
+    sv_access_settle(s, job, (double)job->count / ev_model_sample_rate(s->model));
     if (!job->webhook) return;
     sv_access *access = sv_access_hold(s);
     json_t *state = sv_job_json(s, job);
@@ -92,6 +95,24 @@ static void on_ended(void *server, sv_job *job) {
     if (body) sv_webhooks_call(s->webhooks, &call);
     free(body);
     sv_access_drop(&access);
+}
+
+/* What is taken whatever is asked for: all that is there now, and what will be of caches and work memory. Of the rest
+ * half at most is for results that are kept. */
+static ev_status share_memory(sv_server *s, ev_error *err) {
+    enum { LEAST = 64 << 20 };
+    const int64_t fixed = ev_memory_resident() + sv_engine_reserve(s->engine) + s->config.voice_cache;
+    const int64_t rest = s->config.memory_max - fixed;
+    if (rest < LEAST)
+        return ev_fail(err, EV_E_ARGUMENT,
+                       "memory_max is %lld MB, and %lld MB go for the model, work memory and "
+                       "voice_cache: give %lld MB or more, or lower parallel or voice_cache",
+                       (long long)s->config.memory_max / 1000000, (long long)fixed / 1000000,
+                       (long long)(fixed + LEAST) / 1000000 + 1);
+    sv_ledger_fix(s->ledger, fixed);
+    sv_jobs_limit(s->jobs, rest / 2);
+    sv_ledger_relief(s->ledger, sv_jobs_relieve, s->jobs);
+    return EV_OK;
 }
 
 static ev_status make_back(sv_server *s, const sv_device_calls *device, ev_error *err) {
@@ -112,13 +133,14 @@ static ev_status make_back(sv_server *s, const sv_device_calls *device, ev_error
                                    .voices = s->voices,
                                    .metrics = s->metrics,
                                    .log = &s->log,
+                                   .ledger = s->ledger,
                                    .device = device,
                                    .ended = on_ended,
                                    .ended_user = s};
     if (status == EV_OK) status = sv_webhooks_create(&s->webhooks, &s->log, err);
     if (status == EV_OK) status = sv_engine_create(&s->engine, &parts, err);
     if (status == EV_OK) look_at_memory(s);
-    return status;
+    return status == EV_OK ? share_memory(s, err) : status;
 }
 
 ev_status sv_server_start(sv_server **out, const sv_config *config, const sv_device_calls *device, ev_error *err) {
@@ -193,6 +215,8 @@ void sv_server_stop(sv_server **server) {
     sv_access_drop(&s->access);
     sv_keyring_free(&s->keys);
     sv_limiter_free(&s->limiter);
+    sv_limiter_free(&s->key_limiter);
+    sv_ledger_free(&s->ledger);
     sv_device_free(&s->device);
     sv_metrics_free(&s->metrics);
     sv_config_free(&s->config);

@@ -58,7 +58,8 @@ typedef struct sv_server {
     sv_engine *engine;
     sv_desk *desk;
     sv_webhooks *webhooks;
-    sv_limiter *limiter;
+    sv_ledger *ledger;                 /* of memory */
+    sv_limiter *limiter, *key_limiter; /* of strangers, and of keys */
     sv_keyring *keys;
     pthread_mutex_t lock; /* of access and waiting */
     sv_access *access;
@@ -98,11 +99,12 @@ typedef struct sv_exchange {
     char id[SV_ID_MAX + 1];    /* {id} of the path */
     char allow[SV_ALLOW_SIZE]; /* methods of the path; where there is no route */
     ev_buf body;
-    bool cors;    /* a page of its origin may use this service */
-    bool refused; /* answered before the body was read */
-    bool too_large;
-    int64_t received; /* bytes of the body */
-    bool gone;        /* the client left while it waited; under the server's lock */
+    bool cors;               /* a page of its origin may use this service */
+    bool refused;            /* answered before the body was read */
+    bool too_large, no_room; /* the body: more than it may have, or more than there is memory for */
+    int64_t received;        /* bytes of the body */
+    sv_claim claim;          /* of memory, for the body */
+    bool gone;               /* the client left while it waited; under the server's lock */
     double start;
     int code;    /* of the answer; 0: none yet */
     bool failed; /* the answer had begun, and was broken off here: code and error tell why */
@@ -229,6 +231,8 @@ typedef struct sv_charge { /* what a request takes besides itself */
 /* Takes all of it, or answers and returns false. */
 bool sv_access_charge(sv_exchange *x, sv_charge charge, int *result);
 void sv_access_give_back(sv_exchange *x, sv_charge charge); /* nothing was made for it */
+/* A job is over, and so much was made: its key pays for that, whatever was taken when it came in. */
+void sv_access_settle(sv_server *s, const sv_job *job, double made_s);
 sv_access *sv_access_hold(sv_server *s);
 void sv_access_drop(sv_access **access);
 ev_status sv_access_create(sv_access **out, const sv_config *config, ev_error *err); /* reads lists and words */

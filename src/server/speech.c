@@ -87,6 +87,13 @@ static bool check_voice(sv_exchange *x, const sv_speech *speech, bool kept, int 
 }
 
 static int refuse(sv_exchange *x, const sv_admission *a) {
+    if (x->job->room == SV_NO_ROOM_EVER)
+        return sv_reply_error(x, 400, text_field(x),
+                              "the answer would need more memory than one client may have: split the text, or send a "
+                              "smaller recording");
+    if (x->job->room == SV_NO_ROOM_NOW)
+        return sv_reply_busy(x, 503, a->retry_after_ms,
+                             "there is no memory left for you: read the answers you have, or try again later");
     if (a->verdict == SV_LATE)
         return sv_reply_error(x, 504, "deadline_ms", "the deadline cannot be met: the queue is too long");
     return sv_reply_busy(x, 503, a->retry_after_ms,
@@ -96,13 +103,16 @@ static int refuse(sv_exchange *x, const sv_admission *a) {
 }
 
 /* The job for a wish: a new one, or one that is there already. */
-static bool take_job(sv_exchange *x, sv_wish *wish, bool kept, sv_once *once, bool *fresh, int *result) {
+static bool take_job(sv_exchange *x, sv_wish *wish, double seconds, bool kept, sv_once *once, bool *fresh,
+                     int *result) {
     sv_server *s = x->server;
     x->job = sv_jobs_take(s->jobs, &wish->speech, x->client.account, kept, once, fresh);
     if (x->job && *fresh) {
         x->job->webhook = wish->webhook;
         x->job->show_words = wish->words;
         x->job->weight = x->client.weight;
+        x->job->quota_s = x->client.audio_s;
+        x->job->charged_s = seconds;
         wish->webhook = NULL;
     }
     if (x->job) return true;
@@ -121,12 +131,13 @@ static void count_joined(sv_exchange *x) {
 }
 
 /* *made: something new is. */
-static bool take_and_submit(sv_exchange *x, sv_wish *wish, bool kept, sv_once *once, bool *made, int *result) {
+static bool take_and_submit(sv_exchange *x, sv_wish *wish, double seconds, bool kept, sv_once *once, bool *made,
+                            int *result) {
     sv_server *s = x->server;
     const int32_t priority = wish->speech.priority;
     bool fresh;
     *made = false;
-    if (!take_job(x, wish, kept, once, &fresh, result)) return false;
+    if (!take_job(x, wish, seconds, kept, once, &fresh, result)) return false;
     if (!fresh) {
         sv_engine_join(s->engine, x->job, priority, wish->stream && !kept);
         if (!kept) count_joined(x); /* kept: the same request again */
@@ -142,6 +153,16 @@ static bool take_and_submit(sv_exchange *x, sv_wish *wish, bool kept, sv_once *o
     return *made;
 }
 
+/* What a key may have in an hour is not there for one request that is longer. */
+static bool check_quota(sv_exchange *x, double seconds, int *result) {
+    const double quota = x->client.audio_s;
+    if (quota <= 0 || seconds <= quota) return true;
+    *result = sv_reply_error(
+        x, 400, text_field(x),
+        "this makes about %.0f s of speech, and the key may have %.0f s an hour: send less at once", seconds, quota);
+    return false;
+}
+
 bool sv_speech_begin(sv_exchange *x, sv_wish *wish, bool kept, sv_once *once, int *result) {
     sv_server *s = x->server;
     bool made;
@@ -154,9 +175,10 @@ bool sv_speech_begin(sv_exchange *x, sv_wish *wish, bool kept, sv_once *once, in
     if (!check_voice(x, &wish->speech, kept, result)) return false;
     const sv_charge charge = {.audio_s = sv_engine_seconds(s->engine, &wish->speech),
                               .fetch = wish->speech.reference_url != NULL};
-    if (!sv_access_charge(x, charge, result)) return false;
+    if (!check_quota(x, charge.audio_s, result) || !sv_access_charge(x, charge, result)) return false;
     wish->speech.stream = wish->stream;
-    const bool begun = take_and_submit(x, wish, kept, once, &made, result);
+    wish->speech.windowed = wish->stream && !kept && sv_engine_windowed(s->engine, charge.audio_s);
+    const bool begun = take_and_submit(x, wish, charge.audio_s, kept, once, &made, result);
     if (!made) sv_access_give_back(x, charge);
     return begun;
 }

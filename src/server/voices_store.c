@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 enum { VOICES_MAX = 10000, PACKED_MAX = 65536, FILE_MAX = 2 * PACKED_MAX, LOGGED_MAX = 20 };
+enum { STRANGERS_MAX = 5000, OF_KEY_MAX = 2500, OF_STRANGER_MAX = 500 };
 
 typedef struct stored {
     sv_voice_card card;
@@ -421,6 +422,20 @@ static ev_voice *copy_voice(ev_model *model, const ev_voice *voice) {
     return copy;
 }
 
+/* Strangers fill half of the store at most, one of them a twentieth, a key a quarter; under the lock. */
+static bool has_room(const sv_voice_store *s, const char *owner) {
+    char site[SV_ACCOUNT_SIZE], other[SV_ACCOUNT_SIZE];
+    const bool stranger = sv_account_site(owner, site);
+    const size_t most = stranger ? OF_STRANGER_MAX : OF_KEY_MAX;
+    size_t own = 0, strangers = 0;
+    for (size_t i = 0; i < s->count; i++) {
+        strangers += sv_account_site(s->items[i].card.owner, other);
+        own += strcmp(site, other) == 0;
+    }
+    if (s->count + s->writing >= VOICES_MAX || own + s->writing >= most) return false;
+    return !stranger || strangers + s->writing < STRANGERS_MAX;
+}
+
 ev_status sv_voice_store_put(sv_voice_store *s, const ev_voice *voice, const char *name, const char *owner,
                              const char *consent, sv_voice_card *card, ev_error *err) {
     unsigned char bytes[16];
@@ -436,14 +451,16 @@ ev_status sv_voice_store_put(sv_voice_store *s, const ev_voice *voice, const cha
     snprintf(item.card.consent, sizeof item.card.consent, "%s", consent ? consent : "");
     item.card.created = (int64_t)time(NULL);
     pthread_mutex_lock(&s->lock);
-    const bool answers = s->dir >= 0, room = s->count + s->writing < VOICES_MAX;
+    const bool answers = s->dir >= 0, room = has_room(s, owner);
     s->writing += room;
     pthread_mutex_unlock(&s->lock); /* who looks a voice up does not wait for the disk */
     ev_status status = EV_OK;
     if (!answers)
         status = ev_fail(err, EV_E_IO, "the voice cannot be kept: the place for voices does not answer");
     else if (!room)
-        status = ev_fail(err, EV_E_LIMIT, "%d voices are kept: delete some", VOICES_MAX);
+        status =
+            ev_fail(err, EV_E_LIMIT, "no more voices of yours are kept (%d of a key, %d of an address): delete some",
+                    OF_KEY_MAX, OF_STRANGER_MAX);
     else
         status = write_card(s, &item, err);
     pthread_mutex_lock(&s->lock);

@@ -18,6 +18,7 @@
 enum { TOKEN_EDGE = 1, TOKEN_EN_ZH = 144, TOKEN_EN_WORD = 148, TOKEN_EN_COMMA = 150, TOKEN_SYLLABLE = 292 };
 enum { TOKEN_ZH_WORD = 293, TOKEN_ZH_COMMA = 295, TOKEN_QUESTION = 403, TOKEN_FINAL = 404, TOKEN_EXCLAIM = 407 };
 enum { ITEM_WORD, ITEM_BREAK, ITEM_PAUSE };
+enum { PAUSES_MS_MAX = 30000 }; /* in one sentence, whose samples are in memory together */
 
 typedef struct sink_item {
     int kind;
@@ -214,6 +215,7 @@ static void put_piece(layout *l, size_t begin, size_t end, int end_token, const 
  * the last word. Each item is visited at most twice in all, since the next piece goes beyond what was looked at. */
 static size_t fit(const layout *l, size_t begin, size_t end) {
     size_t count = 3, last_comma = 0, last_word_end = 0;
+    long pauses_ms = 0;
     for (size_t i = begin; i < end; i++) {
         const sink_item *item = &l->items[i];
         if (item->kind == ITEM_WORD) {
@@ -221,6 +223,8 @@ static size_t fit(const layout *l, size_t begin, size_t end) {
             count += word->token_end - word->token_begin + 1;
         } else if (item->kind == ITEM_PAUSE) {
             count++;
+            pauses_ms += item->value;
+            if (pauses_ms > PAUSES_MS_MAX && last_word_end) return last_word_end;
         }
         /* the boundary after the last word is not written: hence one more is allowed */
         if (count > l->phones_max + 1 && last_word_end) return last_comma ? last_comma : last_word_end;

@@ -54,7 +54,7 @@ class Bodies(unittest.TestCase):
             self.assertEqual(s.post(SPEECH, json.dumps({"input": "Hi.", "x": [0] * 4000})).code, 200)
 
     def test_large_bodies_take_turns_and_delay_nobody(self):
-        with Service(COMMAND, *FREE) as s, concurrent.futures.ThreadPoolExecutor(12) as pool:
+        with Service(COMMAND, *FREE, "--memory-max", "4GB") as s, concurrent.futures.ThreadPoolExecutor(12) as pool:
             body = json.dumps({"input": "Hi.", "voice": "nobody", "note": "x" * 12_000_000})
             large = [pool.submit(s.post, SPEECH, body) for _ in range(12)]
             waits = []

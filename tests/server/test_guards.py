@@ -253,7 +253,8 @@ class Guards(unittest.TestCase):
         line = f"{secret[:8]} {hashlib.sha256(secret.encode()).hexdigest()} speak eve audio_s=20\n"
         with Service(COMMAND, *FREE, "--keys-file", scratch(line, "keys")) as s:
             mine = {"Authorization": f"Bearer {secret}"}
-            answers = [s.speech(LONG[:400] + str(n), headers=mine, response_format="pcm") for n in range(3)]
+            self.assertEqual(s.speech(LONG[:400], headers=mine).code, 400)  # more than an hour's
+            answers = [s.speech(LONG[:200] + str(n), headers=mine, response_format="pcm") for n in range(3)]
             self.assertEqual([a.code for a in answers], [200, 429, 429])
             self.assertGreater(int(answers[1].headers["retry-after"]), 60)
             self.assertEqual(s.speech("Others are served.").code, 200)

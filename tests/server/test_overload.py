@@ -166,7 +166,7 @@ class Overload(unittest.TestCase):
                 connection.request("POST", "/v1/audio/speech", json.dumps(body))
                 self.assertEqual(connection.getresponse().status, 200)  # of which nobody reads the rest
             self.assertEqual(service.metric("requests_in_flight"), 8 + 1)
-            self.assertLess(resident_mb(service) - before, 32)
+            self.assertLess(resident_mb(service) - before, 56)  # speech and the heap's own: 20 to 45
 
 
 class Dribblers:

@@ -187,6 +187,19 @@ void sv_address_account(const sv_address *a, char out[SV_ACCOUNT_SIZE]) {
     snprintf(out, SV_ACCOUNT_SIZE, "ip:%s%s", text, v4 ? "" : "/64");
 }
 
+bool sv_account_site(const char *account, char out[SV_ACCOUNT_SIZE]) {
+    sv_address a;
+    char text[SV_ADDRESS_TEXT];
+    const bool stranger = strncmp(account, "ip:", 3) == 0;
+    snprintf(out, SV_ACCOUNT_SIZE, "%s", account);
+    const char *end = stranger ? strchr(account, '/') : NULL;
+    if (!end || !sv_address_parse(&a, account + 3, (size_t)(end - account - 3))) return stranger;
+    memset(a.octets + 6, 0, 10);
+    sv_address_text(&a, text);
+    snprintf(out, SV_ACCOUNT_SIZE, "ip:%s/48", text);
+    return true;
+}
+
 /* ---- public ---- */
 
 typedef struct block {

@@ -64,6 +64,9 @@ void sv_networks_free(sv_networks *networks);
 sv_address sv_address_client(const sv_address *peer, const char *forwarded_for, const sv_networks *trusted);
 /* What limits count by: an IPv4 address, or the /64 an IPv6 address lies in (who has one has them all). */
 void sv_address_account(const sv_address *address, char out[SV_ACCOUNT_SIZE]);
+/* Whom an account is part of: a /64 of its /48, which is what a provider gives to one customer; all others of
+ * themselves. true: it is an address's, not a key's. */
+bool sv_account_site(const char *account, char out[SV_ACCOUNT_SIZE]);
 /* Only global unicast: not private, loopback, link-local, documentation, multicast ..., nor one of those wrapped in
  * an IPv4-mapped, IPv4-compatible, NAT64 or 6to4 address. */
 bool sv_address_public(const struct sockaddr *address);
@@ -96,6 +99,8 @@ void sv_limiter_free(sv_limiter **limiter);
 sv_grant sv_limiter_take(sv_limiter *limiter, const char *account, sv_rate rate, double n, uint64_t now_us);
 /* Gives back what was taken and not used; the bucket holds no more than the burst. */
 void sv_limiter_give(sv_limiter *limiter, const char *account, sv_rate rate, double n, uint64_t now_us);
+/* Takes what was used beyond what was taken before: the bucket may owe any amount. */
+void sv_limiter_owe(sv_limiter *limiter, const char *account, sv_rate rate, double n, uint64_t now_us);
 size_t sv_limiter_accounts(sv_limiter *limiter);
 
 /* ---- keys ---- */

@@ -163,6 +163,13 @@ void sv_limiter_give(sv_limiter *l, const char *account, sv_rate rate, double n,
     pthread_mutex_unlock(&l->mutex);
 }
 
+void sv_limiter_owe(sv_limiter *l, const char *account, sv_rate rate, double n, uint64_t now_us) {
+    assert(rate.burst >= 1 && rate.per_s >= 0 && n > 0);
+    pthread_mutex_lock(&l->mutex);
+    open_bucket(l, account, rate, now_us)->tokens -= n;
+    pthread_mutex_unlock(&l->mutex);
+}
+
 size_t sv_limiter_accounts(sv_limiter *l) {
     pthread_mutex_lock(&l->mutex);
     const size_t used = l->used;
