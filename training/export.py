@@ -20,7 +20,7 @@ from .dataset import VECTOR_GAIN
 from .packed import Packed, scaled
 from .speaker import DEFAULT as SPEAKER
 from .spectral import DEFAULT as VOCODER
-from .teacher import speakers, symbols
+from .teacher import make, speakers, symbols
 
 TRAINED_ON = ("synthetic speech only: Kokoro-82M (Apache-2.0) as speakers and emotions made inside it; first weights by hibari-tts "
               "(Apache-2.0); the speaker encoder learnt from Resemblyzer's (Apache-2.0) vectors of synthetic speech; no recordings of people")
@@ -82,7 +82,7 @@ def copy_lexicons(source, target):
 
 
 def configuration(name, licence, trained_on, entries):
-    acoustic = dict(ACOUSTIC, table=[list(row) for row in symbols.table()])
+    acoustic = dict(ACOUSTIC, table=[list(row) for row in symbols.table()], delay=make.DELAY_FRAMES)
     return dict(format=1, name=name, licence=licence, trained_on=trained_on, acoustic=acoustic, vocoder=VOCODER,
                 speaker=dict(SPEAKER, embedding=ACOUSTIC["speaker"]), voices=entries, tokens=list(tokens.names()))
 

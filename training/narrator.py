@@ -19,7 +19,7 @@ from scipy.signal import resample_poly
 from . import align, features
 from .packed import Packed
 from .spectral import noise, padded, pulses
-from .teacher import symbols
+from .teacher import make, symbols
 
 SPEEDS = (0.5, 2.0)  # how far the reference's tempo follows the recording's
 
@@ -103,11 +103,13 @@ class Narrator:
 
     @staticmethod
     def frames(sentence: Sentence, owners: list[int], durations: np.ndarray) -> np.ndarray:
-        """Frames of features.mel for each token."""
+        """Frames of features.mel for each token, when it sounds."""
         per_token = np.bincount(owners, durations, len(sentence.tokens)) * 12.5e-3
-        ends = np.round(np.cumsum(per_token) * features.SAMPLE_RATE / features.HOP).astype(int)
         total = int(per_token.sum() * features.SAMPLE_RATE) // features.HOP
-        return np.diff(np.concatenate([[0], np.minimum(ends, total)]))
+        sounding = np.maximum(np.cumsum(per_token) - make.DELAY_FRAMES * 12.5e-3, 0)
+        ends = np.minimum(np.round(sounding * features.SAMPLE_RATE / features.HOP).astype(int), total)
+        ends[-1] = total
+        return np.diff(np.concatenate([[0], ends]))
 
     def read(self, sentences: list[Sentence], seconds: float) -> list[align.Reference]:
         """All sentences, about as fast as a recording with so many seconds of speech."""

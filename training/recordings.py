@@ -34,6 +34,7 @@ from .energy import energy
 from .narrator import Engine, Narrator, Refused, Sentence
 from .packed import Packed
 from .teacher import symbols
+from .teacher.make import DELAY_FRAMES
 
 SAMPLE_RATE = 16000  # of the analysis
 RATE, HOP = 24000, 300  # of what is written
@@ -223,6 +224,8 @@ def symbol_bounds(ends: np.ndarray, owners: list[int], shares: np.ndarray, total
         edges.extend(start + (ends[owners[k]] - start) * share / share[-1])
         start, k = float(ends[owners[k]]), last + 1
     bounds = np.minimum(np.round(np.array(edges) * RATE / HOP).astype(int), total)
+    bounds[1:] += DELAY_FRAMES  # as the model that goes on has learnt it
+    bounds = np.minimum(bounds, total)
     bounds[-1] = total
     return np.maximum.accumulate(bounds)
 

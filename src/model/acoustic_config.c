@@ -59,6 +59,7 @@ static ev_status read_convnext(ev_acoustic_config *a, const json_t *o, ev_error 
     TRY(require_heads("text_width", a->text_width, a->heads, err));
     TRY(require_heads("width", a->width, a->heads, err));
     TRY(read_table(a, o, err));
+    if (json_object_get(o, "delay")) TRY(ev_config_int(o, "delay", 0, 40, &a->delay, err));
     a->channels = a->text_width + 1; /* features and energy */
     return EV_OK;
 }

@@ -34,6 +34,7 @@ typedef struct ev_acoustic_config {
     double energy_std;                /* log energy per unit of the energy predictor */
     /* convnext */
     int symbols, text_width, text_passes, passes, text_kernel, kernel, frame_blocks, dilations[EV_FRAME_BLOCKS_MAX];
+    int delay;           /* frames that its symbols come behind their sound; default 0 */
     const json_t *table; /* [tokens] lists of at most EV_SPELLING_MAX symbols; borrowed from the JSON */
 } ev_acoustic_config;
 

@@ -149,6 +149,17 @@ static int32_t next_duration(clock *c, double log_frames, double speed) {
     return (int32_t)frames;
 }
 
+/* A model may have learnt its symbols so many frames behind their sound; what is told of tokens is when they sound. */
+static void tell_earlier(ev_utterance *u, int delay) {
+    int32_t moved = 0;
+    for (size_t i = 0; i + 1 < u->token_count && moved < delay; i++) {
+        const int32_t take = u->durations[i] < delay - moved ? u->durations[i] : delay - moved;
+        u->durations[i] -= take;
+        moved += take;
+    }
+    if (u->token_count) u->durations[u->token_count - 1] += moved;
+}
+
 /* Of one utterance: log_frames [rows][16], column 0. A token's forced frames are its first symbol's. */
 static void decide_durations(const ev_convnext *m, ev_utterance *u, const float *log_frames, int32_t *durations) {
     clock c = {0, 0};
@@ -169,6 +180,7 @@ static void decide_durations(const ev_convnext *m, ev_utterance *u, const float 
         }
     }
     u->frames = (size_t)c.given;
+    tell_earlier(u, m->config.delay);
 }
 
 /* ---- encode ---- */

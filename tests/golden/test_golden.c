@@ -254,6 +254,49 @@ static void pauses_at(unsigned mask) {
     fixture_close(&f);
 }
 
+/* A model whose symbols come late says the same; its tokens are told that much earlier, and last as long in all. */
+static void delayed_at(unsigned mask) {
+    static const int32_t tokens[] = {0, 3, 8, 5, 0};
+    enum { COUNT = EV_ARRAY_COUNT(tokens), DELAY = 3 };
+    int32_t durations[2][COUNT];
+    float *channels[2];
+    size_t frames[2], ld = 0;
+    for (int late = 0; late < 2; late++) {
+        fixture f;
+        ev_error err = {0};
+        ev_acoustic_config config;
+        ev_acoustic m;
+        spoken s;
+        fixture_open(&f, "acoustic_convnext", mask);
+        assert_int_equal(ev_acoustic_config_read(&config, f.config, &err), EV_OK);
+        config.delay = late ? DELAY : 0;
+        assert_int_equal(ev_acoustic_load(&m, f.file, &config, 4096, &err), EV_OK);
+        ld = ev_round16((size_t)config.channels);
+        spoken_open(&s, &f, 0, ld);
+        memcpy(s.tokens, tokens, sizeof tokens);
+        s.u.token_count = COUNT;
+        ev_utterance *u = &s.u;
+        speak(&m, &f, &u, 1);
+        frames[late] = s.u.frames;
+        memcpy(durations[late], s.durations, sizeof durations[late]);
+        channels[late] = malloc(s.u.frames * ld * sizeof(float));
+        assert_non_null(channels[late]);
+        memcpy(channels[late], s.channels, s.u.frames * ld * sizeof(float));
+        spoken_close(&s);
+        ev_acoustic_free(&m);
+        fixture_close(&f);
+    }
+    assert_int_equal(frames[0], frames[1]);
+    assert_memory_equal(channels[0], channels[1], frames[0] * ld * sizeof(float));
+    int32_t end[2] = {0, 0};
+    for (size_t i = 0; i + 1 < COUNT; i++) {
+        for (int late = 0; late < 2; late++) end[late] += durations[late][i];
+        assert_int_equal(end[1], end[0] > DELAY ? end[0] - DELAY : 0);
+    }
+    assert_int_equal(end[1] + durations[1][COUNT - 1], frames[1]);
+    for (int late = 0; late < 2; late++) free(channels[late]);
+}
+
 /* ---- vocoder ---- */
 
 typedef struct vocoded {
@@ -440,6 +483,11 @@ static void test_pauses(void **state) {
     for (size_t i = 0; i < EV_ARRAY_COUNT(masks); i++) pauses_at(masks[i]);
 }
 
+static void test_delay(void **state) {
+    (void)state;
+    for (size_t i = 0; i < EV_ARRAY_COUNT(masks); i++) delayed_at(masks[i]);
+}
+
 static void test_vocoders(void **state) {
     (void)state;
     static const char *const names[] = {"vocoder_ours", "vocoder_v1", "vocoder_v3", "istft"};
@@ -464,7 +512,7 @@ static void test_counter(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_counter), cmocka_unit_test(test_acoustic), cmocka_unit_test(test_pauses),
-                                       cmocka_unit_test(test_vocoders),
+                                       cmocka_unit_test(test_delay),    cmocka_unit_test(test_vocoders),
                                        cmocka_unit_test(test_istft), cmocka_unit_test(test_company), cmocka_unit_test(test_bytes),
                                        cmocka_unit_test(test_speaker)};
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -25,8 +25,9 @@ from training.teacher import emotions, speakers, symbols
 
 HOP, RATE = 300, 24000
 VOICED_HZ = 40.0
-LEAD_FRAMES = 12  # of the teacher's silence before a sentence that are kept: its symbols come some 4 frames behind their sound. Told to
-                  # make less silence, it swallows the first sound
+DELAY_FRAMES = 4  # that the teacher's symbols come behind their sound; a model that is taught by them has it, too, and says so
+LEAD_FRAMES = 12  # of the teacher's silence before a sentence that are kept, those 4 among them. Told to make less silence, it swallows
+                  # the first sound
 TAIL_FRAMES, QUIET = 12, -1.0  # of silence behind it that are kept; the teacher's energy where nothing is heard
 NAMED_SHARE, NEUTRAL_SHARE, MANDARIN_SHARE = 0.45, 0.45, 0.58
 DEGREES = (0.5, 0.75, 1.0), (0.2, 0.2, 0.6)
