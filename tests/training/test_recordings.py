@@ -129,7 +129,7 @@ class Recordings(unittest.TestCase):
             same = SequenceMatcher(None, [n for n, _ in truth], [n for n, _ in heard], autojunk=False).get_matching_blocks()
             errors += [heard[b + k][1] - truth[a + k][1] for a, b, size in same for k in range(size)]
         median, _, within50 = boundary_report("the model's reading", errors)
-        self.assertLess(median, 16)
+        self.assertLess(median, 20)
         self.assertGreater(within50, 0.9)
 
     def test_4_a_second_run_does_nothing(self):
