@@ -1,6 +1,7 @@
 /* decode: good files come back as ev_audio_decode gives them; junk is named; helpers that crash, hang, flood or lie
  * cost one file and nothing else. This program is its own helper: "--helper FILE" behaves as FILE says at that time.
  */
+#include <errno.h>
 #include <fcntl.h>
 #include <math.h>
 #include <poll.h>
