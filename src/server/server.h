@@ -207,10 +207,10 @@ typedef enum sv_part {
 void sv_connection_opened(sv_server *s, struct MHD_Connection *connection, bool counted, void **state);
 void sv_connection_closed(sv_server *s, void **state);
 void sv_connection_note(sv_exchange *x, sv_part part);
-void sv_connection_rests(sv_exchange *x, bool rests);         /* waits for the engine, or goes on; under the lock */
-void sv_connection_took(sv_exchange *x, double audio_s);      /* so much audio is out, in all */
-bool sv_connections_busy(sv_server *s, bool idle_too); /* whether a request comes or is answered; or any is open */
-void sv_connections_end_idle(sv_server *s);            /* those on which nothing is asked */
+void sv_connection_rests(sv_exchange *x, bool rests);    /* waits for the engine, or goes on; under the lock */
+void sv_connection_took(sv_exchange *x, double audio_s); /* so much audio is out, in all */
+bool sv_connections_busy(sv_server *s, bool idle_too);   /* whether a request comes or is answered; or any is open */
+void sv_connections_end_idle(sv_server *s);              /* those on which nothing is asked */
 bool sv_connection_was_cut(const sv_exchange *x, sv_part at); /* by the sweep */
 void sv_connections_sweep(sv_server *s, double now_s);        /* ends those that take too long; now and then */
 
