@@ -2,6 +2,8 @@
 install(TARGETS emotivoice EXPORT emotivoice-targets LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
 if(TARGET emotivoice_cli)
   install(TARGETS emotivoice_cli RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+  # Installed, it finds the library where the system looks for libraries, and nowhere else.
+  install(CODE "file(RPATH_REMOVE FILE \"\$ENV{DESTDIR}\${CMAKE_INSTALL_PREFIX}/${CMAKE_INSTALL_BINDIR}/emotivoice\")")
 endif()
 install(FILES include/emotivoice.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
 install(FILES docs/emotivoice.1 DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)

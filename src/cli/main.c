@@ -130,7 +130,8 @@ static int run(int argc, char **argv) {
 int main(int argc, char **argv) {
 #ifdef EMOTIVOICE_SERVER
     /* the service's helper process, before anything else is started */
-    if (argc == 2 && strcmp(argv[1], "--decode-reference") == 0) return sv_decoder_child_main();
+    if (argc == 2 && strcmp(argv[1], "--decode-reference") == 0) return sv_decoder_child_main(false);
+    if (argc == 2 && strcmp(argv[1], "--decode-reference-unfiltered") == 0) return sv_decoder_child_main(true);
 #endif
     cli_interrupt_start();
     int code = run(argc, argv);

@@ -11,9 +11,10 @@
 typedef struct serve_values {
     const char *keys[SV_KEY_COUNT]; /* as given; NULL: not given */
     const char *config;
-    bool print_config;
+    bool print_config, check;
 } serve_values;
 
+enum { OWN = 3 };                    /* options that are no settings, before those that are */
 static char names[SV_KEY_COUNT][40]; /* "batch-max" */
 static char helps[SV_KEY_COUNT][160];
 static const char *const placeholders[] = {
@@ -21,7 +22,7 @@ static const char *const placeholders[] = {
     [SV_KIND_ADDRESS] = "ADDRESS",   [SV_KIND_HOSTS] = "HOSTS",   [SV_KIND_ORIGINS] = "ORIGINS",
     [SV_KIND_NETWORKS] = "NETWORKS", [SV_KIND_SWITCH] = "on|off", [SV_KIND_COUNT] = "N",
     [SV_KIND_NUMBER] = "X",          [SV_KIND_SECONDS] = "TIME",  [SV_KIND_BYTES] = "SIZE"};
-static cli_option options[SV_KEY_COUNT + 3] = {
+static cli_option options[SV_KEY_COUNT + OWN + 1] = {
     {.name = "config",
      .letter = 'c',
      .kind = CLI_STRING,
@@ -31,7 +32,11 @@ static cli_option options[SV_KEY_COUNT + 3] = {
     {.name = "print-config",
      .kind = CLI_FLAG,
      .offset = offsetof(serve_values, print_config),
-     .help = "print every setting and where it comes from, and stop"}};
+     .help = "print every setting and where it comes from, and stop"},
+    {.name = "check",
+     .kind = CLI_FLAG,
+     .offset = offsetof(serve_values, check),
+     .help = "say whether it would start with these settings, keys, words and model, and stop"}};
 
 /* Before main: the tables of all commands are read by help and man page too. */
 static void __attribute__((constructor)) make_options(void) {
@@ -41,11 +46,11 @@ static void __attribute__((constructor)) make_options(void) {
         for (char *at = names[key]; (at = strchr(at, '_')) != NULL;) *at = '-';
         snprintf(helps[key], sizeof helps[key], "%s%s%s%s", row->help, *row->fallback ? " (default " : "",
                  row->fallback, *row->fallback ? ")" : "");
-        options[key + 2] = (cli_option){.name = names[key],
-                                        .kind = CLI_STRING,
-                                        .offset = offsetof(serve_values, keys) + sizeof(char *) * (size_t)key,
-                                        .value = row->kind == SV_KIND_CHOICE ? row->unit : placeholders[row->kind],
-                                        .help = helps[key]};
+        options[key + OWN] = (cli_option){.name = names[key],
+                                          .kind = CLI_STRING,
+                                          .offset = offsetof(serve_values, keys) + sizeof(char *) * (size_t)key,
+                                          .value = row->kind == SV_KIND_CHOICE ? row->unit : placeholders[row->kind],
+                                          .help = helps[key]};
     }
 }
 
@@ -54,6 +59,7 @@ static const cli_example examples[] = {
     {"emotivoice serve --listen 0.0.0.0:80 --keys-file keys --anonymous off", "for others, with keys"},
     {"emotivoice serve --batch-mode fixed --batch-window 100ms", "a fixed window, for comparison"},
     {"emotivoice serve -c emotivoice.conf --print-config", "what would be in force, and why"},
+    {"emotivoice serve -c emotivoice.conf --check", "before a restart: exit status 0 says that it is good"},
     {NULL, NULL}};
 
 /* Flags, then the environment, then the file: each value remembers which it came from, so the order is free. */
@@ -85,26 +91,34 @@ static int print_settings(const sv_config *config) {
     return code;
 }
 
+static int code_of(ev_status status, const ev_error *err) {
+    if (status == EV_OK) return CLI_OK;
+    const int code = status == EV_E_FORMAT ? CLI_MODEL : status == EV_E_ARGUMENT ? CLI_CONFIG : CLI_FAILURE;
+    return cli_fail(code, "%s", err->message);
+}
+
+static int check_settings(const sv_config *config) {
+    ev_error err = {0};
+    const int code = code_of(sv_check(config, &err), &err);
+    if (code == CLI_OK) printf("the configuration is good\n");
+    return code;
+}
+
 static int run(const void *values, const cli_operands *operands) {
     serve_values v = *(const serve_values *)values;
     sv_config config = {0};
     ev_error err = {0};
     (void)operands;
-    ev_status status = read_settings(&v, &config, &err);
     int code = CLI_OK;
-    if (status != EV_OK) {
+    if (read_settings(&v, &config, &err) != EV_OK) {
         code = cli_fail(CLI_CONFIG, "%s", err.message);
     } else if (v.print_config) {
         code = print_settings(&config);
+    } else if (v.check) {
+        code = check_settings(&config);
     } else {
         cli_interrupt_stop(); /* the service waits for signals itself */
-        status = sv_serve(&config, read_settings, &v, &err);
-        if (status == EV_E_FORMAT)
-            code = cli_fail(CLI_MODEL, "%s", err.message);
-        else if (status == EV_E_ARGUMENT)
-            code = cli_fail(CLI_CONFIG, "%s", err.message);
-        else if (status != EV_OK)
-            code = cli_fail(CLI_FAILURE, "%s", err.message);
+        code = code_of(sv_serve(&config, read_settings, &v, &err), &err);
     }
     sv_config_free(&config);
     return code;

@@ -80,26 +80,48 @@ static void write_place(sv_origin origin, char place[96]) {
 
 static bool holds_text(sv_kind kind) { return kind <= SV_KIND_NETWORKS; }
 
-/* Takes value->text and place over. */
-static void store(sv_config *config, const sv_config_row *row, char *text, const sv_value *value, sv_from from,
-                  char *place) {
+static size_t field_size(sv_kind kind) {
+    if (holds_text(kind)) return sizeof(char *);
+    if (kind == SV_KIND_CHOICE) return sizeof(int);
+    if (kind == SV_KIND_SWITCH) return sizeof(bool);
+    return kind == SV_KIND_COUNT || kind == SV_KIND_BYTES ? sizeof(int64_t) : sizeof(double);
+}
+
+/* Takes fresh's text and place over; a text is its own value, of which value points to nothing. */
+static void replace(sv_config *config, const sv_config_row *row, sv_setting fresh, const void *value) {
     sv_setting *setting = &config->settings[row - sv_config_rows];
-    unsigned char *field = (unsigned char *)config + row->offset;
+    const char *borrowed = fresh.text;
     free(setting->text);
     free(setting->place);
-    *setting = (sv_setting){.from = from, .text = text, .place = place};
-    if (holds_text(row->kind)) {
-        const char *borrowed = text;
-        memcpy(field, &borrowed, sizeof borrowed);
-    } else if (row->kind == SV_KIND_CHOICE) {
-        *(int *)(void *)field = (int)value->number;
-    } else if (row->kind == SV_KIND_SWITCH) {
-        *(bool *)field = value->number != 0;
-    } else if (row->kind == SV_KIND_COUNT || row->kind == SV_KIND_BYTES) {
-        *(int64_t *)(void *)field = (int64_t)value->number;
-    } else {
-        *(double *)(void *)field = value->number;
+    *setting = fresh;
+    memcpy((unsigned char *)config + row->offset, holds_text(row->kind) ? (const void *)&borrowed : value,
+           field_size(row->kind));
+}
+
+static void store(sv_config *config, const sv_config_row *row, sv_setting fresh, double number) {
+    const int choice = (int)number;
+    const bool on = number != 0;
+    const int64_t count = (int64_t)number;
+    const void *value = row->kind == SV_KIND_CHOICE                                ? (const void *)&choice
+                        : row->kind == SV_KIND_SWITCH                              ? (const void *)&on
+                        : row->kind == SV_KIND_COUNT || row->kind == SV_KIND_BYTES ? (const void *)&count
+                                                                                   : (const void *)&number;
+    replace(config, row, fresh, value);
+}
+
+/* One setting as another configuration has it, with the place it came from: nothing is read a second time. */
+static ev_status take_over(sv_config *to, const sv_config *from, size_t i, ev_error *err) {
+    const sv_config_row *row = &sv_config_rows[i];
+    const sv_setting *setting = &from->settings[i];
+    sv_setting copy = {.from = setting->from, .text = strdup(setting->text)};
+    if (setting->place) copy.place = strdup(setting->place);
+    if (!copy.text || (setting->place && !copy.place)) {
+        free(copy.text);
+        free(copy.place);
+        return ev_fail(err, EV_E_MEMORY, "%s: out of memory", row->key);
     }
+    replace(to, row, copy, (const unsigned char *)from + row->offset);
+    return EV_OK;
 }
 
 static ev_status unknown_key(const char *key, sv_origin origin, const char *place, ev_error *err) {
@@ -140,7 +162,7 @@ ev_status sv_config_set(sv_config *config, const char *key, const char *value, s
         free(place_copy);
         return ev_fail(err, EV_E_MEMORY, "%s: out of memory", row->key);
     }
-    store(config, row, text, &parsed, origin.from, place_copy);
+    store(config, row, (sv_setting){.from = origin.from, .text = text, .place = place_copy}, parsed.number);
     return EV_OK;
 }
 
@@ -160,11 +182,7 @@ ev_status sv_config_init(sv_config *config, ev_error *err) {
 
 ev_status sv_config_copy(sv_config *to, const sv_config *from, ev_error *err) {
     ev_status status = sv_config_init(to, err);
-    for (int key = 0; status == EV_OK && key < SV_KEY_COUNT; key++) {
-        const sv_setting *setting = &from->settings[key];
-        if (setting->from == SV_FROM_DEFAULT) continue;
-        status = sv_config_set(to, sv_config_rows[key].key, setting->text, (sv_origin){.from = setting->from}, err);
-    }
+    for (size_t i = 0; status == EV_OK && i < SV_KEY_COUNT; i++) status = take_over(to, from, i, err);
     return status;
 }
 
@@ -183,20 +201,12 @@ ev_status sv_config_keep(sv_config *fresh, const sv_config *running, ev_buf *not
         const sv_config_row *row = &sv_config_rows[i];
         const sv_setting *old = &running->settings[i];
         if (row->live || strcmp(old->text, fresh->settings[i].text) == 0) continue;
-        char name[192], fault[SV_FAULT_MAX];
-        sv_value value;
+        char name[192];
         sv_config_name(fresh, (sv_config_key)i, name, sizeof name);
         ev_buf_printf(notes, "%s = %s takes effect at the next start: %s stays\n", name, fresh->settings[i].text,
                       old->text[0] ? old->text : "the empty value");
-        if (sv_value_parse(row, old->text, &value, fault) != EV_OK)
-            return ev_fail(err, EV_E_MEMORY, "%s: out of memory", row->key);
-        char *text = value.text ? value.text : strdup(old->text), *place = old->place ? strdup(old->place) : NULL;
-        if (!text || (old->place && !place)) {
-            free(text);
-            free(place);
-            return ev_fail(err, EV_E_MEMORY, "%s: out of memory", row->key);
-        }
-        store(fresh, row, text, &value, old->from, place);
+        const ev_status status = take_over(fresh, running, i, err);
+        if (status != EV_OK) return status;
     }
     return EV_OK;
 }

@@ -21,6 +21,7 @@
 enum { SV_BATCH_ADAPTIVE, SV_BATCH_FIXED, SV_BATCH_OFF };
 enum { SV_REACH_OFF, SV_REACH_HTTPS, SV_REACH_ANY }; /* fetch, webhook */
 enum { SV_CONSENT_OFF, SV_CONSENT_REQUIRED };
+enum { SV_FILTER_REQUIRED, SV_FILTER_OPTIONAL };
 
 typedef enum sv_kind {
     SV_KIND_SECRET,
@@ -77,7 +78,7 @@ typedef struct sv_config {
 /* ---- config.c ---- */
 ev_status sv_config_init(sv_config *config, ev_error *err); /* every key at its default; EV_E_MEMORY */
 void sv_config_free(sv_config *config);                     /* takes it in any state since init, or zeroed */
-/* to as init leaves it; origins keep their kind, not the file's line. EV_E_MEMORY. */
+/* Makes `to`, with the places that the settings came from. EV_E_MEMORY. */
 ev_status sv_config_copy(sv_config *to, const sv_config *from, ev_error *err);
 /* Gives one key a value, unless it has one of a stronger origin; the value is checked either way. key: with _ or -,
  * without leading dashes. EV_E_NOT_FOUND: no such key. EV_E_ARGUMENT: no such value. */

@@ -13,7 +13,9 @@ typedef struct checker {
     ev_buf *warnings;
 } checker;
 
-static bool was_given(const checker *c, sv_config_key key) { return c->config->settings[key].from != SV_FROM_DEFAULT; }
+static bool was_given(const checker *c, sv_config_key key) {
+    return c->config->settings[key].from != SV_FROM_DEFAULT;
+}
 
 /* "batch_window (emotivoice.conf:7)": the setting and where to go to change it. */
 static void warn(const checker *c, sv_config_key key, const char *what) {
@@ -107,8 +109,8 @@ static ev_status check_paths(const checker *c, ev_error *err) {
 /* A bucket that fills more slowly would answer with times that nobody waits for. */
 static ev_status check_rate(const checker *c, sv_config_key key, double rate, ev_error *err) {
     if (rate <= 0 || rate >= 0.001) return EV_OK;
-    return refuse(c, key, EV_E_ARGUMENT, "is less than one request in 1000 seconds: give 0.001 or more, or 0 for no limit",
-                  err);
+    return refuse(c, key, EV_E_ARGUMENT,
+                  "is less than one request in 1000 seconds: give 0.001 or more, or 0 for no limit", err);
 }
 
 static ev_status check_access(const checker *c, ev_error *err) {
@@ -156,6 +158,9 @@ static void check_effects(const checker *c) {
         warn(c, SV_KEY_webhook_secret,
              "on the command line is seen by every user of the machine: put it into the "
              "environment or the file");
+    if (config->decoder_filter == SV_FILTER_OPTIONAL)
+        warn(c, SV_KEY_decoder_filter,
+             "is optional: where there is no seccomp, strangers' files are decoded without it");
     if (config->log_text) warn(c, SV_KEY_log_text, "is on: what people let it say is written to the log");
 }
 

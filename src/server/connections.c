@@ -8,6 +8,7 @@
  */
 #include <linux/tcp.h>
 #include <netinet/in.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -22,6 +23,9 @@
 /* How long who was refused may go on sending before it looks at the answer. */
 #define REFUSED_SLACK 2.0
 
+/* While the service ends, an answer of which nobody reads, or a body that does not come, is waited for no longer. */
+#define DRAIN_STALL 5.0
+
 struct sv_connection {
     sv_gate gate; /* first: the one is found by the other */
     sv_connection *next, **place;
@@ -33,6 +37,8 @@ struct sv_connection {
                      * ANSWER: it began, later by what was waited */
     double rests;   /* ANSWER: since then it waits for the engine; 0: it does not */
     double audio_s; /* ANSWER: that was handed out */
+    uint64_t acked; /* ANSWER, while the service ends: bytes that the other side has, ... */
+    double moved;   /* ... when they last became more; 0: not looked at */
     bool cut;       /* it was too late */
 };
 
@@ -40,6 +46,14 @@ static uint64_t bytes_received(int fd) {
     struct tcp_info info = {0};
     socklen_t size = sizeof info;
     return getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size) == 0 ? info.tcpi_bytes_received : 0;
+}
+
+static bool bytes_acked(int fd, uint64_t *bytes) {
+    struct tcp_info info = {0};
+    socklen_t size = sizeof info;
+    if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size) != 0) return false;
+    *bytes = info.tcpi_bytes_acked;
+    return size > offsetof(struct tcp_info, tcpi_bytes_acked);
 }
 
 /* ---- of one account; under the lock ---- */
@@ -161,7 +175,7 @@ void sv_connection_note(sv_exchange *x, sv_part part) {
     pthread_mutex_lock(&x->server->lock);
     c->part = part;
     c->since = part == SV_PART_HEAD ? 0 : ev_clock_s();
-    c->rests = c->audio_s = 0;
+    c->rests = c->audio_s = c->moved = 0;
     if (part == SV_PART_HEAD) c->taken = bytes_received(c->gate.fd);
     pthread_mutex_unlock(&x->server->lock);
 }
@@ -200,12 +214,43 @@ static double time_for(const sv_server *s, const sv_connection *c) {
     }
 }
 
+/* Is it one that the service's end need not wait for? Who reads slowly has until drain_timeout. */
+static bool is_stalled(sv_connection *c, double now_s) {
+    uint64_t acked = 0;
+    if (c->part == SV_PART_BODY) return now_s - c->since > DRAIN_STALL;
+    if (c->part != SV_PART_ANSWER || !bytes_acked(c->gate.fd, &acked)) return false;
+    if (c->moved == 0 || acked != c->acked) c->moved = now_s;
+    c->acked = acked;
+    return now_s - c->moved > DRAIN_STALL;
+}
+
+static bool is_idle(const sv_connection *c) {
+    return c->part == SV_PART_HEAD && c->since == 0 && bytes_received(c->gate.fd) <= c->taken;
+}
+
+bool sv_connections_busy(sv_server *s, bool idle_too) {
+    bool busy = false;
+    pthread_mutex_lock(&s->lock);
+    for (const sv_connection *c = s->connections; c && !busy; c = c->next) busy = idle_too || !is_idle(c);
+    pthread_mutex_unlock(&s->lock);
+    return busy;
+}
+
+void sv_connections_end_idle(sv_server *s) {
+    pthread_mutex_lock(&s->lock);
+    for (const sv_connection *c = s->connections; c; c = c->next) {
+        if (is_idle(c)) shutdown(c->gate.fd, SHUT_RDWR);
+    }
+    pthread_mutex_unlock(&s->lock);
+}
+
 void sv_connections_sweep(sv_server *s, double now_s) {
+    const bool ends = atomic_load(&s->draining);
     pthread_mutex_lock(&s->lock);
     for (sv_connection *c = s->connections; c; c = c->next) {
         if (c->part == SV_PART_HEAD && c->since == 0) {
             if (bytes_received(c->gate.fd) > c->taken) c->since = now_s;
-        } else if (c->rests == 0 && now_s - c->since > time_for(s, c)) {
+        } else if (c->rests == 0 && (now_s - c->since > time_for(s, c) || (ends && is_stalled(c, now_s)))) {
             c->cut = true;
             shutdown(c->gate.fd, SHUT_RDWR);
         }

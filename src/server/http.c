@@ -23,6 +23,7 @@ enum {
 static void add_headers(sv_exchange *x, struct MHD_Response *r) {
     MHD_add_response_header(r, "X-Request-Id", x->request_id);
     MHD_add_response_header(r, "X-Content-Type-Options", "nosniff");
+    if (atomic_load(&x->server->leaving)) MHD_add_response_header(r, "Connection", "close");
     sv_browser_headers(x, r);
 }
 
@@ -255,16 +256,31 @@ void sv_suspend_for(sv_exchange *x, bool (*work)(sv_exchange *x, size_t *at)) {
 
 void sv_exchange_resumed(sv_exchange *x) { note_waiting(x, false); }
 
+#define HALF_CLOSED_S 1.0 /* how long one that sends no more is waited for before it is asked whether it is there */
+
+/* A client that closed its side may have left, or wait for its answer: both look the same until something is sent.
+ * The one thing that may be sent before an answer is "100 Continue"; who left answers it with a reset. Under the
+ * lock, so that the library does not write at the same time: the connection is suspended. */
+static bool has_left(sv_exchange *x, const struct pollfd *seen, double now) {
+    static const char there[] = "HTTP/1.1 100 Continue\r\n\r\n";
+    if (seen->revents & (POLLHUP | POLLERR)) return true;
+    if (x->half == 0) x->half = now;
+    if (!x->interim || x->code || now - x->half < HALF_CLOSED_S) return false;
+    x->interim = false;
+    return send(seen->fd, there, sizeof there - 1, MSG_NOSIGNAL | MSG_DONTWAIT) < 0;
+}
+
 /* A client that closed its side while it waits is seen by its socket alone: nobody reads a suspended connection. */
 void sv_http_look_for_gone(sv_server *s) {
     bool left = false;
+    const double now = ev_clock_s();
     pthread_mutex_lock(&s->lock);
     for (sv_exchange *x = s->waiting; x; x = x->next_waiting) {
         const union MHD_ConnectionInfo *info =
             MHD_get_connection_info(x->connection, MHD_CONNECTION_INFO_CONNECTION_FD);
         struct pollfd look = {.fd = info ? info->connect_fd : -1, .events = POLLRDHUP};
         if (!info || poll(&look, 1, 0) != 1 || !(look.revents & (POLLRDHUP | POLLHUP | POLLERR))) continue;
-        if (x->gone || x->at_desk) continue;
+        if (x->gone || x->at_desk || !has_left(x, &look, now)) continue;
         x->gone = left = true;
         if (x->job) atomic_fetch_sub(&x->job->listeners, 1);
         if (x->upload) atomic_store(&x->upload->left, true);
@@ -392,10 +408,11 @@ static int go_on(sv_exchange *x) {
 }
 
 static int access_handler(sv_server *s, bool admin, struct MHD_Connection *connection, const char *path,
-                          const char *method, const char *bytes, size_t *size, void **state) {
+                          const char *method, const char *version, const char *bytes, size_t *size, void **state) {
     sv_exchange *x = *state;
     if (!x) {
         *state = x = begin(s, connection);
+        if (x) x->interim = strcmp(version, MHD_HTTP_VERSION_1_1) == 0;
         return x ? open_exchange(x, method, path, admin) : MHD_NO;
     }
     if (*size) return take_body(x, bytes, size);
@@ -408,14 +425,12 @@ static int access_handler(sv_server *s, bool admin, struct MHD_Connection *conne
 static enum MHD_Result on_public(void *server, struct MHD_Connection *connection, const char *path,
                                  const char *method, const char *version, const char *bytes, size_t *size,
                                  void **state) {
-    (void)version;
-    return (enum MHD_Result)access_handler(server, false, connection, path, method, bytes, size, state);
+    return (enum MHD_Result)access_handler(server, false, connection, path, method, version, bytes, size, state);
 }
 
 static enum MHD_Result on_admin(void *server, struct MHD_Connection *connection, const char *path, const char *method,
                                 const char *version, const char *bytes, size_t *size, void **state) {
-    (void)version;
-    return (enum MHD_Result)access_handler(server, true, connection, path, method, bytes, size, state);
+    return (enum MHD_Result)access_handler(server, true, connection, path, method, version, bytes, size, state);
 }
 
 static void write_log(sv_exchange *x, double seconds) {

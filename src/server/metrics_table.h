@@ -88,6 +88,8 @@
       "Jobs by how they ended.")                                                                                       \
     X(CANCELED_COMPUTE, COUNTER, "canceled_compute_seconds_total", NONE, MICRO, NONE, SHOWN,                           \
       "Compute time spent on what was then canceled.")                                                                 \
+    X(DECODER_DEATHS, COUNTER, "decoder_deaths_total", NONE, WHOLE, NONE, SHOWN,                                       \
+      "Processes that decode recordings which crashed, hung or lied.")                                                 \
     X(PLAYBACK_UNDERRUNS, COUNTER, "playback_underruns_total", NONE, WHOLE, NONE, SHOWN,                               \
       "Streamed chunks that came later than playback needed them.")                                                    \
     X(COST_ERROR, HISTOGRAM, "cost_prediction_error_ratio", NONE, MICRO, RATIO, SHOWN,                                 \

@@ -11,7 +11,10 @@
 
 #include "server/server.h"
 
-static const char *const decoder_argv[] = {"/proc/self/exe", "--decode-reference", NULL};
+/* by decoder_filter */
+static const char *const decoder_argv[][3] = {
+    [SV_FILTER_REQUIRED] = {"/proc/self/exe", "--decode-reference"},
+    [SV_FILTER_OPTIONAL] = {"/proc/self/exe", "--decode-reference-unfiltered"}};
 
 /* ---- ticking: what needs a clock ---- */
 
@@ -20,14 +23,26 @@ static const char *const decoder_argv[] = {"/proc/self/exe", "--decode-reference
 /* Batches run in this machine's memory. Those of a backend that has its own take what that has free. */
 static void look_at_memory(const sv_server *s) { sv_engine_memory(s->engine, ev_memory_available()); }
 
+/* It ends with its file. One that ended otherwise met a file that broke it, or a system that lets it not work. */
+static void count_decoder_deaths(sv_server *s, uint64_t *known) {
+    const uint64_t deaths = sv_decoder_deaths(s->decoder);
+    if (deaths == *known) return;
+    sv_metric_add(s->metrics, SV_METRIC_DECODER_DEATHS, 0, (double)(deaths - *known));
+    sv_log_line(&s->log, SV_LEVEL_WARN, NULL, "a recording ended its decoder: %llu since the start",
+                (unsigned long long)deaths);
+    *known = deaths;
+}
+
 static void *tick(void *server) {
     sv_server *s = server;
+    uint64_t deaths = 0;
     double next_second = 0, next_memory = 0;
     while (!atomic_load(&s->stopping)) {
         const double now = ev_clock_s();
         sv_http_look_for_gone(s);
         if (now >= next_second) {
             sv_metrics_tick(s->metrics, now);
+            count_decoder_deaths(s, &deaths);
             sv_jobs_sweep(s->jobs, now);
             sv_connections_sweep(s, now);
             next_second = now + 1;
@@ -149,7 +164,7 @@ ev_status sv_server_start(sv_server **out, const sv_config *config, const sv_dev
     pthread_mutex_init(&s->lock, NULL);
     sv_log_init(&s->log, STDERR_FILENO, (sv_level)config->log_level, config->log_text);
     /* The helper that decodes strangers' files is started first, while this process is small and has one thread. */
-    ev_status status = sv_decoder_create(&s->decoder, decoder_argv, 1, err);
+    ev_status status = sv_decoder_create(&s->decoder, decoder_argv[config->decoder_filter], 1, err);
     if (status == EV_OK) status = sv_config_copy(&s->config, config, err);
     if (status == EV_OK) status = make_front(s, err);
     if (status == EV_OK) status = make_back(s, device, err);
@@ -161,6 +176,21 @@ ev_status sv_server_start(sv_server **out, const sv_config *config, const sv_dev
             status = ev_fail(err, EV_E_DEVICE, "a thread cannot be started: raise the limit on processes");
     }
     if (status != EV_OK) sv_server_stop(out);
+    return status;
+}
+
+/* What a start would read, without one: no port is opened and no process started. */
+ev_status sv_check(const sv_config *config, ev_error *err) {
+    sv_access *access = NULL;
+    sv_keys *keys = NULL;
+    ev_model *model = NULL;
+    ev_status status = sv_access_create(&access, config, err);
+    if (status == EV_OK && *config->keys_file) status = sv_keys_load(&keys, config->keys_file, err);
+    if (status == EV_E_FORMAT) status = EV_E_ARGUMENT; /* in lists, which are settings */
+    if (status == EV_OK) status = ev_model_open(&model, *config->model ? config->model : NULL, NULL, err);
+    ev_model_free(&model);
+    sv_keys_free(&keys);
+    sv_access_drop(&access);
     return status;
 }
 
@@ -189,6 +219,7 @@ void sv_server_drain(sv_server *s, bool at_once) {
            (!sv_engine_idle(s->engine) || atomic_load(&s->in_flight) > 0 || !sv_webhooks_idle(s->webhooks))) {
         usleep(20000);
     }
+    sv_http_leave(s);
 }
 
 void sv_server_stop(sv_server **server) {
@@ -305,7 +336,13 @@ ev_status sv_serve(const sv_config *config, sv_reload reload, void *user, ev_err
     while (sigwait(&set, &got) != 0 || got == SIGHUP) {
         if (got == SIGHUP) reload_now(s, reload, user);
     }
-    sv_log_line(&s->log, SV_LEVEL_INFO, NULL, "stopping: what was accepted is finished first");
+    /* Patience may end before the drain does: a second signal does what signals do. */
+    sigdelset(&set, SIGHUP);
+    signal(SIGTERM, SIG_DFL);
+    signal(SIGINT, SIG_DFL);
+    pthread_sigmask(SIG_UNBLOCK, &set, NULL);
+    sv_log_line(&s->log, SV_LEVEL_INFO, NULL,
+                "stopping: what was accepted is finished first; a second signal ends it at once");
     sv_server_drain(s, got == SIGINT);
     sv_server_stop(&s);
     return EV_OK;

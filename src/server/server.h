@@ -3,6 +3,7 @@
  *   serve.c      START HERE: start, reload, drain, stop
  *   http.c       bytes <-> exchanges (libmicrohttpd): bodies, replies, waiting without a thread
  *   framing.h    where a request ends, before the library reads it
+ *   leave.c      the end, without a connection that breaks
  *   connections.c  those that are open: how many of one client, and which are too slow
  *   routes.c     which path means what, and what stands before each: key, scope, rate
  *   browser.c    is it for us, and may a page of that origin do that; access.c: who asks
@@ -105,6 +106,8 @@ typedef struct sv_exchange {
     int64_t received;        /* bytes of the body */
     sv_claim claim;          /* of memory, for the body */
     bool gone;               /* the client left while it waited; under the server's lock */
+    bool interim;            /* it understands an answer before the answer: it speaks HTTP/1.1 */
+    double half;             /* since then it was seen to send no more, which may mean that it left; 0: not seen */
     double start;
     int code;    /* of the answer; 0: none yet */
     bool failed; /* the answer had begun, and was broken off here: code and error tell why */
@@ -204,10 +207,15 @@ typedef enum sv_part {
 void sv_connection_opened(sv_server *s, struct MHD_Connection *connection, bool counted, void **state);
 void sv_connection_closed(sv_server *s, void **state);
 void sv_connection_note(sv_exchange *x, sv_part part);
-void sv_connection_rests(sv_exchange *x, bool rests);         /* waits for the engine, or goes on; under the lock */
-void sv_connection_took(sv_exchange *x, double audio_s);      /* so much audio is out, in all */
+void sv_connection_rests(sv_exchange *x, bool rests);    /* waits for the engine, or goes on; under the lock */
+void sv_connection_took(sv_exchange *x, double audio_s); /* so much audio is out, in all */
+bool sv_connections_busy(sv_server *s, bool idle_too);   /* whether a request comes or is answered; or any is open */
+void sv_connections_end_idle(sv_server *s);              /* those on which nothing is asked */
 bool sv_connection_was_cut(const sv_exchange *x, sv_part at); /* by the sweep */
 void sv_connections_sweep(sv_server *s, double now_s);        /* ends those that take too long; now and then */
+
+/* ---- leave.c ---- */
+void sv_http_leave(sv_server *s); /* lets nobody in any more, and those inside go with their answers */
 
 /* ---- routes.c ---- */
 /* The row for a method and path, and the path's {id}. NULL: none; then allow holds the methods that would do, as the
@@ -309,6 +317,8 @@ void sv_listener_free(struct sv_listener **listener);
  * to standard error. Signals must be blocked in all threads. */
 typedef ev_status (*sv_reload)(void *user, sv_config *fresh, ev_error *err);
 ev_status sv_serve(const sv_config *config, sv_reload reload, void *user, ev_error *err);
+/* Whether it would start with these settings: lists, keys and model are read. */
+ev_status sv_check(const sv_config *config, ev_error *err);
 json_t *sv_job_json(const sv_server *s, sv_job *job); /* tts.c: its state, for those who ask and for webhooks */
 /* The same in parts, for tests. */
 ev_status sv_server_start(sv_server **out, const sv_config *config, const sv_device_calls *device, ev_error *err);

@@ -11,6 +11,9 @@ DESTDIR="$work/root" cmake --install "$work/build" >/dev/null
 root="$work/root/usr"
 libdir=$(dirname "$(find "$root" -name libemotivoice.so)")
 
+echo "hardening"
+LD_LIBRARY_PATH="$libdir" python3 tests/security/test_hardened.py --installed "$root/bin/emotivoice" "$libdir/libemotivoice.so"
+
 echo "pkg-config"
 export PKG_CONFIG_PATH="$libdir/pkgconfig" PKG_CONFIG_SYSROOT_DIR="$work/root"
 # shellcheck disable=SC2046

@@ -159,7 +159,7 @@ static int stop(void **state) {
 }
 
 int main(int argc, char **argv) {
-    if (argc > 1 && strcmp(argv[1], "--decode-reference") == 0) return sv_decoder_child_main();
+    if (argc > 1 && strcmp(argv[1], "--decode-reference") == 0) return sv_decoder_child_main(false);
     const struct CMUnitTest tests[] = {cmocka_unit_test(a_full_queue_is_no_reason_to_forget)};
     return cmocka_run_group_tests(tests, start, stop);
 }

@@ -1,12 +1,15 @@
 /* decode: good files come back as ev_audio_decode gives them; junk is named; helpers that crash, hang, flood or lie
  * cost one file and nothing else. This program is its own helper: "--helper FILE" behaves as FILE says at that time.
  */
+#include <errno.h>
 #include <fcntl.h>
 #include <math.h>
 #include <poll.h>
 #include <pthread.h>
+#include <seccomp.h>
 #include <signal.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -75,7 +78,7 @@ static int misbehave(const char *mode) {
 /* What a broken decoder might try. Whoever succeeds answers like an honest helper. */
 static int try_more(const char *mode) {
     const sv_decode_reply good = {.magic = SV_DECODE_MAGIC, .status = EV_OK, .sample_rate = 16000, .count = 4};
-    if (!sv_decoder_give_up_rights()) return 1;
+    if (!sv_decoder_give_up_rights(false)) return 1;
     swallow();
     bool done = strcmp(mode, "try nothing") == 0;
     if (strcmp(mode, "try open") == 0) done = open("/etc/passwd", O_RDONLY) >= 0;
@@ -92,6 +95,17 @@ static int try_more(const char *mode) {
     return 0;
 }
 
+/* A system that has no seccomp, as far as the decoder can see. */
+static int decode_unfiltered(bool may_lack_filter) {
+    scmp_filter_ctx none = seccomp_init(SCMP_ACT_ALLOW);
+    const bool made = none && seccomp_rule_add(none, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(seccomp), 0) == 0 &&
+                      seccomp_rule_add(none, SCMP_ACT_ERRNO(EINVAL), SCMP_SYS(prctl), 1,
+                                       SCMP_A0(SCMP_CMP_EQ, PR_SET_SECCOMP)) == 0 &&
+                      seccomp_load(none) == 0;
+    seccomp_release(none);
+    return made ? sv_decoder_child_main(may_lack_filter) : 1;
+}
+
 /* Reads its mode when its file comes, so that spares follow the test. */
 static int helper_main(const char *path) {
     char mode[64] = "";
@@ -106,7 +120,8 @@ static int helper_main(const char *path) {
     close(fd);
     mode[n > 0 ? n : 0] = '\0';
     if (strncmp(mode, "try ", 4) == 0) return try_more(mode);
-    return strcmp(mode, "good") == 0 ? sv_decoder_child_main() : misbehave(mode);
+    if (strncmp(mode, "unfiltered", 10) == 0) return decode_unfiltered(strcmp(mode, "unfiltered, told") == 0);
+    return strcmp(mode, "good") == 0 ? sv_decoder_child_main(false) : misbehave(mode);
 }
 
 /* ---- help ---- */
@@ -270,6 +285,31 @@ static void helpers_can_do_nothing_else(void **state) {
     sv_decoder_free(&d);
 }
 
+/* No file is read where the filter is off, unless the helper was told that it may be. */
+static void no_filter_no_file(void **state) {
+    (void)state;
+    sv_decoder *d = decoder(1);
+    ev_audio audio;
+    ev_error err;
+    void *bytes = NULL;
+    size_t size = 0;
+    encode(EV_FORMAT_WAV, 8000, 16000, &bytes, &size);
+    set_mode("unfiltered, told");
+    check_same(d, bytes, size);
+    assert_int_equal(sv_decoder_deaths(d), 0);
+#ifndef SV_SANITIZED /* these builds have no filter, and work */
+    set_mode("unfiltered");
+    assert_int_equal(sv_decode(d, bytes, size, &audio, &err), EV_E_AUDIO);
+    assert_string_equal(err.message, UNDECODABLE);
+    assert_int_equal(sv_decoder_deaths(d), 1);
+#else
+    (void)audio, (void)err;
+#endif
+    check_recovers(d);
+    ev_bytes_free(&bytes);
+    sv_decoder_free(&d);
+}
+
 static void hanging_helpers_are_killed(void **state) {
     (void)state;
     static const char *const modes[] = {"sleep", "spin"};
@@ -385,7 +425,7 @@ int main(int argc, char **argv) {
         cmocka_unit_test(bad_helpers_cost_one_file),      cmocka_unit_test(helpers_can_do_nothing_else),
         cmocka_unit_test(hanging_helpers_are_killed),     cmocka_unit_test(spares_that_left_are_replaced),
         cmocka_unit_test(no_room_for_a_helper_is_memory), cmocka_unit_test(wrong_programs_show_at_once),
-        cmocka_unit_test(threads_share_helpers),
+        cmocka_unit_test(threads_share_helpers),          cmocka_unit_test(no_filter_no_file),
     };
     const int failed = cmocka_run_group_tests(tests, NULL, NULL);
     unlink(mode_path);

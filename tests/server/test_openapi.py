@@ -557,7 +557,7 @@ class Refusals(Asking):
             self.assertEqual(self.ask(s, "GET", "/healthz").code, 200)
             response.close()
             connection.close()
-            self.assertEqual(s.stop(), 0)
+            self.assertEqual(s.process.wait(60), 0)  # a second signal would end it at once
 
 
 if __name__ == "__main__":

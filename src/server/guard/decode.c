@@ -198,8 +198,10 @@ static ev_status take_helper(sv_decoder *d, helper *h, ev_error *err) {
     d->busy++;
     const bool ready = d->spares > 0;
     if (ready) *h = d->spare[--d->spares];
+    const bool died = ready && !is_waiting(h);
+    d->deaths += died;
     pthread_mutex_unlock(&d->mutex);
-    if (ready && is_waiting(h)) return EV_OK;
+    if (ready && !died) return EV_OK;
     if (ready) finish(h);
     return start(d, h, err);
 }
@@ -271,8 +273,8 @@ static ev_status try_one(sv_decoder *d, ev_error *err) {
     ev_audio_free(&audio);
     if (status == EV_E_MEMORY) return ev_fail(err, EV_E_IO, "%s", why.message);
     return ev_fail(err, EV_E_IO,
-                   "the decoder '%.150s' does not answer: may the service start processes of itself, and "
-                   "use seccomp?",
+                   "the decoder '%.100s' does not answer: let the service start processes of itself and use seccomp, or "
+                   "set decoder_filter = optional to decode strangers' files without a filter",
                    d->argv[0]);
 }
 

@@ -25,6 +25,6 @@ typedef struct sv_decode_reply {
 } sv_decode_reply;
 
 /* Takes from this process what reading one file does not need. False: it could not, and nothing must be read. */
-bool sv_decoder_give_up_rights(void);
+bool sv_decoder_give_up_rights(bool may_lack_filter);
 
 #endif

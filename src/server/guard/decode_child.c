@@ -1,11 +1,12 @@
-/* decode_child: the helper's side. It gives up all it does not need before it reads the first hostile byte: memory,
- * processor time, files, processes, and all system calls but those of a computation. Then one file, one answer, and
- * the process ends; what a file may have broken in it ends with it. */
+/* decode_child: the helper's side. It gives up all it does not need before it reads the first hostile byte: its user,
+ * its capabilities, the host's network and mounts, memory, processor time, files, processes, and all system calls but
+ * those of a computation. Then one file, one answer, and the process ends; what a file may have broken in it ends
+ * with it. */
 #include <errno.h>
-#include <linux/audit.h>
-#include <linux/filter.h>
-#include <linux/seccomp.h>
-#include <stddef.h>
+#include <grp.h>
+#include <linux/capability.h>
+#include <sched.h>
+#include <seccomp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -16,11 +17,50 @@
 
 #include "server/guard/decode.h"
 
-#if defined(__x86_64__)
-#define OUR_ARCH AUDIT_ARCH_X86_64
-#elif defined(__aarch64__)
-#define OUR_ARCH AUDIT_ARCH_AARCH64
-#endif
+/* ---- who and where it is ---- */
+
+enum { NOBODY = 65534 };
+
+/* Where it may: containers, older kernels and hardened ones say no. A kernel that knows not all of them gets them one
+ * by one. */
+static void leave_namespaces(int also) {
+    static const int spaces[] = {CLONE_NEWNET, CLONE_NEWNS, CLONE_NEWIPC, CLONE_NEWUTS, CLONE_NEWCGROUP};
+    int all = also;
+    for (size_t i = 0; i < EV_ARRAY_COUNT(spaces); i++) all |= spaces[i];
+    if (unshare(all) == 0 || (also && unshare(also) != 0)) return;
+    for (size_t i = 0; i < EV_ARRAY_COUNT(spaces); i++) {
+        if (unshare(spaces[i]) != 0) continue; /* the filter stands before what is left */
+    }
+}
+
+/* Of root alone; in a container whose root may not, or knows no such user, it stays what it is, without capabilities.
+ */
+static bool leave_root(void) {
+    if (geteuid() != 0) return true;
+    const bool left =
+        setgroups(0, NULL) == 0 && setresgid(NOBODY, NOBODY, NOBODY) == 0 && setresuid(NOBODY, NOBODY, NOBODY) == 0;
+    return left || errno == EPERM || errno == EINVAL;
+}
+
+static bool drop_capabilities(void) {
+    struct __user_cap_header_struct head = {.version = _LINUX_CAPABILITY_VERSION_3};
+    const struct __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3] = {{0}};
+    for (int one = 0; prctl(PR_CAPBSET_READ, one, 0, 0, 0) >= 0; one++) {
+        if (prctl(PR_CAPBSET_DROP, one, 0, 0, 0) != 0)
+            break; /* not ours to drop: then nothing can be gained from it */
+    }
+    prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
+    return syscall(SYS_capset, &head, none) == 0;
+}
+
+/* As root in namespaces of its own, then as nobody in a user namespace of its own, then as that without a right in
+ * it. */
+static bool leave_the_host(void) {
+    if (geteuid() == 0) leave_namespaces(0);
+    if (!leave_root()) return false;
+    leave_namespaces(CLONE_NEWUSER);
+    return drop_capabilities();
+}
 
 /* ---- limits ---- */
 
@@ -38,57 +78,39 @@ static bool limit_calls(void) { return true; }
 #else
 static bool limit_memory(void) { return limit(RLIMIT_AS, SV_DECODE_MEMORY); }
 
-#ifdef OUR_ARCH
-#define ALLOW(name)                                                                                                  \
-    BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_##name, 0, 1), BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)
-#define REFUSE(name)                                                                                                 \
-    BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_##name, 0, 1),                                                           \
-        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | (EACCES & SECCOMP_RET_DATA))
-/* Memory, but none that can be executed: jumps over its rejection if PROT_EXEC is not in the third argument. */
-#define ALLOW_DATA(name)                                                                                             \
-    BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_##name, 0, 4),                                                           \
-        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args[2])),                                  \
-        BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, PROT_EXEC, 0, 1), BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS),  \
-        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)
-
-static bool limit_calls(void) {
-    struct sock_filter filter[] = {
-        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, arch)),
-        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, OUR_ARCH, 1, 0),
-        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS),
-        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
-        ALLOW(read),
-        ALLOW(write),
-        ALLOW(exit_group),
-        ALLOW(exit),
-        ALLOW(munmap),
-        ALLOW(mremap),
-        ALLOW(brk),
-        ALLOW(madvise),
-        ALLOW(futex),
-        ALLOW(getrandom), /* the allocator's key */
-        ALLOW(clock_gettime),
-        ALLOW(gettimeofday),
-        ALLOW(rt_sigprocmask),
-        ALLOW(rt_sigaction),
-        ALLOW(rt_sigreturn),
-        ALLOW_DATA(mmap),
-        ALLOW_DATA(mprotect),
-        REFUSE(openat), /* libsndfile looks for a resource fork, and does without */
-        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS),
-    };
-    const struct sock_fprog program = {EV_ARRAY_COUNT(filter), filter};
-    return prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program, 0, 0) == 0;
+/* What a computation needs: memory that cannot be executed, and the two ends of the socket. */
+static bool add_rules(scmp_filter_ctx filter) {
+    static const int calls[] = {SCMP_SYS(read),          SCMP_SYS(write),        SCMP_SYS(exit_group),
+                                SCMP_SYS(exit),          SCMP_SYS(munmap),       SCMP_SYS(mremap),
+                                SCMP_SYS(brk),           SCMP_SYS(madvise),      SCMP_SYS(futex),
+                                SCMP_SYS(getrandom), /* the allocator's key */
+                                SCMP_SYS(clock_gettime), SCMP_SYS(gettimeofday), SCMP_SYS(rt_sigprocmask),
+                                SCMP_SYS(rt_sigaction),  SCMP_SYS(rt_sigreturn)};
+    static const int memory[] = {SCMP_SYS(mmap), SCMP_SYS(mprotect)};
+    /* libsndfile looks for a resource fork, and does without */
+    bool good = seccomp_rule_add(filter, SCMP_ACT_ERRNO(EACCES), SCMP_SYS(openat), 0) == 0;
+    for (size_t i = 0; good && i < EV_ARRAY_COUNT(calls); i++)
+        good = seccomp_rule_add(filter, SCMP_ACT_ALLOW, calls[i], 0) == 0;
+    for (size_t i = 0; good && i < EV_ARRAY_COUNT(memory); i++)
+        good = seccomp_rule_add(filter, SCMP_ACT_ALLOW, memory[i], 1, SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0)) == 0;
+    return good;
 }
-#else
-static bool limit_calls(void) { return true; } /* the numbers of this machine's calls are not known here */
-#endif
+
+/* Other calls, and those of another machine's numbering, end the process. */
+static bool limit_calls(void) {
+    scmp_filter_ctx filter = seccomp_init(SCMP_ACT_KILL_PROCESS);
+    const bool on = filter && seccomp_attr_set(filter, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS) == 0 &&
+                    add_rules(filter) && seccomp_load(filter) == 0;
+    seccomp_release(filter);
+    return on;
+}
 #endif
 
-bool sv_decoder_give_up_rights(void) {
-    return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 && prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) == 0 &&
-           limit(RLIMIT_CORE, 0) && limit(RLIMIT_FSIZE, 0) && limit(RLIMIT_NPROC, 0) && limit(RLIMIT_NOFILE, 3) &&
-           limit(RLIMIT_CPU, SV_DECODE_CPU_S) && limit_memory() && limit_calls();
+bool sv_decoder_give_up_rights(bool may_lack_filter) {
+    return leave_the_host() && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
+           prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) == 0 && limit(RLIMIT_CORE, 0) && limit(RLIMIT_FSIZE, 0) &&
+           limit(RLIMIT_NPROC, 0) && limit(RLIMIT_NOFILE, 3) && limit(RLIMIT_CPU, SV_DECODE_CPU_S) &&
+           limit_memory() && (limit_calls() || may_lack_filter);
 }
 
 /* ---- work ---- */
@@ -112,9 +134,9 @@ static bool write_all(const void *bytes, size_t size) {
     return true;
 }
 
-int sv_decoder_child_main(void) {
+int sv_decoder_child_main(bool may_lack_filter) {
     ev_buf file = {0};
-    if (!sv_decoder_give_up_rights() || !read_all(&file)) return EXIT_FAILURE;
+    if (!sv_decoder_give_up_rights(may_lack_filter) || !read_all(&file)) return EXIT_FAILURE;
     ev_audio audio;
     ev_error error = {0};
     const ev_status status = ev_audio_decode(&audio, file.data, file.size, SV_DECODE_SECONDS_MAX, &error);

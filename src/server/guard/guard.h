@@ -238,9 +238,10 @@ typedef struct sv_decoder sv_decoder;
 #define SV_DECODE_SECONDS_MAX 30
 #define SV_DECODE_WALL_MS     3000
 
-/* The helper process's whole life: one file from stdin, its sound to stdout, under limits on memory, time and system
- * calls. The program calls it, before starting anything else, when its argv asks for it; returns the exit status. */
-int sv_decoder_child_main(void);
+/* The helper process's whole life: one file from stdin, its sound to stdout, as nobody, under limits on memory, time and
+ * system calls. Where these cannot be filtered it reads nothing, unless may_lack_filter. The program calls it, before
+ * starting anything else, when its argv asks for it; returns the exit status. */
+int sv_decoder_child_main(bool may_lack_filter);
 
 /* helpers: files decoded at once, 1..64; as many processes wait ready. argv starts one: {"/proc/self/exe", "...",
  * NULL}; the strings are copied. Tries one, so that a wrong argv shows here: EV_E_IO. */
