@@ -157,7 +157,8 @@ class Overload(unittest.TestCase):
         """While answers go out nothing is held of the requests' bodies, 64 MB of them."""
         if SANITIZED:
             self.skipTest("a sanitizer keeps what was freed")
-        with Service(COMMAND, *OPEN, "--queue-wait", "120s") as service, contextlib.ExitStack() as open_ones:
+        room = "--queue-wait", "120s", "--queue-audio", "1h", "--memory-max", "2GB"
+        with Service(COMMAND, *OPEN, *room) as service, contextlib.ExitStack() as open_ones:
             body = {"input": LONG, "response_format": "pcm", "pad": "x" * 8_000_000}
             self.assertEqual(service.post("/v1/audio/speech", body).code, 200)
             before = resident_mb(service)
