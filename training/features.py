@@ -1,16 +1,10 @@
-"""What the networks see of sound: log-mel for synthesis, filter bank for the speaker encoder, energy, averages per token.
+"""What is seen of sound at 16 kHz: log-mel to lay a reading along a recording (align.py), filter bank for the speaker encoder.
 
-The C code computes the same numbers; the golden tests are made here. All input is float audio at 16 kHz in -1..1.
+The C code computes the same filter bank; the golden tests are made here. All input is float audio in -1..1.
 
 mel      n_fft 1024, hop 256, periodic Hann 1024, reflect padding 384 on each side, frame t covers samples
          256 t - 384 .. 256 t + 640, T = n // 256; magnitude sqrt(re^2 + im^2 + 1e-9); 80 Slaney-scale area-normalised
          triangles, 0-8000 Hz; natural log of max(x, 1e-5).
-envelope  what the networks speak: the same filters and logarithm on the spectral envelope in place of the spectrum. A window
-         of 64 ms resolves the harmonics of a high voice up to 3 kHz; a model that knows pitch once per phone can only blur
-         them, and formants with them. CheapTrick (Morise 2015, doi 10.1016/j.specom.2014.09.003) takes a window of three
-         periods of F0, about each frame's middle 256 t + 128, and smooths over the harmonics; where nothing is voiced the
-         window is one hop. Level: that of `mel` on noise.
-energy   ln(max(L2 norm over bins of the same magnitudes, 1e-3)).
 fbank    SpeechBrain's Fbank with sentence mean normalisation: n_fft 400, hop 160, periodic Hamming 400, centred with
          zeros, T = 1 + n // 160; power; 80 triangles on 2595 log10(1 + f/700); 10 log10(max(x, 1e-10)), not below 80 dB
          under the utterance's maximum; minus the mean over time of each bin.
@@ -20,17 +14,12 @@ from __future__ import annotations
 import functools
 
 import numpy as np
-import pyworld
-import torch
-import torch.nn.functional as F
 
 SAMPLE_RATE = 16000
 N_FFT, HOP, N_MELS, F_MAX = 1024, 256, 80, 8000.0
 PAD = (N_FFT - HOP) // 2
-MAGNITUDE_FLOOR, MEL_FLOOR, ENERGY_FLOOR = 1e-9, 1e-5, 1e-3
-UNVOICED_HZ = 3 * SAMPLE_RATE / HOP
-HANN_POWER = 3 * N_FFT / 8  # of the window of `mel`; CheapTrick's windows have power 1
-# What a model file says of its mels, so that nobody goes on with one that was taught others.
+MAGNITUDE_FLOOR, MEL_FLOOR = 1e-9, 1e-5
+# What an older model file says of its mels.
 DESCRIPTION = {"kind": "envelope", "sample_rate": SAMPLE_RATE, "hop": HOP, "n_fft": N_FFT, "bins": N_MELS, "f_max": F_MAX}
 FBANK_FFT, FBANK_HOP, FBANK_TOP_DB = 400, 160, 80.0
 
@@ -80,49 +69,6 @@ def mel(wav: np.ndarray) -> np.ndarray:
     return np.log(np.maximum(stft_magnitude(wav) @ mel_filters().T.astype(np.float64), MEL_FLOOR)).astype(np.float32)
 
 
-def envelope_mel(wav: np.ndarray, f0: np.ndarray) -> np.ndarray:
-    """[T, 80] float32 natural-log mel of the envelope; f0 [T] in Hz, 0 where unvoiced, T = n // 256."""
-    # A trace of noise keeps digital silence out of the spectral estimate.
-    audio = np.asarray(wav, np.float64) + np.random.default_rng(0).normal(0, 1e-5, len(wav))
-    middles = (np.arange(len(f0)) * HOP + HOP / 2) / SAMPLE_RATE
-    periods = np.where(f0 > 0, f0, UNVOICED_HZ).astype(np.float64)
-    power = pyworld.cheaptrick(audio, periods, middles, SAMPLE_RATE, fft_size=N_FFT)
-    magnitude = np.sqrt(HANN_POWER * power + MAGNITUDE_FLOOR)
-    return np.log(np.maximum(magnitude @ mel_filters().T.astype(np.float64), MEL_FLOOR)).astype(np.float32)
-
-
-def energy(wav: np.ndarray) -> np.ndarray:
-    """[T] float32 log of the L2 norm of each frame's magnitudes."""
-    norm = np.sqrt((stft_magnitude(wav) ** 2).sum(axis=1))
-    return np.log(np.maximum(norm, ENERGY_FLOOR)).astype(np.float32)
-
-
-@functools.lru_cache(maxsize=None)
-def _torch_window(size: int, device: str) -> torch.Tensor:
-    return torch.from_numpy(periodic_window(size, 0.5)).float().to(device)
-
-
-@functools.lru_cache(maxsize=None)
-def _torch_filters(n_fft: int, count: int, device: str) -> torch.Tensor:
-    return torch.from_numpy(mel_filters(n_fft, count).T.copy()).to(device)
-
-
-def stft_magnitude_torch(wav: torch.Tensor, n_fft: int = N_FFT, hop: int = HOP, window: int | None = None) -> torch.Tensor:
-    """[batch, n] to [batch, T, n_fft/2+1], differentiable; reflect padding (n_fft - hop) / 2, for any resolution."""
-    window = window or n_fft
-    left = (n_fft - hop) // 2
-    padded = F.pad(wav[:, None], (left, n_fft - hop - left), mode="reflect")[:, 0]
-    spectrum = torch.stft(padded, n_fft, hop, window, _torch_window(window, str(wav.device)), center=False,
-                          return_complex=True)
-    return torch.sqrt(spectrum.real**2 + spectrum.imag**2 + MAGNITUDE_FLOOR).transpose(1, 2)
-
-
-def mel_torch(wav: torch.Tensor, n_fft: int = N_FFT, hop: int = HOP, count: int = N_MELS) -> torch.Tensor:
-    """[batch, n] to [batch, T, count], differentiable; same numbers as mel()."""
-    magnitude = stft_magnitude_torch(wav, n_fft, hop)
-    return torch.log(torch.clamp(magnitude @ _torch_filters(n_fft, count, str(wav.device)), min=MEL_FLOOR))
-
-
 @functools.lru_cache(maxsize=None)
 def fbank_filters() -> np.ndarray:
     """[201, 80]: SpeechBrain's construction, where the rising width serves both slopes."""
@@ -144,14 +90,3 @@ def fbank(wav: np.ndarray) -> np.ndarray:
     decibels = 10.0 * np.log10(np.maximum(power, 1e-10))
     decibels = np.maximum(decibels, decibels.max() - FBANK_TOP_DB)
     return (decibels - decibels.mean(axis=0)).astype(np.float32)
-
-
-def token_average(values: np.ndarray, durations: np.ndarray, mask: np.ndarray | None = None) -> np.ndarray:
-    """Mean of frame values [T] over each token's frames where mask is true; 0 for a token without any."""
-    weight = np.ones(len(values)) if mask is None else np.asarray(mask, np.float64)
-    ends = np.cumsum(durations)
-    starts = ends - durations
-    sums = np.concatenate([[0.0], np.cumsum(np.where(weight > 0, values, 0.0) * weight)])
-    counts = np.concatenate([[0.0], np.cumsum(weight)])
-    amount = counts[ends] - counts[starts]
-    return np.where(amount > 0, (sums[ends] - sums[starts]) / np.maximum(amount, 1e-9), 0.0).astype(np.float32)
