@@ -191,10 +191,11 @@ static void put_on_desk(sv_exchange *x, sv_lane lane, void (*run)(void *user)) {
 /* Whether the client is still there; then nobody else looks at the exchange until it leaves the desk. */
 static bool arrive(sv_exchange *x) {
     pthread_mutex_lock(&x->server->lock);
-    x->at_desk = !x->gone;
+    const bool there = !x->gone;
+    x->at_desk = there;
     pthread_mutex_unlock(&x->server->lock);
-    if (!x->at_desk) MHD_resume_connection(x->connection);
-    return x->at_desk;
+    if (!there) MHD_resume_connection(x->connection); /* and x may be gone with it */
+    return there;
 }
 
 static void leave(sv_exchange *x) {

@@ -97,10 +97,10 @@ static int try_more(const char *mode) {
 
 /* A system that has no seccomp, as far as the decoder can see. */
 static int decode_unfiltered(bool may_lack_filter) {
+    const struct scmp_arg_cmp sets_a_filter = {.arg = 0, .op = SCMP_CMP_EQ, .datum_a = PR_SET_SECCOMP};
     scmp_filter_ctx none = seccomp_init(SCMP_ACT_ALLOW);
     const bool made = none && seccomp_rule_add(none, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(seccomp), 0) == 0 &&
-                      seccomp_rule_add(none, SCMP_ACT_ERRNO(EINVAL), SCMP_SYS(prctl), 1,
-                                       SCMP_A0(SCMP_CMP_EQ, PR_SET_SECCOMP)) == 0 &&
+                      seccomp_rule_add_array(none, SCMP_ACT_ERRNO(EINVAL), SCMP_SYS(prctl), 1, &sets_a_filter) == 0 &&
                       seccomp_load(none) == 0;
     seccomp_release(none);
     return made ? sv_decoder_child_main(may_lack_filter) : 1;

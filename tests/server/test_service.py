@@ -85,7 +85,8 @@ class Speech(unittest.TestCase):
 
         def one(n):
             return service.speech(texts[n], voice=voices[n % 4], emotion=emotions[n // 4 % 4], response_format="pcm")
-        with Service(COMMAND, *FREE, "--queue-wait", "300s", "--batch-mode", "fixed") as service:
+        room = "--queue-wait", "300s", "--memory-max", "8GB"  # sanitizers have memory of their own
+        with Service(COMMAND, *FREE, *room, "--batch-mode", "fixed") as service:
             with concurrent.futures.ThreadPoolExecutor(64) as pool:
                 answers = list(pool.map(one, range(64)))
             batched = service.metric("batch_size_sum"), service.metric("batch_size_count")
