@@ -99,7 +99,7 @@ static void replace(sv_config *config, const sv_config_row *row, sv_setting fres
 }
 
 static void store(sv_config *config, const sv_config_row *row, sv_setting fresh, double number) {
-    const int choice = (int)number;
+    const int choice = row->kind == SV_KIND_CHOICE ? (int)number : 0; /* others do not fit in an int */
     const bool on = number != 0;
     const int64_t count = (int64_t)number;
     const void *value = row->kind == SV_KIND_CHOICE                                ? (const void *)&choice

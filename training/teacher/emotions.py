@@ -44,10 +44,18 @@ EMOTIONS = {
     "fearful": Emotion(mean=2.6, span=0.75, rate=1.16, energy=-0.25, gain=-2.0, tilt=-0.6, tremor=0.7, tremor_hz=7.0),
 }
 MANDARIN_SPAN = (0.72, 1.4)  # tones must survive
-QUESTION_RISE = {"en": 4.5, "zh": 2.5}
+QUESTION_ENDS = 2.5    # semitones by which the last half of a yes-or-no question's ending lies above its first, in English
+QUESTION_LIFT = {"en": (6.0, 14.0), "zh": (5.0, 5.0)}  # the least and the most that its end is lifted for that; Mandarin keeps its tones
 STATEMENT_FALL = -0.8
 EXCLAMATION_LIFT = 1.2
 ENDING_S = 0.35
+
+
+def question_lift(line, language) -> float:
+    """Semitones at the end of a linear rise over `line`, a sentence's ending, which falls in the teacher's reading whatever its mark."""
+    half = len(line) // 2
+    falls = float(np.median(line[:half]) - np.median(line[half:])) if half else 0.0
+    return float(np.clip(2 * (QUESTION_ENDS + falls), *QUESTION_LIFT[language]))  # half of a rise lies between the halves' medians
 
 
 def melody(f0, voiced, pitch, median, emotion: Emotion, speaker_span, language, vowels, kind, rate=FRAMES_A_SECOND):
@@ -66,7 +74,7 @@ def melody(f0, voiced, pitch, median, emotion: Emotion, speaker_span, language, 
         line[begin:end] += emotion.tremor * np.sin(2 * np.pi * emotion.tremor_hz * (t[begin:end] - begin) / rate)
     last = t[voiced][-1] + 1
     ending = np.clip((t - last) / (ENDING_S * rate) + 1, 0, 1)
-    rise = {"question": QUESTION_RISE[language], "exclamation": 0.0}.get(kind, STATEMENT_FALL)
+    rise = {"question": question_lift(line[voiced & (ending > 0)], language), "exclamation": 0.0}.get(kind, STATEMENT_FALL)
     line = line + (rise + emotion.final) * ending + (EXCLAMATION_LIFT if kind == "exclamation" else 0.0)
     return np.where(voiced, np.clip(pitch * 2 ** (line / 12), 55.0, 600.0), 0.0)
 

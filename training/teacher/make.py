@@ -30,6 +30,7 @@ LEAD_FRAMES = 12  # of the teacher's silence before a sentence that are kept, th
                   # the first sound
 TAIL_FRAMES, QUIET = 12, -1.0  # of silence behind it that are kept; the teacher's energy where nothing is heard
 NAMED_SHARE, NEUTRAL_SHARE, MANDARIN_SHARE = 0.45, 0.45, 0.58
+QUESTION_SHARE = 0.1  # beside the questions that come by themselves: their melody is a rule of ours, and too few show it
 DEGREES = (0.5, 0.75, 1.0), (0.2, 0.2, 0.6)
 REFERENCE = ("今天下午我们一起去公园散步，好不好？", "They said that the weather would be better in the morning.")
 
@@ -153,6 +154,9 @@ def plan(index: int, split: str, texts: dict, cast: dict) -> tuple:
     rng = np.random.default_rng([7, corpus.SPLITS.index(split), index])
     language = "zh" if rng.random() < MANDARIN_SHARE else "en"
     text = texts[language][index % len(texts[language])]
+    if rng.random() < QUESTION_SHARE:
+        questions = [t for t in texts[language] if emotions.kind_of(t, language) == "question"] or [text]
+        text = questions[rng.integers(len(questions))]
     crowd = cast["crowd"]
     crowd = crowd[-speakers.TEST_CROWD:] if split == "test" else crowd[:-speakers.TEST_CROWD]
     speaker = cast["named"][index % len(cast["named"])] if rng.random() < NAMED_SHARE else crowd[rng.integers(len(crowd))]
