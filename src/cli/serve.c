@@ -1,5 +1,5 @@
-/* serve: `emotivoice serve`. Its options are the service's settings: the table is made from server/config_table.h, so
- * flags, environment, file and --help say the same.
+/* serve: `emotivoice serve`. Its options are the service's settings: the table is made from
+ * server/config/config_table.h, so flags, environment, file and --help say the same.
  */
 #include <stdlib.h>
 #include <string.h>

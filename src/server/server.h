@@ -15,7 +15,7 @@
  *   desk.h       threads for what would hold up the one that serves everybody
  *   engine.h     jobs -> samples; schedule.h decides; jobs.h holds; voices.h knows whom it can speak as
  *   guard/       what stands between strangers and all this
- *   config.h log.h metrics.h device.h
+ *   config/ metrics/ (with the log)
  *
  * bytes -> exchange -> access -> fields -> words -> job -> admission -> engine -> samples -> listener -> bytes
  *
@@ -30,11 +30,11 @@
 #include <jansson.h>
 #include <microhttpd.h>
 
-#include "server/desk.h"
-#include "server/engine.h"
-#include "server/framing.h"
-#include "server/uploads.h"
-#include "server/webhook.h"
+#include "server/http/desk.h"
+#include "server/engine/engine.h"
+#include "server/http/framing.h"
+#include "server/voices/uploads.h"
+#include "server/jobs/webhook.h"
 
 typedef struct sv_access { /* what a reload may replace, all at once; counted */
     atomic_int holds;

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "server/framing.h"
+#include "server/http/framing.h"
 
 static ev_buf feed(const uint8_t *bytes, size_t size, size_t piece, int *code) {
     sv_framing f = {0};

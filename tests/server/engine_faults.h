@@ -22,8 +22,8 @@
 
 #include <cmocka.h>
 
-#include "server/engine.h"
-#include "server/metrics_state.h"
+#include "server/engine/engine.h"
+#include "server/metrics/metrics_state.h"
 #include "synth/synth.h"
 
 /* ---- device ---- */

@@ -12,7 +12,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "server/schedule.h"
+#include "server/schedule/schedule.h"
 
 static const int64_t now = 50000000;
 

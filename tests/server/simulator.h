@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "server/schedule.h"
+#include "server/schedule/schedule.h"
 
 enum { SIM_JOBS_MAX = 1200 };
 

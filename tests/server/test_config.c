@@ -11,7 +11,7 @@
 #include <unistd.h>
 #include <cmocka.h>
 
-#include "server/config.h"
+#include "server/config/config.h"
 
 static const sv_origin by_flag = {.from = SV_FROM_FLAG};
 

@@ -2,7 +2,7 @@
  * alone, and batches grow again. */
 #include "server/engine_faults.h"
 
-#include "server/engine_inner.h"
+#include "server/engine/engine_inner.h"
 
 enum { GOOD_UNTIL_GROWTH = 10 };
 

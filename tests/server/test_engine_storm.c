@@ -4,7 +4,7 @@
 #include <sys/socket.h>
 
 #include "server/engine_faults.h"
-#include "server/engine_inner.h"
+#include "server/engine/engine_inner.h"
 
 /* ---- stop ---- */
 

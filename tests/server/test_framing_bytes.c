@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "server/framing.h"
+#include "server/http/framing.h"
 
 typedef struct result {
     ev_buf out;

@@ -14,7 +14,7 @@
 
 #include <cmocka.h>
 
-#include "server/metrics_state.h"
+#include "server/metrics/metrics_state.h"
 #include "server/server.h"
 
 /* ---- device: its first stretch of sound is made; what becomes of the second, a test says ---- */

@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "server/jobs.h"
+#include "server/jobs/jobs.h"
 
 enum { ROOM = 1 << 20, RESULT = 60000 }; /* samples, 120 kB: eight fit the room */
 

@@ -15,7 +15,7 @@
 
 #include <jansson.h>
 
-#include "server/log.h"
+#include "server/metrics/log.h"
 
 static int ends[2]; /* a pipe: what the log writes is read from ends[0] */
 

@@ -15,7 +15,7 @@
 
 #include <jansson.h>
 
-#include "server/metrics.h"
+#include "server/metrics/metrics.h"
 
 static int set_up(void **state) { return sv_metrics_create((sv_metrics **)state, NULL) == EV_OK ? 0 : -1; }
 

@@ -23,7 +23,7 @@ except ImportError:
     print("skipped: there is no jsonschema; script/bootstrap --test installs it into .venv-test")
     sys.exit(77)
 
-SOURCES = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "src", "server")
+SOURCES = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "src", "server", "http")
 
 
 def source(name):

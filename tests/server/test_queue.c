@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "server/queue.h"
+#include "server/engine/queue.h"
 
 enum { JOBS_MAX = 8 };
 

@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "server/uploads.h"
+#include "server/voices/uploads.h"
 
 typedef struct caller { /* waits for one upload */
     pthread_mutex_t lock;

@@ -37,8 +37,8 @@ RANGES = {"emotion_degree": (0, 1.5), "speed": (0.25, 4), "pitch_scale": (0.5, 2
 
 
 def policy():
-    """SV_PAGE_CSP of src/server/page.h: the page is tested under the policy that it is served with."""
-    source = (ROOT / "src/server/page.h").read_text()
+    """SV_PAGE_CSP of src/server/http/page.h: the page is tested under the policy that it is served with."""
+    source = (ROOT / "src/server/http/page.h").read_text()
     lines = re.search(r"#define SV_PAGE_CSP((?:.*\\\n)*.*)", source).group(1)
     return "".join(re.findall(r'"([^"]*)"', lines))
 

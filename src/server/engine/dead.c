@@ -1,0 +1,107 @@
+/* dead: dead letters, jobs that failed as often as they may: listed, and tried once more when somebody asks. */
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "server/engine/engine_inner.h"
+
+void sv_engine_bury(sv_engine *e, sv_job *job) {
+    if (e->dead_count == SV_DEAD_MAX) {
+        sv_job_drop(&e->dead[0]);
+        memmove(e->dead, e->dead + 1, --e->dead_count * sizeof(sv_job *));
+    }
+    e->dead[e->dead_count++] = sv_job_hold(job);
+    job->dead = true;
+    sv_metric_set(e->parts.metrics, SV_METRIC_DEAD_JOBS, (double)e->dead_count);
+}
+
+void sv_engine_dead(sv_engine *e, ev_buf *out) {
+    json_t *list = json_array();
+    pthread_mutex_lock(&e->lock);
+    for (size_t i = 0; i < e->dead_count; i++) {
+        sv_times times;
+        ev_error error;
+        sv_job_look(e->dead[i], &times, NULL, &error);
+        json_t *one = json_pack("{s:s, s:s, s:I, s:i, s:I}", "id", e->dead[i]->id, "error", error.message, "created",
+                                (json_int_t)times.created, "tries", e->dead[i]->tries, "text_bytes",
+                                (json_int_t)e->dead[i]->speech.text_bytes);
+        json_array_append_new(list, one);
+    }
+    pthread_mutex_unlock(&e->lock);
+    char *text = json_dumps(list, JSON_COMPACT);
+    json_decref(list);
+    if (text) ev_buf_append(out, text, strlen(text));
+    out->failed |= !text;
+    free(text);
+}
+
+static char *copy(const char *text) { return text ? strdup(text) : NULL; }
+
+/* The same wish as a new job, since the old one has told its listeners that it failed. */
+static bool copy_speech(const sv_speech *from, sv_speech *to) {
+    *to = *from;
+    to->text = malloc(from->text_bytes + 1);
+    if (to->text) memcpy(to->text, from->text, from->text_bytes + 1);
+    to->voice = copy(from->voice);
+    to->emotion = copy(from->emotion);
+    to->language = copy(from->language);
+    to->reference_url = copy(from->reference_url);
+    to->reference = from->reference ? malloc(from->reference_bytes) : NULL;
+    if (to->reference) memcpy(to->reference, from->reference, from->reference_bytes);
+    to->deadline_us = 0;
+    to->stream = false; /* nobody listens */
+    const bool whole = to->text && !to->voice == !from->voice && !to->emotion == !from->emotion &&
+                       !to->language == !from->language && !to->reference_url == !from->reference_url &&
+                       !to->reference == !from->reference;
+    if (!whole) sv_speech_free(to);
+    return whole;
+}
+
+static sv_job *exhume(sv_engine *e, const char *id) {
+    sv_job *job = NULL;
+    pthread_mutex_lock(&e->lock);
+    for (size_t i = 0; i < e->dead_count; i++) {
+        if (strcmp(e->dead[i]->id, id) != 0) continue;
+        job = e->dead[i];
+        memmove(e->dead + i, e->dead + i + 1, (--e->dead_count - i) * sizeof(sv_job *));
+        break;
+    }
+    sv_metric_set(e->parts.metrics, SV_METRIC_DEAD_JOBS, (double)e->dead_count);
+    pthread_mutex_unlock(&e->lock);
+    return job;
+}
+
+/* A new job for an old one. NULL: out of memory. */
+static sv_job *revive(sv_engine *e, const sv_job *dead) {
+    sv_speech speech;
+    bool fresh;
+    if (!copy_speech(&dead->speech, &speech)) return NULL;
+    sv_job *job = sv_jobs_take(e->parts.jobs, &speech, dead->owner, true, NULL, &fresh);
+    if (!job) return NULL;
+    atomic_fetch_sub(&job->listeners, 1); /* nobody listens; it is kept for who asks */
+    job->webhook = copy(dead->webhook);
+    job->show_words = dead->show_words;
+    job->weight = dead->weight;
+    return job;
+}
+
+ev_status sv_engine_retry(sv_engine *e, const char *id, char again_id[SV_JOB_ID + 1], int32_t *retry_after_ms) {
+    sv_job *dead = exhume(e, id);
+    if (!dead) return EV_E_NOT_FOUND;
+    sv_job *job = revive(e, dead);
+    sv_admission admission = {.verdict = SV_FULL, .retry_after_ms = 1000};
+    if (job) {
+        snprintf(again_id, SV_JOB_ID + 1, "%s", job->id);
+        admission = sv_engine_submit(e, job, dead->owner);
+    }
+    const ev_status status = admission.verdict == SV_ACCEPT ? EV_OK : job ? EV_E_LIMIT : EV_E_MEMORY;
+    *retry_after_ms = admission.retry_after_ms;
+    if (status != EV_OK) { /* it can be asked for again */
+        pthread_mutex_lock(&e->lock);
+        sv_engine_bury(e, dead);
+        pthread_mutex_unlock(&e->lock);
+    }
+    sv_job_drop(&job);
+    sv_job_drop(&dead);
+    return status;
+}

@@ -1,0 +1,80 @@
+/* engine: from a job to its samples.
+ *
+ *   front.c    a few threads that make a job ready: its voice (named, uploaded, or from its reference), its phones;
+ *              who brings a recording has a queue (queue.h) and threads apart from those who bring a text alone
+ *   engine.c   START HERE: jobs come in, wait, and end
+ *   runner.c   the threads that run the device, asking schedule.h what is next
+ *   engine_limits.c  what the schedule is told of settings, memory and this machine
+ *   dead.c     dead letters
+ *   voices.c   named and uploaded voices, and the cache of those made from references
+ *
+ * sv_engine_submit -> admission -> a front's queue -> front thread -> engine's list -> batches -> samples, end
+ *
+ * What can go wrong stays with whom it concerns: a text or voice that cannot be used fails its own job; a batch that
+ * fails sends its members to run alone, three times in all; what still fails is a dead letter.
+ *
+ * Threads: submit, cancel and look by any thread. Lock order: engine, jobs table, job.
+ */
+#ifndef SV_ENGINE_H
+#define SV_ENGINE_H
+
+#include "server/config/config.h"
+#include "server/guard/guard.h"
+#include "server/jobs/jobs.h"
+#include "server/metrics/log.h"
+#include "server/metrics/metrics.h"
+#include "server/voices/voices.h"
+
+/* The device, so that tests can put a failing one in its place. */
+typedef struct sv_device_calls {
+    ev_status (*decode)(ev_synth *synth, ev_task *const *tasks, size_t n, ev_error *err);
+    ev_status (*vocode)(ev_synth *synth, const ev_slice *slices, size_t n, ev_error *err);
+} sv_device_calls;
+
+typedef struct sv_engine sv_engine;
+
+typedef struct sv_engine_parts { /* borrowed, must outlive the engine */
+    const sv_config *config;
+    ev_model *model;
+    sv_jobs *jobs;
+    sv_voices *voices;
+    sv_metrics *metrics;
+    sv_log *log;
+    sv_ledger *ledger;                      /* of memory; NULL: there is always enough */
+    const sv_device_calls *device;          /* NULL: the engine itself */
+    void (*ended)(void *user, sv_job *job); /* a job is over; from the engine's threads, without locks; may be NULL */
+    void *ended_user;
+} sv_engine_parts;
+
+ev_status sv_engine_create(sv_engine **out, const sv_engine_parts *parts, ev_error *err);
+/* Runs nothing more; what is not over is canceled. What is submitted later is refused. */
+void sv_engine_stop(sv_engine *engine);
+void sv_engine_free(sv_engine **engine);
+
+/* Rough, before the phones are known: seconds of audio that a speech will have, its pauses included. */
+double sv_engine_seconds(sv_engine *engine, const sv_speech *speech);
+/* A stream of so many seconds is not kept whole (speech.windowed): it would take more memory than its listener needs.
+ */
+bool sv_engine_windowed(sv_engine *engine, double seconds);
+/* May this job come in, and is it? Refused: the job is over already, nothing is queued. account decides the fair
+ * share. Refused for want of memory: SV_FULL, and job->room says whether it will ever be enough. */
+sv_admission sv_engine_submit(sv_engine *engine, sv_job *job, const char *account);
+/* Somebody else hears a job that was submitted, who may be in more of a hurry. */
+void sv_engine_join(sv_engine *engine, sv_job *job, int32_t priority, bool stream);
+/* Something about jobs changed from outside (a listener left): look again soon. */
+void sv_engine_nudge(sv_engine *engine);
+/* Bytes that are free where batches run: the batches' part of it is a quarter, unless memory_budget says otherwise.
+ * To be told again whenever somebody has looked. Any thread. */
+void sv_engine_memory(sv_engine *engine, int64_t free_bytes);
+/* Bytes that batches will take at most and that have not been touched yet. */
+int64_t sv_engine_reserve(sv_engine *engine);
+/* No job is waiting or running. */
+bool sv_engine_idle(sv_engine *engine);
+/* A dead letter, to be tried again after a repair, as a new job of the same owner, whose id is given.
+ * EV_E_NOT_FOUND: there is no such dead letter. EV_E_LIMIT, EV_E_MEMORY: no room now; it stays, and may be asked for
+ * again in *retry_after_ms. */
+ev_status sv_engine_retry(sv_engine *engine, const char *id, char again_id[SV_JOB_ID + 1], int32_t *retry_after_ms);
+/* Dead letters as a JSON array. */
+void sv_engine_dead(sv_engine *engine, ev_buf *out);
+
+#endif

@@ -1,0 +1,102 @@
+/* engine_inner: what the files of the engine share. */
+#ifndef SV_ENGINE_INNER_H
+#define SV_ENGINE_INNER_H
+
+#include "server/engine/engine.h"
+#include "server/engine/queue.h"
+
+enum { SV_TEXT_THREADS_MAX = 16, SV_VOICE_THREADS = 4, SV_DEAD_MAX = 1000 };
+
+typedef struct sv_account { /* a client of the schedule */
+    char name[64];
+    uint64_t hash;
+    int users;     /* jobs not over */
+    uint64_t last; /* number of its last job */
+} sv_account;
+
+/* Runs one batch at a time, on its part of the device. */
+typedef struct sv_runner {
+    sv_engine *engine;
+    ev_synth *synth;
+    pthread_t thread;
+    bool busy;
+    double share, since; /* of the device, and since when */
+    double device_s;     /* seconds of the whole device that this batch took before that */
+} sv_runner;
+
+/* Makes jobs ready. What needs a recording made into a voice may wait for a stranger's server or a long file: it has
+ * a front of its own, and text never waits behind it. */
+typedef struct sv_front {
+    struct sv_engine *engine;
+    sv_queue queue;       /* holds its jobs */
+    pthread_cond_t fresh; /* something is in it */
+    pthread_t threads[SV_TEXT_THREADS_MAX];
+    int count;     /* of threads */
+    double mean_s; /* that one of them had a job lately; 0: it had none yet */
+} sv_front;
+enum { SV_FRONT_TEXT = 0, SV_FRONT_VOICE, SV_FRONT_COUNT };
+
+struct sv_engine {
+    sv_engine_parts parts;
+    sv_device_calls device;
+    sv_runner runners[SV_PARALLEL_MAX]; /* the first has all of the device's threads when it is alone */
+    int runner_count, started;          /* with a synth; with a thread */
+    int32_t threads;
+    pthread_mutex_t lock; /* of all below */
+    pthread_cond_t work;  /* for the runners */
+    int busy;             /* runners */
+    sv_schedule schedule;
+    sv_account accounts[SV_CLIENTS_MAX];
+    uint64_t numbers;
+    sv_front fronts[SV_FRONT_COUNT];
+    sv_job *making; /* with a front thread; held */
+    sv_job *list;   /* ready: waiting or running; held */
+    sv_job **order; /* of units; both have room for `room` */
+    sv_unit *units;
+    size_t count, room;
+    sv_job *dead[SV_DEAD_MAX]; /* held, oldest first */
+    size_t dead_count;
+    bool stopping;
+};
+
+static inline int64_t sv_us(double seconds) { return (int64_t)(seconds * 1e6); }
+
+/* front.c */
+/* Rough, before the phones are known: tokens that a speech will have, at its speed. */
+int32_t sv_front_tokens(const sv_speech *speech);
+/* Milliseconds of all [pause:..] together. */
+int64_t sv_front_pauses(const sv_speech *speech);
+void *sv_front_main(void *front);
+int64_t sv_front_wait_us(const sv_front *f, int32_t client); /* that its next job would queue; under the lock */
+/* The job's phones (again); a failure is the job's own. */
+ev_status sv_front_task(sv_engine *e, sv_job *job, ev_error *err);
+
+/* engine_limits.c; while the engine has no threads yet */
+/* The schedule, from the settings and the synth. */
+ev_status sv_engine_limits(sv_engine *e, ev_error *err);
+/* One sentence that nobody hears: the first requests find warm caches, and admission knows what this machine takes.
+ */
+void sv_engine_warm_up(sv_engine *e);
+
+/* dead.c: a dead letter, over for its listeners, kept for whoever repairs. Under the lock. */
+void sv_engine_bury(sv_engine *e, sv_job *job);
+
+/* room.c: memory that jobs take, claimed before they do. Without the lock. */
+/* By what is known of it: its text, or its phones. */
+sv_room sv_engine_claim(sv_engine *e, sv_job *job, const char *account);
+void sv_engine_settle(sv_engine *e, sv_job *job); /* what it took, once it is over */
+
+/* runner.c */
+void *sv_runner_main(void *runner);
+
+/* engine.c; ends what is hopeless, and gathers what waits in `units` and `order`; under the lock */
+void sv_engine_look(sv_engine *e, int64_t now_us);
+/* ... the first alone: jobs that nobody waits for any more, or that cannot be in time; lets go of the lock meanwhile
+ */
+void sv_engine_end_hopeless(sv_engine *e, int64_t now_us);
+/* takes it off a list that it may be on; under the lock */
+void sv_engine_unlist(sv_job **list, sv_job *job);
+/* ... without the lock, of a job that is on no list any more */
+void sv_engine_end(sv_engine *e, sv_job *job, sv_job_state state, const ev_error *err);
+
+#endif

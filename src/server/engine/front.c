@@ -1,0 +1,182 @@
+/* front: jobs are made ready, away from the device's threads: the voice first, then the phones. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "server/engine/engine_inner.h"
+
+enum { PAUSE_MS_MAX = 10000 }; /* the longest that the text may ask for */
+
+/* One [pause:..] at the beginning of the text: its bytes, 0 where there is none. A mistaken one fails its job later.
+ */
+static size_t pause_at(const char *text, size_t bytes, double *ms) {
+    static const char head[] = "[pause:";
+    const size_t n = sizeof head - 1, most = bytes < 64 ? bytes : 64;
+    char number[64];
+    const char *close = most > n && memcmp(text, head, n) == 0 ? memchr(text, ']', most) : NULL;
+    if (!close) return 0;
+    const size_t length = (size_t)(close - text) - n;
+    memcpy(number, text + n, length);
+    number[length] = '\0';
+    char *unit;
+    const double value = strtod(number, &unit);
+    *ms = value > 0 && value <= PAUSE_MS_MAX ? value * (strcmp(unit, "s") == 0 ? 1000 : 1) : 0;
+    if (*ms > PAUSE_MS_MAX) *ms = 0;
+    return n + length + 1;
+}
+
+int64_t sv_front_pauses(const sv_speech *speech) {
+    double all = 0, ms;
+    const char *at = speech->text, *end = at + speech->text_bytes;
+    while (at < end && (at = memchr(at, '[', (size_t)(end - at))) != NULL) {
+        const size_t used = pause_at(at, (size_t)(end - at), &ms);
+        all += used ? ms : 0;
+        at += used ? used : 1;
+    }
+    return (int64_t)all;
+}
+
+static bool is_capital(int32_t c) { return c >= 'A' && c <= 'Z'; }
+
+/* Tokens that a character becomes: a digit is a word, a Han character an initial, a final and a boundary, five
+ * letters with their space four phones and a boundary; letters that are spelled and signs that are read are words. */
+static double tokens_of(int32_t c, int32_t before) {
+    if (c >= 0xff01 && c <= 0xff5e) c -= 0xfee0; /* wide ones are read as the narrow ones */
+    if (c >= '0' && c <= '9') return 3.0;
+    if (c >= 0x3400 && c <= 0x9fff) return 2.6;
+    if (c < 0x80 && strchr("#$%&*+/<=>@^_|~\\", c) && c) return 5.0;
+    if (c < 0x80) return is_capital(c) && is_capital(before) ? 3.0 : 0.95;
+    if ((c >= 0x2030 && c <= 0x2bff) || (c >= 0x3200 && c <= 0x33ff)) return 6.0;
+    return c >= 0xa2 && c <= 0xbe ? 5.0 : 0.5;
+}
+
+int32_t sv_front_tokens(const sv_speech *speech) {
+    double tokens = 4, ms; /* the marks around */
+    int32_t before = 0;
+    for (size_t at = 0; at < speech->text_bytes;) {
+        const size_t pause = pause_at(speech->text + at, speech->text_bytes - at, &ms);
+        if (pause) {
+            tokens += 2 * (double)speech->speed; /* the mark and a few frames, at any speed */
+            at += pause;
+            continue;
+        }
+        const int32_t c = ev_utf8_next(speech->text, speech->text_bytes, &at);
+        if (c < 0) break;
+        tokens += tokens_of(c, before);
+        before = c;
+    }
+    tokens = tokens / (double)speech->speed + 1;
+    return tokens < 1e9 ? (int32_t)tokens : 1000000000;
+}
+
+ev_status sv_front_task(sv_engine *e, sv_job *job, ev_error *err) {
+    const sv_speech *s = &job->speech;
+    ev_request request;
+    ev_request_init(&request);
+    request.text = s->text;
+    request.text_bytes = s->text_bytes;
+    request.voice = job->voice ? sv_voice_get(job->voice) : NULL;
+    request.language = s->language;
+    request.emotion = s->emotion;
+    request.emotion_degree = s->emotion_degree;
+    request.speed = s->speed;
+    request.pitch_scale = s->pitch_scale;
+    request.energy_scale = s->energy_scale;
+    request.seed = s->seed;
+    ev_task_free(&job->task);
+    const double start = ev_clock_s();
+    const ev_status status = ev_task_create(&job->task, e->parts.model, &request, 0, err);
+    sv_metric_observe(e->parts.metrics, SV_METRIC_STAGE_DURATION, SV_TIMED_TEXT, ev_clock_s() - start);
+    return status;
+}
+
+static ev_status fetch_voice(sv_engine *e, sv_job *job, ev_error *err) {
+    const sv_config *c = e->parts.config;
+    sv_fetch_options options;
+    sv_fetch_options_init(&options);
+    options.http = c->fetch == SV_REACH_ANY;
+    options.hosts = c->fetch_allow;
+    options.listed_only = *c->fetch_allow != '\0';
+    options.bytes_max = (size_t)c->reference_bytes_max;
+    ev_buf body = {0};
+    ev_status status = sv_fetch(&body, job->speech.reference_url, &options, NULL, err);
+    if (status == EV_OK) status = sv_voices_reference(e->parts.voices, body.data, body.size, &job->voice, err);
+    ev_buf_free(&body);
+    return status;
+}
+
+static ev_status find_voice(sv_engine *e, sv_job *job, ev_error *err) {
+    const sv_speech *s = &job->speech;
+    if (s->reference) return sv_voices_reference(e->parts.voices, s->reference, s->reference_bytes, &job->voice, err);
+    if (s->reference_url) return fetch_voice(e, job, err);
+    if (s->voice) return sv_voices_named(e->parts.voices, s->voice, job->owner, &job->voice, err);
+    return EV_OK;
+}
+
+/* The next of the queue, which the backlog still sees as it was there; under the lock. NULL: none. */
+static sv_job *take_next(sv_front *f) {
+    sv_engine *e = f->engine;
+    sv_job *job = sv_queue_take(&f->queue);
+    if (!job) return NULL;
+    job->running = true;
+    job->next = e->making;
+    e->making = job;
+    return job;
+}
+
+/* Ready, or over. */
+static void prepare(sv_engine *e, sv_job *job) {
+    ev_error error = {0};
+    ev_status status = find_voice(e, job, &error);
+    if (status == EV_OK) status = sv_front_task(e, job, &error);
+    if (status == EV_OK && sv_engine_claim(e, job, job->owner) != SV_ROOM)
+        status = ev_fail(&error, EV_E_LIMIT, "the text makes more speech than there is memory for: split it");
+    if (status != EV_OK) {
+        pthread_mutex_lock(&e->lock);
+        sv_engine_unlist(&e->making, job);
+        pthread_mutex_unlock(&e->lock);
+        sv_engine_end(e, job, SV_JOB_FAILED, &error);
+        return;
+    }
+    pthread_mutex_lock(&job->lock);
+    job->times.ready = ev_clock_s();
+    pthread_mutex_unlock(&job->lock);
+    job->waiting_us = sv_us(job->times.ready);
+    pthread_mutex_lock(&e->lock);
+    sv_engine_unlist(&e->making, job);
+    job->running = false;
+    job->next = e->list;
+    e->list = job;
+    pthread_cond_signal(&e->work);
+    pthread_mutex_unlock(&e->lock);
+}
+
+int64_t sv_front_wait_us(const sv_front *f, int32_t client) {
+    return f->count ? sv_us((double)sv_queue_ahead(&f->queue, client) * f->mean_s / f->count) : 0;
+}
+
+/* The last ten or so; under the lock. */
+static void note_time(sv_front *f, double seconds) {
+    f->mean_s = f->mean_s > 0 ? 0.9 * f->mean_s + 0.1 * seconds : seconds;
+}
+
+void *sv_front_main(void *front) {
+    sv_front *f = front;
+    sv_engine *e = f->engine;
+    pthread_mutex_lock(&e->lock);
+    while (!e->stopping) {
+        if (!f->queue.first) {
+            pthread_cond_wait(&f->fresh, &e->lock);
+            continue;
+        }
+        sv_engine_end_hopeless(e, sv_us(ev_clock_s())); /* before anything is spent on them */
+        sv_job *job = take_next(f);
+        if (!job) continue;
+        pthread_mutex_unlock(&e->lock);
+        const double start = ev_clock_s();
+        prepare(e, job);
+        pthread_mutex_lock(&e->lock);
+        note_time(f, ev_clock_s() - start);
+    }
+    pthread_mutex_unlock(&e->lock);
+    return NULL;
+}

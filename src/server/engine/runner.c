@@ -1,0 +1,240 @@
+/* runner: a thread that runs batches, on its part of the device. It shows what waits to schedule.h, runs the plan
+ * that it is given, and hands the samples to their jobs.
+ *
+ * Runners that are busy share the device's threads; what a batch takes is counted in seconds of the whole device, so
+ * that costs mean the same however many run. A job belongs to one runner while it is marked as running.
+ */
+#include "server/engine/engine_inner.h"
+
+#include <math.h>
+
+/* ---- the device, among the runners; under the lock ---- */
+
+/* Closes the account of each busy runner, and gives it its part from now on. */
+static void share_device(sv_engine *e) {
+    const double now = ev_clock_s();
+    int left = e->busy;
+    int32_t threads = e->threads;
+    for (int i = 0; i < e->runner_count; i++) {
+        sv_runner *r = &e->runners[i];
+        if (!r->busy) continue;
+        const int32_t part = (threads + left - 1) / left;
+        r->device_s += (now - r->since) * r->share;
+        r->since = now;
+        r->share = (double)part / e->threads;
+        ev_synth_set_threads(r->synth, part);
+        threads -= part;
+        left--;
+    }
+}
+
+static void start_running(sv_runner *r) {
+    r->busy = true;
+    r->engine->busy++;
+    r->share = r->since = r->device_s = 0;
+    share_device(r->engine);
+}
+
+/* Seconds of the whole device that the batch took. */
+static double stop_running(sv_runner *r) {
+    share_device(r->engine);
+    r->busy = false;
+    r->engine->busy--;
+    share_device(r->engine);
+    return r->device_s;
+}
+
+/* ---- one batch; without the lock, its jobs marked as running ---- */
+
+static ev_status run_plan(sv_runner *r, const sv_plan *plan, sv_job *const *jobs, ev_error *err) {
+    ev_task *tasks[SV_BATCH_MAX];
+    ev_slice slices[SV_BATCH_MAX];
+    for (size_t i = 0; i < plan->count; i++) {
+        tasks[i] = jobs[i]->task;
+        slices[i] = (ev_slice){jobs[i]->task, (size_t)plan->items[i].amount};
+    }
+    const sv_device_calls *device = &r->engine->device;
+    if (plan->stage == SV_DECODE) return device->decode(r->synth, tasks, plan->count, err);
+    return device->vocode(r->synth, slices, plan->count, err);
+}
+
+static void count_batch(sv_runner *r, const sv_plan *plan, double elapsed_s, double device_s) {
+    sv_metrics *m = r->engine->parts.metrics;
+    const sv_timed stage = plan->stage == SV_DECODE ? SV_TIMED_DECODE : SV_TIMED_VOCODE;
+    sv_metric_observe(m, SV_METRIC_STAGE_DURATION, stage, elapsed_s);
+    sv_metric_observe(m, SV_METRIC_BATCH_SIZE, stage, (double)plan->count);
+    sv_metric_observe(m, SV_METRIC_COST_ERROR, 0, fabs((double)plan->predicted_us * 1e-6 - device_s) / device_s);
+    if (plan->stage != SV_VOCODE) return;
+    ev_stats stats;
+    ev_synth_stats(r->synth, &stats);
+    sv_metric_observe(m, SV_METRIC_BATCH_FRAMES, 0, (double)plan->size);
+    sv_metric_add(m, SV_METRIC_FRAMES_PROCESSED, 0, (double)stats.frames_processed);
+    sv_metric_add(m, SV_METRIC_FRAMES_USEFUL, 0, (double)stats.frames_useful);
+}
+
+static bool all_finite(const float *samples, size_t count) {
+    float sum = 0; /* inf - inf and nan stay nan through the sum */
+    for (size_t i = 0; i < count; i++) sum += samples[i] * 0.0f;
+    return sum == 0.0f;
+}
+
+/* The job's new samples to its listeners. */
+static ev_status deliver(sv_engine *e, sv_job *job, ev_error *err) {
+    const float *samples;
+    size_t count;
+    ev_task_take(job->task, &samples, &count);
+    if (!count) return EV_OK;
+    if (!all_finite(samples, count)) return ev_fail(err, EV_E_DEVICE, "the model gave no numbers for this text");
+    const double now = ev_clock_s(),
+                 dry = job->times.first + (double)job->count / ev_model_sample_rate(e->parts.model);
+    const bool heard_before = count <= job->skip; /* by an earlier try: the listener does not wait for it */
+    if (job->unit.streaming && job->count && !heard_before && now > dry)
+        sv_metric_add(e->parts.metrics, SV_METRIC_PLAYBACK_UNDERRUNS, 0, 1);
+    const bool first = job->count == 0;
+    const ev_status status = sv_job_append(job, samples, count, err);
+    if (first && job->count) {
+        sv_metric_observe(e->parts.metrics, SV_METRIC_FIRST_AUDIO, 0, job->times.first - job->times.arrived);
+    }
+    return status;
+}
+
+/* After a batch that failed: alone next time, from the beginning; what was handed out is dropped when it comes again.
+ */
+static bool try_again(sv_engine *e, sv_job *job, const ev_error *cause) {
+    ev_error error = {0};
+    job->tries++;
+    if (sv_schedule_retry(job->tries) == SV_RETRY_DEAD || job->tries >= e->parts.config->tries_max) {
+        sv_log_line(e->parts.log, SV_LEVEL_ERROR, job->id, "job failed %d times: %s", job->tries, cause->message);
+        pthread_mutex_lock(&e->lock);
+        sv_engine_bury(e, job);
+        pthread_mutex_unlock(&e->lock);
+        return false;
+    }
+    sv_metric_add(e->parts.metrics, SV_METRIC_RETRIES, 0, 1);
+    job->skip = job->count;
+    job->frames_done = 0;
+    return sv_front_task(e, job, &error) == EV_OK;
+}
+
+typedef enum { GOES_ON, COMPLETED, FAILED } step;
+
+/* *short_of_memory: set where this member had none. */
+static step settle_one(sv_engine *e, sv_job *job, const sv_plan_item *item, sv_stage stage, ev_status batch,
+                       bool *short_of_memory, ev_error *err) {
+    ev_status status = batch;
+    if (batch == EV_OK) {
+        if (stage == SV_VOCODE) job->frames_done += item->amount;
+        status = deliver(e, job, err);
+        if (status == EV_OK) status = ev_task_status(job->task, err);
+    }
+    /* Memory that one member did not get, or an output that is no number, is no more the text's fault than a batch
+     * that failed. */
+    *short_of_memory |= status == EV_E_MEMORY;
+    if (batch != EV_OK || status == EV_E_MEMORY || status == EV_E_DEVICE)
+        return try_again(e, job, err) ? GOES_ON : FAILED;
+    if (status != EV_OK) return FAILED;
+    ev_progress p;
+    ev_task_progress(job->task, &p);
+    return p.done ? COMPLETED : GOES_ON;
+}
+
+/* True: memory was short, for the batch or for one of its members. */
+static bool settle(sv_engine *e, const sv_plan *plan, sv_job *const *jobs, ev_status batch, const ev_error *cause) {
+    bool short_of_memory = false;
+    for (size_t i = 0; i < plan->count; i++) {
+        ev_error error = *cause;
+        sv_job *job = jobs[i];
+        const step end = settle_one(e, job, &plan->items[i], plan->stage, batch, &short_of_memory, &error);
+        pthread_mutex_lock(&e->lock);
+        job->running = false;
+        job->waiting_us = sv_us(ev_clock_s());
+        if (end != GOES_ON) sv_engine_unlist(&e->list, job);
+        pthread_mutex_unlock(&e->lock);
+        if (end != GOES_ON) sv_engine_end(e, job, end == COMPLETED ? SV_JOB_COMPLETED : SV_JOB_FAILED, &error);
+    }
+    return short_of_memory;
+}
+
+/* Of sentences that were just decoded: a job has one at a time between the stages. */
+static int64_t frames_made(const sv_plan *plan, sv_job *const *jobs) {
+    int64_t frames = 0;
+    for (size_t i = 0; plan->stage == SV_DECODE && i < plan->count; i++) {
+        ev_progress p;
+        ev_task_progress(jobs[i]->task, &p);
+        frames += (int64_t)((double)p.ready_frames * (double)jobs[i]->speech.speed); /* as at the usual speed */
+    }
+    return frames;
+}
+
+static void mark_started(sv_engine *e, sv_job *job) {
+    job->running = true;
+    if (job->times.started) return;
+    pthread_mutex_lock(&job->lock);
+    job->times.started = ev_clock_s();
+    job->state = SV_JOB_RUNNING;
+    pthread_mutex_unlock(&job->lock);
+    sv_metric_observe(e->parts.metrics, SV_METRIC_QUEUE_WAIT, 0, job->times.started - job->times.arrived);
+}
+
+/* Called and returns with the lock. */
+static void run_batch(sv_runner *r, const sv_plan *plan) {
+    sv_engine *e = r->engine;
+    sv_job *jobs[SV_BATCH_MAX];
+    ev_error error = {0};
+    for (size_t i = 0; i < plan->count; i++) mark_started(e, jobs[i] = e->order[plan->items[i].unit]);
+    sv_schedule_started(&e->schedule, plan);
+    start_running(r);
+    if (sv_schedule_opens(&e->schedule, e->count - plan->count, e->busy)) pthread_cond_signal(&e->work);
+    pthread_mutex_unlock(&e->lock);
+    const double start = ev_clock_s();
+    const ev_status status = run_plan(r, plan, jobs, &error);
+    const double elapsed = ev_clock_s() - start;
+    pthread_mutex_lock(&e->lock);
+    const double device_s = stop_running(r);
+    pthread_mutex_unlock(&e->lock);
+    for (size_t i = 0; i < plan->count; i++) jobs[i]->compute_s += device_s / (double)plan->count;
+    if (status == EV_OK) count_batch(r, plan, elapsed, device_s);
+    if (status != EV_OK) /* a log whose reader is slow must not hold the lock */
+        sv_log_line(e->parts.log, SV_LEVEL_ERROR, NULL, "a batch of %zu failed: %s", plan->count, error.message);
+    const int64_t frames = status == EV_OK ? frames_made(plan, jobs) : 0;
+    const bool short_of_memory = settle(e, plan, jobs, status, &error);
+    pthread_mutex_lock(&e->lock);
+    if (frames) sv_schedule_decoded(&e->schedule, plan->size, frames);
+    if (status == EV_OK && !short_of_memory) {
+        sv_schedule_done(&e->schedule, plan, sv_us(device_s));
+    } else {
+        sv_schedule_failed(&e->schedule, plan, short_of_memory);
+    }
+}
+
+/* ---- the threads ---- */
+
+static void wait_until(sv_engine *e, int64_t wake_us) {
+    const int64_t longest = sv_us(ev_clock_s()) + 250000; /* deadlines and listeners are looked at anyway */
+    const int64_t until = wake_us < longest ? wake_us : longest;
+    const struct timespec at = {.tv_sec = until / 1000000, .tv_nsec = until % 1000000 * 1000};
+    pthread_cond_timedwait(&e->work, &e->lock, &at);
+}
+
+void *sv_runner_main(void *arg) {
+    sv_runner *r = arg;
+    sv_engine *e = r->engine;
+    sv_plan plan;
+    pthread_mutex_lock(&e->lock);
+    while (!e->stopping) {
+        const int64_t now_us = sv_us(ev_clock_s());
+        sv_engine_look(e, now_us);
+        if (!sv_schedule_opens(&e->schedule, e->count, e->busy)) {
+            wait_until(e, INT64_MAX);
+            continue;
+        }
+        sv_schedule_pick(&e->schedule, e->units, e->count, now_us, &plan);
+        if (plan.stage == SV_IDLE) {
+            wait_until(e, plan.wake_us);
+        } else {
+            run_batch(r, &plan);
+        }
+    }
+    pthread_mutex_unlock(&e->lock);
+    return NULL;
+}

@@ -1,0 +1,101 @@
+/* pages: what the service says of itself, the description of its API, and the page it shows. */
+#include <string.h>
+
+#include "server/http/page.h"
+#include "server/server.h"
+
+int sv_answer_health(sv_exchange *x) { return sv_reply_json(x, 200, json_pack("{s:s}", "status", "ok")); }
+
+int sv_answer_ready(sv_exchange *x) {
+    atomic_store(&x->server->probed, ev_clock_s());
+    if (atomic_load(&x->server->leaving)) return sv_reply_busy(x, 503, 1000, "stopping");
+    return sv_reply_json(x, 200, json_pack("{s:s}", "status", "ready"));
+}
+
+int sv_answer_models(sv_exchange *x) {
+    json_t *model = json_pack("{s:s, s:s, s:I, s:s}", "id", "emotivoice", "object", "model", "created",
+                              (json_int_t)1767225600, "owned_by", "emotivoice");
+    /* Clients send the names they know; all mean the one model there is. */
+    if (x->id[0]) return sv_reply_json(x, 200, model);
+    return sv_reply_json(x, 200, json_pack("{s:s, s:[o]}", "object", "list", "data", model));
+}
+
+int sv_answer_emotions(sv_exchange *x) {
+    json_t *list = json_array();
+    const ev_model *model = x->server->model;
+    for (size_t i = 0; i < ev_model_emotion_count(model); i++) {
+        json_array_append_new(list, json_string(ev_model_emotion_name(model, i)));
+    }
+    return sv_reply_json(x, 200, json_pack("{s:s, s:o}", "object", "list", "data", list));
+}
+
+static int reply_buffer(sv_exchange *x, const char *media, ev_buf *text) {
+    const int result = text->failed ? sv_reply_error(x, 503, NULL, "out of memory: try again later")
+                                    : sv_reply_bytes(x, 200, media, text->data, text->size);
+    ev_buf_free(text);
+    return result;
+}
+
+int sv_answer_status(sv_exchange *x) {
+    ev_buf text = {0};
+    sv_metrics_status_json(x->server->metrics, ev_clock_s(), &text);
+    return reply_buffer(x, "application/json", &text);
+}
+
+int sv_answer_metrics(sv_exchange *x) {
+    ev_buf text = {0};
+    sv_metrics_text(x->server->metrics, x->server->device, &text);
+    return reply_buffer(x, SV_METRICS_CONTENT_TYPE, &text);
+}
+
+/* A compiled-in file, or 304 to who has it already; its type and tag. *code is the answer's. NULL: out of memory. */
+static struct MHD_Response *file_response(sv_exchange *x, const sv_page_file *file, int *code) {
+    const char *known = sv_header(x, "If-None-Match");
+    const bool same = known && strcmp(known, file->etag) == 0;
+    struct MHD_Response *r =
+        MHD_create_response_from_buffer(same ? 0 : file->size, (void *)(uintptr_t)file->data, MHD_RESPMEM_PERSISTENT);
+    *code = same ? 304 : 200;
+    if (!r) return NULL;
+    MHD_add_response_header(r, "Content-Type", file->content_type);
+    MHD_add_response_header(r, "ETag", file->etag);
+    MHD_add_response_header(r, "Cache-Control", "no-cache");
+    return r;
+}
+
+int sv_answer_page(sv_exchange *x) {
+    int code;
+    struct MHD_Response *r = file_response(x, sv_page_find(x->path), &code);
+    if (r) {
+        MHD_add_response_header(r, "Content-Security-Policy", SV_PAGE_CSP);
+        MHD_add_response_header(r, "Permissions-Policy", SV_PAGE_PERMISSIONS);
+        MHD_add_response_header(r, "Referrer-Policy", "no-referrer");
+    }
+    return sv_reply_response(x, code, r);
+}
+
+int sv_answer_openapi(sv_exchange *x) {
+    int code;
+    struct MHD_Response *r = file_response(x, &sv_openapi_file, &code);
+    /* tools that read it, such as editors in a browser, come from elsewhere; it tells nothing that is not public */
+    if (r) MHD_add_response_header(r, "Access-Control-Allow-Origin", "*");
+    return sv_reply_response(x, code, r);
+}
+
+int sv_answer_dead(sv_exchange *x) {
+    ev_buf text = {0};
+    sv_engine_dead(x->server->engine, &text);
+    return reply_buffer(x, "application/json", &text);
+}
+
+int sv_answer_dead_retry(sv_exchange *x) {
+    char again[SV_JOB_ID + 1];
+    int32_t retry_after_ms;
+    switch (sv_engine_retry(x->server->engine, x->id, again, &retry_after_ms)) {
+    case EV_OK: return sv_reply_json(x, 202, json_pack("{s:s, s:s}", "status", "queued", "request_id", again));
+    case EV_E_NOT_FOUND: return sv_reply_error(x, 404, NULL, "there is no dead letter %s", x->id);
+    case EV_E_MEMORY: return sv_reply_busy(x, 503, retry_after_ms, "out of memory: try again later");
+    default:
+        return sv_reply_busy(x, 503, retry_after_ms,
+                             "the queue is full, and the dead letter stays: try again after the time in Retry-After");
+    }
+}

@@ -1,0 +1,239 @@
+/* job: what was asked for, the samples made so far, who waits for more. */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#include "server/jobs/jobs.h"
+
+const char *const sv_job_state_names[] = {"queued", "running", "completed", "failed", "expired", "canceled"};
+
+void sv_speech_init(sv_speech *speech) {
+    *speech = (sv_speech){.emotion_degree = 1, .speed = 1, .pitch_scale = 1, .energy_scale = 1, .priority = 1};
+}
+
+void sv_speech_free(sv_speech *speech) {
+    free(speech->text);
+    free(speech->voice);
+    free(speech->reference);
+    free(speech->reference_url);
+    free(speech->emotion);
+    free(speech->language);
+    *speech = (sv_speech){0};
+}
+
+static bool make_id(char id[SV_JOB_ID + 1]) {
+    unsigned char bytes[SV_JOB_ID / 2];
+    if (getrandom(bytes, sizeof bytes, 0) != (ssize_t)sizeof bytes) return false;
+    for (size_t i = 0; i < sizeof bytes; i++) snprintf(id + 2 * i, 3, "%02x", bytes[i]);
+    return true;
+}
+
+/* ---- samples: pages of their own ----
+ * Kept results are nearly all of the service's memory. In the heap they would lie between what comes and goes, and
+ * the holes that they leave there are never given back. */
+
+/* Room for `count` samples, in whole pages; 0: none. false: out of memory, and they are as they were. */
+static bool resize(sv_job *job, size_t count) {
+    const size_t page = (size_t)sysconf(_SC_PAGESIZE), before = job->capacity * sizeof *job->samples;
+    if (count > (SIZE_MAX - page) / sizeof *job->samples) return false;
+    const size_t bytes = (count * sizeof *job->samples + page - 1) / page * page;
+    if (bytes == before) return true;
+    void *at = NULL;
+    if (!bytes)
+        munmap(job->samples, before);
+    else if (before)
+        at = mremap(job->samples, before, bytes, MREMAP_MAYMOVE);
+    else
+        at = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (at == MAP_FAILED) return false;
+    job->samples = at;
+    job->capacity = bytes / sizeof *job->samples;
+    return true;
+}
+
+sv_job *sv_job_create(sv_speech *speech, const char *owner) {
+    sv_job *job = calloc(1, sizeof *job);
+    if (!job || !make_id(job->id)) {
+        free(job);
+        sv_speech_free(speech);
+        return NULL;
+    }
+    atomic_init(&job->holds, 1);
+    atomic_init(&job->listeners, 0);
+    atomic_init(&job->kept, false);
+    pthread_mutex_init(&job->lock, NULL);
+    snprintf(job->owner, sizeof job->owner, "%s", owner);
+    job->speech = *speech;
+    job->weight = 1;
+    *speech = (sv_speech){0};
+    job->times.arrived = ev_clock_s();
+    job->times.created = time(NULL);
+    return job;
+}
+
+sv_job *sv_job_hold(sv_job *job) {
+    atomic_fetch_add_explicit(&job->holds, 1, memory_order_relaxed);
+    return job;
+}
+
+void sv_job_drop(sv_job **held) {
+    sv_job *job = *held;
+    *held = NULL;
+    if (!job || atomic_fetch_sub_explicit(&job->holds, 1, memory_order_acq_rel) > 1) return;
+    ev_task_free(&job->task);
+    sv_speech_free(&job->speech);
+    pthread_mutex_destroy(&job->lock);
+    free(job->webhook);
+    resize(job, 0);
+    free(job->words);
+    sv_claim_drop(&job->claim);
+    free(job);
+}
+
+static bool is_there(const sv_job *job, const sv_waiter *waiter) {
+    return job->count > waiter->at || sv_job_over(job->state);
+}
+
+static void wake_all(sv_job *job) {
+    for (sv_waiter **at = &job->waiters; *at;) {
+        sv_waiter *waiter = *at;
+        if (!is_there(job, waiter)) {
+            at = &waiter->next;
+            continue;
+        }
+        *at = waiter->next;
+        waiter->next = NULL;
+        waiter->wake(waiter->user);
+    }
+}
+
+static bool grow(sv_job *job, size_t more) {
+    const size_t held = job->count - job->base;
+    if (job->capacity - held >= more) return true;
+    size_t capacity = job->capacity + job->capacity / 2;
+    if (capacity < held + more) capacity = held + more;
+    return resize(job, capacity);
+}
+
+/* Before the job's lock is taken: who makes room may need it. What was claimed is as good as a prediction can be. */
+static bool claim_more(sv_job *job, size_t more) {
+    sv_claim *c = &job->claim;
+    pthread_mutex_lock(&job->lock);
+    const int64_t held = (int64_t)((job->count - job->base + more) * sizeof *job->samples);
+    pthread_mutex_unlock(&job->lock);
+    if (!c->ledger || held <= c->bytes) return true;
+    return sv_claim_set(c->ledger, c, NULL, held + held / 8, 1) == SV_ROOM;
+}
+
+ev_status sv_job_append(sv_job *job, const float *samples, size_t count, ev_error *err) {
+    const size_t drop = count < job->skip ? count : job->skip;
+    job->skip -= drop;
+    samples += drop;
+    count -= drop;
+    if (!count) return EV_OK;
+    if (!claim_more(job, count))
+        return ev_fail(err, EV_E_LIMIT, "the text makes more speech than there is memory for: split it");
+    pthread_mutex_lock(&job->lock);
+    const bool fits = grow(job, count);
+    if (fits) {
+        for (size_t i = 0; i < count; i++) {
+            const float x =
+                samples[i] * 32768.0f; /* as the encoder does: what it gets back is what it would have made */
+            job->samples[job->count - job->base + i] = (int16_t)lrintf(x < -32768.0f  ? -32768.0f
+                                                                       : x > 32767.0f ? 32767.0f
+                                                                                      : x);
+        }
+        if (!job->count) job->times.first = ev_clock_s();
+        job->count += count;
+        wake_all(job);
+    }
+    pthread_mutex_unlock(&job->lock);
+    return fits ? EV_OK : ev_fail(err, EV_E_MEMORY, "out of memory for %zu samples", count);
+}
+
+bool sv_job_finish(sv_job *job, sv_job_state state, const ev_error *err) {
+    pthread_mutex_lock(&job->lock);
+    const bool first = !sv_job_over(job->state);
+    if (first) {
+        job->state = state;
+        if (err) job->error = *err;
+        resize(job,
+               job->count - job->base); /* what is kept for those who ask again takes no more room than it needs */
+        job->times.done = ev_clock_s();
+        wake_all(job);
+    }
+    pthread_mutex_unlock(&job->lock);
+    return first;
+}
+
+size_t sv_job_read(sv_job *job, size_t at, int16_t *out, size_t most, bool *over) {
+    pthread_mutex_lock(&job->lock);
+    size_t count = job->count > at && at >= job->base ? job->count - at : 0;
+    if (count > most) count = most;
+    if (count) memcpy(out, job->samples + (at - job->base), count * sizeof *out);
+    *over = sv_job_over(job->state) && at + count == job->count;
+    pthread_mutex_unlock(&job->lock);
+    return count;
+}
+
+enum { LET_GO = 1 << 19 }; /* samples at once: a megabyte */
+
+void sv_job_heard(sv_job *job, size_t at) {
+    pthread_mutex_lock(&job->lock);
+    if (at > job->heard) job->heard = at;
+    const size_t gone = job->heard - job->base, left = job->count - job->heard;
+    if (gone >= LET_GO) {
+        memmove(job->samples, job->samples + gone, left * sizeof *job->samples);
+        job->base = job->heard;
+        resize(job, left); /* smaller, so it does not fail */
+    }
+    pthread_mutex_unlock(&job->lock);
+}
+
+bool sv_job_held(sv_job *job) {
+    if (!job->speech.windowed) return false;
+    pthread_mutex_lock(&job->lock);
+    const size_t waiting = job->count - job->heard;
+    pthread_mutex_unlock(&job->lock);
+    return waiting * sizeof *job->samples > SV_JOB_WINDOW;
+}
+
+int64_t sv_job_bytes(const sv_job *job) {
+    return (int64_t)(sizeof *job + job->capacity * sizeof *job->samples + job->speech.text_bytes +
+                     job->speech.reference_bytes + job->word_count * sizeof *job->words);
+}
+
+bool sv_job_wait(sv_job *job, sv_waiter *waiter) {
+    pthread_mutex_lock(&job->lock);
+    const bool waits = !is_there(job, waiter);
+    if (waits) {
+        waiter->next = job->waiters;
+        job->waiters = waiter;
+    }
+    pthread_mutex_unlock(&job->lock);
+    return waits;
+}
+
+void sv_job_forget_waiter(sv_job *job, sv_waiter *waiter) {
+    pthread_mutex_lock(&job->lock);
+    for (sv_waiter **at = &job->waiters; *at; at = &(*at)->next) {
+        if (*at != waiter) continue;
+        *at = waiter->next;
+        break;
+    }
+    pthread_mutex_unlock(&job->lock);
+}
+
+sv_job_state sv_job_look(sv_job *job, sv_times *times, size_t *count, ev_error *err) {
+    pthread_mutex_lock(&job->lock);
+    const sv_job_state state = job->state;
+    if (times) *times = job->times;
+    if (count) *count = job->count;
+    if (err) *err = job->error;
+    pthread_mutex_unlock(&job->lock);
+    return state;
+}

@@ -1,0 +1,374 @@
+/* jobs: the table of all jobs. By id, for those who ask later; by content, so that equal requests are made once and,
+ * while there is room, not made again.
+ */
+#include <openssl/evp.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "server/guard/guard.h"
+#include "server/jobs/jobs.h"
+
+enum { BUCKETS = 4096, OWNERS = 1024 };
+enum { PROMISED_MAX = 10000 }; /* results of one owner */
+
+typedef struct sv_ages { /* jobs that are over, by the time they ended */
+    sv_job *oldest, *newest;
+} sv_ages;
+
+/* Who was promised results: an account, or of strangers a whole /48. */
+typedef struct sv_owner {
+    struct sv_owner *next;
+    sv_ages ages;
+    int64_t bytes, count;
+    bool stranger;
+    char name[SV_ACCOUNT_SIZE];
+} sv_owner;
+
+struct sv_jobs {
+    pthread_mutex_t lock;
+    sv_job *by_id[BUCKETS], *by_key[BUCKETS], *by_once[BUCKETS];
+    sv_owner *owners[OWNERS]; /* of results for those who ask by id */
+    sv_ages shared;           /* for equal requests alone: the first to go */
+    int64_t bytes, bytes_max;
+    double ttl_s;
+    bool coalesce;
+};
+
+ev_status sv_jobs_create(sv_jobs **out, int64_t results_max, double ttl_s, bool coalesce, ev_error *err) {
+    sv_jobs *jobs = *out = calloc(1, sizeof *jobs);
+    if (!jobs) return ev_fail(err, EV_E_MEMORY, "out of memory");
+    pthread_mutex_init(&jobs->lock, NULL);
+    jobs->bytes_max = results_max;
+    jobs->ttl_s = ttl_s;
+    jobs->coalesce = coalesce;
+    return EV_OK;
+}
+
+/* ---- content ---- */
+
+static void add(EVP_MD_CTX *hash, const void *bytes, size_t size) {
+    const uint64_t length = bytes ? size : UINT64_MAX; /* none is not empty, and no two fields run together */
+    EVP_DigestUpdate(hash, &length, sizeof length);
+    if (bytes) EVP_DigestUpdate(hash, bytes, size);
+}
+
+static void add_text(EVP_MD_CTX *hash, const char *text) { add(hash, text, text ? strlen(text) : 0); }
+
+/* All that decides the samples; not who asks, how urgently, or in which format. None: what lies behind a URL may be
+ * another thing next time, or withdrawn. */
+static bool content_key(const sv_speech *s, unsigned char key[SV_JOB_KEY]) {
+    const float numbers[] = {s->emotion_degree, s->speed, s->pitch_scale, s->energy_scale};
+    EVP_MD_CTX *hash = s->reference_url ? NULL : EVP_MD_CTX_new();
+    if (!hash) return false;
+    EVP_DigestInit_ex(hash, EVP_sha256(), NULL);
+    add(hash, s->text, s->text_bytes);
+    add_text(hash, s->voice);
+    add(hash, s->reference, s->reference_bytes);
+    add_text(hash, s->emotion);
+    add_text(hash, s->language);
+    add(hash, numbers, sizeof numbers);
+    add(hash, &s->seed, sizeof s->seed);
+    EVP_DigestFinal_ex(hash, key, NULL);
+    EVP_MD_CTX_free(hash);
+    return true;
+}
+
+static size_t bucket_of_key(const unsigned char *key) { return (key[0] | (size_t)key[1] << 8) % BUCKETS; }
+
+static size_t bucket_of_id(const char *id) {
+    unsigned value = 0;
+    return sscanf(id, "%4x", &value) == 1 ? value % BUCKETS : 0;
+}
+
+/* ---- the chains; under the lock ---- */
+
+static void unchain_key(sv_jobs *jobs, sv_job *job) {
+    if (!job->listed_key) return;
+    for (sv_job **at = &jobs->by_key[bucket_of_key(job->key)]; *at; at = &(*at)->by_key) {
+        if (*at != job) continue;
+        *at = job->by_key;
+        break;
+    }
+    job->listed_key = false;
+}
+
+static void unchain_once(sv_jobs *jobs, sv_job *job) {
+    if (!job->listed_once) return;
+    for (sv_job **at = &jobs->by_once[bucket_of_key(job->once.key)]; *at; at = &(*at)->by_once) {
+        if (*at != job) continue;
+        *at = job->by_once;
+        break;
+    }
+    job->listed_once = false;
+}
+
+static bool unchain_id(sv_jobs *jobs, sv_job *job) {
+    for (sv_job **at = &jobs->by_id[bucket_of_id(job->id)]; *at; at = &(*at)->by_id) {
+        if (*at != job) continue;
+        *at = job->by_id;
+        return true;
+    }
+    return false;
+}
+
+static void link_newest(sv_jobs *jobs, sv_ages *ages, sv_job *job) {
+    job->ages = ages;
+    job->older = ages->newest;
+    *(ages->newest ? &ages->newest->newer : &ages->oldest) = job;
+    ages->newest = job;
+    jobs->bytes += sv_job_bytes(job);
+}
+
+static void unlink_age(sv_jobs *jobs, sv_job *job) {
+    if (!job->ages) return;
+    if (job->ages != &jobs->shared) {
+        sv_owner *owner = (sv_owner *)(void *)((char *)job->ages - offsetof(sv_owner, ages));
+        owner->bytes -= sv_job_bytes(job);
+        owner->count--;
+    }
+    *(job->older ? &job->older->newer : &job->ages->oldest) = job->newer;
+    *(job->newer ? &job->newer->older : &job->ages->newest) = job->older;
+    job->older = job->newer = NULL;
+    job->ages = NULL;
+    jobs->bytes -= sv_job_bytes(job);
+}
+
+/* ---- owners; under the lock ---- */
+
+/* NULL: out of memory. */
+static sv_owner *owner_of(sv_jobs *jobs, const char *account) {
+    char name[SV_ACCOUNT_SIZE];
+    const bool stranger = sv_account_site(account, name);
+    sv_owner **bucket = &jobs->owners[ev_hash(EV_HASH_START, name, strlen(name)) % OWNERS], *o = *bucket;
+    while (o && strcmp(o->name, name) != 0) o = o->next;
+    if (o || !(o = calloc(1, sizeof *o))) return o;
+    memcpy(o->name, name, sizeof o->name);
+    o->stranger = stranger;
+    o->next = *bucket;
+    *bucket = o;
+    return o;
+}
+
+/* Whose promise is the first to be broken. */
+static sv_owner *who_has_most(const sv_jobs *jobs) {
+    sv_owner *most = NULL;
+    for (size_t i = 0; i < OWNERS; i++) {
+        for (sv_owner *o = jobs->owners[i]; o; o = o->next) {
+            if (!o->count || (most && most->stranger && !o->stranger)) continue;
+            if (!most || o->stranger > most->stranger || o->bytes > most->bytes) most = o;
+        }
+    }
+    return most;
+}
+
+/* Those that have nothing any more; at the end all. */
+static void forget_owners(sv_jobs *jobs) {
+    for (size_t i = 0; i < OWNERS; i++) {
+        for (sv_owner **at = &jobs->owners[i]; *at;) {
+            sv_owner *o = *at;
+            if (o->count) {
+                at = &o->next;
+                continue;
+            }
+            *at = o->next;
+            free(o);
+        }
+    }
+}
+
+/* Out of the table; the table's hold is the caller's to drop. */
+static bool remove_job(sv_jobs *jobs, sv_job *job) {
+    unchain_key(jobs, job);
+    unchain_once(jobs, job);
+    unlink_age(jobs, job);
+    return unchain_id(jobs, job);
+}
+
+static sv_job *equal_job(sv_jobs *jobs, const unsigned char *key) {
+    for (sv_job *job = jobs->by_key[bucket_of_key(key)]; job; job = job->by_key) {
+        /* one with a deadline may end without sound; nobody else's wish is tied to that */
+        if (memcmp(job->key, key, SV_JOB_KEY) == 0 && !job->speech.deadline_us) return job;
+    }
+    return NULL;
+}
+
+static sv_job *same_request(sv_jobs *jobs, const unsigned char *key) {
+    sv_job *job = jobs->by_once[bucket_of_key(key)];
+    while (job && memcmp(job->once.key, key, SV_JOB_KEY) != 0) job = job->by_once;
+    return job;
+}
+
+/* A new job in the chains, held by the table too. NULL: out of memory. */
+static sv_job *add_job(sv_jobs *jobs, sv_speech *speech, const char *owner, const unsigned char *key, sv_once *once) {
+    sv_job *job = sv_job_create(speech, owner);
+    if (!job) return NULL;
+    sv_job_hold(job);
+    job->by_id = jobs->by_id[bucket_of_id(job->id)];
+    jobs->by_id[bucket_of_id(job->id)] = job;
+    if (key && !equal_job(jobs, key)) {
+        memcpy(job->key, key, sizeof job->key);
+        job->by_key = jobs->by_key[bucket_of_key(key)];
+        jobs->by_key[bucket_of_key(key)] = job;
+        job->listed_key = true;
+    }
+    if (once) {
+        job->once = *once;
+        job->by_once = jobs->by_once[bucket_of_key(once->key)];
+        jobs->by_once[bucket_of_key(once->key)] = job;
+        job->listed_once = true;
+    }
+    return job;
+}
+
+/* ---- the table ---- */
+
+void sv_jobs_free(sv_jobs **held) {
+    sv_jobs *jobs = *held;
+    *held = NULL;
+    if (!jobs) return;
+    for (size_t i = 0; i < BUCKETS; i++) {
+        while (jobs->by_id[i]) {
+            sv_job *job = jobs->by_id[i];
+            remove_job(jobs, job);
+            sv_job_drop(&job);
+        }
+    }
+    forget_owners(jobs);
+    pthread_mutex_destroy(&jobs->lock);
+    free(jobs);
+}
+
+sv_job *sv_jobs_take(sv_jobs *jobs, sv_speech *speech, const char *owner, bool kept, sv_once *once, bool *fresh) {
+    unsigned char key[SV_JOB_KEY];
+    const bool keyed = jobs->coalesce && !speech->deadline_us && !speech->windowed && content_key(speech, key);
+    *fresh = false;
+    pthread_mutex_lock(&jobs->lock);
+    sv_job *job = once ? same_request(jobs, once->key) : NULL;
+    if (once) once->conflict = job && memcmp(job->once.body, once->body, sizeof once->body) != 0;
+    if (!job && keyed && !kept) job = equal_job(jobs, key);
+    if (once && once->conflict) {
+        job = NULL;
+        sv_speech_free(speech);
+    } else if (job) {
+        sv_job_hold(job);
+        sv_speech_free(speech);
+    } else {
+        job = add_job(jobs, speech, owner, keyed ? key : NULL, once);
+        *fresh = job != NULL;
+        if (job && kept) atomic_store(&job->kept, true);
+    }
+    if (job) atomic_fetch_add(&job->listeners, 1);
+    pthread_mutex_unlock(&jobs->lock);
+    return job;
+}
+
+sv_job *sv_jobs_find(sv_jobs *jobs, const char *id, const char *owner) {
+    if (strlen(id) != SV_JOB_ID) return NULL;
+    pthread_mutex_lock(&jobs->lock);
+    sv_job *job = jobs->by_id[bucket_of_id(id)];
+    while (job && strcmp(job->id, id) != 0) job = job->by_id;
+    /* Ids cannot be guessed; that another account's is no secret to it would still be a leak. */
+    job = job && atomic_load(&job->kept) && (!owner || strcmp(job->owner, owner) == 0) ? sv_job_hold(job) : NULL;
+    pthread_mutex_unlock(&jobs->lock);
+    return job;
+}
+
+/* Jobs that are no longer in the table, to be dropped outside of its lock. */
+static void drop_all(sv_job *list) {
+    while (list) {
+        sv_job *job = list;
+        list = job->by_id;
+        sv_job_drop(&job);
+    }
+}
+
+static sv_job *pull(sv_jobs *jobs, sv_job *job, sv_job *list) {
+    remove_job(jobs, job);
+    job->by_id = list;
+    return job;
+}
+
+static sv_job *promise(sv_jobs *jobs, sv_owner *owner, sv_job *job, sv_job *gone) {
+    owner->bytes += sv_job_bytes(job);
+    owner->count++;
+    return owner->count > PROMISED_MAX ? pull(jobs, owner->ages.oldest, gone) : gone;
+}
+
+void sv_jobs_limit(sv_jobs *jobs, int64_t results_max) {
+    pthread_mutex_lock(&jobs->lock);
+    if (results_max < jobs->bytes_max) jobs->bytes_max = results_max > 0 ? results_max : 0;
+    pthread_mutex_unlock(&jobs->lock);
+}
+
+void sv_jobs_relieve(void *table, int64_t bytes) {
+    sv_jobs *jobs = table;
+    sv_job *gone = NULL;
+    pthread_mutex_lock(&jobs->lock);
+    const int64_t until = jobs->bytes - bytes;
+    while (jobs->shared.oldest && jobs->bytes > until) gone = pull(jobs, jobs->shared.oldest, gone);
+    pthread_mutex_unlock(&jobs->lock);
+    drop_all(gone);
+}
+
+void sv_jobs_over(sv_jobs *jobs, sv_job *job) {
+    sv_job *gone = NULL;
+    pthread_mutex_lock(&jobs->lock);
+    const bool completed = job->state == SV_JOB_COMPLETED;
+    if (!completed) unchain_key(jobs, job); /* who asks again gets a new try */
+    const bool kept = atomic_load(&job->kept);
+    sv_owner *owner = kept ? owner_of(jobs, job->owner) : NULL;
+    if (owner || (completed && job->listed_key)) {
+        sv_claim_keep(&job->claim);
+        link_newest(jobs, owner ? &owner->ages : &jobs->shared, job);
+        if (owner) gone = promise(jobs, owner, job, gone);
+        while (jobs->bytes > jobs->bytes_max) {
+            gone = pull(jobs, jobs->shared.oldest ? jobs->shared.oldest : who_has_most(jobs)->ages.oldest, gone);
+        }
+    } else if (remove_job(jobs, job)) {
+        job->by_id = gone;
+        gone = job;
+    }
+    pthread_mutex_unlock(&jobs->lock);
+    drop_all(gone);
+}
+
+bool sv_jobs_abandoned(sv_jobs *jobs, sv_job *job) {
+    pthread_mutex_lock(&jobs->lock);
+    const bool abandoned = atomic_load(&job->listeners) == 0 && !atomic_load(&job->kept);
+    if (abandoned) unchain_key(jobs, job);
+    pthread_mutex_unlock(&jobs->lock);
+    return abandoned;
+}
+
+void sv_jobs_forget(sv_jobs *jobs, sv_job *job) {
+    pthread_mutex_lock(&jobs->lock);
+    const bool there = remove_job(jobs, job);
+    pthread_mutex_unlock(&jobs->lock);
+    if (there) sv_job_drop(&job);
+}
+
+void sv_jobs_cancel(sv_jobs *jobs, sv_job *job) {
+    pthread_mutex_lock(&jobs->lock);
+    atomic_store(&job->kept, false);
+    unchain_once(jobs, job);
+    pthread_mutex_unlock(&jobs->lock);
+    if (sv_job_over(sv_job_look(job, NULL, NULL, NULL))) sv_jobs_forget(jobs, job);
+}
+
+/* Those that are too old. */
+static sv_job *pull_aged(sv_jobs *jobs, const sv_ages *ages, double now_s, sv_job *list) {
+    while (ages->oldest && now_s - ages->oldest->times.done > jobs->ttl_s) list = pull(jobs, ages->oldest, list);
+    return list;
+}
+
+void sv_jobs_sweep(sv_jobs *jobs, double now_s) {
+    pthread_mutex_lock(&jobs->lock);
+    sv_job *gone = pull_aged(jobs, &jobs->shared, now_s, NULL);
+    for (size_t i = 0; i < OWNERS; i++) {
+        for (sv_owner *o = jobs->owners[i]; o; o = o->next) gone = pull_aged(jobs, &o->ages, now_s, gone);
+    }
+    forget_owners(jobs);
+    pthread_mutex_unlock(&jobs->lock);
+    drop_all(gone);
+}

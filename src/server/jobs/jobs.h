@@ -1,0 +1,181 @@
+/* jobs: speech on its way from a request to its listeners.
+ *
+ *   job.c    one job: what was asked for, the samples made so far, who waits for more
+ *   jobs.c   all jobs: by id for those who ask later, by content so that equal requests are made once
+ *
+ * A job is counted: the table, the engine and every listener hold it. Its samples only grow, and a listener reads
+ * them from the first at its own pace, so that one who joins late, or asks again, hears the same from the beginning.
+ *
+ * Threads: `lock` guards what listeners see (samples, state, waiters). What only the engine touches is marked so and
+ * needs none. Lock order: jobs table, then job.
+ */
+#ifndef SV_JOBS_H
+#define SV_JOBS_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "base/base.h"
+#include "server/schedule/ledger.h"
+#include "server/schedule/schedule.h"
+
+enum { SV_JOB_ID = 32, SV_JOB_KEY = 32 };
+
+typedef enum sv_job_state {
+    SV_JOB_QUEUED,
+    SV_JOB_RUNNING,
+    SV_JOB_COMPLETED,
+    SV_JOB_FAILED,
+    SV_JOB_EXPIRED,
+    SV_JOB_CANCELED
+} sv_job_state;
+extern const char *const sv_job_state_names[];
+static inline bool sv_job_over(sv_job_state s) { return s >= SV_JOB_COMPLETED; }
+
+/* What to say. Owned texts; what ev_request borrows, this keeps. */
+typedef struct sv_speech {
+    char *text;
+    size_t text_bytes;
+    char *voice;     /* name or id; NULL: the default, or the reference's */
+    void *reference; /* file of reference audio, or NULL */
+    size_t reference_bytes;
+    char *reference_url;      /* where to fetch it from, or NULL */
+    char *emotion, *language; /* NULL: as ev_request */
+    float emotion_degree, speed, pitch_scale, energy_scale;
+    uint64_t seed;
+    int32_t priority;    /* 0 high .. 2 low */
+    int64_t deadline_us; /* monotonic; 0: none */
+    bool stream;         /* somebody listens while it is made */
+    bool windowed;    /* too long to be kept whole: its one listener hears it as it is made, and it is never shared */
+    ev_format format; /* of its audio, where who asks later names none */
+} sv_speech;
+void sv_speech_init(sv_speech *speech);
+void sv_speech_free(sv_speech *speech);
+
+/* Somebody who waits for sample `at`, or for the end. wake is called once, with the job's lock held, from the
+ * engine's threads. */
+typedef struct sv_waiter {
+    struct sv_waiter *next;
+    void (*wake)(void *user);
+    void *user;
+    size_t at;
+} sv_waiter;
+enum { SV_AT_END = INT32_MAX }; /* as `at`: waits for the end alone */
+
+typedef struct sv_once {            /* a request that may come twice, and is meant once */
+    unsigned char key[SV_JOB_KEY];  /* SHA-256 of the owner and the client's Idempotency-Key */
+    unsigned char body[SV_JOB_KEY]; /* ... and of the request's body */
+    bool conflict;
+} sv_once;
+
+typedef struct sv_word_time {    /* when a word is heard */
+    size_t byte_begin, byte_end; /* of the text */
+    size_t sample_begin, sample_end;
+} sv_word_time;
+
+typedef struct sv_times { /* monotonic seconds; 0: not yet */
+    double arrived, ready, started, first, done;
+    time_t created; /* wall clock */
+} sv_times;
+
+typedef struct sv_job {
+    atomic_int holds;
+    atomic_int listeners;          /* 0 and not kept: nobody wants it any more */
+    atomic_bool kept;              /* somebody may ask for it by id later */
+    char id[SV_JOB_ID + 1];        /* 128 random bits, hexadecimal */
+    unsigned char key[SV_JOB_KEY]; /* SHA-256 of all that decides the samples */
+    char owner[64];                /* account that may see it */
+    sv_speech speech;
+    char *webhook;   /* NULL: nobody is told */
+    bool show_words; /* to those who ask by id */
+    int32_t client;  /* fair-share account of the schedule */
+    float weight;    /* of its share; 1 unless who made the job says otherwise */
+
+    pthread_mutex_t lock;
+    sv_job_state state;
+    ev_error error;   /* FAILED, EXPIRED */
+    int16_t *samples; /* all that was made; of a windowed one, from sample `base` on */
+    size_t base, count, capacity;
+    size_t heard; /* windowed: its listener has those before */
+    sv_waiter *waiters;
+    sv_times times;
+    sv_word_time *words; /* once COMPLETED */
+    size_t word_count;
+
+    /* the engine's alone */
+    struct sv_job *next; /* in a front's queue, or in the engine's list */
+    uint64_t number;     /* in the order of coming */
+    ev_task *task;
+    struct sv_voice *voice; /* NULL: the model's first */
+    int32_t tokens;         /* estimate, until there is a task */
+    int32_t tries;
+    size_t skip; /* samples to drop: they were handed out by an earlier try */
+    int64_t waiting_us;
+    int64_t frames_done;
+    double compute_s;
+    bool dead;                 /* a dead letter, or was one: whoever repairs needs all that was asked for */
+    bool running;              /* with a front thread, or in the batch at hand */
+    sv_claim claim;            /* of memory, for all that the job may take */
+    sv_room room;              /* why submit found none */
+    double quota_s, charged_s; /* of its owner an hour (0: any), and taken of it so far */
+    sv_unit unit;              /* as the schedule sees it; while it runs, as it was before */
+
+    /* the table's alone */
+    struct sv_job *by_id, *by_key, *by_once; /* chains */
+    sv_once once;
+    struct sv_ages *ages; /* finished ones, by age; NULL: on no list */
+    struct sv_job *older, *newer;
+    bool listed_key, listed_once;
+} sv_job;
+
+/* ---- job.c ---- */
+/* Takes over speech (zeroed). NULL: out of memory. Held once, by the caller. */
+sv_job *sv_job_create(sv_speech *speech, const char *owner);
+sv_job *sv_job_hold(sv_job *job);
+void sv_job_drop(sv_job **job);
+/* Engine's side: more samples; EV_E_MEMORY. Wakes who waits. */
+ev_status sv_job_append(sv_job *job, const float *samples, size_t count, ev_error *err);
+/* The end, once; later ends are ignored. false: it was over already. */
+bool sv_job_finish(sv_job *job, sv_job_state state, const ev_error *err);
+/* Listener's side. Copies up to `most` samples from `at`; *over says that no more will come after those copied. */
+size_t sv_job_read(sv_job *job, size_t at, int16_t *out, size_t most, bool *over);
+/* Lists the waiter, unless what it waits for is there already: then false, and no call will come. */
+bool sv_job_wait(sv_job *job, sv_waiter *waiter);
+void sv_job_forget_waiter(sv_job *job, sv_waiter *waiter); /* safe also when it was not listed */
+/* The listener of a windowed job has what stands before `at`, which is let go. */
+void sv_job_heard(sv_job *job, size_t at);
+enum { SV_JOB_WINDOW = 4 << 20 };        /* bytes of samples that wait for the listener of a windowed job */
+bool sv_job_held(sv_job *job);           /* it is full: no more is to be made before some are heard */
+int64_t sv_job_bytes(const sv_job *job); /* that it takes now, its engine's task not counted */
+sv_job_state sv_job_look(sv_job *job, sv_times *times, size_t *count, ev_error *err); /* any may be NULL */
+
+/* ---- jobs.c ---- */
+typedef struct sv_jobs sv_jobs;
+/* results_max: bytes of finished audio kept for equal requests and for those who ask by id; ttl_s: how long at most.
+ * Where there is no room, what is kept for equal requests goes first, the oldest of it before the rest; then what was
+ * promised to strangers; then to keys. Among equals, who has most gives way, with its own oldest: nobody pushes out
+ * the results of one who has less, and strangers never those of a key.
+ * coalesce: equal requests are made once. */
+ev_status sv_jobs_create(sv_jobs **out, int64_t results_max, double ttl_s, bool coalesce, ev_error *err);
+void sv_jobs_free(sv_jobs **jobs);
+/* The job for this speech: one that is being made or kept with equal content (*fresh false), or a new one (*fresh
+ * true: the caller hands it to the engine). Whether who asks may use its voice is the caller's to know. Takes over
+ * speech. The result is held for the caller and counts one
+ * listener. kept: it gets an id to be asked for later, and is never shared. NULL: out of memory. */
+/* once, which may be NULL: the job that was taken with the same key before, as long as the table has it; or, where
+ * the body was another then, NULL and once->conflict. */
+sv_job *sv_jobs_take(sv_jobs *jobs, sv_speech *speech, const char *owner, bool kept, sv_once *once, bool *fresh);
+sv_job *sv_jobs_find(sv_jobs *jobs, const char *id, const char *owner); /* held; NULL: no such job of this owner */
+/* A job is over: it is kept within limits, or forgotten. */
+void sv_jobs_over(sv_jobs *jobs, sv_job *job);
+void sv_jobs_forget(sv_jobs *jobs, sv_job *job);
+/* Nobody may ask for it any more, by its id or with its Idempotency-Key; who listens now is the last. */
+void sv_jobs_cancel(sv_jobs *jobs, sv_job *job);
+/* Nobody listens and nobody may ask later. Once true, nobody can join any more. */
+bool sv_jobs_abandoned(sv_jobs *jobs, sv_job *job);
+void sv_jobs_limit(sv_jobs *jobs, int64_t results_max); /* less room than before */
+/* Frees so many bytes, if what is kept for equal requests has them. */
+void sv_jobs_relieve(void *jobs, int64_t bytes);
+void sv_jobs_sweep(sv_jobs *jobs, double now_s); /* about once a second */
+
+#endif

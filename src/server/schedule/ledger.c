@@ -1,0 +1,167 @@
+#include "server/schedule/ledger.h"
+
+#include <assert.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "server/guard/guard.h"
+
+enum { BUCKETS = 1024, SHARES = 4, STRANGERS_PARTS = 3 /* of 4 */ };
+
+typedef struct sv_holder {
+    struct sv_holder *next;
+    int64_t bytes;
+    int claims;
+    bool stranger;
+    char name[SV_ACCOUNT_SIZE];
+} sv_holder;
+
+struct sv_ledger {
+    pthread_mutex_t lock; /* of all below */
+    int64_t max, fixed;
+    int64_t claimed, strangers; /* by all; of it held by strangers */
+    sv_holder *holders[BUCKETS];
+    void (*relieve)(void *user, int64_t bytes);
+    void *user;
+};
+
+ev_status sv_ledger_create(sv_ledger **out, int64_t bytes_max, ev_error *err) {
+    sv_ledger *l = *out = calloc(1, sizeof *l);
+    if (!l) return ev_fail(err, EV_E_MEMORY, "out of memory");
+    pthread_mutex_init(&l->lock, NULL);
+    l->max = bytes_max;
+    return EV_OK;
+}
+
+void sv_ledger_free(sv_ledger **ledger) {
+    sv_ledger *l = *ledger;
+    *ledger = NULL;
+    if (!l) return;
+    assert(l->claimed == 0);
+    pthread_mutex_destroy(&l->lock);
+    free(l);
+}
+
+void sv_ledger_fix(sv_ledger *l, int64_t bytes) {
+    pthread_mutex_lock(&l->lock);
+    l->fixed = bytes;
+    pthread_mutex_unlock(&l->lock);
+}
+
+void sv_ledger_relief(sv_ledger *l, void (*relieve)(void *user, int64_t bytes), void *user) {
+    pthread_mutex_lock(&l->lock);
+    l->relieve = relieve;
+    l->user = user;
+    pthread_mutex_unlock(&l->lock);
+}
+
+int64_t sv_ledger_used(sv_ledger *l) {
+    pthread_mutex_lock(&l->lock);
+    const int64_t used = l->fixed + l->claimed;
+    pthread_mutex_unlock(&l->lock);
+    return used;
+}
+
+/* ---- holders; under the lock ---- */
+
+static sv_holder **bucket_of(sv_ledger *l, const char *name) {
+    return &l->holders[ev_hash(EV_HASH_START, name, strlen(name)) % BUCKETS];
+}
+
+/* Made where there is none. NULL: out of memory. */
+static sv_holder *find_holder(sv_ledger *l, const char *account) {
+    char name[SV_ACCOUNT_SIZE];
+    const bool stranger = sv_account_site(account, name);
+    sv_holder **bucket = bucket_of(l, name), *h = *bucket;
+    while (h && strcmp(h->name, name) != 0) h = h->next;
+    if (h || !(h = calloc(1, sizeof *h))) return h;
+    memcpy(h->name, name, sizeof h->name);
+    h->stranger = stranger;
+    h->next = *bucket;
+    *bucket = h;
+    return h;
+}
+
+static void forget_idle(sv_ledger *l, sv_holder *h) {
+    if (h->claims) return;
+    sv_holder **at = bucket_of(l, h->name);
+    while (*at != h) at = &(*at)->next;
+    *at = h->next;
+    free(h);
+}
+
+/* ---- claims; under the lock ---- */
+
+static void change(sv_ledger *l, sv_holder *h, int64_t bytes) {
+    l->claimed += bytes;
+    if (!h) return;
+    h->bytes += bytes;
+    if (h->stranger) l->strangers += bytes;
+}
+
+static sv_room room_for(const sv_ledger *l, const sv_holder *h, int64_t more, int64_t bytes, int part) {
+    const int64_t all = l->max - l->fixed, share = all / SHARES / part;
+    if (more <= 0) return SV_ROOM;
+    if (h && bytes > share) return SV_NO_ROOM_EVER;
+    if (l->claimed + more > all || (h && h->bytes + more > share)) return SV_NO_ROOM_NOW;
+    return h && h->stranger && l->strangers + more > all / SHARES * STRANGERS_PARTS ? SV_NO_ROOM_NOW : SV_ROOM;
+}
+
+static sv_room try_set(sv_ledger *l, sv_claim *claim, const char *account, int64_t bytes, int part) {
+    const bool first = !claim->ledger;
+    sv_holder *h = first && account ? find_holder(l, account) : claim->holder;
+    if (first && account && !h) return SV_NO_ROOM_NOW;
+    const sv_room room = room_for(l, h, bytes - claim->bytes, bytes, part);
+    if (room == SV_ROOM) {
+        change(l, h, bytes - claim->bytes);
+        if (first && h) h->claims++;
+        *claim = (sv_claim){l, h, bytes};
+    } else if (first && h) {
+        forget_idle(l, h);
+    }
+    return room;
+}
+
+/* ---- claims ---- */
+
+sv_room sv_claim_set(sv_ledger *l, sv_claim *claim, const char *account, int64_t bytes, int part) {
+    int64_t missing = 0;
+    if (!l) return SV_ROOM;
+    void (*relieve)(void *user, int64_t bytes) = NULL;
+    pthread_mutex_lock(&l->lock);
+    sv_room room = try_set(l, claim, account, bytes, part);
+    if (room == SV_NO_ROOM_NOW) {
+        missing = l->fixed + l->claimed + bytes - claim->bytes - l->max;
+        relieve = l->relieve;
+    }
+    pthread_mutex_unlock(&l->lock);
+    if (!relieve || missing <= 0) return room;
+    relieve(l->user, missing);
+    pthread_mutex_lock(&l->lock);
+    room = try_set(l, claim, account, bytes, part);
+    pthread_mutex_unlock(&l->lock);
+    return room;
+}
+
+static void let_go(sv_claim *claim, int64_t kept) {
+    sv_ledger *l = claim->ledger;
+    if (!l) return;
+    pthread_mutex_lock(&l->lock);
+    change(l, claim->holder, -claim->bytes);
+    if (claim->holder) {
+        claim->holder->claims--;
+        forget_idle(l, claim->holder);
+    }
+    change(l, NULL, kept);
+    pthread_mutex_unlock(&l->lock);
+    claim->holder = NULL;
+    claim->bytes = kept;
+}
+
+void sv_claim_keep(sv_claim *claim) { let_go(claim, claim->bytes); }
+
+void sv_claim_drop(sv_claim *claim) {
+    let_go(claim, 0);
+    *claim = (sv_claim){0};
+}

@@ -1,0 +1,113 @@
+#include "server/voices/uploads.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+
+struct sv_uploads {
+    sv_voices *voices;
+    pthread_mutex_t lock; /* of all below */
+    pthread_cond_t work;
+    sv_upload *first, **end;
+    int count; /* waiting, and at work */
+    bool stopping, joined;
+    pthread_t thread;
+};
+
+/* ---- under the lock ---- */
+
+static void end(sv_upload *u, sv_upload_state state) {
+    ev_buf_free(&u->audio);
+    u->state = state;
+    u->wake(u->user);
+}
+
+static sv_upload *take(sv_uploads *q) {
+    sv_upload *u = q->first;
+    q->first = u->next;
+    if (!q->first) q->end = &q->first;
+    return u;
+}
+
+/* ---- the thread ---- */
+
+static void keep(sv_voices *voices, sv_upload *u) {
+    u->status = atomic_load(&u->left) ? ev_fail(&u->error, EV_E_CANCELED, "the client left")
+                                      : sv_voices_keep(voices, u->audio.data, u->audio.size, u->name, u->owner,
+                                                       u->consent, &u->card, &u->error);
+}
+
+static void *run(void *uploads) {
+    sv_uploads *q = uploads;
+    pthread_mutex_lock(&q->lock);
+    while (!q->stopping) {
+        if (!q->first) {
+            pthread_cond_wait(&q->work, &q->lock);
+            continue;
+        }
+        sv_upload *u = take(q);
+        pthread_mutex_unlock(&q->lock);
+        keep(q->voices, u);
+        pthread_mutex_lock(&q->lock);
+        q->count--;
+        end(u, SV_UPLOAD_OVER);
+    }
+    while (q->first) end(take(q), SV_UPLOAD_STOPS);
+    pthread_mutex_unlock(&q->lock);
+    return NULL;
+}
+
+ev_status sv_uploads_create(sv_uploads **out, sv_voices *voices, ev_error *err) {
+    sv_uploads *q = *out = calloc(1, sizeof *q);
+    if (!q) return ev_fail(err, EV_E_MEMORY, "out of memory");
+    q->voices = voices;
+    q->end = &q->first;
+    pthread_mutex_init(&q->lock, NULL);
+    pthread_cond_init(&q->work, NULL);
+    if (pthread_create(&q->thread, NULL, run, q) == 0) return EV_OK;
+    q->joined = true; /* there is nothing to join */
+    sv_uploads_free(out);
+    return ev_fail(err, EV_E_DEVICE, "a thread cannot be started: raise the limit on processes");
+}
+
+void sv_uploads_put(sv_uploads *q, sv_upload *u) {
+    pthread_mutex_lock(&q->lock);
+    if (q->stopping || q->count == SV_UPLOADS_MAX) {
+        end(u, q->stopping ? SV_UPLOAD_STOPS : SV_UPLOAD_FULL);
+    } else {
+        u->next = NULL;
+        *q->end = u;
+        q->end = &u->next;
+        q->count++;
+        pthread_cond_signal(&q->work);
+    }
+    pthread_mutex_unlock(&q->lock);
+}
+
+void sv_uploads_drop(sv_uploads *q, sv_upload **held) {
+    sv_upload *u = *held;
+    *held = NULL;
+    if (!u) return;
+    pthread_mutex_lock(&q->lock); /* its wake may not have returned yet */
+    pthread_mutex_unlock(&q->lock);
+    ev_buf_free(&u->audio);
+    free(u);
+}
+
+void sv_uploads_stop(sv_uploads *q) {
+    pthread_mutex_lock(&q->lock);
+    const bool joined = q->joined;
+    q->stopping = q->joined = true;
+    pthread_cond_signal(&q->work);
+    pthread_mutex_unlock(&q->lock);
+    if (!joined) pthread_join(q->thread, NULL);
+}
+
+void sv_uploads_free(sv_uploads **uploads) {
+    sv_uploads *q = *uploads;
+    *uploads = NULL;
+    if (!q) return;
+    sv_uploads_stop(q);
+    pthread_cond_destroy(&q->work);
+    pthread_mutex_destroy(&q->lock);
+    free(q);
+}

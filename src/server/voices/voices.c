@@ -1,0 +1,290 @@
+/* voices: the table of voices in memory; uploads on disk are voices_store.c's. */
+#include <openssl/evp.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "server/voices/voices_store.h"
+
+enum { BUCKETS = 1024, KEY = 32, OVERHEAD = 256 };
+
+struct sv_voice { /* one voice in memory: of a reference, cached by its content, or of an upload or the model */
+    sv_voice *chain, *older, *newer;
+    unsigned char key[KEY];
+    ev_voice *voice; /* NULL while it is being made, and when that failed */
+    ev_error error;  /* why */
+    int64_t bytes;
+    int users;
+    bool making, cached;
+};
+
+struct sv_voices {
+    ev_model *model;
+    sv_decoder *decoder;
+    sv_metrics *metrics;
+    sv_voice_store *store; /* NULL: no uploads */
+    double seconds_max;    /* of a reference */
+    pthread_mutex_t lock;  /* of all below */
+    pthread_cond_t made;
+    sv_voice *chains[BUCKETS];
+    sv_voice *oldest, *newest;
+    int64_t bytes, bytes_max;
+    pthread_mutex_t synth_lock;
+    ev_synth *synth; /* for embedding alone; made at the first reference */
+};
+
+ev_status sv_voices_create(sv_voices **out, ev_model *model, sv_decoder *decoder, const sv_config *config,
+                           sv_metrics *metrics, sv_log *log, ev_error *err) {
+    sv_voices *v = *out = calloc(1, sizeof *v);
+    if (!v) return ev_fail(err, EV_E_MEMORY, "out of memory");
+    v->model = model;
+    v->decoder = decoder;
+    v->metrics = metrics;
+    v->bytes_max = config->voice_cache;
+    v->seconds_max = config->reference_seconds_max;
+    pthread_mutex_init(&v->lock, NULL);
+    pthread_mutex_init(&v->synth_lock, NULL);
+    pthread_cond_init(&v->made, NULL);
+    if (!*config->voices_dir) return EV_OK;
+    const ev_status status = sv_voice_store_open(&v->store, model, config->voices_dir, metrics, log, err);
+    if (status != EV_OK) sv_voices_free(out);
+    return status;
+}
+
+static void free_voice(sv_voice *voice) {
+    ev_voice_free(&voice->voice);
+    free(voice);
+}
+
+void sv_voices_free(sv_voices **held) {
+    sv_voices *v = *held;
+    *held = NULL;
+    if (!v) return;
+    for (size_t i = 0; i < BUCKETS; i++) {
+        while (v->chains[i]) {
+            sv_voice *next = v->chains[i]->chain;
+            free_voice(v->chains[i]);
+            v->chains[i] = next;
+        }
+    }
+    sv_voice_store_close(&v->store);
+    ev_synth_free(&v->synth);
+    pthread_cond_destroy(&v->made);
+    pthread_mutex_destroy(&v->synth_lock);
+    pthread_mutex_destroy(&v->lock);
+    free(v);
+}
+
+const ev_voice *sv_voice_get(const sv_voice *voice) { return voice->voice; }
+
+/* ---- the cache; under the lock ---- */
+
+static size_t bucket(const unsigned char *key) { return (key[0] | (size_t)key[1] << 8) % BUCKETS; }
+
+static void unlink_age(sv_voices *v, sv_voice *voice) {
+    *(voice->older ? &voice->older->newer : &v->oldest) = voice->newer;
+    *(voice->newer ? &voice->newer->older : &v->newest) = voice->older;
+    voice->older = voice->newer = NULL;
+}
+
+static void link_newest(sv_voices *v, sv_voice *voice) {
+    voice->older = v->newest;
+    *(v->newest ? &v->newest->newer : &v->oldest) = voice;
+    v->newest = voice;
+}
+
+/* Out of the cache; it lives on while it has users. */
+static void uncache(sv_voices *v, sv_voice *voice) {
+    for (sv_voice **at = &v->chains[bucket(voice->key)]; *at; at = &(*at)->chain) {
+        if (*at != voice) continue;
+        *at = voice->chain;
+        break;
+    }
+    unlink_age(v, voice);
+    v->bytes -= voice->bytes;
+    voice->cached = false;
+    if (!voice->users) free_voice(voice);
+}
+
+static sv_voice *find(const sv_voices *v, const unsigned char *key) {
+    sv_voice *voice = v->chains[bucket(key)];
+    while (voice && memcmp(voice->key, key, KEY) != 0) voice = voice->chain;
+    return voice;
+}
+
+void sv_voice_release(sv_voices *v, sv_voice **held) {
+    sv_voice *voice = *held;
+    *held = NULL;
+    if (!voice) return;
+    pthread_mutex_lock(&v->lock);
+    if (--voice->users == 0 && !voice->cached) free_voice(voice);
+    pthread_mutex_unlock(&v->lock);
+}
+
+/* ---- a voice from a recording ---- */
+
+static ev_status decode(sv_voices *v, const void *bytes, size_t size, ev_audio *audio, ev_error *err) {
+    if (v->decoder) return sv_decode(v->decoder, bytes, size, audio, err);
+    return ev_audio_decode(audio, bytes, size, SV_DECODE_SECONDS_MAX, err);
+}
+
+static ev_status embed(sv_voices *v, const ev_audio *audio, ev_voice **out, ev_error *err) {
+    ev_status status = EV_OK;
+    pthread_mutex_lock(&v->synth_lock);
+    if (!v->synth) {
+        ev_synth_options options;
+        ev_synth_options_init(&options);
+        options.threads = 1; /* beside the device's own threads */
+        status = ev_synth_create(&v->synth, v->model, &options, err);
+    }
+    const double start = ev_clock_s();
+    if (status == EV_OK)
+        status = ev_voice_embed(out, v->synth, audio->samples, audio->count, audio->sample_rate, err);
+    pthread_mutex_unlock(&v->synth_lock);
+    if (v->metrics) sv_metric_observe(v->metrics, SV_METRIC_STAGE_DURATION, SV_TIMED_SPEAKER, ev_clock_s() - start);
+    return status;
+}
+
+static ev_status make(sv_voices *v, const void *bytes, size_t size, ev_voice **out, ev_error *err) {
+    ev_audio audio = {0};
+    ev_status status = decode(v, bytes, size, &audio, err);
+    if (status == EV_OK && (double)audio.count > v->seconds_max * audio.sample_rate) {
+        status = ev_fail(err, EV_E_AUDIO, "the reference has %.1f seconds: send at most %g",
+                         (double)audio.count / audio.sample_rate, v->seconds_max);
+    }
+    if (status == EV_OK) status = embed(v, &audio, out, err);
+    ev_audio_free(&audio);
+    return status;
+}
+
+/* A new entry that is being made; under the lock. NULL: out of memory. */
+static sv_voice *begin(sv_voices *v, const unsigned char *key) {
+    sv_voice *voice = calloc(1, sizeof *voice);
+    if (!voice) return NULL;
+    memcpy(voice->key, key, KEY);
+    voice->making = voice->cached = true;
+    voice->users = 1;
+    voice->chain = v->chains[bucket(key)];
+    v->chains[bucket(key)] = voice;
+    link_newest(v, voice);
+    return voice;
+}
+
+static void complete(sv_voices *v, sv_voice *voice, ev_status status) {
+    size_t floats = 0;
+    pthread_mutex_lock(&v->lock);
+    voice->making = false;
+    if (status == EV_OK) {
+        ev_voice_vector(voice->voice, &floats);
+        voice->bytes = (int64_t)(floats * sizeof(float) + OVERHEAD);
+        v->bytes += voice->bytes;
+    } else {
+        uncache(v, voice); /* its users see the error */
+    }
+    for (sv_voice *old = v->oldest; old && v->bytes > v->bytes_max;) {
+        sv_voice *next = old->newer;
+        if (!old->making) uncache(v, old);
+        old = next;
+    }
+    pthread_cond_broadcast(&v->made);
+    pthread_mutex_unlock(&v->lock);
+}
+
+ev_status sv_voices_reference(sv_voices *v, const void *bytes, size_t size, sv_voice **out, ev_error *err) {
+    unsigned char key[KEY];
+    *out = NULL;
+    if (!EVP_Digest(bytes, size, key, NULL, EVP_sha256(), NULL)) return ev_fail(err, EV_E_MEMORY, "out of memory");
+    pthread_mutex_lock(&v->lock);
+    sv_voice *voice = find(v, key);
+    const bool hit = voice != NULL;
+    if (hit) {
+        voice->users++;
+        unlink_age(v, voice);
+        link_newest(v, voice);
+        while (voice->making) pthread_cond_wait(&v->made, &v->lock);
+    } else {
+        voice = begin(v, key);
+    }
+    pthread_mutex_unlock(&v->lock);
+    if (!voice) return ev_fail(err, EV_E_MEMORY, "out of memory");
+    if (v->metrics) sv_metric_add(v->metrics, SV_METRIC_VOICE_CACHE, hit ? SV_LOOKUP_HIT : SV_LOOKUP_MISS, 1);
+    if (!hit) complete(v, voice, make(v, bytes, size, &voice->voice, &voice->error));
+    *out = voice;
+    if (voice->voice) return EV_OK;
+    const ev_status status = ev_fail(err, voice->error.status, "%s", voice->error.message);
+    sv_voice_release(v, out);
+    return status;
+}
+
+/* ---- named and uploaded ---- */
+
+ev_status sv_voices_named(sv_voices *v, const char *name, const char *owner, sv_voice **out, ev_error *err) {
+    *out = NULL;
+    sv_voice *voice = calloc(1, sizeof *voice);
+    if (!voice) return ev_fail(err, EV_E_MEMORY, "out of memory");
+    voice->users = 1;
+    ev_status status = EV_E_NOT_FOUND;
+    if (v->store && strncmp(name, "voice_", 6) == 0) {
+        status = sv_voice_store_get(v->store, name, owner, &voice->voice, err);
+    } else {
+        status = ev_voice_named(&voice->voice, v->model, name, err);
+    }
+    if (status != EV_OK) {
+        free(voice);
+        return status;
+    }
+    *out = voice;
+    return EV_OK;
+}
+
+ev_status sv_voices_keep(sv_voices *v, const void *bytes, size_t size, const char *name, const char *owner,
+                         const char *consent, sv_voice_card *card, ev_error *err) {
+    if (!v->store) {
+        return ev_fail(err, EV_E_ARGUMENT,
+                       "this service keeps no voices: start it with voices_dir, or send the "
+                       "reference with each request");
+    }
+    sv_voice *voice = NULL;
+    ev_status status = sv_voices_reference(v, bytes, size, &voice, err);
+    if (status == EV_OK) status = sv_voice_store_put(v->store, voice->voice, name, owner, consent, card, err);
+    sv_voice_release(v, &voice);
+    return status;
+}
+
+static bool equal(const ev_voice *a, const ev_voice *b) {
+    size_t count, other;
+    const float *x = ev_voice_vector(a, &count), *y = ev_voice_vector(b, &other);
+    return count == other && memcmp(x, y, count * sizeof *x) == 0;
+}
+
+/* What is deleted is not remembered either. A file does not tell of which recording its voice is, but equal vectors
+ * do. */
+static void forget_references(sv_voices *v, const ev_voice *voice) {
+    pthread_mutex_lock(&v->lock);
+    for (sv_voice *at = v->oldest; at;) {
+        sv_voice *next = at->newer;
+        if (!at->making && equal(at->voice, voice)) uncache(v, at);
+        at = next;
+    }
+    pthread_mutex_unlock(&v->lock);
+}
+
+ev_status sv_voices_delete(sv_voices *v, const char *id, const char *owner, ev_error *err) {
+    ev_voice *voice = NULL;
+    if (!v->store) return ev_fail(err, EV_E_NOT_FOUND, "there is no such voice");
+    ev_status status = sv_voice_store_get(v->store, id, owner, &voice, err);
+    if (status == EV_OK) status = sv_voice_store_delete(v->store, id, owner, err);
+    if (status == EV_OK) forget_references(v, voice);
+    ev_voice_free(&voice);
+    return status;
+}
+
+ev_status sv_voices_reload(sv_voices *v, bool *read, ev_error *err) {
+    *read = true;
+    return v->store ? sv_voice_store_reload(v->store, read, err) : EV_OK;
+}
+
+void sv_voices_each(sv_voices *v, const char *owner, void (*each)(void *user, const sv_voice_card *card),
+                    void *user) {
+    if (v->store) sv_voice_store_each(v->store, owner, each, user);
+}
