@@ -190,7 +190,7 @@ enum { CHANNELS = 192, ROWS = 400, TOKENS = 50, HEADS = 2 };
 
 typedef struct rest {
     ev_upconv up;
-    ev_conv1 conv1;
+    ev_conv_single_output conv_single_output;
     float *x, *y, *z, *scratch, *centre;
     ev_span rows, tokens, steps;
 } rest;
@@ -199,9 +199,9 @@ static void run_upconv(const ev_compute *c, void *arg) {
     rest *r = arg;
     ev_upconv_run(c, &r->up, r->x + 2000, 128, r->y, r->z, NULL, 0.1f, &r->rows, 1);
 }
-static void run_conv1(const ev_compute *c, void *arg) {
+static void run_conv_single_output(const ev_compute *c, void *arg) {
     rest *r = arg;
-    ev_conv1_run(c, &r->conv1, r->x + 2000, 32, -3, r->y, EV_ACT_TANH, &r->steps, 1);
+    ev_conv_single_output_run(c, &r->conv_single_output, r->x + 2000, 32, -3, r->y, EV_ACT_TANH, &r->steps, 1);
 }
 static void run_norm(const ev_compute *c, void *arg) {
     rest *r = arg;
@@ -216,9 +216,9 @@ static void run_upsample(const ev_compute *c, void *arg) {
     rest *r = arg;
     ev_upsample_run(c, r->x, CHANNELS, r->centre, 0.1f, r->y, CHANNELS, CHANNELS, &r->tokens, &r->rows, 1);
 }
-static void run_axpy(const ev_compute *c, void *arg) {
+static void run_axpby(const ev_compute *c, void *arg) {
     rest *r = arg;
-    ev_axpy_run(c, r->x, CHANNELS, 0.5f, r->z, CHANNELS, 0.5f, r->y, CHANNELS, CHANNELS, &r->rows, 1);
+    ev_axpby_run(c, r->x, CHANNELS, 0.5f, r->z, CHANNELS, 0.5f, r->y, CHANNELS, CHANNELS, &r->rows, 1);
 }
 
 static void bench_rest(const ev_compute *c, const options *o, double peak) {
@@ -228,19 +228,19 @@ static void bench_rest(const ev_compute *c, const options *o, double peak) {
     r.scratch = numbers(ev_attention_scratch(ROWS, HEADS, CHANNELS / HEADS, o->threads));
     for (int i = 0; i < TOKENS; i++) r.centre[i] = 8.0f * (float)i + 4;
     if (ev_upconv_pack(&r.up, r.x, NULL, 128, 64, 16, 8, NULL)) abort();
-    if (ev_conv1_pack(&r.conv1, r.x, 0, 32, 7, NULL)) abort();
+    if (ev_conv_single_output_pack(&r.conv_single_output, r.x, 0, 32, 7, NULL)) abort();
     double element = (double)CHANNELS * ROWS;
     const bench benches[] = {
         {"upconv 128x64 k16 s8 T400", 2.0 * 128 * 64 * 16 * ROWS, run_upconv, &r},
-        {"conv1 32 k7 T16000 tanh", 2.0 * 32 * 7 * 16000, run_conv1, &r},
+        {"conv_single_output 32 k7 T16000 tanh", 2.0 * 32 * 7 * 16000, run_conv_single_output, &r},
         {"layer norm 192 T400", 8 * element, run_norm, &r},
         {"attention 2 heads of 96 T400", 4 * element * ROWS, run_attention, &r},
         {"upsample 192, 50 to 400", 2 * element * 5, run_upsample, &r},
-        {"axpy 192 T400", 3 * element, run_axpy, &r},
+        {"axpby 192 T400", 3 * element, run_axpby, &r},
     };
     for (size_t i = 0; i < EV_ARRAY_COUNT(benches); i++) time_bench(&benches[i], c, o, peak);
     ev_upconv_free(&r.up);
-    ev_conv1_free(&r.conv1);
+    ev_conv_single_output_free(&r.conv_single_output);
     free(r.x), free(r.y), free(r.z), free(r.scratch), free(r.centre);
 }
 

@@ -238,14 +238,14 @@ def published_rows(modes, voices, cores):
         ["P95 at the highest stable rate", "<= 1.2 s", f"{ms(p95)} ms", "<= 1200 ms",
          hold["stable"] and p95 <= PUBLISHED_P95_S],
         speed_row(hold, cores),
-        ["speech made, seconds a second", "not told", rate(hold["audio_seconds_per_second"]), "", None],
+        ["speech made, seconds a second", "not published", rate(hold["audio_seconds_per_second"]), "", None],
         ["size of a batch", "1 to 16, in windows of 100 to 150 ms", f"{batches(adaptive)}, without a window", "", None],
-        ["first audio of a stream, alone, P50", "not told", f"{ms(stream)} ms", "", None],
+        ["first audio of a stream, alone, P50", "not published", f"{ms(stream)} ms", "", None],
         ["hits of the cache of voices", "> 70 %", f"{100 * voices.hit_share:.1f} %", "> 70 %",
          voices.hit_share > PUBLISHED_HIT_SHARE],
         ["front-end time saved by that cache", ">= 60 %", percent(voices.saved), ">= 60 %",
          voices.saved >= PUBLISHED_SAVED_SHARE],
-        ["memory of an instance", "not told", f"{megabytes(adaptive.memory['end']['VmRSS'])}; at most "
+        ["memory of an instance", "not published", f"{megabytes(adaptive.memory['end']['VmRSS'])}; at most "
          f"{megabytes(peak)} in any mode", "", None]]
 
 

@@ -91,7 +91,7 @@ EV_API int32_t ev_model_sample_rate(const ev_model *model); /* Hz */
 EV_API size_t ev_model_voice_count(const ev_model *model);
 EV_API const char *ev_model_voice_name(const ev_model *model, size_t index);
 EV_API const char *ev_model_voice_note(const ev_model *model, size_t index); /* one line about it; "" none */
-/* "en", "zh": the language it was made from; every voice speaks all languages of the model. "" where not told. */
+/* "en", "zh": the language it was made from; every voice speaks all languages of the model. "" where not known. */
 EV_API const char *ev_model_voice_language(const ev_model *model, size_t index);
 EV_API size_t ev_model_emotion_count(const ev_model *model);
 EV_API const char *ev_model_emotion_name(const ev_model *model, size_t index);
@@ -362,7 +362,7 @@ typedef struct ev_slice {
  * EV_E_CANCELED: ev_synth_cancel came between two runs; the slices' tasks have failed. */
 EV_API ev_status ev_synth_vocode(ev_synth *synth, const ev_slice *slices, size_t n, ev_error *err);
 
-/* How much of a synth's work memory a batch takes, for a caller that must stay within a budget. These are the sums by
+/* How much of a synth's work memory a batch takes, for a caller that must stay within a budget. These are the formulas by
  * which the memory itself is sized, so they follow from the model and the synth's options, and never change:
  *   ev_synth_decode   decode_bytes + sentences x sentence_bytes + tokens x token_bytes, and on top the larger of tokens x
  *                     encode_bytes and frames x frame_bytes, where frames count as frames_max where they are more

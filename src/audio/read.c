@@ -1,7 +1,7 @@
-/* read: a sound file from a stranger to mono float samples. sniff.c has decided what it is and that it is whole;
- * libsndfile decodes a WAV and libmpg123 an MP3, from memory and block by block, so that memory grows with the sound
- * that is really there and never with what a header claims. libsndfile reads MP3 too, but lets libmpg123 print about
- * damaged frames, and a library must not print. */
+/* read: a sound file from an untrusted client to mono float samples. sniff.c has decided what it is and that it is
+ * whole; libsndfile decodes a WAV and libmpg123 an MP3, from memory and block by block, so that memory grows with the
+ * sound that is really there and never with what a header claims. libsndfile reads MP3 too, but lets libmpg123 print
+ * about damaged frames, and a library must not print. */
 #include <errno.h>
 #include <math.h>
 #include <mpg123.h>

@@ -1,5 +1,5 @@
 /* sniff: what a file is, by its bytes, and whether all of it is there. libsndfile would take thirty formats and plays
- * what it gets of a cut file without a word; from strangers we take two formats, whole. */
+ * what it gets of a cut file without a word; from untrusted clients we take two formats, whole. */
 #ifndef EV_AUDIO_SNIFF_H
 #define EV_AUDIO_SNIFF_H
 

@@ -117,7 +117,7 @@ static int measure(bench *b, bench_report *report) {
     return CLI_OK;
 }
 
-static int run(const void *values, const cli_operands *operands) {
+static int run_bench(const void *values, const cli_operands *operands) {
     bench_report report = {0};
     bench *b = calloc(1, sizeof *b);
     (void)operands;
@@ -185,4 +185,4 @@ const cli_command cli_bench_engine = {
     .examples = examples,
     .values_size = sizeof(bench_values),
     .init = init,
-    .run = run};
+    .run = run_bench};

@@ -162,7 +162,7 @@ static int run_all(load_run *run) {
     return code != CLI_OK ? code : reported;
 }
 
-static int run(const void *values, const cli_operands *operands) {
+static int run_bench_serve(const void *values, const cli_operands *operands) {
     load_values v = *(const load_values *)values;
     load_run *r = calloc(1, sizeof *r);
     struct timespec now;
@@ -296,4 +296,4 @@ const cli_command cli_bench_serve = {
     .examples = examples,
     .values_size = sizeof(load_values),
     .init = init,
-    .run = run};
+    .run = run_bench_serve};

@@ -49,7 +49,7 @@ static int make(const keys_values *v, char secret[SV_KEY_SECRET + 1], ev_buf *li
     ev_buf_append(line, "", 1);
     if (line->failed) return cli_fail(CLI_FAILURE, "out of memory: free some and try again");
     const ev_status status = sv_keys_parse(&keys, (const char *)line->data, line->size - 1, "the new key", &err);
-    sv_keys_free(&keys);
+    sv_keys_unref(&keys);
     return status == EV_OK ? CLI_OK : cli_fail(CLI_USAGE, "%s", err.message);
 }
 
@@ -84,7 +84,7 @@ static int add_to_file(const char *path, const char *line) {
     const int fd = open(path, O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
     if (fd < 0) return cli_write_failed(path, errno);
     int code = check_file(&keys, path);
-    sv_keys_free(&keys);
+    sv_keys_unref(&keys);
     if (code == CLI_OK) code = append_line(fd, path, line);
     if (close(fd) != 0 && code == CLI_OK) code = cli_write_failed(path, errno);
     return code;
@@ -157,7 +157,7 @@ static int run_check(const void *values, const cli_operands *operands) {
     if (code != CLI_OK) return code;
     if (v->json) print_keys_json(keys);
     for (size_t i = 0; !v->json && i < sv_keys_count(keys); i++) print_key(sv_keys_at(keys, i));
-    sv_keys_free(&keys);
+    sv_keys_unref(&keys);
     return CLI_OK;
 }
 

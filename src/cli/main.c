@@ -112,7 +112,7 @@ static int help_on(int argc, char **argv) {
     return dispatch(count, words);
 }
 
-static int run(int argc, char **argv) {
+static int run_command_line(int argc, char **argv) {
     if (argc < 2) return cli_fail(CLI_USAGE, "there is no command: see emotivoice --help");
     if (strcmp(argv[1], "--version") == 0) {
         printf("emotivoice %s\n", ev_version());
@@ -134,7 +134,7 @@ int main(int argc, char **argv) {
     if (argc == 2 && strcmp(argv[1], "--decode-reference-unfiltered") == 0) return sv_decoder_child_main(true);
 #endif
     cli_interrupt_start();
-    int code = run(argc, argv);
+    int code = run_command_line(argc, argv);
     errno = 0;
     if (fflush(stdout) != 0 || ferror(stdout)) { /* a full disk or a closed pipe may show only now */
         if (code == CLI_OK) code = cli_write_failed("-", errno != 0 ? errno : EIO);

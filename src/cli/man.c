@@ -75,7 +75,7 @@ static void rest_of_page(void) {
               "there too, progress only on a terminal.");
 }
 
-static int run(const void *values, const cli_operands *operands) {
+static int run_man(const void *values, const cli_operands *operands) {
     (void)values;
     (void)operands;
     printf(".TH EMOTIVOICE 1 \"\" \"emotivoice %s\" \"User Commands\"\n", EV_VERSION_STRING);
@@ -103,5 +103,5 @@ const cli_command cli_man = {.name = "man",
                              .description = "Prints the man page in roff; docs/emotivoice.1 is made by it.",
                              .options = options,
                              .values_size = 0,
-                             .run = run,
+                             .run = run_man,
                              .hidden = true};

@@ -144,7 +144,7 @@ static void print_tokens(const ev_phones *phones, bool quiet) {
              phones->omission_count > 1 ? ", and more" : "");
 }
 
-static int run(const void *values, const cli_operands *operands) {
+static int run_phones(const void *values, const cli_operands *operands) {
     const phones_values *v = values;
     cli_engine engine = {0};
     cli_text text;
@@ -182,4 +182,4 @@ const cli_command cli_phones = {
     .values_size = sizeof(phones_values),
     .init = init,
     .operands_max = 1,
-    .run = run};
+    .run = run_phones};

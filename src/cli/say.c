@@ -203,7 +203,7 @@ static int speak_text(say_job *job) {
     return code;
 }
 
-static int run(const void *values, const cli_operands *operands) {
+static int run_say(const void *values, const cli_operands *operands) {
     const say_values *v = values;
     say_job job = {
         .values = v, .output = v->output, .text_argument = operands->count > 0 ? operands->items[0] : NULL};
@@ -231,4 +231,4 @@ const cli_command cli_say = {
     .values_size = sizeof(say_values),
     .init = init,
     .operands_max = 1,
-    .run = run};
+    .run = run_say};

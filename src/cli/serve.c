@@ -104,7 +104,7 @@ static int check_settings(const sv_config *config) {
     return code;
 }
 
-static int run(const void *values, const cli_operands *operands) {
+static int run_serve(const void *values, const cli_operands *operands) {
     serve_values v = *(const serve_values *)values;
     sv_config config = {0};
     ev_error err = {0};
@@ -136,4 +136,4 @@ const cli_command cli_serve = {
     .options = options,
     .examples = examples,
     .values_size = sizeof(serve_values),
-    .run = run};
+    .run = run_serve};

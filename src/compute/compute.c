@@ -133,28 +133,29 @@ void ev_upconv_run(const ev_compute *c, const ev_upconv *up, const float *x, siz
 }
 
 /* ---- conv to one channel ---- */
-typedef struct conv1_args {
-    const ev_conv1 *conv;
+typedef struct conv_single_output_args {
+    const ev_conv_single_output *conv;
     const float *x;
     size_t ldx;
     int tap_offset;
     float *y;
     ev_act act;
     const ev_span *spans;
-} conv1_args;
+} conv_single_output_args;
 
-static void conv1_rows(const ev_kernels *kernels, const void *args, const ev_piece *piece) {
-    const conv1_args *a = args;
+static void conv_single_output_rows(const ev_kernels *kernels, const void *args, const ev_piece *piece) {
+    const conv_single_output_args *a = args;
     size_t row = a->spans[piece->span].begin + piece->first;
-    kernels->conv1(a->conv, row_at(a->x, a->ldx, row, a->tap_offset), a->ldx, a->y + row, a->act, piece->rows);
+    kernels->conv_single_output(a->conv, row_at(a->x, a->ldx, row, a->tap_offset), a->ldx, a->y + row, a->act,
+                                piece->rows);
 }
 
-void ev_conv1_run(const ev_compute *c, const ev_conv1 *conv, const float *x, size_t ldx, int tap_offset, float *y,
-                  ev_act act, const ev_span *spans, size_t span_count) {
+void ev_conv_single_output_run(const ev_compute *c, const ev_conv_single_output *conv, const float *x, size_t ldx,
+                               int tap_offset, float *y, ev_act act, const ev_span *spans, size_t span_count) {
     assert(conv->w && x && y && act != EV_ACT_LRELU);
-    conv1_args args = {conv, x, ldx, tap_offset, y, act, spans};
+    conv_single_output_args args = {conv, x, ldx, tap_offset, y, act, spans};
     double row_cost = 2.0 * conv->taps * (double)ev_round16((size_t)conv->ci) + 1000;
-    ev_rows_job job = {.fn = conv1_rows,
+    ev_rows_job job = {.fn = conv_single_output_rows,
                        .args = &args,
                        .spans = spans,
                        .span_count = span_count,
@@ -195,7 +196,7 @@ void ev_depthwise_run(const ev_compute *c, const ev_depthwise *conv, const float
     ev_run_rows(c, &job);
 }
 
-/* ---- layer norm, axpy, upsample: a few passes over each row ---- */
+/* ---- layer norm, axpby, upsample: a few passes over each row ---- */
 typedef struct row_args {
     const float *x, *z, *gamma, *beta;
     float *y;
@@ -248,15 +249,15 @@ void ev_layer_norm_spans_run(const ev_compute *c, const float *x, size_t ldx, fl
     run_row_op(c, layer_norm_rows, &args, span_count, 10.0 * channels + 1000);
 }
 
-static void axpy_rows(const ev_kernels *kernels, const void *args, const ev_piece *piece) {
+static void axpby_rows(const ev_kernels *kernels, const void *args, const ev_piece *piece) {
     const row_args *a = args;
     size_t row = a->spans[piece->span].begin + piece->first;
-    kernels->axpy(a->x + row * a->ldx, a->ldx, a->a, a->z ? a->z + row * a->ldz : NULL, a->ldz, a->b,
-                  a->y + row * a->ldy, a->ldy, a->channels, piece->rows);
+    kernels->axpby(a->x + row * a->ldx, a->ldx, a->a, a->z ? a->z + row * a->ldz : NULL, a->ldz, a->b,
+                   a->y + row * a->ldy, a->ldy, a->channels, piece->rows);
 }
 
-void ev_axpy_run(const ev_compute *c, const float *x, size_t ldx, float a, const float *z, size_t ldz, float b,
-                 float *y, size_t ldy, int channels, const ev_span *spans, size_t span_count) {
+void ev_axpby_run(const ev_compute *c, const float *x, size_t ldx, float a, const float *z, size_t ldz, float b,
+                  float *y, size_t ldy, int channels, const ev_span *spans, size_t span_count) {
     row_args args = {.x = x,
                      .ldx = ldx,
                      .a = a,
@@ -267,7 +268,7 @@ void ev_axpy_run(const ev_compute *c, const float *x, size_t ldx, float a, const
                      .ldy = ldy,
                      .channels = channels,
                      .spans = spans};
-    run_row_op(c, axpy_rows, &args, span_count, 4.0 * channels);
+    run_row_op(c, axpby_rows, &args, span_count, 4.0 * channels);
 }
 
 ev_window ev_upsample_window(const float *centre, size_t tokens, float t, float delta) {

@@ -100,12 +100,13 @@ void ev_upconv_run(const ev_compute *c, const ev_upconv *up, const float *x, siz
 /* A convolution to one channel: y[t] = act(bias + sum over taps and ci), time contiguous; w [taps][ci_padded 16].
  * y needs no alignment; act is not LRELU (it has no slope here).
  * Partial sums by lane (element c in sum c % 16, taps in order), added pairwise. */
-typedef struct ev_conv1 { int taps, ci; float *w; float bias; } ev_conv1;
+typedef struct ev_conv_single_output { int taps, ci; float *w; float bias; } ev_conv_single_output;
 /* weight [1][ci][taps] */
-ev_status ev_conv1_pack(ev_conv1 *out, const float *weight, float bias, int ci, int taps, ev_error *err);
-void ev_conv1_free(ev_conv1 *conv);
-void ev_conv1_run(const ev_compute *c, const ev_conv1 *conv, const float *x, size_t ldx, int tap_offset, float *y,
-                  ev_act act, const ev_span *spans, size_t span_count);
+ev_status ev_conv_single_output_pack(ev_conv_single_output *out, const float *weight, float bias, int ci, int taps,
+                                     ev_error *err);
+void ev_conv_single_output_free(ev_conv_single_output *conv);
+void ev_conv_single_output_run(const ev_compute *c, const ev_conv_single_output *conv, const float *x, size_t ldx,
+                               int tap_offset, float *y, ev_act act, const ev_span *spans, size_t span_count);
 
 /* Depthwise convolution: y[t][c] = bias[c] + sum over taps of x[t + tap_offset + k * dilation][c] * w[k][c], fma by fma
  * in the order of taps. Writes exactly `channels` floats of a row, not its padding; y is not x. */
@@ -121,7 +122,7 @@ void ev_depthwise_run(const ev_compute *c, const ev_depthwise *conv, const float
                       int dilation, float *y, size_t ldy, const ev_span *spans, size_t span_count);
 
 /* y = (x - mean) / sqrt(var + eps) * gamma + beta per row over `channels` (biased variance, two passes). y may be x.
- * This, ev_upsample_run and ev_axpy_run write exactly `channels` floats of a row, not its padding. */
+ * This, ev_upsample_run and ev_axpby_run write exactly `channels` floats of a row, not its padding. */
 void ev_layer_norm_run(const ev_compute *c, const float *x, size_t ldx, float *y, size_t ldy, int channels,
                        const float *gamma, const float *beta, float eps, const ev_span *spans, size_t span_count);
 /* The same with a gamma and a beta for each span: span s reads them from gamma + s * ld, beta + s * ld. */
@@ -144,8 +145,8 @@ void ev_upsample_run(const ev_compute *c, const float *x, size_t ldx, const floa
                      size_t ldo, int channels, const ev_span *in_spans, const ev_span *out_spans, size_t span_count);
 
 /* y = fma(x, a, z * b) per element over the spans (z NULL: y = x * a). y may be x or z. */
-void ev_axpy_run(const ev_compute *c, const float *x, size_t ldx, float a, const float *z, size_t ldz, float b,
-                 float *y, size_t ldy, int channels, const ev_span *spans, size_t span_count);
+void ev_axpby_run(const ev_compute *c, const float *x, size_t ldx, float a, const float *z, size_t ldz, float b,
+                  float *y, size_t ldy, int channels, const ev_span *spans, size_t span_count);
 
 /* Zeroes every row of [-margin, rows + margin) that lies in no span. spans ascending, not touching. */
 void ev_zero_gaps(float *x, size_t ld, size_t margin, size_t rows, const ev_span *spans, size_t span_count);

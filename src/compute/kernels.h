@@ -56,7 +56,8 @@ struct ev_kernels {
     const char *name;
     void (*conv)(const ev_tile *tile, size_t rows, int blocks);
     /* x: what tap 0 reads for the first row. act: not LRELU */
-    void (*conv1)(const ev_conv1 *conv, const float *x, size_t ldx, float *y, ev_act act, size_t rows);
+    void (*conv_single_output)(const ev_conv_single_output *conv, const float *x, size_t ldx, float *y, ev_act act,
+                               size_t rows);
     /* x: what tap 0 reads for the first row; tap_step: floats to what the next tap reads for the same row */
     void (*depthwise)(const ev_depthwise *conv, const float *x, size_t ldx, size_t tap_step, float *y, size_t ldy,
                       size_t rows);
@@ -68,8 +69,8 @@ struct ev_kernels {
     void (*fft_inverse)(const ev_fft *fft, float *bins, float *x, float *work);
     void (*istft)(const ev_istft_tile *tile, size_t rows);
     void (*pulses)(const ev_pulses *pulses, float *out, size_t n);
-    void (*axpy)(const float *x, size_t ldx, float a, const float *z, size_t ldz, float b, float *y, size_t ldy,
-                 int channels, size_t rows);
+    void (*axpby)(const float *x, size_t ldx, float a, const float *z, size_t ldz, float b, float *y, size_t ldy,
+                  int channels, size_t rows);
 };
 
 extern const ev_kernels ev_kernels_ref, ev_kernels_avx2, ev_kernels_avx512;

@@ -130,7 +130,8 @@ void ev_depthwise_free(ev_depthwise *conv) {
     memset(conv, 0, sizeof(*conv));
 }
 
-ev_status ev_conv1_pack(ev_conv1 *out, const float *weight, float bias, int ci, int taps, ev_error *err) {
+ev_status ev_conv_single_output_pack(ev_conv_single_output *out, const float *weight, float bias, int ci, int taps,
+                                     ev_error *err) {
     memset(out, 0, sizeof(*out));
     ev_status status = check_sizes(1, ci, taps, err);
     if (status) return status;
@@ -140,11 +141,11 @@ ev_status ev_conv1_pack(ev_conv1 *out, const float *weight, float bias, int ci, 
     for (int i = 0; i < ci; i++)
         for (int k = 0; k < taps; k++)
             w[(size_t)k * padded + (size_t)i] = weight[(size_t)i * (size_t)taps + (size_t)k];
-    *out = (ev_conv1){.taps = taps, .ci = ci, .w = w, .bias = bias};
+    *out = (ev_conv_single_output){.taps = taps, .ci = ci, .w = w, .bias = bias};
     return EV_OK;
 }
 
-void ev_conv1_free(ev_conv1 *conv) {
+void ev_conv_single_output_free(ev_conv_single_output *conv) {
     free(conv->w);
     memset(conv, 0, sizeof(*conv));
 }

@@ -139,12 +139,12 @@ static void conditioned_norm(const ev_convnext *m, const ev_compute *compute, co
 /* ---- durations ---- */
 
 typedef struct clock { /* the running sum that is rounded, so that the whole is within half a frame of the wish */
-    double wished, given;
+    double target_frames, given;
 } clock;
 
 static int32_t next_duration(clock *c, double log_frames, double speed) {
-    c->wished += fmin(fmax(exp(log_frames) - 1.0, 0.0) / speed, 1e4);
-    const double frames = fmax(nearbyint(c->wished) - c->given, 0.0);
+    c->target_frames += fmin(fmax(exp(log_frames) - 1.0, 0.0) / speed, 1e4);
+    const double frames = fmax(nearbyint(c->target_frames) - c->given, 0.0);
     c->given += frames;
     return (int32_t)frames;
 }
@@ -173,7 +173,7 @@ static void decide_durations(const ev_convnext *m, ev_utterance *u, const float 
                 durations[row] = next_duration(&c, (double)log_frames[row * 16], (double)u->speed);
             } else {
                 durations[row] = row == first ? forced : 0;
-                c.wished += durations[row];
+                c.target_frames += durations[row];
                 c.given += durations[row];
             }
             u->durations[i] += durations[row];

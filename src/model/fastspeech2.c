@@ -150,20 +150,20 @@ static void condition_bias(const ev_fastspeech2 *m, const ev_utterance *u, float
     }
 }
 
-/* Rounds the running sum of the wished durations, so that the whole is within half a frame of what speed asks for. */
+/* Rounds the running sum of the target durations, so that the whole is within half a frame of what speed asks for. */
 static void decide_durations(ev_utterance *u, const float *log_duration, float *centre) {
-    double wished = 0, given = 0;
+    double target_frames = 0, given = 0;
     size_t frames = 0;
     for (size_t t = 0; t < u->token_count; t++) {
         int32_t d;
         if (u->forced_frames && u->forced_frames[t] >= 0) {
             d = u->forced_frames[t];
-            wished += d;
+            target_frames += d;
             given += d;
         } else {
             const double one = exp((double)log_duration[t * 16]) - 1.0;
-            wished += fmin(fmax(one, 0.0) / (double)u->speed, 1e4);
-            const double end = nearbyint(wished);
+            target_frames += fmin(fmax(one, 0.0) / (double)u->speed, 1e4);
+            const double end = nearbyint(target_frames);
             d = (int32_t)(end - given);
             if (d < 0) d = 0;
             given += d;

@@ -243,9 +243,10 @@ void ev_hifigan_run(const ev_vocoder *v, const ev_compute *compute, ev_arena *ar
 
     const float *last = x;
     const ev_axis now = run_stages(v, compute, arena, a, source, &last, &ld);
-    const ev_conv1 *post = &v->hifigan.post;
+    const ev_conv_single_output *post = &v->hifigan.post;
     float *samples = ev_matrix_take(arena, &(ev_axis){NULL, 0, now.rows, 0}, 1);
-    ev_conv1_run(compute, post, last, ld, -(post->taps - 1) / 2, samples, EV_ACT_TANH, now.spans, now.count);
+    ev_conv_single_output_run(compute, post, last, ld, -(post->taps - 1) / 2, samples, EV_ACT_TANH, now.spans,
+                              now.count);
     for (size_t i = 0; i < a->count; i++) {
         const size_t from = (a->spans[i].begin + chunks[i].begin - first[i]) * hop;
         memcpy(chunks[i].out, samples + from, (chunks[i].end - chunks[i].begin) * hop * sizeof(float));

@@ -22,7 +22,7 @@ typedef struct ev_stage {
 typedef struct ev_hifigan {
     ev_conv pre;
     ev_stage stages[EV_STAGES_MAX];
-    ev_conv1 post;
+    ev_conv_single_output post;
     float source_weight[EV_HARMONICS_MAX], source_bias;
 } ev_hifigan;
 

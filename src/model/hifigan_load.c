@@ -97,7 +97,7 @@ static ev_status load_ends(ev_vocoder *v, const ev_container *c, int last_channe
     float *weight = NULL, *bias = NULL;
     TRY(ev_weights_conv(&g->pre, c, "generator.conv_pre", k->channels, v->config.inputs, k->pre_kernel, err));
     TRY(ev_weights_dense(&weight, &bias, c, "generator.conv_post", 1, last_channels, k->post_kernel, 1, err));
-    const ev_status s = ev_conv1_pack(&g->post, weight, bias[0], last_channels, k->post_kernel, err);
+    const ev_status s = ev_conv_single_output_pack(&g->post, weight, bias[0], last_channels, k->post_kernel, err);
     free(weight);
     free(bias);
     TRY(s);
@@ -156,7 +156,7 @@ ev_status ev_hifigan_load(ev_vocoder *v, const ev_container *c, ev_error *err) {
 
 void ev_hifigan_free(ev_hifigan *g) {
     ev_conv_free(&g->pre);
-    ev_conv1_free(&g->post);
+    ev_conv_single_output_free(&g->post);
     for (int i = 0; i < EV_STAGES_MAX; i++) {
         ev_stage *s = &g->stages[i];
         ev_upconv_free(&s->up);

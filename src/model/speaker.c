@@ -58,7 +58,7 @@ static void res2net_run(const work *w, const ev_speaker *s, const ev_se_block *b
     for (int i = 1; i < s->config.res2net_scale; i++) {
         const size_t at = (size_t)i * width;
         const float *before = i > 1 ? y + at - width : NULL;
-        ev_axpy_run(w->compute, x + at, c, 1.0f, before, c, 1.0f, tmp, width, (int)width, &w->span, 1);
+        ev_axpby_run(w->compute, x + at, c, 1.0f, before, c, 1.0f, tmp, width, (int)width, &w->span, 1);
         tdnn_run(w, &b->res2net[i - 1], tmp, width, y + at, c);
     }
 }

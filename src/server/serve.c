@@ -21,7 +21,7 @@ static const char *const decoder_argv[][3] = {
 #define MEMORY_EVERY 3.0 /* seconds between two looks at it */
 
 /* Batches run in this machine's memory. Those of a backend that has its own take what that has free. */
-static void look_at_memory(const sv_server *s) { sv_engine_memory(s->engine, ev_memory_available()); }
+static void update_free_memory(const sv_server *s) { sv_engine_memory(s->engine, ev_memory_available()); }
 
 /* It ends with its file. One that ended otherwise met a file that broke it, or a system that lets it not work. */
 static void count_decoder_deaths(sv_server *s, uint64_t *known) {
@@ -39,7 +39,7 @@ static void *tick(void *server) {
     double next_second = 0, next_memory = 0;
     while (!atomic_load(&s->stopping)) {
         const double now = ev_clock_s();
-        sv_http_look_for_gone(s);
+        sv_http_detect_disconnects(s);
         if (now >= next_second) {
             sv_metrics_tick(s->metrics, now);
             count_decoder_deaths(s, &deaths);
@@ -48,7 +48,7 @@ static void *tick(void *server) {
             next_second = now + 1;
         }
         if (now >= next_memory) {
-            look_at_memory(s);
+            update_free_memory(s);
             next_memory = now + MEMORY_EVERY;
         }
         usleep(50000);
@@ -75,7 +75,7 @@ static ev_status make_front(sv_server *s, ev_error *err) {
     if (status == EV_OK) status = sv_ledger_create(&s->ledger, s->config.memory_max, err);
     if (status == EV_OK) status = sv_keyring_create(&s->keys, err);
     if (status == EV_OK) status = load_keys(s, &s->config, err);
-    if (status == EV_OK) status = sv_access_create(&s->access, &s->config, err);
+    if (status == EV_OK) status = sv_settings_create(&s->settings, &s->config, err);
     return status == EV_E_FORMAT ? EV_E_ARGUMENT : status; /* a mistake in the lists, which are settings */
 }
 
@@ -84,7 +84,7 @@ static void log_end(sv_server *s, sv_job *job) {
     sv_times times;
     ev_error error;
     size_t count;
-    const sv_job_state state = sv_job_look(job, &times, &count, &error);
+    const sv_job_state state = sv_job_snapshot(job, &times, &count, &error);
     sv_log_line(&s->log, SV_LEVEL_INFO, job->id, "job %s after %.3f s: %.2f s of speech%s%s",
                 sv_job_state_names[state], times.done - times.arrived, (double)count / ev_model_sample_rate(s->model),
                 error.status ? ", " : "", error.status ? ev_status_text(error.status) : "");
@@ -96,7 +96,7 @@ static void on_ended(void *server, sv_job *job) {
     if (atomic_load(&job->kept)) log_end(s, job);
     sv_access_settle(s, job, (double)job->count / ev_model_sample_rate(s->model));
     if (!job->webhook) return;
-    sv_access *access = sv_access_hold(s);
+    sv_settings *settings = sv_settings_ref(s);
     json_t *state = sv_job_json(s, job);
     char *body = state ? json_dumps(state, JSON_COMPACT | JSON_REAL_PRECISION(9)) : NULL;
     json_decref(state);
@@ -104,12 +104,12 @@ static void on_ended(void *server, sv_job *job) {
                              .account = job->owner,
                              .url = job->webhook,
                              .body = body,
-                             .secret = access->config.webhook_secret,
-                             .hosts = access->config.fetch_allow,
-                             .http = access->config.webhook == SV_REACH_ANY};
+                             .secret = settings->config.webhook_secret,
+                             .hosts = settings->config.fetch_allow,
+                             .http = settings->config.webhook == SV_REACH_ANY};
     if (body) sv_webhooks_call(s->webhooks, &call);
     free(body);
-    sv_access_drop(&access);
+    sv_settings_unref(&settings);
 }
 
 /* What is taken whatever is asked for: all that is there now, and what will be of caches and work memory. Of the rest
@@ -137,7 +137,7 @@ static ev_status make_back(sv_server *s, const sv_device_calls *device, ev_error
     options.log = sv_log_engine;
     options.log_user = &s->log;
     ev_status status = ev_model_open(&s->model, *c->model ? c->model : NULL, &options, err);
-    if (status == EV_OK) status = sv_access_listen(s->access, s->model, err);
+    if (status == EV_OK) status = sv_settings_load_sounds(s->settings, s->model, err);
     if (status == EV_OK) status = sv_jobs_create(&s->jobs, c->result_cache, c->store_ttl, c->coalesce, err);
     if (status == EV_OK) status = sv_voices_create(&s->voices, s->model, s->decoder, c, s->metrics, &s->log, err);
     if (status == EV_OK) status = sv_uploads_create(&s->uploads, s->voices, err);
@@ -154,7 +154,7 @@ static ev_status make_back(sv_server *s, const sv_device_calls *device, ev_error
                                    .ended_user = s};
     if (status == EV_OK) status = sv_webhooks_create(&s->webhooks, &s->log, err);
     if (status == EV_OK) status = sv_engine_create(&s->engine, &parts, err);
-    if (status == EV_OK) look_at_memory(s);
+    if (status == EV_OK) update_free_memory(s);
     return status == EV_OK ? share_memory(s, err) : status;
 }
 
@@ -163,12 +163,13 @@ ev_status sv_server_start(sv_server **out, const sv_config *config, const sv_dev
     if (!s) return ev_fail(err, EV_E_MEMORY, "out of memory");
     pthread_mutex_init(&s->lock, NULL);
     sv_log_init(&s->log, STDERR_FILENO, (sv_level)config->log_level, config->log_text);
-    /* The helper that decodes strangers' files is started first, while this process is small and has one thread. */
+    /* The helper that decodes untrusted clients' files is started first, while this process is small and has one
+     * thread. */
     ev_status status = sv_decoder_create(&s->decoder, decoder_argv[config->decoder_filter], 1, err);
     if (status == EV_OK) status = sv_config_copy(&s->config, config, err);
     if (status == EV_OK) status = make_front(s, err);
     if (status == EV_OK) status = make_back(s, device, err);
-    if (status == EV_OK) status = sv_desk_create(&s->desk, err);
+    if (status == EV_OK) status = sv_executor_create(&s->executor, err);
     if (status == EV_OK) status = sv_http_start(s, err);
     if (status == EV_OK) {
         s->ticking = pthread_create(&s->ticker, NULL, tick, s) == 0;
@@ -181,16 +182,16 @@ ev_status sv_server_start(sv_server **out, const sv_config *config, const sv_dev
 
 /* What a start would read, without one: no port is opened and no process started. */
 ev_status sv_check(const sv_config *config, ev_error *err) {
-    sv_access *access = NULL;
+    sv_settings *settings = NULL;
     sv_keys *keys = NULL;
     ev_model *model = NULL;
-    ev_status status = sv_access_create(&access, config, err);
+    ev_status status = sv_settings_create(&settings, config, err);
     if (status == EV_OK && *config->keys_file) status = sv_keys_load(&keys, config->keys_file, err);
     if (status == EV_E_FORMAT) status = EV_E_ARGUMENT; /* in lists, which are settings */
     if (status == EV_OK) status = ev_model_open(&model, *config->model ? config->model : NULL, NULL, err);
     ev_model_free(&model);
-    sv_keys_free(&keys);
-    sv_access_drop(&access);
+    sv_keys_unref(&keys);
+    sv_settings_unref(&settings);
     return status;
 }
 
@@ -229,13 +230,13 @@ void sv_server_stop(sv_server **server) {
     atomic_store(&s->draining, true);
     atomic_store(&s->stopping, true);
     if (s->ticking) pthread_join(s->ticker, NULL);
-    /* Ends all jobs, uploads and errands, which wakes every suspended exchange: the library must find none when it
-     * stops. They are freed behind HTTP, whose last exchanges may still speak of them. */
+    /* Ends all jobs, uploads and tasks, which wakes every suspended request: the library must find none when it
+     * stops. They are freed behind HTTP, whose last requests may still speak of them. */
     if (s->engine) sv_engine_stop(s->engine);
     if (s->uploads) sv_uploads_stop(s->uploads);
-    if (s->desk) sv_desk_stop(s->desk);
+    if (s->executor) sv_executor_stop(s->executor);
     sv_http_stop(s);
-    sv_desk_free(&s->desk);
+    sv_executor_free(&s->executor);
     sv_engine_free(&s->engine);
     sv_webhooks_free(&s->webhooks);
     sv_jobs_free(&s->jobs);
@@ -243,7 +244,7 @@ void sv_server_stop(sv_server **server) {
     sv_voices_free(&s->voices);
     sv_decoder_free(&s->decoder);
     ev_model_free(&s->model);
-    sv_access_drop(&s->access);
+    sv_settings_unref(&s->settings);
     sv_keyring_free(&s->keys);
     sv_limiter_free(&s->limiter);
     sv_limiter_free(&s->key_limiter);
@@ -259,23 +260,23 @@ void sv_server_stop(sv_server **server) {
 
 static void reload_now(sv_server *s, sv_reload reload, void *user) {
     sv_config fresh = {0};
-    sv_access *access = NULL;
+    sv_settings *settings = NULL;
     ev_buf notes = {0};
     ev_error err = {0};
     bool read = true;
     ev_status status = reload(user, &fresh, &err);
     if (status == EV_OK) status = sv_config_keep(&fresh, &s->config, &notes, &err);
-    if (status == EV_OK) status = sv_access_create(&access, &fresh, &err);
-    if (status == EV_OK) status = sv_access_listen(access, s->model, &err);
+    if (status == EV_OK) status = sv_settings_create(&settings, &fresh, &err);
+    if (status == EV_OK) status = sv_settings_load_sounds(settings, s->model, &err);
     if (status == EV_OK) status = sv_voices_reload(s->voices, &read, &err);
     if (status == EV_OK) status = load_keys(s, &fresh, &err);
     if (status == EV_OK) {
         atomic_store(&s->log.level, fresh.log_level);
         atomic_store(&s->log.text, fresh.log_text);
         pthread_mutex_lock(&s->lock);
-        sv_access *old = s->access;
-        s->access = access;
-        access = old;
+        sv_settings *old = s->settings;
+        s->settings = settings;
+        settings = old;
         pthread_mutex_unlock(&s->lock);
         sv_log_line(&s->log, SV_LEVEL_INFO, NULL, "settings, keys, words and voices were read again%s%s%s",
                     read ? "" : ", but for voices that are still being read", notes.size ? ": " : "",
@@ -283,7 +284,7 @@ static void reload_now(sv_server *s, sv_reload reload, void *user) {
     } else {
         sv_log_line(&s->log, SV_LEVEL_ERROR, NULL, "the old settings stay: %s", err.message);
     }
-    sv_access_drop(&access);
+    sv_settings_unref(&settings);
     sv_config_free(&fresh);
     ev_buf_free(&notes);
 }

@@ -20,18 +20,18 @@ static size_t take_sentences(ev_item **taken, ev_item *items, size_t n) {
 }
 
 /* taken holds an item's sentences side by side: one stretch for each item. */
-static size_t whole(ev_stretch *stretches, ev_item *const *taken, size_t n) {
+static size_t whole(ev_item_slice *stretches, ev_item *const *taken, size_t n) {
     size_t count = 0;
     for (size_t i = 0; i < n; i++) {
         if (i && taken[i] == taken[i - 1]) continue;
-        stretches[count++] = (ev_stretch){taken[i], SIZE_MAX};
+        stretches[count++] = (ev_item_slice){taken[i], SIZE_MAX};
     }
     return count;
 }
 
 static ev_status run_together(ev_synth *s, ev_item *items, size_t n, ev_error *err) {
     ev_item *taken[EV_ROUND_SENTENCES];
-    ev_stretch stretches[EV_ROUND_SENTENCES];
+    ev_item_slice stretches[EV_ROUND_SENTENCES];
     size_t count;
     while ((count = take_sentences(taken, items, n)) > 0) {
         ev_stage_decode(s, taken, count);
@@ -59,7 +59,7 @@ static bool stream(ev_synth *s, ev_item *item, ev_chunk_fn on_chunk, void *user)
         ev_stage_decode(s, &item, 1);
         while (item->status == EV_OK && item->head) {
             const size_t left = item->head->piece_end - item->head->at;
-            const ev_stretch stretch = {item, left < next + next / 2 && left < most ? left : next};
+            const ev_item_slice stretch = {item, left < next + next / 2 && left < most ? left : next};
             if (!ev_stage_vocode(s, &stretch, 1) || !hand_out(s, item, on_chunk, user)) return false;
             next = next * 2 < most ? next * 2 : most;
         }

@@ -242,7 +242,7 @@ static bool goes_on(const batch *b, const ev_item *item, size_t left) {
 }
 
 /* Frames of the item's in chunks of even length. */
-static void add_stretch(batch *b, ev_item *item, size_t left) {
+static void add_slice(batch *b, ev_item *item, size_t left) {
     while (goes_on(b, item, left)) {
         const size_t piece = item->head->piece_end - item->head->at, most = left < piece ? left : piece;
         const size_t longest = b->synth->chunk_frames, parts = (most + longest - 1) / longest;
@@ -253,12 +253,12 @@ static void add_stretch(batch *b, ev_item *item, size_t left) {
     }
 }
 
-bool ev_stage_vocode(ev_synth *s, const ev_stretch *stretches, size_t n) {
+bool ev_stage_vocode(ev_synth *s, const ev_item_slice *stretches, size_t n) {
     const size_t mark = ev_arena_mark(&s->arena);
     batch *b = ev_arena_take(&s->arena, sizeof *b);
     assert(b);
     *b = (batch){.synth = s};
-    for (size_t i = 0; i < n && !b->stopped; i++) add_stretch(b, stretches[i].item, stretches[i].frames);
+    for (size_t i = 0; i < n && !b->stopped; i++) add_slice(b, stretches[i].item, stretches[i].frames);
     flush(b);
     ev_arena_release(&s->arena, mark);
     return !canceled(s);

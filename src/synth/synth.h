@@ -112,13 +112,13 @@ size_t ev_item_sentence_pause(const ev_item *item, size_t sentence);
 /* stage.c: the next sentence of each item (an item named k times: its next k) through the acoustic model. At most
  * EV_ROUND_SENTENCES of EV_ROUND_TOKENS tokens in all, or one of any length. An item that fails does so alone. */
 void ev_stage_decode(ev_synth *synth, ev_item *const *items, size_t n);
-typedef struct ev_stretch {
+typedef struct ev_item_slice {
     ev_item *item;
     size_t frames; /* of its ready frames; more than there are: all */
-} ev_stretch;
+} ev_item_slice;
 /* Frames to samples, in as few vocoder runs as the work memory allows; pauses follow where they are due. false: the
  * synth was canceled between two runs; frames that were not reached are lost. */
-bool ev_stage_vocode(ev_synth *synth, const ev_stretch *stretches, size_t n);
+bool ev_stage_vocode(ev_synth *synth, const ev_item_slice *stretches, size_t n);
 /* Rows of a sentence in the acoustic model (its tokens, or the symbols that they are spelt with); 0 behind the last,
  * and where the item has failed. next: of the next to decode. */
 size_t ev_item_tokens(const ev_item *item, size_t sentence);

@@ -132,14 +132,14 @@ ev_status ev_synth_decode(ev_synth *s, ev_task *const *tasks, size_t n, ev_error
 }
 
 ev_status ev_synth_vocode(ev_synth *s, const ev_slice *slices, size_t n, ev_error *err) {
-    ev_stretch stretches[EV_BATCH_SLICES_MAX];
+    ev_item_slice stretches[EV_BATCH_SLICES_MAX];
     if (n > EV_BATCH_SLICES_MAX) {
         return ev_fail(err, EV_E_LIMIT, "%zu slices in a batch; at most %d", n, EV_BATCH_SLICES_MAX);
     }
     for (size_t i = 0; i < n; i++) {
         const ev_status status = begin(s, slices[i].task, err);
         if (status != EV_OK) return status;
-        stretches[i] = (ev_stretch){&slices[i].task->item, slices[i].frames};
+        stretches[i] = (ev_item_slice){&slices[i].task->item, slices[i].frames};
     }
     atomic_store_explicit(&s->canceled, false, memory_order_relaxed);
     s->stats = (ev_stats){0};

@@ -356,7 +356,7 @@ static const char *special(const place *p, const heteronym *h) {
 
 static int compare(const void *key, const void *element) { return strcmp(key, ((const heteronym *)element)->word); }
 
-static const heteronym *find(const char *word) {
+static const heteronym *find_heteronym(const char *word) {
     return bsearch(word, heteronyms, EV_ARRAY_COUNT(heteronyms), sizeof(heteronyms[0]), compare);
 }
 
@@ -420,7 +420,7 @@ static const heteronym *find_plural(const char *text, size_t n) {
     if (n < 4 || n > sizeof(stem) || text[n - 1] != 's' || text[n - 2] == 's') return NULL;
     memcpy(stem, text, n - 1);
     stem[n - 1] = '\0';
-    const heteronym *h = find(stem);
+    const heteronym *h = find_heteronym(stem);
     return h && (h->rule == BY_TAG || strcmp(stem, "use") == 0 || h->rule == RULE_WIND || h->rule == RULE_TEAR)
                ? h
                : NULL;
@@ -439,7 +439,7 @@ void en_choose(en_work *w) {
         if (word->spell || word->number || word->phones) continue;
         const char *text = en_word_text(w, word);
         place p = {w, i};
-        const heteronym *h = find(text);
+        const heteronym *h = find_heteronym(text);
         if (h) {
             word->phones = special(&p, h);
             if (!word->phones) word->phones = apply(&p, h->rule) ? h->second : h->first;

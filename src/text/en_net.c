@@ -30,7 +30,7 @@ static size_t stretch(const en_work *w, size_t i) {
     return end;
 }
 
-static size_t find(const en_work *w, size_t begin, size_t end, char c) {
+static size_t find_char(const en_work *w, size_t begin, size_t end, char c) {
     while (begin < end && w->s[begin] != c) begin++;
     return begin;
 }
@@ -139,7 +139,7 @@ static size_t url(en_work *w, size_t i, size_t end) {
 }
 
 static size_t email(en_work *w, size_t i, size_t end) {
-    size_t at = find(w, i, end, '@'), last, dots;
+    size_t at = find_char(w, i, end, '@'), last, dots;
     if (at == end || at == i || !is_label_char(w->s[at + 1])) return 0;
     size_t stop = name_end(w, at + 1, end, &last, &dots);
     if (dots == 0 || !en_is_alpha(w->s[last])) return 0;

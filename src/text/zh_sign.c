@@ -24,7 +24,7 @@ static const sign fractions[] = {
     {0xBD, "二分之一"},   {0x2153, "三分之一"}, {0x2154, "三分之二"}, {0xBC, "四分之一"},   {0xBE, "四分之三"},
     {0x2155, "五分之一"}, {0x2156, "五分之二"}, {0x2157, "五分之三"}, {0x2158, "五分之四"}, {0x215B, "八分之一"}};
 
-static const char *find(const sign *signs, size_t n, int32_t cp) {
+static const char *find_sign(const sign *signs, size_t n, int32_t cp) {
     for (size_t k = 0; k < n; k++)
         if (signs[k].cp == cp) return signs[k].name;
     return NULL;
@@ -60,7 +60,7 @@ static const char *operator_name(const zh_view *v, size_t i) {
         bool money = i > 0 && zh_in(zh_at(v, i - 1), "元角分块镑米里斤克升吨字次转");
         return money && ev_zh_is_han(zh_at(v, i + 1)) ? "每" : NULL;
     }
-    const char *name = find(operators, EV_ARRAY_COUNT(operators), c);
+    const char *name = find_sign(operators, EV_ARRAY_COUNT(operators), c);
     if (!name || !is_operand(left) || !is_operand(right)) return NULL;
     bool strict = c == '<' || c == '>' || c == '*' || c == '^' || c == 0xD7 || c == 0x2212; /* may be mark-up */
     return strict && !is_number(left) && !is_number(right) ? NULL : name;
@@ -100,8 +100,8 @@ size_t zh_sign(const zh_view *v, size_t i, zh_out *out) {
     const char *name = dash(v, i);
     if (!name && i > 0 && is_operand(zh_at(v, i - 1))) name = c == 0xB2 ? "的平方" : c == 0xB3 ? "的立方" : NULL;
     if (!name) name = operator_name(v, i);
-    if (!name) name = find(names, EV_ARRAY_COUNT(names), c);
-    if (!name) name = find(fractions, EV_ARRAY_COUNT(fractions), c);
+    if (!name) name = find_sign(names, EV_ARRAY_COUNT(names), c);
+    if (!name) name = find_sign(fractions, EV_ARRAY_COUNT(fractions), c);
     if (!name && c == '@' && (ev_zh_is_han(beside(v, i, -1)) || ev_zh_is_han(beside(v, i, 1)))) name = "艾特";
     if (!name && c == '#' && zh_digit(v, i + 1)) name = "井号";
     if (!name && c == '%' && i > 0 && ev_zh_is_han(zh_at(v, i - 1))) name = "百分号";

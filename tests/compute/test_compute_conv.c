@@ -322,18 +322,18 @@ static void test_transposed(void **state) {
 }
 
 /* ---- to one channel ---- */
-static void check_conv1(int ci, int taps, ev_act act, bool edges) {
+static void check_conv_single_output(int ci, int taps, ev_act act, bool edges) {
     ev_span spans[SPANS_MAX];
     size_t rows, n = random_spans(spans, SPANS_MAX, 40, taps, &rows);
     grid x = grid_make(rows, (size_t)taps, (size_t)ci, (size_t)(ci + rng_int(0, 3)), spans, n, edges);
     float *w = random_floats((size_t)(ci * taps), edges), bias = rng_float(), *expected = NULL;
-    ev_conv1 conv;
-    assert_int_equal(ev_conv1_pack(&conv, w, bias, ci, taps, NULL), EV_OK);
+    ev_conv_single_output conv;
+    assert_int_equal(ev_conv_single_output_pack(&conv, w, bias, ci, taps, NULL), EV_OK);
     for (int isa = 0; isa < ISA_COUNT; isa++) {
         ev_compute c;
         if (!use_isa(&c, NULL, isa)) continue;
         float *y = alloc_output(rows, 1);
-        ev_conv1_run(&c, &conv, x.x, x.ld, -(taps / 2), y, act, spans, n);
+        ev_conv_single_output_run(&c, &conv, x.x, x.ld, -(taps / 2), y, act, spans, n);
         if (expected) assert_same(expected, y, rows, isa_names[isa]);
         if (expected) free(y);
         if (!expected) expected = y;
@@ -347,7 +347,7 @@ static void check_conv1(int ci, int taps, ev_act act, bool edges) {
                     v += (double)x.x[((ptrdiff_t)t - taps / 2 + k) * (ptrdiff_t)x.ld + i] * w[i * taps + k];
             assert_near(act_double(v, act, 0), expected[t], 2e-5, "one channel against the formula");
         }
-    ev_conv1_free(&conv);
+    ev_conv_single_output_free(&conv);
     free(w), free(expected), free(x.memory);
 }
 
@@ -355,7 +355,7 @@ static void test_one_channel(void **state) {
     (void)state;
     static const ev_act acts[] = {EV_ACT_NONE, EV_ACT_RELU, EV_ACT_GELU, EV_ACT_TANH, EV_ACT_SIGMOID};
     rng_state = 17;
-    for (int i = 0; i < 200; i++) check_conv1(rng_int(1, 70), rng_int(1, 9), acts[i % 5], i % 2);
+    for (int i = 0; i < 200; i++) check_conv_single_output(rng_int(1, 70), rng_int(1, 9), acts[i % 5], i % 2);
 }
 
 static void test_impossible_sizes(void **state) {
@@ -363,7 +363,7 @@ static void test_impossible_sizes(void **state) {
     ev_error err;
     ev_conv conv;
     ev_upconv up;
-    ev_conv1 conv1;
+    ev_conv_single_output conv_single_output;
     float w[16] = {0};
     assert_int_equal(ev_conv_pack(&conv, w, NULL, 0, 1, 1, &err), EV_E_FORMAT);
     assert_int_equal(ev_conv_pack(&conv, w, NULL, 1 << 20, 1 << 20, 4096, &err), EV_E_FORMAT);
@@ -372,9 +372,9 @@ static void test_impossible_sizes(void **state) {
     assert_int_equal(ev_upconv_pack(&up, w, NULL, 1, 16, 6, 3, &err), EV_E_FORMAT); /* odd difference */
     assert_int_equal(ev_upconv_pack(&up, w, NULL, 1, 8, 4, 2, &err), EV_E_FORMAT);  /* not whole blocks */
     assert_int_equal(ev_upconv_pack(&up, w, NULL, 0, 16, 4, 2, &err), EV_E_FORMAT);
-    assert_int_equal(ev_conv1_pack(&conv1, w, 0, 1, 0, &err), EV_E_FORMAT);
+    assert_int_equal(ev_conv_single_output_pack(&conv_single_output, w, 0, 1, 0, &err), EV_E_FORMAT);
     assert_null(conv.w);
-    assert_null(conv1.w);
+    assert_null(conv_single_output.w);
 }
 
 int main(void) {

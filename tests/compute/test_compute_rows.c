@@ -125,17 +125,17 @@ static void test_layer_norm_spans(void **state) {
 }
 
 /* ---- scaled sums ---- */
-static void run_axpy(const row_case *k, const ev_compute *c, float *y, const ev_span *in, const ev_span *out,
+static void run_axpby(const row_case *k, const ev_compute *c, float *y, const ev_span *in, const ev_span *out,
                      size_t n) {
     (void)in;
-    ev_axpy_run(c, k->x.x, k->x.ld, k->a, k->b != 0 ? k->z.x : NULL, k->z.ld, k->b, y, k->ld, k->channels, out, n);
+    ev_axpby_run(c, k->x.x, k->x.ld, k->a, k->b != 0 ? k->z.x : NULL, k->z.ld, k->b, y, k->ld, k->channels, out, n);
 }
 
-static void test_axpy(void **state) {
+static void test_axpby(void **state) {
     (void)state;
     rng_state = 22;
     for (int i = 0; i < 60; i++) {
-        row_case k = {.run = run_axpy, .channels = rng_int(1, 100), .a = rng_float(), .b = i % 3 ? rng_float() : 0};
+        row_case k = {.run = run_axpby, .channels = rng_int(1, 100), .a = rng_float(), .b = i % 3 ? rng_float() : 0};
         case_make(&k, 60, i % 2);
         float *y = check_same(&k);
         for (size_t s = 0; s < k.n && i % 2 == 0; s++)
@@ -149,7 +149,7 @@ static void test_axpy(void **state) {
     }
 }
 
-static void test_axpy_in_place(void **state) {
+static void test_axpby_in_place(void **state) {
     (void)state;
     rng_state = 23;
     ev_span span = {0, 50};
@@ -159,8 +159,8 @@ static void test_axpy_in_place(void **state) {
         float *x = alloc_floats(50 * 48), *z = alloc_floats(50 * 48), *y = alloc_floats(50 * 48);
         fill(x, 50 * 48, false);
         fill(z, 50 * 48, false);
-        ev_axpy_run(&c, x, 48, 0.5f, z, 48, 2.0f, y, 48, 48, &span, 1);
-        ev_axpy_run(&c, x, 48, 0.5f, z, 48, 2.0f, z, 48, 48, &span, 1);
+        ev_axpby_run(&c, x, 48, 0.5f, z, 48, 2.0f, y, 48, 48, &span, 1);
+        ev_axpby_run(&c, x, 48, 0.5f, z, 48, 2.0f, z, 48, 48, &span, 1);
         assert_same(y, z, 50 * 48, "y is z");
         free(x), free(z), free(y);
     }
@@ -304,7 +304,7 @@ static void test_attention_nan(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_layer_norm), cmocka_unit_test(test_layer_norm_spans),
-        cmocka_unit_test(test_axpy),      cmocka_unit_test(test_axpy_in_place),
+        cmocka_unit_test(test_axpby),      cmocka_unit_test(test_axpby_in_place),
         cmocka_unit_test(test_upsample),   cmocka_unit_test(test_attention), cmocka_unit_test(test_attention_nan),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -34,7 +34,7 @@ static void check_networks(const char *list) {
     sv_networks networks;
     if (sv_networks_parse(&networks, list, NULL) != EV_OK) return;
     for (size_t i = 0; i < networks.count; i++)
-        if (networks.items[i].bits > 128 || !sv_networks_hold(&networks, &networks.items[i].base)) abort();
+        if (networks.items[i].bits > 128 || !sv_networks_contain(&networks, &networks.items[i].base)) abort();
     sv_networks_free(&networks);
 }
 

@@ -1,4 +1,4 @@
-/* Fuzzes a request's JSON: any bytes either are refused with a field and a line, or give a wish whose every number is
+/* Fuzzes a request's JSON: any bytes either are refused with a field and a line, or give a params whose every number is
  * in its range and whose text is all there. The first byte chooses the route and how open the service is. */
 #include <stdlib.h>
 #include <string.h>
@@ -48,15 +48,15 @@ static void check_speech(const sv_fields *f, const sv_speech *s) {
     if (s->reference_url && f->config->fetch == SV_REACH_OFF) abort();
 }
 
-static void check_wish(const sv_fields *f, const sv_wish *w) {
+static void check_params(const sv_fields *f, const sv_speech_params *w) {
     check_speech(f, &w->speech);
     if (w->format == EV_FORMAT_WAV_FLOAT || !ev_format_media_type(w->format)) abort();
     if (w->webhook && (!f->native || f->config->webhook == SV_REACH_OFF || strlen(w->webhook) > 2048)) abort();
     if (w->words && !f->native && !w->sse) abort();
 }
 
-static void check_mistake(const sv_fields *f, const sv_wish *w) {
-    static const sv_wish none;
+static void check_mistake(const sv_fields *f, const sv_speech_params *w) {
+    static const sv_speech_params none;
     if (!f->message[0] || memchr(f->message, '\0', sizeof f->message) == NULL) abort();
     if (f->field && !f->field[0]) abort();
     if (memcmp(w, &none, sizeof none) != 0) abort();
@@ -64,13 +64,13 @@ static void check_mistake(const sv_fields *f, const sv_wish *w) {
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size) {
     if (size == 0) return 0;
-    sv_wish wish;
+    sv_speech_params params;
     sv_fields f = {
         .config = config_of(bytes[0]), .model = open_once(), .start = 1000, .native = (bytes[0] & NATIVE) != 0};
-    if (sv_fields_parse(&f, bytes + 1, size - 1, &wish))
-        check_wish(&f, &wish);
+    if (sv_fields_parse(&f, bytes + 1, size - 1, &params))
+        check_params(&f, &params);
     else
-        check_mistake(&f, &wish);
-    sv_wish_free(&wish);
+        check_mistake(&f, &params);
+    sv_speech_params_free(&params);
     return 0;
 }

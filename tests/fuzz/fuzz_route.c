@@ -82,13 +82,13 @@ static void check_client(const char *forwarded) {
     static sv_networks proxies;
     const sv_networks nobody = {0};
     if (!proxies.count && sv_networks_parse(&proxies, "10.0.0.0/8 fd00::/8", NULL) != EV_OK) abort();
-    sv_address proxy, stranger;
-    if (!sv_address_parse(&proxy, "10.0.0.1", 8) || !sv_address_parse(&stranger, "192.0.2.1", 9)) abort();
-    const sv_address a = sv_address_client(&stranger, forwarded, &proxies),
+    sv_address proxy, untrusted;
+    if (!sv_address_parse(&proxy, "10.0.0.1", 8) || !sv_address_parse(&untrusted, "192.0.2.1", 9)) abort();
+    const sv_address a = sv_address_client(&untrusted, forwarded, &proxies),
                      b = sv_address_client(&proxy, forwarded, &nobody),
                      c = sv_address_client(&proxy, forwarded, &proxies);
     char account[SV_ACCOUNT_SIZE];
-    if (memcmp(&a, &stranger, sizeof a) != 0 || memcmp(&b, &proxy, sizeof b) != 0) abort();
+    if (memcmp(&a, &untrusted, sizeof a) != 0 || memcmp(&b, &proxy, sizeof b) != 0) abort();
     sv_address_account(&c, account);
     if (strncmp(account, "ip:", 3) != 0 || strlen(account) >= sizeof account) abort();
 }

@@ -1,4 +1,4 @@
-"""The process that decodes strangers' recordings: what it still may, and that its deaths are counted."""
+"""The process that decodes untrusted clients' recordings: what it still may, and that its deaths are counted."""
 import os
 import signal
 import sys

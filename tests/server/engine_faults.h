@@ -66,7 +66,7 @@ static void note_member(call *c, size_t i, const ev_task *task, size_t frames) {
     ev_progress p;
     ev_task_progress(task, &p);
     const size_t most = frames < p.ready_frames ? frames : p.ready_frames;
-    c->size += (int32_t)(c->stage == SV_DECODE ? p.next_tokens : most + work.slice_rows);
+    c->size += (int32_t)(c->stage == SV_ACOUSTIC ? p.next_tokens : most + work.slice_rows);
     snprintf(c->words[i], WORD, "%s", ev_task_phones(task)->words[0].spoken);
 }
 
@@ -106,7 +106,7 @@ static void hurt(const call *c, size_t i, ev_task *task) {
 }
 
 static ev_status faulty_decode(ev_synth *synth, ev_task *const *tasks, size_t n, ev_error *err) {
-    call c = {.stage = SV_DECODE, .count = n};
+    call c = {.stage = SV_ACOUSTIC, .count = n};
     for (size_t i = 0; i < n; i++) note_member(&c, i, tasks[i], 0);
     pass_gate(&c);
     const ev_status status = works(&c) ? ev_synth_decode(synth, tasks, n, err) : EV_OK;
@@ -274,7 +274,7 @@ static sv_job *say(const char *text) { return hand_in(speech_of(text)); }
 
 static void leave(sv_job **job) {
     atomic_fetch_sub(&(*job)->listeners, 1);
-    sv_job_drop(job);
+    sv_job_unref(job);
 }
 
 static void wait_ready(sv_job *job) {
@@ -282,7 +282,7 @@ static void wait_ready(sv_job *job) {
     sv_times times;
     do {
         usleep(500);
-        sv_job_look(job, &times, NULL, NULL);
+        sv_job_snapshot(job, &times, NULL, NULL);
     } while (times.ready <= 0 && ev_clock_s() < until);
     assert_true(times.ready > 0);
 }
@@ -372,13 +372,13 @@ static bool sounds_like(sv_job *job, const sound *s) {
 
 static inline sv_job_state wait_over(sv_job *job) {
     assert_true(await(job, SV_AT_END));
-    return sv_job_look(job, NULL, NULL, NULL);
+    return sv_job_snapshot(job, NULL, NULL, NULL);
 }
 
 static inline void assert_completed(sv_job *job, const char *text) {
     ev_error error = {0};
     if (wait_over(job) != SV_JOB_COMPLETED) {
-        sv_job_look(job, NULL, NULL, &error);
+        sv_job_snapshot(job, NULL, NULL, &error);
         fail_msg("'%s' did not complete: %s", text, error.message);
     }
     if (!sounds_like(job, alone(text, 0))) fail_msg("'%s' sounds otherwise than alone", text);

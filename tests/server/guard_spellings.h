@@ -1,5 +1,5 @@
-/* Spellings of hosts that are nobody's business: loopback, private, link-local and wrapped addresses, as strangers
- * write them to get past a check. */
+/* Spellings of hosts that are nobody's business: loopback, private, link-local and wrapped addresses, as untrusted
+ * clients write them to get past a check. */
 #ifndef GUARD_SPELLINGS_H
 #define GUARD_SPELLINGS_H
 

@@ -52,11 +52,11 @@ typedef struct sim_batch {
 
 typedef struct sim {
     sv_schedule_config config;
-    double decode_a_us, decode_b_us, vocode_a_us, vocode_b_us; /* of the device */
-    double noise, death;                                       /* parts: spread of times; batches that fail */
-    int64_t memory_bytes;                                      /* that the device really has; 0: enough */
-    double shifts;                                             /* chance before a batch that other memory is free */
-    double jumps;                                              /* chance before a batch that the clock jumps */
+    double acoustic_a_us, acoustic_b_us, vocode_a_us, vocode_b_us; /* of the device */
+    double noise, death;                                           /* parts: spread of times; batches that fail */
+    int64_t memory_bytes;                                          /* that the device really has; 0: enough */
+    double shifts; /* chance before a batch that other memory is free */
+    double jumps;  /* chance before a batch that the clock jumps */
     bool admission;
     uint64_t seed;
     int64_t origin_us;
@@ -64,9 +64,9 @@ typedef struct sim {
     size_t job_count;
     /* of the run */
     sv_schedule schedule;
-    sv_unit units[SIM_JOBS_MAX];
-    size_t unit_job[SIM_JOBS_MAX];
-    size_t unit_count, arrived;
+    sv_work_item items[SIM_JOBS_MAX];
+    size_t item_job[SIM_JOBS_MAX];
+    size_t item_count, arrived;
     size_t live[SIM_JOBS_MAX], live_count; /* jobs, by arrival */
     sim_batch running[SV_PARALLEL_MAX];
     int32_t running_count, most_running;
@@ -123,33 +123,33 @@ static inline void sim_end(sim *s, sim_job *j, sim_state state) {
     j->ended_us = s->now_us;
 }
 
-static inline void sim_show(sim *s, size_t job, sv_unit *u) {
+static inline void sim_show(sim *s, size_t job, sv_work_item *u) {
     const sim_job *j = &s->jobs[job];
     const int32_t left = j->sentences - j->sentence;
-    *u = (sv_unit){.id = job,
-                   .stage = j->ready ? SV_VOCODE : SV_DECODE,
-                   .size = j->ready ? j->ready : sim_tokens(s, job, j->sentence),
-                   .sentences_left = left,
-                   .tokens_left = left * j->tokens,
-                   .client = j->client,
-                   .weight = j->weight,
-                   .priority = j->priority,
-                   .tries = j->tries,
-                   .streaming = j->streaming,
-                   .arrived_us = j->arrival_us,
-                   .waiting_us = j->waiting_us,
-                   .deadline_us = j->deadline_us,
-                   .playback_us = j->playback_us,
-                   .frames_done = j->frames_done};
+    *u = (sv_work_item){.id = job,
+                        .stage = j->ready ? SV_VOCODE : SV_ACOUSTIC,
+                        .size = j->ready ? j->ready : sim_tokens(s, job, j->sentence),
+                        .sentences_left = left,
+                        .tokens_left = left * j->tokens,
+                        .client = j->client,
+                        .weight = j->weight,
+                        .priority = j->priority,
+                        .tries = j->tries,
+                        .streaming = j->streaming,
+                        .arrived_us = j->arrival_us,
+                        .waiting_us = j->waiting_us,
+                        .deadline_us = j->deadline_us,
+                        .playback_us = j->playback_us,
+                        .frames_done = j->frames_done};
 }
 
 /* Views of the live jobs that wait, or of all; those that were canceled or can no longer be in time end here. */
 static inline void sim_survey(sim *s, bool all) {
     size_t kept = 0;
-    s->unit_count = 0;
+    s->item_count = 0;
     for (size_t i = 0; i < s->live_count; i++) {
         sim_job *j = &s->jobs[s->live[i]];
-        sv_unit *u = &s->units[s->unit_count];
+        sv_work_item *u = &s->items[s->item_count];
         if (j->state == SIM_LIVE && !j->running && j->cancel_us && j->cancel_us <= s->now_us)
             sim_end(s, j, SIM_CANCELED);
         if (j->state == SIM_LIVE) {
@@ -157,7 +157,7 @@ static inline void sim_survey(sim *s, bool all) {
             if (!j->running && sv_schedule_expired(&s->schedule, u, s->now_us)) sim_end(s, j, SIM_EXPIRED);
         }
         if (j->state != SIM_LIVE) continue;
-        if (all || !j->running) s->unit_job[s->unit_count++] = s->live[i];
+        if (all || !j->running) s->item_job[s->item_count++] = s->live[i];
         s->live[kept++] = s->live[i];
     }
     s->live_count = kept;
@@ -166,15 +166,15 @@ static inline void sim_survey(sim *s, bool all) {
 static inline void sim_arrive(sim *s) {
     for (; s->arrived < s->job_count && s->jobs[s->arrived].arrival_us <= s->now_us; s->arrived++) {
         sim_job *j = &s->jobs[s->arrived];
-        const sv_offer offer = {.tokens = j->sentences * j->tokens,
-                                .sentences = j->sentences,
-                                .client = j->client,
-                                .weight = j->weight,
-                                .deadline_us = j->deadline_us};
+        const sv_admission_request request = {.tokens = j->sentences * j->tokens,
+                                              .sentences = j->sentences,
+                                              .client = j->client,
+                                              .weight = j->weight,
+                                              .deadline_us = j->deadline_us};
         sv_backlog backlog;
         sim_survey(s, true);
-        sv_schedule_backlog(&s->schedule, s->units, s->unit_count, &offer, &backlog);
-        const sv_admission answer = sv_schedule_admit(&s->schedule, &backlog, &offer, s->now_us);
+        sv_schedule_backlog(&s->schedule, s->items, s->item_count, &request, &backlog);
+        const sv_admission answer = sv_schedule_admit(&s->schedule, &backlog, &request, s->now_us);
         const bool told_when = answer.verdict == SV_FULL || answer.verdict == SV_OVER_SHARE;
         SIM_REQUIRE(s, (answer.retry_after_ms > 0) == told_when);
         j->state = s->admission && answer.verdict != SV_ACCEPT ? SIM_REFUSED : SIM_LIVE;
@@ -187,14 +187,14 @@ static inline void sim_arrive(sim *s) {
 /* ---- checks of a plan ---- */
 
 static inline void sim_check_item(sim *s, const sv_plan *plan, const sv_plan_item *item) {
-    SIM_REQUIRE(s, item->unit < s->unit_count);
-    if (item->unit >= s->unit_count) return;
-    const sv_unit *u = &s->units[item->unit];
-    sim_job *j = &s->jobs[s->unit_job[item->unit]];
+    SIM_REQUIRE(s, item->index < s->item_count);
+    if (item->index >= s->item_count) return;
+    const sv_work_item *u = &s->items[item->index];
+    sim_job *j = &s->jobs[s->item_job[item->index]];
     SIM_REQUIRE(s, j->state == SIM_LIVE && !j->running); /* not after its end, not twice in a batch */
     SIM_REQUIRE(s, u->stage == plan->stage);
     SIM_REQUIRE(s, item->amount > 0 && item->amount <= u->size);
-    if (plan->stage == SV_DECODE) SIM_REQUIRE(s, item->amount == u->size);
+    if (plan->stage == SV_ACOUSTIC) SIM_REQUIRE(s, item->amount == u->size);
     if (plan->stage == SV_VOCODE) SIM_REQUIRE(s, item->amount <= s->config.slice_frames);
     if (u->tries > 0) SIM_REQUIRE(s, plan->count == 1 && plan->alone);
     if (u->streaming && !u->frames_done && plan->stage == SV_VOCODE)
@@ -207,7 +207,7 @@ static inline int64_t sim_bytes(const sim *s, const sv_plan *plan) {
     const sv_schedule_config *c = &s->config;
     if (plan->stage == SV_VOCODE) return c->vocode_bytes + plan->size * c->bytes_per_row;
     int64_t frames = (int64_t)(plan->size * s->schedule.frames / s->schedule.tokens) + 1;
-    if (frames > c->decode_frames) frames = c->decode_frames;
+    if (frames > c->acoustic_frames) frames = c->acoustic_frames;
     const int64_t encoder = plan->size * c->bytes_per_encoded, decoder = frames * c->bytes_per_frame;
     return c->decode_bytes + (int64_t)plan->count * c->bytes_per_sentence + plan->size * c->bytes_per_token +
            (encoder > decoder ? encoder : decoder);
@@ -217,7 +217,7 @@ static inline int64_t sim_bytes(const sim *s, const sv_plan *plan) {
  * slice, or what is left. */
 static inline bool sim_has_room(const sim *s, const sv_plan *plan) {
     const sv_schedule_config *c = &s->config;
-    const int32_t left = s->units[plan->items[0].unit].size, first = c->first_frames * 2 / 3;
+    const int32_t left = s->items[plan->items[0].index].size, first = c->first_frames * 2 / 3;
     int32_t least = first < c->vocode_rows - c->margin_rows ? first : c->vocode_rows - c->margin_rows;
     if (c->slice_frames / 2 < least) least = c->slice_frames / 2;
     return plan->items[0].amount >= (left < least ? left : least);
@@ -237,11 +237,11 @@ static inline void sim_check_plan(sim *s, const sv_plan *plan) {
     if (!plan->count) {
         SIM_REQUIRE(s, plan->stage == SV_IDLE);
         SIM_REQUIRE(s,
-                    c->mode == SV_MODE_FIXED || (!s->unit_count && plan->wake_us == INT64_MAX)); /* conserves work */
-        SIM_REQUIRE(s, !s->unit_count || (plan->wake_us > s->now_us && plan->wake_us - s->now_us <= c->window_us));
+                    c->mode == SV_MODE_FIXED || (!s->item_count && plan->wake_us == INT64_MAX)); /* conserves work */
+        SIM_REQUIRE(s, !s->item_count || (plan->wake_us > s->now_us && plan->wake_us - s->now_us <= c->window_us));
         return;
     }
-    SIM_REQUIRE(s, plan->stage == SV_DECODE || plan->stage == SV_VOCODE);
+    SIM_REQUIRE(s, plan->stage == SV_ACOUSTIC || plan->stage == SV_VOCODE);
     SIM_REQUIRE(s, plan->count <= (size_t)c->batch_max);
     if (c->mode == SV_MODE_OFF) SIM_REQUIRE(s, plan->count == 1);
     for (size_t i = 0; i < plan->count; i++) {
@@ -253,8 +253,8 @@ static inline void sim_check_plan(sim *s, const sv_plan *plan) {
     if (plan->stage == SV_VOCODE) SIM_REQUIRE(s, plan->count > 1 || sim_has_room(s, plan));
     if (plan->count == 1) return; /* one sentence, however large, has to run */
     SIM_REQUIRE(s, plan->bytes <= s->schedule.memory_cap);
-    if (plan->stage == SV_DECODE) {
-        SIM_REQUIRE(s, size <= c->decode_tokens && plan->count <= (size_t)c->decode_sentences);
+    if (plan->stage == SV_ACOUSTIC) {
+        SIM_REQUIRE(s, size <= c->acoustic_tokens && plan->count <= (size_t)c->acoustic_sentences);
     }
     if (c->mode == SV_MODE_ADAPTIVE) SIM_REQUIRE(s, plan->predicted_us <= c->turn_us);
 }
@@ -262,15 +262,16 @@ static inline void sim_check_plan(sim *s, const sv_plan *plan) {
 /* ---- a batch ---- */
 
 static inline int64_t sim_batch_us(sim *s, const sv_plan *plan) {
-    const bool decode = plan->stage == SV_DECODE;
-    double us = (decode ? s->decode_a_us : s->vocode_a_us) + (decode ? s->decode_b_us : s->vocode_b_us) * plan->size;
+    const bool decode = plan->stage == SV_ACOUSTIC;
+    double us =
+        (decode ? s->acoustic_a_us : s->vocode_a_us) + (decode ? s->acoustic_b_us : s->vocode_b_us) * plan->size;
     us *= 1 + s->noise * (2 * sim_uniform(&s->random) - 1);
     if (s->noise > 0 && sim_chance(&s->random, 0.005)) us *= 10; /* others had the cores */
     return us < 1 ? 1 : (int64_t)us;
 }
 
 static inline void sim_made(sim *s, sim_job *j, size_t job, const sv_plan *plan, int32_t amount) {
-    if (plan->stage == SV_DECODE) {
+    if (plan->stage == SV_ACOUSTIC) {
         j->ready = sim_frames(s, job, j->sentence++);
         j->frames_made += j->ready;
     } else {
@@ -300,7 +301,7 @@ static inline void sim_missed(sim *s, sim_job *j, const sv_plan *plan) {
 
 static inline bool sim_poisoned(const sim *s, const sv_plan *plan) {
     for (size_t i = 0; i < plan->count; i++) {
-        if (s->jobs[s->unit_job[plan->items[i].unit]].poison == plan->stage) return true;
+        if (s->jobs[s->item_job[plan->items[i].index]].poison == plan->stage) return true;
     }
     return false;
 }
@@ -308,7 +309,7 @@ static inline bool sim_poisoned(const sim *s, const sv_plan *plan) {
 static inline void sim_start(sim *s, const sv_plan *plan) {
     sim_batch *b = &s->running[s->running_count++];
     *b = (sim_batch){.plan = *plan, .started_us = s->now_us};
-    for (size_t i = 0; i < plan->count; i++) b->members[i] = s->unit_job[plan->items[i].unit];
+    for (size_t i = 0; i < plan->count; i++) b->members[i] = s->item_job[plan->items[i].index];
     b->memory = s->memory_bytes && plan->bytes > s->memory_bytes;
     b->failed = b->memory || sim_poisoned(s, plan) || sim_chance(&s->random, s->death);
     b->device_us = (double)sim_batch_us(s, plan);
@@ -345,7 +346,7 @@ static inline void sim_ended(sim *s, const sim_batch *b) {
         } else if (b->failed) {
             sim_missed(s, j, plan);
         } else {
-            frames += plan->stage == SV_DECODE ? sim_frames(s, b->members[i], j->sentence) : 0;
+            frames += plan->stage == SV_ACOUSTIC ? sim_frames(s, b->members[i], j->sentence) : 0;
             sim_made(s, j, b->members[i], plan, plan->items[i].amount);
         }
     }
@@ -411,11 +412,11 @@ static inline void sim_pick(sim *s, sv_plan *plan) {
     if (s->shifts > 0 && sim_chance(&s->random, s->shifts))
         sv_schedule_memory(&s->schedule, (int64_t)(2 * sim_uniform(&s->random) * (double)s->config.memory_bytes));
     sim_check_memory(s);
-    const bool opens = sv_schedule_opens(&s->schedule, s->unit_count, s->running_count);
+    const bool opens = sv_schedule_can_start_batch(&s->schedule, s->item_count, s->running_count);
     SIM_REQUIRE(s, opens || s->running_count);
     if (!opens) return;
     SIM_REQUIRE(s, s->running_count < (s->config.mode == SV_MODE_ADAPTIVE ? s->config.parallel : 1));
-    sv_schedule_pick(&s->schedule, s->units, s->unit_count, s->now_us, plan);
+    sv_schedule_pick(&s->schedule, s->items, s->item_count, s->now_us, plan);
     sim_check_plan(s, plan);
 }
 

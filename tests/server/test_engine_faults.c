@@ -31,7 +31,7 @@ static void a_batch_that_breaks_is_made_again(void **state) {
     for (int variant = 0; variant < 4; variant++) {
         sv_job *jobs[TEXTS];
         open_world(NULL, NULL);
-        breaks_at = variant & 1 ? SV_VOCODE : SV_DECODE;
+        breaks_at = variant & 1 ? SV_VOCODE : SV_ACOUSTIC;
         breaks_late = variant & 2;
         sv_job *plug = hold_device();
         say_all(jobs);
@@ -57,7 +57,7 @@ static void break_for_poison(call *c) {
 static void assert_dead_count(size_t wanted, const char *id) {
     ev_buf out = {0};
     size_t count = 0;
-    sv_engine_dead(w.engine, &out);
+    sv_engine_dead_letters(w.engine, &out);
     for (const char *at = (const char *)out.data; (at = strstr(at, "\"id\"")) != NULL; at++) count++;
     assert_int_equal(count, wanted);
     if (id) assert_non_null(strstr((const char *)out.data, id));
@@ -82,10 +82,10 @@ static void poison_harms_itself_alone(void **state) {
     end_all(jobs);
     end_plug(&plug);
     wait_idle();
-    sv_job_look(poison, NULL, NULL, &error);
+    sv_job_snapshot(poison, NULL, NULL, &error);
     assert_string_equal(error.message, "the device broke");
-    assert_int_equal(count_calls(SV_DECODE, "poison", false), 3); /* in company, then twice alone */
-    assert_int_equal(count_calls(SV_DECODE, "alpha", false), 1);
+    assert_int_equal(count_calls(SV_ACOUSTIC, "poison", false), 3); /* in company, then twice alone */
+    assert_int_equal(count_calls(SV_ACOUSTIC, "alpha", false), 1);
     /* tries after the first: two of the poison's, one of each neighbour's */
     assert_int_equal(sv_metric_read(w.metrics, SV_METRIC_RETRIES, 0, 0), 2 + TEXTS);
     assert_dead_count(1, poison->id);
@@ -100,7 +100,7 @@ static void poison_harms_itself_alone(void **state) {
     assert_non_null(second);
     assert_completed(second, poison_text);
     assert_dead_count(0, NULL);
-    sv_job_drop(&second);
+    sv_job_unref(&second);
     leave(&poison);
     close_world();
 }
@@ -225,7 +225,7 @@ static void no_numbers_reach_nobody(void **state) {
     size_t count;
     ev_error error;
     assert_int_equal(wait_over(jobs[1]), SV_JOB_FAILED);
-    sv_job_look(jobs[1], NULL, &count, &error);
+    sv_job_snapshot(jobs[1], NULL, &count, &error);
     assert_int_equal(count, 0);
     assert_int_equal(error.status, EV_E_DEVICE);
     assert_dead_count(1, jobs[1]->id);
@@ -303,7 +303,7 @@ static void a_recording_goes_with_its_work(void **state) {
     job = sv_jobs_find(w.jobs, again, "ann");
     assert_int_equal(wait_over(job), SV_JOB_COMPLETED);
     assert_null(job->speech.reference);
-    sv_job_drop(&job);
+    sv_job_unref(&job);
     close_world();
 }
 
@@ -333,12 +333,12 @@ static void who_left_leaves_the_batch(void **state) {
     assert_int_equal(wait_over(leaver), SV_JOB_CANCELED);
     assert_int_equal(wait_over(never), SV_JOB_CANCELED);
     wait_idle();
-    assert_int_equal(count_calls(SV_DECODE, "never", true), 0);
+    assert_int_equal(count_calls(SV_ACOUSTIC, "never", true), 0);
     assert_int_equal(count_calls(SV_VOCODE, "leaver", true), 1);
     assert_true(sv_metric_read(w.metrics, SV_METRIC_CANCELED_COMPUTE, 0, 0) > 0);
     assert_int_equal(outcome(SV_OUTCOME_CANCELED), 2);
-    sv_job_drop(&leaver);
-    sv_job_drop(&never);
+    sv_job_unref(&leaver);
+    sv_job_unref(&never);
     close_world();
 }
 
@@ -351,7 +351,7 @@ static void kept_jobs_need_no_listener(void **state) {
     atomic_fetch_sub(&job->listeners, 1);
     assert_int_equal(sv_engine_submit(w.engine, job, "ann").verdict, SV_ACCEPT);
     assert_completed(job, texts[0]);
-    sv_job_drop(&job);
+    sv_job_unref(&job);
     close_world();
 }
 
@@ -371,11 +371,11 @@ static void too_late_is_not_computed(void **state) {
     while ((int64_t)(ev_clock_s() * 1e6) < late->speech.deadline_us) usleep(20000);
     set_gate(false);
     assert_int_equal(wait_over(late), SV_JOB_EXPIRED);
-    sv_job_look(late, NULL, NULL, &error);
+    sv_job_snapshot(late, NULL, NULL, &error);
     assert_string_equal(error.message, "the deadline cannot be met");
     end_all(jobs);
     end_plug(&plug);
-    assert_int_equal(count_calls(SV_DECODE, "late", true), 0);
+    assert_int_equal(count_calls(SV_ACOUSTIC, "late", true), 0);
     assert_int_equal(outcome(SV_OUTCOME_EXPIRED), 1);
     leave(&late);
     close_world();
@@ -403,7 +403,7 @@ static void equal_requests_are_made_once(void **state) {
     assert_int_equal(wait_over(different), SV_JOB_COMPLETED);
     assert_true(sounds_like(different, alone(texts[0], 1)));
     end_plug(&plug);
-    assert_int_equal(count_calls(SV_DECODE, "alpha", true), 2);
+    assert_int_equal(count_calls(SV_ACOUSTIC, "alpha", true), 2);
     for (size_t i = 0; i < 3; i++) leave(&others[i]);
     leave(&first);
     leave(&different);

@@ -124,7 +124,7 @@ static void spill_charlie_once(call *c) {
  * the engine itself is short of memory, since what it works in was there from the start. */
 static void one_member_without_memory_is_made_again(void **state) {
     (void)state;
-    for (spills_at = SV_DECODE; spills_at <= SV_VOCODE; spills_at++) {
+    for (spills_at = SV_ACOUSTIC; spills_at <= SV_VOCODE; spills_at++) {
         sv_job *jobs[TEXTS];
         open_world(NULL, NULL);
         const int64_t budget = wait_for_cap(1, INT64_MAX);
@@ -215,7 +215,7 @@ static void the_engine_learns_by_speaking(void **state) {
     open_world(NULL, NULL);
     const sv_schedule fresh = schedule_now();
     const double prior = fresh.config.frames_per_token, warm = sv_schedule_frames_per_token(&fresh);
-    for (int stage = SV_DECODE; stage <= SV_VOCODE;
+    for (int stage = SV_ACOUSTIC; stage <= SV_VOCODE;
          stage++) { /* the prior weighs eight; a slow one was looked at too */
         assert_true(fresh.cost[stage].w > 8 || fresh.cost[stage].strange);
     }

@@ -33,16 +33,16 @@ static void stop_ends_all(void **state) {
     set_gate(false);
     pthread_join(stopper, NULL);
     for (size_t i = 0; i < CROWD; i++) {
-        assert_int_equal(sv_job_look(jobs[i], NULL, NULL, NULL), SV_JOB_CANCELED);
+        assert_int_equal(sv_job_snapshot(jobs[i], NULL, NULL, NULL), SV_JOB_CANCELED);
         leave(&jobs[i]);
     }
-    assert_int_equal(sv_job_look(plug, NULL, NULL, NULL), SV_JOB_CANCELED);
+    assert_int_equal(sv_job_snapshot(plug, NULL, NULL, NULL), SV_JOB_CANCELED);
     assert_true(sv_engine_idle(w.engine));
     bool fresh;
     sv_speech speech = speech_of(texts[0]);
     sv_job *after = sv_jobs_take(w.jobs, &speech, "ann", false, NULL, &fresh);
     assert_int_not_equal(sv_engine_submit(w.engine, after, "ann").verdict, SV_ACCEPT);
-    assert_int_equal(sv_job_look(after, NULL, NULL, NULL), SV_JOB_FAILED);
+    assert_int_equal(sv_job_snapshot(after, NULL, NULL, NULL), SV_JOB_FAILED);
     assert_int_equal(outcome(SV_OUTCOME_CANCELED), CROWD + 1);
     leave(&after);
     leave(&plug);
@@ -155,7 +155,7 @@ static void end_voices(sv_job **held, size_t count) {
     }
 }
 
-static void assert_held(sv_job *job) { assert_int_equal(sv_job_look(job, NULL, NULL, NULL), SV_JOB_QUEUED); }
+static void assert_held(sv_job *job) { assert_int_equal(sv_job_snapshot(job, NULL, NULL, NULL), SV_JOB_QUEUED); }
 
 static sv_verdict knock(size_t n, sv_job **job) {
     bool fresh;
@@ -213,7 +213,7 @@ static void text_does_not_wait_behind_voices(void **state) {
 }
 
 /* Behind voices that do not come, too: a deadline that is past, and a client that left. */
-static void who_is_hopeless_ends_in_the_queue(void **state) {
+static void expired_or_abandoned_jobs_end_in_the_queue(void **state) {
     (void)state;
     sv_job *held[HELD];
     open_world(NULL, NULL);
@@ -228,7 +228,7 @@ static void who_is_hopeless_ends_in_the_queue(void **state) {
     assert_int_equal(wait_over(left), SV_JOB_CANCELED);
     assert_int_equal(wait_over(late), SV_JOB_EXPIRED);
     assert_held(held[HELD - 1]);
-    sv_job_drop(&left);
+    sv_job_unref(&left);
     leave(&late);
     end_voices(held, HELD);
     close_world();
@@ -300,7 +300,7 @@ static void client_leaves(client *c) {
 static void client_hears(client *c, size_t i) {
     sv_job *job = c->jobs[i];
     if (!c->left[i] && await(job, SV_AT_END)) {
-        const sv_job_state state = sv_job_look(job, NULL, NULL, NULL);
+        const sv_job_state state = sv_job_snapshot(job, NULL, NULL, NULL);
         if (state == SV_JOB_COMPLETED)
             c->wrong += !sounds_like(job, alone(texts[c->text[i]], c->seed[i]));
         else
@@ -309,7 +309,7 @@ static void client_hears(client *c, size_t i) {
     } else {
         c->wrong += !c->left[i];
     }
-    sv_job_drop(&c->jobs[i]);
+    sv_job_unref(&c->jobs[i]);
 }
 
 static void *client_main(void *arg) {
@@ -363,7 +363,7 @@ static void who_joins_brings_the_hurry(void **state) {
     end_plug(&plug);
     wait_idle();
     size_t at = 0;
-    while (at < device.count && (device.calls[at].stage != SV_DECODE || has_word(&device.calls[at], "plug"))) at++;
+    while (at < device.count && (device.calls[at].stage != SV_ACOUSTIC || has_word(&device.calls[at], "plug"))) at++;
     assert_true(at < device.count && has_word(&device.calls[at], "delta"));
     close_world();
 }
@@ -375,7 +375,7 @@ static void assert_accounted(int accepted, int refused) {
     print_message("%d accepted, %d refused: %lld completed, %lld failed, %lld expired, %lld canceled; %zu batches\n",
                   accepted, refused, (long long)completed, (long long)failed, (long long)expired, (long long)canceled,
                   device.count);
-    /* a job whose deadline is hopeless when it comes has expired as well */
+    /* a job whose deadline is past when it comes has expired as well */
     assert_int_equal(completed + failed + expired + canceled + full + quota, accepted + refused);
     assert_true(full + quota == 0 && refused <= expired);
     assert_true(completed > 0 && canceled > 0 && count_calls(SV_VOCODE, NULL, false) > 0);
@@ -432,7 +432,7 @@ int main(void) {
                                        cmocka_unit_test_teardown(shares_follow_weights, end_world),
                                        cmocka_unit_test_teardown(who_waits_for_a_voice_is_counted, end_world),
                                        cmocka_unit_test_teardown(text_does_not_wait_behind_voices, end_world),
-                                       cmocka_unit_test_teardown(who_is_hopeless_ends_in_the_queue, end_world),
+                                       cmocka_unit_test_teardown(expired_or_abandoned_jobs_end_in_the_queue, end_world),
                                        cmocka_unit_test_teardown(batches_run_side_by_side, end_world),
                                        cmocka_unit_test_teardown(who_joins_brings_the_hurry, end_world),
                                        cmocka_unit_test_teardown(a_storm_leaves_nothing_behind, end_world),

@@ -158,7 +158,7 @@ static void check_same(sv_decoder *d, const void *bytes, size_t size) {
     ev_audio here, there;
     ev_error err;
     assert_int_equal(ev_audio_decode(&here, bytes, size, SV_DECODE_SECONDS_MAX, NULL), EV_OK);
-    if (sv_decode(d, bytes, size, &there, &err) != EV_OK) fail_msg("%s", err.message);
+    if (sv_decode_audio(d, bytes, size, &there, &err) != EV_OK) fail_msg("%s", err.message);
     assert_int_equal(there.sample_rate, here.sample_rate);
     assert_int_equal(there.count, here.count);
     assert_memory_equal(there.samples, here.samples, here.count * sizeof(float));
@@ -223,18 +223,18 @@ static void bad_files_are_named(void **state) {
     for (size_t i = 0; i < EV_ARRAY_COUNT(junk); i++) {
         const ev_status status = ev_audio_decode(&audio, junk[i], strlen(junk[i]), SV_DECODE_SECONDS_MAX, &here);
         assert_int_equal(status, EV_E_AUDIO);
-        assert_int_equal(sv_decode(d, junk[i], strlen(junk[i]), &audio, &there), EV_E_AUDIO);
+        assert_int_equal(sv_decode_audio(d, junk[i], strlen(junk[i]), &audio, &there), EV_E_AUDIO);
         assert_string_equal(there.message, here.message); /* the decoder's own words */
         assert_null(audio.samples);
     }
     encode(EV_FORMAT_WAV, 31 * 8000, 8000, &bytes, &size);
-    assert_int_equal(sv_decode(d, bytes, size, &audio, &there), EV_E_AUDIO);
+    assert_int_equal(sv_decode_audio(d, bytes, size, &audio, &there), EV_E_AUDIO);
     assert_has(there.message, "longer than 30 s");
     ev_bytes_free(&bytes);
     bytes = calloc(1, SV_DECODE_BYTES_MAX + 1);
-    assert_int_equal(sv_decode(d, bytes, SV_DECODE_BYTES_MAX + 1, &audio, &there), EV_E_AUDIO);
+    assert_int_equal(sv_decode_audio(d, bytes, SV_DECODE_BYTES_MAX + 1, &audio, &there), EV_E_AUDIO);
     assert_has(there.message, "10485760");
-    assert_int_equal(sv_decode(d, bytes, SV_DECODE_BYTES_MAX, &audio, &there), EV_E_AUDIO);
+    assert_int_equal(sv_decode_audio(d, bytes, SV_DECODE_BYTES_MAX, &audio, &there), EV_E_AUDIO);
     free(bytes);
     assert_int_equal(sv_decoder_deaths(d), 0);
     sv_decoder_free(&d);
@@ -251,19 +251,19 @@ static void bad_helpers_cost_one_file(void **state) {
     static char file[200000]; /* the helper may be gone while it is sent */
     for (size_t i = 0; i < EV_ARRAY_COUNT(modes); i++) {
         set_mode(modes[i]);
-        if (sv_decode(d, file, sizeof(file), &audio, &err) != EV_E_AUDIO) fail_msg("%s", modes[i]);
+        if (sv_decode_audio(d, file, sizeof(file), &audio, &err) != EV_E_AUDIO) fail_msg("%s", modes[i]);
         assert_string_equal(err.message, UNDECODABLE);
         assert_null(audio.samples);
         assert_int_equal(sv_decoder_deaths(d), i + 1);
         check_recovers(d);
     }
     set_mode("honest"); /* so that it was the lie, and not the helper, that was refused */
-    assert_int_equal(sv_decode(d, file, sizeof(file), &audio, &err), EV_OK);
+    assert_int_equal(sv_decode_audio(d, file, sizeof(file), &audio, &err), EV_OK);
     assert_int_equal(audio.count, 4);
     assert_true(audio.samples[3] == 0.5f);
     ev_audio_free(&audio);
     set_mode("message");
-    assert_int_equal(sv_decode(d, "x", 1, &audio, &err), EV_E_AUDIO);
+    assert_int_equal(sv_decode_audio(d, "x", 1, &audio, &err), EV_E_AUDIO);
     assert_null(strchr(err.message, '\x1b'));
     sv_decoder_free(&d);
 }
@@ -276,11 +276,11 @@ static void helpers_can_do_nothing_else(void **state) {
     ev_error err;
     for (size_t i = 0; i < EV_ARRAY_COUNT(modes); i++) {
         set_mode(modes[i]);
-        if (sv_decode(d, "x", 1, &audio, &err) != EV_E_AUDIO) fail_msg("%s", modes[i]);
+        if (sv_decode_audio(d, "x", 1, &audio, &err) != EV_E_AUDIO) fail_msg("%s", modes[i]);
         assert_string_equal(err.message, UNDECODABLE);
     }
     set_mode("try nothing"); /* so that it was the trying */
-    assert_int_equal(sv_decode(d, "x", 1, &audio, &err), EV_OK);
+    assert_int_equal(sv_decode_audio(d, "x", 1, &audio, &err), EV_OK);
     ev_audio_free(&audio);
     sv_decoder_free(&d);
 }
@@ -299,7 +299,7 @@ static void no_filter_no_file(void **state) {
     assert_int_equal(sv_decoder_deaths(d), 0);
 #ifndef SV_SANITIZED /* these builds have no filter, and work */
     set_mode("unfiltered");
-    assert_int_equal(sv_decode(d, bytes, size, &audio, &err), EV_E_AUDIO);
+    assert_int_equal(sv_decode_audio(d, bytes, size, &audio, &err), EV_E_AUDIO);
     assert_string_equal(err.message, UNDECODABLE);
     assert_int_equal(sv_decoder_deaths(d), 1);
 #else
@@ -320,7 +320,7 @@ static void hanging_helpers_are_killed(void **state) {
         ev_error err;
         set_mode(modes[i]);
         const double start = ev_clock_s();
-        assert_int_equal(sv_decode(d, file, sizeof(file), &audio, &err), EV_E_AUDIO);
+        assert_int_equal(sv_decode_audio(d, file, sizeof(file), &audio, &err), EV_E_AUDIO);
         const double took = ev_clock_s() - start;
         assert_true(took >= 2.9 && took < 6);
         assert_string_equal(err.message, UNDECODABLE);
@@ -342,9 +342,9 @@ static void no_room_for_a_helper_is_memory(void **state) {
     none = (struct rlimit){.rlim_cur = 3, .rlim_max = files.rlim_max};
     set_mode("honest");
     assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
-    assert_int_equal(sv_decode(d, "x", 1, &audio, &err), EV_OK); /* by the one that waited */
+    assert_int_equal(sv_decode_audio(d, "x", 1, &audio, &err), EV_OK); /* by the one that waited */
     ev_audio_free(&audio);
-    assert_int_equal(sv_decode(d, "x", 1, &audio, &err), EV_E_MEMORY);
+    assert_int_equal(sv_decode_audio(d, "x", 1, &audio, &err), EV_E_MEMORY);
     assert_int_equal(setrlimit(RLIMIT_NOFILE, &files), 0);
     check_recovers(d);
     sv_decoder_free(&d);
@@ -355,7 +355,7 @@ static void spares_that_left_are_replaced(void **state) {
     sv_decoder *d = decoder(1);
     ev_audio audio;
     set_mode("leave");
-    sv_decode(d, "x", 1, &audio, NULL); /* its next spare leaves at once */
+    sv_decode_audio(d, "x", 1, &audio, NULL); /* its next spare leaves at once */
     usleep(300000);
     check_recovers(d);
     sv_decoder_free(&d);
@@ -387,7 +387,8 @@ static void *decode_some(void *arg) {
     for (int i = 0; i < 6; i++) {
         ev_audio audio;
         const bool junk = i % 2;
-        const ev_status status = sv_decode(u->decoder, junk ? "junk" : u->bytes, junk ? 4 : u->size, &audio, NULL);
+        const ev_status status =
+            sv_decode_audio(u->decoder, junk ? "junk" : u->bytes, junk ? 4 : u->size, &audio, NULL);
         u->right += junk ? status == EV_E_AUDIO : status == EV_OK && audio.count == 8000;
         ev_audio_free(&audio);
     }

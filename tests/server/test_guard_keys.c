@@ -47,14 +47,14 @@ static void finds_by_secret(void **state) {
                                           "Bearer x " EXAMPLE};
     for (size_t i = 0; i < EV_ARRAY_COUNT(unknown); i++) assert_null(sv_keys_find(keys, unknown[i]));
     assert_null(sv_keys_find(keys, NULL));
-    sv_keys_free(&keys);
+    sv_keys_unref(&keys);
     assert_null(keys);
     keys = parse("ev_AAAAA " EXAMPLE_HASH " speak shop");
     assert_true(sv_keys_find(keys, "Bearer " EXAMPLE)->weight == 1);
-    sv_keys_free(&keys);
+    sv_keys_unref(&keys);
     keys = parse("");
     assert_null(sv_keys_find(keys, "Bearer " EXAMPLE));
-    sv_keys_free(&keys);
+    sv_keys_unref(&keys);
 }
 
 static void bad_lines_are_named(void **state) {
@@ -136,7 +136,7 @@ static void made_keys_are_found_from_a_file(void **state) {
         value[strlen(value) - 1] ^= 1;
         assert_null(sv_keys_find(keys, value));
     }
-    sv_keys_free(&keys);
+    sv_keys_unref(&keys);
     unlink(path);
 }
 
@@ -149,10 +149,10 @@ typedef struct reader {
 static void *read_keys(void *user) {
     reader *r = user;
     while (!atomic_load(r->stop)) {
-        sv_keys *keys = sv_keyring_hold(r->ring);
+        sv_keys *keys = sv_keyring_ref(r->ring);
         const sv_key *key = keys ? sv_keys_find(keys, "Bearer " EXAMPLE) : NULL;
         r->found += key && strcmp(key->name, "shop") == 0;
-        sv_keys_free(&keys);
+        sv_keys_unref(&keys);
     }
     return NULL;
 }
@@ -164,7 +164,7 @@ static void rings_swap_under_readers(void **state) {
     pthread_t threads[3];
     reader readers[3];
     assert_int_equal(sv_keyring_create(&ring, NULL), EV_OK);
-    assert_null(sv_keyring_hold(ring));
+    assert_null(sv_keyring_ref(ring));
     for (int i = 0; i < 3; i++) {
         readers[i] = (reader){.ring = ring, .stop = &stop};
         assert_int_equal(pthread_create(&threads[i], NULL, read_keys, &readers[i]), 0);
@@ -180,11 +180,11 @@ static void rings_swap_under_readers(void **state) {
         pthread_join(threads[i], NULL);
         assert_true(readers[i].found > 0);
     }
-    sv_keys *held = sv_keyring_hold(ring), *none = NULL;
+    sv_keys *held = sv_keyring_ref(ring), *none = NULL;
     sv_keyring_swap(ring, &none);
-    assert_null(sv_keyring_hold(ring));
+    assert_null(sv_keyring_ref(ring));
     assert_non_null(sv_keys_find(held, "Bearer " EXAMPLE)); /* outlives its place in the ring */
-    sv_keys_free(&held);
+    sv_keys_unref(&held);
     sv_keyring_free(&ring);
     assert_null(ring);
 }

@@ -1,4 +1,4 @@
-"""What stands between strangers and the service, and where the service itself calls others: over loopback, as a client
+"""What stands between untrusted clients and the service, and where the service itself calls others: over loopback, as a client
 meets it."""
 import base64
 import concurrent.futures
@@ -139,7 +139,7 @@ class Fetching(unittest.TestCase):
             answer = s.speech("Too large.", reference_audio_url=f"http://{host}/me.wav")
             self.assertEqual((answer.code, answer.json()["error"]["param"]), (422, "reference_audio_url"))
             self.assertIn("larger than 10000 bytes", answer.json()["error"]["message"])
-        with Service(COMMAND, *FREE, "--fetch", "any") as s:  # private addresses are not for strangers
+        with Service(COMMAND, *FREE, "--fetch", "any") as s:  # private addresses are not for untrusted clients
             self.assertEqual(s.speech("No.", reference_audio_url="http://127.0.0.1/x").code, 424)
 
     def the_published_request(self, service, url):

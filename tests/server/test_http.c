@@ -196,7 +196,7 @@ static void leave(int fd) {
 /* By a write that failed, or while it waited. */
 static bool was_seen_to_leave(void) {
     pthread_mutex_lock(&s->lock);
-    const bool gone = s->waiting && s->waiting->gone;
+    const bool gone = s->waiting && s->waiting->disconnected;
     pthread_mutex_unlock(&s->lock);
     return gone || !atomic_load(&s->in_flight);
 }

@@ -25,7 +25,7 @@ static int close_jobs(void **state) {
     return 0;
 }
 
-static sv_job *take(uint64_t seed, bool kept, sv_once *once, bool *fresh) {
+static sv_job *take(uint64_t seed, bool kept, sv_idempotency *once, bool *fresh) {
     sv_speech speech;
     sv_speech_init(&speech);
     speech.text = strdup("Hello.");
@@ -38,7 +38,7 @@ static sv_job *take(uint64_t seed, bool kept, sv_once *once, bool *fresh) {
 
 static void leave(sv_job **job) {
     atomic_fetch_sub(&(*job)->listeners, 1);
-    sv_job_drop(job);
+    sv_job_unref(job);
 }
 
 /* As the engine does it, in batches of many sizes. */
@@ -65,7 +65,7 @@ static void make(uint64_t seed, bool kept, char id[SV_JOB_ID + 1]) {
 static bool is_kept(const char *id) {
     sv_job *job = sv_jobs_find(jobs, id, "ann");
     const bool there = job != NULL;
-    sv_job_drop(&job);
+    sv_job_unref(&job);
     return there;
 }
 
@@ -131,7 +131,7 @@ static void a_canceled_job_is_no_answer(void **state) {
     (void)state;
     bool fresh;
     for (int over = 0; over < 2; over++) {
-        sv_once once = {.key = {1}, .body = {2}};
+        sv_idempotency once = {.key = {1}, .body = {2}};
         sv_job *first = take(1, true, &once, &fresh);
         assert_true(fresh);
         sv_job *again = take(1, true, &once, &fresh);

@@ -199,7 +199,7 @@ static void use_everything(sv_metrics *m) {
     sv_metric_add(m, SV_METRIC_REQUESTS_IN_FLIGHT, 0, 3);
     sv_metric_add(m, SV_METRIC_REQUESTS_IN_FLIGHT, 0, -1);
     sv_metric_set(m, SV_METRIC_QUEUE_AUDIO, 12.5);
-    sv_metric_observe(m, SV_METRIC_BATCH_SIZE, SV_TIMED_DECODE, 5);
+    sv_metric_observe(m, SV_METRIC_BATCH_SIZE, SV_TIMED_ACOUSTIC, 5);
     sv_metric_observe(m, SV_METRIC_COST_ERROR, 0, 0.12);
     sv_metric_observe(m, SV_METRIC_STAGE_DURATION, SV_TIMED_VOCODE, 0.0123);
     sv_metric_add(m, SV_METRIC_VOICE_CACHE, SV_LOOKUP_HIT, 2);
@@ -317,7 +317,7 @@ static void *count_things(void *arg) {
         sv_metrics_request(arg, SV_ROUTE_SPEECH, 200, 0.001 * (i % 100));
         sv_metric_add(arg, SV_METRIC_AUDIO_SECONDS, 0, 0.1);
         sv_metric_add(arg, SV_METRIC_OPEN_CONNECTIONS, 0, i % 2 ? -1 : 1);
-        sv_metric_observe(arg, SV_METRIC_BATCH_SIZE, SV_TIMED_DECODE, i % 16 + 1);
+        sv_metric_observe(arg, SV_METRIC_BATCH_SIZE, SV_TIMED_ACOUSTIC, i % 16 + 1);
     }
     return NULL;
 }
@@ -386,8 +386,8 @@ static void work_a_second(sv_metrics *m, double second) {
     for (int i = 0; i < 10; i++) sv_metrics_request(m, SV_ROUTE_HEALTH, 200, 0.0001);     /* is no speech */
     sv_metrics_request(m, SV_ROUTE_SPEECH, 503, 0.0001);
     sv_metric_add(m, SV_METRIC_AUDIO_SECONDS, 0, 300);
-    sv_metric_observe(m, SV_METRIC_BATCH_SIZE, SV_TIMED_DECODE, 4);
-    sv_metric_observe(m, SV_METRIC_BATCH_SIZE, SV_TIMED_DECODE, 12);
+    sv_metric_observe(m, SV_METRIC_BATCH_SIZE, SV_TIMED_ACOUSTIC, 4);
+    sv_metric_observe(m, SV_METRIC_BATCH_SIZE, SV_TIMED_ACOUSTIC, 12);
     sv_metric_add(m, SV_METRIC_VOICE_CACHE, SV_LOOKUP_HIT, 3);
     sv_metric_add(m, SV_METRIC_VOICE_CACHE, SV_LOOKUP_MISS, 1);
     sv_metrics_tick(m, second);

@@ -378,7 +378,7 @@ class Bounds(Asking):
     def setUpClass(cls):
         secret = "ev_" + "e" * 43
         line = f"{secret[:8]} {hashlib.sha256(secret.encode()).hexdigest()} speak eve\n"
-        cls.mine = {"Authorization": f"Bearer {secret}"}  # with a key, since not all is for strangers
+        cls.mine = {"Authorization": f"Bearer {secret}"}  # with a key, since not all is for untrusted clients
         cls.service = Service(COMMAND, *FREE, "--queue-wait", "600s", "--queue-audio", "3000s", "--keys-file",
                               scratch(line, "keys")).__enter__()
 

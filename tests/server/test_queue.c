@@ -1,4 +1,4 @@
-/* The queues before the front's threads: clients take turns, and what leaves from the middle leaves no gap. */
+/* The queues before the pool's threads: clients take turns, and what leaves from the middle leaves no gap. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

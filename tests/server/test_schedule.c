@@ -4,32 +4,32 @@
 
 static sv_plan plan;
 
-static void pick(size_t n) { sv_schedule_pick(&schedule, units, n, now, &plan); }
+static void pick(size_t n) { sv_schedule_pick(&schedule, items, n, now, &plan); }
 
 static void assert_plan(sv_stage stage, size_t count, size_t leader) {
     assert_int_equal(plan.stage, stage);
     assert_int_equal(plan.count, count);
-    assert_int_equal(plan.items[0].unit, leader);
+    assert_int_equal(plan.items[0].index, leader);
 }
 
 /* ---- side by side ---- */
 
 static void a_batch_starts_beside_others_in_a_crowd(void **state) {
     (void)state;
-    assert_true(sv_schedule_opens(&schedule, 0, 0));
-    assert_false(sv_schedule_opens(&schedule, 1000, 1)); /* one at a time, if nothing else is said */
+    assert_true(sv_schedule_can_start_batch(&schedule, 0, 0));
+    assert_false(sv_schedule_can_start_batch(&schedule, 1000, 1)); /* one at a time, if nothing else is said */
     config.parallel = 3;
-    config.parallel_units = 2;
+    config.parallel_items = 2;
     apply();
-    assert_false(sv_schedule_opens(&schedule, 1, 1));
-    assert_true(sv_schedule_opens(&schedule, 2, 1));
-    assert_false(sv_schedule_opens(&schedule, 3, 2));
-    assert_true(sv_schedule_opens(&schedule, 4, 2));
-    assert_false(sv_schedule_opens(&schedule, 1000, 3));
+    assert_false(sv_schedule_can_start_batch(&schedule, 1, 1));
+    assert_true(sv_schedule_can_start_batch(&schedule, 2, 1));
+    assert_false(sv_schedule_can_start_batch(&schedule, 3, 2));
+    assert_true(sv_schedule_can_start_batch(&schedule, 4, 2));
+    assert_false(sv_schedule_can_start_batch(&schedule, 1000, 3));
     config.mode = SV_MODE_FIXED;
     apply();
-    assert_true(sv_schedule_opens(&schedule, 1000, 0));
-    assert_false(sv_schedule_opens(&schedule, 1000, 1));
+    assert_true(sv_schedule_can_start_batch(&schedule, 1000, 0));
+    assert_false(sv_schedule_can_start_batch(&schedule, 1000, 1));
 }
 
 /* ---- init ---- */
@@ -56,28 +56,28 @@ static void nothing_waits_for_ever(void **state) {
     pick(0);
     assert_int_equal(plan.stage, SV_IDLE);
     assert_true(plan.wake_us == INT64_MAX);
-    units[0] = unit(0, SV_DECODE, 0, 10); /* has nothing to do yet */
+    items[0] = item(0, SV_ACOUSTIC, 0, 10); /* has nothing to do yet */
     pick(1);
     assert_int_equal(plan.stage, SV_IDLE);
 }
 
 static void the_older_goes_first_and_others_follow(void **state) {
     (void)state;
-    units[0] = unit(0, SV_DECODE, 40, 100);
-    units[1] = unit(1, SV_DECODE, 30, 200);
-    units[2] = unit(2, SV_VOCODE, 10, 50);
+    items[0] = item(0, SV_ACOUSTIC, 40, 100);
+    items[1] = item(1, SV_ACOUSTIC, 30, 200);
+    items[2] = item(2, SV_VOCODE, 10, 50);
     pick(3);
-    assert_plan(SV_DECODE, 2, 1);
-    assert_int_equal(plan.items[1].unit, 0);
+    assert_plan(SV_ACOUSTIC, 2, 1);
+    assert_int_equal(plan.items[1].index, 0);
     assert_int_equal(plan.size, 70);
     assert_int_equal(plan.predicted_us, 1000 + 70 * 75);
 }
 
 static void a_batch_ends_at_each_limit(void **state) {
     (void)state;
-    for (size_t i = 0; i < 20; i++) units[i] = unit(i, SV_DECODE, 40, 100);
+    for (size_t i = 0; i < 20; i++) items[i] = item(i, SV_ACOUSTIC, 40, 100);
     pick(20);
-    assert_plan(SV_DECODE, 4, 0); /* 15 ms of 4 ms each */
+    assert_plan(SV_ACOUSTIC, 4, 0); /* 15 ms of 4 ms each */
     config.turn_us = 1000000;
     apply();
     pick(20);
@@ -86,11 +86,11 @@ static void a_batch_ends_at_each_limit(void **state) {
     apply();
     pick(20);
     assert_int_equal(plan.count, 7);
-    config.decode_sentences = 5;
+    config.acoustic_sentences = 5;
     apply();
     pick(20);
     assert_int_equal(plan.count, 5);
-    config.decode_tokens = 130;
+    config.acoustic_tokens = 130;
     apply();
     pick(20);
     assert_int_equal(plan.count, 3);
@@ -98,96 +98,96 @@ static void a_batch_ends_at_each_limit(void **state) {
     apply();
     pick(20);
     assert_int_equal(plan.count, 2);
-    units[0].size = 900; /* over every limit: has to run, but alone */
+    items[0].size = 900; /* over every limit: has to run, but alone */
     pick(20);
-    assert_plan(SV_DECODE, 1, 0);
+    assert_plan(SV_ACOUSTIC, 1, 0);
 }
 
 static void what_does_not_fit_lets_smaller_ones_pass(void **state) {
     (void)state;
-    units[0] = unit(0, SV_DECODE, 100, 300);
-    units[1] = unit(1, SV_DECODE, 150, 200);
-    units[2] = unit(2, SV_DECODE, 50, 100);
+    items[0] = item(0, SV_ACOUSTIC, 100, 300);
+    items[1] = item(1, SV_ACOUSTIC, 150, 200);
+    items[2] = item(2, SV_ACOUSTIC, 50, 100);
     pick(3);
-    assert_plan(SV_DECODE, 2, 0);
-    assert_int_equal(plan.items[1].unit, 2);
+    assert_plan(SV_ACOUSTIC, 2, 0);
+    assert_int_equal(plan.items[1].index, 2);
 }
 
 static void high_priority_before_normal(void **state) {
     (void)state;
-    units[0] = unit(0, SV_DECODE, 40, 1000);
-    units[1] = unit(1, SV_DECODE, 40, 10);
-    units[1].priority = 0;
+    items[0] = item(0, SV_ACOUSTIC, 40, 1000);
+    items[1] = item(1, SV_ACOUSTIC, 40, 10);
+    items[1].priority = 0;
     pick(2);
-    assert_plan(SV_DECODE, 1, 1); /* and the normal one does not cost it time */
+    assert_plan(SV_ACOUSTIC, 1, 1); /* and the normal one does not cost it time */
 }
 
 /* Fair share beyond the slack goes first: priority is for those within it, and for a client's own jobs. */
 static void who_had_more_than_its_share_passes_nobody_by_priority(void **state) {
     (void)state;
-    units[0] = unit(0, SV_DECODE, 40, 1000);
-    units[0].priority = 2;
-    units[1] = unit(1, SV_DECODE, 40, 10);
-    units[1].priority = 0;
+    items[0] = item(0, SV_ACOUSTIC, 40, 1000);
+    items[0].priority = 2;
+    items[1] = item(1, SV_ACOUSTIC, 40, 10);
+    items[1].priority = 0;
     schedule.served[1] = config.share_slack_s - 0.1;
     pick(2);
-    assert_plan(SV_DECODE, 1, 1);
+    assert_plan(SV_ACOUSTIC, 1, 1);
     schedule.served[1] = config.share_slack_s + 0.1;
     pick(2);
-    assert_plan(SV_DECODE, 2, 0);
-    units[2] = unit(2, SV_DECODE, 40, 2000);
-    units[2].client = 1;
+    assert_plan(SV_ACOUSTIC, 2, 0);
+    items[2] = item(2, SV_ACOUSTIC, 40, 2000);
+    items[2].client = 1;
     pick(3);
-    assert_plan(SV_DECODE, 3, 0);
-    assert_int_equal(plan.items[1].unit, 1);
+    assert_plan(SV_ACOUSTIC, 3, 0);
+    assert_int_equal(plan.items[1].index, 1);
     schedule.served[1] = config.share_slack_s - 0.1;
-    units[1].frames_done = 10 * 63; /* a long one has no slack */
+    items[1].frames_done = 10 * 63; /* a long one has no slack */
     pick(2);
-    assert_plan(SV_DECODE, 1, 0);
+    assert_plan(SV_ACOUSTIC, 1, 0);
 }
 
 static void deadlines_order_the_jobs_of_a_client(void **state) {
     (void)state;
     for (size_t i = 0; i < 3; i++) {
-        units[i] = unit(i, SV_DECODE, 40, 100);
-        units[i].client = 0;
+        items[i] = item(i, SV_ACOUSTIC, 40, 100);
+        items[i].client = 0;
     }
-    units[1].deadline_us = now + 900000;
-    units[2].deadline_us = now + 800000;
+    items[1].deadline_us = now + 900000;
+    items[2].deadline_us = now + 800000;
     pick(3);
-    assert_plan(SV_DECODE, 3, 2);
-    assert_int_equal(plan.items[1].unit, 1);
+    assert_plan(SV_ACOUSTIC, 3, 2);
+    assert_int_equal(plan.items[1].index, 1);
 }
 
 static void the_client_that_had_less_goes_first(void **state) {
     (void)state;
     for (int i = 0; i < 4; i++) { /* a third of 41 s of audio, and a little */
-        units[0] = unit(0, SV_DECODE, i < 3 ? 180 : 40, 1000);
+        items[0] = item(0, SV_ACOUSTIC, i < 3 ? 180 : 40, 1000);
         pick(1);
         sv_schedule_started(&schedule, &plan);
     }
-    units[1] = unit(1, SV_DECODE, 40, 10);
+    items[1] = item(1, SV_ACOUSTIC, 40, 10);
     pick(2);
-    assert_plan(SV_DECODE, 2, 0); /* so far client 1 was idle, not waiting: it saves up nothing */
-    units[1].waiting_us = units[1].arrived_us = now;
+    assert_plan(SV_ACOUSTIC, 2, 0); /* so far client 1 was idle, not waiting: it saves up nothing */
+    items[1].waiting_us = items[1].arrived_us = now;
     schedule.served[0] += 20;
     schedule.served[1] = schedule.virtual_time; /* now it has waited while the other had 20 s */
     pick(2);
-    assert_plan(SV_DECODE, 2, 1);
+    assert_plan(SV_ACOUSTIC, 2, 1);
     schedule.served[0] = schedule.virtual_time + 2.5; /* less than the slack: as they come */
     pick(2);
-    assert_plan(SV_DECODE, 2, 0);
+    assert_plan(SV_ACOUSTIC, 2, 0);
     sv_schedule_client_reset(&schedule, 0);
     assert_true(schedule.served[0] == 0);
 }
 
 static void charges_follow_audio_and_weight(void **state) {
     (void)state;
-    units[0] = unit(0, SV_DECODE, 40, 10);
+    items[0] = item(0, SV_ACOUSTIC, 40, 10);
     pick(1);
     assert_true(fabs(plan.items[0].charge - 40 * 4.75 / 62.5 / 3) < 1e-9);
-    units[0] = unit(0, SV_VOCODE, 190, 10);
-    units[0].weight = 4;
+    items[0] = item(0, SV_VOCODE, 190, 10);
+    items[0].weight = 4;
     pick(1);
     assert_true(fabs(plan.items[0].charge - 190 / 62.5 * 2 / 3 / 4) < 1e-9);
 }
@@ -195,26 +195,26 @@ static void charges_follow_audio_and_weight(void **state) {
 static void long_texts_take_turns_behind_short_ones(void **state) {
     (void)state;
     for (size_t i = 0; i < 3; i++) {
-        units[i] = unit(i, SV_DECODE, 40, 100000 * (int64_t)(3 - i));
-        units[i].client = 0;
+        items[i] = item(i, SV_ACOUSTIC, 40, 100000 * (int64_t)(3 - i));
+        items[i].client = 0;
     }
-    units[0].frames_done = 62 * 200; /* two long ones; the older had the last turn */
-    units[0].waiting_us = now - 5;
-    units[1].frames_done = 62 * 300;
-    units[1].waiting_us = now - 4000;
+    items[0].frames_done = 62 * 200; /* two long ones; the older had the last turn */
+    items[0].waiting_us = now - 5;
+    items[1].frames_done = 62 * 300;
+    items[1].waiting_us = now - 4000;
     pick(2);
-    assert_plan(SV_DECODE, 2, 1);
+    assert_plan(SV_ACOUSTIC, 2, 1);
     pick(3);
-    assert_plan(SV_DECODE, 1, 2);
+    assert_plan(SV_ACOUSTIC, 1, 2);
 }
 
 static void a_sentence_keeps_its_place_between_stages(void **state) {
     (void)state;
-    units[0] = unit(0, SV_DECODE, 150, 100);
+    items[0] = item(0, SV_ACOUSTIC, 150, 100);
     pick(1);
     sv_schedule_started(&schedule, &plan);
-    units[0] = unit(0, SV_VOCODE, 713, 100); /* as many as expected */
-    units[1] = unit(1, SV_DECODE, 40, 50);
+    items[0] = item(0, SV_VOCODE, 713, 100); /* as many as expected */
+    items[1] = item(1, SV_ACOUSTIC, 40, 50);
     config.share_slack_s = schedule.config.share_slack_s = 0;
     pick(2);
     assert_plan(SV_VOCODE, 1, 0);
@@ -224,28 +224,28 @@ static void a_sentence_keeps_its_place_between_stages(void **state) {
 
 static void scraps_wait_for_sentences_to_decode(void **state) {
     (void)state;
-    units[0] = unit(0, SV_VOCODE, 100, 200);
-    units[1] = unit(1, SV_DECODE, 40, 100);
+    items[0] = item(0, SV_VOCODE, 100, 200);
+    items[1] = item(1, SV_ACOUSTIC, 40, 100);
     pick(2);
-    assert_plan(SV_DECODE, 1, 1);
-    units[1].priority = 2; /* but not for those of less priority */
-    pick(2);
-    assert_plan(SV_VOCODE, 1, 0);
-    units[1].priority = 1;
-    units[0].size = 160; /* half a batch is none */
+    assert_plan(SV_ACOUSTIC, 1, 1);
+    items[1].priority = 2; /* but not for those of less priority */
     pick(2);
     assert_plan(SV_VOCODE, 1, 0);
-    units[0].size = 100;
+    items[1].priority = 1;
+    items[0].size = 160; /* half a batch is none */
+    pick(2);
+    assert_plan(SV_VOCODE, 1, 0);
+    items[0].size = 100;
     pick(1); /* nor is there anything to wait for here */
     assert_plan(SV_VOCODE, 1, 0);
 }
 
 static void slices_are_even_and_fill_when_many_wait(void **state) {
     (void)state;
-    units[0] = unit(0, SV_VOCODE, 300, 200);
+    items[0] = item(0, SV_VOCODE, 300, 200);
     pick(1);
     assert_int_equal(plan.items[0].amount, 150);
-    for (size_t i = 0; i < 12; i++) units[i] = unit(i, SV_VOCODE, 190, 200);
+    for (size_t i = 0; i < 12; i++) items[i] = item(i, SV_VOCODE, 190, 200);
     pick(2);
     assert_plan(SV_VOCODE, 1, 0); /* not half of the other's */
     pick(12);
@@ -261,35 +261,35 @@ static void slices_are_even_and_fill_when_many_wait(void **state) {
 static void a_stream_starts_small_and_doubles(void **state) {
     (void)state;
     static const int32_t slices[] = {16, 32, 64, 128, 256, 256, 248};
-    units[0] = unit(0, SV_VOCODE, 1000, 10);
-    units[0].streaming = true;
+    items[0] = item(0, SV_VOCODE, 1000, 10);
+    items[0].streaming = true;
     for (size_t i = 0; i < EV_ARRAY_COUNT(slices); i++) {
         pick(1);
         assert_int_equal(plan.items[0].amount, slices[i]);
-        units[0].size -= slices[i];
-        units[0].frames_done += slices[i];
+        items[0].size -= slices[i];
+        items[0].frames_done += slices[i];
     }
-    assert_int_equal(units[0].size, 0);
+    assert_int_equal(items[0].size, 0);
 }
 
 static void streams_in_need_go_first_and_alone(void **state) {
     (void)state;
-    units[0] = unit(0, SV_VOCODE, 200, 900000);
-    units[0].priority = 0;
-    units[1] = unit(1, SV_VOCODE, 200, 20); /* not sounded yet */
-    units[1].streaming = true;
-    units[2] = unit(2, SV_VOCODE, 200, 500000); /* 200 ms ahead */
-    units[2].streaming = true;
-    units[2].frames_done = 48;
-    units[2].playback_us = now + 200000;
-    units[3] = units[2]; /* 100 ms ahead */
-    units[3].id = 3;
-    units[3].playback_us = now + 100000;
+    items[0] = item(0, SV_VOCODE, 200, 900000);
+    items[0].priority = 0;
+    items[1] = item(1, SV_VOCODE, 200, 20); /* not sounded yet */
+    items[1].streaming = true;
+    items[2] = item(2, SV_VOCODE, 200, 500000); /* 200 ms ahead */
+    items[2].streaming = true;
+    items[2].frames_done = 48;
+    items[2].playback_us = now + 200000;
+    items[3] = items[2]; /* 100 ms ahead */
+    items[3].id = 3;
+    items[3].playback_us = now + 100000;
     pick(4);
     assert_plan(SV_VOCODE, 3, 3);
-    assert_int_equal(plan.items[1].unit, 2);
-    assert_int_equal(plan.items[2].unit, 1);
-    units[2].playback_us = units[3].playback_us = now + 400000; /* enough ahead: they wait like others */
+    assert_int_equal(plan.items[1].index, 2);
+    assert_int_equal(plan.items[2].index, 1);
+    items[2].playback_us = items[3].playback_us = now + 400000; /* enough ahead: they wait like others */
     pick(4);
     assert_plan(SV_VOCODE, 1, 1);
     assert_int_equal(plan.items[0].amount, 16);
@@ -298,44 +298,44 @@ static void streams_in_need_go_first_and_alone(void **state) {
 static void streams_that_have_not_sounded_go_by_priority(void **state) {
     (void)state;
     for (size_t i = 0; i < 3; i++) {
-        units[i] = unit(i, SV_DECODE, 40, 300 - 100 * (int64_t)i);
-        units[i].streaming = true;
-        units[i].priority = 2 - (int32_t)i;
+        items[i] = item(i, SV_ACOUSTIC, 40, 300 - 100 * (int64_t)i);
+        items[i].streaming = true;
+        items[i].priority = 2 - (int32_t)i;
     }
     pick(3);
-    assert_plan(SV_DECODE, 3, 2);
-    assert_int_equal(plan.items[1].unit, 1);
-    units[1].stage = units[2].stage = SV_VOCODE;
-    units[1].frames_done = 48; /* the gap in speech is worse, whoever's it is */
-    units[1].playback_us = now + 100000;
+    assert_plan(SV_ACOUSTIC, 3, 2);
+    assert_int_equal(plan.items[1].index, 1);
+    items[1].stage = items[2].stage = SV_VOCODE;
+    items[1].frames_done = 48; /* the gap in speech is worse, whoever's it is */
+    items[1].playback_us = now + 100000;
     pick(3);
     assert_plan(SV_VOCODE, 2, 1);
 }
 
 static void a_client_cannot_start_streams_without_end(void **state) {
     (void)state;
-    units[0] = unit(0, SV_DECODE, 40, 900);
-    units[0].streaming = true;
-    units[1] = unit(1, SV_DECODE, 40, 100);
+    items[0] = item(0, SV_ACOUSTIC, 40, 900);
+    items[0].streaming = true;
+    items[1] = item(1, SV_ACOUSTIC, 40, 100);
     pick(2);
-    assert_plan(SV_DECODE, 1, 0);
+    assert_plan(SV_ACOUSTIC, 1, 0);
     schedule.served[0] = 7; /* more than burst_s ahead */
     pick(2);
-    assert_plan(SV_DECODE, 2, 1);
+    assert_plan(SV_ACOUSTIC, 2, 1);
 }
 
 static void age_leads_one_batch_in_eight(void **state) {
     (void)state;
-    units[0] = unit(0, SV_DECODE, 40, 3000000);
-    units[0].priority = 2;
-    units[1] = unit(1, SV_DECODE, 40, 10);
-    units[1].priority = 0;
-    units[1].client = 0; /* shares are equal, whatever runs */
+    items[0] = item(0, SV_ACOUSTIC, 40, 3000000);
+    items[0].priority = 2;
+    items[1] = item(1, SV_ACOUSTIC, 40, 10);
+    items[1].priority = 0;
+    items[1].client = 0; /* shares are equal, whatever runs */
     for (int round = 0; round < 3; round++) {
         for (int i = 0; i < 8; i++) {
             pick(2);
             assert_int_equal(plan.aged, i == 7);
-            assert_int_equal(plan.items[0].unit, i == 7 ? 0 : 1);
+            assert_int_equal(plan.items[0].index, i == 7 ? 0 : 1);
             sv_schedule_started(&schedule, &plan);
         }
     }
@@ -345,16 +345,16 @@ static void age_leads_one_batch_in_eight(void **state) {
 
 static void who_failed_before_runs_alone(void **state) {
     (void)state;
-    units[0] = unit(0, SV_DECODE, 40, 300);
-    units[1] = unit(1, SV_DECODE, 40, 200);
-    units[2] = unit(2, SV_DECODE, 40, 100);
-    units[1].tries = 1;
+    items[0] = item(0, SV_ACOUSTIC, 40, 300);
+    items[1] = item(1, SV_ACOUSTIC, 40, 200);
+    items[2] = item(2, SV_ACOUSTIC, 40, 100);
+    items[1].tries = 1;
     pick(3);
-    assert_plan(SV_DECODE, 2, 0);
-    assert_int_equal(plan.items[1].unit, 2);
-    units[1].arrived_us = now - 1000;
+    assert_plan(SV_ACOUSTIC, 2, 0);
+    assert_int_equal(plan.items[1].index, 2);
+    items[1].arrived_us = now - 1000;
     pick(3);
-    assert_plan(SV_DECODE, 1, 1);
+    assert_plan(SV_ACOUSTIC, 1, 1);
     assert_true(plan.alone);
     assert_int_equal(sv_schedule_retry(1), SV_RETRY_ALONE);
     assert_int_equal(sv_schedule_retry(2), SV_RETRY_ALONE);
@@ -366,7 +366,7 @@ static void memory_is_halved_and_grows_back(void **state) {
     config.turn_us = 1000000;
     config.memory_bytes = 640 * config.bytes_per_token;
     apply();
-    for (size_t i = 0; i < 20; i++) units[i] = unit(i, SV_DECODE, 32, 100);
+    for (size_t i = 0; i < 20; i++) items[i] = item(i, SV_ACOUSTIC, 32, 100);
     pick(20);
     assert_int_equal(plan.size, 640);
     sv_schedule_failed(&schedule, &plan, false);
@@ -383,7 +383,7 @@ static void memory_is_halved_and_grows_back(void **state) {
     }
     assert_true(schedule.memory_cap == config.memory_bytes); /* eight steps of a sixteenth */
     for (int i = 0; i < 100; i++) sv_schedule_failed(&schedule, &plan, true);
-    units[0] = unit(0, SV_VOCODE, 200, 100); /* frames can be cut to what there is, and always to a first slice */
+    items[0] = item(0, SV_VOCODE, 200, 100); /* frames can be cut to what there is, and always to a first slice */
     pick(1);
     assert_int_equal(plan.items[0].amount, 16);
 }
@@ -394,7 +394,7 @@ static void memory_follows_what_is_free(void **state) {
     config.turn_us = 1000000;
     config.memory_bytes = 640 * config.bytes_per_token;
     apply();
-    for (size_t i = 0; i < 20; i++) units[i] = unit(i, SV_DECODE, 32, 100);
+    for (size_t i = 0; i < 20; i++) items[i] = item(i, SV_ACOUSTIC, 32, 100);
     sv_schedule_memory(&schedule, 200 * config.bytes_per_token);
     pick(20);
     assert_int_equal(plan.size, 192);
@@ -417,28 +417,28 @@ static void memory_follows_what_is_free(void **state) {
     assert_true(schedule.memory_cap == 16 * config.bytes_per_row);
 }
 
-static void memory_is_counted_by_the_engines_sums(void **state) {
+static void memory_is_counted_by_the_engines_formulas(void **state) {
     (void)state;
     config.decode_bytes = 1000;
     config.bytes_per_sentence = 100;
     config.bytes_per_token = 10;
     config.bytes_per_frame = 1;
-    config.decode_frames = 1000;
+    config.acoustic_frames = 1000;
     config.vocode_bytes = 500;
     config.bytes_per_row = 7;
     apply();
-    assert_int_equal(sv_schedule_bytes(&schedule, SV_DECODE, 40, 2), 1000 + 200 + 400 + 191);
-    assert_int_equal(sv_schedule_bytes(&schedule, SV_DECODE, 400, 1), 1000 + 100 + 4000 + 1000);
+    assert_int_equal(sv_schedule_bytes(&schedule, SV_ACOUSTIC, 40, 2), 1000 + 200 + 400 + 191);
+    assert_int_equal(sv_schedule_bytes(&schedule, SV_ACOUSTIC, 400, 1), 1000 + 100 + 4000 + 1000);
     assert_int_equal(sv_schedule_bytes(&schedule, SV_VOCODE, 100, 3), 500 + 700);
     config.bytes_per_encoded = 7; /* more than the frames' of as many tokens: the encoder is the larger */
     apply();
-    assert_int_equal(sv_schedule_bytes(&schedule, SV_DECODE, 40, 2), 1000 + 200 + 400 + 280);
+    assert_int_equal(sv_schedule_bytes(&schedule, SV_ACOUSTIC, 40, 2), 1000 + 200 + 400 + 280);
     config.bytes_per_encoded = 0;
     apply();
-    units[0] = unit(0, SV_DECODE, 40, 200);
-    units[1] = unit(1, SV_DECODE, 40, 100);
+    items[0] = item(0, SV_ACOUSTIC, 40, 200);
+    items[1] = item(1, SV_ACOUSTIC, 40, 100);
     pick(2);
-    assert_int_equal(plan.bytes, sv_schedule_bytes(&schedule, SV_DECODE, 80, 2));
+    assert_int_equal(plan.bytes, sv_schedule_bytes(&schedule, SV_ACOUSTIC, 80, 2));
     config.memory_bytes = plan.bytes; /* the second sentence's own bytes are part of it */
     apply();
     pick(2);
@@ -447,7 +447,7 @@ static void memory_is_counted_by_the_engines_sums(void **state) {
     apply();
     pick(2);
     assert_int_equal(plan.count, 1);
-    units[0] = unit(0, SV_VOCODE, 200, 100);
+    items[0] = item(0, SV_VOCODE, 200, 100);
     config.memory_bytes = 500 + 7 * 60;
     apply();
     pick(1);
@@ -460,12 +460,12 @@ static void frames_of_a_token_are_learnt(void **state) {
     assert_true(fabs(sv_schedule_frames_per_token(&schedule) - 4.75) < 1e-12);
     for (int i = 0; i < 300; i++) sv_schedule_decoded(&schedule, 20 + i % 50, 7 * (20 + i % 50));
     assert_true(fabs(sv_schedule_frames_per_token(&schedule) - 7) < 0.02);
-    units[0] = unit(0, SV_DECODE, 40, 100);
+    items[0] = item(0, SV_ACOUSTIC, 40, 100);
     pick(1);
     assert_true(fabs(plan.items[0].charge - 40 * 7 / 62.5 / 3) < 0.02); /* and all predictions follow */
     sv_backlog b;
-    const sv_offer offer = {.tokens = 1, .sentences = 1, .client = 1, .weight = 1};
-    sv_schedule_backlog(&schedule, units, 1, &offer, &b);
+    const sv_admission_request request = {.tokens = 1, .sentences = 1, .client = 1, .weight = 1};
+    sv_schedule_backlog(&schedule, items, 1, &request, &b);
     assert_true(fabs(b.seconds - 40 * 7 / 62.5) < 0.02);
     for (int i = 0; i < 1000; i++)
         sv_schedule_decoded(&schedule, 20, i % 2 ? 0 : 1000000); /* nobody speaks like that */
@@ -484,37 +484,37 @@ static void fixed_waits_for_the_window_or_the_batch(void **state) {
     config.mode = SV_MODE_FIXED;
     config.batch_max = 3;
     apply();
-    units[0] = unit(0, SV_DECODE, 40, 60000);
-    units[1] = unit(1, SV_DECODE, 40, 10000);
+    items[0] = item(0, SV_ACOUSTIC, 40, 60000);
+    items[1] = item(1, SV_ACOUSTIC, 40, 10000);
     pick(2);
     assert_int_equal(plan.stage, SV_IDLE);
     assert_true(plan.wake_us == now + 40000);
-    units[2] = unit(2, SV_DECODE, 40, 0);
+    items[2] = item(2, SV_ACOUSTIC, 40, 0);
     pick(3);
-    assert_plan(SV_DECODE, 3, 0);
-    sv_schedule_pick(&schedule, units, 2, now + 40000, &plan);
-    assert_plan(SV_DECODE, 2, 0);
-    units[0] = unit(0, SV_VOCODE, 190, 60000); /* those that began go on at once, without the newcomers */
-    units[1] = unit(1, SV_DECODE, 40, 500000);
+    assert_plan(SV_ACOUSTIC, 3, 0);
+    sv_schedule_pick(&schedule, items, 2, now + 40000, &plan);
+    assert_plan(SV_ACOUSTIC, 2, 0);
+    items[0] = item(0, SV_VOCODE, 190, 60000); /* those that began go on at once, without the newcomers */
+    items[1] = item(1, SV_ACOUSTIC, 40, 500000);
     pick(2);
     assert_plan(SV_VOCODE, 1, 0);
-    units[0] = unit(0, SV_DECODE, 40, 60000);
-    units[0].frames_done = 190;
+    items[0] = item(0, SV_ACOUSTIC, 40, 60000);
+    items[0].frames_done = 190;
     pick(2);
-    assert_plan(SV_DECODE, 1, 0);
+    assert_plan(SV_ACOUSTIC, 1, 0);
 }
 
 static void off_finishes_one_before_the_next(void **state) {
     (void)state;
     config.mode = SV_MODE_OFF;
     apply();
-    units[0] = unit(0, SV_DECODE, 40, 900);
-    units[1] = unit(1, SV_DECODE, 40, 100);
+    items[0] = item(0, SV_ACOUSTIC, 40, 900);
+    items[1] = item(1, SV_ACOUSTIC, 40, 100);
     pick(2);
-    assert_plan(SV_DECODE, 1, 0);
-    units[1].frames_done = 10;
+    assert_plan(SV_ACOUSTIC, 1, 0);
+    items[1].frames_done = 10;
     pick(2);
-    assert_plan(SV_DECODE, 1, 1);
+    assert_plan(SV_ACOUSTIC, 1, 1);
 }
 
 int main(void) {
@@ -542,7 +542,7 @@ int main(void) {
         RULE(who_failed_before_runs_alone),
         RULE(memory_is_halved_and_grows_back),
         RULE(memory_follows_what_is_free),
-        RULE(memory_is_counted_by_the_engines_sums),
+        RULE(memory_is_counted_by_the_engines_formulas),
         RULE(frames_of_a_token_are_learnt),
         RULE(fixed_waits_for_the_window_or_the_batch),
         RULE(off_finishes_one_before_the_next),

@@ -7,11 +7,11 @@ static void cost_finds_the_line(void **state) {
     (void)state;
     for (int i = 0; i < 300; i++) {
         const int32_t size = 20 + i * 37 % 400;
-        sv_schedule_observe(&schedule, SV_DECODE, size, 3000 + 20 * size);
+        sv_schedule_observe(&schedule, SV_ACOUSTIC, size, 3000 + 20 * size);
     }
-    assert_true(fabs(schedule.cost[SV_DECODE].a_us - 3000) < 60);
-    assert_true(fabs(schedule.cost[SV_DECODE].b_us - 20) < 0.4);
-    assert_in_range(sv_schedule_predict(&schedule, SV_DECODE, 1000), 22600, 23400);
+    assert_true(fabs(schedule.cost[SV_ACOUSTIC].a_us - 3000) < 60);
+    assert_true(fabs(schedule.cost[SV_ACOUSTIC].b_us - 20) < 0.4);
+    assert_in_range(sv_schedule_predict(&schedule, SV_ACOUSTIC, 1000), 22600, 23400);
     assert_int_equal(sv_schedule_predict(&schedule, SV_VOCODE, 100), 500 + 40 * 100);
 }
 
@@ -51,42 +51,42 @@ static void cost_is_never_negative(void **state) {
 
 /* ---- admission ---- */
 
-static sv_admission ask(size_t n, const sv_offer *offer) {
+static sv_admission ask(size_t n, const sv_admission_request *request) {
     sv_backlog backlog;
-    sv_schedule_backlog(&schedule, units, n, offer, &backlog);
-    return sv_schedule_admit(&schedule, &backlog, offer, now);
+    sv_schedule_backlog(&schedule, items, n, request, &backlog);
+    return sv_schedule_admit(&schedule, &backlog, request, now);
 }
 
 /* n waiting jobs of 40 tokens (3.04 s) of clients 1 .. clients. */
 static void queue_up(size_t n, size_t clients) {
     for (size_t i = 0; i < n; i++) {
-        units[i] = unit(i, SV_DECODE, 40, 100);
-        units[i].client = (int32_t)(1 + i % clients);
+        items[i] = item(i, SV_ACOUSTIC, 40, 100);
+        items[i].client = (int32_t)(1 + i % clients);
     }
 }
 
 static void backlog_adds_up(void **state) {
     (void)state;
-    const sv_offer offer = {.tokens = 40, .sentences = 1, .client = 1, .weight = 2};
+    const sv_admission_request request = {.tokens = 40, .sentences = 1, .client = 1, .weight = 2};
     queue_up(3, 2); /* clients 1, 2, 1 */
-    units[1] = unit(1, SV_VOCODE, 125, 100);
-    units[1].client = 2;
-    units[1].tokens_left = 20;
+    items[1] = item(1, SV_VOCODE, 125, 100);
+    items[1].client = 2;
+    items[1].tokens_left = 20;
     sv_backlog b;
-    sv_schedule_backlog(&schedule, units, 3, &offer, &b);
+    sv_schedule_backlog(&schedule, items, 3, &request, &b);
     assert_true(fabs(b.tokens - 100) < 1e-9 && fabs(b.frames - 125) < 1e-9);
     assert_true(fabs(b.seconds - (100 * 4.75 + 125) / 62.5) < 1e-9);
     assert_true(fabs(b.client_seconds - 80 * 4.75 / 62.5) < 1e-9);
     assert_true(fabs(b.weight - 3) < 1e-9);
-    units[0].tokens_left = 1000000; /* counts for a quarter of queue_s */
-    sv_schedule_backlog(&schedule, units, 1, &offer, &b);
+    items[0].tokens_left = 1000000; /* counts for a quarter of queue_s */
+    sv_schedule_backlog(&schedule, items, 1, &request, &b);
     assert_true(fabs(b.seconds - 300) < 1e-6);
 }
 
 static void an_empty_queue_takes_any_job(void **state) {
     (void)state;
-    const sv_offer offer = {.tokens = 1000000, .sentences = 20000, .weight = 1};
-    const sv_admission answer = ask(0, &offer);
+    const sv_admission_request request = {.tokens = 1000000, .sentences = 20000, .weight = 1};
+    const sv_admission answer = ask(0, &request);
     assert_int_equal(answer.verdict, SV_ACCEPT);
     assert_int_equal(answer.wait_us, 0);
 }
@@ -95,55 +95,55 @@ static void a_full_queue_says_when(void **state) {
     (void)state;
     config.queue_s = 100;
     apply();
-    const sv_offer offer = {.tokens = 40, .sentences = 1, .client = 1000, .weight = 1};
+    const sv_admission_request request = {.tokens = 40, .sentences = 1, .client = 1000, .weight = 1};
     queue_up(31, 31);
-    assert_int_equal(ask(31, &offer).verdict, SV_ACCEPT); /* 31 x 3.04 s and one more are 97.3 s */
+    assert_int_equal(ask(31, &request).verdict, SV_ACCEPT); /* 31 x 3.04 s and one more are 97.3 s */
     queue_up(64, 64);
-    const sv_admission answer = ask(64, &offer); /* 97.6 s too much, at about 3.9 ms a second */
+    const sv_admission answer = ask(64, &request); /* 97.6 s too much, at about 3.9 ms a second */
     assert_int_equal(answer.verdict, SV_FULL);
     assert_in_range(answer.retry_after_ms, 300, 450);
-    sv_cost_init(&schedule.cost[SV_DECODE], 10000, 750,
+    sv_cost_init(&schedule.cost[SV_ACOUSTIC], 10000, 750,
                  80); /* a device ten times slower: its answer is ten times later */
     sv_cost_init(&schedule.cost[SV_VOCODE], 5000, 400, 160);
-    assert_in_range(ask(64, &offer).retry_after_ms, 3000, 4700);
+    assert_in_range(ask(64, &request).retry_after_ms, 3000, 4700);
 }
 
 static void a_long_predicted_wait_is_refused(void **state) {
     (void)state;
     config.wait_us = 50000;
     apply();
-    const sv_offer offer = {.tokens = 40, .sentences = 1, .client = 1, .weight = 1};
+    const sv_admission_request request = {.tokens = 40, .sentences = 1, .client = 1, .weight = 1};
     queue_up(20, 1);
-    const sv_admission answer = ask(20, &offer);
+    const sv_admission answer = ask(20, &request);
     assert_int_equal(answer.verdict, SV_FULL);
     assert_in_range(answer.wait_us, 200000, 260000);
     assert_in_range(answer.retry_after_ms, 150, 210);
-    const sv_offer other = {.tokens = 40, .sentences = 1, .client = 2, .weight = 1};
+    const sv_admission_request other = {.tokens = 40, .sentences = 1, .client = 2, .weight = 1};
     assert_int_equal(ask(20, &other).verdict, SV_ACCEPT); /* who does not wait behind them */
 }
 
 /* The device is idle, but the voice is not made in time. */
 static void a_long_way_to_the_device_is_a_wait(void **state) {
     (void)state;
-    sv_offer offer = {.tokens = 40, .sentences = 1, .weight = 1, .ready_us = config.wait_us};
-    assert_int_equal(ask(0, &offer).verdict, SV_ACCEPT);
-    assert_int_equal(ask(0, &offer).wait_us, config.wait_us);
-    offer.ready_us = config.wait_us + 3000000;
-    assert_int_equal(ask(0, &offer).verdict, SV_FULL);
-    assert_int_equal(ask(0, &offer).retry_after_ms, 3000);
-    offer.ready_us = 1000000;
-    offer.deadline_us = now + 1000000;
-    assert_int_equal(ask(0, &offer).verdict, SV_LATE);
-    offer.deadline_us = now + 1012200;
-    assert_int_equal(ask(0, &offer).verdict, SV_ACCEPT);
+    sv_admission_request request = {.tokens = 40, .sentences = 1, .weight = 1, .ready_us = config.wait_us};
+    assert_int_equal(ask(0, &request).verdict, SV_ACCEPT);
+    assert_int_equal(ask(0, &request).wait_us, config.wait_us);
+    request.ready_us = config.wait_us + 3000000;
+    assert_int_equal(ask(0, &request).verdict, SV_FULL);
+    assert_int_equal(ask(0, &request).retry_after_ms, 3000);
+    request.ready_us = 1000000;
+    request.deadline_us = now + 1000000;
+    assert_int_equal(ask(0, &request).verdict, SV_LATE);
+    request.deadline_us = now + 1012200;
+    assert_int_equal(ask(0, &request).verdict, SV_ACCEPT);
 }
 
 static void a_greedy_client_leaves_room_for_others(void **state) {
     (void)state;
     config.queue_s = 100;
     apply();
-    const sv_offer greedy = {.tokens = 40, .sentences = 1, .client = 1, .weight = 1};
-    const sv_offer other = {.tokens = 40, .sentences = 1, .client = 2, .weight = 1};
+    const sv_admission_request greedy = {.tokens = 40, .sentences = 1, .client = 1, .weight = 1};
+    const sv_admission_request other = {.tokens = 40, .sentences = 1, .client = 2, .weight = 1};
     queue_up(25, 1);
     assert_int_equal(ask(25, &greedy).verdict, SV_ACCEPT); /* alone it may have four fifths */
     queue_up(26, 1);
@@ -155,20 +155,20 @@ static void a_greedy_client_leaves_room_for_others(void **state) {
 
 static void deadlines_that_cannot_be_met_cost_nothing(void **state) {
     (void)state;
-    sv_offer offer = {.tokens = 40, .sentences = 1, .client = 2, .weight = 1};
-    offer.deadline_us = now + 12000; /* alone: 4 ms and 190 frames, 8.1 ms */
-    assert_int_equal(ask(0, &offer).verdict, SV_LATE);
-    assert_int_equal(ask(0, &offer).retry_after_ms, 0);
-    offer.deadline_us = now + 12200;
-    assert_int_equal(ask(0, &offer).verdict, SV_ACCEPT);
+    sv_admission_request request = {.tokens = 40, .sentences = 1, .client = 2, .weight = 1};
+    request.deadline_us = now + 12000; /* alone: 4 ms and 190 frames, 8.1 ms */
+    assert_int_equal(ask(0, &request).verdict, SV_LATE);
+    assert_int_equal(ask(0, &request).retry_after_ms, 0);
+    request.deadline_us = now + 12200;
+    assert_int_equal(ask(0, &request).verdict, SV_ACCEPT);
     queue_up(20, 20);
-    assert_int_equal(ask(20, &offer).verdict, SV_LATE);
-    sv_unit u = unit(0, SV_DECODE, 40, 10);
+    assert_int_equal(ask(20, &request).verdict, SV_LATE);
+    sv_work_item u = item(0, SV_ACOUSTIC, 40, 10);
     assert_false(sv_schedule_expired(&schedule, &u, now));
     u.deadline_us = now + 12200;
     assert_false(sv_schedule_expired(&schedule, &u, now));
     assert_true(sv_schedule_expired(&schedule, &u, now + 200));
-    u = unit(0, SV_VOCODE, 190, 10);
+    u = item(0, SV_VOCODE, 190, 10);
     u.deadline_us = now + 8200;
     assert_false(sv_schedule_expired(&schedule, &u, now));
     assert_true(sv_schedule_expired(&schedule, &u, now + 200));

@@ -22,8 +22,8 @@ static void usual_device(sim *s, uint64_t seed) {
     sv_schedule_config_init(&s->config);
     s->seed = seed;
     s->origin_us = 1000000;
-    s->decode_a_us = 1000;
-    s->decode_b_us = 75;
+    s->acoustic_a_us = 1000;
+    s->acoustic_b_us = 75;
     s->vocode_a_us = 500;
     s->vocode_b_us = 40;
     s->config.bytes_per_token = s->config.bytes_per_row = 131072;
@@ -42,7 +42,7 @@ static sim_job random_job(uint64_t *r, int64_t arrival_us, int32_t clients) {
     if (sim_chance(r, 0.003)) j.sentences = sim_range(r, 150, 300); /* 20,000 characters */
     if (sim_chance(r, 0.1)) j.cancel_us = arrival_us + sim_range(r, 0, 200000);
     if (sim_chance(r, 0.15)) j.deadline_us = arrival_us + sim_range(r, 1, 2000000);
-    if (sim_chance(r, 0.03)) j.poison = sim_chance(r, 0.5) ? SV_DECODE : SV_VOCODE;
+    if (sim_chance(r, 0.03)) j.poison = sim_chance(r, 0.5) ? SV_ACOUSTIC : SV_VOCODE;
     j.weight = (float)(1 + j.client % 3); /* of a client, so all its jobs have the same */
     return j;
 }
@@ -51,17 +51,17 @@ static void random_limits(sv_schedule_config *c, uint64_t *r) {
     c->mode = sim_chance(r, 0.8) ? SV_MODE_ADAPTIVE : sim_chance(r, 0.6) ? SV_MODE_FIXED : SV_MODE_OFF;
     if (sim_chance(r, 0.5)) c->parallel = sim_range(r, 2, SV_PARALLEL_MAX);
     if (sim_chance(r, 0.5)) return;
-    c->parallel_units = sim_range(r, 1, 5);
+    c->parallel_items = sim_range(r, 1, 5);
     c->batch_max = sim_range(r, 1, SV_BATCH_MAX);
     c->window_us = sim_range(r, 0, 150000);
-    c->decode_tokens = sim_range(r, 1, 1024);
-    c->decode_sentences = sim_range(r, 1, 64);
+    c->acoustic_tokens = sim_range(r, 1, 1024);
+    c->acoustic_sentences = sim_range(r, 1, 64);
     c->margin_rows = sim_range(r, 0, 30);
     c->vocode_rows = sim_range(r, 16 + c->margin_rows, 1000);
     c->slice_frames = sim_range(r, 16, 256);
     c->first_frames = sim_range(r, 4, 16);
     c->turn_us = sim_range(r, 1000, 60000);
-    c->dry_us = sim_range(r, 0, 1000000);
+    c->underrun_us = sim_range(r, 0, 1000000);
     c->age_us = sim_range(r, 0, 300000);
     c->aged_every = sim_range(r, 1, 12);
     c->burst_s = sim_range(r, 0, 30);
@@ -75,7 +75,7 @@ static void random_limits(sv_schedule_config *c, uint64_t *r) {
     c->bytes_per_frame = sim_range(r, 0, 20000);
     c->vocode_bytes = sim_range(r, 0, 1000000);
     c->bytes_per_row = sim_range(r, 0, 150000);
-    c->decode_frames = sim_range(r, 200, 3000);
+    c->acoustic_frames = sim_range(r, 200, 3000);
     c->memory_bytes = sim_range(r, 1, 60000000);
 }
 
@@ -86,8 +86,8 @@ static void random_day(sim *s, uint64_t seed) {
     const double gap_us = 2000 + sim_uniform(r) * 60000;
     const double speed = exp(3 * (sim_uniform(r) - 0.7)); /* the priors are wrong by up to 8 times */
     random_limits(&s->config, r);
-    s->decode_a_us *= speed;
-    s->decode_b_us *= speed;
+    s->acoustic_a_us *= speed;
+    s->acoustic_b_us *= speed;
     s->vocode_a_us *= speed;
     s->vocode_b_us *= speed;
     s->noise = 0.3 * sim_uniform(r);
@@ -248,7 +248,7 @@ static void a_long_text_does_not_delay_short_ones(void **state) {
     assert_true(long_us < 3 * 400 * 12100); /* and it gets what the short ones leave */
 }
 
-static void streams_do_not_run_dry(void **state) {
+static void streams_do_not_underrun(void **state) {
     (void)state;
     for (uint64_t seed = 1; seed <= 20; seed++) {
         usual_device(&world, seed);
@@ -268,7 +268,7 @@ static void streams_do_not_run_dry(void **state) {
 }
 
 /* Streams at a quarter of capacity while another client's 300 jobs of high priority keep the device full. */
-static void streams_do_not_run_dry_in_a_crowd(void **state) {
+static void streams_do_not_underrun_in_a_crowd(void **state) {
     (void)state;
     usual_device(&world, 17);
     add_short(&world, 0.05, 10, 40, true);
@@ -339,8 +339,8 @@ int main(void) {
         cmocka_unit_test(adaptive_beats_fixed_and_off),
         cmocka_unit_test(a_greedy_client_does_not_delay_another),
         cmocka_unit_test(a_long_text_does_not_delay_short_ones),
-        cmocka_unit_test(streams_do_not_run_dry),
-        cmocka_unit_test(streams_do_not_run_dry_in_a_crowd),
+        cmocka_unit_test(streams_do_not_underrun),
+        cmocka_unit_test(streams_do_not_underrun_in_a_crowd),
         cmocka_unit_test(the_vocoder_runs_full_under_load),
         cmocka_unit_test(shares_follow_weights),
         cmocka_unit_test(low_priority_is_not_starved),

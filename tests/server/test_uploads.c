@@ -44,7 +44,7 @@ static sv_upload_state hand_in(sv_uploads *uploads, bool left, ev_status *status
     pthread_mutex_unlock(&c.lock);
     const sv_upload_state state = u->state;
     *status = u->status;
-    sv_uploads_drop(uploads, &u);
+    sv_uploads_remove(uploads, &u);
     assert_null(u);
     assert_int_equal(c.wakes, 1);
     return state;

@@ -1,5 +1,5 @@
-/* Tests of encoding in pieces: whatever the pieces, the joined bytes are one file that strangers decode to the sound
- * that went in, soon after it went in, and that says that nobody spoke it. */
+/* Tests of encoding in pieces: whatever the pieces, the joined bytes are one file that untrusted clients decode to
+ * the sound that went in, soon after it went in, and that says that nobody spoke it. */
 #include <math.h>
 #include <pthread.h>
 #include <setjmp.h>
@@ -54,7 +54,7 @@ static ev_buf encode(ev_format format, const ev_encoder_options *options, size_t
     return all;
 }
 
-/* ---- a stranger's reader ---- */
+/* ---- an untrusted client's reader ---- */
 
 typedef struct memory {
     const unsigned char *bytes;

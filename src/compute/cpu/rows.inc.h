@@ -18,7 +18,8 @@ static inline void store_upto(float *p, vf x, size_t n) {
 }
 
 /* `rows` results at once, a constant: as many sums in flight. */
-EV_INLINE void conv1_sums(const ev_conv1 *conv, const float *x, size_t ldx, float *sums, const int rows) {
+EV_INLINE void conv_single_output_sums(const ev_conv_single_output *conv, const float *x, size_t ldx, float *sums,
+                                       const int rows) {
     size_t ci = (size_t)conv->ci;
     const float *w = conv->w;
     vf acc[8];
@@ -31,15 +32,16 @@ EV_INLINE void conv1_sums(const ev_conv1 *conv, const float *x, size_t ldx, floa
                 acc[r] = v_fma(load_upto(x + (size_t)r * ldx + c, n), weight, acc[r]);
             }
         }
-    EV_UNROLL for (int r = 0; r < rows; r++) sums[r] = v_sum(acc[r]);
+    EV_UNROLL for (int r = 0; r < rows; r++) sums[r] = v_reduce_add(acc[r]);
 }
 
-static void conv1(const ev_conv1 *conv, const float *x, size_t ldx, float *y, ev_act act, size_t rows) {
+static void conv_single_output(const ev_conv_single_output *conv, const float *x, size_t ldx, float *y, ev_act act,
+                               size_t rows) {
     for (size_t row = 0; row < rows; row += 16) {
         _Alignas(64) float sums[16] = {0};
         size_t n = lanes_left(rows, row), i = 0;
-        for (; i + 4 <= n; i += 4) conv1_sums(conv, x + (row + i) * ldx, ldx, sums + i, 4);
-        for (; i < n; i++) conv1_sums(conv, x + (row + i) * ldx, ldx, sums + i, 1);
+        for (; i + 4 <= n; i += 4) conv_single_output_sums(conv, x + (row + i) * ldx, ldx, sums + i, 4);
+        for (; i < n; i++) conv_single_output_sums(conv, x + (row + i) * ldx, ldx, sums + i, 1);
         vf v = v_add(v_load(sums), v_set(conv->bias));
         store_upto(y + row, m_act(v, act, 0.0f), n);
     }
@@ -87,12 +89,12 @@ static void layer_norm(const float *x, size_t ldx, float *y, size_t ldy, int cha
     for (size_t row = 0; row < rows; row++, x += ldx, y += ldy) {
         vf s = v_set(0.0f), q = v_set(0.0f);
         for (size_t c = 0; c < n; c += 16) s = v_add(s, load_upto(x + c, lanes_left(n, c)));
-        vf mean = v_set(v_sum(s) / (float)channels);
+        vf mean = v_set(v_reduce_add(s) / (float)channels);
         for (size_t c = 0; c < n; c += 16) {
-            vf d = v_keep_n(v_sub(load_upto(x + c, lanes_left(n, c)), mean), lanes_left(n, c));
+            vf d = v_maskz(v_sub(load_upto(x + c, lanes_left(n, c)), mean), lanes_left(n, c));
             q = v_fma(d, d, q);
         }
-        vf inverse = v_set(1.0f / sqrtf(v_sum(q) / (float)channels + eps));
+        vf inverse = v_set(1.0f / sqrtf(v_reduce_add(q) / (float)channels + eps));
         for (size_t c = 0; c < n; c += 16) {
             size_t left = lanes_left(n, c);
             vf d = v_mul(v_sub(load_upto(x + c, left), mean), inverse);
@@ -104,14 +106,14 @@ static void layer_norm(const float *x, size_t ldx, float *y, size_t ldy, int cha
 static void softmax_row(float *x, size_t n) {
     vf lowest = v_set(-INFINITY), top = lowest, s = v_set(0.0f);
     for (size_t i = 0; i < n; i += 16) top = v_max(v_load_n_or(x + i, lanes_left(n, i), lowest), top); /* skips NaN */
-    top = v_set(v_top(top));
+    top = v_set(v_reduce_max(top));
     for (size_t i = 0; i < n; i += 16) {
         size_t left = lanes_left(n, i);
-        vf e = v_keep_n(m_exp(v_sub(load_upto(x + i, left), top)), left);
+        vf e = v_maskz(m_exp(v_sub(load_upto(x + i, left), top)), left);
         store_upto(x + i, e, left);
         s = v_add(s, e);
     }
-    vf inverse = v_set(1.0f / v_sum(s));
+    vf inverse = v_set(1.0f / v_reduce_add(s));
     for (size_t i = 0; i < n; i += 16) {
         size_t left = lanes_left(n, i);
         store_upto(x + i, v_mul(load_upto(x + i, left), inverse), left);
@@ -145,13 +147,13 @@ static void upsample_row(const ev_upsample_tile *tile, float t, float *out) {
             size_t left = lanes_left(n, i);
             vf d = v_sub(v_set(t), load_upto(tile->centre + begin + i, left));
             vf z = v_mul(v_sub(v_set(w.nearest), v_mul(d, d)), v_set(tile->delta));
-            vf weight = v_keep_n(m_exp(z), left);
+            vf weight = v_maskz(m_exp(z), left);
             v_store(e + i, weight);
             s = v_add(s, weight);
         }
         upsample_add(tile, begin, n, e, out, begin == w.begin);
     }
-    vf inverse = v_set(1.0f / v_sum(s));
+    vf inverse = v_set(1.0f / v_reduce_add(s));
     size_t channels = (size_t)tile->channels;
     for (size_t c = 0; c < channels; c += 16) {
         size_t left = lanes_left(channels, c);
@@ -164,8 +166,8 @@ static void upsample(const ev_upsample_tile *tile, size_t rows) {
         upsample_row(tile, (float)(tile->first + row), tile->out + row * tile->ldo);
 }
 
-static void axpy(const float *x, size_t ldx, float a, const float *z, size_t ldz, float b, float *y, size_t ldy,
-                 int channels, size_t rows) {
+static void axpby(const float *x, size_t ldx, float a, const float *z, size_t ldz, float b, float *y, size_t ldy,
+                  int channels, size_t rows) {
     size_t n = (size_t)channels;
     vf va = v_set(a), vb = v_set(b);
     for (size_t row = 0; row < rows; row++)

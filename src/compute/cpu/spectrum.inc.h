@@ -113,9 +113,9 @@ static void pulses(const ev_pulses *p, float *out, size_t n) {
 
 #define EV_KERNELS(isa)                                                                                              \
     {                                                                                                                \
-        .name = isa, .conv = conv, .conv1 = conv1, .depthwise = depthwise, .layer_norm = layer_norm,                 \
-        .softmax = softmax, .upsample = upsample, .axpy = axpy, .fft_forward = fft_forward,                          \
-        .fft_inverse = fft_inverse, .istft = istft, .pulses = pulses                                                 \
+        .name = isa, .conv = conv, .conv_single_output = conv_single_output, .depthwise = depthwise,                 \
+        .layer_norm = layer_norm, .softmax = softmax, .upsample = upsample, .axpby = axpby,                          \
+        .fft_forward = fft_forward, .fft_inverse = fft_inverse, .istft = istft, .pulses = pulses                     \
     }
 
 #endif

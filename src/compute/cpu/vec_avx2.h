@@ -36,7 +36,7 @@ static inline vu v_first(size_t n) { /* lanes 0 .. n-1, n <= 16 */
     const int32_t *p = ones + 16 - n;
     return (vu){_mm256_loadu_si256((const __m256i *)p), _mm256_loadu_si256((const __m256i *)(p + 8))};
 }
-static inline vf v_keep_n(vf x, size_t n) { /* other lanes to zero */
+static inline vf v_maskz(vf x, size_t n) { /* other lanes to zero */
     vu m = v_first(n);
     return (vf){_mm256_and_ps(x.l, _mm256_castsi256_ps(m.l)), _mm256_and_ps(x.h, _mm256_castsi256_ps(m.h))};
 }
@@ -91,13 +91,13 @@ static inline vu v_usub(vu a, vu b) { return EV_PAIR2(vu, _mm256_sub_epi32, a, b
 static inline vu v_ushl23(vu a) { return (vu){_mm256_slli_epi32(a.l, 23), _mm256_slli_epi32(a.h, 23)}; }
 
 /* 16 lanes to 1: i with i + 8, then + 4, + 2, + 1. */
-static inline float v_sum(vf x) {
+static inline float v_reduce_add(vf x) {
     __m256 h = _mm256_add_ps(x.l, x.h);
     __m128 q = _mm_add_ps(_mm256_castps256_ps128(h), _mm256_extractf128_ps(h, 1));
     q = _mm_add_ps(q, _mm_movehl_ps(q, q));
     return _mm_cvtss_f32(_mm_add_ss(q, _mm_movehdup_ps(q)));
 }
-static inline float v_top(vf x) { /* the largest lane; none is NaN */
+static inline float v_reduce_max(vf x) { /* the largest lane; none is NaN */
     __m256 h = _mm256_max_ps(x.l, x.h);
     __m128 q = _mm_max_ps(_mm256_castps256_ps128(h), _mm256_extractf128_ps(h, 1));
     q = _mm_max_ps(q, _mm_movehl_ps(q, q));

@@ -27,7 +27,7 @@ static inline vf v_load_n_or(const float *p, size_t n, vf others) {
     return _mm512_mask_loadu_ps(others, v_first(n), p);
 }
 static inline void v_store_n(float *p, vf x, size_t n) { _mm512_mask_storeu_ps(p, v_first(n), x); }
-static inline vf v_keep_n(vf x, size_t n) { return _mm512_maskz_mov_ps(v_first(n), x); } /* other lanes to zero */
+static inline vf v_maskz(vf x, size_t n) { return _mm512_maskz_mov_ps(v_first(n), x); } /* other lanes to zero */
 
 static inline vf v_add(vf a, vf b) { return _mm512_add_ps(a, b); }
 static inline vf v_sub(vf a, vf b) { return _mm512_sub_ps(a, b); }
@@ -53,13 +53,13 @@ static inline vu v_usub(vu a, vu b) { return _mm512_sub_epi32(a, b); }
 static inline vu v_ushl23(vu a) { return _mm512_slli_epi32(a, 23); }
 
 /* 16 lanes to 1: i with i + 8, then + 4, + 2, + 1. */
-static inline float v_sum(vf x) {
+static inline float v_reduce_add(vf x) {
     __m256 h = _mm256_add_ps(_mm512_castps512_ps256(x), _mm512_extractf32x8_ps(x, 1));
     __m128 q = _mm_add_ps(_mm256_castps256_ps128(h), _mm256_extractf128_ps(h, 1));
     q = _mm_add_ps(q, _mm_movehl_ps(q, q));
     return _mm_cvtss_f32(_mm_add_ss(q, _mm_movehdup_ps(q)));
 }
-static inline float v_top(vf x) { return _mm512_reduce_max_ps(x); } /* the largest lane; none is NaN */
+static inline float v_reduce_max(vf x) { return _mm512_reduce_max_ps(x); } /* the largest lane; none is NaN */
 
 /* The high half of splitmix64's finalizer of key + step, as -2^31 .. 2^31, for 16 keys. */
 static inline __m256i v_hash8(const uint64_t *key, __m512i step) {

@@ -49,7 +49,8 @@ static void conv(const ev_tile *t, size_t rows, int blocks) {
         for (size_t row = 0; row < rows; row++) conv_row_block(t, row, block);
 }
 
-static void conv1(const ev_conv1 *conv, const float *x, size_t ldx, float *y, ev_act act, size_t rows) {
+static void conv_single_output(const ev_conv_single_output *conv, const float *x, size_t ldx, float *y, ev_act act,
+                               size_t rows) {
     size_t padded = ev_round16((size_t)conv->ci);
     for (size_t row = 0; row < rows; row++) {
         float s[LANES] = {0};
@@ -126,8 +127,8 @@ static void upsample(const ev_upsample_tile *tile, size_t rows) {
         upsample_row(tile, (float)(tile->first + row), tile->out + row * tile->ldo);
 }
 
-static void axpy(const float *x, size_t ldx, float a, const float *z, size_t ldz, float b, float *y, size_t ldy,
-                 int channels, size_t rows) {
+static void axpby(const float *x, size_t ldx, float a, const float *z, size_t ldz, float b, float *y, size_t ldy,
+                  int channels, size_t rows) {
     for (size_t row = 0; row < rows; row++)
         for (size_t c = 0; c < (size_t)channels; c++)
             y[row * ldy + c] = z ? fmaf(x[row * ldx + c], a, z[row * ldz + c] * b) : x[row * ldx + c] * a;
@@ -136,12 +137,12 @@ static void axpy(const float *x, size_t ldx, float a, const float *z, size_t ldz
 const ev_kernels ev_kernels_ref = {
     .name = "ref",
     .conv = conv,
-    .conv1 = conv1,
+    .conv_single_output = conv_single_output,
     .depthwise = depthwise,
     .layer_norm = layer_norm,
     .softmax = softmax,
     .upsample = upsample,
-    .axpy = axpy,
+    .axpby = axpby,
     .fft_forward = fft_forward,
     .fft_inverse = fft_inverse,
     .istft = istft,

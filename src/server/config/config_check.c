@@ -160,7 +160,7 @@ static void check_effects(const checker *c) {
              "environment or the file");
     if (config->decoder_filter == SV_FILTER_OPTIONAL)
         warn(c, SV_KEY_decoder_filter,
-             "is optional: where there is no seccomp, strangers' files are decoded without it");
+             "is optional: where there is no seccomp, untrusted clients' files are decoded without it");
     if (config->log_text) warn(c, SV_KEY_log_text, "is on: what people let it say is written to the log");
 }
 

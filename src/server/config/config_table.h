@@ -116,7 +116,7 @@
     X(reference_bytes_max, BYTES, "10MB", 1024, 10 << 20, "", LIVE,                                                    \
       "largest reference file")                                                                                        \
     X(decoder_filter, CHOICE, "required", 0, 0, "required|optional", RESTART,                                          \
-      "whether strangers' recordings are decoded only under a filter of system calls")                                 \
+      "whether untrusted clients' recordings are decoded only under a filter of system calls")                                 \
     X(consent, CHOICE, "off", 0, 0, "off|required", LIVE,                                                              \
       "whether a cloned voice needs a statement of consent")                                                           \
     X(label, SWITCH, "on", 0, 0, "", LIVE,                                                                             \

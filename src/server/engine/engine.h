@@ -1,14 +1,12 @@
 /* engine: from a job to its samples.
  *
- *   front.c    a few threads that make a job ready: its voice (named, uploaded, or from its reference), its phones;
- *              who brings a recording has a queue (queue.h) and threads apart from those who bring a text alone
- *   engine.c   START HERE: jobs come in, wait, and end
- *   runner.c   the threads that run the device, asking schedule.h what is next
- *   engine_limits.c  what the schedule is told of settings, memory and this machine
- *   dead.c     dead letters
- *   voices.c   named and uploaded voices, and the cache of those made from references
+ *   preprocess.c    a few threads that make a job ready: its voice (named, uploaded, or from its reference), its
+ * phones; who brings a recording has a queue (queue.h) and threads apart from those who bring a text alone engine.c
+ * START HERE: jobs come in, wait, and end device_worker.c   the threads that run the device, asking schedule.h what
+ * is next engine_limits.c  what the schedule is told of settings, memory and this machine dead_letters.c     dead
+ * letters voices.c   named and uploaded voices, and the cache of those made from references
  *
- * sv_engine_submit -> admission -> a front's queue -> front thread -> engine's list -> batches -> samples, end
+ * sv_engine_submit -> admission -> a pool's queue -> pool thread -> engine's list -> batches -> samples, end
  *
  * What can go wrong stays with whom it concerns: a text or voice that cannot be used fails its own job; a batch that
  * fails sends its members to run alone, three times in all; what still fails is a dead letter.
@@ -75,6 +73,6 @@ bool sv_engine_idle(sv_engine *engine);
  * again in *retry_after_ms. */
 ev_status sv_engine_retry(sv_engine *engine, const char *id, char again_id[SV_JOB_ID + 1], int32_t *retry_after_ms);
 /* Dead letters as a JSON array. */
-void sv_engine_dead(sv_engine *engine, ev_buf *out);
+void sv_engine_dead_letters(sv_engine *engine, ev_buf *out);
 
 #endif

@@ -15,44 +15,44 @@ typedef struct sv_account { /* a client of the schedule */
 } sv_account;
 
 /* Runs one batch at a time, on its part of the device. */
-typedef struct sv_runner {
+typedef struct sv_device_worker {
     sv_engine *engine;
     ev_synth *synth;
     pthread_t thread;
     bool busy;
     double share, since; /* of the device, and since when */
     double device_s;     /* seconds of the whole device that this batch took before that */
-} sv_runner;
+} sv_device_worker;
 
-/* Makes jobs ready. What needs a recording made into a voice may wait for a stranger's server or a long file: it has
- * a front of its own, and text never waits behind it. */
-typedef struct sv_front {
+/* Makes jobs ready. What needs a recording made into a voice may wait for an untrusted client's server or a long
+ * file: it has a pool of its own, and text never waits behind it. */
+typedef struct sv_preprocess_pool {
     struct sv_engine *engine;
     sv_queue queue;       /* holds its jobs */
     pthread_cond_t fresh; /* something is in it */
     pthread_t threads[SV_TEXT_THREADS_MAX];
     int count;     /* of threads */
     double mean_s; /* that one of them had a job lately; 0: it had none yet */
-} sv_front;
-enum { SV_FRONT_TEXT = 0, SV_FRONT_VOICE, SV_FRONT_COUNT };
+} sv_preprocess_pool;
+enum { SV_POOL_TEXT = 0, SV_POOL_VOICE, SV_POOL_COUNT };
 
 struct sv_engine {
     sv_engine_parts parts;
     sv_device_calls device;
-    sv_runner runners[SV_PARALLEL_MAX]; /* the first has all of the device's threads when it is alone */
-    int runner_count, started;          /* with a synth; with a thread */
+    sv_device_worker workers[SV_PARALLEL_MAX]; /* the first has all of the device's threads when it is alone */
+    int worker_count, started;                 /* with a synth; with a thread */
     int32_t threads;
     pthread_mutex_t lock; /* of all below */
-    pthread_cond_t work;  /* for the runners */
-    int busy;             /* runners */
+    pthread_cond_t work;  /* for the workers */
+    int busy;             /* workers */
     sv_schedule schedule;
     sv_account accounts[SV_CLIENTS_MAX];
     uint64_t numbers;
-    sv_front fronts[SV_FRONT_COUNT];
-    sv_job *making; /* with a front thread; held */
+    sv_preprocess_pool pools[SV_POOL_COUNT];
+    sv_job *making; /* with a pool thread; held */
     sv_job *list;   /* ready: waiting or running; held */
-    sv_job **order; /* of units; both have room for `room` */
-    sv_unit *units;
+    sv_job **order; /* of items; both have room for `room` */
+    sv_work_item *items;
     size_t count, room;
     sv_job *dead[SV_DEAD_MAX]; /* held, oldest first */
     size_t dead_count;
@@ -61,15 +61,16 @@ struct sv_engine {
 
 static inline int64_t sv_us(double seconds) { return (int64_t)(seconds * 1e6); }
 
-/* front.c */
+/* preprocess.c */
 /* Rough, before the phones are known: tokens that a speech will have, at its speed. */
-int32_t sv_front_tokens(const sv_speech *speech);
+int32_t sv_estimate_tokens(const sv_speech *speech);
 /* Milliseconds of all [pause:..] together. */
-int64_t sv_front_pauses(const sv_speech *speech);
-void *sv_front_main(void *front);
-int64_t sv_front_wait_us(const sv_front *f, int32_t client); /* that its next job would queue; under the lock */
+int64_t sv_estimate_pauses(const sv_speech *speech);
+void *sv_preprocess_main(void *pool);
+int64_t sv_preprocess_wait_us(const sv_preprocess_pool *f,
+                              int32_t client); /* that its next job would queue; under the lock */
 /* The job's phones (again); a failure is the job's own. */
-ev_status sv_front_task(sv_engine *e, sv_job *job, ev_error *err);
+ev_status sv_preprocess_task(sv_engine *e, sv_job *job, ev_error *err);
 
 /* engine_limits.c; while the engine has no threads yet */
 /* The schedule, from the settings and the synth. */
@@ -78,22 +79,22 @@ ev_status sv_engine_limits(sv_engine *e, ev_error *err);
  */
 void sv_engine_warm_up(sv_engine *e);
 
-/* dead.c: a dead letter, over for its listeners, kept for whoever repairs. Under the lock. */
-void sv_engine_bury(sv_engine *e, sv_job *job);
+/* dead_letters.c: a dead letter, over for its listeners, kept for whoever repairs. Under the lock. */
+void sv_dead_letter_add(sv_engine *e, sv_job *job);
 
-/* room.c: memory that jobs take, claimed before they do. Without the lock. */
+/* memory.c: memory that jobs take, claimed before they do. Without the lock. */
 /* By what is known of it: its text, or its phones. */
-sv_room sv_engine_claim(sv_engine *e, sv_job *job, const char *account);
+sv_claim_result sv_engine_claim(sv_engine *e, sv_job *job, const char *account);
 void sv_engine_settle(sv_engine *e, sv_job *job); /* what it took, once it is over */
 
-/* runner.c */
-void *sv_runner_main(void *runner);
+/* device_worker.c */
+void *sv_device_worker_main(void *worker);
 
-/* engine.c; ends what is hopeless, and gathers what waits in `units` and `order`; under the lock */
-void sv_engine_look(sv_engine *e, int64_t now_us);
+/* engine.c; ends what is expired or abandoned, and gathers what waits in `items` and `order`; under the lock */
+void sv_engine_collect_runnable(sv_engine *e, int64_t now_us);
 /* ... the first alone: jobs that nobody waits for any more, or that cannot be in time; lets go of the lock meanwhile
  */
-void sv_engine_end_hopeless(sv_engine *e, int64_t now_us);
+void sv_engine_end_expired_or_abandoned(sv_engine *e, int64_t now_us);
 /* takes it off a list that it may be on; under the lock */
 void sv_engine_unlist(sv_job **list, sv_job *job);
 /* ... without the lock, of a job that is on no list any more */

@@ -15,7 +15,7 @@ static void set_frames(const ev_work *work, sv_schedule_config *s) {
 static void set_memory(const sv_config *c, const ev_work *work, sv_schedule_config *s) {
     s->margin_rows = (int32_t)work->slice_rows;
     s->vocode_rows = (int32_t)work->rows_max;
-    s->decode_frames = (int32_t)work->frames_max;
+    s->acoustic_frames = (int32_t)work->frames_max;
     s->decode_bytes = (int64_t)work->decode_bytes;
     s->bytes_per_sentence = (int64_t)work->sentence_bytes;
     s->bytes_per_token = (int64_t)work->token_bytes;
@@ -43,10 +43,10 @@ ev_status sv_engine_limits(sv_engine *e, ev_error *err) {
     sv_schedule_config limits;
     ev_work work;
     set_limits(e->parts.config, &limits);
-    ev_synth_work(e->runners[0].synth, &work);
+    ev_synth_work(e->workers[0].synth, &work);
     set_frames(&work, &limits);
     set_memory(e->parts.config, &work, &limits);
-    limits.parallel = e->runner_count;
+    limits.parallel = e->worker_count;
     return sv_schedule_init(&e->schedule, &limits, err);
 }
 
@@ -57,15 +57,15 @@ enum { MEMORY_PART = 4 };
 void sv_engine_memory(sv_engine *e, int64_t free_bytes) {
     if (e->parts.config->memory_budget) return; /* a number that somebody gave is kept */
     pthread_mutex_lock(&e->lock);
-    sv_schedule_memory(&e->schedule, free_bytes / MEMORY_PART / e->runner_count);
+    sv_schedule_memory(&e->schedule, free_bytes / MEMORY_PART / e->worker_count);
     pthread_mutex_unlock(&e->lock);
 }
 
-/* The first runner has spoken already. Who makes voices has one too. */
+/* The first worker has spoken already. Who makes voices has one too. */
 int64_t sv_engine_reserve(sv_engine *e) {
     ev_work work;
-    ev_synth_work(e->runners[0].synth, &work);
-    return (int64_t)work.bytes * (e->runner_count + 1);
+    ev_synth_work(e->workers[0].synth, &work);
+    return (int64_t)work.bytes * (e->worker_count + 1);
 }
 
 /* One sentence that nobody hears: the first requests find warm caches, and admission knows what this machine takes
@@ -76,7 +76,7 @@ void sv_engine_warm_up(sv_engine *e) {
     request.text = "The kettle is on, and the rain has stopped.";
     request.text_bytes = strlen(request.text);
     ev_task *task = NULL;
-    ev_synth *synth = e->runners[0].synth;
+    ev_synth *synth = e->workers[0].synth;
     ev_progress p;
     if (ev_task_create(&task, e->parts.model, &request, 0, NULL) != EV_OK) return;
     for (int i = 0; i < 16; i++) {
@@ -91,7 +91,7 @@ void sv_engine_warm_up(sv_engine *e) {
         const size_t size = vocodes ? p.ready_frames + (size_t)e->schedule.config.margin_rows : p.next_tokens;
         ev_task_progress(task, &p);
         if (!vocodes) sv_schedule_decoded(&e->schedule, (int32_t)size, (int64_t)p.ready_frames);
-        sv_schedule_observe(&e->schedule, vocodes ? SV_VOCODE : SV_DECODE, (int32_t)size,
+        sv_schedule_observe(&e->schedule, vocodes ? SV_VOCODE : SV_ACOUSTIC, (int32_t)size,
                             sv_us(ev_clock_s() - start));
         const float *samples;
         size_t count;

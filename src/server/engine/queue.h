@@ -1,4 +1,4 @@
-/* queue: jobs that wait for a front thread. Clients take turns, so that a crowd of one client's jobs delays another's
+/* queue: jobs that wait for a pool thread. Clients take turns, so that a crowd of one client's jobs delays another's
  * by one: the next is of the client whose last turn is longest ago; jobs of a client stay in order.
  *
  * Threads: none of its own; the engine's lock guards it.

@@ -144,7 +144,7 @@ ev_status sv_networks_parse(sv_networks *out, const char *list, ev_error *err) {
     return EV_OK;
 }
 
-bool sv_networks_hold(const sv_networks *networks, const sv_address *a) {
+bool sv_networks_contain(const sv_networks *networks, const sv_address *a) {
     for (size_t i = 0; i < networks->count; i++) {
         if (same_bits(networks->items[i].base.octets, a->octets, networks->items[i].bits)) return true;
     }
@@ -164,7 +164,7 @@ sv_address sv_address_client(const sv_address *peer, const char *forwarded_for, 
     sv_address client = *peer;
     size_t end = forwarded_for ? strlen(forwarded_for) : 0;
     /* Each trusted hop vouches for the one before it, which it wrote to its own left, and for nothing further. */
-    while (end && sv_networks_hold(trusted, &client)) {
+    while (end && sv_networks_contain(trusted, &client)) {
         size_t begin = end;
         while (begin && forwarded_for[begin - 1] != ',') begin--;
         size_t first = begin, last = end;
@@ -190,10 +190,10 @@ void sv_address_account(const sv_address *a, char out[SV_ACCOUNT_SIZE]) {
 bool sv_account_site(const char *account, char out[SV_ACCOUNT_SIZE]) {
     sv_address a;
     char text[SV_ADDRESS_TEXT];
-    const bool stranger = strncmp(account, "ip:", 3) == 0;
+    const bool untrusted = strncmp(account, "ip:", 3) == 0;
     snprintf(out, SV_ACCOUNT_SIZE, "%s", account);
-    const char *end = stranger ? strchr(account, '/') : NULL;
-    if (!end || !sv_address_parse(&a, account + 3, (size_t)(end - account - 3))) return stranger;
+    const char *end = untrusted ? strchr(account, '/') : NULL;
+    if (!end || !sv_address_parse(&a, account + 3, (size_t)(end - account - 3))) return untrusted;
     memset(a.octets + 6, 0, 10);
     sv_address_text(&a, text);
     snprintf(out, SV_ACCOUNT_SIZE, "ip:%s/48", text);

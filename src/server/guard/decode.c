@@ -228,7 +228,7 @@ static ev_status decode_by(const helper *h, const void *bytes, size_t size, ev_a
     return status;
 }
 
-ev_status sv_decode(sv_decoder *d, const void *bytes, size_t size, ev_audio *out, ev_error *err) {
+ev_status sv_decode_audio(sv_decoder *d, const void *bytes, size_t size, ev_audio *out, ev_error *err) {
     *out = (ev_audio){0};
     if (size > SV_DECODE_BYTES_MAX)
         return ev_fail(err, EV_E_AUDIO, "the reference audio has %zu bytes: at most %d are read", size,
@@ -268,13 +268,13 @@ static char **copy_argv(const char *const *argv) {
 static ev_status try_one(sv_decoder *d, ev_error *err) {
     ev_audio audio;
     ev_error why = {0};
-    const ev_status status = sv_decode(d, "", 0, &audio, &why);
+    const ev_status status = sv_decode_audio(d, "", 0, &audio, &why);
     if (status == EV_E_AUDIO && sv_decoder_deaths(d) == 0) return EV_OK;
     ev_audio_free(&audio);
     if (status == EV_E_MEMORY) return ev_fail(err, EV_E_IO, "%s", why.message);
     return ev_fail(err, EV_E_IO,
                    "the decoder '%.100s' does not answer: let the service start processes of itself and use seccomp, or "
-                   "set decoder_filter = optional to decode strangers' files without a filter",
+                   "set decoder_filter = optional to decode untrusted clients' files without a filter",
                    d->argv[0]);
 }
 

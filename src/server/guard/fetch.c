@@ -1,7 +1,7 @@
-/* fetch: a stranger's URL is fetched by us, from inside our network; so nothing of ours may be reached by it. The one
- * check that decides is made on the socket address, after name resolution and before the connection, for every
- * connection: spellings, names that change their address and redirects all end there. The URL itself is only parsed
- * by the library that will use it, since two parsers that disagree are a way around. */
+/* fetch: an untrusted client's URL is fetched by us, from inside our network; so nothing of ours may be reached by
+ * it. The one check that decides is made on the socket address, after name resolution and before the connection, for
+ * every connection: spellings, names that change their address and redirects all end there. The URL itself is only
+ * parsed by the library that will use it, since two parsers that disagree are a way around. */
 #include <arpa/inet.h>
 #include <curl/curl.h>
 #include <pthread.h>
@@ -70,8 +70,8 @@ static void find_host(fetch *f, const char *host, long port) {
 
 static bool may_connect(const fetch *f, const struct sockaddr *to) {
     sv_address address;
-    if (!sv_address_of(&address, to) || sv_networks_hold(&f->options->denied, &address)) return false;
-    if (f->host_listed || sv_networks_hold(&f->options->networks, &address)) return true;
+    if (!sv_address_of(&address, to) || sv_networks_contain(&f->options->denied, &address)) return false;
+    if (f->host_listed || sv_networks_contain(&f->options->networks, &address)) return true;
     return !f->options->listed_only && sv_address_public(to) && !sv_address_own(to);
 }
 
@@ -248,7 +248,7 @@ static sv_fetch_end ask(fetch *f, CURLU *url, char **next) {
 
 /* ---- all hops ---- */
 
-/* Only the stranger's own URL is judged aloud: what a redirect's target is like is the server's secret. */
+/* Only the untrusted client's own URL is judged aloud: what a redirect's target is like is the server's secret. */
 static sv_fetch_end follow(fetch *f, const char *url, const char **fault) {
     char *at = NULL;
     sv_fetch_end end = SV_FETCH_REDIRECTS;

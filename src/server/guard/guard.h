@@ -1,5 +1,5 @@
-/* guard: what stands between strangers and the service. Each guard is alone in its files, knows nothing of HTTP and
- * decides on plain values: bytes, addresses, times.
+/* guard: what stands between untrusted clients and the service. Each guard is alone in its files, knows nothing of HTTP
+ * and decides on plain values: bytes, addresses, times.
  *
  *   address.c       whose request is it: peer or forwarded client, its account; which addresses are public, or ours
  *   limit.c         may it have n more: token buckets in a table of bounded size
@@ -7,8 +7,8 @@
  *   words*.c        does the text hold a listed word, however it is disguised
  *   sounds.c        would one be heard when it is spoken
  *   names.c         may something be called that
- *   fetch.c         bytes from a stranger's URL, never from inside our own network
- *   decode*.c       sound from a stranger's bytes, in a process that may crash
+ *   fetch.c         bytes from an untrusted client's URL, never from inside our own network
+ *   decode*.c       sound from an untrusted client's bytes, in a process that may crash
  *
  * peer, X-Forwarded-For -> client -> account -+
  * Authorization -> key -> account, scopes ----+-> limit -> text -> words ............ -> speech
@@ -17,8 +17,8 @@
  * Owner:   as in emotivoice.h: what a maker gives is freed by its _free, which takes NULL and sets NULL.
  * Threads: tables (networks, keys, words) never change once made: share them. Limiter, keyring and decoder lock
  *          inside. sv_fetch keeps nothing between calls.
- * Errors:  a line for the operator (files, options) names file, line and fix; a line for a stranger tells nothing
- *          about our network.
+ * Errors:  a line for the operator (files, options) names file, line and fix; a line for an untrusted client tells
+ *          nothing about our network.
  */
 #ifndef SV_GUARD_H
 #define SV_GUARD_H
@@ -55,7 +55,7 @@ void sv_address_text(const sv_address *address, char out[SV_ADDRESS_TEXT]);
 /* "10.0.0.0/8, 2001:db8::/32, 192.0.2.1": split by commas or spaces. Bits behind the prefix must be zero.
  * EV_E_ARGUMENT names the entry. */
 ev_status sv_networks_parse(sv_networks *out, const char *list, ev_error *err);
-bool sv_networks_hold(const sv_networks *networks, const sv_address *address);
+bool sv_networks_contain(const sv_networks *networks, const sv_address *address);
 void sv_networks_free(sv_networks *networks);
 
 /* Who asks: the peer, or, where the peer is a trusted proxy, the first hop from the right of X-Forwarded-For that is
@@ -132,7 +132,7 @@ const sv_key *sv_keys_at(const sv_keys *keys, size_t i); /* in the order of thei
 /* The key of an Authorization value "Bearer ev_...", or NULL. It lives as long as the table. The hashes are compared
  * in constant time. */
 const sv_key *sv_keys_find(const sv_keys *keys, const char *authorization);
-void sv_keys_free(sv_keys **keys); /* gives one hold back; the last frees */
+void sv_keys_unref(sv_keys **keys); /* gives one hold back; the last frees */
 
 /* A new secret of 256 random bits, to be shown once, and the two fields of its line. EV_E_IO: no randomness. */
 ev_status sv_key_make(char secret[SV_KEY_SECRET + 1], char prefix[SV_KEY_PREFIX + 1], char sha256[65], ev_error *err);
@@ -142,7 +142,7 @@ unsigned sv_scopes_parse(const char *list, size_t bytes);
 
 ev_status sv_keyring_create(sv_keyring **out, ev_error *err); /* holds no keys */
 void sv_keyring_swap(sv_keyring *ring, sv_keys **keys);       /* takes the caller's hold and sets it NULL */
-sv_keys *sv_keyring_hold(sv_keyring *ring);                   /* the table in force (NULL: none); sv_keys_free it */
+sv_keys *sv_keyring_ref(sv_keyring *ring);                   /* the table in force (NULL: none); sv_keys_unref it */
 void sv_keyring_free(sv_keyring **ring);
 
 /* ---- words ---- */
@@ -210,7 +210,7 @@ typedef struct sv_fetch_options { /* borrowed for the call */
     const char *headers[4]; /* "Name: value", up to the first NULL */
 } sv_fetch_options;
 
-typedef enum sv_fetch_end { /* what happened, for logs and counters; never for the stranger */
+typedef enum sv_fetch_end { /* what happened, for logs and counters; never for the untrusted client */
                             SV_FETCH_OK = 0,
                             SV_FETCH_BAD_URL,
                             SV_FETCH_BLOCKED,   /* no public address, or our own: nothing was sent */
@@ -249,7 +249,7 @@ ev_status sv_decoder_create(sv_decoder **out, const char *const *argv, int helpe
 /* ev_audio_decode of up to SV_DECODE_SECONDS_MAX s, with its errors, but a file that crashes, hangs or fills the
  * memory of its reader is only EV_E_AUDIO, and so is more than SV_DECODE_BYTES_MAX. EV_E_MEMORY: also where no
  * process could be started. Waits while all helpers are busy. Any thread. */
-ev_status sv_decode(sv_decoder *decoder, const void *bytes, size_t size, ev_audio *out, ev_error *err);
+ev_status sv_decode_audio(sv_decoder *decoder, const void *bytes, size_t size, ev_audio *out, ev_error *err);
 uint64_t sv_decoder_deaths(sv_decoder *decoder); /* helpers that crashed, hung or lied: for a counter */
 void sv_decoder_free(sv_decoder **decoder);      /* no call may be running */
 

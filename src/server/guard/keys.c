@@ -15,7 +15,7 @@
 #include "server/guard/lines.h"
 
 struct sv_keys {
-    atomic_uint holds;
+    atomic_uint refs;
     sv_key *items; /* [count], sorted by prefix */
     size_t count;
 };
@@ -152,7 +152,7 @@ static ev_status finish(sv_keys **out, ev_buf *items, const char *label, ev_erro
         ev_buf_free(items);
         return ev_fail(err, EV_E_MEMORY, "out of memory: %.150s", label);
     }
-    atomic_init(&keys->holds, 1);
+    atomic_init(&keys->refs, 1);
     keys->count = ev_array_count(items, sv_key);
     keys->items = (sv_key *)(void *)items->data;
     if (keys->count) qsort(keys->items, keys->count, sizeof(sv_key), by_prefix);
@@ -160,7 +160,7 @@ static ev_status finish(sv_keys **out, ev_buf *items, const char *label, ev_erro
         if (by_prefix(&keys->items[i - 1], &keys->items[i]) != 0) continue;
         ev_fail(err, EV_E_FORMAT, "%.120s: the key %s stands there twice, as '%s' and '%s': remove one line", label,
                 keys->items[i].prefix, keys->items[i - 1].name, keys->items[i].name);
-        sv_keys_free(&keys);
+        sv_keys_unref(&keys);
         return EV_E_FORMAT;
     }
     *out = keys;
@@ -223,9 +223,9 @@ const sv_key *sv_keys_find(const sv_keys *keys, const char *authorization) {
     return found;
 }
 
-void sv_keys_free(sv_keys **keys) {
+void sv_keys_unref(sv_keys **keys) {
     if (!keys || !*keys) return;
-    if (atomic_fetch_sub_explicit(&(*keys)->holds, 1, memory_order_acq_rel) == 1) {
+    if (atomic_fetch_sub_explicit(&(*keys)->refs, 1, memory_order_acq_rel) == 1) {
         free((*keys)->items);
         free(*keys);
     }
@@ -285,20 +285,20 @@ void sv_keyring_swap(sv_keyring *ring, sv_keys **keys) {
     ring->keys = *keys;
     pthread_mutex_unlock(&ring->mutex);
     *keys = NULL;
-    sv_keys_free(&before);
+    sv_keys_unref(&before);
 }
 
-sv_keys *sv_keyring_hold(sv_keyring *ring) {
+sv_keys *sv_keyring_ref(sv_keyring *ring) {
     pthread_mutex_lock(&ring->mutex);
     sv_keys *keys = ring->keys;
-    if (keys) atomic_fetch_add_explicit(&keys->holds, 1, memory_order_relaxed);
+    if (keys) atomic_fetch_add_explicit(&keys->refs, 1, memory_order_relaxed);
     pthread_mutex_unlock(&ring->mutex);
     return keys;
 }
 
 void sv_keyring_free(sv_keyring **ring) {
     if (!ring || !*ring) return;
-    sv_keys_free(&(*ring)->keys);
+    sv_keys_unref(&(*ring)->keys);
     pthread_mutex_destroy(&(*ring)->mutex);
     free(*ring);
     *ring = NULL;

@@ -1,7 +1,7 @@
 /* limit: token buckets, one an account, in a table that never grows: an index of chains over a fixed array of
  * buckets, which are also a list in the order of their last use. When all are taken, the one used longest ago is
  * given away; with an honest number of accounts it has long been full, so that nothing is forgotten that mattered.
- * Accounts are strangers' choice, so the hash is keyed: nobody can make one chain long. */
+ * Accounts are untrusted clients' choice, so the hash is keyed: nobody can make one chain long. */
 #include <assert.h>
 #include <pthread.h>
 #include <stdlib.h>

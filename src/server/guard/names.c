@@ -1,4 +1,4 @@
-/* names: what a stranger may call something that others will read in a list. */
+/* names: what an untrusted client may call something that others will read in a list. */
 #include <string.h>
 #include <utf8proc.h>
 

@@ -49,8 +49,9 @@ static bool is_loopback_name(const char *host) {
 }
 
 /* The address by which the client came. A name that only points to it is not it. */
-static bool is_local_address(const sv_exchange *x, const char *host) {
-    const union MHD_ConnectionInfo *info = MHD_get_connection_info(x->connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+static bool is_local_address(const sv_request *req, const char *host) {
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(req->connection, MHD_CONNECTION_INFO_CONNECTION_FD);
     struct sockaddr_storage local;
     socklen_t size = sizeof local;
     sv_address ours, asked;
@@ -75,12 +76,12 @@ static bool matches(const authority *a, const char *item) {
     return all > end + 1 && a->host[all - end - 1] == '.' && strcmp(a->host + all - end, listed.host) == 0;
 }
 
-static bool is_ours(const sv_exchange *x, const authority *a, bool admin) {
-    const sv_config *c = &x->access->config;
-    const char *listen = admin ? x->server->config.admin_listen : x->server->config.listen, *list = c->hosts;
+static bool is_ours(const sv_request *req, const authority *a, bool admin) {
+    const sv_config *c = &req->settings->config;
+    const char *listen = admin ? req->server->config.admin_listen : req->server->config.listen, *list = c->hosts;
     char item[SV_LIST_ITEM_MAX];
     authority own;
-    if (is_loopback_name(a->host) || is_local_address(x, a->host)) return true;
+    if (is_loopback_name(a->host) || is_local_address(req, a->host)) return true;
     if (read_authority(&own, listen) && strcmp(own.host, a->host) == 0) return true;
     while (sv_list_next(&list, item)) {
         if (matches(a, item)) return true;
@@ -89,14 +90,14 @@ static bool is_ours(const sv_exchange *x, const authority *a, bool admin) {
 }
 
 /* An old client may send none; a browser always does. */
-static bool check_host(sv_exchange *x, bool admin, authority *a, int *result) {
-    const char *host = sv_header(x, "Host");
+static bool check_host(sv_request *req, bool admin, authority *a, int *result) {
+    const char *host = sv_header(req, "Host");
     *a = (authority){0};
     if (!host) return true;
     const bool read = read_authority(a, host);
-    if (read && is_ours(x, a, admin)) return true;
+    if (read && is_ours(req, a, admin)) return true;
     *result =
-        sv_reply_error(x, 421, "Host", "this service does not go by the name '%.80s': start it with --hosts %.80s",
+        sv_reply_error(req, 421, "Host", "this service does not go by the name '%.80s': start it with --hosts %.80s",
                        host, read ? a->host : "NAME");
     return false;
 }
@@ -124,12 +125,12 @@ static bool is_own_origin(const char *origin, const authority *host) {
 
 /* A browser that tells the site is believed before one that tells the origin alone, since a proxy may have changed
  * what Origin is compared with; no page can write either. */
-static bool check_origin(sv_exchange *x, const authority *host, int *result) {
-    const char *origin = sv_header(x, "Origin"), *site = sv_header(x, "Sec-Fetch-Site");
+static bool check_origin(sv_request *req, const authority *host, int *result) {
+    const char *origin = sv_header(req, "Origin"), *site = sv_header(req, "Sec-Fetch-Site");
     const bool own =
         site ? strcmp(site, "same-origin") == 0 || strcmp(site, "none") == 0 : !origin || is_own_origin(origin, host);
-    if (own || x->cors) return true;
-    *result = sv_reply_error(x, 403, "Origin",
+    if (own || req->cors) return true;
+    *result = sv_reply_error(req, 403, "Origin",
                              "a page of another site may not do that here: its origin must be one of cors_origins");
     return false;
 }
@@ -142,24 +143,24 @@ static bool is_type(const char *type, size_t size, const char *wanted) {
 
 /* `curl -d` calls what it sends a form, and simple clients call it nothing. A page can do so, too, but its browser
  * says where it comes from. */
-static bool is_json(const sv_exchange *x, const char *type, size_t size) {
-    const bool browser = sv_header(x, "Origin") || sv_header(x, "Sec-Fetch-Site");
+static bool is_json(const sv_request *req, const char *type, size_t size) {
+    const bool browser = sv_header(req, "Origin") || sv_header(req, "Sec-Fetch-Site");
     if (is_type(type, size, "application/json")) return true;
     if (size > 17 && strncasecmp(type, "application/", 12) == 0 && strncasecmp(type + size - 5, "+json", 5) == 0)
         return true;
     return !browser && (size == 0 || is_type(type, size, "application/x-www-form-urlencoded"));
 }
 
-bool sv_browser_check_type(sv_exchange *x, int *result) {
-    const char *type = sv_header(x, "Content-Type");
+bool sv_browser_check_type(sv_request *req, int *result) {
+    const char *type = sv_header(req, "Content-Type");
     const size_t size = type ? strcspn(type, "; \t") : 0;
-    if (!x->route || x->route->body == SV_BODY_NONE) return true;
-    if (x->route->body == SV_BODY_FORM ? is_type(type ? type : "", size, "multipart/form-data")
-                                       : is_json(x, type ? type : "", size)) {
+    if (!req->route || req->route->body == SV_BODY_NONE) return true;
+    if (req->route->body == SV_BODY_FORM ? is_type(type ? type : "", size, "multipart/form-data")
+                                         : is_json(req, type ? type : "", size)) {
         return true;
     }
-    *result = sv_reply_error(x, 415, "Content-Type", "%s",
-                             x->route->body == SV_BODY_FORM
+    *result = sv_reply_error(req, 415, "Content-Type", "%s",
+                             req->route->body == SV_BODY_FORM
                                  ? "send a multipart form with the fields name and audio (a .wav or .mp3 file)"
                                  : "send JSON, with Content-Type: application/json");
     return false;
@@ -171,39 +172,39 @@ static bool acts(const char *method) {
     return strcmp(method, "GET") != 0 && strcmp(method, "HEAD") != 0 && strcmp(method, "OPTIONS") != 0;
 }
 
-void sv_browser_headers(const sv_exchange *x, struct MHD_Response *r) {
+void sv_browser_headers(const sv_request *req, struct MHD_Response *r) {
     static const char exposed[] =
         "X-Request-Id, X-Sample-Rate, X-Audio-Provenance, Retry-After, Retry-After-Ms, Location, ETag";
-    MHD_add_response_header(r, "Cross-Origin-Resource-Policy", x->cors ? "cross-origin" : "same-origin");
-    if (*x->access->config.cors_origins) MHD_add_response_header(r, "Vary", "Origin");
-    if (!x->cors) return;
+    MHD_add_response_header(r, "Cross-Origin-Resource-Policy", req->cors ? "cross-origin" : "same-origin");
+    if (*req->settings->config.cors_origins) MHD_add_response_header(r, "Vary", "Origin");
+    if (!req->cors) return;
     if (!MHD_get_response_header(r, "Access-Control-Allow-Origin"))
-        MHD_add_response_header(r, "Access-Control-Allow-Origin", sv_header(x, "Origin"));
+        MHD_add_response_header(r, "Access-Control-Allow-Origin", sv_header(req, "Origin"));
     MHD_add_response_header(r, "Access-Control-Expose-Headers", exposed);
 }
 
 /* What a browser asks before it lets a page of another origin do more than a form could. */
-static bool answer_preflight(sv_exchange *x, const char *method, int *result) {
-    if (strcmp(method, "OPTIONS") != 0 || !x->cors || !x->allow[0]) return false;
-    if (!sv_header(x, "Access-Control-Request-Method")) return false;
+static bool answer_preflight(sv_request *req, const char *method, int *result) {
+    if (strcmp(method, "OPTIONS") != 0 || !req->cors || !req->allow[0]) return false;
+    if (!sv_header(req, "Access-Control-Request-Method")) return false;
     struct MHD_Response *r = MHD_create_response_from_buffer(0, NULL, MHD_RESPMEM_PERSISTENT);
     if (r) {
-        MHD_add_response_header(r, "Access-Control-Allow-Methods", x->allow);
+        MHD_add_response_header(r, "Access-Control-Allow-Methods", req->allow);
         MHD_add_response_header(r, "Access-Control-Allow-Headers",
                                 "Authorization, Content-Type, Idempotency-Key, X-Request-Id");
         MHD_add_response_header(r, "Access-Control-Max-Age", "600");
-        if (sv_header(x, "Access-Control-Request-Private-Network"))
+        if (sv_header(req, "Access-Control-Request-Private-Network"))
             MHD_add_response_header(r, "Access-Control-Allow-Private-Network", "true");
     }
-    *result = sv_reply_response(x, 204, r);
+    *result = sv_reply_response(req, 204, r);
     return true;
 }
 
-bool sv_browser_check(sv_exchange *x, const char *method, bool admin, int *result) {
-    const char *origin = sv_header(x, "Origin");
+bool sv_browser_check(sv_request *req, const char *method, bool admin, int *result) {
+    const char *origin = sv_header(req, "Origin");
     authority host;
-    if (!check_host(x, admin, &host, result)) return false;
-    x->cors = !admin && origin && is_listed(x->access->config.cors_origins, origin);
-    if (answer_preflight(x, method, result)) return false;
-    return !acts(method) || check_origin(x, &host, result);
+    if (!check_host(req, admin, &host, result)) return false;
+    req->cors = !admin && origin && is_listed(req->settings->config.cors_origins, origin);
+    if (answer_preflight(req, method, result)) return false;
+    return !acts(method) || check_origin(req, &host, result);
 }

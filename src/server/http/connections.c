@@ -2,7 +2,7 @@
  * library closes a connection on which nothing moves; one that sends or reads a byte now and then it would keep for
  * ever, and this does not.
  *
- * The system's count of bytes tells a connection that began a request from one that rests. A connection that is too
+ * The system's count of bytes tells a connection that began a request from one that is idle. A connection that is too
  * late is shut down, not closed: the library sees its end and closes it. It gets no answer, since the library can
  * send none before it has read the body; the log says 408.
  */
@@ -35,7 +35,7 @@ struct sv_connection {
     uint64_t taken; /* HEAD: bytes that came before the request that is awaited */
     double since;   /* HEAD: the first byte of it was seen, 0 not yet; BODY: its headers were complete;
                      * ANSWER: it began, later by what was waited */
-    double rests;   /* ANSWER: since then it waits for the engine; 0: it does not */
+    double waiting; /* ANSWER: since then it waits for the engine; 0: it does not */
     double audio_s; /* ANSWER: that was handed out */
     uint64_t acked; /* ANSWER, while the service ends: bytes that the other side has, ... */
     double moved;   /* ... when they last became more; 0: not looked at */
@@ -71,9 +71,9 @@ static int64_t count_of(sv_server *s, const char *account) {
 }
 
 static bool is_proxy(sv_server *s, const sv_address *address) {
-    sv_access *access = sv_access_hold(s);
-    const bool listed = sv_networks_hold(&access->proxies, address);
-    sv_access_drop(&access);
+    sv_settings *settings = sv_settings_ref(s);
+    const bool listed = sv_networks_contain(&settings->proxies, address);
+    sv_settings_unref(&settings);
     return listed;
 }
 
@@ -151,12 +151,12 @@ static sv_connection *state_of(struct MHD_Connection *connection) {
     return info ? info->socket_context : NULL;
 }
 
-static sv_connection *connection_of(const sv_exchange *x) { return state_of(x->connection); }
+static sv_connection *connection_of(const sv_request *req) { return state_of(req->connection); }
 
-bool sv_connection_serves(struct MHD_Connection *connection, sv_exchange *x) {
+bool sv_connection_serves(struct MHD_Connection *connection, sv_request *req) {
     sv_connection *c = state_of(connection);
     if (!c || c->gate.framing.heads == 0) return false;
-    c->gate.exchange = x;
+    c->gate.request = req;
     return true;
 }
 
@@ -165,43 +165,43 @@ void sv_gate_refused(sv_gate *gate) {
     pthread_mutex_lock(&gate->server->lock);
     c->part = SV_PART_REFUSED;
     c->since = ev_clock_s();
-    c->rests = 0;
+    c->waiting = 0;
     pthread_mutex_unlock(&gate->server->lock);
 }
 
-void sv_connection_note(sv_exchange *x, sv_part part) {
-    sv_connection *c = connection_of(x);
+void sv_connection_note(sv_request *req, sv_part part) {
+    sv_connection *c = connection_of(req);
     if (!c) return;
-    pthread_mutex_lock(&x->server->lock);
+    pthread_mutex_lock(&req->server->lock);
     c->part = part;
     c->since = part == SV_PART_HEAD ? 0 : ev_clock_s();
-    c->rests = c->audio_s = c->moved = 0;
+    c->waiting = c->audio_s = c->moved = 0;
     if (part == SV_PART_HEAD) c->taken = bytes_received(c->gate.fd);
-    pthread_mutex_unlock(&x->server->lock);
+    pthread_mutex_unlock(&req->server->lock);
 }
 
-void sv_connection_rests(sv_exchange *x, bool rests) {
-    sv_connection *c = connection_of(x);
+void sv_connection_set_waiting(sv_request *req, bool waiting) {
+    sv_connection *c = connection_of(req);
     const double now = ev_clock_s();
     if (!c) return;
-    if (c->rests > 0) c->since += now - c->rests;
-    c->rests = rests ? now : 0;
+    if (c->waiting > 0) c->since += now - c->waiting;
+    c->waiting = waiting ? now : 0;
 }
 
-void sv_connection_took(sv_exchange *x, double audio_s) {
-    sv_connection *c = connection_of(x);
+void sv_connection_audio_sent(sv_request *req, double audio_s) {
+    sv_connection *c = connection_of(req);
     if (!c) return;
-    pthread_mutex_lock(&x->server->lock);
+    pthread_mutex_lock(&req->server->lock);
     c->audio_s = audio_s;
-    pthread_mutex_unlock(&x->server->lock);
+    pthread_mutex_unlock(&req->server->lock);
 }
 
-bool sv_connection_was_cut(const sv_exchange *x, sv_part at) {
-    const sv_connection *c = connection_of(x);
+bool sv_connection_was_cut(const sv_request *req, sv_part at) {
+    const sv_connection *c = connection_of(req);
     if (!c) return false;
-    pthread_mutex_lock(&x->server->lock);
+    pthread_mutex_lock(&req->server->lock);
     const bool cut = c->cut && c->part == at;
-    pthread_mutex_unlock(&x->server->lock);
+    pthread_mutex_unlock(&req->server->lock);
     return cut;
 }
 
@@ -250,7 +250,7 @@ void sv_connections_sweep(sv_server *s, double now_s) {
     for (sv_connection *c = s->connections; c; c = c->next) {
         if (c->part == SV_PART_HEAD && c->since == 0) {
             if (bytes_received(c->gate.fd) > c->taken) c->since = now_s;
-        } else if (c->rests == 0 && (now_s - c->since > time_for(s, c) || (ends && is_stalled(c, now_s)))) {
+        } else if (c->waiting == 0 && (now_s - c->since > time_for(s, c) || (ends && is_stalled(c, now_s)))) {
             c->cut = true;
             shutdown(c->gate.fd, SHUT_RDWR);
         }

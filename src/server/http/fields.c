@@ -1,5 +1,5 @@
-/* fields: a request's JSON to a wish. Every mistake names its field and what would be right. Fields that are not
- * known are passed over, as clients of other services send their own.
+/* fields: a request's JSON to speech_params. Every mistake names its field and what would be right. Fields that are
+ * not known are passed over, as clients of other services send their own.
  */
 #include <math.h>
 #include <openssl/evp.h>
@@ -8,10 +8,10 @@
 
 #include "server/server.h"
 
-void sv_wish_free(sv_wish *wish) {
-    sv_speech_free(&wish->speech);
-    free(wish->webhook);
-    *wish = (sv_wish){0};
+void sv_speech_params_free(sv_speech_params *params) {
+    sv_speech_free(&params->speech);
+    free(params->webhook);
+    *params = (sv_speech_params){0};
 }
 
 typedef struct reader { /* the fields of one request; the first mistake ends them */
@@ -229,7 +229,7 @@ static void read_numbers(reader *r, sv_speech *s) {
         mistake(r, "priority", "priority must be high, normal or low");
 }
 
-static void read_format(reader *r, sv_wish *w, const char *fallback) {
+static void read_format(reader *r, sv_speech_params *w, const char *fallback) {
     const char *format = text_of(r, "response_format"), *stream = text_of(r, "stream_format");
     ev_error err;
     if (!format) format = fallback;
@@ -255,7 +255,7 @@ static void read_language(reader *r, sv_speech *s) {
     }
 }
 
-static void read_webhook(reader *r, sv_wish *w) {
+static void read_webhook(reader *r, sv_speech_params *w) {
     const sv_config *c = r->f->config;
     w->webhook = copy_of(r, "webhook", 2048);
     if (!w->webhook) return;
@@ -270,7 +270,7 @@ static void read_webhook(reader *r, sv_wish *w) {
     }
 }
 
-static void read_all(reader *r, sv_wish *w, bool native) {
+static void read_all(reader *r, sv_speech_params *w, bool native) {
     if (!json_is_object(r->json)) mistake(r, NULL, "the body must be a JSON object");
     read_text(r, &w->speech, native ? "text" : "input");
     read_voice(r, &w->speech);
@@ -307,16 +307,16 @@ static bool has_few_values(const char *body, size_t size) {
     return values <= VALUES_MAX;
 }
 
-bool sv_fields_parse(sv_fields *f, const void *body, size_t size, sv_wish *wish) {
+bool sv_fields_parse(sv_fields *f, const void *body, size_t size, sv_speech_params *params) {
     json_error_t fault;
     const bool few = has_few_values(body, size);
     json_t *json = few ? json_loadb(body, size, JSON_REJECT_DUPLICATES, &fault) : NULL;
     reader r = {.f = f, .json = json};
     f->chars = -1;
-    *wish = (sv_wish){0};
-    sv_speech_init(&wish->speech);
+    *params = (sv_speech_params){0};
+    sv_speech_init(&params->speech);
     if (json) {
-        read_all(&r, wish, f->native);
+        read_all(&r, params, f->native);
     } else if (!few) {
         mistake(&r, NULL, "the body holds more than %d values: send the text as one string", VALUES_MAX);
     } else if (!size) {
@@ -325,14 +325,15 @@ bool sv_fields_parse(sv_fields *f, const void *body, size_t size, sv_wish *wish)
         mistake(&r, NULL, "the body is not JSON: line %d: %s", fault.line, fault.text);
     }
     json_decref(json);
-    if (r.failed) sv_wish_free(wish);
+    if (r.failed) sv_speech_params_free(params);
     return !r.failed;
 }
 
-bool sv_fields_read(sv_exchange *x, sv_wish *wish, bool native, int *result) {
-    sv_fields f = {.config = &x->access->config, .model = x->server->model, .start = x->start, .native = native};
-    const bool ok = sv_fields_parse(&f, x->body.data, x->body.size, wish);
-    if (f.chars >= 0) x->chars = f.chars;
-    if (!ok) *result = sv_reply_error(x, 400, f.field, "%s", f.message);
+bool sv_fields_read(sv_request *req, sv_speech_params *params, bool native, int *result) {
+    sv_fields f = {
+        .config = &req->settings->config, .model = req->server->model, .start = req->start, .native = native};
+    const bool ok = sv_fields_parse(&f, req->body.data, req->body.size, params);
+    if (f.chars >= 0) req->chars = f.chars;
+    if (!ok) *result = sv_reply_error(req, 400, f.field, "%s", f.message);
     return ok;
 }

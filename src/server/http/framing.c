@@ -39,7 +39,7 @@ static bool skip_empty_line(sv_framing *f) {
 }
 
 /* What no more bytes would mend is told before the head is whole. */
-static bool is_hopeless(const char *text, size_t size) {
+static bool cannot_become_http(const char *text, size_t size) {
     return size && ((text[0] == '\r' && size > 1) || text[0] == '\n' || text[0] == ' ' || memchr(text, '\0', size));
 }
 
@@ -63,7 +63,7 @@ static bool take_head(sv_framing *f) {
     sv_head head;
     if (end > SV_HEAD_MAX || (!end && size > SV_HEAD_MAX))
         fail(f, 431, "the head is too large: send at most 16384 bytes");
-    if (!end && is_hopeless(text, size)) fail(f, 400, "this is no HTTP request");
+    if (!end && cannot_become_http(text, size)) fail(f, 400, "this is no HTTP request");
     if (!end || f->fault.code) return false;
     ev_buf anew = {0};
     f->fault = sv_head_read(&head, text, end, &anew);

@@ -53,7 +53,7 @@ static void send_fault(const sv_gate *g, const char *id) {
     ev_buf_free(&answer);
 }
 
-/* Before there was an exchange, which would have its own line. */
+/* Before there was a request, which would have its own line. */
 static void log_fault(const sv_gate *g, const char *id) {
     const sv_fault *fault = &g->framing.fault;
     const sv_log_request line = {.request_id = id,
@@ -68,19 +68,19 @@ static void log_fault(const sv_gate *g, const char *id) {
     sv_log_request_done(&g->server->log, &line);
 }
 
-/* Once; an exchange whose body is damaged ends with it, unless it is answered already. */
+/* Once; a request whose body is damaged ends with it, unless it is answered already. */
 static void refuse(sv_gate *g) {
-    sv_exchange *x = g->exchange;
+    sv_request *req = g->request;
     char id[SV_ID_MAX + 1] = "";
     g->refused = true;
     sv_request_id(id);
-    if (!x || !x->code) send_fault(g, x ? x->request_id : id);
-    if (!x) {
+    if (!req || !req->code) send_fault(g, req ? req->request_id : id);
+    if (!req) {
         log_fault(g, id);
-    } else if (!x->code) {
-        x->failed = true;
-        x->code = g->framing.fault.code;
-        snprintf(x->error, sizeof x->error, "%s", g->framing.fault.message);
+    } else if (!req->code) {
+        req->failed = true;
+        req->code = g->framing.fault.code;
+        snprintf(req->error, sizeof req->error, "%s", g->framing.fault.message);
     }
     sv_gate_refused(g);
     shutdown(g->fd, SHUT_WR);

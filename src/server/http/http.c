@@ -1,4 +1,4 @@
-/* http: libmicrohttpd's callbacks <-> exchanges. A request is read whole (bodies are small), then answered by its
+/* http: libmicrohttpd's callbacks <-> requests. A request is read whole (bodies are small), then answered by its
  * route. An answer that has to wait suspends its connection, so that ten thousand listeners need no thread.
  */
 #include <errno.h>
@@ -20,46 +20,46 @@ enum {
 
 /* ---- replies ---- */
 
-static void add_headers(sv_exchange *x, struct MHD_Response *r) {
-    MHD_add_response_header(r, "X-Request-Id", x->request_id);
+static void add_headers(sv_request *req, struct MHD_Response *r) {
+    MHD_add_response_header(r, "X-Request-Id", req->request_id);
     MHD_add_response_header(r, "X-Content-Type-Options", "nosniff");
-    if (atomic_load(&x->server->leaving)) MHD_add_response_header(r, "Connection", "close");
-    sv_browser_headers(x, r);
+    if (atomic_load(&req->server->leaving)) MHD_add_response_header(r, "Connection", "close");
+    sv_browser_headers(req, r);
 }
 
-static int send_response(sv_exchange *x, struct MHD_Response *response) {
-    const int result = (int)MHD_queue_response(x->connection, (unsigned)x->code, response);
+static int send_response(sv_request *req, struct MHD_Response *response) {
+    const int result = (int)MHD_queue_response(req->connection, (unsigned)req->code, response);
     MHD_destroy_response(response);
     return result;
 }
 
-int sv_reply_response(sv_exchange *x, int code, struct MHD_Response *response) {
+int sv_reply_response(sv_request *req, int code, struct MHD_Response *response) {
     if (!response) return MHD_NO;
-    add_headers(x, response);
-    x->code = code;
+    add_headers(req, response);
+    req->code = code;
     if (code == 401) MHD_add_response_header(response, "WWW-Authenticate", "Bearer");
-    if (code == 405) MHD_add_response_header(response, "Allow", x->allow);
-    if (x->at_desk) {
-        x->answer = response;
+    if (code == 405) MHD_add_response_header(response, "Allow", req->allow);
+    if (req->executing) {
+        req->answer = response;
         return MHD_YES;
     }
-    return send_response(x, response);
+    return send_response(req, response);
 }
 
-int sv_reply_bytes(sv_exchange *x, int code, const char *media, const void *bytes, size_t size) {
+int sv_reply_bytes(sv_request *req, int code, const char *media, const void *bytes, size_t size) {
     struct MHD_Response *r = MHD_create_response_from_buffer(size, (void *)(uintptr_t)bytes, MHD_RESPMEM_MUST_COPY);
     if (r) MHD_add_response_header(r, "Content-Type", media);
-    return sv_reply_response(x, code, r);
+    return sv_reply_response(req, code, r);
 }
 
-int sv_reply_json(sv_exchange *x, int code, json_t *body) {
+int sv_reply_json(sv_request *req, int code, json_t *body) {
     char *text = body ? json_dumps(body, JSON_COMPACT | JSON_REAL_PRECISION(9)) : NULL;
     json_decref(body);
     if (!text) return MHD_NO;
     struct MHD_Response *r = MHD_create_response_from_buffer(strlen(text), text, MHD_RESPMEM_MUST_FREE);
     if (!r) free(text);
     if (r) MHD_add_response_header(r, "Content-Type", "application/json");
-    return sv_reply_response(x, code, r);
+    return sv_reply_response(req, code, r);
 }
 
 const char *sv_error_type(int code) {
@@ -72,14 +72,14 @@ const char *sv_error_type(int code) {
     }
 }
 
-static json_t *error_body(sv_exchange *x, int code, const char *param, const char *message) {
-    snprintf(x->error, sizeof x->error, "%s", message);
-    x->param = param;
+static json_t *error_body(sv_request *req, int code, const char *param, const char *message) {
+    snprintf(req->error, sizeof req->error, "%s", message);
+    req->param = param;
     return json_pack("{s:{s:s, s:s, s:s?, s:n}}", "error", "message", message, "type", sv_error_type(code), "param",
                      param, "code");
 }
 
-int sv_reply_error(sv_exchange *x, int code, const char *param, const char *format, ...) {
+int sv_reply_error(sv_request *req, int code, const char *param, const char *format, ...) {
     ev_error line = {0};
     char message[400];
     va_list arguments;
@@ -87,15 +87,15 @@ int sv_reply_error(sv_exchange *x, int code, const char *param, const char *form
     vsnprintf(message, sizeof message, format, arguments);
     va_end(arguments);
     ev_fail(&line, EV_E_ARGUMENT, "%s", message); /* a line that is UTF-8 and holds no control characters */
-    return sv_reply_json(x, code, error_body(x, code, param, line.message));
+    return sv_reply_json(req, code, error_body(req, code, param, line.message));
 }
 
-int sv_reply_busy(sv_exchange *x, int code, int64_t retry_after_ms, const char *message) {
+int sv_reply_busy(sv_request *req, int code, int64_t retry_after_ms, const char *message) {
     char seconds[24], milliseconds[24];
     char *text = NULL;
     unsigned char jitter = 0; /* up to a quarter, so that those refused together do not come back together */
     if (getrandom(&jitter, 1, 0) == 1) retry_after_ms += retry_after_ms * jitter / 1024;
-    json_t *body = error_body(x, code, NULL, message);
+    json_t *body = error_body(req, code, NULL, message);
     if (body) text = json_dumps(body, JSON_COMPACT);
     json_decref(body);
     if (!text) return MHD_NO;
@@ -108,189 +108,190 @@ int sv_reply_busy(sv_exchange *x, int code, int64_t retry_after_ms, const char *
         MHD_add_response_header(r, "Retry-After", seconds);
         MHD_add_response_header(r, "Retry-After-Ms", milliseconds);
     }
-    return sv_reply_response(x, code, r);
+    return sv_reply_response(req, code, r);
 }
 
-const char *sv_header(const sv_exchange *x, const char *name) {
-    return MHD_lookup_connection_value(x->connection, MHD_HEADER_KIND, name);
+const char *sv_header(const sv_request *req, const char *name) {
+    return MHD_lookup_connection_value(req->connection, MHD_HEADER_KIND, name);
 }
 
-const char *sv_query(const sv_exchange *x, const char *name) {
-    return MHD_lookup_connection_value(x->connection, MHD_GET_ARGUMENT_KIND, name);
+const char *sv_query(const sv_request *req, const char *name) {
+    return MHD_lookup_connection_value(req->connection, MHD_GET_ARGUMENT_KIND, name);
 }
 
 /* ---- waiting ---- */
 
 static void wake(void *user) {
-    sv_exchange *x = user;
-    MHD_resume_connection(x->connection);
+    sv_request *req = user;
+    MHD_resume_connection(req->connection);
 }
 
-static void note_waiting(sv_exchange *x, bool waits) {
-    sv_server *s = x->server;
-    if (x->suspended == waits) return;
+static void note_waiting(sv_request *req, bool waits) {
+    sv_server *s = req->server;
+    if (req->suspended == waits) return;
     pthread_mutex_lock(&s->lock);
     if (waits) {
-        x->next_waiting = s->waiting;
-        s->waiting = x;
+        req->next_waiting = s->waiting;
+        s->waiting = req;
     } else {
-        for (sv_exchange **at = &s->waiting; *at; at = &(*at)->next_waiting) {
-            if (*at != x) continue;
-            *at = x->next_waiting;
+        for (sv_request **at = &s->waiting; *at; at = &(*at)->next_waiting) {
+            if (*at != req) continue;
+            *at = req->next_waiting;
             break;
         }
     }
-    x->suspended = waits;
-    sv_connection_rests(x, waits);
+    req->suspended = waits;
+    sv_connection_set_waiting(req, waits);
     pthread_mutex_unlock(&s->lock);
 }
 
 /* Before the waiter is listed anywhere: a wake that came between the two would be lost. */
-static void suspend(sv_exchange *x) {
-    MHD_suspend_connection(x->connection);
-    note_waiting(x, true);
+static void suspend(sv_request *req) {
+    MHD_suspend_connection(req->connection);
+    note_waiting(req, true);
 }
 
-void sv_suspend(sv_exchange *x, size_t at) {
-    x->waiter = (sv_waiter){.wake = wake, .user = x, .at = at};
-    suspend(x);
-    if (!sv_job_wait(x->job, &x->waiter)) MHD_resume_connection(x->connection);
+void sv_suspend(sv_request *req, size_t at) {
+    req->waiter = (sv_waiter){.wake = wake, .user = req, .at = at};
+    suspend(req);
+    if (!sv_job_wait(req->job, &req->waiter)) MHD_resume_connection(req->connection);
 }
 
-int sv_wait(sv_exchange *x, size_t at, int (*resumed)(sv_exchange *x)) {
-    x->resumed = resumed;
-    x->waiter.at = at;
-    x->next = SV_NEXT_JOB;
+int sv_wait(sv_request *req, size_t at, int (*resumed)(sv_request *req)) {
+    req->resumed = resumed;
+    req->waiter.at = at;
+    req->next = SV_NEXT_JOB;
     return MHD_YES;
 }
 
-int sv_wait_for_upload(sv_exchange *x, int (*resumed)(sv_exchange *x)) {
-    x->resumed = resumed;
-    x->upload->wake = wake;
-    x->upload->user = x;
-    x->next = SV_NEXT_UPLOAD;
+int sv_wait_for_upload(sv_request *req, int (*resumed)(sv_request *req)) {
+    req->resumed = resumed;
+    req->upload->wake = wake;
+    req->upload->user = req;
+    req->next = SV_NEXT_UPLOAD;
     return MHD_YES;
 }
 
-int sv_again(sv_exchange *x, int (*resumed)(sv_exchange *x)) {
-    x->resumed = resumed;
-    x->next = SV_NEXT_AGAIN;
+int sv_again(sv_request *req, int (*resumed)(sv_request *req)) {
+    req->resumed = resumed;
+    req->next = SV_NEXT_AGAIN;
     return MHD_YES;
 }
 
-/* ---- the desk ---- */
+/* ---- the executor ---- */
 
-/* Of an exchange that is suspended. */
-static void put_on_desk(sv_exchange *x, sv_lane lane, void (*run)(void *user)) {
-    x->errand = (sv_errand){.run = run, .user = x, .account = x->client.account};
-    if (sv_desk_put(x->server->desk, lane, &x->errand)) return;
-    x->turned_away = true;
-    MHD_resume_connection(x->connection);
+/* Of a request that is suspended. */
+static void execute(sv_request *req, sv_lane lane, void (*run)(void *user)) {
+    req->task = (sv_exec_task){.run = run, .user = req, .account = req->client.account};
+    if (sv_executor_put(req->server->executor, lane, &req->task)) return;
+    req->rejected = true;
+    MHD_resume_connection(req->connection);
 }
 
-/* Whether the client is still there; then nobody else looks at the exchange until it leaves the desk. */
-static bool arrive(sv_exchange *x) {
-    pthread_mutex_lock(&x->server->lock);
-    const bool there = !x->gone;
-    x->at_desk = there;
-    pthread_mutex_unlock(&x->server->lock);
-    if (!there) MHD_resume_connection(x->connection); /* and x may be gone with it */
+/* Whether the client is still there; then nobody else looks at the request until it leaves the executor. */
+static bool arrive(sv_request *req) {
+    pthread_mutex_lock(&req->server->lock);
+    const bool there = !req->disconnected;
+    req->executing = there;
+    pthread_mutex_unlock(&req->server->lock);
+    if (!there) MHD_resume_connection(req->connection); /* and req may be gone with it */
     return there;
 }
 
-static void leave(sv_exchange *x) {
-    pthread_mutex_lock(&x->server->lock);
-    x->at_desk = false;
-    pthread_mutex_unlock(&x->server->lock);
+static void leave(sv_request *req) {
+    pthread_mutex_lock(&req->server->lock);
+    req->executing = false;
+    pthread_mutex_unlock(&req->server->lock);
 }
 
-static void answer_at_desk(void *exchange);
-static void wake_to_answer(void *exchange) { put_on_desk(exchange, SV_LANE_AUDIO, answer_at_desk); }
+static void answer_executed(void *request);
+static void wake_to_answer(void *request) { execute(request, SV_LANE_AUDIO, answer_executed); }
 
-static void drop_body(sv_exchange *x) {
-    ev_buf_free(&x->body);
-    sv_claim_drop(&x->claim);
+static void free_body(sv_request *req) {
+    ev_buf_free(&req->body);
+    sv_claim_release(&req->claim);
 }
 
 /* By its route, and when what that waits for is there, by what comes then. */
-static void answer_at_desk(void *exchange) {
-    sv_exchange *x = exchange;
-    if (!arrive(x)) return;
-    x->next = SV_NEXT_ANSWER;
-    (void)(x->resumed ? x->resumed(x) : x->route->answer(x)); /* without an answer, the connection is closed */
-    ev_buf_free(&x->body);                                    /* it was read, and the answer may take minutes */
-    if (!x->upload) sv_claim_drop(&x->claim);                 /* an upload's recording is still there */
-    leave(x);
-    switch (x->next) {
-    case SV_NEXT_AGAIN: wake_to_answer(x); return;
-    case SV_NEXT_UPLOAD: sv_uploads_put(x->server->uploads, x->upload); return;
+static void answer_executed(void *request) {
+    sv_request *req = request;
+    if (!arrive(req)) return;
+    req->next = SV_NEXT_ANSWER;
+    (void)(req->resumed ? req->resumed(req)
+                        : req->route->answer(req));  /* without an answer, the connection is closed */
+    ev_buf_free(&req->body);                         /* it was read, and the answer may take minutes */
+    if (!req->upload) sv_claim_release(&req->claim); /* an upload's recording is still there */
+    leave(req);
+    switch (req->next) {
+    case SV_NEXT_AGAIN: wake_to_answer(req); return;
+    case SV_NEXT_UPLOAD: sv_uploads_put(req->server->uploads, req->upload); return;
     case SV_NEXT_JOB:
-        x->waiter = (sv_waiter){.wake = wake_to_answer, .user = x, .at = x->waiter.at};
-        if (!sv_job_wait(x->job, &x->waiter)) wake_to_answer(x);
+        req->waiter = (sv_waiter){.wake = wake_to_answer, .user = req, .at = req->waiter.at};
+        if (!sv_job_wait(req->job, &req->waiter)) wake_to_answer(req);
         return;
-    default: MHD_resume_connection(x->connection);
+    default: MHD_resume_connection(req->connection);
     }
 }
 
-static void work_at_desk(void *exchange);
-static void wake_to_work(void *exchange) { put_on_desk(exchange, SV_LANE_AUDIO, work_at_desk); }
+static void work_executed(void *request);
+static void wake_to_work(void *request) { execute(request, SV_LANE_AUDIO, work_executed); }
 
-static void work_at_desk(void *exchange) {
-    sv_exchange *x = exchange;
+static void work_executed(void *request) {
+    sv_request *req = request;
     size_t at;
-    if (!arrive(x)) return;
-    const bool done = x->work(x, &at);
-    leave(x);
+    if (!arrive(req)) return;
+    const bool done = req->work(req, &at);
+    leave(req);
     if (done) {
-        MHD_resume_connection(x->connection);
+        MHD_resume_connection(req->connection);
         return;
     }
-    x->waiter = (sv_waiter){.wake = wake_to_work, .user = x, .at = at};
-    if (!sv_job_wait(x->job, &x->waiter)) wake_to_work(x);
+    req->waiter = (sv_waiter){.wake = wake_to_work, .user = req, .at = at};
+    if (!sv_job_wait(req->job, &req->waiter)) wake_to_work(req);
 }
 
-void sv_suspend_for(sv_exchange *x, bool (*work)(sv_exchange *x, size_t *at)) {
-    x->work = work;
-    suspend(x);
-    wake_to_work(x);
+void sv_suspend_for(sv_request *req, bool (*work)(sv_request *req, size_t *at)) {
+    req->work = work;
+    suspend(req);
+    wake_to_work(req);
 }
 
-void sv_exchange_resumed(sv_exchange *x) { note_waiting(x, false); }
+void sv_request_resumed(sv_request *req) { note_waiting(req, false); }
 
 #define HALF_CLOSED_S 1.0 /* how long one that sends no more is waited for before it is asked whether it is there */
 
 /* A client that closed its side may have left, or wait for its answer: both look the same until something is sent.
  * The one thing that may be sent before an answer is "100 Continue"; who left answers it with a reset. Under the
  * lock, so that the library does not write at the same time: the connection is suspended. */
-static bool has_left(sv_exchange *x, const struct pollfd *seen, double now) {
+static bool has_left(sv_request *req, const struct pollfd *seen, double now) {
     static const char there[] = "HTTP/1.1 100 Continue\r\n\r\n";
     if (seen->revents & (POLLHUP | POLLERR)) return true;
-    if (x->half == 0) x->half = now;
-    if (!x->interim || x->code || now - x->half < HALF_CLOSED_S) return false;
-    x->interim = false;
+    if (req->half_closed_since == 0) req->half_closed_since = now;
+    if (!req->interim || req->code || now - req->half_closed_since < HALF_CLOSED_S) return false;
+    req->interim = false;
     return send(seen->fd, there, sizeof there - 1, MSG_NOSIGNAL | MSG_DONTWAIT) < 0;
 }
 
 /* A client that closed its side while it waits is seen by its socket alone: nobody reads a suspended connection. */
-void sv_http_look_for_gone(sv_server *s) {
+void sv_http_detect_disconnects(sv_server *s) {
     bool left = false;
     const double now = ev_clock_s();
     pthread_mutex_lock(&s->lock);
-    for (sv_exchange *x = s->waiting; x; x = x->next_waiting) {
+    for (sv_request *req = s->waiting; req; req = req->next_waiting) {
         const union MHD_ConnectionInfo *info =
-            MHD_get_connection_info(x->connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+            MHD_get_connection_info(req->connection, MHD_CONNECTION_INFO_CONNECTION_FD);
         struct pollfd look = {.fd = info ? info->connect_fd : -1, .events = POLLRDHUP};
         if (!info || poll(&look, 1, 0) != 1 || !(look.revents & (POLLRDHUP | POLLHUP | POLLERR))) continue;
-        if (x->gone || x->at_desk || !has_left(x, &look, now)) continue;
-        x->gone = left = true;
-        if (x->job) atomic_fetch_sub(&x->job->listeners, 1);
-        if (x->upload) atomic_store(&x->upload->left, true);
+        if (req->disconnected || req->executing || !has_left(req, &look, now)) continue;
+        req->disconnected = left = true;
+        if (req->job) atomic_fetch_sub(&req->job->listeners, 1);
+        if (req->upload) atomic_store(&req->upload->left, true);
     }
     pthread_mutex_unlock(&s->lock);
     if (left) sv_engine_nudge(s->engine);
 }
 
-/* ---- an exchange's life ---- */
+/* ---- a request's life ---- */
 
 void sv_request_id(char id[SV_ID_MAX + 1]) {
     unsigned char bytes[8] = {0};
@@ -299,128 +300,129 @@ void sv_request_id(char id[SV_ID_MAX + 1]) {
     for (size_t i = 0; i < sizeof bytes; i++) snprintf(id + 2 * i, 3, "%02x", bytes[i]);
 }
 
-static void name_request(sv_exchange *x) {
-    const char *given = sv_header(x, "X-Request-Id");
+static void name_request(sv_request *req) {
+    const char *given = sv_header(req, "X-Request-Id");
     if (given && sv_log_id_valid(given))
-        snprintf(x->request_id, sizeof x->request_id, "%s", given);
+        snprintf(req->request_id, sizeof req->request_id, "%s", given);
     else
-        sv_request_id(x->request_id);
+        sv_request_id(req->request_id);
 }
 
-static sv_exchange *begin(sv_server *s, struct MHD_Connection *connection) {
-    sv_exchange *x = calloc(1, sizeof *x);
-    if (!x || !sv_connection_serves(connection, x)) {
-        free(x);
+static sv_request *begin(sv_server *s, struct MHD_Connection *connection) {
+    sv_request *req = calloc(1, sizeof *req);
+    if (!req || !sv_connection_serves(connection, req)) {
+        free(req);
         return NULL;
     }
-    *x = (sv_exchange){
+    *req = (sv_request){
         .server = s, .connection = connection, .start = ev_clock_s(), .chars = -1, .audio_s = -1, .queue_s = -1};
-    x->access = sv_access_hold(s);
-    name_request(x);
-    sv_connection_note(x, SV_PART_BODY);
+    req->settings = sv_settings_ref(s);
+    name_request(req);
+    sv_connection_note(req, SV_PART_BODY);
     atomic_fetch_add(&s->in_flight, 1);
     sv_metric_add(s->metrics, SV_METRIC_REQUESTS_IN_FLIGHT, 0, 1);
-    return x;
+    return req;
 }
 
-static int refuse(sv_exchange *x, int result) {
-    x->refused = true;
+static int refuse(sv_request *req, int result) {
+    req->refused = true;
     return result;
 }
 
-static int64_t body_most(const sv_exchange *x) {
-    return x->route && x->route->body == SV_BODY_NONE ? STRAY_BODY : x->access->config.body_max;
+static int64_t body_most(const sv_request *req) {
+    return req->route && req->route->body == SV_BODY_NONE ? STRAY_BODY : req->settings->config.body_max;
 }
 
-static int refuse_body(sv_exchange *x) {
-    if (x->route->body == SV_BODY_NONE) return sv_reply_error(x, 413, NULL, "this path takes no body: send none");
-    return sv_reply_error(x, 413, NULL, "the body is too large: send at most %lld bytes",
-                          (long long)x->access->config.body_max);
+static int refuse_body(sv_request *req) {
+    if (req->route->body == SV_BODY_NONE) return sv_reply_error(req, 413, NULL, "this path takes no body: send none");
+    return sv_reply_error(req, 413, NULL, "the body is too large: send at most %lld bytes",
+                          (long long)req->settings->config.body_max);
 }
 
 /* What can be said before the body is read. */
-static int open_exchange(sv_exchange *x, const char *method, const char *path, bool admin) {
+static int open_request(sv_request *req, const char *method, const char *path, bool admin) {
     int result = MHD_YES;
-    x->path = path;
-    x->route = sv_route_find(method, path, admin, x->id, x->allow);
-    if (!sv_browser_check(x, method, admin, &result)) return refuse(x, result);
-    if (!sv_access_check(x, &result)) return refuse(x, result);
-    if (!x->route && x->allow[0]) {
-        return refuse(x, sv_reply_error(x, 405, NULL, "%s is not for this path: use %s", method, x->allow));
+    req->path = path;
+    req->route = sv_route_find(method, path, admin, req->id, req->allow);
+    if (!sv_browser_check(req, method, admin, &result)) return refuse(req, result);
+    if (!sv_access_check(req, &result)) return refuse(req, result);
+    if (!req->route && req->allow[0]) {
+        return refuse(req, sv_reply_error(req, 405, NULL, "%s is not for this path: use %s", method, req->allow));
     }
-    if (!x->route) return refuse(x, sv_reply_error(x, 404, NULL, "there is no such path: see /openapi.json"));
-    if (!sv_browser_check_type(x, &result)) return refuse(x, result);
-    const char *length = sv_header(x, "Content-Length");
-    const bool hopeless = length && strtoll(length, NULL, 10) > PATIENCE * body_most(x);
-    return hopeless ? refuse(x, refuse_body(x)) : MHD_YES;
+    if (!req->route) return refuse(req, sv_reply_error(req, 404, NULL, "there is no such path: see /openapi.json"));
+    if (!sv_browser_check_type(req, &result)) return refuse(req, result);
+    const char *length = sv_header(req, "Content-Length");
+    const bool far_too_large = length && strtoll(length, NULL, 10) > PATIENCE * body_most(req);
+    return far_too_large ? refuse(req, refuse_body(req)) : MHD_YES;
 }
 
 enum { BODY_STEP = 64 << 10, BODY_PART = 2 }; /* half of a client's memory is for its bodies: the rest of it speaks */
 
 /* Memory for what has come of it. Where there is none, what was kept is let go, and the rest passed over. */
-static bool claim_body(sv_exchange *x) {
-    const int64_t bytes = (x->received + BODY_STEP) / BODY_STEP * BODY_STEP;
-    if (bytes <= x->claim.bytes) return true;
-    x->no_room = sv_claim_set(x->server->ledger, &x->claim, x->client.account, bytes, BODY_PART) != SV_ROOM;
-    if (x->no_room) drop_body(x);
-    return !x->no_room;
+static bool claim_body(sv_request *req) {
+    const int64_t bytes = (req->received + BODY_STEP) / BODY_STEP * BODY_STEP;
+    if (bytes <= req->claim.bytes) return true;
+    req->no_memory =
+        sv_claim_set(req->server->ledger, &req->claim, req->client.account, bytes, BODY_PART) != SV_CLAIM_OK;
+    if (req->no_memory) free_body(req);
+    return !req->no_memory;
 }
 
 /* A body somewhat too large is read to its end and thrown away: most clients look for the answer only then. */
-static int take_body(sv_exchange *x, const char *bytes, size_t *size) {
-    const int64_t most = body_most(x);
-    x->received += (int64_t)*size;
+static int take_body(sv_request *req, const char *bytes, size_t *size) {
+    const int64_t most = body_most(req);
+    req->received += (int64_t)*size;
     const bool wanted =
-        x->route && x->route->body != SV_BODY_NONE && !x->refused && !x->no_room && x->received <= most;
-    if (wanted && claim_body(x)) ev_buf_append(&x->body, bytes, *size);
-    if (x->received > most) x->too_large = true;
+        req->route && req->route->body != SV_BODY_NONE && !req->refused && !req->no_memory && req->received <= most;
+    if (wanted && claim_body(req)) ev_buf_append(&req->body, bytes, *size);
+    if (req->received > most) req->too_large = true;
     *size = 0;
-    return x->received > PATIENCE * most ? MHD_NO : MHD_YES;
+    return req->received > PATIENCE * most ? MHD_NO : MHD_YES;
 }
 
-static int close_body(sv_exchange *x) {
-    sv_connection_note(x, SV_PART_ANSWER);
-    if (x->too_large) return refuse_body(x);
-    if (x->no_room)
-        return sv_reply_busy(x, 503, 2000,
+static int close_body(sv_request *req) {
+    sv_connection_note(req, SV_PART_ANSWER);
+    if (req->too_large) return refuse_body(req);
+    if (req->no_memory)
+        return sv_reply_busy(req, 503, 2000,
                              "there is no memory left for your requests: send fewer at once, or try later");
-    if (x->body.failed) return sv_reply_error(x, 503, NULL, "out of memory: try again later");
-    const sv_lane lane = x->body.size > BODY_SMALL ? SV_LANE_BULK : x->route->lane;
-    if (lane == SV_LANE_NONE) return x->route->answer(x);
-    suspend(x);
-    put_on_desk(x, lane, answer_at_desk);
+    if (req->body.failed) return sv_reply_error(req, 503, NULL, "out of memory: try again later");
+    const sv_lane lane = req->body.size > BODY_SMALL ? SV_LANE_BULK : req->route->lane;
+    if (lane == SV_LANE_NONE) return req->route->answer(req);
+    suspend(req);
+    execute(req, lane, answer_executed);
     return MHD_YES;
 }
 
-/* An exchange that was suspended goes on. */
-static int go_on(sv_exchange *x) {
-    note_waiting(x, false);
-    if (x->gone) return MHD_NO;
-    if (x->turned_away) {
-        x->turned_away = false;
-        return sv_reply_busy(x, 503, 2000, "too much of this is being done: try again later");
+/* A request that was suspended goes on. */
+static int go_on(sv_request *req) {
+    note_waiting(req, false);
+    if (req->disconnected) return MHD_NO;
+    if (req->rejected) {
+        req->rejected = false;
+        return sv_reply_busy(req, 503, 2000, "too much of this is being done: try again later");
     }
-    if (x->answer) {
-        struct MHD_Response *answer = x->answer;
-        x->answer = NULL;
-        return send_response(x, answer);
+    if (req->answer) {
+        struct MHD_Response *answer = req->answer;
+        req->answer = NULL;
+        return send_response(req, answer);
     }
-    return x->next == SV_NEXT_UPLOAD ? x->resumed(x) : MHD_NO;
+    return req->next == SV_NEXT_UPLOAD ? req->resumed(req) : MHD_NO;
 }
 
 static int access_handler(sv_server *s, bool admin, struct MHD_Connection *connection, const char *path,
                           const char *method, const char *version, const char *bytes, size_t *size, void **state) {
-    sv_exchange *x = *state;
-    if (!x) {
-        *state = x = begin(s, connection);
-        if (x) x->interim = strcmp(version, MHD_HTTP_VERSION_1_1) == 0;
-        return x ? open_exchange(x, method, path, admin) : MHD_NO;
+    sv_request *req = *state;
+    if (!req) {
+        *state = req = begin(s, connection);
+        if (req) req->interim = strcmp(version, MHD_HTTP_VERSION_1_1) == 0;
+        return req ? open_request(req, method, path, admin) : MHD_NO;
     }
-    if (*size) return take_body(x, bytes, size);
-    if (x->suspended) return go_on(x);
-    if (x->code) return MHD_YES;
-    x->path = path;
-    return close_body(x);
+    if (*size) return take_body(req, bytes, size);
+    if (req->suspended) return go_on(req);
+    if (req->code) return MHD_YES;
+    req->path = path;
+    return close_body(req);
 }
 
 static enum MHD_Result on_public(void *server, struct MHD_Connection *connection, const char *path,
@@ -434,66 +436,66 @@ static enum MHD_Result on_admin(void *server, struct MHD_Connection *connection,
     return (enum MHD_Result)access_handler(server, true, connection, path, method, version, bytes, size, state);
 }
 
-static void write_log(sv_exchange *x, double seconds) {
-    const sv_route route = x->route ? x->route->counted : SV_ROUTE_OTHER;
-    const sv_log_request line = {.request_id = x->request_id,
+static void write_log(sv_request *req, double seconds) {
+    const sv_route route = req->route ? req->route->counted : SV_ROUTE_OTHER;
+    const sv_log_request line = {.request_id = req->request_id,
                                  .route = sv_route_names[route],
-                                 .code = x->code,
+                                 .code = req->code,
                                  .duration_s = seconds,
-                                 .queue_s = x->queue_s,
-                                 .audio_s = x->audio_s,
-                                 .chars = x->chars,
-                                 .account = x->client.has_key ? x->client.account : NULL,
-                                 .key_prefix = x->client.has_key ? x->client.key_prefix : NULL,
-                                 .param = x->param,
-                                 .error = x->error[0] ? x->error : NULL,
-                                 .text = x->job ? x->job->speech.text : NULL,
-                                 .text_bytes = x->job ? x->job->speech.text_bytes : 0};
-    sv_metrics_request(x->server->metrics, route, x->code, seconds);
-    sv_log_request_done(&x->server->log, &line);
+                                 .queue_s = req->queue_s,
+                                 .audio_s = req->audio_s,
+                                 .chars = req->chars,
+                                 .account = req->client.has_key ? req->client.account : NULL,
+                                 .key_prefix = req->client.has_key ? req->client.key_prefix : NULL,
+                                 .param = req->param,
+                                 .error = req->error[0] ? req->error : NULL,
+                                 .text = req->job ? req->job->speech.text : NULL,
+                                 .text_bytes = req->job ? req->job->speech.text_bytes : 0};
+    sv_metrics_request(req->server->metrics, route, req->code, seconds);
+    sv_log_request_done(&req->server->log, &line);
 }
 
-static void leave_job(sv_exchange *x) {
-    if (!x->job) return;
-    sv_job_forget_waiter(x->job, &x->waiter);
-    if (!x->gone) atomic_fetch_sub(&x->job->listeners, 1);
-    if (!sv_job_over(sv_job_look(x->job, NULL, NULL, NULL))) sv_engine_nudge(x->server->engine);
-    sv_job_drop(&x->job);
+static void leave_job(sv_request *req) {
+    if (!req->job) return;
+    sv_job_forget_waiter(req->job, &req->waiter);
+    if (!req->disconnected) atomic_fetch_sub(&req->job->listeners, 1);
+    if (!sv_job_over(sv_job_snapshot(req->job, NULL, NULL, NULL))) sv_engine_nudge(req->server->engine);
+    sv_job_unref(&req->job);
 }
 
 /* 408: its body took too long; 499: the client left before it had its answer, or did not read it */
-static void note_left(sv_exchange *x) {
-    x->code = sv_connection_was_cut(x, SV_PART_BODY) ? 408 : 499;
-    snprintf(x->error, sizeof x->error, "%s",
-             sv_connection_was_cut(x, SV_PART_ANSWER) ? "the answer was read too slowly" : "");
+static void note_left(sv_request *req) {
+    req->code = sv_connection_was_cut(req, SV_PART_BODY) ? 408 : 499;
+    snprintf(req->error, sizeof req->error, "%s",
+             sv_connection_was_cut(req, SV_PART_ANSWER) ? "the answer was read too slowly" : "");
 }
 
 static void on_completed(void *server, struct MHD_Connection *connection, void **state,
                          enum MHD_RequestTerminationCode end) {
     (void)server;
-    sv_exchange *x = *state;
+    sv_request *req = *state;
     *state = NULL;
-    if (!x) return;
-    note_waiting(x, false);
-    if (!x->failed && end != MHD_REQUEST_TERMINATED_COMPLETED_OK && end != MHD_REQUEST_TERMINATED_DAEMON_SHUTDOWN)
-        note_left(x);
-    sv_connection_note(x, SV_PART_HEAD);
+    if (!req) return;
+    note_waiting(req, false);
+    if (!req->failed && end != MHD_REQUEST_TERMINATED_COMPLETED_OK && end != MHD_REQUEST_TERMINATED_DAEMON_SHUTDOWN)
+        note_left(req);
+    sv_connection_note(req, SV_PART_HEAD);
     (void)sv_connection_serves(connection, NULL);
-    write_log(x, ev_clock_s() - x->start);
-    leave_job(x);
-    sv_uploads_drop(x->server->uploads, &x->upload);
-    sv_listener_free(&x->listener);
-    sv_access_drop(&x->access);
-    atomic_fetch_sub(&x->server->in_flight, 1);
-    sv_metric_add(x->server->metrics, SV_METRIC_REQUESTS_IN_FLIGHT, 0, -1);
-    drop_body(x);
-    if (x->answer) MHD_destroy_response(x->answer);
-    free(x);
+    write_log(req, ev_clock_s() - req->start);
+    leave_job(req);
+    sv_uploads_remove(req->server->uploads, &req->upload);
+    sv_listener_free(&req->listener);
+    sv_settings_unref(&req->settings);
+    atomic_fetch_sub(&req->server->in_flight, 1);
+    sv_metric_add(req->server->metrics, SV_METRIC_REQUESTS_IN_FLIGHT, 0, -1);
+    free_body(req);
+    if (req->answer) MHD_destroy_response(req->answer);
+    free(req);
 }
 
 /* The library's own limit counts addresses, and an IPv6 client has more of them than it can open connections; it is
- * good enough for the admin listener, which is not for strangers. */
-static enum MHD_Result on_knock(void *server, const struct sockaddr *peer, socklen_t size) {
+ * good enough for the admin listener, which is not for untrusted clients. */
+static enum MHD_Result accept_policy(void *server, const struct sockaddr *peer, socklen_t size) {
     (void)size;
     return sv_connection_allowed(server, peer) ? MHD_YES : MHD_NO;
 }
@@ -555,7 +557,7 @@ static ev_status start_daemon(sv_server *s, struct MHD_Daemon **out, const char 
     if (fd < 0) return EV_E_IO;
     *out = MHD_start_daemon(
         MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG | MHD_USE_ITC, 0,
-        admin ? NULL : on_knock, s, admin ? on_admin : on_public, s, MHD_OPTION_EXTERNAL_LOGGER, on_log, s,
+        admin ? NULL : accept_policy, s, admin ? on_admin : on_public, s, MHD_OPTION_EXTERNAL_LOGGER, on_log, s,
         MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_NOTIFY_COMPLETED, on_completed, s, MHD_OPTION_NOTIFY_CONNECTION,
         admin ? on_admin_connection : on_public_connection, s, MHD_OPTION_CONNECTION_LIMIT,
         (unsigned)c->connections_max, MHD_OPTION_PER_IP_CONNECTION_LIMIT, admin ? (unsigned)c->connections_per_ip : 0,

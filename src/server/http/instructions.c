@@ -58,7 +58,7 @@ static bool denied(const char *text, size_t at) {
 }
 
 /* Where the word stands first, asked for and not denied; SIZE_MAX: nowhere. */
-static size_t find(const char *text, const char *word) {
+static size_t find_word(const char *text, const char *word) {
     const size_t length = strlen(word);
     const bool chinese = (word[0] & 0x80) != 0;
     for (const char *at = text; (at = strcasestr(at, word)) != NULL; at += length) {
@@ -70,14 +70,14 @@ static size_t find(const char *text, const char *word) {
 
 /* ... any name of the label. */
 static size_t find_any(const char *text, const char *label) {
-    size_t first = find(text, label);
+    size_t first = find_word(text, label);
     for (size_t i = 0; i < EV_ARRAY_COUNT(NAMES); i++) {
         if (strcmp(NAMES[i].label, label) != 0) continue;
         for (const char *at = NAMES[i].words; *at; at += strspn(at, " ")) {
             char word[WORD_BYTES + 1];
             const size_t length = strcspn(at, " ");
             snprintf(word, sizeof word, "%.*s", (int)length, at);
-            const size_t place = find(text, word);
+            const size_t place = find_word(text, word);
             if (place < first) first = place;
             at += length;
         }

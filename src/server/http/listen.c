@@ -1,8 +1,8 @@
 /* listen: a job's samples to one listener, in its format, as they are made: as a body, or as server-sent events.
  *
  * The library asks for bytes when the socket has room, so a slow reader holds its own encoder and nothing else. Where
- * there is nothing yet, the connection is suspended until there is. Encoding is the desk's, but for formats in which
- * it is copying.
+ * there is nothing yet, the connection is suspended until there is. Encoding is the executor's, but for formats in
+ * which it is copying.
  */
 #include <openssl/evp.h>
 #include <stdlib.h>
@@ -12,7 +12,7 @@
 
 enum { BLOCK = 4096, PIECE = 2400 }; /* samples encoded at once: 150 ms a piece keeps the first small */
 
-/* Pieces that are encoded in one turn at the desk: 20 ms of it for opus, 4 ms for mp3. */
+/* Pieces that are encoded in one turn at the executor: 20 ms of it for opus, 4 ms for mp3. */
 enum { PIECES = 4, ENOUGH = 16384 }; /* bytes with which a turn ends earlier */
 
 /* Seconds of a finished result that are encoded before its head is sent, to tell their length, as players of short
@@ -20,7 +20,7 @@ enum { PIECES = 4, ENOUGH = 16384 }; /* bytes with which a turn ends earlier */
 #define AT_ONCE 5.0
 
 typedef struct sv_listener {
-    sv_exchange *x;
+    sv_request *req;
     ev_encoder *encoder;
     size_t at; /* samples read */
     ev_format format;
@@ -64,7 +64,7 @@ static void put(sv_listener *l, const void *bytes, size_t size) {
 }
 
 static void put_words(sv_listener *l) {
-    json_t *words = sv_words_json(l->x->job, ev_model_sample_rate(l->x->server->model));
+    json_t *words = sv_words_json(l->req->job, ev_model_sample_rate(l->req->server->model));
     json_object_set_new(words, "type", json_string("speech.audio.timestamps"));
     char *text = json_dumps(words, JSON_COMPACT | JSON_REAL_PRECISION(9));
     json_decref(words);
@@ -76,10 +76,10 @@ static void put_words(sv_listener *l) {
 static void put_end(sv_listener *l, sv_job_state state, const ev_error *error) {
     if (!l->sse) return;
     if (state == SV_JOB_COMPLETED) {
-        if (l->x->wish_words) put_words(l);
+        if (l->req->answer_words) put_words(l);
         /* text in characters and audio in milliseconds stand for tokens, which this service does not count */
-        const int64_t in = l->x->chars > 0 ? l->x->chars : 0;
-        const int64_t out = (int64_t)l->at * 1000 / ev_model_sample_rate(l->x->server->model);
+        const int64_t in = l->req->chars > 0 ? l->req->chars : 0;
+        const int64_t out = (int64_t)l->at * 1000 / ev_model_sample_rate(l->req->server->model);
         ev_buf_printf(
             &l->ready,
             "event: speech.audio.done\ndata: {\"type\":\"speech.audio.done\",\"usage\":{\"input_tokens\":%lld,"
@@ -103,14 +103,14 @@ static ev_status encode(sv_listener *l, const int16_t *samples, size_t count) {
 }
 
 /* The answer has begun, so nothing but the log and the metrics can tell what it came to. */
-static void note_failure(sv_exchange *x, int code, const char *message) {
-    x->failed = true;
-    x->code = code;
-    snprintf(x->error, sizeof x->error, "%s", message);
+static void note_failure(sv_request *req, int code, const char *message) {
+    req->failed = true;
+    req->code = code;
+    snprintf(req->error, sizeof req->error, "%s", message);
 }
 
 static void break_off(sv_listener *l, const char *message) {
-    note_failure(l->x, 500, message);
+    note_failure(l->req, 500, message);
     l->broken = true;
 }
 
@@ -119,11 +119,11 @@ static void finish(sv_listener *l) {
     const void *bytes = NULL;
     size_t size = 0;
     ev_error error;
-    const sv_job_state state = sv_job_look(l->x->job, NULL, NULL, &error);
+    const sv_job_state state = sv_job_snapshot(l->req->job, NULL, NULL, &error);
     const bool whole = state == SV_JOB_COMPLETED;
     if (!whole) {
         const int code = state == SV_JOB_EXPIRED ? 504 : state == SV_JOB_CANCELED ? 503 : 500;
-        note_failure(l->x, code, error.message);
+        note_failure(l->req, code, error.message);
         l->broken |= !l->sse; /* a body that is cut off tells more than one that looks whole */
     }
     if (l->broken) return;
@@ -133,16 +133,16 @@ static void finish(sv_listener *l) {
         break_off(l, "the audio could not be encoded");
     put_end(l, state, &error);
     l->finished = true;
-    l->x->audio_s = (double)l->at / ev_model_sample_rate(l->x->server->model);
+    l->req->audio_s = (double)l->at / ev_model_sample_rate(l->req->server->model);
 }
 
 /* Of a windowed job: what was read is let go, and more may be made. */
 static void let_go(sv_listener *l) {
-    sv_job *job = l->x->job;
+    sv_job *job = l->req->job;
     if (!job->speech.windowed) return;
     const bool held = sv_job_held(job);
     sv_job_heard(job, l->at);
-    if (held && !sv_job_held(job)) sv_engine_nudge(l->x->server->engine);
+    if (held && !sv_job_held(job)) sv_engine_nudge(l->req->server->engine);
 }
 
 /* More bytes into `ready`. false: the job has none yet. */
@@ -152,7 +152,7 @@ static bool refill(sv_listener *l) {
     l->ready.size = l->sent = 0;
     for (int done = 0; (!l->ready.size || done < PIECES) && !l->finished && !l->broken; done++) {
         if (l->ready.size >= ENOUGH) break;
-        const size_t count = sv_job_read(l->x->job, l->at, samples, PIECE, &over);
+        const size_t count = sv_job_read(l->req->job, l->at, samples, PIECE, &over);
         if (!count && !over) {
             if (l->ready.size) break;
             return false;
@@ -162,31 +162,31 @@ static bool refill(sv_listener *l) {
         let_go(l);
         if (encode(l, samples, count) != EV_OK) break_off(l, "the audio could not be encoded");
         if (over && !l->broken) finish(l);
-        sv_metric_observe(l->x->server->metrics, SV_METRIC_STAGE_DURATION, SV_TIMED_ENCODE, ev_clock_s() - start);
+        sv_metric_observe(l->req->server->metrics, SV_METRIC_STAGE_DURATION, SV_TIMED_ENCODE, ev_clock_s() - start);
         if (l->ready.failed) break_off(l, "out of memory for the audio");
     }
-    sv_connection_took(l->x, (double)l->at / ev_model_sample_rate(l->x->server->model));
+    sv_connection_audio_sent(l->req, (double)l->at / ev_model_sample_rate(l->req->server->model));
     return true;
 }
 
-static bool refill_at_desk(sv_exchange *x, size_t *at) {
-    const bool some = refill(x->listener);
-    *at = x->listener->at;
+static bool refill_executed(sv_request *req, size_t *at) {
+    const bool some = refill(req->listener);
+    *at = req->listener->at;
     return some;
 }
 
 static ssize_t read_bytes(void *listener, uint64_t position, char *out, size_t most) {
     sv_listener *l = listener;
     (void)position;
-    sv_exchange_resumed(l->x);
-    if (l->x->gone || l->x->turned_away) return MHD_CONTENT_READER_END_WITH_ERROR;
+    sv_request_resumed(l->req);
+    if (l->req->disconnected || l->req->rejected) return MHD_CONTENT_READER_END_WITH_ERROR;
     if (l->sent == l->ready.size && !l->finished && !l->broken) {
         if (!l->copies) {
-            sv_suspend_for(l->x, refill_at_desk);
+            sv_suspend_for(l->req, refill_executed);
             return 0;
         }
         if (!refill(l)) {
-            sv_suspend(l->x, l->at);
+            sv_suspend(l->req, l->at);
             return 0;
         }
     }
@@ -198,23 +198,24 @@ static ssize_t read_bytes(void *listener, uint64_t position, char *out, size_t m
     return (ssize_t)now;
 }
 
-static ev_status make_encoder(sv_exchange *x, ev_encoder **out, ev_format format, size_t known) {
+static ev_status make_encoder(sv_request *req, ev_encoder **out, ev_format format, size_t known) {
     ev_encoder_options options;
     ev_encoder_options_init(&options);
     options.known_count = known;
-    options.label = x->access->config.label;
-    options.content_id = x->job->id;
-    return ev_encoder_create(out, format, ev_model_sample_rate(x->server->model), &options, NULL);
+    options.label = req->settings->config.label;
+    options.content_id = req->job->id;
+    return ev_encoder_create(out, format, ev_model_sample_rate(req->server->model), &options, NULL);
 }
 
-static void describe(sv_exchange *x, struct MHD_Response *r, const char *media) {
+static void describe(sv_request *req, struct MHD_Response *r, const char *media) {
     char rate[16];
-    snprintf(rate, sizeof rate, "%d", ev_model_sample_rate(x->server->model));
+    snprintf(rate, sizeof rate, "%d", ev_model_sample_rate(req->server->model));
     MHD_add_response_header(r, "Content-Type", media);
     MHD_add_response_header(r, "X-Sample-Rate", rate);
     MHD_add_response_header(r, "X-Accel-Buffering", "no");
     MHD_add_response_header(r, "Cache-Control", "no-store");
-    if (x->access->config.label) MHD_add_response_header(r, "X-Audio-Provenance", "synthetic; producer=emotivoice");
+    if (req->settings->config.label)
+        MHD_add_response_header(r, "X-Audio-Provenance", "synthetic; producer=emotivoice");
 }
 
 static bool is_plain(ev_format format) {
@@ -233,41 +234,41 @@ static uint64_t plain_size(sv_listener *l, ev_format format, size_t count) {
 }
 
 /* As the socket takes it. */
-static int answer_in_pieces(sv_exchange *x, sv_listener *l, const char *media, uint64_t size) {
+static int answer_in_pieces(sv_request *req, sv_listener *l, const char *media, uint64_t size) {
     struct MHD_Response *r = MHD_create_response_from_callback(size, 16384, read_bytes, l, NULL);
-    if (r) describe(x, r, media);
-    return sv_reply_response(x, 200, r);
+    if (r) describe(req, r, media);
+    return sv_reply_response(req, 200, r);
 }
 
 /* One body of known length. */
-static int answer_whole(sv_exchange *x) {
-    sv_listener *l = x->listener;
+static int answer_whole(sv_request *req) {
+    sv_listener *l = req->listener;
     if (!l->finished && !l->broken && refill(l)) ev_buf_append(&l->all, l->ready.data, l->ready.size);
-    if (l->broken || l->all.failed) return sv_reply_error(x, 500, NULL, "the audio could not be encoded");
-    if (!l->finished) return sv_again(x, answer_whole);
+    if (l->broken || l->all.failed) return sv_reply_error(req, 500, NULL, "the audio could not be encoded");
+    if (!l->finished) return sv_again(req, answer_whole);
     struct MHD_Response *r = MHD_create_response_from_buffer(l->all.size, l->all.data, MHD_RESPMEM_MUST_FREE);
     if (r) {
         l->all = (ev_buf){0};
-        describe(x, r, ev_format_media_type(l->format));
+        describe(req, r, ev_format_media_type(l->format));
     }
-    return sv_reply_response(x, 200, r);
+    return sv_reply_response(req, 200, r);
 }
 
-int sv_listen(sv_exchange *x, ev_format format, bool sse, bool whole) {
+int sv_listen(sv_request *req, ev_format format, bool sse, bool whole) {
     size_t count;
-    sv_job_look(x->job, NULL, &count, NULL);
-    sv_listener *l = x->listener = calloc(1, sizeof *l);
+    sv_job_snapshot(req->job, NULL, &count, NULL);
+    sv_listener *l = req->listener = calloc(1, sizeof *l);
     const char *media = sse ? "text/event-stream" : ev_format_media_type(format);
-    if (!l || make_encoder(x, &l->encoder, format, whole ? count : 0) != EV_OK) {
-        return sv_reply_busy(x, 503, 1000, "out of memory: try again later");
+    if (!l || make_encoder(req, &l->encoder, format, whole ? count : 0) != EV_OK) {
+        return sv_reply_busy(req, 503, 1000, "out of memory: try again later");
     }
-    l->x = x;
+    l->req = req;
     l->sse = sse;
     l->format = format;
     l->copies = is_plain(format) && !sse;
     if (!l->copies && !(whole && !sse)) (void)refill(l); /* what is there goes out with the head */
-    if (!whole || sse) return answer_in_pieces(x, l, media, MHD_SIZE_UNKNOWN);
-    if (is_plain(format)) return answer_in_pieces(x, l, media, plain_size(l, format, count));
-    if ((double)count <= AT_ONCE * ev_model_sample_rate(x->server->model)) return answer_whole(x);
-    return answer_in_pieces(x, l, media, MHD_SIZE_UNKNOWN);
+    if (!whole || sse) return answer_in_pieces(req, l, media, MHD_SIZE_UNKNOWN);
+    if (is_plain(format)) return answer_in_pieces(req, l, media, plain_size(l, format, count));
+    if ((double)count <= AT_ONCE * ev_model_sample_rate(req->server->model)) return answer_whole(req);
+    return answer_in_pieces(req, l, media, MHD_SIZE_UNKNOWN);
 }

@@ -4,53 +4,53 @@
 #include "server/http/page.h"
 #include "server/server.h"
 
-int sv_answer_health(sv_exchange *x) { return sv_reply_json(x, 200, json_pack("{s:s}", "status", "ok")); }
+int sv_answer_health(sv_request *req) { return sv_reply_json(req, 200, json_pack("{s:s}", "status", "ok")); }
 
-int sv_answer_ready(sv_exchange *x) {
-    atomic_store(&x->server->probed, ev_clock_s());
-    if (atomic_load(&x->server->leaving)) return sv_reply_busy(x, 503, 1000, "stopping");
-    return sv_reply_json(x, 200, json_pack("{s:s}", "status", "ready"));
+int sv_answer_ready(sv_request *req) {
+    atomic_store(&req->server->probed, ev_clock_s());
+    if (atomic_load(&req->server->leaving)) return sv_reply_busy(req, 503, 1000, "stopping");
+    return sv_reply_json(req, 200, json_pack("{s:s}", "status", "ready"));
 }
 
-int sv_answer_models(sv_exchange *x) {
+int sv_answer_models(sv_request *req) {
     json_t *model = json_pack("{s:s, s:s, s:I, s:s}", "id", "emotivoice", "object", "model", "created",
                               (json_int_t)1767225600, "owned_by", "emotivoice");
     /* Clients send the names they know; all mean the one model there is. */
-    if (x->id[0]) return sv_reply_json(x, 200, model);
-    return sv_reply_json(x, 200, json_pack("{s:s, s:[o]}", "object", "list", "data", model));
+    if (req->id[0]) return sv_reply_json(req, 200, model);
+    return sv_reply_json(req, 200, json_pack("{s:s, s:[o]}", "object", "list", "data", model));
 }
 
-int sv_answer_emotions(sv_exchange *x) {
+int sv_answer_emotions(sv_request *req) {
     json_t *list = json_array();
-    const ev_model *model = x->server->model;
+    const ev_model *model = req->server->model;
     for (size_t i = 0; i < ev_model_emotion_count(model); i++) {
         json_array_append_new(list, json_string(ev_model_emotion_name(model, i)));
     }
-    return sv_reply_json(x, 200, json_pack("{s:s, s:o}", "object", "list", "data", list));
+    return sv_reply_json(req, 200, json_pack("{s:s, s:o}", "object", "list", "data", list));
 }
 
-static int reply_buffer(sv_exchange *x, const char *media, ev_buf *text) {
-    const int result = text->failed ? sv_reply_error(x, 503, NULL, "out of memory: try again later")
-                                    : sv_reply_bytes(x, 200, media, text->data, text->size);
+static int reply_buffer(sv_request *req, const char *media, ev_buf *text) {
+    const int result = text->failed ? sv_reply_error(req, 503, NULL, "out of memory: try again later")
+                                    : sv_reply_bytes(req, 200, media, text->data, text->size);
     ev_buf_free(text);
     return result;
 }
 
-int sv_answer_status(sv_exchange *x) {
+int sv_answer_status(sv_request *req) {
     ev_buf text = {0};
-    sv_metrics_status_json(x->server->metrics, ev_clock_s(), &text);
-    return reply_buffer(x, "application/json", &text);
+    sv_metrics_status_json(req->server->metrics, ev_clock_s(), &text);
+    return reply_buffer(req, "application/json", &text);
 }
 
-int sv_answer_metrics(sv_exchange *x) {
+int sv_answer_metrics(sv_request *req) {
     ev_buf text = {0};
-    sv_metrics_text(x->server->metrics, x->server->device, &text);
-    return reply_buffer(x, SV_METRICS_CONTENT_TYPE, &text);
+    sv_metrics_text(req->server->metrics, req->server->device, &text);
+    return reply_buffer(req, SV_METRICS_CONTENT_TYPE, &text);
 }
 
 /* A compiled-in file, or 304 to who has it already; its type and tag. *code is the answer's. NULL: out of memory. */
-static struct MHD_Response *file_response(sv_exchange *x, const sv_page_file *file, int *code) {
-    const char *known = sv_header(x, "If-None-Match");
+static struct MHD_Response *file_response(sv_request *req, const sv_page_file *file, int *code) {
+    const char *known = sv_header(req, "If-None-Match");
     const bool same = known && strcmp(known, file->etag) == 0;
     struct MHD_Response *r =
         MHD_create_response_from_buffer(same ? 0 : file->size, (void *)(uintptr_t)file->data, MHD_RESPMEM_PERSISTENT);
@@ -62,40 +62,40 @@ static struct MHD_Response *file_response(sv_exchange *x, const sv_page_file *fi
     return r;
 }
 
-int sv_answer_page(sv_exchange *x) {
+int sv_answer_page(sv_request *req) {
     int code;
-    struct MHD_Response *r = file_response(x, sv_page_find(x->path), &code);
+    struct MHD_Response *r = file_response(req, sv_page_find(req->path), &code);
     if (r) {
         MHD_add_response_header(r, "Content-Security-Policy", SV_PAGE_CSP);
         MHD_add_response_header(r, "Permissions-Policy", SV_PAGE_PERMISSIONS);
         MHD_add_response_header(r, "Referrer-Policy", "no-referrer");
     }
-    return sv_reply_response(x, code, r);
+    return sv_reply_response(req, code, r);
 }
 
-int sv_answer_openapi(sv_exchange *x) {
+int sv_answer_openapi(sv_request *req) {
     int code;
-    struct MHD_Response *r = file_response(x, &sv_openapi_file, &code);
+    struct MHD_Response *r = file_response(req, &sv_openapi_file, &code);
     /* tools that read it, such as editors in a browser, come from elsewhere; it tells nothing that is not public */
     if (r) MHD_add_response_header(r, "Access-Control-Allow-Origin", "*");
-    return sv_reply_response(x, code, r);
+    return sv_reply_response(req, code, r);
 }
 
-int sv_answer_dead(sv_exchange *x) {
+int sv_answer_dead(sv_request *req) {
     ev_buf text = {0};
-    sv_engine_dead(x->server->engine, &text);
-    return reply_buffer(x, "application/json", &text);
+    sv_engine_dead_letters(req->server->engine, &text);
+    return reply_buffer(req, "application/json", &text);
 }
 
-int sv_answer_dead_retry(sv_exchange *x) {
+int sv_answer_dead_retry(sv_request *req) {
     char again[SV_JOB_ID + 1];
     int32_t retry_after_ms;
-    switch (sv_engine_retry(x->server->engine, x->id, again, &retry_after_ms)) {
-    case EV_OK: return sv_reply_json(x, 202, json_pack("{s:s, s:s}", "status", "queued", "request_id", again));
-    case EV_E_NOT_FOUND: return sv_reply_error(x, 404, NULL, "there is no dead letter %s", x->id);
-    case EV_E_MEMORY: return sv_reply_busy(x, 503, retry_after_ms, "out of memory: try again later");
+    switch (sv_engine_retry(req->server->engine, req->id, again, &retry_after_ms)) {
+    case EV_OK: return sv_reply_json(req, 202, json_pack("{s:s, s:s}", "status", "queued", "request_id", again));
+    case EV_E_NOT_FOUND: return sv_reply_error(req, 404, NULL, "there is no dead letter %s", req->id);
+    case EV_E_MEMORY: return sv_reply_busy(req, 503, retry_after_ms, "out of memory: try again later");
     default:
-        return sv_reply_busy(x, 503, retry_after_ms,
+        return sv_reply_busy(req, 503, retry_after_ms,
                              "the queue is full, and the dead letter stays: try again after the time in Retry-After");
     }
 }

@@ -1,22 +1,22 @@
-/* speech: POST /v1/audio/speech. A wish becomes a job, the job is admitted, and its audio goes out as it is made; or
- * as one file, where that was asked for. The status is sent when the first samples are there, so that a text or voice
- * that cannot be spoken is a 4xx and not a broken stream.
+/* speech: POST /v1/audio/speech. A params becomes a job, the job is admitted, and its audio goes out as it is made;
+ * or as one file, where that was asked for. The status is sent when the first samples are there, so that a text or
+ * voice that cannot be spoken is a 4xx and not a broken stream.
  */
 #include <string.h>
 
 #include "server/server.h"
 
 /* Where the text stood: /tts has its own name for it. */
-static const char *text_field(const sv_exchange *x) {
-    return x->route->counted == SV_ROUTE_SPEECH ? "input" : "text";
+static const char *text_field(const sv_request *req) {
+    return req->route->counted == SV_ROUTE_SPEECH ? "input" : "text";
 }
 
 /* Phones say what no list of words can read. */
-static bool check_phones(sv_exchange *x, const sv_speech *speech, int *result) {
+static bool check_phones(sv_request *req, const sv_speech *speech, int *result) {
     size_t begin, end;
     if (!sv_words_phones(speech->text, speech->text_bytes, &begin, &end)) return true;
-    sv_metric_add(x->server->metrics, SV_METRIC_JOBS, SV_OUTCOME_REJECTED_WORDS, 1);
-    *result = sv_reply_error(x, 422, text_field(x),
+    sv_metric_add(req->server->metrics, SV_METRIC_JOBS, SV_OUTCOME_REJECTED_WORDS, 1);
+    *result = sv_reply_error(req, 422, text_field(req),
                              "phones may not be given where a list of words is in force: write the word alone "
                              "(bytes %zu to %zu)",
                              begin, end);
@@ -24,7 +24,7 @@ static bool check_phones(sv_exchange *x, const sv_speech *speech, int *result) {
 }
 
 /* In what is written, and then in what will be heard. */
-static ev_status find_word(const sv_access *a, const sv_speech *speech, sv_word_hit *hit, bool *found,
+static ev_status find_word(const sv_settings *a, const sv_speech *speech, sv_word_hit *hit, bool *found,
                            ev_error *err) {
     size_t count = 0;
     ev_status status = sv_words_find(a->words, speech->text, speech->text_bytes, hit, 1, &count, err);
@@ -35,151 +35,151 @@ static ev_status find_word(const sv_access *a, const sv_speech *speech, sv_word_
 }
 
 /* Listed words are looked for in what will be spoken; the answer names the rule, never the word. */
-static bool check_words(sv_exchange *x, const sv_speech *speech, int *result) {
+static bool check_words(sv_request *req, const sv_speech *speech, int *result) {
     sv_word_hit hit;
     bool found = false;
     ev_error err = {0};
-    if (!x->access->words) return true;
-    if (!check_phones(x, speech, result)) return false;
-    const ev_status status = find_word(x->access, speech, &hit, &found, &err);
+    if (!req->settings->words) return true;
+    if (!check_phones(req, speech, result)) return false;
+    const ev_status status = find_word(req->settings, speech, &hit, &found, &err);
     if (status == EV_OK && !found) return true;
     if (status != EV_OK) {
-        *result = sv_reply_error(x, status == EV_E_TEXT ? 400 : 503, text_field(x), "%s", err.message);
+        *result = sv_reply_error(req, status == EV_E_TEXT ? 400 : 503, text_field(req), "%s", err.message);
         return false;
     }
-    sv_metric_add(x->server->metrics, SV_METRIC_JOBS, SV_OUTCOME_REJECTED_WORDS, 1);
-    *result = sv_reply_error(x, 422, text_field(x),
+    sv_metric_add(req->server->metrics, SV_METRIC_JOBS, SV_OUTCOME_REJECTED_WORDS, 1);
+    *result = sv_reply_error(req, 422, text_field(req),
                              "the text holds a word that is not spoken here (rule %s, bytes %zu to %zu)", hit.rule,
                              hit.byte_begin, hit.byte_end);
     return false;
 }
 
-static bool check_consent(sv_exchange *x, const sv_speech *speech, int *result) {
+static bool check_consent(sv_request *req, const sv_speech *speech, int *result) {
     const bool clones = speech->reference || speech->reference_url;
-    if (!clones || x->access->config.consent == SV_CONSENT_OFF) return true;
-    *result = sv_reply_error(x, 403, "reference_audio",
+    if (!clones || req->settings->config.consent == SV_CONSENT_OFF) return true;
+    *result = sv_reply_error(req, 403, "reference_audio",
                              "cloning needs a statement of consent here: upload the voice to "
                              "/v1/voices with consent_id, then name it as voice");
     return false;
 }
 
-/* Among strangers everybody would be in a hurry. */
-static bool check_priority(sv_exchange *x, const sv_speech *speech, int *result) {
-    if (speech->priority > 0 || x->client.has_key) return true;
-    *result = sv_reply_error(x, 403, "priority",
+/* Among untrusted clients everybody would be in a hurry. */
+static bool check_priority(sv_request *req, const sv_speech *speech, int *result) {
+    if (speech->priority > 0 || req->client.has_key) return true;
+    *result = sv_reply_error(req, 403, "priority",
                              "priority high needs an API key: send Authorization: Bearer KEY, or leave priority out");
     return false;
 }
 
 /* What was made in a voice is for those who may speak with it: not for others, nor for anybody once it is deleted.
  * What is kept is never shared, and finds its voice when it is made. */
-static bool check_voice(sv_exchange *x, const sv_speech *speech, bool kept, int *result) {
-    sv_voices *voices = x->server->voices;
+static bool check_voice(sv_request *req, const sv_speech *speech, bool kept, int *result) {
+    sv_voices *voices = req->server->voices;
     sv_voice *voice = NULL;
     ev_error err = {0};
     if (kept || !speech->voice) return true;
-    if (sv_voices_named(voices, speech->voice, x->client.account, &voice, &err) != EV_OK) {
-        *result = sv_reply_job_error(x, SV_JOB_FAILED, &err);
+    if (sv_voices_named(voices, speech->voice, req->client.account, &voice, &err) != EV_OK) {
+        *result = sv_reply_job_error(req, SV_JOB_FAILED, &err);
         return false;
     }
     sv_voice_release(voices, &voice);
     return true;
 }
 
-static int refuse(sv_exchange *x, const sv_admission *a) {
-    if (x->job->room == SV_NO_ROOM_EVER)
-        return sv_reply_error(x, 400, text_field(x),
+static int refuse(sv_request *req, const sv_admission *a) {
+    if (req->job->room == SV_CLAIM_NEVER)
+        return sv_reply_error(req, 400, text_field(req),
                               "the answer would need more memory than one client may have: split the text, or send a "
                               "smaller recording");
-    if (x->job->room == SV_NO_ROOM_NOW)
-        return sv_reply_busy(x, 503, a->retry_after_ms,
+    if (req->job->room == SV_CLAIM_LATER)
+        return sv_reply_busy(req, 503, a->retry_after_ms,
                              "there is no memory left for you: read the answers you have, or try again later");
     if (a->verdict == SV_LATE)
-        return sv_reply_error(x, 504, "deadline_ms", "the deadline cannot be met: the queue is too long");
-    return sv_reply_busy(x, 503, a->retry_after_ms,
+        return sv_reply_error(req, 504, "deadline_ms", "the deadline cannot be met: the queue is too long");
+    return sv_reply_busy(req, 503, a->retry_after_ms,
                          a->verdict == SV_FULL ? "the service is full: try again after the time in Retry-After"
                                                : "the service is nearly full and most of it is yours: wait for "
                                                  "your other requests");
 }
 
-/* The job for a wish: a new one, or one that is there already. */
-static bool take_job(sv_exchange *x, sv_wish *wish, double seconds, bool kept, sv_once *once, bool *fresh,
-                     int *result) {
-    sv_server *s = x->server;
-    x->job = sv_jobs_take(s->jobs, &wish->speech, x->client.account, kept, once, fresh);
-    if (x->job && *fresh) {
-        x->job->webhook = wish->webhook;
-        x->job->show_words = wish->words;
-        x->job->weight = x->client.weight;
-        x->job->quota_s = x->client.audio_s;
-        x->job->charged_s = seconds;
-        wish->webhook = NULL;
+/* The job for these params: a new one, or one that is there already. */
+static bool take_job(sv_request *req, sv_speech_params *params, double seconds, bool kept,
+                     sv_idempotency *idempotency, bool *fresh, int *result) {
+    sv_server *s = req->server;
+    req->job = sv_jobs_take(s->jobs, &params->speech, req->client.account, kept, idempotency, fresh);
+    if (req->job && *fresh) {
+        req->job->webhook = params->webhook;
+        req->job->show_words = params->words;
+        req->job->weight = req->client.weight;
+        req->job->quota_s = req->client.audio_s;
+        req->job->charged_s = seconds;
+        params->webhook = NULL;
     }
-    if (x->job) return true;
-    *result = once && once->conflict
-                  ? sv_reply_error(x, 422, "Idempotency-Key",
+    if (req->job) return true;
+    *result = idempotency && idempotency->conflict
+                  ? sv_reply_error(req, 422, "Idempotency-Key",
                                    "this Idempotency-Key was used with another body: take a new one")
-                  : sv_reply_busy(x, 503, 1000, "out of memory: try again later");
+                  : sv_reply_busy(req, 503, 1000, "out of memory: try again later");
     return false;
 }
 
 /* Speech that is there already, or is being made. */
-static void count_joined(sv_exchange *x) {
-    const bool over = sv_job_over(sv_job_look(x->job, NULL, NULL, NULL));
-    sv_metric_add(x->server->metrics, over ? SV_METRIC_RESULT_CACHE : SV_METRIC_COALESCED, over ? SV_LOOKUP_HIT : 0,
+static void count_joined(sv_request *req) {
+    const bool over = sv_job_over(sv_job_snapshot(req->job, NULL, NULL, NULL));
+    sv_metric_add(req->server->metrics, over ? SV_METRIC_RESULT_CACHE : SV_METRIC_COALESCED, over ? SV_LOOKUP_HIT : 0,
                   1);
 }
 
 /* *made: something new is. */
-static bool take_and_submit(sv_exchange *x, sv_wish *wish, double seconds, bool kept, sv_once *once, bool *made,
-                            int *result) {
-    sv_server *s = x->server;
-    const int32_t priority = wish->speech.priority;
+static bool take_and_submit(sv_request *req, sv_speech_params *params, double seconds, bool kept,
+                            sv_idempotency *idempotency, bool *made, int *result) {
+    sv_server *s = req->server;
+    const int32_t priority = params->speech.priority;
     bool fresh;
     *made = false;
-    if (!take_job(x, wish, seconds, kept, once, &fresh, result)) return false;
+    if (!take_job(req, params, seconds, kept, idempotency, &fresh, result)) return false;
     if (!fresh) {
-        sv_engine_join(s->engine, x->job, priority, wish->stream && !kept);
-        if (!kept) count_joined(x); /* kept: the same request again */
+        sv_engine_join(s->engine, req->job, priority, params->stream && !kept);
+        if (!kept) count_joined(req); /* kept: the same request again */
         return true;
     }
     sv_metric_add(s->metrics, SV_METRIC_RESULT_CACHE, SV_LOOKUP_MISS, 1);
-    const sv_admission admission = sv_engine_submit(s->engine, x->job, x->client.account);
+    const sv_admission admission = sv_engine_submit(s->engine, req->job, req->client.account);
     *made = admission.verdict == SV_ACCEPT;
     if (*made)
-        sv_metric_add(s->metrics, SV_METRIC_TEXT_CHARACTERS, 0, (double)x->chars);
+        sv_metric_add(s->metrics, SV_METRIC_TEXT_CHARACTERS, 0, (double)req->chars);
     else
-        *result = refuse(x, &admission);
+        *result = refuse(req, &admission);
     return *made;
 }
 
 /* What a key may have in an hour is not there for one request that is longer. */
-static bool check_quota(sv_exchange *x, double seconds, int *result) {
-    const double quota = x->client.audio_s;
+static bool check_quota(sv_request *req, double seconds, int *result) {
+    const double quota = req->client.audio_s;
     if (quota <= 0 || seconds <= quota) return true;
     *result = sv_reply_error(
-        x, 400, text_field(x),
+        req, 400, text_field(req),
         "this makes about %.0f s of speech, and the key may have %.0f s an hour: send less at once", seconds, quota);
     return false;
 }
 
-bool sv_speech_begin(sv_exchange *x, sv_wish *wish, bool kept, sv_once *once, int *result) {
-    sv_server *s = x->server;
+bool sv_speech_begin(sv_request *req, sv_speech_params *params, bool kept, sv_idempotency *idempotency, int *result) {
+    sv_server *s = req->server;
     bool made;
     if (atomic_load(&s->draining)) {
-        *result = sv_reply_busy(x, 503, 1000, "the service is stopping: ask another one");
+        *result = sv_reply_busy(req, 503, 1000, "the service is stopping: ask another one");
         return false;
     }
-    if (!check_words(x, &wish->speech, result) || !check_consent(x, &wish->speech, result)) return false;
-    if (!check_priority(x, &wish->speech, result)) return false;
-    if (!check_voice(x, &wish->speech, kept, result)) return false;
-    const sv_charge charge = {.audio_s = sv_engine_seconds(s->engine, &wish->speech),
-                              .fetch = wish->speech.reference_url != NULL};
-    if (!check_quota(x, charge.audio_s, result) || !sv_access_charge(x, charge, result)) return false;
-    wish->speech.stream = wish->stream;
-    wish->speech.windowed = wish->stream && !kept && sv_engine_windowed(s->engine, charge.audio_s);
-    const bool begun = take_and_submit(x, wish, charge.audio_s, kept, once, &made, result);
-    if (!made) sv_access_give_back(x, charge);
+    if (!check_words(req, &params->speech, result) || !check_consent(req, &params->speech, result)) return false;
+    if (!check_priority(req, &params->speech, result)) return false;
+    if (!check_voice(req, &params->speech, kept, result)) return false;
+    const sv_charge charge = {.audio_s = sv_engine_seconds(s->engine, &params->speech),
+                              .fetch = params->speech.reference_url != NULL};
+    if (!check_quota(req, charge.audio_s, result) || !sv_access_charge(req, charge, result)) return false;
+    params->speech.stream = params->stream;
+    params->speech.windowed = params->stream && !kept && sv_engine_windowed(s->engine, charge.audio_s);
+    const bool begun = take_and_submit(req, params, charge.audio_s, kept, idempotency, &made, result);
+    if (!made) sv_access_refund(req, charge);
     return begun;
 }
 
@@ -196,53 +196,54 @@ json_t *sv_words_json(const sv_job *job, int32_t sample_rate) {
 }
 
 /* Where the recording stood. */
-static const char *recording_field(const sv_exchange *x) {
-    return x->job && x->job->speech.reference_url ? "reference_audio_url" : "reference_audio";
+static const char *recording_field(const sv_request *req) {
+    return req->job && req->job->speech.reference_url ? "reference_audio_url" : "reference_audio";
 }
 
-int sv_reply_job_error(sv_exchange *x, sv_job_state state, const ev_error *error) {
-    if (state == SV_JOB_EXPIRED) return sv_reply_error(x, 504, "deadline_ms", "%s", error->message);
-    if (state == SV_JOB_CANCELED) return sv_reply_busy(x, 503, 1000, "the service is stopping: ask another one");
+int sv_reply_job_error(sv_request *req, sv_job_state state, const ev_error *error) {
+    if (state == SV_JOB_EXPIRED) return sv_reply_error(req, 504, "deadline_ms", "%s", error->message);
+    if (state == SV_JOB_CANCELED) return sv_reply_busy(req, 503, 1000, "the service is stopping: ask another one");
     switch (error->status) {
-    case EV_E_TEXT: return sv_reply_error(x, 400, text_field(x), "%s", error->message);
-    case EV_E_LIMIT: return sv_reply_error(x, 400, text_field(x), "%s", error->message);
-    case EV_E_AUDIO: return sv_reply_error(x, 422, recording_field(x), "%s", error->message);
-    case EV_E_FORMAT: return sv_reply_error(x, 422, recording_field(x), "%s", error->message);
-    case EV_E_NOT_FOUND: return sv_reply_error(x, 404, "voice", "%s", error->message);
-    case EV_E_ARGUMENT: return sv_reply_error(x, 400, NULL, "%s", error->message);
-    case EV_E_MEMORY: return sv_reply_busy(x, 503, 1000, "out of memory: try again later");
-    case EV_E_IO: return sv_reply_error(x, 424, "reference_audio_url", "%s", error->message); /* of sv_fetch alone */
-    default: return sv_reply_error(x, 500, NULL, "the speech could not be made: %s", error->message);
+    case EV_E_TEXT: return sv_reply_error(req, 400, text_field(req), "%s", error->message);
+    case EV_E_LIMIT: return sv_reply_error(req, 400, text_field(req), "%s", error->message);
+    case EV_E_AUDIO: return sv_reply_error(req, 422, recording_field(req), "%s", error->message);
+    case EV_E_FORMAT: return sv_reply_error(req, 422, recording_field(req), "%s", error->message);
+    case EV_E_NOT_FOUND: return sv_reply_error(req, 404, "voice", "%s", error->message);
+    case EV_E_ARGUMENT: return sv_reply_error(req, 400, NULL, "%s", error->message);
+    case EV_E_MEMORY: return sv_reply_busy(req, 503, 1000, "out of memory: try again later");
+    case EV_E_IO:
+        return sv_reply_error(req, 424, "reference_audio_url", "%s", error->message); /* of sv_fetch alone */
+    default: return sv_reply_error(req, 500, NULL, "the speech could not be made: %s", error->message);
     }
 }
 
-static void note_times(sv_exchange *x) {
+static void note_times(sv_request *req) {
     sv_times times;
-    sv_job_look(x->job, &times, NULL, NULL);
-    if (times.started > 0) x->queue_s = times.started > x->start ? times.started - x->start : 0;
+    sv_job_snapshot(req->job, &times, NULL, NULL);
+    if (times.started > 0) req->queue_s = times.started > req->start ? times.started - req->start : 0;
 }
 
 /* The first samples are there, or it is over. */
-static int begin_answer(sv_exchange *x) {
+static int begin_answer(sv_request *req) {
     ev_error error;
     size_t count;
-    const sv_job_state state = sv_job_look(x->job, NULL, &count, &error);
-    note_times(x);
-    if (sv_job_over(state) && state != SV_JOB_COMPLETED && !count) return sv_reply_job_error(x, state, &error);
-    if (!x->wish_stream && state != SV_JOB_COMPLETED) return sv_reply_job_error(x, state, &error);
-    return sv_listen(x, x->wish_format, x->wish_sse, state == SV_JOB_COMPLETED);
+    const sv_job_state state = sv_job_snapshot(req->job, NULL, &count, &error);
+    note_times(req);
+    if (sv_job_over(state) && state != SV_JOB_COMPLETED && !count) return sv_reply_job_error(req, state, &error);
+    if (!req->answer_stream && state != SV_JOB_COMPLETED) return sv_reply_job_error(req, state, &error);
+    return sv_listen(req, req->answer_format, req->answer_sse, state == SV_JOB_COMPLETED);
 }
 
-int sv_answer_speech(sv_exchange *x) {
-    sv_wish wish;
+int sv_answer_speech(sv_request *req) {
+    sv_speech_params params;
     int result = MHD_YES;
-    if (!sv_fields_read(x, &wish, false, &result)) return result;
-    x->wish_format = wish.format;
-    x->wish_sse = wish.sse;
-    x->wish_words = wish.words;
-    x->wish_stream = wish.stream || wish.sse;
-    const bool begun = sv_speech_begin(x, &wish, false, NULL, &result);
-    sv_wish_free(&wish);
+    if (!sv_fields_read(req, &params, false, &result)) return result;
+    req->answer_format = params.format;
+    req->answer_sse = params.sse;
+    req->answer_words = params.words;
+    req->answer_stream = params.stream || params.sse;
+    const bool begun = sv_speech_begin(req, &params, false, NULL, &result);
+    sv_speech_params_free(&params);
     if (!begun) return result;
-    return sv_wait(x, x->wish_stream ? 0 : SV_AT_END, begin_answer);
+    return sv_wait(req, req->answer_stream ? 0 : SV_AT_END, begin_answer);
 }

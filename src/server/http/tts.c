@@ -11,7 +11,7 @@ json_t *sv_job_json(const sv_server *s, sv_job *job) {
     sv_times t;
     size_t count;
     ev_error error;
-    const sv_job_state state = sv_job_look(job, &t, &count, &error);
+    const sv_job_state state = sv_job_snapshot(job, &t, &count, &error);
     const double now = ev_clock_s(), rate = ev_model_sample_rate(s->model);
     json_t *body = json_pack("{s:s, s:s, s:I, s:f}", "request_id", job->id, "status", sv_job_state_names[state],
                              "created", (json_int_t)t.created, "audio_s", (double)count / rate);
@@ -30,42 +30,43 @@ json_t *sv_job_json(const sv_server *s, sv_job *job) {
     return body;
 }
 
-/* Digests of the account with the client's key, and of the body. false: answered. NULL header: *once stays unused. */
-static bool read_once(sv_exchange *x, const char *key, sv_once *once, int *result) {
+/* Digests of the account with the client's key, and of the body. false: answered. NULL header: *idempotency stays
+ * unused. */
+static bool read_idempotency(sv_request *req, const char *key, sv_idempotency *idempotency, int *result) {
     const size_t length = strlen(key);
     char text[SV_ACCOUNT_SIZE + 256];
     bool printable = length >= 1 && length <= 255;
     for (size_t i = 0; i < length && printable; i++) printable = key[i] > ' ' && key[i] < 0x7f;
     if (!printable) {
-        *result = sv_reply_error(x, 400, "Idempotency-Key",
+        *result = sv_reply_error(req, 400, "Idempotency-Key",
                                  "Idempotency-Key must be 1 to 255 printable characters without blanks");
         return false;
     }
-    const int bytes = snprintf(text, sizeof text, "%s %s", x->client.account, key);
-    *once = (sv_once){0};
-    if (EVP_Digest(text, (size_t)bytes, once->key, NULL, EVP_sha256(), NULL) &&
-        EVP_Digest(x->body.data, x->body.size, once->body, NULL, EVP_sha256(), NULL)) {
+    const int bytes = snprintf(text, sizeof text, "%s %s", req->client.account, key);
+    *idempotency = (sv_idempotency){0};
+    if (EVP_Digest(text, (size_t)bytes, idempotency->key, NULL, EVP_sha256(), NULL) &&
+        EVP_Digest(req->body.data, req->body.size, idempotency->body, NULL, EVP_sha256(), NULL)) {
         return true;
     }
-    *result = sv_reply_busy(x, 503, 1000, "out of memory: try again later");
+    *result = sv_reply_busy(req, 503, 1000, "out of memory: try again later");
     return false;
 }
 
-int sv_answer_tts(sv_exchange *x) {
-    sv_wish wish;
-    sv_once once;
+int sv_answer_tts(sv_request *req) {
+    sv_speech_params params;
+    sv_idempotency idempotency;
     int result = MHD_YES;
-    const char *key = sv_header(x, "Idempotency-Key");
-    if (key && !read_once(x, key, &once, &result)) return result;
-    if (!sv_fields_read(x, &wish, true, &result)) return result;
-    wish.stream = false;
-    wish.speech.format = wish.format;
-    const bool begun = sv_speech_begin(x, &wish, true, key ? &once : NULL, &result);
-    sv_wish_free(&wish);
+    const char *key = sv_header(req, "Idempotency-Key");
+    if (key && !read_idempotency(req, key, &idempotency, &result)) return result;
+    if (!sv_fields_read(req, &params, true, &result)) return result;
+    params.stream = false;
+    params.speech.format = params.format;
+    const bool begun = sv_speech_begin(req, &params, true, key ? &idempotency : NULL, &result);
+    sv_speech_params_free(&params);
     if (!begun) return result;
     char place[SV_JOB_ID + 8];
-    snprintf(place, sizeof place, "/tts/%s", x->job->id);
-    json_t *body = json_pack("{s:s, s:s}", "status", "queued", "request_id", x->job->id);
+    snprintf(place, sizeof place, "/tts/%s", req->job->id);
+    json_t *body = json_pack("{s:s, s:s}", "status", "queued", "request_id", req->job->id);
     char *text = json_dumps(body, JSON_COMPACT);
     json_decref(body);
     struct MHD_Response *r = text ? MHD_create_response_from_buffer(strlen(text), text, MHD_RESPMEM_MUST_FREE) : NULL;
@@ -73,52 +74,52 @@ int sv_answer_tts(sv_exchange *x) {
         MHD_add_response_header(r, "Content-Type", "application/json");
         MHD_add_response_header(r, "Location", place);
     }
-    return sv_reply_response(x, 202, r);
+    return sv_reply_response(req, 202, r);
 }
 
-/* The job of the path, held in x as if listened to; or answers. */
-static bool find_job(sv_exchange *x, int *result) {
-    x->job = sv_jobs_find(x->server->jobs, x->id, x->client.account);
-    if (x->job) {
-        atomic_fetch_add(&x->job->listeners, 1);
+/* The job of the path, held in req as if listened to; or answers. */
+static bool find_job(sv_request *req, int *result) {
+    req->job = sv_jobs_find(req->server->jobs, req->id, req->client.account);
+    if (req->job) {
+        atomic_fetch_add(&req->job->listeners, 1);
         return true;
     }
     *result =
-        sv_reply_error(x, 404, NULL, "there is no request %s: it was never made here, or is too long ago", x->id);
+        sv_reply_error(req, 404, NULL, "there is no request %s: it was never made here, or is too long ago", req->id);
     return false;
 }
 
-int sv_answer_job(sv_exchange *x) {
+int sv_answer_job(sv_request *req) {
     int result = MHD_YES;
-    return find_job(x, &result) ? sv_reply_json(x, 200, sv_job_json(x->server, x->job)) : result;
+    return find_job(req, &result) ? sv_reply_json(req, 200, sv_job_json(req->server, req->job)) : result;
 }
 
-static int answer_audio(sv_exchange *x) {
+static int answer_audio(sv_request *req) {
     ev_error error;
-    const sv_job_state state = sv_job_look(x->job, NULL, NULL, &error);
-    if (state != SV_JOB_COMPLETED) return sv_reply_job_error(x, state, &error);
-    return sv_listen(x, x->wish_format, false, true);
+    const sv_job_state state = sv_job_snapshot(req->job, NULL, NULL, &error);
+    if (state != SV_JOB_COMPLETED) return sv_reply_job_error(req, state, &error);
+    return sv_listen(req, req->answer_format, false, true);
 }
 
-int sv_answer_job_audio(sv_exchange *x) {
+int sv_answer_job_audio(sv_request *req) {
     int result = MHD_YES;
-    const char *format = sv_query(x, "format");
+    const char *format = sv_query(req, "format");
     ev_error err;
-    if (!find_job(x, &result)) return result;
-    x->wish_format = x->job->speech.format;
-    if (format && ev_format_parse(format, &x->wish_format, &err) != EV_OK) {
-        return sv_reply_error(x, 400, "format", "%s", err.message);
+    if (!find_job(req, &result)) return result;
+    req->answer_format = req->job->speech.format;
+    if (format && ev_format_parse(format, &req->answer_format, &err) != EV_OK) {
+        return sv_reply_error(req, 400, "format", "%s", err.message);
     }
-    if (!sv_job_over(sv_job_look(x->job, NULL, NULL, NULL))) {
-        return sv_reply_error(x, 409, NULL, "the audio is not ready: ask /tts/%s until its status is completed",
-                              x->id);
+    if (!sv_job_over(sv_job_snapshot(req->job, NULL, NULL, NULL))) {
+        return sv_reply_error(req, 409, NULL, "the audio is not ready: ask /tts/%s until its status is completed",
+                              req->id);
     }
-    return answer_audio(x);
+    return answer_audio(req);
 }
 
-int sv_answer_job_cancel(sv_exchange *x) {
+int sv_answer_job_cancel(sv_request *req) {
     int result = MHD_YES;
-    if (!find_job(x, &result)) return result;
-    sv_jobs_cancel(x->server->jobs, x->job);
-    return sv_reply_json(x, 200, json_pack("{s:s, s:s}", "request_id", x->id, "status", "canceled"));
+    if (!find_job(req, &result)) return result;
+    sv_jobs_cancel(req->server->jobs, req->job);
+    return sv_reply_json(req, 200, json_pack("{s:s, s:s}", "request_id", req->id, "status", "canceled"));
 }

@@ -13,8 +13,8 @@ static json_t *card_json(const sv_voice_card *card) {
 
 static void add_card(void *list, const sv_voice_card *card) { json_array_append_new(list, card_json(card)); }
 
-int sv_answer_voices(sv_exchange *x) {
-    const ev_model *model = x->server->model;
+int sv_answer_voices(sv_request *req) {
+    const ev_model *model = req->server->model;
     json_t *list = json_array();
     for (size_t i = 0; i < ev_model_voice_count(model); i++) {
         const char *name = ev_model_voice_name(model, i);
@@ -22,8 +22,8 @@ int sv_answer_voices(sv_exchange *x) {
                                               "voice", "kind", "named", "language", ev_model_voice_language(model, i),
                                               "note", ev_model_voice_note(model, i)));
     }
-    sv_voices_each(x->server->voices, x->client.account, add_card, list);
-    const char *format = sv_query(x, "format");
+    sv_voices_each(req->server->voices, req->client.account, add_card, list);
+    const char *format = sv_query(req, "format");
     if (format && strcmp(format, "names") == 0) {
         json_t *names = json_array();
         for (size_t i = 0; i < json_array_size(list); i++) {
@@ -32,8 +32,8 @@ int sv_answer_voices(sv_exchange *x) {
         json_decref(list);
         list = names;
     }
-    const bool uploads = *x->server->config.voices_dir && (x->client.scopes & SV_SCOPE_VOICES);
-    return sv_reply_json(x, 200, json_pack("{s:s, s:o, s:b}", "object", "list", "data", list, "uploads", uploads));
+    const bool uploads = *req->server->config.voices_dir && (req->client.scopes & SV_SCOPE_VOICES);
+    return sv_reply_json(req, 200, json_pack("{s:s, s:o, s:b}", "object", "list", "data", list, "uploads", uploads));
 }
 
 /* ---- upload ---- */
@@ -65,72 +65,73 @@ bool sv_form_read(struct MHD_Connection *connection, const void *body, size_t si
 }
 
 /* What can be said of a form without hearing the recording; or answers and returns false. */
-static bool check_form(sv_exchange *x, const sv_form *f, int *result) {
-    const sv_config *c = &x->access->config;
+static bool check_form(sv_request *req, const sv_form *f, int *result) {
+    const sv_config *c = &req->settings->config;
     if (f->name_cut || !sv_name_shown(f->name))
-        *result = sv_reply_error(x, 400, "name",
+        *result = sv_reply_error(req, 400, "name",
                                  "name must be 1 to %d bytes of text that can be seen, without control characters or "
                                  "marks of direction",
                                  SV_VOICE_NAME_MAX);
     else if (f->consent_cut || (f->consent[0] && !sv_name_shown(f->consent)))
-        *result = sv_reply_error(x, 400, "consent_id", "consent_id must be at most %zu bytes of text",
+        *result = sv_reply_error(req, 400, "consent_id", "consent_id must be at most %zu bytes of text",
                                  sizeof f->consent - 1);
     else if (f->audio.failed)
-        *result = sv_reply_busy(x, 503, 1000, "out of memory: try again later");
+        *result = sv_reply_busy(req, 503, 1000, "out of memory: try again later");
     else if (!f->audio.size)
-        *result = sv_reply_error(x, 400, "audio", "audio is missing: send a .wav or .mp3 file");
+        *result = sv_reply_error(req, 400, "audio", "audio is missing: send a .wav or .mp3 file");
     else if ((int64_t)f->audio.size > c->reference_bytes_max)
-        *result = sv_reply_error(x, 413, "audio", "audio is larger than %lld bytes: send a shorter recording",
+        *result = sv_reply_error(req, 413, "audio", "audio is larger than %lld bytes: send a shorter recording",
                                  (long long)c->reference_bytes_max);
     else if (c->consent == SV_CONSENT_REQUIRED && !f->consent[0])
-        *result = sv_reply_error(x, 403, "consent_id", "cloning needs a statement of consent here: send consent_id");
+        *result =
+            sv_reply_error(req, 403, "consent_id", "cloning needs a statement of consent here: send consent_id");
     else
         return true;
     return false;
 }
 
-static int answer_upload(sv_exchange *x) {
-    const sv_upload *u = x->upload;
+static int answer_upload(sv_request *req) {
+    const sv_upload *u = req->upload;
     switch (u->state) {
-    case SV_UPLOAD_FULL: return sv_reply_busy(x, 503, 2000, "too many voices are being made: try again later");
-    case SV_UPLOAD_STOPS: return sv_reply_busy(x, 503, 1000, "the service is stopping: ask another one");
+    case SV_UPLOAD_FULL: return sv_reply_busy(req, 503, 2000, "too many voices are being made: try again later");
+    case SV_UPLOAD_STOPS: return sv_reply_busy(req, 503, 1000, "the service is stopping: ask another one");
     default: break;
     }
-    if (u->status == EV_OK) return sv_reply_json(x, 201, card_json(&u->card));
+    if (u->status == EV_OK) return sv_reply_json(req, 201, card_json(&u->card));
     const bool ours = u->status == EV_E_IO || u->status == EV_E_MEMORY;
-    return sv_reply_error(x, u->status == EV_E_ARGUMENT ? 501 : ours ? 503 : 422, "audio", "%s", u->error.message);
+    return sv_reply_error(req, u->status == EV_E_ARGUMENT ? 501 : ours ? 503 : 422, "audio", "%s", u->error.message);
 }
 
 /* Takes the form's recording over. */
-static int keep(sv_exchange *x, sv_form *f) {
-    sv_upload *u = x->upload = calloc(1, sizeof *u);
-    if (!u) return sv_reply_busy(x, 503, 1000, "out of memory: try again later");
+static int keep(sv_request *req, sv_form *f) {
+    sv_upload *u = req->upload = calloc(1, sizeof *u);
+    if (!u) return sv_reply_busy(req, 503, 1000, "out of memory: try again later");
     u->audio = f->audio;
     f->audio = (ev_buf){0};
     snprintf(u->name, sizeof u->name, "%s", f->name);
     snprintf(u->consent, sizeof u->consent, "%s", f->consent);
-    snprintf(u->owner, sizeof u->owner, "%s", x->client.account);
-    return sv_wait_for_upload(x, answer_upload);
+    snprintf(u->owner, sizeof u->owner, "%s", req->client.account);
+    return sv_wait_for_upload(req, answer_upload);
 }
 
-int sv_answer_voice_add(sv_exchange *x) {
+int sv_answer_voice_add(sv_request *req) {
     sv_form f = {0};
     int result = MHD_YES;
-    const char *type = sv_header(x, "Content-Type");
+    const char *type = sv_header(req, "Content-Type");
     if (!type || strncasecmp(type, "multipart/form-data", 19) != 0 ||
-        !sv_form_read(x->connection, x->body.data, x->body.size, &f)) {
+        !sv_form_read(req->connection, req->body.data, req->body.size, &f)) {
         ev_buf_free(&f.audio);
-        return sv_reply_error(x, 400, NULL,
+        return sv_reply_error(req, 400, NULL,
                               "send a multipart form with the fields name and audio (a .wav or .mp3 file)");
     }
-    if (check_form(x, &f, &result)) result = keep(x, &f);
+    if (check_form(req, &f, &result)) result = keep(req, &f);
     ev_buf_free(&f.audio);
     return result;
 }
 
-int sv_answer_voice_delete(sv_exchange *x) {
+int sv_answer_voice_delete(sv_request *req) {
     ev_error err = {0};
-    const ev_status status = sv_voices_delete(x->server->voices, x->id, x->client.account, &err);
-    if (status != EV_OK) return sv_reply_error(x, status == EV_E_NOT_FOUND ? 404 : 503, "id", "%s", err.message);
-    return sv_reply_json(x, 200, json_pack("{s:s, s:s, s:b}", "id", x->id, "object", "voice", "deleted", 1));
+    const ev_status status = sv_voices_delete(req->server->voices, req->id, req->client.account, &err);
+    if (status != EV_OK) return sv_reply_error(req, status == EV_E_NOT_FOUND ? 404 : 503, "id", "%s", err.message);
+    return sv_reply_json(req, 200, json_pack("{s:s, s:s, s:b}", "id", req->id, "object", "voice", "deleted", 1));
 }

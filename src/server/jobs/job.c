@@ -62,7 +62,7 @@ sv_job *sv_job_create(sv_speech *speech, const char *owner) {
         sv_speech_free(speech);
         return NULL;
     }
-    atomic_init(&job->holds, 1);
+    atomic_init(&job->refs, 1);
     atomic_init(&job->listeners, 0);
     atomic_init(&job->kept, false);
     pthread_mutex_init(&job->lock, NULL);
@@ -75,22 +75,22 @@ sv_job *sv_job_create(sv_speech *speech, const char *owner) {
     return job;
 }
 
-sv_job *sv_job_hold(sv_job *job) {
-    atomic_fetch_add_explicit(&job->holds, 1, memory_order_relaxed);
+sv_job *sv_job_ref(sv_job *job) {
+    atomic_fetch_add_explicit(&job->refs, 1, memory_order_relaxed);
     return job;
 }
 
-void sv_job_drop(sv_job **held) {
+void sv_job_unref(sv_job **held) {
     sv_job *job = *held;
     *held = NULL;
-    if (!job || atomic_fetch_sub_explicit(&job->holds, 1, memory_order_acq_rel) > 1) return;
+    if (!job || atomic_fetch_sub_explicit(&job->refs, 1, memory_order_acq_rel) > 1) return;
     ev_task_free(&job->task);
     sv_speech_free(&job->speech);
     pthread_mutex_destroy(&job->lock);
     free(job->webhook);
     resize(job, 0);
     free(job->words);
-    sv_claim_drop(&job->claim);
+    sv_claim_release(&job->claim);
     free(job);
 }
 
@@ -126,7 +126,7 @@ static bool claim_more(sv_job *job, size_t more) {
     const int64_t held = (int64_t)((job->count - job->base + more) * sizeof *job->samples);
     pthread_mutex_unlock(&job->lock);
     if (!c->ledger || held <= c->bytes) return true;
-    return sv_claim_set(c->ledger, c, NULL, held + held / 8, 1) == SV_ROOM;
+    return sv_claim_set(c->ledger, c, NULL, held + held / 8, 1) == SV_CLAIM_OK;
 }
 
 ev_status sv_job_append(sv_job *job, const float *samples, size_t count, ev_error *err) {
@@ -228,7 +228,7 @@ void sv_job_forget_waiter(sv_job *job, sv_waiter *waiter) {
     pthread_mutex_unlock(&job->lock);
 }
 
-sv_job_state sv_job_look(sv_job *job, sv_times *times, size_t *count, ev_error *err) {
+sv_job_state sv_job_snapshot(sv_job *job, sv_times *times, size_t *count, ev_error *err) {
     pthread_mutex_lock(&job->lock);
     const sv_job_state state = job->state;
     if (times) *times = job->times;

@@ -12,24 +12,24 @@
 enum { BUCKETS = 4096, OWNERS = 1024 };
 enum { PROMISED_MAX = 10000 }; /* results of one owner */
 
-typedef struct sv_ages { /* jobs that are over, by the time they ended */
+typedef struct sv_lru { /* jobs that are over, by the time they ended */
     sv_job *oldest, *newest;
-} sv_ages;
+} sv_lru;
 
-/* Who was promised results: an account, or of strangers a whole /48. */
+/* Who was promised results: an account, or of untrusted clients a whole /48. */
 typedef struct sv_owner {
     struct sv_owner *next;
-    sv_ages ages;
+    sv_lru lru;
     int64_t bytes, count;
-    bool stranger;
+    bool untrusted;
     char name[SV_ACCOUNT_SIZE];
 } sv_owner;
 
 struct sv_jobs {
     pthread_mutex_t lock;
-    sv_job *by_id[BUCKETS], *by_key[BUCKETS], *by_once[BUCKETS];
+    sv_job *by_id[BUCKETS], *by_key[BUCKETS], *by_idempotency[BUCKETS];
     sv_owner *owners[OWNERS]; /* of results for those who ask by id */
-    sv_ages shared;           /* for equal requests alone: the first to go */
+    sv_lru shared;            /* for equal requests alone: the first to go */
     int64_t bytes, bytes_max;
     double ttl_s;
     bool coalesce;
@@ -93,14 +93,14 @@ static void unchain_key(sv_jobs *jobs, sv_job *job) {
     job->listed_key = false;
 }
 
-static void unchain_once(sv_jobs *jobs, sv_job *job) {
-    if (!job->listed_once) return;
-    for (sv_job **at = &jobs->by_once[bucket_of_key(job->once.key)]; *at; at = &(*at)->by_once) {
+static void unchain_idempotency(sv_jobs *jobs, sv_job *job) {
+    if (!job->listed_idempotency) return;
+    for (sv_job **at = &jobs->by_idempotency[bucket_of_key(job->idempotency.key)]; *at; at = &(*at)->by_idempotency) {
         if (*at != job) continue;
-        *at = job->by_once;
+        *at = job->by_idempotency;
         break;
     }
-    job->listed_once = false;
+    job->listed_idempotency = false;
 }
 
 static bool unchain_id(sv_jobs *jobs, sv_job *job) {
@@ -112,25 +112,25 @@ static bool unchain_id(sv_jobs *jobs, sv_job *job) {
     return false;
 }
 
-static void link_newest(sv_jobs *jobs, sv_ages *ages, sv_job *job) {
-    job->ages = ages;
-    job->older = ages->newest;
-    *(ages->newest ? &ages->newest->newer : &ages->oldest) = job;
-    ages->newest = job;
+static void link_newest(sv_jobs *jobs, sv_lru *lru, sv_job *job) {
+    job->lru = lru;
+    job->older = lru->newest;
+    *(lru->newest ? &lru->newest->newer : &lru->oldest) = job;
+    lru->newest = job;
     jobs->bytes += sv_job_bytes(job);
 }
 
-static void unlink_age(sv_jobs *jobs, sv_job *job) {
-    if (!job->ages) return;
-    if (job->ages != &jobs->shared) {
-        sv_owner *owner = (sv_owner *)(void *)((char *)job->ages - offsetof(sv_owner, ages));
+static void lru_unlink(sv_jobs *jobs, sv_job *job) {
+    if (!job->lru) return;
+    if (job->lru != &jobs->shared) {
+        sv_owner *owner = (sv_owner *)(void *)((char *)job->lru - offsetof(sv_owner, lru));
         owner->bytes -= sv_job_bytes(job);
         owner->count--;
     }
-    *(job->older ? &job->older->newer : &job->ages->oldest) = job->newer;
-    *(job->newer ? &job->newer->older : &job->ages->newest) = job->older;
+    *(job->older ? &job->older->newer : &job->lru->oldest) = job->newer;
+    *(job->newer ? &job->newer->older : &job->lru->newest) = job->older;
     job->older = job->newer = NULL;
-    job->ages = NULL;
+    job->lru = NULL;
     jobs->bytes -= sv_job_bytes(job);
 }
 
@@ -139,12 +139,12 @@ static void unlink_age(sv_jobs *jobs, sv_job *job) {
 /* NULL: out of memory. */
 static sv_owner *owner_of(sv_jobs *jobs, const char *account) {
     char name[SV_ACCOUNT_SIZE];
-    const bool stranger = sv_account_site(account, name);
+    const bool untrusted = sv_account_site(account, name);
     sv_owner **bucket = &jobs->owners[ev_hash(EV_HASH_START, name, strlen(name)) % OWNERS], *o = *bucket;
     while (o && strcmp(o->name, name) != 0) o = o->next;
     if (o || !(o = calloc(1, sizeof *o))) return o;
     memcpy(o->name, name, sizeof o->name);
-    o->stranger = stranger;
+    o->untrusted = untrusted;
     o->next = *bucket;
     *bucket = o;
     return o;
@@ -155,8 +155,8 @@ static sv_owner *who_has_most(const sv_jobs *jobs) {
     sv_owner *most = NULL;
     for (size_t i = 0; i < OWNERS; i++) {
         for (sv_owner *o = jobs->owners[i]; o; o = o->next) {
-            if (!o->count || (most && most->stranger && !o->stranger)) continue;
-            if (!most || o->stranger > most->stranger || o->bytes > most->bytes) most = o;
+            if (!o->count || (most && most->untrusted && !o->untrusted)) continue;
+            if (!most || o->untrusted > most->untrusted || o->bytes > most->bytes) most = o;
         }
     }
     return most;
@@ -180,8 +180,8 @@ static void forget_owners(sv_jobs *jobs) {
 /* Out of the table; the table's hold is the caller's to drop. */
 static bool remove_job(sv_jobs *jobs, sv_job *job) {
     unchain_key(jobs, job);
-    unchain_once(jobs, job);
-    unlink_age(jobs, job);
+    unchain_idempotency(jobs, job);
+    lru_unlink(jobs, job);
     return unchain_id(jobs, job);
 }
 
@@ -194,16 +194,17 @@ static sv_job *equal_job(sv_jobs *jobs, const unsigned char *key) {
 }
 
 static sv_job *same_request(sv_jobs *jobs, const unsigned char *key) {
-    sv_job *job = jobs->by_once[bucket_of_key(key)];
-    while (job && memcmp(job->once.key, key, SV_JOB_KEY) != 0) job = job->by_once;
+    sv_job *job = jobs->by_idempotency[bucket_of_key(key)];
+    while (job && memcmp(job->idempotency.key, key, SV_JOB_KEY) != 0) job = job->by_idempotency;
     return job;
 }
 
 /* A new job in the chains, held by the table too. NULL: out of memory. */
-static sv_job *add_job(sv_jobs *jobs, sv_speech *speech, const char *owner, const unsigned char *key, sv_once *once) {
+static sv_job *add_job(sv_jobs *jobs, sv_speech *speech, const char *owner, const unsigned char *key,
+                       sv_idempotency *idempotency) {
     sv_job *job = sv_job_create(speech, owner);
     if (!job) return NULL;
-    sv_job_hold(job);
+    sv_job_ref(job);
     job->by_id = jobs->by_id[bucket_of_id(job->id)];
     jobs->by_id[bucket_of_id(job->id)] = job;
     if (key && !equal_job(jobs, key)) {
@@ -212,11 +213,11 @@ static sv_job *add_job(sv_jobs *jobs, sv_speech *speech, const char *owner, cons
         jobs->by_key[bucket_of_key(key)] = job;
         job->listed_key = true;
     }
-    if (once) {
-        job->once = *once;
-        job->by_once = jobs->by_once[bucket_of_key(once->key)];
-        jobs->by_once[bucket_of_key(once->key)] = job;
-        job->listed_once = true;
+    if (idempotency) {
+        job->idempotency = *idempotency;
+        job->by_idempotency = jobs->by_idempotency[bucket_of_key(idempotency->key)];
+        jobs->by_idempotency[bucket_of_key(idempotency->key)] = job;
+        job->listed_idempotency = true;
     }
     return job;
 }
@@ -231,7 +232,7 @@ void sv_jobs_free(sv_jobs **held) {
         while (jobs->by_id[i]) {
             sv_job *job = jobs->by_id[i];
             remove_job(jobs, job);
-            sv_job_drop(&job);
+            sv_job_unref(&job);
         }
     }
     forget_owners(jobs);
@@ -239,22 +240,25 @@ void sv_jobs_free(sv_jobs **held) {
     free(jobs);
 }
 
-sv_job *sv_jobs_take(sv_jobs *jobs, sv_speech *speech, const char *owner, bool kept, sv_once *once, bool *fresh) {
+sv_job *sv_jobs_take(sv_jobs *jobs, sv_speech *speech, const char *owner, bool kept, sv_idempotency *idempotency,
+                     bool *fresh) {
     unsigned char key[SV_JOB_KEY];
     const bool keyed = jobs->coalesce && !speech->deadline_us && !speech->windowed && content_key(speech, key);
     *fresh = false;
     pthread_mutex_lock(&jobs->lock);
-    sv_job *job = once ? same_request(jobs, once->key) : NULL;
-    if (once) once->conflict = job && memcmp(job->once.body, once->body, sizeof once->body) != 0;
+    sv_job *job = idempotency ? same_request(jobs, idempotency->key) : NULL;
+    if (idempotency)
+        idempotency->conflict =
+            job && memcmp(job->idempotency.body, idempotency->body, sizeof idempotency->body) != 0;
     if (!job && keyed && !kept) job = equal_job(jobs, key);
-    if (once && once->conflict) {
+    if (idempotency && idempotency->conflict) {
         job = NULL;
         sv_speech_free(speech);
     } else if (job) {
-        sv_job_hold(job);
+        sv_job_ref(job);
         sv_speech_free(speech);
     } else {
-        job = add_job(jobs, speech, owner, keyed ? key : NULL, once);
+        job = add_job(jobs, speech, owner, keyed ? key : NULL, idempotency);
         *fresh = job != NULL;
         if (job && kept) atomic_store(&job->kept, true);
     }
@@ -269,7 +273,7 @@ sv_job *sv_jobs_find(sv_jobs *jobs, const char *id, const char *owner) {
     sv_job *job = jobs->by_id[bucket_of_id(id)];
     while (job && strcmp(job->id, id) != 0) job = job->by_id;
     /* Ids cannot be guessed; that another account's is no secret to it would still be a leak. */
-    job = job && atomic_load(&job->kept) && (!owner || strcmp(job->owner, owner) == 0) ? sv_job_hold(job) : NULL;
+    job = job && atomic_load(&job->kept) && (!owner || strcmp(job->owner, owner) == 0) ? sv_job_ref(job) : NULL;
     pthread_mutex_unlock(&jobs->lock);
     return job;
 }
@@ -279,7 +283,7 @@ static void drop_all(sv_job *list) {
     while (list) {
         sv_job *job = list;
         list = job->by_id;
-        sv_job_drop(&job);
+        sv_job_unref(&job);
     }
 }
 
@@ -292,7 +296,7 @@ static sv_job *pull(sv_jobs *jobs, sv_job *job, sv_job *list) {
 static sv_job *promise(sv_jobs *jobs, sv_owner *owner, sv_job *job, sv_job *gone) {
     owner->bytes += sv_job_bytes(job);
     owner->count++;
-    return owner->count > PROMISED_MAX ? pull(jobs, owner->ages.oldest, gone) : gone;
+    return owner->count > PROMISED_MAX ? pull(jobs, owner->lru.oldest, gone) : gone;
 }
 
 void sv_jobs_limit(sv_jobs *jobs, int64_t results_max) {
@@ -320,10 +324,10 @@ void sv_jobs_over(sv_jobs *jobs, sv_job *job) {
     sv_owner *owner = kept ? owner_of(jobs, job->owner) : NULL;
     if (owner || (completed && job->listed_key)) {
         sv_claim_keep(&job->claim);
-        link_newest(jobs, owner ? &owner->ages : &jobs->shared, job);
+        link_newest(jobs, owner ? &owner->lru : &jobs->shared, job);
         if (owner) gone = promise(jobs, owner, job, gone);
         while (jobs->bytes > jobs->bytes_max) {
-            gone = pull(jobs, jobs->shared.oldest ? jobs->shared.oldest : who_has_most(jobs)->ages.oldest, gone);
+            gone = pull(jobs, jobs->shared.oldest ? jobs->shared.oldest : who_has_most(jobs)->lru.oldest, gone);
         }
     } else if (remove_job(jobs, job)) {
         job->by_id = gone;
@@ -345,20 +349,20 @@ void sv_jobs_forget(sv_jobs *jobs, sv_job *job) {
     pthread_mutex_lock(&jobs->lock);
     const bool there = remove_job(jobs, job);
     pthread_mutex_unlock(&jobs->lock);
-    if (there) sv_job_drop(&job);
+    if (there) sv_job_unref(&job);
 }
 
 void sv_jobs_cancel(sv_jobs *jobs, sv_job *job) {
     pthread_mutex_lock(&jobs->lock);
     atomic_store(&job->kept, false);
-    unchain_once(jobs, job);
+    unchain_idempotency(jobs, job);
     pthread_mutex_unlock(&jobs->lock);
-    if (sv_job_over(sv_job_look(job, NULL, NULL, NULL))) sv_jobs_forget(jobs, job);
+    if (sv_job_over(sv_job_snapshot(job, NULL, NULL, NULL))) sv_jobs_forget(jobs, job);
 }
 
 /* Those that are too old. */
-static sv_job *pull_aged(sv_jobs *jobs, const sv_ages *ages, double now_s, sv_job *list) {
-    while (ages->oldest && now_s - ages->oldest->times.done > jobs->ttl_s) list = pull(jobs, ages->oldest, list);
+static sv_job *pull_aged(sv_jobs *jobs, const sv_lru *lru, double now_s, sv_job *list) {
+    while (lru->oldest && now_s - lru->oldest->times.done > jobs->ttl_s) list = pull(jobs, lru->oldest, list);
     return list;
 }
 
@@ -366,7 +370,7 @@ void sv_jobs_sweep(sv_jobs *jobs, double now_s) {
     pthread_mutex_lock(&jobs->lock);
     sv_job *gone = pull_aged(jobs, &jobs->shared, now_s, NULL);
     for (size_t i = 0; i < OWNERS; i++) {
-        for (sv_owner *o = jobs->owners[i]; o; o = o->next) gone = pull_aged(jobs, &o->ages, now_s, gone);
+        for (sv_owner *o = jobs->owners[i]; o; o = o->next) gone = pull_aged(jobs, &o->lru, now_s, gone);
     }
     forget_owners(jobs);
     pthread_mutex_unlock(&jobs->lock);

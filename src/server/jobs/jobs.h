@@ -62,11 +62,11 @@ typedef struct sv_waiter {
 } sv_waiter;
 enum { SV_AT_END = INT32_MAX }; /* as `at`: waits for the end alone */
 
-typedef struct sv_once {            /* a request that may come twice, and is meant once */
+typedef struct sv_idempotency {     /* a request that may come twice, and is meant once */
     unsigned char key[SV_JOB_KEY];  /* SHA-256 of the owner and the client's Idempotency-Key */
     unsigned char body[SV_JOB_KEY]; /* ... and of the request's body */
     bool conflict;
-} sv_once;
+} sv_idempotency;
 
 typedef struct sv_word_time {    /* when a word is heard */
     size_t byte_begin, byte_end; /* of the text */
@@ -79,7 +79,7 @@ typedef struct sv_times { /* monotonic seconds; 0: not yet */
 } sv_times;
 
 typedef struct sv_job {
-    atomic_int holds;
+    atomic_int refs;
     atomic_int listeners;          /* 0 and not kept: nobody wants it any more */
     atomic_bool kept;              /* somebody may ask for it by id later */
     char id[SV_JOB_ID + 1];        /* 128 random bits, hexadecimal */
@@ -103,7 +103,7 @@ typedef struct sv_job {
     size_t word_count;
 
     /* the engine's alone */
-    struct sv_job *next; /* in a front's queue, or in the engine's list */
+    struct sv_job *next; /* in a pool's queue, or in the engine's list */
     uint64_t number;     /* in the order of coming */
     ev_task *task;
     struct sv_voice *voice; /* NULL: the model's first */
@@ -114,25 +114,25 @@ typedef struct sv_job {
     int64_t frames_done;
     double compute_s;
     bool dead;                 /* a dead letter, or was one: whoever repairs needs all that was asked for */
-    bool running;              /* with a front thread, or in the batch at hand */
+    bool running;              /* with a pool thread, or in the batch at hand */
     sv_claim claim;            /* of memory, for all that the job may take */
-    sv_room room;              /* why submit found none */
+    sv_claim_result room;      /* why submit found none */
     double quota_s, charged_s; /* of its owner an hour (0: any), and taken of it so far */
-    sv_unit unit;              /* as the schedule sees it; while it runs, as it was before */
+    sv_work_item item;         /* as the schedule sees it; while it runs, as it was before */
 
     /* the table's alone */
-    struct sv_job *by_id, *by_key, *by_once; /* chains */
-    sv_once once;
-    struct sv_ages *ages; /* finished ones, by age; NULL: on no list */
+    struct sv_job *by_id, *by_key, *by_idempotency; /* chains */
+    sv_idempotency idempotency;
+    struct sv_lru *lru; /* finished ones, by age; NULL: on no list */
     struct sv_job *older, *newer;
-    bool listed_key, listed_once;
+    bool listed_key, listed_idempotency;
 } sv_job;
 
 /* ---- job.c ---- */
 /* Takes over speech (zeroed). NULL: out of memory. Held once, by the caller. */
 sv_job *sv_job_create(sv_speech *speech, const char *owner);
-sv_job *sv_job_hold(sv_job *job);
-void sv_job_drop(sv_job **job);
+sv_job *sv_job_ref(sv_job *job);
+void sv_job_unref(sv_job **job);
 /* Engine's side: more samples; EV_E_MEMORY. Wakes who waits. */
 ev_status sv_job_append(sv_job *job, const float *samples, size_t count, ev_error *err);
 /* The end, once; later ends are ignored. false: it was over already. */
@@ -147,24 +147,25 @@ void sv_job_heard(sv_job *job, size_t at);
 enum { SV_JOB_WINDOW = 4 << 20 };        /* bytes of samples that wait for the listener of a windowed job */
 bool sv_job_held(sv_job *job);           /* it is full: no more is to be made before some are heard */
 int64_t sv_job_bytes(const sv_job *job); /* that it takes now, its engine's task not counted */
-sv_job_state sv_job_look(sv_job *job, sv_times *times, size_t *count, ev_error *err); /* any may be NULL */
+sv_job_state sv_job_snapshot(sv_job *job, sv_times *times, size_t *count, ev_error *err); /* any may be NULL */
 
 /* ---- jobs.c ---- */
 typedef struct sv_jobs sv_jobs;
 /* results_max: bytes of finished audio kept for equal requests and for those who ask by id; ttl_s: how long at most.
  * Where there is no room, what is kept for equal requests goes first, the oldest of it before the rest; then what was
- * promised to strangers; then to keys. Among equals, who has most gives way, with its own oldest: nobody pushes out
- * the results of one who has less, and strangers never those of a key.
- * coalesce: equal requests are made once. */
+ * promised to untrusted clients; then to keys. Among equals, who has most gives way, with its own oldest: nobody
+ * pushes out the results of one who has less, and untrusted clients never those of a key. coalesce: equal requests
+ * are made once. */
 ev_status sv_jobs_create(sv_jobs **out, int64_t results_max, double ttl_s, bool coalesce, ev_error *err);
 void sv_jobs_free(sv_jobs **jobs);
 /* The job for this speech: one that is being made or kept with equal content (*fresh false), or a new one (*fresh
  * true: the caller hands it to the engine). Whether who asks may use its voice is the caller's to know. Takes over
  * speech. The result is held for the caller and counts one
  * listener. kept: it gets an id to be asked for later, and is never shared. NULL: out of memory. */
-/* once, which may be NULL: the job that was taken with the same key before, as long as the table has it; or, where
- * the body was another then, NULL and once->conflict. */
-sv_job *sv_jobs_take(sv_jobs *jobs, sv_speech *speech, const char *owner, bool kept, sv_once *once, bool *fresh);
+/* idempotency, which may be NULL: the job that was taken with the same key before, as long as the table has it; or,
+ * where the body was another then, NULL and idempotency->conflict. */
+sv_job *sv_jobs_take(sv_jobs *jobs, sv_speech *speech, const char *owner, bool kept, sv_idempotency *idempotency,
+                     bool *fresh);
 sv_job *sv_jobs_find(sv_jobs *jobs, const char *id, const char *owner); /* held; NULL: no such job of this owner */
 /* A job is over: it is kept within limits, or forgotten. */
 void sv_jobs_over(sv_jobs *jobs, sv_job *job);

@@ -161,7 +161,7 @@ static void wait_for_work(sv_webhooks *h, double now_s) {
     pthread_cond_timedwait(&h->work, &h->lock, &at);
 }
 
-static void *run(void *hooks) {
+static void *deliver_calls(void *hooks) {
     sv_webhooks *h = hooks;
     pthread_mutex_lock(&h->lock);
     while (!h->stopping) {
@@ -188,7 +188,7 @@ ev_status sv_webhooks_create(sv_webhooks **out, sv_log *log, ev_error *err) {
     pthread_cond_init(&h->work, &monotonic);
     pthread_condattr_destroy(&monotonic);
     for (; h->thread_count < THREADS; h->thread_count++) {
-        if (pthread_create(&h->threads[h->thread_count], NULL, run, h) == 0) continue;
+        if (pthread_create(&h->threads[h->thread_count], NULL, deliver_calls, h) == 0) continue;
         sv_webhooks_free(out);
         return ev_fail(err, EV_E_DEVICE, "a thread cannot be started: raise the limit on processes");
     }

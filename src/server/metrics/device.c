@@ -31,20 +31,21 @@ struct sv_device {
 };
 
 /* POSIX has functions fit into the void * of dlsym, ISO C has no conversion for it: hence the copy of bytes. */
-static bool find(void *library, const char *name, void *function) {
+static bool find_function(void *library, const char *name, void *function) {
     void *symbol = dlsym(library, name);
     memcpy(function, &symbol, sizeof symbol);
     return symbol != NULL;
 }
 
 static bool find_all(sv_device *d) {
-    return find(d->library, "nvmlInit_v2", &d->init) && find(d->library, "nvmlShutdown", &d->shutdown) &&
-           find(d->library, "nvmlDeviceGetCount_v2", &d->count) &&
-           find(d->library, "nvmlDeviceGetHandleByIndex_v2", &d->by_index) &&
-           find(d->library, "nvmlDeviceGetMemoryInfo", &d->memory) &&
-           find(d->library, "nvmlDeviceGetUtilizationRates", &d->utilization) &&
-           find(d->library, "nvmlDeviceGetTemperature", &d->temperature) &&
-           find(d->library, "nvmlDeviceGetTotalEnergyConsumption", &d->energy);
+    return find_function(d->library, "nvmlInit_v2", &d->init) &&
+           find_function(d->library, "nvmlShutdown", &d->shutdown) &&
+           find_function(d->library, "nvmlDeviceGetCount_v2", &d->count) &&
+           find_function(d->library, "nvmlDeviceGetHandleByIndex_v2", &d->by_index) &&
+           find_function(d->library, "nvmlDeviceGetMemoryInfo", &d->memory) &&
+           find_function(d->library, "nvmlDeviceGetUtilizationRates", &d->utilization) &&
+           find_function(d->library, "nvmlDeviceGetTemperature", &d->temperature) &&
+           find_function(d->library, "nvmlDeviceGetTotalEnergyConsumption", &d->energy);
 }
 
 static bool find_devices(sv_device *d) {

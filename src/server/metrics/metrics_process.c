@@ -25,7 +25,7 @@ static bool read_stat(uint64_t *start_ticks, uint64_t *virtual_bytes, uint64_t *
     return at && sscanf(at, "%" SCNu64 " %" SCNu64 " %" SCNu64, start_ticks, virtual_bytes, resident_pages) == 3;
 }
 
-/* When the machine started, in seconds of the real clock; 0 when it is not told. */
+/* When the machine started, in seconds of the real clock; 0 when it is not known. */
 static double boot_time_s(void) {
     struct timespec real, boot;
     if (clock_gettime(CLOCK_REALTIME, &real) != 0 || clock_gettime(CLOCK_BOOTTIME, &boot) != 0) return 0;

@@ -30,7 +30,7 @@
     X(411) X(413) X(414) X(415) X(421) X(422) X(424) X(429) X(431) X(499) X(500) X(501) X(502) X(503) X(504) X(505)
 
 #define SV_STAGE_MAP(X)                                                                                                \
-    X(TEXT, "text") X(SPEAKER, "speaker") X(DECODE, "decode") X(VOCODE, "vocode") X(ENCODE, "encode")
+    X(TEXT, "text") X(SPEAKER, "speaker") X(ACOUSTIC, "decode") X(VOCODE, "vocode") X(ENCODE, "encode")
 
 #define SV_LOOKUP_MAP(X)                                                                                               \
     X(HIT, "hit") X(MISS, "miss")

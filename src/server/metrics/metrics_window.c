@@ -33,7 +33,7 @@ void sv_window_latency(sv_metrics *m, double seconds) {
 static int64_t batch_count(const sv_metrics *m) {
     int64_t count = 0;
     size_t buckets = sv_metric_rows[SV_METRIC_BATCH_SIZE].buckets->count;
-    for (size_t i = 0; i <= buckets; i++) count += sv_metric_read(m, SV_METRIC_BATCH_SIZE, SV_TIMED_DECODE, i);
+    for (size_t i = 0; i <= buckets; i++) count += sv_metric_read(m, SV_METRIC_BATCH_SIZE, SV_TIMED_ACOUSTIC, i);
     return count;
 }
 
@@ -57,7 +57,7 @@ static void take(const sv_metrics *m, double now_s, sv_snapshot *s) {
     s->frames_useful = sv_metric_read(m, SV_METRIC_FRAMES_USEFUL, 0, 0);
     s->frames_processed = sv_metric_read(m, SV_METRIC_FRAMES_PROCESSED, 0, 0);
     s->batches = batch_count(m);
-    s->batched = sv_metric_read(m, SV_METRIC_BATCH_SIZE, SV_TIMED_DECODE, batch_sum);
+    s->batched = sv_metric_read(m, SV_METRIC_BATCH_SIZE, SV_TIMED_ACOUSTIC, batch_sum);
     for (size_t i = 0; i < SV_LOOKUP_COUNT; i++) {
         s->voice[i] = sv_metric_read(m, SV_METRIC_VOICE_CACHE, i, 0);
         s->result[i] = sv_metric_read(m, SV_METRIC_RESULT_CACHE, i, 0);

@@ -7,20 +7,20 @@
 
 #include "server/guard/guard.h"
 
-enum { BUCKETS = 1024, SHARES = 4, STRANGERS_PARTS = 3 /* of 4 */ };
+enum { BUCKETS = 1024, SHARES = 4, UNTRUSTED_PARTS = 3 /* of 4 */ };
 
 typedef struct sv_holder {
     struct sv_holder *next;
     int64_t bytes;
     int claims;
-    bool stranger;
+    bool untrusted;
     char name[SV_ACCOUNT_SIZE];
 } sv_holder;
 
 struct sv_ledger {
     pthread_mutex_t lock; /* of all below */
     int64_t max, fixed;
-    int64_t claimed, strangers; /* by all; of it held by strangers */
+    int64_t claimed, untrusted; /* by all; of it held by untrusted clients */
     sv_holder *holders[BUCKETS];
     void (*relieve)(void *user, int64_t bytes);
     void *user;
@@ -72,12 +72,12 @@ static sv_holder **bucket_of(sv_ledger *l, const char *name) {
 /* Made where there is none. NULL: out of memory. */
 static sv_holder *find_holder(sv_ledger *l, const char *account) {
     char name[SV_ACCOUNT_SIZE];
-    const bool stranger = sv_account_site(account, name);
+    const bool untrusted = sv_account_site(account, name);
     sv_holder **bucket = bucket_of(l, name), *h = *bucket;
     while (h && strcmp(h->name, name) != 0) h = h->next;
     if (h || !(h = calloc(1, sizeof *h))) return h;
     memcpy(h->name, name, sizeof h->name);
-    h->stranger = stranger;
+    h->untrusted = untrusted;
     h->next = *bucket;
     *bucket = h;
     return h;
@@ -97,23 +97,23 @@ static void change(sv_ledger *l, sv_holder *h, int64_t bytes) {
     l->claimed += bytes;
     if (!h) return;
     h->bytes += bytes;
-    if (h->stranger) l->strangers += bytes;
+    if (h->untrusted) l->untrusted += bytes;
 }
 
-static sv_room room_for(const sv_ledger *l, const sv_holder *h, int64_t more, int64_t bytes, int part) {
+static sv_claim_result claim_fits(const sv_ledger *l, const sv_holder *h, int64_t more, int64_t bytes, int part) {
     const int64_t all = l->max - l->fixed, share = all / SHARES / part;
-    if (more <= 0) return SV_ROOM;
-    if (h && bytes > share) return SV_NO_ROOM_EVER;
-    if (l->claimed + more > all || (h && h->bytes + more > share)) return SV_NO_ROOM_NOW;
-    return h && h->stranger && l->strangers + more > all / SHARES * STRANGERS_PARTS ? SV_NO_ROOM_NOW : SV_ROOM;
+    if (more <= 0) return SV_CLAIM_OK;
+    if (h && bytes > share) return SV_CLAIM_NEVER;
+    if (l->claimed + more > all || (h && h->bytes + more > share)) return SV_CLAIM_LATER;
+    return h && h->untrusted && l->untrusted + more > all / SHARES * UNTRUSTED_PARTS ? SV_CLAIM_LATER : SV_CLAIM_OK;
 }
 
-static sv_room try_set(sv_ledger *l, sv_claim *claim, const char *account, int64_t bytes, int part) {
+static sv_claim_result try_set(sv_ledger *l, sv_claim *claim, const char *account, int64_t bytes, int part) {
     const bool first = !claim->ledger;
     sv_holder *h = first && account ? find_holder(l, account) : claim->holder;
-    if (first && account && !h) return SV_NO_ROOM_NOW;
-    const sv_room room = room_for(l, h, bytes - claim->bytes, bytes, part);
-    if (room == SV_ROOM) {
+    if (first && account && !h) return SV_CLAIM_LATER;
+    const sv_claim_result room = claim_fits(l, h, bytes - claim->bytes, bytes, part);
+    if (room == SV_CLAIM_OK) {
         change(l, h, bytes - claim->bytes);
         if (first && h) h->claims++;
         *claim = (sv_claim){l, h, bytes};
@@ -125,13 +125,13 @@ static sv_room try_set(sv_ledger *l, sv_claim *claim, const char *account, int64
 
 /* ---- claims ---- */
 
-sv_room sv_claim_set(sv_ledger *l, sv_claim *claim, const char *account, int64_t bytes, int part) {
+sv_claim_result sv_claim_set(sv_ledger *l, sv_claim *claim, const char *account, int64_t bytes, int part) {
     int64_t missing = 0;
-    if (!l) return SV_ROOM;
+    if (!l) return SV_CLAIM_OK;
     void (*relieve)(void *user, int64_t bytes) = NULL;
     pthread_mutex_lock(&l->lock);
-    sv_room room = try_set(l, claim, account, bytes, part);
-    if (room == SV_NO_ROOM_NOW) {
+    sv_claim_result room = try_set(l, claim, account, bytes, part);
+    if (room == SV_CLAIM_LATER) {
         missing = l->fixed + l->claimed + bytes - claim->bytes - l->max;
         relieve = l->relieve;
     }
@@ -161,7 +161,7 @@ static void let_go(sv_claim *claim, int64_t kept) {
 
 void sv_claim_keep(sv_claim *claim) { let_go(claim, claim->bytes); }
 
-void sv_claim_drop(sv_claim *claim) {
+void sv_claim_release(sv_claim *claim) {
     let_go(claim, 0);
     *claim = (sv_claim){0};
 }

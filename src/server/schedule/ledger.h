@@ -2,9 +2,9 @@
  * on its way, a job's recording and samples, a result that is kept. What nobody claims the ledger is told once (the
  * model, work memory, the cache of voices).
  *
- * Fairness: one holder (an account; of strangers an IPv4 address or a /48) has at most a quarter of what claims may
- * have, strangers together at most three quarters: so a key always finds room. What was made and is kept for later
- * (sv_claim_keep) counts in the sum alone: jobs.h has limits of its own for it.
+ * Fairness: one holder (an account; of untrusted clients an IPv4 address or a /48) has at most a quarter of what
+ * claims may have, untrusted clients together at most three quarters: so a key always finds room. What was made and
+ * is kept for later (sv_claim_keep) counts in the sum alone: jobs.h has limits of its own for it.
  *
  * Where there is no room, `relieve` may free some: results that are kept in case somebody asks again.
  *
@@ -23,7 +23,7 @@ typedef struct sv_claim { /* starts as {0}, which is none */
     int64_t bytes;
 } sv_claim;
 
-typedef enum sv_room { SV_ROOM = 0, SV_NO_ROOM_NOW, SV_NO_ROOM_EVER } sv_room;
+typedef enum sv_claim_result { SV_CLAIM_OK = 0, SV_CLAIM_LATER, SV_CLAIM_NEVER } sv_claim_result;
 
 ev_status sv_ledger_create(sv_ledger **out, int64_t bytes_max, ev_error *err);
 void sv_ledger_free(sv_ledger **ledger); /* no claim is left */
@@ -33,10 +33,10 @@ void sv_ledger_relief(sv_ledger *ledger, void (*relieve)(void *user, int64_t byt
 /* So many bytes from now on, more or fewer than before; fewer always work. part: this many of them make the holder's
  * share (1 usually). No room: the claim stays as it was. */
 /* ledger NULL: there is always room. */
-sv_room sv_claim_set(sv_ledger *ledger, sv_claim *claim, const char *account, int64_t bytes, int part);
+sv_claim_result sv_claim_set(sv_ledger *ledger, sv_claim *claim, const char *account, int64_t bytes, int part);
 /* No holder's any more. */
 void sv_claim_keep(sv_claim *claim);
-void sv_claim_drop(sv_claim *claim);
+void sv_claim_release(sv_claim *claim);
 int64_t sv_ledger_used(sv_ledger *ledger); /* what was told and what is claimed */
 
 #endif

@@ -1,6 +1,6 @@
 /* schedule: one pick, and what a batch leaves behind.
  *
- * A pick surveys the units (who had least?), finds the leader, and fills its batch one unit at a time: each time the
+ * A pick surveys the items (who had least?), finds the leader, and fills its batch one item at a time: each time the
  * first in order that still fits, so that a large sentence which does not fit lets smaller ones pass and leads a
  * later batch. FIXED and OFF share the filling and differ in the leader and in who may follow.
  */
@@ -10,7 +10,7 @@
 #include "server/schedule/schedule.h"
 
 enum {
-    CROWD_UNITS = 12,     /* waiting: from here on full batches matter more than the leader's own time */
+    CROWD_ITEMS = 12,     /* waiting: from here on full batches matter more than the leader's own time */
     CUT_FRAMES_MIN = 64,  /* a slice is not cut below this only to fill a batch: its margins cost as much */
     TOKENS_BELIEVED = 320 /* decoded, that the prior of frames a token counts for */
 };
@@ -20,16 +20,16 @@ enum {
 void sv_schedule_config_init(sv_schedule_config *config) {
     *config = (sv_schedule_config){.mode = SV_MODE_ADAPTIVE,
                                    .parallel = 1,
-                                   .parallel_units = 2,
+                                   .parallel_items = 2,
                                    .window_us = 100000,
                                    .batch_max = SV_BATCH_MAX,
-                                   .decode_tokens = 1024,
-                                   .decode_sentences = 64,
+                                   .acoustic_tokens = 1024,
+                                   .acoustic_sentences = 64,
                                    .vocode_rows = 320,
                                    .slice_frames = 256,
                                    .first_frames = 16,
                                    .turn_us = 15000,
-                                   .dry_us = 300000,
+                                   .underrun_us = 300000,
                                    .age_us = 2000000,
                                    .aged_every = 7,
                                    .share_slack_s = 3,
@@ -37,9 +37,9 @@ void sv_schedule_config_init(sv_schedule_config *config) {
                                    .frames_per_second = 62.5,
                                    .frames_per_token = 4.75,
                                    .memory_bytes = INT64_C(256) << 20,
-                                   .decode_frames = 1048576,
-                                   .decode_a_us = 1000,
-                                   .decode_b_us = 75,
+                                   .acoustic_frames = 1048576,
+                                   .acoustic_a_us = 1000,
+                                   .acoustic_b_us = 75,
                                    .vocode_a_us = 500,
                                    .vocode_b_us = 40,
                                    .queue_s = 1200,
@@ -59,17 +59,17 @@ static ev_status check_config(const sv_schedule_config *c, ev_error *err) {
     } rows[] = {
         {"mode", (double)c->mode, SV_MODE_ADAPTIVE, SV_MODE_OFF},
         {"parallel", c->parallel, 1, SV_PARALLEL_MAX},
-        {"parallel_units", c->parallel_units, 1, 1000},
+        {"parallel_items", c->parallel_items, 1, 1000},
         {"window_us", c->window_us, 0, 1e7},
         {"batch_max", c->batch_max, 1, SV_BATCH_MAX},
-        {"decode_tokens", c->decode_tokens, 1, 1024},
-        {"decode_sentences", c->decode_sentences, 1, 64},
+        {"acoustic_tokens", c->acoustic_tokens, 1, 1024},
+        {"acoustic_sentences", c->acoustic_sentences, 1, 64},
         {"margin_rows", c->margin_rows, 0, 4096},
         {"vocode_rows", c->vocode_rows, c->margin_rows + 16.0, 1048576},
         {"slice_frames", c->slice_frames, 1, 4096},
         {"first_frames", c->first_frames, 1, c->slice_frames},
         {"turn_us", c->turn_us, 100, 1e7},
-        {"dry_us", c->dry_us, 0, 1e7},
+        {"underrun_us", c->underrun_us, 0, 1e7},
         {"age_us", c->age_us, 0, 1e9},
         {"aged_every", c->aged_every, 1, 1000},
         {"share_slack_s", c->share_slack_s, 0, large},
@@ -84,9 +84,9 @@ static ev_status check_config(const sv_schedule_config *c, ev_error *err) {
         {"bytes_per_frame", (double)c->bytes_per_frame, 0, 1e9},
         {"vocode_bytes", (double)c->vocode_bytes, 0, 1e9},
         {"bytes_per_row", (double)c->bytes_per_row, 0, 1e9},
-        {"decode_frames", c->decode_frames, 1, INT32_MAX},
-        {"decode_a_us", c->decode_a_us, 0, large},
-        {"decode_b_us", c->decode_b_us, 0, large},
+        {"acoustic_frames", c->acoustic_frames, 1, INT32_MAX},
+        {"acoustic_a_us", c->acoustic_a_us, 0, large},
+        {"acoustic_b_us", c->acoustic_b_us, 0, large},
         {"vocode_a_us", c->vocode_a_us, 0, large},
         {"vocode_b_us", c->vocode_b_us, 0, large},
         {"queue_s", c->queue_s, tiny, large},
@@ -108,7 +108,7 @@ ev_status sv_schedule_init(sv_schedule *s, const sv_schedule_config *config, ev_
     s->frames = TOKENS_BELIEVED * config->frames_per_token;
     s->memory_cap = INT64_MAX;
     sv_schedule_memory(s, config->memory_bytes);
-    sv_cost_init(&s->cost[SV_DECODE], config->decode_a_us, config->decode_b_us, 80);
+    sv_cost_init(&s->cost[SV_ACOUSTIC], config->acoustic_a_us, config->acoustic_b_us, 80);
     sv_cost_init(&s->cost[SV_VOCODE], config->vocode_a_us, config->vocode_b_us, config->vocode_rows / 2.0);
     return EV_OK;
 }
@@ -121,17 +121,17 @@ typedef enum sv_fill { FILL_ANY, FILL_URGENT, FILL_PEERS, FILL_STARTED, FILL_NEW
 
 typedef struct picker {
     const sv_schedule *s;
-    const sv_unit *units;
+    const sv_work_item *items;
     size_t n;
     sv_order order;
     sv_plan *plan;
-    bool crowded;          /* CROWD_UNITS or more wait */
-    sv_fill fill;          /* kinds of units that may be in this batch */
-    const sv_unit *leader; /* of the batch; set before it is filled */
+    bool crowded;               /* CROWD_ITEMS or more wait */
+    sv_fill fill;               /* kinds of items that may be in this batch */
+    const sv_work_item *leader; /* of the batch; set before it is filled */
 } picker;
 
 /* Frames that the next slice should have, if the batch were empty. */
-static int32_t slice_wanted(const sv_schedule *s, const sv_unit *u) {
+static int32_t slice_wanted(const sv_schedule *s, const sv_work_item *u) {
     const int32_t most = s->config.slice_frames;
     if (!u->streaming) { /* even parts, so that none is a scrap */
         const int32_t parts = (int32_t)(((int64_t)u->size + most - 1) / most);
@@ -149,11 +149,11 @@ static bool affordable(const picker *p, sv_stage stage, int32_t size) {
     return p->s->config.mode != SV_MODE_ADAPTIVE || sv_schedule_predict(p->s, stage, size) <= p->s->config.turn_us;
 }
 
-static int32_t decode_amount(const picker *p, const sv_unit *u) {
+static int32_t acoustic_amount(const picker *p, const sv_work_item *u) {
     const int32_t size = p->plan->size;
     if (!p->plan->count) return u->size; /* a sentence cannot be cut: the first always runs */
-    if ((int32_t)p->plan->count >= p->s->config.decode_sentences) return 0;
-    if (u->size > p->s->config.decode_tokens - size || !affordable(p, SV_DECODE, size + u->size)) return 0;
+    if ((int32_t)p->plan->count >= p->s->config.acoustic_sentences) return 0;
+    if (u->size > p->s->config.acoustic_tokens - size || !affordable(p, SV_ACOUSTIC, size + u->size)) return 0;
     return u->size;
 }
 
@@ -166,7 +166,7 @@ static int64_t rows_left(const picker *p) {
     return rows - p->plan->size - config->margin_rows;
 }
 
-static int32_t vocode_amount(const picker *p, const sv_unit *u) {
+static int32_t vocode_amount(const picker *p, const sv_work_item *u) {
     const int32_t wanted = slice_wanted(p->s, u);
     const int64_t room = rows_left(p);
     if (!p->plan->count) return wanted <= room ? wanted : room > 1 ? (int32_t)room : 1;
@@ -179,30 +179,30 @@ static int32_t vocode_amount(const picker *p, const sv_unit *u) {
 }
 
 /* Tokens or frames that fit the batch as it stands; 0: none. */
-static int32_t amount_of(const picker *p, const sv_unit *u) {
+static int32_t amount_of(const picker *p, const sv_work_item *u) {
     if ((int32_t)p->plan->count >= p->s->config.batch_max) return 0;
-    return p->plan->stage == SV_DECODE ? decode_amount(p, u) : vocode_amount(p, u);
+    return p->plan->stage == SV_ACOUSTIC ? acoustic_amount(p, u) : vocode_amount(p, u);
 }
 
-static bool planned(const sv_plan *plan, size_t unit) {
+static bool planned(const sv_plan *plan, size_t item) {
     for (size_t i = 0; i < plan->count; i++) {
-        if (plan->items[i].unit == unit) return true;
+        if (plan->items[i].index == item) return true;
     }
     return false;
 }
 
 /* May u take some of the leader's time? */
-static bool is_peer(const picker *p, const sv_unit *u, const sv_unit *leader) {
+static bool is_peer(const picker *p, const sv_work_item *u, const sv_work_item *leader) {
     return u->priority <= leader->priority && sv_order_level(&p->order, u) <= sv_order_level(&p->order, leader);
 }
 
-static bool of_kind(const picker *p, const sv_unit *u) {
+static bool of_kind(const picker *p, const sv_work_item *u) {
     switch (p->fill) {
     case FILL_ANY: return true;
     case FILL_URGENT: return sv_order_lane(&p->order, u) < 2;
     case FILL_PEERS: return is_peer(p, u, p->leader);
-    case FILL_STARTED: return sv_unit_started(u);
-    case FILL_NEW: return !sv_unit_started(u);
+    case FILL_STARTED: return sv_work_item_started(u);
+    case FILL_NEW: return !sv_work_item_started(u);
     }
     return false;
 }
@@ -215,9 +215,9 @@ static bool of_kind(const picker *p, const sv_unit *u) {
 static size_t first(const picker *p, sv_stage stage, bool alone) {
     size_t best = NONE;
     for (size_t i = 0; i < p->n; i++) {
-        const sv_unit *u = &p->units[i];
+        const sv_work_item *u = &p->items[i];
         if (u->size <= 0 || (stage && u->stage != stage) || (u->tries > 0 && !alone) || !of_kind(p, u)) continue;
-        if (best == NONE || sv_order_before(&p->order, u, &p->units[best])) best = i;
+        if (best == NONE || sv_order_before(&p->order, u, &p->items[best])) best = i;
     }
     return best;
 }
@@ -226,10 +226,10 @@ static size_t first(const picker *p, sv_stage stage, bool alone) {
 static size_t next(const picker *p) {
     size_t best = NONE;
     for (size_t i = 0; i < p->n; i++) {
-        const sv_unit *u = &p->units[i];
+        const sv_work_item *u = &p->items[i];
         if (u->stage != p->plan->stage || u->size <= 0 || u->tries > 0 || !of_kind(p, u) || !amount_of(p, u))
             continue;
-        if (best != NONE && !sv_order_before(&p->order, u, &p->units[best])) continue;
+        if (best != NONE && !sv_order_before(&p->order, u, &p->items[best])) continue;
         if (!planned(p->plan, i)) best = i;
     }
     return best;
@@ -240,10 +240,10 @@ static size_t longest_waiting(const picker *p) {
     if (p->s->since_aged < p->s->config.aged_every) return NONE;
     size_t best = NONE;
     for (size_t i = 0; i < p->n; i++) {
-        if (p->units[i].size <= 0) continue;
-        if (best == NONE || p->units[i].waiting_us < p->units[best].waiting_us) best = i;
+        if (p->items[i].size <= 0) continue;
+        if (best == NONE || p->items[i].waiting_us < p->items[best].waiting_us) best = i;
     }
-    if (best == NONE || p->order.now_us - p->units[best].waiting_us <= p->s->config.age_us) return NONE;
+    if (best == NONE || p->order.now_us - p->items[best].waiting_us <= p->s->config.age_us) return NONE;
     return best;
 }
 
@@ -252,7 +252,7 @@ static bool worth_vocoding(const picker *p) {
     const sv_schedule_config *config = &p->s->config;
     int64_t rows = 0;
     for (size_t i = 0; i < p->n; i++) {
-        const sv_unit *u = &p->units[i];
+        const sv_work_item *u = &p->items[i];
         if (u->stage != SV_VOCODE || u->size <= 0 || u->tries > 0) continue;
         rows += slice_wanted(p->s, u) + config->margin_rows;
     }
@@ -261,35 +261,35 @@ static bool worth_vocoding(const picker *p) {
 
 /* The leader of lane 2, or the sentence that is decoded before it so that the vocoder's batch fills. */
 static size_t leader_or_filler(const picker *p, size_t leader) {
-    const sv_unit *u = &p->units[leader];
+    const sv_work_item *u = &p->items[leader];
     if (u->stage != SV_VOCODE || u->tries > 0 || worth_vocoding(p)) return leader;
-    const size_t filler = first(p, SV_DECODE, false);
-    return filler != NONE && is_peer(p, &p->units[filler], u) ? filler : leader;
+    const size_t filler = first(p, SV_ACOUSTIC, false);
+    return filler != NONE && is_peer(p, &p->items[filler], u) ? filler : leader;
 }
 
 /* ---- filling ---- */
 
-static void put(picker *p, size_t unit) {
+static void put(picker *p, size_t item) {
     const sv_schedule_config *config = &p->s->config;
-    const sv_unit *u = &p->units[unit];
+    const sv_work_item *u = &p->items[item];
     sv_plan *plan = p->plan;
     const int32_t amount = amount_of(p, u);
     assert(amount > 0 && u->weight > 0);
-    const double frames = plan->stage == SV_DECODE ? amount * sv_schedule_frames_per_token(p->s) : amount;
-    const double part = plan->stage == SV_DECODE ? SV_DECODE_CHARGE : 1 - SV_DECODE_CHARGE;
+    const double frames = plan->stage == SV_ACOUSTIC ? amount * sv_schedule_frames_per_token(p->s) : amount;
+    const double part = plan->stage == SV_ACOUSTIC ? SV_ACOUSTIC_CHARGE : 1 - SV_ACOUSTIC_CHARGE;
     const double charge = frames / config->frames_per_second * part / (double)u->weight;
     plan->items[plan->count++] =
-        (sv_plan_item){.unit = unit, .amount = amount, .client = u->client, .charge = charge};
+        (sv_plan_item){.index = item, .amount = amount, .client = u->client, .charge = charge};
     plan->size += amount + (plan->stage == SV_VOCODE ? config->margin_rows : 0);
     p->order.extra[u->client] += charge;
 }
 
 static void fill(picker *p, size_t leader, sv_fill kind, bool one) {
     sv_plan *plan = p->plan;
-    plan->stage = p->units[leader].stage;
-    plan->alone = p->units[leader].tries > 0;
+    plan->stage = p->items[leader].stage;
+    plan->alone = p->items[leader].tries > 0;
     p->fill = kind;
-    p->leader = &p->units[leader];
+    p->leader = &p->items[leader];
     put(p, leader);
     for (size_t i; !plan->alone && !one && (i = next(p)) != NONE;) put(p, i);
     plan->bytes = sv_schedule_bytes(p->s, plan->stage, plan->size, plan->count);
@@ -301,7 +301,7 @@ static void pick_adaptive(picker *p) {
     p->plan->aged = leader != NONE;
     if (leader == NONE) leader = first(p, SV_IDLE, true);
     if (leader == NONE) return;
-    const bool urgent = sv_order_lane(&p->order, &p->units[leader]) < 2;
+    const bool urgent = sv_order_lane(&p->order, &p->items[leader]) < 2;
     if (!urgent && !p->plan->aged) leader = leader_or_filler(p, leader);
     fill(p, leader, urgent ? FILL_URGENT : p->crowded ? FILL_ANY : FILL_PEERS, false);
 }
@@ -310,17 +310,17 @@ static void pick_adaptive(picker *p) {
 static void pick_fixed(picker *p) {
     p->fill = FILL_STARTED;
     size_t leader = first(p, SV_VOCODE, true);
-    if (leader == NONE) leader = first(p, SV_DECODE, true);
+    if (leader == NONE) leader = first(p, SV_ACOUSTIC, true);
     if (leader != NONE) {
         fill(p, leader, FILL_STARTED, false);
         return;
     }
     p->fill = FILL_NEW;
-    leader = first(p, SV_DECODE, true);
+    leader = first(p, SV_ACOUSTIC, true);
     if (leader == NONE) return;
     int32_t gathered = 0;
-    for (size_t i = 0; i < p->n; i++) gathered += p->units[i].size > 0;
-    const int64_t arrived_us = p->units[leader].arrived_us, now_us = p->order.now_us;
+    for (size_t i = 0; i < p->n; i++) gathered += p->items[i].size > 0;
+    const int64_t arrived_us = p->items[leader].arrived_us, now_us = p->order.now_us;
     const int64_t ready_us =
         (arrived_us < now_us ? arrived_us : now_us) + p->s->config.window_us; /* clocks may be set */
     if (gathered >= p->s->config.batch_max || now_us >= ready_us) {
@@ -340,31 +340,31 @@ static double least_served(const picker *p) {
     double least = 0;
     bool any = false;
     for (size_t i = 0; i < p->n; i++) {
-        assert(p->units[i].client >= 0 && p->units[i].client < SV_CLIENTS_MAX);
-        if (p->units[i].size <= 0) continue;
-        const double served = sv_order_served(&p->order, &p->units[i]);
+        assert(p->items[i].client >= 0 && p->items[i].client < SV_CLIENTS_MAX);
+        if (p->items[i].size <= 0) continue;
+        const double served = sv_order_served(&p->order, &p->items[i]);
         if (!any || served < least) least = served;
         any = true;
     }
     return any ? least : p->s->virtual_time;
 }
 
-bool sv_schedule_opens(const sv_schedule *s, size_t waiting, int32_t running) {
+bool sv_schedule_can_start_batch(const sv_schedule *s, size_t waiting, int32_t running) {
     if (!running) return true;
     if (s->config.mode != SV_MODE_ADAPTIVE || running >= s->config.parallel) return false;
-    return waiting >= (size_t)s->config.parallel_units * (size_t)running;
+    return waiting >= (size_t)s->config.parallel_items * (size_t)running;
 }
 
-void sv_schedule_pick(const sv_schedule *s, const sv_unit *units, size_t n, int64_t now_us, sv_plan *plan) {
+void sv_schedule_pick(const sv_schedule *s, const sv_work_item *items, size_t n, int64_t now_us, sv_plan *plan) {
     plan->stage = SV_IDLE;
     plan->count = 0;
     plan->size = 0;
     plan->bytes = plan->predicted_us = 0;
     plan->wake_us = INT64_MAX;
     plan->alone = plan->aged = false;
-    picker p = {.s = s, .units = units, .n = n, .plan = plan};
+    picker p = {.s = s, .items = items, .n = n, .plan = plan};
     p.order.schedule = s;
-    p.crowded = n >= CROWD_UNITS;
+    p.crowded = n >= CROWD_ITEMS;
     p.order.now_us = now_us;
     p.order.virtual_time = s->virtual_time;
     plan->virtual_time = p.order.virtual_time = least_served(&p);
@@ -397,7 +397,7 @@ void sv_schedule_done(sv_schedule *s, const sv_plan *plan, int64_t elapsed_us) {
 }
 
 void sv_schedule_observe(sv_schedule *s, sv_stage stage, int32_t size, int64_t elapsed_us) {
-    if (stage == SV_DECODE || stage == SV_VOCODE) sv_cost_observe(&s->cost[stage], size, (double)elapsed_us);
+    if (stage == SV_ACOUSTIC || stage == SV_VOCODE) sv_cost_observe(&s->cost[stage], size, (double)elapsed_us);
 }
 
 int64_t sv_schedule_predict(const sv_schedule *s, sv_stage stage, int32_t size) {

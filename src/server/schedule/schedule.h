@@ -7,34 +7,34 @@
  *   schedule_memory.c what a batch takes and may take
  *   schedule_admit.c  may a job come in, can it still be in time, may it try again
  *
- * Data flows: the caller owns the jobs and shows one sv_unit for each that waits (not those in a running batch)
+ * Data flows: the caller owns the jobs and shows one sv_work_item for each that waits (not those in a running batch)
  *   -> sv_schedule_pick -> sv_plan -> sv_schedule_started -> the engine -> sv_schedule_done | sv_schedule_failed.
  *
  * A job is sentences; each goes through two stages, whose batches mix jobs:
- *   DECODE  acoustic model, one sentence of each of several jobs; cost ~ a + b x tokens. Its frames are known after.
- *   VOCODE  vocoder, slices of the decoded frames of several jobs; cost ~ a + b x rows.
+ *   ACOUSTIC  acoustic model, one sentence of each of several jobs; cost ~ a + b x tokens. Its frames are known
+ * after. VOCODE  vocoder, slices of the decoded frames of several jobs; cost ~ a + b x rows.
  *
- * Order (ADAPTIVE). Lane 0: streams whose listener runs dry within dry_us, by that moment: a gap in speech is worse
- * than a later start. Lane 1: streams that have not sounded yet, by priority, then arrival, as long as their client
- * is at most burst_s ahead of its share. Lane 2: the rest, the client first that had least seconds of audio for its
- * weight (start-time fair queueing; for short jobs share_slack_s apart is as good as equal, so that clients in
- * balance are served as they come); then by priority, which so passes the jobs of equals and a client's own, and
+ * Order (ADAPTIVE). Lane 0: streams whose listener underruns within underrun_us, by that moment: a gap in speech is
+ * worse than a later start. Lane 1: streams that have not sounded yet, by priority, then arrival, as long as their
+ * client is at most burst_s ahead of its share. Lane 2: the rest, the client first that had least seconds of audio
+ * for its weight (start-time fair queueing; for short jobs share_slack_s apart is as good as equal, so that clients
+ * in balance are served as they come); then by priority, which so passes the jobs of equals and a client's own, and
  * never makes up for a share that was used; then the job that had least so far, in coarse levels: a long text does
  * not stand before short ones, and long ones take turns by the sentence; then deadline, then arrival. No starvation:
- * one batch in aged_every + 1 is led by whoever waits longest, if that is longer than age_us. So, with N units
+ * one batch in aged_every + 1 is led by whoever waits longest, if that is longer than age_us. So, with N items
  * waiting, none waits longer than age_us + ((aged_every + 1) x N + 1) x the longest batch.
  *
  * Stage (ADAPTIVE). The first in this order leads and the batch is its stage's, filled up in the same order. One
- * exception: a leader of lane 2 that would VOCODE lets sentences of its priority and level DECODE first while the
- * frames ready would fill less than half the vocoder's batch. So first audio never waits for a batch to fill, and
- * with work waiting the vocoder is rarely run on scraps. Followers cost the leader their time and save a batch's
- * fixed cost. A batch led by lane 0 or 1 therefore holds only such units. In lane 2, while fewer than 12 units wait,
- * followers are whole slices of the leader's priority and level or better; from 12 on, whatever fits. A batch ends
- * where its predicted time passes turn_us, since that is what a new first chunk waits for.
+ * exception: a leader of lane 2 that would VOCODE lets sentences of its priority and level go first through ACOUSTIC
+ * while the frames ready would fill less than half the vocoder's batch. So first audio never waits for a batch to
+ * fill, and with work waiting the vocoder is rarely run on scraps. Followers cost the leader their time and save a
+ * batch's fixed cost. A batch led by lane 0 or 1 therefore holds only such items. In lane 2, while fewer than 12
+ * items wait, followers are whole slices of the leader's priority and level or better; from 12 on, whatever fits. A
+ * batch ends where its predicted time passes turn_us, since that is what a new first chunk waits for.
  *
  * Side by side. A device of several cores does more as parts that do not wait for each other than as one whole, which
  * is the faster to answer one. So it is one as long as few wait, and a batch starts beside `running` others where for
- * each of those parallel_units wait. All costs are of the whole device: a batch that had half of it for 20 ms
+ * each of those parallel_items wait. All costs are of the whole device: a batch that had half of it for 20 ms
  * took 10.
  *
  * Memory. A batch keeps memory_cap, by what the engine says that its tokens, frames and rows take. The cap is the
@@ -48,7 +48,7 @@
 #include "base/base.h"
 
 enum {
-    SV_BATCH_MAX = 64,     /* units in a plan */
+    SV_BATCH_MAX = 64,     /* items in a plan */
     SV_PARALLEL_MAX = 16,  /* batches at the same time */
     SV_CLIENTS_MAX = 1024, /* accounts; the caller maps its clients to 0 .. SV_CLIENTS_MAX - 1 */
     SV_TRIES_MAX = 3
@@ -56,12 +56,12 @@ enum {
 
 /* ---- what waits ---- */
 
-typedef enum sv_stage { SV_IDLE = 0, SV_DECODE, SV_VOCODE, SV_STAGE_COUNT } sv_stage;
+typedef enum sv_stage { SV_IDLE = 0, SV_ACOUSTIC, SV_VOCODE, SV_STAGE_COUNT } sv_stage;
 
-typedef struct sv_unit {
+typedef struct sv_work_item {
     uint64_t id;            /* unique; breaks the last ties, the smaller first */
-    sv_stage stage;         /* DECODE or VOCODE: the job's next step. A job has one at a time */
-    int32_t size;           /* DECODE: tokens of the next sentence; VOCODE: frames ready; <= 0: nothing to do yet */
+    sv_stage stage;         /* ACOUSTIC or VOCODE: the job's next step. A job has one at a time */
+    int32_t size;           /* ACOUSTIC: tokens of the next sentence; VOCODE: frames ready; <= 0: nothing to do yet */
     int32_t sentences_left; /* not decoded yet, the next included */
     int32_t tokens_left;    /* of those sentences */
     int32_t client;         /* 0 .. SV_CLIENTS_MAX - 1 */
@@ -72,9 +72,9 @@ typedef struct sv_unit {
     int64_t arrived_us;  /* of the job */
     int64_t waiting_us;  /* since when this step waits: arrival, or the end of the job's last batch */
     int64_t deadline_us; /* all audio made by then; 0: none */
-    int64_t playback_us; /* streaming, frames_done > 0: when the listener runs dry */
+    int64_t playback_us; /* streaming, frames_done > 0: when the listener underruns */
     int64_t frames_done; /* vocoded so far */
-} sv_unit;
+} sv_work_item;
 
 /* ---- cost: a + b x size, least squares that forget (about the last 50 batches) and mistrust outliers ---- */
 
@@ -101,29 +101,29 @@ typedef struct sv_schedule_config { /* ranges in brackets */
     sv_mode mode;
     int32_t parallel; /* ADAPTIVE only: batches at the same time [1..SV_PARALLEL_MAX]; default 1 */
     int32_t
-        parallel_units;    /* that wait for each batch which runs, before one starts beside it [1..1000]; default 2 */
-    int32_t window_us;     /* FIXED only [0..10 000 000]; default 100 000 */
-    int32_t batch_max;     /* requests in a batch [1..64]; default 64 */
-    int32_t decode_tokens; /* in a batch [1..1024]; default 1024 */
-    int32_t decode_sentences; /* in a batch [1..64]; default 64 */
-    int32_t vocode_rows;      /* in a batch [margin_rows + 16 .. 1 048 576]; default 320 */
-    int32_t slice_frames;     /* of one job in a batch [1..4096]; default 256 */
-    int32_t first_frames;     /* first slice of a stream; then it doubles [1..slice_frames]; default 16 */
-    int32_t margin_rows;      /* rows that a slice costs beside its frames (halo, gap) [0..4096]; default 0 */
-    int32_t turn_us;          /* predicted time at which an ADAPTIVE batch ends [100..10 000 000]; default 15 000 */
-    int32_t dry_us;           /* a stream with less sound ahead is urgent [0..10 000 000]; default 300 000 */
-    int32_t age_us;           /* who waits longer gets a turn by age [0..1 000 000 000]; default 2 000 000 */
-    int32_t aged_every;       /* other batches between two turns by age [1..1000]; default 7 */
-    double share_slack_s;     /* audio a client may be ahead and still count as equal [0..]; default 3 */
-    double burst_s;           /* audio a client may be ahead and still start streams in lane 1 [0..]; default 6 */
-    double frames_per_second; /* of audio [> 0]; default 62.5 */
-    double frames_per_token;  /* until sentences have told [> 0]; default 4.75: English 4.5, Mandarin 5.5 */
-    int64_t memory_bytes;     /* the budget: work memory of a batch [> 0]; default 256 MiB */
-    int64_t decode_bytes, bytes_per_sentence, bytes_per_token, bytes_per_encoded, bytes_per_frame; /* DECODE */
+        parallel_items; /* that wait for each batch which runs, before one starts beside it [1..1000]; default 2 */
+    int32_t window_us;  /* FIXED only [0..10 000 000]; default 100 000 */
+    int32_t batch_max;  /* requests in a batch [1..64]; default 64 */
+    int32_t acoustic_tokens;    /* in a batch [1..1024]; default 1024 */
+    int32_t acoustic_sentences; /* in a batch [1..64]; default 64 */
+    int32_t vocode_rows;        /* in a batch [margin_rows + 16 .. 1 048 576]; default 320 */
+    int32_t slice_frames;       /* of one job in a batch [1..4096]; default 256 */
+    int32_t first_frames;       /* first slice of a stream; then it doubles [1..slice_frames]; default 16 */
+    int32_t margin_rows;        /* rows that a slice costs beside its frames (halo, gap) [0..4096]; default 0 */
+    int32_t turn_us;            /* predicted time at which an ADAPTIVE batch ends [100..10 000 000]; default 15 000 */
+    int32_t underrun_us;        /* a stream with less sound ahead is urgent [0..10 000 000]; default 300 000 */
+    int32_t age_us;             /* who waits longer gets a turn by age [0..1 000 000 000]; default 2 000 000 */
+    int32_t aged_every;         /* other batches between two turns by age [1..1000]; default 7 */
+    double share_slack_s;       /* audio a client may be ahead and still count as equal [0..]; default 3 */
+    double burst_s;             /* audio a client may be ahead and still start streams in lane 1 [0..]; default 6 */
+    double frames_per_second;   /* of audio [> 0]; default 62.5 */
+    double frames_per_token;    /* until sentences have told [> 0]; default 4.75: English 4.5, Mandarin 5.5 */
+    int64_t memory_bytes;       /* the budget: work memory of a batch [> 0]; default 256 MiB */
+    int64_t decode_bytes, bytes_per_sentence, bytes_per_token, bytes_per_encoded, bytes_per_frame; /* ACOUSTIC */
     int64_t vocode_bytes, bytes_per_row; /* VOCODE; all as emotivoice.h's ev_work has them [0..1e9]; default 0 */
-    int32_t decode_frames;               /* that the acoustic model has in memory at once [1..]; default 1 048 576 */
-    double decode_a_us, decode_b_us, vocode_a_us, vocode_b_us; /* priors [>= 0]; default 1000, 75, 500, 40 */
-    double queue_s;                                            /* audio that may wait [> 0]; default 1200 */
+    int32_t acoustic_frames;             /* that the acoustic model has in memory at once [1..]; default 1 048 576 */
+    double acoustic_a_us, acoustic_b_us, vocode_a_us, vocode_b_us; /* priors [>= 0]; default 1000, 75, 500, 40 */
+    double queue_s;                                                /* audio that may wait [> 0]; default 1200 */
     int64_t wait_us; /* predicted wait of an accepted job [> 0]; default 10 000 000 */
 } sv_schedule_config;
 
@@ -150,8 +150,8 @@ void sv_schedule_client_reset(sv_schedule *s, int32_t client);
 /* ---- picking ---- */
 
 typedef struct sv_plan_item {
-    size_t unit;    /* index into the caller's units */
-    int32_t amount; /* DECODE: tokens (the sentence, whole); VOCODE: frames, from the first that is ready */
+    size_t index;   /* into the caller's items */
+    int32_t amount; /* ACOUSTIC: tokens (the sentence, whole); VOCODE: frames, from the first that is ready */
     int32_t client;
     double charge; /* what the client's virtual time will move by */
 } sv_plan_item;
@@ -160,7 +160,7 @@ typedef struct sv_plan {
     sv_stage stage; /* SV_IDLE: run nothing */
     size_t count;   /* items; 0 when idle */
     sv_plan_item items[SV_BATCH_MAX];
-    int32_t size;  /* DECODE: tokens; VOCODE: rows, margins included */
+    int32_t size;  /* ACOUSTIC: tokens; VOCODE: rows, margins included */
     int64_t bytes; /* work memory counted for it */
     int64_t predicted_us;
     int64_t wake_us;     /* idle: ask again then, or when something arrives; INT64_MAX: nothing waits */
@@ -169,12 +169,12 @@ typedef struct sv_plan {
     double virtual_time; /* to become the schedule's */
 } sv_plan;
 
-/* May a batch start beside `running` others, while `waiting` units wait? */
-bool sv_schedule_opens(const sv_schedule *s, size_t waiting, int32_t running);
+/* May a batch start beside `running` others, while `waiting` items wait? */
+bool sv_schedule_can_start_batch(const sv_schedule *s, size_t waiting, int32_t running);
 
-/* The plan for the units that wait. Time O(n x count). Sums of a batch keep every limit; only a single sentence that
- * is larger than a limit all by itself runs, alone, whatever its size: it cannot be cut here. */
-void sv_schedule_pick(const sv_schedule *s, const sv_unit *units, size_t n, int64_t now_us, sv_plan *plan);
+/* The plan for the items that wait. Time O(n x count). The totals of a batch keep every limit; only a single sentence
+ * that is larger than a limit all by itself runs, alone, whatever its size: it cannot be cut here. */
+void sv_schedule_pick(const sv_schedule *s, const sv_work_item *items, size_t n, int64_t now_us, sv_plan *plan);
 
 /* The plan was handed to the engine: clients are charged. Call once, before the next pick. */
 void sv_schedule_started(sv_schedule *s, const sv_plan *plan);
@@ -212,13 +212,13 @@ typedef struct sv_backlog {
     double weight;         /* of all clients that have work, and the asking one */
 } sv_backlog;
 
-typedef struct sv_offer {
+typedef struct sv_admission_request {
     int32_t tokens, sentences; /* estimates, >= 1 */
     int32_t client;
     float weight;
     int64_t ready_us;    /* predicted until it is ready for the device, its voice and phones made; 0: at once */
     int64_t deadline_us; /* 0: none */
-} sv_offer;
+} sv_admission_request;
 
 typedef enum sv_verdict {
     SV_ACCEPT = 0,
@@ -234,18 +234,18 @@ typedef struct sv_admission {
         retry_after_ms; /* FULL, OVER_SHARE: until there is room, as predicted [100..600 000]; else 0. No jitter */
 } sv_admission;
 
-/* Sums of all live units, for an offer of a client. */
-void sv_schedule_backlog(const sv_schedule *s, const sv_unit *units, size_t n, const sv_offer *offer,
-                         sv_backlog *backlog);
-sv_admission sv_schedule_admit(const sv_schedule *s, const sv_backlog *backlog, const sv_offer *offer,
+/* Sums of all live items, for a request of a client. */
+void sv_schedule_backlog(const sv_schedule *s, const sv_work_item *items, size_t n,
+                         const sv_admission_request *request, sv_backlog *backlog);
+sv_admission sv_schedule_admit(const sv_schedule *s, const sv_backlog *backlog, const sv_admission_request *request,
                                int64_t now_us);
-/* Even alone, from now on, the unit would miss its deadline: drop it before it costs anything more. */
-bool sv_schedule_expired(const sv_schedule *s, const sv_unit *unit, int64_t now_us);
+/* Even alone, from now on, the item would miss its deadline: drop it before it costs anything more. */
+bool sv_schedule_expired(const sv_schedule *s, const sv_work_item *item, int64_t now_us);
 
 /* ---- inside the room ---- */
 
 /* Part of a sentence's seconds that is charged when it is decoded, about what it costs; the rest with its frames. */
-#define SV_DECODE_CHARGE (1.0 / 3)
+#define SV_ACOUSTIC_CHARGE (1.0 / 3)
 
 typedef struct sv_order { /* what an ordering depends on */
     const sv_schedule *schedule;
@@ -254,12 +254,12 @@ typedef struct sv_order { /* what an ordering depends on */
     double extra[SV_CLIENTS_MAX]; /* what the batch being formed will charge */
 } sv_order;
 
-int sv_order_level(const sv_order *o, const sv_unit *u);                         /* 0 (short so far) .. 3 */
-int sv_order_lane(const sv_order *o, const sv_unit *u);                          /* 0, 1, 2 */
-double sv_order_served(const sv_order *o, const sv_unit *u);                     /* the client's virtual time */
-bool sv_order_before(const sv_order *o, const sv_unit *u, const sv_unit *other); /* total; by the mode */
-bool sv_unit_started(const sv_unit *u);                                          /* something of it is made */
-void sv_memory_grow(sv_schedule *s);                                             /* after a good batch */
+int sv_order_level(const sv_order *o, const sv_work_item *u);     /* 0 (short so far) .. 3 */
+int sv_order_lane(const sv_order *o, const sv_work_item *u);      /* 0, 1, 2 */
+double sv_order_served(const sv_order *o, const sv_work_item *u); /* the client's virtual time */
+bool sv_order_before(const sv_order *o, const sv_work_item *u, const sv_work_item *other); /* total; by the mode */
+bool sv_work_item_started(const sv_work_item *u); /* something of it is made */
+void sv_memory_grow(sv_schedule *s);              /* after a good batch */
 /* Predicted microseconds for one job alone: sentences with tokens yet to decode, frames ready to vocode. */
 double sv_work_us(const sv_schedule *s, double tokens, double sentences, double frames);
 

@@ -10,20 +10,20 @@
 enum { RETRY_MS_MIN = 100, RETRY_MS_MAX = 600000 };
 
 double sv_work_us(const sv_schedule *s, double tokens, double sentences, double frames) {
-    const sv_cost *decode = &s->cost[SV_DECODE], *vocode = &s->cost[SV_VOCODE];
+    const sv_cost *acoustic = &s->cost[SV_ACOUSTIC], *vocode = &s->cost[SV_VOCODE];
     const double all = frames + tokens * sv_schedule_frames_per_token(s);
     const double slices = ceil(all / s->config.slice_frames);
-    return sentences * decode->a_us + tokens * decode->b_us + slices * vocode->a_us +
+    return sentences * acoustic->a_us + tokens * acoustic->b_us + slices * vocode->a_us +
            (all + slices * s->config.margin_rows) * vocode->b_us;
 }
 
 /* Time in which full batches work off a backlog: what fits a batch shares its fixed cost. */
 static double drain_us(const sv_schedule *s, double tokens, double frames) {
-    const sv_cost *decode = &s->cost[SV_DECODE], *vocode = &s->cost[SV_VOCODE];
-    const double in_turn = decode->b_us > 0 ? (s->config.turn_us - decode->a_us) / decode->b_us : INFINITY;
-    const double batch = fmin(fmax(in_turn, 40), s->config.decode_tokens); /* a sentence at least */
+    const sv_cost *acoustic = &s->cost[SV_ACOUSTIC], *vocode = &s->cost[SV_VOCODE];
+    const double in_turn = acoustic->b_us > 0 ? (s->config.turn_us - acoustic->a_us) / acoustic->b_us : INFINITY;
+    const double batch = fmin(fmax(in_turn, 40), s->config.acoustic_tokens); /* a sentence at least */
     const double all = frames + tokens * sv_schedule_frames_per_token(s);
-    return tokens * (decode->b_us + decode->a_us / batch) +
+    return tokens * (acoustic->b_us + acoustic->a_us / batch) +
            all * sv_cost_predict(vocode, s->config.vocode_rows) / (s->config.vocode_rows - s->config.margin_rows);
 }
 
@@ -37,31 +37,31 @@ static double counted_part(const sv_schedule *s, double seconds) {
     return seconds > most ? most / seconds : 1;
 }
 
-void sv_schedule_backlog(const sv_schedule *s, const sv_unit *units, size_t n, const sv_offer *offer,
-                         sv_backlog *backlog) {
+void sv_schedule_backlog(const sv_schedule *s, const sv_work_item *items, size_t n,
+                         const sv_admission_request *request, sv_backlog *backlog) {
     bool seen[SV_CLIENTS_MAX];
     memset(seen, 0, sizeof seen);
-    *backlog = (sv_backlog){.weight = offer->weight};
-    seen[offer->client] = true;
+    *backlog = (sv_backlog){.weight = request->weight};
+    seen[request->client] = true;
     for (size_t i = 0; i < n; i++) {
-        const sv_unit *u = &units[i];
+        const sv_work_item *u = &items[i];
         const double ready = u->stage == SV_VOCODE && u->size > 0 ? u->size : 0;
         const double seconds = seconds_of(s, u->tokens_left, ready), part = counted_part(s, seconds);
         backlog->tokens += u->tokens_left * part;
         backlog->frames += ready * part;
         backlog->seconds += seconds * part;
-        if (u->client == offer->client) backlog->client_seconds += seconds * part;
+        if (u->client == request->client) backlog->client_seconds += seconds * part;
         if (!seen[u->client]) backlog->weight += u->weight;
         seen[u->client] = true;
     }
 }
 
 /* A client waits for all that is queued, or for its own at the pace of its share, whichever ends sooner. */
-static double wait_us(const sv_schedule *s, const sv_backlog *backlog, const sv_offer *offer) {
+static double wait_us(const sv_schedule *s, const sv_backlog *backlog, const sv_admission_request *request) {
     const double all = drain_us(s, backlog->tokens, backlog->frames);
     if (!(backlog->seconds > 0)) return 0;
     const double own = all * backlog->client_seconds / backlog->seconds;
-    return fmin(all, own * backlog->weight / offer->weight + 2.0 * s->config.turn_us);
+    return fmin(all, own * backlog->weight / request->weight + 2.0 * s->config.turn_us);
 }
 
 static int32_t retry_ms(double us) {
@@ -69,13 +69,13 @@ static int32_t retry_ms(double us) {
     return ms < RETRY_MS_MIN ? RETRY_MS_MIN : ms > RETRY_MS_MAX ? RETRY_MS_MAX : (int32_t)ms;
 }
 
-sv_admission sv_schedule_admit(const sv_schedule *s, const sv_backlog *backlog, const sv_offer *offer,
+sv_admission sv_schedule_admit(const sv_schedule *s, const sv_backlog *backlog, const sv_admission_request *request,
                                int64_t now_us) {
-    const double whole = seconds_of(s, offer->tokens, 0), seconds = whole * counted_part(s, whole);
+    const double whole = seconds_of(s, request->tokens, 0), seconds = whole * counted_part(s, whole);
     const double per_second = drain_us(s, s->config.frames_per_second / sv_schedule_frames_per_token(s), 0);
-    const double wait = fmax(wait_us(s, backlog, offer), (double)offer->ready_us), queue = s->config.queue_s;
+    const double wait = fmax(wait_us(s, backlog, request), (double)request->ready_us), queue = s->config.queue_s;
     /* One more client of the same weight may come: so a lone client's share is a half. */
-    const double slowness = (backlog->weight + offer->weight) / offer->weight;
+    const double slowness = (backlog->weight + request->weight) / request->weight;
     const double share = queue / slowness, total = backlog->seconds + seconds;
     sv_admission answer = {.verdict = SV_ACCEPT, .wait_us = (int64_t)wait};
     const bool holds = backlog->client_seconds > 0; /* who has nothing in the queue is not the one who fills it */
@@ -86,18 +86,18 @@ sv_admission sv_schedule_admit(const sv_schedule *s, const sv_backlog *backlog, 
     } else if (total > queue || wait > (double)s->config.wait_us) {
         answer.verdict = SV_FULL;
         answer.retry_after_ms = retry_ms(fmax((total - queue) * per_second, wait - (double)s->config.wait_us));
-    } else if (offer->deadline_us &&
-               (double)(offer->deadline_us - now_us) < wait + sv_work_us(s, offer->tokens, offer->sentences, 0)) {
+    } else if (request->deadline_us && (double)(request->deadline_us - now_us) <
+                                           wait + sv_work_us(s, request->tokens, request->sentences, 0)) {
         answer.verdict = SV_LATE;
     }
     return answer;
 }
 
-bool sv_schedule_expired(const sv_schedule *s, const sv_unit *unit, int64_t now_us) {
-    if (!unit->deadline_us) return false;
-    const double ready = unit->stage == SV_VOCODE && unit->size > 0 ? unit->size : 0;
-    const double work = sv_work_us(s, unit->tokens_left, unit->sentences_left, ready);
-    return (double)(unit->deadline_us - now_us) < work;
+bool sv_schedule_expired(const sv_schedule *s, const sv_work_item *item, int64_t now_us) {
+    if (!item->deadline_us) return false;
+    const double ready = item->stage == SV_VOCODE && item->size > 0 ? item->size : 0;
+    const double work = sv_work_us(s, item->tokens_left, item->sentences_left, ready);
+    return (double)(item->deadline_us - now_us) < work;
 }
 
 sv_retry sv_schedule_retry(int32_t tries) { return tries >= SV_TRIES_MAX ? SV_RETRY_DEAD : SV_RETRY_ALONE; }

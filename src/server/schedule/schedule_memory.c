@@ -26,7 +26,7 @@ int64_t sv_schedule_bytes(const sv_schedule *s, sv_stage stage, int32_t size, si
     const sv_schedule_config *c = &s->config;
     if (stage == SV_VOCODE) return c->vocode_bytes + size * c->bytes_per_row;
     int64_t frames = (int64_t)(size * sv_schedule_frames_per_token(s)) + 1;
-    if (frames > c->decode_frames) frames = c->decode_frames;
+    if (frames > c->acoustic_frames) frames = c->acoustic_frames;
     const int64_t encoder = size * c->bytes_per_encoded, decoder = frames * c->bytes_per_frame;
     return c->decode_bytes + (int64_t)count * c->bytes_per_sentence + size * c->bytes_per_token +
            (encoder > decoder ? encoder : decoder); /* one works after the other */

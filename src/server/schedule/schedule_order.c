@@ -1,25 +1,25 @@
-/* order: who goes first. schedule.h says the order and why; here it is a comparison of two units. */
+/* order: who goes first. schedule.h says the order and why; here it is a comparison of two items. */
 #include "server/schedule/schedule.h"
 
 /* Seconds of audio after which a job moves to the next level of its client: with short ones around, a long text
  * goes behind them, and stands equal with other long ones. */
 static const double level_s[] = {8, 32, 128};
 
-bool sv_unit_started(const sv_unit *u) { return u->stage == SV_VOCODE || u->frames_done > 0; }
+bool sv_work_item_started(const sv_work_item *u) { return u->stage == SV_VOCODE || u->frames_done > 0; }
 
-double sv_order_served(const sv_order *o, const sv_unit *u) {
+double sv_order_served(const sv_order *o, const sv_work_item *u) {
     const double served = o->schedule->served[u->client];
     return (served > o->virtual_time ? served : o->virtual_time) + o->extra[u->client];
 }
 
-int sv_order_lane(const sv_order *o, const sv_unit *u) {
+int sv_order_lane(const sv_order *o, const sv_work_item *u) {
     const sv_schedule_config *config = &o->schedule->config;
     if (!u->streaming) return 2;
-    if (u->frames_done > 0) return u->playback_us - o->now_us < config->dry_us ? 0 : 2;
+    if (u->frames_done > 0) return u->playback_us - o->now_us < config->underrun_us ? 0 : 2;
     return sv_order_served(o, u) - o->virtual_time <= config->burst_s ? 1 : 2;
 }
 
-int sv_order_level(const sv_order *o, const sv_unit *u) {
+int sv_order_level(const sv_order *o, const sv_work_item *u) {
     const double seconds = (double)u->frames_done / o->schedule->config.frames_per_second;
     int i = 0;
     while (i < (int)EV_ARRAY_COUNT(level_s) && seconds >= level_s[i]) i++;
@@ -28,25 +28,25 @@ int sv_order_level(const sv_order *o, const sv_unit *u) {
 
 /* How far ahead of those who had least the client is, beyond the slack that short jobs have. A sentence keeps the
  * place at which it was decoded: what was charged for that does not send it back behind sentences not begun. */
-static double lead(const sv_order *o, const sv_unit *u) {
+static double lead(const sv_order *o, const sv_work_item *u) {
     const sv_schedule_config *config = &o->schedule->config;
     const double slack = sv_order_level(o, u) ? 0 : config->share_slack_s;
     double ahead = sv_order_served(o, u) - o->virtual_time - slack;
-    if (u->stage == SV_VOCODE) ahead -= SV_DECODE_CHARGE * u->size / config->frames_per_second / (double)u->weight;
+    if (u->stage == SV_VOCODE) ahead -= SV_ACOUSTIC_CHARGE * u->size / config->frames_per_second / (double)u->weight;
     return ahead > 0 ? ahead : 0;
 }
 
 /* Negative when a comes first. */
 static int compare(int64_t a, int64_t b) { return (a > b) - (a < b); }
 
-static int compare_arrival(const sv_unit *u, const sv_unit *other) {
+static int compare_arrival(const sv_work_item *u, const sv_work_item *other) {
     const int order = compare(u->arrived_us, other->arrived_us);
     if (order) return order;
     return u->id < other->id ? -1 : 1;
 }
 
 /* Two jobs of one client, or of two that had the same. */
-static int compare_jobs(const sv_order *o, const sv_unit *u, const sv_unit *other) {
+static int compare_jobs(const sv_order *o, const sv_work_item *u, const sv_work_item *other) {
     const int at = sv_order_level(o, u);
     int order = compare(at, sv_order_level(o, other));
     if (order) return order;
@@ -58,7 +58,7 @@ static int compare_jobs(const sv_order *o, const sv_unit *u, const sv_unit *othe
 }
 
 /* Who had more than its share passes nobody by priority. */
-static int compare_rest(const sv_order *o, const sv_unit *u, const sv_unit *other) {
+static int compare_rest(const sv_order *o, const sv_work_item *u, const sv_work_item *other) {
     const double ahead = lead(o, u), other_ahead = lead(o, other);
     if (ahead < other_ahead) return -1;
     if (ahead > other_ahead) return 1;
@@ -66,7 +66,7 @@ static int compare_rest(const sv_order *o, const sv_unit *u, const sv_unit *othe
     return order ? order : compare_jobs(o, u, other);
 }
 
-static int compare_adaptive(const sv_order *o, const sv_unit *u, const sv_unit *other) {
+static int compare_adaptive(const sv_order *o, const sv_work_item *u, const sv_work_item *other) {
     const int lane = sv_order_lane(o, u);
     int order = compare(lane, sv_order_lane(o, other));
     if (order) return order;
@@ -75,8 +75,8 @@ static int compare_adaptive(const sv_order *o, const sv_unit *u, const sv_unit *
     return order ? order : compare_arrival(u, other);
 }
 
-bool sv_order_before(const sv_order *o, const sv_unit *u, const sv_unit *other) {
+bool sv_order_before(const sv_order *o, const sv_work_item *u, const sv_work_item *other) {
     if (o->schedule->config.mode == SV_MODE_ADAPTIVE) return compare_adaptive(o, u, other) < 0;
-    const int order = compare(sv_unit_started(other), sv_unit_started(u));
+    const int order = compare(sv_work_item_started(other), sv_work_item_started(u));
     return (order ? order : compare_arrival(u, other)) < 0;
 }

@@ -36,7 +36,7 @@ static void keep(sv_voices *voices, sv_upload *u) {
                                                        u->consent, &u->card, &u->error);
 }
 
-static void *run(void *uploads) {
+static void *make_uploads(void *uploads) {
     sv_uploads *q = uploads;
     pthread_mutex_lock(&q->lock);
     while (!q->stopping) {
@@ -63,7 +63,7 @@ ev_status sv_uploads_create(sv_uploads **out, sv_voices *voices, ev_error *err) 
     q->end = &q->first;
     pthread_mutex_init(&q->lock, NULL);
     pthread_cond_init(&q->work, NULL);
-    if (pthread_create(&q->thread, NULL, run, q) == 0) return EV_OK;
+    if (pthread_create(&q->thread, NULL, make_uploads, q) == 0) return EV_OK;
     q->joined = true; /* there is nothing to join */
     sv_uploads_free(out);
     return ev_fail(err, EV_E_DEVICE, "a thread cannot be started: raise the limit on processes");
@@ -83,7 +83,7 @@ void sv_uploads_put(sv_uploads *q, sv_upload *u) {
     pthread_mutex_unlock(&q->lock);
 }
 
-void sv_uploads_drop(sv_uploads *q, sv_upload **held) {
+void sv_uploads_remove(sv_uploads *q, sv_upload **held) {
     sv_upload *u = *held;
     *held = NULL;
     if (!u) return;

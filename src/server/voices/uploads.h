@@ -35,8 +35,8 @@ typedef struct sv_upload {
 
 typedef struct sv_uploads sv_uploads;
 ev_status sv_uploads_create(sv_uploads **out, sv_voices *voices, ev_error *err);
-void sv_uploads_put(sv_uploads *uploads, sv_upload *upload);   /* never waits; what is not taken is woken at once */
-void sv_uploads_drop(sv_uploads *uploads, sv_upload **upload); /* NULL is fine */
+void sv_uploads_put(sv_uploads *uploads, sv_upload *upload);     /* never waits; what is not taken is woken at once */
+void sv_uploads_remove(sv_uploads *uploads, sv_upload **upload); /* NULL is fine */
 /* What is at work is ended, what waits is woken, and nothing is taken any more. */
 void sv_uploads_stop(sv_uploads *uploads);
 void sv_uploads_free(sv_uploads **uploads);

@@ -81,7 +81,7 @@ const ev_voice *sv_voice_get(const sv_voice *voice) { return voice->voice; }
 
 static size_t bucket(const unsigned char *key) { return (key[0] | (size_t)key[1] << 8) % BUCKETS; }
 
-static void unlink_age(sv_voices *v, sv_voice *voice) {
+static void lru_unlink(sv_voices *v, sv_voice *voice) {
     *(voice->older ? &voice->older->newer : &v->oldest) = voice->newer;
     *(voice->newer ? &voice->newer->older : &v->newest) = voice->older;
     voice->older = voice->newer = NULL;
@@ -100,13 +100,13 @@ static void uncache(sv_voices *v, sv_voice *voice) {
         *at = voice->chain;
         break;
     }
-    unlink_age(v, voice);
+    lru_unlink(v, voice);
     v->bytes -= voice->bytes;
     voice->cached = false;
     if (!voice->users) free_voice(voice);
 }
 
-static sv_voice *find(const sv_voices *v, const unsigned char *key) {
+static sv_voice *find_cached(const sv_voices *v, const unsigned char *key) {
     sv_voice *voice = v->chains[bucket(key)];
     while (voice && memcmp(voice->key, key, KEY) != 0) voice = voice->chain;
     return voice;
@@ -124,7 +124,7 @@ void sv_voice_release(sv_voices *v, sv_voice **held) {
 /* ---- a voice from a recording ---- */
 
 static ev_status decode(sv_voices *v, const void *bytes, size_t size, ev_audio *audio, ev_error *err) {
-    if (v->decoder) return sv_decode(v->decoder, bytes, size, audio, err);
+    if (v->decoder) return sv_decode_audio(v->decoder, bytes, size, audio, err);
     return ev_audio_decode(audio, bytes, size, SV_DECODE_SECONDS_MAX, err);
 }
 
@@ -195,11 +195,11 @@ ev_status sv_voices_reference(sv_voices *v, const void *bytes, size_t size, sv_v
     *out = NULL;
     if (!EVP_Digest(bytes, size, key, NULL, EVP_sha256(), NULL)) return ev_fail(err, EV_E_MEMORY, "out of memory");
     pthread_mutex_lock(&v->lock);
-    sv_voice *voice = find(v, key);
+    sv_voice *voice = find_cached(v, key);
     const bool hit = voice != NULL;
     if (hit) {
         voice->users++;
-        unlink_age(v, voice);
+        lru_unlink(v, voice);
         link_newest(v, voice);
         while (voice->making) pthread_cond_wait(&v->made, &v->lock);
     } else {

@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 enum { VOICES_MAX = 10000, PACKED_MAX = 65536, FILE_MAX = 2 * PACKED_MAX, LOGGED_MAX = 20 };
-enum { STRANGERS_MAX = 5000, OF_KEY_MAX = 2500, OF_STRANGER_MAX = 500 };
+enum { UNTRUSTED_MAX = 5000, OF_KEY_MAX = 2500, OF_UNTRUSTED_MAX = 500 };
 
 typedef struct stored {
     sv_voice_card card;
@@ -57,7 +57,8 @@ static bool copy_field(char *to, size_t room, const json_t *json, const char *fi
     return true;
 }
 
-/* A file is as good as a stranger's: it may be damaged, or of another model. NULL, or what is wrong with it. */
+/* A file is as good as an untrusted client's: it may be damaged, or of another model. NULL, or what is wrong with it.
+ */
 static const char *read_card(ev_model *model, const json_t *json, stored *out) {
     unsigned char packed[PACKED_MAX];
     const char *text = json_string_value(json_object_get(json, "voice"));
@@ -115,7 +116,7 @@ static bool add(sv_voice_store *s, const stored *item) {
     return true;
 }
 
-static stored *find(const sv_voice_store *s, const char *id, const char *owner) {
+static stored *find_stored(const sv_voice_store *s, const char *id, const char *owner) {
     for (size_t i = 0; i < s->count; i++) {
         if (strcmp(s->items[i].card.id, id) == 0)
             return strcmp(s->items[i].card.owner, owner) == 0 ? &s->items[i] : NULL;
@@ -422,18 +423,18 @@ static ev_voice *copy_voice(ev_model *model, const ev_voice *voice) {
     return copy;
 }
 
-/* Strangers fill half of the store at most, one of them a twentieth, a key a quarter; under the lock. */
+/* Untrusted clients fill half of the store at most, one of them a twentieth, a key a quarter; under the lock. */
 static bool has_room(const sv_voice_store *s, const char *owner) {
     char site[SV_ACCOUNT_SIZE], other[SV_ACCOUNT_SIZE];
-    const bool stranger = sv_account_site(owner, site);
-    const size_t most = stranger ? OF_STRANGER_MAX : OF_KEY_MAX;
-    size_t own = 0, strangers = 0;
+    const bool untrusted = sv_account_site(owner, site);
+    const size_t most = untrusted ? OF_UNTRUSTED_MAX : OF_KEY_MAX;
+    size_t own = 0, untrusted_count = 0;
     for (size_t i = 0; i < s->count; i++) {
-        strangers += sv_account_site(s->items[i].card.owner, other);
+        untrusted_count += sv_account_site(s->items[i].card.owner, other);
         own += strcmp(site, other) == 0;
     }
     if (s->count + s->writing >= VOICES_MAX || own + s->writing >= most) return false;
-    return !stranger || strangers + s->writing < STRANGERS_MAX;
+    return !untrusted || untrusted_count + s->writing < UNTRUSTED_MAX;
 }
 
 ev_status sv_voice_store_put(sv_voice_store *s, const ev_voice *voice, const char *name, const char *owner,
@@ -460,7 +461,7 @@ ev_status sv_voice_store_put(sv_voice_store *s, const ev_voice *voice, const cha
     else if (!room)
         status =
             ev_fail(err, EV_E_LIMIT, "no more voices of yours are kept (%d of a key, %d of an address): delete some",
-                    OF_KEY_MAX, OF_STRANGER_MAX);
+                    OF_KEY_MAX, OF_UNTRUSTED_MAX);
     else
         status = write_card(s, &item, err);
     pthread_mutex_lock(&s->lock);
@@ -475,7 +476,7 @@ ev_status sv_voice_store_put(sv_voice_store *s, const ev_voice *voice, const cha
 
 ev_status sv_voice_store_get(sv_voice_store *s, const char *id, const char *owner, ev_voice **out, ev_error *err) {
     pthread_mutex_lock(&s->lock);
-    const stored *item = find(s, id, owner);
+    const stored *item = find_stored(s, id, owner);
     *out = item ? copy_voice(s->model, item->voice) : NULL;
     pthread_mutex_unlock(&s->lock);
     if (!item) return ev_fail(err, EV_E_NOT_FOUND, "there is no voice '%.50s': see /v1/voices", id);
@@ -485,7 +486,7 @@ ev_status sv_voice_store_get(sv_voice_store *s, const char *id, const char *owne
 /* Out of the table. False: it is not there. */
 static bool forget(sv_voice_store *s, const char *id, const char *owner) {
     pthread_mutex_lock(&s->lock);
-    stored *item = find(s, id, owner);
+    stored *item = find_stored(s, id, owner);
     if (item) {
         if (s->reading) ev_buf_append(&s->deleted, item->card.id, SV_VOICE_ID + 1);
         ev_voice_free(&item->voice);
@@ -498,7 +499,7 @@ static bool forget(sv_voice_store *s, const char *id, const char *owner) {
 ev_status sv_voice_store_delete(sv_voice_store *s, const char *id, const char *owner, ev_error *err) {
     char name[SV_VOICE_ID + 8];
     pthread_mutex_lock(&s->lock);
-    const bool known = find(s, id, owner) != NULL;
+    const bool known = find_stored(s, id, owner) != NULL;
     const int dir = s->dir;
     pthread_mutex_unlock(&s->lock); /* who looks a voice up does not wait for the disk */
     if (!known) return ev_fail(err, EV_E_NOT_FOUND, "there is no voice '%.50s': see /v1/voices", id);

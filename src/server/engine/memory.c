@@ -1,4 +1,4 @@
-/* room: the memory that jobs take, claimed before they do.
+/* memory: what jobs take of it, claimed before they do.
  *
  * A job claims what it will be: its text and recording, the phones and the sentence at hand, and its samples, all of
  * them where they are kept whole. A stream that is too long for that is windowed: it has samples for its listener's
@@ -37,14 +37,14 @@ static double seconds_of(sv_engine *e, const sv_job *job) {
     return frames / rate / (double)s->speed + pauses_ms / 1000;
 }
 
-sv_room sv_engine_claim(sv_engine *e, sv_job *job, const char *account) {
+sv_claim_result sv_engine_claim(sv_engine *e, sv_job *job, const char *account) {
     const double seconds = seconds_of(e, job), rate = bytes_per_second(e);
     const double tokens = job->task ? (double)ev_task_phones(job->task)->phone_count : (double)job->tokens;
     const double samples = job->speech.windowed ? WHOLE_MAX : seconds * rate;
     const double sentence = fmin(seconds, SENTENCE_S) * rate * 2 * FRAME_PART; /* floats, of twice the size */
     const double bytes = (double)sv_job_bytes(job) + samples + sentence + tokens * TOKEN_BYTES;
     const int64_t whole = bytes < 1e15 ? (int64_t)bytes : INT64_C(1000000000000000);
-    if (job->claim.bytes >= whole) return SV_ROOM;
+    if (job->claim.bytes >= whole) return SV_CLAIM_OK;
     return sv_claim_set(e->parts.ledger, &job->claim, account, whole, 1);
 }
 

@@ -1,27 +1,27 @@
-/* dead: dead letters, jobs that failed as often as they may: listed, and tried once more when somebody asks. */
+/* dead_letters: dead letters, jobs that failed as often as they may: listed, and tried once more when somebody asks. */
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "server/engine/engine_inner.h"
 
-void sv_engine_bury(sv_engine *e, sv_job *job) {
+void sv_dead_letter_add(sv_engine *e, sv_job *job) {
     if (e->dead_count == SV_DEAD_MAX) {
-        sv_job_drop(&e->dead[0]);
+        sv_job_unref(&e->dead[0]);
         memmove(e->dead, e->dead + 1, --e->dead_count * sizeof(sv_job *));
     }
-    e->dead[e->dead_count++] = sv_job_hold(job);
+    e->dead[e->dead_count++] = sv_job_ref(job);
     job->dead = true;
     sv_metric_set(e->parts.metrics, SV_METRIC_DEAD_JOBS, (double)e->dead_count);
 }
 
-void sv_engine_dead(sv_engine *e, ev_buf *out) {
+void sv_engine_dead_letters(sv_engine *e, ev_buf *out) {
     json_t *list = json_array();
     pthread_mutex_lock(&e->lock);
     for (size_t i = 0; i < e->dead_count; i++) {
         sv_times times;
         ev_error error;
-        sv_job_look(e->dead[i], &times, NULL, &error);
+        sv_job_snapshot(e->dead[i], &times, NULL, &error);
         json_t *one = json_pack("{s:s, s:s, s:I, s:i, s:I}", "id", e->dead[i]->id, "error", error.message, "created",
                                 (json_int_t)times.created, "tries", e->dead[i]->tries, "text_bytes",
                                 (json_int_t)e->dead[i]->speech.text_bytes);
@@ -37,7 +37,7 @@ void sv_engine_dead(sv_engine *e, ev_buf *out) {
 
 static char *copy(const char *text) { return text ? strdup(text) : NULL; }
 
-/* The same wish as a new job, since the old one has told its listeners that it failed. */
+/* The same request as a new job, since the old one has told its listeners that it failed. */
 static bool copy_speech(const sv_speech *from, sv_speech *to) {
     *to = *from;
     to->text = malloc(from->text_bytes + 1);
@@ -57,7 +57,7 @@ static bool copy_speech(const sv_speech *from, sv_speech *to) {
     return whole;
 }
 
-static sv_job *exhume(sv_engine *e, const char *id) {
+static sv_job *dead_letter_take(sv_engine *e, const char *id) {
     sv_job *job = NULL;
     pthread_mutex_lock(&e->lock);
     for (size_t i = 0; i < e->dead_count; i++) {
@@ -72,7 +72,7 @@ static sv_job *exhume(sv_engine *e, const char *id) {
 }
 
 /* A new job for an old one. NULL: out of memory. */
-static sv_job *revive(sv_engine *e, const sv_job *dead) {
+static sv_job *dead_letter_requeue(sv_engine *e, const sv_job *dead) {
     sv_speech speech;
     bool fresh;
     if (!copy_speech(&dead->speech, &speech)) return NULL;
@@ -86,9 +86,9 @@ static sv_job *revive(sv_engine *e, const sv_job *dead) {
 }
 
 ev_status sv_engine_retry(sv_engine *e, const char *id, char again_id[SV_JOB_ID + 1], int32_t *retry_after_ms) {
-    sv_job *dead = exhume(e, id);
+    sv_job *dead = dead_letter_take(e, id);
     if (!dead) return EV_E_NOT_FOUND;
-    sv_job *job = revive(e, dead);
+    sv_job *job = dead_letter_requeue(e, dead);
     sv_admission admission = {.verdict = SV_FULL, .retry_after_ms = 1000};
     if (job) {
         snprintf(again_id, SV_JOB_ID + 1, "%s", job->id);
@@ -98,10 +98,10 @@ ev_status sv_engine_retry(sv_engine *e, const char *id, char again_id[SV_JOB_ID 
     *retry_after_ms = admission.retry_after_ms;
     if (status != EV_OK) { /* it can be asked for again */
         pthread_mutex_lock(&e->lock);
-        sv_engine_bury(e, dead);
+        sv_dead_letter_add(e, dead);
         pthread_mutex_unlock(&e->lock);
     }
-    sv_job_drop(&job);
-    sv_job_drop(&dead);
+    sv_job_unref(&job);
+    sv_job_unref(&dead);
     return status;
 }

@@ -1,22 +1,22 @@
-/* runner: a thread that runs batches, on its part of the device. It shows what waits to schedule.h, runs the plan
+/* device_worker: a thread that runs batches, on its part of the device. It shows what waits to schedule.h, runs the plan
  * that it is given, and hands the samples to their jobs.
  *
  * Runners that are busy share the device's threads; what a batch takes is counted in seconds of the whole device, so
- * that costs mean the same however many run. A job belongs to one runner while it is marked as running.
+ * that costs mean the same however many run. A job belongs to one worker while it is marked as running.
  */
 #include "server/engine/engine_inner.h"
 
 #include <math.h>
 
-/* ---- the device, among the runners; under the lock ---- */
+/* ---- the device, among the workers; under the lock ---- */
 
-/* Closes the account of each busy runner, and gives it its part from now on. */
+/* Closes the account of each busy worker, and gives it its part from now on. */
 static void share_device(sv_engine *e) {
     const double now = ev_clock_s();
     int left = e->busy;
     int32_t threads = e->threads;
-    for (int i = 0; i < e->runner_count; i++) {
-        sv_runner *r = &e->runners[i];
+    for (int i = 0; i < e->worker_count; i++) {
+        sv_device_worker *r = &e->workers[i];
         if (!r->busy) continue;
         const int32_t part = (threads + left - 1) / left;
         r->device_s += (now - r->since) * r->share;
@@ -28,7 +28,7 @@ static void share_device(sv_engine *e) {
     }
 }
 
-static void start_running(sv_runner *r) {
+static void start_running(sv_device_worker *r) {
     r->busy = true;
     r->engine->busy++;
     r->share = r->since = r->device_s = 0;
@@ -36,7 +36,7 @@ static void start_running(sv_runner *r) {
 }
 
 /* Seconds of the whole device that the batch took. */
-static double stop_running(sv_runner *r) {
+static double stop_running(sv_device_worker *r) {
     share_device(r->engine);
     r->busy = false;
     r->engine->busy--;
@@ -46,7 +46,7 @@ static double stop_running(sv_runner *r) {
 
 /* ---- one batch; without the lock, its jobs marked as running ---- */
 
-static ev_status run_plan(sv_runner *r, const sv_plan *plan, sv_job *const *jobs, ev_error *err) {
+static ev_status run_plan(sv_device_worker *r, const sv_plan *plan, sv_job *const *jobs, ev_error *err) {
     ev_task *tasks[SV_BATCH_MAX];
     ev_slice slices[SV_BATCH_MAX];
     for (size_t i = 0; i < plan->count; i++) {
@@ -54,13 +54,13 @@ static ev_status run_plan(sv_runner *r, const sv_plan *plan, sv_job *const *jobs
         slices[i] = (ev_slice){jobs[i]->task, (size_t)plan->items[i].amount};
     }
     const sv_device_calls *device = &r->engine->device;
-    if (plan->stage == SV_DECODE) return device->decode(r->synth, tasks, plan->count, err);
+    if (plan->stage == SV_ACOUSTIC) return device->decode(r->synth, tasks, plan->count, err);
     return device->vocode(r->synth, slices, plan->count, err);
 }
 
-static void count_batch(sv_runner *r, const sv_plan *plan, double elapsed_s, double device_s) {
+static void count_batch(sv_device_worker *r, const sv_plan *plan, double elapsed_s, double device_s) {
     sv_metrics *m = r->engine->parts.metrics;
-    const sv_timed stage = plan->stage == SV_DECODE ? SV_TIMED_DECODE : SV_TIMED_VOCODE;
+    const sv_timed stage = plan->stage == SV_ACOUSTIC ? SV_TIMED_ACOUSTIC : SV_TIMED_VOCODE;
     sv_metric_observe(m, SV_METRIC_STAGE_DURATION, stage, elapsed_s);
     sv_metric_observe(m, SV_METRIC_BATCH_SIZE, stage, (double)plan->count);
     sv_metric_observe(m, SV_METRIC_COST_ERROR, 0, fabs((double)plan->predicted_us * 1e-6 - device_s) / device_s);
@@ -84,11 +84,11 @@ static ev_status deliver(sv_engine *e, sv_job *job, ev_error *err) {
     size_t count;
     ev_task_take(job->task, &samples, &count);
     if (!count) return EV_OK;
-    if (!all_finite(samples, count)) return ev_fail(err, EV_E_DEVICE, "the model gave no numbers for this text");
+    if (!all_finite(samples, count)) return ev_fail(err, EV_E_DEVICE, "the model output is not finite for this text");
     const double now = ev_clock_s(),
                  dry = job->times.first + (double)job->count / ev_model_sample_rate(e->parts.model);
     const bool heard_before = count <= job->skip; /* by an earlier try: the listener does not wait for it */
-    if (job->unit.streaming && job->count && !heard_before && now > dry)
+    if (job->item.streaming && job->count && !heard_before && now > dry)
         sv_metric_add(e->parts.metrics, SV_METRIC_PLAYBACK_UNDERRUNS, 0, 1);
     const bool first = job->count == 0;
     const ev_status status = sv_job_append(job, samples, count, err);
@@ -106,14 +106,14 @@ static bool try_again(sv_engine *e, sv_job *job, const ev_error *cause) {
     if (sv_schedule_retry(job->tries) == SV_RETRY_DEAD || job->tries >= e->parts.config->tries_max) {
         sv_log_line(e->parts.log, SV_LEVEL_ERROR, job->id, "job failed %d times: %s", job->tries, cause->message);
         pthread_mutex_lock(&e->lock);
-        sv_engine_bury(e, job);
+        sv_dead_letter_add(e, job);
         pthread_mutex_unlock(&e->lock);
         return false;
     }
     sv_metric_add(e->parts.metrics, SV_METRIC_RETRIES, 0, 1);
     job->skip = job->count;
     job->frames_done = 0;
-    return sv_front_task(e, job, &error) == EV_OK;
+    return sv_preprocess_task(e, job, &error) == EV_OK;
 }
 
 typedef enum { GOES_ON, COMPLETED, FAILED } step;
@@ -158,7 +158,7 @@ static bool settle(sv_engine *e, const sv_plan *plan, sv_job *const *jobs, ev_st
 /* Of sentences that were just decoded: a job has one at a time between the stages. */
 static int64_t frames_made(const sv_plan *plan, sv_job *const *jobs) {
     int64_t frames = 0;
-    for (size_t i = 0; plan->stage == SV_DECODE && i < plan->count; i++) {
+    for (size_t i = 0; plan->stage == SV_ACOUSTIC && i < plan->count; i++) {
         ev_progress p;
         ev_task_progress(jobs[i]->task, &p);
         frames += (int64_t)((double)p.ready_frames * (double)jobs[i]->speech.speed); /* as at the usual speed */
@@ -177,14 +177,14 @@ static void mark_started(sv_engine *e, sv_job *job) {
 }
 
 /* Called and returns with the lock. */
-static void run_batch(sv_runner *r, const sv_plan *plan) {
+static void run_batch(sv_device_worker *r, const sv_plan *plan) {
     sv_engine *e = r->engine;
     sv_job *jobs[SV_BATCH_MAX];
     ev_error error = {0};
-    for (size_t i = 0; i < plan->count; i++) mark_started(e, jobs[i] = e->order[plan->items[i].unit]);
+    for (size_t i = 0; i < plan->count; i++) mark_started(e, jobs[i] = e->order[plan->items[i].index]);
     sv_schedule_started(&e->schedule, plan);
     start_running(r);
-    if (sv_schedule_opens(&e->schedule, e->count - plan->count, e->busy)) pthread_cond_signal(&e->work);
+    if (sv_schedule_can_start_batch(&e->schedule, e->count - plan->count, e->busy)) pthread_cond_signal(&e->work);
     pthread_mutex_unlock(&e->lock);
     const double start = ev_clock_s();
     const ev_status status = run_plan(r, plan, jobs, &error);
@@ -216,19 +216,19 @@ static void wait_until(sv_engine *e, int64_t wake_us) {
     pthread_cond_timedwait(&e->work, &e->lock, &at);
 }
 
-void *sv_runner_main(void *arg) {
-    sv_runner *r = arg;
+void *sv_device_worker_main(void *arg) {
+    sv_device_worker *r = arg;
     sv_engine *e = r->engine;
     sv_plan plan;
     pthread_mutex_lock(&e->lock);
     while (!e->stopping) {
         const int64_t now_us = sv_us(ev_clock_s());
-        sv_engine_look(e, now_us);
-        if (!sv_schedule_opens(&e->schedule, e->count, e->busy)) {
+        sv_engine_collect_runnable(e, now_us);
+        if (!sv_schedule_can_start_batch(&e->schedule, e->count, e->busy)) {
             wait_until(e, INT64_MAX);
             continue;
         }
-        sv_schedule_pick(&e->schedule, e->units, e->count, now_us, &plan);
+        sv_schedule_pick(&e->schedule, e->items, e->count, now_us, &plan);
         if (plan.stage == SV_IDLE) {
             wait_until(e, plan.wake_us);
         } else {

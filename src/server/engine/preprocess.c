@@ -1,4 +1,4 @@
-/* front: jobs are made ready, away from the device's threads: the voice first, then the phones. */
+/* preprocess: jobs are made ready, away from the device's threads: the voice first, then the phones. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -24,7 +24,7 @@ static size_t pause_at(const char *text, size_t bytes, double *ms) {
     return n + length + 1;
 }
 
-int64_t sv_front_pauses(const sv_speech *speech) {
+int64_t sv_estimate_pauses(const sv_speech *speech) {
     double all = 0, ms;
     const char *at = speech->text, *end = at + speech->text_bytes;
     while (at < end && (at = memchr(at, '[', (size_t)(end - at))) != NULL) {
@@ -49,7 +49,7 @@ static double tokens_of(int32_t c, int32_t before) {
     return c >= 0xa2 && c <= 0xbe ? 5.0 : 0.5;
 }
 
-int32_t sv_front_tokens(const sv_speech *speech) {
+int32_t sv_estimate_tokens(const sv_speech *speech) {
     double tokens = 4, ms; /* the marks around */
     int32_t before = 0;
     for (size_t at = 0; at < speech->text_bytes;) {
@@ -68,7 +68,7 @@ int32_t sv_front_tokens(const sv_speech *speech) {
     return tokens < 1e9 ? (int32_t)tokens : 1000000000;
 }
 
-ev_status sv_front_task(sv_engine *e, sv_job *job, ev_error *err) {
+ev_status sv_preprocess_task(sv_engine *e, sv_job *job, ev_error *err) {
     const sv_speech *s = &job->speech;
     ev_request request;
     ev_request_init(&request);
@@ -113,7 +113,7 @@ static ev_status find_voice(sv_engine *e, sv_job *job, ev_error *err) {
 }
 
 /* The next of the queue, which the backlog still sees as it was there; under the lock. NULL: none. */
-static sv_job *take_next(sv_front *f) {
+static sv_job *take_next(sv_preprocess_pool *f) {
     sv_engine *e = f->engine;
     sv_job *job = sv_queue_take(&f->queue);
     if (!job) return NULL;
@@ -127,8 +127,8 @@ static sv_job *take_next(sv_front *f) {
 static void prepare(sv_engine *e, sv_job *job) {
     ev_error error = {0};
     ev_status status = find_voice(e, job, &error);
-    if (status == EV_OK) status = sv_front_task(e, job, &error);
-    if (status == EV_OK && sv_engine_claim(e, job, job->owner) != SV_ROOM)
+    if (status == EV_OK) status = sv_preprocess_task(e, job, &error);
+    if (status == EV_OK && sv_engine_claim(e, job, job->owner) != SV_CLAIM_OK)
         status = ev_fail(&error, EV_E_LIMIT, "the text makes more speech than there is memory for: split it");
     if (status != EV_OK) {
         pthread_mutex_lock(&e->lock);
@@ -150,17 +150,17 @@ static void prepare(sv_engine *e, sv_job *job) {
     pthread_mutex_unlock(&e->lock);
 }
 
-int64_t sv_front_wait_us(const sv_front *f, int32_t client) {
+int64_t sv_preprocess_wait_us(const sv_preprocess_pool *f, int32_t client) {
     return f->count ? sv_us((double)sv_queue_ahead(&f->queue, client) * f->mean_s / f->count) : 0;
 }
 
 /* The last ten or so; under the lock. */
-static void note_time(sv_front *f, double seconds) {
+static void note_time(sv_preprocess_pool *f, double seconds) {
     f->mean_s = f->mean_s > 0 ? 0.9 * f->mean_s + 0.1 * seconds : seconds;
 }
 
-void *sv_front_main(void *front) {
-    sv_front *f = front;
+void *sv_preprocess_main(void *pool) {
+    sv_preprocess_pool *f = pool;
     sv_engine *e = f->engine;
     pthread_mutex_lock(&e->lock);
     while (!e->stopping) {
@@ -168,7 +168,7 @@ void *sv_front_main(void *front) {
             pthread_cond_wait(&f->fresh, &e->lock);
             continue;
         }
-        sv_engine_end_hopeless(e, sv_us(ev_clock_s())); /* before anything is spent on them */
+        sv_engine_end_expired_or_abandoned(e, sv_us(ev_clock_s())); /* before anything is spent on them */
         sv_job *job = take_next(f);
         if (!job) continue;
         pthread_mutex_unlock(&e->lock);
