@@ -1,6 +1,6 @@
-"""Compiles models/zh.lexicon, the dictionary that the Mandarin front-end maps into memory.
+"""Compiles models/zh.lexicon, the dictionary of the Mandarin front-end, and, by lexicon_en.py, models/en.lexicon.
 
-`python -m training.lexicons --out models`
+`python -m training.lexicons --out models [--language zh|en]`
 
 Sources, all openly licensed (models/licences/ has their notices):
   jieba            PyPI, MIT          words, their frequency and part of speech: segmentation
@@ -34,6 +34,8 @@ import sys
 import unicodedata
 from collections import Counter
 from pathlib import Path
+
+from training import lexicon_en
 
 INITIALS = "- b p m f d t n l g k h j q x zh ch sh r z c s y".split()
 FINALS = ("a ai an ang ao e ei en eng er i ia ian iang iao ie ii iii in ing iong iou o ong ou u ua uai uan uang uei uen "
@@ -307,17 +309,21 @@ def compile_mandarin(corrections: Path) -> bytes:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description="Compile the Mandarin lexicon.")
-    parser.add_argument("--out", type=Path, required=True, help="directory for zh.lexicon")
+    parser = argparse.ArgumentParser(description="Compile the lexicons.")
+    parser.add_argument("--out", type=Path, required=True, help="directory for zh.lexicon and en.lexicon")
+    parser.add_argument("--language", choices=("zh", "en"), help="only this one")
     options = parser.parse_args(arguments)
-    try:
-        data = compile_mandarin(Path(__file__).with_name("lexicon_zh.txt"))
-    except SourceMissing as missing:
-        print(f"lexicons: {missing}", file=sys.stderr)
-        return 1
+    here = Path(__file__).parent
     options.out.mkdir(parents=True, exist_ok=True)
-    (options.out / "zh.lexicon").write_bytes(data)
-    print(f"zh.lexicon: {len(data)} bytes")
+    for language in (options.language,) if options.language else ("zh", "en"):
+        try:
+            data = (compile_mandarin(here / "lexicon_zh.txt") if language == "zh" else
+                    pack_file(lexicon_en.sections(here, here.parent / "src/text/en_lists.c")))
+        except (SourceMissing, FileNotFoundError) as missing:
+            print(f"lexicons: {missing}", file=sys.stderr)
+            return 1
+        (options.out / f"{language}.lexicon").write_bytes(data)
+        print(f"{language}.lexicon: {len(data)} bytes")
     return 0
 
 

@@ -9,8 +9,12 @@
  *   en_number.c     digits to number words
  *   en_abbrev.c     abbreviations, initials      en_roman.c  roman numerals
  *   en_token.c      words: contractions, acronyms, camelCase, elongation
- *   en_heteronym.c  which of two pronunciations; weak forms of function words
- *   en_words.c      a word to phones: our list, the lexicon, morphology, letter-to-sound rules
+ *   en_heteronym.c  which of two pronunciations, by rules; weak forms of function words
+ *   en_homograph.c  the same by a trained model, for which the rules are a hint
+ *   en_words.c      a word to phones: our list, the lexicon, and what follows
+ *   en_derive.c     words made of known ones: endings, prefixes, compounds, British spellings
+ *   en_letters.c    a word that nobody knows, by its letters
+ *   en_lexicon.c    en.lexicon
  *   en_lists.c      our list of words, letter names, what is said letter by letter
  *
  * Matchers look at s (one class byte per character) from i on and answer how many characters they have put into
@@ -21,10 +25,12 @@
 
 #include "text/text.h"
 
-typedef struct lexicon_struct en_lexicon; /* flite's cst_lexicon */
+typedef struct en_lexicon en_lexicon;
+typedef struct en_homographs en_homographs;
 
 struct ev_en {
-    const en_lexicon *lexicon; /* flite's static tables: read only after the first open */
+    en_lexicon *lexicon;       /* en_lexicon.h */
+    en_homographs *homographs; /* en_homograph.h; NULL: rules alone */
 };
 
 /* Classes of characters that are not ASCII, in s. */
@@ -155,10 +161,16 @@ typedef struct en_phones {
     size_t count;
 } en_phones;
 void en_pronounce(const ev_en *en, const char *word, size_t n, en_phones *out);
-void en_spell(const char *text, en_phones *out);            /* "F B I", "C P Us" */
-void en_parse_phones(const char *arpabet, en_phones *out);  /* "HH AH0 L OW1" */
-void en_add_s(en_phones *phones);                           /* the ending -s: [S], [Z] or [IH0] [Z] */
-bool en_known(const ev_en *en, const char *word, size_t n); /* in our list or the lexicon */
+void en_spell(const char *text, en_phones *out);                  /* "F B I", "C P Us" */
+void en_parse_phones(const char *arpabet, en_phones *out);        /* "HH AH0 L OW1" */
+void en_add_s(en_phones *phones);                                 /* the ending -s: [S], [Z] or [IH0] [Z] */
+bool en_last_phone_is(const en_phones *phones, const char *list); /* one of "[S][Z]" */
+bool en_known_phones(const ev_en *en, const char *word, size_t n, en_phones *out); /* our list or the lexicon */
+bool en_known(const ev_en *en, const char *word, size_t n);                        /* in our list or the lexicon */
+
+/* ---- en_derive.c ---- */
+/* A word (letters a-z) that is made of known ones: appends its phones, or false and nothing. */
+bool en_derive(const ev_en *en, const char *word, size_t n, en_phones *out);
 
 /* ---- en_lists.c ---- */
 const char *en_list_phones(const char *word, size_t n);    /* our own list, NULL */

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "text/en.h"
+#include "text/en_homograph.h"
 
 typedef enum rule {
     BY_TAG, /* first: noun and adjective, second: verb; the first where nothing tells */
@@ -432,25 +432,45 @@ static bool plural_is_verb(const place *p) {
     return t != TAG_NOUN && (is_in(near(p, 1), articles) || is_in(near(p, 1), objects)) && *near(p, -1);
 }
 
+/* What the rules say of the word: 0 or 1 of its pair, 2 a third reading, -1 nothing. *phones: the reading; *plural:
+ * the ending is still to come. */
+static int by_rules(const place *p, const char **phones, bool *plural) {
+    const en_word *word = en_word_at(p->w, p->index);
+    const char *text = en_word_text(p->w, word);
+    const heteronym *h = find_heteronym(text);
+    *plural = false;
+    if (h) {
+        *phones = special(p, h);
+        if (*phones) return 2;
+        bool second = apply(p, h->rule);
+        *phones = second ? h->second : h->first;
+        return strcmp(h->first, h->second) != 0 && second;
+    }
+    h = strcmp(text, "houses") != 0 ? find_plural(text, word->bytes) : NULL;
+    if (!h) return -1;
+    bool verb = plural_is_verb(p);
+    *phones = verb ? h->second : h->first;
+    *plural = true;
+    return verb;
+}
+
 void en_choose(en_work *w) {
     size_t count = en_word_count(w);
     for (size_t i = 0; i < count && !w->words.failed; i++) {
         en_word *word = en_word_at(w, i);
         if (word->spell || word->number || word->phones) continue;
-        const char *text = en_word_text(w, word);
         place p = {w, i};
-        const heteronym *h = find_heteronym(text);
-        if (h) {
-            word->phones = special(&p, h);
-            if (!word->phones) word->phones = apply(&p, h->rule) ? h->second : h->first;
-            continue;
+        const char *phones = NULL;
+        bool plural = false;
+        int hint = by_rules(&p, &phones, &plural);
+        const char *reading = en_homograph_reading(w->en->homographs, w, i, hint);
+        if (reading) {
+            word->phones = reading;
+        } else if (hint >= 0) {
+            word->phones = phones;
+            word->plural = plural;
+        } else {
+            word->phones = weak(w, i);
         }
-        h = find_plural(text, word->bytes);
-        if (h && strcmp(text, "houses") != 0) {
-            word->phones = plural_is_verb(&p) ? h->second : h->first;
-            word->plural = true;
-            continue;
-        }
-        word->phones = weak(w, i);
     }
 }

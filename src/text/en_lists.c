@@ -199,11 +199,18 @@ const char *const en_letter_names[26] = {"EY1",
 
 /* Said letter by letter although they look like words. */
 static const char letters[] =
-    " usa us uk uae eu un id ids it ui ux ai ar vr tv pc pcs dna rna cia fbi nba nfl nhl mlb ceo cfo cto coo cpu gpu "
-    "tpu npu ssd hdd api sdk ide iso ibm amd atm dvd cd cds gdp gps hiv iq eq irs mba phd md bbc abc nbc cbs cnn hbo "
-    "pga ufo usb url html http https ftp ssh ssl tls vpn ip tcp udp dns aws sms mms pdf ipo roi kpi faq diy eta aka "
-    "asap fyi imo omg brb btw tba tbd rsvp vip hr pr bmw gmc ups dhl kfc mit ucla usc nyu la ny dc nyc espn mtv imf "
-    "wto who iaea ioc nra aarp aclu ieee acm iot llm llms asr tts nlp ocr rpm mph dj mc pm am ad bc bce ce apr apy ";
+    " usa us uk uae eu un id ids it ui ux ai ar vr tv pc pcs dna rna cia fbi nba nfl nhl mlb ceo cfo cto coo "
+    "cpu gpu tpu npu ssd hdd api sdk ide iso ibm amd atm dvd cd cds gdp gps hiv iq eq irs mba phd md bbc abc "
+    "nbc cbs cnn hbo pga ufo usb url html http https ftp ssh ssl tls vpn ip tcp udp dns aws sms mms pdf ipo "
+    "roi kpi faq diy eta aka asap fyi imo omg brb btw tba tbd rsvp vip hr pr bmw gmc ups dhl kfc mit ucla usc "
+    "nyu la ny dc nyc espn mtv imf wto who iaea ioc nra aarp aclu ieee acm iot llm llms asr tts nlp ocr rpm "
+    "mph dj mc pm am ad bc bce ce apr apy nhs usd wwe mvp ncaa nsa utc gmt nrl itv lsu edt pst std gpa rpg "
+    "psa rbi btc htc cpr css dlc gta gst hms lte blm msnbc psg tsa oem thc tnt vhs doj idf cpi esa icu isp "
+    "dmv snl tpp ccp ftc msc nyt psp nyse edm ipl mrna usps csr llp cfa cpc icc pbs cbd afc mla apa cba cbi "
+    "ict iss pci pcb pcr rgb rsa wwf cnbc dps fsa hpv ivf npc ymca csa gcse imdb uv nypd lapd ngo mri "
+    "emt suv atms dui lcd hdr fps mmo gdpr sla slo crm erp vcs etf rfc jvm jdk orm cli xml svg "
+    "csv tsv rtf avi aac kwh vcr dvr ott drm ddos nfc rfid qr wpa vlan sata nvme ddr gddr gtx rtx apu fpga "
+    "uart spi ";
 
 /* Said as words although they are written in capitals. */
 static const char acronym_words[] =

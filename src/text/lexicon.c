@@ -1,35 +1,17 @@
-/* lexicon: the reader of compiled dictionaries. Format: training/lexicons.py. Host is little endian, as the file is.
+/* lexicon: the reader of the Mandarin dictionary. Format: training/lexicons.py. Host is little endian, as the file
+ * is.
  *
  * Opening costs one pass over the file (a check sum and the structure), a millisecond per few megabytes; lookups are
  * binary searches. The file is copied, not mapped: it may be replaced in place while it is in use.
  */
-#include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "text/lexicon.h"
+#include "text/lexicon_file.h"
 
-#define LEXICON_MAGIC   "EVLEXIC1"
-#define LEXICON_VERSION 1
-#define LEXICON_MAX     (64u << 20)
-#define LEXICON_CHARS   0x110000u
-#define LOW24           0xFFFFFFu
-
-typedef struct header {
-    char magic[8];
-    uint32_t version, sections;
-    uint64_t bytes, check;
-} header;
-
-typedef struct section {
-    char name[4];
-    uint32_t element;
-    uint64_t offset, count;
-} section;
+#define LEXICON_CHARS 0x110000u
+#define LOW24         0xFFFFFFu
 
 typedef struct node {
     uint16_t character, cost;
@@ -48,44 +30,15 @@ typedef struct tree {
 } tree;
 
 struct ev_lexicon {
-    void *map;
-    size_t map_bytes;
+    ev_lexicon_file file;
     tree trees[EV_LEXICON_TREES];
     const pair *characters, *folds;
     size_t character_count, fold_count;
 };
 
-_Static_assert(sizeof(header) == 32 && sizeof(section) == 24 && sizeof(node) == 8 && sizeof(pair) == 8,
-               "file layout");
+_Static_assert(sizeof(node) == 8 && sizeof(pair) == 8, "file layout");
 
 /* ---- checking ---- */
-
-static bool sum_matches(const unsigned char *map, size_t bytes, uint64_t expected) {
-    uint64_t total = 0, word;
-    for (size_t i = sizeof(header); i + 8 <= bytes; i += 8) {
-        memcpy(&word, map + i, 8);
-        total = (total << 7 | total >> 57) ^ word;
-    }
-    return total == expected;
-}
-
-/* Finds a section whose elements all lie inside the file. */
-static const void *find_section(const ev_lexicon *l, const char *name, size_t element, size_t *count) {
-    const unsigned char *map = l->map;
-    header h;
-    memcpy(&h, map, sizeof h);
-    for (uint32_t i = 0; i < h.sections; i++) {
-        section s;
-        memcpy(&s, map + sizeof h + i * sizeof s, sizeof s);
-        if (memcmp(s.name, name, 4) != 0) continue;
-        if (s.element != element || s.offset % 8 != 0 || s.offset > l->map_bytes ||
-            s.count > (l->map_bytes - s.offset) / element)
-            return NULL;
-        *count = (size_t)s.count;
-        return map + s.offset;
-    }
-    return NULL;
-}
 
 /* Children follow their parents, in runs that tile the array, each run in rising order: so no walk can loop. */
 static bool nodes_valid(const tree *t) {
@@ -119,28 +72,20 @@ static bool pairs_valid(const pair *p, size_t count, uint32_t value_max) {
 }
 
 static bool take_tree(ev_lexicon *l, tree *t, const char *nodes, const char *keys, const char *values) {
-    t->nodes = find_section(l, nodes, sizeof(node), &t->node_count);
-    t->keys = find_section(l, keys, sizeof(pair), &t->key_count);
-    t->values = find_section(l, values, sizeof(uint16_t), &t->value_count);
+    t->nodes = ev_lexicon_file_section(&l->file, nodes, sizeof(node), &t->node_count);
+    t->keys = ev_lexicon_file_section(&l->file, keys, sizeof(pair), &t->key_count);
+    t->values = ev_lexicon_file_section(&l->file, values, sizeof(uint16_t), &t->value_count);
     return t->nodes && t->keys && t->values && nodes_valid(t) && keys_valid(t);
 }
 
 static const char *structure_fault(ev_lexicon *l, const char *names) {
-    header h;
-    if (l->map_bytes < sizeof h) return "too short";
-    memcpy(&h, l->map, sizeof h);
-    if (memcmp(h.magic, LEXICON_MAGIC, 8) != 0) return "not a lexicon";
-    if (h.version != LEXICON_VERSION) return "of another version";
-    if (h.bytes != l->map_bytes) return "truncated";
-    if (h.bytes % 8 != 0 || h.sections > 64 || sizeof h + h.sections * sizeof(section) > h.bytes) return "damaged";
-    if (!sum_matches(l->map, l->map_bytes, h.check)) return "damaged (check sum)";
     size_t named = 0;
-    const char *text = find_section(l, "NAME", 1, &named);
+    const char *text = ev_lexicon_file_section(&l->file, "NAME", 1, &named);
     if (!text || named != strlen(names) || memcmp(text, names, named) != 0) return "made for other syllables";
     if (!take_tree(l, &l->trees[EV_LEXICON_WORDS], "NODE", "RKEY", "RVAL")) return "damaged (words)";
     if (!take_tree(l, &l->trees[EV_LEXICON_TRADITIONAL], "FNOD", "FKEY", "FVAL")) return "damaged (phrases)";
-    l->characters = find_section(l, "CHAR", sizeof(pair), &l->character_count);
-    l->folds = find_section(l, "FOLD", sizeof(pair), &l->fold_count);
+    l->characters = ev_lexicon_file_section(&l->file, "CHAR", sizeof(pair), &l->character_count);
+    l->folds = ev_lexicon_file_section(&l->file, "FOLD", sizeof(pair), &l->fold_count);
     if (!l->characters || !pairs_valid(l->characters, l->character_count, 0xFFFF)) return "damaged (characters)";
     if (!l->folds || !pairs_valid(l->folds, l->fold_count, LEXICON_CHARS - 1)) return "damaged (folding)";
     return NULL;
@@ -148,32 +93,10 @@ static const char *structure_fault(ev_lexicon *l, const char *names) {
 
 /* ---- opening ---- */
 
-static ev_status read_file(ev_lexicon *l, const char *path, ev_error *err) {
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a pipe is refused below, not waited for */
-    if (fd < 0) return ev_fail(err, EV_E_IO, "%s: cannot be opened: %m", path);
-    struct stat st;
-    ev_status status = EV_OK;
-    if (fstat(fd, &st) != 0)
-        status = ev_fail(err, EV_E_IO, "%s: %m", path);
-    else if (!S_ISREG(st.st_mode))
-        status = ev_fail(err, EV_E_IO, "%s: not a file", path);
-    else if (st.st_size < (off_t)sizeof(header) || (uint64_t)st.st_size > LEXICON_MAX)
-        status = ev_fail(err, EV_E_FORMAT, "%s: %lld bytes is no size for a lexicon", path, (long long)st.st_size);
-    if (status == EV_OK) {
-        l->map = ev_file_copy(fd, (size_t)st.st_size);
-        if (l->map)
-            l->map_bytes = (size_t)st.st_size;
-        else
-            status = ev_fail(err, errno == ENOMEM ? EV_E_MEMORY : EV_E_IO, "%s: cannot be read: %m", path);
-    }
-    close(fd);
-    return status;
-}
-
 ev_status ev_lexicon_open(ev_lexicon **out, const char *path, const char *names, ev_error *err) {
     ev_lexicon *l = calloc(1, sizeof *l);
     if (!l) return ev_fail(err, EV_E_MEMORY, "out of memory for a lexicon");
-    ev_status status = read_file(l, path, err);
+    ev_status status = ev_lexicon_file_open(&l->file, path, err);
     const char *fault = status == EV_OK ? structure_fault(l, names) : NULL;
     if (fault) status = ev_fail(err, EV_E_FORMAT, "%s: the lexicon is %s", path, fault);
     if (status != EV_OK)
@@ -185,7 +108,7 @@ ev_status ev_lexicon_open(ev_lexicon **out, const char *path, const char *names,
 
 void ev_lexicon_free(ev_lexicon **lexicon) {
     if (!lexicon || !*lexicon) return;
-    if ((*lexicon)->map) munmap((*lexicon)->map, (*lexicon)->map_bytes);
+    ev_lexicon_file_close(&(*lexicon)->file);
     free(*lexicon);
     *lexicon = NULL;
 }

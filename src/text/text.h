@@ -5,7 +5,7 @@
  *   runs.c       which language speaks each stretch; sentence ends
  *   en_*.c       English: normalise, words to phones
  *   zh_*.c       Mandarin: normalise, segment, readings, sandhi, phones
- *   lexicon.c    the compiled dictionaries
+ *   lexicon.c    the compiled Mandarin dictionary; lexicon_file.c: the container of all of them
  *   tokens.c     the published inventory of 502 tokens
  *
  * Data flows down that list's first three, then into one language per run, then into the sink, and never back.
@@ -19,7 +19,7 @@
 /* Everything that turning text into phones needs; immutable after open, shared by threads. */
 typedef struct ev_text ev_text;
 
-/* lexicon_dir holds zh.lexicon (and en.lexicon if there is one). EV_E_IO, EV_E_FORMAT, EV_E_MEMORY. */
+/* lexicon_dir holds zh.lexicon, en.lexicon and, for homographs, en.homographs. EV_E_IO, EV_E_FORMAT, EV_E_MEMORY. */
 ev_status ev_text_open(ev_text **out, const char *lexicon_dir, ev_error *err);
 void ev_text_free(ev_text **text);
 

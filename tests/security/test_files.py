@@ -47,13 +47,13 @@ class Files(unittest.TestCase):
 
     def test_model_and_lexicon_written_over(self):
         model = shutil.copy(MODEL, os.path.join(self.folder, "voice.safetensors"))
-        lexicon = shutil.copy(os.path.join(MODELS, "zh.lexicon"), self.folder)
+        lexicons = [shutil.copy(os.path.join(MODELS, name), self.folder) for name in ("zh.lexicon", "en.lexicon", "en.homographs")]
         with Service(COMMAND, *FREE, "--model", model) as service:
             self.assertEqual(self.say(service, "你好，Hello."), 200)
-            for path in (model, lexicon):
+            for path in (model, *lexicons):
                 os.truncate(path, 0)
             self.assertEqual(self.say(service, "今天天气很好。Good morning."), 200)
-            for path in (model, lexicon):
+            for path in (model, *lexicons):
                 with open(path, "wb") as file:
                     file.write(b"\xff" * 100000)
             self.assertEqual(self.say(service, "我们去公园散步吧，and then home."), 200)
