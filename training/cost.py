@@ -58,7 +58,7 @@ def vocoder_gflop(config: dict) -> float:
         network, frames = Generator(c).eval(), SECONDS * c["sample_rate"] // c["hop"]
         one = counted(lambda: network.spectra(torch.zeros(1, frames, c["features"]), torch.zeros(1, frames), torch.zeros(1, frames),
                                               torch.zeros(1, c["speaker"] + c["emotions"])))
-        transforms = 2 * frames * 2.5 * c["fft"] * math.log2(c["fft"])  # of the pulses, and back
+        transforms = (2 + (c.get("parts") == 4)) * frames * 2.5 * c["fft"] * math.log2(c["fft"])  # of pulses and bursts, and back
         return (one + transforms) / SECONDS / 1e9
     from .vocoder import Generator
     network, hop = Generator(c).eval(), math.prod(c["rates"])

@@ -1,7 +1,7 @@
 """The utterances as the training steps see them (teacher/make.py writes them), at one loudness, with speaker vectors.
 
 A dataset may still be growing: refresh() takes in what has come since. Each item holds symbols [L], durations [L] (frames), f0 [T],
-energy [T], wav float16-sized int16 [300 T] at -20 LUFS (its emotion's gain added), source (pulses at F0), speaker, emotion weights, text.
+energy [T], wav float16-sized int16 [300 T] at -20 LUFS (its emotion's gain added), source and swell (spectral.py, in step with the wav), speaker, emotion weights, text.
 """
 import json
 import sys
@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 
 from .convnext import EMOTIONS
-from .spectral import pulses
+from .phase import follow
+from .spectral import pulses, swell
 from .teacher import emotions
 
 RATE, HOP = 24000, 300
@@ -95,7 +96,8 @@ class Dataset:
             else:
                 return None
             item["wav"] = np.round(limited(wav * 10 ** (gain / 20)) * 32767).astype(np.int16)
-            item["source"] = pulses(item["f0"]).astype(np.float16)
+            turns = follow(item["f0"], wav)
+            item["source"], item["swell"] = pulses(item["f0"], turns).astype(np.float16), swell(item["f0"], turns).astype(np.float16)
         return item
 
     def vector(self, speaker, rng=None):

@@ -127,9 +127,15 @@ def vocoders(folder):
 
 
 def istft(folder):
-    """F0 that glides, jumps, stops and is higher than any harmonic may be; every part of the sum heard, samples within -1..1."""
+    """Two generators, with bursts and with a free part. F0 that glides, jumps, stops and is higher than any harmonic may be; every part of the
+    sum heard, samples within -1..1."""
+    one_istft(folder, "istft", 4, (-0.7, 0.0, -0.2, 0.0))
+    one_istft(folder, "istft_free", 5, (-5.0, 0.0, 0.1, 0.4, 0.0))
+
+
+def one_istft(folder, name, parts, means):
     torch.manual_seed(5)
-    config = dict(features=20, width=32, hidden=48, blocks=3, speaker=12, emotions=4)
+    config = dict(features=20, width=32, hidden=48, blocks=3, speaker=12, emotions=4, parts=parts)
     model = spectral.Generator(config).eval()
     with torch.no_grad():
         for block in model.dec:
@@ -140,7 +146,7 @@ def istft(folder):
             block.gamma.normal_(0, 0.7)
         model.dec_norm.bias.normal_(0, 0.2)
         model.head.weight.mul_(2)
-        for bias, mean in zip(model.head.bias.split(model.bins), (-5.0, 0.0, 0.2, 0.5, 0.0)):
+        for bias, mean in zip(model.head.bias.split(model.bins), means):
             bias.add_(mean)
     frames = 45
     x, energy = torch.randn(1, frames, 20), 5 * torch.randn(1, frames)
@@ -149,13 +155,13 @@ def istft(folder):
     f0[0, 25] = 12000
     condition = torch.nn.functional.normalize(torch.randn(1, 12))
     condition = torch.cat([condition, torch.tensor([[0.4, 0.0, 0.6, 0.0]])], 1)
-    source = torch.from_numpy(spectral.padded(spectral.pulses(f0[0].numpy())))[None]
-    noise = torch.from_numpy(spectral.noise(7, frames))[None]
+    source, bursts = spectral.sources(f0[0].numpy(), 7)
     with torch.no_grad():
-        parts = model.spectra(x, f0, energy, condition)
-        wave, still = model.wave(parts, source, noise), model.wave(parts, source, torch.zeros_like(noise))
-    print(f"istft: peak {wave.abs().max():.2f}, without noise {still.abs().max():.2f}")
-    save(folder, "istft", model, "generator", model.config,
+        spectra = model.spectra(x, f0, energy, condition)
+        still = model.still(spectra, source)
+        wave = still + model.rough(spectra, bursts, torch.from_numpy(spectral.noise(7, frames))[None])
+    print(f"{name}: peak {wave.abs().max():.2f}, without noise {still.abs().max():.2f}")
+    save(folder, name, model, "generator", model.config,
          {"input": torch.cat([x[0], energy[0][:, None] / spectral.ENERGY_UNIT], 1), "f0": f0[0], "condition": condition[0], "wave": wave[0],
           "still": still[0]})
 

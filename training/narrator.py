@@ -18,7 +18,7 @@ from scipy.signal import resample_poly
 
 from . import align, features
 from .packed import Packed
-from .spectral import noise, padded, pulses
+from .spectral import noise, sources
 from .teacher import make, symbols
 
 SPEEDS = (0.5, 2.0)  # how far the reference's tempo follows the recording's
@@ -96,8 +96,7 @@ class Narrator:
         sentence.symbol_frames = durations.numpy()
         condition = torch.cat([self.speaker, self.neutral])[None]
         spectra = self.vocoder.spectra(said[None], f0[None], energy[None], condition)
-        source, hiss = padded(pulses(f0.numpy())), noise(1, len(f0))
-        wav = self.vocoder.wave(spectra, torch.from_numpy(source)[None], torch.from_numpy(hiss)[None])[0].numpy()
+        wav = self.vocoder.wave(spectra, *sources(f0.numpy(), 1), torch.from_numpy(noise(1, len(f0)))[None])[0].numpy()
         return align.Reference(features.mel(resample_poly(wav.astype(np.float64), 2, 3)), self.frames(sentence, owners, durations.numpy()),
                                sentence.names)
 

@@ -15,7 +15,7 @@ from . import corpus, needs
 from .convnext import EMOTIONS, Acoustic
 from .dataset import RATE, VECTOR_GAIN, limited
 from .front import Front
-from .spectral import Generator, noise, padded, pulses
+from .spectral import Generator, noise, sources
 from .teacher import emotions, make, speakers, symbols
 
 
@@ -43,8 +43,8 @@ class Student:
             features = features[torch.repeat_interleave(torch.arange(len(ids)), torch.from_numpy(labels["durations"].astype(np.int64)))]
             f0, energy = torch.from_numpy(labels["f0"]), torch.from_numpy(labels["energy"])
         spectra = self.generator.spectra(features[None], f0[None], energy[None], torch.cat([vector, weights])[None])
-        source = torch.from_numpy(padded(pulses(f0.numpy())))[None]
-        return limited(self.generator.wave(spectra, source, torch.from_numpy(noise(seed, len(f0)))[None])[0].numpy())
+        hiss = torch.from_numpy(noise(seed, len(f0)))[None]
+        return limited(self.generator.wave(spectra, *sources(f0.numpy(), seed), hiss)[0].numpy())
 
 
 def main():

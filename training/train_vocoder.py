@@ -24,8 +24,8 @@ from .loop import Loop, cosine_rate, device_of, precision_of, set_rate
 from .packed import Packed
 from .spectral import Generator
 
-SCALES = (256, 512, 1024, 2048)
-MELS = ((512, 128, 40), (1024, 256, 80), (2048, 512, 100))  # n_fft, hop, bands
+SCALES = {128: 0, 256: 0, 512: 40, 1024: 80, 2048: 100}  # n_fft and mel bands; the hop is a quarter
+APART = 0.12  # of the distance between two tries
 REFRESH_S = 240
 
 
@@ -52,22 +52,36 @@ def mel_filters(n_fft, bands, device):
     return _filters[key]
 
 
-def spectral_loss(fake, real):
-    """Spectral convergence and log-magnitude distance over the scales (Yamamoto et al. 2020, arXiv 1910.11480)."""
-    total = 0.0
-    for n_fft in SCALES:
-        a, b = magnitude(fake, n_fft, n_fft // 4), magnitude(real, n_fft, n_fft // 4)
-        total = total + torch.linalg.norm(a - b) / torch.linalg.norm(b).clamp(1e-3) + F.l1_loss(torch.log(a + 1e-3), torch.log(b + 1e-3))
-    return total / len(SCALES)
+def views(wav):
+    """What the losses look at: per scale the magnitudes, their logarithms, and the log mel bands (None where there are none)."""
+    found = []
+    for n_fft, bands in SCALES.items():
+        size = magnitude(wav, n_fft, n_fft // 4)
+        mel = torch.log(mel_filters(n_fft, bands, wav.device) @ size + 1e-4) if bands else None
+        found.append((size, torch.log(size + 1e-3), mel))
+    return found
 
 
-def mel_loss(fake, real):
-    """Log-mel distance at several scales (Kumar et al. 2023, arXiv 2306.06546)."""
-    total = 0.0
-    for n_fft, hop, bands in MELS:
-        filters = mel_filters(n_fft, bands, fake.device)
-        total = total + F.l1_loss(*(torch.log(filters @ magnitude(x, n_fft, hop) + 1e-4) for x in (fake, real)))
-    return total / len(MELS)
+def distance(a, b, real):
+    """(spectral, mel) between two views: magnitudes in units of the real ones and log magnitudes (Yamamoto et al. 2020, arXiv 1910.11480), log
+    mels (Kumar et al. 2023, arXiv 2306.06546), over the scales."""
+    spectral = mel = 0.0
+    for (x, log_x, mel_x), (y, log_y, mel_y), (r, _, _) in zip(a, b, real):
+        spectral = spectral + (torch.linalg.norm(x - y) / torch.linalg.norm(r).clamp(1e-3) + F.l1_loss(log_x, log_y)) / len(SCALES)
+        if mel_x is not None:
+            mel = mel + F.l1_loss(mel_x, mel_y) / sum(b > 0 for b in SCALES.values())
+    return spectral, mel
+
+
+def energy_distance(one, other, real):
+    """(spectral, mel) of a voice heard twice, with other noise each time: its distance from the real one, less a share of that between the two.
+
+    A plain distance is least where noise is replaced by something steady: speech gets dull. With a share of a half it is least where both
+    are of the same distribution (Gritsenko et al. 2020, arXiv 2008.01160), but then all that the network cannot foresee becomes noise: APART
+    lies between."""
+    one, other, real = views(one), views(other), views(real)
+    near, far, apart = distance(one, real, real), distance(other, real, real), distance(one, other, real)
+    return tuple(0.5 * (n + f) - APART * a for n, f, a in zip(near, far, apart)), near
 
 
 class Discriminator(nn.Module):
@@ -122,7 +136,7 @@ def batch_of(dataset, size, frames, rng, device):
     longest = max(len(item["symbols"]) for item, _ in chosen)
     ids, owner = np.zeros((size, longest), np.int64), np.zeros((size, frames), np.int64)
     mask = np.zeros((size, longest), bool)
-    arrays = {key: [] for key in ("f0", "energy", "condition", "source", "wav")}
+    arrays = {key: [] for key in ("f0", "energy", "condition", "source", "swell", "wav")}
     for row, (item, at) in enumerate(chosen):
         count = len(item["symbols"])
         ids[row, :count], mask[row, :count] = item["symbols"], True
@@ -130,32 +144,47 @@ def batch_of(dataset, size, frames, rng, device):
         arrays["f0"].append(item["f0"][at:at + frames])
         arrays["energy"].append(item["energy"][at:at + frames])
         arrays["condition"].append(dataset.condition(item, rng))
-        source = np.pad(item["source"], (600, 600))
-        arrays["source"].append(source[at * HOP:at * HOP + (frames - 1) * HOP + 1200].astype(np.float32))
+        for key in ("source", "swell"):
+            arrays[key].append(np.pad(item[key], (600, 600))[at * HOP:at * HOP + (frames - 1) * HOP + 1200].astype(np.float32))
         arrays["wav"].append(item["wav"][at * HOP:(at + frames) * HOP].astype(np.float32) / 32767)
     tensors = {key: torch.from_numpy(np.stack(value).astype(np.float32)).to(device) for key, value in arrays.items()}
     return dict(tensors, ids=torch.from_numpy(ids).to(device), mask=torch.from_numpy(mask).to(device), owner=torch.from_numpy(owner).to(device))
 
 
 def speak(text, generator, b, precision):
-    """The wave of a batch, without the frames at each end whose windows reach outside."""
+    """The wave of a batch twice, with other noise, without the frames at each end whose windows reach outside."""
     with torch.autocast(b["f0"].device.type, precision, enabled=precision != torch.float32):
         features = text(b["ids"], b["mask"])
         features = torch.gather(features, 1, b["owner"][..., None].expand(-1, -1, features.shape[-1]))
         spectra = generator.spectra(features, b["f0"], b["energy"], b["condition"])
     spectra = [part.float() for part in spectra]
-    noise = torch.rand(*spectra[0].shape, 2, device=b["f0"].device) * (2 * 3 ** 0.5) - 3 ** 0.5
-    return generator.wave(spectra, b["source"], noise)[:, 2 * HOP:-2 * HOP]
+
+    random = lambda *shape: torch.rand(*shape, device=b["f0"].device) * (2 * 3 ** 0.5) - 3 ** 0.5  # noqa: E731
+    still = generator.still(spectra, b["source"])
+    waves = [still + generator.rough(spectra, random(*b["swell"].shape) * b["swell"], random(*spectra[0].shape, 2)) for _ in range(2)]
+    return [wave[:, 2 * HOP:-2 * HOP] for wave in waves]
+
+
+def bursts_for_free(head, generator):
+    """A head whose third source is a free part gets bursts in its place, which begin half as loud as the noise (-6 dB)."""
+    parts, bins = generator.config["parts"], generator.bins
+    if parts != 4 or len(head) != 5 * bins:
+        return head
+    concatenate = torch.cat if torch.is_tensor(head) else np.concatenate
+    return concatenate([head[:3 * bins], head[2 * bins:3 * bins] - (0.7 if head.ndim == 1 else 0)])
 
 
 def start(text, generator, source):
     """First weights: "hibari", or a packed model's."""
     if source == "hibari":
         table = hibari.tensors()
+        table |= {key: bursts_for_free(table[key], generator) for key in ("m.head.weight", "m.head.bias")}
         missing = hibari.fill(text, "m.text.", table) + hibari.fill(generator, "m.", table)
         print(f"from hibari; {len(missing)} tensors of our own", file=sys.stderr)
     elif source:
         packed = Packed(source)
+        for key in ("generator.head.weight", "generator.head.bias"):
+            packed.tensors[key] = bursts_for_free(packed.tensors[key], generator)
         packed.start("vocoder", generator)
         packed.start("acoustic", text, "text.")
 
@@ -200,9 +229,9 @@ def main():
         joined = loop.progress() >= a.adversary_from
         learns_alone = joined and alone < a.alone_steps
         with torch.set_grad_enabled(not learns_alone):
-            fake = speak(text, generator, b, precision)
-            values = dict(spectral=spectral_loss(fake, real), mel=mel_loss(fake, real))
-        loss = values["spectral"] + 2 * values["mel"]
+            fake, again = speak(text, generator, b, precision)
+            (spectral, mel), near = energy_distance(fake, again, real)
+        loss, values = spectral + 2 * mel, dict(spectral=spectral, mel=mel, spectral_alone=near[0], mel_alone=near[1])
         if joined:
             own = adversary.own_loss(fake, real)
             against.zero_grad(set_to_none=True)

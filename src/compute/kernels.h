@@ -45,11 +45,11 @@ typedef struct ev_istft_tile {
     const ev_istft *stft;
     const float *parts; /* of the first frame */
     size_t ld;
-    const float *source; /* where its window begins */
+    const float *pulses, *bursts; /* where its window begins; bursts: NULL if there are none */
     float *y;
     uint64_t seed;
     size_t first;   /* its number */
-    float *scratch; /* x, bins, work */
+    float *scratch; /* x, bins, work, bins of bursts */
 } ev_istft_tile;
 
 struct ev_kernels {
@@ -68,7 +68,7 @@ struct ev_kernels {
     void (*fft_forward)(const ev_fft *fft, float *x, float *bins, float *work);
     void (*fft_inverse)(const ev_fft *fft, float *bins, float *x, float *work);
     void (*istft)(const ev_istft_tile *tile, size_t rows);
-    void (*pulses)(const ev_pulses *pulses, float *out, size_t n);
+    void (*pulses)(const ev_pulses *pulses, float *out, float *bursts, size_t n);
     void (*axpby)(const float *x, size_t ldx, float a, const float *z, size_t ldz, float b, float *y, size_t ldy,
                   int channels, size_t rows);
 };
@@ -87,7 +87,8 @@ ev_window ev_upsample_window(const float *centre, size_t tokens, float t, float 
 enum { EV_UPSAMPLE_CHUNK = 64 };
 
 /* Of one instruction set's noise: uniform, of variance one, from a hash of a key and the number of the bin's part
- * (splitmix64's finalizer, Steele et al. 2014). A row's key; a part's step is added to it. */
+ * (splitmix64's finalizer, Steele et al. 2014). A row's key; a part's step is added to it. Bursts are numbered down
+ * from the last index, which no bin reaches. */
 #define EV_NOISE_STEP  0x9e3779b97f4a7c15u
 #define EV_NOISE_SCALE (1.732050808f / 2147483648.0f)
 static inline uint64_t ev_noise_key(uint64_t seed, uint64_t index) {
@@ -106,7 +107,9 @@ static inline void ev_pulse_turns(const ev_pulses *p, size_t i, float *turns, fl
     *turns = (float)at;
     *many = (float)(times - (times + EV_ROUND_MAGIC_DOUBLE - EV_ROUND_MAGIC_DOUBLE));
 }
-#define EV_PULSE_NEAR 2e-3f /* of 2 sin(pi turns): so near to a pulse's top the sum is `count`, less a half */
+static inline uint64_t ev_burst_key(const ev_pulses *p, size_t i) { return ev_noise_key(p->seed, ~(p->number + i)); }
+#define EV_SWELL_SCALE 0.816496581f /* sqrt(2 / 3) */
+#define EV_PULSE_NEAR  2e-3f        /* of 2 sin(pi turns): so near to a pulse's top the sum is `count`, less a half */
 
 /* ---- how an operation is spread over the pool (split.c) ---- */
 /* `rows` rows of span number `span`, from its row `first` on; part `part` of `parts` of their channels. */

@@ -73,8 +73,9 @@ void ev_fft_inverse(const ev_compute *c, const ev_fft *fft, float *bins, float *
     c->kernels->fft_inverse(fft, bins, x, work);
 }
 
-ev_status ev_istft_make(ev_istft *out, int fft, ev_error *err) {
-    *out = (ev_istft){.fft = fft, .hop = fft / 4, .bins = fft / 2 + 1};
+ev_status ev_istft_make(ev_istft *out, int fft, int parts, ev_error *err) {
+    assert(parts == EV_ISTFT_PARTS_BURSTS || parts == EV_ISTFT_PARTS_MAX);
+    *out = (ev_istft){.fft = fft, .hop = fft / 4, .bins = fft / 2 + 1, .parts = parts};
     if (fft % 4 || fft < 16) return ev_fail(err, EV_E_FORMAT, "a frame of %d samples: wanted a multiple of 4", fft);
     ev_status s = ev_fft_plan(&out->plan, fft, err);
     if (s != EV_OK) return s;
@@ -101,8 +102,11 @@ void ev_istft_free(ev_istft *stft) {
 
 /* ---- spectra to frames ---- */
 
-/* x, bins, work */
-static size_t slot_floats(const ev_istft *stft) { return (3 * (size_t)stft->fft + 2) * EV_FFT_LANES; }
+/* x, bins, work, bins of bursts */
+static size_t slot_floats(const ev_istft *stft) {
+    const size_t fft = (size_t)stft->fft;
+    return (3 * fft + 2 + (stft->parts == EV_ISTFT_PARTS_BURSTS ? fft + 2 : 0)) * EV_FFT_LANES;
+}
 
 size_t ev_istft_scratch(const ev_istft *stft, int threads) { return slot_floats(stft) * (size_t)threads; }
 
@@ -119,10 +123,12 @@ static void run_item(const istft_job *job, size_t span, size_t begin, float *scr
     const ev_istft_args *a = job->args;
     const ev_istft *k = a->stft;
     const size_t left = a->spans[span].count - begin, row = a->spans[span].begin + begin;
+    const size_t window = row * (size_t)k->hop - 2 * (size_t)k->hop; /* where the first one begins; wraps at row 0 */
     const ev_istft_tile tile = {.stft = k,
                                 .parts = a->parts + row * a->ld,
                                 .ld = a->ld,
-                                .source = a->source + row * (size_t)k->hop - 2 * (size_t)k->hop,
+                                .pulses = a->pulses + (ptrdiff_t)window,
+                                .bursts = a->bursts ? a->bursts + (ptrdiff_t)window : NULL,
                                 .y = a->y + row * (size_t)k->fft,
                                 .seed = a->seeds[span],
                                 .first = a->first[span] + begin,
@@ -143,8 +149,9 @@ static void run_items(void *arg, size_t slot) {
 }
 
 void ev_istft_run(const ev_compute *c, const ev_istft_args *args) {
-    assert(args->parts && args->source && args->y && args->scratch && aligned(args->parts) && aligned(args->scratch));
-    assert(args->ld % 16 == 0 && args->ld >= ev_istft_width(args->stft->bins));
+    assert(args->parts && args->pulses && args->y && args->scratch && aligned(args->parts) && aligned(args->scratch));
+    assert(args->ld % 16 == 0 && args->ld >= ev_istft_width(args->stft));
+    assert(!args->bursts == (args->stft->parts != EV_ISTFT_PARTS_BURSTS));
     istft_job job = {.args = args, .kernels = c->kernels};
     for (size_t s = 0; s < args->span_count; s++) job.item_count += span_items(args->spans[s]);
     size_t threads = (size_t)ev_compute_threads(c);
@@ -191,6 +198,6 @@ void ev_overlap_add_run(const ev_compute *c, const ev_istft *stft, const float *
     ev_run_rows(c, &job);
 }
 
-void ev_pulses_make(const ev_compute *c, const ev_pulses *pulses, float *out, size_t n) {
-    c->kernels->pulses(pulses, out, n);
+void ev_pulses_make(const ev_compute *c, const ev_pulses *pulses, float *out, float *bursts, size_t n) {
+    c->kernels->pulses(pulses, out, bursts, n);
 }

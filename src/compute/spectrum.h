@@ -27,33 +27,37 @@ void ev_fft_free(ev_fft *fft);
 void ev_fft_forward(const ev_compute *c, const ev_fft *fft, float *x, float *bins, float *work);
 void ev_fft_inverse(const ev_compute *c, const ev_fft *fft, float *bins, float *x, float *work);
 
-/* Five numbers a bin and frame to frames of samples. With P the spectrum of the windowed source, Z noise, the parts
- * harmonic, turn, rough, free, angle:
+/* Four or five numbers a bin and frame to frames of samples. With P and B the spectra of the windowed pulses and
+ * bursts, Z noise, the parts harmonic, turn, rough, burst; or harmonic, turn, rough, free, angle:
  *
- *   S = exp(harmonic) e^(i pi tanh(turn)) P + exp(rough) Z + exp(free) e^(i angle),   exponents cut at 7
+ *   S = exp(harmonic) e^(i pi tanh(turn)) P + exp(rough) Z + exp(burst) B,               exponents cut at 7
+ *   S = exp(harmonic) e^(i pi tanh(turn)) P + exp(rough) Z + exp(free) e^(i angle)
  *   y = window x inverse transform of S, ready to be overlapped
  *
- * A frame is fft = 4 hop samples, its window Hann's (periodic): 4 / fft of it before P's transform, 1 / 1.5 of it
+ * A frame is fft = 4 hop samples, its window Hann's (periodic): 4 / fft of it before P's and B's transform, 1 / 1.5 of it
  * after the inverse. */
 typedef struct ev_istft {
-    int fft, hop, bins;
+    int fft, hop, bins, parts;
     ev_fft plan;
     float *before, *after; /* owned: [fft] the windows with their scales */
 } ev_istft;
-enum { EV_ISTFT_PARTS = 5 };
-ev_status ev_istft_make(ev_istft *out, int fft, ev_error *err); /* fft: a multiple of 4 besides */
+enum { EV_ISTFT_PARTS_BURSTS = 4, EV_ISTFT_PARTS_MAX = 5 };
+ev_status ev_istft_make(ev_istft *out, int fft, int parts, ev_error *err); /* fft: a multiple of 4 besides */
 void ev_istft_free(ev_istft *stft);
-/* Where a bin's number stands in a row of parts: 16 bins of a part side by side, the five parts, the next 16 bins. */
-static inline size_t ev_istft_column(int part, int bin) {
-    return (size_t)(bin / 16 * EV_ISTFT_PARTS + part) * 16 + (size_t)(bin % 16);
+/* Where a bin's number stands in a row of parts: 16 bins of a part side by side, the other parts, the next 16 bins. */
+static inline size_t ev_istft_column(const ev_istft *stft, int part, int bin) {
+    return (size_t)(bin / 16 * stft->parts + part) * 16 + (size_t)(bin % 16);
 }
-static inline size_t ev_istft_width(int bins) { return ev_round16((size_t)bins) * EV_ISTFT_PARTS; }
+static inline size_t ev_istft_width(const ev_istft *stft) {
+    return ev_round16((size_t)stft->bins) * (size_t)stft->parts;
+}
 
 typedef struct ev_istft_args {
     const ev_istft *stft;
     const float *parts; size_t ld;   /* rows of ev_istft_width floats, 64-byte aligned */
-    const float *source;             /* row t's samples are [t * hop, (t + 1) * hop), its frame is centred at the
+    const float *pulses;             /* row t's samples are [t * hop, (t + 1) * hop), its frame is centred at the
                                       * first: 2 hop before and behind a span are read, a gap's zeros or what is so */
+    const float *bursts;             /* the same of bursts; NULL with five parts */
     float *y;                        /* rows of fft samples, beginning 2 hop before the row's first */
     const uint64_t *seeds;           /* per span */
     const size_t *first;             /* per span: the number of its first row, which with the bin numbers the noise */
@@ -71,12 +75,16 @@ void ev_overlap_add_run(const ev_compute *c, const ev_istft *stft, const float *
 
 /* A train of pulses: the sum over h = 1 .. count - 1/2 of cos(2 pi h turns), in closed form:
  * sin(2 pi count turns) / (2 sin(pi turns)) - 1/2. Sample i's turns are start + (left + bend k) k / rate, where
- * k = first + i. */
+ * k = first + i. Bursts: noise of variance one that swells with the pulses,
+ * (1 + cos(2 pi turns)) sqrt(2 / 3) Z(number + i), Z a hash of the seed and the sample's number. */
 typedef struct ev_pulses {
     double start, left, bend, rate;
     size_t first;
     double count; /* an integer and a half */
+    uint64_t seed;
+    size_t number; /* of the utterance's samples, the first one's */
 } ev_pulses;
-void ev_pulses_make(const ev_compute *c, const ev_pulses *pulses, float *out, size_t n); /* on the calling thread */
+/* bursts: NULL if not wanted. On the calling thread. */
+void ev_pulses_make(const ev_compute *c, const ev_pulses *pulses, float *out, float *bursts, size_t n);
 
 #endif

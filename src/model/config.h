@@ -49,6 +49,7 @@ typedef struct ev_hifigan_config {
 /* ConvNeXt blocks and an inverse STFT of 4 hop samples. */
 typedef struct ev_spectral_config {
     int width, hidden, blocks, kernel; /* width: a multiple of 16 */
+    int parts;                         /* of a bin: EV_ISTFT_PARTS_BURSTS, or _MAX with a free part */
     double highest_hz;                 /* of the source's harmonics */
 } ev_spectral_config;
 

@@ -24,7 +24,8 @@ typedef struct spectral_run {
 
 static size_t width_of(const ev_vocoder *v) { return ev_round16((size_t)v->config.spectral.width); }
 static size_t hidden_of(const ev_vocoder *v) { return ev_round16((size_t)v->config.spectral.hidden); }
-static size_t parts_of(const ev_vocoder *v) { return ev_istft_width(v->spectral.stft.bins); }
+static size_t parts_of(const ev_vocoder *v) { return ev_istft_width(&v->spectral.stft); }
+static bool has_bursts(const ev_vocoder *v) { return v->spectral.stft.parts == EV_ISTFT_PARTS_BURSTS; }
 static size_t input_of(const ev_vocoder *v) { return ev_round16((size_t)v->config.inputs + 1); }
 static size_t affine_of(const ev_vocoder *v) { return 2 * width_of(v); }
 static size_t condition_of(const ev_vocoder *v) {
@@ -85,20 +86,21 @@ static float *gather_conditions(const spectral_run *r) {
     return x;
 }
 
-/* ---- pulses ---- */
+/* ---- pulses and bursts ---- */
 
 typedef struct source_job {
     const spectral_run *r;
     const ev_axis *rows;
-    float *source; /* [rows * hop] */
+    float *pulses, *bursts; /* [rows * hop]; bursts: NULL if there are none */
 } source_job;
 
 /* Halves of the two intervals between frames' centres that meet at this frame's own. */
-static void source_frame(const spectral_run *r, const ev_chunk *c, size_t frame, float *out) {
+static void source_frame(const spectral_run *r, const ev_chunk *c, size_t frame, float *out, float *bursts) {
     const ev_vocoder_config *k = &r->v->config;
     const size_t hop = (size_t)k->hop, half = hop / 2;
     if (!(c->f0[frame] > 0)) {
         memset(out, 0, hop * sizeof *out);
+        if (bursts) memset(bursts, 0, hop * sizeof *bursts);
         return;
     }
     for (size_t side = 0; side < 2; side++) { /* the interval that ends at this frame's centre, then the next */
@@ -109,8 +111,10 @@ static void source_frame(const spectral_run *r, const ev_chunk *c, size_t frame,
                                   .bend = (right - left) / (2.0 * (double)hop),
                                   .rate = k->sample_rate,
                                   .first = side ? 0 : half,
-                                  .count = floor(k->spectral.highest_hz / (double)c->f0[frame]) + 0.5};
-        ev_pulses_make(r->compute, &pulses, out + side * half, half);
+                                  .count = floor(k->spectral.highest_hz / (double)c->f0[frame]) + 0.5,
+                                  .seed = c->seed,
+                                  .number = frame * hop + side * half};
+        ev_pulses_make(r->compute, &pulses, out + side * half, bursts ? bursts + side * half : NULL, half);
     }
 }
 
@@ -125,17 +129,20 @@ static void source_task(void *arg, size_t index) {
         const size_t stop = end < span.begin + span.count ? end : span.begin + span.count;
         for (; t < stop; t++) {
             const size_t frame = job->r->numbers[s] + t - span.begin;
-            source_frame(job->r, &job->r->chunks[s], frame, job->source + t * hop);
+            source_frame(job->r, &job->r->chunks[s], frame, job->pulses + t * hop,
+                         job->bursts ? job->bursts + t * hop : NULL);
         }
     }
 }
 
-static float *make_source(const spectral_run *r) {
+static source_job make_source(const spectral_run *r) {
     const ev_axis rows = narrowed(r, WINDOW);
-    float *source = ev_matrix_take(r->arena, r->a, (size_t)r->v->config.hop);
-    source_job job = {r, &rows, source};
+    const size_t hop = (size_t)r->v->config.hop;
+    source_job job = {.r = r, .rows = &rows, .pulses = ev_matrix_take(r->arena, r->a, hop)};
+    if (has_bursts(r->v)) job.bursts = ev_matrix_take(r->arena, r->a, hop);
     ev_pool_run(r->compute->pool, (r->a->rows + SOURCE_ROWS - 1) / SOURCE_ROWS, source_task, &job);
-    return source;
+    job.rows = NULL; /* its life ends here */
+    return job;
 }
 
 /* ---- layers ---- */
@@ -186,7 +193,7 @@ static void run_blocks(const spectral_run *r, layer_work *w, const float *input)
     ev_arena_release(r->arena, mark);
 }
 
-/* -> five numbers a bin, in the rows that overlap with the wanted ones. */
+/* -> the parts of each bin, in the rows that overlap with the wanted ones. */
 static float *run_layers(const spectral_run *r) {
     const ev_vocoder *v = r->v;
     const ev_spectral *g = &v->spectral;
@@ -210,7 +217,7 @@ static float *run_layers(const spectral_run *r) {
 static const float *make_frames(const spectral_run *r, const float *parts) {
     const ev_istft *stft = &r->v->spectral.stft;
     const size_t scratch = ev_istft_scratch(stft, r->compute->pool ? ev_pool_threads(r->compute->pool) : 1);
-    const float *source = make_source(r);
+    const source_job source = make_source(r);
     uint64_t *seeds = ev_arena_take(r->arena, r->a->count * sizeof *seeds);
     float *y = ev_matrix_take(r->arena, r->a, (size_t)stft->fft);
     float *work = ev_arena_take(r->arena, scratch * sizeof *work);
@@ -220,7 +227,8 @@ static const float *make_frames(const spectral_run *r, const float *parts) {
     const ev_istft_args args = {.stft = stft,
                                 .parts = parts,
                                 .ld = parts_of(r->v),
-                                .source = source,
+                                .pulses = source.pulses,
+                                .bursts = source.bursts,
                                 .y = y,
                                 .seeds = seeds,
                                 .first = r->numbers,
@@ -244,7 +252,7 @@ static void give_samples(const spectral_run *r, const float *y) {
 /* What follows the blocks: parts, source, frames, scratch. */
 static size_t late_bytes(const ev_vocoder *v, size_t rows, int threads) {
     const size_t hop = (size_t)v->config.hop, fft = (size_t)v->spectral.stft.fft;
-    return ev_matrix_bytes(rows, v->gap, parts_of(v)) + ev_matrix_bytes(rows, v->gap, hop) +
+    return ev_matrix_bytes(rows, v->gap, parts_of(v)) + ev_matrix_bytes(rows, v->gap, hop) * (has_bursts(v) ? 2 : 1) +
            ev_matrix_bytes(rows, v->gap, fft) + ev_istft_scratch(&v->spectral.stft, threads) * sizeof(float);
 }
 

@@ -2,7 +2,7 @@
  * blocks (Liu et al. 2022, arXiv 2201.03545) at frame rate, scaled and shifted by speaker and emotion; the PyTorch
  * twin and reference is training/spectral.py. A family of vocoder.h.
  *
- *   [features, log(1 + F0) / 5, energy] -> convolution -> blocks -> norm -> head: five numbers a bin -> spectrum.h
+ *   [features, log(1 + F0) / 5, energy] -> convolution -> blocks -> norm -> head: its parts a bin -> spectrum.h
  *
  * Folded at load: a block's last scale into its second layer; its norm's scale and shift with what the condition does
  * to them into one layer from the condition to both.

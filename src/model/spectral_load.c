@@ -86,16 +86,15 @@ static ev_status load_block(ev_frame_block *b, const ev_container *c, const ev_v
 
 /* The head's rows, part by part in the file, in the order of ev_istft_column. */
 static ev_status load_head(ev_spectral *g, const ev_container *c, int width, ev_error *err) {
-    const int bins = g->stft.bins;
-    const size_t rows = ev_istft_width(bins), n = (size_t)width;
+    const int bins = g->stft.bins, given = g->stft.parts * bins;
+    const size_t rows = ev_istft_width(&g->stft), n = (size_t)width;
     float *weight = NULL, *bias = NULL, *ordered = NULL, *ordered_bias = NULL;
-    TRY(ev_weights_dense(&weight, &bias, c, "generator.head", EV_ISTFT_PARTS * bins, width, 1, EV_ISTFT_PARTS * bins,
-                         err));
+    TRY(ev_weights_dense(&weight, &bias, c, "generator.head", given, width, 1, given, err));
     ordered = calloc(rows * n, sizeof *ordered);
     ordered_bias = calloc(rows, sizeof *ordered_bias);
     ev_status s = ordered && ordered_bias ? EV_OK : ev_fail(err, EV_E_MEMORY, "out of memory for weights");
-    for (int i = 0; i < EV_ISTFT_PARTS * bins && s == EV_OK; i++) {
-        const size_t to = ev_istft_column(i / bins, i % bins);
+    for (int i = 0; i < given && s == EV_OK; i++) {
+        const size_t to = ev_istft_column(&g->stft, i / bins, i % bins);
         memcpy(ordered + to * n, weight + (size_t)i * n, n * sizeof *ordered);
         ordered_bias[to] = bias[i];
     }
@@ -110,7 +109,7 @@ static ev_status load_head(ev_spectral *g, const ev_container *c, int width, ev_
 ev_status ev_spectral_load(ev_vocoder *v, const ev_container *c, ev_error *err) {
     const ev_spectral_config *k = &v->config.spectral;
     ev_spectral *g = &v->spectral;
-    TRY(ev_istft_make(&g->stft, 4 * v->config.hop, err));
+    TRY(ev_istft_make(&g->stft, 4 * v->config.hop, k->parts, err));
     TRY(ev_weights_conv(&g->in, c, "generator.dec_in", k->width, v->config.inputs + 1, k->kernel, err));
     for (int i = 0; i < k->blocks; i++) TRY(load_block(&g->blocks[i], c, &v->config, i, err));
     TRY(ev_weights_norm(&g->norm, c, "generator.dec_norm", k->width, err));

@@ -76,6 +76,8 @@ static ev_status read_spectral(ev_vocoder_config *v, const json_t *o, ev_error *
     TRY(ev_config_int(o, "kernel", 3, 31, &k->kernel, err));
     TRY(ev_config_odd("kernel", k->kernel, err));
     TRY(ev_config_number(o, "highest_hz", 100, v->sample_rate / 2.0, &k->highest_hz, err));
+    k->parts = 5; /* files from before there were bursts say nothing */
+    if (json_object_get(o, "parts")) TRY(ev_config_int(o, "parts", 4, 5, &k->parts, err));
     TRY(ev_config_int(o, "speaker", 1, 4096, &v->speaker, err));
     TRY(ev_config_int(o, "emotions", 1, EV_EMOTIONS_MAX, &v->emotions, err));
     v->inputs++; /* and energy */

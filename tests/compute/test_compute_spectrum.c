@@ -94,21 +94,34 @@ static void test_refused_sizes(void **state) {
         ev_fft fft;
         ev_istft stft;
         assert_int_equal(ev_fft_plan(&fft, sizes[i], &err), EV_E_FORMAT);
-        assert_int_equal(ev_istft_make(&stft, sizes[i], &err), EV_E_FORMAT);
+        assert_int_equal(ev_istft_make(&stft, sizes[i], 5, &err), EV_E_FORMAT);
         assert_null(fft.twiddles);
     }
     ev_istft stft;
-    assert_int_equal(ev_istft_make(&stft, 8, &err), EV_E_FORMAT);
-    assert_int_equal(ev_istft_make(&stft, 90, &err), EV_E_FORMAT);
+    assert_int_equal(ev_istft_make(&stft, 8, 4, &err), EV_E_FORMAT);
+    assert_int_equal(ev_istft_make(&stft, 90, 4, &err), EV_E_FORMAT);
 }
 
-/* ---- pulses ---- */
+/* ---- pulses and bursts ---- */
+
+/* splitmix64's finalizer, of variance one. */
+static double noise_of(uint64_t seed, uint64_t index) {
+    uint64_t z = seed * 0xd1342543de82ef95u + index * 0x9e3779b97f4a7c15u + 0x9e3779b97f4a7c15u;
+    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
+    z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
+    return sqrt(3.0) * (int32_t)((z ^ (z >> 31)) >> 32) / 2147483648.0;
+}
 
 static double pulses_double(const ev_pulses *p, size_t i) {
     const double k = (double)(p->first + i), turns = p->start + (p->left + p->bend * k) * k / p->rate;
     double sum = 0;
     for (int h = 1; h < p->count; h++) sum += cos(turn * h * (turns - floor(turns)));
     return sum;
+}
+
+static double bursts_double(const ev_pulses *p, size_t i) {
+    const double k = (double)(p->first + i), turns = p->start + (p->left + p->bend * k) * k / p->rate;
+    return (1 + cos(turn * turns)) * sqrt(2.0 / 3) * noise_of(p->seed, ~(uint64_t)(p->number + i));
 }
 
 static void test_pulses(void **state) {
@@ -122,22 +135,28 @@ static void test_pulses(void **state) {
                              .bend = rng_float() / 4,
                              .rate = 24000,
                              .first = (size_t)rng_int(0, 300),
-                             .count = floor(11000 / f0) + 0.5};
+                             .count = floor(11000 / f0) + 0.5,
+                             .seed = ((uint64_t)rng_next() << 32) | rng_next(),
+                             .number = (size_t)rng_int(0, 1 << 30)};
         const size_t n = (size_t)rng_int(1, COUNT);
-        float expected[COUNT], y[COUNT + 1];
+        float expected[COUNT], y[COUNT + 1], bursts[COUNT], z[COUNT + 1];
         for (int isa = 0; isa < ISA_COUNT; isa++) {
             ev_compute c;
             if (!use_isa(&c, NULL, isa)) continue;
-            y[n] = 7;
-            ev_pulses_make(&c, &p, isa ? y : expected, n);
+            y[n] = z[n] = 7;
+            ev_pulses_make(&c, &p, isa ? y : expected, isa ? z : bursts, n);
             if (isa) assert_same(expected, y, n, isa_names[isa]);
-            assert_true(y[n] == 7);
+            if (isa) assert_same(bursts, z, n, isa_names[isa]);
+            assert_true(y[n] == 7 && z[n] == 7);
+            ev_pulses_make(&c, &p, y, NULL, n);
+            assert_same(expected, y, n, isa_names[isa]);
         }
         /* a cosine's phase is known to 2^-24 turns; near its top the sum is taken for flat, to 2 % where it is widest
          */
         for (size_t k = 0; k < n; k++) {
             const double want = pulses_double(&p, k);
             assert_near(want, expected[k], want > 0.9 * p.count - 1 ? 0.1 * p.count : 2e-4 * p.count, "pulse");
+            assert_near(bursts_double(&p, k), bursts[k], 1e-5, "burst");
         }
     }
 }
@@ -150,21 +169,28 @@ typedef struct frames_case {
     uint64_t seeds[SPANS_MAX];
     size_t first[SPANS_MAX];
     size_t n, rows, ld;
-    float *parts, *source_memory, *source;
+    float *parts, *source_memory, *pulses, *bursts_memory, *bursts;
 } frames_case;
 
-static void frames_make(frames_case *k, int fft, int rows_max) {
+/* What the windows read of a case's rows, from an odd address: at source[0] row 0's. */
+static float *make_source(float **memory, size_t rows, size_t hop) {
+    *memory = malloc((rows + 4) * hop * sizeof(float) + 4);
+    fill(*memory, (rows + 4) * hop + 1, false);
+    return *memory + 1 + 2 * hop;
+}
+
+static void frames_make(frames_case *k, int fft, int parts, int rows_max) {
     ev_error err;
-    if (ev_istft_make(&k->stft, fft, &err) != EV_OK) fail_msg("%s", err.message);
+    if (ev_istft_make(&k->stft, fft, parts, &err) != EV_OK) fail_msg("%s", err.message);
     const size_t hop = (size_t)k->stft.hop;
     k->n = random_spans(k->spans, SPANS_MAX, rows_max, 2, &k->rows);
-    k->ld = ev_istft_width(k->stft.bins) + 16 * (size_t)rng_int(0, 1);
+    k->ld = ev_istft_width(&k->stft) + 16 * (size_t)rng_int(0, 1);
     k->parts = alloc_floats(k->rows * k->ld);
     fill(k->parts, k->rows * k->ld, false);
     for (size_t i = 0; i < k->rows * k->ld; i++) k->parts[i] *= 9; /* some beyond the loudest */
-    k->source_memory = malloc((k->rows + 4) * hop * sizeof(float) + 4);
-    k->source = k->source_memory + 1 + 2 * hop;
-    fill(k->source_memory, (k->rows + 4) * hop + 1, false);
+    k->pulses = make_source(&k->source_memory, k->rows, hop);
+    k->bursts_memory = k->bursts = NULL;
+    if (parts == EV_ISTFT_PARTS_BURSTS) k->bursts = make_source(&k->bursts_memory, k->rows, hop);
     for (size_t i = 0; i < k->n; i++) {
         k->seeds[i] = ((uint64_t)rng_next() << 32) | rng_next();
         k->first[i] = (size_t)rng_int(0, 5000);
@@ -173,7 +199,7 @@ static void frames_make(frames_case *k, int fft, int rows_max) {
 
 static void frames_free(frames_case *k) {
     ev_istft_free(&k->stft);
-    free(k->parts), free(k->source_memory);
+    free(k->parts), free(k->source_memory), free(k->bursts_memory);
 }
 
 /* Span by span from `begin` rows in, or all in one. */
@@ -183,7 +209,8 @@ static void frames_run(const frames_case *k, const ev_compute *c, float *y, size
     ev_istft_args args = {.stft = &k->stft,
                           .parts = k->parts,
                           .ld = k->ld,
-                          .source = k->source,
+                          .pulses = k->pulses,
+                          .bursts = k->bursts,
                           .y = y,
                           .seeds = k->seeds,
                           .first = k->first,
@@ -228,33 +255,38 @@ static float *frames_same(const frames_case *k) {
 
 static double loud(double x) { return exp(x < 7 ? x : 7); }
 
-/* splitmix64's finalizer, of variance one. */
-static double noise_of(uint64_t seed, uint64_t index) {
-    uint64_t z = seed * 0xd1342543de82ef95u + index * 0x9e3779b97f4a7c15u + 0x9e3779b97f4a7c15u;
-    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
-    z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
-    return sqrt(3.0) * (int32_t)((z ^ (z >> 31)) >> 32) / 2147483648.0;
+/* One bin of a windowed frame's transform, as [re, im]. */
+static void transform_double(const frames_case *k, const float *source, size_t row, int bin, double *out) {
+    const int fft = k->stft.fft;
+    source += row * (size_t)k->stft.hop - (size_t)fft / 2;
+    out[0] = out[1] = 0;
+    for (int i = 0; i < fft; i++) {
+        const double x = source[i] * (0.5 - 0.5 * cos(turn * i / fft)) * 4 / fft;
+        const double angle = turn * (double)((long)bin * i % fft) / fft;
+        out[0] += x * cos(angle);
+        out[1] -= x * sin(angle);
+    }
 }
 
 /* S of one bin, as [re, im]. */
 static void bin_double(const frames_case *k, size_t span, size_t t, int bin, double *s) {
-    const int fft = k->stft.fft;
     const size_t row = k->spans[span].begin + t;
-    const float *source = k->source + row * (size_t)k->stft.hop - fft / 2, *parts = k->parts + row * k->ld;
-    double part[EV_ISTFT_PARTS], re = 0, im = 0;
-    for (int j = 0; j < EV_ISTFT_PARTS; j++) part[j] = parts[ev_istft_column(j, bin)];
-    for (int i = 0; i < fft; i++) {
-        const double x = source[i] * (0.5 - 0.5 * cos(turn * i / fft)) * 4 / fft;
-        const double angle = turn * (double)((long)bin * i % fft) / fft;
-        re += x * cos(angle);
-        im -= x * sin(angle);
-    }
+    double part[EV_ISTFT_PARTS_MAX], p[2], other[2];
+    for (int j = 0; j < k->stft.parts; j++) part[j] = k->parts[row * k->ld + ev_istft_column(&k->stft, j, bin)];
+    transform_double(k, k->pulses, row, bin, p);
+    const double re = p[0], im = p[1];
     const double angle = turn / 2 * tanh(part[1]), size = loud(part[0]), rough = loud(part[2]);
     const uint64_t index = 2 * ((k->first[span] + t) * (uint64_t)k->stft.bins + (uint64_t)bin);
     s[0] = size * (cos(angle) * re - sin(angle) * im) + rough * noise_of(k->seeds[span], index);
     s[1] = size * (cos(angle) * im + sin(angle) * re) + rough * noise_of(k->seeds[span], index + 1);
-    s[0] += loud(part[3]) * cos(part[4]);
-    s[1] += loud(part[3]) * sin(part[4]);
+    if (k->bursts) {
+        transform_double(k, k->bursts, row, bin, other);
+    } else {
+        other[0] = cos(part[4]);
+        other[1] = sin(part[4]);
+    }
+    s[0] += loud(part[3]) * other[0];
+    s[1] += loud(part[3]) * other[1];
 }
 
 static void frame_formula(const frames_case *k, size_t span, size_t t, const float *y) {
@@ -279,7 +311,7 @@ static void test_frames(void **state) {
     rng_state = 53;
     for (size_t i = 0; i < EV_ARRAY_COUNT(sizes); i++) {
         frames_case k;
-        frames_make(&k, sizes[i], i ? 40 : 20);
+        frames_make(&k, sizes[i], i % 2 ? 4 : 5, i ? 40 : 20);
         float *y = frames_same(&k);
         for (int j = 0; j < 3; j++) {
             const size_t span = rng_next() % k.n;
@@ -299,7 +331,7 @@ static void test_overlap_add(void **state) {
         ev_istft stft;
         ev_error err;
         const int fft = 4 * (i % 2 ? 300 : 15);
-        assert_int_equal(ev_istft_make(&stft, fft, &err), EV_OK);
+        assert_int_equal(ev_istft_make(&stft, fft, 4, &err), EV_OK);
         const size_t hop = (size_t)stft.hop, width = (size_t)fft;
         ev_span spans[SPANS_MAX];
         size_t rows;

@@ -10,7 +10,7 @@ import soundfile
 
 from training import convnext, cost, evaluate, listen, measures, spectral, subjects, trials
 from training.listeners import loudness, sound, words
-from training.spectral import pulses
+from training.spectral import engine_turns, pulses
 from tests.training.support import run
 
 
@@ -87,7 +87,7 @@ class Loudness(unittest.TestCase):
 
 class Cost(unittest.TestCase):
     def test_operations_are_those_of_the_layers(self):
-        config = {"acoustic": convnext.DEFAULT, "vocoder": dict(spectral.DEFAULT, hidden=768)}
+        config = {"acoustic": convnext.DEFAULT, "vocoder": dict(spectral.DEFAULT, hidden=768, parts=5)}
         blocks, head, first = 8 * 2 * 256 * 768, 256 * 3005, 130 * 7 * 256
         expected = 2 * 80 * (blocks + head + first + 8 * 256 * 7) / 1e9 + 80 * 2 * 2.5 * 1200 * np.log2(1200) / 1e9
         self.assertAlmostEqual(cost.vocoder_gflop(config), expected, delta=0.01)
@@ -102,7 +102,8 @@ class Fake(subjects.Speaker):
     def _say(self, request):
         hz = 150 * {"neutral": 1, "happy": 1.4, "sad": 0.7}[request.emotion] * request.pitch_scale
         f0 = hz * (1 + 0.02 * np.sin(np.arange(100) / 3 + len(request.text)))
-        audio = 0.05 * pulses(np.resize(f0, 400)[:round(160 / request.speed)]) / 10
+        f0 = np.resize(f0, 400)[:round(160 / request.speed)]
+        audio = 0.05 * pulses(f0, engine_turns(f0)) / 10
         marks = [("[AA1]" if request.language == "en" else "a1", i / 10, (i + 1) / 10) for i in range(len(audio) // 2400)]
         return subjects.Spoken(request, audio.astype(np.float64), 24000, marks)
 

@@ -3,7 +3,7 @@ import unittest
 
 import numpy as np
 
-from training import spectral, tokens
+from training import phase, spectral, tokens
 from training.teacher import emotions, make, speakers, symbols
 
 
@@ -93,7 +93,8 @@ class Speakers(unittest.TestCase):
 
 class Source(unittest.TestCase):
     def test_pulses_have_every_harmonic_at_amplitude_one(self):
-        wave = spectral.pulses(np.full(80, 200.0))
+        f0 = np.full(80, 200.0)
+        wave = spectral.pulses(f0, spectral.engine_turns(f0))
         spectrum = np.abs(np.fft.rfft(wave * np.hanning(len(wave)))) / (len(wave) / 4)
         for h in (1, 7, 40):
             self.assertAlmostEqual(float(spectrum[h * 200]), 1.0, delta=0.03)
@@ -101,9 +102,27 @@ class Source(unittest.TestCase):
 
     def test_unvoiced_frames_are_silent_and_pitch_goes_on(self):
         f0 = np.array([0, 0, 120, 125, 130, 0, 0], np.float64)
-        wave = spectral.pulses(f0).reshape(-1, 300)
+        wave = spectral.pulses(f0, spectral.engine_turns(f0)).reshape(-1, 300)
         self.assertFalse(wave[[0, 1, 5, 6]].any())
         self.assertTrue(wave[2:5].any(axis=1).all())
+
+    def test_bursts_swell_with_the_pulses_and_have_variance_one(self):
+        f0 = np.full(400, 200.0)
+        turns = spectral.engine_turns(f0)
+        bursts = spectral.swell(f0, turns) * spectral.burst_noise(5, len(turns))
+        self.assertAlmostEqual(float(bursts.var()), 1.0, delta=0.02)
+        at = np.argmax(np.bincount((turns * 24).astype(int) % 24, bursts ** 2))
+        self.assertIn(at, (0, 1, 23))
+        self.assertFalse(spectral.swell(np.zeros(3), np.zeros(900)).any())
+
+    def test_turns_follow_a_recording(self):
+        # bursts half a period off and drifting slowly: whatever the clock says, they are found again
+        f0 = 140 + 30 * np.sin(np.arange(200) / 30)
+        truth = phase.clock(f0) + 0.5 + 0.3 * np.linspace(0, 1, 200 * 300)
+        noise = np.random.default_rng(3).normal(0, 0.1, len(truth))
+        found = phase.follow(f0, (1 + np.cos(2 * np.pi * truth)) ** 2 * noise + 0.2 * np.cos(2 * np.pi * (truth - phase.LOW_LEADS)))
+        error = np.angle(np.exp(2j * np.pi * (found - truth)))[3000:-3000] / (2 * np.pi)
+        self.assertLess(float(np.abs(error).max()), 0.08)
 
     def test_noise_is_of_variance_one_and_needs_nothing_before_it(self):
         noise = spectral.noise(7, 40)

@@ -29,7 +29,7 @@ DELAY_FRAMES = 4  # that the teacher's symbols come behind their sound; a model 
 LEAD_FRAMES = 12  # of the teacher's silence before a sentence that are kept, those 4 among them. Told to make less silence, it swallows
                   # the first sound
 TAIL_FRAMES, QUIET = 12, -1.0  # of silence behind it that are kept; the teacher's energy where nothing is heard
-NAMED_SHARE, NEUTRAL_SHARE, MANDARIN_SHARE = 0.45, 0.45, 0.58
+NAMED_SHARE, NEUTRAL_SHARE, MANDARIN_SHARE = 0.6, 0.5, 0.55
 QUESTION_SHARE = 0.1  # beside the questions that come by themselves: their melody is a rule of ours, and too few show it
 DEGREES = (0.5, 0.75, 1.0), (0.2, 0.2, 0.6)
 REFERENCE = ("今天下午我们一起去公园散步，好不好？", "They said that the weather would be better in the morning.")

@@ -14,7 +14,7 @@ EV_INLINE void block_pointers(float *block, float **out) {
     for (size_t i = 0; i < 16; i++) out[i] = block + i * 16;
 }
 
-static void windowed_frames(const ev_istft_tile *t, size_t rows, float *x) {
+static void windowed_frames(const ev_istft_tile *t, const float *source, size_t rows, float *x) {
     const size_t fft = (size_t)t->stft->fft;
     _Alignas(64) float block[256];
     const float *from[16];
@@ -22,7 +22,7 @@ static void windowed_frames(const ev_istft_tile *t, size_t rows, float *x) {
     block_pointers(block, to);
     for (size_t at = 0; at < fft; at += 16) {
         const size_t n = fft - at < 16 ? fft - at : 16;
-        row_pointers(t->source + (n == 16 ? at : fft - 16), (size_t)t->stft->hop, rows, from);
+        row_pointers(source + (n == 16 ? at : fft - 16), (size_t)t->stft->hop, rows, from);
         v_transpose(from, to);
         const float *b = block + (16 - n) * 16;
         for (size_t i = 0; i < n; i++) {
@@ -31,37 +31,46 @@ static void windowed_frames(const ev_istft_tile *t, size_t rows, float *x) {
     }
 }
 
-/* One bin of 16 frames: the pulses' spectrum in `bin` becomes the frames'. part: [5][16 bins][16 frames] at the bin
- */
-EV_INLINE void spectrum_bin(const float *part, const uint64_t *keys, uint64_t step, float *bin) {
+/* One bin of 16 frames: the pulses' spectrum in `bin` becomes the frames'. part: [parts][16 bins][16 frames] at the
+ * bin; burst: the bursts' spectrum, NULL if there is a free part instead */
+EV_INLINE void spectrum_bin(const float *part, const uint64_t *keys, uint64_t step, const float *burst, float *bin) {
     const vf loudest = v_set(EV_LOUDEST), half = v_set(0.5f), quarter = v_set(0.25f);
     const vf size = m_exp(v_min(loudest, v_load(part))), turns = v_mul(m_tanh(v_load(part + 256)), half);
     const vf x = v_mul(size, m_sin_turns(v_add(turns, quarter))), y = v_mul(size, m_sin_turns(turns));
     const vf rough = v_mul(m_exp(v_min(loudest, v_load(part + 512))), v_set(EV_NOISE_SCALE));
-    const vf free_size = m_exp(v_min(loudest, v_load(part + 768)));
-    const vf angle = v_mul(v_load(part + 1024), v_set(0.159154943f)), p = v_load(bin), q = v_load(bin + 16);
+    const vf other = m_exp(v_min(loudest, v_load(part + 768))), p = v_load(bin), q = v_load(bin + 16);
     vf re = v_fma(x, p, v_mul(v_sub(v_set(0.0f), y), q)), im = v_fma(x, q, v_mul(y, p));
     re = v_fma(v_hash(keys, step), rough, re);
     im = v_fma(v_hash(keys, step + EV_NOISE_STEP), rough, im);
-    v_store(bin, v_fma(free_size, m_sin_turns(v_add(angle, quarter)), re));
-    v_store(bin + 16, v_fma(free_size, m_sin_turns(angle), im));
+    vf other_re, other_im;
+    if (burst) {
+        other_re = v_load(burst);
+        other_im = v_load(burst + 16);
+    } else {
+        const vf angle = v_mul(v_load(part + 1024), v_set(0.159154943f));
+        other_re = m_sin_turns(v_add(angle, quarter));
+        other_im = m_sin_turns(angle);
+    }
+    v_store(bin, v_fma(other, other_re, re));
+    v_store(bin + 16, v_fma(other, other_im, im));
 }
 
-static void spectra(const ev_istft_tile *t, size_t rows, float *bins) {
-    const size_t count = (size_t)t->stft->bins;
-    _Alignas(64) float block[EV_ISTFT_PARTS * 256];
+static void spectra(const ev_istft_tile *t, size_t rows, const float *bursts, float *bins) {
+    const size_t count = (size_t)t->stft->bins, parts = (size_t)t->stft->parts;
+    _Alignas(64) float block[EV_ISTFT_PARTS_MAX * 256];
     uint64_t keys[16];
     const float *from[16];
     float *to[16];
     for (size_t l = 0; l < 16; l++) keys[l] = ev_noise_key(t->seed, 2 * (t->first + l) * count);
     for (size_t first = 0; first < count; first += 16) {
-        for (size_t j = 0; j < EV_ISTFT_PARTS; j++) {
-            row_pointers(t->parts + (first * EV_ISTFT_PARTS + j * 16), t->ld, rows, from);
+        for (size_t j = 0; j < parts; j++) {
+            row_pointers(t->parts + (first * parts + j * 16), t->ld, rows, from);
             block_pointers(block + j * 256, to);
             v_transpose(from, to);
         }
         for (size_t i = 0; i < 16 && first + i < count; i++) {
-            spectrum_bin(block + i * 16, keys, 2 * (first + i) * EV_NOISE_STEP, bins + (first + i) * 32);
+            const float *burst = bursts ? bursts + (first + i) * 32 : NULL;
+            spectrum_bin(block + i * 16, keys, 2 * (first + i) * EV_NOISE_STEP, burst, bins + (first + i) * 32);
         }
     }
 }
@@ -93,14 +102,21 @@ static void istft(const ev_istft_tile *t, size_t rows) {
     const ev_fft *plan = &t->stft->plan;
     const size_t fft = (size_t)t->stft->fft;
     float *x = t->scratch, *bins = x + fft * 16, *work = bins + (fft + 2) * 16;
-    windowed_frames(t, rows, x);
+    float *bursts = t->bursts ? work + fft * 16 : NULL;
+    if (bursts) {
+        windowed_frames(t, t->bursts, rows, x);
+        fft_forward(plan, x, bursts, work);
+    }
+    windowed_frames(t, t->pulses, rows, x);
     fft_forward(plan, x, bins, work);
-    spectra(t, rows, bins);
+    spectra(t, rows, bursts, bins);
     frames_out(t, rows, fft_inverse_swapped(plan, bins, x, work));
 }
 
-static void pulses(const ev_pulses *p, float *out, size_t n) {
+static void pulses(const ev_pulses *p, float *out, float *bursts, size_t n) {
     _Alignas(64) float turns[16], many[16];
+    uint64_t keys[16];
+    for (size_t i = 0; i < 16; i++) keys[i] = ev_burst_key(p, i);
     for (size_t at = 0; at < n; at += 16) {
         const size_t left = lanes_left(n, at);
         for (size_t i = 0; i < 16; i++) ev_pulse_turns(p, at + i, &turns[i], &many[i]);
@@ -108,6 +124,10 @@ static void pulses(const ev_pulses *p, float *out, size_t n) {
         const vm near = v_lt(v_abs(s), v_set(EV_PULSE_NEAR));
         const vf e = v_select(near, v_set((float)p->count), v_div(m_sin_turns(v_load(many)), s));
         store_upto(out + at, v_sub(e, v_set(0.5f)), left);
+        if (!bursts) continue;
+        const vf swell = v_add(v_set(1.0f), m_sin_turns(v_add(v_load(turns), v_set(0.25f))));
+        const vf hash = v_mul(v_hash(keys, (uint64_t)0 - at * EV_NOISE_STEP), v_set(EV_NOISE_SCALE));
+        store_upto(bursts + at, v_mul(v_mul(swell, v_set(EV_SWELL_SCALE)), hash), left);
     }
 }
 
