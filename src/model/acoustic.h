@@ -1,55 +1,117 @@
-/* acoustic: tokens, a speaker vector and emotion weights in; per frame the channels that the vocoder takes and F0
- * out.
+/* acoustic: tokens and a condition (who speaks, and how) in; per frame the channels that the vocoder takes and F0 out.
  *
- * Two families, each a file with its PyTorch twin: fastspeech2.h (log-mels; older voices) and convnext.h (features of
- * symbols and energy, 24 kHz). A batch is ragged: utterances lie end to end on one time axis, first of tokens, then
- * of frames, and never see each other.
+ * Each kind of network is a family, a table of functions, and a file with its PyTorch twin: fastspeech2.h (log-mels;
+ * older voices) and convnext.h (features of symbols and energy, 24 kHz). What is above this header knows the table
+ * alone. A batch is ragged: utterances lie end to end on one time axis, first of tokens, then of frames, and never see
+ * each other.
  *
- *   ev_acoustic_encode   tokens -> durations and what decode needs; after it every utterance knows its frames
- *   ev_acoustic_decode   a run of encoded utterances -> channels and F0
+ *   condition   a voice, emotions -> the floats that an utterance is spoken with
+ *   encode      tokens -> durations and what decode needs; after it every utterance knows its frames
+ *   decode      a run of encoded utterances -> channels and F0
  */
 #ifndef EV_ACOUSTIC_H
 #define EV_ACOUSTIC_H
 
-#include "model/convnext.h"
-#include "model/fastspeech2.h"
+#include "model/config.h"
+#include "model/utterance.h"
+
+/* Who speaks, and how: borrowed. */
+typedef struct ev_manner {
+    const float *speaker;         /* [config.speaker], the voice's vector */
+    const float *emotion_weights; /* [config.emotion_count], sum 1 */
+} ev_manner;
+
+/* What encode leaves for decode, in the arena; a family fills what it needs. */
+typedef struct ev_encoded {
+    float *hidden;      /* [rows][width] */
+    float *features;    /* convnext: [rows][text_width] */
+    int32_t *durations; /* convnext: [rows] frames of each symbol */
+    float *pitch;       /* fastspeech2: [rows][16], column 0: absolute token pitch */
+    float *centre;      /* fastspeech2: [rows] Gaussian centres, relative to the utterance's first frame */
+} ev_encoded;
+
+/* The functions take the model that load made. Those on a batch never fail: the arena holds the bytes that the sizes say
+ * (asserted). Threads: a loaded model never changes. */
+struct ev_acoustic_family {
+    const char *name;    /* "family" in a model file */
+    bool energy_in_mels; /* it predicts loudness, and energy_scale moves that; else samples are multiplied (stage.c) */
+
+    /* Its part of the configuration; what all have (speaker, emotions) is read. Sets config->condition. */
+    ev_status (*config_read)(ev_acoustic_config *config, const json_t *json, ev_error *err);
+    /* *out is freed by free. positions_max: the longest token or frame sequence that will be asked for. config may be
+     * freed after it. */
+    ev_status (*load)(void **out, const ev_container *c, const ev_acoustic_config *config, size_t positions_max,
+                      ev_error *err);
+    void (*free)(void *model); /* takes NULL */
+
+    ev_status (*condition)(const void *model, const ev_manner *manner, float *out, ev_error *err);
+
+    /* Rows that n tokens take on the encoder's axis: n, or the symbols that they are spelt with. forced as in
+     * ev_utterance. And the most that any n tokens take. */
+    size_t (*rows)(const void *model, const int32_t *tokens, const int32_t *forced, size_t n);
+    size_t (*rows_max)(const void *model, size_t n);
+    /* Bytes of arena that encode needs for `rows` rows in `utterances` utterances, what of them it keeps for decode,
+     * and what decode needs for `frames` frames on top of what was kept. */
+    size_t (*encode_bytes)(const void *model, size_t rows, size_t utterances, int threads);
+    size_t (*encoded_bytes)(const void *model, size_t rows, size_t utterances);
+    size_t (*decode_bytes)(const void *model, size_t frames, size_t utterances, int threads);
+    /* An utterance whose frames come out 0 has frames = 0. */
+    void (*encode)(const void *model, const ev_compute *compute, ev_arena *arena, ev_utterance *const *u, size_t n,
+                   ev_encoded *out);
+    void (*decode)(const void *model, const ev_compute *compute, ev_arena *arena, const ev_encoded *encoded,
+                   ev_utterance *const *u, size_t n);
+};
 
 typedef struct ev_acoustic {
-    ev_acoustic_config config;
-    union {
-        ev_fastspeech2 fastspeech2;
-        ev_convnext convnext;
-    };
+    const ev_acoustic_family *family;
+    ev_acoustic_config config; /* without "table": the family has its own form of it */
+    void *model;               /* the family's */
 } ev_acoustic;
 
-/* positions_max: the longest token or frame sequence that will be asked for. config may be freed after it. */
+/* Contracts as above. */
 ev_status ev_acoustic_load(ev_acoustic *out, const ev_container *c, const ev_acoustic_config *config,
                            size_t positions_max, ev_error *err);
 void ev_acoustic_free(ev_acoustic *m);
 
-/* What encode leaves for decode, in the arena. */
-typedef struct ev_encoded {
-    union {
-        ev_fastspeech2_encoded fastspeech2;
-        ev_convnext_encoded convnext;
-    };
-} ev_encoded;
+static inline size_t ev_acoustic_rows(const ev_acoustic *m, const int32_t *tokens, const int32_t *forced, size_t n) {
+    return m->family->rows(m->model, tokens, forced, n);
+}
 
-/* Rows that n tokens take on the encoder's axis: n, or the symbols that they are spelt with. forced as in
- * ev_utterance. And the most that any n tokens take. */
-size_t ev_acoustic_rows(const ev_acoustic *m, const int32_t *tokens, const int32_t *forced, size_t n);
-size_t ev_acoustic_rows_max(const ev_acoustic *m, size_t n);
+static inline size_t ev_acoustic_rows_max(const ev_acoustic *m, size_t n) { return m->family->rows_max(m->model, n); }
 
-/* Bytes of arena that encode needs for `rows` rows in `utterances` utterances, what of them it keeps for decode,
- * and what decode needs for `frames` frames on top of what was kept. */
-size_t ev_acoustic_encode_bytes(const ev_acoustic *m, size_t rows, size_t utterances, int threads);
-size_t ev_acoustic_encoded_bytes(const ev_acoustic *m, size_t rows, size_t utterances);
-size_t ev_acoustic_decode_bytes(const ev_acoustic *m, size_t frames, size_t utterances, int threads);
+static inline size_t ev_acoustic_encode_bytes(const ev_acoustic *m, size_t rows, size_t utterances, int threads) {
+    return m->family->encode_bytes(m->model, rows, utterances, threads);
+}
 
-/* Arena must hold the bytes above (asserted). An utterance whose frames come out 0 has frames = 0. */
-void ev_acoustic_encode(const ev_acoustic *m, const ev_compute *compute, ev_arena *arena, ev_utterance *const *u,
-                        size_t n, ev_encoded *out);
-void ev_acoustic_decode(const ev_acoustic *m, const ev_compute *compute, ev_arena *arena, const ev_encoded *encoded,
-                        ev_utterance *const *u, size_t n);
+static inline size_t ev_acoustic_encoded_bytes(const ev_acoustic *m, size_t rows, size_t utterances) {
+    return m->family->encoded_bytes(m->model, rows, utterances);
+}
+
+static inline size_t ev_acoustic_decode_bytes(const ev_acoustic *m, size_t frames, size_t utterances, int threads) {
+    return m->family->decode_bytes(m->model, frames, utterances, threads);
+}
+
+static inline ev_status ev_acoustic_condition(const ev_acoustic *m, const ev_manner *manner, float *out,
+                                              ev_error *err) {
+    return m->family->condition(m->model, manner, out, err);
+}
+
+static inline void ev_acoustic_encode(const ev_acoustic *m, const ev_compute *compute, ev_arena *arena,
+                                      ev_utterance *const *u, size_t n, ev_encoded *out) {
+    m->family->encode(m->model, compute, arena, u, n, out);
+}
+
+static inline void ev_acoustic_decode(const ev_acoustic *m, const ev_compute *compute, ev_arena *arena,
+                                      const ev_encoded *encoded, ev_utterance *const *u, size_t n) {
+    m->family->decode(m->model, compute, arena, encoded, u, n);
+}
+
+/* ---- for the families ---- */
+
+/* A condition that is the speaker's vector, then the emotions' weights, side by side. */
+static inline void ev_condition_join(const ev_acoustic_config *config, const ev_manner *manner, float *out) {
+    for (int i = 0; i < config->speaker; i++) out[i] = manner->speaker[i];
+    for (int i = 0; i < config->emotion_count; i++) out[config->speaker + i] = manner->emotion_weights[i];
+}
 
 #endif

@@ -44,6 +44,7 @@ static ev_status check_seams(const ev_config *c, ev_error *err) {
         return ev_fail(err, EV_E_FORMAT, "model config: speaker vectors have %d floats, the acoustic model takes %d",
                        c->speaker.embedding, a->speaker);
     }
+    /* A vocoder that takes a condition takes the acoustic model's. */
     if (v->speaker + v->emotions > 0 && (v->speaker != a->speaker || v->emotions != a->emotion_count)) {
         return ev_fail(
             err, EV_E_FORMAT,

@@ -20,11 +20,13 @@ enum {
     EV_DURATION_KERNEL = 3
 };
 
-typedef enum ev_acoustic_family { EV_ACOUSTIC_FASTSPEECH2, EV_ACOUSTIC_CONVNEXT } ev_acoustic_family;
+/* How one kind of acoustic model works: acoustic.h. */
+typedef struct ev_acoustic_family ev_acoustic_family;
 
 typedef struct ev_acoustic_config {
-    ev_acoustic_family family; /* "family"; fastspeech2 where the file has none */
+    const ev_acoustic_family *family; /* "family"; fastspeech2 where the file has none */
     int tokens, width, heads, speaker, emotion_count;
+    int condition; /* floats of an utterance's condition */
     int channels; /* numbers that a frame has for the vocoder, F0 besides */
     /* fastspeech2 */
     int encoder_layers, decoder_layers, ffn, ffn_kernels[2], emotion;

@@ -49,13 +49,8 @@ ev_status ev_config_odd(const char *key, int n, ev_error *err) {
     return n % 2 ? EV_OK : ev_fail(err, EV_E_FORMAT, "model config: \"%s\" is %d, wanted an odd kernel size", key, n);
 }
 
-ev_status ev_config_family(const json_t *o, const char *const *names, int count, int *out, ev_error *err) {
-    const json_t *v = json_object_get(o, "family");
-    for (*out = 0; *out < count && v; (*out)++) {
-        if (json_is_string(v) && strcmp(json_string_value(v), names[*out]) == 0) return EV_OK;
-    }
-    if (!v) return EV_OK;
-    return ev_fail(err, EV_E_FORMAT,
-                   "model config: \"family\" must be \"%s\" or \"%s\"; a newer engine may know more", names[0],
-                   names[1]);
+ev_status ev_config_heads(const char *key, int width, int heads, ev_error *err) {
+    if (width % 16 == 0 && width % heads == 0 && width / heads % 16 == 0) return EV_OK;
+    return ev_fail(err, EV_E_FORMAT, "model config: \"%s\" %d must be a multiple of 16 x heads (%d)", key, width,
+                   heads);
 }

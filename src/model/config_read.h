@@ -10,9 +10,9 @@ ev_status ev_config_number(const json_t *o, const char *key, double low, double 
 /* An array of min..max integers; *count is how many there are (NULL: exactly max). */
 ev_status ev_config_ints(const json_t *array, const char *key, int low, int high, int *out, int min, int max,
                          int *count, ev_error *err);
+/* Attention: a width of whole heads, each a multiple of 16. */
+ev_status ev_config_heads(const char *key, int width, int heads, ev_error *err);
 ev_status ev_config_odd(const char *key, int n, ev_error *err); /* a kernel size */
-/* "family": which of `count` known ones; files from before there were any have none and are of the first. */
-ev_status ev_config_family(const json_t *o, const char *const *names, int count, int *out, ev_error *err);
 
 #define TRY(call)                                                                                                      \
     do {                                                                                                               \

@@ -22,7 +22,7 @@ static size_t pair_gap(const ev_acoustic_config *c) {
 }
 
 static size_t condition_width(const ev_acoustic_config *c) {
-    return ev_round16((size_t)(c->speaker + c->emotion_count));
+    return ev_round16((size_t)c->condition);
 }
 
 /* ---- spelling ---- */
@@ -39,7 +39,7 @@ static size_t spell(const ev_convnext *m, int32_t token, int32_t forced, const i
 
 static int32_t forced_of(const int32_t *forced, size_t token) { return forced ? forced[token] : -1; }
 
-size_t ev_convnext_rows(const ev_convnext *m, const int32_t *tokens, const int32_t *forced, size_t n) {
+static size_t count_rows(const ev_convnext *m, const int32_t *tokens, const int32_t *forced, size_t n) {
     const int32_t *symbols;
     size_t rows = 0;
     for (size_t i = 0; i < n; i++) rows += spell(m, tokens[i], forced_of(forced, i), &symbols);
@@ -116,10 +116,9 @@ static void text_run(const ev_convnext *m, const ev_symbol_net *t, const ev_comp
 
 /* Rows [n][condition_width]: the speaker's vector, then the emotions' weights. */
 static void write_conditions(const ev_acoustic_config *c, ev_utterance *const *u, size_t n, float *condition) {
-    const size_t ld = condition_width(c), speaker = (size_t)c->speaker, emotions = (size_t)c->emotion_count;
+    const size_t ld = condition_width(c);
     for (size_t i = 0; i < n; i++, condition += ld) {
-        memcpy(condition, u[i]->speaker, speaker * sizeof *condition);
-        memcpy(condition + speaker, u[i]->emotion_weights, emotions * sizeof *condition);
+        memcpy(condition, u[i]->condition, (size_t)c->condition * sizeof *condition);
     }
 }
 
@@ -185,17 +184,19 @@ static void decide_durations(const ev_convnext *m, ev_utterance *u, const float 
 
 /* ---- encode ---- */
 
-size_t ev_convnext_encoded_bytes(const ev_convnext *m, size_t rows, size_t utterances) {
+static size_t encoded_bytes(const void *model, size_t rows, size_t utterances) {
+    const ev_convnext *m = model;
     const ev_acoustic_config *c = &m->config;
     const size_t gap = symbol_gap(c), all = rows + utterances * gap;
     return utterances * (sizeof(ev_span) + sizeof(size_t)) + all * sizeof(int32_t) + 192 +
            ev_matrix_bytes(all, gap, (size_t)c->text_width) + ev_matrix_bytes(all, gap, (size_t)c->width);
 }
 
-size_t ev_convnext_encode_bytes(const ev_convnext *m, size_t rows, size_t utterances, int threads) {
+static size_t encode_bytes(const void *model, size_t rows, size_t utterances, int threads) {
+    const ev_convnext *m = model;
     const ev_acoustic_config *c = &m->config;
     const size_t gap = symbol_gap(c), all = rows + utterances * gap, w = (size_t)c->width, widest = widest_text(c);
-    return ev_convnext_encoded_bytes(m, rows, utterances) +
+    return encoded_bytes(m, rows, utterances) +
            utterances * (condition_width(c) + 2 * w) * sizeof(float) + scratch_bytes(c, all, threads) + 192 +
            ev_matrix_bytes(all, gap, w) + ev_matrix_bytes(all, gap, 16) + ev_matrix_bytes(all, gap, widest) +
            ev_matrix_bytes(all, gap, 3 * widest);
@@ -206,7 +207,7 @@ static ev_axis symbol_axis(const ev_convnext *m, ev_arena *arena, ev_utterance *
     size_t *lengths = ev_arena_take(arena, n * sizeof *lengths);
     assert(spans && lengths);
     for (size_t i = 0; i < n; i++) {
-        lengths[i] = ev_convnext_rows(m, u[i]->tokens, u[i]->forced_frames, u[i]->token_count);
+        lengths[i] = count_rows(m, u[i]->tokens, u[i]->forced_frames, u[i]->token_count);
     }
     const ev_axis a = ev_axis_place(spans, lengths, n, symbol_gap(&m->config));
     for (size_t i = 0; i < n; i++) u[i]->token_span = spans[i];
@@ -215,7 +216,7 @@ static ev_axis symbol_axis(const ev_convnext *m, ev_arena *arena, ev_utterance *
 
 /* What the frames need of the prosody's text network, and durations. */
 static void encode_prosody(const ev_convnext *m, const ev_compute *compute, ev_arena *arena, const ev_axis *a,
-                           ev_utterance *const *u, const text_work *s, ev_convnext_encoded *out) {
+                           ev_utterance *const *u, const text_work *s, ev_encoded *out) {
     const size_t w = (size_t)m->config.width, n = a->count;
     float *condition = ev_arena_take(arena, n * condition_width(&m->config) * sizeof *condition);
     float *params = ev_arena_take(arena, n * 2 * w * sizeof *params);
@@ -235,8 +236,9 @@ static void encode_prosody(const ev_convnext *m, const ev_compute *compute, ev_a
     linear(compute, &m->frame_in, a, x, w, out->hidden, w, EV_ACT_NONE, NULL); /* before it is repeated: less of it */
 }
 
-void ev_convnext_encode(const ev_convnext *m, const ev_compute *compute, ev_arena *arena, ev_utterance *const *u,
-                        size_t n, ev_convnext_encoded *out) {
+static void encode(const void *model, const ev_compute *compute, ev_arena *arena, ev_utterance *const *u, size_t n,
+                   ev_encoded *out) {
+    const ev_convnext *m = model;
     const ev_axis a = symbol_axis(m, arena, u, n);
     out->features = ev_matrix_take(arena, &a, (size_t)m->config.text_width);
     out->hidden = ev_matrix_take(arena, &a, (size_t)m->config.width);
@@ -253,7 +255,9 @@ void ev_convnext_encode(const ev_convnext *m, const ev_compute *compute, ev_aren
 
 /* ---- decode ---- */
 
-size_t ev_convnext_decode_bytes(const ev_convnext *m, size_t frames, size_t utterances) {
+static size_t decode_bytes(const void *model, size_t frames, size_t utterances, int threads) {
+    (void)threads;
+    const ev_convnext *m = model;
     const ev_acoustic_config *c = &m->config;
     const size_t gap = pair_gap(c), w = (size_t)c->width;
     const size_t rows = (frames + utterances + 1) / EV_FRAME_PAIR + utterances * gap;
@@ -270,7 +274,7 @@ static ev_axis pair_axis(const ev_convnext *m, ev_arena *arena, ev_utterance *co
 }
 
 /* x [pairs][width]: the row of the symbol that a pair's first frame belongs to. */
-static void repeat_hidden(const ev_convnext_encoded *encoded, const ev_utterance *u, size_t w, float *x) {
+static void repeat_hidden(const ev_encoded *encoded, const ev_utterance *u, size_t w, float *x) {
     size_t frame = 0;
     for (size_t row = u->token_span.begin; row < u->token_span.begin + u->token_span.count; row++) {
         const size_t end = frame + (size_t)encoded->durations[row];
@@ -288,7 +292,7 @@ static float hertz(const ev_utterance *u, float log_f0, float voicing) {
 }
 
 /* prosody [pairs][16]: of two frames log F0 about the median, then both energies, then both voicings. */
-static void write_frames(const ev_convnext *m, const ev_convnext_encoded *encoded, const ev_utterance *u,
+static void write_frames(const ev_convnext *m, const ev_encoded *encoded, const ev_utterance *u,
                          const float *prosody) {
     const size_t width = (size_t)m->config.text_width, ld = ev_round16((size_t)m->config.channels);
     size_t frame = 0;
@@ -305,8 +309,9 @@ static void write_frames(const ev_convnext *m, const ev_convnext_encoded *encode
     }
 }
 
-void ev_convnext_decode(const ev_convnext *m, const ev_compute *compute, ev_arena *arena,
-                        const ev_convnext_encoded *encoded, ev_utterance *const *u, size_t n) {
+static void decode(const void *model, const ev_compute *compute, ev_arena *arena, const ev_encoded *encoded,
+                   ev_utterance *const *u, size_t n) {
+    const ev_convnext *m = model;
     const size_t mark = ev_arena_mark(arena), w = (size_t)m->config.width;
     const ev_axis a = pair_axis(m, arena, u, n);
     float *condition = ev_arena_take(arena, n * condition_width(&m->config) * sizeof *condition);
@@ -326,3 +331,32 @@ void ev_convnext_decode(const ev_convnext *m, const ev_compute *compute, ev_aren
     for (size_t i = 0; i < n; i++) write_frames(m, encoded, u[i], prosody + a.spans[i].begin * 16);
     ev_arena_release(arena, mark);
 }
+
+/* ---- the family ---- */
+
+static ev_status join_condition(const void *model, const ev_manner *manner, float *out, ev_error *err) {
+    (void)err;
+    ev_condition_join(&((const ev_convnext *)model)->config, manner, out);
+    return EV_OK;
+}
+
+static size_t rows(const void *model, const int32_t *tokens, const int32_t *forced, size_t n) {
+    return count_rows(model, tokens, forced, n);
+}
+
+static size_t rows_max(const void *model, size_t n) { return n * (size_t)((const ev_convnext *)model)->symbols_max; }
+
+const ev_acoustic_family ev_convnext_family = {
+    .name = "convnext",
+    .config_read = ev_convnext_config_read,
+    .load = ev_convnext_load,
+    .free = ev_convnext_free,
+    .condition = join_condition,
+    .rows = rows,
+    .rows_max = rows_max,
+    .encode_bytes = encode_bytes,
+    .encoded_bytes = encoded_bytes,
+    .decode_bytes = decode_bytes,
+    .encode = encode,
+    .decode = decode,
+};

@@ -11,9 +11,8 @@
 #ifndef EV_CONVNEXT_H
 #define EV_CONVNEXT_H
 
-#include "model/config.h"
+#include "model/acoustic.h"
 #include "model/convblock.h"
-#include "model/utterance.h"
 
 typedef struct ev_symbol_net {
     int width, passes, heads, hidden;
@@ -33,22 +32,12 @@ typedef struct ev_convnext {
     ev_convblock frame_blocks[EV_FRAME_BLOCKS_MAX];
 } ev_convnext;
 
-ev_status ev_convnext_load(ev_convnext *out, const ev_container *c, const ev_acoustic_config *config, ev_error *err);
-void ev_convnext_free(ev_convnext *m);
+extern const ev_acoustic_family ev_convnext_family;
 
-typedef struct ev_convnext_encoded {
-    float *features;    /* [rows][text_width] */
-    float *hidden;      /* [rows][width], as the frames' blocks take it */
-    int32_t *durations; /* [rows] frames of each symbol */
-} ev_convnext_encoded;
-
-size_t ev_convnext_rows(const ev_convnext *m, const int32_t *tokens, const int32_t *forced, size_t n);
-size_t ev_convnext_encode_bytes(const ev_convnext *m, size_t rows, size_t utterances, int threads);
-size_t ev_convnext_encoded_bytes(const ev_convnext *m, size_t rows, size_t utterances);
-size_t ev_convnext_decode_bytes(const ev_convnext *m, size_t frames, size_t utterances);
-void ev_convnext_encode(const ev_convnext *m, const ev_compute *compute, ev_arena *arena, ev_utterance *const *u,
-                        size_t n, ev_convnext_encoded *out);
-void ev_convnext_decode(const ev_convnext *m, const ev_compute *compute, ev_arena *arena,
-                        const ev_convnext_encoded *encoded, ev_utterance *const *u, size_t n);
+/* Of the family's table, in convnext_load.c. */
+ev_status ev_convnext_config_read(ev_acoustic_config *config, const json_t *json, ev_error *err);
+ev_status ev_convnext_load(void **out, const ev_container *c, const ev_acoustic_config *config, size_t positions_max,
+                           ev_error *err);
+void ev_convnext_free(void *model);
 
 #endif

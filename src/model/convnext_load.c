@@ -3,13 +3,53 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "model/config_read.h"
 #include "model/convnext.h"
 
-#define TRY(call)                                                                                                    \
-    do {                                                                                                             \
-        const ev_status status_ = (call);                                                                            \
-        if (status_ != EV_OK) return status_;                                                                        \
-    } while (0)
+/* ---- configuration ---- */
+
+/* "table": what each token is spelt with. */
+static ev_status read_table(ev_acoustic_config *a, const json_t *o, ev_error *err) {
+    const json_t *table = json_object_get(o, "table");
+    const size_t n = json_array_size(table);
+    if (n < 1 || n > 100000) {
+        return ev_fail(err, EV_E_FORMAT, "model config: \"table\" must list the symbols of 1..100000 tokens");
+    }
+    for (size_t i = 0; i < n; i++) {
+        int symbols[EV_SPELLING_MAX], count;
+        char key[32];
+        snprintf(key, sizeof key, "table[%zu]", i);
+        TRY(ev_config_ints(json_array_get(table, i), key, 0, a->symbols - 1, symbols, 0, EV_SPELLING_MAX, &count,
+                           err));
+    }
+    a->tokens = (int)n;
+    a->table = table;
+    return EV_OK;
+}
+
+ev_status ev_convnext_config_read(ev_acoustic_config *a, const json_t *o, ev_error *err) {
+    TRY(ev_config_int(o, "symbols", 1, 4096, &a->symbols, err));
+    TRY(ev_config_int(o, "text_width", 16, 1024, &a->text_width, err));
+    TRY(ev_config_int(o, "text_passes", 1, 16, &a->text_passes, err));
+    TRY(ev_config_int(o, "width", 16, 1024, &a->width, err));
+    TRY(ev_config_int(o, "passes", 1, 16, &a->passes, err));
+    TRY(ev_config_int(o, "heads", 1, 16, &a->heads, err));
+    TRY(ev_config_int(o, "text_kernel", 1, 31, &a->text_kernel, err));
+    TRY(ev_config_int(o, "kernel", 1, 31, &a->kernel, err));
+    TRY(ev_config_ints(json_object_get(o, "dilations"), "dilations", 1, 16, a->dilations, 1, EV_FRAME_BLOCKS_MAX,
+                       &a->frame_blocks, err));
+    TRY(ev_config_odd("text_kernel", a->text_kernel, err));
+    TRY(ev_config_odd("kernel", a->kernel, err));
+    TRY(ev_config_heads("text_width", a->text_width, a->heads, err));
+    TRY(ev_config_heads("width", a->width, a->heads, err));
+    TRY(read_table(a, o, err));
+    if (json_object_get(o, "delay")) TRY(ev_config_int(o, "delay", 0, 40, &a->delay, err));
+    a->channels = a->text_width + 1; /* features and energy */
+    a->condition = a->speaker + a->emotion_count;
+    return EV_OK;
+}
+
+/* ---- weights ---- */
 
 enum { NAME_MAX_BYTES = 96 };
 
@@ -82,7 +122,7 @@ static ev_status load_table(ev_convnext *m, const json_t *table, ev_error *err) 
 
 static ev_status load_all(ev_convnext *m, const ev_container *c, ev_error *err) {
     const ev_acoustic_config *k = &m->config;
-    const int w = k->width, condition = k->speaker + k->emotion_count;
+    const int w = k->width, condition = k->condition;
     TRY(load_table(m, k->table, err));
     TRY(load_symbol_net(&m->text, c, k, "am.text", k->text_width, k->text_passes, err));
     TRY(load_symbol_net(&m->prosody, c, k, "am.pn.text", w, k->passes, err));
@@ -98,11 +138,19 @@ static ev_status load_all(ev_convnext *m, const ev_container *c, ev_error *err) 
     return ev_weights_conv(&m->frame_out, c, "am.pn.pro_out", 3 * EV_FRAME_PAIR, w, 1, err);
 }
 
-ev_status ev_convnext_load(ev_convnext *out, const ev_container *c, const ev_acoustic_config *config, ev_error *err) {
-    *out = (ev_convnext){.config = *config};
-    const ev_status s = load_all(out, c, err);
-    out->config.table = NULL; /* it goes with the file */
-    if (s != EV_OK) ev_convnext_free(out);
+ev_status ev_convnext_load(void **out, const ev_container *c, const ev_acoustic_config *config, size_t positions_max,
+                           ev_error *err) {
+    (void)positions_max; /* nothing of it depends on where a row stands */
+    *out = NULL;
+    ev_convnext *m = calloc(1, sizeof *m);
+    if (!m) return ev_fail(err, EV_E_MEMORY, "out of memory for weights");
+    m->config = *config;
+    const ev_status s = load_all(m, c, err);
+    m->config.table = NULL; /* it goes with the file */
+    if (s == EV_OK)
+        *out = m;
+    else
+        ev_convnext_free(m);
     return s;
 }
 
@@ -115,7 +163,9 @@ static void symbol_net_free(ev_symbol_net *t) {
     free(t->embedding);
 }
 
-void ev_convnext_free(ev_convnext *m) {
+void ev_convnext_free(void *model) {
+    ev_convnext *m = model;
+    if (!m) return;
     ev_conv *const convs[] = {&m->condition, &m->duration1, &m->duration2, &m->frame_in, &m->frame_out};
     symbol_net_free(&m->text);
     symbol_net_free(&m->prosody);
@@ -123,5 +173,5 @@ void ev_convnext_free(ev_convnext *m) {
     for (int i = 0; i < EV_FRAME_BLOCKS_MAX; i++) ev_convblock_free(&m->frame_blocks[i]);
     free(m->spelling);
     free(m->symbols);
-    *m = (ev_convnext){0};
+    free(m);
 }

@@ -133,18 +133,19 @@ static void embed_tokens(const ev_fastspeech2 *m, const ev_axis *a, ev_utterance
 static void condition_bias(const ev_fastspeech2 *m, const ev_utterance *u, float *bias) {
     const ev_acoustic_config *c = &m->config;
     const size_t inputs = (size_t)(c->speaker + c->emotion);
+    const float *speaker = u->condition, *weights = u->condition + c->speaker;
     float emotion[4096];
     for (int j = 0; j < c->emotion; j++) {
         double sum = 0;
         for (int e = 0; e < c->emotion_count; e++) {
-            sum += (double)u->emotion_weights[e] * m->emotion_embedding[e * c->emotion + j];
+            sum += (double)weights[e] * m->emotion_embedding[e * c->emotion + j];
         }
         emotion[j] = (float)sum;
     }
     for (int o = 0; o < c->width; o++) {
         const float *row = m->project_condition + (size_t)o * inputs;
         double sum = m->project_bias[o];
-        for (int j = 0; j < c->speaker; j++) sum += (double)row[j] * u->speaker[j];
+        for (int j = 0; j < c->speaker; j++) sum += (double)row[j] * speaker[j];
         for (int j = 0; j < c->emotion; j++) sum += (double)row[c->speaker + j] * emotion[j];
         bias[o] = (float)sum;
     }
@@ -186,20 +187,23 @@ static void scale_pitch_energy(const ev_fastspeech2 *m, const ev_utterance *u, f
     }
 }
 
-size_t ev_fastspeech2_encoded_bytes(const ev_fastspeech2 *m, size_t tokens, size_t utterances) {
+static size_t encoded_bytes(const void *model, size_t tokens, size_t utterances) {
+    const ev_fastspeech2 *m = model;
     const ev_acoustic_config *c = &m->config;
     const size_t gap = gap_of(c), rows = tokens + utterances * gap, w = (size_t)c->width;
     return utterances * (sizeof(ev_span) + sizeof(size_t) + sizeof(float *) + w * sizeof(float)) + 256 +
            4 * ev_matrix_bytes(rows, gap, w) + 4 * ev_matrix_bytes(rows, gap, 16);
 }
 
-size_t ev_fastspeech2_encode_bytes(const ev_fastspeech2 *m, size_t tokens, size_t utterances, int threads) {
+static size_t encode_bytes(const void *model, size_t tokens, size_t utterances, int threads) {
+    const ev_fastspeech2 *m = model;
     const size_t rows = tokens + utterances * gap_of(&m->config);
-    return ev_fastspeech2_encoded_bytes(m, tokens, utterances) + stack_work_bytes(&m->config, rows, threads);
+    return encoded_bytes(m, tokens, utterances) + stack_work_bytes(&m->config, rows, threads);
 }
 
-void ev_fastspeech2_encode(const ev_fastspeech2 *m, const ev_compute *compute, ev_arena *arena,
-                           ev_utterance *const *u, size_t n, ev_fastspeech2_encoded *out) {
+static void encode(const void *model, const ev_compute *compute, ev_arena *arena, ev_utterance *const *u, size_t n,
+                   ev_encoded *out) {
+    const ev_fastspeech2 *m = model;
     const size_t w = (size_t)m->config.width, gap = gap_of(&m->config);
     ev_span *spans = ev_arena_take(arena, n * sizeof *spans);
     size_t *lengths = ev_arena_take(arena, n * sizeof *lengths);
@@ -233,12 +237,13 @@ void ev_fastspeech2_encode(const ev_fastspeech2 *m, const ev_compute *compute, e
     }
     conv_add(compute, &m->pitch_embed, &a, pitch, 16, hidden, w);
     conv_add(compute, &m->energy_embed, &a, energy, 16, hidden, w);
-    *out = (ev_fastspeech2_encoded){hidden, pitch, centre, a.rows};
+    *out = (ev_encoded){.hidden = hidden, .pitch = pitch, .centre = centre};
 }
 
 /* ---- decode ---- */
 
-size_t ev_fastspeech2_decode_bytes(const ev_fastspeech2 *m, size_t frames, size_t utterances, int threads) {
+static size_t decode_bytes(const void *model, size_t frames, size_t utterances, int threads) {
+    const ev_fastspeech2 *m = model;
     const ev_acoustic_config *c = &m->config;
     const size_t gap = gap_of(c), rows = frames + utterances * gap;
     return utterances * (2 * sizeof(ev_span) + sizeof(size_t)) + 256 + ev_matrix_bytes(rows, gap, (size_t)c->width) +
@@ -255,8 +260,9 @@ static void write_f0(const ev_fastspeech2 *m, const float *head, const float *pi
     }
 }
 
-void ev_fastspeech2_decode(const ev_fastspeech2 *m, const ev_compute *compute, ev_arena *arena,
-                           const ev_fastspeech2_encoded *encoded, ev_utterance *const *u, size_t n) {
+static void decode(const void *model, const ev_compute *compute, ev_arena *arena, const ev_encoded *encoded,
+                   ev_utterance *const *u, size_t n) {
+    const ev_fastspeech2 *m = model;
     const size_t mark = ev_arena_mark(arena), w = (size_t)m->config.width, gap = gap_of(&m->config);
     const size_t mels = ev_round16((size_t)m->config.channels);
     ev_span *spans = ev_arena_take(arena, n * sizeof *spans), *tokens = ev_arena_take(arena, n * sizeof *tokens);
@@ -282,3 +288,37 @@ void ev_fastspeech2_decode(const ev_fastspeech2 *m, const ev_compute *compute, e
     }
     ev_arena_release(arena, mark);
 }
+
+/* ---- the family ---- */
+
+static ev_status join_condition(const void *model, const ev_manner *manner, float *out, ev_error *err) {
+    (void)err;
+    ev_condition_join(&((const ev_fastspeech2 *)model)->config, manner, out);
+    return EV_OK;
+}
+
+static size_t rows(const void *model, const int32_t *tokens, const int32_t *forced, size_t n) {
+    (void)model, (void)tokens, (void)forced;
+    return n;
+}
+
+static size_t rows_max(const void *model, size_t n) {
+    (void)model;
+    return n;
+}
+
+const ev_acoustic_family ev_fastspeech2_family = {
+    .name = "fastspeech2",
+    .energy_in_mels = true,
+    .config_read = ev_fastspeech2_config_read,
+    .load = ev_fastspeech2_load,
+    .free = ev_fastspeech2_free,
+    .condition = join_condition,
+    .rows = rows,
+    .rows_max = rows_max,
+    .encode_bytes = encode_bytes,
+    .encoded_bytes = encoded_bytes,
+    .decode_bytes = decode_bytes,
+    .encode = encode,
+    .decode = decode,
+};

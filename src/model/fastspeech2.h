@@ -6,8 +6,7 @@
 #ifndef EV_FASTSPEECH2_H
 #define EV_FASTSPEECH2_H
 
-#include "model/config.h"
-#include "model/utterance.h"
+#include "model/acoustic.h"
 #include "model/weights.h"
 
 enum { EV_LAYERS_MAX = 32, EV_PREDICTOR_LAYERS_MAX = 8 };
@@ -44,23 +43,12 @@ typedef struct ev_fastspeech2 {
     size_t positions_max;
 } ev_fastspeech2;
 
-ev_status ev_fastspeech2_load(ev_fastspeech2 *out, const ev_container *c, const ev_acoustic_config *config,
+extern const ev_acoustic_family ev_fastspeech2_family;
+
+/* Of the family's table, in fastspeech2_load.c. */
+ev_status ev_fastspeech2_config_read(ev_acoustic_config *config, const json_t *json, ev_error *err);
+ev_status ev_fastspeech2_load(void **out, const ev_container *c, const ev_acoustic_config *config,
                               size_t positions_max, ev_error *err);
-void ev_fastspeech2_free(ev_fastspeech2 *m);
-
-typedef struct ev_fastspeech2_encoded {
-    float *hidden; /* [rows][width] with pitch and energy embedded */
-    float *pitch;  /* [rows][16], column 0: absolute token pitch */
-    float *centre; /* [rows] Gaussian centres, relative to the utterance's first frame */
-    size_t rows;
-} ev_fastspeech2_encoded;
-
-size_t ev_fastspeech2_encode_bytes(const ev_fastspeech2 *m, size_t tokens, size_t utterances, int threads);
-size_t ev_fastspeech2_encoded_bytes(const ev_fastspeech2 *m, size_t tokens, size_t utterances);
-size_t ev_fastspeech2_decode_bytes(const ev_fastspeech2 *m, size_t frames, size_t utterances, int threads);
-void ev_fastspeech2_encode(const ev_fastspeech2 *m, const ev_compute *compute, ev_arena *arena,
-                           ev_utterance *const *u, size_t n, ev_fastspeech2_encoded *out);
-void ev_fastspeech2_decode(const ev_fastspeech2 *m, const ev_compute *compute, ev_arena *arena,
-                           const ev_fastspeech2_encoded *encoded, ev_utterance *const *u, size_t n);
+void ev_fastspeech2_free(void *model);
 
 #endif

@@ -4,13 +4,35 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "model/config_read.h"
 #include "model/fastspeech2.h"
 
-#define TRY(call)                                                                                                      \
-    do {                                                                                                               \
-        const ev_status status_ = (call);                                                                              \
-        if (status_ != EV_OK) return status_;                                                                          \
-    } while (0)
+ev_status ev_fastspeech2_config_read(ev_acoustic_config *a, const json_t *o, ev_error *err) {
+    TRY(ev_config_int(o, "tokens", 1, 100000, &a->tokens, err));
+    TRY(ev_config_int(o, "width", 16, 2048, &a->width, err));
+    TRY(ev_config_int(o, "heads", 1, 64, &a->heads, err));
+    TRY(ev_config_int(o, "encoder_layers", 0, 32, &a->encoder_layers, err));
+    TRY(ev_config_int(o, "decoder_layers", 0, 32, &a->decoder_layers, err));
+    TRY(ev_config_int(o, "ffn", 16, 8192, &a->ffn, err));
+    TRY(ev_config_ints(json_object_get(o, "ffn_kernels"), "ffn_kernels", 1, 31, a->ffn_kernels, 2, 2, NULL, err));
+    TRY(ev_config_int(o, "duration_layers", 1, 8, &a->duration_layers, err));
+    TRY(ev_config_int(o, "pitch_layers", 1, 8, &a->pitch_layers, err));
+    TRY(ev_config_int(o, "energy_layers", 1, 8, &a->energy_layers, err));
+    TRY(ev_config_int(o, "predictor_kernel", 1, 31, &a->predictor_kernel, err));
+    TRY(ev_config_int(o, "variance_kernel", 1, 31, &a->variance_kernel, err));
+    TRY(ev_config_int(o, "mels", 1, 512, &a->channels, err));
+    TRY(ev_config_int(o, "emotion", 1, 4096, &a->emotion, err));
+    TRY(ev_config_number(o, "delta", 1e-4, 100, &a->delta, err));
+    TRY(ev_config_number(o, "eps", 1e-12, 1e-2, &a->eps, err));
+    TRY(ev_config_number(o, "pitch_scale", 1e-3, 100, &a->pitch_scale, err));
+    TRY(ev_config_number(o, "pitch_centre", -20, 20, &a->pitch_centre, err));
+    TRY(ev_config_number(o, "energy_std", 1e-3, 1e3, &a->energy_std, err));
+    TRY(ev_config_odd("ffn_kernels", a->ffn_kernels[0] & a->ffn_kernels[1], err));
+    TRY(ev_config_odd("predictor_kernel", a->predictor_kernel, err));
+    TRY(ev_config_odd("variance_kernel", a->variance_kernel, err));
+    a->condition = a->speaker + a->emotion_count;
+    return ev_config_heads("width", a->width, a->heads, err);
+}
 
 enum { PREFIX_MAX = 96 };
 
@@ -130,12 +152,18 @@ static ev_status load_all(ev_fastspeech2 *m, const ev_container *c, ev_error *er
     return ev_weights_conv(&m->to_f0, c, "am.to_f0", 2, w, 1, err);
 }
 
-ev_status ev_fastspeech2_load(ev_fastspeech2 *out, const ev_container *c, const ev_acoustic_config *config,
-                           size_t positions_max, ev_error *err) {
-    *out = (ev_fastspeech2){.config = *config};
-    ev_status s = load_all(out, c, err);
-    if (s == EV_OK) s = make_positions(out, positions_max, err);
-    if (s != EV_OK) ev_fastspeech2_free(out);
+ev_status ev_fastspeech2_load(void **out, const ev_container *c, const ev_acoustic_config *config,
+                              size_t positions_max, ev_error *err) {
+    *out = NULL;
+    ev_fastspeech2 *m = calloc(1, sizeof *m);
+    if (!m) return ev_fail(err, EV_E_MEMORY, "out of memory for weights");
+    m->config = *config;
+    ev_status s = load_all(m, c, err);
+    if (s == EV_OK) s = make_positions(m, positions_max, err);
+    if (s == EV_OK)
+        *out = m;
+    else
+        ev_fastspeech2_free(m);
     return s;
 }
 
@@ -159,7 +187,9 @@ static void predictor_free(ev_predictor *p) {
     ev_conv_free(&p->linear);
 }
 
-void ev_fastspeech2_free(ev_fastspeech2 *m) {
+void ev_fastspeech2_free(void *model) {
+    ev_fastspeech2 *m = model;
+    if (!m) return;
     ev_conv *const convs[] = {&m->project, &m->pitch_embed, &m->energy_embed, &m->to_mel, &m->to_f0};
     float *const arrays[] = {m->token_embedding, m->emotion_embedding, m->project_condition, m->project_bias,
                              m->positions};
@@ -170,5 +200,5 @@ void ev_fastspeech2_free(ev_fastspeech2 *m) {
     predictor_free(&m->energy);
     for (size_t i = 0; i < EV_ARRAY_COUNT(convs); i++) ev_conv_free(convs[i]);
     for (size_t i = 0; i < EV_ARRAY_COUNT(arrays); i++) free(arrays[i]);
-    *m = (ev_fastspeech2){0};
+    free(m);
 }

@@ -9,8 +9,7 @@ typedef struct ev_utterance {
     const int32_t *tokens; /* [token_count] ids below config.tokens */
     size_t token_count;
     const int32_t *forced_frames; /* NULL, or per token: >= 0 a duration to keep as it is, -1 predict */
-    const float *speaker;         /* [config.speaker], unit length */
-    const float *emotion_weights; /* [emotion_count], sum 1 */
+    const float *condition;       /* [config.condition], as the family's condition() made it */
     float median_hz;              /* the speaker's median F0 */
     float speed, pitch_scale;
     float energy_scale; /* moves fastspeech2's energies; convnext's samples are multiplied by it instead (stage.c) */

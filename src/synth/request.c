@@ -118,18 +118,15 @@ static ev_status take_tokens(ev_item *item, ev_error *err) {
     return EV_OK;
 }
 
-/* The speaker's vector and the emotions' weights, side by side. */
-static ev_status take_condition(ev_item *item, ev_error *err) {
-    const ev_acoustic_config *c = &item->model->config.acoustic;
-    const size_t speaker = (size_t)c->speaker, emotions = (size_t)c->emotion_count;
-    item->condition = malloc((speaker + emotions) * sizeof *item->condition);
+static ev_status take_condition(ev_item *item, const float *speaker, const float *emotion_weights, ev_error *err) {
+    const ev_acoustic *m = &item->model->acoustic;
+    const ev_manner manner = {.speaker = speaker, .emotion_weights = emotion_weights};
+    item->condition = malloc((size_t)m->config.condition * sizeof *item->condition);
     if (!item->condition) return ev_fail(err, EV_E_MEMORY, "out of memory");
-    memcpy(item->condition, item->speaker, speaker * sizeof *item->condition);
-    memcpy(item->condition + speaker, item->emotion_weights, emotions * sizeof *item->condition);
-    return EV_OK;
+    return ev_acoustic_condition(m, &manner, item->condition, err);
 }
 
-static ev_status resolve_voice(ev_item *item, ev_error *err) {
+static ev_status resolve_voice(ev_item *item, const float **speaker, ev_error *err) {
     const ev_voice *voice = item->request->voice;
     if (!voice) {
         const char *first = ev_model_voice_name(item->model, 0);
@@ -140,7 +137,7 @@ static ev_status resolve_voice(ev_item *item, ev_error *err) {
     if (voice->encoder_id != item->model->encoder_id) {
         return ev_fail(err, EV_E_ARGUMENT, "the voice was made with another model; make it again from its reference");
     }
-    item->speaker = voice->vector;
+    *speaker = voice->vector;
     item->median_hz = voice->pitch;
     return EV_OK;
 }
@@ -148,15 +145,17 @@ static ev_status resolve_voice(ev_item *item, ev_error *err) {
 static ev_status prepare(ev_item *item, int32_t sentence_ms_max, ev_error *err) {
     const ev_request *r = item->request;
     if (!r || !r->text) return ev_fail(err, EV_E_ARGUMENT, "request has no text");
+    float emotion_weights[EV_EMOTIONS_MAX];
+    const float *speaker = NULL;
     ev_status s = check_numbers(r, err);
-    if (s == EV_OK) s = ev_emotion_parse(item->model, r->emotion, r->emotion_degree, item->emotion_weights, err);
-    if (s == EV_OK) s = resolve_voice(item, err);
+    if (s == EV_OK) s = ev_emotion_parse(item->model, r->emotion, r->emotion_degree, emotion_weights, err);
+    if (s == EV_OK) s = resolve_voice(item, &speaker, err);
     if (s == EV_OK) {
         s = ev_text_phones(&item->phones, item->model->text, r->text, r->text_bytes, r->language,
                            sentence_tokens(sentence_ms_max, r->speed), err);
     }
     if (s == EV_OK) s = take_tokens(item, err);
-    if (s == EV_OK) s = take_condition(item, err);
+    if (s == EV_OK) s = take_condition(item, speaker, emotion_weights, err);
     return s;
 }
 

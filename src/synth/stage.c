@@ -34,8 +34,7 @@ static void job_start(job *j, ev_item *item) {
                           .token_count = s->phone_end - s->phone_begin,
                           .forced_frames = item->forced + s->phone_begin,
                           .durations = item->durations + s->phone_begin,
-                          .speaker = item->speaker,
-                          .emotion_weights = item->emotion_weights,
+                          .condition = item->condition,
                           .median_hz = item->median_hz,
                           .speed = r->speed,
                           .pitch_scale = r->pitch_scale,
@@ -176,8 +175,7 @@ static void set_levels(const batch *b) {
 }
 
 static float gain_of(const ev_item *item) {
-    const bool predicted = item->model->config.acoustic.family == EV_ACOUSTIC_FASTSPEECH2;
-    return predicted ? 1 : item->request->energy_scale;
+    return item->model->acoustic.family->energy_in_mels ? 1 : item->request->energy_scale;
 }
 
 static void flush(batch *b) {

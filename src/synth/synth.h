@@ -72,10 +72,8 @@ typedef struct ev_item {
     ev_error error;
     ev_phones *phones;
     int32_t *tokens, *forced, *durations; /* [phone_count], one block owned through tokens */
-    const float *speaker;                 /* borrowed */
     float median_hz;
-    float emotion_weights[EV_EMOTIONS_MAX];
-    float *condition;        /* what the vocoder knows of it: [speaker + emotions]; owned */
+    float *condition;        /* who speaks, and how: the acoustic model's, and the vocoder's; owned */
     size_t *rows_before;     /* [sentences + 1] rows of the acoustic model before each; owned */
     ev_voice *own_voice;     /* the default voice, when the request names none */
     size_t next_sentence;    /* not yet decoded */

@@ -113,35 +113,39 @@ static void assert_close(const char *what, float got, float want, double toleran
 typedef struct spoken { /* one golden utterance and room for its results */
     ev_utterance u;
     int32_t tokens[128], durations[128];
-    float *speaker, *emotions, *channels, *f0;
+    float *condition, *channels, *f0;
 } spoken;
 
 /* ld: floats of a frame */
-static void spoken_open(spoken *s, const fixture *f, int i, size_t ld) {
+static void spoken_open(spoken *s, const fixture *f, const ev_acoustic *m, int i, size_t ld) {
     char name[32];
     size_t n;
     snprintf(name, sizeof name, "%d.tokens", i);
     const int32_t *tokens = integers(f, name, &n);
     memcpy(s->tokens, tokens, n * sizeof *tokens);
-    snprintf(name, sizeof name, "%d.speaker", i);
     size_t unused;
-    s->speaker = expected(f, name, &unused);
+    snprintf(name, sizeof name, "%d.speaker", i);
+    float *speaker = expected(f, name, &unused);
     snprintf(name, sizeof name, "%d.emotions", i);
-    s->emotions = expected(f, name, &unused);
+    float *emotions = expected(f, name, &unused);
     snprintf(name, sizeof name, "%d.numbers", i);
     float *numbers = expected(f, name, &unused);
+    ev_error err = {0};
+    s->condition = malloc((size_t)m->config.condition * sizeof *s->condition);
+    assert_int_equal(ev_acoustic_condition(m, &(ev_manner){speaker, emotions}, s->condition, &err), EV_OK);
+    free(speaker);
+    free(emotions);
     s->channels = malloc(4096 * ld * sizeof(float));
     memset(s->channels, 0x7f, 4096 * ld * sizeof(float));
     s->f0 = calloc(4096, sizeof(float));
-    s->u = (ev_utterance){.tokens = s->tokens, .token_count = n, .speaker = s->speaker, .emotion_weights = s->emotions,
+    s->u = (ev_utterance){.tokens = s->tokens, .token_count = n, .condition = s->condition,
                           .median_hz = numbers[0], .speed = numbers[1], .pitch_scale = numbers[2],
                           .energy_scale = numbers[3], .durations = s->durations, .channels = s->channels, .f0 = s->f0};
     free(numbers);
 }
 
 static void spoken_close(spoken *s) {
-    free(s->speaker);
-    free(s->emotions);
+    free(s->condition);
     free(s->channels);
     free(s->f0);
 }
@@ -203,8 +207,8 @@ static void acoustic_at(const char *name, unsigned mask) {
     spoken alone[CASES], together[CASES];
     ev_utterance *batch[CASES];
     for (int i = 0; i < CASES; i++) {
-        spoken_open(&alone[i], &f, i, ld);
-        spoken_open(&together[i], &f, i, ld);
+        spoken_open(&alone[i], &f, &m, i, ld);
+        spoken_open(&together[i], &f, &m, i, ld);
         batch[i] = &together[i].u;
         ev_utterance *one = &alone[i].u;
         speak(&m, &f, &one, 1);
@@ -234,7 +238,7 @@ static void pauses_at(unsigned mask) {
     assert_int_equal(ev_acoustic_config_read(&config, f.config, &err), EV_OK);
     assert_int_equal(ev_acoustic_load(&m, f.file, &config, 4096, &err), EV_OK);
     spoken s;
-    spoken_open(&s, &f, 0, ev_round16((size_t)config.channels));
+    spoken_open(&s, &f, &m, 0, ev_round16((size_t)config.channels));
     memcpy(s.tokens, tokens, sizeof tokens);
     s.u.token_count = EV_ARRAY_COUNT(tokens);
     s.u.forced_frames = forced;
@@ -272,7 +276,7 @@ static void delayed_at(unsigned mask) {
         config.delay = late ? DELAY : 0;
         assert_int_equal(ev_acoustic_load(&m, f.file, &config, 4096, &err), EV_OK);
         ld = ev_round16((size_t)config.channels);
-        spoken_open(&s, &f, 0, ld);
+        spoken_open(&s, &f, &m, 0, ld);
         memcpy(s.tokens, tokens, sizeof tokens);
         s.u.token_count = COUNT;
         ev_utterance *u = &s.u;

@@ -50,7 +50,7 @@ static void a_good_one_is_read(void **state) {
     ev_config c;
     ev_error err = {0};
     if (read_config(&c, ACOUSTIC, HIFIGAN("33"), &err) != EV_OK) fail_msg("%s", err.message);
-    assert_int_equal(c.acoustic.family, EV_ACOUSTIC_CONVNEXT);
+    assert_int_equal(strcmp(c.acoustic.family->name, "convnext"), 0);
     assert_int_equal(c.acoustic.tokens, 3);
     assert_int_equal(c.acoustic.channels, 33); /* features and energy */
     assert_int_equal(c.acoustic.frame_blocks, 2);
