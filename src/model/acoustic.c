@@ -22,9 +22,8 @@ static ev_status find_family(const json_t *o, const ev_acoustic_family **out, ev
     for (size_t i = 0; i < EV_ARRAY_COUNT(families); i++) {
         ev_buf_printf(&known, "%s\"%s\"", i ? " or " : "", families[i]->name);
     }
-    const ev_status s =
-        ev_fail(err, EV_E_FORMAT, "model config: \"family\" must be %s; a newer engine may know more",
-                known.data ? (const char *)known.data : "a known one");
+    const ev_status s = ev_fail(err, EV_E_FORMAT, "model config: \"family\" must be %s; a newer engine may know more",
+                                known.data ? (const char *)known.data : "a known one");
     ev_buf_free(&known);
     return s;
 }

@@ -1,9 +1,10 @@
-/* acoustic: tokens and a condition (who speaks, and how) in; per frame the channels that the vocoder takes and F0 out.
+/* acoustic: tokens and a condition (who speaks, and how) in; per frame the channels that the vocoder takes and F0
+ * out.
  *
  * Each kind of network is a family, a table of functions, and a file with its PyTorch twin: fastspeech2.h (log-mels;
  * older voices) and convnext.h (features of symbols and energy, 24 kHz). What is above this header knows the table
- * alone. A batch is ragged: utterances lie end to end on one time axis, first of tokens, then of frames, and never see
- * each other.
+ * alone. A batch is ragged: utterances lie end to end on one time axis, first of tokens, then of frames, and never
+ * see each other.
  *
  *   condition   a voice, emotions -> the floats that an utterance is spoken with
  *   encode      tokens -> durations and what decode needs; after it every utterance knows its frames
@@ -30,11 +31,12 @@ typedef struct ev_encoded {
     float *centre;      /* fastspeech2: [rows] Gaussian centres, relative to the utterance's first frame */
 } ev_encoded;
 
-/* The functions take the model that load made. Those on a batch never fail: the arena holds the bytes that the sizes say
- * (asserted). Threads: a loaded model never changes. */
+/* The functions take the model that load made. Those on a batch never fail: the arena holds the bytes that the sizes
+ * say (asserted). Threads: a loaded model never changes. */
 struct ev_acoustic_family {
-    const char *name;    /* "family" in a model file */
-    bool energy_in_mels; /* it predicts loudness, and energy_scale moves that; else samples are multiplied (stage.c) */
+    const char *name; /* "family" in a model file */
+    bool
+        energy_in_mels; /* it predicts loudness, and energy_scale moves that; else samples are multiplied (stage.c) */
 
     /* Its part of the configuration; what all have (speaker, emotions) is read. Sets config->condition. */
     ev_status (*config_read)(ev_acoustic_config *config, const json_t *json, ev_error *err);

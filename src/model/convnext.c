@@ -21,9 +21,7 @@ static size_t pair_gap(const ev_acoustic_config *c) {
     return widest;
 }
 
-static size_t condition_width(const ev_acoustic_config *c) {
-    return ev_round16((size_t)c->condition);
-}
+static size_t condition_width(const ev_acoustic_config *c) { return ev_round16((size_t)c->condition); }
 
 /* ---- spelling ---- */
 
@@ -148,7 +146,8 @@ static int32_t next_duration(clock *c, double log_frames, double speed) {
     return (int32_t)frames;
 }
 
-/* A model may have learnt its symbols so many frames behind their sound; what is told of tokens is when they sound. */
+/* A model may have learnt its symbols so many frames behind their sound; what is told of tokens is when they sound.
+ */
 static void tell_earlier(ev_utterance *u, int delay) {
     int32_t moved = 0;
     for (size_t i = 0; i + 1 < u->token_count && moved < delay; i++) {
@@ -196,10 +195,9 @@ static size_t encode_bytes(const void *model, size_t rows, size_t utterances, in
     const ev_convnext *m = model;
     const ev_acoustic_config *c = &m->config;
     const size_t gap = symbol_gap(c), all = rows + utterances * gap, w = (size_t)c->width, widest = widest_text(c);
-    return encoded_bytes(m, rows, utterances) +
-           utterances * (condition_width(c) + 2 * w) * sizeof(float) + scratch_bytes(c, all, threads) + 192 +
-           ev_matrix_bytes(all, gap, w) + ev_matrix_bytes(all, gap, 16) + ev_matrix_bytes(all, gap, widest) +
-           ev_matrix_bytes(all, gap, 3 * widest);
+    return encoded_bytes(m, rows, utterances) + utterances * (condition_width(c) + 2 * w) * sizeof(float) +
+           scratch_bytes(c, all, threads) + 192 + ev_matrix_bytes(all, gap, w) + ev_matrix_bytes(all, gap, 16) +
+           ev_matrix_bytes(all, gap, widest) + ev_matrix_bytes(all, gap, 3 * widest);
 }
 
 static ev_axis symbol_axis(const ev_convnext *m, ev_arena *arena, ev_utterance *const *u, size_t n) {

@@ -7,40 +7,17 @@
 #define EV_FASTSPEECH2_H
 
 #include "model/acoustic.h"
-#include "model/weights.h"
-
-enum { EV_LAYERS_MAX = 32, EV_PREDICTOR_LAYERS_MAX = 8 };
-
-typedef struct ev_block {
-    ev_norm norm1, norm2;
-    ev_conv q, k, v, out, w1, w2;
-} ev_block;
-
-typedef struct ev_stack {
-    float alpha;
-    int layers;
-    ev_block *blocks; /* owned, [layers] */
-    ev_norm after;
-} ev_stack;
-
-typedef struct ev_predictor {
-    int layers;
-    ev_conv conv[EV_PREDICTOR_LAYERS_MAX], linear;
-    ev_norm norm[EV_PREDICTOR_LAYERS_MAX];
-} ev_predictor;
+#include "model/transformer.h"
 
 typedef struct ev_fastspeech2 {
     ev_acoustic_config config;
     float *token_embedding;   /* [tokens][width] */
     float *emotion_embedding; /* [emotion_count][emotion] */
     ev_stack encoder, decoder;
-    ev_conv project;          /* the columns that see x; the rest is folded into a bias per utterance */
-    float *project_condition; /* [width][speaker + emotion] */
-    float *project_bias;      /* [width] */
+    ev_conditioned project; /* by speaker and emotion */
     ev_predictor duration, pitch, energy;
     ev_conv pitch_embed, energy_embed, to_mel, to_f0;
-    float *positions; /* [positions_max][width], the sinusoid table */
-    size_t positions_max;
+    ev_positions positions;
 } ev_fastspeech2;
 
 extern const ev_acoustic_family ev_fastspeech2_family;

@@ -1,0 +1,141 @@
+/* transformer_load: binds the weights by their published names (prefix "am."). */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "model/config_read.h"
+#include "model/transformer.h"
+
+enum { PREFIX_MAX = 96 };
+
+static ev_status load_conv(ev_conv *out, const ev_container *c, const char *prefix, const char *name, int co, int ci,
+                           int taps, ev_error *err) {
+    char full[PREFIX_MAX * 2];
+    snprintf(full, sizeof full, "%s%s", prefix, name);
+    return ev_weights_conv(out, c, full, co, ci, taps, err);
+}
+
+static ev_status load_norm(ev_norm *out, const ev_container *c, const char *prefix, const char *name, int channels,
+                           ev_error *err) {
+    char full[PREFIX_MAX * 2];
+    snprintf(full, sizeof full, "%s%s", prefix, name);
+    return ev_weights_norm(out, c, full, channels, err);
+}
+
+static ev_status load_block(ev_block *b, const ev_container *c, const ev_acoustic_config *k, const char *prefix,
+                            ev_error *err) {
+    const int w = k->width;
+    TRY(load_conv(&b->q, c, prefix, "self_attn.linear_q", w, w, 1, err));
+    TRY(load_conv(&b->k, c, prefix, "self_attn.linear_k", w, w, 1, err));
+    TRY(load_conv(&b->v, c, prefix, "self_attn.linear_v", w, w, 1, err));
+    TRY(load_conv(&b->out, c, prefix, "self_attn.linear_out", w, w, 1, err));
+    TRY(load_conv(&b->w1, c, prefix, "feed_forward.w_1", k->ffn, w, k->ffn_kernels[0], err));
+    TRY(load_conv(&b->w2, c, prefix, "feed_forward.w_2", w, k->ffn, k->ffn_kernels[1], err));
+    TRY(load_norm(&b->norm1, c, prefix, "norm1", w, err));
+    return load_norm(&b->norm2, c, prefix, "norm2", w, err);
+}
+
+ev_status ev_stack_load(ev_stack *s, const ev_container *c, const ev_acoustic_config *k, const char *name, int layers,
+                        ev_error *err) {
+    char prefix[PREFIX_MAX];
+    float *alpha = NULL;
+    s->blocks = calloc((size_t)layers + 1, sizeof *s->blocks);
+    if (!s->blocks) return ev_fail(err, EV_E_MEMORY, "out of memory for weights");
+    s->layers = layers;
+    snprintf(prefix, sizeof prefix, "am.%s.embed.0.alpha", name);
+    TRY(ev_weights_array(&alpha, c, prefix, 0, (int64_t[]){0}, err));
+    s->alpha = alpha[0];
+    free(alpha);
+    for (int i = 0; i < layers; i++) {
+        snprintf(prefix, sizeof prefix, "am.%s.encoders.%d.", name, i);
+        TRY(load_block(&s->blocks[i], c, k, prefix, err));
+    }
+    snprintf(prefix, sizeof prefix, "am.%s.", name);
+    return load_norm(&s->after, c, prefix, "after_norm", k->width, err);
+}
+
+ev_status ev_predictor_load(ev_predictor *p, const ev_container *c, const ev_acoustic_config *k, const char *name,
+                            int layers, ev_error *err) {
+    char prefix[PREFIX_MAX];
+    p->layers = layers;
+    for (int i = 0; i < layers; i++) {
+        snprintf(prefix, sizeof prefix, "am.%s_predictor.conv.%d.", name, i);
+        TRY(load_conv(&p->conv[i], c, prefix, "0", k->width, k->width, k->predictor_kernel, err));
+        TRY(load_norm(&p->norm[i], c, prefix, "2", k->width, err));
+    }
+    snprintf(prefix, sizeof prefix, "am.%s_predictor.", name);
+    return load_conv(&p->linear, c, prefix, "linear", 1, k->width, 1, err);
+}
+
+ev_status ev_conditioned_load(ev_conditioned *l, const ev_container *c, int width, int inputs, ev_error *err) {
+    const size_t w = (size_t)width, rest = (size_t)inputs;
+    float *weight = NULL;
+    l->width = width;
+    l->inputs = inputs;
+    TRY(ev_weights_dense(&weight, &l->bias, c, "am.embed_projection1", width, width + inputs, 1, width, err));
+    float *head = malloc(w * w * sizeof *head);
+    l->rest = malloc(w * rest * sizeof *l->rest);
+    ev_status s = EV_E_MEMORY;
+    if (head && l->rest) {
+        for (size_t o = 0; o < w; o++) {
+            const float *row = weight + o * (w + rest);
+            memcpy(head + o * w, row, w * sizeof *head);
+            memcpy(l->rest + o * rest, row + w, rest * sizeof *head);
+        }
+        s = ev_conv_pack(&l->conv, head, NULL, width, width, 1, err);
+    } else {
+        ev_fail(err, s, "out of memory for weights");
+    }
+    free(head);
+    free(weight);
+    return s;
+}
+
+void ev_conditioned_free(ev_conditioned *l) {
+    ev_conv_free(&l->conv);
+    free(l->rest);
+    free(l->bias);
+    *l = (ev_conditioned){0};
+}
+
+/* PE[t, 2i] = sin(t exp(-2i ln(1e4) / width)), PE[t, 2i+1] = cos of the same. */
+ev_status ev_positions_make(ev_positions *out, size_t count, int width, ev_error *err) {
+    const size_t w = (size_t)width;
+    out->rows = ev_aligned_alloc(count * w * sizeof *out->rows);
+    if (!out->rows) return ev_fail(err, EV_E_MEMORY, "out of memory for weights");
+    out->count = count;
+    for (size_t i = 0; i < w; i += 2) {
+        const float rate = (float)exp((double)i * (-log(10000.0) / (double)w));
+        for (size_t t = 0; t < count; t++) {
+            out->rows[t * w + i] = sinf((float)t * rate);
+            out->rows[t * w + i + 1] = cosf((float)t * rate);
+        }
+    }
+    return EV_OK;
+}
+
+void ev_positions_free(ev_positions *p) {
+    free(p->rows);
+    *p = (ev_positions){0};
+}
+
+void ev_stack_free(ev_stack *s) {
+    for (int i = 0; i < s->layers && s->blocks; i++) {
+        ev_block *b = &s->blocks[i];
+        ev_conv *const convs[] = {&b->q, &b->k, &b->v, &b->out, &b->w1, &b->w2};
+        for (size_t j = 0; j < EV_ARRAY_COUNT(convs); j++) ev_conv_free(convs[j]);
+        ev_norm_free(&b->norm1);
+        ev_norm_free(&b->norm2);
+    }
+    free(s->blocks);
+    ev_norm_free(&s->after);
+}
+
+void ev_predictor_free(ev_predictor *p) {
+    for (int i = 0; i < p->layers; i++) {
+        ev_conv_free(&p->conv[i]);
+        ev_norm_free(&p->norm[i]);
+    }
+    ev_conv_free(&p->linear);
+}
