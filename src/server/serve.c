@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "server/http/http.h"
 #include "server/server.h"
 
 /* by decoder_filter */

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "server/server.h"
+#include "server/http/fields.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
 

@@ -6,7 +6,7 @@
 #include <string.h>
 #include <strings.h>
 
-#include "server/server.h"
+#include "server/http/answers.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
 

@@ -1,6 +1,7 @@
 /* dead letters as an operator meets them: the whole service over HTTP, on a device that breaks while it is told to.
  * The program is its own helper for decoding, as the command is. */
 #include <curl/curl.h>
+#include <jansson.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -12,6 +13,7 @@
 #include <cmocka.h>
 
 #include "server/guard/decode.h"
+#include "server/http/http.h"
 #include "server/server.h"
 
 /* ---- device ---- */

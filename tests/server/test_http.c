@@ -15,6 +15,7 @@
 #include <cmocka.h>
 
 #include "server/metrics/metrics_state.h"
+#include "server/http/request.h"
 #include "server/server.h"
 
 /* ---- device: its first stretch of sound is made; what becomes of the second, a test says ---- */

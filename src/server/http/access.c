@@ -2,45 +2,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "server/server.h"
-
-/* ---- what a reload replaces ---- */
-
-ev_status sv_settings_create(sv_settings **out, const sv_config *config, ev_error *err) {
-    sv_settings *a = *out = calloc(1, sizeof *a);
-    if (!a) return ev_fail(err, EV_E_MEMORY, "out of memory");
-    atomic_init(&a->refs, 1);
-    ev_status status = sv_config_copy(&a->config, config, err);
-    if (status == EV_OK) status = sv_networks_parse(&a->proxies, a->config.trusted_proxies, err);
-    if (status == EV_OK && *a->config.words_file) status = sv_words_load(&a->words, a->config.words_file, err);
-    if (status != EV_OK) sv_settings_unref(out);
-    return status;
-}
-
-ev_status sv_settings_load_sounds(sv_settings *a, const ev_model *model, ev_error *err) {
-    return a->words ? sv_sounds_create(&a->sounds, a->words, model, err) : EV_OK;
-}
-
-sv_settings *sv_settings_ref(sv_server *s) {
-    pthread_mutex_lock(&s->lock);
-    sv_settings *a = s->settings;
-    atomic_fetch_add(&a->refs, 1);
-    pthread_mutex_unlock(&s->lock);
-    return a;
-}
-
-void sv_settings_unref(sv_settings **settings) {
-    sv_settings *a = *settings;
-    *settings = NULL;
-    if (!a || atomic_fetch_sub(&a->refs, 1) > 1) return;
-    sv_sounds_free(&a->sounds);
-    sv_words_free(&a->words);
-    sv_networks_free(&a->proxies);
-    sv_config_free(&a->config);
-    free(a);
-}
-
-/* ---- who ---- */
+#include "server/http/access.h"
+#include "server/http/reply.h"
 
 /* A proxy may add a line of its own: together they are one list. */
 static enum MHD_Result add_hops(void *hops, enum MHD_ValueKind kind, const char *name, const char *value) {

@@ -13,7 +13,8 @@
 #include <strings.h>
 #include <sys/socket.h>
 
-#include "server/server.h"
+#include "server/http/access.h"
+#include "server/http/reply.h"
 
 typedef struct authority { /* "example.org:8080", taken apart */
     char host[SV_LIST_ITEM_MAX];
@@ -170,17 +171,6 @@ bool sv_browser_check_type(sv_request *req, int *result) {
 
 static bool acts(const char *method) {
     return strcmp(method, "GET") != 0 && strcmp(method, "HEAD") != 0 && strcmp(method, "OPTIONS") != 0;
-}
-
-void sv_browser_headers(const sv_request *req, struct MHD_Response *r) {
-    static const char exposed[] =
-        "X-Request-Id, X-Sample-Rate, X-Audio-Provenance, Retry-After, Retry-After-Ms, Location, ETag";
-    MHD_add_response_header(r, "Cross-Origin-Resource-Policy", req->cors ? "cross-origin" : "same-origin");
-    if (*req->settings->config.cors_origins) MHD_add_response_header(r, "Vary", "Origin");
-    if (!req->cors) return;
-    if (!MHD_get_response_header(r, "Access-Control-Allow-Origin"))
-        MHD_add_response_header(r, "Access-Control-Allow-Origin", sv_header(req, "Origin"));
-    MHD_add_response_header(r, "Access-Control-Expose-Headers", exposed);
 }
 
 /* What a browser asks before it lets a page of another origin do more than a form could. */

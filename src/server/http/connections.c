@@ -13,7 +13,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include "server/server.h"
+#include "server/http/connections.h"
 
 /* How long an answer may be read, waits for the engine not counted: five minutes, and twice the audio that was read.
  * A player reads at the speed of playback, and an answer without audio is small. */
@@ -116,12 +116,22 @@ static void unlink_from(sv_connection *c) {
     if (c->next_caller) c->next_caller->caller_place = c->caller_place;
 }
 
+/* Its connection ends in a moment. */
+static void on_gate_refused(sv_gate *gate) {
+    sv_connection *c = (sv_connection *)gate;
+    pthread_mutex_lock(&gate->server->lock);
+    c->part = SV_PART_REFUSED;
+    c->since = ev_clock_s();
+    c->waiting = 0;
+    pthread_mutex_unlock(&gate->server->lock);
+}
+
 void sv_connection_opened(sv_server *s, struct MHD_Connection *connection, bool counted, void **state) {
     const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
     sv_connection *c = info ? calloc(1, sizeof *c) : NULL;
     sv_metric_add(s->metrics, SV_METRIC_OPEN_CONNECTIONS, 0, 1);
     *state = c;
-    if (!c || !sv_gate_open(&c->gate, s, info->connect_fd)) {
+    if (!c || !sv_gate_open(&c->gate, s, info->connect_fd, on_gate_refused)) {
         if (info) shutdown(info->connect_fd, SHUT_RDWR);
         *state = NULL;
         free(c);
@@ -158,15 +168,6 @@ bool sv_connection_serves(struct MHD_Connection *connection, sv_request *req) {
     if (!c || c->gate.framing.heads == 0) return false;
     c->gate.request = req;
     return true;
-}
-
-void sv_gate_refused(sv_gate *gate) {
-    sv_connection *c = (sv_connection *)gate;
-    pthread_mutex_lock(&gate->server->lock);
-    c->part = SV_PART_REFUSED;
-    c->since = ev_clock_s();
-    c->waiting = 0;
-    pthread_mutex_unlock(&gate->server->lock);
 }
 
 void sv_connection_note(sv_request *req, sv_part part) {

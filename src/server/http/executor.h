@@ -1,5 +1,5 @@
-/* executor: what HTTP has to do that takes longer than a moment, away from the thread that serves everybody: reading JSON
- * and forms, judging words, lists, files, encoding audio. A task is done once, by a thread of its lane; lanes do
+/* executor: what HTTP has to do that takes longer than a moment, away from the thread that serves everybody: reading
+ * JSON and forms, judging words, lists, files, encoding audio. A task is done once, by a thread of its lane; lanes do
  * not wait for each other, and within one the clients take turns, so that a crowd of one client's tasks delays
  * another's by one.
  *
@@ -29,7 +29,8 @@ typedef struct sv_exec_task {
 
 typedef struct sv_executor sv_executor;
 ev_status sv_executor_create(sv_executor **out, ev_error *err);
-/* false: not now, and run will not be called: the executor stops, or the lane, or this client's part of it, is full. */
+/* false: not now, and run will not be called: the executor stops, or the lane, or this client's part of it, is full.
+ */
 bool sv_executor_put(sv_executor *executor, sv_lane lane, sv_exec_task *task);
 void sv_executor_stop(sv_executor *executor); /* what is there is done; more is not taken */
 void sv_executor_free(sv_executor **executor);

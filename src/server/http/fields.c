@@ -6,7 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "server/server.h"
+#include "server/http/fields.h"
+#include "server/http/reply.h"
 
 void sv_speech_params_free(sv_speech_params *params) {
     sv_speech_free(&params->speech);

@@ -13,7 +13,8 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include "server/server.h"
+#include "server/http/connections.h"
+#include "server/http/reply.h"
 
 enum {
     GATES = 1 << 20, /* descriptors; their pages come as they are used */
@@ -23,8 +24,8 @@ enum {
 
 static _Atomic(sv_gate *) gates[GATES];
 
-bool sv_gate_open(sv_gate *g, sv_server *s, int fd) {
-    *g = (sv_gate){.server = s, .fd = fd};
+bool sv_gate_open(sv_gate *g, sv_server *s, int fd, void (*refused)(sv_gate *gate)) {
+    *g = (sv_gate){.server = s, .fd = fd, .on_refused = refused};
     if (fd < 0 || fd >= GATES) return false;
     atomic_store(&gates[fd], g);
     return true;
@@ -82,7 +83,7 @@ static void refuse(sv_gate *g) {
         req->code = g->framing.fault.code;
         snprintf(req->error, sizeof req->error, "%s", g->framing.fault.message);
     }
-    sv_gate_refused(g);
+    g->on_refused(g);
     shutdown(g->fd, SHUT_WR);
 }
 

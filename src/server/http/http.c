@@ -1,16 +1,17 @@
 /* http: libmicrohttpd's callbacks <-> requests. A request is read whole (bodies are small), then answered by its
- * route. An answer that has to wait suspends its connection, so that ten thousand listeners need no thread.
+ * route.
  */
 #include <errno.h>
 #include <netdb.h>
-#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "server/server.h"
+#include "server/http/access.h"
+#include "server/http/connections.h"
+#include "server/http/reply.h"
+#include "server/http/wait.h"
 
 enum {
     PATIENCE = 2,       /* times what a body may have that is read of it before its connection is cut */
@@ -18,286 +19,11 @@ enum {
     STRAY_BODY = 4096,  /* bytes that a route passes over which takes none: some clients send "{}" with everything */
 };
 
-/* ---- replies ---- */
-
-static void add_headers(sv_request *req, struct MHD_Response *r) {
-    MHD_add_response_header(r, "X-Request-Id", req->request_id);
-    MHD_add_response_header(r, "X-Content-Type-Options", "nosniff");
-    if (atomic_load(&req->server->leaving)) MHD_add_response_header(r, "Connection", "close");
-    sv_browser_headers(req, r);
-}
-
-static int send_response(sv_request *req, struct MHD_Response *response) {
-    const int result = (int)MHD_queue_response(req->connection, (unsigned)req->code, response);
-    MHD_destroy_response(response);
-    return result;
-}
-
-int sv_reply_response(sv_request *req, int code, struct MHD_Response *response) {
-    if (!response) return MHD_NO;
-    add_headers(req, response);
-    req->code = code;
-    if (code == 401) MHD_add_response_header(response, "WWW-Authenticate", "Bearer");
-    if (code == 405) MHD_add_response_header(response, "Allow", req->allow);
-    if (req->executing) {
-        req->answer = response;
-        return MHD_YES;
-    }
-    return send_response(req, response);
-}
-
-int sv_reply_bytes(sv_request *req, int code, const char *media, const void *bytes, size_t size) {
-    struct MHD_Response *r = MHD_create_response_from_buffer(size, (void *)(uintptr_t)bytes, MHD_RESPMEM_MUST_COPY);
-    if (r) MHD_add_response_header(r, "Content-Type", media);
-    return sv_reply_response(req, code, r);
-}
-
-int sv_reply_json(sv_request *req, int code, json_t *body) {
-    char *text = body ? json_dumps(body, JSON_COMPACT | JSON_REAL_PRECISION(9)) : NULL;
-    json_decref(body);
-    if (!text) return MHD_NO;
-    struct MHD_Response *r = MHD_create_response_from_buffer(strlen(text), text, MHD_RESPMEM_MUST_FREE);
-    if (!r) free(text);
-    if (r) MHD_add_response_header(r, "Content-Type", "application/json");
-    return sv_reply_response(req, code, r);
-}
-
-const char *sv_error_type(int code) {
-    switch (code) {
-    case 401: return "authentication_error";
-    case 403: return "permission_error";
-    case 429: return "rate_limit_error";
-    case 503: return "overloaded_error";
-    default: return code >= 500 ? "server_error" : "invalid_request_error";
-    }
-}
-
-static json_t *error_body(sv_request *req, int code, const char *param, const char *message) {
-    snprintf(req->error, sizeof req->error, "%s", message);
-    req->param = param;
-    return json_pack("{s:{s:s, s:s, s:s?, s:n}}", "error", "message", message, "type", sv_error_type(code), "param",
-                     param, "code");
-}
-
-int sv_reply_error(sv_request *req, int code, const char *param, const char *format, ...) {
-    ev_error line = {0};
-    char message[400];
-    va_list arguments;
-    va_start(arguments, format);
-    vsnprintf(message, sizeof message, format, arguments);
-    va_end(arguments);
-    ev_fail(&line, EV_E_ARGUMENT, "%s", message); /* a line that is UTF-8 and holds no control characters */
-    return sv_reply_json(req, code, error_body(req, code, param, line.message));
-}
-
-int sv_reply_busy(sv_request *req, int code, int64_t retry_after_ms, const char *message) {
-    char seconds[24], milliseconds[24];
-    char *text = NULL;
-    unsigned char jitter = 0; /* up to a quarter, so that those refused together do not come back together */
-    if (getrandom(&jitter, 1, 0) == 1) retry_after_ms += retry_after_ms * jitter / 1024;
-    json_t *body = error_body(req, code, NULL, message);
-    if (body) text = json_dumps(body, JSON_COMPACT);
-    json_decref(body);
-    if (!text) return MHD_NO;
-    struct MHD_Response *r = MHD_create_response_from_buffer(strlen(text), text, MHD_RESPMEM_MUST_FREE);
-    if (!r) free(text);
-    snprintf(seconds, sizeof seconds, "%lld", (long long)(retry_after_ms + 999) / 1000);
-    snprintf(milliseconds, sizeof milliseconds, "%lld", (long long)retry_after_ms);
-    if (r) {
-        MHD_add_response_header(r, "Content-Type", "application/json");
-        MHD_add_response_header(r, "Retry-After", seconds);
-        MHD_add_response_header(r, "Retry-After-Ms", milliseconds);
-    }
-    return sv_reply_response(req, code, r);
-}
-
-const char *sv_header(const sv_request *req, const char *name) {
-    return MHD_lookup_connection_value(req->connection, MHD_HEADER_KIND, name);
-}
-
-const char *sv_query(const sv_request *req, const char *name) {
-    return MHD_lookup_connection_value(req->connection, MHD_GET_ARGUMENT_KIND, name);
-}
-
-/* ---- waiting ---- */
-
-static void wake(void *user) {
-    sv_request *req = user;
-    MHD_resume_connection(req->connection);
-}
-
-static void note_waiting(sv_request *req, bool waits) {
-    sv_server *s = req->server;
-    if (req->suspended == waits) return;
-    pthread_mutex_lock(&s->lock);
-    if (waits) {
-        req->next_waiting = s->waiting;
-        s->waiting = req;
-    } else {
-        for (sv_request **at = &s->waiting; *at; at = &(*at)->next_waiting) {
-            if (*at != req) continue;
-            *at = req->next_waiting;
-            break;
-        }
-    }
-    req->suspended = waits;
-    sv_connection_set_waiting(req, waits);
-    pthread_mutex_unlock(&s->lock);
-}
-
-/* Before the waiter is listed anywhere: a wake that came between the two would be lost. */
-static void suspend(sv_request *req) {
-    MHD_suspend_connection(req->connection);
-    note_waiting(req, true);
-}
-
-void sv_suspend(sv_request *req, size_t at) {
-    req->waiter = (sv_waiter){.wake = wake, .user = req, .at = at};
-    suspend(req);
-    if (!sv_job_wait(req->job, &req->waiter)) MHD_resume_connection(req->connection);
-}
-
-int sv_wait(sv_request *req, size_t at, int (*resumed)(sv_request *req)) {
-    req->resumed = resumed;
-    req->waiter.at = at;
-    req->next = SV_NEXT_JOB;
-    return MHD_YES;
-}
-
-int sv_wait_for_upload(sv_request *req, int (*resumed)(sv_request *req)) {
-    req->resumed = resumed;
-    req->upload->wake = wake;
-    req->upload->user = req;
-    req->next = SV_NEXT_UPLOAD;
-    return MHD_YES;
-}
-
-int sv_again(sv_request *req, int (*resumed)(sv_request *req)) {
-    req->resumed = resumed;
-    req->next = SV_NEXT_AGAIN;
-    return MHD_YES;
-}
-
-/* ---- the executor ---- */
-
-/* Of a request that is suspended. */
-static void execute(sv_request *req, sv_lane lane, void (*run)(void *user)) {
-    req->task = (sv_exec_task){.run = run, .user = req, .account = req->client.account};
-    if (sv_executor_put(req->server->executor, lane, &req->task)) return;
-    req->rejected = true;
-    MHD_resume_connection(req->connection);
-}
-
-/* Whether the client is still there; then nobody else looks at the request until it leaves the executor. */
-static bool arrive(sv_request *req) {
-    pthread_mutex_lock(&req->server->lock);
-    const bool there = !req->disconnected;
-    req->executing = there;
-    pthread_mutex_unlock(&req->server->lock);
-    if (!there) MHD_resume_connection(req->connection); /* and req may be gone with it */
-    return there;
-}
-
-static void leave(sv_request *req) {
-    pthread_mutex_lock(&req->server->lock);
-    req->executing = false;
-    pthread_mutex_unlock(&req->server->lock);
-}
-
-static void answer_executed(void *request);
-static void wake_to_answer(void *request) { execute(request, SV_LANE_AUDIO, answer_executed); }
+/* ---- a request's life ---- */
 
 static void free_body(sv_request *req) {
     ev_buf_free(&req->body);
     sv_claim_release(&req->claim);
-}
-
-/* By its route, and when what that waits for is there, by what comes then. */
-static void answer_executed(void *request) {
-    sv_request *req = request;
-    if (!arrive(req)) return;
-    req->next = SV_NEXT_ANSWER;
-    (void)(req->resumed ? req->resumed(req)
-                        : req->route->answer(req));  /* without an answer, the connection is closed */
-    ev_buf_free(&req->body);                         /* it was read, and the answer may take minutes */
-    if (!req->upload) sv_claim_release(&req->claim); /* an upload's recording is still there */
-    leave(req);
-    switch (req->next) {
-    case SV_NEXT_AGAIN: wake_to_answer(req); return;
-    case SV_NEXT_UPLOAD: sv_uploads_put(req->server->uploads, req->upload); return;
-    case SV_NEXT_JOB:
-        req->waiter = (sv_waiter){.wake = wake_to_answer, .user = req, .at = req->waiter.at};
-        if (!sv_job_wait(req->job, &req->waiter)) wake_to_answer(req);
-        return;
-    default: MHD_resume_connection(req->connection);
-    }
-}
-
-static void work_executed(void *request);
-static void wake_to_work(void *request) { execute(request, SV_LANE_AUDIO, work_executed); }
-
-static void work_executed(void *request) {
-    sv_request *req = request;
-    size_t at;
-    if (!arrive(req)) return;
-    const bool done = req->work(req, &at);
-    leave(req);
-    if (done) {
-        MHD_resume_connection(req->connection);
-        return;
-    }
-    req->waiter = (sv_waiter){.wake = wake_to_work, .user = req, .at = at};
-    if (!sv_job_wait(req->job, &req->waiter)) wake_to_work(req);
-}
-
-void sv_suspend_for(sv_request *req, bool (*work)(sv_request *req, size_t *at)) {
-    req->work = work;
-    suspend(req);
-    wake_to_work(req);
-}
-
-void sv_request_resumed(sv_request *req) { note_waiting(req, false); }
-
-#define HALF_CLOSED_S 1.0 /* how long one that sends no more is waited for before it is asked whether it is there */
-
-/* A client that closed its side may have left, or wait for its answer: both look the same until something is sent.
- * The one thing that may be sent before an answer is "100 Continue"; who left answers it with a reset. Under the
- * lock, so that the library does not write at the same time: the connection is suspended. */
-static bool has_left(sv_request *req, const struct pollfd *seen, double now) {
-    static const char there[] = "HTTP/1.1 100 Continue\r\n\r\n";
-    if (seen->revents & (POLLHUP | POLLERR)) return true;
-    if (req->half_closed_since == 0) req->half_closed_since = now;
-    if (!req->interim || req->code || now - req->half_closed_since < HALF_CLOSED_S) return false;
-    req->interim = false;
-    return send(seen->fd, there, sizeof there - 1, MSG_NOSIGNAL | MSG_DONTWAIT) < 0;
-}
-
-/* A client that closed its side while it waits is seen by its socket alone: nobody reads a suspended connection. */
-void sv_http_detect_disconnects(sv_server *s) {
-    bool left = false;
-    const double now = ev_clock_s();
-    pthread_mutex_lock(&s->lock);
-    for (sv_request *req = s->waiting; req; req = req->next_waiting) {
-        const union MHD_ConnectionInfo *info =
-            MHD_get_connection_info(req->connection, MHD_CONNECTION_INFO_CONNECTION_FD);
-        struct pollfd look = {.fd = info ? info->connect_fd : -1, .events = POLLRDHUP};
-        if (!info || poll(&look, 1, 0) != 1 || !(look.revents & (POLLRDHUP | POLLHUP | POLLERR))) continue;
-        if (req->disconnected || req->executing || !has_left(req, &look, now)) continue;
-        req->disconnected = left = true;
-        if (req->job) atomic_fetch_sub(&req->job->listeners, 1);
-        if (req->upload) atomic_store(&req->upload->left, true);
-    }
-    pthread_mutex_unlock(&s->lock);
-    if (left) sv_engine_nudge(s->engine);
-}
-
-/* ---- a request's life ---- */
-
-void sv_request_id(char id[SV_ID_MAX + 1]) {
-    unsigned char bytes[8] = {0};
-    id[0] = '\0';
-    if (getrandom(bytes, sizeof bytes, 0) != (ssize_t)sizeof bytes) return;
-    for (size_t i = 0; i < sizeof bytes; i++) snprintf(id + 2 * i, 3, "%02x", bytes[i]);
 }
 
 static void name_request(sv_request *req) {
@@ -343,7 +69,7 @@ static int refuse_body(sv_request *req) {
 static int open_request(sv_request *req, const char *method, const char *path, bool admin) {
     int result = MHD_YES;
     req->path = path;
-    req->route = sv_route_find(method, path, admin, req->id, req->allow);
+    req->route = req->server->find_route(method, path, admin, req->id, req->allow);
     if (!sv_browser_check(req, method, admin, &result)) return refuse(req, result);
     if (!sv_access_check(req, &result)) return refuse(req, result);
     if (!req->route && req->allow[0]) {
@@ -389,14 +115,13 @@ static int close_body(sv_request *req) {
     if (req->body.failed) return sv_reply_error(req, 503, NULL, "out of memory: try again later");
     const sv_lane lane = req->body.size > BODY_SMALL ? SV_LANE_BULK : req->route->lane;
     if (lane == SV_LANE_NONE) return req->route->answer(req);
-    suspend(req);
-    execute(req, lane, answer_executed);
+    sv_execute_answer(req, lane);
     return MHD_YES;
 }
 
 /* A request that was suspended goes on. */
 static int go_on(sv_request *req) {
-    note_waiting(req, false);
+    sv_request_resumed(req);
     if (req->disconnected) return MHD_NO;
     if (req->rejected) {
         req->rejected = false;
@@ -405,7 +130,7 @@ static int go_on(sv_request *req) {
     if (req->answer) {
         struct MHD_Response *answer = req->answer;
         req->answer = NULL;
-        return send_response(req, answer);
+        return sv_reply_send(req, answer);
     }
     return req->next == SV_NEXT_UPLOAD ? req->resumed(req) : MHD_NO;
 }
@@ -476,7 +201,7 @@ static void on_completed(void *server, struct MHD_Connection *connection, void *
     sv_request *req = *state;
     *state = NULL;
     if (!req) return;
-    note_waiting(req, false);
+    sv_request_resumed(req);
     if (!req->failed && end != MHD_REQUEST_TERMINATED_COMPLETED_OK && end != MHD_REQUEST_TERMINATED_DAEMON_SHUTDOWN)
         note_left(req);
     sv_connection_note(req, SV_PART_HEAD);
@@ -484,7 +209,7 @@ static void on_completed(void *server, struct MHD_Connection *connection, void *
     write_log(req, ev_clock_s() - req->start);
     leave_job(req);
     sv_uploads_remove(req->server->uploads, &req->upload);
-    sv_listener_free(&req->listener);
+    if (req->cleanup) req->cleanup(req);
     sv_settings_unref(&req->settings);
     atomic_fetch_sub(&req->server->in_flight, 1);
     sv_metric_add(req->server->metrics, SV_METRIC_REQUESTS_IN_FLIGHT, 0, -1);
@@ -568,7 +293,8 @@ static ev_status start_daemon(sv_server *s, struct MHD_Daemon **out, const char 
     return ev_fail(err, EV_E_IO, "the HTTP server cannot start on %s", address);
 }
 
-ev_status sv_http_start(sv_server *s, ev_error *err) {
+ev_status sv_http_listen(sv_server *s, sv_route_finder *find_route, ev_error *err) {
+    s->find_route = find_route;
     ev_status status = sv_gate_check(err);
     if (status == EV_OK) status = start_daemon(s, &s->public_daemon, s->config.listen, false, err);
     if (status == EV_OK && *s->config.admin_listen) {

@@ -5,7 +5,7 @@
 #include <string.h>
 #include <strings.h>
 
-#include "server/server.h"
+#include "server/http/fields.h"
 
 enum {
     READ_BYTES = 2000, /* of the text */

@@ -6,7 +6,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "server/server.h"
+#include "server/http/connections.h"
 
 #define KNOCKED_S 1.0 /* for connections that the system has accepted and we have not */
 #define LINGER_S  0.5 /* a client that asks again within this hears it from an answer */

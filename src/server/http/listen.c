@@ -8,7 +8,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "server/server.h"
+#include "server/http/answers.h"
+#include "server/http/connections.h"
+#include "server/http/reply.h"
+#include "server/http/wait.h"
 
 enum { BLOCK = 4096, PIECE = 2400 }; /* samples encoded at once: 150 ms a piece keeps the first small */
 
@@ -32,9 +35,9 @@ typedef struct sv_listener {
     bool broken; /* nothing more can come */
 } sv_listener;
 
-void sv_listener_free(sv_listener **listener) {
-    sv_listener *l = *listener;
-    *listener = NULL;
+static void free_listener(sv_request *req) {
+    sv_listener *l = req->listener;
+    req->listener = NULL;
     if (!l) return;
     ev_encoder_free(&l->encoder);
     ev_buf_free(&l->ready);
@@ -258,6 +261,7 @@ int sv_listen(sv_request *req, ev_format format, bool sse, bool whole) {
     size_t count;
     sv_job_snapshot(req->job, NULL, &count, NULL);
     sv_listener *l = req->listener = calloc(1, sizeof *l);
+    req->cleanup = free_listener;
     const char *media = sse ? "text/event-stream" : ev_format_media_type(format);
     if (!l || make_encoder(req, &l->encoder, format, whole ? count : 0) != EV_OK) {
         return sv_reply_busy(req, 503, 1000, "out of memory: try again later");

@@ -1,5 +1,5 @@
-/* page: the web page of the service and the description of its API, compiled in. cmake/embed.cmake turns every file of
- * web/, and openapi.json, into bytes with a content type and a tag; nothing is read from disk while serving, so a
+/* page: the web page of the service and the description of its API, compiled in. cmake/embed.cmake turns every file
+ * of web/, and openapi.json, into bytes with a content type and a tag; nothing is read from disk while serving, so a
  * moved or damaged installation cannot lose it.
  */
 #ifndef SV_PAGE_H

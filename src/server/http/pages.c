@@ -2,7 +2,8 @@
 #include <string.h>
 
 #include "server/http/page.h"
-#include "server/server.h"
+#include "server/http/answers.h"
+#include "server/http/reply.h"
 
 int sv_answer_health(sv_request *req) { return sv_reply_json(req, 200, json_pack("{s:s}", "status", "ok")); }
 

@@ -2,7 +2,7 @@
 #include <string.h>
 
 #include "server/http/page.h"
-#include "server/server.h"
+#include "server/http/answers.h"
 
 /* What makes nothing has a rate of its own (access.c), which a cheap answer takes one of, and a list or audio ten. */
 #define MAKES 1, false
@@ -80,3 +80,5 @@ const sv_route_row *sv_route_find(const char *method, const char *path, bool adm
     add_method(allow, page.method);
     return NULL;
 }
+
+ev_status sv_http_start(sv_server *s, ev_error *err) { return sv_http_listen(s, sv_route_find, err); }

@@ -4,7 +4,11 @@
  */
 #include <string.h>
 
-#include "server/server.h"
+#include "server/http/access.h"
+#include "server/http/answers.h"
+#include "server/http/fields.h"
+#include "server/http/reply.h"
+#include "server/http/wait.h"
 
 /* Where the text stood: /tts has its own name for it. */
 static const char *text_field(const sv_request *req) {
@@ -181,18 +185,6 @@ bool sv_speech_begin(sv_request *req, sv_speech_params *params, bool kept, sv_id
     const bool begun = take_and_submit(req, params, charge.audio_s, kept, idempotency, &made, result);
     if (!made) sv_access_refund(req, charge);
     return begun;
-}
-
-json_t *sv_words_json(const sv_job *job, int32_t sample_rate) {
-    json_t *list = json_array();
-    for (size_t i = 0; i < job->word_count; i++) {
-        const sv_word_time *w = &job->words[i];
-        json_t *word =
-            json_pack("{s:s%, s:f, s:f}", "word", job->speech.text + w->byte_begin, w->byte_end - w->byte_begin,
-                      "start", (double)w->sample_begin / sample_rate, "end", (double)w->sample_end / sample_rate);
-        if (word) json_array_append_new(list, word);
-    }
-    return json_pack("{s:o}", "words", list);
 }
 
 /* Where the recording stood. */

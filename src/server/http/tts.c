@@ -3,32 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "server/server.h"
-
-static double since(double then, double now) { return then > 0 ? (now - then) * 1000 : 0; }
-
-json_t *sv_job_json(const sv_server *s, sv_job *job) {
-    sv_times t;
-    size_t count;
-    ev_error error;
-    const sv_job_state state = sv_job_snapshot(job, &t, &count, &error);
-    const double now = ev_clock_s(), rate = ev_model_sample_rate(s->model);
-    json_t *body = json_pack("{s:s, s:s, s:I, s:f}", "request_id", job->id, "status", sv_job_state_names[state],
-                             "created", (json_int_t)t.created, "audio_s", (double)count / rate);
-    json_t *timings = json_pack("{s:f, s:f, s:f}", "queued_ms", since(t.arrived, t.started > 0 ? t.started : now),
-                                "first_audio_ms", t.first > 0 ? since(t.arrived, t.first) : 0.0, "total_ms",
-                                since(t.arrived, t.done > 0 ? t.done : now));
-    json_object_set_new(body, "timings", timings);
-    if (state == SV_JOB_COMPLETED) {
-        json_object_set_new(body, "audio_url", json_sprintf("/tts/%s/audio", job->id));
-        if (job->show_words) {
-            json_object_set_new(body, "timestamps", sv_words_json(job, ev_model_sample_rate(s->model)));
-        }
-    } else if (sv_job_over(state)) {
-        json_object_set_new(body, "error", json_pack("{s:s}", "message", error.message));
-    }
-    return body;
-}
+#include "server/http/answers.h"
+#include "server/http/fields.h"
+#include "server/http/reply.h"
 
 /* Digests of the account with the client's key, and of the body. false: answered. NULL header: *idempotency stays
  * unused. */

@@ -4,7 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "server/server.h"
+#include "server/http/answers.h"
+#include "server/http/reply.h"
+#include "server/http/wait.h"
 
 static json_t *card_json(const sv_voice_card *card) {
     return json_pack("{s:s, s:s, s:s, s:s, s:s, s:I}", "id", card->id, "name", card->name, "object", "voice", "kind",

@@ -1,0 +1,23 @@
+/* access: what stands before each route. */
+#ifndef SV_HTTP_ACCESS_H
+#define SV_HTTP_ACCESS_H
+
+#include "server/http/request.h"
+
+/* ---- browser.c ---- */
+/* Host and Origin; false: answered, as is an OPTIONS of a page that may come. */
+bool sv_browser_check(sv_request *req, const char *method, bool admin, int *result);
+bool sv_browser_check_type(sv_request *req, int *result); /* Content-Type, once it is clear who asks */
+
+/* ---- access.c ---- */
+/* Fills req->client, or answers (then *result) and returns false: key, scope, rate. Also where there is no route. */
+bool sv_access_check(sv_request *req, int *result);
+typedef struct sv_charge { /* what a request takes besides itself */
+    double audio_s;        /* speech, of what its key may have in an hour */
+    bool fetch;            /* one of the fetches that a client may cause in a minute */
+} sv_charge;
+/* Takes all of it, or answers and returns false. */
+bool sv_access_charge(sv_request *req, sv_charge charge, int *result);
+void sv_access_refund(sv_request *req, sv_charge charge); /* nothing was made for it */
+
+#endif

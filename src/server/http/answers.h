@@ -1,0 +1,50 @@
+/* answers: the routes (routes.c) and what answers them (speech.c, tts.c, voices_http.c, pages.c). */
+#ifndef SV_HTTP_ANSWERS_H
+#define SV_HTTP_ANSWERS_H
+
+#include "server/http/fields.h"
+
+/* The row for a method and path, and the path's {id}. NULL: none; then allow holds the methods that would do, as the
+ * header Allow does, and is empty where there is no such path. */
+const sv_route_row *sv_route_find(const char *method, const char *path, bool admin, char id[SV_ID_MAX + 1],
+                                  char allow[SV_ALLOW_SIZE]);
+
+int sv_answer_speech(sv_request *req);
+int sv_answer_tts(sv_request *req);
+int sv_answer_job(sv_request *req);
+int sv_answer_job_audio(sv_request *req);
+int sv_answer_job_cancel(sv_request *req);
+int sv_answer_voices(sv_request *req);
+int sv_answer_voice_add(sv_request *req);
+int sv_answer_voice_delete(sv_request *req);
+int sv_answer_health(sv_request *req);
+int sv_answer_ready(sv_request *req);
+int sv_answer_models(sv_request *req);
+int sv_answer_emotions(sv_request *req);
+int sv_answer_status(sv_request *req);
+int sv_answer_metrics(sv_request *req);
+int sv_answer_page(sv_request *req);
+int sv_answer_openapi(sv_request *req);
+int sv_answer_dead(sv_request *req);
+int sv_answer_dead_retry(sv_request *req);
+
+/* voices_http.c: an upload's form, from a body of the connection's Content-Type. The form starts as {0} and is the
+ * caller's to free, also where it cannot be read (false). */
+typedef struct sv_form {
+    char name[SV_VOICE_NAME_MAX + 1], consent[65];
+    ev_buf audio;
+    bool name_cut, consent_cut; /* it was too long */
+} sv_form;
+bool sv_form_read(struct MHD_Connection *connection, const void *body, size_t size, sv_form *form);
+
+/* speech.c: the job for these params, admitted; or answers and returns false. */
+bool sv_speech_begin(sv_request *req, sv_speech_params *params, bool kept, sv_idempotency *idempotency, int *result);
+/* job_json.c: {"words": [{"word", "start", "end"}]} of a completed job, seconds. */
+json_t *sv_words_json(const sv_job *job, int32_t sample_rate);
+/* A job that ended badly, as an answer. */
+int sv_reply_job_error(sv_request *req, sv_job_state state, const ev_error *error);
+
+/* listen.c: answers with the job's audio. whole: it is over, so its head can tell its length; else as it is made. */
+int sv_listen(sv_request *req, ev_format format, bool sse, bool whole);
+
+#endif

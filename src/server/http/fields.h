@@ -1,0 +1,31 @@
+/* fields: a request's JSON. */
+#ifndef SV_HTTP_FIELDS_H
+#define SV_HTTP_FIELDS_H
+
+#include "server/http/request.h"
+
+typedef struct sv_speech_params { /* a request's JSON, checked */
+    sv_speech speech;
+    ev_format format;
+    bool sse, stream, words;
+    char *webhook;
+} sv_speech_params;
+void sv_speech_params_free(sv_speech_params *params);
+typedef struct sv_fields { /* how a body is read, and what is wrong with it */
+    const sv_config *config;
+    const ev_model *model;
+    double start; /* deadlines count from here */
+    bool native;
+    int64_t chars;     /* of the text; -1: it was not reached */
+    const char *field; /* of the first mistake; NULL: the whole body. Static */
+    char message[300];
+} sv_fields;
+/* Bytes to speech_params; false: f says why, and params is empty. */
+bool sv_fields_parse(sv_fields *f, const void *body, size_t size, sv_speech_params *params);
+/* The request's body. native: /tts's names (text) instead of OpenAI's (input). Or answers and returns false. */
+bool sv_fields_read(sv_request *req, sv_speech_params *params, bool native, int *result);
+
+/* instructions.c: the label of the emotion that the text asks for; NULL: of none. */
+const char *sv_instructions_emotion(const ev_model *model, const char *instructions);
+
+#endif

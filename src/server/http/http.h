@@ -1,0 +1,89 @@
+/* http: the module's face, for who starts the service. Inside, from the bottom to the top:
+ *
+ *   request.h      a request and its answer
+ *   framing.h      where a request ends, before the library reads it
+ *   settings.c     what a reload replaces
+ *   reply.h        headers in, answers out
+ *   executor.h     threads for what would hold up the one that serves everybody
+ *   connections.h  those that are open: how many of one client, and which are too slow
+ *   wait.h         waiting without a thread
+ *   access.h       what stands before each route: is it for us, may a page of that origin do that (browser.c); who
+ *                  asks, and how often (access.c)
+ *   http.c         bytes <-> requests (libmicrohttpd); shutdown in leave.c
+ *   fields.h       JSON -> sv_speech, every mistake named by its field; instructions.c reads OpenAI's free text
+ *   answers.h      the routes: speech.c POST /v1/audio/speech; listen.c samples -> the listener's format, as they are
+ *                  made; tts.c /tts: accepted at once, asked for later; voices_http.c /v1/voices; pages.c health,
+ * models, emotions, status, metrics, the page, openapi.json; job_json.c a job as JSON routes.c       which path means
+ * what: the top
+ */
+#ifndef SV_HTTP_HTTP_H
+#define SV_HTTP_HTTP_H
+
+#include <jansson.h>
+#include <microhttpd.h>
+#include "server/http/executor.h"
+#include "server/engine/engine.h"
+#include "server/voices/uploads.h"
+#include "server/jobs/webhook.h"
+
+struct sv_route_row;
+
+typedef struct sv_settings { /* what a reload may replace, all at once; counted */
+    atomic_int refs;
+    sv_config config;
+    sv_networks proxies;
+    sv_words *words;   /* NULL: no list */
+    sv_sounds *sounds; /* the same list as it is heard; NULL likewise */
+} sv_settings;
+
+enum { SV_CALLER_BUCKETS = 1024, SV_ALLOW_SIZE = 32 /* "GET, HEAD, POST, DELETE", with its NUL */ };
+
+typedef struct sv_server sv_server;
+/* What HTTP answers from, borrowed of serve.c, and its own state. */
+struct sv_server {
+    sv_config config; /* as started */
+    sv_log log;
+    sv_metrics *metrics;
+    sv_device *device;
+    ev_model *model;
+    sv_decoder *decoder;
+    sv_jobs *jobs;
+    sv_voices *voices;
+    sv_uploads *uploads;
+    sv_engine *engine;
+    sv_executor *executor;
+    sv_webhooks *webhooks;
+    sv_ledger *ledger;                 /* of memory */
+    sv_limiter *limiter, *key_limiter; /* of untrusted clients, and of keys */
+    sv_keyring *keys;
+    pthread_mutex_t lock; /* of settings and waiting */
+    sv_settings *settings;
+    struct sv_request *waiting;                                     /* suspended requests */
+    struct sv_connection *connections, *callers[SV_CALLER_BUCKETS]; /* all, and those of one account in chains */
+    const struct sv_route_row *(*find_route)(const char *method, const char *path, bool admin, char id[SV_ID_MAX + 1],
+                                             char allow[SV_ALLOW_SIZE]);
+    struct MHD_Daemon *public_daemon, *admin_daemon;
+    atomic_bool leaving, draining, stopping; /* not ready; admits nothing more; ends */
+    _Atomic double probed;                   /* when /readyz was asked last */
+    atomic_int in_flight;
+    pthread_t ticker;
+    bool ticking;
+};
+
+ev_status sv_http_start(sv_server *s, ev_error *err);
+void sv_http_stop(sv_server *s);
+void sv_http_detect_disconnects(sv_server *s);         /* clients that left while they were waiting; now and then */
+void sv_connections_sweep(sv_server *s, double now_s); /* ends those that take too long; now and then */
+void sv_http_leave(sv_server *s); /* lets nobody in any more, and those inside go with their answers */
+
+sv_settings *sv_settings_ref(sv_server *s);
+void sv_settings_unref(sv_settings **settings);
+ev_status sv_settings_create(sv_settings **out, const sv_config *config, ev_error *err); /* reads lists and words */
+/* Lets the model's front-end read the listed words, before anybody is judged by them. */
+ev_status sv_settings_load_sounds(sv_settings *settings, const ev_model *model, ev_error *err);
+
+/* A job is over, and so much was made: its key pays for that, whatever was taken when it came in. */
+void sv_access_settle(sv_server *s, const sv_job *job, double made_s);
+json_t *sv_job_json(const sv_server *s, sv_job *job); /* its state, for those who ask and for webhooks */
+
+#endif

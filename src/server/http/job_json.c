@@ -1,0 +1,39 @@
+/* job_json: a job as JSON, for those who ask and for webhooks. */
+#include "server/http/answers.h"
+
+json_t *sv_words_json(const sv_job *job, int32_t sample_rate) {
+    json_t *list = json_array();
+    for (size_t i = 0; i < job->word_count; i++) {
+        const sv_word_time *w = &job->words[i];
+        json_t *word =
+            json_pack("{s:s%, s:f, s:f}", "word", job->speech.text + w->byte_begin, w->byte_end - w->byte_begin,
+                      "start", (double)w->sample_begin / sample_rate, "end", (double)w->sample_end / sample_rate);
+        if (word) json_array_append_new(list, word);
+    }
+    return json_pack("{s:o}", "words", list);
+}
+
+static double since(double then, double now) { return then > 0 ? (now - then) * 1000 : 0; }
+
+json_t *sv_job_json(const sv_server *s, sv_job *job) {
+    sv_times t;
+    size_t count;
+    ev_error error;
+    const sv_job_state state = sv_job_snapshot(job, &t, &count, &error);
+    const double now = ev_clock_s(), rate = ev_model_sample_rate(s->model);
+    json_t *body = json_pack("{s:s, s:s, s:I, s:f}", "request_id", job->id, "status", sv_job_state_names[state],
+                             "created", (json_int_t)t.created, "audio_s", (double)count / rate);
+    json_t *timings = json_pack("{s:f, s:f, s:f}", "queued_ms", since(t.arrived, t.started > 0 ? t.started : now),
+                                "first_audio_ms", t.first > 0 ? since(t.arrived, t.first) : 0.0, "total_ms",
+                                since(t.arrived, t.done > 0 ? t.done : now));
+    json_object_set_new(body, "timings", timings);
+    if (state == SV_JOB_COMPLETED) {
+        json_object_set_new(body, "audio_url", json_sprintf("/tts/%s/audio", job->id));
+        if (job->show_words) {
+            json_object_set_new(body, "timestamps", sv_words_json(job, ev_model_sample_rate(s->model)));
+        }
+    } else if (sv_job_over(state)) {
+        json_object_set_new(body, "error", json_pack("{s:s}", "message", error.message));
+    }
+    return body;
+}

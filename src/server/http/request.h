@@ -1,0 +1,82 @@
+/* request: one request and its answer; and what a row of the routes says. */
+#ifndef SV_HTTP_REQUEST_H
+#define SV_HTTP_REQUEST_H
+
+#include "server/http/http.h"
+
+typedef struct sv_client { /* who asks */
+    sv_address address;
+    char account[SV_ACCOUNT_SIZE]; /* what limits and shares count by: a key's name, or the address */
+    char key_prefix[SV_KEY_PREFIX + 1];
+    unsigned scopes;
+    bool has_key;
+    double rate;    /* requests per second; 0: as configured */
+    double audio_s; /* of speech per hour; 0: any */
+    float weight;   /* of its share */
+} sv_client;
+
+typedef struct sv_request {
+    struct sv_request *next_waiting;
+    sv_server *server;
+    struct MHD_Connection *connection;
+    const struct sv_route_row *route;
+    sv_settings *settings; /* held: one view of the settings for the whole request */
+    sv_client client;
+    char request_id[SV_ID_MAX + 1];
+    char id[SV_ID_MAX + 1];    /* {id} of the path */
+    char allow[SV_ALLOW_SIZE]; /* methods of the path; where there is no route */
+    ev_buf body;
+    bool cors;                 /* a page of its origin may use this service */
+    bool refused;              /* answered before the body was read */
+    bool too_large, no_memory; /* the body: more than it may have, or more than there is memory for */
+    int64_t received;          /* bytes of the body */
+    sv_claim claim;            /* of memory, for the body */
+    bool disconnected;         /* the client left while it waited; under the server's lock */
+    bool interim;              /* it understands an answer before the answer: it speaks HTTP/1.1 */
+    double half_closed_since;  /* since then it was seen to send no more, which may mean that it left; 0: not seen */
+    double start;
+    int code;    /* of the answer; 0: none yet */
+    bool failed; /* the answer had begun, and was broken off here: code and error tell why */
+    sv_job *job; /* held, and listened to */
+    sv_upload *upload;
+    sv_waiter waiter;
+    bool suspended;
+    int (*resumed)(struct sv_request *req); /* what goes on when there is what was waited for, at the executor */
+    sv_exec_task task;
+    bool executing;              /* a thread of the executor has it; changed under the server's lock */
+    bool rejected;               /* ... had no room for it */
+    struct MHD_Response *answer; /* that was made at the executor, with code: HTTP's thread sends it */
+    enum { SV_NEXT_ANSWER, SV_NEXT_AGAIN, SV_NEXT_JOB, SV_NEXT_UPLOAD } next; /* behind the executor */
+    struct sv_listener *listener;
+    void (*cleanup)(struct sv_request *req);          /* of what its answer made; NULL: nothing */
+    const char *path;                                 /* the library's, during a call */
+    bool (*work)(struct sv_request *req, size_t *at); /* of sv_suspend_for */
+    ev_format answer_format;
+    bool answer_sse, answer_stream, answer_words;
+    /* for the log */
+    int64_t chars;
+    double audio_s, queue_s;
+    const char *param; /* the field that was wrong, in static memory; NULL: none */
+    char error[252];
+} sv_request;
+
+typedef enum sv_body { SV_BODY_NONE, SV_BODY_JSON, SV_BODY_FORM } sv_body;
+
+typedef struct sv_route_row {
+    const char *method, *path; /* "{id}" stands for one segment */
+    sv_route counted;
+    unsigned scope; /* 0: anybody */
+    double tokens;  /* what it takes of the client's bucket ... */
+    bool reads;     /* ... of that for what makes nothing, which is larger */
+    bool admin;     /* on the admin listener alone */
+    sv_body body;
+    sv_lane lane;                   /* where it is answered; with a large body, in the lane for these */
+    int (*answer)(sv_request *req); /* an MHD_Result */
+} sv_route_row;
+
+/* http.c: opens the listeners; a request is answered by the row that find_route gives. */
+typedef const sv_route_row *sv_route_finder(const char *method, const char *path, bool admin, char id[SV_ID_MAX + 1],
+                                            char allow[SV_ALLOW_SIZE]);
+ev_status sv_http_listen(sv_server *s, sv_route_finder *find_route, ev_error *err);
+
+#endif

@@ -1,0 +1,178 @@
+/* wait: an answer that has nothing to send yet suspends its connection, and whoever has what it waits for wakes it;
+ * and what takes longer than a moment is done by the executor. So ten thousand clients that wait need no thread. */
+#include "server/http/wait.h"
+
+#include <poll.h>
+#include <sys/socket.h>
+
+#include "server/http/connections.h"
+
+static void wake(void *user) {
+    sv_request *req = user;
+    MHD_resume_connection(req->connection);
+}
+
+static void note_waiting(sv_request *req, bool waits) {
+    sv_server *s = req->server;
+    if (req->suspended == waits) return;
+    pthread_mutex_lock(&s->lock);
+    if (waits) {
+        req->next_waiting = s->waiting;
+        s->waiting = req;
+    } else {
+        for (sv_request **at = &s->waiting; *at; at = &(*at)->next_waiting) {
+            if (*at != req) continue;
+            *at = req->next_waiting;
+            break;
+        }
+    }
+    req->suspended = waits;
+    sv_connection_set_waiting(req, waits);
+    pthread_mutex_unlock(&s->lock);
+}
+
+/* Before the waiter is listed anywhere: a wake that came between the two would be lost. */
+static void suspend(sv_request *req) {
+    MHD_suspend_connection(req->connection);
+    note_waiting(req, true);
+}
+
+void sv_suspend(sv_request *req, size_t at) {
+    req->waiter = (sv_waiter){.wake = wake, .user = req, .at = at};
+    suspend(req);
+    if (!sv_job_wait(req->job, &req->waiter)) MHD_resume_connection(req->connection);
+}
+
+int sv_wait(sv_request *req, size_t at, int (*resumed)(sv_request *req)) {
+    req->resumed = resumed;
+    req->waiter.at = at;
+    req->next = SV_NEXT_JOB;
+    return MHD_YES;
+}
+
+int sv_wait_for_upload(sv_request *req, int (*resumed)(sv_request *req)) {
+    req->resumed = resumed;
+    req->upload->wake = wake;
+    req->upload->user = req;
+    req->next = SV_NEXT_UPLOAD;
+    return MHD_YES;
+}
+
+int sv_again(sv_request *req, int (*resumed)(sv_request *req)) {
+    req->resumed = resumed;
+    req->next = SV_NEXT_AGAIN;
+    return MHD_YES;
+}
+
+/* ---- the executor ---- */
+
+/* Of a request that is suspended. */
+static void execute(sv_request *req, sv_lane lane, void (*run)(void *user)) {
+    req->task = (sv_exec_task){.run = run, .user = req, .account = req->client.account};
+    if (sv_executor_put(req->server->executor, lane, &req->task)) return;
+    req->rejected = true;
+    MHD_resume_connection(req->connection);
+}
+
+/* Whether the client is still there; then nobody else looks at the request until it leaves the executor. */
+static bool arrive(sv_request *req) {
+    pthread_mutex_lock(&req->server->lock);
+    const bool there = !req->disconnected;
+    req->executing = there;
+    pthread_mutex_unlock(&req->server->lock);
+    if (!there) MHD_resume_connection(req->connection); /* and req may be gone with it */
+    return there;
+}
+
+static void leave(sv_request *req) {
+    pthread_mutex_lock(&req->server->lock);
+    req->executing = false;
+    pthread_mutex_unlock(&req->server->lock);
+}
+
+static void answer_executed(void *request);
+static void wake_to_answer(void *request) { execute(request, SV_LANE_AUDIO, answer_executed); }
+
+/* By its route, and when what that waits for is there, by what comes then. */
+static void answer_executed(void *request) {
+    sv_request *req = request;
+    if (!arrive(req)) return;
+    req->next = SV_NEXT_ANSWER;
+    (void)(req->resumed ? req->resumed(req)
+                        : req->route->answer(req));  /* without an answer, the connection is closed */
+    ev_buf_free(&req->body);                         /* it was read, and the answer may take minutes */
+    if (!req->upload) sv_claim_release(&req->claim); /* an upload's recording is still there */
+    leave(req);
+    switch (req->next) {
+    case SV_NEXT_AGAIN: wake_to_answer(req); return;
+    case SV_NEXT_UPLOAD: sv_uploads_put(req->server->uploads, req->upload); return;
+    case SV_NEXT_JOB:
+        req->waiter = (sv_waiter){.wake = wake_to_answer, .user = req, .at = req->waiter.at};
+        if (!sv_job_wait(req->job, &req->waiter)) wake_to_answer(req);
+        return;
+    default: MHD_resume_connection(req->connection);
+    }
+}
+
+static void work_executed(void *request);
+static void wake_to_work(void *request) { execute(request, SV_LANE_AUDIO, work_executed); }
+
+static void work_executed(void *request) {
+    sv_request *req = request;
+    size_t at;
+    if (!arrive(req)) return;
+    const bool done = req->work(req, &at);
+    leave(req);
+    if (done) {
+        MHD_resume_connection(req->connection);
+        return;
+    }
+    req->waiter = (sv_waiter){.wake = wake_to_work, .user = req, .at = at};
+    if (!sv_job_wait(req->job, &req->waiter)) wake_to_work(req);
+}
+
+void sv_suspend_for(sv_request *req, bool (*work)(sv_request *req, size_t *at)) {
+    req->work = work;
+    suspend(req);
+    wake_to_work(req);
+}
+
+void sv_execute_answer(sv_request *req, sv_lane lane) {
+    suspend(req);
+    execute(req, lane, answer_executed);
+}
+
+void sv_request_resumed(sv_request *req) { note_waiting(req, false); }
+
+#define HALF_CLOSED_S 1.0 /* how long one that sends no more is waited for before it is asked whether it is there */
+
+/* A client that closed its side may have left, or wait for its answer: both look the same until something is sent.
+ * The one thing that may be sent before an answer is "100 Continue"; who left answers it with a reset. Under the
+ * lock, so that the library does not write at the same time: the connection is suspended. */
+static bool has_left(sv_request *req, const struct pollfd *seen, double now) {
+    static const char there[] = "HTTP/1.1 100 Continue\r\n\r\n";
+    if (seen->revents & (POLLHUP | POLLERR)) return true;
+    if (req->half_closed_since == 0) req->half_closed_since = now;
+    if (!req->interim || req->code || now - req->half_closed_since < HALF_CLOSED_S) return false;
+    req->interim = false;
+    return send(seen->fd, there, sizeof there - 1, MSG_NOSIGNAL | MSG_DONTWAIT) < 0;
+}
+
+/* A client that closed its side while it waits is seen by its socket alone: nobody reads a suspended connection. */
+void sv_http_detect_disconnects(sv_server *s) {
+    bool left = false;
+    const double now = ev_clock_s();
+    pthread_mutex_lock(&s->lock);
+    for (sv_request *req = s->waiting; req; req = req->next_waiting) {
+        const union MHD_ConnectionInfo *info =
+            MHD_get_connection_info(req->connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+        struct pollfd look = {.fd = info ? info->connect_fd : -1, .events = POLLRDHUP};
+        if (!info || poll(&look, 1, 0) != 1 || !(look.revents & (POLLRDHUP | POLLHUP | POLLERR))) continue;
+        if (req->disconnected || req->executing || !has_left(req, &look, now)) continue;
+        req->disconnected = left = true;
+        if (req->job) atomic_fetch_sub(&req->job->listeners, 1);
+        if (req->upload) atomic_store(&req->upload->left, true);
+    }
+    pthread_mutex_unlock(&s->lock);
+    if (left) sv_engine_nudge(s->engine);
+}
