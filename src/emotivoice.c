@@ -23,10 +23,6 @@ const char *ev_version(void) {
 
 /* ---- synth ---- */
 
-void ev_synth_options_init(ev_synth_options *options) {
-    *options = (ev_synth_options){.batch_max = 16, .sentence_ms_max = 30000};
-}
-
 static ev_status check_options(ev_synth_options *o, ev_error *err) {
     if (o->threads == 0) o->threads = ev_cores_available() < 64 ? ev_cores_available() : 64;
     if (o->threads < 1 || o->threads > 64) {

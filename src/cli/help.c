@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+const cli_command *const *cli_commands;
+
 #define WIDTH       80 /* fits any terminal, and reads well in a wide one */
 #define LABEL_WIDTH 32 /* where the explanations of options begin */
 

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-const cli_command *const cli_commands[] = {&cli_say,           &cli_voice_make,
+static const cli_command *const commands[] = {&cli_say,           &cli_voice_make,
                                            &cli_voice_list,    &cli_voice_show,
                                            &cli_voice_compare, &cli_phones,
                                            &cli_bench_engine,
@@ -113,6 +113,7 @@ static int help_on(int argc, char **argv) {
 }
 
 static int run_command_line(int argc, char **argv) {
+    cli_commands = commands;
     if (argc < 2) return cli_fail(CLI_USAGE, "there is no command: see emotivoice --help");
     if (strcmp(argv[1], "--version") == 0) {
         printf("emotivoice %s\n", ev_version());

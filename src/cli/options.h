@@ -77,7 +77,8 @@ typedef union cli_values { /* room for any command's values, aligned for any of 
 extern const cli_command cli_say, cli_voice_make, cli_voice_list, cli_voice_show, cli_voice_compare, cli_phones,
     cli_bench_engine, cli_serve, cli_jobs_dead, cli_jobs_retry, cli_keys_new, cli_keys_check, cli_bench_serve,
     cli_man;
-extern const cli_command *const cli_commands[]; /* main.c; NULL-terminated */
+/* All of them, NULL-terminated: main.c has the table, help and the manual read it. */
+extern const cli_command *const *cli_commands;
 
 /* ---- options.c ---- */
 void cli_values_init(const cli_command *command, cli_values *values);

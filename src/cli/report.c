@@ -118,9 +118,3 @@ bool cli_colour(FILE *stream) {
     if (terminal == NULL || strcmp(terminal, "dumb") == 0) return false;
     return isatty(fileno(stream));
 }
-
-double cli_clock_s(void) {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
-}

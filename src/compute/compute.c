@@ -271,22 +271,6 @@ void ev_axpby_run(const ev_compute *c, const float *x, size_t ldx, float a, cons
     run_row_op(c, axpby_rows, &args, span_count, 4.0 * channels);
 }
 
-ev_window ev_upsample_window(const float *centre, size_t tokens, float t, float delta) {
-    size_t nearest = 0;
-    while (nearest + 1 < tokens && fabsf(t - centre[nearest + 1]) <= fabsf(t - centre[nearest])) nearest++;
-    float d = t - centre[nearest];
-    ev_window w = {.begin = nearest, .end = nearest + 1, .nearest = d * d};
-    for (; w.begin > 0; w.begin--) {
-        d = t - centre[w.begin - 1];
-        if (!((w.nearest - d * d) * delta >= EV_UPSAMPLE_REACH)) break;
-    }
-    for (; w.end < tokens; w.end++) {
-        d = t - centre[w.end];
-        if (!((w.nearest - d * d) * delta >= EV_UPSAMPLE_REACH)) break;
-    }
-    return w;
-}
-
 static void upsample_rows(const ev_kernels *kernels, const void *args, const ev_piece *piece) {
     const row_args *a = args;
     ev_span in = a->in_spans[piece->span];

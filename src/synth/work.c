@@ -3,6 +3,10 @@
  */
 #include "synth/synth.h"
 
+void ev_synth_options_init(ev_synth_options *options) {
+    *options = (ev_synth_options){.batch_max = 16, .sentence_ms_max = 30000};
+}
+
 static size_t larger(size_t a, size_t b) { return a > b ? a : b; }
 
 /* The frames come when the encoder's own buffers are gone already. */

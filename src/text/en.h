@@ -1,6 +1,7 @@
-/* en: inside the English room.
+/* en: inside the English module.
  *
  *   en.c            START HERE: characters to ASCII classes, the matchers in order, punctuation, the way out
+ *   en_work.c       what every matcher asks of the characters, and how it puts words
  *   en_net.c        addresses, file names, hashtags
  *   en_money.c      money
  *   en_date.c       dates, times      en_phone.c  telephone numbers, versions, IP addresses

@@ -1,4 +1,4 @@
-/* zh: Mandarin, from characters to tokens. The header zh.h lists the files of this room in reading order.
+/* zh: Mandarin, from characters to tokens. The header zh.h lists the files of this module in reading order.
  *
  * Characters go one by one into the current phrase: Han as they are (traditional ones folded to simplified), numbers
  * and signs written out by zh_expression(). Punctuation ends the phrase: it is segmented, read, its tones settled,
@@ -41,21 +41,6 @@ void ev_zh_free(ev_zh **zh) {
 }
 
 /* ---- small questions ---- */
-
-bool zh_in(int32_t cp, const char *utf8_set) {
-    size_t at = 0, bytes = strlen(utf8_set);
-    while (cp && at < bytes) {
-        int32_t member = ev_utf8_next(utf8_set, bytes, &at);
-        if (member == cp) return true;
-        if (member < 0) return false;
-    }
-    return false;
-}
-
-bool ev_zh_is_han(int32_t cp) {
-    return (cp >= 0x4E00 && cp <= 0x9FFF) || (cp >= 0x3400 && cp <= 0x4DBF) || (cp >= 0xF900 && cp <= 0xFAFF) ||
-           (cp >= 0x20000 && cp <= 0x323AF) || cp == 0x3005 || cp == 0x3007;
-}
 
 size_t ev_zh_claims(const ev_zh *zh, const ev_char *chars, size_t n, size_t i) {
     (void)zh;
@@ -116,22 +101,6 @@ static void flush(speaker *sp) {
 
 /* ---- characters in ---- */
 
-static void put_char(zh_phrase *p, int32_t cp, uint32_t begin, uint32_t end, uint32_t flags) {
-    zh_char *slot = ev_array_push(&p->chars, zh_char);
-    if (slot) *slot = (zh_char){cp, begin, end, flags};
-}
-
-void zh_put(zh_out *out, const char *utf8, uint32_t flags) {
-    if (!out->phrase) return;
-    for (size_t at = 0, bytes = strlen(utf8); at < bytes;) {
-        bool first = at == 0;
-        int32_t cp = ev_utf8_next(utf8, bytes, &at);
-        if (cp < 0) return;
-        put_char(out->phrase, cp, out->begin, out->end,
-                 first ? flags & ~(uint32_t)ZH_JOIN : flags & ~(uint32_t)ZH_START);
-    }
-}
-
 /* Traditional phrases first (乾坤 stays), then characters. Returns the characters taken. */
 static size_t put_han(speaker *sp, size_t i) {
     const ev_lexicon *lexicon = sp->zh->lexicon;
@@ -149,7 +118,7 @@ static size_t put_han(speaker *sp, size_t i) {
         int32_t cp = simple && count == length ? simple[k] : ev_lexicon_simplified(lexicon, c->cp);
         if (c->cp == 0x3005 && zh_char_count(&sp->phrase))
             cp = zh_cp(&sp->phrase, zh_char_count(&sp->phrase) - 1); /* 々 */
-        put_char(&sp->phrase, cp, c->at, c->at + c->bytes, 0);
+        zh_put_char(&sp->phrase, cp, c->at, c->at + c->bytes, 0);
     }
     return length;
 }

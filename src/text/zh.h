@@ -100,6 +100,7 @@ typedef struct zh_out {
     uint32_t begin, end; /* bytes that the next characters stand for */
 } zh_out;
 
+void zh_put_char(zh_phrase *p, int32_t cp, uint32_t begin, uint32_t end, uint32_t flags);
 void zh_put(zh_out *out, const char *utf8,
             uint32_t flags); /* the flags are those of each; ZH_JOIN: from the second on */
 

@@ -10,23 +10,6 @@
 
 #include "server/config/config_value.h"
 
-enum { RESTART = false, LIVE = true };
-
-const sv_config_row sv_config_rows[SV_KEY_COUNT] = {
-#define SV_CONFIG_ROW(key_, kind_, fallback_, low_, high_, unit_, reload_, help_)                                    \
-    {.key = #key_,                                                                                                   \
-     .fallback = fallback_,                                                                                          \
-     .unit = unit_,                                                                                                  \
-     .help = help_,                                                                                                  \
-     .kind = SV_KIND_##kind_,                                                                                        \
-     .low = low_,                                                                                                    \
-     .high = high_,                                                                                                  \
-     .offset = offsetof(sv_config, key_),                                                                            \
-     .live = reload_},
-    SV_CONFIG_MAP(SV_CONFIG_ROW)
-#undef SV_CONFIG_ROW
-};
-
 /* ---- keys ---- */
 
 static bool same_key(const char *given, const char *key) {

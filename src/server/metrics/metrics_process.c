@@ -41,6 +41,10 @@ static int count_open_files(void) {
     return count - 1; /* without the one that was open to look */
 }
 
+void sv_metric_head(ev_buf *out, const char *name, const char *type, const char *help) {
+    ev_buf_printf(out, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
+}
+
 static void put_gauge(ev_buf *out, const char *name, const char *help, double value) {
     sv_metric_head(out, name, "gauge", help);
     ev_buf_printf(out, "%s %.15g\n", name, value);

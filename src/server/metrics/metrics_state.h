@@ -58,7 +58,9 @@ int64_t sv_metric_read(const sv_metrics *m, sv_metric metric, size_t cell, size_
 size_t sv_metric_code(int code);  /* its place among the label's values */
 bool sv_code_fails(size_t place); /* 5xx */
 bool sv_route_speaks(size_t route);
+/* metrics_latency.c */
 void sv_window_latency(sv_metrics *m, double seconds);
+double sv_latency_bound(size_t bucket); /* where it begins, which is where the one below it ends */
 
 /* ---- metrics_process.c ---- */
 void sv_process_text(ev_buf *out);

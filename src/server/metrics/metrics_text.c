@@ -6,10 +6,6 @@
 
 #define PREFIX "emotivoice_"
 
-void sv_metric_head(ev_buf *out, const char *name, const char *type, const char *help) {
-    ev_buf_printf(out, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
-}
-
 /* {route="/tts",code="200",le="0.5"}; nothing where there is nothing to say. The values are the table's: no escapes.
  */
 static void put_labels(ev_buf *out, const sv_labels *labels, size_t cell, const char *bound) {

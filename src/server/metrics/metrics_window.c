@@ -1,32 +1,10 @@
 /* metrics_window: the last minute for people who watch. Once a second the running totals are copied into a ring; the
- * last minute is the difference of now and the copy that is a minute old. Latencies have a finer histogram of their
- * own than Prometheus is given: eight buckets to each doubling, read with interpolation inside one. */
+ * last minute is the difference of now and the copy that is a minute old. Latencies have a histogram of their own
+ * (metrics_latency.c), read with interpolation inside a bucket. */
 #include "server/metrics/metrics_state.h"
 
 #include <math.h>
 #include <string.h>
-
-enum { PER_DOUBLING = 8, EXPONENT_LOW = -10 }; /* the lowest bound is 2^-10 s, about a millisecond */
-
-static size_t latency_bucket(double seconds) {
-    int exponent = 0;
-    double fraction = frexp(seconds, &exponent); /* 0.5..1; seconds = fraction * 2^exponent */
-    if (!(seconds >= ldexp(1, EXPONENT_LOW))) return 0;
-    size_t within = (size_t)((fraction - 0.5) * 2 * PER_DOUBLING);
-    size_t bucket = 1 + (size_t)(exponent - 1 - EXPONENT_LOW) * PER_DOUBLING + within;
-    return bucket < SV_LATENCY_BUCKETS ? bucket : SV_LATENCY_BUCKETS - 1;
-}
-
-/* Where a bucket begins, which is where the one below it ends. */
-static double latency_bound(size_t bucket) {
-    if (bucket == 0) return 0;
-    size_t doubling = (bucket - 1) / PER_DOUBLING, within = (bucket - 1) % PER_DOUBLING;
-    return ldexp(1 + (double)within / PER_DOUBLING, EXPONENT_LOW + (int)doubling);
-}
-
-void sv_window_latency(sv_metrics *m, double seconds) {
-    atomic_fetch_add_explicit(&m->latency[latency_bucket(seconds)], 1, memory_order_relaxed);
-}
 
 /* ---- snapshots ---- */
 
@@ -100,13 +78,13 @@ static double quantile(const sv_snapshot *now, const sv_snapshot *old, double sh
     double wanted = share * (double)all, below = 0;
     for (size_t i = 0; i < SV_LATENCY_BUCKETS && all > 0; i++) {
         double n = (double)(now->latency[i] - old->latency[i]);
-        double begin = latency_bound(i);
+        double begin = sv_latency_bound(i);
         if (below + n < wanted || n == 0) {
             below += n;
             continue;
         }
         if (i == SV_LATENCY_BUCKETS - 1) return begin; /* it has no end */
-        return begin + (latency_bound(i + 1) - begin) * (wanted - below) / n;
+        return begin + (sv_latency_bound(i + 1) - begin) * (wanted - below) / n;
     }
     return NAN;
 }

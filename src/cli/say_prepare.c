@@ -1,0 +1,23 @@
+/* say_prepare: what is the same for every text of a run. */
+#include "say.h"
+
+#include <string.h>
+
+int say_prepare(say_job *job) {
+    const say_values *v = job->values;
+    int code = cli_engine_open(&job->engine, v->model);
+    if (code == CLI_OK) code = cli_engine_synth(&job->engine, v->threads, v->lines ? v->batch : 0);
+    if (code == CLI_OK && v->voice != NULL) code = cli_engine_voice(&job->voice, &job->engine, v->voice);
+    if (code == CLI_OK && v->reference != NULL) code = cli_engine_reference(&job->voice, &job->engine, v->reference);
+    if (code != CLI_OK) return code;
+    ev_request_init(&job->request);
+    job->request.voice = job->voice;
+    job->request.language = strcmp(v->language, "auto") == 0 ? NULL : v->language;
+    job->request.emotion = v->emotion;
+    job->request.emotion_degree = v->emotion_degree;
+    job->request.speed = v->speed;
+    job->request.pitch_scale = v->pitch_scale;
+    job->request.energy_scale = v->energy_scale;
+    job->request.seed = v->seed;
+    return CLI_OK;
+}
