@@ -12,7 +12,8 @@
  *   en_token.c      words: contractions, acronyms, camelCase, elongation
  *   en_heteronym.c  which of two pronunciations, by rules; weak forms of function words
  *   en_homograph.c  the same by a trained model, for which the rules are a hint
- *   en_words.c      a word to phones: our list, the lexicon, and what follows
+ *   en_words.c      a word to phones: what is known, what follows, letters
+ *   en_phones.c     phones by name; our list and the lexicon
  *   en_derive.c     words made of known ones: endings, prefixes, compounds, British spellings
  *   en_letters.c    a word that nobody knows, by its letters
  *   en_lexicon.c    en.lexicon

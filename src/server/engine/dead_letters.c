@@ -1,19 +1,10 @@
-/* dead_letters: dead letters, jobs that failed as often as they may: listed, and tried once more when somebody asks. */
+/* dead_letters: dead letters, jobs that failed as often as they may: listed, and tried once more when somebody asks.
+ */
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "server/engine/engine_inner.h"
-
-void sv_dead_letter_add(sv_engine *e, sv_job *job) {
-    if (e->dead_count == SV_DEAD_MAX) {
-        sv_job_unref(&e->dead[0]);
-        memmove(e->dead, e->dead + 1, --e->dead_count * sizeof(sv_job *));
-    }
-    e->dead[e->dead_count++] = sv_job_ref(job);
-    job->dead = true;
-    sv_metric_set(e->parts.metrics, SV_METRIC_DEAD_JOBS, (double)e->dead_count);
-}
 
 void sv_engine_dead_letters(sv_engine *e, ev_buf *out) {
     json_t *list = json_array();

@@ -1,5 +1,5 @@
-/* device_worker: a thread that runs batches, on its part of the device. It shows what waits to schedule.h, runs the plan
- * that it is given, and hands the samples to their jobs.
+/* device_worker: a thread that runs batches, on its part of the device. It shows what waits to schedule.h, runs the
+ * plan that it is given, and hands the samples to their jobs.
  *
  * Runners that are busy share the device's threads; what a batch takes is counted in seconds of the whole device, so
  * that costs mean the same however many run. A job belongs to one worker while it is marked as running.

@@ -1,10 +1,14 @@
 /* engine: from a job to its samples.
  *
- *   preprocess.c    a few threads that make a job ready: its voice (named, uploaded, or from its reference), its
- * phones; who brings a recording has a queue (queue.h) and threads apart from those who bring a text alone engine.c
- * START HERE: jobs come in, wait, and end device_worker.c   the threads that run the device, asking schedule.h what
- * is next engine_limits.c  what the schedule is told of settings, memory and this machine dead_letters.c     dead
- * letters voices.c   named and uploaded voices, and the cache of those made from references
+ *   engine.c         START HERE: jobs come in; start and stop
+ *   dead_letters.c   the list of them, and another try
+ *   device_worker.c  the threads that run the device, asking schedule.h what is next
+ *   preprocess.c     a few threads that make a job ready: its voice (named, uploaded, or from its reference), its
+ *                    phones; who brings a recording has a queue (queue.h) and threads apart
+ *   active.c         what waits, as the schedule sees it, and how it ends
+ *   memory.c         memory that jobs take, claimed before they do
+ *   estimate.c       what a text will come to
+ *   engine_limits.c  what the schedule is told of settings, memory and this machine
  *
  * sv_engine_submit -> admission -> a pool's queue -> pool thread -> engine's list -> batches -> samples, end
  *

@@ -61,11 +61,13 @@ struct sv_engine {
 
 static inline int64_t sv_us(double seconds) { return (int64_t)(seconds * 1e6); }
 
-/* preprocess.c */
+/* estimate.c */
 /* Rough, before the phones are known: tokens that a speech will have, at its speed. */
 int32_t sv_estimate_tokens(const sv_speech *speech);
 /* Milliseconds of all [pause:..] together. */
 int64_t sv_estimate_pauses(const sv_speech *speech);
+
+/* preprocess.c */
 void *sv_preprocess_main(void *pool);
 int64_t sv_preprocess_wait_us(const sv_preprocess_pool *f,
                               int32_t client); /* that its next job would queue; under the lock */
@@ -79,7 +81,7 @@ ev_status sv_engine_limits(sv_engine *e, ev_error *err);
  */
 void sv_engine_warm_up(sv_engine *e);
 
-/* dead_letters.c: a dead letter, over for its listeners, kept for whoever repairs. Under the lock. */
+/* active.c: a dead letter, over for its listeners, kept for whoever repairs. Under the lock. */
 void sv_dead_letter_add(sv_engine *e, sv_job *job);
 
 /* memory.c: memory that jobs take, claimed before they do. Without the lock. */
@@ -90,7 +92,13 @@ void sv_engine_settle(sv_engine *e, sv_job *job); /* what it took, once it is ov
 /* device_worker.c */
 void *sv_device_worker_main(void *worker);
 
-/* engine.c; ends what is expired or abandoned, and gathers what waits in `items` and `order`; under the lock */
+/* active.c */
+/* A job as the schedule sees it; under the lock. */
+sv_work_item sv_engine_item(const sv_engine *e, const sv_job *job);
+/* Jobs that wait for the device into `items` and `order`; with all: those that run, are not ready or wait for their
+ * listeners too. Under the lock. */
+void sv_engine_gather(sv_engine *e, bool all);
+/* Ends what is expired or abandoned, then gathers; under the lock */
 void sv_engine_collect_runnable(sv_engine *e, int64_t now_us);
 /* ... the first alone: jobs that nobody waits for any more, or that cannot be in time; lets go of the lock meanwhile
  */

@@ -12,15 +12,16 @@
  *   http.c         bytes <-> requests (libmicrohttpd); shutdown in leave.c
  *   fields.h       JSON -> sv_speech, every mistake named by its field; instructions.c reads OpenAI's free text
  *   answers.h      the routes: speech.c POST /v1/audio/speech; listen.c samples -> the listener's format, as they are
- *                  made; tts.c /tts: accepted at once, asked for later; voices_http.c /v1/voices; pages.c health,
- * models, emotions, status, metrics, the page, openapi.json; job_json.c a job as JSON routes.c       which path means
- * what: the top
+ *                  made; tts.c /tts: accepted at once, asked for later; voices_http.c /v1/voices; job_json.c a job as
+ *                  JSON; pages.c the rest: health, models, emotions, status, metrics, the page, openapi.json
+ *   routes.c       which path means what: the top
  */
 #ifndef SV_HTTP_HTTP_H
 #define SV_HTTP_HTTP_H
 
 #include <jansson.h>
 #include <microhttpd.h>
+
 #include "server/http/executor.h"
 #include "server/engine/engine.h"
 #include "server/voices/uploads.h"

@@ -1,0 +1,214 @@
+/* active: jobs that came in and are not over: how they end, and what of them waits, as the schedule sees it. */
+#include "server/engine/engine_inner.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- ends ---- */
+
+static void forget_client(sv_engine *e, sv_job *job) {
+    if (job->client >= 0) e->accounts[job->client].users--;
+    job->client = -1;
+}
+
+static void count_end(sv_engine *e, const sv_job *job, sv_job_state state) {
+    static const sv_outcome outcomes[] = {[SV_JOB_COMPLETED] = SV_OUTCOME_COMPLETED,
+                                          [SV_JOB_FAILED] = SV_OUTCOME_FAILED,
+                                          [SV_JOB_EXPIRED] = SV_OUTCOME_EXPIRED,
+                                          [SV_JOB_CANCELED] = SV_OUTCOME_CANCELED};
+    sv_metrics *m = e->parts.metrics;
+    sv_metric_add(m, SV_METRIC_JOBS, outcomes[state], 1);
+    sv_metric_add(m, SV_METRIC_AUDIO_SECONDS, 0, (double)job->count / ev_model_sample_rate(e->parts.model));
+    if (state == SV_JOB_CANCELED) sv_metric_add(m, SV_METRIC_CANCELED_COMPUTE, 0, job->compute_s);
+}
+
+/* From the first of a word's phones to the last. */
+static void keep_words(sv_job *job) {
+    size_t count;
+    const ev_mark *marks = ev_task_marks(job->task, &count);
+    const ev_phones *phones = ev_task_phones(job->task);
+    job->words = calloc(phones->word_count + 1, sizeof *job->words);
+    if (!job->words) return; /* speech without its times is better than none */
+    for (size_t i = 0; i < count; i++) {
+        if (marks[i].word < 0 || (size_t)marks[i].word >= phones->word_count) continue;
+        sv_word_time *word = &job->words[marks[i].word];
+        if (!word->sample_end) word->sample_begin = marks[i].sample_begin;
+        word->sample_end = marks[i].sample_end;
+    }
+    for (size_t i = 0; i < phones->word_count; i++) {
+        job->words[i].byte_begin = phones->words[i].byte_begin;
+        job->words[i].byte_end = phones->words[i].byte_end;
+    }
+    job->word_count = phones->word_count;
+}
+
+/* Equal requests are known by the content's hash: the recording itself has done its work, and would take the place of
+ * other results. */
+static void drop_recording(sv_job *job) {
+    free(job->speech.reference);
+    job->speech.reference = NULL;
+    job->speech.reference_bytes = 0;
+}
+
+void sv_engine_end(sv_engine *e, sv_job *job, sv_job_state state, const ev_error *err) {
+    pthread_mutex_lock(&e->lock);
+    forget_client(e, job);
+    pthread_mutex_unlock(&e->lock);
+    if (state == SV_JOB_COMPLETED) keep_words(job);
+    if (!job->dead) drop_recording(job);
+    ev_task_free(&job->task);
+    sv_voice_release(e->parts.voices, &job->voice);
+    count_end(e, job, state);
+    sv_job_finish(job, state, err);
+    sv_engine_settle(e, job);
+    if (e->parts.ended) e->parts.ended(e->parts.ended_user, job);
+    sv_jobs_over(e->parts.jobs, job);
+    sv_job_unref(&job);
+}
+
+void sv_dead_letter_add(sv_engine *e, sv_job *job) {
+    if (e->dead_count == SV_DEAD_MAX) {
+        sv_job_unref(&e->dead[0]);
+        memmove(e->dead, e->dead + 1, --e->dead_count * sizeof(sv_job *));
+    }
+    e->dead[e->dead_count++] = sv_job_ref(job);
+    job->dead = true;
+    sv_metric_set(e->parts.metrics, SV_METRIC_DEAD_JOBS, (double)e->dead_count);
+}
+
+/* ---- what waits, as the schedule sees it; under the lock ---- */
+
+sv_work_item sv_engine_item(const sv_engine *e, const sv_job *job) {
+    const sv_speech *s = &job->speech;
+    sv_work_item u = {.id = job->number,
+                      .stage = SV_ACOUSTIC,
+                      .size = job->tokens,
+                      .sentences_left = job->tokens / 40 + 1,
+                      .tokens_left = job->tokens,
+                      .client = job->client,
+                      .weight = job->weight,
+                      .priority = s->priority,
+                      .tries = job->tries,
+                      .streaming = s->stream,
+                      .arrived_us = sv_us(job->times.arrived),
+                      .waiting_us = job->waiting_us,
+                      .deadline_us = s->deadline_us,
+                      .frames_done = job->frames_done};
+    if (!job->task) return u;
+    ev_progress p;
+    ev_task_progress(job->task, &p);
+    u.stage = p.ready_frames ? SV_VOCODE : SV_ACOUSTIC;
+    u.size = (int32_t)(p.ready_frames ? p.ready_frames : p.next_tokens);
+    u.sentences_left = (int32_t)(p.sentences - p.decoded);
+    u.tokens_left = (int32_t)fmin((double)p.tokens_left / (double)s->speed, 1e9);
+    u.playback_us = sv_us(job->times.first + (double)job->count / ev_model_sample_rate(e->parts.model));
+    return u;
+}
+
+static bool make_room(sv_engine *e, size_t more) {
+    if (e->count + more <= e->room) return true;
+    const size_t room = 2 * (e->count + more);
+    sv_work_item *items = realloc(e->items, room * sizeof *items);
+    if (items) e->items = items;
+    sv_job **order = realloc(e->order, room * sizeof(sv_job *));
+    if (order) e->order = order;
+    if (!items || !order) return false;
+    e->room = room;
+    return true;
+}
+
+/* What runs is one thread's alone, the device's or a pool's, and others ask too: it is shown as it was. */
+static void add_item(sv_engine *e, sv_job *job) {
+    if (!make_room(e, 1)) return; /* it waits for the next look */
+    if (!job->running) job->item = sv_engine_item(e, job);
+    e->items[e->count] = job->item;
+    e->order[e->count++] = job;
+}
+
+/* Waits for its listener, not for the device: what it waits there is not held against anybody. */
+static bool is_held(sv_job *job) {
+    if (job->running || !sv_job_held(job)) return false;
+    job->waiting_us = sv_us(ev_clock_s());
+    return true;
+}
+
+void sv_engine_gather(sv_engine *e, bool all) {
+    e->count = 0;
+    for (sv_job *job = e->list; job; job = job->next) {
+        if (all || (!job->running && !is_held(job))) add_item(e, job);
+    }
+    for (sv_job *job = e->making; all && job; job = job->next) add_item(e, job);
+    for (int i = 0; all && i < SV_POOL_COUNT; i++) {
+        for (sv_job *job = e->pools[i].queue.first; job; job = job->next) add_item(e, job);
+    }
+}
+
+static void show_queue(sv_engine *e) {
+    sv_backlog backlog;
+    const sv_admission_request nobody = {.tokens = 1, .sentences = 1, .client = 0, .weight = 1};
+    sv_engine_gather(e, true);
+    sv_schedule_backlog(&e->schedule, e->items, e->count, &nobody, &backlog);
+    sv_metric_set(e->parts.metrics, SV_METRIC_QUEUE_JOBS, (double)e->count);
+    sv_metric_set(e->parts.metrics, SV_METRIC_QUEUE_AUDIO, backlog.seconds);
+    sv_metric_set(e->parts.metrics, SV_METRIC_BATCH_MEMORY, (double)e->schedule.memory_cap);
+}
+
+/* ---- ends that the engine notices itself ---- */
+
+void sv_engine_unlist(sv_job **list, sv_job *job) {
+    for (sv_job **at = list; *at; at = &(*at)->next) {
+        if (*at != job) continue;
+        *at = job->next;
+        job->next = NULL;
+        return;
+    }
+}
+
+/* The first on a list that nobody waits for any more, or that cannot be in time. */
+static sv_job *find_expired_or_abandoned(sv_engine *e, sv_job *list, int64_t now_us, sv_job_state *state) {
+    for (sv_job *job = list; job; job = job->next) {
+        if (job->running) continue;
+        const bool left = atomic_load(&job->listeners) == 0 && !atomic_load(&job->kept);
+        const sv_work_item item = job->speech.deadline_us ? sv_engine_item(e, job) : (sv_work_item){0};
+        if (left && sv_jobs_abandoned(e->parts.jobs, job)) {
+            *state = SV_JOB_CANCELED;
+        } else if (job->speech.deadline_us && sv_schedule_expired(&e->schedule, &item, now_us)) {
+            *state = SV_JOB_EXPIRED;
+        } else {
+            continue;
+        }
+        return job;
+    }
+    return NULL;
+}
+
+/* The next of all that wait; taken off its list. */
+static sv_job *take_expired_or_abandoned(sv_engine *e, int64_t now_us, sv_job_state *state) {
+    sv_job *job = find_expired_or_abandoned(e, e->list, now_us, state);
+    if (job) sv_engine_unlist(&e->list, job);
+    for (int i = 0; !job && i < SV_POOL_COUNT; i++) {
+        sv_queue *queue = &e->pools[i].queue;
+        job = find_expired_or_abandoned(e, queue->first, now_us, state);
+        if (job) sv_queue_remove(queue, job);
+    }
+    return job;
+}
+
+void sv_engine_end_expired_or_abandoned(sv_engine *e, int64_t now_us) {
+    sv_job_state state;
+    sv_job *job;
+    while ((job = take_expired_or_abandoned(e, now_us, &state)) != NULL) {
+        ev_error error = {0};
+        ev_fail(&error, EV_E_CANCELED, "%s", state == SV_JOB_EXPIRED ? "the deadline cannot be met" : "canceled");
+        pthread_mutex_unlock(&e->lock);
+        sv_engine_end(e, job, state, &error);
+        pthread_mutex_lock(&e->lock);
+    }
+}
+
+void sv_engine_collect_runnable(sv_engine *e, int64_t now_us) {
+    sv_engine_end_expired_or_abandoned(e, now_us);
+    show_queue(e);
+    sv_engine_gather(e, false);
+}

@@ -1,0 +1,76 @@
+/* estimate: what a text will come to, before its phones are known. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "server/engine/engine_inner.h"
+
+enum { PAUSE_MS_MAX = 10000 }; /* the longest that the text may ask for */
+
+/* One [pause:..] at the beginning of the text: its bytes, 0 where there is none. A mistaken one fails its job later.
+ */
+static size_t pause_at(const char *text, size_t bytes, double *ms) {
+    static const char head[] = "[pause:";
+    const size_t n = sizeof head - 1, most = bytes < 64 ? bytes : 64;
+    char number[64];
+    const char *close = most > n && memcmp(text, head, n) == 0 ? memchr(text, ']', most) : NULL;
+    if (!close) return 0;
+    const size_t length = (size_t)(close - text) - n;
+    memcpy(number, text + n, length);
+    number[length] = '\0';
+    char *unit;
+    const double value = strtod(number, &unit);
+    *ms = value > 0 && value <= PAUSE_MS_MAX ? value * (strcmp(unit, "s") == 0 ? 1000 : 1) : 0;
+    if (*ms > PAUSE_MS_MAX) *ms = 0;
+    return n + length + 1;
+}
+
+int64_t sv_estimate_pauses(const sv_speech *speech) {
+    double all = 0, ms;
+    const char *at = speech->text, *end = at + speech->text_bytes;
+    while (at < end && (at = memchr(at, '[', (size_t)(end - at))) != NULL) {
+        const size_t used = pause_at(at, (size_t)(end - at), &ms);
+        all += used ? ms : 0;
+        at += used ? used : 1;
+    }
+    return (int64_t)all;
+}
+
+static bool is_capital(int32_t c) { return c >= 'A' && c <= 'Z'; }
+
+/* Tokens that a character becomes: a digit is a word, a Han character an initial, a final and a boundary, five
+ * letters with their space four phones and a boundary; letters that are spelled and signs that are read are words. */
+static double tokens_of(int32_t c, int32_t before) {
+    if (c >= 0xff01 && c <= 0xff5e) c -= 0xfee0; /* wide ones are read as the narrow ones */
+    if (c >= '0' && c <= '9') return 3.0;
+    if (c >= 0x3400 && c <= 0x9fff) return 2.6;
+    if (c < 0x80 && strchr("#$%&*+/<=>@^_|~\\", c) && c) return 5.0;
+    if (c < 0x80) return is_capital(c) && is_capital(before) ? 3.0 : 0.95;
+    if ((c >= 0x2030 && c <= 0x2bff) || (c >= 0x3200 && c <= 0x33ff)) return 6.0;
+    return c >= 0xa2 && c <= 0xbe ? 5.0 : 0.5;
+}
+
+int32_t sv_estimate_tokens(const sv_speech *speech) {
+    double tokens = 4, ms; /* the marks around */
+    int32_t before = 0;
+    for (size_t at = 0; at < speech->text_bytes;) {
+        const size_t pause = pause_at(speech->text + at, speech->text_bytes - at, &ms);
+        if (pause) {
+            tokens += 2 * (double)speech->speed; /* the mark and a few frames, at any speed */
+            at += pause;
+            continue;
+        }
+        const int32_t c = ev_utf8_next(speech->text, speech->text_bytes, &at);
+        if (c < 0) break;
+        tokens += tokens_of(c, before);
+        before = c;
+    }
+    tokens = tokens / (double)speech->speed + 1;
+    return tokens < 1e9 ? (int32_t)tokens : 1000000000;
+}
+
+double sv_engine_seconds(sv_engine *e, const sv_speech *speech) {
+    pthread_mutex_lock(&e->lock);
+    const double per_token = sv_schedule_frames_per_token(&e->schedule) / e->schedule.config.frames_per_second;
+    pthread_mutex_unlock(&e->lock);
+    return sv_estimate_tokens(speech) * per_token + (double)sv_estimate_pauses(speech) / 1000;
+}
