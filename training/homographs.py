@@ -27,7 +27,7 @@ from training.lexicons import pack_file
 
 BITS, SCALE, ROUNDS, RATE, DECAY = 17, 16, 8, 0.2, 4e-5
 NEAR = 6  # words to each side whose mere presence counts
-CAPITAL = "reading_geo polish_geo celtic celtic_adj-nou-sports mobile_geo jesus august nestle_nam bologna bologna_geo".split()
+CAPITAL = "reading_geo polish_geo celtic celtic_adj-nou-sports mobile_geo jesus nestle_nam bologna bologna_geo".split()
 HINT = 1.5  # where the weight of the rules' choice begins
 # An encyclopedia has no orders, few questions and hardly an "I": phrases of everyday, for words that are verb or not.
 VERB = ("to {}", "To {} it", "They {}", "We {} it", "I {} you", "you {} them", "I will {}", "I'll {} it", "Don't {} me", "She can {} that",

@@ -82,8 +82,32 @@ static size_t newline(en_work *w, size_t i) {
     return (bullet ? next + 1 : next) - i;
 }
 
+/* "1- 2 = 5" */
+static bool minus_follows(const en_work *w, size_t i) {
+    size_t next = en_skip_spaces(w, i + 1), end = en_digits_end(w, next);
+    return i > 0 && en_is_digit(w->s[i - 1]) && end > next && w->s[en_skip_spaces(w, end)] == '=';
+}
+
+/* "ourdailynews.abc", "node.js": no blank and no capital behind the dot, and no word that begins a sentence. */
+static bool dot_in_name(const en_work *w, size_t i) {
+    char lower[EN_WORD_LETTERS + 1];
+    size_t end = en_letters_end(w, i + 1), n = end - i - 1;
+    if (i < 2 || !en_is_lower(w->s[i - 1]) || !en_is_lower(w->s[i - 2]) || !en_is_lower(w->s[i + 1]) || n < 2 ||
+        n > EN_WORD_LETTERS)
+        return false;
+    for (size_t k = 0; k < n; k++) lower[k] = en_lower(w->s[i + 1 + k]);
+    return !en_list_is_common(lower, n) && !en_ends_sentence(w, i + 1) && n <= 5;
+}
+
 static size_t dots(en_work *w, size_t i) {
     size_t end = i;
+    bool behind_letter = i > 0 && en_is_alpha(w->s[i - 1]) && (i < 2 || !en_is_alnum(w->s[i - 2]));
+    if (behind_letter && w->s[i] == '.' && en_is_digit(w->s[i + 1])) return 1; /* "H.264" */
+    if (dot_in_name(w, i)) {
+        en_span(w, i, i + 1);
+        en_put(w, "dot");
+        return 1;
+    }
     while (w->s[end] == '.' || w->s[end] == EN_ELLIPSIS) end++;
     bool ellipsis = end - i > 1 || w->s[i] == EN_ELLIPSIS;
     size_t next = end;
@@ -132,6 +156,11 @@ static size_t punctuation(en_work *w, size_t i) {
     case EN_EN_DASH:
     case EN_LEAD: en_break(w, EV_BREAK_COMMA); return 1;
     case '-':
+        if (minus_follows(w, i)) {
+            en_span(w, i, i + 1);
+            en_put(w, "minus");
+            return 1;
+        }
         if ((i == 0 || en_is_space(w->s[i - 1]) || w->s[i - 1] == '-') && !en_is_alnum(w->s[i + 1]))
             en_break(w, EV_BREAK_COMMA);
         return 1;
@@ -143,8 +172,9 @@ static size_t punctuation(en_work *w, size_t i) {
 
 static size_t match(en_work *w, size_t i) {
     typedef size_t (*matcher)(en_work *, size_t);
-    static const matcher at_start[] = {en_match_net,  en_match_money,         en_match_phone, en_match_date,
-                                       en_match_time, en_match_dotted_number, en_match_number};
+    static const matcher at_start[] = {en_match_net,           en_match_money,      en_match_phone,
+                                       en_match_date,          en_match_time,       en_match_address,
+                                       en_match_dotted_number, en_match_identifier, en_match_number};
     static const matcher words[] = {en_match_abbreviation, en_match_roman, en_match_word};
     bool start = i == 0 || !en_is_alnum(w->s[i - 1]);
     if (start)

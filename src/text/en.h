@@ -5,6 +5,7 @@
  *   en_net.c        addresses, file names, hashtags
  *   en_money.c      money
  *   en_date.c       dates, times      en_phone.c  telephone numbers, versions, IP addresses
+ *   en_ident.c      digits that are names: cards, codes, flights     en_address.c  streets, states
  *   en_measure.c    numbers in text: ordinals, ranges, percent, years      en_fraction.c  fractions
  *   en_units.c      units of measure
  *   en_number.c     digits to number words
@@ -65,6 +66,8 @@ typedef struct en_work {
     bool shouting;        /* the sentence is in capitals throughout */
     size_t sentence_from; /* index into words: first of this sentence */
     size_t line_begin;
+    size_t day_open; /* a weekday that begins here ends a range */
+    size_t code_end; /* a number read digit by digit ended here: what "or" adds is read so too */
 } en_work;
 
 enum { EN_PAD = 8, EN_WORD_LETTERS = 60 };
@@ -104,6 +107,8 @@ size_t en_match_net(en_work *w, size_t i);
 size_t en_match_money(en_work *w, size_t i);
 size_t en_match_phone(en_work *w, size_t i);
 size_t en_match_dotted_number(en_work *w, size_t i);
+size_t en_match_address(en_work *w, size_t i);
+size_t en_match_identifier(en_work *w, size_t i);
 size_t en_match_date(en_work *w, size_t i);
 size_t en_match_time(en_work *w, size_t i);
 size_t en_match_number(en_work *w, size_t i);
@@ -143,6 +148,11 @@ void en_say_unit(en_work *w, const en_unit *unit, bool singular);
 const char *en_scale_at(const en_work *w, size_t i, size_t *end); /* " million", "bn", "M": spoken, or NULL */
 size_t en_match_fraction(en_work *w, const en_number *first,
                          size_t begin); /* past it; 0: none. "3/4", "2 1/3", "2½" */
+
+/* ---- en_ident.c ---- */
+void en_say_pairs(en_work *w, size_t begin, size_t end); /* digits: "twelve thirty four" */
+bool en_code_near(const en_work *w);                     /* ... of a code */
+bool en_flight_near(const en_work *w);                   /* the last words speak of a flight */
 
 /* ---- en_date.c ---- */
 void en_say_date(en_work *w, long year, int month, int day); /* year 0: none */

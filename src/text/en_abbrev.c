@@ -84,6 +84,10 @@ static const struct {
     {"excl", "excluding", DOTTED},
     {"orig", "originally", DOTTED},
     {"ca", "circa", BEFORE_NUMBER},
+    {"attn", "attention", ANYWHERE},
+    {"ste", "suite", BEFORE_NUMBER},
+    {"hrs", "hours", DOTTED},
+    {"mins", "minutes", DOTTED},
 };
 
 static const struct {
@@ -125,8 +129,10 @@ static size_t finish(en_work *w, size_t i, size_t end, const char *said, bool ma
 /* "Dr. Smith" is a doctor, "Elm Dr." a drive; "St. Paul" a saint, "Main St." a street. */
 static size_t doctor_or_saint(en_work *w, size_t i, size_t end) {
     bool dr = en_word_is(w, i, "dr"), st = en_word_is(w, i, "st");
-    if ((!dr && !st) || !en_is_upper(w->s[i])) return 0;
     bool dot = w->s[end] == '.';
+    if (dr && !en_is_upper(w->s[i]) && dot && w->s[end + 1] == ' ' && en_is_alpha(w->s[end + 2]))
+        return finish(w, i, end + 1, "doctor", false);
+    if ((!dr && !st) || !en_is_upper(w->s[i])) return 0;
     size_t stop = end + dot;
     bool street = previous_is_capital(w) ||
                   (en_word_count(w) > w->sentence_from && en_word_at(w, en_word_count(w) - 1)->number);
@@ -181,6 +187,23 @@ static size_t initials(en_work *w, size_t i) {
 
 /* ---- weekdays ---- */
 
+static bool is_day_at(const en_work *w, size_t i) {
+    size_t end = en_letters_end(w, i);
+    return en_is_upper(w->s[i]) && end - i <= 5 &&
+           en_in_list(" mon tue tues wed thu thur thurs fri sat sun ", w->s + i, end - i);
+}
+
+/* "Mon-Fri", "Sat/Sun": the day and what joins it to the next. */
+static bool weekday_pair(en_work *w, size_t i, size_t stop, const char *said) {
+    bool dash = w->s[stop] == '-' || w->s[stop] == EN_EN_DASH, slash = w->s[stop] == '/';
+    if ((!dash && !slash) || !is_day_at(w, stop + 1)) return false;
+    finish(w, i, stop, said, false);
+    en_span(w, stop, stop + 1);
+    if (dash) en_put(w, "to");
+    w->day_open = stop + 1;
+    return true;
+}
+
 static size_t weekday(en_work *w, size_t i, size_t end) {
     static const struct {
         const char *written, *said;
@@ -193,6 +216,9 @@ static size_t weekday(en_work *w, size_t i, size_t end) {
     for (size_t k = 0; k < EV_ARRAY_COUNT(days); k++) {
         if (end - i != strlen(days[k].written) || !en_starts(w, i, days[k].written)) continue;
         size_t stop = end + (w->s[end] == '.'), unused;
+        bool open = w->day_open == i; /* the second of "Mon-Fri" */
+        if (weekday_pair(w, i, stop, days[k].said)) return stop + 1 - i;
+        if (open) return finish(w, i, stop, days[k].said, true);
         size_t next = en_skip_spaces(w, stop + (w->s[stop] == ','));
         bool dated = next > end && (en_is_digit(w->s[next]) || en_month_at(w, next, &unused));
         if (!days[k].plain && !dated) return 0;
@@ -210,7 +236,7 @@ static size_t plain_abbreviation(en_work *w, size_t i, size_t end) {
     for (size_t k = 0; k < EV_ARRAY_COUNT(abbreviations); k++) {
         if (end - i != strlen(abbreviations[k].written) || !en_starts(w, i, abbreviations[k].written)) continue;
         use u = abbreviations[k].use;
-        if (shouted && u != TITLE) return 0;
+        if (shouted && u != TITLE && strcmp(abbreviations[k].written, "attn") != 0) return 0;
         bool roman = w->s[next] && strchr("IVX", w->s[next]) && !en_is_lower(w->s[next + 1]) && end - i > 2;
         if (u == BEFORE_NUMBER && !(dot && (en_is_digit(w->s[next]) || roman))) return 0;
         if (u == DOTTED && !dot) return 0;
@@ -219,7 +245,13 @@ static size_t plain_abbreviation(en_work *w, size_t i, size_t end) {
             strcmp("misc", abbreviations[k].written))
             return 0;
         bool form_of_address = dot && en_in_list(" mr mrs ms ", w->s + i, end - i); /* "Mr. and Mrs. Hill" */
-        if (u == TITLE && (!capital || !(form_of_address || name_follows(w, end + dot)))) return 0;
+        if (u == TITLE && !capital) {                                               /* "dr. jones" */
+            bool title = dot && en_in_list(" mr mrs ms prof sgt capt rev ", w->s + i, end - i) &&
+                         w->s[end + 1] == ' ' && en_is_alpha(w->s[next]);
+            return title ? finish(w, i, end + 1, abbreviations[k].said, false) : 0;
+        }
+        bool alone = dot && w->s[next] == '\0' && i == 0; /* "Hon." */
+        if (u == TITLE && !(form_of_address || alone || name_follows(w, end + dot))) return 0;
         return finish(w, i, end + dot, abbreviations[k].said, u != TITLE && u != BEFORE_NUMBER);
     }
     return 0;

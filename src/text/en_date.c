@@ -1,4 +1,5 @@
 /* en_date: dates and times of day. "Nov 23, 2026", "23 November", "2026-11-23", "11/23/2026"; "7:30pm", "19:05". */
+#include <stdio.h>
 #include <string.h>
 
 #include "text/en.h"
@@ -11,7 +12,7 @@ static const char *const months[12] = {"january", "february", "march",     "apri
 /* The written month at i, in full or short (with or without its dot). *end: past it. */
 int en_month_at(const en_work *w, size_t i, size_t *end) {
     size_t stop = en_letters_end(w, i), n = stop - i;
-    if (n < 3 || !en_is_upper(w->s[i])) return 0;
+    if (n < 3 || n > 9) return 0;
     for (int m = 0; m < 12; m++) {
         size_t length = strlen(months[m]);
         bool full = n == length && en_starts(w, i, months[m]);
@@ -118,24 +119,56 @@ static size_t ordinal_suffix(const en_work *w, size_t i) {
     return suffix ? i + 2 : i;
 }
 
-/* "Nov 23, 2026", "November 23rd", "Nov. 2026". */
+/* A month in small letters: "may 5" is one, "you may 5" and "march 5 miles" are not. */
+static bool small_month(const en_work *w, size_t i, size_t month_end, size_t day_end) {
+    if (en_is_upper(w->s[i])) return true;
+    bool word = month_end - i <= 5 && (en_starts(w, i, "may") || en_starts(w, i, "mar") || en_starts(w, i, "jan"));
+    const char *previous = en_previous(w);
+    if (word && en_in_list(" i you he she we they it who that this to ", previous, strlen(previous))) return false;
+    size_t next = en_skip_spaces(w, day_end);
+    return !word || !en_is_lower(w->s[next]) || en_word_is(w, next, "and") || en_word_is(w, next, "at") ||
+           en_word_is(w, next, "is") || en_word_is(w, next, "was") || en_word_is(w, next, "or");
+}
+
+/* "Jan 5 - Feb 10", "June 3–July 4": the dash between two dates is "to". */
+static size_t date_range(en_work *w, size_t end) {
+    size_t at = en_skip_spaces(w, end), unused;
+    if (!(w->s[at] == '-' || w->s[at] == EN_EN_DASH)) return 0;
+    size_t next = en_skip_spaces(w, at + 1);
+    if (!en_month_at(w, next, &unused)) return 0;
+    en_span(w, at, at + 1);
+    w->span_number = false;
+    en_put(w, "to");
+    return next - end;
+}
+
+/* "Nov 23, 2026", "November 23rd", "Nov. 2026", "Jan-15-2024". */
 static size_t month_first(en_work *w, size_t i) {
     size_t end, at;
     int month = en_month_at(w, i, &end);
     if (!month) return 0;
-    size_t next = en_skip_spaces(w, end);
+    bool hyphen = w->s[end] == '-' && en_is_digit(w->s[end + 1]);
+    size_t next = hyphen ? end + 1 : en_skip_spaces(w, end);
     long day = next > end || w->s[end - 1] == '.' ? digits_at(w, next, 1, 2, &at) : -1;
     long year = 0;
     if (day >= 1 && day <= 31) {
-        size_t after = ordinal_suffix(w, at);
+        size_t after = ordinal_suffix(w, at), year_end;
+        bool dated = hyphen && w->s[after] == '-' && (year = digits_at(w, after + 1, 4, 4, &year_end)) >= 1000;
         bool clean = !en_is_alnum(w->s[after]) && w->s[after] != ':' && w->s[after] != '%' && w->s[after] != '/';
-        if (!clean) return 0;
-        end = after;
-        year = year_at(w, end, &end);
+        if (w->s[after] == '.' && en_is_digit(w->s[after + 1])) clean = false;
+        if (!clean || !small_month(w, i, end, after)) return 0;
+        end = dated ? year_end : after;
+        if (!dated) year = year_at(w, end, &end);
         en_span(w, i, end);
         en_say_date(w, year, month, (int)day);
-        return end - i;
+        bool possessive = !year && w->s[end] == '\'' && w->s[end + 1] == 's' && !en_is_alnum(w->s[end + 2]);
+        if (possessive && en_word_count(w) > 0) { /* "April 29th's meeting" */
+            en_word_at(w, en_word_count(w) - 1)->plural = true;
+            return end + 2 - i;
+        }
+        return end - i + date_range(w, end);
     }
+    if (!en_is_upper(w->s[i])) return 0;
     size_t year_end = 0;
     year = year_at(w, end, &year_end);
     bool brief = end - i < strlen(months[month - 1]);
@@ -158,22 +191,29 @@ static size_t day_first(en_work *w, size_t i) {
     if (next == after && w->s[next] != '-') return 0;
     if (w->s[next] == '-') next++;
     int month = en_month_at(w, next, &end);
-    if (!month) return 0;
+    if (!month || (end - next == 3 && en_is_lower(w->s[next]) && month == 3)) return 0; /* "5 mar" */
+    if (en_is_lower(w->s[next]) && end - next == 3 && month == 5) { /* "4 may 2031", but "all 4 may go" */
+        size_t rest = en_skip_spaces(w, end);
+        if (en_is_alpha(w->s[rest])) return 0;
+    }
+    if (en_is_lower(w->s[next]) && end - next == 5 && month == 3 && en_is_lower(w->s[en_skip_spaces(w, end)]))
+        return 0;
     long year = year_at(w, end, &end);
     if (!year && w->s[end] == '-') year = year_at(w, end + 1, &end);
     const char *previous = en_previous(w);
     en_span(w, i, end);
-    w->span_number = true;
     if (strcmp(previous, "the") != 0) en_put(w, "the");
+    w->span_number = true;
     say_day(w, (int)day);
     w->span_number = false;
     en_put(w, "of");
     en_say_date(w, year, month, 0);
+    if (!year && w->s[end - 1] == '.' && en_ends_sentence(w, end)) en_break(w, EV_BREAK_FINAL);
     return end - i;
 }
 
 size_t en_match_date(en_work *w, size_t i) {
-    if (en_is_upper(w->s[i])) return month_first(w, i);
+    if (en_is_alpha(w->s[i])) return strchr("jfmasondJFMASOND", w->s[i]) ? month_first(w, i) : 0;
     if (!en_is_digit(w->s[i])) return 0;
     size_t used = iso_date(w, i);
     if (!used) used = slash_date(w, i);
@@ -219,6 +259,25 @@ static void say_clock(en_work *w, long hour, long minute, bool half_given) {
     en_say_integer(w, minute);
 }
 
+/* "EST" behind a time: by its letters, in any case. */
+static size_t zone(en_work *w, size_t end) {
+    static const char zones[] = " est edt cst cdt mst mdt pst pdt gmt utc bst cet cest ist jst aest hst ";
+    size_t at = en_skip_spaces(w, end), stop = en_letters_end(w, at);
+    if (at == stop || stop - at > 4 || en_is_digit(w->s[stop]) || !en_in_list(zones, w->s + at, stop - at)) return 0;
+    en_span(w, at, stop);
+    en_put_letters(w, w->s + at, stop - at, "");
+    return stop - end;
+}
+
+/* unit: " hour"; its plural has an s. */
+static void counted(en_work *w, long value, const char *unit) {
+    char name[16];
+    en_say_integer(w, value);
+    w->span_number = false;
+    snprintf(name, sizeof name, "%s%s", unit + 1, value == 1 ? "" : "s");
+    en_put(w, name);
+}
+
 /* "7:30", "19:05:10", "3:1" (a ratio). */
 static size_t colon_time(en_work *w, size_t i) {
     size_t at, end, unused;
@@ -241,24 +300,27 @@ static size_t colon_time(en_work *w, size_t i) {
     size_t half_end = end;
     char half = meridiem(w, end, &half_end);
     en_span(w, i, half_end);
-    say_clock(w, hour, minute, half != 0 || second > 0);
     if (second > 0) {
-        en_put(w, minute ? "and" : "o'clock and");
-        en_say_integer(w, second);
-        en_put(w, second == 1 ? "second" : "seconds");
+        counted(w, hour, " hour");
+        counted(w, minute, " minute");
+        en_put(w, "and");
+        counted(w, second, " second");
+    } else {
+        say_clock(w, hour, minute, half != 0);
     }
     if (half) say_meridiem(w, half, half_end);
-    return half_end - i;
+    return half_end - i + zone(w, half_end);
 }
 
 /* "9:00-5:00", "9am–5pm": the dash behind a time is "to". */
 static size_t time_range(en_work *w, size_t end) {
-    bool dash = (w->s[end] == '-' || w->s[end] == EN_EN_DASH) && en_is_digit(w->s[end + 1]);
-    if (!dash) return 0;
-    en_span(w, end, end + 1);
+    size_t at = w->s[end] == ' ' && w->s[end + 2] == ' ' ? end + 1 : end; /* "10am - 4pm" */
+    size_t next = at > end ? at + 2 : at + 1;
+    if (!(w->s[at] == '-' || w->s[at] == EN_EN_DASH) || !en_is_digit(w->s[next])) return 0;
+    en_span(w, at, at + 1);
     w->span_number = false;
     en_put(w, "to");
-    return 1;
+    return next - end;
 }
 
 size_t en_match_time(en_work *w, size_t i) {
@@ -267,6 +329,16 @@ size_t en_match_time(en_work *w, size_t i) {
     if (used) return used + time_range(w, i + used);
     long hour = digits_at(w, i, 1, 2, &at);
     if (hour < 1 || hour > 12) return 0;
+    if (w->s[at] == '.') { /* "1.59 p.m." */
+        size_t minute_end;
+        long minute = digits_at(w, at + 1, 2, 2, &minute_end);
+        char half = minute >= 0 && minute < 60 ? meridiem(w, minute_end, &end) : 0;
+        if (!half) return 0;
+        en_span(w, i, end);
+        say_clock(w, hour, minute, true);
+        say_meridiem(w, half, end);
+        return end - i + time_range(w, end) + zone(w, end);
+    }
     size_t later = at + 1, later_end;
     if ((w->s[at] == '-' || w->s[at] == EN_EN_DASH) && digits_at(w, later, 1, 2, &later_end) > 0 &&
         meridiem(w, later_end, &end)) { /* "2-3pm" */
@@ -279,5 +351,6 @@ size_t en_match_time(en_work *w, size_t i) {
     en_span(w, i, end);
     en_say_integer(w, hour);
     say_meridiem(w, half, end);
-    return end - i + time_range(w, end);
+    size_t more = time_range(w, end);
+    return end - i + (more ? more : zone(w, end));
 }

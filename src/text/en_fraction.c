@@ -48,6 +48,13 @@ static bool small_integer(const en_number *n, size_t digits) {
 static bool slashed(const en_work *w, size_t i, en_number *top, en_number *bottom) {
     if (!en_parse_number(w, i, top) || !small_integer(top, 4) || w->s[top->end] != '/') return false;
     if (!en_parse_number(w, top->end + 1, bottom) || !small_integer(bottom, 4)) return false;
+    bool ordinal = en_word_is(w, bottom->end, "th") || en_word_is(w, bottom->end, "rds") ||
+                   en_word_is(w, bottom->end, "ths") || en_word_is(w, bottom->end, "rd") ||
+                   en_word_is(w, bottom->end, "nds");
+    if (ordinal && en_number_value(bottom) > 2) { /* "2/3rds", "1/4th" */
+        while (en_is_alpha(w->s[bottom->end])) bottom->end++;
+        return true;
+    }
     char after = w->s[bottom->end];
     return !en_is_alnum(after) && !(after == '/' && en_is_digit(w->s[bottom->end + 1]));
 }
@@ -73,7 +80,8 @@ static size_t glyph_fraction(en_work *w, const en_number *whole, size_t begin, s
 
 /* Two numbers with a slash that are no fraction of a whole. */
 static void say_pair(en_work *w, long top, long bottom) {
-    bool date = (top == 9 && bottom == 11) || (top == 24 && bottom == 7) || (top == 50 && bottom == 50);
+    bool date = (top == 9 && bottom == 11) || (top == 24 && bottom == 7) || (top == 50 && bottom == 50) ||
+                (top == 20 && bottom == 20);
     en_say_integer(w, top);
     if (!date) en_put(w, top == bottom ? "out of" : "over");
     en_say_integer(w, bottom);
@@ -85,9 +93,11 @@ size_t en_match_fraction(en_work *w, const en_number *first, size_t begin) {
     size_t used = small_integer(first, 6) ? glyph_fraction(w, first, begin, first->end) : 0;
     if (used) return used;
     size_t next = en_skip_spaces(w, first->end);
-    bool mixed = small_integer(first, 4) && next == first->end + 1 && en_is_digit(w->s[next]) &&
-                 slashed(w, next, &top, &bottom) && top.digit_count <= 2 &&
-                 ordinary_denominator(en_number_value(&bottom)) && en_number_value(&top) < en_number_value(&bottom);
+    if (w->s[first->end] == '-') next = first->end + 1; /* "1-1/2 cups" */
+    bool mixed =
+        small_integer(first, 4) && next == first->end + 1 && en_is_digit(w->s[next]) &&
+        slashed(w, next, &top, &bottom) && top.digit_count <= 2 && ordinary_denominator(en_number_value(&bottom)) &&
+        (en_number_value(&top) < en_number_value(&bottom) || (first->digit_count == 1 && top.digit_count == 1));
     if (mixed) {
         en_span(w, begin, bottom.end);
         en_say_number(w, first);
@@ -102,10 +112,22 @@ size_t en_match_fraction(en_work *w, const en_number *first, size_t begin) {
         en_say_date(w, 0, (int)a, (int)b);
         return bottom.end;
     }
-    bool fraction = ordinary_denominator(b) && a != b && a >= 1 && a < 100 && !(a == 24 && b == 7);
+    bool zero_first = top.digit_count == 2 && top.digits[0] == '0' && bottom.digit_count == 2;
+    if (zero_first && en_valid_day(a, b)) { /* "08/16" */
+        en_say_date(w, 0, (int)a, (int)b);
+        return bottom.end;
+    }
+    bool years = top.digit_count == 4 && bottom.digit_count == 2 && a >= 1900 && a <= 2099 && b == (a + 1) % 100;
+    if (years) { /* "2023/24" */
+        en_say_year(w, a);
+        en_say_cardinal(w, bottom.digits, 2);
+        return bottom.end;
+    }
+    bool fraction = (ordinary_denominator(b) || (a < b && b < 100 && b > 31)) && a != b && a >= 1 && a < 100 &&
+                    !(a == 24 && b == 7);
     if (!fraction) {
         say_pair(w, a, b);
-        return bottom.end;
+        return with_unit(w, bottom.end, false);
     }
     say_fraction(w, a, b, false);
     return with_unit(w, bottom.end, true);

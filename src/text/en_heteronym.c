@@ -23,6 +23,7 @@ typedef enum rule {
     RULE_LIVE,
     RULE_LIVES,
     RULE_MINUTE,
+    RULE_NICE,
     RULE_POLISH,
     RULE_READ,
     RULE_REFUSE,
@@ -112,6 +113,7 @@ static const heteronym heteronyms[] = {
     {"lives", "L AY1 V Z", "L IH1 V Z", RULE_LIVES},
     {"minute", "M IH1 N AH0 T", "M AY0 N UW1 T", RULE_MINUTE},
     {"moderate", "M AA1 D ER0 AH0 T", "M AA1 D ER0 EY2 T", BY_TAG},
+    {"nice", "N AY1 S", "N IY1 S", RULE_NICE},
     {"object", "AA1 B JH EH0 K T", "AH0 B JH EH1 K T", BY_TAG},
     {"overlap", "OW1 V ER0 L AE2 P", "OW2 V ER0 L AE1 P", BY_TAG},
     {"perfect", "P ER1 F IH0 K T", "P ER0 F EH1 K T", BY_TAG},
@@ -317,6 +319,13 @@ static bool polish_nation(const place *p) {
     return *near(p, -1) || !is_in(near(p, 1), articles);
 }
 
+/* The city: a capital within a sentence, behind a preposition. */
+static bool nice_city(const place *p) {
+    const en_word *word = en_word_at(p->w, p->index);
+    return word->capital && is_in(near(p, -1), " in of to from near at around visit visited leave left via and ") &&
+           !is_in(near(p, 1), " to and ");
+}
+
 static bool apply(const place *p, rule r) {
     tag t = tag_of(p);
     const char *next = near(p, 1);
@@ -334,6 +343,7 @@ static bool apply(const place *p, rule r) {
     case RULE_LIVE: return live_verb(p, t);
     case RULE_LIVES: return lives_verb(p);
     case RULE_MINUTE: return minute_tiny(p, t);
+    case RULE_NICE: return nice_city(p);
     case RULE_POLISH: return polish_nation(p);
     case RULE_READ: return read_present(p, t);
     case RULE_REFUSE: return !(t == TAG_NOUN && !is_in(next, articles)) || is_in(near(p, -1), " and ");
@@ -393,7 +403,8 @@ static bool vowel_sound(const en_work *w, size_t i) {
         strncmp(text, "heir", 4) == 0)
         return true;
     en_phones phones = {.count = 0};
-    if (!en_vowel_letter(text[0])) return false;
+    bool name = strchr("fhlmnrsx", text[0]) && word->bytes <= 5; /* "nba" */
+    if (!en_vowel_letter(text[0]) && !name) return false;
     en_pronounce(w->en, text, word->bytes, &phones);
     const char *first = phones.count ? ev_token_name(phones.tokens[0]) : "[B]";
     return strchr("AEIOU", first[1]) != NULL;

@@ -80,10 +80,10 @@ static const entry words[] = {
     {"kilobytes", "K IH1 L AH0 B AY2 T S"}, {"kilohertz", "K IH1 L AH0 HH ER2 T S"},
     {"kilometer", "K AH0 L AA1 M AH0 T ER0"}, {"kilometers", "K AH0 L AA1 M AH0 T ER0 Z"},
     {"kilowatt", "K IH1 L AH0 W AA2 T"}, {"kilowatts", "K IH1 L AH0 W AA2 T S"}, {"kinda", "K AY1 N D AH0"},
-    {"kubernetes", "K UW2 B ER0 N EH1 T IY0 Z"}, {"lan", "L AE1 N"}, {"laptop", "L AE1 P T AA2 P"},
+    {"kubernetes", "K UW2 B ER0 N EH1 T IY0 Z"}, {"kwh", "K IH1 L AH0 W AA2 T AW1 ER0"}, {"lan", "L AE1 N"}, {"laptop", "L AE1 P T AA2 P"},
     {"laptops", "L AE1 P T AA2 P S"}, {"laser", "L EY1 Z ER0"}, {"latte", "L AA1 T EY2"}, {"lemme", "L EH1 M IY0"},
     {"let's", "L EH1 T S"}, {"lidar", "L AY1 D AA2 R"}, {"linkedin", "L IH1 NG K T IH2 N"},
-    {"linux", "L IH1 N AH0 K S"}, {"lol", "L AA1 L"}, {"lorem", "L AO1 R EH2 M"}, {"ma'am", "M AE1 M"},
+    {"linux", "L IH1 N AH0 K S"}, {"llama", "L AA1 M AH0"}, {"lol", "L AA1 L"}, {"lorem", "L AO1 R EH2 M"}, {"ma'am", "M AE1 M"},
     {"macbook", "M AE1 K B UH2 K"}, {"macos", "M AE1 K OW1 EH1 S"}, {"malware", "M AE1 L W EH2 R"},
     {"manga", "M AA1 NG G AH0"}, {"matcha", "M AA1 CH AH0"}, {"matrix", "M EY1 T R IH0 K S"},
     {"mcdonald", "M AH0 K D AA1 N AH0 L D"}, {"megabits", "M EH1 G AH0 B IH2 T S"},
@@ -98,7 +98,7 @@ static const entry words[] = {
     {"millimeters", "M IH1 L AH0 M IY2 T ER0 Z"}, {"million", "M IH1 L Y AH0 N"},
     {"millionth", "M IH1 L Y AH0 N TH"}, {"milliseconds", "M IH1 L AH0 S EH2 K AH0 N D Z"}, {"mm", "M AH1 M"},
     {"mmm", "M AH1 M"}, {"multimedia", "M AH2 L T IY0 M IY1 D IY0 AH0"}, {"must've", "M AH1 S T AH0 V"},
-    {"mustn't", "M AH1 S AH0 N T"}, {"mysql", "M AY1 EH1 S K Y UW1 EH1 L"}, {"nafta", "N AE1 F T AH0"},
+    {"mustn't", "M AH1 S AH0 N T"}, {"mysql", "M AY1 EH1 S K Y UW1 EH1 L"}, {"nacl", "EH1 N EY1 S IY1 EH1 L"}, {"nafta", "N AE1 F T AH0"},
     {"nah", "N AE1"}, {"naive", "N AA2 IY1 V"}, {"nanometers", "N AE1 N OW0 M IY2 T ER0 Z"},
     {"nanoseconds", "N AE1 N OW0 S EH2 K AH0 N D Z"}, {"nasa", "N AE1 S AH0"}, {"nasdaq", "N AE1 Z D AE2 K"},
     {"nato", "N EY1 T OW0"}, {"needn't", "N IY1 D AH0 N T"}, {"netflix", "N EH1 T F L IH2 K S"},
@@ -109,7 +109,7 @@ static const entry words[] = {
     {"oops", "UH1 P S"}, {"opec", "OW1 P EH2 K"}, {"openai", "OW1 P AH0 N EY1 AY1"}, {"org", "AO1 R G"},
     {"osha", "OW1 SH AH0"}, {"ouch", "AW1 CH"}, {"ourselves", "AW0 ER0 S EH1 L V Z"},
     {"overcome", "OW2 V ER0 K AH1 M"}, {"ow", "AW1"}, {"params", "P ER0 AE1 M Z"}, {"paypal", "P EY1 P AE2 L"},
-    {"pc", "P IY1 S IY1"}, {"pdf", "P IY1 D IY1 EH1 F"}, {"percent", "P ER0 S EH1 N T"}, {"pfft", "F T"},
+    {"pc", "P IY1 S IY1"}, {"pcie", "P IY1 S IY1 AY1 IY1"}, {"pdf", "P IY1 D IY1 EH1 F"}, {"percent", "P ER0 S EH1 N T"}, {"pfft", "F T"},
     {"phd", "P IY1 EY1 CH D IY1"}, {"pho", "F AH1"}, {"photoshop", "F OW1 T OW0 SH AA2 P"},
     {"pikachu", "P IY1 K AH0 CH UW2"}, {"pin", "P IH1 N"}, {"pixel", "P IH1 K S AH0 L"},
     {"pixels", "P IH1 K S AH0 L Z"}, {"playlist", "P L EY1 L IH2 S T"}, {"playstation", "P L EY1 S T EY2 SH AH0 N"},
@@ -121,7 +121,7 @@ static const entry words[] = {
     {"radar", "R EY1 D AA2 R"}, {"ram", "R AE1 M"}, {"recommend", "R EH2 K AH0 M EH1 N D"},
     {"reddit", "R EH1 D IH0 T"}, {"redis", "R EH1 D IH0 S"}, {"represent", "R EH2 P R AH0 Z EH1 N T"},
     {"resume", "R IH0 Z UW1 M"}, {"roblox", "R OW1 B L AA2 K S"}, {"rom", "R AA1 M"}, {"router", "R AW1 T ER0"},
-    {"sars", "S AA1 R Z"}, {"scotus", "S K OW1 T AH0 S"}, {"screenshot", "S K R IY1 N SH AA2 T"},
+    {"saas", "S AE1 S"}, {"sars", "S AA1 R Z"}, {"scotus", "S K OW1 T AH0 S"}, {"screenshot", "S K R IY1 N SH AA2 T"},
     {"screenshots", "S K R IY1 N SH AA2 T S"}, {"scuba", "S K UW1 B AH0"}, {"selfie", "S EH1 L F IY0"},
     {"selfies", "S EH1 L F IY0 Z"}, {"seventieth", "S EH1 V AH0 N T IY0 AH0 TH"}, {"shan't", "SH AE1 N T"},
     {"shanghai", "SH AE2 NG HH AY1"}, {"she'd", "SH IY1 D"}, {"she'll", "SH IY1 L"}, {"she's", "SH IY1 Z"},
@@ -209,7 +209,7 @@ static const char letters[] =
     "dmv snl tpp ccp ftc msc nyt psp nyse edm ipl mrna usps csr llp cfa cpc icc pbs cbd afc mla apa cba cbi "
     "ict iss pci pcb pcr rgb rsa wwf cnbc dps fsa hpv ivf npc ymca csa gcse imdb uv nypd lapd ngo mri "
     "emt suv atms dui lcd hdr fps mmo gdpr sla slo crm erp vcs etf rfc jvm jdk orm cli xml svg "
-    "csv tsv rtf avi aac kwh vcr dvr ott drm ddos nfc rfid qr wpa vlan sata nvme ddr gddr gtx rtx apu fpga "
+    "csv tsv rtf avi aac vcr dvr ott drm ddos nfc rfid qr wpa vlan sata nvme ddr gddr gtx rtx apu fpga "
     "uart spi ";
 
 /* Said as words although they are written in capitals. */

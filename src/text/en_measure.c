@@ -21,7 +21,11 @@ static bool is_year(const en_work *w, const en_number *n, size_t end) {
     static const char counted[] = " people men women children dead percent feet more other different new ";
     if (!plain_integer(n) || n->digit_count != 4) return false;
     long value = en_number_value(n);
-    if (value < 1100 || value > 2099) return false;
+    if (value <= 1000 || value > 2999 || value % 1000 == 0) return value == 2000 && previous_in(w, context);
+    bool alone = n->begin == 0 && !w->s[end]; /* nothing else is said */
+    if (alone) return value >= 1100;
+    if (value > 2099) return false;
+    if (value < 1100 && !previous_in(w, " in since until before after circa around year of ")) return false;
     size_t next = en_skip_spaces(w, end), stop = en_letters_end(w, next);
     size_t letters = stop - next;
     static const char verbs[] = " was is has its this as ";
@@ -51,6 +55,10 @@ static size_t decade(en_work *w, const en_number *n, size_t begin) {
                                             "fifties", "sixties", "seventies", "eighties", "nineties"};
     en_span(w, begin, at + 1);
     w->span_number = true;
+    size_t dash = w->s[at + 1] == '-' || w->s[at + 1] == EN_EN_DASH ? at + 2 : 0;
+    if (dash && w->s[dash] == '\'') dash++;
+    bool ranged = dash && (en_digits_end(w, dash) == dash + 2 || en_digits_end(w, dash) == dash + 4) &&
+                  w->s[en_digits_end(w, dash)] == 's';
     if (low == 10) {
         en_say_integer(w, value / 100);
         en_put(w, "tens");
@@ -60,7 +68,11 @@ static size_t decade(en_work *w, const en_number *n, size_t begin) {
         if (year) en_say_integer(w, value / 100);
         en_put(w, low ? decades[low / 10] : "hundreds");
     }
-    return at + 1;
+    if (!ranged) return at + 1;
+    w->span_number = false;
+    en_span(w, at + 1, at + 2);
+    en_put(w, "to");
+    return at + 2;
 }
 
 /* ---- endings ---- */
@@ -70,9 +82,24 @@ static size_t ordinal(en_work *w, const en_number *n, size_t begin) {
     bool suffix = en_starts(w, n->end, "st") || en_starts(w, n->end, "nd") || en_starts(w, n->end, "rd") ||
                   en_starts(w, n->end, "th");
     if (!suffix || en_is_alnum(w->s[n->end + 2])) return 0;
-    en_span(w, begin, n->end + 2);
-    en_say_ordinal(w, n->digits, n->digit_count, "");
-    return n->end + 2;
+    size_t end = n->end + 2;
+    bool possessive = w->s[end] == '\'' && w->s[end + 1] == 's' && !en_is_alnum(w->s[end + 2]);
+    en_span(w, begin, end);
+    en_say_ordinal(w, n->digits, n->digit_count, possessive ? "'s" : "");
+    return possessive ? end + 2 : end;
+}
+
+/* 12": inches, unless a quotation ends here. */
+static size_t inches_alone(en_work *w, const en_number *n, size_t begin) {
+    if (w->s[n->end] != '"' || en_is_alnum(w->s[n->end + 1]) || n->grouped || n->digit_count > 3) return 0;
+    size_t quotes = 0;
+    for (size_t k = begin; k > 0 && begin - k < 400 && w->s[k - 1] != '\n'; k--) quotes += w->s[k - 1] == '"';
+    if (quotes % 2) return 0;
+    en_span(w, begin, n->end + 1);
+    en_say_number(w, n);
+    w->span_number = false;
+    en_put(w, en_is_one(n) ? "inch" : "inches");
+    return n->end + 1;
 }
 
 /* 6'2": feet and inches. */
@@ -92,7 +119,22 @@ static size_t feet(en_work *w, const en_number *n, size_t begin) {
 static size_t short_scale(en_work *w, const en_number *n, size_t begin) {
     const char *said = NULL;
     size_t end = n->end + 1;
-    if (w->s[n->end] == 'M') said = "million";
+    static const char counted[] =
+        " views users followers people subscribers downloads likes followers dollars jobs copies records rows "
+        "parameters "
+        "params tokens words times customers players fans members votes streams visitors requests lines images ";
+    size_t next = en_skip_spaces(w, end);
+    if (w->s[n->end] == 'x' && next > end && en_is_lower(w->s[next])) { /* "3x faster" */
+        en_span(w, begin, n->end + 1);
+        en_say_number(w, n);
+        w->span_number = false;
+        en_put(w, "times");
+        return n->end + 1;
+    }
+    bool crowd = next > end && en_in_list(counted, w->s + next, en_letters_end(w, next) - next);
+    if (w->s[n->end] == 'M' || (w->s[n->end] == 'm' && crowd)) said = "million";
+    if (crowd && en_lower(w->s[n->end]) == 'k') said = "thousand";
+    if (crowd && en_lower(w->s[n->end]) == 'b') said = "billion";
     if (en_word_is(w, n->end, "bn")) {
         said = "billion";
         end++;
@@ -104,8 +146,59 @@ static size_t short_scale(en_work *w, const en_number *n, size_t begin) {
     return end;
 }
 
+/* "40°26′46″N": what follows degrees are minutes and seconds. */
+static bool angle_follows(const en_work *w, size_t at) {
+    size_t end = en_digits_end(w, at);
+    int32_t sign = at > 0 ? w->chars[at - 1].cp : 0;
+    return sign == 0xB0 && end > at && end - at <= 2 &&
+           (w->s[end] == '\'' || w->chars[end < w->n ? end : at].cp == 0x2032);
+}
+
+static size_t say_angle(en_work *w, size_t at) {
+    static const char *const units[2][2] = {{"minute", "minutes"}, {"second", "seconds"}};
+    for (size_t k = 0; k < 2; k++) {
+        en_number n;
+        if (!en_is_digit(w->s[at]) || !en_parse_number(w, at, &n) || w->s[n.end] != (k ? '"' : '\'')) break;
+        en_span(w, at, n.end + 1);
+        en_say_number(w, &n);
+        w->span_number = false;
+        en_put(w, units[k][!en_is_one(&n)]);
+        at = n.end + 1;
+    }
+    static const char *const points[] = {"north", "south", "east", "west"};
+    const char *point = w->s[at] && !en_is_alnum(w->s[at + 1]) ? strchr("NSEW", w->s[at]) : NULL;
+    if (!point) return at;
+    en_span(w, at, at + 1);
+    en_put(w, points[*point == 'N' ? 0 : *point == 'S' ? 1 : *point == 'E' ? 2 : 3]);
+    return at + 1;
+}
+
 /* "5 kg", "16GB", "30 km/h", "50%", "a 5-kg bag". */
 static size_t measured(en_work *w, const en_number *n, size_t begin) {
+    size_t slash = w->s[n->end] == ' ' && w->s[n->end + 1] == '/' ? n->end + 1 : n->end;
+    if (w->s[slash] == '/' && en_is_alpha(w->s[slash + 1])) { /* "12/kg" */
+        en_unit per = en_unit_at(w, slash + 1);
+        if (!per.singular || per.end < slash + 3) return 0;
+        en_span(w, begin, per.end);
+        en_say_number(w, n);
+        w->span_number = false;
+        en_put(w, "per");
+        per.per = false;
+        en_say_unit(w, &per, true);
+        return per.end;
+    }
+    size_t scale_end;
+    const char *scale = w->s[n->end] == ' ' ? en_scale_at(w, n->end, &scale_end) : NULL;
+    if (scale && scale_end > n->end + 4) { /* "100 million kg" */
+        en_unit far = en_unit_at(w, scale_end);
+        if (!far.singular || w->s[scale_end] == '-' || far.end - scale_end < 3) return 0;
+        en_span(w, begin, far.end);
+        en_say_number(w, n);
+        w->span_number = false;
+        en_put(w, scale);
+        en_say_unit(w, &far, false);
+        return far.end;
+    }
     en_unit unit = en_unit_at(w, n->end);
     if (!unit.singular) return 0;
     bool hyphen = w->s[n->end] == '-';
@@ -115,7 +208,7 @@ static size_t measured(en_work *w, const en_number *n, size_t begin) {
     en_span(w, begin, end);
     en_say_number(w, n);
     en_say_unit(w, &unit, hyphen || en_is_one(n));
-    return end;
+    return unit.per || !angle_follows(w, end) ? end : say_angle(w, end);
 }
 
 /* ---- ranges ---- */
@@ -136,6 +229,69 @@ static size_t range_sign(const en_work *w, size_t i, const char **word) {
     return i + 3;
 }
 
+/* "20% - 30%", "5kg–10kg": both ends have their unit. */
+static size_t unit_range(en_work *w, const en_number *n, size_t begin) {
+    en_unit unit = en_unit_at(w, n->end);
+    if (!unit.singular || unit.per) return 0;
+    size_t at = unit.end, spaced = w->s[at] == ' ' && w->s[at + 1] && w->s[at + 2] == ' ';
+    if (spaced) at++;
+    if (!(w->s[at] == '-' || w->s[at] == EN_EN_DASH)) return 0;
+    size_t next = spaced ? at + 2 : at + 1;
+    en_number second;
+    if (!en_is_digit(w->s[next]) || !en_parse_number(w, next, &second)) return 0;
+    en_unit other = en_unit_at(w, second.end);
+    if (!other.singular || strcmp(other.singular, unit.singular) != 0) return 0;
+    en_span(w, begin, unit.end);
+    en_say_number(w, n);
+    en_say_unit(w, &unit, en_is_one(n));
+    en_span(w, at, next);
+    en_put(w, "to");
+    return next;
+}
+
+/* "10⁶", "10⁻³": to the power. */
+static size_t power(en_work *w, const en_number *n, size_t begin) {
+    static const int32_t supers[] = {0x2070, 0xB9, 0xB2, 0xB3, 0x2074, 0x2075, 0x2076, 0x2077, 0x2078, 0x2079};
+    size_t at = n->end, count = 0;
+    char digits[8];
+    bool minus = at < w->n && w->chars[at].cp == 0x207B;
+    if (minus) at++;
+    for (; at < w->n && count < sizeof digits; at++, count++) {
+        int k = 0;
+        while (k < 10 && supers[k] != w->chars[at].cp) k++;
+        if (k == 10) break;
+        digits[count] = (char)('0' + k);
+    }
+    if (!count) return 0;
+    en_span(w, begin, n->end);
+    en_say_number(w, n);
+    en_span(w, n->end, at);
+    w->span_number = false;
+    if (!minus && count == 1 && (digits[0] == '2' || digits[0] == '3')) {
+        en_put(w, digits[0] == '2' ? "squared" : "cubed");
+        return at;
+    }
+    en_put(w, minus ? "to the power of minus" : "to the power of");
+    en_say_cardinal(w, digits, count);
+    return at;
+}
+
+/* "1e-5" */
+static size_t scientific(en_work *w, const en_number *n, size_t begin) {
+    size_t at = n->end;
+    if (en_lower(w->s[at]) != 'e') return 0;
+    bool minus = w->s[at + 1] == '-', plus = w->s[at + 1] == '+';
+    size_t digits = at + 1 + (minus || plus), end = en_digits_end(w, digits);
+    if (end == digits || end - digits > 3 || en_is_alnum(w->s[end]) || !(minus || plus || n->fraction_n)) return 0;
+    while (digits + 1 < end && w->s[digits] == '0') digits++;
+    en_span(w, begin, end);
+    en_say_number(w, n);
+    w->span_number = false;
+    en_put(w, minus ? "times ten to the minus" : "times ten to the power of");
+    en_say_cardinal(w, w->s + digits, end - digits);
+    return end;
+}
+
 static size_t range(en_work *w, const en_number *n, size_t begin) {
     const char *word;
     en_number second;
@@ -143,19 +299,26 @@ static size_t range(en_work *w, const en_number *n, size_t begin) {
     if (!at || !en_parse_number(w, at, &second)) return 0;
     const char *unused;
     if (range_sign(w, second.end, &unused) || w->s[second.end] == '/') return 0; /* "1-2-3" is no range */
-    if (w->s[second.end] == '=') word = "minus";                                 /* "5-3=2" */
+    bool chain = w->s[n->end] == '-' && ((w->s[second.end] == '-' && en_is_alnum(w->s[second.end + 1])) ||
+                                         (begin > 1 && w->s[begin - 1] == '-' && en_is_alnum(w->s[begin - 2])));
+    if (chain) return 0; /* "1-413-te-b-1-5": a serial number */
+    bool split = n->digit_count == 2 && second.digit_count == 2 && strcmp(n->digits, "50") == 0 &&
+                 strcmp(second.digits, "50") == 0;
+    if (w->s[second.end] == '=') word = "minus"; /* "5-3=2" */
     en_span(w, begin, second.end);
-    bool years = year_like(n) && (year_like(&second) || second.digit_count == 2);
+    bool years =
+        year_like(n) && (year_like(&second) || second.digit_count == 2) && !en_unit_at(w, second.end).singular;
     if (years)
         en_say_year(w, en_number_value(n));
     else
         en_say_number(w, n);
     w->span_number = false;
-    en_put(w, word);
+    if (!split) en_put(w, word);
     size_t end = years ? 0 : measured(w, &second, at);
     if (end) return end;
-    if (years && second.digit_count == 4)
-        en_say_year(w, en_number_value(&second));
+    long value = en_number_value(&second), century = en_number_value(n) / 100 * 100;
+    if (years && (second.digit_count == 4 || century == 2000))
+        en_say_year(w, second.digit_count == 4 ? value : century + value); /* "2019-20" */
     else
         en_say_number(w, &second);
     return second.end;
@@ -174,7 +337,8 @@ static bool code_is(const en_work *w, const char *codes) {
 
 static size_t unsigned_number(en_work *w, size_t begin, size_t i) {
     typedef size_t (*form)(en_work *, const en_number *, size_t);
-    static const form forms[] = {ordinal, decade, feet, en_match_fraction, range, short_scale, measured};
+    static const form forms[] = {ordinal,    inches_alone, decade, feet,        en_match_fraction, power,
+                                 scientific, unit_range,   range,  short_scale, measured};
     static const char codes[] = " code pin password passcode zip extension ext otp call dial dialed ";
     en_number n;
     if (!en_parse_number(w, i, &n)) return 0;
@@ -184,7 +348,11 @@ static size_t unsigned_number(en_work *w, size_t begin, size_t i) {
     }
     en_span(w, begin, n.end);
     bool lines = n.digit_count == 4 && w->s[n.end] == 'p'; /* 1080p */
-    bool by = w->s[n.end] == 'x' && en_is_digit(w->s[n.end + 1]);
+    if (begin > 1 && w->s[begin - 1] == 'x' && en_is_digit(w->s[begin - 2]))
+        lines = n.digit_count == 4; /* 1920x1080 */
+    bool spaced_by = w->s[n.end] == ' ' && (w->s[n.end + 1] == 'x' || w->s[n.end + 1] == 'X') &&
+                     w->s[n.end + 2] == ' ' && en_is_digit(w->s[n.end + 3]);
+    bool by = spaced_by || (w->s[n.end] == 'x' && en_is_digit(w->s[n.end + 1]));
     bool port = begin >= 2 && w->s[begin - 1] == ':' && en_is_alpha(w->s[begin - 2]); /* localhost:8080 */
     bool code = port || previous_in(w, codes) || code_is(w, codes);
     if (plain_integer(&n) && n.digit_count >= 3 && code)
@@ -195,9 +363,9 @@ static size_t unsigned_number(en_work *w, size_t begin, size_t i) {
         say_maybe_year(w, &n, n.end);
     if (!by) return n.end;
     w->span_number = false;
-    en_span(w, n.end, n.end + 1);
+    en_span(w, n.end + spaced_by, n.end + spaced_by + 1);
     en_put(w, "by");
-    return n.end + 1;
+    return n.end + (spaced_by ? 3 : 1);
 }
 
 /* Digits behind letters: "MP3", "GPT-4o", "R2D2". */
@@ -205,7 +373,18 @@ static size_t attached_number(en_work *w, size_t i) {
     en_number n;
     if (!en_parse_number(w, i, &n)) return 0;
     en_span(w, i, n.end);
-    if (n.digit_count == 4 && n.fraction_n == 0)
+    bool plain = n.fraction_n == 0 && !n.grouped;
+    if (n.fraction_n && w->s[n.end] == '.' && en_is_digit(w->s[n.end + 1]))
+        return en_match_dotted_number(w, i); /* "v1.2.3" */
+    bool name = plain && n.digit_count == 3 && en_is_upper(w->s[i - 1]) && (i < 2 || !en_is_alnum(w->s[i - 2]));
+    if (name && w->s[n.end - 1] == '0' && w->s[n.end - 2] == '0') name = false; /* "A100" */
+    if (name && n.digits[0] != '0')                                             /* "A320", "F150" */
+        en_say_pairs(w, n.begin, n.whole_end);
+    else if (plain && n.digit_count >= 4 && en_code_near(w))
+        en_say_digits(w, n.begin, n.whole_end);
+    else if (plain && n.digit_count >= 3 && n.digit_count <= 4 && en_is_upper(w->s[i - 1]) && en_flight_near(w))
+        en_say_pairs(w, n.begin, n.whole_end);
+    else if (n.digit_count == 4 && n.fraction_n == 0)
         en_say_year(w, en_number_value(&n));
     else
         en_say_number(w, &n);
@@ -218,7 +397,8 @@ static bool sign_place(const en_work *w, size_t i) {
 
 size_t en_match_number(en_work *w, size_t i) {
     char c = w->s[i];
-    if (i > 0 && en_is_alpha(w->s[i - 1]) && en_is_digit(c)) return attached_number(w, i);
+    bool by = i > 1 && w->s[i - 1] == 'x' && en_is_digit(w->s[i - 2]); /* "2x8 m2" */
+    if (i > 0 && en_is_alpha(w->s[i - 1]) && en_is_digit(c) && !by) return attached_number(w, i);
     size_t at = i;
     bool signed_number = (c == '-' || c == '+') && sign_place(w, i) &&
                          (en_is_digit(w->s[i + 1]) || (w->s[i + 1] == '.' && en_is_digit(w->s[i + 2])));

@@ -28,24 +28,110 @@ typedef struct amount {
     size_t end;
 } amount;
 
+static const currency codes[] = {{'$', "U S dollar", "U S dollars", "cent", "cents"},
+                                 {0x20AC, "euro", "euros", "cent", "cents"},
+                                 {0xA3, "pound", "pounds", "penny", "pence"},
+                                 {0xA5, "yen", "yen", NULL, NULL},
+                                 {'C', "canadian dollar", "canadian dollars", "cent", "cents"},
+                                 {'A', "australian dollar", "australian dollars", "cent", "cents"},
+                                 {0x20B9, "rupee", "rupees", "paisa", "paise"},
+                                 {'Y', "yuan", "yuan", NULL, NULL},
+                                 {'F', "swiss franc", "swiss francs", NULL, NULL},
+                                 {'H', "hong kong dollar", "hong kong dollars", "cent", "cents"}};
+
+/* A currency by its code in front of the amount. */
+static const currency *coded(const en_work *w, size_t i) {
+    static const char *const names[][2] = {{"USD", ""}, {"EUR", ""}, {"GBP", ""},    {"JPY", ""}, {"CAD", ""},
+                                           {"AUD", ""}, {"INR", ""}, {"CNY", "RMB"}, {"CHF", ""}, {"HKD", ""}};
+    for (size_t k = 0; k < EV_ARRAY_COUNT(codes); k++)
+        for (size_t n = 0; n < 2; n++)
+            if (*names[k][n] && memcmp(w->s + i, names[k][n], 3) == 0) return &codes[k];
+    return NULL;
+}
+
+/* "1,00,000": Indian groups of two. */
+static void lakhs(const en_work *w, amount *a) {
+    en_number n = {.begin = a->number.begin};
+    size_t i = n.begin, groups = 0;
+    while (en_is_digit(w->s[i]) && n.digit_count < 2) n.digits[n.digit_count++] = w->s[i++];
+    while (w->s[i] == ',' && en_digits_end(w, i + 1) == i + 3 && w->s[i + 3] == ',' && n.digit_count < 10) {
+        n.digits[n.digit_count++] = w->s[i + 1];
+        n.digits[n.digit_count++] = w->s[i + 2];
+        i += 3;
+        groups++;
+    }
+    if (!groups || w->s[i] != ',' || en_digits_end(w, i + 1) != i + 4) return;
+    for (size_t k = 1; k <= 3; k++) n.digits[n.digit_count++] = w->s[i + k];
+    n.end = n.whole_end = i + 4;
+    n.grouped = true;
+    a->number = n;
+    a->end = n.end;
+}
+
+/* "€5,50": two digits behind a comma are cents. */
+static void decimal_comma(const en_work *w, amount *a) {
+    en_number *n = &a->number;
+    if (n->fraction_n || n->grouped || w->s[n->end] != ',' || en_digits_end(w, n->end + 1) != n->end + 3) return;
+    if (a->currency->sign == '$' || en_is_alnum(w->s[n->end + 3]) || w->s[n->end + 3] == ',') return;
+    n->fraction = n->end + 1;
+    n->fraction_n = 2;
+    n->end += 3;
+    a->end = n->end;
+}
+
 /* [letters]sign number [scale]; false: none here. */
 static bool parse_amount(const en_work *w, size_t i, amount *out) {
     *out = (amount){.begin = i};
     while (out->prefix_n < 3 && en_is_upper(w->s[i + out->prefix_n])) out->prefix_n++;
     i += out->prefix_n;
     out->currency = currency_at(w, i);
-    if (!out->currency || (out->prefix_n && w->s[i] != '$')) return false;
+    if (!out->currency && out->prefix_n == 3) { /* "EUR 99.90" */
+        out->currency = coded(w, i - 3);
+        if (!out->currency || en_is_alnum(w->s[i]) || (out->begin > 0 && en_is_alnum(w->s[out->begin - 1])))
+            return false;
+        i--;
+    } else if (!out->currency || (out->prefix_n && w->s[i] != '$')) {
+        return false;
+    }
     i = en_skip_spaces(w, i + 1);
     if (!en_parse_number(w, i, &out->number)) return false;
     out->end = out->number.end;
+    lakhs(w, out);
+    decimal_comma(w, out);
     out->scale = en_scale_at(w, out->end, &out->end);
+    if (!out->scale && w->s[out->end] == ' ') { /* "¥30 b" */
+        size_t end;
+        const char *scale = en_scale_at(w, out->end + 1, &end);
+        if (scale && w->s[out->end + 1] && strchr("bB", w->s[out->end + 1])) {
+            out->scale = scale;
+            out->end = end;
+        }
+    }
     return true;
 }
 
 static int two_digits(const en_work *w, size_t i) { return (w->s[i] - '0') * 10 + (w->s[i + 1] - '0'); }
 
+/* "U S dollars" begins with letters. */
+static void put_currency(en_work *w, const char *name) {
+    if (name[1] == ' ') {
+        en_put_letters(w, "US", 2, "");
+        name += 4;
+    }
+    en_put(w, name);
+}
+
 static void say_prefix(en_work *w, const amount *a) {
-    if (a->prefix_n == 0) return;
+    static const struct {
+        const char *written, *said;
+    } places[] = {{"HK", "hong kong"}, {"NT", "new taiwan"}, {"S", "singapore"}, {"NZ", "new zealand"}};
+    if (a->prefix_n == 0 || (a->prefix_n == 3 && w->s[a->begin + 3] != '$')) return;
+    for (size_t k = 0; k < EV_ARRAY_COUNT(places); k++)
+        if (strlen(places[k].written) == a->prefix_n &&
+            strncmp(w->s + a->begin, places[k].written, a->prefix_n) == 0) {
+            en_put(w, places[k].said);
+            return;
+        }
     bool australian = a->prefix_n == 1 && w->s[a->begin] == 'A', canadian = a->prefix_n == 1 && w->s[a->begin] == 'C';
     if (australian)
         en_put(w, "australian");
@@ -61,7 +147,7 @@ static void say_cents(en_work *w, const amount *a, long whole, int cents) {
     if (whole || !cents) {
         en_say_cardinal(w, a->number.digits, a->number.digit_count);
         say_prefix(w, a);
-        en_put(w, whole == 1 ? c->one : c->many);
+        put_currency(w, whole == 1 ? c->one : c->many);
     }
     if (!cents) return;
     w->span_number = false;
@@ -73,20 +159,26 @@ static void say_cents(en_work *w, const amount *a, long whole, int cents) {
 static void say_amount(en_work *w, const amount *a, bool with_name) {
     const en_number *n = &a->number;
     bool in_range = n->digit_count >= 1 && n->digit_count < 16 && (n->digit_count == 1 || n->digits[0] != '0');
-    bool hundredths = n->fraction_n == 2 && a->currency->cents && in_range && !a->scale;
+    bool bare = n->digit_count == 0; /* "$.05" */
+    size_t places = n->fraction_n;
+    while (places > 2 && w->s[n->fraction + places - 1] == '0') places--; /* "$20.500" */
+    bool hundredths = places >= 1 && places <= 2 && a->currency->cents && (in_range || bare) && !a->scale;
     const char *previous = en_previous(w); /* "a $5 bill": five dollar */
     bool article = strcmp(previous, "a") == 0 || strcmp(previous, "an") == 0;
     bool attributive = article && (w->s[a->end] == '-' || (w->s[a->end] == ' ' && en_is_lower(w->s[a->end + 1])));
     en_span(w, a->begin, a->end);
     if (with_name && hundredths) {
-        say_cents(w, a, en_number_value(n), two_digits(w, n->fraction));
+        int cents = n->fraction_n == 1 ? (w->s[n->fraction] - '0') * 10 : two_digits(w, n->fraction);
+        say_cents(w, a, bare ? 0 : en_number_value(n), cents);
         return;
     }
-    en_say_number(w, n);
+    en_number shown = *n;
+    if (!a->scale) shown.fraction_n = places; /* "$1.2320" */
+    en_say_number(w, &shown);
     if (a->scale) en_put(w, a->scale);
     if (!with_name) return;
     say_prefix(w, a);
-    en_put(w, (en_is_one(n) && !a->scale) || attributive ? a->currency->one : a->currency->many);
+    put_currency(w, (en_is_one(n) && !a->scale) || attributive ? a->currency->one : a->currency->many);
 }
 
 /* The second end of "$5-10", "$5-$10", "$1.5–2 million". */
@@ -104,7 +196,18 @@ static bool parse_second(const en_work *w, const amount *first, amount *second) 
 
 /* "$20/month", "$20 / month": per. */
 static size_t say_per(en_work *w, size_t end) {
+    static const struct {
+        const char *written, *said;
+    } times[] = {{"mo", "month"}, {"wk", "week"}, {"d", "day"},  {"yr", "year"},
+                 {"y", "year"},   {"hr", "hour"}, {"h", "hour"}, {"ea", "each"}};
     if (w->s[end] != '/' || !en_is_alpha(w->s[end + 1])) return end;
+    for (size_t k = 0; k < EV_ARRAY_COUNT(times); k++) {
+        if (!en_word_is(w, end + 1, times[k].written)) continue;
+        en_span(w, end, end + 1 + strlen(times[k].written));
+        if (strcmp(times[k].said, "each") != 0) en_put(w, "per");
+        en_put(w, times[k].said);
+        return end + 1 + strlen(times[k].written);
+    }
     en_unit unit = en_unit_at(w, end + 1);
     size_t stop = unit.singular ? unit.end : end + 1;
     en_span(w, end, stop);

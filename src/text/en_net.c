@@ -17,7 +17,7 @@ static const char extensions[] =
     "log "
     "db sql iso apk dmg cfg conf safetensors onnx bin dat ";
 static const char spoken_endings[] =
-    " com org net gov info biz dev app tech online site store cloud wiki zip java log "
+    " com org net gov edu info biz dev app tech online site store cloud wiki zip java log "
     "bat bin doc dot conf ";
 
 static bool is_address_char(char c) { return c > ' ' && c < 0x7F && !strchr("<>\"`{}|\\^()[]", c); }
@@ -143,6 +143,7 @@ static size_t email(en_work *w, size_t i, size_t end) {
     if (at == end || at == i || !is_label_char(w->s[at + 1])) return 0;
     size_t stop = name_end(w, at + 1, end, &last, &dots);
     if (dots == 0 || !en_is_alpha(w->s[last])) return 0;
+    if (w->s[stop] == '/' && stop + 1 < end) stop = end;
     say_address(w, i, stop, false);
     return stop - i;
 }
@@ -151,7 +152,9 @@ static size_t email(en_work *w, size_t i, size_t end) {
 static size_t dotted_name(en_work *w, size_t i, size_t end) {
     size_t last, dots, begin = i;
     size_t stop = name_end(w, i, end, &last, &dots);
-    bool host = dots > 0 && en_in_list(domains, w->s + last, stop - last) && !en_is_upper(w->s[last]) &&
+    bool shouted = en_is_upper(w->s[i]) && en_is_upper(w->s[last]) && stop - last > 1 &&
+                   en_is_upper(w->s[last + 1]) && last - i > 2 && en_is_upper(w->s[i + 1]); /* "EXAMPLE.COM" */
+    bool host = dots > 0 && en_in_list(domains, w->s + last, stop - last) && (!en_is_upper(w->s[last]) || shouted) &&
                 en_is_alnum(w->s[i]) && (stop - last > 2 || dots > 1 || last - i > 3);
     if (host && (stop == end || w->s[stop] == '/' || w->s[stop] == ':')) {
         if (stop < end && w->s[stop] == ':' && !en_is_digit(w->s[stop + 1])) end = stop;
@@ -162,7 +165,9 @@ static size_t dotted_name(en_work *w, size_t i, size_t end) {
         begin = stop + 1;
         stop = name_end(w, begin, end, &last, &dots);
     }
-    bool named = last > begin + 2 && dots > 0; /* "D.C" is no file */
+    bool brief = last == begin + 2 && en_is_lower(w->s[last]) &&
+                 stop - last > 1; /* "a.png", but "e.g" and "D.C" are no files */
+    bool named = (last > begin + 2 || brief) && dots > 0;
     if (!named || stop != end || !en_in_list(extensions, w->s + last, stop - last)) return 0;
     if (en_is_upper(w->s[last]) && en_is_lower(w->s[last + 1])) return 0; /* "end.So" lacks a space */
     say_address(w, i, end, true);

@@ -1,12 +1,12 @@
-/* en_number: digits to number words, American style ("one hundred twenty three"). Cardinals go to 10^15; what is
- * larger, or starts with a zero, is said digit by digit, as people do with codes. */
+/* en_number: digits to number words, American style ("one hundred twenty three"). Cardinals go to 10^15, with
+ * commas to 10^18; what is larger, or starts with a zero, is said digit by digit, as people do with codes. */
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "text/en.h"
 
-enum { CARDINAL_DIGITS = 16, PHRASE_MAX = 512 };
+enum { CARDINAL_DIGITS = 18, READ_DIGITS = 16, PHRASE_MAX = 512, GROUPS = 8 };
 
 static const char *const ones[20] = {"zero",     "one",     "two",     "three",     "four",     "five",    "six",
                                      "seven",    "eight",   "nine",    "ten",       "eleven",   "twelve",  "thirteen",
@@ -32,10 +32,29 @@ static size_t grouped_end(const en_work *w, size_t i, en_number *n) {
     return i;
 }
 
+/* "1 000 000", "10 000": groups of three after spaces, one of which is 000: else they are several numbers. */
+static size_t spaced_end(const en_work *w, size_t i, en_number *n) {
+    bool zeros = false;
+    size_t end = i;
+    while (w->s[end] == ' ' && en_digits_end(w, end + 1) == end + 4 && end - i < 28) {
+        zeros |= strncmp(w->s + end + 1, "000", 3) == 0;
+        end += 4;
+    }
+    if (!zeros || en_is_alpha(w->s[end]) || w->s[end] == '-') return i;
+    for (; i < end; i += 4) {
+        for (size_t k = 1; k <= 3; k++) add_digit(n, w->s[i + k]);
+        n->grouped = true;
+    }
+    return end;
+}
+
 bool en_parse_number(const en_work *w, size_t i, en_number *out) {
     *out = (en_number){.begin = i};
     while (en_is_digit(w->s[i])) add_digit(out, w->s[i++]);
-    if (out->digit_count >= 1 && out->digit_count <= 3 && out->digits[0] != '0') i = grouped_end(w, i, out);
+    if (out->digit_count >= 1 && out->digit_count <= 3 && out->digits[0] != '0') {
+        i = grouped_end(w, i, out);
+        if (!out->grouped) i = spaced_end(w, i, out);
+    }
     out->whole_end = out->end = i;
     if (w->s[i] == '.' && en_is_digit(w->s[i + 1])) {
         out->fraction = i + 1;
@@ -120,8 +139,8 @@ static void ordinal_ending(char *phrase) {
 /* ---- saying ---- */
 
 static bool fits(const char *digits, size_t n) {
-    if (n < CARDINAL_DIGITS) return true;
-    return n == CARDINAL_DIGITS && memcmp(digits, "1000000000000000", CARDINAL_DIGITS) == 0;
+    if (n < READ_DIGITS) return true;
+    return n == READ_DIGITS && memcmp(digits, "1000000000000000", READ_DIGITS) == 0;
 }
 
 void en_say_integer(en_work *w, long value) {
@@ -140,10 +159,13 @@ static void say_each(en_work *w, const char *digits, size_t n) {
 void en_say_digits(en_work *w, size_t begin, size_t end) { say_each(w, w->s + begin, end - begin); }
 
 void en_say_cardinal(en_work *w, const char *digits, size_t n) {
-    if (!fits(digits, n) || (n > 1 && digits[0] == '0'))
+    char number[CARDINAL_DIGITS + 1] = "";
+    if (!fits(digits, n) || (n > 1 && digits[0] == '0')) {
         say_each(w, digits, n);
-    else
-        en_say_integer(w, strtol(digits, NULL, 10));
+        return;
+    }
+    memcpy(number, digits, n); /* more digits may follow */
+    en_say_integer(w, strtol(number, NULL, 10));
 }
 
 void en_say_ordinal(en_work *w, const char *digits, size_t n, const char *suffix) {
@@ -161,10 +183,32 @@ void en_say_ordinal(en_work *w, const char *digits, size_t n, const char *suffix
     en_put(w, phrase);
 }
 
+/* Numbers of many groups: each is said with its scale. */
+static void say_grouped(en_work *w, const en_number *number) {
+    static const char *const scales[GROUPS] = {"",         "thousand",    "million",     "billion",
+                                               "trillion", "quadrillion", "quintillion", "sextillion"};
+    size_t groups = (number->digit_count + 2) / 3;
+    for (size_t i = number->begin; i < number->whole_end;) {
+        size_t end = en_digits_end(w, i);
+        int value = 0;
+        for (; i < end; i++) value = value * 10 + (w->s[i] - '0');
+        char phrase[PHRASE_MAX] = "";
+        groups--;
+        if (value) {
+            below_thousand(phrase, value);
+            en_put(w, phrase);
+            en_put(w, scales[groups]);
+        }
+        i = end + 1;
+    }
+}
+
 void en_say_number(en_work *w, const en_number *number) {
     size_t n = number->digit_count;
     w->span_number = true;
-    if (n && n + 1 <= sizeof(number->digits) && fits(number->digits, n))
+    if (number->grouped && n > READ_DIGITS - 1 && n <= 3 * GROUPS)
+        say_grouped(w, number);
+    else if (n && n + 1 <= sizeof(number->digits) && fits(number->digits, n))
         en_say_cardinal(w, number->digits, n);
     else
         en_say_digits(w, number->begin, number->whole_end);

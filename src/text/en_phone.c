@@ -18,7 +18,7 @@ static size_t parse_groups(const en_work *w, size_t i, group *groups, size_t *en
     while (count < GROUPS_MAX) {
         bool bracket = w->s[i] == '(';
         size_t at = i + bracket, stop = en_digits_end(w, at);
-        if (stop == at || stop - at > 5) break;
+        if (stop == at || stop - at > 6) break;
         if (bracket && w->s[stop] != ')') break;
         groups[count++] = (group){at, stop};
         *end = stop + bracket;
@@ -72,7 +72,15 @@ size_t en_match_phone(en_work *w, size_t i) {
         if (k) en_break(w, EV_BREAK_COMMA);
         say_group(w, &groups[k], k == 1 && count == 4);
     }
-    return end - i;
+    size_t next = en_skip_spaces(w, end); /* "x89", "ext. 12" */
+    if (w->s[next] != 'x' || !en_is_digit(w->s[next + 1])) return end - i;
+    size_t stop = en_digits_end(w, next + 1);
+    if (en_is_alnum(w->s[stop])) return end - i;
+    en_break(w, EV_BREAK_COMMA);
+    en_span(w, next, stop);
+    en_put(w, "extension");
+    en_say_digits(w, next + 1, stop);
+    return stop - i;
 }
 
 /* "1.2.3", "192.168.0.1", "v2.0.1": numbers and points. Digits one by one where there are three, as in addresses. */
@@ -88,11 +96,16 @@ size_t en_match_dotted_number(en_work *w, size_t i) {
     for (size_t at = i; at < end;) {
         size_t stop = en_digits_end(w, at), n = stop - at;
         if (at > i) en_put(w, dots == 3 ? "dot" : "point");
-        if (n <= 2 && (n == 1 || w->s[at] != '0'))
+        if (n <= 2 && (n == 1 || (w->s[at] != '0' && dots != 3)))
             en_say_cardinal(w, w->s + at, n);
         else
             en_say_digits(w, at, stop);
         at = stop + 1;
     }
-    return end - i;
+    size_t port = end + 1, port_end = en_digits_end(w, port);
+    if (dots != 3 || w->s[end] != ':' || port_end - port < 2 || en_is_alnum(w->s[port_end])) return end - i;
+    en_span(w, end, port_end);
+    en_put(w, "colon");
+    en_say_digits(w, port, port_end);
+    return port_end - i;
 }

@@ -79,8 +79,13 @@ size_t en_match_roman(en_work *w, size_t i) {
     bool possessive = w->s[end] == '\'' && en_word_is(w, end + 1, "s");
     if (!value || (w->s[end] == '\'' && !possessive) || w->s[end] == '&' || en_is_digit(w->s[end])) return 0;
     size_t count = en_word_count(w);
+    if (i == 0 && count == 0 && n >= 2 && !w->s[end] && value < 40) { /* nothing else: "IV" */
+        en_span(w, i, end);
+        en_say_integer(w, value);
+        return n;
+    }
     const en_word *before = count > w->sentence_from ? en_word_at(w, count - 1) : NULL;
-    bool labelled = previous_in(w, labels);
+    bool labelled = previous_in(w, labels) && !(n == 1 && value >= 50); /* "type C" */
     if (!before || before->spell || before->end >= i || !(before->capital || labelled)) return 0;
     if (w->pending != EV_BREAK_WORD || w->s[i - 1] != ' ') return 0;
     bool clear = n >= 2 && value <= 39;

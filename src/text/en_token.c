@@ -176,8 +176,29 @@ static size_t slash_word(en_work *w, size_t i) {
     return 0;
 }
 
+/* Digits for their sound: "gr8", "l8r", "b4". */
+static size_t chat_word(en_work *w, size_t i) {
+    static const struct {
+        const char *written, *said;
+    } forms[] = {{"gr8", "great"},     {"l8r", "later"},       {"b4", "before"},     {"w8", "wait"},
+                 {"m8", "mate"},       {"h8", "hate"},         {"str8", "straight"}, {"2day", "today"},
+                 {"2nite", "tonight"}, {"2moro", "tomorrow"},  {"4ever", "forever"}, {"some1", "someone"},
+                 {"any1", "anyone"},   {"every1", "everyone"}, {"n1", "nice one"},   {"thx", "thanks"}};
+    for (size_t k = 0; k < EV_ARRAY_COUNT(forms); k++) {
+        size_t n = strlen(forms[k].written);
+        if (!en_starts(w, i, forms[k].written) || en_is_alnum(w->s[i + n])) continue;
+        if (en_is_upper(w->s[i]) && n == 2 && w->s[i + n] != ' ') continue;
+        if (en_is_upper(w->s[i]) && n == 2 && !en_shouting(w, i)) return 0; /* "B4" is a place */
+        en_span(w, i, i + n);
+        en_put(w, forms[k].said);
+        return n;
+    }
+    return 0;
+}
+
 size_t en_match_word(en_work *w, size_t i) {
     size_t used = slash_word(w, i);
+    if (!used) used = chat_word(w, i);
     if (used) return used;
     size_t end = token_end(w, i);
     bool clipped = i > 0 && w->s[i - 1] == '\'' && (i == 1 || en_is_space(w->s[i - 2]));
@@ -205,9 +226,9 @@ static const struct {
              {'=', "equals"},
              {'%', "percent"},
              {'@', "at"},
-             {'$', "dollars"},
-             {0xA3, "pounds"},
-             {0x20AC, "euros"},
+             {'$', "dollar"},
+             {0xA3, "pound"},
+             {0x20AC, "euro"},
              {0xA5, "yen"},
              {0xA2, "cents"},
              {0xB0, "degrees"},
@@ -253,6 +274,7 @@ static const struct {
              {0x3C8, "psi"},
              {0x3C9, "omega"},
              {0x3A9, "ohms"},
+             {0xB6, "paragraph"},
              {0x2713, "check"}};
 
 static const char *sign_name(int32_t cp) {
@@ -283,6 +305,32 @@ static bool between_terms(const en_work *w, size_t i) {
     return before > 0 && en_is_alnum(w->s[before - 1]) && en_is_alnum(w->s[after]);
 }
 
+/* Something that can be compared stands before the sign at i: a name of one letter, a number, a bracket. */
+static bool ends_term(const en_work *w, size_t i) {
+    size_t before = i;
+    while (before > 0 && i - before < 4 && w->s[before - 1] == ' ') before--;
+    if (before == 0 || !(en_is_alnum(w->s[before - 1]) || w->s[before - 1] == ')' || w->s[before - 1] == '%'))
+        return false;
+    if (before == i || en_is_digit(w->s[before - 1])) return true;
+    size_t word = before; /* "takes < 5 min": a verb is no term */
+    while (word > 0 && en_is_alpha(w->s[word - 1]) && before - word < 4) word--;
+    return before - word <= 2;
+}
+
+static bool terms_around(const en_work *w, size_t i, size_t end) {
+    size_t before = i, after = en_skip_spaces(w, end);
+    while (before > 0 && i - before < 4 && w->s[before - 1] == ' ') before--;
+    return before > 0 && (en_is_alnum(w->s[before - 1]) || w->s[before - 1] == ')') &&
+           (en_is_alnum(w->s[after]) || w->s[after] == '-');
+}
+
+/* "upgrade/update": two words that are no pair like "he/she" or "and/or". */
+static bool long_words(const en_work *w, size_t i) {
+    size_t before = i, end = en_letters_end(w, i + 1);
+    while (before > 0 && i - before < 5 && en_is_lower(w->s[before - 1])) before--;
+    return i - before >= 5 && end - i > 5 && en_is_lower(w->s[i + 1]);
+}
+
 size_t en_match_symbol(en_work *w, size_t i) {
     static const char silent[] = "\"'`*_|\\~^#/<>";
     char c = w->s[i];
@@ -293,19 +341,34 @@ size_t en_match_symbol(en_work *w, size_t i) {
     bool digit_next = en_is_digit(w->s[en_skip_spaces(w, i + 1)]);
     bool arrow = w->s[i + 1] == '=';
     const char *said = sign_name(cp);
-    if (c == '<' && terms)
-        said = arrow ? "is at most" : "is less than";
-    else if (c == '>' && terms)
-        said = arrow ? "is at least" : "is greater than";
+    bool terms_behind = arrow && terms_around(w, i, i + 2);
+    bool bare = !ends_term(w, i) && digit_next; /* "<1%": nothing stands in front to be compared */
+    if ((c == '<' || c == '>') && terms_behind)
+        said = c == '<' ? "is at most" : "is at least";
+    else if (c == '<' && (terms || bare))
+        said = bare ? "less than" : "is less than";
+    else if (c == '>' && (terms || bare) && i > 0 && en_is_space(w->s[i - 1] ? w->s[i - 1] : ' '))
+        said = bare ? "more than" : "is greater than";
+    else if (c == '>' && (terms || (bare && i == 0)))
+        said = bare ? "more than" : "is greater than";
+    else if (c == '-' && terms && w->s[i + 1] == ' ')
+        said = "minus";
+    else if ((cp == 0x2264 || cp == 0x2265) && !ends_term(w, i))
+        said = cp == 0x2264 ? "at most" : "at least";
+    else if (c == '#' && i > 0 && (w->s[i - 1] == 'C' || w->s[i - 1] == 'F' || w->s[i - 1] == 'G') &&
+             !en_is_alnum(w->s[i + 1]) && (i < 2 || !en_is_alnum(w->s[i - 2])))
+        said = "sharp";
     else if (c == '*' && terms && digit_next)
         said = "times";
     else if (c == '^' && terms)
         said = "to the power of";
     else if (c == '#' && digit_next)
         said = "number";
+    else if (c == '#' && i > 0 && en_is_alpha(w->s[i - 1]) && en_is_alpha(w->s[i + 1]))
+        said = "hash";
     else if (c == '~' && digit_next)
         said = "about";
-    else if (c == '/' && terms && w->s[i + 1] == ' ')
+    else if (c == '/' && terms && (w->s[i + 1] == ' ' || long_words(w, i)))
         said = "slash";
     else if (c == '_' && terms)
         said = "underscore";

@@ -15,17 +15,19 @@ typedef struct unit_entry {
 static const unit_entry units[] = {
     {"kg", "kilogram", NULL, false}, {"kgs", "kilogram", NULL, false}, {"g", "gram", NULL, false},
     {"mg", "milligram", NULL, false}, {"mcg", "microgram", NULL, false}, {"ug", "microgram", NULL, false},
-    {"t", "ton", NULL, true}, {"lb", "pound", NULL, false}, {"lbs", "pound", NULL, false}, {"oz", "ounce", NULL, false},
+    {"t", "ton", NULL, true}, {"mos", "month", NULL, false}, {"mo", "month", NULL, true}, {"wk", "week", NULL, true}, {"wks", "week", NULL, false}, {"lb", "pound", NULL, false}, {"lbs", "pound", NULL, false}, {"oz", "ounce", NULL, false},
     {"km", "kilometer", NULL, false}, {"m", "meter", NULL, false}, {"cm", "centimeter", NULL, false},
     {"mm", "millimeter", NULL, false}, {"um", "micrometer", NULL, false}, {"nm", "nanometer", NULL, false},
     {"mi", "mile", NULL, false}, {"yd", "yard", NULL, false}, {"yds", "yard", NULL, false}, {"ft", "foot", "feet", false},
-    {"in", "inch", "inches", true}, {"km2", "square kilometer", NULL, false}, {"m2", "square meter", NULL, false},
+    {"in", "inch", "inches", true}, {"m2", "square meter", NULL, false},
     {"cm2", "square centimeter", NULL, false}, {"ft2", "square foot", "square feet", false},
     {"sqft", "square foot", "square feet", false}, {"m3", "cubic meter", NULL, false},
     {"cm3", "cubic centimeter", NULL, false}, {"ft3", "cubic foot", "cubic feet", false},
     {"mm2", "square millimeter", NULL, false}, {"ha", "hectare", NULL, false}, {"l", "liter", NULL, false},
     {"L", "liter", NULL, false}, {"ml", "milliliter", NULL, false}, {"mL", "milliliter", NULL, false},
-    {"cl", "centiliter", NULL, false}, {"dl", "deciliter", NULL, false}, {"gal", "gallon", NULL, false},
+    {"cl", "centiliter", NULL, false}, {"dl", "deciliter", NULL, false}, {"dL", "deciliter", NULL, false}, {"cc", "C C", "C C", false},
+    {"bpm", "beat per minute", "beats per minute", false}, {"mpg", "mile per gallon", "miles per gallon", false}, {"deg", "degree", NULL, false},
+    {"mmHg", "millimeter of mercury", "millimeters of mercury", false}, {"v", "volt", NULL, false}, {"w", "watt", NULL, true}, {"gal", "gallon", NULL, false},
     {"qt", "quart", NULL, false}, {"tsp", "teaspoon", NULL, false}, {"tbsp", "tablespoon", NULL, false},
     {"h", "hour", NULL, false}, {"hr", "hour", NULL, false}, {"hrs", "hour", NULL, false}, {"min", "minute", NULL, false},
     {"mins", "minute", NULL, false}, {"s", "second", NULL, false}, {"sec", "second", NULL, false},
@@ -35,7 +37,7 @@ static const unit_entry units[] = {
     {"kmh", "kilometer per hour", "kilometers per hour", false}, {"Hz", "hertz", "hertz", false},
     {"kHz", "kilohertz", "kilohertz", false}, {"KHz", "kilohertz", "kilohertz", false},
     {"MHz", "megahertz", "megahertz", false}, {"GHz", "gigahertz", "gigahertz", false},
-    {"THz", "terahertz", "terahertz", false}, {"B", "byte", NULL, true}, {"kB", "kilobyte", NULL, false},
+    {"THz", "terahertz", "terahertz", false}, {"B", "byte", NULL, false}, {"kB", "kilobyte", NULL, false},
     {"KB", "kilobyte", NULL, false}, {"MB", "megabyte", NULL, false}, {"GB", "gigabyte", NULL, false},
     {"TB", "terabyte", NULL, false}, {"PB", "petabyte", NULL, false}, {"KiB", "kibibyte", NULL, false},
     {"MiB", "mebibyte", NULL, false}, {"GiB", "gibibyte", NULL, false}, {"Mb", "megabit", NULL, false},
@@ -44,7 +46,7 @@ static const unit_entry units[] = {
     {"Gbps", "gigabit per second", "gigabits per second", false}, {"W", "watt", NULL, false}, {"kW", "kilowatt", NULL, false},
     {"MW", "megawatt", NULL, false}, {"GW", "gigawatt", NULL, false}, {"kWh", "kilowatt hour", NULL, false},
     {"MWh", "megawatt hour", NULL, false}, {"V", "volt", NULL, false}, {"mV", "millivolt", NULL, false},
-    {"kV", "kilovolt", NULL, false}, {"A", "amp", NULL, true}, {"mA", "milliamp", NULL, false},
+    {"kV", "kilovolt", NULL, false}, {"A", "amp", NULL, false}, {"mA", "milliamp", NULL, false},
     {"mAh", "milliamp hour", NULL, false}, {"J", "joule", NULL, false}, {"kJ", "kilojoule", NULL, false},
     {"cal", "calorie", NULL, false}, {"kcal", "kilocalorie", NULL, false}, {"N", "newton", NULL, true},
     {"Pa", "pascal", NULL, false}, {"kPa", "kilopascal", NULL, false}, {"hPa", "hectopascal", NULL, false},
@@ -90,6 +92,17 @@ static size_t unit_letters(const en_work *w, size_t i, char *out) {
     return n;
 }
 
+/* "45°N" */
+static bool compass(const en_work *w, size_t i, en_unit *unit) {
+    static const char *const one[] = {"degree north", "degree south", "degree east", "degree west"};
+    static const char *const many[] = {"degrees north", "degrees south", "degrees east", "degrees west"};
+    size_t k = w->s[i] == 'N' ? 0 : w->s[i] == 'S' ? 1 : w->s[i] == 'E' ? 2 : 3;
+    unit->singular = one[k];
+    unit->plural = many[k];
+    unit->end = i + 1;
+    return true;
+}
+
 static bool degrees(const en_work *w, size_t i, en_unit *unit) {
     int32_t cp = w->chars[i].cp;
     if (cp != 0xB0 && cp != 0xBA) return false;
@@ -98,6 +111,7 @@ static bool degrees(const en_work *w, size_t i, en_unit *unit) {
     unit->end = i + 1;
     unit->singular = "degree";
     unit->plural = "degrees";
+    if (w->s[i + 1] && strchr("NSEW", w->s[i + 1]) && !en_is_alnum(w->s[i + 2])) return compass(w, i + 1, unit);
     if (alone && w->s[letter] == 'C') {
         unit->singular = "degree celsius";
         unit->plural = "degrees celsius";
@@ -121,8 +135,110 @@ static bool unit_sign(const en_work *w, size_t i, en_unit *unit) {
     return false;
 }
 
+/* "7 l/100km" */
+static bool per_hundred(const en_work *w, size_t i) {
+    return en_starts(w, i + 1, "100km") || en_starts(w, i + 1, "100 km");
+}
+
 /* "km/h", "$5/month": the slash is "per" where a letter follows. */
-static bool per_follows(const en_work *w, size_t i) { return w->s[i] == '/' && en_is_alpha(w->s[i + 1]); }
+static bool per_follows(const en_work *w, size_t i) {
+    return w->s[i] == '/' && (en_is_alpha(w->s[i + 1]) || per_hundred(w, i));
+}
+
+/* As it is written; else in any case where that is not another's ("12KG", "16 gb", but "Mb" and "MB"). */
+static size_t find_unit(const char *letters, size_t n, bool spaced) {
+    size_t loose = EV_ARRAY_COUNT(units);
+    for (size_t k = 0; k < EV_ARRAY_COUNT(units); k++) {
+        if (units[k].touching && spaced) continue;
+        const char *written = units[k].written;
+        if (strcmp(written, letters) == 0) return k;
+        if (loose < EV_ARRAY_COUNT(units) || n < 2 || strlen(written) != n || en_in_list(" in us ", letters, n))
+            continue;
+        size_t same = 0;
+        while (same < n && en_lower(written[same]) == en_lower(letters[same])) same++;
+        if (same == n) loose = k;
+    }
+    return loose;
+}
+
+static const struct {
+    const char *written, *singular, *plural;
+} lengths[] = {{"km", "kilometer", NULL},  {"m", "meter", NULL}, {"cm", "centimeter", NULL},
+               {"mm", "millimeter", NULL}, {"mi", "mile", NULL}, {"ft", "foot", "feet"},
+               {"in", "inch", "inches"},   {"yd", "yard", NULL}};
+
+/* "km²", "km³": square, cubic; "s²": squared. */
+static bool powered(const en_work *w, size_t at, const char *letters, size_t n, en_unit *unit) {
+    static const char *const areas[][2] = {{"square kilometer", "cubic kilometer"},
+                                           {"square meter", "cubic meter"},
+                                           {"square centimeter", "cubic centimeter"},
+                                           {"square millimeter", "cubic millimeter"},
+                                           {"square mile", "cubic mile"},
+                                           {"square foot", "cubic foot"},
+                                           {"square inch", "cubic inch"},
+                                           {"square yard", "cubic yard"}};
+    static const char *const plurals[][2] = {{"square feet", "cubic feet"}, {"square inches", "cubic inches"}};
+    char power = letters[n - 1];
+    if (n < 2 || (power != '2' && power != '3')) return false;
+    bool cubic = power == '3';
+    for (size_t k = 0; k < EV_ARRAY_COUNT(lengths); k++) {
+        if (strlen(lengths[k].written) != n - 1 || strncmp(lengths[k].written, letters, n - 1) != 0) continue;
+        if (k == 6 && w->chars[at + n - 1].cp == power) return false; /* "in 2" */
+        unit->singular = areas[k][cubic];
+        unit->plural = k == 5 || k == 6 ? plurals[k - 5][cubic] : NULL;
+        unit->end = at + n;
+        unit->per = per_follows(w, unit->end);
+        return true;
+    }
+    if (n != 2 || letters[0] != 's') return false;
+    unit->singular = cubic ? "second cubed" : "second squared";
+    unit->plural = cubic ? "seconds cubed" : "seconds squared";
+    unit->end = at + n;
+    return true;
+}
+
+/* "72 F outside", "-5 C": with a blank and no more letters. */
+static bool fahrenheit(const en_work *w, size_t i, size_t at, en_unit *unit) {
+    bool scale = w->s[at] == 'F' || w->s[at] == 'C';
+    if (!scale || at == i || w->s[i] != ' ' || en_is_alnum(w->s[at + 1]) || w->s[at + 1] == '#' ||
+        w->s[at + 1] == '+')
+        return false;
+    size_t next = en_skip_spaces(w, at + 1);
+    if (!en_is_lower(w->s[next]) && w->s[next] && !strchr(".,;!?)", w->s[next])) return false;
+    if (i < 2 || !en_is_digit(w->s[i - 2])) return false; /* two digits: "Type 5 C" is none */
+    bool f = w->s[at] == 'F';
+    unit->singular = f ? "degree fahrenheit" : "degree celsius";
+    unit->plural = f ? "degrees fahrenheit" : "degrees celsius";
+    unit->end = at + 1;
+    return true;
+}
+
+/* Does one of the words stand within the next or last 60 characters? */
+static bool cue_around(const en_work *w, size_t i, const char *list) {
+    size_t from = i > 60 ? i - 60 : 0;
+    for (size_t k = from; k < i + 60 && w->s[k];) {
+        size_t end = en_letters_end(w, k);
+        if (end > k && en_in_list(list, w->s + k, end - k)) return true;
+        k = end > k ? end : k + 1;
+    }
+    return false;
+}
+
+/* One capital behind a number is a letter ("705A", "gate 12A", "Llama-3.1-8B") unless a blank or the sentence makes
+ * it a unit: "5 A", "a 10A fuse", "64 B". at: of the letter, i: past the number. */
+static bool single_letter(const en_work *w, size_t i, size_t at) {
+    static const char electric[] =
+        " fuse fuses amp amps current volt volts circuit breaker charger cable wire socket plug ";
+    static const char data[] = " bytes file files memory buffer packet packets header block blocks bits ";
+    char c = w->s[at];
+    if (c != 'A' && c != 'B' && c != 'N') return true;
+    if (w->s[at + 1] == '.' && en_is_alpha(w->s[at + 2])) return false; /* "340 A.D." */
+    if (at > i && w->s[i] == ' ') {
+        size_t next = en_skip_spaces(w, at + 1);
+        return c != 'N' && !en_is_upper(w->s[next]) && w->s[at + 1] != '\'';
+    }
+    return cue_around(w, i, c == 'A' ? electric : c == 'B' ? data : " newton newtons force forces ");
+}
 
 en_unit en_unit_at(const en_work *w, size_t i) {
     en_unit result = {.end = i};
@@ -130,6 +246,12 @@ en_unit en_unit_at(const en_work *w, size_t i) {
     if (at >= w->n) return result;
     if (degrees(w, at, &result) || unit_sign(w, at, &result)) {
         result.per = per_follows(w, result.end);
+        return result;
+    }
+    if (fahrenheit(w, i, at, &result)) return result;
+    if (en_starts(w, at, "sq mi") && !en_is_alnum(w->s[at + 5])) {
+        result.end = at + 5;
+        result.singular = "square mile";
         return result;
     }
     if (en_starts(w, at, "sq ft") || en_starts(w, at, "sq. ft")) {
@@ -141,17 +263,18 @@ en_unit en_unit_at(const en_work *w, size_t i) {
     char letters[UNIT_LETTERS_MAX + 1];
     size_t n = unit_letters(w, at, letters);
     if (n == 0 || en_is_alnum(w->s[at + n])) return result;
+    if (n == 1 && !single_letter(w, i, at)) return result;
     bool dot = w->s[at + n] == '.' && n <= 4;
     bool inches = dot && strcmp(letters, "in") == 0;         /* "6 ft. 1 in." */
     if (at == i && strcmp(letters, "K") == 0) return result; /* "4K", "10K" */
-    for (size_t k = 0; k < EV_ARRAY_COUNT(units); k++) {
-        if (strcmp(units[k].written, letters) != 0 || (units[k].touching && at > i && !inches)) continue;
+    size_t found = find_unit(letters, n, at > i && !inches);
+    if (found == EV_ARRAY_COUNT(units) && powered(w, at, letters, n, &result)) return result;
+    for (size_t k = found; k < EV_ARRAY_COUNT(units); k = EV_ARRAY_COUNT(units)) {
         result.singular = units[k].singular;
         result.plural = units[k].plural;
         result.end = at + n;
         if (dot && w->s[at + n + 1] == ' ' && !en_ends_sentence(w, at + n + 1)) result.end++; /* "5 lbs. of" */
         result.per = per_follows(w, result.end);
-        break;
     }
     return result;
 }

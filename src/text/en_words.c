@@ -117,15 +117,15 @@ static bool is_sayable(const char *word, size_t n) {
 static void plain_phones(const ev_en *en, const char *word, size_t n, en_phones *out) {
     char key[EN_WORD_LETTERS + 1];
     if (en_known_phones(en, word, n, out)) return;
+    if (n > 2 && word[n - 1] == 's' && en_list_is_letters(word, n - 1) && !en_list_is_letters(word, n)) { /* "suvs" */
+        spell_lower(word, n - 1, out);
+        en_add_s(out);
+        return;
+    }
     bool letters =
         n == 1 || !has_vowel(word, n) || (n <= 5 && en_list_is_letters(word, n)) || (n <= 4 && !is_sayable(word, n));
     if (letters) {
         spell_lower(word, n, out);
-        return;
-    }
-    if (word[n - 1] == 's' && en_list_is_letters(word, n - 1)) { /* "suvs" */
-        spell_lower(word, n - 1, out);
-        en_add_s(out);
         return;
     }
     if (to_key(key, word, n) && !en_derive(en, key, n, out)) en_letters_phones(en->lexicon, key, n, out);

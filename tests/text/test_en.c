@@ -100,6 +100,94 @@ static void mixed_pairs_agree(void **state) {
     check_pairs("mixed.txt", 60);
 }
 
+/* ---- readings ---- */
+
+static bool is_any(const char *name, const char *a, const char *b) {
+    return strcmp(name, a) == 0 || strcmp(name, b) == 0;
+}
+
+/* Adds a phone as listeners hear it: no stress; AO is AA, IH and UH are AH, AH R is ER. */
+static void add_plain(char *out, const char *name, size_t n) {
+    char plain[8] = "";
+    memcpy(plain, name, n < 7 ? n : 7);
+    plain[strcspn(plain, "012")] = '\0';
+    if (strcmp(plain, "AO") == 0) strcpy(plain, "AA");
+    if (is_any(plain, "IH", "UH")) strcpy(plain, "AH");
+    size_t used = strlen(out);
+    const char *last = used >= 2 ? out + used - 2 : "";
+    if (strcmp(plain, "R") == 0 && strcmp(last, "AH") == 0)
+        memcpy(out + used - 2, "ER", 2);
+    else if (!(strcmp(plain, "R") == 0 && strcmp(last, "ER") == 0))
+        sprintf(out + used, "%s%s", used ? " " : "", plain);
+}
+
+static void plain_list(char *out, const char *names) {
+    *out = '\0';
+    for (const char *at = names; *at;) {
+        size_t n = strcspn(at, " ");
+        add_plain(out, at, n);
+        at += n + (at[n] == ' ');
+    }
+}
+
+/* The phones of the words that touch text[begin, end). */
+static void plain_phones(char *out, const ev_phones *phones, size_t begin, size_t end) {
+    *out = '\0';
+    for (size_t i = 0; i < phones->word_count; i++) {
+        const ev_word *word = &phones->words[i];
+        if (word->byte_begin >= end || word->byte_end <= begin) continue;
+        for (size_t k = word->phone_begin; k < word->phone_end; k++) {
+            const char *name = phones->phones[k].name;
+            if (name[0] == '[') add_plain(out, name + 1, strlen(name) - 2);
+        }
+    }
+}
+
+static bool reads_as(char *line, int number) {
+    static const char mark[] = "\xe2\x96\x81"; /* U+2581 */
+    char *expected = strchr(line, '\t'), *first = strstr(line, mark), sentence[512], got[512], want[512];
+    *expected++ = '\0';
+    char *second = first ? strstr(first + 3, mark) : NULL;
+    assert_non_null(second);
+    size_t begin = (size_t)(first - line), end = (size_t)(second - first) - 3 + begin;
+    snprintf(sentence, sizeof sentence, "%.*s%.*s%s", (int)begin, line, (int)(end - begin), first + 3, second + 3);
+    ev_phones *phones = NULL;
+    ev_error err = {0};
+    assert_int_equal(ev_text_phones(&phones, text, sentence, strlen(sentence), "en", 0, &err), EV_OK);
+    plain_phones(got, phones, begin, end);
+    ev_phones_free(&phones);
+    bool same = false;
+    for (char *option = expected; option && !same;) {
+        char *next = strstr(option, " | ");
+        if (next) *next = '\0';
+        plain_list(want, option);
+        same = strcmp(got, want) == 0;
+        option = next ? next + 3 : NULL;
+    }
+    if (!same) print_error("en_readings.txt:%d: %s\n  expected %s\n  spoken   %s\n", number, sentence, expected, got);
+    return same;
+}
+
+static void words_are_read_by_their_sentence(void **state) {
+    (void)state;
+    FILE *file = fopen(EV_TEST_DIR "/text/en_readings.txt", "r");
+    assert_non_null(file);
+    char *line = NULL;
+    size_t capacity = 0;
+    int number = 0, cases = 0, wrong = 0;
+    for (ssize_t length; (length = getline(&line, &capacity, file)) > 0;) {
+        number++;
+        if (line[length - 1] == '\n') line[length - 1] = '\0';
+        if (!strchr(line, '\t')) continue;
+        cases++;
+        wrong += !reads_as(line, number);
+    }
+    free(line);
+    fclose(file);
+    assert_true(cases >= 60);
+    assert_int_equal(wrong, 0);
+}
+
 /* ---- tables ---- */
 
 static void inventory_is_the_published_one(void **state) {
@@ -159,6 +247,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(english_pairs_agree),
         cmocka_unit_test(mixed_pairs_agree),
+        cmocka_unit_test(words_are_read_by_their_sentence),
         cmocka_unit_test(inventory_is_the_published_one),
         cmocka_unit_test(every_phone_of_our_words_exists),
         cmocka_unit_test(every_phone_of_heteronyms_exists),
