@@ -116,6 +116,7 @@ size_t en_match_abbreviation(en_work *w, size_t i);
 size_t en_match_roman(en_work *w, size_t i);
 size_t en_match_word(en_work *w, size_t i);
 size_t en_match_symbol(en_work *w, size_t i);
+size_t en_match_chat(en_work *w, size_t i);
 
 /* ---- en_number.c ---- */
 typedef struct en_number {

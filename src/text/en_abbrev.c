@@ -246,7 +246,7 @@ static size_t plain_abbreviation(en_work *w, size_t i, size_t end) {
             return 0;
         bool form_of_address = dot && en_in_list(" mr mrs ms ", w->s + i, end - i); /* "Mr. and Mrs. Hill" */
         if (u == TITLE && !capital) {                                               /* "dr. jones" */
-            bool title = dot && en_in_list(" mr mrs ms prof sgt capt rev ", w->s + i, end - i) &&
+            bool title = dot && en_in_list(" mr mrs ms prof sgt capt rev sen gov lt maj ", w->s + i, end - i) &&
                          w->s[end + 1] == ' ' && en_is_alpha(w->s[next]);
             return title ? finish(w, i, end + 1, abbreviations[k].said, false) : 0;
         }

@@ -109,8 +109,11 @@ static size_t house(en_work *w, size_t i) {
 /* "Ct", "Pkwy" behind a street's name, and "NW" behind that; a dot that ends the sentence too. */
 static size_t street(en_work *w, size_t i) {
     size_t end, point_end, count = en_word_count(w);
+    if (count == 0 || w->pending != EV_BREAK_WORD ||
+        !(en_word_at(w, count - 1)->capital || en_word_at(w, count - 1)->number))
+        return 0;
     const char *said = street_at(w, i, &end);
-    if (!said || count == 0 || w->pending != EV_BREAK_WORD) return 0;
+    if (!said) return 0;
     const en_word *before = en_word_at(w, count - 1);
     bool named = (before->capital || (before->number && before->end > 1 && en_is_alpha(w->s[before->end - 1]))) &&
                  before->begin > 0;

@@ -14,6 +14,7 @@ int en_month_at(const en_work *w, size_t i, size_t *end) {
     size_t stop = en_letters_end(w, i), n = stop - i;
     if (n < 3 || n > 9) return 0;
     for (int m = 0; m < 12; m++) {
+        if (en_lower(w->s[i]) != months[m][0]) continue;
         size_t length = strlen(months[m]);
         bool full = n == length && en_starts(w, i, months[m]);
         char brief[4] = {months[m][0], months[m][1], months[m][2], '\0'};
@@ -167,6 +168,17 @@ static size_t month_first(en_work *w, size_t i) {
             return end + 2 - i;
         }
         return end - i + date_range(w, end);
+    }
+    size_t other = end + 1, other_end; /* "Jan-Mar" */
+    if ((w->s[end] == '-' || w->s[end] == EN_EN_DASH) && en_month_at(w, other, &other_end)) {
+        en_span(w, i, end);
+        en_say_date(w, 0, month, 0);
+        w->span_number = false;
+        en_span(w, end, other);
+        en_put(w, "to");
+        en_span(w, other, other_end);
+        en_say_date(w, 0, en_month_at(w, other, &other_end), 0);
+        return other_end - i;
     }
     if (!en_is_upper(w->s[i])) return 0;
     size_t year_end = 0;

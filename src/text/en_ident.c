@@ -150,11 +150,12 @@ static size_t word_telephone(en_work *w, size_t i) {
 /* A number alone whose cue says that it is none to count with. */
 static size_t cued(en_work *w, size_t i, size_t end) {
     static const char codes[] =
-        " otp pin code passcode password social ssn card ending routing account plate plates imei serial ";
+        " otp pin code passcode password social ssn card ending routing account plate plates imei serial order "
+        "invoice ticket tracking case reference ref confirmation booking id ";
     static const char calls[] = " call dial dialed dialled calling phone ";
     size_t n = end - i;
     static const char rooms[] =
-        " room suite apartment gate unit flat bus route highway flight boeing interstate channel ";
+        " room suite apartment gate unit flat bus route highway flight boeing interstate channel form port ";
     bool plain_end = !en_is_alnum(w->s[end]) && w->s[end] != '%' &&
                      !((w->s[end] == '.' || w->s[end] == ',') && en_is_digit(w->s[end + 1]));
     bool hundred = n > 2 && w->s[end - 1] == '0' && w->s[end - 2] == '0';
@@ -236,11 +237,23 @@ static size_t model(en_work *w, size_t i, size_t end) {
     return n;
 }
 
+/* "C-130", "F-150" */
+static size_t hyphen_name(en_work *w, size_t i, size_t end) {
+    bool named = end - i == 3 && i > 1 && w->s[i - 1] == '-' && en_is_upper(w->s[i - 2]) &&
+                 (i < 3 || !en_is_alnum(w->s[i - 3]));
+    if (!named || w->s[i] == '0' || en_is_alnum(w->s[end]) || (w->s[end - 1] == '0' && w->s[end - 2] == '0'))
+        return 0;
+    en_span(w, i, end);
+    en_say_pairs(w, i, end);
+    return 3;
+}
+
 size_t en_match_identifier(en_work *w, size_t i) {
     if (!en_is_digit(w->s[i])) return 0;
     size_t end = en_digits_end(w, i), used = section_plan(w, i, end);
     if (!used) used = quarter(w, i);
     if (!used) used = hexadecimal(w, i);
+    if (!used) used = hyphen_name(w, i, end);
     if (!used) used = word_telephone(w, i);
     if (!used) used = grouped(w, i);
     if (used) return used;

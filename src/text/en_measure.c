@@ -95,10 +95,11 @@ static size_t inches_alone(en_work *w, const en_number *n, size_t begin) {
     size_t quotes = 0;
     for (size_t k = begin; k > 0 && begin - k < 400 && w->s[k - 1] != '\n'; k--) quotes += w->s[k - 1] == '"';
     if (quotes % 2) return 0;
+    bool article = previous_in(w, " a an ");
     en_span(w, begin, n->end + 1);
     en_say_number(w, n);
     w->span_number = false;
-    en_put(w, en_is_one(n) ? "inch" : "inches");
+    en_put(w, en_is_one(n) || article ? "inch" : "inches");
     return n->end + 1;
 }
 
@@ -144,6 +145,19 @@ static size_t short_scale(en_work *w, const en_number *n, size_t begin) {
     en_say_number(w, n);
     en_put(w, said);
     return end;
+}
+
+/* "1h 30m": the m after hours is minutes. */
+static size_t minutes_after(en_work *w, size_t end) {
+    en_number n;
+    size_t at = en_skip_spaces(w, end);
+    if (!en_is_digit(w->s[at]) || !en_parse_number(w, at, &n) || w->s[n.end] != 'm' || en_is_alnum(w->s[n.end + 1]))
+        return end;
+    en_span(w, at, n.end + 1);
+    en_say_number(w, &n);
+    w->span_number = false;
+    en_put(w, en_is_one(&n) ? "minute" : "minutes");
+    return n.end + 1;
 }
 
 /* "40°26′46″N": what follows degrees are minutes and seconds. */
@@ -208,6 +222,7 @@ static size_t measured(en_work *w, const en_number *n, size_t begin) {
     en_span(w, begin, end);
     en_say_number(w, n);
     en_say_unit(w, &unit, hyphen || en_is_one(n));
+    if (strcmp(unit.singular, "hour") == 0) end = minutes_after(w, end);
     return unit.per || !angle_follows(w, end) ? end : say_angle(w, end);
 }
 
@@ -282,7 +297,9 @@ static size_t scientific(en_work *w, const en_number *n, size_t begin) {
     if (en_lower(w->s[at]) != 'e') return 0;
     bool minus = w->s[at + 1] == '-', plus = w->s[at + 1] == '+';
     size_t digits = at + 1 + (minus || plus), end = en_digits_end(w, digits);
-    if (end == digits || end - digits > 3 || en_is_alnum(w->s[end]) || !(minus || plus || n->fraction_n)) return 0;
+    if (end == digits || end - digits > 3 || en_is_alnum(w->s[end]) ||
+        !(minus || plus || n->fraction_n || n->digit_count == 1))
+        return 0;
     while (digits + 1 < end && w->s[digits] == '0') digits++;
     en_span(w, begin, end);
     en_say_number(w, n);

@@ -177,13 +177,17 @@ static size_t slash_word(en_work *w, size_t i) {
 }
 
 /* Digits for their sound: "gr8", "l8r", "b4". */
-static size_t chat_word(en_work *w, size_t i) {
+size_t en_match_chat(en_work *w, size_t i) {
     static const struct {
         const char *written, *said;
     } forms[] = {{"gr8", "great"},     {"l8r", "later"},       {"b4", "before"},     {"w8", "wait"},
                  {"m8", "mate"},       {"h8", "hate"},         {"str8", "straight"}, {"2day", "today"},
                  {"2nite", "tonight"}, {"2moro", "tomorrow"},  {"4ever", "forever"}, {"some1", "someone"},
-                 {"any1", "anyone"},   {"every1", "everyone"}, {"n1", "nice one"},   {"thx", "thanks"}};
+                 {"any1", "anyone"},   {"every1", "everyone"}, {"n1", "nice one"},   {"l8", "late"},
+                 {"sk8", "skate"},     {"h8r", "hater"},       {"sk8r", "skater"},   {"4u", "for you"},
+                 {"2u", "to you"},     {"2b", "to be"}};
+    size_t letters = en_is_digit(w->s[i]) ? i : en_letters_end(w, i);
+    if (letters - i > 5 || !en_is_digit(w->s[letters])) return 0;
     for (size_t k = 0; k < EV_ARRAY_COUNT(forms); k++) {
         size_t n = strlen(forms[k].written);
         if (!en_starts(w, i, forms[k].written) || en_is_alnum(w->s[i + n])) continue;
@@ -198,7 +202,7 @@ static size_t chat_word(en_work *w, size_t i) {
 
 size_t en_match_word(en_work *w, size_t i) {
     size_t used = slash_word(w, i);
-    if (!used) used = chat_word(w, i);
+    if (!used) used = en_match_chat(w, i);
     if (used) return used;
     size_t end = token_end(w, i);
     bool clipped = i > 0 && w->s[i - 1] == '\'' && (i == 1 || en_is_space(w->s[i - 2]));
@@ -343,7 +347,10 @@ size_t en_match_symbol(en_work *w, size_t i) {
     const char *said = sign_name(cp);
     bool terms_behind = arrow && terms_around(w, i, i + 2);
     bool bare = !ends_term(w, i) && digit_next; /* "<1%": nothing stands in front to be compared */
-    if ((c == '<' || c == '>') && terms_behind)
+    bool at_bound = arrow && !terms_behind && en_is_digit(w->s[en_skip_spaces(w, i + 2)]); /* ">=18" */
+    if ((c == '<' || c == '>') && at_bound)
+        said = c == '<' ? "at most" : "at least";
+    else if ((c == '<' || c == '>') && terms_behind)
         said = c == '<' ? "is at most" : "is at least";
     else if (c == '<' && (terms || bare))
         said = bare ? "less than" : "is less than";
@@ -353,6 +360,8 @@ size_t en_match_symbol(en_work *w, size_t i) {
         said = bare ? "more than" : "is greater than";
     else if (c == '-' && terms && w->s[i + 1] == ' ')
         said = "minus";
+    else if (cp == 0x2248 && !ends_term(w, i))
+        said = "about";
     else if ((cp == 0x2264 || cp == 0x2265) && !ends_term(w, i))
         said = cp == 0x2264 ? "at most" : "at least";
     else if (c == '#' && i > 0 && (w->s[i - 1] == 'C' || w->s[i - 1] == 'F' || w->s[i - 1] == 'G') &&

@@ -28,7 +28,7 @@ static const unit_entry units[] = {
     {"cl", "centiliter", NULL, false}, {"dl", "deciliter", NULL, false}, {"dL", "deciliter", NULL, false}, {"cc", "C C", "C C", false},
     {"bpm", "beat per minute", "beats per minute", false}, {"mpg", "mile per gallon", "miles per gallon", false}, {"deg", "degree", NULL, false},
     {"mmHg", "millimeter of mercury", "millimeters of mercury", false}, {"v", "volt", NULL, false}, {"w", "watt", NULL, true}, {"gal", "gallon", NULL, false},
-    {"qt", "quart", NULL, false}, {"tsp", "teaspoon", NULL, false}, {"tbsp", "tablespoon", NULL, false},
+    {"qt", "quart", NULL, false}, {"pt", "pint", NULL, false}, {"tsp", "teaspoon", NULL, false}, {"tbsp", "tablespoon", NULL, false},
     {"h", "hour", NULL, false}, {"hr", "hour", NULL, false}, {"hrs", "hour", NULL, false}, {"min", "minute", NULL, false},
     {"mins", "minute", NULL, false}, {"s", "second", NULL, false}, {"sec", "second", NULL, false},
     {"secs", "second", NULL, false}, {"ms", "millisecond", NULL, false}, {"us", "microsecond", NULL, true},
