@@ -122,13 +122,15 @@ static void plain_phones(const ev_en *en, const char *word, size_t n, en_phones 
         en_add_s(out);
         return;
     }
-    bool letters =
-        n == 1 || !has_vowel(word, n) || (n <= 5 && en_list_is_letters(word, n)) || (n <= 4 && !is_sayable(word, n));
-    if (letters) {
+    if (n == 1 || !has_vowel(word, n) || (n <= 5 && en_list_is_letters(word, n))) {
         spell_lower(word, n, out);
         return;
     }
-    if (to_key(key, word, n) && !en_derive(en, key, n, out)) en_letters_phones(en->lexicon, key, n, out);
+    if (!to_key(key, word, n) || en_derive(en, key, n, out)) return;
+    if (n <= 4 && !is_sayable(word, n))
+        spell_lower(word, n, out);
+    else
+        en_letters_phones(en->lexicon, key, n, out);
 }
 
 void en_pronounce(const ev_en *en, const char *word, size_t n, en_phones *out) {

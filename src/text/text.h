@@ -30,8 +30,8 @@ ev_status ev_text_phones(ev_phones **out, const ev_text *text, const char *utf8,
 
 /* ---- tokens.c ---- */
 #define EV_TOKEN_COUNT 502
-const char *ev_token_name(int id);                          /* NULL out of range */
-int ev_token_find(const char *name, size_t bytes);          /* -1 unknown */
+const char *ev_token_name(int id);                 /* NULL out of range */
+int ev_token_find(const char *name, size_t bytes); /* -1 unknown */
 
 /* ---- between text.c and the languages ---- */
 
@@ -41,12 +41,12 @@ typedef struct ev_char {
     uint8_t bytes; /* length there */
 } ev_char;
 
-typedef enum ev_break { /* the boundary before the next word; the strongest asked for wins */
-    EV_BREAK_WORD,      /* sp1 / engsp1, or eng_cn_sp between languages */
-    EV_BREAK_COMMA,     /* sp3 / engsp4: a pause */
-    EV_BREAK_FINAL,     /* ends a sentence with '.' */
-    EV_BREAK_QUESTION,  /* ends a sentence with '?' */
-    EV_BREAK_EXCLAIM    /* ends a sentence with '!' */
+typedef enum ev_break {                    /* the boundary before the next word; the strongest asked for wins */
+                        EV_BREAK_WORD,     /* sp1 / engsp1, or eng_cn_sp between languages */
+                        EV_BREAK_COMMA,    /* sp3 / engsp4: a pause */
+                        EV_BREAK_FINAL,    /* ends a sentence with '.' */
+                        EV_BREAK_QUESTION, /* ends a sentence with '?' */
+                        EV_BREAK_EXCLAIM   /* ends a sentence with '!' */
 } ev_break;
 
 /* The sink gathers words and tokens in speaking order and puts the boundary marks between them. */
@@ -54,7 +54,8 @@ typedef struct ev_sink ev_sink;
 /* Starts a word that stands at text[byte_begin, byte_end); spoken: its normalised form (copied). */
 void ev_sink_word(ev_sink *sink, const char *language, uint32_t byte_begin, uint32_t byte_end, const char *spoken,
                   size_t spoken_bytes);
-void ev_sink_phone(ev_sink *sink, int token); /* adds to the current word; Mandarin adds sp0 between syllables itself */
+void ev_sink_phone(ev_sink *sink,
+                   int token); /* adds to the current word; Mandarin adds sp0 between syllables itself */
 void ev_sink_break(ev_sink *sink, ev_break kind);
 void ev_sink_pause(ev_sink *sink, int ms, uint32_t byte_begin, uint32_t byte_end);
 void ev_sink_omit(ev_sink *sink, uint32_t byte_begin, uint32_t byte_end, const char *reason);
