@@ -171,16 +171,23 @@ typedef enum ev_format {
     EV_FORMAT_FLAC,
     EV_FORMAT_OPUS, /* in Ogg */
     EV_FORMAT_MP3,
+    EV_FORMAT_AAC,  /* in ADTS frames */
+    EV_FORMAT_ULAW, /* G.711, 8 bits, no header */
+    EV_FORMAT_ALAW,
     EV_FORMAT_COUNT
 } ev_format;
 
 /* "wav", "flac", ... or a file name's extension to a format. EV_E_NOT_FOUND otherwise. */
 EV_API ev_status ev_format_parse(const char *name, ev_format *format, ev_error *err);
-/* "wav", "wav-float", "pcm", "flac", "opus", "mp3"; static storage. NULL for no format. */
+/* "wav", "wav-float", "pcm", "flac", "opus", "mp3", "aac", "ulaw", "alaw"; static storage. NULL for no format. */
 EV_API const char *ev_format_name(ev_format format);
-/* For a Content-Type: "audio/wav", "audio/flac", "audio/ogg", "audio/mpeg"; PCM is "audio/pcm", which is not
- * registered but is what speech services send (the registered audio/L16 has its bytes the other way round). */
+/* For a Content-Type: "audio/wav", "audio/flac", "audio/ogg", "audio/mpeg", "audio/aac", "audio/PCMU", "audio/PCMA"; PCM
+ * is "audio/pcm", which is not registered but is what speech services send (the registered audio/L16 has its bytes the
+ * other way round). */
 EV_API const char *ev_format_media_type(ev_format format);
+/* The rate in Hz of a file of that format when `wanted` is asked for: the same, or the nearest that the format has and
+ * that loses nothing. wanted 0: what is usual for a sound of `sample_rate`, which for G.711 is 8000. */
+EV_API int32_t ev_format_rate(ev_format format, int32_t sample_rate, int32_t wanted);
 
 /* Writes a file (replaced if it exists; removed again on failure, e.g. a full disk). EV_E_IO. */
 EV_API ev_status ev_audio_write(const char *path, const ev_audio *audio, ev_format format, ev_error *err);
@@ -201,9 +208,10 @@ EV_API void ev_audio_free(ev_audio *audio); /* frees what it holds, zeroes it; n
 /* Sound to bytes while it is being made: create, write as often as there are samples, finish. The bytes of all calls,
  * joined, are the file; pieces of any size give the same ones.
  *
- * How far the bytes are behind the sound, at 24 kHz: WAV and PCM 0; FLAC 48 ms (blocks of 1152 samples); Opus 87 ms
- * (pages of three packets); MP3 126 ms, 46 of them the delay that MP3 puts in front of the sound (1105 samples, and up
- * to 1152 behind it), at 64 kbit/s: lower rates save bits over frames.
+ * How far the bytes are behind the sound, at 24 kHz: WAV, PCM and G.711 0; FLAC 48 ms (blocks of 1152 samples); AAC 85 ms
+ * (frames of 1024, one held back); Opus 87 ms (pages of three packets); MP3 126 ms, 46 of them the delay that MP3 puts in
+ * front of the sound (1105 samples, and up to 1152 behind it), at 64 kbit/s: lower rates save bits over frames. Another
+ * rate adds some 10 ms.
  *
  * Bytes that were handed out cannot change, so two things are missing that ev_audio_encode's files have: MP3's Info
  * frame, by which decoders trim that delay and know the length, and FLAC's checksum of the whole sound. MP3 of constant
@@ -211,16 +219,23 @@ EV_API void ev_audio_free(ev_audio *audio); /* frees what it holds, zeroes it; n
 typedef struct ev_encoder ev_encoder; /* one stream; one call at a time; any thread */
 
 typedef struct ev_encoder_options {
-    uint64_t known_count;   /* samples in all, where that is known: sizes in the head of WAV and FLAC are exact, and
-                               another number is an error; default 0: unknown, sizes say so (WAV: 0xFFFFFFFF) */
-    int32_t bitrate_kbps;   /* MP3 8..160 at 16 and 24 kHz, constant; Opus 6..256; default 0: 64 and 32; others have none */
+    uint64_t known_count;   /* samples in all, where that is known (with trim_silence: those that are left): sizes in the
+                               head of WAV and FLAC are exact, and another number is an error; default 0: unknown, and
+                               WAV says so (0x7FFFF000, which sox, ffmpeg, browsers and Python's wave read to the end) */
+    int32_t bitrate_kbps;   /* MP3 8..160 at 16 and 24 kHz, constant; Opus 6..256; AAC 8..6 bits a sample; default 0: 64,
+                               32 and 64; others have none */
     int32_t label;          /* default 1: names the speech as synthetic in a record that labelling rules ask for,
-                               {"AIGC":{"Label":"1","ContentProducer":...,"ProduceID":...}}: INFO chunk of WAV,
-                               ID3v2 TXXX of MP3, Vorbis comment of Opus and FLAC; PCM has no room.
+                               {"AIGC":{"Label":"1","ContentProducer":...,"ProduceID":...}}: INFO chunk behind the
+                               sound of a WAV whose length is known, ID3v2 TXXX of MP3, Vorbis comment of Opus and FLAC.
+                               WAV of unknown length, PCM, AAC and G.711 have no room.
                                0: only the comment "synthetic speech", as ev_audio_encode writes it */
     const char *producer;   /* in the record; default "emotivoice"; UTF-8, at most 256 bytes */
     const char *content_id; /* in the record, the number of this content; default ""; likewise */
-    uint64_t reserved[6];   /* zero */
+    int32_t file_rate;      /* Hz of the file, one that ev_format_rate gives; default 0: the sound's own */
+    float volume_db;        /* -40..40, louder or softer; what would exceed full scale is bent, not cut off; default 0 */
+    int32_t trim_silence;   /* 1: silence (under -50 dBFS) before and behind the sound is cut to 20 ms; default 0 */
+    int32_t reserved_int;   /* zero */
+    uint64_t reserved[4];   /* zero */
 } ev_encoder_options;
 
 EV_API void ev_encoder_options_init(ev_encoder_options *options);
@@ -237,6 +252,32 @@ EV_API ev_status ev_encoder_write(ev_encoder *encoder, const float *samples, siz
  * format cannot say that (FLAC, MP3). */
 EV_API ev_status ev_encoder_finish(ev_encoder *encoder, const void **bytes, size_t *size, ev_error *err);
 EV_API void ev_encoder_free(ev_encoder **encoder);
+/* Samples that trim_silence cut before the first that is in the file. */
+EV_API uint64_t ev_encoder_skipped(const ev_encoder *encoder);
+/* Bytes of the whole file, where they follow from known_count: WAV, PCM and G.711. 0: not known. */
+EV_API uint64_t ev_encoder_size(const ev_encoder *encoder);
+
+/* The same to a whole sound, in place; marks move with it. rate 0: its own. normalize 1: to -20 LUFS first, as far as
+ * +-20 dB reach; what is shorter than 0.4 s stays. EV_E_ARGUMENT, EV_E_MEMORY: the sound is as it was. */
+typedef struct ev_shape_request {
+    int32_t rate;
+    float volume_db;
+    int32_t normalize, trim_silence;
+} ev_shape_request;
+EV_API ev_status ev_audio_shape(ev_audio *audio, const ev_shape_request *request, ev_error *err);
+
+/* ---- loudness ---------------------------------------------------------------------------------------------- */
+
+/* How loud a sound is heard (EBU R128, ITU-R BS.1770), in pieces and in constant memory. One call at a time. */
+typedef struct ev_loudness ev_loudness;
+EV_API ev_status ev_loudness_create(ev_loudness **out, int32_t sample_rate, ev_error *err); /* 8000 to 192000 Hz */
+EV_API ev_status ev_loudness_add(ev_loudness *loudness, const float *samples, size_t count, ev_error *err);
+/* Integrated loudness of what was added, in LUFS; -infinity for silence and for less than 0.4 s. */
+EV_API double ev_loudness_lufs(const ev_loudness *loudness);
+/* dB that bring it to -20 LUFS, within +-20; 0 where the loudness is not known. */
+EV_API double ev_loudness_gain_db(const ev_loudness *loudness);
+EV_API double ev_loudness_peak_db(const ev_loudness *loudness); /* of its samples, dBFS; -infinity for silence */
+EV_API void ev_loudness_free(ev_loudness **loudness);
 
 /* ---- synth ------------------------------------------------------------------------------------------------- */
 
@@ -270,6 +311,10 @@ EV_API ev_status ev_voice_from_file(ev_voice **out, ev_synth *synth, const char 
  * ask for it. unpack: EV_E_FORMAT when damaged or made with another speaker encoder. */
 EV_API ev_status ev_voice_pack(const ev_voice *voice, void *bytes, size_t capacity, size_t *used, ev_error *err);
 EV_API ev_status ev_voice_unpack(ev_voice **out, ev_model *model, const void *bytes, size_t size, ev_error *err);
+/* A voice between several of one model: the mean of their vectors and of their pitches' logarithms, by weights > 0.
+ * EV_E_ARGUMENT: none, other weights, or voices of several speaker encoders. */
+EV_API ev_status ev_voice_mix(ev_voice **out, const ev_voice *const *voices, const float *weights, size_t n,
+                              ev_error *err);
 EV_API const float *ev_voice_vector(const ev_voice *voice, size_t *count); /* unit length; lives with the voice */
 EV_API float ev_voice_pitch(const ev_voice *voice);                        /* median F0, Hz */
 EV_API float ev_voice_similarity(const ev_voice *a, const ev_voice *b);    /* cosine, -1..1 */

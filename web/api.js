@@ -66,7 +66,7 @@ export async function getJson(path, options) {
 }
 
 export function postSpeech(body, signal) {
-    return request("/v1/audio/speech", {
+    return request("v1/audio/speech", {
         method: "POST", signal, body: JSON.stringify(body), headers: {"Content-Type": "application/json"},
     });
 }
@@ -76,9 +76,9 @@ export async function postVoice(name, wav, consent) {
     form.append("name", name);
     form.append("audio", wav, "reference.wav");
     if (consent) form.append("consent_id", consent);
-    return (await request("/v1/voices", {method: "POST", body: form})).json();
+    return (await request("v1/voices", {method: "POST", body: form})).json();
 }
 
 export function deleteVoice(id) {
-    return request(`/v1/voices/${encodeURIComponent(id)}`, {method: "DELETE"});
+    return request(`v1/voices/${encodeURIComponent(id)}`, {method: "DELETE"});
 }

@@ -64,7 +64,7 @@ const LINES = {
 let emotions = [];
 
 export async function loadEmotions() {
-    emotions = (await getJson("/v1/emotions")).data;
+    emotions = (await getJson("v1/emotions")).data;
     buildEmotions(emotions.includes("neutral") ? "neutral" : emotions[0]);
 }
 
@@ -123,7 +123,7 @@ let named = null;    /* the last voice chosen that is not the recording */
 let touched = false; /* the user chose a voice: the language switch leaves it alone */
 
 export async function loadVoices(choose) {
-    const list = await getJson("/v1/voices");
+    const list = await getJson("v1/voices");
     voices = list.data;
     $("keep").hidden = !list.uploads;
     if (choose) named = choose, touched = true;

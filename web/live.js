@@ -58,7 +58,7 @@ async function poll() {
     if (running || document.visibilityState !== "visible") return;
     running = true;
     try {
-        status = await getJson("/status.json", {quiet: true, cache: "no-store"});
+        status = await getJson("status.json", {quiet: true, cache: "no-store"});
         away = false;
         for (const figure of FIGURES) remember(figure, figure.of(status));
     } catch {

@@ -85,7 +85,7 @@ async function startRecording() {
 }
 
 async function connect({stream, context}) {
-    await context.audioWorklet.addModule("/mic.js");
+    await context.audioWorklet.addModule("mic.js");
     const mic = new AudioWorkletNode(context, "mic");
     mic.port.onmessage = (event) => hear(event.data);
     context.createMediaStreamSource(stream).connect(mic);

@@ -2,8 +2,10 @@
  *
  *   read.c      .wav and .mp3 by content, to mono float at the file's rate (libsndfile, libmpg123)
  *   sniff.c     what a file is, and whether all of it is there
- *   encoder.c   wav, pcm, flac, opus, mp3 in pieces, as the sound is made
- *   codec.c     what libsndfile encodes, into memory
+ *   encoder.c   wav, pcm, flac, opus, mp3, aac, g.711 in pieces, as the sound is made
+ *   shape.c     before that: silence cut, volume, another rate
+ *   codec.c     what libsndfile and aac.c (vo-aacenc) encode, into memory
+ *   loudness.c  how loud a sound is heard (libebur128)
  *   label.c     how a file says that nobody spoke it
  *   write.c     the same formats to memory or a file
  *   files.c     bytes to a file, whole or not at all

@@ -16,6 +16,9 @@ static const struct {
     [EV_FORMAT_FLAC] = {SF_FORMAT_FLAC | SF_FORMAT_PCM_16, NULL},
     [EV_FORMAT_OPUS] = {SF_FORMAT_OGG | SF_FORMAT_OPUS, opus_rates},
     [EV_FORMAT_MP3] = {SF_FORMAT_MPEG | SF_FORMAT_MPEG_LAYER_III, mp3_rates},
+    [EV_FORMAT_AAC] = {0, mp3_rates}, /* MPEG-4 has the same ones here */
+    [EV_FORMAT_ULAW] = {SF_FORMAT_RAW | SF_FORMAT_ULAW, NULL},
+    [EV_FORMAT_ALAW] = {SF_FORMAT_RAW | SF_FORMAT_ALAW, NULL},
 };
 
 int32_t ev_codec_rate(ev_format format, int32_t rate) {
@@ -79,6 +82,7 @@ static double compression_of(ev_format format, int kbps, int low, int high) {
  * frame know where they are. Names are written by the encoder. */
 static ev_status prepare_stream(SNDFILE *file, ev_format format, int32_t rate, int kbps, ev_error *err) {
     double compression = 0.25, page_ms = 50; /* of FLAC: the highest level with blocks of 1152 samples */
+    if (format == EV_FORMAT_ULAW || format == EV_FORMAT_ALAW) return EV_OK;
     if (format != EV_FORMAT_FLAC) {
         int low, high;
         bitrate_range(format, rate, &low, &high);
@@ -101,6 +105,7 @@ ev_status ev_codec_open(ev_codec *c, ev_format format, int32_t rate, int32_t bit
     SF_INFO info = {.samplerate = rate, .channels = 1, .format = codecs[format].sndfile_format};
     c->whole = whole;
     c->shorts = format == EV_FORMAT_FLAC;
+    if (format == EV_FORMAT_AAC) return ev_aac_create(&c->aac, rate, bitrate_kbps, err);
     c->file = sf_open_virtual(&io, SFM_WRITE, &info, c);
     if (!c->file)
         return ev_fail(err, EV_E_ARGUMENT, "cannot encode %s at %d Hz: %s", ev_format_name(format), (int)rate,
@@ -131,18 +136,38 @@ static bool write_block(ev_codec *c, const float *samples, size_t count) {
     return (c->shorts ? sf_write_short(c->file, shorts, n) : sf_write_float(c->file, floats, n)) == n;
 }
 
+static ev_status write_aac(ev_codec *c, const float *samples, size_t count, ev_error *err) {
+    int16_t block[BLOCK];
+    ev_status status = EV_OK;
+    for (size_t at = 0; at < count && !status; at += BLOCK) {
+        const size_t now = count - at < BLOCK ? count - at : BLOCK;
+        for (size_t i = 0; i < now; i++) block[i] = ev_sample_int16(samples[at + i]);
+        status = ev_aac_write(c->aac, block, now, &c->made, err);
+    }
+    c->end = (sf_count_t)c->made.size;
+    return status;
+}
+
 static ev_status failure(const ev_codec *c, ev_error *err) {
     if (c->made.failed) return ev_fail(err, EV_E_MEMORY, "out of memory: encoded sound");
     return ev_fail(err, EV_E_IO, "the encoder failed: %s", sf_strerror(c->file));
 }
 
 ev_status ev_codec_write(ev_codec *c, const float *samples, size_t count, ev_error *err) {
+    if (c->aac) {
+        ev_status status = write_aac(c, samples, count, err);
+        return !status && c->made.failed ? failure(c, err) : status;
+    }
     for (size_t at = 0; at < count; at += BLOCK)
         if (!write_block(c, samples + at, count - at < BLOCK ? count - at : BLOCK)) return failure(c, err);
     return c->made.failed ? failure(c, err) : EV_OK;
 }
 
 ev_status ev_codec_finish(ev_codec *c, ev_error *err) {
+    if (c->aac) {
+        ev_status status = ev_aac_finish(c->aac, &c->made, err);
+        return !status && c->made.failed ? failure(c, err) : status;
+    }
     bool closed = sf_close(c->file) == 0;
     c->file = NULL;
     return closed && !c->made.failed ? EV_OK : failure(c, err);
@@ -150,5 +175,6 @@ ev_status ev_codec_finish(ev_codec *c, ev_error *err) {
 
 void ev_codec_free(ev_codec *c) {
     if (c->file) sf_close(c->file);
+    ev_aac_free(&c->aac);
     ev_buf_free(&c->made);
 }

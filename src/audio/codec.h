@@ -1,4 +1,5 @@
-/* codec: libsndfile's encoders of FLAC, Opus and MP3, writing into a buffer instead of a file.
+/* codec: libsndfile's encoders of FLAC, Opus, MP3 and G.711, and vo-aacenc's of AAC, writing into a buffer instead of
+ * a file.
  *
  * whole: a file. All bytes stay in `made` until the end, so that an encoder may go back and fill in its header.
  * Else a stream: the caller takes bytes out of `made` at any time (size = 0), so nothing that was written changes.
@@ -8,10 +9,12 @@
 
 #include <sndfile.h>
 
+#include "audio/aac.h"
 #include "base/base.h"
 
 typedef struct ev_codec {
-    SNDFILE *file; /* owned */
+    SNDFILE *file; /* owned; NULL for AAC */
+    ev_aac *aac;   /* owned; NULL for the others */
     ev_buf made;   /* owned; bytes that were not taken yet */
     bool whole;
     bool shorts;        /* the encoder gets 16-bit samples, else floats */

@@ -15,6 +15,9 @@ static const struct {
     [EV_FORMAT_FLAC] = {{"flac"}, "audio/flac"},
     [EV_FORMAT_OPUS] = {{"opus", "ogg"}, "audio/ogg"},
     [EV_FORMAT_MP3] = {{"mp3"}, "audio/mpeg"},
+    [EV_FORMAT_AAC] = {{"aac", "adts"}, "audio/aac"},
+    [EV_FORMAT_ULAW] = {{"ulaw", "mulaw", "pcmu"}, "audio/PCMU"},
+    [EV_FORMAT_ALAW] = {{"alaw", "pcma"}, "audio/PCMA"},
 };
 
 static bool exists(ev_format format) { return (int)format >= 0 && format < EV_FORMAT_COUNT; }
@@ -32,6 +35,6 @@ ev_status ev_format_parse(const char *name, ev_format *format, ev_error *err) {
             *format = (ev_format)f;
             return EV_OK;
         }
-    return ev_fail(err, EV_E_NOT_FOUND, "no audio format for '%.100s': use wav, wav-float, pcm, flac, opus or mp3",
-                   name);
+    return ev_fail(err, EV_E_NOT_FOUND,
+                   "no audio format for '%.100s': use wav, wav-float, pcm, flac, opus, mp3, aac, ulaw or alaw", name);
 }

@@ -10,6 +10,12 @@
 #include "audio/encoder.h"
 #include "audio/files.h"
 
+int32_t ev_format_rate(ev_format format, int32_t sample_rate, int32_t wanted) {
+    const bool telephone = format == EV_FORMAT_ULAW || format == EV_FORMAT_ALAW;
+    if (wanted == 0) wanted = telephone ? 8000 : sample_rate;
+    return ev_format_name(format) ? ev_codec_rate(format, wanted) : wanted;
+}
+
 /* ---- in memory ---- */
 
 static ev_status encode(const float *samples, size_t count, int32_t rate, ev_format format, ev_buf *out,
@@ -26,7 +32,7 @@ static ev_status encode(const float *samples, size_t count, int32_t rate, ev_for
 }
 
 ev_status ev_audio_encode(const ev_audio *audio, ev_format format, void **bytes, size_t *size, ev_error *err) {
-    int32_t rate = ev_format_name(format) ? ev_codec_rate(format, audio->sample_rate) : audio->sample_rate;
+    int32_t rate = ev_format_rate(format, audio->sample_rate, 0);
     float *converted = NULL;
     size_t count = audio->count;
     ev_buf made = {0};

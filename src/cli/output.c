@@ -7,7 +7,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-const char *const cli_format_names[] = {"wav", "wav-float", "pcm", "flac", "opus", "mp3", NULL};
+const char *const cli_format_names[] = {"wav", "wav-float", "pcm",  "flac", "opus",
+                                        "mp3", "aac",       "ulaw", "alaw", NULL};
 _Static_assert(CLI_COUNT(cli_format_names) == EV_FORMAT_COUNT + 1, "a name for every format, in their order");
 
 int cli_output_choose(const char **path, const char *what) {
@@ -38,7 +39,7 @@ int cli_output_format(ev_format *format, const char *name, const char *path) {
     if (extension[0] == '\0' || extension[1] == '\0') return CLI_OK;
     if (ev_format_parse(extension + 1, format, NULL) == EV_OK) return CLI_OK;
     return cli_fail(CLI_USAGE,
-                    "'%.200s' has no extension of an audio format: name it .wav, .pcm, .flac, .opus or .mp3, "
+                    "'%.200s' has no extension of an audio format: name it .wav, .pcm, .flac, .opus, .mp3 or .aac, "
                     "or give --format",
                     path);
 }

@@ -67,6 +67,29 @@ static const cli_option options[] = {
      .low = 0.25,
      .high = 4,
      .help = "multiplies the loudness that the voice aims for"},
+    {.name = "volume",
+     .kind = CLI_REAL,
+     .offset = AT(volume),
+     .value = "DB",
+     .low = -40,
+     .high = 40,
+     .help = "louder or softer by so many decibels; nothing is cut off at full scale"},
+    {.name = "normalize",
+     .kind = CLI_FLAG,
+     .offset = AT(normalize),
+     .help = "bring the whole to -20 LUFS (EBU R128), before --volume"},
+    {.name = "trim-silence",
+     .kind = CLI_FLAG,
+     .offset = AT(trim_silence),
+     .help = "cut the silence before and behind the speech"},
+    {.name = "sample-rate",
+     .kind = CLI_INT,
+     .offset = AT(sample_rate),
+     .value = "HZ",
+     .low = 8000,
+     .high = 48000,
+     .help = "convert to this rate, or the next that the format has; without it, the voice's, and 8000 for ulaw and "
+             "alaw"},
     {.name = "language",
      .letter = 'l',
      .kind = CLI_CHOICE,
@@ -100,7 +123,7 @@ static const cli_option options[] = {
     {.name = "stream",
      .kind = CLI_FLAG,
      .offset = AT(stream),
-     .help = "write the audio as it is made, as wav or pcm; a wav in a pipe says that its length is unknown"},
+     .help = "write the audio as it is made; a wav in a pipe says that its length is unknown"},
     CLI_OPTION_MODEL(say_values),
     CLI_OPTION_THREADS(say_values),
     CLI_OPTION_JSON(say_values, "report as one JSON object a file: on standard output, or on standard error when the "
@@ -136,6 +159,10 @@ static int check(const say_values *values) {
     if (values->voice != NULL && values->reference != NULL) {
         return cli_fail(CLI_USAGE, "both --voice and --reference were given: give one of them");
     }
+    if (values->normalize && values->stream) {
+        return cli_fail(CLI_USAGE,
+                        "--normalize must hear the whole, which --stream does not wait for: give one of them");
+    }
     if (values->lines && values->stream) {
         return cli_fail(CLI_USAGE, "--lines and --stream do not go together: give one of them");
     }
@@ -153,7 +180,8 @@ static int speak_one(say_job *job, const cli_text *text) {
     double elapsed_s = cli_clock_s() - start_s;
     say_progress(job, "%s", "");
     if (status != EV_OK) return cli_engine_say_failed(&job->engine, status, &err, job->values->emotion, NULL);
-    int code = cli_output_audio(job->output, &audio, job->format);
+    int code = say_shape(job, &audio);
+    if (code == CLI_OK) code = cli_output_audio(job->output, &audio, job->format);
     if (code == CLI_OK) {
         say_outcome outcome = {.output = job->output,
                                .text = job->request.text,
@@ -173,9 +201,6 @@ static int speak_text(say_job *job) {
     cli_text text;
     int code = cli_output_choose(&job->output, "audio");
     if (code == CLI_OK) code = cli_output_format(&job->format, job->values->format, job->output);
-    if (code == CLI_OK && job->values->stream && job->format != EV_FORMAT_WAV && job->format != EV_FORMAT_PCM) {
-        code = cli_fail(CLI_USAGE, "--stream cannot write %s: choose wav or pcm", cli_format_names[job->format]);
-    }
     if (code != CLI_OK) return code;
     code = cli_text_read(&text, job->text_argument, job->values->file);
     if (code == CLI_OK) code = say_prepare(job);

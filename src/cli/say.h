@@ -8,9 +8,9 @@
 typedef struct say_values {
     const char *output, *format, *voice, *reference, *emotion, *language, *model, *file;
     uint64_t seed;
-    float emotion_degree, speed, pitch_scale, energy_scale;
-    int32_t threads, batch;
-    bool lines, stream, json, quiet;
+    float emotion_degree, speed, pitch_scale, energy_scale, volume;
+    int32_t threads, batch, sample_rate;
+    bool lines, stream, json, quiet, normalize, trim_silence;
 } say_values;
 
 typedef struct say_job { /* everything that is the same for every text of this run */
@@ -38,6 +38,8 @@ typedef struct say_outcome {
 int say_prepare(say_job *job); /* opens the engine, finds the voice, fills the request */
 int say_lines(say_job *job);
 int say_stream(say_job *job, const cli_text *text);
+/* Volume, silence and rate as asked for. */
+int say_shape(const say_job *job, ev_audio *audio);
 /* One JSON object, or on a terminal one line. */
 void say_report(const say_job *job, const say_outcome *outcome);
 /* A line on stderr that the next one replaces; "" wipes it. Only on a terminal, and not with --quiet. */

@@ -31,7 +31,8 @@ typedef struct group { /* the lines of one batch call */
 
 /* ---- where the files go ---- */
 
-static const char *const extensions[EV_FORMAT_COUNT] = {".wav", ".wav", ".pcm", ".flac", ".opus", ".mp3"};
+static const char *const extensions[EV_FORMAT_COUNT] = {".wav", ".wav", ".pcm",  ".flac", ".opus",
+                                                        ".mp3", ".aac", ".ulaw", ".alaw"};
 
 static int pattern_wrong(void) {
     return cli_fail(CLI_USAGE,
@@ -125,12 +126,13 @@ static int group_read(group *g, FILE *in, size_t size, size_t *number) {
     return CLI_OK;
 }
 
-static int write_line(say_job *job, const pattern *p, const line *l, const ev_result *result, say_outcome *outcome) {
+static int write_line(say_job *job, const pattern *p, const line *l, ev_result *result, say_outcome *outcome) {
     char path[4096];
     int length = snprintf(path, sizeof path, "%.*s%s%0*zu%s", p->prefix_length, p->prefix, p->slash, p->digits,
                           l->number, p->suffix);
     if (length < 0 || (size_t)length >= sizeof path) return cli_write_failed(p->prefix, ENAMETOOLONG);
-    int code = cli_output_audio(path, &result->audio, job->format);
+    int code = say_shape(job, &result->audio);
+    if (code == CLI_OK) code = cli_output_audio(path, &result->audio, job->format);
     if (code != CLI_OK) return code;
     outcome->output = path;
     outcome->text = l->text.bytes;

@@ -21,3 +21,16 @@ int say_prepare(say_job *job) {
     job->request.seed = v->seed;
     return CLI_OK;
 }
+
+int say_shape(const say_job *job, ev_audio *audio) {
+    const say_values *v = job->values;
+    ev_error err = {0};
+    const ev_shape_request wanted = {.rate = ev_format_rate(job->format, audio->sample_rate, v->sample_rate),
+                                     .volume_db = v->volume,
+                                     .normalize = v->normalize,
+                                     .trim_silence = v->trim_silence};
+    if (wanted.rate == audio->sample_rate && wanted.volume_db == 0 && !v->normalize && !v->trim_silence)
+        return CLI_OK;
+    ev_status status = ev_audio_shape(audio, &wanted, &err);
+    return status == EV_OK ? CLI_OK : cli_engine_failed(status, &err, NULL);
+}

@@ -1,81 +1,89 @@
 /* say --stream: audio is written as it is made, so that a listener hears the first words while the rest is spoken.
- * A wav header comes before its length is known: it says 0xFFFFFFFF, which players take as "until the end", and is
- * put right afterwards where the file can be sought in. */
+ * A wav header comes before its length is known, which it says, and players take as "until the end"; it is put right
+ * afterwards where the file can be sought in. */
 #include "say.h"
 
 #include <errno.h>
 #include <string.h>
 
-#define WAV_HEADER_BYTES 44
+enum { WAV_HEAD = 44, WAV_RIFF_AT = 4, WAV_DATA_AT = 40 };
 
 typedef struct stream {
     say_job *job;
     cli_sink sink;
+    ev_encoder *encoder;
     int32_t sample_rate;
     size_t samples;
+    uint64_t bytes; /* of the file */
     double start_s, first_audio_s;
     int code; /* of the write that failed */
 } stream;
 
-static void put_le(unsigned char *at, uint32_t value, int bytes) {
-    for (int i = 0; i < bytes; i++) at[i] = (unsigned char)(value >> (8 * i));
+static int put(stream *s, ev_status status, const void *bytes, size_t size, const ev_error *err) {
+    if (status != EV_OK) return cli_engine_failed(status, err, NULL);
+    s->bytes += size;
+    return size > 0 ? cli_sink_put(&s->sink, bytes, size) : CLI_OK;
 }
 
-/* RIFF, one "fmt " chunk for 16-bit mono, one "data" chunk; data_bytes UINT32_MAX: not known yet. */
-static void wav_header(unsigned char header[WAV_HEADER_BYTES], int32_t sample_rate, uint32_t data_bytes) {
-    uint32_t riff_bytes = data_bytes == UINT32_MAX ? UINT32_MAX : data_bytes + WAV_HEADER_BYTES - 8;
-    memcpy(header, "RIFF....WAVEfmt ", 16);
-    put_le(header + 4, riff_bytes, 4);
-    put_le(header + 16, 16, 4); /* bytes of this chunk */
-    put_le(header + 20, 1, 2);  /* PCM */
-    put_le(header + 22, 1, 2);  /* channels */
-    put_le(header + 24, (uint32_t)sample_rate, 4);
-    put_le(header + 28, (uint32_t)sample_rate * 2, 4); /* bytes a second */
-    put_le(header + 32, 2, 2);                         /* bytes a frame */
-    put_le(header + 34, 16, 2);                        /* bits a sample */
-    memcpy(header + 36, "data", 4);
-    put_le(header + 40, data_bytes, 4);
-}
-
+/* The engine's own encoder, so that a stream has the samples of a whole file. */
 static int on_chunk(void *user, const float *samples, size_t count, int last) {
     stream *s = user;
+    const void *bytes = NULL;
+    size_t size = 0;
+    ev_error err = {0};
     (void)last;
     if (count == 0) return 0;
     if (s->first_audio_s < 0) s->first_audio_s = cli_clock_s() - s->start_s;
-    /* The engine's own conversion, so that a stream has the bytes of a whole file; it only reads the samples. */
-    ev_audio piece = {.samples = (float *)(uintptr_t)samples, .count = count, .sample_rate = s->sample_rate};
-    void *bytes = NULL;
-    size_t size = 0;
-    ev_error err = {0};
-    ev_status status = ev_audio_encode(&piece, EV_FORMAT_PCM, &bytes, &size, &err);
-    s->code = status == EV_OK ? cli_sink_put(&s->sink, bytes, size) : cli_engine_failed(status, &err, NULL);
-    ev_bytes_free(&bytes);
+    ev_status status = ev_encoder_write(s->encoder, samples, count, &bytes, &size, &err);
+    s->code = put(s, status, bytes, size, &err);
     s->samples += count;
     say_progress(s->job, "%.1f s spoken", (double)s->samples / s->sample_rate);
     return s->code != CLI_OK;
 }
 
-static int patch_header(stream *s) {
-    unsigned char header[WAV_HEADER_BYTES];
-    uint64_t data_bytes = (uint64_t)s->samples * 2;
-    if (!s->sink.regular || data_bytes > UINT32_MAX - WAV_HEADER_BYTES) return CLI_OK;
-    if (fseek(s->sink.file, 0, SEEK_SET) != 0) return cli_write_failed(s->sink.path, errno);
-    wav_header(header, s->sample_rate, (uint32_t)data_bytes);
-    return cli_sink_put(&s->sink, header, sizeof header);
+static int open_encoder(stream *s) {
+    const say_values *v = s->job->values;
+    ev_encoder_options options;
+    ev_error err = {0};
+    ev_encoder_options_init(&options);
+    options.label = 0;
+    options.file_rate = ev_format_rate(s->job->format, s->sample_rate, v->sample_rate);
+    options.volume_db = v->volume;
+    options.trim_silence = v->trim_silence;
+    ev_status status = ev_encoder_create(&s->encoder, s->job->format, s->sample_rate, &options, &err);
+    return status == EV_OK ? CLI_OK : cli_engine_failed(status, &err, NULL);
+}
+
+static int end_encoder(stream *s) {
+    const void *bytes = NULL;
+    size_t size = 0;
+    ev_error err = {0};
+    ev_status status = ev_encoder_finish(s->encoder, &bytes, &size, &err);
+    return put(s, status, bytes, size, &err);
+}
+
+static int put_size(stream *s, long at, uint64_t value) {
+    unsigned char bytes[4];
+    for (int i = 0; i < 4; i++) bytes[i] = (unsigned char)(value >> (8 * i));
+    if (fseek(s->sink.file, at, SEEK_SET) != 0) return cli_write_failed(s->sink.path, errno);
+    return cli_sink_put(&s->sink, bytes, sizeof bytes);
+}
+
+static int patch_sizes(stream *s) {
+    if (!s->sink.regular || s->bytes > UINT32_MAX) return CLI_OK;
+    int code = put_size(s, WAV_RIFF_AT, s->bytes - 8);
+    return code == CLI_OK ? put_size(s, WAV_DATA_AT, s->bytes - WAV_HEAD) : code;
 }
 
 static int speak(stream *s) {
     say_job *job = s->job;
     ev_error err = {0};
-    unsigned char header[WAV_HEADER_BYTES];
-    wav_header(header, s->sample_rate, UINT32_MAX);
-    if (job->format == EV_FORMAT_WAV) s->code = cli_sink_put(&s->sink, header, sizeof header);
-    if (s->code != CLI_OK) return s->code;
     ev_status status = ev_say_stream(job->engine.synth, &job->request, &err, on_chunk, s);
     say_progress(job, "%s", "");
     if (s->code != CLI_OK) return s->code; /* told already: the engine only knows that it was stopped */
     if (status != EV_OK) return cli_engine_say_failed(&job->engine, status, &err, job->values->emotion, NULL);
-    return job->format == EV_FORMAT_WAV ? patch_header(s) : CLI_OK;
+    int code = end_encoder(s);
+    return code == CLI_OK && job->format == EV_FORMAT_WAV ? patch_sizes(s) : code;
 }
 
 int say_stream(say_job *job, const cli_text *text) {
@@ -85,7 +93,9 @@ int say_stream(say_job *job, const cli_text *text) {
     int code = cli_sink_open(&s.sink, job->output);
     if (code != CLI_OK) return code;
     s.start_s = cli_clock_s();
-    code = speak(&s);
+    code = open_encoder(&s);
+    if (code == CLI_OK) code = speak(&s);
+    ev_encoder_free(&s.encoder);
     double elapsed_s = cli_clock_s() - s.start_s;
     int closed = cli_sink_close(&s.sink, code == CLI_OK);
     if (code == CLI_OK) code = closed;

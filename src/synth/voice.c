@@ -37,6 +37,35 @@ ev_status ev_voice_named(ev_voice **out, ev_model *model, const char *name, ev_e
     return ev_model_unknown("voice", name, strlen(name), json_object_get(model->config.json, "voices"), err);
 }
 
+ev_status ev_voice_mix(ev_voice **out, const ev_voice *const *voices, const float *weights, size_t n, ev_error *err) {
+    double sum = 0, log_pitch = 0, size = 0;
+    *out = NULL;
+    for (size_t i = 0; i < n; i++) {
+        if (!(weights[i] > 0 && weights[i] <= 1e6F))
+            return ev_fail(err, EV_E_ARGUMENT, "the weight of a voice must be a number above 0");
+        if (voices[i]->size != voices[0]->size || voices[i]->encoder_id != voices[0]->encoder_id)
+            return ev_fail(err, EV_E_ARGUMENT, "voices of different models cannot be mixed");
+        sum += (double)weights[i];
+        log_pitch += (double)weights[i] * log((double)voices[i]->pitch);
+    }
+    if (n == 0) return ev_fail(err, EV_E_ARGUMENT, "there is no voice to mix");
+    const size_t floats = voices[0]->size;
+    ev_voice *v = malloc(sizeof *v + floats * sizeof(float));
+    if (!v) return ev_fail(err, EV_E_MEMORY, "out of memory");
+    v->encoder_id = voices[0]->encoder_id;
+    v->size = floats;
+    v->pitch = (float)exp(log_pitch / sum);
+    for (size_t k = 0; k < floats; k++) {
+        double value = 0;
+        for (size_t i = 0; i < n; i++) value += (double)weights[i] / sum * (double)voices[i]->vector[k];
+        v->vector[k] = (float)value;
+        size += value * value;
+    }
+    for (size_t k = 0; k < floats && size > 0; k++) v->vector[k] = (float)((double)v->vector[k] / sqrt(size));
+    *out = v;
+    return EV_OK;
+}
+
 /* ---- from reference speech ---- */
 
 static ev_status check_reference(size_t count, int32_t rate, ev_error *err) {

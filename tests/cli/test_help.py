@@ -69,7 +69,7 @@ class Help(CommandTest):
                 (r"did you mean 'flac'", "say", "x", "--format", "flc"),
                 (r"--language 'fr' is unknown: give one of auto, en, zh", "say", "x", "--language", "fr"),
                 (r"name it .wav", "say", "x", "-o", "x.txt"),
-                (r"--stream cannot write mp3", "say", "x", "--stream", "-o", "x.mp3"),
+                (r"--normalize must hear the whole", "say", "x", "--stream", "--normalize", "-o", "x.mp3"),
                 (r"one %d", "say", "x", "--lines"),
                 (r"one %d", "say", "x", "--lines", "-o", "x.wav"),
                 (r"one %d", "say", "x", "--lines", "-o", "%d-%d.wav"),

@@ -6,7 +6,7 @@ import struct
 import subprocess
 import time
 
-from command import (SETTINGS, INPUT, INTERRUPT, PIPE, FOX, HELLO, environment, read_wav, load, write_wav,
+from command import (SETTINGS, USAGE, INPUT, INTERRUPT, PIPE, FOX, HELLO, environment, read_wav, load, write_wav,
                      NeedsModel, on_terminal, main)
 
 
@@ -34,7 +34,8 @@ class Say(NeedsModel):
     def test_formats(self):
         whole = load(self.say("a.wav", FOX))
         self.assertEqual(struct.unpack("<I", whole[4:8])[0], len(whole) - 8)
-        self.same(load(self.say("a.pcm", FOX)), whole[whole.index(b"data") + 8:])
+        self.assertEqual(whole[36:40], b"data")  # where players that read no chunks look
+        self.same(load(self.say("a.pcm", FOX)), whole[44:44 + struct.unpack("<I", whole[40:44])[0]])
         for name, magic in (("a.flac", b"fLaC"), ("a.opus", b"OggS")):
             self.assertTrue(load(self.say(name, FOX)).startswith(magic), name)
         mp3 = load(self.say("a.mp3", FOX))
@@ -106,14 +107,28 @@ class Say(NeedsModel):
     def test_stream(self):
         text = f"{FOX} {HELLO} {FOX}"
         whole = load(self.say("a.wav", text))
-        samples = whole[whole.index(b"data") + 8:]
+        samples = whole[44:44 + struct.unpack("<I", whole[40:44])[0]]
         self.same(load(self.say("b.wav", text, "--stream"))[44:], samples)
         self.same(read_wav(self.path("a.wav"))[1], read_wav(self.path("b.wav"))[1])
         piped = self.good("say", text, "--stream").stdout
         self.assertEqual(piped[:4] + piped[8:16], b"RIFFWAVEfmt ")
-        self.assertEqual(struct.unpack("<I", piped[4:8]) + struct.unpack("<I", piped[40:44]), (0xFFFFFFFF,) * 2)
+        self.assertEqual(struct.unpack("<I", piped[4:8]) + struct.unpack("<I", piped[40:44]), (0x7FFFF024, 0x7FFFF000))
         self.same(piped[44:], samples)
         self.same(self.good("say", text, "--stream", "--format", "pcm").stdout, samples)
+
+    def test_sound(self):
+        seconds = lambda *flags: len(self.good("say", FOX, "--format", "pcm", *flags).stdout) / 2
+        whole = seconds()
+        self.assertEqual(seconds("--sample-rate", "48000"), 2 * whole)
+        self.assertEqual(seconds("--stream", "--sample-rate", "48000"), 2 * whole)
+        self.assertEqual(len(self.good("say", FOX, "--format", "ulaw").stdout), round(whole / 3))  # 8 kHz
+        self.assertLess(seconds("--trim-silence"), whole)
+        self.assertEqual(self.good("say", FOX, "--format", "aac", "--stream").stdout[:1], b"\xff")
+        loud = self.good("say", FOX, "--format", "pcm", "--volume", "-6.0206").stdout
+        plain = self.good("say", FOX, "--format", "pcm").stdout
+        for a, b in zip(struct.iter_unpack("<h", plain), struct.iter_unpack("<h", loud)):
+            self.assertLessEqual(abs(a[0] / 2 - b[0]), 1)
+        self.bad(USAGE, r"normalize", "say", FOX, "--stream", "--normalize", "-o", self.path("a.wav"))
 
     def test_json(self):
         text = f"{HELLO} {FOX}"

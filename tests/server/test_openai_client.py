@@ -114,18 +114,13 @@ class Speech(unittest.TestCase):
         self.assertEqual(spoken.content, said("More.", "--voice", "ray"))
 
     def test_voices_by_their_names(self):
-        ours = {"alloy": "ava", "ash": "ray", "ballad": "angus", "coral": "mei", "echo": "lin", "fable": "angus", "onyx": "shi",
-                "nova": "yan", "sage": "ava", "shimmer": "lan", "verse": "gao"}
+        # none is a voice that was born to Mandarin: who names these expects English first
+        ours = {"alloy": "ava", "ash": "ray", "ballad": "angus", "cedar": "ray", "coral": "ella", "echo": "ray", "fable": "angus",
+                "marin": "ella", "nova": "ella", "onyx": "angus", "sage": "ava", "shimmer": "ella", "verse": "ray",
+                "Alloy": "ava", "NOVA": "ella", "Ray": "ray", "MEI": "mei"}
         for theirs, our in ours.items():
             spoken = self.client.audio.speech.create(model="tts-1", voice=theirs, input="By any name.", response_format="pcm")
             self.assertEqual(spoken.content, said("By any name.", "--voice", our), theirs)
-        request_id = self.service.post("/tts", {"text": "By its own name.", "voice": "alloy"}).json()["request_id"]
-        for _ in range(200):  # our own route has our own names
-            state = self.service.get(f"/tts/{request_id}").json()
-            if state["status"] in ("failed", "completed"):
-                break
-            time.sleep(0.05)
-        self.assertEqual(state["status"], "failed", state)
 
     def test_streaming(self):
         fields = {"model": "tts-1", "voice": "ava", "input": LONG[:1500], "response_format": "pcm"}

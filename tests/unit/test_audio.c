@@ -95,15 +95,16 @@ static void formats_have_names(void **state) {
     static const struct {
         const char *name;
         ev_format format;
-    } good[] = {{"wav", EV_FORMAT_WAV},    {"a/b.WAV", EV_FORMAT_WAV}, {"wav-float", EV_FORMAT_WAV_FLOAT},
-                {"x.pcm", EV_FORMAT_PCM},  {"flac", EV_FORMAT_FLAC},   {"my.voice.opus", EV_FORMAT_OPUS},
-                {"x.ogg", EV_FORMAT_OPUS}, {"/t/x.mp3", EV_FORMAT_MP3}};
+    } good[] = {{"wav", EV_FORMAT_WAV},    {"a/b.WAV", EV_FORMAT_WAV},  {"wav-float", EV_FORMAT_WAV_FLOAT},
+                {"x.pcm", EV_FORMAT_PCM},  {"flac", EV_FORMAT_FLAC},    {"my.voice.opus", EV_FORMAT_OPUS},
+                {"x.ogg", EV_FORMAT_OPUS}, {"/t/x.mp3", EV_FORMAT_MP3}, {"x.aac", EV_FORMAT_AAC},
+                {"mulaw", EV_FORMAT_ULAW}, {"alaw", EV_FORMAT_ALAW}};
     ev_format f = EV_FORMAT_COUNT;
     for (size_t i = 0; i < EV_ARRAY_COUNT(good); i++) {
         assert_int_equal(ev_format_parse(good[i].name, &f, NULL), EV_OK);
         assert_int_equal(f, good[i].format);
     }
-    static const char *const bad[] = {"", "aac", "x.", "wav.txt", "mp3/x", "wavx"};
+    static const char *const bad[] = {"", "m4a", "x.", "wav.txt", "mp3/x", "wavx"};
     ev_error err;
     for (size_t i = 0; i < EV_ARRAY_COUNT(bad); i++)
         assert_int_equal(ev_format_parse(bad[i], &f, &err), EV_E_NOT_FOUND);
@@ -134,7 +135,7 @@ static void sixteen_bits_clamp_and_round_to_even(void **state) {
     bytes pcm = encode(&a, EV_FORMAT_PCM), file = encode(&a, EV_FORMAT_WAV);
     assert_int_equal(pcm.size, sizeof(want));
     assert_memory_equal(pcm.data, want, sizeof(want));
-    assert_memory_equal(file.data + file.size - sizeof(want), want, sizeof(want));
+    assert_memory_equal(file.data + 44, want, sizeof(want)); /* where players that read no chunks begin */
     free(pcm.data);
     free(file.data);
 }
@@ -148,7 +149,7 @@ static void formats_read_back(void **state) {
         assert_int_equal(one.size, two.size); /* the same sound is the same bytes */
         assert_memory_equal(one.data, two.data, one.size);
         bool marked = memmem(one.data, one.size, "synthetic speech", 16) != NULL;
-        assert_int_equal(marked, f != EV_FORMAT_PCM);
+        assert_int_equal(marked, f != EV_FORMAT_PCM && f < EV_FORMAT_AAC);
         if (f == EV_FORMAT_WAV || f == EV_FORMAT_WAV_FLOAT || f == EV_FORMAT_MP3) {
             assert_int_equal(ev_audio_decode(&b, one.data, one.size, 1.0, NULL), EV_OK);
             assert_int_equal(b.count, 16000);
@@ -322,7 +323,9 @@ static void cut_files_are_refused(void **state) {
     (void)state;
     ev_audio a = tone(16000);
     bytes w = encode(&a, EV_FORMAT_WAV), m = encode(&a, EV_FORMAT_MP3);
-    for (size_t n = 12; n < w.size; n += n < 200 ? 1 : 997) expect_refused(w.data, n, 0, n == 120 ? "" : "cut short");
+    const size_t sound_end = 44 + 2 * 16000; /* behind it stand texts */
+    for (size_t n = 12; n < sound_end; n += n < 200 ? 1 : 997)
+        expect_refused(w.data, n, 0, n == 36 ? "" : "cut short");
     size_t sound = m.size - 128; /* an ID3v1 tag stands behind */
     assert_memory_equal(m.data + sound, "TAG", 3);
     const unsigned char *second = memmem(m.data + 4, sound - 4, m.data, 2); /* one frame alone may be anything */

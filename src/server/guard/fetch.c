@@ -90,7 +90,9 @@ static const char *refuse_parts(const char *scheme, const char *host, const char
     if (strcmp(scheme, "https") != 0 && !(http && o->http))
         return o->http ? "begins neither with https:// nor with http://" : "does not begin with https://";
     if (host[0] == '\0' || strlen(host) >= HOST_BYTES_MAX) return "has no host name, or one that is too long";
-    return is_port_open(f, strtol(port, NULL, 10)) ? NULL : "names a port that is not asked: leave the port out";
+    return is_port_open(f, strtol(port, NULL, 10))
+               ? NULL
+               : "names a port that is not asked: leave the port out, or list host:port in fetch_allow";
 }
 
 /* Puts the URL into `into`. NULL, or what is wrong with it. */

@@ -20,4 +20,9 @@ typedef struct sv_charge { /* what a request takes besides itself */
 bool sv_access_charge(sv_request *req, sv_charge charge, int *result);
 void sv_access_refund(sv_request *req, sv_charge charge); /* nothing was made for it */
 
+/* Under which path a proxy shows us (X-Forwarded-Prefix), without a '/' at its end; "": none, or nothing to be
+ * believed. */
+enum { SV_PREFIX_MAX = 128 };
+const char *sv_prefix(const sv_request *req);
+
 #endif

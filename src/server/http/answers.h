@@ -39,10 +39,15 @@ bool sv_form_read(struct MHD_Connection *connection, const void *body, size_t si
 
 /* speech.c: the job for these params, admitted; or answers and returns false. */
 bool sv_speech_begin(sv_request *req, sv_speech_params *params, bool kept, sv_idempotency *idempotency, int *result);
-/* job_json.c: {"words": [{"word", "start", "end"}]} of a completed job, seconds. */
-json_t *sv_words_json(const sv_job *job, int32_t sample_rate);
+/* job_json.c: {"words": [{"word", "start", "end", "text_begin", "text_end"}]} of a completed job: seconds of a file whose
+ * first skipped_s were cut, characters of the text. */
+json_t *sv_words_json(const sv_job *job, int32_t sample_rate, double skipped_s);
 /* A job that ended badly, as an answer. */
 int sv_reply_job_error(sv_request *req, sv_job_state state, const ev_error *error);
+
+/* sound.c: of a job that is over and kept whole. dB that normalize adds; samples that trim_silence leaves. */
+float sv_sound_gain_db(sv_job *job, int32_t rate);
+size_t sv_sound_trimmed_count(sv_job *job, int32_t rate);
 
 /* listen.c: answers with the job's audio. whole: it is over, so its head can tell its length; else as it is made. */
 int sv_listen(sv_request *req, ev_format format, bool sse, bool whole);

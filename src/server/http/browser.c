@@ -167,6 +167,19 @@ bool sv_browser_check_type(sv_request *req, int *result) {
     return false;
 }
 
+/* ---- where do its users see us? ---- */
+
+/* It goes into what the same client is answered, so nobody need vouch for it; but it is a path, and not another host.
+ */
+const char *sv_prefix(const sv_request *req) {
+    static const char safe[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~/";
+    const char *prefix = sv_header(req, "X-Forwarded-Prefix");
+    const size_t size = prefix ? strlen(prefix) : 0;
+    if (size < 2 || size > SV_PREFIX_MAX || prefix[0] != '/' || strstr(prefix, "//") || prefix[strspn(prefix, safe)])
+        return "";
+    return prefix[size - 1] == '/' ? "" : prefix;
+}
+
 /* ---- all of it ---- */
 
 static bool acts(const char *method) {

@@ -1,5 +1,5 @@
 /* fields: a request's JSON to speech_params. Every mistake names its field and what would be right. Fields that are
- * not known are passed over, as clients of other services send their own.
+ * not known are passed over, as clients of other services send their own, and told; with strict they are mistakes.
  */
 #include <math.h>
 #include <openssl/evp.h>
@@ -115,59 +115,75 @@ static void read_voice(reader *r, sv_speech *s) {
     }
 }
 
-/* OpenAI's clients must name a voice, and most name theirs: each is one of ours of a like kind. */
-static const struct alias {
-    const char *theirs, *ours;
-} ALIASES[] = {{"alloy", "ava"}, {"ash", "ray"},     {"ballad", "angus"}, {"coral", "mei"},
-               {"echo", "lin"},  {"fable", "angus"}, {"onyx", "shi"},     {"nova", "yan"},
-               {"sage", "ava"},  {"shimmer", "lan"}, {"verse", "gao"}};
-
-static bool model_has_voice(const ev_model *model, const char *name) {
-    for (size_t i = 0; i < ev_model_voice_count(model); i++)
-        if (strcmp(ev_model_voice_name(model, i), name) == 0) return true;
-    return false;
+static void translate_voice(reader *r, sv_speech *s) {
+    if (!s->voice) return;
+    char *ours = sv_names_voice(r->f->model, s->voice);
+    if (!ours) mistake(r, "voice", "out of memory");
+    if (!ours) return;
+    free(s->voice);
+    s->voice = ours;
 }
 
-static void translate_voice(reader *r, sv_speech *s) {
-    if (!s->voice || model_has_voice(r->f->model, s->voice)) return;
-    for (size_t i = 0; i < EV_ARRAY_COUNT(ALIASES); i++) {
-        if (strcmp(ALIASES[i].theirs, s->voice) != 0 || !model_has_voice(r->f->model, ALIASES[i].ours)) continue;
-        free(s->voice);
-        if (!(s->voice = strdup(ALIASES[i].ours))) mistake(r, "voice", "out of memory");
-        return;
-    }
+/* Base64 without the breaks that `base64 FILE` and mail put into it, and with the signs at its end that some leave
+ * out. NULL: out of memory. */
+static char *join_lines(const char *text, size_t *length) {
+    char *joined = malloc(strlen(text) + 4);
+    *length = 0;
+    for (const char *at = text; joined && *at; at++)
+        if (!strchr(" \t\r\n", *at)) joined[(*length)++] = *at;
+    while (joined && *length % 4 > 1) joined[(*length)++] = '=';
+    if (joined) joined[*length] = '\0';
+    return joined;
+}
+
+/* Bytes of base64, -1: it is none. */
+static int decode(const char *text, size_t length, unsigned char *out) {
+    const int decoded =
+        length && length % 4 == 0 ? EVP_DecodeBlock(out, (const unsigned char *)text, (int)length) : -1;
+    return decoded <= 0 ? -1 : decoded - (text[length - 1] == '=') - (text[length - 2] == '=');
+}
+
+static void decode_reference(reader *r, sv_speech *s, const char *text) {
+    size_t length = 0;
+    char *joined = join_lines(text, &length);
+    s->reference = malloc(length / 4 * 3 + 4);
+    const int decoded = joined && s->reference ? decode(joined, length, s->reference) : -1;
+    free(joined);
+    if (decoded <= 0)
+        mistake(r, "reference_audio", "reference_audio is not base64: encode the bytes of a recording");
+    else
+        s->reference_bytes = (size_t)decoded;
 }
 
 static void read_reference(reader *r, sv_speech *s) {
     const char *text = text_of(r, "reference_audio");
     const int64_t most = r->f->config->reference_bytes_max;
-    if (!text || !*text) return;
+    if (!text) return;
     if (strncmp(text, "data:", 5) == 0) {
         const char *comma = strchr(text, ',');
         text = comma ? comma + 1 : "";
     }
     const size_t length = strlen(text);
-    if ((int64_t)(length / 4 * 3) > most + 3) {
+    if (!text[strspn(text, " \t\r\n")])
+        mistake(r, "reference_audio",
+                "reference_audio is empty: give the bytes of a recording in base64, or leave the field out");
+    else if ((int64_t)(length / 4 * 3) > most + most / 16 + 3) /* breaks add a sixteenth at most */
         mistake(r, "reference_audio", "reference_audio is larger than %lld bytes: send a shorter recording",
                 (long long)most);
-        return;
-    }
-    s->reference = malloc(length / 4 * 3 + 4);
-    const int decoded = s->reference && length % 4 == 0 && length
-                            ? EVP_DecodeBlock(s->reference, (const unsigned char *)text, (int)length)
-                            : -1;
-    if (decoded <= 0) {
-        mistake(r, "reference_audio", "reference_audio is not base64: encode the bytes of a .wav or .mp3 file");
-        return;
-    }
-    s->reference_bytes = (size_t)decoded - (text[length - 1] == '=') - (text[length - 2] == '=');
+    else
+        decode_reference(r, s, text);
+    if (!r->failed && (int64_t)s->reference_bytes > most)
+        mistake(r, "reference_audio", "reference_audio is larger than %lld bytes: send a shorter recording",
+                (long long)most);
 }
 
 static void read_url(reader *r, sv_speech *s) {
     const char *url = text_of(r, "reference_audio_url");
     const sv_config *c = r->f->config;
-    if (!url || !*url) return;
-    if (c->fetch == SV_REACH_OFF) {
+    if (!url) return;
+    if (!*url) {
+        mistake(r, "reference_audio_url", "reference_audio_url is empty: give a URL, or leave the field out");
+    } else if (c->fetch == SV_REACH_OFF) {
         mistake(
             r, "reference_audio_url",
             "this service fetches no URLs: send the recording itself as reference_audio, or upload it to /v1/voices");
@@ -185,28 +201,16 @@ static void drop_voice(sv_speech *s) {
     s->voice = NULL;
 }
 
-static bool emotion_known(const ev_model *model, const char *emotion) {
-    for (const char *at = emotion; *at;) {
-        const size_t part = strcspn(at, ","), label = strcspn(at, ",:");
-        bool known = false;
-        for (size_t i = 0; i < ev_model_emotion_count(model); i++) {
-            const char *one = ev_model_emotion_name(model, i);
-            known |= strlen(one) == label && memcmp(one, at, label) == 0;
-        }
-        if (!known) return false;
-        at += part;
-        if (*at) at++;
-    }
-    return true;
-}
-
 /* A label or a blend; else what OpenAI's free `instructions` ask for. */
 static void read_emotion(reader *r, sv_speech *s) {
     const ev_model *model = r->f->model;
-    s->emotion = copy_of(r, "emotion", 200);
-    if (s->emotion && !emotion_known(model, s->emotion)) {
-        mistake(r, "emotion", "emotion '%s' is not known: see /v1/emotions", s->emotion);
+    char *asked = copy_of(r, "emotion", 200), labels[160];
+    s->emotion = asked ? sv_names_emotion(model, asked) : NULL;
+    if (asked && !s->emotion) {
+        sv_names_emotions(model, labels, sizeof labels);
+        mistake(r, "emotion", "emotion '%.80s' is not known: use %s", asked, labels);
     }
+    free(asked);
     const char *instructions = text_of(r, "instructions");
     const char *label = instructions && !s->emotion ? sv_instructions_emotion(model, instructions) : NULL;
     if (label && !(s->emotion = strdup(label))) mistake(r, "instructions", "out of memory");
@@ -235,9 +239,18 @@ static void read_format(reader *r, sv_speech_params *w, const char *fallback) {
     ev_error err;
     if (!format) format = fallback;
     if (ev_format_parse(format, &w->format, &err) != EV_OK || w->format == EV_FORMAT_WAV_FLOAT) {
-        mistake(r, "response_format", "response_format '%.20s' is not made here: use wav, mp3, opus, flac or pcm",
-                format);
+        mistake(r, "response_format",
+                "response_format '%.20s' is not made here: use wav, mp3, opus, flac, pcm, aac, ulaw or alaw", format);
     }
+    const double rate = number_of(r, "sample_rate", 0, 8000, 48000);
+    if (rate > (double)(int32_t)rate)
+        mistake(r, "sample_rate", "sample_rate must be a whole number from 8000 to 48000");
+    w->sound.rate = (int32_t)rate;
+    w->sound.volume_db = (float)number_of(r, "volume", 0, -40, 40);
+    const double factor = number_of(r, "volume_multiplier", 1, 0.01, 100); /* as Kokoro's clients say it */
+    if (!field_of(r, "volume")) w->sound.volume_db = (float)(20 * log10(factor));
+    w->sound.normalize = flag_of(r, "normalize");
+    w->sound.trim_silence = flag_of(r, "trim_silence");
     w->sse = stream && strcmp(stream, "sse") == 0;
     if (stream && !w->sse && strcmp(stream, "audio") != 0) {
         mistake(r, "stream_format", "stream_format must be audio or sse");
@@ -245,15 +258,26 @@ static void read_format(reader *r, sv_speech_params *w, const char *fallback) {
     w->words = flag_of(r, "timestamps");
     /* A .wav is a file, whose head tells its length; the others are streams. Who wants a .wav as it is made says so.
      */
-    w->stream = stream || w->format != EV_FORMAT_WAV;
+    const bool asked = field_of(r, "stream") != NULL, wanted = flag_of(r, "stream");
+    w->stream = stream || (asked ? wanted : w->format != EV_FORMAT_WAV);
+    if (w->sound.normalize) w->stream = false; /* the whole must be heard first */
+}
+
+/* "en", "en-US" and "EN" are one. */
+static bool is_language(const char *tag, const char *wanted) {
+    const size_t size = strlen(wanted);
+    return strncasecmp(tag, wanted, size) == 0 && (!tag[size] || tag[size] == '-' || tag[size] == '_');
 }
 
 static void read_language(reader *r, sv_speech *s) {
-    s->language = copy_of(r, "language", 16);
-    const char *l = s->language;
-    if (l && strcmp(l, "en") != 0 && strcmp(l, "zh") != 0 && strcmp(l, "auto") != 0) {
-        mistake(r, "language", "language '%s' is not spoken here: use en, zh or auto", l);
-    }
+    static const char *const languages[] = {"en", "zh", "auto"};
+    char *asked = copy_of(r, "language", 16);
+    if (!asked) return;
+    for (size_t i = 0; i < EV_ARRAY_COUNT(languages) && !s->language; i++)
+        if (is_language(asked, languages[i]) && !(s->language = strdup(languages[i])))
+            mistake(r, "language", "out of memory");
+    if (!s->language) mistake(r, "language", "language '%s' is not spoken here: use en, zh or auto", asked);
+    free(asked);
 }
 
 static void read_webhook(reader *r, sv_speech_params *w) {
@@ -271,11 +295,45 @@ static void read_webhook(reader *r, sv_speech_params *w) {
     }
 }
 
+/* ---- all of them ---- */
+
+static const char *const KNOWN[] = {
+    "model",        "voice",       "response_format",   "stream_format", "stream",          "speed",
+    "instructions", "emotion",     "emotion_degree",    "pitch_scale",   "energy_scale",    "seed",
+    "priority",     "deadline_ms", "language",          "timestamps",    "reference_audio", "reference_audio_url",
+    "sample_rate",  "volume",      "volume_multiplier", "normalize",     "trim_silence",    "strict"};
+
+static bool is_known(const char *field, bool native) {
+    for (size_t i = 0; i < EV_ARRAY_COUNT(KNOWN); i++)
+        if (strcmp(KNOWN[i], field) == 0) return true;
+    return native ? strcmp(field, "text") == 0 || strcmp(field, "webhook") == 0 : strcmp(field, "input") == 0;
+}
+
+/* Into a header: of a name that holds other than letters, digits, '.', '_' and '-', no more than that it is there. */
+static void note_ignored(sv_fields *f, const char *field) {
+    const size_t used = strlen(f->ignored);
+    const char *shown = field[0] && strlen(field) <= 64 && sv_log_id_valid(field) ? field : "?";
+    if (used + strlen(shown) + 3 < sizeof f->ignored)
+        snprintf(f->ignored + used, sizeof f->ignored - used, "%s%s", used ? ", " : "", shown);
+}
+
+/* Clients of other services send fields of theirs: they are told which mean nothing here. */
+static void look_for_unknown(reader *r, bool native) {
+    const char *field;
+    json_t *value;
+    const bool strict = flag_of(r, "strict");
+    json_object_foreach((json_t *)(uintptr_t)r->json, field, value) {
+        if (is_known(field, native)) continue;
+        note_ignored(r->f, field);
+        if (strict) mistake(r, "strict", "the field '%.64s' is not known: leave it out, or leave strict out", field);
+    }
+}
+
 static void read_all(reader *r, sv_speech_params *w, bool native) {
     if (!json_is_object(r->json)) mistake(r, NULL, "the body must be a JSON object");
     read_text(r, &w->speech, native ? "text" : "input");
     read_voice(r, &w->speech);
-    if (!native) translate_voice(r, &w->speech);
+    translate_voice(r, &w->speech);
     read_reference(r, &w->speech);
     read_url(r, &w->speech);
     drop_voice(&w->speech);
@@ -284,6 +342,7 @@ static void read_all(reader *r, sv_speech_params *w, bool native) {
     read_language(r, &w->speech);
     read_format(r, w, native ? "wav" : "mp3");
     if (native) read_webhook(r, w);
+    look_for_unknown(r, native);
     if (!native && w->words && !w->sse) {
         mistake(r, "timestamps", "timestamps come as an event: ask for stream_format sse, or use /tts");
     }
@@ -335,6 +394,7 @@ bool sv_fields_read(sv_request *req, sv_speech_params *params, bool native, int 
         .config = &req->settings->config, .model = req->server->model, .start = req->start, .native = native};
     const bool ok = sv_fields_parse(&f, req->body.data, req->body.size, params);
     if (f.chars >= 0) req->chars = f.chars;
+    memcpy(req->ignored, f.ignored, sizeof req->ignored);
     if (!ok) *result = sv_reply_error(req, 400, f.field, "%s", f.message);
     return ok;
 }

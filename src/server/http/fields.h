@@ -7,6 +7,7 @@
 typedef struct sv_speech_params { /* a request's JSON, checked */
     sv_speech speech;
     ev_format format;
+    sv_sound sound;
     bool sse, stream, words;
     char *webhook;
 } sv_speech_params;
@@ -16,8 +17,9 @@ typedef struct sv_fields { /* how a body is read, and what is wrong with it */
     const ev_model *model;
     double start; /* deadlines count from here */
     bool native;
-    int64_t chars;     /* of the text; -1: it was not reached */
-    const char *field; /* of the first mistake; NULL: the whole body. Static */
+    int64_t chars;                 /* of the text; -1: it was not reached */
+    char ignored[SV_IGNORED_SIZE]; /* names of fields that mean nothing here, as far as they fit; with commas */
+    const char *field;             /* of the first mistake; NULL: the whole body. Static */
     char message[300];
 } sv_fields;
 /* Bytes to speech_params; false: f says why, and params is empty. */
@@ -25,6 +27,13 @@ bool sv_fields_parse(sv_fields *f, const void *body, size_t size, sv_speech_para
 /* The request's body. native: /tts's names (text) instead of OpenAI's (input). Or answers and returns false. */
 bool sv_fields_read(sv_request *req, sv_speech_params *params, bool native, int *result);
 
+/* names.c: the caller's (free). NULL: out of memory; of an emotion, also that it is not known. */
+char *sv_names_voice(const ev_model *model, const char *asked);
+char *sv_names_emotion(const ev_model *model, const char *asked);
+void sv_names_emotions(const ev_model *model, char *list, size_t size); /* "neutral, calm, ..." */
+
+/* instructions.c: the model's label that a name means, in any case; NULL: none. */
+const char *sv_emotion_label(const ev_model *model, const char *name, size_t length);
 /* instructions.c: the label of the emotion that the text asks for; NULL: of none. */
 const char *sv_instructions_emotion(const ev_model *model, const char *instructions);
 

@@ -10,9 +10,10 @@
  *   access.h       what stands before each route: is it for us, may a page of that origin do that (browser.c); who
  *                  asks, and how often (access.c)
  *   http.c         bytes <-> requests (libmicrohttpd); shutdown in leave.c
- *   fields.h       JSON -> sv_speech, every mistake named by its field; instructions.c reads OpenAI's free text
+ *   fields.h       JSON -> sv_speech, every mistake named by its field; names.c: voices and emotions as others
+ *                  call them; instructions.c reads OpenAI's free text
  *   answers.h      the routes: speech.c POST /v1/audio/speech; listen.c samples -> the listener's format, as they are
- *                  made; tts.c /tts: accepted at once, asked for later; voices_http.c /v1/voices; job_json.c a job as
+ *                  made; sound.c what is measured for that on the whole; tts.c /tts: accepted at once, asked for later; voices_http.c /v1/voices; job_json.c a job as
  *                  JSON; pages.c the rest: health, models, emotions, status, metrics, the page, openapi.json
  *   routes.c       which path means what: the top
  */

@@ -85,6 +85,46 @@ static size_t find_any(const char *text, const char *label) {
     return first;
 }
 
+/* As names alone; in free text some of these words say something else. */
+static const struct names ALONE[] = {
+    {"neutral", "normal plain none default standard 中性 普通 正常 自然 默认 无"},
+    {"happy",
+     "happiness joyous glad cheery merry amused amusement laughing 喜悦 欢快 欢乐 喜 乐 愉悦 幸福 高興 開心"},
+    {"excited", "exciting enthusiasm ecstatic eager passionate 热情 亢奋 兴高采烈 激昂 興奮"},
+    {"sad", "unhappy sorrow grief grieving depressing crying disappointed down 悲哀 忧伤 忧郁 沮丧 哀 悲 失望 委屈 "
+            "難過 傷心"},
+    {"angry", "mad rage raging frustrated irate disgusted disgust hate 愤慨 恼火 发怒 气愤 怒 暴怒 厌恶 憤怒 生氣"},
+    {"surprised", "surprising astonishment amazement shock wonder 惊喜 震惊 惊奇 惊 诧异 驚訝"},
+    {"fearful", "terror panic panicked worried anxiety scary horror 恐慌 担心 惊恐 恐 惧 焦虑 害怕 恐懼"},
+    {"calm", "quiet tranquil relaxing serenity soft tender peace warm 冷静 镇定 沉稳 安静 宁静 平和 平靜 溫柔"},
+};
+
+static bool is_among(const char *words, const char *name, size_t length) {
+    for (const char *at = words; *at; at += strspn(at, " ")) {
+        const size_t size = strcspn(at, " ");
+        if (size == length && strncasecmp(at, name, length) == 0) return true;
+        at += size;
+    }
+    return false;
+}
+
+const char *sv_emotion_label(const ev_model *model, const char *name, size_t length) {
+    for (size_t i = 0; i < ev_model_emotion_count(model); i++) {
+        const char *label = ev_model_emotion_name(model, i);
+        if (strlen(label) == length && strncasecmp(label, name, length) == 0) return label;
+    }
+    for (size_t i = 0; i < ev_model_emotion_count(model); i++) {
+        const char *label = ev_model_emotion_name(model, i);
+        bool meant = false;
+        for (size_t n = 0; n < EV_ARRAY_COUNT(NAMES); n++)
+            meant |= strcmp(NAMES[n].label, label) == 0 && is_among(NAMES[n].words, name, length);
+        for (size_t n = 0; n < EV_ARRAY_COUNT(ALONE); n++)
+            meant |= strcmp(ALONE[n].label, label) == 0 && is_among(ALONE[n].words, name, length);
+        if (meant) return label;
+    }
+    return NULL;
+}
+
 const char *sv_instructions_emotion(const ev_model *model, const char *instructions) {
     char text[READ_BYTES + 1];
     const char *found = NULL;

@@ -4,6 +4,7 @@
  * there is nothing yet, the connection is suspended until there is. Encoding is the executor's, but for formats in
  * which it is copying.
  */
+#include <math.h>
 #include <openssl/evp.h>
 #include <stdlib.h>
 #include <string.h>
@@ -67,7 +68,8 @@ static void put(sv_listener *l, const void *bytes, size_t size) {
 }
 
 static void put_words(sv_listener *l) {
-    json_t *words = sv_words_json(l->req->job, ev_model_sample_rate(l->req->server->model));
+    const int32_t rate = ev_model_sample_rate(l->req->server->model);
+    json_t *words = sv_words_json(l->req->job, rate, (double)ev_encoder_skipped(l->encoder) / rate);
     json_object_set_new(words, "type", json_string("speech.audio.timestamps"));
     char *text = json_dumps(words, JSON_COMPACT | JSON_REAL_PRECISION(9));
     json_decref(words);
@@ -201,18 +203,36 @@ static ssize_t read_bytes(void *listener, uint64_t position, char *out, size_t m
     return (ssize_t)now;
 }
 
-static ev_status make_encoder(sv_request *req, ev_encoder **out, ev_format format, size_t known) {
+static bool is_plain(ev_format format) {
+    return format <= EV_FORMAT_PCM || format == EV_FORMAT_ULAW || format == EV_FORMAT_ALAW;
+}
+
+static int32_t file_rate(const sv_request *req, ev_format format) {
+    return ev_format_rate(format, ev_model_sample_rate(req->server->model), req->sound.rate);
+}
+
+/* whole: the job is over, so that what follows from all of it is known. */
+static ev_status make_encoder(sv_request *req, ev_encoder **out, ev_format format, bool whole, size_t count) {
+    const int32_t rate = ev_model_sample_rate(req->server->model);
+    const sv_sound *sound = &req->sound;
     ev_encoder_options options;
     ev_encoder_options_init(&options);
-    options.known_count = known;
+    if (whole && sound->trim_silence && is_plain(format)) count = sv_sound_trimmed_count(req->job, rate);
+    if (whole && (!sound->trim_silence || is_plain(format))) options.known_count = count;
     options.label = req->settings->config.label;
     options.content_id = req->job->id;
-    return ev_encoder_create(out, format, ev_model_sample_rate(req->server->model), &options, NULL);
+    options.file_rate = file_rate(req, format);
+    options.bitrate_kbps = sound->bitrate_kbps;
+    options.volume_db = sound->volume_db;
+    if (whole && sound->normalize) options.volume_db += sv_sound_gain_db(req->job, rate);
+    options.volume_db = fminf(fmaxf(options.volume_db, -40), 40);
+    options.trim_silence = sound->trim_silence;
+    return ev_encoder_create(out, format, rate, &options, NULL);
 }
 
 static void describe(sv_request *req, struct MHD_Response *r, const char *media) {
     char rate[16];
-    snprintf(rate, sizeof rate, "%d", ev_model_sample_rate(req->server->model));
+    snprintf(rate, sizeof rate, "%d", file_rate(req, req->listener->format));
     MHD_add_response_header(r, "Content-Type", media);
     MHD_add_response_header(r, "X-Sample-Rate", rate);
     MHD_add_response_header(r, "X-Accel-Buffering", "no");
@@ -221,19 +241,11 @@ static void describe(sv_request *req, struct MHD_Response *r, const char *media)
         MHD_add_response_header(r, "X-Audio-Provenance", "synthetic; producer=emotivoice");
 }
 
-static bool is_plain(ev_format format) {
-    return format == EV_FORMAT_WAV || format == EV_FORMAT_WAV_FLOAT || format == EV_FORMAT_PCM;
-}
-
-/* Bytes of a finished result whose every sample takes the same: the head comes with the first write, of nothing. */
-static uint64_t plain_size(sv_listener *l, ev_format format, size_t count) {
-    const void *head;
-    size_t size;
-    if (ev_encoder_write(l->encoder, NULL, 0, &head, &size, NULL) == EV_OK)
-        put(l, head, size);
-    else
-        l->ready.failed = true;
-    return l->ready.size + (uint64_t)count * (format == EV_FORMAT_WAV_FLOAT ? 4 : 2);
+/* Nothing is done to the samples on their way. */
+static bool is_as_made(const sv_request *req, ev_format format) {
+    const sv_sound *s = &req->sound;
+    return file_rate(req, format) == ev_model_sample_rate(req->server->model) && s->volume_db == 0 && !s->normalize &&
+           !s->trim_silence;
 }
 
 /* As the socket takes it. */
@@ -262,17 +274,17 @@ int sv_listen(sv_request *req, ev_format format, bool sse, bool whole) {
     sv_job_snapshot(req->job, NULL, &count, NULL);
     sv_listener *l = req->listener = calloc(1, sizeof *l);
     req->cleanup = free_listener;
-    const char *media = sse ? "text/event-stream" : ev_format_media_type(format);
-    if (!l || make_encoder(req, &l->encoder, format, whole ? count : 0) != EV_OK) {
+    const char *media = sse ? "text/event-stream; charset=utf-8" : ev_format_media_type(format);
+    if (!l || make_encoder(req, &l->encoder, format, whole, count) != EV_OK) {
         return sv_reply_busy(req, 503, 1000, "out of memory: try again later");
     }
     l->req = req;
     l->sse = sse;
     l->format = format;
-    l->copies = is_plain(format) && !sse;
-    if (!l->copies && !(whole && !sse)) (void)refill(l); /* what is there goes out with the head */
-    if (!whole || sse) return answer_in_pieces(req, l, media, MHD_SIZE_UNKNOWN);
-    if (is_plain(format)) return answer_in_pieces(req, l, media, plain_size(l, format, count));
+    l->copies = is_plain(format) && !sse && is_as_made(req, format);
+    if (!l->copies && (!whole || sse)) (void)refill(l); /* what is there goes out with the head */
+    if (!whole || sse || !count) return answer_in_pieces(req, l, media, MHD_SIZE_UNKNOWN);
+    if (is_plain(format)) return answer_in_pieces(req, l, media, ev_encoder_size(l->encoder));
     if ((double)count <= AT_ONCE * ev_model_sample_rate(req->server->model)) return answer_whole(req);
     return answer_in_pieces(req, l, media, MHD_SIZE_UNKNOWN);
 }

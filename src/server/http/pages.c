@@ -18,7 +18,8 @@ int sv_answer_models(sv_request *req) {
                               (json_int_t)1767225600, "owned_by", "emotivoice");
     /* Clients send the names they know; all mean the one model there is. */
     if (req->id[0]) return sv_reply_json(req, 200, model);
-    return sv_reply_json(req, 200, json_pack("{s:s, s:[o]}", "object", "list", "data", model));
+    json_t *list = json_pack("[o]", model); /* twice: OpenAI's clients read data, Open WebUI models */
+    return sv_reply_json(req, 200, json_pack("{s:s, s:O, s:o}", "object", "list", "data", list, "models", list));
 }
 
 int sv_answer_emotions(sv_request *req) {

@@ -15,6 +15,8 @@ typedef struct sv_client { /* who asks */
     float weight;   /* of its share */
 } sv_client;
 
+enum { SV_IGNORED_SIZE = 256 };
+
 typedef struct sv_request {
     struct sv_request *next_waiting;
     sv_server *server;
@@ -52,6 +54,8 @@ typedef struct sv_request {
     const char *path;                                 /* the library's, during a call */
     bool (*work)(struct sv_request *req, size_t *at); /* of sv_suspend_for */
     ev_format answer_format;
+    sv_sound sound;
+    char ignored[SV_IGNORED_SIZE]; /* fields that mean nothing here, for a header; "" none */
     bool answer_sse, answer_stream, answer_words;
     /* for the log */
     int64_t chars;

@@ -22,6 +22,7 @@ static const sv_route_row rows[] = {
     {"DELETE", "/v1/voices/{id}", SV_ROUTE_VOICES, SV_SCOPE_VOICES, LISTS, false, SV_BODY_NONE, SV_LANE_BULK,
      sv_answer_voice_delete},
     {"GET", "/v1/models", SV_ROUTE_MODELS, 0, READS, false, SV_BODY_NONE, SV_LANE_NONE, sv_answer_models},
+    {"GET", "/v1/audio/models", SV_ROUTE_MODELS, 0, READS, false, SV_BODY_NONE, SV_LANE_NONE, sv_answer_models},
     {"GET", "/v1/models/{id}", SV_ROUTE_MODELS, 0, READS, false, SV_BODY_NONE, SV_LANE_NONE, sv_answer_models},
     {"GET", "/v1/emotions", SV_ROUTE_MODELS, 0, READS, false, SV_BODY_NONE, SV_LANE_NONE, sv_answer_emotions},
     {"GET", "/status.json", SV_ROUTE_PAGE, 0, READS, false, SV_BODY_NONE, SV_LANE_NONE, sv_answer_status},

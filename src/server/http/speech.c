@@ -83,7 +83,8 @@ static bool check_voice(sv_request *req, const sv_speech *speech, bool kept, int
     ev_error err = {0};
     if (kept || !speech->voice) return true;
     if (sv_voices_named(voices, speech->voice, req->client.account, &voice, &err) != EV_OK) {
-        *result = sv_reply_job_error(req, SV_JOB_FAILED, &err);
+        *result = err.status == EV_E_ARGUMENT ? sv_reply_error(req, 400, "voice", "%s", err.message)
+                                              : sv_reply_job_error(req, SV_JOB_FAILED, &err);
         return false;
     }
     sv_voice_release(voices, &voice);
@@ -231,9 +232,10 @@ int sv_answer_speech(sv_request *req) {
     int result = MHD_YES;
     if (!sv_fields_read(req, &params, false, &result)) return result;
     req->answer_format = params.format;
+    req->sound = params.sound;
     req->answer_sse = params.sse;
     req->answer_words = params.words;
-    req->answer_stream = params.stream || params.sse;
+    req->answer_stream = params.stream || (params.sse && !params.sound.normalize);
     const bool begun = sv_speech_begin(req, &params, false, NULL, &result);
     sv_speech_params_free(&params);
     if (!begun) return result;

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "server/http/access.h"
 #include "server/http/answers.h"
 #include "server/http/fields.h"
 #include "server/http/reply.h"
@@ -38,11 +39,12 @@ int sv_answer_tts(sv_request *req) {
     if (!sv_fields_read(req, &params, true, &result)) return result;
     params.stream = false;
     params.speech.format = params.format;
+    params.speech.sound = params.sound;
     const bool begun = sv_speech_begin(req, &params, true, key ? &idempotency : NULL, &result);
     sv_speech_params_free(&params);
     if (!begun) return result;
-    char place[SV_JOB_ID + 8];
-    snprintf(place, sizeof place, "/tts/%s", req->job->id);
+    char place[SV_PREFIX_MAX + SV_JOB_ID + 8];
+    snprintf(place, sizeof place, "%s/tts/%s", sv_prefix(req), req->job->id);
     json_t *body = json_pack("{s:s, s:s}", "status", "queued", "request_id", req->job->id);
     char *text = json_dumps(body, JSON_COMPACT);
     json_decref(body);
@@ -84,6 +86,7 @@ int sv_answer_job_audio(sv_request *req) {
     ev_error err;
     if (!find_job(req, &result)) return result;
     req->answer_format = req->job->speech.format;
+    req->sound = req->job->speech.sound;
     if (format && ev_format_parse(format, &req->answer_format, &err) != EV_OK) {
         return sv_reply_error(req, 400, "format", "%s", err.message);
     }

@@ -35,7 +35,10 @@ int sv_answer_voices(sv_request *req) {
         list = names;
     }
     const bool uploads = *req->server->config.voices_dir && (req->client.scopes & SV_SCOPE_VOICES);
-    return sv_reply_json(req, 200, json_pack("{s:s, s:o, s:b}", "object", "list", "data", list, "uploads", uploads));
+    /* twice: we say data, Open WebUI and Kokoro's clients read voices */
+    return sv_reply_json(
+        req, 200,
+        json_pack("{s:s, s:O, s:o, s:b}", "object", "list", "data", list, "voices", list, "uploads", uploads));
 }
 
 /* ---- upload ---- */

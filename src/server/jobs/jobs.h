@@ -32,6 +32,14 @@ typedef enum sv_job_state {
 extern const char *const sv_job_state_names[];
 static inline bool sv_job_over(sv_job_state s) { return s >= SV_JOB_COMPLETED; }
 
+/* What its listener wants of the file beside the format; decides no sample that is made. */
+typedef struct sv_sound {
+    int32_t rate;         /* Hz; 0: what is usual */
+    int32_t bitrate_kbps; /* 0: what is usual */
+    float volume_db;
+    bool normalize, trim_silence;
+} sv_sound;
+
 /* What to say. Owned texts; what ev_request borrows, this keeps. */
 typedef struct sv_speech {
     char *text;
@@ -47,7 +55,8 @@ typedef struct sv_speech {
     int64_t deadline_us; /* monotonic; 0: none */
     bool stream;         /* somebody listens while it is made */
     bool windowed;    /* too long to be kept whole: its one listener hears it as it is made, and it is never shared */
-    ev_format format; /* of its audio, where who asks later names none */
+    ev_format format; /* of its audio, where who asks later names none ... */
+    sv_sound sound;   /* ... and always this */
 } sv_speech;
 void sv_speech_init(sv_speech *speech);
 void sv_speech_free(sv_speech *speech);

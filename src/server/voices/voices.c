@@ -218,17 +218,58 @@ ev_status sv_voices_reference(sv_voices *v, const void *bytes, size_t size, sv_v
 
 /* ---- named and uploaded ---- */
 
+static ev_status find_voice(sv_voices *v, const char *name, const char *owner, ev_voice **out, ev_error *err) {
+    if (v->store && strncmp(name, "voice_", 6) == 0) return sv_voice_store_get(v->store, name, owner, out, err);
+    return ev_voice_named(out, v->model, name, err);
+}
+
+enum { MIXED_MAX = 8 };
+
+static ev_status not_mixed(ev_error *err) {
+    return ev_fail(err, EV_E_ARGUMENT,
+                   "voice: a mixture is written 'ava+ray' or 'ava(2)+ray(1)', of at most %d voices", MIXED_MAX);
+}
+
+/* One part of "ava(2)+ray(1)"; *at moves behind it. */
+static ev_status mixed_part(sv_voices *v, const char **at, const char *owner, ev_voice **out, float *weight,
+                            ev_error *err) {
+    char name[SV_VOICE_ID + SV_VOICE_NAME_MAX];
+    const size_t length = strcspn(*at, "+(");
+    char *end = NULL;
+    if (length == 0 || length >= sizeof name) return not_mixed(err);
+    snprintf(name, sizeof name, "%.*s", (int)length, *at);
+    *at += length;
+    *weight = 1;
+    if (**at == '(') {
+        *weight = strtof(*at + 1, &end);
+        if (end == *at + 1 || *end != ')' || !(*weight > 0 && *weight <= 1000)) return not_mixed(err);
+        *at = end + 1;
+    }
+    if (**at && (**at != '+' || !(*at)[1])) return not_mixed(err);
+    if (**at) ++*at;
+    return find_voice(v, name, owner, out, err);
+}
+
+static ev_status mix(sv_voices *v, const char *name, const char *owner, ev_voice **out, ev_error *err) {
+    ev_voice *parts[MIXED_MAX] = {0};
+    float weights[MIXED_MAX] = {0};
+    size_t count = 0;
+    ev_status status = EV_OK;
+    for (const char *at = name; *at && !status; count += !status)
+        status = count == MIXED_MAX ? not_mixed(err) : mixed_part(v, &at, owner, &parts[count], &weights[count], err);
+    if (!status) status = ev_voice_mix(out, (const ev_voice *const *)parts, weights, count, err);
+    for (size_t i = 0; i < count; i++) ev_voice_free(&parts[i]);
+    return status;
+}
+
 ev_status sv_voices_named(sv_voices *v, const char *name, const char *owner, sv_voice **out, ev_error *err) {
     *out = NULL;
     sv_voice *voice = calloc(1, sizeof *voice);
     if (!voice) return ev_fail(err, EV_E_MEMORY, "out of memory");
     voice->users = 1;
-    ev_status status = EV_E_NOT_FOUND;
-    if (v->store && strncmp(name, "voice_", 6) == 0) {
-        status = sv_voice_store_get(v->store, name, owner, &voice->voice, err);
-    } else {
-        status = ev_voice_named(&voice->voice, v->model, name, err);
-    }
+    const bool mixed = strpbrk(name, "+(") != NULL;
+    const ev_status status =
+        mixed ? mix(v, name, owner, &voice->voice, err) : find_voice(v, name, owner, &voice->voice, err);
     if (status != EV_OK) {
         free(voice);
         return status;
