@@ -84,6 +84,7 @@ static const struct {
     {"excl", "excluding", DOTTED},
     {"orig", "originally", DOTTED},
     {"ca", "circa", BEFORE_NUMBER},
+    {"c", "circa", BEFORE_NUMBER},
     {"attn", "attention", ANYWHERE},
     {"ste", "suite", BEFORE_NUMBER},
     {"hrs", "hours", DOTTED},

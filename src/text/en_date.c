@@ -275,6 +275,13 @@ static void say_clock(en_work *w, long hour, long minute, bool half_given) {
 static size_t zone(en_work *w, size_t end) {
     static const char zones[] = " est edt cst cdt mst mdt pst pdt gmt utc bst cet cest ist jst aest hst ";
     size_t at = en_skip_spaces(w, end), stop = en_letters_end(w, at);
+    bool brief = stop - at == 2 && en_is_upper(w->s[at]) && en_is_upper(w->s[at + 1]) &&
+                 en_in_list(" et pt ct mt ", w->s + at, 2);
+    if (brief && at > end) {
+        en_span(w, at, stop);
+        en_put_letters(w, w->s + at, 2, "");
+        return stop - end;
+    }
     if (at == stop || stop - at > 4 || en_is_digit(w->s[stop]) || !en_in_list(zones, w->s + at, stop - at)) return 0;
     en_span(w, at, stop);
     en_put_letters(w, w->s + at, stop - at, "");

@@ -175,6 +175,15 @@ static void add_own(scorer *s, const en_work *w, size_t i, size_t begin, size_t 
 
 static int compare(const void *key, const void *element) { return strcmp(key, ((const homograph *)element)->word); }
 
+/* "will read", "don't desert": there the verb is certain, whatever the rest is like. */
+static bool after_modal(const homograph *target, const char *before, const en_work *w, size_t i) {
+    static const char modals[] = " will would can could shall should may might must do does did don't doesn't didn't "
+                                 "won't can't cannot couldn't "
+                                 "wouldn't shouldn't i'll you'll we'll they'll he'll she'll it'll let's ";
+    bool verb = target->verb || en_in_list(" read live lead ", target->word, strlen(target->word));
+    return verb && en_word_at(w, i)->before == EV_BREAK_WORD && en_in_list(modals, before, strlen(before));
+}
+
 const char *en_homograph_reading(const en_homographs *h, const en_work *w, size_t i, int rule) {
     if (!h) return NULL;
     const char *text = en_word_text(w, en_word_at(w, i));
@@ -182,6 +191,7 @@ const char *en_homograph_reading(const en_homographs *h, const en_work *w, size_
     if (!s.target) return NULL;
     size_t begin, end;
     sentence_around(w, i, &begin, &end);
+    if (after_modal(s.target, form(w, i, -1, begin, end), w, i)) return s.target->phones[1];
     add_shared(&s, w, i, begin, end, rule);
     add_own(&s, w, i, begin, end);
     return s.target->phones[s.score > 0];

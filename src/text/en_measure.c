@@ -89,18 +89,42 @@ static size_t ordinal(en_work *w, const en_number *n, size_t begin) {
     return possessive ? end + 2 : end;
 }
 
+/* "8.5\" x 11\"", "10' x 12'": the x between them. */
+static size_t by_after(en_work *w, size_t end) {
+    if (w->s[end] != ' ' || en_lower(w->s[end + 1]) != 'x' || w->s[end + 2] != ' ' || !en_is_digit(w->s[end + 3]))
+        return end;
+    en_span(w, end + 1, end + 2);
+    w->span_number = false;
+    en_put(w, "by");
+    return end + 3;
+}
+
+/* "10' x 12'", "6' tall": feet, where a measure follows or stands in front. */
+static size_t feet_alone(en_work *w, const en_number *n, size_t begin) {
+    if (w->s[n->end] != '\'' || en_is_alnum(w->s[n->end + 1]) || n->grouped || n->digit_count > 3) return 0;
+    size_t next = en_skip_spaces(w, n->end + 1);
+    bool measure = en_in_list(" tall wide long high deep x by ", w->s + next, en_letters_end(w, next) - next);
+    if (!measure && !previous_in(w, " by ")) return 0;
+    en_span(w, begin, n->end + 1);
+    en_say_number(w, n);
+    w->span_number = false;
+    en_put(w, en_is_one(n) ? "foot" : "feet");
+    return by_after(w, n->end + 1);
+}
+
 /* 12": inches, unless a quotation ends here. */
 static size_t inches_alone(en_work *w, const en_number *n, size_t begin) {
     if (w->s[n->end] != '"' || en_is_alnum(w->s[n->end + 1]) || n->grouped || n->digit_count > 3) return 0;
     size_t quotes = 0;
-    for (size_t k = begin; k > 0 && begin - k < 400 && w->s[k - 1] != '\n'; k--) quotes += w->s[k - 1] == '"';
+    for (size_t k = begin; k > 0 && begin - k < 400 && w->s[k - 1] != '\n'; k--)
+        quotes += w->s[k - 1] == '"' && !(k > 1 && en_is_digit(w->s[k - 2]));
     if (quotes % 2) return 0;
     bool article = previous_in(w, " a an ");
     en_span(w, begin, n->end + 1);
     en_say_number(w, n);
     w->span_number = false;
     en_put(w, en_is_one(n) || article ? "inch" : "inches");
-    return n->end + 1;
+    return by_after(w, n->end + 1);
 }
 
 /* 6'2": feet and inches. */
@@ -354,8 +378,8 @@ static bool code_is(const en_work *w, const char *codes) {
 
 static size_t unsigned_number(en_work *w, size_t begin, size_t i) {
     typedef size_t (*form)(en_work *, const en_number *, size_t);
-    static const form forms[] = {ordinal,    inches_alone, decade, feet,        en_match_fraction, power,
-                                 scientific, unit_range,   range,  short_scale, measured};
+    static const form forms[] = {ordinal, inches_alone, feet_alone, decade, feet,        en_match_fraction,
+                                 power,   scientific,   unit_range, range,  short_scale, measured};
     static const char codes[] = " code pin password passcode zip extension ext otp call dial dialed ";
     en_number n;
     if (!en_parse_number(w, i, &n)) return 0;
@@ -405,7 +429,10 @@ static size_t attached_number(en_work *w, size_t i) {
         en_say_year(w, en_number_value(&n));
     else
         en_say_number(w, &n);
-    return n.end - i;
+    bool plural = i > 1 && en_is_upper(w->s[i - 2]) && w->s[n.end] == 's' && !en_is_alnum(w->s[n.end + 1]) &&
+                  en_word_count(w) > 0; /* "MP3s" */
+    if (plural) en_word_at(w, en_word_count(w) - 1)->plural = true;
+    return n.end - i + plural;
 }
 
 static bool sign_place(const en_work *w, size_t i) {
