@@ -85,7 +85,10 @@ static size_t newline(en_work *w, size_t i) {
 /* "1- 2 = 5" */
 static bool minus_follows(const en_work *w, size_t i) {
     size_t next = en_skip_spaces(w, i + 1), end = en_digits_end(w, next);
-    return i > 0 && en_is_digit(w->s[i - 1]) && end > next && w->s[en_skip_spaces(w, end)] == '=';
+    bool variable = i > 0 && en_is_lower(w->s[i - 1]) &&
+                    (i == 1 || en_is_space(w->s[i - 2]) || w->s[i - 2] == '(') && /* "n-1" */
+                    next == i + 1 && end > next && !en_is_alnum(w->s[end]) && w->s[end] != '-';
+    return variable || (i > 0 && en_is_digit(w->s[i - 1]) && end > next && w->s[en_skip_spaces(w, end)] == '=');
 }
 
 /* "ourdailynews.abc", "node.js": no blank and no capital behind the dot, and no word that begins a sentence. */

@@ -93,8 +93,9 @@ static const struct {
 
 static const struct {
     const char *written, *said; /* said NULL: letters; a trailing dot is expected */
-} dotted[] = {{"e.g.", "for example"}, {"i.e.", "that is"}, {"ph.d.", "P H D"},           {"a.k.a.", "also known as"},
-              {"m.sc.", "M S C"},      {"b.sc.", "B S C"},  {"w.r.t.", "with respect to"}};
+} dotted[] = {{"e.g.", "for example"},       {"i.e.", "that is"}, {"ph.d.", "P H D"},
+              {"a.k.a.", "also known as"},   {"m.sc.", "M S C"},  {"b.sc.", "B S C"},
+              {"w.r.t.", "with respect to"}, {"ph.d", "P H D"}};
 
 static void say(en_work *w, const char *said) {
     if (en_is_upper(said[0]) && said[1] == ' ') {
@@ -260,7 +261,7 @@ static size_t plain_abbreviation(en_work *w, size_t i, size_t end) {
 
 size_t en_match_abbreviation(en_work *w, size_t i) {
     for (size_t k = 0; k < EV_ARRAY_COUNT(dotted); k++)
-        if (en_starts(w, i, dotted[k].written))
+        if (en_starts(w, i, dotted[k].written) && !en_is_alnum(w->s[i + strlen(dotted[k].written)]))
             return finish(w, i, i + strlen(dotted[k].written), dotted[k].said, false);
     if (en_word_is(w, i, "phd")) return finish(w, i, i + 3, "P H D", false);
     if (en_word_is(w, i, "phds")) {

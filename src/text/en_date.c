@@ -143,6 +143,15 @@ static size_t date_range(en_work *w, size_t end) {
     return next - end;
 }
 
+/* "-7" behind a day: past the second day, or 0. */
+static size_t day_range(const en_work *w, size_t i) {
+    size_t end;
+    if (w->s[i] != '-' && w->s[i] != EN_EN_DASH) return 0;
+    long day = digits_at(w, i + 1, 1, 2, &end);
+    end = ordinal_suffix(w, end);
+    return day >= 1 && day <= 31 && !en_is_alnum(w->s[end]) && w->s[end] != '-' && w->s[end] != ':' ? end : 0;
+}
+
 /* "Nov 23, 2026", "November 23rd", "Nov. 2026", "Jan-15-2024". */
 static size_t month_first(en_work *w, size_t i) {
     size_t end, at;
@@ -159,6 +168,19 @@ static size_t month_first(en_work *w, size_t i) {
         if (w->s[after] == '.' && en_is_digit(w->s[after + 1])) clean = false;
         if (!clean || !small_month(w, i, end, after)) return 0;
         end = dated ? year_end : after;
+        size_t until = !dated && !hyphen ? day_range(w, after) : 0;
+        if (until) { /* "June 5-7" */
+            en_span(w, i, after);
+            en_say_date(w, 0, month, (int)day);
+            w->span_number = false;
+            en_put(w, "to");
+            en_span(w, after + 1, until);
+            say_day(w, (int)digits_at(w, after + 1, 1, 2, &at));
+            year = year_at(w, until, &end);
+            if (!year) return until - i;
+            en_say_year(w, year);
+            return end - i;
+        }
         if (!dated) year = year_at(w, end, &end);
         en_span(w, i, end);
         en_say_date(w, year, month, (int)day);
@@ -197,6 +219,17 @@ static size_t day_first(en_work *w, size_t i) {
     size_t at, end;
     long day = digits_at(w, i, 1, 2, &at);
     if (day < 1 || day > 31) return 0;
+    size_t until = day_range(w, at), month_end;
+    if (until && w->s[until] == ' ' && en_is_upper(w->s[until + 1]) &&
+        en_month_at(w, until + 1, &month_end)) { /* "5-7 June" */
+        en_span(w, i, at);
+        if (strcmp(en_previous(w), "the") != 0) en_put(w, "the");
+        w->span_number = true;
+        say_day(w, (int)day);
+        w->span_number = false;
+        en_put(w, "to the");
+        return at + 1 - i;
+    }
     size_t after = ordinal_suffix(w, at), next = en_skip_spaces(w, after);
     bool of = en_word_is(w, next, "of");
     if (of) next = en_skip_spaces(w, next + 2);

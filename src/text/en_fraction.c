@@ -80,8 +80,8 @@ static size_t glyph_fraction(en_work *w, const en_number *whole, size_t begin, s
 
 /* Two numbers with a slash that are no fraction of a whole. */
 static void say_pair(en_work *w, long top, long bottom) {
-    bool date = (top == 9 && bottom == 11) || (top == 24 && bottom == 7) || (top == 50 && bottom == 50) ||
-                (top == 20 && bottom == 20);
+    bool date = (top == 9 && bottom == 11) || (top + bottom == 100 && top >= 50) || (top == 24 && bottom == 7) ||
+                (top == 50 && bottom == 50) || (top == 20 && bottom == 20);
     en_say_integer(w, top);
     if (!date) en_put(w, top == bottom ? "out of" : "over");
     en_say_integer(w, bottom);
@@ -91,6 +91,8 @@ size_t en_match_fraction(en_work *w, const en_number *first, size_t begin) {
     en_number top, bottom;
     if (!first) return glyph_fraction(w, NULL, begin, begin);
     size_t used = small_integer(first, 6) ? glyph_fraction(w, first, begin, first->end) : 0;
+    if (!used && small_integer(first, 3) && w->s[first->end] == ' ')
+        used = glyph_fraction(w, first, begin, first->end + 1);
     if (used) return used;
     size_t next = en_skip_spaces(w, first->end);
     if (w->s[first->end] == '-') next = first->end + 1; /* "1-1/2 cups" */
@@ -123,8 +125,8 @@ size_t en_match_fraction(en_work *w, const en_number *first, size_t begin) {
         en_say_cardinal(w, bottom.digits, 2);
         return bottom.end;
     }
-    bool fraction = (ordinary_denominator(b) || (a < b && b < 100 && b > 31)) && a != b && a >= 1 && a < 100 &&
-                    !(a == 24 && b == 7);
+    bool fraction = !(a + b == 100 && a >= 50) && (ordinary_denominator(b) || (a < b && b < 100 && b > 31)) &&
+                    a != b && a >= 1 && a < 100 && !(a == 24 && b == 7);
     if (!fraction) {
         say_pair(w, a, b);
         return with_unit(w, bottom.end, false);

@@ -335,11 +335,36 @@ static bool long_words(const en_work *w, size_t i) {
     return i - before >= 5 && end - i > 5 && en_is_lower(w->s[i + 1]);
 }
 
+/* "CO₂": digits below the line are said; above it ("x⁴") they are a power. */
+static size_t small_digits(en_work *w, size_t i) {
+    char digits[8];
+    size_t n = 0;
+    bool below = w->chars[i].cp >= 0x2080 && w->chars[i].cp <= 0x2089;
+    for (; i + n < w->n && n < sizeof digits; n++) {
+        int32_t cp = w->chars[i + n].cp, first = below ? 0x2080 : 0x2070;
+        bool digit = below ? cp >= 0x2080 && cp <= 0x2089 : cp == 0x2070 || (cp >= 0x2074 && cp <= 0x2079);
+        if (!digit) break;
+        digits[n] = (char)('0' + (cp - first));
+    }
+    if (!n) return 0;
+    en_span(w, i, i + n);
+    if (!below) en_put(w, "to the power of");
+    en_say_cardinal(w, digits, n);
+    return n;
+}
+
 size_t en_match_symbol(en_work *w, size_t i) {
     static const char silent[] = "\"'`*_|\\~^#/<>";
     char c = w->s[i];
     int32_t cp = w->chars[i].cp;
     if (is_greek(cp)) return greek(w, i);
+    size_t small = small_digits(w, i);
+    if (small) return small;
+    if (c == '^' && w->s[i + 1] == '-' && en_is_digit(w->s[i + 2])) { /* "10^-3" */
+        en_span(w, i, i + 2);
+        en_put(w, "to the power of minus");
+        return 2;
+    }
     en_span(w, i, i + 1);
     bool terms = between_terms(w, i);
     bool digit_next = en_is_digit(w->s[en_skip_spaces(w, i + 1)]);

@@ -205,7 +205,7 @@ static bool fahrenheit(const en_work *w, size_t i, size_t at, en_unit *unit) {
         return false;
     size_t next = en_skip_spaces(w, at + 1);
     if (!en_is_lower(w->s[next]) && w->s[next] && !strchr(".,;!?)", w->s[next])) return false;
-    if (i < 2 || !en_is_digit(w->s[i - 2])) return false; /* two digits: "Type 5 C" is none */
+    if (i < 2 || !(en_is_digit(w->s[i - 2]) || w->s[i - 2] == '.')) return false; /* two digits: "Type 5 C" is none */
     bool f = w->s[at] == 'F';
     unit->singular = f ? "degree fahrenheit" : "degree celsius";
     unit->plural = f ? "degrees fahrenheit" : "degrees celsius";
