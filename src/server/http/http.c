@@ -5,6 +5,7 @@
 #include <netdb.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -295,6 +296,8 @@ static ev_status start_daemon(sv_server *s, struct MHD_Daemon **out, const char 
 
 ev_status sv_http_listen(sv_server *s, sv_route_finder *find_route, ev_error *err) {
     s->find_route = find_route;
+    s->hangups = epoll_create1(EPOLL_CLOEXEC);
+    if (s->hangups < 0) return ev_fail(err, EV_E_IO, "no descriptor is left: raise the limit on open files");
     ev_status status = sv_gate_check(err);
     if (status == EV_OK) status = start_daemon(s, &s->public_daemon, s->config.listen, false, err);
     if (status == EV_OK && *s->config.admin_listen) {
@@ -308,4 +311,6 @@ void sv_http_stop(sv_server *s) {
     if (s->public_daemon) MHD_stop_daemon(s->public_daemon);
     if (s->admin_daemon) MHD_stop_daemon(s->admin_daemon);
     s->public_daemon = s->admin_daemon = NULL;
+    if (s->hangups > 0) close(s->hangups);
+    s->hangups = 0;
 }

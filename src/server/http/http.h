@@ -60,7 +60,8 @@ struct sv_server {
     sv_keyring *keys;
     pthread_mutex_t lock; /* of settings and waiting */
     sv_settings *settings;
-    struct sv_request *waiting;                                     /* suspended requests */
+    int hangups;                /* epoll: sockets of those that wait; 0: none yet */
+    struct sv_request *waiting; /* suspended requests */
     struct sv_connection *connections, *callers[SV_CALLER_BUCKETS]; /* all, and those of one account in chains */
     const struct sv_route_row *(*find_route)(const char *method, const char *path, bool admin, char id[SV_ID_MAX + 1],
                                              char allow[SV_ALLOW_SIZE]);

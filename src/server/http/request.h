@@ -18,7 +18,7 @@ typedef struct sv_client { /* who asks */
 enum { SV_IGNORED_SIZE = 256 };
 
 typedef struct sv_request {
-    struct sv_request *next_waiting;
+    struct sv_request *next_waiting, **waiting_place; /* on the server's list, while it is suspended */
     sv_server *server;
     struct MHD_Connection *connection;
     const struct sv_route_row *route;

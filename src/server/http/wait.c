@@ -2,7 +2,7 @@
  * and what takes longer than a moment is done by the executor. So ten thousand clients that wait need no thread. */
 #include "server/http/wait.h"
 
-#include <poll.h>
+#include <sys/epoll.h>
 #include <sys/socket.h>
 
 #include "server/http/connections.h"
@@ -12,20 +12,37 @@ static void wake(void *user) {
     MHD_resume_connection(req->connection);
 }
 
+/* The system tells when a socket of the list hangs up. One that it cannot watch is seen to have left when its answer
+ * is sent. Under the lock, so that what epoll gives is on the list. */
+static void watch(const sv_request *req, int operation) {
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(req->connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+    struct epoll_event event = {.events = EPOLLRDHUP, .data.ptr = (void *)(uintptr_t)req};
+    if (info) epoll_ctl(req->server->hangups, operation, info->connect_fd, &event);
+}
+
+static void link_waiting(sv_request *req) {
+    sv_server *s = req->server;
+    req->next_waiting = s->waiting;
+    req->waiting_place = &s->waiting;
+    if (s->waiting) s->waiting->waiting_place = &req->next_waiting;
+    s->waiting = req;
+}
+
+static void unlink_waiting(sv_request *req) {
+    *req->waiting_place = req->next_waiting;
+    if (req->next_waiting) req->next_waiting->waiting_place = req->waiting_place;
+}
+
 static void note_waiting(sv_request *req, bool waits) {
     sv_server *s = req->server;
     if (req->suspended == waits) return;
     pthread_mutex_lock(&s->lock);
-    if (waits) {
-        req->next_waiting = s->waiting;
-        s->waiting = req;
-    } else {
-        for (sv_request **at = &s->waiting; *at; at = &(*at)->next_waiting) {
-            if (*at != req) continue;
-            *at = req->next_waiting;
-            break;
-        }
-    }
+    if (waits)
+        link_waiting(req);
+    else
+        unlink_waiting(req);
+    watch(req, waits ? EPOLL_CTL_ADD : EPOLL_CTL_DEL);
     req->suspended = waits;
     sv_connection_set_waiting(req, waits);
     pthread_mutex_unlock(&s->lock);
@@ -149,26 +166,29 @@ void sv_request_resumed(sv_request *req) { note_waiting(req, false); }
 /* A client that closed its side may have left, or wait for its answer: both look the same until something is sent.
  * The one thing that may be sent before an answer is "100 Continue"; who left answers it with a reset. Under the
  * lock, so that the library does not write at the same time: the connection is suspended. */
-static bool has_left(sv_request *req, const struct pollfd *seen, double now) {
+static bool has_left(sv_request *req, uint32_t events, double now) {
     static const char there[] = "HTTP/1.1 100 Continue\r\n\r\n";
-    if (seen->revents & (POLLHUP | POLLERR)) return true;
+    if (events & (EPOLLHUP | EPOLLERR)) return true;
     if (req->half_closed_since == 0) req->half_closed_since = now;
     if (!req->interim || req->code || now - req->half_closed_since < HALF_CLOSED_S) return false;
     req->interim = false;
-    return send(seen->fd, there, sizeof there - 1, MSG_NOSIGNAL | MSG_DONTWAIT) < 0;
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(req->connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+    return info && send(info->connect_fd, there, sizeof there - 1, MSG_NOSIGNAL | MSG_DONTWAIT) < 0;
 }
+
+enum { HANGUPS = 256 }; /* that are looked at in one go; the system gives the others the next time */
 
 /* A client that closed its side while it waits is seen by its socket alone: nobody reads a suspended connection. */
 void sv_http_detect_disconnects(sv_server *s) {
+    struct epoll_event events[HANGUPS];
     bool left = false;
     const double now = ev_clock_s();
     pthread_mutex_lock(&s->lock);
-    for (sv_request *req = s->waiting; req; req = req->next_waiting) {
-        const union MHD_ConnectionInfo *info =
-            MHD_get_connection_info(req->connection, MHD_CONNECTION_INFO_CONNECTION_FD);
-        struct pollfd look = {.fd = info ? info->connect_fd : -1, .events = POLLRDHUP};
-        if (!info || poll(&look, 1, 0) != 1 || !(look.revents & (POLLRDHUP | POLLHUP | POLLERR))) continue;
-        if (req->disconnected || req->executing || !has_left(req, &look, now)) continue;
+    const int count = epoll_wait(s->hangups, events, HANGUPS, 0);
+    for (int i = 0; i < count; i++) {
+        sv_request *req = events[i].data.ptr;
+        if (req->disconnected || req->executing || !has_left(req, events[i].events, now)) continue;
         req->disconnected = left = true;
         if (req->job) atomic_fetch_sub(&req->job->listeners, 1);
         if (req->upload) atomic_store(&req->upload->left, true);
