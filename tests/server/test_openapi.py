@@ -491,7 +491,7 @@ class Refusals(Asking):
             for method, path, _, more in self.every(lambda method, *_: method == "POST"):
                 kind = {"headers": self.silence[1]} if path == "/v1/voices" else {}
                 self.refused(s, 413, method, path, "x" * (6000 if path.startswith("/admin") else 3000), **more, **kind)
-            for method, path, _, more in self.every(lambda _m, path, *_: "{id}" in path and path != "/v1/models/{id}"):
+            for method, path, _, more in self.every(lambda _m, path, *_: "{id}" in path and not path.startswith(("/v1/models/", "/v1/text-"))):
                 self.refused(s, 404, method, path, param="id" if "voices" in path else None, **more)
         with Service(COMMAND, *FREE, "--reference-bytes-max", "2000", "--voices-dir", tempfile.mkdtemp()) as s:
             self.refused(s, 413, "POST", "/v1/voices", self.silence[0], "audio", headers=self.silence[1])

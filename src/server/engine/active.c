@@ -23,24 +23,32 @@ static void count_end(sv_engine *e, const sv_job *job, sv_job_state state) {
     if (state == SV_JOB_CANCELED) sv_metric_add(m, SV_METRIC_CANCELED_COMPUTE, 0, job->compute_s);
 }
 
-/* From the first of a word's phones to the last. */
-static void keep_words(sv_job *job) {
+/* From the first of a word's phones to the last, of the sentences that are decoded. Without memory for them, speech
+ * without its times is better than none. */
+void sv_engine_publish_words(sv_job *job) {
     size_t count;
     const ev_mark *marks = ev_task_marks(job->task, &count);
     const ev_phones *phones = ev_task_phones(job->task);
-    job->words = calloc(phones->word_count + 1, sizeof *job->words);
-    if (!job->words) return; /* speech without its times is better than none */
+    if (count == job->marks_read) return;
+    job->marks_read = count;
+    sv_word_time *words = calloc(phones->word_count + 1, sizeof *words), *old;
+    if (!words) return;
     for (size_t i = 0; i < count; i++) {
         if (marks[i].word < 0 || (size_t)marks[i].word >= phones->word_count) continue;
-        sv_word_time *word = &job->words[marks[i].word];
+        sv_word_time *word = &words[marks[i].word];
         if (!word->sample_end) word->sample_begin = marks[i].sample_begin;
         word->sample_end = marks[i].sample_end;
     }
     for (size_t i = 0; i < phones->word_count; i++) {
-        job->words[i].byte_begin = phones->words[i].byte_begin;
-        job->words[i].byte_end = phones->words[i].byte_end;
+        words[i].byte_begin = phones->words[i].byte_begin;
+        words[i].byte_end = phones->words[i].byte_end;
     }
+    pthread_mutex_lock(&job->lock);
+    old = job->words;
+    job->words = words;
     job->word_count = phones->word_count;
+    pthread_mutex_unlock(&job->lock);
+    free(old);
 }
 
 /* Equal requests are known by the content's hash: the recording itself has done its work, and would take the place of
@@ -55,7 +63,7 @@ void sv_engine_end(sv_engine *e, sv_job *job, sv_job_state state, const ev_error
     pthread_mutex_lock(&e->lock);
     forget_client(e, job);
     pthread_mutex_unlock(&e->lock);
-    if (state == SV_JOB_COMPLETED) keep_words(job);
+    if (state == SV_JOB_COMPLETED) sv_engine_publish_words(job);
     if (!job->dead) drop_recording(job);
     ev_task_free(&job->task);
     sv_voice_release(e->parts.voices, &job->voice);

@@ -91,6 +91,7 @@ static ev_status deliver(sv_engine *e, sv_job *job, ev_error *err) {
     if (job->item.streaming && job->count && !heard_before && now > dry)
         sv_metric_add(e->parts.metrics, SV_METRIC_PLAYBACK_UNDERRUNS, 0, 1);
     const bool first = job->count == 0;
+    sv_engine_publish_words(job); /* before the samples that they are about */
     const ev_status status = sv_job_append(job, samples, count, err);
     if (first && job->count) {
         sv_metric_observe(e->parts.metrics, SV_METRIC_FIRST_AUDIO, 0, job->times.first - job->times.arrived);

@@ -105,6 +105,8 @@ void sv_engine_collect_runnable(sv_engine *e, int64_t now_us);
 void sv_engine_end_expired_or_abandoned(sv_engine *e, int64_t now_us);
 /* takes it off a list that it may be on; under the lock */
 void sv_engine_unlist(sv_job **list, sv_job *job);
+/* Its words as far as they are made, for who listens; without the engine's lock. */
+void sv_engine_publish_words(sv_job *job);
 /* ... without the lock, of a job that is on no list any more */
 void sv_engine_end(sv_engine *e, sv_job *job, sv_job_state state, const ev_error *err);
 

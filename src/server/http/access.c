@@ -29,7 +29,12 @@ static void find_address(sv_request *req) {
 
 /* A key is asked for only where the service has any: clients that must send one send a dummy. */
 static bool find_key(sv_request *req, int *result) {
-    const char *authorization = sv_header(req, "Authorization");
+    const char *authorization = sv_header(req, "Authorization"), *theirs = sv_header(req, "xi-api-key");
+    char bearer[128];
+    if (!authorization && theirs) { /* as ElevenLabs' clients send it */
+        snprintf(bearer, sizeof bearer, "Bearer %s", theirs);
+        authorization = bearer;
+    }
     sv_keys *keys = sv_keyring_ref(req->server->keys);
     const sv_key *key = keys && authorization ? sv_keys_find(keys, authorization) : NULL;
     bool ok = true;

@@ -17,6 +17,10 @@ int sv_answer_job_cancel(sv_request *req);
 int sv_answer_voices(sv_request *req);
 int sv_answer_voice_add(sv_request *req);
 int sv_answer_voice_delete(sv_request *req);
+int sv_answer_captioned(sv_request *req);
+int sv_answer_subtitles(sv_request *req);
+int sv_answer_elevenlabs(sv_request *req);
+int sv_answer_user(sv_request *req);
 int sv_answer_health(sv_request *req);
 int sv_answer_ready(sv_request *req);
 int sv_answer_models(sv_request *req);
@@ -37,11 +41,26 @@ typedef struct sv_form {
 } sv_form;
 bool sv_form_read(struct MHD_Connection *connection, const void *body, size_t size, sv_form *form);
 
+/* timed.c: when words are heard, told in pieces. Starts as {.rate, .dialect}. */
+typedef struct sv_timing {
+    sv_dialect dialect;
+    int32_t rate;                /* Hz of the samples that the job's words count */
+    double skipped_s;            /* of them, that the file does not have */
+    size_t next_word, next_byte; /* what comes next */
+    double last_s;               /* the end of what was told */
+} sv_timing;
+/* What was not told yet and is made (before sample `made`), or over: all; of an ElevenLabs dialect an alignment. */
+json_t *sv_timed_words(sv_job *job, sv_timing *timing, size_t made, bool over);
+void sv_timed_subtitles(sv_job *job, sv_timing *timing, bool vtt, ev_buf *out); /* of a job that is completed */
+
+/* speech.c: speaks what was read, as the answer; body is taken over. */
+int sv_speak(sv_request *req, json_t *body);
+int sv_speak_params(sv_request *req, sv_speech_params *params);
 /* speech.c: the job for these params, admitted; or answers and returns false. */
 bool sv_speech_begin(sv_request *req, sv_speech_params *params, bool kept, sv_idempotency *idempotency, int *result);
-/* job_json.c: {"words": [{"word", "start", "end", "text_begin", "text_end"}]} of a completed job: seconds of a file whose
- * first skipped_s were cut, characters of the text. */
-json_t *sv_words_json(const sv_job *job, int32_t sample_rate, double skipped_s);
+/* job_json.c: {"words": [{"word", "start", "end", "text_begin", "text_end"}]} of a completed job: seconds of a file
+ * whose first skipped_s were cut, characters of the text. */
+json_t *sv_words_json(sv_job *job, int32_t sample_rate, double skipped_s);
 /* A job that ended badly, as an answer. */
 int sv_reply_job_error(sv_request *req, sv_job_state state, const ev_error *error);
 

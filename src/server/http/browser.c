@@ -194,7 +194,7 @@ static bool answer_preflight(sv_request *req, const char *method, int *result) {
     if (r) {
         MHD_add_response_header(r, "Access-Control-Allow-Methods", req->allow);
         MHD_add_response_header(r, "Access-Control-Allow-Headers",
-                                "Authorization, Content-Type, Idempotency-Key, X-Request-Id");
+                                "Authorization, Content-Type, Idempotency-Key, X-Request-Id, xi-api-key");
         MHD_add_response_header(r, "Access-Control-Max-Age", "600");
         if (sv_header(req, "Access-Control-Request-Private-Network"))
             MHD_add_response_header(r, "Access-Control-Allow-Private-Network", "true");

@@ -330,7 +330,6 @@ static void look_for_unknown(reader *r, bool native) {
 }
 
 static void read_all(reader *r, sv_speech_params *w, bool native) {
-    if (!json_is_object(r->json)) mistake(r, NULL, "the body must be a JSON object");
     read_text(r, &w->speech, native ? "text" : "input");
     read_voice(r, &w->speech);
     translate_voice(r, &w->speech);
@@ -367,34 +366,71 @@ static bool has_few_values(const char *body, size_t size) {
     return values <= VALUES_MAX;
 }
 
-bool sv_fields_parse(sv_fields *f, const void *body, size_t size, sv_speech_params *params) {
+/* NULL: f says why. */
+static json_t *load(sv_fields *f, const void *body, size_t size) {
     json_error_t fault;
     const bool few = has_few_values(body, size);
     json_t *json = few ? json_loadb(body, size, JSON_REJECT_DUPLICATES, &fault) : NULL;
     reader r = {.f = f, .json = json};
+    if (json && json_is_object(json)) return json;
+    if (json)
+        mistake(&r, NULL, "the body must be a JSON object");
+    else if (!few)
+        mistake(&r, NULL, "the body holds more than %d values: send the text as one string", VALUES_MAX);
+    else if (!size)
+        mistake(&r, NULL, "the body is empty: send a JSON object");
+    else
+        mistake(&r, NULL, "the body is not JSON: line %d: %s", fault.line, fault.text);
+    json_decref(json);
+    return NULL;
+}
+
+static bool read_object(sv_fields *f, const json_t *json, sv_speech_params *params) {
+    reader r = {.f = f, .json = json};
     f->chars = -1;
     *params = (sv_speech_params){0};
     sv_speech_init(&params->speech);
-    if (json) {
-        read_all(&r, params, f->native);
-    } else if (!few) {
-        mistake(&r, NULL, "the body holds more than %d values: send the text as one string", VALUES_MAX);
-    } else if (!size) {
-        mistake(&r, NULL, "the body is empty: send a JSON object");
-    } else {
-        mistake(&r, NULL, "the body is not JSON: line %d: %s", fault.line, fault.text);
-    }
-    json_decref(json);
+    read_all(&r, params, f->native);
     if (r.failed) sv_speech_params_free(params);
     return !r.failed;
 }
 
-bool sv_fields_read(sv_request *req, sv_speech_params *params, bool native, int *result) {
-    sv_fields f = {
-        .config = &req->settings->config, .model = req->server->model, .start = req->start, .native = native};
-    const bool ok = sv_fields_parse(&f, req->body.data, req->body.size, params);
-    if (f.chars >= 0) req->chars = f.chars;
-    memcpy(req->ignored, f.ignored, sizeof req->ignored);
-    if (!ok) *result = sv_reply_error(req, 400, f.field, "%s", f.message);
+bool sv_fields_parse(sv_fields *f, const void *body, size_t size, sv_speech_params *params) {
+    *params = (sv_speech_params){0};
+    f->chars = -1;
+    json_t *json = load(f, body, size);
+    const bool ok = json && read_object(f, json, params);
+    json_decref(json);
     return ok;
+}
+
+static sv_fields fields_of(const sv_request *req, bool native) {
+    return (sv_fields){
+        .config = &req->settings->config, .model = req->server->model, .start = req->start, .native = native};
+}
+
+json_t *sv_body_object(sv_request *req, int *result) {
+    sv_fields f = fields_of(req, false);
+    json_t *json = load(&f, req->body.data, req->body.size);
+    if (!json) *result = sv_reply_error(req, 400, f.field, "%s", f.message);
+    return json;
+}
+
+/* What was read, in the request; or the answer that says what is wrong. */
+static bool conclude(sv_request *req, const sv_fields *f, bool ok, int *result) {
+    if (f->chars >= 0) req->chars = f->chars;
+    memcpy(req->ignored, f->ignored, sizeof req->ignored);
+    const bool text = req->dialect == SV_DIALECT_ELEVENLABS && f->field && strcmp(f->field, "input") == 0;
+    if (!ok) *result = sv_reply_error(req, 400, text ? "text" : f->field, "%s", f->message);
+    return ok;
+}
+
+bool sv_fields_take(sv_request *req, const json_t *body, sv_speech_params *params, int *result) {
+    sv_fields f = fields_of(req, false);
+    return conclude(req, &f, read_object(&f, body, params), result);
+}
+
+bool sv_fields_read(sv_request *req, sv_speech_params *params, bool native, int *result) {
+    sv_fields f = fields_of(req, native);
+    return conclude(req, &f, sv_fields_parse(&f, req->body.data, req->body.size, params), result);
 }

@@ -27,6 +27,10 @@ bool sv_fields_parse(sv_fields *f, const void *body, size_t size, sv_speech_para
 /* The request's body. native: /tts's names (text) instead of OpenAI's (input). Or answers and returns false. */
 bool sv_fields_read(sv_request *req, sv_speech_params *params, bool native, int *result);
 
+/* The body as an object, the caller's (json_decref); an object read, with OpenAI's names. Or answered. */
+json_t *sv_body_object(sv_request *req, int *result);
+bool sv_fields_take(sv_request *req, const json_t *body, sv_speech_params *params, int *result);
+
 /* names.c: the caller's (free). NULL: out of memory; of an emotion, also that it is not known. */
 char *sv_names_voice(const ev_model *model, const char *asked);
 char *sv_names_emotion(const ev_model *model, const char *asked);

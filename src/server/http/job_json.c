@@ -1,35 +1,9 @@
 /* job_json: a job as JSON, for those who ask and for webhooks. */
 #include "server/http/answers.h"
 
-/* Characters of UTF-8 before that byte. */
-static size_t characters(const char *text, size_t bytes) {
-    size_t count = 0;
-    for (size_t i = 0; i < bytes; i++) count += ((unsigned char)text[i] & 0xc0) != 0x80;
-    return count;
-}
-
-/* What one word of the text is spoken as ("$25.40" is six words) is one entry. */
-static json_t *word_json(const sv_job *job, const sv_word_time *first, const sv_word_time *last, double rate,
-                         double skipped_s) {
-    const char *text = job->speech.text;
-    const double start = (double)first->sample_begin / rate - skipped_s,
-                 end = (double)last->sample_end / rate - skipped_s;
-    return json_pack("{s:s%, s:f, s:f, s:I, s:I}", "word", text + first->byte_begin,
-                     first->byte_end - first->byte_begin, "start", start > 0 ? start : 0, "end", end > 0 ? end : 0,
-                     "text_begin", (json_int_t)characters(text, first->byte_begin), "text_end",
-                     (json_int_t)characters(text, first->byte_end));
-}
-
-json_t *sv_words_json(const sv_job *job, int32_t sample_rate, double skipped_s) {
-    json_t *list = json_array();
-    for (size_t i = 0, next; i < job->word_count; i = next) {
-        const sv_word_time *w = &job->words[i], *last = w;
-        for (next = i + 1; next < job->word_count; last = &job->words[next++])
-            if (job->words[next].byte_begin != w->byte_begin || job->words[next].byte_end != w->byte_end) break;
-        json_t *word = word_json(job, w, last, sample_rate, skipped_s);
-        if (word) json_array_append_new(list, word);
-    }
-    return json_pack("{s:o}", "words", list);
+json_t *sv_words_json(sv_job *job, int32_t sample_rate, double skipped_s) {
+    sv_timing t = {.rate = sample_rate, .skipped_s = skipped_s};
+    return json_pack("{s:o}", "words", sv_timed_words(job, &t, 0, true));
 }
 
 static double since(double then, double now) { return then > 0 ? (now - then) * 1000 : 0; }

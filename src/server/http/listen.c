@@ -32,6 +32,11 @@ typedef struct sv_listener {
     ev_buf all;   /* of a body that is made whole first */
     size_t sent;
     bool sse, finished;
+    sv_envelope envelope; /* of JSON; then sse is false */
+    sv_timing timing;
+    unsigned char carry[3]; /* of one object: bytes that make no whole group of base64 yet */
+    size_t carried;
+    bool opened;
     bool copies; /* encoding takes no time */
     bool broken; /* nothing more can come */
 } sv_listener;
@@ -59,10 +64,79 @@ static void put_event(sv_listener *l, const void *bytes, size_t size) {
     }
 }
 
+/* ---- JSON around the audio ---- */
+
+static bool is_elevenlabs(const sv_listener *l) { return l->timing.dialect == SV_DIALECT_ELEVENLABS; }
+
+static void put_base64(sv_listener *l, const unsigned char *bytes, size_t size) {
+    unsigned char text[4 * ((BLOCK + 2) / 3) + 4];
+    for (size_t at = 0; at < size; at += BLOCK / 4 * 3) {
+        const size_t now = size - at < BLOCK / 4 * 3 ? size - at : BLOCK / 4 * 3;
+        ev_buf_append(&l->ready, text, (size_t)EVP_EncodeBlock(text, bytes + at, (int)now));
+    }
+}
+
+/* ,"timestamps":[...]} of what was not told yet */
+static void put_times(sv_listener *l, bool over) {
+    const int32_t rate = l->timing.rate;
+    l->timing.skipped_s = (double)ev_encoder_skipped(l->encoder) / rate;
+    json_t *times = sv_timed_words(l->req->job, &l->timing, l->at, over);
+    char *text = json_dumps(times, JSON_COMPACT | JSON_REAL_PRECISION(9));
+    json_decref(times);
+    l->ready.failed |= !text;
+    if (!text) return;
+    if (is_elevenlabs(l))
+        ev_buf_printf(&l->ready, ",\"alignment\":%s,\"normalized_alignment\":%s}", text, text);
+    else
+        ev_buf_printf(&l->ready, ",\"audio_format\":\"%s\",\"timestamps\":%s}", ev_format_media_type(l->format),
+                      text);
+    free(text);
+}
+
+static void open_object(sv_listener *l) {
+    ev_buf_printf(&l->ready, "{\"%s\":\"", is_elevenlabs(l) ? "audio_base64" : "audio");
+}
+
+static void put_line(sv_listener *l, const void *bytes, size_t size, bool over) {
+    open_object(l);
+    put_base64(l, bytes, size);
+    ev_buf_append(&l->ready, "\"", 1);
+    put_times(l, over);
+    ev_buf_append(&l->ready, "\n", 1);
+}
+
+/* Base64 of one long string: three bytes at a time, the rest with the next ones. */
+static void put_part(sv_listener *l, const unsigned char *bytes, size_t size) {
+    if (!l->opened) open_object(l);
+    l->opened = true;
+    while (l->carried && l->carried < 3 && size) l->carry[l->carried++] = *bytes++, size--;
+    if (l->carried == 3) put_base64(l, l->carry, 3);
+    if (l->carried == 3) l->carried = 0;
+    const size_t whole = size / 3 * 3;
+    put_base64(l, bytes, whole);
+    for (size_t i = whole; i < size; i++) l->carry[l->carried++] = bytes[i];
+}
+
+/* More than one needs no end: a line that is missing, and an object that is not closed, are seen. */
+static void close_object(sv_listener *l) {
+    if (l->envelope == SV_ENVELOPE_LINES) {
+        put_line(l, "", 0, true);
+        return;
+    }
+    if (!l->opened) open_object(l);
+    put_base64(l, l->carry, l->carried);
+    ev_buf_append(&l->ready, "\"", 1);
+    put_times(l, true);
+}
+
 static void put(sv_listener *l, const void *bytes, size_t size) {
     if (!size) return;
     if (l->sse)
         put_event(l, bytes, size);
+    else if (l->envelope == SV_ENVELOPE_LINES)
+        put_line(l, bytes, size, false);
+    else if (l->envelope == SV_ENVELOPE_OBJECT)
+        put_part(l, bytes, size);
     else
         ev_buf_append(&l->ready, bytes, size);
 }
@@ -79,6 +153,7 @@ static void put_words(sv_listener *l) {
 }
 
 static void put_end(sv_listener *l, sv_job_state state, const ev_error *error) {
+    if (l->envelope && state == SV_JOB_COMPLETED) close_object(l);
     if (!l->sse) return;
     if (state == SV_JOB_COMPLETED) {
         if (l->req->answer_words) put_words(l);
@@ -274,16 +349,23 @@ int sv_listen(sv_request *req, ev_format format, bool sse, bool whole) {
     sv_job_snapshot(req->job, NULL, &count, NULL);
     sv_listener *l = req->listener = calloc(1, sizeof *l);
     req->cleanup = free_listener;
-    const char *media = sse ? "text/event-stream; charset=utf-8" : ev_format_media_type(format);
+    const sv_envelope envelope = req->envelope;
+    const char *media = sse                              ? "text/event-stream; charset=utf-8"
+                        : envelope == SV_ENVELOPE_LINES  ? "application/x-ndjson"
+                        : envelope == SV_ENVELOPE_OBJECT ? "application/json"
+                                                         : ev_format_media_type(format);
+    if (envelope) sse = false;
     if (!l || make_encoder(req, &l->encoder, format, whole, count) != EV_OK) {
         return sv_reply_busy(req, 503, 1000, "out of memory: try again later");
     }
     l->req = req;
     l->sse = sse;
     l->format = format;
-    l->copies = is_plain(format) && !sse && is_as_made(req, format);
-    if (!l->copies && (!whole || sse)) (void)refill(l); /* what is there goes out with the head */
-    if (!whole || sse || !count) return answer_in_pieces(req, l, media, MHD_SIZE_UNKNOWN);
+    l->envelope = envelope;
+    l->timing = (sv_timing){.rate = ev_model_sample_rate(req->server->model), .dialect = req->dialect};
+    l->copies = is_plain(format) && !sse && !envelope && is_as_made(req, format);
+    if (!l->copies && (!whole || sse || envelope)) (void)refill(l); /* what is there goes out with the head */
+    if (!whole || sse || envelope || !count) return answer_in_pieces(req, l, media, MHD_SIZE_UNKNOWN);
     if (is_plain(format)) return answer_in_pieces(req, l, media, ev_encoder_size(l->encoder));
     if ((double)count <= AT_ONCE * ev_model_sample_rate(req->server->model)) return answer_whole(req);
     return answer_in_pieces(req, l, media, MHD_SIZE_UNKNOWN);

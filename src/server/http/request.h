@@ -15,6 +15,12 @@ typedef struct sv_client { /* who asks */
     float weight;   /* of its share */
 } sv_client;
 
+/* Whose words an answer has, and what stands around its audio: nothing (or events), a line of JSON for each piece as
+ * it is made, or one object. */
+typedef enum sv_dialect { SV_DIALECT_OPENAI, SV_DIALECT_KOKORO, SV_DIALECT_ELEVENLABS } sv_dialect;
+typedef enum sv_envelope { SV_ENVELOPE_NONE, SV_ENVELOPE_LINES, SV_ENVELOPE_OBJECT } sv_envelope;
+typedef enum sv_subtitles { SV_SUBTITLES_SRT, SV_SUBTITLES_VTT, SV_SUBTITLES_JSON } sv_subtitles;
+
 enum { SV_IGNORED_SIZE = 256 };
 
 typedef struct sv_request {
@@ -55,6 +61,9 @@ typedef struct sv_request {
     bool (*work)(struct sv_request *req, size_t *at); /* of sv_suspend_for */
     ev_format answer_format;
     sv_sound sound;
+    sv_dialect dialect;
+    sv_envelope envelope;
+    sv_subtitles subtitles;
     char ignored[SV_IGNORED_SIZE]; /* fields that mean nothing here, for a header; "" none */
     bool answer_sse, answer_stream, answer_words;
     /* for the log */

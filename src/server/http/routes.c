@@ -12,6 +12,15 @@
 /* clang-format off */
 static const sv_route_row rows[] = {
     {"POST", "/v1/audio/speech", SV_ROUTE_SPEECH, SV_SCOPE_SPEAK, MAKES, false, SV_BODY_JSON, SV_LANE_ASK, sv_answer_speech},
+    {"POST", "/dev/captioned_speech", SV_ROUTE_SPEECH, SV_SCOPE_SPEAK, MAKES, false, SV_BODY_JSON, SV_LANE_ASK, sv_answer_captioned},
+    {"POST", "/v1/audio/subtitles", SV_ROUTE_SPEECH, SV_SCOPE_SPEAK, MAKES, false, SV_BODY_JSON, SV_LANE_ASK, sv_answer_subtitles},
+    {"POST", "/v1/text-to-speech/{id}", SV_ROUTE_SPEECH, SV_SCOPE_SPEAK, MAKES, false, SV_BODY_JSON, SV_LANE_ASK, sv_answer_elevenlabs},
+    {"POST", "/v1/text-to-speech/{id}/stream", SV_ROUTE_SPEECH, SV_SCOPE_SPEAK, MAKES, false, SV_BODY_JSON, SV_LANE_ASK, sv_answer_elevenlabs},
+    {"POST", "/v1/text-to-speech/{id}/with-timestamps", SV_ROUTE_SPEECH, SV_SCOPE_SPEAK, MAKES, false, SV_BODY_JSON, SV_LANE_ASK,
+     sv_answer_elevenlabs},
+    {"POST", "/v1/text-to-speech/{id}/stream/with-timestamps", SV_ROUTE_SPEECH, SV_SCOPE_SPEAK, MAKES, false, SV_BODY_JSON, SV_LANE_ASK,
+     sv_answer_elevenlabs},
+    {"GET", "/v1/user", SV_ROUTE_MODELS, SV_SCOPE_SPEAK, READS, false, SV_BODY_NONE, SV_LANE_NONE, sv_answer_user},
     {"POST", "/tts", SV_ROUTE_TTS, SV_SCOPE_SPEAK, MAKES, false, SV_BODY_JSON, SV_LANE_ASK, sv_answer_tts},
     {"GET", "/tts/{id}", SV_ROUTE_JOB, SV_SCOPE_SPEAK, READS, false, SV_BODY_NONE, SV_LANE_ASK, sv_answer_job},
     {"GET", "/tts/{id}/audio", SV_ROUTE_JOB, SV_SCOPE_SPEAK, LISTS, false, SV_BODY_NONE, SV_LANE_AUDIO, sv_answer_job_audio},

@@ -12,7 +12,7 @@
 
 /* Where the text stood: /tts has its own name for it. */
 static const char *text_field(const sv_request *req) {
-    return req->route->counted == SV_ROUTE_SPEECH ? "input" : "text";
+    return req->dialect == SV_DIALECT_ELEVENLABS || req->route->counted != SV_ROUTE_SPEECH ? "text" : "input";
 }
 
 /* Phones say what no list of words can read. */
@@ -227,17 +227,30 @@ static int begin_answer(sv_request *req) {
     return sv_listen(req, req->answer_format, req->answer_sse, state == SV_JOB_COMPLETED);
 }
 
-int sv_answer_speech(sv_request *req) {
+int sv_speak_params(sv_request *req, sv_speech_params *params) {
+    int result = MHD_YES;
+    req->answer_format = params->format;
+    req->sound = params->sound;
+    req->answer_sse = params->sse;
+    req->answer_words = params->words;
+    req->answer_stream = params->stream || (params->sse && !params->sound.normalize);
+    if (!sv_speech_begin(req, params, false, NULL, &result)) return result;
+    return sv_wait(req, req->answer_stream ? 0 : SV_AT_END, begin_answer);
+}
+
+int sv_speak(sv_request *req, json_t *body) {
     sv_speech_params params;
     int result = MHD_YES;
-    if (!sv_fields_read(req, &params, false, &result)) return result;
-    req->answer_format = params.format;
-    req->sound = params.sound;
-    req->answer_sse = params.sse;
-    req->answer_words = params.words;
-    req->answer_stream = params.stream || (params.sse && !params.sound.normalize);
-    const bool begun = sv_speech_begin(req, &params, false, NULL, &result);
+    const bool read = sv_fields_take(req, body, &params, &result);
+    json_decref(body);
+    if (!read) return result;
+    result = sv_speak_params(req, &params);
     sv_speech_params_free(&params);
-    if (!begun) return result;
-    return sv_wait(req, req->answer_stream ? 0 : SV_AT_END, begin_answer);
+    return result;
+}
+
+int sv_answer_speech(sv_request *req) {
+    int result = MHD_YES;
+    json_t *body = sv_body_object(req, &result);
+    return body ? sv_speak(req, body) : result;
 }

@@ -9,8 +9,9 @@
 #include "server/http/wait.h"
 
 static json_t *card_json(const sv_voice_card *card) {
-    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:I}", "id", card->id, "name", card->name, "object", "voice", "kind",
-                     "uploaded", "note", "", "created", (json_int_t)card->created);
+    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:I}", "id", card->id, "voice_id", card->id, "name",
+                     card->name, "object", "voice", "kind", "uploaded", "category", "cloned", "note", "", "created",
+                     (json_int_t)card->created);
 }
 
 static void add_card(void *list, const sv_voice_card *card) { json_array_append_new(list, card_json(card)); }
@@ -20,9 +21,10 @@ int sv_answer_voices(sv_request *req) {
     json_t *list = json_array();
     for (size_t i = 0; i < ev_model_voice_count(model); i++) {
         const char *name = ev_model_voice_name(model, i);
-        json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:s, s:s, s:s}", "id", name, "name", name, "object",
-                                              "voice", "kind", "named", "language", ev_model_voice_language(model, i),
-                                              "note", ev_model_voice_note(model, i)));
+        json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s}", "id", name, "voice_id",
+                                              name, "name", name, "category", "premade", "object", "voice", "kind",
+                                              "named", "language", ev_model_voice_language(model, i), "note",
+                                              ev_model_voice_note(model, i)));
     }
     sv_voices_each(req->server->voices, req->client.account, add_card, list);
     const char *format = sv_query(req, "format");

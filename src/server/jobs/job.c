@@ -207,6 +207,14 @@ int64_t sv_job_bytes(const sv_job *job) {
                      job->speech.reference_bytes + job->word_count * sizeof *job->words);
 }
 
+bool sv_job_word(sv_job *job, size_t index, sv_word_time *out) {
+    pthread_mutex_lock(&job->lock);
+    const bool there = index < job->word_count;
+    if (there) *out = job->words[index];
+    pthread_mutex_unlock(&job->lock);
+    return there;
+}
+
 bool sv_job_wait(sv_job *job, sv_waiter *waiter) {
     pthread_mutex_lock(&job->lock);
     const bool waits = !is_there(job, waiter);

@@ -108,7 +108,7 @@ typedef struct sv_job {
     size_t heard; /* windowed: its listener has those before */
     sv_waiter *waiters;
     sv_times times;
-    sv_word_time *words; /* once COMPLETED */
+    sv_word_time *words; /* grow with the samples; sample_end 0: not made yet */
     size_t word_count;
 
     /* the engine's alone */
@@ -118,6 +118,7 @@ typedef struct sv_job {
     struct sv_voice *voice; /* NULL: the model's first */
     int32_t tokens;         /* estimate, until there is a task */
     int32_t tries;
+    size_t marks_read; /* of the task, for words */
     size_t skip; /* samples to drop: they were handed out by an earlier try */
     int64_t waiting_us;
     int64_t frames_done;
@@ -148,6 +149,8 @@ ev_status sv_job_append(sv_job *job, const float *samples, size_t count, ev_erro
 bool sv_job_finish(sv_job *job, sv_job_state state, const ev_error *err);
 /* Listener's side. Copies up to `most` samples from `at`; *over says that no more will come after those copied. */
 size_t sv_job_read(sv_job *job, size_t at, int16_t *out, size_t most, bool *over);
+/* When the word is heard, as far as that is known; false: there is no such word yet. */
+bool sv_job_word(sv_job *job, size_t index, sv_word_time *out);
 /* Lists the waiter, unless what it waits for is there already: then false, and no call will come. */
 bool sv_job_wait(sv_job *job, sv_waiter *waiter);
 void sv_job_forget_waiter(sv_job *job, sv_waiter *waiter); /* safe also when it was not listed */
