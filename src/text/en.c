@@ -70,6 +70,14 @@ static char class_of(int32_t c) {
 
 /* ---- punctuation ---- */
 
+/* A line of at most four words and 30 characters: no line of prose that was wrapped, but perhaps its last. */
+static bool brief_line(const en_work *w, size_t begin) {
+    size_t words = 0, end = begin;
+    for (; w->s[end] && w->s[end] != '\n' && end - begin <= 30; end++)
+        words += !en_is_space(w->s[end]) && (end == begin || en_is_space(w->s[end - 1]));
+    return words > 0 && words <= 4 && end - begin <= 30;
+}
+
 /* Wrapped lines are one sentence; a blank line, a list or a short line before a capital end one. */
 static size_t newline(en_work *w, size_t i) {
     size_t next = i + 1, lines = 1;
@@ -77,7 +85,10 @@ static size_t newline(en_work *w, size_t i) {
     char c = w->s[next];
     bool bullet = c == EN_LEAD || ((c == '-' || c == '*') && w->s[next + 1] == ' ');
     bool heading = i - w->line_begin < 50 && (en_is_upper(c) || en_is_digit(c));
-    if (lines > 1 || bullet || heading) en_break(w, EV_BREAK_FINAL);
+    if (lines > 1 || bullet || heading)
+        en_break(w, EV_BREAK_FINAL);
+    else if (brief_line(w, w->line_begin) && brief_line(w, next))
+        en_break(w, EV_BREAK_COMMA); /* "apples", "oat milk": a list, however it is written */
     w->line_begin = next;
     return (bullet ? next + 1 : next) - i;
 }

@@ -68,6 +68,28 @@ static void lakhs(const en_work *w, amount *a) {
     a->end = n.end;
 }
 
+/* "€1.234,56": points between thousands, a comma before cents. */
+static void european(const en_work *w, amount *a) {
+    en_number n = {.begin = a->number.begin};
+    size_t i = n.begin;
+    if (a->currency->sign == '$' || a->currency->sign == 0xA3) return;
+    while (en_is_digit(w->s[i]) && n.digit_count < 4) n.digits[n.digit_count++] = w->s[i++];
+    if (n.digit_count == 0 || n.digit_count > 3) return;
+    size_t first = i;
+    while (w->s[i] == '.' && en_digits_end(w, i + 1) == i + 4 && n.digit_count < 15) {
+        memcpy(n.digits + n.digit_count, w->s + i + 1, 3);
+        n.digit_count += 3;
+        i += 4;
+    }
+    if (i == first || w->s[i] != ',' || en_digits_end(w, i + 1) != i + 3) return;
+    n.whole_end = i;
+    n.fraction = i + 1;
+    n.fraction_n = 2;
+    n.end = i + 3;
+    a->number = n;
+    a->end = n.end;
+}
+
 /* "€5,50": two digits behind a comma are cents. */
 static void decimal_comma(const en_work *w, amount *a) {
     en_number *n = &a->number;
@@ -97,6 +119,7 @@ static bool parse_amount(const en_work *w, size_t i, amount *out) {
     if (!en_parse_number(w, i, &out->number)) return false;
     out->end = out->number.end;
     lakhs(w, out);
+    european(w, out);
     decimal_comma(w, out);
     out->scale = en_scale_at(w, out->end, &out->end);
     if (!out->scale && w->s[out->end] == ' ') { /* "¥30 b" */

@@ -188,6 +188,24 @@ static void words_are_read_by_their_sentence(void **state) {
     assert_int_equal(wrong, 0);
 }
 
+/* ---- lines ---- */
+
+static size_t pauses(const char *written) {
+    ev_phones *phones = NULL;
+    ev_error err = {0};
+    assert_int_equal(ev_text_phones(&phones, text, written, strlen(written), "en", 0, &err), EV_OK);
+    size_t count = 0;
+    for (size_t i = 0; i < phones->phone_count; i++) count += strcmp(phones->phones[i].name, "engsp4") == 0;
+    ev_phones_free(&phones);
+    return count;
+}
+
+static void brief_lines_are_a_list(void **state) {
+    (void)state;
+    assert_int_equal(pauses("oat milk\ntwo apples\nbread"), 2);
+    assert_int_equal(pauses("we went to the market because there was\nno bread left"), 0); /* wrapped */
+}
+
 /* ---- tables ---- */
 
 static void inventory_is_the_published_one(void **state) {
@@ -248,6 +266,7 @@ int main(void) {
         cmocka_unit_test(english_pairs_agree),
         cmocka_unit_test(mixed_pairs_agree),
         cmocka_unit_test(words_are_read_by_their_sentence),
+        cmocka_unit_test(brief_lines_are_a_list),
         cmocka_unit_test(inventory_is_the_published_one),
         cmocka_unit_test(every_phone_of_our_words_exists),
         cmocka_unit_test(every_phone_of_heteronyms_exists),
