@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "server/http/http.h"
+#include "server/http/wyoming.h"
 #include "server/server.h"
 
 /* by decoder_filter */
@@ -159,6 +160,30 @@ static ev_status make_back(sv_server *s, const sv_device_calls *device, ev_error
     return status == EV_OK ? share_memory(s, err) : status;
 }
 
+enum { URL_MAX = SV_LIST_ITEM_MAX + 24 };
+
+/* The address as configured, with the port that was bound: port 0 means any. */
+static void url_of(char url[URL_MAX], const char *address, int bound) {
+    char host[SV_LIST_ITEM_MAX];
+    int port;
+    sv_address_split(address, host, &port);
+    snprintf(url, URL_MAX, strchr(host, ':') ? "http://[%s]:%d" : "http://%s:%d", host, bound);
+}
+
+/* Its requests go to the service's own address; to one that means "all", by loopback. */
+static ev_status start_wyoming(sv_server *s, ev_error *err) {
+    char host[SV_LIST_ITEM_MAX], url[URL_MAX], speech[URL_MAX + 24];
+    int port;
+    if (!*s->config.wyoming) return EV_OK;
+    const int fd = sv_http_open_socket(s->config.wyoming, err);
+    if (fd < 0) return EV_E_IO;
+    sv_address_split(s->config.listen, host, &port);
+    const bool all4 = strcmp(host, "0.0.0.0") == 0, all6 = strcmp(host, "::") == 0;
+    url_of(url, all4 ? "127.0.0.1:0" : all6 ? "[::1]:0" : s->config.listen, sv_server_port(s, false));
+    snprintf(speech, sizeof speech, "%s/v1/audio/speech", url);
+    return sv_wyoming_create(&s->wyoming, fd, speech, s->model, err);
+}
+
 ev_status sv_server_start(sv_server **out, const sv_config *config, const sv_device_calls *device, ev_error *err) {
     sv_server *s = *out = calloc(1, sizeof *s);
     if (!s) return ev_fail(err, EV_E_MEMORY, "out of memory");
@@ -172,6 +197,7 @@ ev_status sv_server_start(sv_server **out, const sv_config *config, const sv_dev
     if (status == EV_OK) status = make_back(s, device, err);
     if (status == EV_OK) status = sv_executor_create(&s->executor, err);
     if (status == EV_OK) status = sv_http_start(s, err);
+    if (status == EV_OK) status = start_wyoming(s, err);
     if (status == EV_OK) {
         s->ticking = pthread_create(&s->ticker, NULL, tick, s) == 0;
         if (!s->ticking)
@@ -237,6 +263,7 @@ void sv_server_stop(sv_server **server) {
     if (s->uploads) sv_uploads_stop(s->uploads);
     if (s->executor) sv_executor_stop(s->executor);
     sv_http_stop(s);
+    sv_wyoming_free(&s->wyoming);
     sv_executor_free(&s->executor);
     sv_engine_free(&s->engine);
     sv_webhooks_free(&s->webhooks);
@@ -290,20 +317,11 @@ static void reload_now(sv_server *s, sv_reload reload, void *user) {
     ev_buf_free(&notes);
 }
 
-enum { URL_MAX = SV_LIST_ITEM_MAX + 24 };
-
-/* The address as configured, with the port that was bound: port 0 means any. */
-static void url_of(char url[URL_MAX], const char *address, int bound) {
-    char host[SV_LIST_ITEM_MAX];
-    int port;
-    sv_address_split(address, host, &port);
-    snprintf(url, URL_MAX, strchr(host, ':') ? "http://[%s]:%d" : "http://%s:%d", host, bound);
-}
-
 static void greet(const sv_server *s) {
     char url[URL_MAX], admin[URL_MAX];
     url_of(url, s->config.listen, sv_server_port(s, false));
     fprintf(stderr, "emotivoice %s serves at %s/\n", ev_version(), url);
+    if (s->wyoming) fprintf(stderr, "wyoming: tcp://%s\n", s->config.wyoming);
     if (s->admin_daemon) {
         url_of(admin, s->config.admin_listen, sv_server_port(s, true));
         fprintf(stderr, "metrics: %s/metrics\n", admin);

@@ -38,6 +38,7 @@ MODEL = os.environ.get("EMOTIVOICE_MODEL") or os.path.join(ROOT, "models", "emot
 GIVEN = {
     "listen": ("127.0.0.1:0", "localhost:0"),
     "admin_listen": ("127.0.0.1:0", "localhost:0"),
+    "wyoming": ("127.0.0.1:0", "localhost:0"),
     "hosts": ("speech.example.org", "*.example.org"),
     "cors_origins": ("https://example.org", "https://app.example.org:8443"),
     "trusted_proxies": ("10.0.0.0/8 ::1", "192.168.1.7"),

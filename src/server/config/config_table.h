@@ -32,6 +32,8 @@
       "address of the public service")                                                                                 \
     X(admin_listen, ADDRESS, "127.0.0.1:9090", 0, 300, "", RESTART,                                                    \
       "address of metrics and administration; off: none")                                                              \
+    X(wyoming, ADDRESS, "", 0, 300, "", RESTART,                                                                       \
+      "address where Home Assistant's Wyoming protocol is spoken, such as 127.0.0.1:10200; off: none")                 \
     X(hosts, HOSTS, "", 0, 8192, "", LIVE,                                                                             \
       "names by which it is reached, besides localhost and its own addresses; others get 421")                         \
     X(cors_origins, ORIGINS, "", 0, 8192, "", LIVE,                                                                    \

@@ -251,7 +251,7 @@ static void on_log(void *server, const char *format, va_list arguments) {
 
 /* ---- listeners ---- */
 
-static int open_socket(const char *address, ev_error *err) {
+int sv_http_open_socket(const char *address, ev_error *err) {
     char host[SV_LIST_ITEM_MAX], service[16];
     int port, fd = -1;
     const int on = 1;
@@ -279,7 +279,7 @@ static int open_socket(const char *address, ev_error *err) {
 
 static ev_status start_daemon(sv_server *s, struct MHD_Daemon **out, const char *address, bool admin, ev_error *err) {
     const sv_config *c = &s->config;
-    const int fd = open_socket(address, err);
+    const int fd = sv_http_open_socket(address, err);
     if (fd < 0) return EV_E_IO;
     *out = MHD_start_daemon(
         MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG | MHD_USE_ITC, 0,

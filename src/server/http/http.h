@@ -16,6 +16,7 @@
  *                  made; sound.c what is measured for that on the whole; captions.c and elevenlabs.c the same with the
  *                  times of words, which timed.c tells; tts.c /tts: accepted at once, asked for later; voices_http.c /v1/voices; job_json.c a job as
  *                  JSON; pages.c the rest: health, models, emotions, status, metrics, the page, openapi.json
+ *   wyoming.h      Home Assistant's port: a client of the service, in the same process
  *   routes.c       which path means what: the top
  */
 #ifndef SV_HTTP_HTTP_H
@@ -66,6 +67,7 @@ struct sv_server {
     struct sv_connection *connections, *callers[SV_CALLER_BUCKETS]; /* all, and those of one account in chains */
     const struct sv_route_row *(*find_route)(const char *method, const char *path, bool admin, char id[SV_ID_MAX + 1],
                                              char allow[SV_ALLOW_SIZE]);
+    struct sv_wyoming *wyoming; /* NULL: none */
     struct MHD_Daemon *public_daemon, *admin_daemon;
     atomic_bool leaving, draining, stopping; /* not ready; admits nothing more; ends */
     _Atomic double probed;                   /* when /readyz was asked last */
@@ -76,6 +78,7 @@ struct sv_server {
 
 ev_status sv_http_start(sv_server *s, ev_error *err);
 void sv_http_stop(sv_server *s);
+int sv_http_open_socket(const char *address, ev_error *err); /* that listens; -1: err says why */
 void sv_http_detect_disconnects(sv_server *s);         /* clients that left while they were waiting; now and then */
 void sv_connections_sweep(sv_server *s, double now_s); /* ends those that take too long; now and then */
 void sv_http_leave(sv_server *s); /* lets nobody in any more, and those inside go with their answers */

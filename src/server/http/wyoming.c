@@ -1,0 +1,385 @@
+/* wyoming: events in, speech out. See wyoming.h. */
+#include "server/http/wyoming.h"
+
+#include <curl/curl.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <jansson.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+enum { CONNECTIONS = 16, EVENT_LINE_MAX = 65536, DATA_MAX = 1 << 20, CHUNK = 4096, IDLE_S = 300, SEND_S = 30 };
+
+typedef struct line {
+    sv_wyoming *wyoming;
+    pthread_t thread;
+    int fd; /* -1: free */
+    bool ended;
+} line;
+
+struct sv_wyoming {
+    int fd;
+    char *url;
+    const ev_model *model;
+    pthread_t thread;
+    pthread_mutex_t lock; /* of lines and stopping */
+    line lines[CONNECTIONS];
+    bool stopping;
+};
+
+typedef struct talk { /* one connection */
+    const sv_wyoming *wyoming;
+    int fd;
+    char *voice;  /* of the text that comes in pieces; NULL: the first */
+    ev_buf text;  /* that was not spoken yet */
+    bool streams; /* between synthesize-start and -stop */
+} talk;
+
+/* ---- bytes ---- */
+
+static bool send_all(int fd, const void *bytes, size_t size) {
+    for (size_t at = 0; at < size;) {
+        const ssize_t n = send(fd, (const char *)bytes + at, size - at, MSG_NOSIGNAL);
+        if (n <= 0 && errno != EINTR) return false;
+        if (n > 0) at += (size_t)n;
+    }
+    return true;
+}
+
+static bool receive_all(int fd, void *bytes, size_t size) {
+    for (size_t at = 0; at < size;) {
+        const ssize_t n = recv(fd, (char *)bytes + at, size - at, 0);
+        if (n == 0 || (n < 0 && errno != EINTR)) return false;
+        if (n > 0) at += (size_t)n;
+    }
+    return true;
+}
+
+static bool receive_line(int fd, ev_buf *out) {
+    char c;
+    out->size = 0;
+    while (out->size < EVENT_LINE_MAX && receive_all(fd, &c, 1)) {
+        if (c == '\n') return !out->failed;
+        ev_buf_append(out, &c, 1);
+    }
+    return false;
+}
+
+/* data is taken over; NULL: none. */
+static bool send_event(const talk *t, const char *type, json_t *data, const void *payload, size_t size) {
+    char *text = data ? json_dumps(data, JSON_COMPACT) : NULL;
+    ev_buf head = {0};
+    json_decref(data);
+    ev_buf_printf(&head, "{\"type\":\"%s\"", type);
+    if (text) ev_buf_printf(&head, ",\"data_length\":%zu", strlen(text));
+    if (size) ev_buf_printf(&head, ",\"payload_length\":%zu", size);
+    ev_buf_printf(&head, "}\n%s", text ? text : "");
+    const bool sent =
+        !head.failed && send_all(t->fd, head.data, head.size) && (!size || send_all(t->fd, payload, size));
+    ev_buf_free(&head);
+    free(text);
+    return sent;
+}
+
+/* ---- speaking ---- */
+
+typedef struct answer { /* of the service */
+    talk *talk;
+    CURL *curl;
+    ev_buf rest, error; /* an odd byte; the body of an error */
+    int rate;
+    bool sent; /* all that came could be sent */
+} answer;
+
+static json_t *audio_format(int rate) {
+    return json_pack("{s:i, s:i, s:i}", "rate", rate, "width", 2, "channels", 1);
+}
+
+static size_t on_head(char *bytes, size_t one, size_t size, void *user) {
+    answer *a = user;
+    static const char name[] = "X-Sample-Rate:";
+    if (size > sizeof name && strncasecmp(bytes, name, sizeof name - 1) == 0) a->rate = atoi(bytes + sizeof name - 1);
+    return one * size;
+}
+
+static size_t on_body(char *bytes, size_t one, size_t size, void *user) {
+    answer *a = user;
+    long code = 0;
+    curl_easy_getinfo(a->curl, CURLINFO_RESPONSE_CODE, &code);
+    if (code != 200) {
+        if (a->error.size < CHUNK) ev_buf_append(&a->error, bytes, size);
+        return size;
+    }
+    ev_buf_append(&a->rest, bytes, size);
+    const size_t whole = a->rest.size / 2 * 2;
+    if (whole) a->sent = send_event(a->talk, "audio-chunk", audio_format(a->rate), a->rest.data, whole);
+    if (a->rest.size > whole) a->rest.data[0] = a->rest.data[whole];
+    a->rest.size -= whole;
+    return a->sent && !a->rest.failed ? one * size : 0;
+}
+
+static void send_error(const talk *t, const answer *a) {
+    json_t *body = a->error.size ? json_loadb((const char *)a->error.data, a->error.size, 0, NULL) : NULL;
+    const char *message = json_string_value(json_object_get(json_object_get(body, "error"), "message"));
+    send_event(
+        t, "error",
+        json_pack("{s:s, s:s}", "text", message ? message : "the speech could not be made", "code", "synthesize"),
+        NULL, 0);
+    json_decref(body);
+}
+
+static bool ask(answer *a, const char *body) {
+    struct curl_slist *headers = curl_slist_append(NULL, "Content-Type: application/json");
+    long code = 0;
+    curl_easy_setopt(a->curl, CURLOPT_URL, a->talk->wyoming->url);
+    curl_easy_setopt(a->curl, CURLOPT_HTTPHEADER, headers);
+    curl_easy_setopt(a->curl, CURLOPT_POSTFIELDS, body);
+    curl_easy_setopt(a->curl, CURLOPT_PROXY, "");
+    curl_easy_setopt(a->curl, CURLOPT_NOSIGNAL, 1L);
+    curl_easy_setopt(a->curl, CURLOPT_HEADERFUNCTION, on_head);
+    curl_easy_setopt(a->curl, CURLOPT_HEADERDATA, a);
+    curl_easy_setopt(a->curl, CURLOPT_WRITEFUNCTION, on_body);
+    curl_easy_setopt(a->curl, CURLOPT_WRITEDATA, a);
+    const CURLcode done = curl_easy_perform(a->curl);
+    curl_easy_getinfo(a->curl, CURLINFO_RESPONSE_CODE, &code);
+    curl_slist_free_all(headers);
+    return done == CURLE_OK && code == 200;
+}
+
+/* One text as audio-chunks; an error is told, and the connection stays. false: the reader is gone. */
+static bool speak(talk *t, const char *text, size_t size, const char *voice) {
+    answer a = {.talk = t, .curl = curl_easy_init(), .rate = ev_model_sample_rate(t->wyoming->model), .sent = true};
+    json_t *fields = json_pack("{s:s%, s:s, s:s?}", "input", text, size, "response_format", "pcm", "voice", voice);
+    char *body = fields ? json_dumps(fields, JSON_COMPACT) : NULL;
+    json_decref(fields);
+    const bool good = a.curl && body && ask(&a, body);
+    if (!good && a.sent) send_error(t, &a);
+    if (a.curl) curl_easy_cleanup(a.curl);
+    free(body);
+    ev_buf_free(&a.rest);
+    ev_buf_free(&a.error);
+    return a.sent;
+}
+
+static bool has_words(const char *text, size_t size) {
+    for (size_t i = 0; i < size; i++)
+        if ((unsigned char)text[i] > ' ') return true;
+    return false;
+}
+
+/* ---- sentences of a text that comes in pieces ---- */
+
+/* Behind the last sentence that is closed: a mark with a blank behind it, one of Chinese, or a line's end. */
+static size_t closed(const char *text, size_t size) {
+    static const char *const chinese[] = {"。", "！", "？"};
+    size_t end = 0;
+    for (size_t i = 0; i < size; i++) {
+        if (text[i] == '\n' || (strchr(".!?", text[i]) && i + 1 < size && strchr(" \n\t", text[i + 1]))) end = i + 1;
+        for (size_t c = 0; c < EV_ARRAY_COUNT(chinese); c++)
+            if (i + 3 <= size && memcmp(text + i, chinese[c], 3) == 0) end = i + 3;
+    }
+    return end;
+}
+
+static bool speak_closed(talk *t, size_t end) {
+    const char *text = (const char *)t->text.data;
+    const bool there = !end || !has_words(text, end) || speak(t, text, end, t->voice);
+    if (end) memmove(t->text.data, t->text.data + end, t->text.size - end);
+    t->text.size -= end;
+    return there;
+}
+
+/* ---- events ---- */
+
+static json_t *describe_voices(const ev_model *model) {
+    json_t *list = json_array();
+    for (size_t i = 0; i < ev_model_voice_count(model); i++) {
+        const char *name = ev_model_voice_name(model, i);
+        json_array_append_new(list, json_pack("{s:s, s:s, s:[s,s], s:b, s:s, s:{s:s, s:s}}", "name", name,
+                                              "description", ev_model_voice_note(model, i), "languages", "en", "zh",
+                                              "installed", 1, "version", EV_VERSION_STRING, "attribution", "name",
+                                              "emotivoice", "url", ""));
+    }
+    return list;
+}
+
+static bool describe(talk *t) {
+    json_t *program = json_pack("{s:s, s:s, s:b, s:s, s:{s:s, s:s}, s:o, s:b}", "name", "emotivoice", "description",
+                                "Expressive speech in Mandarin and English", "installed", 1, "version",
+                                EV_VERSION_STRING, "attribution", "name", "emotivoice", "url", "", "voices",
+                                describe_voices(t->wyoming->model), "supports_synthesize_streaming", 1);
+    return send_event(t, "info",
+                      json_pack("{s:[], s:[o], s:[], s:[], s:[]}", "asr", "tts", program, "handle", "intent", "wake"),
+                      NULL, 0);
+}
+
+static const char *voice_of(const json_t *data) {
+    const char *name = json_string_value(json_object_get(json_object_get(data, "voice"), "name"));
+    return name && *name ? name : NULL;
+}
+
+static bool start_audio(talk *t) {
+    return send_event(t, "audio-start", audio_format(ev_model_sample_rate(t->wyoming->model)), NULL, 0);
+}
+
+static bool synthesize(talk *t, const json_t *data) {
+    const char *text = json_string_value(json_object_get(data, "text"));
+    if (t->streams) return true; /* the whole again, for services that take no pieces */
+    return start_audio(t) && speak(t, text ? text : "", text ? strlen(text) : 0, voice_of(data)) &&
+           send_event(t, "audio-stop", NULL, NULL, 0);
+}
+
+static bool begin_stream(talk *t, const json_t *data) {
+    const char *voice = voice_of(data);
+    free(t->voice);
+    t->voice = voice ? strdup(voice) : NULL;
+    t->text.size = 0;
+    t->streams = true;
+    return start_audio(t);
+}
+
+static bool take_text(talk *t, const json_t *data) {
+    const char *text = json_string_value(json_object_get(data, "text"));
+    if (!t->streams || !text) return true;
+    ev_buf_append(&t->text, text, strlen(text));
+    if (t->text.failed || t->text.size > DATA_MAX) return false;
+    return speak_closed(t, closed((const char *)t->text.data, t->text.size));
+}
+
+static bool end_stream(talk *t) {
+    if (!t->streams) return true;
+    const bool there = speak_closed(t, t->text.size);
+    t->streams = false;
+    return there && send_event(t, "audio-stop", NULL, NULL, 0) && send_event(t, "synthesize-stopped", NULL, NULL, 0);
+}
+
+static bool answer_event(talk *t, const char *type, const json_t *data) {
+    if (strcmp(type, "describe") == 0) return describe(t);
+    if (strcmp(type, "synthesize") == 0) return synthesize(t, data);
+    if (strcmp(type, "synthesize-start") == 0) return begin_stream(t, data);
+    if (strcmp(type, "synthesize-chunk") == 0) return take_text(t, data);
+    if (strcmp(type, "synthesize-stop") == 0) return end_stream(t);
+    if (strcmp(type, "ping") == 0) return send_event(t, "pong", NULL, NULL, 0);
+    return true; /* of other parts of the protocol */
+}
+
+/* A counted part of an event; false: it is too long, or the other side is gone. */
+static bool receive_part(const talk *t, const json_t *head, const char *name, ev_buf *out) {
+    const json_int_t size = json_integer_value(json_object_get(head, name));
+    out->size = 0;
+    if (size < 0 || size > DATA_MAX) return false;
+    void *place = size ? ev_buf_append(out, NULL, (size_t)size) : NULL;
+    return !size || (place && receive_all(t->fd, place, (size_t)size));
+}
+
+/* What stands in the line itself may be continued behind it. */
+static bool next_event(talk *t, ev_buf *bytes) {
+    json_t *head = receive_line(t->fd, bytes) ? json_loadb((const char *)bytes->data, bytes->size, 0, NULL) : NULL;
+    const char *type = json_string_value(json_object_get(head, "type"));
+    bool good = type && receive_part(t, head, "data_length", bytes);
+    json_t *data = good && bytes->size ? json_loadb((const char *)bytes->data, bytes->size, 0, NULL)
+                                       : json_incref(json_object_get(head, "data"));
+    good = good && receive_part(t, head, "payload_length", bytes) && answer_event(t, type, data);
+    json_decref(data);
+    json_decref(head);
+    return good;
+}
+
+/* ---- connections ---- */
+
+static void *serve(void *user) {
+    line *l = user;
+    talk t = {.wyoming = l->wyoming, .fd = l->fd};
+    ev_buf bytes = {0};
+    const struct timeval idle = {.tv_sec = IDLE_S}, slow = {.tv_sec = SEND_S};
+    setsockopt(t.fd, SOL_SOCKET, SO_RCVTIMEO, &idle, sizeof idle);
+    setsockopt(t.fd, SOL_SOCKET, SO_SNDTIMEO, &slow, sizeof slow);
+    while (next_event(&t, &bytes)) {
+    }
+    shutdown(t.fd, SHUT_RDWR);
+    ev_buf_free(&bytes);
+    ev_buf_free(&t.text);
+    free(t.voice);
+    pthread_mutex_lock(&l->wyoming->lock);
+    l->ended = true;
+    pthread_mutex_unlock(&l->wyoming->lock);
+    return NULL;
+}
+
+/* Under the lock: a line that is free, or over. */
+static line *free_line(sv_wyoming *w) {
+    for (size_t i = 0; i < CONNECTIONS; i++) {
+        line *l = &w->lines[i];
+        if (l->fd >= 0 && !l->ended) continue;
+        if (l->fd >= 0) pthread_join(l->thread, NULL);
+        if (l->fd >= 0) close(l->fd);
+        *l = (line){.wyoming = w, .fd = -1};
+        return l;
+    }
+    return NULL;
+}
+
+static void *listen_for(void *user) {
+    sv_wyoming *w = user;
+    for (;;) {
+        const int fd = accept4(w->fd, NULL, NULL, SOCK_CLOEXEC);
+        pthread_mutex_lock(&w->lock);
+        const bool stopping = w->stopping;
+        line *l = fd >= 0 && !stopping ? free_line(w) : NULL;
+        if (l) l->fd = fd;
+        const bool started = l && pthread_create(&l->thread, NULL, serve, l) == 0;
+        if (l && !started) l->fd = -1;
+        pthread_mutex_unlock(&w->lock);
+        if (fd >= 0 && !started) close(fd);
+        if (stopping) return NULL;
+        if (fd < 0) usleep(10000); /* out of descriptors: some will be free again */
+    }
+}
+
+ev_status sv_wyoming_create(sv_wyoming **out, int fd, const char *speech_url, const ev_model *model, ev_error *err) {
+    sv_wyoming *w = calloc(1, sizeof *w);
+    (void)fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) & ~O_NONBLOCK); /* its thread waits in accept */
+    if (w) *w = (sv_wyoming){.fd = fd, .url = strdup(speech_url), .model = model};
+    if (!w || !w->url) {
+        free(w);
+        close(fd);
+        return ev_fail(err, EV_E_MEMORY, "out of memory");
+    }
+    pthread_mutex_init(&w->lock, NULL);
+    for (size_t i = 0; i < CONNECTIONS; i++) w->lines[i].fd = -1;
+    if (pthread_create(&w->thread, NULL, listen_for, w) == 0) {
+        *out = w;
+        return EV_OK;
+    }
+    close(fd);
+    free(w->url);
+    free(w);
+    return ev_fail(err, EV_E_DEVICE, "a thread cannot be started: raise the limit on processes");
+}
+
+void sv_wyoming_free(sv_wyoming **wyoming) {
+    sv_wyoming *w = *wyoming;
+    *wyoming = NULL;
+    if (!w) return;
+    pthread_mutex_lock(&w->lock);
+    w->stopping = true;
+    for (size_t i = 0; i < CONNECTIONS; i++)
+        if (w->lines[i].fd >= 0) shutdown(w->lines[i].fd, SHUT_RDWR);
+    pthread_mutex_unlock(&w->lock);
+    shutdown(w->fd, SHUT_RDWR); /* wakes who accepts */
+    pthread_join(w->thread, NULL);
+    for (size_t i = 0; i < CONNECTIONS; i++) {
+        if (w->lines[i].fd < 0) continue;
+        pthread_join(w->lines[i].thread, NULL);
+        close(w->lines[i].fd);
+    }
+    close(w->fd);
+    pthread_mutex_destroy(&w->lock);
+    free(w->url);
+    free(w);
+}
