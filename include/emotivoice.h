@@ -99,6 +99,39 @@ EV_API size_t ev_model_embedding_size(const ev_model *model); /* floats in a spe
 
 /* ---- text -------------------------------------------------------------------------------------------------- */
 
+/* What in a text is markup and not read. A text limit counts the text as it is written, markup included. */
+typedef enum ev_markup {
+    EV_MARKUP_AUTO = 0, /* Markdown, tags of HTML and SSML; a text that begins with <speak> is SSML */
+    EV_MARKUP_NONE,     /* all is read; [pause:500ms] and [word](/phones/) are understood still */
+    EV_MARKUP_SSML      /* the text must be well-formed SSML, else EV_E_TEXT; <speak> around it may be left out */
+} ev_markup;
+
+/* "(laughs)", "[sighs]", "*coughs*", "（笑）": sounds that are asked for in words, and that no voice here makes. */
+typedef enum ev_audio_tags {
+    EV_AUDIO_TAGS_SPEAK = 0, /* the word is read */
+    EV_AUDIO_TAGS_DROP       /* it is left out, and reported among the omissions */
+} ev_audio_tags;
+
+/* Pronunciations of one's own: words, and how each is said. Immutable once made; any thread.
+ * How: phones between slashes, "/T AH0 M EY1 T OW0/" (models/tokens.txt), IPA "/təˈmeɪtoʊ/" or pinyin "/chong2 qing4/"; the
+ * slashes may be left out where no word could be meant. Anything else is what the word sounds like: "emotive voice".
+ * A word in capitals ("US") stands for itself, others for any case; Latin words match whole words only, and of two that
+ * match the longer wins. */
+typedef struct ev_dictionary ev_dictionary;
+#define EV_DICTIONARY_WORDS_MAX 100000
+#define EV_DICTIONARY_BYTES_MAX 200 /* of a word, and of how it is said */
+
+/* Lines "word<TAB>how" or "word = how"; empty ones and those that begin with # are passed over.
+ * EV_E_FORMAT: a line that is none, phones that are none (message: the line's number). EV_E_LIMIT, EV_E_MEMORY. */
+EV_API ev_status ev_dictionary_parse(ev_dictionary **out, const char *text, size_t bytes, ev_error *err);
+EV_API ev_status ev_dictionary_read(ev_dictionary **out, const char *path, ev_error *err); /* EV_E_IO too */
+/* From n pairs. EV_E_FORMAT: the message names the word. */
+EV_API ev_status ev_dictionary_create(ev_dictionary **out, const char *const *words, const char *const *sayings,
+                                      size_t n, ev_error *err);
+EV_API void ev_dictionary_free(ev_dictionary **dictionary);
+EV_API size_t ev_dictionary_count(const ev_dictionary *dictionary);
+EV_API int ev_dictionary_has_phones(const ev_dictionary *dictionary); /* does it give phones for any word? */
+
 /* What a text will be spoken as. Byte ranges are half-open offsets into the caller's text. */
 typedef struct ev_phone {
     const char *name;      /* token name of the published inventory, e.g. "[AH0]", "uan3", "sp1"; static */
@@ -106,6 +139,7 @@ typedef struct ev_phone {
     int32_t word;          /* index into words, -1 for boundary and end marks */
     int32_t pause_ms;      /* > 0: a pause of exactly this length asked for with [pause:500ms] */
     size_t byte_begin, byte_end;
+    float speed, pitch_scale, energy_scale; /* what SSML asks for here, times the request's own; 1: nothing */
 } ev_phone;
 
 typedef struct ev_word {
@@ -113,6 +147,7 @@ typedef struct ev_word {
     size_t phone_begin, phone_end; /* its phones */
     const char *spoken;            /* normalised form, e.g. "二零二六" or "twenty"; NUL-terminated */
     char language[4];              /* "en" or "zh" */
+    int32_t given;                 /* 1: its phones were given by hand, in the text or in a dictionary */
 } ev_word;
 
 typedef struct ev_sentence {
@@ -120,9 +155,10 @@ typedef struct ev_sentence {
     size_t phone_begin, phone_end; /* starts and ends with <sos/eos> */
 } ev_sentence;
 
-typedef struct ev_omission { /* something in the text that is not spoken */
+typedef struct ev_omission { /* something in the text that is not spoken, or not as it is written */
     size_t byte_begin, byte_end;
-    const char *reason; /* "emoji", "control character", "unknown script", ...; static */
+    const char *reason; /* "emoji", "control character", "transliterated", "link address", ...; static */
+    const char *spoken; /* what is said for it, e.g. "Ivan" for a transliterated name; NULL: nothing */
 } ev_omission;
 
 typedef struct ev_phones { /* owned by the caller; ev_phones_free */
@@ -145,6 +181,10 @@ typedef struct ev_phones { /* owned by the caller; ev_phones_free */
 EV_API ev_status ev_phones_create(ev_phones **out, const ev_model *model, const char *text, size_t text_bytes,
                                   const char *language, ev_error *err);
 EV_API void ev_phones_free(ev_phones **phones);
+struct ev_request;
+/* The same for all that a request says of its text: language, markup, audio tags, dictionaries. */
+EV_API ev_status ev_phones_of(ev_phones **out, const ev_model *model, const struct ev_request *request,
+                              ev_error *err);
 
 /* ---- audio ------------------------------------------------------------------------------------------------- */
 
@@ -334,7 +374,10 @@ typedef struct ev_request {
     float energy_scale;     /* 0.25..4, louder or softer speech; default 1. Models of mels shift the energy that they
                                predict (a factor of it, roughly); models of 24 kHz multiply the samples, cut at -1..1 */
     uint64_t seed;          /* of the noise in the excitation; default 0. Same request, same samples */
-    uint64_t reserved[8];   /* zero */
+    ev_markup markup;         /* default EV_MARKUP_AUTO */
+    ev_audio_tags audio_tags; /* default EV_AUDIO_TAGS_SPEAK */
+    const ev_dictionary *dictionaries[2]; /* looked up in this order; default NULL: none */
+    uint64_t reserved[5];   /* zero */
 } ev_request;
 
 typedef struct ev_result {

@@ -92,7 +92,13 @@ double ev_synth_peak_flops(ev_synth *synth) { return ev_compute_peak_flops(&synt
 
 ev_status ev_phones_create(ev_phones **out, const ev_model *model, const char *text, size_t text_bytes,
                            const char *language, ev_error *err) {
-    return ev_text_phones(out, model->text, text, text_bytes, language, EV_SENTENCE_TOKENS_MAX, err);
+    const ev_text_options options = {.language = language};
+    return ev_text_phones(out, model->text, text, text_bytes, &options, EV_SENTENCE_TOKENS_MAX, err);
+}
+
+ev_status ev_phones_of(ev_phones **out, const ev_model *model, const ev_request *r, ev_error *err) {
+    const ev_text_options options = ev_request_text(r);
+    return ev_text_phones(out, model->text, r->text, r->text_bytes, &options, EV_SENTENCE_TOKENS_MAX, err);
 }
 
 /* ---- speaking ---- */

@@ -110,11 +110,15 @@ int cli_sink_close(cli_sink *sink, bool keep);                    /* keep false:
 typedef struct cli_engine { /* starts zeroed; cli_engine_close takes it in any state */
     ev_model *model;
     ev_synth *synth; /* NULL until cli_engine_synth */
+    ev_dictionary *dictionary; /* NULL until cli_engine_lexicon */
     double load_s;
 } cli_engine;
 int cli_engine_open(cli_engine *engine, const char *model_path);
 int cli_engine_synth(cli_engine *engine, int32_t threads, int32_t batch_max);
 void cli_engine_close(cli_engine *engine);
+/* How a text is read: names from cli_markups and cli_audio_tags; lexicon: a file, NULL: none. Fills the request. */
+int cli_engine_reading(cli_engine *engine, ev_request *request, const char *markup, const char *audio_tags,
+                       const char *lexicon);
 /* A named voice, a .voice file, or reference audio (for which the synth is made if there is none). */
 int cli_engine_voice(ev_voice **out, cli_engine *engine, const char *spec);
 int cli_engine_reference(ev_voice **out, cli_engine *engine, const char *path);

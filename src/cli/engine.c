@@ -32,7 +32,29 @@ int cli_engine_synth(cli_engine *engine, int32_t threads, int32_t batch_max) {
     return CLI_OK;
 }
 
+const char *const cli_markups[] = {"auto", "none", "ssml", NULL}; /* in the order of ev_markup */
+const char *const cli_audio_tags[] = {"speak", "drop", NULL};     /* of ev_audio_tags */
+
+static int index_of(const char *const *names, const char *name) {
+    int i = 0;
+    while (strcmp(names[i], name) != 0) i++; /* the option table let nothing else in */
+    return i;
+}
+
+int cli_engine_reading(cli_engine *engine, ev_request *request, const char *markup, const char *audio_tags,
+                       const char *lexicon) {
+    ev_error err = {0};
+    request->markup = (ev_markup)index_of(cli_markups, markup);
+    request->audio_tags = (ev_audio_tags)index_of(cli_audio_tags, audio_tags);
+    if (lexicon == NULL) return CLI_OK;
+    ev_status status = ev_dictionary_read(&engine->dictionary, lexicon, &err);
+    if (status != EV_OK) return cli_fail(CLI_INPUT, "%s", err.message);
+    request->dictionaries[0] = engine->dictionary;
+    return CLI_OK;
+}
+
 void cli_engine_close(cli_engine *engine) {
+    ev_dictionary_free(&engine->dictionary);
     cli_interrupt_watch(NULL);
     ev_synth_free(&engine->synth);
     ev_model_free(&engine->model);

@@ -8,7 +8,7 @@
 #define AT(field) offsetof(phones_values, field)
 
 typedef struct phones_values {
-    const char *language, *model, *file;
+    const char *language, *model, *file, *markup, *audio_tags, *lexicon;
     bool json, quiet;
 } phones_values;
 
@@ -27,6 +27,7 @@ static const cli_option options[] = {
      .offset = AT(file),
      .value = "FILE",
      .help = "read the text from FILE, in place of TEXT"},
+    CLI_OPTIONS_READING(phones_values),
     CLI_OPTION_MODEL(phones_values),
     CLI_OPTION_JSON(phones_values,
                     "one JSON object: sentences with their phones, words with what is spoken for them, "
@@ -39,7 +40,12 @@ static const cli_example examples[] = {
     {"emotivoice phones --json \"我有 3 个 apples\"", "words, languages and byte ranges for a program"},
     {NULL, NULL}};
 
-static void init(void *values) { ((phones_values *)values)->language = languages[0]; }
+static void init(void *values) {
+    phones_values *v = values;
+    v->language = languages[0];
+    v->markup = cli_markups[EV_MARKUP_AUTO];
+    v->audio_tags = cli_audio_tags[EV_AUDIO_TAGS_SPEAK];
+}
 
 static void put_range(cli_json *json, size_t begin, size_t end) {
     cli_json_integer(json, "byte_begin", (int64_t)begin);
@@ -119,6 +125,7 @@ static void print_json(const ev_phones *phones, const cli_text *text, const char
         const ev_omission *omission = &phones->omissions[i];
         cli_json_open(&json, NULL, '{');
         cli_json_string(&json, "reason", omission->reason);
+        if (omission->spoken) cli_json_string(&json, "spoken", omission->spoken);
         cli_json_text(&json, "text", text->bytes + omission->byte_begin, omission->byte_end - omission->byte_begin);
         put_range(&json, omission->byte_begin, omission->byte_end);
         cli_json_close(&json, '}');
@@ -140,8 +147,8 @@ static void print_tokens(const ev_phones *phones, bool quiet) {
     }
     if (quiet || phones->omission_count == 0) return;
     const ev_omission *first = &phones->omissions[0];
-    cli_note("not spoken: %s at byte %zu%s: --json lists all", first->reason, first->byte_begin,
-             phones->omission_count > 1 ? ", and more" : "");
+    cli_note("%s: %s at byte %zu%s: --json lists all", first->spoken ? "spoken otherwise" : "not spoken",
+             first->reason, first->byte_begin, phones->omission_count > 1 ? ", and more" : "");
 }
 
 static int run_phones(const void *values, const cli_operands *operands) {
@@ -150,12 +157,16 @@ static int run_phones(const void *values, const cli_operands *operands) {
     cli_text text;
     ev_phones *phones = NULL;
     ev_error err = {0};
-    const char *language = strcmp(v->language, "auto") == 0 ? NULL : v->language;
+    ev_request request;
+    ev_request_init(&request);
+    request.language = strcmp(v->language, "auto") == 0 ? NULL : v->language;
     int code = cli_text_read(&text, operands->count > 0 ? operands->items[0] : NULL, v->file);
     if (code == CLI_OK) code = cli_engine_open(&engine, v->model);
+    if (code == CLI_OK) code = cli_engine_reading(&engine, &request, v->markup, v->audio_tags, v->lexicon);
     if (code == CLI_OK) {
-        const char *bytes = text.bytes != NULL ? text.bytes : "";
-        ev_status status = ev_phones_create(&phones, engine.model, bytes, text.size, language, &err);
+        request.text = text.bytes != NULL ? text.bytes : "";
+        request.text_bytes = text.size;
+        ev_status status = ev_phones_of(&phones, engine.model, &request, &err);
         if (status != EV_OK) code = cli_engine_failed(status, &err, NULL);
     }
     if (code == CLI_OK && v->json) {

@@ -96,6 +96,7 @@ static const cli_option options[] = {
      .offset = AT(language),
      .choices = languages,
      .help = "how to read digits and symbols that stand alone"},
+    CLI_OPTIONS_READING(say_values),
     {.name = "seed",
      .kind = CLI_SEED,
      .offset = AT(seed),
@@ -152,6 +153,8 @@ static void init(void *values) {
     v->threads = synth.threads;
     v->batch = synth.batch_max;
     v->language = languages[0];
+    v->markup = cli_markups[EV_MARKUP_AUTO];
+    v->audio_tags = cli_audio_tags[EV_AUDIO_TAGS_SPEAK];
 }
 
 /* What the option table cannot see: options that exclude each other. */

@@ -7,6 +7,7 @@
 
 typedef struct say_values {
     const char *output, *format, *voice, *reference, *emotion, *language, *model, *file;
+    const char *markup, *audio_tags, *lexicon;
     uint64_t seed;
     float emotion_degree, speed, pitch_scale, energy_scale, volume;
     int32_t threads, batch, sample_rate;

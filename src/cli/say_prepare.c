@@ -19,7 +19,7 @@ int say_prepare(say_job *job) {
     job->request.pitch_scale = v->pitch_scale;
     job->request.energy_scale = v->energy_scale;
     job->request.seed = v->seed;
-    return CLI_OK;
+    return cli_engine_reading(&job->engine, &job->request, v->markup, v->audio_tags, v->lexicon);
 }
 
 int say_shape(const say_job *job, ev_audio *audio) {

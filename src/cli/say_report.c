@@ -38,10 +38,10 @@ static void put_range(cli_json *json, size_t begin, size_t end) {
 static void put_words(cli_json *json, const say_job *job, const say_outcome *outcome) {
     ev_phones *phones = NULL;
     const char *text = outcome->text;
-    if (ev_phones_create(&phones, job->engine.model, text, outcome->text_bytes, job->request.language, NULL) !=
-        EV_OK) {
-        return;
-    }
+    ev_request request = job->request;
+    request.text = text;
+    request.text_bytes = outcome->text_bytes;
+    if (ev_phones_of(&phones, job->engine.model, &request, NULL) != EV_OK) return;
     cli_json_open(json, "words", '[');
     for (size_t i = 0; i < phones->word_count; i++) {
         const ev_word *word = &phones->words[i];
@@ -60,6 +60,7 @@ static void put_words(cli_json *json, const say_job *job, const say_outcome *out
     for (size_t i = 0; i < phones->omission_count; i++) {
         cli_json_open(json, NULL, '{');
         cli_json_string(json, "reason", phones->omissions[i].reason);
+        if (phones->omissions[i].spoken) cli_json_string(json, "spoken", phones->omissions[i].spoken);
         put_range(json, phones->omissions[i].byte_begin, phones->omissions[i].byte_end);
         cli_json_close(json, '}');
     }

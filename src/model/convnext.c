@@ -165,10 +165,11 @@ static void decide_durations(const ev_convnext *m, ev_utterance *u, const float 
     for (size_t i = 0, row = 0; i < u->token_count; i++) {
         const int32_t forced = forced_of(u->forced_frames, i);
         const size_t end = row + spell(m, u->tokens[i], forced, &symbols);
+        const double speed = (double)(u->token_speed ? u->token_speed[i] : u->speed);
         u->durations[i] = 0;
         for (size_t first = row; row < end; row++) {
             if (forced < 0) {
-                durations[row] = next_duration(&c, (double)log_frames[row * 16], (double)u->speed);
+                durations[row] = next_duration(&c, (double)log_frames[row * 16], speed);
             } else {
                 durations[row] = row == first ? forced : 0;
                 c.target_frames += durations[row];

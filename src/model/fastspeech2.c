@@ -36,7 +36,8 @@ static void decide_durations(ev_utterance *u, const float *log_duration, float *
             given += d;
         } else {
             const double one = exp((double)log_duration[t * 16]) - 1.0;
-            target_frames += fmin(fmax(one, 0.0) / (double)u->speed, 1e4);
+            const double speed = (double)(u->token_speed ? u->token_speed[t] : u->speed);
+            target_frames += fmin(fmax(one, 0.0) / speed, 1e4);
             const double end = nearbyint(target_frames);
             d = (int32_t)(end - given);
             if (d < 0) d = 0;

@@ -12,6 +12,7 @@ typedef struct ev_utterance {
     const float *condition;       /* [config.condition], as the family's condition() made it */
     float median_hz;              /* the speaker's median F0 */
     float speed, pitch_scale;
+    const float *token_speed; /* NULL: `speed` of all; or per token, in its place */
     float energy_scale; /* moves fastspeech2's energies; convnext's samples are multiplied by it instead (stage.c) */
     /* made by encode: */
     int32_t *durations; /* [token_count], the caller's array: frames */

@@ -60,6 +60,19 @@ static void *tick(void *server) {
 
 /* ---- start ---- */
 
+/* What the file says now is for who asks from now on. */
+static ev_status load_lexicon(sv_server *s, const char *path, ev_error *err) {
+    sv_lexicon *lexicon = NULL;
+    const ev_status status = *path ? sv_lexicon_load(&lexicon, path, err) : EV_OK;
+    if (status != EV_OK) return status;
+    pthread_mutex_lock(&s->lock);
+    sv_lexicon *old = s->lexicon;
+    s->lexicon = lexicon;
+    pthread_mutex_unlock(&s->lock);
+    sv_lexicon_unref(&old);
+    return EV_OK;
+}
+
 static ev_status load_keys(sv_server *s, const sv_config *c, ev_error *err) {
     sv_keys *keys = NULL;
     if (*c->keys_file) {
@@ -78,6 +91,7 @@ static ev_status make_front(sv_server *s, ev_error *err) {
     if (status == EV_OK) status = sv_keyring_create(&s->keys, err);
     if (status == EV_OK) status = load_keys(s, &s->config, err);
     if (status == EV_OK) status = sv_settings_create(&s->settings, &s->config, err);
+    if (status == EV_OK) status = load_lexicon(s, s->config.lexicon, err);
     return status == EV_E_FORMAT ? EV_E_ARGUMENT : status; /* a mistake in the lists, which are settings */
 }
 
@@ -212,7 +226,10 @@ ev_status sv_check(const sv_config *config, ev_error *err) {
     sv_settings *settings = NULL;
     sv_keys *keys = NULL;
     ev_model *model = NULL;
+    sv_lexicon *lexicon = NULL;
     ev_status status = sv_settings_create(&settings, config, err);
+    if (status == EV_OK && *config->lexicon) status = sv_lexicon_load(&lexicon, config->lexicon, err);
+    sv_lexicon_unref(&lexicon);
     if (status == EV_OK && *config->keys_file) status = sv_keys_load(&keys, config->keys_file, err);
     if (status == EV_E_FORMAT) status = EV_E_ARGUMENT; /* in lists, which are settings */
     if (status == EV_OK) status = ev_model_open(&model, *config->model ? config->model : NULL, NULL, err);
@@ -273,6 +290,7 @@ void sv_server_stop(sv_server **server) {
     sv_decoder_free(&s->decoder);
     ev_model_free(&s->model);
     sv_settings_unref(&s->settings);
+    sv_lexicon_unref(&s->lexicon);
     sv_keyring_free(&s->keys);
     sv_limiter_free(&s->limiter);
     sv_limiter_free(&s->key_limiter);
@@ -298,6 +316,7 @@ static void reload_now(sv_server *s, sv_reload reload, void *user) {
     if (status == EV_OK) status = sv_settings_load_sounds(settings, s->model, &err);
     if (status == EV_OK) status = sv_voices_reload(s->voices, &read, &err);
     if (status == EV_OK) status = load_keys(s, &fresh, &err);
+    if (status == EV_OK) status = load_lexicon(s, fresh.lexicon, &err);
     if (status == EV_OK) {
         atomic_store(&s->log.level, fresh.log_level);
         atomic_store(&s->log.text, fresh.log_text);
@@ -315,6 +334,22 @@ static void reload_now(sv_server *s, sv_reload reload, void *user) {
     sv_settings_unref(&settings);
     sv_config_free(&fresh);
     ev_buf_free(&notes);
+}
+
+/* A file that is written over is read as soon as it stands still; one that is wrong changes nothing, and is told
+ * once. */
+static void follow_lexicon(sv_server *s) {
+    sv_settings *settings = sv_settings_ref(s);
+    sv_lexicon *now = sv_lexicon_hold(s);
+    ev_error err = {0};
+    if (*settings->config.lexicon && sv_lexicon_changed(now, &s->lexicon_seen, settings->config.lexicon)) {
+        if (load_lexicon(s, settings->config.lexicon, &err) == EV_OK)
+            sv_log_line(&s->log, SV_LEVEL_INFO, NULL, "the lexicon was read again");
+        else
+            sv_log_line(&s->log, SV_LEVEL_ERROR, NULL, "the old lexicon stays: %s", err.message);
+    }
+    sv_lexicon_unref(&now);
+    sv_settings_unref(&settings);
 }
 
 static void greet(const sv_server *s) {
@@ -353,8 +388,12 @@ ev_status sv_serve(const sv_config *config, sv_reload reload, void *user, ev_err
     const ev_status status = sv_server_start(&s, config, NULL, err);
     if (status != EV_OK) return status;
     greet(s);
-    while (sigwait(&set, &got) != 0 || got == SIGHUP) {
+    for (;;) {
+        const struct timespec second = {.tv_sec = 1};
+        got = sigtimedwait(&set, NULL, &second);
         if (got == SIGHUP) reload_now(s, reload, user);
+        if (got < 0) follow_lexicon(s);
+        if (got == SIGTERM || got == SIGINT) break;
     }
     /* Patience may end before the drain does: a second signal does what signals do. */
     sigdelset(&set, SIGHUP);

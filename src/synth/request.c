@@ -90,6 +90,23 @@ static size_t sentence_tokens(int32_t sentence_ms_max, float speed) {
     return tokens < 24 ? 24 : (size_t)tokens;
 }
 
+/* What SSML asks of single words; where it asks nothing there is nothing. Speeds are the request's times the word's. */
+static ev_status take_manners(ev_item *item, ev_error *err) {
+    const size_t n = item->phones->phone_count;
+    const ev_phone *p = item->phones->phones;
+    bool any = false;
+    for (size_t i = 0; i < n; i++) any |= p[i].speed != 1 || p[i].pitch_scale != 1 || p[i].energy_scale != 1;
+    if (!any) return EV_OK;
+    item->manners = malloc(3 * n * sizeof *item->manners);
+    if (!item->manners) return ev_fail(err, EV_E_MEMORY, "out of memory");
+    for (size_t i = 0; i < n; i++) {
+        item->manners[i] = fminf(fmaxf(p[i].speed * item->request->speed, 0.25f), 4);
+        item->manners[n + i] = p[i].pitch_scale;
+        item->manners[2 * n + i] = p[i].energy_scale;
+    }
+    return EV_OK;
+}
+
 static ev_status take_tokens(ev_item *item, ev_error *err) {
     const size_t n = item->phones->phone_count, sentences = item->phones->sentence_count;
     const ev_vocoder_config *v = &item->model->config.vocoder;
@@ -151,10 +168,12 @@ static ev_status prepare(ev_item *item, int32_t sentence_ms_max, ev_error *err) 
     if (s == EV_OK) s = ev_emotion_parse(item->model, r->emotion, r->emotion_degree, emotion_weights, err);
     if (s == EV_OK) s = resolve_voice(item, &speaker, err);
     if (s == EV_OK) {
-        s = ev_text_phones(&item->phones, item->model->text, r->text, r->text_bytes, r->language,
+        const ev_text_options options = ev_request_text(r);
+        s = ev_text_phones(&item->phones, item->model->text, r->text, r->text_bytes, &options,
                            sentence_tokens(sentence_ms_max, r->speed), err);
     }
     if (s == EV_OK) s = take_tokens(item, err);
+    if (s == EV_OK) s = take_manners(item, err);
     if (s == EV_OK) s = take_condition(item, speaker, emotion_weights, err);
     return s;
 }
@@ -181,6 +200,7 @@ void ev_item_free(ev_item *item) {
     ev_phones_free(&item->phones);
     ev_voice_free(&item->own_voice);
     free(item->tokens);
+    free(item->manners);
     free(item->condition);
     free(item->rows_before);
     free(item->samples);

@@ -37,6 +37,7 @@ static void job_start(job *j, ev_item *item) {
                           .condition = item->condition,
                           .median_hz = item->median_hz,
                           .speed = r->speed,
+                          .token_speed = item->manners ? item->manners + s->phone_begin : NULL,
                           .pitch_scale = r->pitch_scale,
                           .energy_scale = r->energy_scale};
 }
@@ -73,13 +74,15 @@ static ev_status hold(ev_item *item, job *j, ev_error *err) {
     const size_t head = (sizeof(ev_decoded) + 63) / 64 * 64;
     const size_t phase = (frames + 1) * sizeof(double), channels = frames * ld * sizeof(float);
     const size_t samples = sentence_samples(item, j->sentence, frames);
-    unsigned char *block = ev_aligned_alloc(head + channels + phase + frames * sizeof(float));
+    const size_t f0 = frames * sizeof(float), gain = item->manners ? f0 : 0;
+    unsigned char *block = ev_aligned_alloc(head + channels + phase + f0 + gain);
     if (!block) return ev_fail(err, EV_E_MEMORY, "out of memory for %zu frames", frames);
     ev_decoded *d = j->decoded = (ev_decoded *)(void *)block;
     *d = (ev_decoded){.sentence = j->sentence, .frames = frames};
     d->channels = (float *)(void *)(block + head);
     d->phase = (double *)(void *)(block + head + channels);
     d->f0 = (float *)(void *)(block + head + channels + phase);
+    d->gain = gain ? d->f0 + frames : NULL;
     j->u.channels = d->channels;
     j->u.f0 = d->f0;
     next_piece(item, d, item->phones->sentences[j->sentence].phone_begin);
@@ -108,11 +111,29 @@ static size_t keep_decodable(const ev_synth *s, job *jobs, size_t n) {
     return kept;
 }
 
+/* What is asked of single words, on their frames. */
+static void set_manners(const job *j) {
+    const ev_item *item = j->item;
+    const ev_sentence *s = &item->phones->sentences[j->sentence];
+    const size_t n = item->phones->phone_count;
+    ev_decoded *d = j->decoded;
+    size_t frame = 0;
+    for (size_t i = s->phone_begin; d->gain && i < s->phone_end; i++) {
+        const size_t end = frame + (size_t)item->durations[i];
+        for (; frame < end && frame < d->frames; frame++) {
+            d->f0[frame] *= item->manners[n + i];
+            d->gain[frame] = item->manners[2 * n + i];
+        }
+    }
+    for (; d->gain && frame < d->frames; frame++) d->gain[frame] = 1;
+}
+
 static void decode_group(ev_synth *s, const ev_encoded *encoded, job *jobs, size_t n) {
     ev_utterance *u[EV_ROUND_SENTENCES];
     for (size_t i = 0; i < n; i++) u[i] = &jobs[i].u;
     ev_acoustic_decode(&s->model->acoustic, &s->compute, &s->arena, encoded, u, n);
     for (size_t i = 0; i < n; i++) {
+        set_manners(&jobs[i]);
         ev_vocoder_phase(&s->model->vocoder, u[i]->f0, u[i]->frames, jobs[i].decoded->phase);
     }
 }
@@ -148,6 +169,7 @@ typedef struct batch { /* chunks gathered for one run of the vocoder */
     ev_synth *synth;
     ev_chunk chunks[EV_ROUND_CHUNKS];
     float gains[EV_ROUND_CHUNKS];
+    const float *word_gains[EV_ROUND_CHUNKS]; /* per frame of the sentence; NULL: none */
     size_t count, rows;
     ev_decoded *spent; /* sentences whose frames the chunks still point to */
     bool stopped;      /* canceled: nothing more is run */
@@ -164,12 +186,23 @@ static void set_level(float *samples, size_t n, float gain) {
     }
 }
 
+/* A frame's gain goes over into the next one's, so that no step is heard. */
+static void set_word_levels(const ev_chunk *c, const float *gain, size_t hop) {
+    for (size_t frame = c->begin; frame < c->end; frame++) {
+        const float from = gain[frame], to = gain[frame + 1 < c->frames ? frame + 1 : frame];
+        float *out = c->out + (frame - c->begin) * hop;
+        if (from == 1 && to == 1) continue;
+        for (size_t k = 0; k < hop; k++) out[k] *= from + (to - from) * (float)k / (float)hop;
+    }
+}
+
 /* HiFi-GAN ends in a tanh, and its loudness was the acoustic model's to decide. */
 static void set_levels(const batch *b) {
     const ev_vocoder_config *v = &b->synth->model->config.vocoder;
-    if (v->family == EV_VOCODER_HIFIGAN) return;
     for (size_t i = 0; i < b->count; i++) {
         const ev_chunk *c = &b->chunks[i];
+        if (b->word_gains[i]) set_word_levels(c, b->word_gains[i], (size_t)v->hop);
+        if (v->family == EV_VOCODER_HIFIGAN && !b->word_gains[i]) continue;
         set_level(c->out, (c->end - c->begin) * (size_t)v->hop, b->gains[i]);
     }
 }
@@ -210,6 +243,7 @@ static void add_chunk(batch *b, ev_item *item, ev_decoded *d, size_t frames) {
     const size_t rows = ev_vocoder_chunk_rows(&b->synth->model->vocoder, &chunk);
     if (b->count == EV_ROUND_CHUNKS || b->rows + rows > b->synth->round_rows) flush(b);
     b->gains[b->count] = gain_of(item);
+    b->word_gains[b->count] = d->gain;
     b->chunks[b->count++] = chunk;
     b->rows += rows;
     d->at += frames;

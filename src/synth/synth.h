@@ -62,6 +62,7 @@ typedef struct ev_decoded {
     size_t piece_end;     /* its frames: the piece is [at, piece_end) */
     float *channels, *f0; /* [frames][ld], [frames]; one block with the struct */
     double *phase;        /* [frames + 1] */
+    float *gain;          /* [frames], what SSML asks of the loudness; NULL: nothing */
 } ev_decoded;
 
 /* A request on its way: owns its phones and what grows out of them. */
@@ -72,6 +73,7 @@ typedef struct ev_item {
     ev_error error;
     ev_phones *phones;
     int32_t *tokens, *forced, *durations; /* [phone_count], one block owned through tokens */
+    float *manners;                       /* NULL, or speed [phone_count], F0 and gain factors; owned */
     float median_hz;
     float *condition;        /* who speaks, and how: the acoustic model's, and the vocoder's; owned */
     size_t *rows_before;     /* [sentences + 1] rows of the acoustic model before each; owned */
@@ -89,7 +91,11 @@ typedef struct ev_item {
     size_t mark_count;
 } ev_item;
 
-/* request.c: fills *item from the request; on failure item->status and error say why. Call ev_item_free always.
+/* request.c: how a request's text is read; what it points to is the request's. */
+static inline ev_text_options ev_request_text(const ev_request *r) {
+    return (ev_text_options){r->language, r->markup, r->audio_tags, {r->dictionaries[0], r->dictionaries[1]}};
+}
+/* Fills *item from the request; on failure item->status and error say why. Call ev_item_free always.
  * sentence_ms_max as in ev_synth_options. */
 void ev_item_prepare(ev_item *item, ev_model *model, int32_t sentence_ms_max, const ev_request *request);
 void ev_item_free(ev_item *item);

@@ -139,6 +139,17 @@ static void fill(runs *r, char fallback) {
     }
 }
 
+/* Where SSML names the language, numbers and signs are read in it. */
+static void override(runs *r, const ev_marked *marked) {
+    const ev_prosody *manners = (const ev_prosody *)(const void *)marked->manners.data;
+    const size_t count = ev_array_count(&marked->manners, ev_prosody);
+    char language = LANG_NONE;
+    for (size_t i = 0, next = 0; i < r->n && count; i++) {
+        for (; next < count && manners[next].byte_begin <= r->chars[i].at; next++) language = manners[next].language;
+        if (language && kind_of(r->chars[i].cp) == LANG_NONE && !is_space(r->chars[i].cp)) r->language[i] = language;
+    }
+}
+
 /* chars[begin, end) in stretches of one language. */
 static ev_status speak(const runs *r, const ev_en *en, size_t begin, size_t end, ev_sink *sink, ev_error *err) {
     while (begin < end) {
@@ -162,6 +173,7 @@ static void speak_control(const ev_scan *scan, const ev_control *control, const 
     bool english = ev_token_classify(tokens[control->token_begin]) == EV_TOKEN_ENGLISH;
     ev_sink_word(sink, english ? "en" : "zh", control->byte_begin, control->byte_end, text + control->byte_begin,
                  control->byte_end - control->byte_begin);
+    ev_sink_given(sink);
     for (size_t i = control->token_begin; i < control->token_end; i++) ev_sink_phone(sink, tokens[i]);
 }
 
@@ -179,14 +191,15 @@ static ev_status speak_all(const runs *r, const ev_scan *scan, const ev_en *en, 
     return EV_OK;
 }
 
-ev_status ev_runs_speak(const ev_scan *scan, const ev_en *en, const ev_zh *zh, char hint, const char *text,
-                        ev_sink *sink, ev_error *err) {
+ev_status ev_runs_speak(const ev_scan *scan, const ev_marked *marked, const ev_en *en, const ev_zh *zh, char hint,
+                        const char *text, ev_sink *sink, ev_error *err) {
     runs r = {.chars = (const ev_char *)(const void *)scan->chars.data, .zh = zh};
     r.n = ev_array_count(&scan->chars, ev_char);
     r.language = calloc(2 * r.n + 1, 1);
     if (!r.language) return ev_fail(err, EV_E_MEMORY, "out of memory while reading the text");
     r.next_kind = r.language + r.n;
     mark(&r, hint);
+    override(&r, marked);
     fill(&r, hint == LANG_ZH ? LANG_ZH : LANG_EN);
     ev_status status = speak_all(&r, scan, en, text, sink, err);
     free(r.language);

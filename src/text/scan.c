@@ -8,20 +8,40 @@
 #include <string.h>
 #include <utf8proc.h>
 
+#include "text/dictionary.h"
 #include "text/scan.h"
 #include "text/scan_control.h"
+#include "text/sink.h"
+#include "text/transliterate.h"
 
 typedef struct scanner {
     ev_scan *scan;
     ev_sink *sink;
-    const char *text;
+    const char *text; /* marked text */
     size_t bytes;
-    uint32_t omit_begin, omit_end; /* a stretch that is left out and may still grow */
-    const char *omit_reason;       /* NULL: none */
+    const ev_origin *origins;                 /* of its bytes; NULL: each is its own */
+    const ev_origin *fixed;                   /* all of it stands for this: what a dictionary says */
+    const ev_dictionary *const *dictionaries; /* NULL: none */
+    size_t last_end;                          /* behind the last character */
+    size_t link_at, link_end;                 /* "](/path/)" of a link that is being read */
+    uint32_t omit_begin, omit_end;            /* a stretch that is left out and may still grow */
+    const char *omit_reason;                  /* NULL: none */
 } scanner;
+
+enum { CHARS_MAX = 4 * EV_TEXT_BYTES_MAX }; /* dictionaries make more of a text than it has */
 
 static const char emoji[] = "emoji", unknown_script[] = "unknown script", zero_width[] = "zero-width character";
 static const char combining[] = "combining mark", control[] = "control character";
+
+static uint32_t begin_of(const scanner *s, size_t at) {
+    if (s->fixed) return s->fixed->begin;
+    return s->origins ? s->origins[at].begin : (uint32_t)at;
+}
+
+static uint32_t end_of(const scanner *s, size_t end) {
+    if (s->fixed) return s->fixed->end;
+    return s->origins ? s->origins[end - 1].end : (uint32_t)end;
+}
 
 static void flush(scanner *s) {
     if (s->omit_reason) ev_sink_omit(s->sink, s->omit_begin, s->omit_end, s->omit_reason);
@@ -33,17 +53,19 @@ static ev_char *last_char(const scanner *s) {
     return count ? (ev_char *)(void *)s->scan->chars.data + count - 1 : NULL;
 }
 
+/* at, end: in the marked text, as everywhere here. */
 static void emit(scanner *s, int32_t cp, size_t at, size_t end) {
     if (cp != ' ') flush(s);
-    ev_char c = {cp, (uint32_t)at, (uint8_t)(end - at)};
+    ev_char c = {cp, begin_of(s, at), end_of(s, end) - begin_of(s, at)};
     ev_buf_append(&s->scan->chars, &c, sizeof(c));
+    s->last_end = end;
 }
 
 /* A space where the last character is none: `at` is where something was left out. */
 static void emit_gap(scanner *s, size_t at) {
     const ev_char *last = last_char(s);
     if (last && last->cp != ' ' && last->cp != '\n') {
-        ev_char c = {' ', (uint32_t)at, 0};
+        ev_char c = {' ', begin_of(s, at), 0};
         ev_buf_append(&s->scan->chars, &c, sizeof(c));
     }
 }
@@ -51,18 +73,18 @@ static void emit_gap(scanner *s, size_t at) {
 /* Neighbours left out for the same reason are one record; only spaces may stand between (emit flushes otherwise). */
 static void omit(scanner *s, size_t begin, size_t end, const char *reason) {
     bool merge = s->omit_reason == reason && reason != emoji;
-    bool adjacent = s->omit_end == begin || reason == unknown_script;
+    bool adjacent = s->omit_end == begin_of(s, begin) || reason == unknown_script;
     if (!merge || !adjacent) {
         flush(s);
-        s->omit_begin = (uint32_t)begin;
+        s->omit_begin = begin_of(s, begin);
         s->omit_reason = reason;
     }
-    s->omit_end = (uint32_t)end;
+    s->omit_end = end_of(s, end);
 }
 
 /* ---- emoji ---- */
 
-static int32_t peek(const scanner *s, size_t at) { return ev_utf8_next(s->text, s->bytes, &at); }
+static int32_t peek(const scanner *s, size_t at) { return ev_utf8_next(s->text, s->bytes, &at); } /* -1: the end */
 
 static size_t skip(const scanner *s, size_t at) {
     ev_utf8_next(s->text, s->bytes, &at);
@@ -111,7 +133,7 @@ bool ev_is_latin(int32_t c) {
     return block && c != 0xD7 && c != 0xF7;
 }
 
-static bool is_greek(int32_t c) { return c >= 0x370 && c <= 0x3FF; }
+static bool is_greek(int32_t c) { return (c >= 0x370 && c <= 0x3FF) || (c >= 0x1F00 && c <= 0x1FFF); }
 
 /* One character for one, else c itself. */
 static int32_t fold(int32_t c) {
@@ -139,11 +161,12 @@ static bool expand(scanner *s, int32_t c, size_t at, size_t end) {
 /* e + acute is the letter é; a mark that makes no letter is left out. */
 static void combine(scanner *s, int32_t mark, size_t at, size_t end) {
     ev_char *last = last_char(s);
-    if (last && last->at + last->bytes == at && end - last->at < 250 && last->cp > ' ') {
+    if (last && s->last_end == at && last->cp > ' ') {
         utf8proc_int32_t pair[2] = {last->cp, mark};
         if (utf8proc_normalize_utf32(pair, 2, UTF8PROC_COMPOSE | UTF8PROC_STABLE) == 1) {
             last->cp = pair[0];
-            last->bytes = (uint8_t)(end - last->at);
+            last->bytes = end_of(s, end) - last->at;
+            s->last_end = end;
             return;
         }
     }
@@ -159,6 +182,73 @@ static void control_character(scanner *s, int32_t c, size_t at, size_t end) {
         omit(s, at, end, control);
 }
 
+/* ---- foreign letters ---- */
+
+static bool is_mark(int32_t c) {
+    const utf8proc_category_t k = utf8proc_category(c);
+    return k == UTF8PROC_CATEGORY_MN || k == UTF8PROC_CATEGORY_MC || k == UTF8PROC_CATEGORY_ME;
+}
+
+/* Of a script that no language here reads; a Greek letter alone is a sign. */
+static bool is_foreign(int32_t c) {
+    const utf8proc_category_t k = utf8proc_category(c);
+    if (c < 0x250 || c == 0x3007 || c == 0x3005 || ev_is_latin(c) || ev_zh_is_han(c)) return false;
+    return k >= UTF8PROC_CATEGORY_LU && k <= UTF8PROC_CATEGORY_LO;
+}
+
+/* Latin letters that do not come apart into one of a to z and its marks, and the sharp s, which is two. */
+static bool is_odd_latin(int32_t c) {
+    static const int32_t read[] = {0x110, 0x111, 0x131, 0x141, 0x142, 0x152, 0x153};
+    utf8proc_int32_t parts[8];
+    int boundary = 0;
+    if (c == 0xDF || c == 0x1E9E) return true;
+    if (c < 0x100 || !ev_is_latin(c)) return false;
+    for (size_t i = 0; i < EV_ARRAY_COUNT(read); i++)
+        if (read[i] == c) return false;
+    return utf8proc_decompose_char(c, parts, 8, UTF8PROC_DECOMPOSE | UTF8PROC_COMPAT, &boundary) < 1 ||
+           parts[0] >= 0x80;
+}
+
+/* Scripts that meet make two words. */
+static void emit_gap_beside(scanner *s, size_t at, int32_t neighbour) {
+    if (ev_is_latin(neighbour) || (neighbour >= '0' && neighbour <= '9')) emit_gap(s, at);
+}
+
+/* Past the foreign letters behind the first. */
+static size_t foreign_end(const scanner *s, size_t at, size_t *letters) {
+    for (*letters = 1; at < s->bytes;) {
+        const int32_t c = peek(s, at);
+        if (c < 0 || !(is_foreign(c) || is_mark(c))) break;
+        *letters += is_foreign(c);
+        at = skip(s, at);
+    }
+    return at;
+}
+
+/* A word of foreign letters is said by its Latin ones, and reported; letters of the alphabet of phoneticians, which
+ * some languages write with, are not. Where it ends; `at`: nothing foreign stands there. */
+static size_t foreign(scanner *s, int32_t c, size_t at, size_t end) {
+    char latin[EV_TRANSLITERATED_MAX];
+    size_t letters = 1;
+    c = fold(c);
+    const bool silent = is_odd_latin(c) || (c >= 0x250 && c <= 0x2AF);
+    if ((!silent && !is_foreign(c)) || (c >= 0xFB00 && c <= 0xFB06)) return at; /* ligatures are letters */
+    if (!silent) end = foreign_end(s, end, &letters);
+    if (is_greek(c) && letters == 1) return at;
+    const size_t n = ev_transliterate(s->text + at, end - at, latin);
+    if (!n) {
+        omit(s, at, end, unknown_script);
+        emit_gap(s, at);
+        return end;
+    }
+    if (!silent) emit_gap_beside(s, at, last_char(s) ? last_char(s)->cp : 0);
+    for (size_t i = 0; i < n; i++) emit(s, latin[i], at, end);
+    if (silent) return end;
+    emit_gap_beside(s, end - 1, peek(s, end));
+    ev_sink_said(s->sink, begin_of(s, at), end_of(s, end), "transliterated", latin, n);
+    return end;
+}
+
 static void letter(scanner *s, int32_t c, size_t at, size_t end) {
     if (ev_is_latin(c) || ev_zh_is_han(c) || is_greek(c)) {
         emit(s, c, at, end);
@@ -166,6 +256,14 @@ static void letter(scanner *s, int32_t c, size_t at, size_t end) {
         omit(s, at, end, unknown_script);
         emit_gap(s, at);
     }
+}
+
+static void digit(scanner *s, int32_t c, size_t at, size_t end) {
+    const int value = ev_digit_value(c);
+    if (value >= 0)
+        emit(s, '0' + value, at, end);
+    else
+        letter(s, c, at, end);
 }
 
 static void character(scanner *s, int32_t c, size_t at, size_t end) {
@@ -205,43 +303,146 @@ static void character(scanner *s, int32_t c, size_t at, size_t end) {
     case UTF8PROC_CATEGORY_LT:
     case UTF8PROC_CATEGORY_LM:
     case UTF8PROC_CATEGORY_LO:
-    case UTF8PROC_CATEGORY_NL:
-    case UTF8PROC_CATEGORY_ND:
-        if (c >= '0' && c <= '9')
-            emit(s, c, at, end);
-        else
-            letter(s, c, at, end);
-        break;
+    case UTF8PROC_CATEGORY_NL: letter(s, c, at, end); break;
+    case UTF8PROC_CATEGORY_ND: digit(s, c, at, end); break;
     default: emit(s, c, at, end); break; /* punctuation, symbols, other numbers: the languages know which they say */
     }
 }
 
-ev_status ev_scan_text(ev_scan *scan, const char *text, size_t bytes, ev_sink *sink, ev_error *err) {
-    scanner s = {.scan = scan, .sink = sink, .text = text, .bytes = bytes};
-    for (size_t at = 0; at < bytes;) {
-        size_t end = at;
-        int32_t c = ev_utf8_next(text, bytes, &end);
-        if (c < 0) return ev_fail(err, EV_E_TEXT, "text is not valid UTF-8 at byte %zu", at);
-        if (c == '[') {
-            size_t used = 0;
-            ev_status status = ev_scan_control(scan, text, bytes, at, &used, err);
-            if (status != EV_OK) return status;
-            if (used) {
-                flush(&s);
-                at += used;
-                continue;
-            }
-        }
-        size_t emoji_stop = emoji_end(&s, c, at);
-        if (emoji_stop > at) {
-            omit(&s, at, emoji_stop, emoji);
-            emit_gap(&s, at);
-            end = emoji_stop;
-        } else {
-            character(&s, c, at, end);
-        }
-        at = end;
+/* ---- controls, dictionaries ---- */
+
+static void put_control(scanner *s, ev_control c, const int16_t *tokens, size_t count) {
+    c.char_at = ev_array_count(&s->scan->chars, ev_char);
+    if (count) {
+        c.token_begin = ev_array_count(&s->scan->tokens, int16_t);
+        c.token_end = c.token_begin + count;
+        ev_buf_append(&s->scan->tokens, tokens, count * sizeof(*tokens));
     }
+    flush(s);
+    ev_buf_append(&s->scan->controls, &c, sizeof(c));
+}
+
+/* What markup put before text[at]. */
+static size_t put_inserts(scanner *s, const ev_marked *marked, size_t next, size_t at) {
+    const ev_insert *inserts = (const ev_insert *)(const void *)marked->inserts.data;
+    const int16_t *tokens = (const int16_t *)(const void *)marked->tokens.data;
+    const size_t count = ev_array_count(&marked->inserts, ev_insert);
+    for (; next < count && inserts[next].at <= at; next++) {
+        const ev_insert *insert = &inserts[next];
+        const ev_control c = {
+            .byte_begin = insert->byte_begin, .byte_end = insert->byte_end, .pause_ms = insert->pause_ms};
+        put_control(s, c, insert->pause_ms ? NULL : tokens + insert->token_begin,
+                    insert->token_end - insert->token_begin);
+    }
+    return next;
+}
+
+static ev_status control_at(scanner *s, size_t *at, ev_error *err) {
+    ev_scan_found found;
+    ev_error fault = {0};
+    const ev_status status = ev_scan_control(s->scan, s->text, s->bytes, *at, &found, &fault);
+    if (status != EV_OK) return ev_fail(err, status, "byte %u: %s", begin_of(s, found.fault), fault.message);
+    if (!found.end) return EV_OK;
+    if (!found.pause_ms && found.token_begin == found.token_end) { /* the word is read */
+        s->link_at = found.word_end;
+        s->link_end = found.end;
+        *at += 1;
+        return EV_OK;
+    }
+    ev_control c = {.pause_ms = found.pause_ms, .token_begin = found.token_begin, .token_end = found.token_end};
+    c.byte_begin = begin_of(s, found.pause_ms ? *at : found.word_begin);
+    c.byte_end = end_of(s, found.pause_ms ? found.end : found.word_end);
+    put_control(s, c, NULL, 0);
+    *at = found.end;
+    return EV_OK;
+}
+
+static void step(scanner *s, size_t *at) {
+    size_t end = *at;
+    const int32_t c = ev_utf8_next(s->text, s->bytes, &end);
+    const size_t emoji_stop = emoji_end(s, c, *at);
+    if (emoji_stop > *at) {
+        omit(s, *at, emoji_stop, emoji);
+        emit_gap(s, *at);
+        end = emoji_stop;
+    } else {
+        const size_t foreign_stop = foreign(s, c, *at, end);
+        if (foreign_stop > *at)
+            end = foreign_stop;
+        else
+            character(s, c, *at, end);
+    }
+    *at = end;
+}
+
+/* A word of a dictionary: its phones, or the letters that it sounds like. Where reading goes on; 0: none. */
+static size_t dictionary_word(scanner *s, size_t at) {
+    ev_saying saying;
+    bool found = false;
+    for (size_t i = 0; s->dictionaries && i < 2 && !found; i++)
+        found = s->dictionaries[i] && ev_dictionary_find(s->dictionaries[i], s->text, s->bytes, at, &saying);
+    if (!found) return 0;
+    const ev_origin place = {begin_of(s, at), end_of(s, saying.end)};
+    if (saying.tokens) {
+        const ev_control c = {.byte_begin = place.begin, .byte_end = place.end};
+        put_control(s, c, saying.tokens, saying.token_count);
+        return saying.end;
+    }
+    scanner inner = {.scan = s->scan, .sink = s->sink, .text = saying.text, .bytes = saying.bytes, .fixed = &place};
+    inner.link_at = SIZE_MAX;
+    flush(s);
+    for (size_t i = 0; i < saying.bytes;) step(&inner, &i);
+    flush(&inner);
+    s->last_end = saying.end;
+    return saying.end;
+}
+
+static ev_status scan_all(scanner *s, const ev_marked *marked, ev_error *err) {
+    size_t inserts = 0;
+    for (size_t at = 0; at < s->bytes;) {
+        size_t before = at, end = at;
+        inserts = put_inserts(s, marked, inserts, at);
+        if (s->origins && s->origins[at].begin == EV_VOID) {
+            if (s->last_end == at) s->last_end++;
+            at++;
+            continue;
+        }
+        if (ev_utf8_next(s->text, s->bytes, &end) < 0)
+            return ev_fail(err, EV_E_TEXT, "text is not valid UTF-8 at byte %u", begin_of(s, at));
+        if (at == s->link_at) {
+            omit(s, at + 2, s->link_end - 1, "phones that are not understood");
+            at = s->link_end;
+            continue;
+        }
+        if (s->text[at] == '[') {
+            const ev_status status = control_at(s, &at, err);
+            if (status != EV_OK) return status;
+            if (at > before) continue;
+        }
+        if (ev_array_count(&s->scan->chars, ev_char) > CHARS_MAX)
+            return ev_fail(err, EV_E_LIMIT, "the pronunciations make more than %d characters of the text: split it",
+                           CHARS_MAX);
+        end = dictionary_word(s, at);
+        if (end)
+            at = end;
+        else
+            step(s, &at);
+    }
+    put_inserts(s, marked, inserts, s->bytes);
+    return EV_OK;
+}
+
+ev_status ev_scan_text(ev_scan *scan, const ev_marked *marked, const char *text, size_t bytes,
+                       const ev_dictionary *const dictionaries[2], ev_sink *sink, ev_error *err) {
+    scanner s = {.scan = scan, .sink = sink, .text = text, .bytes = bytes, .link_at = SIZE_MAX};
+    if (!marked->plain) {
+        s.text = marked->text.data ? (const char *)marked->text.data : "";
+        s.bytes = marked->text.size;
+        s.origins = (const ev_origin *)(const void *)marked->origins.data;
+    }
+    if (dictionaries[0] || dictionaries[1]) s.dictionaries = dictionaries;
+    const ev_status status = scan_all(&s, marked, err);
+    if (status != EV_OK) return status;
     flush(&s);
     if (scan->chars.failed || scan->controls.failed || scan->tokens.failed)
         return ev_fail(err, EV_E_MEMORY, "out of memory while reading the text");

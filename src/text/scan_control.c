@@ -1,86 +1,55 @@
-/* scan_control: [pause:500ms], [pause:1.5s] and [word](/HH AH0 L OW1/), [重庆](/ch ong2 q ing4/).
+/* scan_control: [pause:500ms], [PAUSE: 1.5 s] and [word](/HH AH0 L OW1/), [tomato](/təˈmɑːtoʊ/), [重庆](/chong2 qing4/).
  *
  * A control that is meant but wrong is an error with its place rather than text read aloud: silence of the wrong
- * length or a mangled name is worse than a message. "[" alone, "[1]" and Markdown links stay text.
+ * length or a mangled name is worse than a message. "[" alone and "[1]" stay text; "[word](/path/)" may be a link, whose
+ * word is read.
  */
 #include <string.h>
+#include <strings.h>
 
+#include "text/notation.h"
 #include "text/scan_control.h"
 #include "text/sink.h"
 
-enum { WORD_BYTES_MAX = 200, PHONES_BYTES_MAX = 1000, PAUSE_BYTES_MAX = 32, PAUSE_MS_MAX = 10000 };
+enum { WORD_BYTES_MAX = 200, PHONES_BYTES_MAX = 1000, PAUSE_BYTES_MAX = 32 };
 
 static bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
-/* "500ms", "1.5s": milliseconds, or 0 when it is neither or out of range. Digits after the third decimal of a second
+/* "500ms", "1.5 s": milliseconds, or 0 when it is neither or out of range. Digits after the third decimal of a second
  * are below a millisecond and ignored. */
 static int parse_duration(const char *s, size_t n) {
     long whole = 0, thousandths = 0, scale = 100;
     size_t i = 0;
+    while (n && s[n - 1] == ' ') n--;
+    while (i < n && s[i] == ' ') i++;
+    const size_t first = i;
     for (; i < n && is_digit(s[i]); i++)
         if ((whole = whole * 10 + (s[i] - '0')) > 100000) return 0;
-    if (i == 0) return 0;
-    if (i < n && s[i] == '.') {
-        size_t dot = i++;
+    if (i == first) return 0;
+    const bool dot = i < n && s[i] == '.';
+    if (dot) {
+        const size_t point = i++;
         for (; i < n && is_digit(s[i]); i++, scale /= 10) thousandths += (s[i] - '0') * scale;
-        if (i == dot + 1) return 0;
+        if (i == point + 1) return 0;
     }
+    while (i < n && s[i] == ' ') i++;
     long ms = 0;
-    bool dot = memchr(s, '.', i) != NULL;
-    if (!dot && n - i == 2 && memcmp(s + i, "ms", 2) == 0)
+    if (!dot && n - i == 2 && strncasecmp(s + i, "ms", 2) == 0)
         ms = whole;
-    else if (n - i == 1 && s[i] == 's')
+    else if (n - i == 1 && (s[i] | 0x20) == 's')
         ms = whole * 1000 + thousandths;
-    return ms >= 1 && ms <= PAUSE_MS_MAX ? (int)ms : 0;
+    return ms >= 1 && ms <= EV_SCAN_PAUSE_MS_MAX ? (int)ms : 0;
 }
 
-static ev_status pause_control(ev_scan *scan, const char *text, size_t bytes, size_t at, size_t *used,
-                               ev_error *err) {
+static ev_status pause_control(const char *text, size_t bytes, size_t at, ev_scan_found *found, ev_error *err) {
     size_t begin = at + strlen("[pause:"), limit = bytes - begin;
     if (limit > PAUSE_BYTES_MAX) limit = PAUSE_BYTES_MAX;
     const char *close = memchr(text + begin, ']', limit);
-    int ms = close ? parse_duration(text + begin, (size_t)(close - text) - begin) : 0;
-    if (!ms)
-        return ev_fail(err, EV_E_TEXT, "byte %zu: a pause is 1ms to 10s and written as [pause:500ms] or [pause:1.5s]",
-                       at);
-    size_t end = (size_t)(close - text) + 1;
-    ev_control control = {.char_at = ev_array_count(&scan->chars, ev_char), .pause_ms = ms};
-    control.byte_begin = (uint32_t)at;
-    control.byte_end = (uint32_t)end;
-    ev_buf_append(&scan->controls, &control, sizeof(control));
-    *used = end - at;
-    return EV_OK;
-}
-
-/* By the inventory's name, or an English phone without its square brackets. -1: none that can be said. */
-static int find_phone(const char *name, size_t n) {
-    char bracketed[16] = "[";
-    int token = ev_token_find(name, n);
-    if (token < 0 && n + 3 < sizeof(bracketed)) {
-        memcpy(bracketed + 1, name, n);
-        bracketed[n + 1] = ']';
-        token = ev_token_find(bracketed, n + 2);
-    }
-    return token >= 0 && ev_token_classify(token) != EV_TOKEN_MARK ? token : -1;
-}
-
-static ev_status parse_phones(ev_scan *scan, const char *text, size_t begin, size_t end, ev_error *err) {
-    for (size_t i = begin; i < end;) {
-        if (text[i] == ' ') {
-            i++;
-            continue;
-        }
-        size_t from = i;
-        while (i < end && text[i] != ' ') i++;
-        if (i - from == 3 && memcmp(text + from, "sp0", 3) == 0) continue; /* put between syllables anyway */
-        int token = find_phone(text + from, i - from);
-        int shown = i - from > 40 ? 40 : (int)(i - from);
-        if (token < 0)
-            return ev_fail(err, EV_E_TEXT, "byte %zu: no phone is called '%.*s' (see models/tokens.txt)", from, shown,
-                           text + from);
-        int16_t id = (int16_t)token;
-        ev_buf_append(&scan->tokens, &id, sizeof(id));
-    }
+    found->pause_ms = close ? parse_duration(text + begin, (size_t)(close - text) - begin) : 0;
+    found->fault = at;
+    if (!found->pause_ms)
+        return ev_fail(err, EV_E_TEXT, "a pause is 1ms to 10s and written as [pause:500ms] or [pause:1.5s]");
+    found->end = (size_t)(close - text) + 1;
     return EV_OK;
 }
 
@@ -91,8 +60,26 @@ static size_t find_stop(const char *text, size_t from, size_t limit, const char 
     return from;
 }
 
+static ev_status read_phones(ev_scan *scan, const char *text, size_t begin, size_t end, ev_scan_found *found,
+                             ev_error *err) {
+    size_t fault = 0;
+    found->token_begin = ev_array_count(&scan->tokens, int16_t);
+    found->fault = begin;
+    const bool read = ev_notation_read(&scan->tokens, text + begin, end - begin, EV_NOTATION_CERTAIN, &fault);
+    found->token_end = ev_array_count(&scan->tokens, int16_t);
+    if (read) return EV_OK;
+    bool blank = true;
+    for (size_t i = begin; i < end; i++) blank &= text[i] == ' ';
+    if (blank) return ev_fail(err, EV_E_TEXT, "no phones between the slashes");
+    if (fault == end - begin) return EV_OK;
+    found->fault = begin + fault;
+    const size_t stop = find_stop(text, found->fault, end, " "), n = stop - found->fault;
+    return ev_fail(err, EV_E_TEXT, "no phone is called '%.*s' (see models/tokens.txt)", n > 40 ? 40 : (int)n,
+                   text + found->fault);
+}
+
 /* The searches stop at what cannot be inside ('[' in a word, '(' in phones), so hostile nesting costs nothing. */
-static ev_status phones_control(ev_scan *scan, const char *text, size_t bytes, size_t at, size_t *used,
+static ev_status phones_control(ev_scan *scan, const char *text, size_t bytes, size_t at, ev_scan_found *found,
                                 ev_error *err) {
     size_t word = at + 1, limit = bytes - word > WORD_BYTES_MAX ? word + WORD_BYTES_MAX : bytes;
     size_t close = find_stop(text, word, limit, "[]\n");
@@ -102,28 +89,22 @@ static ev_status phones_control(ev_scan *scan, const char *text, size_t bytes, s
     limit = bytes - begin > PHONES_BYTES_MAX ? begin + PHONES_BYTES_MAX : bytes;
     size_t end = find_stop(text, begin, limit, "()\n");
     if (end == limit || text[end] != ')' || text[end - 1] != '/' || end - 1 <= begin) return EV_OK;
-    ev_control control = {.char_at = ev_array_count(&scan->chars, ev_char)};
-    control.byte_begin = (uint32_t)word;
-    control.byte_end = (uint32_t)close;
-    control.token_begin = ev_array_count(&scan->tokens, int16_t);
-    size_t check = word;
-    while (check < close)
-        if (ev_utf8_next(text, close, &check) < 0)
-            return ev_fail(err, EV_E_TEXT, "text is not valid UTF-8 at byte %zu", check);
-    ev_status status = parse_phones(scan, text, begin, end - 1, err);
-    if (status != EV_OK) return status;
-    control.token_end = ev_array_count(&scan->tokens, int16_t);
-    if (control.token_end == control.token_begin && !scan->tokens.failed)
-        return ev_fail(err, EV_E_TEXT, "byte %zu: no phones between the slashes", begin);
-    ev_buf_append(&scan->controls, &control, sizeof(control));
-    *used = end + 1 - at;
-    return EV_OK;
+    for (size_t check = word; check < end;)
+        if (ev_utf8_next(text, end, &check) < 0) {
+            found->fault = check;
+            return ev_fail(err, EV_E_TEXT, "the text is not valid UTF-8 here");
+        }
+    found->word_begin = word;
+    found->word_end = close;
+    found->end = end + 1;
+    return read_phones(scan, text, begin, end - 1, found, err);
 }
 
-ev_status ev_scan_control(ev_scan *scan, const char *text, size_t bytes, size_t at, size_t *used, ev_error *err) {
-    *used = 0;
-    size_t keyword = strlen("[pause:");
-    if (bytes - at > keyword && memcmp(text + at, "[pause:", keyword) == 0)
-        return pause_control(scan, text, bytes, at, used, err);
-    return phones_control(scan, text, bytes, at, used, err);
+ev_status ev_scan_control(ev_scan *scan, const char *text, size_t bytes, size_t at, ev_scan_found *found,
+                          ev_error *err) {
+    const size_t keyword = strlen("[pause:");
+    *found = (ev_scan_found){0};
+    if (bytes - at > keyword && strncasecmp(text + at, "[pause:", keyword) == 0)
+        return pause_control(text, bytes, at, found, err);
+    return phones_control(scan, text, bytes, at, found, err);
 }

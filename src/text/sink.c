@@ -31,7 +31,7 @@ typedef struct sink_word {
     uint32_t byte_begin, byte_end;
     uint32_t token_begin, token_end;
     size_t spoken;
-    bool zh;
+    bool zh, given;
 } sink_word;
 
 /* ---- gathering ---- */
@@ -65,6 +65,7 @@ void ev_sink_clear(ev_sink *sink) {
     ev_buf_free(&sink->tokens);
     ev_buf_free(&sink->spoken);
     ev_buf_free(&sink->omissions);
+    ev_buf_free(&sink->said);
 }
 
 static sink_word *last_word(const ev_sink *sink) {
@@ -78,7 +79,7 @@ static void push_item(ev_sink *sink, sink_item item) { ev_buf_append(&sink->item
 void ev_sink_word(ev_sink *sink, const char *language, uint32_t byte_begin, uint32_t byte_end, const char *spoken,
                   size_t spoken_bytes) {
     sink_word *previous = last_word(sink);
-    sink_word word = {byte_begin, byte_end, 0, 0, sink->spoken.size, language[0] == 'z'};
+    sink_word word = {byte_begin, byte_end, 0, 0, sink->spoken.size, language[0] == 'z', false};
     word.token_begin = word.token_end = (uint32_t)ev_array_count(&sink->tokens, int16_t);
     if (previous && previous->token_begin == previous->token_end)
         *previous = word;
@@ -86,6 +87,11 @@ void ev_sink_word(ev_sink *sink, const char *language, uint32_t byte_begin, uint
         ev_buf_append(&sink->words, &word, sizeof(word));
     ev_buf_append(&sink->spoken, spoken, spoken_bytes);
     ev_buf_append(&sink->spoken, "", 1);
+}
+
+void ev_sink_given(ev_sink *sink) {
+    sink_word *word = last_word(sink);
+    if (word && !sink->words.failed) word->given = true;
 }
 
 static void push_token(ev_sink *sink, sink_word *word, int token) {
@@ -124,8 +130,22 @@ void ev_sink_pause(ev_sink *sink, int ms, uint32_t byte_begin, uint32_t byte_end
 }
 
 void ev_sink_omit(ev_sink *sink, uint32_t byte_begin, uint32_t byte_end, const char *reason) {
-    ev_omission omission = {byte_begin, byte_end, reason};
+    ev_omission omission = {byte_begin, byte_end, reason, NULL};
     ev_buf_append(&sink->omissions, &omission, sizeof(omission));
+}
+
+void ev_sink_said(ev_sink *sink, uint32_t byte_begin, uint32_t byte_end, const char *reason, const char *said,
+                  size_t said_bytes) {
+    ev_omission omission = {byte_begin, byte_end, reason, (const char *)(sink->said.size + 1)};
+    ev_buf_append(&sink->said, said, said_bytes);
+    ev_buf_append(&sink->said, "", 1);
+    ev_buf_append(&sink->omissions, &omission, sizeof(omission));
+}
+
+size_t ev_sink_omissions(const ev_sink *sink) { return ev_array_count(&sink->omissions, ev_omission); }
+
+void ev_sink_forget(ev_sink *sink, size_t omissions) {
+    if (ev_sink_omissions(sink) > omissions) sink->omissions.size = omissions * sizeof(ev_omission);
 }
 
 /* ---- laying out ---- */
@@ -136,14 +156,29 @@ typedef struct layout {
     const sink_word *words;
     const int16_t *tokens;
     size_t phones_max;
+    const ev_prosody *manners;
+    size_t manner_count, manner_next;
+    ev_prosody manner;                   /* of the last thing written */
     ev_buf phones, sentences, out_words; /* ev_phone, ev_sentence, ev_word (spoken: an offset until the end) */
     size_t text_at;                      /* end of the last thing written, in the caller's text */
     bool zh;                             /* language of the last word written */
 } layout;
 
-static void put_mark(layout *l, int token, size_t begin, size_t end, int pause_ms) {
-    ev_phone phone = {ev_token_name(token), token, -1, pause_ms, begin, end};
+static void put_phone(layout *l, int token, int32_t word, int pause_ms, size_t begin, size_t end) {
+    ev_phone phone = {
+        ev_token_name(token),  token, word, pause_ms, begin, end, l->manner.speed, l->manner.pitch_scale,
+        l->manner.energy_scale};
     ev_buf_append(&l->phones, &phone, sizeof(phone));
+}
+
+static void put_mark(layout *l, int token, size_t begin, size_t end, int pause_ms) {
+    put_phone(l, token, -1, pause_ms, begin, end);
+}
+
+/* Words come in the order of the text. */
+static void set_manner(layout *l, uint32_t byte_begin) {
+    while (l->manner_next < l->manner_count && l->manners[l->manner_next].byte_begin <= byte_begin)
+        l->manner = l->manners[l->manner_next++];
 }
 
 static void put_word(layout *l, const sink_item *item, const char *spoken) {
@@ -151,12 +186,12 @@ static void put_word(layout *l, const sink_item *item, const char *spoken) {
     ev_word out = {.byte_begin = word->byte_begin, .byte_end = word->byte_end};
     out.phone_begin = ev_array_count(&l->phones, ev_phone);
     out.spoken = spoken + word->spoken;
+    out.given = word->given;
+    set_manner(l, word->byte_begin);
     memcpy(out.language, word->zh ? "zh" : "en", 3);
     int32_t index = (int32_t)ev_array_count(&l->out_words, ev_word);
     for (uint32_t i = word->token_begin; i < word->token_end; i++) {
-        int token = l->tokens[i];
-        ev_phone phone = {ev_token_name(token), token, index, 0, word->byte_begin, word->byte_end};
-        ev_buf_append(&l->phones, &phone, sizeof(phone));
+        put_phone(l, l->tokens[i], index, 0, word->byte_begin, word->byte_end);
     }
     out.phone_end = ev_array_count(&l->phones, ev_phone);
     ev_buf_append(&l->out_words, &out, sizeof(out));
@@ -211,23 +246,37 @@ static void put_piece(layout *l, size_t begin, size_t end, int end_token, const 
     ev_buf_append(&l->sentences, &sentence, sizeof(sentence));
 }
 
+/* How much longer than by itself a word takes that SSML slows down: its sentence is cut the shorter. */
+static double slowness(const layout *l, uint32_t byte_begin) {
+    size_t low = 0, high = l->manner_count;
+    while (low < high) {
+        const size_t middle = (low + high) / 2;
+        if (l->manners[middle].byte_begin <= byte_begin)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low && l->manners[low - 1].speed < 1 ? 1 / (double)l->manners[low - 1].speed : 1;
+}
+
 /* Where the piece that starts at `begin` must end so as not to exceed phones_max: the last comma if it has one, else
  * the last word. Each item is visited at most twice in all, since the next piece goes beyond what was looked at. */
 static size_t fit(const layout *l, size_t begin, size_t end) {
-    size_t count = 3, last_comma = 0, last_word_end = 0;
+    double count = 3;
+    size_t last_comma = 0, last_word_end = 0;
     long pauses_ms = 0;
     for (size_t i = begin; i < end; i++) {
         const sink_item *item = &l->items[i];
         if (item->kind == ITEM_WORD) {
             const sink_word *word = l->words + item->index;
-            count += word->token_end - word->token_begin + 1;
+            count += (double)(word->token_end - word->token_begin + 1) * slowness(l, word->byte_begin);
         } else if (item->kind == ITEM_PAUSE) {
             count++;
             pauses_ms += item->value;
             if (pauses_ms > PAUSES_MS_MAX && last_word_end) return last_word_end;
         }
         /* the boundary after the last word is not written: hence one more is allowed */
-        if (count > l->phones_max + 1 && last_word_end) return last_comma ? last_comma : last_word_end;
+        if (count > (double)l->phones_max + 1 && last_word_end) return last_comma ? last_comma : last_word_end;
         if (item->kind == ITEM_WORD || item->kind == ITEM_PAUSE) last_word_end = i + 1;
         if (item->kind == ITEM_BREAK && last_word_end) last_comma = i + 1;
     }
@@ -304,7 +353,7 @@ static void *place(unsigned char **at, const ev_buf *part) {
 
 static ev_phones *gather(const layout *l, const ev_sink *sink) {
     size_t size = (sizeof(ev_phones) + 15) / 16 * 16 + l->phones.size + l->out_words.size + l->sentences.size +
-                  sink->omissions.size + sink->spoken.size + 5 * 16;
+                  sink->omissions.size + sink->spoken.size + sink->said.size + 6 * 16;
     unsigned char *block = malloc(size);
     if (!block) return NULL;
     ev_phones *r = (ev_phones *)(void *)block;
@@ -321,20 +370,26 @@ static ev_phones *gather(const layout *l, const ev_sink *sink) {
     const char *spoken = place(&at, &sink->spoken);
     for (size_t i = 0; i < r->word_count; i++) /* the words pointed into the sink's buffer, which goes away */
         r->words[i].spoken = spoken + (r->words[i].spoken - (const char *)sink->spoken.data);
+    const char *said = place(&at, &sink->said);
+    for (size_t i = 0; i < r->omission_count; i++)
+        if (r->omissions[i].spoken) r->omissions[i].spoken = said + (uintptr_t)r->omissions[i].spoken - 1;
     return r;
 }
 
-ev_status ev_sink_finish(ev_sink *sink, ev_phones **out, const char *text, size_t bytes, size_t sentence_phones_max,
-                         ev_error *err) {
+ev_status ev_sink_finish(ev_sink *sink, ev_phones **out, const ev_buf *manners, const char *text, size_t bytes,
+                         size_t sentence_phones_max, ev_error *err) {
     if (sink->items.failed || sink->words.failed || sink->tokens.failed || sink->spoken.failed ||
-        sink->omissions.failed)
+        sink->omissions.failed || sink->said.failed)
         return ev_fail(err, EV_E_MEMORY, "out of memory while reading the text");
     if (sink->tokens.size == 0) return ev_fail(err, EV_E_TEXT, "text holds nothing that can be spoken");
     layout l = {.items = (const sink_item *)(const void *)sink->items.data,
                 .item_count = ev_array_count(&sink->items, sink_item),
                 .words = (const sink_word *)(const void *)sink->words.data,
                 .tokens = (const int16_t *)(const void *)sink->tokens.data,
-                .phones_max = sentence_phones_max};
+                .phones_max = sentence_phones_max,
+                .manners = (const ev_prosody *)(const void *)manners->data,
+                .manner_count = ev_array_count(manners, ev_prosody),
+                .manner = {.speed = 1, .pitch_scale = 1, .energy_scale = 1}};
     put_all(&l, (const char *)sink->spoken.data);
     ev_phones *result = NULL;
     if (!l.phones.failed && !l.sentences.failed && !l.out_words.failed) result = gather(&l, sink);

@@ -16,14 +16,18 @@ struct ev_sink {
     ev_buf words;     /* sink_word */
     ev_buf tokens;    /* int16_t: the words' phones, sp0 included */
     ev_buf spoken;    /* the words' normalised forms, each with its NUL */
-    ev_buf omissions; /* ev_omission */
+    ev_buf omissions; /* ev_omission; spoken: an offset into said + 1, or NULL */
+    ev_buf said;      /* what is said for them, each with its NUL */
     size_t word_tokens_max;
 };
 
 void ev_sink_init(ev_sink *sink, size_t sentence_phones_max);
 void ev_sink_clear(ev_sink *sink);
-/* Lays everything out. EV_E_TEXT: no word. EV_E_MEMORY. */
-ev_status ev_sink_finish(ev_sink *sink, ev_phones **out, const char *text, size_t bytes, size_t sentence_phones_max,
-                         ev_error *err);
+void ev_sink_given(ev_sink *sink); /* the last word's phones are given by hand */
+size_t ev_sink_omissions(const ev_sink *sink);
+void ev_sink_forget(ev_sink *sink, size_t omissions); /* those behind the first so many */
+/* Lays everything out; manners: ev_prosody by place. EV_E_TEXT: no word. EV_E_MEMORY. */
+ev_status ev_sink_finish(ev_sink *sink, ev_phones **out, const ev_buf *manners, const char *text, size_t bytes,
+                         size_t sentence_phones_max, ev_error *err);
 
 #endif

@@ -1,14 +1,17 @@
 /* text: what a written text is spoken as.
  *
  *   text.c       START HERE: the stages in order; the result (ev_phones)
+ *   marked.h     Markdown, HTML and SSML: what is read of them, and where each byte of it stood (markup*.c, ssml.c)
  *   scan*.c      UTF-8 to characters with their byte offsets; [pause:..] and [word](/phones/); what is left out
+ *   dictionary.c the caller's own pronunciations      transliterate.c  scripts that are not spoken, in Latin letters
+ *   notation.h   phones as people write them: the inventory's names, IPA, pinyin
  *   runs.c       which language speaks each stretch; sentence ends
  *   en_*.c       English: normalise, words to phones
  *   zh_*.c       Mandarin: normalise, segment, readings, sandhi, phones
  *   lexicon.c    the compiled Mandarin dictionary; lexicon_file.c: the container of all of them
  *   tokens.c     the published inventory of 502 tokens
  *
- * Data flows down that list's first three, then into one language per run, then into the sink, and never back.
+ * Data flows down that list to runs.c, then into one language per run, then into the sink, and never back.
  * A language room sees characters and writes words and tokens; byte ranges ride along on the characters.
  */
 #ifndef EV_TEXT_H
@@ -23,10 +26,18 @@ typedef struct ev_text ev_text;
 ev_status ev_text_open(ev_text **out, const char *lexicon_dir, ev_error *err);
 void ev_text_free(ev_text **text);
 
+/* How a text is read; the fields are those of ev_request. All zero: the defaults. */
+typedef struct ev_text_options {
+    const char *language;
+    ev_markup markup;
+    ev_audio_tags audio_tags;
+    const ev_dictionary *dictionaries[2];
+} ev_text_options;
+
 /* The work of ev_phones_create(); see emotivoice.h. sentence_phones_max: a longer sentence is split at the best
- * break before that many tokens (commas first, then word boundaries); 0: 400. */
-ev_status ev_text_phones(ev_phones **out, const ev_text *text, const char *utf8, size_t bytes, const char *language,
-                         size_t sentence_phones_max, ev_error *err);
+ * break before that many tokens (commas first, then word boundaries); 0: 400. options NULL: the defaults. */
+ev_status ev_text_phones(ev_phones **out, const ev_text *text, const char *utf8, size_t bytes,
+                         const ev_text_options *options, size_t sentence_phones_max, ev_error *err);
 
 /* ---- tokens.c ---- */
 #define EV_TOKEN_COUNT 502
@@ -36,10 +47,17 @@ int ev_token_find(const char *name, size_t bytes); /* -1 unknown */
 /* ---- between text.c and the languages ---- */
 
 typedef struct ev_char {
-    int32_t cp;    /* code point: NFKC-folded where that keeps one character (full-width digits, letters) */
-    uint32_t at;   /* byte offset in the caller's text */
-    uint8_t bytes; /* length there */
+    int32_t cp;     /* code point: NFKC-folded where that keeps one character (full-width digits, letters) */
+    uint32_t at;    /* byte offset in the caller's text */
+    uint32_t bytes; /* length there: of all that it is said for, where it was not written so ("&amp;", an alias) */
 } ev_char;
+
+/* How text from byte_begin on is spoken: what SSML asks for. */
+typedef struct ev_prosody {
+    uint32_t byte_begin;
+    float speed, pitch_scale, energy_scale; /* factors; 1: as the request says */
+    char language;                          /* 'e', 'z': of numbers and signs; 0: as they stand */
+} ev_prosody;
 
 typedef enum ev_break {                    /* the boundary before the next word; the strongest asked for wins */
                         EV_BREAK_WORD,     /* sp1 / engsp1, or eng_cn_sp between languages */
@@ -59,6 +77,9 @@ void ev_sink_phone(ev_sink *sink,
 void ev_sink_break(ev_sink *sink, ev_break kind);
 void ev_sink_pause(ev_sink *sink, int ms, uint32_t byte_begin, uint32_t byte_end);
 void ev_sink_omit(ev_sink *sink, uint32_t byte_begin, uint32_t byte_end, const char *reason);
+/* The same for what is said in another way than it is written: what is said (copied). */
+void ev_sink_said(ev_sink *sink, uint32_t byte_begin, uint32_t byte_end, const char *reason, const char *said,
+                  size_t said_bytes);
 
 /* ---- zh.c: one run of characters spoken in Mandarin, punctuation inside it included ---- */
 typedef struct ev_zh ev_zh;

@@ -38,7 +38,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size) {
     size_t phones_max = bytes[0] & 4 ? 16 : 400;
     ev_phones *phones = NULL;
     ev_error err;
-    if (ev_text_phones(&phones, open_once(), (const char *)bytes + 1, size - 1, language, phones_max, &err) == EV_OK)
+    const ev_text_options options = {.language = language, .markup = bytes[0] >> 3 & 1};
+    if (ev_text_phones(&phones, open_once(), (const char *)bytes + 1, size - 1, &options, phones_max, &err) == EV_OK)
         check(phones, size - 1, phones_max);
     ev_phones_free(&phones);
     return 0;

@@ -115,10 +115,13 @@ static void compare_controls(const char *text) {
         const size_t place = (size_t)(at - text), pause = sv_pause_bytes(text, bytes, place);
         const size_t ours = pause ? pause : sv_phones_bytes(text, bytes, place);
         ev_scan scan = {0};
-        size_t used;
-        if (ev_scan_control(&scan, text, bytes, place, &used, NULL) == EV_OK) {
+        ev_scan_found found;
+        const bool read = ev_scan_control(&scan, text, bytes, place, &found, NULL) == EV_OK;
+        const bool link = found.end && !found.pause_ms && found.token_begin == found.token_end; /* its word is read */
+        if (read && !link) {
+            const size_t used = found.end ? found.end - place : 0;
             if (ours != used) fail_msg("%zu bytes, not %zu, at %zu of '%s'", ours, used, place, text);
-            if (used) assert_int_equal(pause != 0, ((ev_control *)(void *)scan.controls.data)->pause_ms != 0);
+            if (used) assert_int_equal(pause != 0, found.pause_ms != 0);
         }
         ev_scan_clear(&scan);
     }
@@ -128,7 +131,7 @@ static void controls_are_the_engines(void **state) {
     (void)state;
     static const char *const pieces[] = {
         "[", "]",   "[pause:", "[pause:1ms]", "](/",           "/)",      "/", "(", ")", "HH", "你", "\n",
-        " ", "1ms", "1.5s]",   "word",        "[a](/HH AH0/)", "[你](/HH"};
+        " ", "1ms", "1.5s]",   "word",        "[a](/HH AH0/)", "[你](/HH", "[PAUSE:", "1 S]"};
     char text[2048];
     uint32_t random = 11;
     for (int round = 0; round < 20000; round++) {

@@ -153,7 +153,9 @@ static bool reads_as(char *line, int number) {
     snprintf(sentence, sizeof sentence, "%.*s%.*s%s", (int)begin, line, (int)(end - begin), first + 3, second + 3);
     ev_phones *phones = NULL;
     ev_error err = {0};
-    assert_int_equal(ev_text_phones(&phones, text, sentence, strlen(sentence), "en", 0, &err), EV_OK);
+    assert_int_equal(
+        ev_text_phones(&phones, text, sentence, strlen(sentence), &(ev_text_options){.language = "en"}, 0, &err),
+        EV_OK);
     plain_phones(got, phones, begin, end);
     ev_phones_free(&phones);
     bool same = false;
@@ -193,7 +195,9 @@ static void words_are_read_by_their_sentence(void **state) {
 static size_t pauses(const char *written) {
     ev_phones *phones = NULL;
     ev_error err = {0};
-    assert_int_equal(ev_text_phones(&phones, text, written, strlen(written), "en", 0, &err), EV_OK);
+    assert_int_equal(
+        ev_text_phones(&phones, text, written, strlen(written), &(ev_text_options){.language = "en"}, 0, &err),
+        EV_OK);
     size_t count = 0;
     for (size_t i = 0; i < phones->phone_count; i++) count += strcmp(phones->phones[i].name, "engsp4") == 0;
     ev_phones_free(&phones);

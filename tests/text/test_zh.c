@@ -36,7 +36,7 @@ static int close_text(void **state) {
 static ev_phones *speak(const char *input, size_t bytes) {
     ev_phones *phones = NULL;
     ev_error err = {0};
-    return ev_text_phones(&phones, text, input, bytes, "zh", 0, &err) == EV_OK ? phones : NULL;
+    return ev_text_phones(&phones, text, input, bytes, &(ev_text_options){.language = "zh"}, 0, &err) == EV_OK ? phones : NULL;
 }
 
 /* ---- the pairs ---- */

@@ -111,6 +111,8 @@
       "longest text of a request")                                                                                     \
     X(words_file, FILE, "", 0, 4095, "", LIVE,                                                                         \
       "file of words that are not spoken: a text that holds one is refused")                                           \
+    X(lexicon, FILE, "", 0, 4095, "", LIVE,                                                                            \
+      "file of pronunciations, word = how it is said; read again when it changes")                                     \
     X(voices_dir, DIRECTORY, "", 0, 4095, "", RESTART,                                                                 \
       "where uploaded voices are kept; empty: none can be")                                                            \
     X(reference_seconds_max, NUMBER, "30", 1, 30, "seconds", RESTART,                                                  \

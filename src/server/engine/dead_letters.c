@@ -36,13 +36,15 @@ static bool copy_speech(const sv_speech *from, sv_speech *to) {
     to->voice = copy(from->voice);
     to->emotion = copy(from->emotion);
     to->language = copy(from->language);
+    to->own_lexicon = copy(from->own_lexicon);
+    to->lexicon = sv_lexicon_ref(from->lexicon);
     to->reference_url = copy(from->reference_url);
     to->reference = from->reference ? malloc(from->reference_bytes) : NULL;
     if (to->reference) memcpy(to->reference, from->reference, from->reference_bytes);
     to->deadline_us = 0;
     to->stream = false; /* nobody listens */
     const bool whole = to->text && !to->voice == !from->voice && !to->emotion == !from->emotion &&
-                       !to->language == !from->language && !to->reference_url == !from->reference_url &&
+                       !to->language == !from->language && !to->own_lexicon == !from->own_lexicon && !to->reference_url == !from->reference_url &&
                        !to->reference == !from->reference;
     if (!whole) sv_speech_free(to);
     return whole;

@@ -28,13 +28,16 @@ static double seconds_of(sv_engine *e, const sv_job *job) {
     const sv_speech *s = &job->speech;
     if (!job->task) return sv_engine_seconds(e, s);
     const ev_phones *phones = ev_task_phones(job->task);
-    double pauses_ms = 0;
-    for (size_t i = 0; i < phones->phone_count; i++) pauses_ms += phones->phones[i].pause_ms;
+    double pauses_ms = 0, tokens = 0; /* tokens: of the model's own speed, that last as long */
+    for (size_t i = 0; i < phones->phone_count; i++) {
+        pauses_ms += phones->phones[i].pause_ms;
+        tokens += 1 / fmin(fmax((double)(phones->phones[i].speed * s->speed), 0.25), 4);
+    }
     pthread_mutex_lock(&e->lock);
-    const double frames = sv_schedule_frames_per_token(&e->schedule) * (double)phones->phone_count;
+    const double frames = sv_schedule_frames_per_token(&e->schedule) * tokens;
     const double rate = e->schedule.config.frames_per_second;
     pthread_mutex_unlock(&e->lock);
-    return frames / rate / (double)s->speed + pauses_ms / 1000;
+    return frames / rate + pauses_ms / 1000;
 }
 
 sv_claim_result sv_engine_claim(sv_engine *e, sv_job *job, const char *account) {

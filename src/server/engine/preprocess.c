@@ -7,11 +7,9 @@
 ev_status sv_preprocess_task(sv_engine *e, sv_job *job, ev_error *err) {
     const sv_speech *s = &job->speech;
     ev_request request;
+    ev_dictionary *own = NULL;
     ev_request_init(&request);
-    request.text = s->text;
-    request.text_bytes = s->text_bytes;
     request.voice = job->voice ? sv_voice_get(job->voice) : NULL;
-    request.language = s->language;
     request.emotion = s->emotion;
     request.emotion_degree = s->emotion_degree;
     request.speed = s->speed;
@@ -20,7 +18,10 @@ ev_status sv_preprocess_task(sv_engine *e, sv_job *job, ev_error *err) {
     request.seed = s->seed;
     ev_task_free(&job->task);
     const double start = ev_clock_s();
-    const ev_status status = ev_task_create(&job->task, e->parts.model, &request, 0, err);
+    ev_status status = sv_speech_reading(s, &request, &own, err);
+    if (status == EV_OK) status = ev_task_create(&job->task, e->parts.model, &request, 0, err);
+    ev_dictionary_free(&own);
+    if (status == EV_OK) sv_job_omit(job, ev_task_phones(job->task));
     sv_metric_observe(e->parts.metrics, SV_METRIC_STAGE_DURATION, SV_TIMED_TEXT, ev_clock_s() - start);
     return status;
 }

@@ -1,5 +1,5 @@
-/* guard: what stands between untrusted clients and the service. Each guard is alone in its files, knows nothing of HTTP
- * and decides on plain values: bytes, addresses, times.
+/* guard: what stands between untrusted clients and the service. Each guard is alone in its files, knows nothing of
+ * HTTP and decides on plain values: bytes, addresses, times.
  *
  *   address.c       whose request is it: peer or forwarded client, its account; which addresses are public, or ours
  *   limit.c         may it have n more: token buckets in a table of bounded size
@@ -142,7 +142,7 @@ unsigned sv_scopes_parse(const char *list, size_t bytes);
 
 ev_status sv_keyring_create(sv_keyring **out, ev_error *err); /* holds no keys */
 void sv_keyring_swap(sv_keyring *ring, sv_keys **keys);       /* takes the caller's hold and sets it NULL */
-sv_keys *sv_keyring_ref(sv_keyring *ring);                   /* the table in force (NULL: none); sv_keys_unref it */
+sv_keys *sv_keyring_ref(sv_keyring *ring);                    /* the table in force (NULL: none); sv_keys_unref it */
 void sv_keyring_free(sv_keyring **ring);
 
 /* ---- words ---- */
@@ -176,10 +176,12 @@ void sv_words_free(sv_words **words);
 typedef struct sv_sounds sv_sounds;
 /* Borrows both, which must outlive it. A word that has no sound (another script) is not in it. EV_E_MEMORY. */
 ev_status sv_sounds_create(sv_sounds **out, const sv_words *words, const ev_model *model, ev_error *err);
-/* language as in ev_phones_create. *hit is the first, if *found. A text that cannot be spoken holds none.
- * EV_E_MEMORY. Any thread. */
-ev_status sv_sounds_find(const sv_sounds *sounds, const char *text, size_t bytes, const char *language,
-                         sv_word_hit *hit, bool *found, ev_error *err);
+/* In what the request's text will be spoken as, by its markup and dictionaries. *hit is the first, if *found; a word
+ * whose phones are given is one too, with the rule SV_RULE_PHONES: they may say any word. A text that cannot be
+ * spoken holds none. EV_E_MEMORY. Any thread. */
+#define SV_RULE_PHONES "given phones"
+ev_status sv_sounds_find(const sv_sounds *sounds, const ev_request *request, sv_word_hit *hit, bool *found,
+                         ev_error *err);
 void sv_sounds_free(sv_sounds **sounds);
 
 /* ---- names ---- */
@@ -238,9 +240,9 @@ typedef struct sv_decoder sv_decoder;
 #define SV_DECODE_SECONDS_MAX 30
 #define SV_DECODE_WALL_MS     3000
 
-/* The helper process's whole life: one file from stdin, its sound to stdout, as nobody, under limits on memory, time and
- * system calls. Where these cannot be filtered it reads nothing, unless may_lack_filter. The program calls it, before
- * starting anything else, when its argv asks for it; returns the exit status. */
+/* The helper process's whole life: one file from stdin, its sound to stdout, as nobody, under limits on memory, time
+ * and system calls. Where these cannot be filtered it reads nothing, unless may_lack_filter. The program calls it,
+ * before starting anything else, when its argv asks for it; returns the exit status. */
 int sv_decoder_child_main(bool may_lack_filter);
 
 /* helpers: files decoded at once, 1..64; as many processes wait ready. argv starts one: {"/proc/self/exe", "...",

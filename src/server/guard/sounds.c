@@ -431,22 +431,60 @@ static bool find_in_row(const search *s, sv_word_hit *hit) {
     return false;
 }
 
-ev_status sv_sounds_find(const sv_sounds *sounds, const char *text, size_t bytes, const char *language,
-                         sv_word_hit *hit, bool *found, ev_error *err) {
-    ev_phones *p = NULL;
+static bool find_given(const ev_phones *p, sv_word_hit *hit) {
+    for (size_t i = 0; i < p->word_count; i++)
+        if (p->words[i].given) {
+            *hit = (sv_word_hit){SV_RULE_PHONES, p->words[i].byte_begin, p->words[i].byte_end};
+            return true;
+        }
+    return false;
+}
+
+/* Looks through one reading of the text; *phones is the caller's. */
+static ev_status find_in_reading(const sv_sounds *sounds, const ev_request *request, ev_phones **phones,
+                                 sv_word_hit *hit, bool *found, ev_error *err) {
     ev_buf row = {0};
-    *found = false;
-    if (!sounds->patterns.size) return EV_OK;
-    ev_status status = read_aloud(&p, sounds->model, text, bytes, language, err);
-    if (status == EV_OK && p) {
-        hear(&row, p);
-        const search s = {sounds, text, p, sounds_of(&row), ev_array_count(&row, sound)};
-        if (row.failed)
-            status = ev_fail(err, EV_E_MEMORY, "out of memory: %zu bytes of text", bytes);
-        else
-            *found = find_in_row(&s, hit);
-    }
+    ev_status status = ev_phones_of(phones, sounds->model, request, err);
+    if (status == EV_E_MEMORY) return status;
+    if (status != EV_OK) return EV_OK; /* what cannot be spoken is refused elsewhere */
+    hear(&row, *phones);
+    const search s = {sounds, request->text, *phones, sounds_of(&row), ev_array_count(&row, sound)};
+    if (row.failed)
+        status = ev_fail(err, EV_E_MEMORY, "out of memory: %zu bytes of text", request->text_bytes);
+    else
+        *found = find_given(*phones, hit) || (sounds->patterns.size && find_in_row(&s, hit));
     ev_buf_free(&row);
+    return status;
+}
+
+/* Letters of other scripts are heard by their Latin ones; between those of a listed word they hide it no better than a
+ * dash would. So the text is also read without them. */
+static char *without_foreign(const ev_request *request, const ev_phones *p) {
+    bool any = false;
+    for (size_t i = 0; p && i < p->omission_count; i++) any |= p->omissions[i].spoken != NULL;
+    char *copy = any ? malloc(request->text_bytes + 1) : NULL;
+    if (!copy) return NULL;
+    memcpy(copy, request->text, request->text_bytes);
+    for (size_t i = 0; i < p->omission_count; i++) {
+        const ev_omission *o = &p->omissions[i];
+        if (o->spoken) memset(copy + o->byte_begin, ' ', o->byte_end - o->byte_begin);
+    }
+    return copy;
+}
+
+ev_status sv_sounds_find(const sv_sounds *sounds, const ev_request *request, sv_word_hit *hit, bool *found,
+                         ev_error *err) {
+    ev_phones *p = NULL;
+    *found = false;
+    ev_status status = find_in_reading(sounds, request, &p, hit, found, err);
+    char *copy = status == EV_OK && !*found ? without_foreign(request, p) : NULL;
     ev_phones_free(&p);
+    if (copy) {
+        ev_request plain = *request;
+        plain.text = copy;
+        status = find_in_reading(sounds, &plain, &p, hit, found, err);
+        ev_phones_free(&p);
+        free(copy);
+    }
     return status;
 }

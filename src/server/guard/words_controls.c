@@ -2,6 +2,7 @@
  * test_guard_words compares them). A pause that is none, and a phone that is none, are refused there: that they count
  * as controls here lets nothing through. */
 #include <string.h>
+#include <strings.h>
 
 #include "server/guard/words.h"
 
@@ -10,7 +11,7 @@ enum { WORD_BYTES_MAX = 200, PHONES_BYTES_MAX = 1000, PAUSE_BYTES_MAX = 32 };
 size_t sv_pause_bytes(const char *text, size_t bytes, size_t at) {
     static const char BEGIN[] = "[pause:";
     const size_t begin = at + sizeof(BEGIN) - 1;
-    if (begin >= bytes || memcmp(text + at, BEGIN, sizeof(BEGIN) - 1) != 0) return 0;
+    if (begin >= bytes || strncasecmp(text + at, BEGIN, sizeof(BEGIN) - 1) != 0) return 0;
     const size_t limit = bytes - begin < PAUSE_BYTES_MAX ? bytes - begin : PAUSE_BYTES_MAX;
     const char *close = memchr(text + begin, ']', limit);
     return close ? (size_t)(close - text) + 1 - at : 0;

@@ -61,6 +61,7 @@ bool sv_speech_begin(sv_request *req, sv_speech_params *params, bool kept, sv_id
 /* job_json.c: {"words": [{"word", "start", "end", "text_begin", "text_end"}]} of a completed job: seconds of a file
  * whose first skipped_s were cut, characters of the text. */
 json_t *sv_words_json(sv_job *job, int32_t sample_rate, double skipped_s);
+json_t *sv_omitted_json(const sv_job *job); /* what was not spoken as written: once there are samples */
 /* A job that ended badly, as an answer. */
 int sv_reply_job_error(sv_request *req, sv_job_state state, const ev_error *error);
 

@@ -280,6 +280,54 @@ static void read_language(reader *r, sv_speech *s) {
     free(asked);
 }
 
+/* The place of the word, 0 for none given. */
+static int word_of(reader *r, const char *field, const char *const *words, const char *hint) {
+    const char *text = text_of(r, field);
+    for (int i = 0; text && words[i]; i++)
+        if (strcasecmp(text, words[i]) == 0) return i;
+    if (text) mistake(r, field, "%s must be %s", field, hint);
+    return 0;
+}
+
+static void read_markup(reader *r, sv_speech *s) {
+    static const char *const markups[] = {"auto", "none", "ssml", NULL}, *const tags[] = {"speak", "drop", NULL};
+    s->markup = (ev_markup)word_of(r, "markup", markups, "auto, none or ssml");
+    s->audio_tags = (ev_audio_tags)word_of(r, "audio_tags", tags, "speak or drop");
+    if (flag_of(r, "ssml")) s->markup = EV_MARKUP_SSML;
+}
+
+enum { LEXICON_WORDS_MAX = 500 };
+
+/* {"EmotiVoice": "emotive voice"}, kept as lines. */
+static void read_lexicon(reader *r, sv_speech *s) {
+    json_t *words = field_of(r, "lexicon") ? json_object_get(r->json, "lexicon") : NULL, *value;
+    const char *word;
+    ev_buf lines = {0};
+    ev_dictionary *made = NULL;
+    ev_error err;
+    if (!words) return;
+    if (!json_is_object(words)) mistake(r, "lexicon", "lexicon must be an object of words, each with how it is said");
+    if (json_object_size(words) > LEXICON_WORDS_MAX)
+        mistake(r, "lexicon", "lexicon has more than %d words: give those of this text", LEXICON_WORDS_MAX);
+    if (r->failed || !json_object_size(words)) return;
+    json_object_foreach(words, word, value) {
+        const char *saying = json_string_value(value);
+        if (!saying || *word == '#' || strpbrk(word, "\t\r\n") || strpbrk(saying, "\r\n")) {
+            mistake(r, "lexicon", "lexicon: '%.60s' needs a string of one line, and no # before it", word);
+            break;
+        }
+        if (ev_dictionary_create(&made, &word, &saying, 1, &err) != EV_OK) {
+            mistake(r, "lexicon", "lexicon: %s", err.message);
+            break;
+        }
+        ev_dictionary_free(&made);
+        ev_buf_printf(&lines, "%s\t%s\n", word, saying);
+    }
+    if (lines.failed) mistake(r, "lexicon", "out of memory");
+    s->own_lexicon = r->failed ? NULL : (char *)lines.data;
+    if (r->failed) ev_buf_free(&lines);
+}
+
 static void read_webhook(reader *r, sv_speech_params *w) {
     const sv_config *c = r->f->config;
     w->webhook = copy_of(r, "webhook", 2048);
@@ -297,11 +345,34 @@ static void read_webhook(reader *r, sv_speech_params *w) {
 
 /* ---- all of them ---- */
 
-static const char *const KNOWN[] = {
-    "model",        "voice",       "response_format",   "stream_format", "stream",          "speed",
-    "instructions", "emotion",     "emotion_degree",    "pitch_scale",   "energy_scale",    "seed",
-    "priority",     "deadline_ms", "language",          "timestamps",    "reference_audio", "reference_audio_url",
-    "sample_rate",  "volume",      "volume_multiplier", "normalize",     "trim_silence",    "strict"};
+static const char *const KNOWN[] = {"model",
+                                    "voice",
+                                    "response_format",
+                                    "stream_format",
+                                    "stream",
+                                    "speed",
+                                    "instructions",
+                                    "emotion",
+                                    "emotion_degree",
+                                    "pitch_scale",
+                                    "energy_scale",
+                                    "seed",
+                                    "markup",
+                                    "ssml",
+                                    "audio_tags",
+                                    "lexicon",
+                                    "priority",
+                                    "deadline_ms",
+                                    "language",
+                                    "timestamps",
+                                    "reference_audio",
+                                    "reference_audio_url",
+                                    "sample_rate",
+                                    "volume",
+                                    "volume_multiplier",
+                                    "normalize",
+                                    "trim_silence",
+                                    "strict"};
 
 static bool is_known(const char *field, bool native) {
     for (size_t i = 0; i < EV_ARRAY_COUNT(KNOWN); i++)
@@ -339,6 +410,8 @@ static void read_all(reader *r, sv_speech_params *w, bool native) {
     read_emotion(r, &w->speech);
     read_numbers(r, &w->speech);
     read_language(r, &w->speech);
+    read_markup(r, &w->speech);
+    read_lexicon(r, &w->speech);
     read_format(r, w, native ? "wav" : "mp3");
     if (native) read_webhook(r, w);
     look_for_unknown(r, native);
@@ -427,10 +500,14 @@ static bool conclude(sv_request *req, const sv_fields *f, bool ok, int *result) 
 
 bool sv_fields_take(sv_request *req, const json_t *body, sv_speech_params *params, int *result) {
     sv_fields f = fields_of(req, false);
-    return conclude(req, &f, read_object(&f, body, params), result);
+    const bool ok = read_object(&f, body, params);
+    if (ok) params->speech.lexicon = sv_lexicon_hold(req->server);
+    return conclude(req, &f, ok, result);
 }
 
 bool sv_fields_read(sv_request *req, sv_speech_params *params, bool native, int *result) {
     sv_fields f = fields_of(req, native);
-    return conclude(req, &f, sv_fields_parse(&f, req->body.data, req->body.size, params), result);
+    const bool ok = sv_fields_parse(&f, req->body.data, req->body.size, params);
+    if (ok) params->speech.lexicon = sv_lexicon_hold(req->server);
+    return conclude(req, &f, ok, result);
 }

@@ -60,6 +60,8 @@ struct sv_server {
     sv_ledger *ledger;                 /* of memory */
     sv_limiter *limiter, *key_limiter; /* of untrusted clients, and of keys */
     sv_keyring *keys;
+    sv_lexicon *lexicon; /* of pronunciations; NULL: none; under the lock */
+    struct sv_lexicon_seen lexicon_seen;
     pthread_mutex_t lock; /* of settings and waiting */
     sv_settings *settings;
     int hangups;                /* epoll: sockets of those that wait; 0: none yet */
@@ -85,6 +87,7 @@ void sv_http_leave(sv_server *s); /* lets nobody in any more, and those inside g
 
 sv_settings *sv_settings_ref(sv_server *s);
 void sv_settings_unref(sv_settings **settings);
+sv_lexicon *sv_lexicon_hold(sv_server *s); /* the one in force; NULL: none */
 ev_status sv_settings_create(sv_settings **out, const sv_config *config, ev_error *err); /* reads lists and words */
 /* Lets the model's front-end read the listed words, before anybody is judged by them. */
 ev_status sv_settings_load_sounds(sv_settings *settings, const ev_model *model, ev_error *err);

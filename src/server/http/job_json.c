@@ -1,6 +1,19 @@
 /* job_json: a job as JSON, for those who ask and for webhooks. */
 #include "server/http/answers.h"
 
+json_t *sv_omitted_json(const sv_job *job) {
+    json_t *list = json_array();
+    for (size_t i = 0; i < job->omitted_count && i < SV_OMITTED_MAX; i++) {
+        const sv_omitted *o = &job->omitted[i];
+        json_t *one = json_pack("{s:s, s:I, s:I, s:s%}", "reason", o->reason, "byte_begin", (json_int_t)o->byte_begin,
+                                "byte_end", (json_int_t)o->byte_end, "text", job->speech.text + o->byte_begin,
+                                o->byte_end - o->byte_begin);
+        if (one && o->spoken) json_object_set_new(one, "spoken", json_string(o->spoken));
+        if (one) json_array_append_new(list, one);
+    }
+    return list;
+}
+
 json_t *sv_words_json(sv_job *job, int32_t sample_rate, double skipped_s) {
     sv_timing t = {.rate = sample_rate, .skipped_s = skipped_s};
     return json_pack("{s:o}", "words", sv_timed_words(job, &t, 0, true));
@@ -22,6 +35,7 @@ json_t *sv_job_json(const sv_server *s, sv_job *job) {
     json_object_set_new(body, "timings", timings);
     if (state == SV_JOB_COMPLETED) {
         json_object_set_new(body, "audio_url", json_sprintf("/tts/%s/audio", job->id));
+        if (job->omitted_count) json_object_set_new(body, "omitted", sv_omitted_json(job));
         if (job->show_words) {
             json_object_set_new(body, "timestamps", sv_words_json(job, ev_model_sample_rate(s->model), 0));
         }

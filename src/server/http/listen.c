@@ -152,6 +152,16 @@ static void put_words(sv_listener *l) {
     free(text);
 }
 
+static void put_omitted(sv_listener *l) {
+    if (!l->req->job->omitted_count) return;
+    json_t *list = sv_omitted_json(l->req->job);
+    char *text = json_dumps(list, JSON_COMPACT);
+    json_decref(list);
+    ev_buf_printf(&l->ready, ",\"omitted\":%s", text ? text : "[]");
+    l->ready.failed |= !text;
+    free(text);
+}
+
 static void put_end(sv_listener *l, sv_job_state state, const ev_error *error) {
     if (l->envelope && state == SV_JOB_COMPLETED) close_object(l);
     if (!l->sse) return;
@@ -163,8 +173,10 @@ static void put_end(sv_listener *l, sv_job_state state, const ev_error *error) {
         ev_buf_printf(
             &l->ready,
             "event: speech.audio.done\ndata: {\"type\":\"speech.audio.done\",\"usage\":{\"input_tokens\":%lld,"
-            "\"output_tokens\":%lld,\"total_tokens\":%lld}}\n\n",
+            "\"output_tokens\":%lld,\"total_tokens\":%lld}",
             (long long)in, (long long)out, (long long)(in + out));
+        put_omitted(l);
+        ev_buf_printf(&l->ready, "}\n\n");
         return;
     }
     ev_buf_printf(&l->ready, "event: speech.audio.error\ndata: {\"type\":\"speech.audio.error\",\"message\":");
@@ -305,11 +317,28 @@ static ev_status make_encoder(sv_request *req, ev_encoder **out, ev_format forma
     return ev_encoder_create(out, format, rate, &options, NULL);
 }
 
+/* How many places are not spoken as they are written, and the first of them: "13-21 transliterated, 40-44 emoji". */
+static void describe_omitted(sv_request *req, struct MHD_Response *r) {
+    const sv_job *job = req->job;
+    char count[24], ranges[512];
+    size_t used = 0;
+    if (!job->omitted_count) return;
+    snprintf(count, sizeof count, "%zu", job->omitted_count);
+    for (size_t i = 0; i < job->omitted_count && i < SV_OMITTED_MAX && used + 80 < sizeof ranges; i++) {
+        const sv_omitted *o = &job->omitted[i];
+        used += (size_t)snprintf(ranges + used, sizeof ranges - used, "%s%zu-%zu %s", used ? ", " : "", o->byte_begin,
+                                 o->byte_end, o->reason);
+    }
+    MHD_add_response_header(r, "X-Omitted", count);
+    MHD_add_response_header(r, "X-Omitted-Ranges", ranges);
+}
+
 static void describe(sv_request *req, struct MHD_Response *r, const char *media) {
     char rate[16];
     snprintf(rate, sizeof rate, "%d", file_rate(req, req->listener->format));
     MHD_add_response_header(r, "Content-Type", media);
     MHD_add_response_header(r, "X-Sample-Rate", rate);
+    describe_omitted(req, r);
     MHD_add_response_header(r, "X-Accel-Buffering", "no");
     MHD_add_response_header(r, "Cache-Control", "no-store");
     if (req->settings->config.label)

@@ -18,6 +18,13 @@ ev_status sv_settings_load_sounds(sv_settings *a, const ev_model *model, ev_erro
     return a->words ? sv_sounds_create(&a->sounds, a->words, model, err) : EV_OK;
 }
 
+sv_lexicon *sv_lexicon_hold(sv_server *s) {
+    pthread_mutex_lock(&s->lock);
+    sv_lexicon *lexicon = sv_lexicon_ref(s->lexicon);
+    pthread_mutex_unlock(&s->lock);
+    return lexicon;
+}
+
 sv_settings *sv_settings_ref(sv_server *s) {
     pthread_mutex_lock(&s->lock);
     sv_settings *a = s->settings;

@@ -33,8 +33,12 @@ static ev_status find_word(const sv_settings *a, const sv_speech *speech, sv_wor
     size_t count = 0;
     ev_status status = sv_words_find(a->words, speech->text, speech->text_bytes, hit, 1, &count, err);
     *found = count > 0;
-    if (status == EV_OK && !*found)
-        status = sv_sounds_find(a->sounds, speech->text, speech->text_bytes, speech->language, hit, found, err);
+    ev_request request;
+    ev_dictionary *own = NULL;
+    ev_request_init(&request);
+    if (status == EV_OK && !*found) status = sv_speech_reading(speech, &request, &own, err);
+    if (status == EV_OK && !*found) status = sv_sounds_find(a->sounds, &request, hit, found, err);
+    ev_dictionary_free(&own);
     return status;
 }
 

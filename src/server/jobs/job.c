@@ -22,7 +22,23 @@ void sv_speech_free(sv_speech *speech) {
     free(speech->reference_url);
     free(speech->emotion);
     free(speech->language);
+    free(speech->own_lexicon);
+    sv_lexicon_unref(&speech->lexicon);
     *speech = (sv_speech){0};
+}
+
+ev_status sv_speech_reading(const sv_speech *s, ev_request *request, ev_dictionary **own, ev_error *err) {
+    *own = NULL;
+    request->text = s->text;
+    request->text_bytes = s->text_bytes;
+    request->language = s->language;
+    request->markup = s->markup;
+    request->audio_tags = s->audio_tags;
+    request->dictionaries[1] = sv_lexicon_words(s->lexicon);
+    if (!s->own_lexicon) return EV_OK;
+    const ev_status status = ev_dictionary_parse(own, s->own_lexicon, strlen(s->own_lexicon), err);
+    request->dictionaries[0] = *own;
+    return status;
 }
 
 static bool make_id(char id[SV_JOB_ID + 1]) {
@@ -90,8 +106,24 @@ void sv_job_unref(sv_job **held) {
     free(job->webhook);
     resize(job, 0);
     free(job->words);
+    for (size_t i = 0; i < job->omitted_count && i < SV_OMITTED_MAX; i++) free(job->omitted[i].spoken);
+    free(job->omitted);
     sv_claim_release(&job->claim);
     free(job);
+}
+
+void sv_job_omit(sv_job *job, const ev_phones *phones) {
+    const size_t count = phones->omission_count, kept = count < SV_OMITTED_MAX ? count : SV_OMITTED_MAX;
+    sv_omitted *omitted = job->omitted || !count ? NULL : calloc(kept, sizeof *omitted);
+    if (!omitted) return;
+    for (size_t i = 0; i < kept; i++) {
+        const ev_omission *o = &phones->omissions[i];
+        omitted[i] = (sv_omitted){o->byte_begin, o->byte_end, o->reason, o->spoken ? strdup(o->spoken) : NULL};
+    }
+    pthread_mutex_lock(&job->lock);
+    job->omitted = omitted;
+    job->omitted_count = count;
+    pthread_mutex_unlock(&job->lock);
 }
 
 static bool is_there(const sv_job *job, const sv_waiter *waiter) {
@@ -204,7 +236,9 @@ bool sv_job_held(sv_job *job) {
 
 int64_t sv_job_bytes(const sv_job *job) {
     return (int64_t)(sizeof *job + job->capacity * sizeof *job->samples + job->speech.text_bytes +
-                     job->speech.reference_bytes + job->word_count * sizeof *job->words);
+                     job->speech.reference_bytes + job->word_count * sizeof *job->words +
+                     (job->speech.own_lexicon ? strlen(job->speech.own_lexicon) : 0) +
+                     (job->omitted ? SV_OMITTED_MAX * sizeof *job->omitted : 0));
 }
 
 bool sv_job_word(sv_job *job, size_t index, sv_word_time *out) {

@@ -67,6 +67,11 @@ static bool content_key(const sv_speech *s, unsigned char key[SV_JOB_KEY]) {
     add(hash, s->reference, s->reference_bytes);
     add_text(hash, s->emotion);
     add_text(hash, s->language);
+    const int32_t reading[] = {(int32_t)s->markup, (int32_t)s->audio_tags};
+    const uint64_t lexicon = sv_lexicon_hash(s->lexicon);
+    add(hash, reading, sizeof reading);
+    add_text(hash, s->own_lexicon);
+    add(hash, &lexicon, sizeof lexicon);
     add(hash, numbers, sizeof numbers);
     add(hash, &s->seed, sizeof s->seed);
     EVP_DigestFinal_ex(hash, key, NULL);

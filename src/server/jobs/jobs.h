@@ -17,6 +17,7 @@
 
 #include "base/base.h"
 #include "server/schedule/ledger.h"
+#include "server/jobs/lexicon.h"
 #include "server/schedule/schedule.h"
 
 enum { SV_JOB_ID = 32, SV_JOB_KEY = 32 };
@@ -49,6 +50,10 @@ typedef struct sv_speech {
     size_t reference_bytes;
     char *reference_url;      /* where to fetch it from, or NULL */
     char *emotion, *language; /* NULL: as ev_request */
+    ev_markup markup;
+    ev_audio_tags audio_tags;
+    char *own_lexicon;   /* the request's own pronunciations, as lines; NULL: none */
+    sv_lexicon *lexicon; /* the service's, held; NULL: none */
     float emotion_degree, speed, pitch_scale, energy_scale;
     uint64_t seed;
     int32_t priority;    /* 0 high .. 2 low */
@@ -60,6 +65,9 @@ typedef struct sv_speech {
 } sv_speech;
 void sv_speech_init(sv_speech *speech);
 void sv_speech_free(sv_speech *speech);
+/* How its text is read, into a request that borrows from it. *own is the caller's (ev_dictionary_free), once the
+ * request is done with. */
+ev_status sv_speech_reading(const sv_speech *speech, ev_request *request, ev_dictionary **own, ev_error *err);
 
 /* Somebody who waits for sample `at`, or for the end. wake is called once, with the job's lock held, from the
  * engine's threads. */
@@ -81,6 +89,13 @@ typedef struct sv_word_time {    /* when a word is heard */
     size_t byte_begin, byte_end; /* of the text */
     size_t sample_begin, sample_end;
 } sv_word_time;
+
+typedef struct sv_omitted {      /* what was not spoken, or otherwise than it is written */
+    size_t byte_begin, byte_end; /* of the text */
+    const char *reason;          /* static */
+    char *spoken;                /* owned; NULL: nothing */
+} sv_omitted;
+enum { SV_OMITTED_MAX = 100 }; /* that are kept; they are counted beyond */
 
 typedef struct sv_times { /* monotonic seconds; 0: not yet */
     double arrived, ready, started, first, done;
@@ -110,6 +125,8 @@ typedef struct sv_job {
     sv_times times;
     sv_word_time *words; /* grow with the samples; sample_end 0: not made yet */
     size_t word_count;
+    sv_omitted *omitted; /* before the first sample; NULL: nothing */
+    size_t omitted_count;
 
     /* the engine's alone */
     struct sv_job *next; /* in a pool's queue, or in the engine's list */
@@ -143,7 +160,9 @@ typedef struct sv_job {
 sv_job *sv_job_create(sv_speech *speech, const char *owner);
 sv_job *sv_job_ref(sv_job *job);
 void sv_job_unref(sv_job **job);
-/* Engine's side: more samples; EV_E_MEMORY. Wakes who waits. */
+/* Engine's side: what its text leaves out, once, before any sample; short of memory, none is told. */
+void sv_job_omit(sv_job *job, const ev_phones *phones);
+/* More samples; EV_E_MEMORY. Wakes who waits. */
 ev_status sv_job_append(sv_job *job, const float *samples, size_t count, ev_error *err);
 /* The end, once; later ends are ignored. false: it was over already. */
 bool sv_job_finish(sv_job *job, sv_job_state state, const ev_error *err);
