@@ -135,7 +135,7 @@ static void conditioned_norm(const ev_convnext *m, const ev_compute *compute, co
 
 /* ---- durations ---- */
 
-typedef struct clock { /* the running sum that is rounded, so that the whole is within half a frame of the wish */
+typedef struct clock { /* the running sum that is rounded, so that the whole is within half a frame of the target */
     double target_frames, given;
 } clock;
 

@@ -1,5 +1,5 @@
 /* run: whole requests through the stages. Together: a round decodes as many sentences, in order of the items, as one
- * batch holds, then vocodes them all. Streaming: one sentence a round, and stretches that begin small and grow.
+ * batch holds, then vocodes them all. Streaming: one sentence a round, and slices that begin small and grow.
  */
 #include "synth/synth.h"
 
@@ -19,23 +19,23 @@ static size_t take_sentences(ev_item **taken, ev_item *items, size_t n) {
     return count;
 }
 
-/* taken holds an item's sentences side by side: one stretch for each item. */
-static size_t whole(ev_item_slice *stretches, ev_item *const *taken, size_t n) {
+/* taken holds an item's sentences side by side: one slice for each item. */
+static size_t whole(ev_item_slice *slices, ev_item *const *taken, size_t n) {
     size_t count = 0;
     for (size_t i = 0; i < n; i++) {
         if (i && taken[i] == taken[i - 1]) continue;
-        stretches[count++] = (ev_item_slice){taken[i], SIZE_MAX};
+        slices[count++] = (ev_item_slice){taken[i], SIZE_MAX};
     }
     return count;
 }
 
 static ev_status run_together(ev_synth *s, ev_item *items, size_t n, ev_error *err) {
     ev_item *taken[EV_ROUND_SENTENCES];
-    ev_item_slice stretches[EV_ROUND_SENTENCES];
+    ev_item_slice slices[EV_ROUND_SENTENCES];
     size_t count;
     while ((count = take_sentences(taken, items, n)) > 0) {
         ev_stage_decode(s, taken, count);
-        if (!ev_stage_vocode(s, stretches, whole(stretches, taken, count)))
+        if (!ev_stage_vocode(s, slices, whole(slices, taken, count)))
             return ev_fail(err, EV_E_CANCELED, "canceled");
     }
     return EV_OK;
@@ -59,8 +59,8 @@ static bool stream(ev_synth *s, ev_item *item, ev_chunk_fn on_chunk, void *user)
         ev_stage_decode(s, &item, 1);
         while (item->status == EV_OK && item->head) {
             const size_t left = item->head->piece_end - item->head->at;
-            const ev_item_slice stretch = {item, left < next + next / 2 && left < most ? left : next};
-            if (!ev_stage_vocode(s, &stretch, 1) || !hand_out(s, item, on_chunk, user)) return false;
+            const ev_item_slice slice = {item, left < next + next / 2 && left < most ? left : next};
+            if (!ev_stage_vocode(s, &slice, 1) || !hand_out(s, item, on_chunk, user)) return false;
             next = next * 2 < most ? next * 2 : most;
         }
         if (canceled(s)) return false;

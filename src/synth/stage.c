@@ -1,7 +1,7 @@
 /* stage: the two steps that batch. decode: sentences of many requests through the acoustic model, which leaves frames
- * with the request. vocode: stretches of those frames, of many requests, through the vocoder, which appends samples.
+ * with the request. vocode: slices of those frames, of many requests, through the vocoder, which appends samples.
  *
- * What a sentence sounds like depends neither on its company nor on where stretches are cut (vocoder.h), so callers
+ * What a sentence sounds like depends neither on its company nor on where slices are cut (vocoder.h), so callers
  * decide freely: run.c as fast as it can, a service by who is waiting.
  */
 #include <assert.h>
@@ -285,12 +285,12 @@ static void add_slice(batch *b, ev_item *item, size_t left) {
     }
 }
 
-bool ev_stage_vocode(ev_synth *s, const ev_item_slice *stretches, size_t n) {
+bool ev_stage_vocode(ev_synth *s, const ev_item_slice *slices, size_t n) {
     const size_t mark = ev_arena_mark(&s->arena);
     batch *b = ev_arena_take(&s->arena, sizeof *b);
     assert(b);
     *b = (batch){.synth = s};
-    for (size_t i = 0; i < n && !b->stopped; i++) add_slice(b, stretches[i].item, stretches[i].frames);
+    for (size_t i = 0; i < n && !b->stopped; i++) add_slice(b, slices[i].item, slices[i].frames);
     flush(b);
     ev_arena_release(&s->arena, mark);
     return !canceled(s);

@@ -23,7 +23,7 @@ enum {
     EV_ROUND_TOKENS = 1024,  /* tokens through the encoder at once */
     EV_ROUND_SENTENCES = 64, /* and sentences */
     EV_DECODE_MS = 32768,    /* frames of one run of the decoder; more where one sentence may be longer */
-    EV_CHUNK_MS = 4096,      /* longest stretch through the vocoder at once */
+    EV_CHUNK_MS = 4096,      /* longest slice through the vocoder at once */
     EV_ROUND_MS = 5120,      /* rows of the vocoder at once, halos and gaps included */
     EV_ROUND_CHUNKS = 64,
     EV_ROUND_BYTES = 8192,      /* work memory of a round besides the networks' */
@@ -48,7 +48,7 @@ struct ev_synth {
     ev_arena arena;
     size_t round_frames; /* frames through the decoder at once */
     size_t round_rows;   /* rows through the vocoder at once */
-    size_t chunk_frames; /* the longest stretch of one sentence among them */
+    size_t chunk_frames; /* the longest slice of one sentence among them */
     atomic_bool canceled;
     ev_stats stats;
 };
@@ -122,7 +122,7 @@ typedef struct ev_item_slice {
 } ev_item_slice;
 /* Frames to samples, in as few vocoder runs as the work memory allows; pauses follow where they are due. false: the
  * synth was canceled between two runs; frames that were not reached are lost. */
-bool ev_stage_vocode(ev_synth *synth, const ev_item_slice *stretches, size_t n);
+bool ev_stage_vocode(ev_synth *synth, const ev_item_slice *slices, size_t n);
 /* Rows of a sentence in the acoustic model (its tokens, or the symbols that they are spelt with); 0 behind the last,
  * and where the item has failed. next: of the next to decode. */
 size_t ev_item_tokens(const ev_item *item, size_t sentence);

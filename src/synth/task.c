@@ -133,22 +133,22 @@ ev_status ev_synth_decode(ev_synth *s, ev_task *const *tasks, size_t n, ev_error
 }
 
 ev_status ev_synth_vocode(ev_synth *s, const ev_slice *slices, size_t n, ev_error *err) {
-    ev_item_slice stretches[EV_BATCH_SLICES_MAX];
+    ev_item_slice item_slices[EV_BATCH_SLICES_MAX];
     if (n > EV_BATCH_SLICES_MAX) {
         return ev_fail(err, EV_E_LIMIT, "%zu slices in a batch; at most %d", n, EV_BATCH_SLICES_MAX);
     }
     for (size_t i = 0; i < n; i++) {
         const ev_status status = begin(s, slices[i].task, err);
         if (status != EV_OK) return status;
-        stretches[i] = (ev_item_slice){&slices[i].task->item, slices[i].frames};
+        item_slices[i] = (ev_item_slice){&slices[i].task->item, slices[i].frames};
     }
     atomic_store_explicit(&s->canceled, false, memory_order_relaxed);
     s->stats = (ev_stats){0};
-    const bool whole = ev_stage_vocode(s, stretches, n);
+    const bool whole = ev_stage_vocode(s, item_slices, n);
     s->stats.total_s = s->stats.vocoder_s;
     if (whole) return EV_OK;
     ev_error error = {0};
     const ev_status status = ev_fail(&error, EV_E_CANCELED, "canceled");
-    for (size_t i = 0; i < n; i++) ev_item_fail(stretches[i].item, status, &error);
+    for (size_t i = 0; i < n; i++) ev_item_fail(item_slices[i].item, status, &error);
     return ev_fail(err, EV_E_CANCELED, "canceled");
 }

@@ -15,7 +15,7 @@
  * What can go wrong stays with whom it concerns: a text or voice that cannot be used fails its own job; a batch that
  * fails sends its members to run alone, three times in all; what still fails is a dead letter.
  *
- * Threads: submit, cancel and look by any thread. Lock order: engine, jobs table, job.
+ * Threads: submit, join and nudge by any thread. Lock order: engine, jobs table, job.
  */
 #ifndef SV_ENGINE_H
 #define SV_ENGINE_H

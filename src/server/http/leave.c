@@ -1,5 +1,5 @@
-/* leave: the service's end, without a connection that breaks. Nobody new comes in, those who knocked are let in, and
- * whoever is inside has his answer, which tells him to close; a connection on which nobody asks is closed last.
+/* leave: shutdown without a connection that breaks. Nothing new is accepted but the listener's backlog, every request
+ * that came has its answer, which tells the client to close; idle connections are closed last.
  */
 #include <linux/filter.h>
 #include <poll.h>
@@ -8,14 +8,14 @@
 
 #include "server/http/connections.h"
 
-#define KNOCKED_S 1.0 /* for connections that the system has accepted and we have not */
+#define BACKLOG_S 1.0 /* for connections that the system has accepted and we have not */
 #define LINGER_S  0.5 /* a client that asks again within this hears it from an answer */
 #define LAST_S    2.0 /* for the answers to those */
 
 /* From now on the listener does not hear a SYN: its sender tries again, and meets a closed port then, which is no
  * broken connection. What is half-way through the handshake goes on. Where the system cannot do this, a connection
  * that comes in the very moment of the end may break. */
-static void stop_the_bell(int fd) {
+static void ignore_syn(int fd) {
     struct sock_filter filter[] = {
         BPF_STMT(BPF_LD | BPF_B | BPF_ABS, 13), /* the TCP header's flags */
         BPF_STMT(BPF_ALU | BPF_AND | BPF_K, 0x12),
@@ -27,14 +27,14 @@ static void stop_the_bell(int fd) {
     setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program);
 }
 
-static void close_the_door(struct MHD_Daemon *daemon) {
+static void close_listener(struct MHD_Daemon *daemon) {
     const union MHD_DaemonInfo *info = daemon ? MHD_get_daemon_info(daemon, MHD_DAEMON_INFO_LISTEN_FD) : NULL;
     if (!info || info->listen_fd < 0) return;
-    stop_the_bell(info->listen_fd);
-    const double until = ev_clock_s() + KNOCKED_S;
-    struct pollfd knocked = {.fd = info->listen_fd, .events = POLLIN};
+    ignore_syn(info->listen_fd);
+    const double until = ev_clock_s() + BACKLOG_S;
+    struct pollfd backlog = {.fd = info->listen_fd, .events = POLLIN};
     do usleep(20000);
-    while (poll(&knocked, 1, 0) == 1 && ev_clock_s() < until);
+    while (poll(&backlog, 1, 0) == 1 && ev_clock_s() < until);
     const int fd = MHD_quiesce_daemon(daemon);
     if (fd >= 0) close(fd);
 }
@@ -44,8 +44,8 @@ static void wait_for_last(sv_server *s, double until, bool idle_too) {
 }
 
 void sv_http_leave(sv_server *s) {
-    close_the_door(s->public_daemon);
-    close_the_door(s->admin_daemon);
+    close_listener(s->public_daemon);
+    close_listener(s->admin_daemon);
     wait_for_last(s, ev_clock_s() + LINGER_S, true);
     sv_connections_end_idle(s);
     wait_for_last(s, ev_clock_s() + LAST_S, false);
