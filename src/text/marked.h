@@ -1,8 +1,10 @@
 /* marked: the text as it is to be read once its markup is understood, and where each byte of that came from.
  *
- *   markup.c          START HERE: which kind of markup; the marked text and its helpers
+ *   markup.c          START HERE: which kind of markup
  *   markup_block.c    Markdown at the beginning of a line: headings, lists, quotes, tables, fences, definitions
- *   markup_inline.c   Markdown in a line: emphasis, links, code, escapes; character references; audio tags
+ *   markup_inline.c   Markdown in a line: emphasis, links, code, escapes; audio tags
+ *   markup_reference.c  character references
+ *   markup_write.c    the marked text as it grows, what all of these share
  *   markup_tag.c      one tag of HTML or SSML in running text
  *   markup_element.c  what an element means, whoever found it
  *   markup_value.c    the values of SSML's attributes; <say-as>
@@ -104,7 +106,7 @@ typedef struct markup {
     size_t unclosed[5]; /* what was looked for and is not there before these places (memory of failed searches) */
 } markup;
 
-/* markup.c: writing */
+/* markup_write.c */
 void markup_copy(markup *m, size_t begin, size_t end);                         /* as it stands */
 void markup_put(markup *m, const char *s, size_t n, size_t begin, size_t end); /* s, for text[begin, end) */
 void markup_void(markup *m, size_t begin, size_t end);                         /* kept in place, not read */
@@ -114,6 +116,8 @@ void markup_pause(markup *m, int ms, size_t begin, size_t end);
 void markup_omit(markup *m, size_t begin, size_t end, const char *reason);
 bool markup_at_line_start(const markup *m); /* nothing was written since the last line end */
 static inline char markup_char(const markup *m, size_t at) { return at < m->bytes ? m->text[at] : 0; }
+const char *markup_attribute_of(const markup_tag *tag, const char *name); /* NULL: none */
+void markup_end_paragraph(markup *m);               /* emphasis and brackets do not reach over it */
 size_t markup_line_end(const markup *m, size_t at); /* its '\n', or the end */
 static inline bool markup_is_space(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; }
 static inline bool markup_is_digit(char c) { return c >= '0' && c <= '9'; }
@@ -123,12 +127,10 @@ static inline bool markup_is_alpha(char c) { return (c | 0x20) >= 'a' && (c | 0x
 size_t markup_block(markup *m, size_t at);
 /* markup_inline.c: one step; where reading goes on. */
 size_t markup_inline(markup *m, size_t at);
-void markup_end_paragraph(markup *m);
-/* A character reference "&amp;" at `at`: its bytes, 0 for none; the character's UTF-8 in out. */
+/* markup_reference.c: "&amp;" at `at`: its bytes, 0 for none; the character's UTF-8 in out. */
 size_t markup_reference(const char *text, size_t bytes, size_t at, char out[8], size_t *n);
 /* markup_tag.c: a tag, a comment or "<https://...>" at '<': where reading goes on, 0: it is text. */
 size_t markup_tag_at(markup *m, size_t at);
-const char *markup_attribute_of(const markup_tag *tag, const char *name); /* NULL: none */
 /* markup_element.c */
 bool markup_is_known(const markup *m, const char *name);
 bool markup_is_raw(const char *name); /* its content is no text: <script> */

@@ -8,77 +8,6 @@
 
 #include "text/marked.h"
 
-/* ---- writing ---- */
-
-void markup_put(markup *m, const char *s, size_t n, size_t begin, size_t end) {
-    const ev_origin origin = {(uint32_t)begin, (uint32_t)end};
-    ev_buf_append(&m->out->text, s, n);
-    for (size_t i = 0; i < n; i++) ev_buf_append(&m->out->origins, &origin, sizeof(origin));
-}
-
-void markup_copy(markup *m, size_t begin, size_t end) {
-    ev_buf_append(&m->out->text, m->text + begin, end - begin);
-    ev_origin *origins = ev_buf_append(&m->out->origins, NULL, (end - begin) * sizeof(*origins));
-    for (size_t i = begin; origins && i < end; i++) origins[i - begin] = (ev_origin){(uint32_t)i, (uint32_t)i + 1};
-}
-
-void markup_void(markup *m, size_t begin, size_t end) {
-    const ev_origin none = {EV_VOID, EV_VOID};
-    ev_buf_append(&m->out->text, m->text + begin, end - begin);
-    for (size_t i = begin; i < end; i++) ev_buf_append(&m->out->origins, &none, sizeof(none));
-}
-
-void markup_omit(markup *m, size_t begin, size_t end, const char *reason) {
-    if (begin < end) ev_sink_omit(m->sink, (uint32_t)begin, (uint32_t)end, reason);
-}
-
-/* The last byte that is read, blanks of a line aside; '\n' where there is none. */
-static char last_read(const markup *m) {
-    const char *text = (const char *)m->out->text.data;
-    const ev_origin *origins = (const ev_origin *)(const void *)m->out->origins.data;
-    for (size_t i = m->out->text.size; i > 0; i--) {
-        if (origins[i - 1].begin == EV_VOID || text[i - 1] == ' ' || text[i - 1] == '\t') continue;
-        return text[i - 1];
-    }
-    return '\n';
-}
-
-bool markup_at_line_start(const markup *m) { return last_read(m) == '\n'; }
-
-void markup_end_line(markup *m, size_t at) {
-    if (m->out->text.size && (m->out->text.size < 2 || memcmp(m->out->text.data + m->out->text.size - 2, "\n\n", 2)))
-        markup_put(m, "\n\n", 2, at, at);
-}
-
-/* The last byte of a Chinese mark is enough to tell that one stands there: none is a letter's. */
-void markup_comma(markup *m, size_t at) {
-    const char last = last_read(m);
-    const size_t n = m->out->text.size;
-    const char *end = (const char *)m->out->text.data + n;
-    const bool wide =
-        n >= 3 && (!memcmp(end - 3, "。", 3) || !memcmp(end - 3, "，", 3) || !memcmp(end - 3, "！", 3) ||
-                   !memcmp(end - 3, "？", 3) || !memcmp(end - 3, "；", 3) || !memcmp(end - 3, "：", 3));
-    if (last == '\n') return;
-    if (wide || strchr(".,;:!?", last))
-        markup_put(m, " ", 1, at, at);
-    else
-        markup_put(m, " , ", 3, at, at);
-}
-
-void markup_pause(markup *m, int ms, size_t begin, size_t end) {
-    ev_insert insert = {.at = m->out->text.size, .pause_ms = ms};
-    insert.byte_begin = (uint32_t)begin;
-    insert.byte_end = (uint32_t)end;
-    ev_buf_append(&m->out->inserts, &insert, sizeof(insert));
-}
-
-size_t markup_line_end(const markup *m, size_t at) {
-    const char *found = at < m->bytes ? memchr(m->text + at, '\n', m->bytes - at) : NULL;
-    return found ? (size_t)(found - m->text) : m->bytes;
-}
-
-/* ---- reading ---- */
-
 /* Does any line begin with "[label]:"? Only then can "[text][label]" be a link. */
 static bool has_definitions(const char *text, size_t bytes) {
     for (size_t at = 0; at < bytes;) {
@@ -151,12 +80,4 @@ ev_status ev_markup_read(ev_marked *marked, const char *text, size_t bytes, cons
         status = ev_fail(err, EV_E_MEMORY, "out of memory while reading the text");
     ev_buf_free(&m.values);
     return status;
-}
-
-void ev_marked_clear(ev_marked *marked) {
-    ev_buf_free(&marked->text);
-    ev_buf_free(&marked->origins);
-    ev_buf_free(&marked->inserts);
-    ev_buf_free(&marked->tokens);
-    ev_buf_free(&marked->manners);
 }

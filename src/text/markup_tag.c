@@ -8,12 +8,6 @@
 
 enum { FAIL_COMMENT = 3, FAIL_RAW = 4, DECLARATION_MAX = 1000, AUTOLINK_MAX = 2048 };
 
-const char *markup_attribute_of(const markup_tag *tag, const char *name) {
-    for (size_t i = 0; i < tag->attribute_count; i++)
-        if (strcmp(tag->attributes[i].name, name) == 0) return tag->attributes[i].value;
-    return NULL;
-}
-
 static bool is_name_char(char c) {
     return markup_is_alpha(c) || markup_is_digit(c) || c == '-' || c == '_' || c == ':' || c == '.';
 }
