@@ -52,6 +52,7 @@ GIVEN = {
     "tries_max": ("2", "1"),
     "keys_file": (_file("keys"), _file("more-keys", "# none yet\n")),
     "words_file": (_file("words", "forbidden\n"), _file("more-words", "unsaid\n")),
+    "lexicon": (_file("lexicon", "gif = /JH IH1 F/\n"), _file("more-lexicon", "gif = /G IH1 F/\n")),
     "voices_dir": (_folder("voices"), _folder("more-voices")),
     "reference_seconds_max": ("20", "10"),
     "reference_bytes_max": ("1MB", "2MB"),
@@ -66,7 +67,7 @@ GIVEN = {
 if not os.path.exists(GIVEN["model"][1]):
     os.symlink(GIVEN["model"][0], GIVEN["model"][1])
     for lexicon in os.listdir(os.path.dirname(MODEL)):
-        if lexicon.endswith(".lexicon"):
+        if lexicon.endswith((".lexicon", ".homographs")):
             os.symlink(os.path.join(os.path.dirname(os.path.abspath(MODEL)), lexicon), os.path.join(FOLDER, lexicon))
 
 

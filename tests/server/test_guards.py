@@ -218,7 +218,7 @@ class Guards(unittest.TestCase):
         """Messages may quote what was sent: the client has them, the log has not."""
         with Service(COMMAND, "--rate-per-ip", "0") as s:
             bad_json = s.post("/v1/audio/speech", '{"input": "my PIN is" 4711-4711}')
-            bad_phone = s.speech("My PIN is [x](/4711-4711/).")
+            bad_phone = s.speech("My PIN is [x](/HH 4711/).")
             bad_voice = s.speech("Fine.", voice="4711-4711")
             for answer, code in ((bad_json, 400), (bad_phone, 400), (bad_voice, 404)):
                 self.assertEqual(answer.code, code)
