@@ -273,8 +273,8 @@ static void exchange(markup *m, const markup_element *e) {
 
 static void close_top(markup *m, size_t begin, size_t end) {
     const markup_element *e = &m->elements[--m->depth];
-    const char *value = (const char *)m->values.data + e->value;
     const bool inside = e->content < begin;
+    const char *value;
     switch (e->what) {
     case PHONEME: close_phoneme(m, e, begin, end); break;
     case DROP:
@@ -284,6 +284,7 @@ static void close_top(markup *m, size_t begin, size_t end) {
     case SUB:
         if (m->values.failed) break;
         forget(m, e);
+        value = (const char *)m->values.data + e->value;
         markup_put(m, value, strlen(value), inside ? e->content : e->begin, inside ? begin : end);
         break;
     case SAY_AS:

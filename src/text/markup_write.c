@@ -48,12 +48,12 @@ void markup_end_line(markup *m, size_t at) {
 /* The last byte of a Chinese mark is enough to tell that one stands there: none is a letter's. */
 void markup_comma(markup *m, size_t at) {
     const char last = last_read(m);
+    if (last == '\n') return;
     const size_t n = m->out->text.size;
     const char *end = (const char *)m->out->text.data + n;
     const bool wide =
         n >= 3 && (!memcmp(end - 3, "。", 3) || !memcmp(end - 3, "，", 3) || !memcmp(end - 3, "！", 3) ||
                    !memcmp(end - 3, "？", 3) || !memcmp(end - 3, "；", 3) || !memcmp(end - 3, "：", 3));
-    if (last == '\n') return;
     if (wide || strchr(".,;:!?", last))
         markup_put(m, " ", 1, at, at);
     else
