@@ -137,9 +137,8 @@ const cli_command cli_jobs_dead = {
     .name = "jobs dead",
     .synopsis = "",
     .summary = "list the jobs that a service gave up",
-    .description =
-        "Lists the dead letters of a running service: jobs that failed as often as they may. They are kept "
-        "in its memory, the last thousand of them.",
+    .description = "Lists the dead letters of a running service: jobs that failed as often as they may. The "
+                   "last thousand are kept, with data_dir beyond a restart.",
     .options = dead_options,
     .examples = dead_examples,
     .values_size = sizeof(jobs_values),

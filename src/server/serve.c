@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "server/http/http.h"
@@ -35,9 +36,21 @@ static void count_decoder_deaths(sv_server *s, uint64_t *known) {
     *known = deaths;
 }
 
+static void count_durable(sv_server *s, int64_t *errors) {
+    sv_journal_state state;
+    if (!s->durable) return;
+    sv_durable_look(s->durable, &state);
+    sv_metric_set(s->metrics, SV_METRIC_DEAD_JOBS, (double)state.dead);
+    sv_metric_set(s->metrics, SV_METRIC_JOURNAL_PENDING, (double)state.pending);
+    sv_metric_add(s->metrics, SV_METRIC_JOURNAL_ERRORS, 0, (double)(state.errors - *errors));
+    *errors = state.errors;
+    sv_metric_set(s->metrics, SV_METRIC_STORE_BYTES, (double)state.result_bytes);
+}
+
 static void *tick(void *server) {
     sv_server *s = server;
     uint64_t deaths = 0;
+    int64_t errors = 0;
     double next_second = 0, next_memory = 0;
     while (!atomic_load(&s->stopping)) {
         const double now = ev_clock_s();
@@ -46,6 +59,7 @@ static void *tick(void *server) {
             sv_metrics_tick(s->metrics, now);
             count_decoder_deaths(s, &deaths);
             sv_jobs_sweep(s->jobs, now);
+            count_durable(s, &errors);
             sv_connections_sweep(s, now);
             next_second = now + 1;
         }
@@ -146,6 +160,27 @@ static ev_status share_memory(sv_server *s, ev_error *err) {
     return EV_OK;
 }
 
+/* Jobs, results, dead letters and voices in one directory, where there is one. */
+static ev_status open_durable(sv_server *s, ev_error *err) {
+    const sv_config *c = &s->config;
+    if (!*c->data_dir) return EV_OK;
+    const sv_durable_options options = {.dir = c->data_dir,
+                                        .ttl_s = c->store_ttl,
+                                        .store_max = c->store_max,
+                                        .jobs = s->jobs,
+                                        .ledger = s->ledger,
+                                        .log = &s->log,
+                                        .sample_rate = ev_model_sample_rate(s->model)};
+    ev_status status = sv_durable_open(&s->durable, &options, err);
+    if (status != EV_OK || *c->voices_dir) return status;
+    char voices[4096];
+    const int length = snprintf(voices, sizeof voices, "%s/voices", c->data_dir);
+    if (length >= (int)sizeof voices) return ev_fail(err, EV_E_ARGUMENT, "data_dir is too long");
+    if (mkdir(voices, 0700) != 0 && errno != EEXIST)
+        return ev_fail(err, EV_E_IO, "%s cannot be made: %s", voices, strerror(errno));
+    return sv_config_set(&s->config, "voices_dir", voices, (sv_origin){.from = SV_FROM_DEFAULT}, err);
+}
+
 static ev_status make_back(sv_server *s, const sv_device_calls *device, ev_error *err) {
     const sv_config *c = &s->config;
     ev_model_options options;
@@ -155,6 +190,7 @@ static ev_status make_back(sv_server *s, const sv_device_calls *device, ev_error
     ev_status status = ev_model_open(&s->model, *c->model ? c->model : NULL, &options, err);
     if (status == EV_OK) status = sv_settings_load_sounds(s->settings, s->model, err);
     if (status == EV_OK) status = sv_jobs_create(&s->jobs, c->result_cache, c->store_ttl, c->coalesce, err);
+    if (status == EV_OK) status = open_durable(s, err);
     if (status == EV_OK) status = sv_voices_create(&s->voices, s->model, s->decoder, c, s->metrics, &s->log, err);
     if (status == EV_OK) status = sv_uploads_create(&s->uploads, s->voices, err);
     s->device = sv_device_open(NULL);
@@ -165,6 +201,7 @@ static ev_status make_back(sv_server *s, const sv_device_calls *device, ev_error
                                    .metrics = s->metrics,
                                    .log = &s->log,
                                    .ledger = s->ledger,
+                                   .durable = s->durable,
                                    .device = device,
                                    .ended = on_ended,
                                    .ended_user = s};
@@ -198,6 +235,13 @@ static ev_status start_wyoming(sv_server *s, ev_error *err) {
     return sv_wyoming_create(&s->wyoming, fd, speech, s->model, err);
 }
 
+/* A job of before is read with the pronunciations that are in force now. */
+static bool resume_job(void *server, sv_job *job) {
+    sv_server *s = server;
+    if (!job->speech.lexicon) job->speech.lexicon = sv_lexicon_hold(s);
+    return sv_engine_resume(s->engine, job);
+}
+
 ev_status sv_server_start(sv_server **out, const sv_config *config, const sv_device_calls *device, ev_error *err) {
     sv_server *s = *out = calloc(1, sizeof *s);
     if (!s) return ev_fail(err, EV_E_MEMORY, "out of memory");
@@ -213,6 +257,7 @@ ev_status sv_server_start(sv_server **out, const sv_config *config, const sv_dev
     if (status == EV_OK) status = sv_http_start(s, err);
     if (status == EV_OK) status = start_wyoming(s, err);
     if (status == EV_OK) {
+        if (s->durable) sv_durable_resume(s->durable, resume_job, s);
         s->ticking = pthread_create(&s->ticker, NULL, tick, s) == 0;
         if (!s->ticking)
             status = ev_fail(err, EV_E_DEVICE, "a thread cannot be started: raise the limit on processes");
@@ -253,15 +298,18 @@ int sv_server_port(const sv_server *s, bool admin) {
 
 enum { PROBED_S = 60 }; /* who asked /readyz within this asks again */
 
+static bool is_written(const sv_server *s) { return !s->durable || sv_durable_idle(s->durable); }
+
 void sv_server_drain(sv_server *s, bool at_once) {
     const double start = ev_clock_s(), probed = atomic_load(&s->probed);
     const bool watched = probed > 0 && start - probed < PROBED_S;
     atomic_store(&s->leaving, true);
     while (watched && !at_once && ev_clock_s() < start + s->config.drain_delay) usleep(20000);
     atomic_store(&s->draining, true);
+    if (s->durable) sv_durable_pause(s->durable);
     const double until = ev_clock_s() + s->config.drain_timeout;
-    while (ev_clock_s() < until &&
-           (!sv_engine_idle(s->engine) || atomic_load(&s->in_flight) > 0 || !sv_webhooks_idle(s->webhooks))) {
+    while (ev_clock_s() < until && (!sv_engine_idle(s->engine) || !is_written(s) || atomic_load(&s->in_flight) > 0 ||
+                                    !sv_webhooks_idle(s->webhooks))) {
         usleep(20000);
     }
     sv_http_leave(s);
@@ -276,14 +324,17 @@ void sv_server_stop(sv_server **server) {
     if (s->ticking) pthread_join(s->ticker, NULL);
     /* Ends all jobs, uploads and tasks, which wakes every suspended request: the library must find none when it
      * stops. They are freed behind HTTP, whose last requests may still speak of them. */
+    if (s->durable) sv_durable_pause(s->durable);
     if (s->engine) sv_engine_stop(s->engine);
     if (s->uploads) sv_uploads_stop(s->uploads);
     if (s->executor) sv_executor_stop(s->executor);
+    if (s->durable) sv_durable_stop(s->durable);
     sv_http_stop(s);
     sv_wyoming_free(&s->wyoming);
     sv_executor_free(&s->executor);
-    sv_engine_free(&s->engine);
+    sv_durable_free(&s->durable);
     sv_webhooks_free(&s->webhooks);
+    sv_engine_free(&s->engine);
     sv_jobs_free(&s->jobs);
     sv_uploads_free(&s->uploads);
     sv_voices_free(&s->voices);
@@ -352,8 +403,21 @@ static void follow_lexicon(sv_server *s) {
     sv_settings_unref(&settings);
 }
 
+/* Whether what is accepted outlives the process. */
+static void greet_jobs(const sv_server *s) {
+    sv_journal_state state;
+    if (!s->durable) {
+        fprintf(stderr, "jobs and results are in memory and end with this process: --data-dir DIR keeps them\n");
+        return;
+    }
+    sv_durable_look(s->durable, &state);
+    fprintf(stderr, "jobs and results are kept in %s: %lld to be made, %lld results\n", s->config.data_dir,
+            (long long)state.pending, (long long)state.results);
+}
+
 static void greet(const sv_server *s) {
     char url[URL_MAX], admin[URL_MAX];
+    greet_jobs(s);
     url_of(url, s->config.listen, sv_server_port(s, false));
     fprintf(stderr, "emotivoice %s serves at %s/\n", ev_version(), url);
     if (s->wyoming) fprintf(stderr, "wyoming: tcp://%s\n", s->config.wyoming);
@@ -380,6 +444,7 @@ ev_status sv_serve(const sv_config *config, sv_reload reload, void *user, ev_err
     int got = 0;
     keep_memory_together();
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is a full disk, not the end */
     sigemptyset(&set);
     sigaddset(&set, SIGTERM);
     sigaddset(&set, SIGINT);

@@ -53,6 +53,7 @@ GIVEN = {
     "keys_file": (_file("keys"), _file("more-keys", "# none yet\n")),
     "words_file": (_file("words", "forbidden\n"), _file("more-words", "unsaid\n")),
     "lexicon": (_file("lexicon", "gif = /JH IH1 F/\n"), _file("more-lexicon", "gif = /G IH1 F/\n")),
+    "data_dir": (_folder("data"), _folder("more-data")),
     "voices_dir": (_folder("voices"), _folder("more-voices")),
     "reference_seconds_max": ("20", "10"),
     "reference_bytes_max": ("1MB", "2MB"),

@@ -49,7 +49,7 @@ class Service:
     def __init__(self, command, *flags, **environment):
         self.environment = environment
         self.flags = [command, "serve", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0", *flags]
-        self.lines = []
+        self.lines, self.before = [], ""  # the log; what stood before the greeting
 
     def __enter__(self):
         self.process = subprocess.Popen(self.flags, stderr=subprocess.PIPE, text=True, env=dict(os.environ, **self.environment))
@@ -62,13 +62,12 @@ class Service:
 
     def _port(self, pattern):
         """From the greeting; warnings may stand before it."""
-        before = ""
         while line := self.process.stderr.readline():
             if found := re.search(pattern, line):
                 return int(found[1])
-            before += line
+            self.before += line
         self.process.kill()
-        raise AssertionError(f"the service did not start: {before}")
+        raise AssertionError(f"the service did not start: {self.before}")
 
     def __exit__(self, *_):
         if self.process.poll() is None:

@@ -135,6 +135,45 @@ static void a_full_queue_is_no_reason_to_forget(void **state) {
     wait_until_idle();
 }
 
+static int start(void **state);
+
+/* A new process's service in the same directory. */
+static void restart(void) {
+    sv_server_stop(&server);
+    assert_int_equal(start(NULL), 0);
+}
+
+static void a_dead_letter_outlives_the_process(void **state) {
+    (void)state;
+    char id[SV_JOB_ID + 1], path[SV_JOB_ID + 32], job[SV_JOB_ID + 8], again[SV_JOB_ID + 8];
+    make_dead(id);
+    restart();
+    assert_true(is_dead(id));
+    snprintf(job, sizeof job, "/tts/%s", id);
+    answer a = ask(false, job, NULL);
+    assert_string_equal(json_string_value(json_object_get(a.body, "status")), "failed");
+    json_decref(a.body);
+    snprintf(path, sizeof path, "/admin/dead/%s/retry", id);
+    a = ask(true, path, "");
+    assert_int_equal(a.code, 202);
+    snprintf(again, sizeof again, "/tts/%s", json_string_value(json_object_get(a.body, "request_id")));
+    json_decref(a.body);
+    assert_false(is_dead(id));
+    restart(); /* in the middle of it, perhaps */
+    assert_false(is_dead(id));
+    assert_int_equal(code_of(true, path, ""), 404);
+    for (int i = 0; i < 1000; i++) {
+        a = ask(false, again, NULL);
+        const bool over = strcmp(json_string_value(json_object_get(a.body, "status")), "completed") == 0;
+        json_decref(a.body);
+        if (over) return;
+        usleep(10000);
+    }
+    fail_msg("it is never made");
+}
+
+static char data_dir[64]; /* "": none */
+
 static int start(void **state) {
     static const char *const settings[][2] = {{"listen", "127.0.0.1:0"}, {"admin_listen", "127.0.0.1:0"},
                                               {"rate_per_ip", "0"},      {"queue_audio", "12s"},
@@ -147,6 +186,8 @@ static int start(void **state) {
     for (size_t i = 0; status == EV_OK && i < EV_ARRAY_COUNT(settings); i++) {
         status = sv_config_set(&config, settings[i][0], settings[i][1], (sv_origin){.from = SV_FROM_FLAG}, &err);
     }
+    if (status == EV_OK)
+        status = sv_config_set(&config, "data_dir", data_dir, (sv_origin){.from = SV_FROM_FLAG}, &err);
     if (status == EV_OK) status = sv_server_start(&server, &config, &device, &err);
     if (status != EV_OK) print_error("%s\n", err.message);
     sv_config_free(&config);
@@ -160,8 +201,22 @@ static int stop(void **state) {
     return 0;
 }
 
+static int start_durable(void **state) {
+    snprintf(data_dir, sizeof data_dir, "/tmp/emotivoice-dead-XXXXXX");
+    return mkdtemp(data_dir) ? start(state) : -1;
+}
+
+static int stop_durable(void **state) {
+    char command[100];
+    snprintf(command, sizeof command, "rm -rf %s", data_dir);
+    return stop(state) || system(command);
+}
+
 int main(int argc, char **argv) {
     if (argc > 1 && strcmp(argv[1], "--decode-reference") == 0) return sv_decoder_child_main(false);
     const struct CMUnitTest tests[] = {cmocka_unit_test(a_full_queue_is_no_reason_to_forget)};
-    return cmocka_run_group_tests(tests, start, stop);
+    const struct CMUnitTest durable[] = {cmocka_unit_test(a_full_queue_is_no_reason_to_forget),
+                                         cmocka_unit_test(a_dead_letter_outlives_the_process)};
+    const int failed = cmocka_run_group_tests(tests, start, stop);
+    return cmocka_run_group_tests(durable, start_durable, stop_durable) + failed;
 }

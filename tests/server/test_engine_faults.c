@@ -69,7 +69,7 @@ static void poison_harms_itself_alone(void **state) {
     (void)state;
     static const char poison_text[] = "Poison tastes bad.";
     sv_job *jobs[TEXTS];
-    char again[SV_JOB_ID + 1];
+    sv_job *again;
     ev_error error;
     open_world(NULL, NULL);
     sv_job *plug = hold_device();
@@ -92,11 +92,13 @@ static void poison_harms_itself_alone(void **state) {
     assert_int_equal(outcome(SV_OUTCOME_FAILED), 1);
 
     int32_t later_ms;
-    assert_int_equal(sv_engine_retry(w.engine, "0123456789abcdef0123456789abcdef", again, &later_ms), EV_E_NOT_FOUND);
+    assert_int_equal(sv_engine_retry(w.engine, "0123456789abcdef0123456789abcdef", &again, &later_ms, &error),
+                     EV_E_NOT_FOUND);
     set_rule(NULL); /* repaired */
-    assert_int_equal(sv_engine_retry(w.engine, poison->id, again, &later_ms), EV_OK);
-    assert_string_not_equal(again, poison->id);
-    sv_job *second = sv_jobs_find(w.jobs, again, "ann");
+    assert_int_equal(sv_engine_retry(w.engine, poison->id, &again, &later_ms, &error), EV_OK);
+    assert_string_not_equal(again->id, poison->id);
+    sv_job *second = sv_jobs_find(w.jobs, again->id, "ann");
+    leave(&again);
     assert_non_null(second);
     assert_completed(second, poison_text);
     assert_dead_count(0, NULL);
@@ -280,7 +282,7 @@ static sv_speech speech_with_recording(const char *text) {
 /* Once its job is over it has done its work, however that ended; a dead letter may need it again. */
 static void a_recording_goes_with_its_work(void **state) {
     (void)state;
-    char again[SV_JOB_ID + 1];
+    sv_job *again;
     int32_t later_ms;
     open_world(NULL, NULL);
     sv_job *job = hand_in(speech_with_recording(texts[0]));
@@ -298,9 +300,10 @@ static void a_recording_goes_with_its_work(void **state) {
     assert_int_equal(wait_over(job), SV_JOB_FAILED);
     assert_non_null(job->speech.reference);
     set_rule(NULL);
-    assert_int_equal(sv_engine_retry(w.engine, job->id, again, &later_ms), EV_OK);
+    assert_int_equal(sv_engine_retry(w.engine, job->id, &again, &later_ms, NULL), EV_OK);
     leave(&job);
-    job = sv_jobs_find(w.jobs, again, "ann");
+    job = sv_jobs_find(w.jobs, again->id, "ann");
+    leave(&again);
     assert_int_equal(wait_over(job), SV_JOB_COMPLETED);
     assert_null(job->speech.reference);
     sv_job_unref(&job);

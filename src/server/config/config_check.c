@@ -76,6 +76,7 @@ static ev_status check_path(const checker *c, sv_config_key key, ev_error *err) 
     char fault[200];
     struct stat info;
     if (*path == '\0') return EV_OK;
+    if (stat(path, &info) != 0 && errno == ENOENT && key == SV_KEY_data_dir) return EV_OK; /* it is made */
     if (stat(path, &info) != 0) {
         snprintf(fault, sizeof fault, "= %.60s cannot be found (%s): %s", path, strerror(errno),
                  directory ? "create the directory or correct the path" : "correct the path");
@@ -142,7 +143,9 @@ static void check_effects(const checker *c) {
         warn(c, SV_KEY_parallel, "has no effect: it is for batch_mode = adaptive");
     if (was_given(c, SV_KEY_batch_max) && config->batch_mode == SV_BATCH_OFF)
         warn(c, SV_KEY_batch_max, "has no effect: batch_mode is off");
-    if (config->result_cache == 0)
+    if (was_given(c, SV_KEY_store_max) && !config->data_dir[0])
+        warn(c, SV_KEY_store_max, "has no effect: there is no data_dir");
+    if (config->result_cache == 0 && !config->data_dir[0])
         warn(c, SV_KEY_result_cache, "is 0: the audio of /tts is gone before anybody can ask for it");
     if (config->reference_bytes_max > config->body_max)
         warn(c, SV_KEY_reference_bytes_max, "is more than body_max: an upload of that size is refused as a body");

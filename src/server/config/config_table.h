@@ -1,5 +1,5 @@
-/* config_table: every setting of the service, once. The struct, the parser, the flags, the environment's names and the
- * printed configuration are all made from these rows, so they cannot disagree.
+/* config_table: every setting of the service, once. The struct, the parser, the flags, the environment's names and
+ * the printed configuration are all made from these rows, so they cannot disagree.
  *
  *   X(key, kind, default, low, high, unit, reload, help)
  *
@@ -88,6 +88,10 @@
       "equal requests at the same time are made once")                                                                 \
     X(store_ttl, SECONDS, "24h", 1, 31536000, "", RESTART,                                                             \
       "results of jobs are kept this long")                                                                            \
+    X(data_dir, DIRECTORY, "", 0, 3800, "", RESTART,                                                                   \
+      "where accepted jobs, results, dead letters and voices outlive a restart; empty: they end with the process")     \
+    X(store_max, BYTES, "10GB", 1e6, 1e15, "", RESTART,                                                                \
+      "results kept in data_dir; beyond it those of clients without a key go first, the oldest of who has most")       \
     /* caches */                                                                                                       \
     X(voice_cache, BYTES, "64MB", 0, 1e12, "", RESTART,                                                                \
       "memory for voices made from references; 0: none")                                                               \

@@ -59,6 +59,16 @@ static void drop_recording(sv_job *job) {
     job->speech.reference_bytes = 0;
 }
 
+/* Now everybody hears of it. */
+static void end_for_all(void *engine, sv_job *job, sv_job_state state, const ev_error *err) {
+    sv_engine *e = engine;
+    sv_job_finish(job, state, err);
+    sv_engine_settle(e, job);
+    if (e->parts.ended) e->parts.ended(e->parts.ended_user, job);
+    sv_jobs_over(e->parts.jobs, job);
+    sv_job_unref(&job);
+}
+
 void sv_engine_end(sv_engine *e, sv_job *job, sv_job_state state, const ev_error *err) {
     pthread_mutex_lock(&e->lock);
     forget_client(e, job);
@@ -68,20 +78,21 @@ void sv_engine_end(sv_engine *e, sv_job *job, sv_job_state state, const ev_error
     ev_task_free(&job->task);
     sv_voice_release(e->parts.voices, &job->voice);
     count_end(e, job, state);
-    sv_job_finish(job, state, err);
-    sv_engine_settle(e, job);
-    if (e->parts.ended) e->parts.ended(e->parts.ended_user, job);
-    sv_jobs_over(e->parts.jobs, job);
-    sv_job_unref(&job);
+    pthread_mutex_lock(&job->lock);
+    job->times.done = ev_clock_s();
+    pthread_mutex_unlock(&job->lock);
+    if (e->parts.durable && sv_durable_end(e->parts.durable, job, state, err, end_for_all, e)) return;
+    end_for_all(e, job, state, err);
 }
 
 void sv_dead_letter_add(sv_engine *e, sv_job *job) {
+    job->dead = true;
+    if (e->parts.durable) return; /* it is written down when it ends */
     if (e->dead_count == SV_DEAD_MAX) {
         sv_job_unref(&e->dead[0]);
         memmove(e->dead, e->dead + 1, --e->dead_count * sizeof(sv_job *));
     }
     e->dead[e->dead_count++] = sv_job_ref(job);
-    job->dead = true;
     sv_metric_set(e->parts.metrics, SV_METRIC_DEAD_JOBS, (double)e->dead_count);
 }
 

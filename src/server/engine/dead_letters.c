@@ -6,18 +6,20 @@
 
 #include "server/engine/engine_inner.h"
 
+static void add_dead(void *list, sv_job *job) {
+    sv_times times;
+    ev_error error;
+    sv_job_snapshot(job, &times, NULL, &error);
+    json_array_append_new(list, json_pack("{s:s, s:s, s:I, s:i, s:I}", "id", job->id, "error", error.message,
+                                          "created", (json_int_t)times.created, "tries", job->tries, "text_bytes",
+                                          (json_int_t)job->speech.text_bytes));
+}
+
 void sv_engine_dead_letters(sv_engine *e, ev_buf *out) {
     json_t *list = json_array();
+    if (e->parts.durable) sv_durable_each_dead(e->parts.durable, add_dead, list);
     pthread_mutex_lock(&e->lock);
-    for (size_t i = 0; i < e->dead_count; i++) {
-        sv_times times;
-        ev_error error;
-        sv_job_snapshot(e->dead[i], &times, NULL, &error);
-        json_t *one = json_pack("{s:s, s:s, s:I, s:i, s:I}", "id", e->dead[i]->id, "error", error.message, "created",
-                                (json_int_t)times.created, "tries", e->dead[i]->tries, "text_bytes",
-                                (json_int_t)e->dead[i]->speech.text_bytes);
-        json_array_append_new(list, one);
-    }
+    for (size_t i = 0; i < e->dead_count; i++) add_dead(list, e->dead[i]);
     pthread_mutex_unlock(&e->lock);
     char *text = json_dumps(list, JSON_COMPACT);
     json_decref(list);
@@ -71,30 +73,37 @@ static sv_job *dead_letter_requeue(sv_engine *e, const sv_job *dead) {
     if (!copy_speech(&dead->speech, &speech)) return NULL;
     sv_job *job = sv_jobs_take(e->parts.jobs, &speech, dead->owner, true, NULL, &fresh);
     if (!job) return NULL;
-    atomic_fetch_sub(&job->listeners, 1); /* nobody listens; it is kept for who asks */
+    if (e->parts.durable) atomic_store(&job->durable, SV_DURABLE_WANTED);
     job->webhook = copy(dead->webhook);
     job->show_words = dead->show_words;
     job->weight = dead->weight;
     return job;
 }
 
-ev_status sv_engine_retry(sv_engine *e, const char *id, char again_id[SV_JOB_ID + 1], int32_t *retry_after_ms) {
-    sv_job *dead = dead_letter_take(e, id);
-    if (!dead) return EV_E_NOT_FOUND;
+static ev_status take_dead(sv_engine *e, const char *id, sv_job **dead, ev_error *err) {
+    if (e->parts.durable) return sv_durable_dead(e->parts.durable, id, dead, err);
+    *dead = dead_letter_take(e, id);
+    return *dead ? EV_OK : ev_fail(err, EV_E_NOT_FOUND, "there is no dead letter %s", id);
+}
+
+ev_status sv_engine_retry(sv_engine *e, const char *id, sv_job **again, int32_t *retry_after_ms, ev_error *err) {
+    sv_job *dead = NULL;
+    ev_status status = take_dead(e, id, &dead, err);
+    *again = NULL;
+    *retry_after_ms = 1000;
+    if (status != EV_OK) return status;
     sv_job *job = dead_letter_requeue(e, dead);
     sv_admission admission = {.verdict = SV_FULL, .retry_after_ms = 1000};
-    if (job) {
-        snprintf(again_id, SV_JOB_ID + 1, "%s", job->id);
-        admission = sv_engine_submit(e, job, dead->owner);
-    }
-    const ev_status status = admission.verdict == SV_ACCEPT ? EV_OK : job ? EV_E_LIMIT : EV_E_MEMORY;
-    *retry_after_ms = admission.retry_after_ms;
-    if (status != EV_OK) { /* it can be asked for again */
-        pthread_mutex_lock(&e->lock);
+    if (job) admission = sv_engine_submit(e, job, dead->owner);
+    if (admission.verdict != SV_ACCEPT) {
+        status = ev_fail(err, job ? EV_E_LIMIT : EV_E_MEMORY, "there is no room for it now");
+        pthread_mutex_lock(&e->lock); /* it can be asked for again */
         sv_dead_letter_add(e, dead);
         pthread_mutex_unlock(&e->lock);
+        sv_job_unref(&job);
     }
-    sv_job_unref(&job);
+    *retry_after_ms = admission.retry_after_ms;
+    *again = job;
     sv_job_unref(&dead);
     return status;
 }

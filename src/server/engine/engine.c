@@ -64,6 +64,7 @@ sv_admission sv_engine_submit(sv_engine *e, sv_job *job, const char *account) {
     sv_engine_gather(e, true);
     sv_schedule_backlog(&e->schedule, e->items, e->count, &request, &backlog);
     sv_admission admission = sv_schedule_admit(&e->schedule, &backlog, &request, sv_us(ev_clock_s()));
+    if (job->promised) admission.verdict = SV_ACCEPT; /* the question was answered when it came */
     if (job->room != SV_CLAIM_OK) admission = (sv_admission){.verdict = SV_FULL, .retry_after_ms = MEMORY_RETRY_MS};
     if (e->stopping) admission = (sv_admission){.verdict = SV_FULL, .retry_after_ms = 1000};
     if (admission.verdict == SV_ACCEPT) {
@@ -74,13 +75,28 @@ sv_admission sv_engine_submit(sv_engine *e, sv_job *job, const char *account) {
         enqueue(pool, sv_job_ref(job));
     }
     pthread_mutex_unlock(&e->lock);
-    if (admission.verdict == SV_ACCEPT) return admission;
+    if (admission.verdict == SV_ACCEPT || job->promised) return admission;
     sv_metric_add(e->parts.metrics, SV_METRIC_JOBS, outcome[admission.verdict], 1);
     ev_error error = {0};
     ev_fail(&error, EV_E_LIMIT, "refused");
     sv_job_finish(job, SV_JOB_FAILED, &error);
     sv_jobs_forget(e->parts.jobs, job);
     return admission;
+}
+
+bool sv_engine_resume(void *engine, sv_job *job) {
+    sv_engine *e = engine;
+    const sv_admission admission = sv_engine_submit(e, job, job->owner);
+    if (admission.verdict != SV_ACCEPT && job->room != SV_CLAIM_NEVER) return false;
+    if (admission.verdict == SV_ACCEPT) {
+        sv_job_unref(&job); /* the engine has a hold of its own */
+        return true;
+    }
+    ev_error error = {0};
+    ev_fail(&error, EV_E_LIMIT, "the answer would need more memory than one client may have: split the text");
+    job->client = -1;
+    sv_engine_end(e, job, SV_JOB_FAILED, &error);
+    return true;
 }
 
 void sv_engine_join(sv_engine *e, sv_job *job, int32_t priority, bool stream) {

@@ -22,6 +22,7 @@
 
 #include "server/config/config.h"
 #include "server/guard/guard.h"
+#include "server/jobs/durable.h"
 #include "server/jobs/jobs.h"
 #include "server/metrics/log.h"
 #include "server/metrics/metrics.h"
@@ -43,6 +44,7 @@ typedef struct sv_engine_parts { /* borrowed, must outlive the engine */
     sv_metrics *metrics;
     sv_log *log;
     sv_ledger *ledger;                      /* of memory; NULL: there is always enough */
+    sv_durable *durable;                    /* NULL: jobs and dead letters end with the process */
     const sv_device_calls *device;          /* NULL: the engine itself */
     void (*ended)(void *user, sv_job *job); /* a job is over; from the engine's threads, without locks; may be NULL */
     void *ended_user;
@@ -61,6 +63,9 @@ bool sv_engine_windowed(sv_engine *engine, double seconds);
 /* May this job come in, and is it? Refused: the job is over already, nothing is queued. account decides the fair
  * share. Refused for want of memory: SV_FULL, and job->room says whether it will ever be enough. */
 sv_admission sv_engine_submit(sv_engine *engine, sv_job *job, const char *account);
+/* The same for a job that an earlier process accepted, with the caller's hold: it comes in, or false: there is no
+ * memory for it now. What there will never be memory for fails. */
+bool sv_engine_resume(void *engine, sv_job *job);
 /* Somebody else hears a job that was submitted, who may be in more of a hurry. */
 void sv_engine_join(sv_engine *engine, sv_job *job, int32_t priority, bool stream);
 /* Something about jobs changed from outside (a listener left): look again soon. */
@@ -72,10 +77,11 @@ void sv_engine_memory(sv_engine *engine, int64_t free_bytes);
 int64_t sv_engine_reserve(sv_engine *engine);
 /* No job is waiting or running. */
 bool sv_engine_idle(sv_engine *engine);
-/* A dead letter, to be tried again after a repair, as a new job of the same owner, whose id is given.
+/* A dead letter, to be tried again after a repair, as a new job of the same owner, held for the caller and listened
+ * to by it. Where jobs are durable, the caller writes it down, which ends the dead letter.
  * EV_E_NOT_FOUND: there is no such dead letter. EV_E_LIMIT, EV_E_MEMORY: no room now; it stays, and may be asked for
- * again in *retry_after_ms. */
-ev_status sv_engine_retry(sv_engine *engine, const char *id, char again_id[SV_JOB_ID + 1], int32_t *retry_after_ms);
+ * again in *retry_after_ms. EV_E_IO, EV_E_FORMAT: it cannot be read. */
+ev_status sv_engine_retry(sv_engine *engine, const char *id, sv_job **again, int32_t *retry_after_ms, ev_error *err);
 /* Dead letters as a JSON array. */
 void sv_engine_dead_letters(sv_engine *engine, ev_buf *out);
 

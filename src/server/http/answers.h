@@ -56,8 +56,11 @@ void sv_timed_subtitles(sv_job *job, sv_timing *timing, bool vtt, ev_buf *out); 
 /* speech.c: speaks what was read, as the answer; body is taken over. */
 int sv_speak(sv_request *req, json_t *body);
 int sv_speak_params(sv_request *req, sv_speech_params *params);
-/* speech.c: the job for these params, admitted; or answers and returns false. */
-bool sv_speech_begin(sv_request *req, sv_speech_params *params, bool kept, sv_idempotency *idempotency, int *result);
+/* speech.c: the job for these params, admitted; or answers and returns false. *made: it is a new one. */
+bool sv_speech_begin(sv_request *req, sv_speech_params *params, bool kept, sv_idempotency *idempotency, bool *made,
+                     int *result);
+/* What was accepted, or ended, could not be written down. */
+int sv_reply_not_durable(sv_request *req, ev_status status, const ev_error *error);
 /* job_json.c: {"words": [{"word", "start", "end", "text_begin", "text_end"}]} of a completed job: seconds of a file
  * whose first skipped_s were cut, characters of the text. */
 json_t *sv_words_json(sv_job *job, int32_t sample_rate, double skipped_s);

@@ -44,6 +44,7 @@ int sv_answer_subtitles(sv_request *req) {
         [SV_SUBTITLES_SRT] = "srt", [SV_SUBTITLES_VTT] = "vtt", [SV_SUBTITLES_JSON] = "json"};
     int result = MHD_YES;
     sv_speech_params params;
+    bool made;
     json_t *body = sv_body_object(req, &result);
     if (!body) return result;
     const json_t *format = json_object_get(body, "response_format");
@@ -60,7 +61,7 @@ int sv_answer_subtitles(sv_request *req) {
     json_decref(body);
     if (!read) return result;
     params.stream = false;
-    const bool begun = sv_speech_begin(req, &params, false, NULL, &result);
+    const bool begun = sv_speech_begin(req, &params, false, NULL, &made, &result);
     sv_speech_params_free(&params);
     return begun ? sv_wait(req, SV_AT_END, answer_subtitles) : result;
 }

@@ -133,7 +133,7 @@ static int go_on(sv_request *req) {
         req->answer = NULL;
         return sv_reply_send(req, answer);
     }
-    return req->next == SV_NEXT_UPLOAD ? req->resumed(req) : MHD_NO;
+    return req->next == SV_NEXT_UPLOAD || req->next == SV_NEXT_TICKET ? req->resumed(req) : MHD_NO;
 }
 
 static int access_handler(sv_server *s, bool admin, struct MHD_Connection *connection, const char *path,
@@ -210,6 +210,7 @@ static void on_completed(void *server, struct MHD_Connection *connection, void *
     write_log(req, ev_clock_s() - req->start);
     leave_job(req);
     sv_uploads_remove(req->server->uploads, &req->upload);
+    sv_ticket_drop(&req->ticket);
     if (req->cleanup) req->cleanup(req);
     sv_settings_unref(&req->settings);
     atomic_fetch_sub(&req->server->in_flight, 1);

@@ -52,6 +52,7 @@ struct sv_server {
     ev_model *model;
     sv_decoder *decoder;
     sv_jobs *jobs;
+    sv_durable *durable; /* NULL: jobs end with the process */
     sv_voices *voices;
     sv_uploads *uploads;
     sv_engine *engine;
@@ -94,6 +95,10 @@ ev_status sv_settings_load_sounds(sv_settings *settings, const ev_model *model, 
 
 /* A job is over, and so much was made: its key pays for that, whatever was taken when it came in. */
 void sv_access_settle(sv_server *s, const sv_job *job, double made_s);
+/* Hz of its samples. */
+static inline int32_t sv_job_rate(const sv_server *s, const sv_job *job) {
+    return job->rate ? job->rate : ev_model_sample_rate(s->model);
+}
 json_t *sv_job_json(const sv_server *s, sv_job *job); /* its state, for those who ask and for webhooks */
 
 #endif

@@ -26,7 +26,7 @@ json_t *sv_job_json(const sv_server *s, sv_job *job) {
     size_t count;
     ev_error error;
     const sv_job_state state = sv_job_snapshot(job, &t, &count, &error);
-    const double now = ev_clock_s(), rate = ev_model_sample_rate(s->model);
+    const double now = ev_clock_s(), rate = sv_job_rate(s, job);
     json_t *body = json_pack("{s:s, s:s, s:I, s:f}", "request_id", job->id, "status", sv_job_state_names[state],
                              "created", (json_int_t)t.created, "audio_s", (double)count / rate);
     json_t *timings = json_pack("{s:f, s:f, s:f}", "queued_ms", since(t.arrived, t.started > 0 ? t.started : now),
@@ -37,7 +37,7 @@ json_t *sv_job_json(const sv_server *s, sv_job *job) {
         json_object_set_new(body, "audio_url", json_sprintf("/tts/%s/audio", job->id));
         if (job->omitted_count) json_object_set_new(body, "omitted", sv_omitted_json(job));
         if (job->show_words) {
-            json_object_set_new(body, "timestamps", sv_words_json(job, ev_model_sample_rate(s->model), 0));
+            json_object_set_new(body, "timestamps", sv_words_json(job, sv_job_rate(s, job), 0));
         }
     } else if (sv_job_over(state)) {
         json_object_set_new(body, "error", json_pack("{s:s}", "message", error.message));

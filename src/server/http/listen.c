@@ -51,6 +51,8 @@ static void free_listener(sv_request *req) {
     free(l);
 }
 
+static int32_t rate_of(const sv_request *req) { return sv_job_rate(req->server, req->job); }
+
 /* {"type":"speech.audio.delta","audio":"<base64>"} */
 static void put_event(sv_listener *l, const void *bytes, size_t size) {
     static const char head[] = "event: speech.audio.delta\ndata: {\"type\":\"speech.audio.delta\",\"audio\":\"";
@@ -142,7 +144,7 @@ static void put(sv_listener *l, const void *bytes, size_t size) {
 }
 
 static void put_words(sv_listener *l) {
-    const int32_t rate = ev_model_sample_rate(l->req->server->model);
+    const int32_t rate = rate_of(l->req);
     json_t *words = sv_words_json(l->req->job, rate, (double)ev_encoder_skipped(l->encoder) / rate);
     json_object_set_new(words, "type", json_string("speech.audio.timestamps"));
     char *text = json_dumps(words, JSON_COMPACT | JSON_REAL_PRECISION(9));
@@ -169,7 +171,7 @@ static void put_end(sv_listener *l, sv_job_state state, const ev_error *error) {
         if (l->req->answer_words) put_words(l);
         /* text in characters and audio in milliseconds stand for tokens, which this service does not count */
         const int64_t in = l->req->chars > 0 ? l->req->chars : 0;
-        const int64_t out = (int64_t)l->at * 1000 / ev_model_sample_rate(l->req->server->model);
+        const int64_t out = (int64_t)l->at * 1000 / rate_of(l->req);
         ev_buf_printf(
             &l->ready,
             "event: speech.audio.done\ndata: {\"type\":\"speech.audio.done\",\"usage\":{\"input_tokens\":%lld,"
@@ -225,7 +227,7 @@ static void finish(sv_listener *l) {
         break_off(l, "the audio could not be encoded");
     put_end(l, state, &error);
     l->finished = true;
-    l->req->audio_s = (double)l->at / ev_model_sample_rate(l->req->server->model);
+    l->req->audio_s = (double)l->at / rate_of(l->req);
 }
 
 /* Of a windowed job: what was read is let go, and more may be made. */
@@ -257,7 +259,7 @@ static bool refill(sv_listener *l) {
         sv_metric_observe(l->req->server->metrics, SV_METRIC_STAGE_DURATION, SV_TIMED_ENCODE, ev_clock_s() - start);
         if (l->ready.failed) break_off(l, "out of memory for the audio");
     }
-    sv_connection_audio_sent(l->req, (double)l->at / ev_model_sample_rate(l->req->server->model));
+    sv_connection_audio_sent(l->req, (double)l->at / rate_of(l->req));
     return true;
 }
 
@@ -295,12 +297,12 @@ static bool is_plain(ev_format format) {
 }
 
 static int32_t file_rate(const sv_request *req, ev_format format) {
-    return ev_format_rate(format, ev_model_sample_rate(req->server->model), req->sound.rate);
+    return ev_format_rate(format, rate_of(req), req->sound.rate);
 }
 
 /* whole: the job is over, so that what follows from all of it is known. */
 static ev_status make_encoder(sv_request *req, ev_encoder **out, ev_format format, bool whole, size_t count) {
-    const int32_t rate = ev_model_sample_rate(req->server->model);
+    const int32_t rate = rate_of(req);
     const sv_sound *sound = &req->sound;
     ev_encoder_options options;
     ev_encoder_options_init(&options);
@@ -348,7 +350,7 @@ static void describe(sv_request *req, struct MHD_Response *r, const char *media)
 /* Nothing is done to the samples on their way. */
 static bool is_as_made(const sv_request *req, ev_format format) {
     const sv_sound *s = &req->sound;
-    return file_rate(req, format) == ev_model_sample_rate(req->server->model) && s->volume_db == 0 && !s->normalize &&
+    return file_rate(req, format) == rate_of(req) && s->volume_db == 0 && !s->normalize &&
            !s->trim_silence;
 }
 
@@ -391,11 +393,11 @@ int sv_listen(sv_request *req, ev_format format, bool sse, bool whole) {
     l->sse = sse;
     l->format = format;
     l->envelope = envelope;
-    l->timing = (sv_timing){.rate = ev_model_sample_rate(req->server->model), .dialect = req->dialect};
+    l->timing = (sv_timing){.rate = rate_of(req), .dialect = req->dialect};
     l->copies = is_plain(format) && !sse && !envelope && is_as_made(req, format);
     if (!l->copies && (!whole || sse || envelope)) (void)refill(l); /* what is there goes out with the head */
     if (!whole || sse || envelope || !count) return answer_in_pieces(req, l, media, MHD_SIZE_UNKNOWN);
     if (is_plain(format)) return answer_in_pieces(req, l, media, ev_encoder_size(l->encoder));
-    if ((double)count <= AT_ONCE * ev_model_sample_rate(req->server->model)) return answer_whole(req);
+    if ((double)count <= AT_ONCE * rate_of(req)) return answer_whole(req);
     return answer_in_pieces(req, l, media, MHD_SIZE_UNKNOWN);
 }

@@ -4,13 +4,32 @@
 #include "server/http/page.h"
 #include "server/http/answers.h"
 #include "server/http/reply.h"
+#include "server/http/wait.h"
 
 int sv_answer_health(sv_request *req) { return sv_reply_json(req, 200, json_pack("{s:s}", "status", "ok")); }
+
+/* What whoever operates it should know of the jobs: whether they outlive the process, and what keeps them from it. */
+static json_t *jobs_json(const sv_server *s) {
+    sv_journal_state state;
+    if (!s->durable)
+        return json_pack("{s:b, s:s}", "durable", 0, "note",
+                         "jobs and results are in memory and do not outlive this process: start it with data_dir");
+    sv_durable_look(s->durable, &state);
+    json_t *json = json_pack("{s:b, s:I, s:I, s:I, s:I}", "durable", 1, "pending", (json_int_t)state.pending, "dead",
+                             (json_int_t)state.dead, "results", (json_int_t)state.results, "result_bytes",
+                             (json_int_t)state.result_bytes);
+    if (state.problem[0]) json_object_set_new(json, "problem", json_string(state.problem));
+    if (state.set_aside[0])
+        json_object_set_new(
+            json, "damaged",
+            json_pack("{s:s, s:I}", "moved_to", state.set_aside, "jobs_kept", (json_int_t)state.recovered));
+    return json;
+}
 
 int sv_answer_ready(sv_request *req) {
     atomic_store(&req->server->probed, ev_clock_s());
     if (atomic_load(&req->server->leaving)) return sv_reply_busy(req, 503, 1000, "stopping");
-    return sv_reply_json(req, 200, json_pack("{s:s}", "status", "ready"));
+    return sv_reply_json(req, 200, json_pack("{s:s, s:o?}", "status", "ready", "jobs", jobs_json(req->server)));
 }
 
 int sv_answer_models(sv_request *req) {
@@ -89,15 +108,36 @@ int sv_answer_dead(sv_request *req) {
     return reply_buffer(req, "application/json", &text);
 }
 
-int sv_answer_dead_retry(sv_request *req) {
-    char again[SV_JOB_ID + 1];
-    int32_t retry_after_ms;
-    switch (sv_engine_retry(req->server->engine, req->id, again, &retry_after_ms)) {
-    case EV_OK: return sv_reply_json(req, 202, json_pack("{s:s, s:s}", "status", "queued", "request_id", again));
+static int reply_again(sv_request *req) {
+    return sv_reply_json(req, 202, json_pack("{s:s, s:s}", "status", "queued", "request_id", req->job->id));
+}
+
+static int answer_again(sv_request *req) {
+    const sv_entry *e = &req->ticket->entry;
+    if (e->status == EV_OK) return reply_again(req);
+    if (e->status == EV_E_NOT_FOUND) return sv_reply_error(req, 404, NULL, "%s", e->error.message);
+    return sv_reply_not_durable(req, e->status, &e->error);
+}
+
+static int refuse_again(sv_request *req, ev_status status, int32_t retry_after_ms, const ev_error *error) {
+    switch (status) {
     case EV_E_NOT_FOUND: return sv_reply_error(req, 404, NULL, "there is no dead letter %s", req->id);
     case EV_E_MEMORY: return sv_reply_busy(req, 503, retry_after_ms, "out of memory: try again later");
-    default:
+    case EV_E_LIMIT:
         return sv_reply_busy(req, 503, retry_after_ms,
                              "the queue is full, and the dead letter stays: try again after the time in Retry-After");
+    default: return sv_reply_error(req, 500, NULL, "%s", error->message);
     }
+}
+
+int sv_answer_dead_retry(sv_request *req) {
+    sv_server *s = req->server;
+    int32_t retry_after_ms;
+    ev_error err = {0};
+    const ev_status status = sv_engine_retry(s->engine, req->id, &req->job, &retry_after_ms, &err);
+    if (status != EV_OK) return refuse_again(req, status, retry_after_ms, &err);
+    if (!s->durable) return reply_again(req);
+    req->ticket = sv_durable_accept(s->durable, req->job, true, req->id);
+    if (!req->ticket) return sv_reply_busy(req, 503, 1000, "out of memory: try again later");
+    return sv_wait_for_ticket(req, answer_again);
 }

@@ -47,6 +47,7 @@ typedef struct sv_request {
     bool failed; /* the answer had begun, and was broken off here: code and error tell why */
     sv_job *job; /* held, and listened to */
     sv_upload *upload;
+    sv_ticket *ticket; /* what is being written down for it */
     sv_waiter waiter;
     bool suspended;
     int (*resumed)(struct sv_request *req); /* what goes on when there is what was waited for, at the executor */
@@ -54,7 +55,7 @@ typedef struct sv_request {
     bool executing;              /* a thread of the executor has it; changed under the server's lock */
     bool rejected;               /* ... had no room for it */
     struct MHD_Response *answer; /* that was made at the executor, with code: HTTP's thread sends it */
-    enum { SV_NEXT_ANSWER, SV_NEXT_AGAIN, SV_NEXT_JOB, SV_NEXT_UPLOAD } next; /* behind the executor */
+    enum { SV_NEXT_ANSWER, SV_NEXT_AGAIN, SV_NEXT_JOB, SV_NEXT_UPLOAD, SV_NEXT_TICKET } next; /* behind the executor */
     struct sv_listener *listener;
     void (*cleanup)(struct sv_request *req);          /* of what its answer made; NULL: nothing */
     const char *path;                                 /* the library's, during a call */

@@ -24,7 +24,7 @@ static const sv_route_row rows[] = {
     {"POST", "/tts", SV_ROUTE_TTS, SV_SCOPE_SPEAK, MAKES, false, SV_BODY_JSON, SV_LANE_ASK, sv_answer_tts},
     {"GET", "/tts/{id}", SV_ROUTE_JOB, SV_SCOPE_SPEAK, READS, false, SV_BODY_NONE, SV_LANE_ASK, sv_answer_job},
     {"GET", "/tts/{id}/audio", SV_ROUTE_JOB, SV_SCOPE_SPEAK, LISTS, false, SV_BODY_NONE, SV_LANE_AUDIO, sv_answer_job_audio},
-    {"DELETE", "/tts/{id}", SV_ROUTE_JOB, SV_SCOPE_SPEAK, READS, false, SV_BODY_NONE, SV_LANE_NONE, sv_answer_job_cancel},
+    {"DELETE", "/tts/{id}", SV_ROUTE_JOB, SV_SCOPE_SPEAK, READS, false, SV_BODY_NONE, SV_LANE_ASK, sv_answer_job_cancel},
     {"GET", "/v1/voices", SV_ROUTE_VOICES, 0, LISTS, false, SV_BODY_NONE, SV_LANE_BULK, sv_answer_voices},
     {"GET", "/v1/audio/voices", SV_ROUTE_VOICES, 0, LISTS, false, SV_BODY_NONE, SV_LANE_BULK, sv_answer_voices},
     {"POST", "/v1/voices", SV_ROUTE_VOICES, SV_SCOPE_VOICES, MAKES, false, SV_BODY_FORM, SV_LANE_BULK, sv_answer_voice_add},
@@ -44,8 +44,8 @@ static const sv_route_row rows[] = {
     {"GET", "/healthz", SV_ROUTE_HEALTH, 0, READS, true, SV_BODY_NONE, SV_LANE_NONE, sv_answer_health},
     {"GET", "/readyz", SV_ROUTE_READY, 0, READS, true, SV_BODY_NONE, SV_LANE_NONE, sv_answer_ready},
     {"GET", "/metrics", SV_ROUTE_METRICS, 0, READS, true, SV_BODY_NONE, SV_LANE_NONE, sv_answer_metrics},
-    {"GET", "/admin/dead", SV_ROUTE_ADMIN, 0, READS, true, SV_BODY_NONE, SV_LANE_NONE, sv_answer_dead},
-    {"POST", "/admin/dead/{id}/retry", SV_ROUTE_ADMIN, 0, READS, true, SV_BODY_NONE, SV_LANE_NONE, sv_answer_dead_retry},
+    {"GET", "/admin/dead", SV_ROUTE_ADMIN, 0, READS, true, SV_BODY_NONE, SV_LANE_BULK, sv_answer_dead},
+    {"POST", "/admin/dead/{id}/retry", SV_ROUTE_ADMIN, 0, READS, true, SV_BODY_NONE, SV_LANE_ASK, sv_answer_dead_retry},
 };
 static const sv_route_row page = {"GET", "/", SV_ROUTE_PAGE, 0, READS, false, SV_BODY_NONE, SV_LANE_NONE, sv_answer_page};
 /* clang-format on */

@@ -122,6 +122,7 @@ static bool take_job(sv_request *req, sv_speech_params *params, double seconds, 
         req->job->weight = req->client.weight;
         req->job->quota_s = req->client.audio_s;
         req->job->charged_s = seconds;
+        if (kept && s->durable) atomic_store(&req->job->durable, SV_DURABLE_WANTED);
         params->webhook = NULL;
     }
     if (req->job) return true;
@@ -172,9 +173,10 @@ static bool check_quota(sv_request *req, double seconds, int *result) {
     return false;
 }
 
-bool sv_speech_begin(sv_request *req, sv_speech_params *params, bool kept, sv_idempotency *idempotency, int *result) {
+bool sv_speech_begin(sv_request *req, sv_speech_params *params, bool kept, sv_idempotency *idempotency, bool *made,
+                     int *result) {
     sv_server *s = req->server;
-    bool made;
+    *made = false;
     if (atomic_load(&s->draining)) {
         *result = sv_reply_busy(req, 503, 1000, "the service is stopping: ask another one");
         return false;
@@ -187,9 +189,16 @@ bool sv_speech_begin(sv_request *req, sv_speech_params *params, bool kept, sv_id
     if (!check_quota(req, charge.audio_s, result) || !sv_access_charge(req, charge, result)) return false;
     params->speech.stream = params->stream;
     params->speech.windowed = params->stream && !kept && sv_engine_windowed(s->engine, charge.audio_s);
-    const bool begun = take_and_submit(req, params, charge.audio_s, kept, idempotency, &made, result);
-    if (!made) sv_access_refund(req, charge);
+    const bool begun = take_and_submit(req, params, charge.audio_s, kept, idempotency, made, result);
+    if (!*made) sv_access_refund(req, charge);
     return begun;
+}
+
+int sv_reply_not_durable(sv_request *req, ev_status status, const ev_error *error) {
+    if (status == EV_E_LIMIT) return sv_reply_error(req, 507, NULL, "%s", error->message);
+    if (status == EV_E_CANCELED) return sv_reply_busy(req, 503, 1000, "the service is stopping: ask another one");
+    if (status == EV_E_MEMORY) return sv_reply_busy(req, 503, 1000, "out of memory: try again later");
+    return sv_reply_busy(req, 503, 5000, error->message);
 }
 
 /* Where the recording stood. */
@@ -232,13 +241,14 @@ static int begin_answer(sv_request *req) {
 }
 
 int sv_speak_params(sv_request *req, sv_speech_params *params) {
+    bool made;
     int result = MHD_YES;
     req->answer_format = params->format;
     req->sound = params->sound;
     req->answer_sse = params->sse;
     req->answer_words = params->words;
     req->answer_stream = params->stream || (params->sse && !params->sound.normalize);
-    if (!sv_speech_begin(req, params, false, NULL, &result)) return result;
+    if (!sv_speech_begin(req, params, false, NULL, &made, &result)) return result;
     return sv_wait(req, req->answer_stream ? 0 : SV_AT_END, begin_answer);
 }
 

@@ -7,6 +7,7 @@
 #include "server/http/answers.h"
 #include "server/http/fields.h"
 #include "server/http/reply.h"
+#include "server/http/wait.h"
 
 /* Digests of the account with the client's key, and of the body. false: answered. NULL header: *idempotency stays
  * unused. */
@@ -30,22 +31,10 @@ static bool read_idempotency(sv_request *req, const char *key, sv_idempotency *i
     return false;
 }
 
-int sv_answer_tts(sv_request *req) {
-    sv_speech_params params;
-    sv_idempotency idempotency;
-    int result = MHD_YES;
-    const char *key = sv_header(req, "Idempotency-Key");
-    if (key && !read_idempotency(req, key, &idempotency, &result)) return result;
-    if (!sv_fields_read(req, &params, true, &result)) return result;
-    params.stream = false;
-    params.speech.format = params.format;
-    params.speech.sound = params.sound;
-    const bool begun = sv_speech_begin(req, &params, true, key ? &idempotency : NULL, &result);
-    sv_speech_params_free(&params);
-    if (!begun) return result;
+static int reply_accepted(sv_request *req, const char *id) {
     char place[SV_PREFIX_MAX + SV_JOB_ID + 8];
-    snprintf(place, sizeof place, "%s/tts/%s", sv_prefix(req), req->job->id);
-    json_t *body = json_pack("{s:s, s:s}", "status", "queued", "request_id", req->job->id);
+    snprintf(place, sizeof place, "%s/tts/%s", sv_prefix(req), id);
+    json_t *body = json_pack("{s:s, s:s}", "status", "queued", "request_id", id);
     char *text = json_dumps(body, JSON_COMPACT);
     json_decref(body);
     struct MHD_Response *r = text ? MHD_create_response_from_buffer(strlen(text), text, MHD_RESPMEM_MUST_FREE) : NULL;
@@ -56,21 +45,83 @@ int sv_answer_tts(sv_request *req) {
     return sv_reply_response(req, 202, r);
 }
 
-/* The job of the path, held in req as if listened to; or answers. */
-static bool find_job(sv_request *req, int *result) {
-    req->job = sv_jobs_find(req->server->jobs, req->id, req->client.account);
+/* It is written down, or could not be. */
+static int answer_ticket(sv_request *req) {
+    const sv_entry *e = &req->ticket->entry;
+    if (e->status != EV_OK) return sv_reply_not_durable(req, e->status, &e->error);
+    if (e->kind != SV_ENTRY_ACCEPT || !e->other[0]) return reply_accepted(req, req->job->id);
+    if (e->same_body) return reply_accepted(req, e->other);
+    return sv_reply_error(req, 422, "Idempotency-Key",
+                          "this Idempotency-Key was used with another body: take a new one");
+}
+
+/* The job is promised when that is durable, and not before. */
+static int answer_when_durable(sv_request *req, bool fresh) {
+    if (!req->server->durable || atomic_load(&req->job->durable) == SV_DURABLE_ACCEPTED)
+        return reply_accepted(req, req->job->id);
+    req->ticket = sv_durable_accept(req->server->durable, req->job, fresh, NULL);
+    if (!req->ticket) return sv_reply_busy(req, 503, 1000, "out of memory: try again later");
+    return sv_wait_for_ticket(req, answer_ticket);
+}
+
+/* The job that an earlier request with the same key made, when the table has it no more. true: answered. */
+static bool answer_again(sv_request *req, const sv_idempotency *idempotency, int *result) {
+    char id[SV_JOB_ID + 1];
+    ev_error err = {0};
+    if (!req->server->durable) return false;
+    const ev_status status = sv_durable_find_idempotency(req->server->durable, idempotency, id, &err);
+    if (status == EV_E_NOT_FOUND) return false;
+    if (status == EV_OK)
+        *result = reply_accepted(req, id);
+    else if (status == EV_E_ARGUMENT)
+        *result = sv_reply_error(req, 422, "Idempotency-Key", "%s", err.message);
+    else
+        *result = sv_reply_not_durable(req, status, &err);
+    return true;
+}
+
+int sv_answer_tts(sv_request *req) {
+    sv_speech_params params;
+    sv_idempotency idempotency;
+    bool fresh;
+    int result = MHD_YES;
+    const char *key = sv_header(req, "Idempotency-Key");
+    if (key && !read_idempotency(req, key, &idempotency, &result)) return result;
+    if (key && answer_again(req, &idempotency, &result)) return result;
+    if (!sv_fields_read(req, &params, true, &result)) return result;
+    params.stream = false;
+    params.speech.format = params.format;
+    params.speech.sound = params.sound;
+    const bool begun = sv_speech_begin(req, &params, true, key ? &idempotency : NULL, &fresh, &result);
+    sv_speech_params_free(&params);
+    return begun ? answer_when_durable(req, fresh) : result;
+}
+
+/* The job of the path, held in req as if listened to; with its samples, if those are to be heard; or answers. */
+static bool find_job(sv_request *req, bool samples, int *result) {
+    sv_server *s = req->server;
+    ev_error err = {0};
+    ev_status status = EV_E_NOT_FOUND;
+    req->job = sv_jobs_find(s->jobs, req->id, req->client.account);
+    if (!req->job && s->durable)
+        status = sv_durable_find(s->durable, req->id, req->client.account, samples, &req->job, &err);
     if (req->job) {
         atomic_fetch_add(&req->job->listeners, 1);
         return true;
     }
-    *result =
-        sv_reply_error(req, 404, NULL, "there is no request %s: it was never made here, or is too long ago", req->id);
+    if (status == EV_E_NOT_FOUND)
+        *result = sv_reply_error(req, 404, NULL, "there is no request %s: it was never made here, or is too long ago",
+                                 req->id);
+    else if (status == EV_E_LIMIT)
+        *result = sv_reply_busy(req, 503, 2000, err.message);
+    else
+        *result = sv_reply_error(req, 500, NULL, "%s", err.message);
     return false;
 }
 
 int sv_answer_job(sv_request *req) {
     int result = MHD_YES;
-    return find_job(req, &result) ? sv_reply_json(req, 200, sv_job_json(req->server, req->job)) : result;
+    return find_job(req, false, &result) ? sv_reply_json(req, 200, sv_job_json(req->server, req->job)) : result;
 }
 
 static int answer_audio(sv_request *req) {
@@ -84,7 +135,7 @@ int sv_answer_job_audio(sv_request *req) {
     int result = MHD_YES;
     const char *format = sv_query(req, "format");
     ev_error err;
-    if (!find_job(req, &result)) return result;
+    if (!find_job(req, true, &result)) return result;
     req->answer_format = req->job->speech.format;
     req->sound = req->job->speech.sound;
     if (format && ev_format_parse(format, &req->answer_format, &err) != EV_OK) {
@@ -97,9 +148,26 @@ int sv_answer_job_audio(sv_request *req) {
     return answer_audio(req);
 }
 
+static int reply_canceled(sv_request *req) {
+    return sv_reply_json(req, 200, json_pack("{s:s, s:s}", "request_id", req->id, "status", "canceled"));
+}
+
+/* It is gone from the disk; an earlier process's may have come into the table meanwhile. */
+static int answer_forgotten(sv_request *req) {
+    const sv_entry *e = &req->ticket->entry;
+    if (e->status != EV_OK) return sv_reply_not_durable(req, e->status, &e->error);
+    sv_job *job = sv_jobs_find(req->server->jobs, req->id, req->client.account);
+    if (job) sv_jobs_cancel(req->server->jobs, job);
+    sv_job_unref(&job);
+    return reply_canceled(req);
+}
+
 int sv_answer_job_cancel(sv_request *req) {
     int result = MHD_YES;
-    if (!find_job(req, &result)) return result;
+    if (!find_job(req, false, &result)) return result;
     sv_jobs_cancel(req->server->jobs, req->job);
-    return sv_reply_json(req, 200, json_pack("{s:s, s:s}", "request_id", req->id, "status", "canceled"));
+    if (!req->server->durable) return reply_canceled(req);
+    req->ticket = sv_durable_forget(req->server->durable, req->id);
+    if (!req->ticket) return sv_reply_busy(req, 503, 1000, "out of memory: try again later");
+    return sv_wait_for_ticket(req, answer_forgotten);
 }

@@ -75,6 +75,12 @@ int sv_wait_for_upload(sv_request *req, int (*resumed)(sv_request *req)) {
     return MHD_YES;
 }
 
+int sv_wait_for_ticket(sv_request *req, int (*resumed)(sv_request *req)) {
+    req->resumed = resumed;
+    req->next = SV_NEXT_TICKET;
+    return MHD_YES;
+}
+
 int sv_again(sv_request *req, int (*resumed)(sv_request *req)) {
     req->resumed = resumed;
     req->next = SV_NEXT_AGAIN;
@@ -123,6 +129,7 @@ static void answer_executed(void *request) {
     switch (req->next) {
     case SV_NEXT_AGAIN: wake_to_answer(req); return;
     case SV_NEXT_UPLOAD: sv_uploads_put(req->server->uploads, req->upload); return;
+    case SV_NEXT_TICKET: sv_ticket_put(req->ticket, wake, req); return;
     case SV_NEXT_JOB:
         req->waiter = (sv_waiter){.wake = wake_to_answer, .user = req, .at = req->waiter.at};
         if (!sv_job_wait(req->job, &req->waiter)) wake_to_answer(req);

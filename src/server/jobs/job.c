@@ -71,6 +71,8 @@ static bool resize(sv_job *job, size_t count) {
     return true;
 }
 
+int16_t *sv_job_room(sv_job *job, size_t count) { return resize(job, count) ? job->samples : NULL; }
+
 sv_job *sv_job_create(sv_speech *speech, const char *owner) {
     sv_job *job = calloc(1, sizeof *job);
     if (!job || !make_id(job->id)) {
@@ -81,6 +83,7 @@ sv_job *sv_job_create(sv_speech *speech, const char *owner) {
     atomic_init(&job->refs, 1);
     atomic_init(&job->listeners, 0);
     atomic_init(&job->kept, false);
+    atomic_init(&job->durable, SV_DURABLE_NO);
     pthread_mutex_init(&job->lock, NULL);
     snprintf(job->owner, sizeof job->owner, "%s", owner);
     job->speech = *speech;
@@ -195,7 +198,7 @@ bool sv_job_finish(sv_job *job, sv_job_state state, const ev_error *err) {
         if (err) job->error = *err;
         resize(job,
                job->count - job->base); /* what is kept for those who ask again takes no more room than it needs */
-        job->times.done = ev_clock_s();
+        if (!job->times.done) job->times.done = ev_clock_s(); /* what was written down says the same */
         wake_all(job);
     }
     pthread_mutex_unlock(&job->lock);

@@ -204,14 +204,29 @@ static sv_job *same_request(sv_jobs *jobs, const unsigned char *key) {
     return job;
 }
 
+static void chain_id(sv_jobs *jobs, sv_job *job) {
+    job->by_id = jobs->by_id[bucket_of_id(job->id)];
+    jobs->by_id[bucket_of_id(job->id)] = job;
+}
+
+static void chain_once(sv_jobs *jobs, sv_job *job) {
+    job->by_idempotency = jobs->by_idempotency[bucket_of_key(job->idempotency.key)];
+    jobs->by_idempotency[bucket_of_key(job->idempotency.key)] = job;
+    job->listed_idempotency = true;
+}
+
+static sv_job *job_of_id(const sv_jobs *jobs, const char *id) {
+    sv_job *job = jobs->by_id[bucket_of_id(id)];
+    while (job && strcmp(job->id, id) != 0) job = job->by_id;
+    return job;
+}
+
 /* A new job in the chains, held by the table too. NULL: out of memory. */
 static sv_job *add_job(sv_jobs *jobs, sv_speech *speech, const char *owner, const unsigned char *key,
                        sv_idempotency *idempotency) {
     sv_job *job = sv_job_create(speech, owner);
     if (!job) return NULL;
-    sv_job_ref(job);
-    job->by_id = jobs->by_id[bucket_of_id(job->id)];
-    jobs->by_id[bucket_of_id(job->id)] = job;
+    chain_id(jobs, sv_job_ref(job));
     if (key && !equal_job(jobs, key)) {
         memcpy(job->key, key, sizeof job->key);
         job->by_key = jobs->by_key[bucket_of_key(key)];
@@ -220,9 +235,7 @@ static sv_job *add_job(sv_jobs *jobs, sv_speech *speech, const char *owner, cons
     }
     if (idempotency) {
         job->idempotency = *idempotency;
-        job->by_idempotency = jobs->by_idempotency[bucket_of_key(idempotency->key)];
-        jobs->by_idempotency[bucket_of_key(idempotency->key)] = job;
-        job->listed_idempotency = true;
+        chain_once(jobs, job);
     }
     return job;
 }
@@ -275,12 +288,22 @@ sv_job *sv_jobs_take(sv_jobs *jobs, sv_speech *speech, const char *owner, bool k
 sv_job *sv_jobs_find(sv_jobs *jobs, const char *id, const char *owner) {
     if (strlen(id) != SV_JOB_ID) return NULL;
     pthread_mutex_lock(&jobs->lock);
-    sv_job *job = jobs->by_id[bucket_of_id(id)];
-    while (job && strcmp(job->id, id) != 0) job = job->by_id;
+    sv_job *job = job_of_id(jobs, id);
     /* Ids cannot be guessed; that another account's is no secret to it would still be a leak. */
     job = job && atomic_load(&job->kept) && (!owner || strcmp(job->owner, owner) == 0) ? sv_job_ref(job) : NULL;
     pthread_mutex_unlock(&jobs->lock);
     return job;
+}
+
+bool sv_jobs_restore(sv_jobs *jobs, sv_job *job) {
+    static const unsigned char none[SV_JOB_KEY];
+    const bool keyed = memcmp(job->idempotency.key, none, sizeof none) != 0;
+    pthread_mutex_lock(&jobs->lock);
+    const bool fresh = !job_of_id(jobs, job->id) && !(keyed && same_request(jobs, job->idempotency.key));
+    if (fresh) chain_id(jobs, sv_job_ref(job));
+    if (fresh && keyed) chain_once(jobs, job);
+    pthread_mutex_unlock(&jobs->lock);
+    return fresh;
 }
 
 /* Jobs that are no longer in the table, to be dropped outside of its lock. */
@@ -325,7 +348,7 @@ void sv_jobs_over(sv_jobs *jobs, sv_job *job) {
     pthread_mutex_lock(&jobs->lock);
     const bool completed = job->state == SV_JOB_COMPLETED;
     if (!completed) unchain_key(jobs, job); /* who asks again gets a new try */
-    const bool kept = atomic_load(&job->kept);
+    const bool kept = atomic_load(&job->kept) && !job->recorded;
     sv_owner *owner = kept ? owner_of(jobs, job->owner) : NULL;
     if (owner || (completed && job->listed_key)) {
         sv_claim_keep(&job->claim);

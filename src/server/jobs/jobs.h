@@ -2,6 +2,7 @@
  *
  *   job.c    one job: what was asked for, the samples made so far, who waits for more
  *   jobs.c   all jobs: by id for those who ask later, by content so that equal requests are made once
+ *   durable.h   jobs that outlive the process; journal.h, store.h: what was promised, and results, on the disk
  *
  * A job is counted: the table, the engine and every listener hold it. Its samples only grow, and a listener reads
  * them from the first at its own pace, so that one who joins late, or asks again, hears the same from the beginning.
@@ -102,10 +103,22 @@ typedef struct sv_times { /* monotonic seconds; 0: not yet */
     time_t created; /* wall clock */
 } sv_times;
 
+typedef enum sv_durability {                      /* of a job that somebody may ask for later */
+                             SV_DURABLE_NO,       /* it ends with the process */
+                             SV_DURABLE_WANTED,   /* it is to be written down */
+                             SV_DURABLE_PENDING,  /* ... in a moment */
+                             SV_DURABLE_ACCEPTED, /* it is */
+                             SV_DURABLE_REFUSED   /* it could not be */
+} sv_durability;
+
 typedef struct sv_job {
     atomic_int refs;
     atomic_int listeners;          /* 0 and not kept: nobody wants it any more */
     atomic_bool kept;              /* somebody may ask for it by id later */
+    atomic_int durable;            /* an sv_durability */
+    bool promised;                 /* an earlier process accepted it: it is not asked whether it may come in */
+    bool recorded;                 /* how it ended is written down, so the table need not keep it */
+    int32_t rate;                  /* of samples that an earlier process made; 0: the model's */
     char id[SV_JOB_ID + 1];        /* 128 random bits, hexadecimal */
     unsigned char key[SV_JOB_KEY]; /* SHA-256 of all that decides the samples */
     char owner[64];                /* account that may see it */
@@ -178,6 +191,8 @@ void sv_job_heard(sv_job *job, size_t at);
 enum { SV_JOB_WINDOW = 4 << 20 };        /* bytes of samples that wait for the listener of a windowed job */
 bool sv_job_held(sv_job *job);           /* it is full: no more is to be made before some are heard */
 int64_t sv_job_bytes(const sv_job *job); /* that it takes now, its engine's task not counted */
+/* Pages for so many samples of a job that nobody else has yet, to be filled. NULL: out of memory, or none. */
+int16_t *sv_job_room(sv_job *job, size_t count);
 sv_job_state sv_job_snapshot(sv_job *job, sv_times *times, size_t *count, ev_error *err); /* any may be NULL */
 
 /* ---- jobs.c ---- */
@@ -198,7 +213,9 @@ void sv_jobs_free(sv_jobs **jobs);
 sv_job *sv_jobs_take(sv_jobs *jobs, sv_speech *speech, const char *owner, bool kept, sv_idempotency *idempotency,
                      bool *fresh);
 sv_job *sv_jobs_find(sv_jobs *jobs, const char *id, const char *owner); /* held; NULL: no such job of this owner */
-/* A job is over: it is kept within limits, or forgotten. */
+/* Takes in a job that an earlier process accepted, by its id and its key. false: one of these is there already. */
+bool sv_jobs_restore(sv_jobs *jobs, sv_job *job);
+/* A job is over: it is kept within limits, or forgotten. What is written down is kept for equal requests alone. */
 void sv_jobs_over(sv_jobs *jobs, sv_job *job);
 void sv_jobs_forget(sv_jobs *jobs, sv_job *job);
 /* Nobody may ask for it any more, by its id or with its Idempotency-Key; who listens now is the last. */

@@ -30,7 +30,7 @@ typedef struct sv_metric_row {
 } sv_metric_row;
 extern const sv_metric_row sv_metric_rows[SV_METRIC_COUNT];
 
-enum { SV_CODE_COUNT = 33 };       /* of the table, and "other" */
+enum { SV_CODE_COUNT = 34 };       /* of the table, and "other" */
 enum { SV_LATENCY_BUCKETS = 138 }; /* 8 to each doubling from 2^-10 s to 2^7 s, and one at either end */
 enum { SV_WINDOW_S = 60 };
 

@@ -1,5 +1,5 @@
-/* metrics_table: every metric and every label value, once. No label is an id, an address or anything that a client can
- * make up, so the number of series is fixed when the program is built.
+/* metrics_table: every metric and every label value, once. No label is an id, an address or anything that a client
+ * can make up, so the number of series is fixed when the program is built.
  *
  *   X(id, kind, name, labels, unit, buckets, zeros, help)
  *
@@ -27,7 +27,7 @@
 
 #define SV_CODE_MAP(X)                                                                                                 \
     X(200) X(201) X(202) X(204) X(206) X(304) X(400) X(401) X(402) X(403) X(404) X(405) X(406) X(408) X(409) X(410)    \
-    X(411) X(413) X(414) X(415) X(421) X(422) X(424) X(429) X(431) X(499) X(500) X(501) X(502) X(503) X(504) X(505)
+    X(411) X(413) X(414) X(415) X(421) X(422) X(424) X(429) X(431) X(499) X(500) X(501) X(502) X(503) X(504) X(505) X(507)
 
 #define SV_STAGE_MAP(X)                                                                                                \
     X(TEXT, "text") X(SPEAKER, "speaker") X(ACOUSTIC, "decode") X(VOCODE, "vocode") X(ENCODE, "encode")
@@ -82,6 +82,12 @@
       "Tries of jobs after the first.")                                                                                \
     X(DEAD_JOBS, GAUGE, "dead_jobs", NONE, WHOLE, NONE, SHOWN,                                                         \
       "Jobs put aside after their last try.")                                                                          \
+    X(JOURNAL_PENDING, GAUGE, "journal_pending_jobs", NONE, WHOLE, NONE, SHOWN,                                        \
+      "Jobs in data_dir that were accepted and are not over.")                                                         \
+    X(JOURNAL_ERRORS, COUNTER, "journal_errors_total", NONE, WHOLE, NONE, SHOWN,                                       \
+      "Jobs, or ends of jobs, that could not be written to data_dir when they came, as on a full disk.")               \
+    X(STORE_BYTES, GAUGE, "store_bytes", NONE, WHOLE, NONE, SHOWN,                                                     \
+      "Bytes of results kept in data_dir.")                                                                            \
     X(DAMAGED_VOICES, GAUGE, "damaged_voices", NONE, WHOLE, NONE, SHOWN,                                               \
       "Files in voices_dir that were no voice when it was read; the log names them.")                                  \
     X(JOBS, COUNTER, "jobs_total", OUTCOME, WHOLE, NONE, SHOWN,                                                        \

@@ -1,0 +1,562 @@
+/* durable: jobs that outlive the process. Results are written by threads of their own, so that acceptances never wait
+ * for them; how a job ended follows in the journal when its result is safe. */
+#include <errno.h>
+#include <openssl/evp.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#include "server/jobs/durable.h"
+#include "server/jobs/journal_sqlite.h"
+#include "server/jobs/record.h"
+
+enum { WRITERS = 2, RESUMED_MAX = 64, PATH_SIZE = 4096 };
+enum { RESERVE = 16 << 20 }; /* bytes of the disk that are left for results when no more jobs are accepted */
+enum { AGAIN_MS = 1000 };    /* until what could not be written is tried again */
+
+typedef struct ending { /* a job whose end is being written */
+    struct ending *next;
+    sv_entry entry;
+    sv_durable *durable;
+    sv_job *job;
+    sv_job_state state;
+    ev_error error;
+    void (*over)(void *user, sv_job *job, sv_job_state state, const ev_error *error);
+    void *user;
+    bool told; /* over was called: the disk was full, and the job is ours to hold */
+} ending;
+
+struct sv_durable {
+    sv_durable_options options;
+    sv_journal *journal;
+    sv_store *store;
+    pthread_mutex_t lock; /* of all below */
+    pthread_cond_t work;  /* for the writers */
+    pthread_cond_t turn;  /* for the one that hands over */
+    ending *first, **end; /* to be written */
+    ending *failed;       /* to be tried again */
+    double again;         /* when */
+    int endings;          /* in any of these places, or at work */
+    int resumed;          /* handed over and not over */
+    bool stopping, paused, stopped;
+    pthread_t writers[WRITERS], resumer;
+    int running;
+    bool resuming;
+    bool (*submit)(void *user, sv_job *job);
+    void *user;
+};
+
+static void wait_ms(sv_durable *d, pthread_cond_t *cond, int ms) {
+    struct timespec at;
+    clock_gettime(CLOCK_MONOTONIC, &at);
+    at.tv_sec += ms / 1000;
+    at.tv_nsec += ms % 1000 * 1000000L;
+    if (at.tv_nsec >= 1000000000L) {
+        at.tv_sec++;
+        at.tv_nsec -= 1000000000L;
+    }
+    pthread_cond_timedwait(cond, &d->lock, &at);
+}
+
+/* ---- tickets ---- */
+
+static sv_ticket *make_ticket(sv_durable *d, sv_entry_kind kind, sv_job *job) {
+    sv_ticket *t = calloc(1, sizeof *t);
+    if (t) *t = (sv_ticket){.entry = {.kind = kind}, .durable = d, .job = job ? sv_job_ref(job) : NULL};
+    return t;
+}
+
+static void cancel(sv_durable *d, sv_job *job) {
+    atomic_store(&job->durable, SV_DURABLE_REFUSED);
+    sv_jobs_cancel(d->options.jobs, job);
+}
+
+sv_ticket *sv_durable_accept(sv_durable *d, sv_job *job, bool fresh, const char *again) {
+    const sv_entry_kind kind = !fresh ? SV_ENTRY_SYNC : again ? SV_ENTRY_RETRY : SV_ENTRY_ACCEPT;
+    sv_ticket *t = make_ticket(d, kind, job);
+    if (!fresh) return t;
+    if (t && !sv_record_request(&t->entry.record, job)) sv_ticket_drop(&t);
+    if (!t) {
+        cancel(d, job);
+        return NULL;
+    }
+    if (again) snprintf(t->entry.other, sizeof t->entry.other, "%s", again);
+    return t;
+}
+
+sv_ticket *sv_durable_forget(sv_durable *d, const char *id) {
+    sv_ticket *t = make_ticket(d, SV_ENTRY_DELETE, NULL);
+    if (t) snprintf(t->entry.record.id, sizeof t->entry.record.id, "%s", id);
+    return t;
+}
+
+/* The same key brought another job first: that one counts. */
+static bool was_second(const sv_entry *e) { return e->kind == SV_ENTRY_ACCEPT && e->status == EV_OK && e->other[0]; }
+
+static void ticket_done(sv_entry *entry) {
+    sv_ticket *t = (sv_ticket *)entry;
+    if (entry->kind == SV_ENTRY_SYNC && atomic_load(&t->job->durable) != SV_DURABLE_ACCEPTED &&
+        entry->status == EV_OK)
+        entry->status = ev_fail(&entry->error, EV_E_LIMIT, "the job could not be written down: try again");
+    if (entry->kind == SV_ENTRY_ACCEPT || entry->kind == SV_ENTRY_RETRY) {
+        if (entry->status == EV_OK && !was_second(entry))
+            atomic_store(&t->job->durable, SV_DURABLE_ACCEPTED);
+        else
+            cancel(t->durable, t->job);
+    }
+    t->wake(t->user); /* and the ticket may be gone */
+}
+
+void sv_ticket_put(sv_ticket *t, void (*wake)(void *user), void *user) {
+    t->wake = wake;
+    t->user = user;
+    t->entry.done = ticket_done;
+    sv_job *job = t->job && t->entry.kind != SV_ENTRY_SYNC ? sv_job_ref(t->job) : NULL;
+    int wanted = SV_DURABLE_WANTED;
+    sv_journal_put(t->durable->journal, &t->entry);
+    if (job)
+        atomic_compare_exchange_strong(&job->durable, &wanted, SV_DURABLE_PENDING); /* unless it is done already */
+    sv_job_unref(&job);
+}
+
+void sv_ticket_drop(sv_ticket **ticket) {
+    sv_ticket *t = *ticket;
+    *ticket = NULL;
+    if (!t) return;
+    sv_record_free(&t->entry.record);
+    sv_job_unref(&t->job);
+    free(t);
+}
+
+/* ---- how jobs end ---- */
+
+static void free_ending(ending *e) {
+    sv_durable *d = e->durable;
+    sv_record_free(&e->entry.record);
+    if (e->told) sv_job_unref(&e->job);
+    free(e);
+    pthread_mutex_lock(&d->lock);
+    d->endings--;
+    pthread_mutex_unlock(&d->lock);
+}
+
+/* For everybody; the job is the engine's again. */
+static void tell(ending *e) { e->over(e->user, e->job, e->state, &e->error); }
+
+/* It is over from memory, and waits for the disk. */
+static void set_back(ending *e) {
+    sv_durable *d = e->durable;
+    if (!e->told) {
+        sv_job_ref(e->job);
+        e->told = true;
+        tell(e);
+    }
+    pthread_mutex_lock(&d->lock);
+    if (!d->failed) d->again = ev_clock_s() + AGAIN_MS * 1e-3;
+    e->next = d->failed;
+    d->failed = e;
+    pthread_mutex_unlock(&d->lock);
+}
+
+static void settle(ending *e, ev_status status) {
+    sv_durable *d = e->durable;
+    if (status != EV_OK && status != EV_E_NOT_FOUND && status != EV_E_CANCELED) {
+        set_back(e);
+        return;
+    }
+    if (status != EV_OK && e->entry.record.result_bytes) /* nobody may ask for it */
+        (void)sv_store_remove(d->store, e->job->id, NULL);
+    if (!e->told) {
+        e->job->recorded = status == EV_OK;
+        tell(e);
+    }
+    free_ending(e);
+}
+
+static void ending_done(sv_entry *entry) {
+    ending *e = entry->user;
+    settle(e, entry->status);
+}
+
+/* The samples, as they are: no header, so that their number and digest tell all. */
+static ev_status write_result(ending *e, ev_error *err) {
+    sv_record *r = &e->entry.record;
+    const sv_job *job = e->job;
+    const size_t bytes = job->count * sizeof *job->samples;
+    r->result_bytes = (int64_t)bytes;
+    if (!EVP_Digest(job->samples, bytes, r->digest, NULL, EVP_sha256(), NULL))
+        return ev_fail(err, EV_E_MEMORY, "out of memory");
+    return bytes ? sv_store_put(e->durable->store, job->id, job->samples, bytes, err) : EV_OK;
+}
+
+/* The engine may be done before the request's thread has put what was accepted into the journal, in a moment. */
+static void wait_for_acceptance(const sv_job *job) {
+    const struct timespec moment = {.tv_nsec = 1000000};
+    for (int i = 0; i < 5000 && atomic_load(&job->durable) == SV_DURABLE_WANTED; i++) nanosleep(&moment, NULL);
+}
+
+static void write_ending(ending *e) {
+    ev_error err = {0};
+    wait_for_acceptance(e->job);
+    const ev_status status = e->state == SV_JOB_COMPLETED ? write_result(e, &err) : EV_OK;
+    if (status == EV_OK) {
+        sv_journal_put(e->durable->journal, &e->entry);
+        return;
+    }
+    if (!e->told && e->durable->options.log)
+        sv_log_line(e->durable->options.log, SV_LEVEL_ERROR, e->job->id,
+                    "its result is kept in memory until it can be written: %s", err.message);
+    settle(e, status);
+}
+
+static void *write_endings(void *durable) {
+    sv_durable *d = durable;
+    pthread_mutex_lock(&d->lock);
+    while (d->first || !d->stopping) {
+        if (d->failed && ev_clock_s() >= d->again) { /* behind the others */
+            *d->end = d->failed;
+            while (*d->end) d->end = &(*d->end)->next;
+            d->failed = NULL;
+        }
+        ending *e = d->first;
+        if (!e) {
+            wait_ms(d, &d->work, d->failed ? 100 : 1000);
+            continue;
+        }
+        d->first = e->next;
+        if (!d->first) d->end = &d->first;
+        pthread_mutex_unlock(&d->lock);
+        write_ending(e);
+        pthread_mutex_lock(&d->lock);
+    }
+    pthread_mutex_unlock(&d->lock);
+    return NULL;
+}
+
+/* One that was handed over makes room for the next. */
+static void note_resumed_over(sv_durable *d, const sv_job *job) {
+    if (!job->promised) return;
+    pthread_mutex_lock(&d->lock);
+    d->resumed--;
+    pthread_cond_signal(&d->turn);
+    pthread_mutex_unlock(&d->lock);
+}
+
+/* A job that was accepted, unless its client wants it no more or the service stops in the middle of it; and every
+ * dead letter. */
+static bool is_to_be_written(const sv_job *job, sv_job_state state) {
+    const int durable = atomic_load(&job->durable);
+    if (state == SV_JOB_CANCELED) return false;
+    if (job->dead) return true;
+    return atomic_load(&job->kept) && durable != SV_DURABLE_NO && durable != SV_DURABLE_REFUSED;
+}
+
+static ending *make_ending(sv_durable *d, sv_job *job, sv_job_state state, const ev_error *error) {
+    const bool promised = atomic_load(&job->kept) && atomic_load(&job->durable) != SV_DURABLE_NO;
+    ending *e = calloc(1, sizeof *e);
+    if (!e) return NULL;
+    *e = (ending){
+        .entry = {.kind = SV_ENTRY_END, .done = ending_done, .user = e}, .durable = d, .job = job, .state = state};
+    if (error) e->error = *error;
+    if (sv_record_outcome(&e->entry.record, job, state, error, d->options.sample_rate) &&
+        (promised || sv_record_request(&e->entry.record, job)))
+        return e;
+    sv_record_free(&e->entry.record);
+    free(e);
+    return NULL;
+}
+
+bool sv_durable_end(sv_durable *d, sv_job *job, sv_job_state state, const ev_error *error,
+                    void (*over)(void *user, sv_job *job, sv_job_state state, const ev_error *error), void *user) {
+    note_resumed_over(d, job);
+    ending *e = is_to_be_written(job, state) ? make_ending(d, job, state, error) : NULL;
+    if (!e) return false;
+    e->over = over;
+    e->user = user;
+    pthread_mutex_lock(&d->lock);
+    const bool taken = !d->stopping;
+    if (taken) {
+        *d->end = e;
+        d->end = &e->next;
+        d->endings++;
+        pthread_cond_signal(&d->work);
+    }
+    pthread_mutex_unlock(&d->lock);
+    if (taken) return true;
+    sv_record_free(&e->entry.record);
+    free(e);
+    return false;
+}
+
+bool sv_durable_idle(sv_durable *d) {
+    pthread_mutex_lock(&d->lock);
+    const bool idle = !d->endings;
+    pthread_mutex_unlock(&d->lock);
+    return idle && sv_journal_idle(d->journal);
+}
+
+/* ---- after a restart ---- */
+
+static void entry_done(sv_entry *entry) {
+    sv_record_free(&entry->record);
+    free(entry);
+}
+
+/* One that cannot be read is reported failed. */
+static void fail_record(sv_durable *d, const sv_record *r, const ev_error *why) {
+    sv_entry *e = calloc(1, sizeof *e);
+    sv_job stub = {.error = *why};
+    if (d->options.log) sv_log_line(d->options.log, SV_LEVEL_ERROR, r->id, "%s", why->message);
+    if (!e) return; /* the next start finds it again */
+    memcpy(stub.id, r->id, sizeof stub.id);
+    *e = (sv_entry){.kind = SV_ENTRY_END, .done = entry_done};
+    if (sv_record_outcome(&e->record, &stub, SV_JOB_FAILED, why, d->options.sample_rate))
+        sv_journal_put(d->journal, e);
+    else
+        entry_done(e);
+}
+
+static bool wait_for_turn(sv_durable *d) {
+    pthread_mutex_lock(&d->lock);
+    while (!d->stopping && !d->paused && d->resumed >= RESUMED_MAX) pthread_cond_wait(&d->turn, &d->lock);
+    const bool goes_on = !d->stopping && !d->paused;
+    pthread_mutex_unlock(&d->lock);
+    return goes_on;
+}
+
+static bool pause_ms(sv_durable *d, int ms) {
+    pthread_mutex_lock(&d->lock);
+    if (!d->stopping && !d->paused) wait_ms(d, &d->turn, ms);
+    const bool goes_on = !d->stopping && !d->paused;
+    pthread_mutex_unlock(&d->lock);
+    return goes_on;
+}
+
+/* Its client may have deleted it between our reading and now. */
+static bool is_still_wanted(sv_durable *d, const char *id) {
+    sv_record r;
+    const ev_status status = sv_journal_find(d->journal, id, false, &r, NULL);
+    const bool wanted = status != EV_E_NOT_FOUND && !(status == EV_OK && r.state != SV_RECORD_ACCEPTED);
+    sv_record_free(&r);
+    return wanted;
+}
+
+static void hand_over(sv_durable *d, sv_job *job) {
+    job->promised = true;
+    atomic_store(&job->durable, SV_DURABLE_ACCEPTED);
+    if (!sv_jobs_restore(d->options.jobs, job)) {
+        sv_job_unref(&job);
+        return;
+    }
+    if (!is_still_wanted(d, job->id)) {
+        sv_jobs_cancel(d->options.jobs, job);
+        sv_jobs_forget(d->options.jobs, job);
+        sv_job_unref(&job);
+        return;
+    }
+    pthread_mutex_lock(&d->lock);
+    d->resumed++;
+    pthread_mutex_unlock(&d->lock);
+    bool goes_on = true;
+    while (goes_on && !d->submit(d->user, job)) goes_on = pause_ms(d, 200);
+    if (goes_on) return;                  /* the engine has it */
+    sv_jobs_forget(d->options.jobs, job); /* the next process takes it */
+    sv_job_unref(&job);
+}
+
+/* EV_E_NOT_FOUND: there are no more. */
+static ev_status hand_over_next(sv_durable *d, int64_t *after) {
+    sv_record r;
+    sv_job *job = NULL;
+    ev_error err = {0};
+    ev_status status = sv_journal_next_pending(d->journal, *after, &r, &err);
+    if (status == EV_E_NOT_FOUND) return status;
+    if (status != EV_OK) {
+        if (d->options.log) sv_log_line(d->options.log, SV_LEVEL_ERROR, NULL, "%s", err.message);
+        return status;
+    }
+    status = sv_record_job(&job, &r, &err);
+    if (status == EV_E_FORMAT) fail_record(d, &r, &err);
+    if (status != EV_E_MEMORY) *after = r.number;
+    sv_record_free(&r);
+    if (status == EV_OK) hand_over(d, job);
+    return status == EV_E_FORMAT ? EV_OK : status;
+}
+
+static void *resume(void *durable) {
+    sv_durable *d = durable;
+    int64_t after = 0;
+    while (wait_for_turn(d)) {
+        const ev_status status = hand_over_next(d, &after);
+        if (status == EV_E_NOT_FOUND || (status != EV_OK && !pause_ms(d, AGAIN_MS))) break;
+    }
+    return NULL;
+}
+
+void sv_durable_resume(sv_durable *d, bool (*submit)(void *user, sv_job *job), void *user) {
+    d->submit = submit;
+    d->user = user;
+    d->resuming = pthread_create(&d->resumer, NULL, resume, d) == 0;
+    if (!d->resuming && d->options.log)
+        sv_log_line(d->options.log, SV_LEVEL_ERROR, NULL,
+                    "jobs of before wait for the next start: no thread for them");
+}
+
+void sv_durable_pause(sv_durable *d) {
+    pthread_mutex_lock(&d->lock);
+    d->paused = true;
+    pthread_cond_broadcast(&d->turn);
+    pthread_mutex_unlock(&d->lock);
+}
+
+/* ---- what was written ---- */
+
+static ev_status read_samples(sv_durable *d, const sv_record *r, sv_job *job, ev_error *err) {
+    unsigned char digest[SV_RECORD_DIGEST];
+    const size_t bytes = (size_t)r->result_bytes;
+    if (sv_claim_set(d->options.ledger, &job->claim, job->owner, r->result_bytes, 1) != SV_CLAIM_OK)
+        return ev_fail(err, EV_E_LIMIT, "there is no memory left for you: read the answers you have, or try later");
+    int16_t *samples = sv_job_room(job, job->count);
+    if (!samples && bytes) return ev_fail(err, EV_E_LIMIT, "out of memory: try again later");
+    ev_status status = bytes ? sv_store_get(d->store, r->id, bytes, samples, err) : EV_OK;
+    if (status == EV_E_NOT_FOUND) status = EV_E_IO; /* it should be there */
+    if (status == EV_OK && (!EVP_Digest(samples, bytes, digest, NULL, EVP_sha256(), NULL) ||
+                            memcmp(digest, r->digest, sizeof digest) != 0))
+        status = ev_fail(err, EV_E_FORMAT, "the result %s was changed on the disk", r->id);
+    return status;
+}
+
+ev_status sv_durable_find(sv_durable *d, const char *id, const char *owner, bool samples, sv_job **out,
+                          ev_error *err) {
+    sv_record r;
+    *out = NULL;
+    ev_status status = sv_journal_find(d->journal, id, false, &r, err);
+    if (status != EV_OK) return status;
+    /* a dead letter that nobody was promised is the operator's alone; ids of others are no secret to be leaked */
+    if (owner && strcmp(owner, r.owner) != 0) status = ev_fail(err, EV_E_NOT_FOUND, "there is no such job");
+    const bool waits = r.state == SV_RECORD_ACCEPTED; /* its recording was left where it is */
+    if (status == EV_OK && waits) r.state = SV_RECORD_CANCELED;
+    if (status == EV_OK && waits && !r.outcome) r.outcome = strdup("{}");
+    if (status == EV_OK) status = sv_record_job(out, &r, err);
+    if (status == EV_OK && waits) {
+        (*out)->state = SV_JOB_QUEUED;
+        (*out)->times = (sv_times){.arrived = ev_clock_s() - (double)(time(NULL) - r.created_ms / 1000),
+                                   .created = r.created_ms / 1000};
+    }
+    if (status == EV_OK && samples && r.state == SV_RECORD_COMPLETED) status = read_samples(d, &r, *out, err);
+    sv_record_free(&r);
+    if (status != EV_OK) sv_job_unref(out);
+    return status;
+}
+
+ev_status sv_durable_find_idempotency(sv_durable *d, const sv_idempotency *idempotency, char id[SV_JOB_ID + 1],
+                                      ev_error *err) {
+    sv_record r;
+    ev_status status = sv_journal_find_key(d->journal, idempotency->key, &r, err);
+    if (status != EV_OK) return status;
+    if (memcmp(r.once_body, idempotency->body, sizeof r.once_body) != 0)
+        status = ev_fail(err, EV_E_ARGUMENT, "this Idempotency-Key was used with another body: take a new one");
+    memcpy(id, r.id, sizeof r.id);
+    sv_record_free(&r);
+    return status;
+}
+
+ev_status sv_durable_dead(sv_durable *d, const char *id, sv_job **out, ev_error *err) {
+    sv_record r;
+    *out = NULL;
+    ev_status status = sv_journal_find(d->journal, id, true, &r, err);
+    if (status != EV_OK) return status;
+    if (!r.dead) status = ev_fail(err, EV_E_NOT_FOUND, "there is no dead letter %s", id);
+    r.state = SV_RECORD_ACCEPTED; /* what was asked for, as if it came now */
+    if (status == EV_OK) status = sv_record_job(out, &r, err);
+    sv_record_free(&r);
+    return status;
+}
+
+void sv_durable_each_dead(sv_durable *d, void (*each)(void *user, sv_job *dead), void *user) {
+    sv_record r;
+    for (int64_t after = 0; sv_journal_next_dead(d->journal, after, &r, NULL) == EV_OK; sv_record_free(&r)) {
+        sv_job *job = NULL;
+        after = r.number;
+        if (sv_record_job(&job, &r, NULL) == EV_OK) each(user, job);
+        sv_job_unref(&job);
+    }
+}
+
+void sv_durable_look(sv_durable *d, sv_journal_state *state) { sv_journal_look(d->journal, state); }
+
+/* ---- life ---- */
+
+static ev_status open_parts(sv_durable *d, ev_error *err) {
+    const sv_durable_options *o = &d->options;
+    char results[PATH_SIZE + 16];
+    if (mkdir(o->dir, 0700) != 0 && errno != EEXIST)
+        return ev_fail(err, EV_E_IO, "data_dir = %s cannot be made: %s", o->dir, strerror(errno));
+    snprintf(results, sizeof results, "%.*s/results", PATH_SIZE - 1, o->dir);
+    ev_status status = sv_store_directory(&d->store, results, err);
+    const sv_journal_options options = {.dir = o->dir,
+                                        .store = d->store,
+                                        .log = o->log,
+                                        .ttl_s = o->ttl_s,
+                                        .bytes_max = o->store_max,
+                                        .reserve = RESERVE};
+    if (status == EV_OK) status = sv_journal_sqlite(&d->journal, &options, err);
+    return status;
+}
+
+ev_status sv_durable_open(sv_durable **out, const sv_durable_options *options, ev_error *err) {
+    pthread_condattr_t monotonic;
+    sv_durable *d = *out = calloc(1, sizeof *d);
+    if (!d) return ev_fail(err, EV_E_MEMORY, "out of memory");
+    d->options = *options;
+    d->end = &d->first;
+    pthread_mutex_init(&d->lock, NULL);
+    pthread_condattr_init(&monotonic);
+    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    pthread_cond_init(&d->work, &monotonic);
+    pthread_cond_init(&d->turn, &monotonic);
+    pthread_condattr_destroy(&monotonic);
+    ev_status status = open_parts(d, err);
+    for (; status == EV_OK && d->running < WRITERS; d->running++) {
+        if (pthread_create(&d->writers[d->running], NULL, write_endings, d) == 0) continue;
+        status = ev_fail(err, EV_E_DEVICE, "a thread cannot be started: raise the limit on processes");
+        break;
+    }
+    if (status != EV_OK) sv_durable_free(out);
+    return status;
+}
+
+void sv_durable_stop(sv_durable *d) {
+    pthread_mutex_lock(&d->lock);
+    const bool first = !d->stopped;
+    d->stopping = d->stopped = true;
+    pthread_cond_broadcast(&d->work);
+    pthread_cond_broadcast(&d->turn);
+    pthread_mutex_unlock(&d->lock);
+    if (!first) return;
+    if (d->resuming) pthread_join(d->resumer, NULL);
+    for (int i = 0; i < d->running; i++) pthread_join(d->writers[i], NULL);
+    const struct timespec moment = {.tv_nsec = 1000000};
+    while (d->journal && !sv_journal_idle(d->journal)) nanosleep(&moment, NULL);
+}
+
+void sv_durable_free(sv_durable **durable) {
+    sv_durable *d = *durable;
+    *durable = NULL;
+    if (!d) return;
+    sv_durable_stop(d);
+    sv_journal_close(&d->journal);
+    while (d->failed) { /* a full disk kept them out to the last; they are made again */
+        ending *e = d->failed;
+        d->failed = e->next;
+        free_ending(e);
+    }
+    sv_store_close(&d->store);
+    pthread_cond_destroy(&d->work);
+    pthread_cond_destroy(&d->turn);
+    pthread_mutex_destroy(&d->lock);
+    free(d);
+}

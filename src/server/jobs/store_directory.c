@@ -1,0 +1,188 @@
+/* store_directory: a file for each value, written beside its place, made durable, and renamed into it; then the
+ * folder is made durable too. Folders by the first two characters, so that none grows long.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "server/jobs/store.h"
+
+static const char ASIDE[] = ".part"; /* ending of what is not whole yet */
+
+enum { NAME_SIZE = SV_STORE_KEY + sizeof ASIDE, FOLDERS = 256 };
+
+typedef struct directory {
+    sv_store store; /* first */
+    int fd;         /* everything is opened relative to it */
+    char *path;     /* for messages */
+} directory;
+
+static bool is_hex(const char *text, size_t length) {
+    return strlen(text) == length && strspn(text, "0123456789abcdef") == length;
+}
+
+static ev_status fault(const directory *d, const char *what, int cause, ev_error *err) {
+    const bool full = cause == ENOSPC || cause == EDQUOT || cause == EFBIG;
+    return ev_fail(err, full ? EV_E_LIMIT : EV_E_IO, "a result cannot be %s in %s: %s", what, d->path,
+                   strerror(cause));
+}
+
+/* The folder of a key; made where it is not there, if `make` says so. -1: errno tells. */
+static int open_folder(const directory *d, const char *key, bool make) {
+    const char name[] = {key[0], key[1], '\0'};
+    if (make && mkdirat(d->fd, name, 0700) == 0 && fsync(d->fd) != 0) return -1;
+    return openat(d->fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+}
+
+static bool write_all(int fd, const char *bytes, size_t size) {
+    while (size) {
+        const ssize_t done = write(fd, bytes, size);
+        if (done < 0 && errno == EINTR) continue;
+        if (done <= 0) {
+            if (!done) errno = ENOSPC;
+            return false;
+        }
+        bytes += done;
+        size -= (size_t)done;
+    }
+    return true;
+}
+
+/* false: errno tells, and nothing is left beside. */
+static bool write_file(int folder, const char *key, const void *bytes, size_t size) {
+    char aside[NAME_SIZE];
+    snprintf(aside, sizeof aside, "%s%s", key, ASIDE);
+    const int fd = openat(folder, aside, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
+    bool ok = fd >= 0 && write_all(fd, bytes, size) && fsync(fd) == 0;
+    int cause = errno;
+    if (fd >= 0 && close(fd) != 0 && ok) {
+        ok = false;
+        cause = errno;
+    }
+    if (ok && (renameat(folder, aside, folder, key) != 0 || fsync(folder) != 0)) {
+        ok = false;
+        cause = errno;
+    }
+    if (!ok) unlinkat(folder, aside, 0);
+    errno = cause;
+    return ok;
+}
+
+static ev_status put(sv_store *store, const char *key, const void *bytes, size_t size, ev_error *err) {
+    const directory *d = (const directory *)store;
+    if (!is_hex(key, SV_STORE_KEY)) return ev_fail(err, EV_E_ARGUMENT, "'%s' is no key", key);
+    const int folder = open_folder(d, key, true);
+    const bool ok = folder >= 0 && write_file(folder, key, bytes, size);
+    const int cause = errno;
+    if (folder >= 0) close(folder);
+    return ok ? EV_OK : fault(d, "written", cause, err);
+}
+
+/* false: errno tells; ENODATA: it is shorter. */
+static bool read_all(int fd, char *out, size_t size) {
+    while (size) {
+        const ssize_t got = read(fd, out, size);
+        if (got < 0 && errno == EINTR) continue;
+        if (got <= 0) {
+            if (!got) errno = ENODATA;
+            return false;
+        }
+        out += got;
+        size -= (size_t)got;
+    }
+    return true;
+}
+
+static ev_status get(sv_store *store, const char *key, size_t size, void *out, ev_error *err) {
+    const directory *d = (const directory *)store;
+    struct stat info = {0};
+    if (!is_hex(key, SV_STORE_KEY)) return ev_fail(err, EV_E_ARGUMENT, "'%s' is no key", key);
+    const int folder = open_folder(d, key, false);
+    const int fd = folder >= 0 ? openat(folder, key, O_RDONLY | O_NOFOLLOW | O_CLOEXEC) : -1;
+    bool ok = fd >= 0 && fstat(fd, &info) == 0;
+    const bool sized = ok && S_ISREG(info.st_mode) && info.st_size == (off_t)size;
+    if (sized) ok = read_all(fd, out, size);
+    const int cause = errno;
+    if (fd >= 0) close(fd);
+    if (folder >= 0) close(folder);
+    if (ok && !sized)
+        return ev_fail(err, EV_E_FORMAT, "the result %s in %s has %lld bytes instead of %zu: it was changed there",
+                       key, d->path, (long long)info.st_size, size);
+    if (!ok && cause == ENOENT) return ev_fail(err, EV_E_NOT_FOUND, "the result %s is not in %s", key, d->path);
+    return ok ? EV_OK : fault(d, "read", cause, err);
+}
+
+static ev_status remove_value(sv_store *store, const char *key, ev_error *err) {
+    const directory *d = (const directory *)store;
+    if (!is_hex(key, SV_STORE_KEY)) return ev_fail(err, EV_E_ARGUMENT, "'%s' is no key", key);
+    const int folder = open_folder(d, key, false);
+    const bool ok = folder >= 0 ? unlinkat(folder, key, 0) == 0 || errno == ENOENT : errno == ENOENT;
+    const int cause = errno;
+    if (folder >= 0) close(folder);
+    return ok ? EV_OK : fault(d, "removed", cause, err);
+}
+
+/* What has no whole name is a dead process's, as only one at a time has the directory. */
+static bool is_left_over(const char *name, const struct stat *info, double age_s,
+                         bool (*wanted)(void *user, const char *key), void *user) {
+    const double age = (double)(time(NULL) - info->st_mtime);
+    if (!S_ISREG(info->st_mode) || age < age_s) return false;
+    return is_hex(name, SV_STORE_KEY) ? !wanted(user, name)
+                                      : strlen(name) == NAME_SIZE - 1 && strcmp(name + SV_STORE_KEY, ASIDE) == 0;
+}
+
+static void sweep_folder(int folder, double age_s, bool (*wanted)(void *user, const char *key), void *user) {
+    struct stat info;
+    DIR *list = fdopendir(folder);
+    if (!list) {
+        close(folder);
+        return;
+    }
+    for (struct dirent *entry; (entry = readdir(list)) != NULL;) {
+        if (entry->d_name[0] == '.' || fstatat(folder, entry->d_name, &info, AT_SYMLINK_NOFOLLOW) != 0) continue;
+        if (is_left_over(entry->d_name, &info, age_s, wanted, user)) unlinkat(folder, entry->d_name, 0);
+    }
+    closedir(list);
+}
+
+static void sweep(sv_store *store, double age_s, bool (*wanted)(void *user, const char *key), void *user) {
+    const directory *d = (const directory *)store;
+    for (int i = 0; i < FOLDERS; i++) {
+        char key[3];
+        snprintf(key, sizeof key, "%02x", (unsigned)i);
+        const int folder = open_folder(d, key, false);
+        if (folder >= 0) sweep_folder(folder, age_s, wanted, user);
+    }
+}
+
+static void close_directory(sv_store *store) {
+    directory *d = (directory *)store;
+    if (d->fd >= 0) close(d->fd);
+    free(d->path);
+    free(d);
+}
+
+ev_status sv_store_directory(sv_store **out, const char *dir, ev_error *err) {
+    static const sv_store_calls calls = {put, get, remove_value, sweep, close_directory};
+    directory *d = calloc(1, sizeof *d);
+    *out = NULL;
+    if (d) *d = (directory){.store = {&calls}, .fd = -1, .path = strdup(dir)};
+    if (!d || !d->path) {
+        free(d);
+        return ev_fail(err, EV_E_MEMORY, "out of memory");
+    }
+    if (mkdir(dir, 0700) == 0 || errno == EEXIST) d->fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (d->fd < 0) {
+        const ev_status status = fault(d, "kept", errno, err);
+        close_directory(&d->store);
+        return status;
+    }
+    *out = &d->store;
+    return EV_OK;
+}
