@@ -22,6 +22,9 @@ static sv_job *make_job(void) {
     s.reference = malloc(5);
     memcpy(s.reference, "\0RIF\xff", 5);
     s.reference_bytes = 5;
+    s.markup = EV_MARKUP_NONE;
+    s.audio_tags = EV_AUDIO_TAGS_DROP;
+    s.own_lexicon = strdup("gif = /JH IH1 F/\n");
     s.emotion_degree = 1.1f;
     s.speed = 0.3f;
     s.pitch_scale = 1.7f;
@@ -62,6 +65,9 @@ static void what_was_asked_for_is_the_same(void **state) {
     assert_string_equal(a->voice, b->voice);
     assert_string_equal(a->emotion, b->emotion);
     assert_string_equal(a->language, b->language);
+    assert_string_equal(b->own_lexicon, "gif = /JH IH1 F/\n");
+    assert_int_equal(b->markup, EV_MARKUP_NONE);
+    assert_int_equal(b->audio_tags, EV_AUDIO_TAGS_DROP);
     assert_null(b->reference_url);
     assert_int_equal(b->reference_bytes, 5);
     assert_memory_equal(a->reference, b->reference, 5);
@@ -140,6 +146,41 @@ static void how_it_ended_is_the_same(void **state) {
     sv_job_unref(&job);
 }
 
+/* As many as are kept, and the count of all; and a range outside the text is not ours. */
+static void what_was_left_out_is_the_same(void **state) {
+    (void)state;
+    static const size_t totals[] = {2, SV_OMITTED_MAX, SV_OMITTED_MAX + 50};
+    for (size_t n = 0; n < 3; n++) {
+        sv_job *job = make_job(), *back = NULL;
+        sv_record r = {0}, wrong = {0};
+        const size_t kept = totals[n] < SV_OMITTED_MAX ? totals[n] : SV_OMITTED_MAX;
+        job->omitted = calloc(kept, sizeof *job->omitted);
+        for (size_t i = 0; i < kept; i++)
+            job->omitted[i] = (sv_omitted){i % 2 ? 9 : 0, 11, strdup(i % 2 ? "transliterated" : "emoji"),
+                                           i % 2 ? strdup("said \"so\"") : NULL};
+        job->omitted_count = totals[n];
+        assert_true(sv_record_request(&r, job));
+        assert_true(sv_record_outcome(&r, job, SV_JOB_COMPLETED, NULL, 24000));
+        assert_int_equal(sv_record_job(&back, &r, NULL), EV_OK);
+        assert_int_equal(back->omitted_count, totals[n]);
+        for (size_t i = 0; i < kept; i++) {
+            const sv_omitted *a = &job->omitted[i], *b = &back->omitted[i];
+            assert_true(a->byte_begin == b->byte_begin && a->byte_end == b->byte_end);
+            assert_string_equal(a->reason, b->reason);
+            assert_true(!a->spoken == !b->spoken);
+            if (a->spoken) assert_string_equal(a->spoken, b->spoken);
+        }
+        sv_job_unref(&back);
+        job->omitted[1].byte_end = job->speech.text_bytes + 1;
+        assert_true(sv_record_request(&wrong, job));
+        assert_true(sv_record_outcome(&wrong, job, SV_JOB_COMPLETED, NULL, 24000));
+        assert_int_equal(sv_record_job(&back, &wrong, NULL), EV_E_FORMAT);
+        sv_record_free(&r);
+        sv_record_free(&wrong);
+        sv_job_unref(&job);
+    }
+}
+
 static void a_failure_is_told_in_its_words(void **state) {
     (void)state;
     sv_job *job = make_job(), *back = NULL;
@@ -215,6 +256,7 @@ int main(void) {
         cmocka_unit_test(what_was_asked_for_is_the_same),
         cmocka_unit_test(a_stranger_s_counts_for_his_site),
         cmocka_unit_test(how_it_ended_is_the_same),
+        cmocka_unit_test(what_was_left_out_is_the_same),
         cmocka_unit_test(a_failure_is_told_in_its_words),
         cmocka_unit_test(what_is_damaged_is_refused_or_harmless),
         cmocka_unit_test(a_missing_recording_is_a_failure_and_not_another_voice),

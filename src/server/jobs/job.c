@@ -109,7 +109,10 @@ void sv_job_unref(sv_job **held) {
     free(job->webhook);
     resize(job, 0);
     free(job->words);
-    for (size_t i = 0; i < job->omitted_count && i < SV_OMITTED_MAX; i++) free(job->omitted[i].spoken);
+    for (size_t i = 0; i < job->omitted_count && i < SV_OMITTED_MAX; i++) {
+        free(job->omitted[i].reason);
+        free(job->omitted[i].spoken);
+    }
     free(job->omitted);
     sv_claim_release(&job->claim);
     free(job);
@@ -121,7 +124,7 @@ void sv_job_omit(sv_job *job, const ev_phones *phones) {
     if (!omitted) return;
     for (size_t i = 0; i < kept; i++) {
         const ev_omission *o = &phones->omissions[i];
-        omitted[i] = (sv_omitted){o->byte_begin, o->byte_end, o->reason, o->spoken ? strdup(o->spoken) : NULL};
+        omitted[i] = (sv_omitted){o->byte_begin, o->byte_end, strdup(o->reason), o->spoken ? strdup(o->spoken) : NULL};
     }
     pthread_mutex_lock(&job->lock);
     job->omitted = omitted;

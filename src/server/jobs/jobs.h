@@ -93,7 +93,7 @@ typedef struct sv_word_time {    /* when a word is heard */
 
 typedef struct sv_omitted {      /* what was not spoken, or otherwise than it is written */
     size_t byte_begin, byte_end; /* of the text */
-    const char *reason;          /* static */
+    char *reason;                /* owned */
     char *spoken;                /* owned; NULL: nothing */
 } sv_omitted;
 enum { SV_OMITTED_MAX = 100 }; /* that are kept; they are counted beyond */

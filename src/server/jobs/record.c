@@ -89,6 +89,16 @@ static json_t *words_json(const sv_job *job) {
     return list;
 }
 
+static json_t *omitted_json(const sv_job *job) {
+    json_t *list = json_array();
+    for (size_t i = 0; i < job->omitted_count && i < SV_OMITTED_MAX; i++) {
+        const sv_omitted *o = &job->omitted[i];
+        json_array_append_new(list, json_pack("[I, I, s?, s?]", (json_int_t)o->byte_begin, (json_int_t)o->byte_end,
+                                              o->reason, o->spoken));
+    }
+    return list;
+}
+
 static double since(double then, double now) { return then > 0 && now > then ? now - then : 0; }
 
 bool sv_record_outcome(sv_record *r, const sv_job *job, sv_job_state state, const ev_error *error,
@@ -109,6 +119,10 @@ bool sv_record_outcome(sv_record *r, const sv_job *job, sv_job_state state, cons
         json_object_set_new(json, "error",
                             json_pack("{s:i, s:s}", "status", (int)error->status, "message", error->message));
     if (job->show_words && state == SV_JOB_COMPLETED) json_object_set_new(json, "words", words_json(job));
+    if (job->omitted_count && state == SV_JOB_COMPLETED) {
+        json_object_set_new(json, "omitted", omitted_json(job));
+        json_object_set_new(json, "omitted_count", json_integer((json_int_t)job->omitted_count));
+    }
     r->outcome = json ? json_dumps(json, JSON_COMPACT) : NULL;
     json_decref(json);
     return r->outcome != NULL;
@@ -169,6 +183,9 @@ static const char *read_speech(const json_t *json, const sv_record *r, sv_speech
     if (!read_sound(json_object_get(json, "sound"), &s->sound)) return "the sound of its file is out of range";
     s->markup = (ev_markup)json_integer_value(json_object_get(json, "markup"));
     s->audio_tags = (ev_audio_tags)json_integer_value(json_object_get(json, "audio_tags"));
+    if ((int)s->markup < EV_MARKUP_AUTO || (int)s->markup > EV_MARKUP_SSML ||
+        (int)s->audio_tags < EV_AUDIO_TAGS_SPEAK || (int)s->audio_tags > EV_AUDIO_TAGS_DROP)
+        return "its markup is not known";
     s->seed = (uint64_t)json_integer_value(json_object_get(json, "seed"));
     s->priority = (int32_t)json_integer_value(json_object_get(json, "priority"));
     if (s->priority < 0 || s->priority > 2) return "its priority is not known";
@@ -198,6 +215,26 @@ static bool read_words(sv_job *job, const json_t *list) {
     return job->words || !count;
 }
 
+static bool read_omitted(sv_job *job, const json_t *list, double total) {
+    const size_t count = json_array_size(list);
+    if (count > SV_OMITTED_MAX || (count < SV_OMITTED_MAX ? total != (double)count : total < (double)count))
+        return false;
+    job->omitted = count ? calloc(count, sizeof *job->omitted) : NULL;
+    for (size_t i = 0; job->omitted && i < count; i++) {
+        const json_t *one = json_array_get(list, i);
+        const int64_t begin = json_integer_value(json_array_get(one, 0)),
+                      end = json_integer_value(json_array_get(one, 1));
+        const char *reason = json_string_value(json_array_get(one, 2)),
+                   *spoken = json_string_value(json_array_get(one, 3));
+        if (begin < 0 || end < begin || end > (int64_t)job->speech.text_bytes || !reason) return false;
+        job->omitted[i] =
+            (sv_omitted){(size_t)begin, (size_t)end, strdup(reason), spoken ? strdup(spoken) : NULL};
+        job->omitted_count = i + 1;
+    }
+    if (job->omitted) job->omitted_count = (size_t)total; /* of which the first are kept */
+    return job->omitted || !count;
+}
+
 /* Times count from an arrival that is invented: only what lies between them is known, and told. */
 static const char *read_outcome(sv_job *job, const sv_record *r, const json_t *json) {
     static const sv_job_state states[] = {[SV_RECORD_COMPLETED] = SV_JOB_COMPLETED,
@@ -223,6 +260,8 @@ static const char *read_outcome(sv_job *job, const sv_record *r, const json_t *j
     if (r->state == SV_RECORD_COMPLETED &&
         (job->rate <= 0 || (int64_t)(job->count * sizeof *job->samples) != r->result_bytes))
         return "its result's size is not known";
+    if (!read_omitted(job, json_object_get(json, "omitted"), number_of(json, "omitted_count")))
+        return "what it left out is damaged";
     return read_words(job, json_object_get(json, "words")) ? NULL : "its words' times are damaged";
 }
 
