@@ -190,7 +190,7 @@ def main(arguments: list[str] | None = None) -> int:
     table = read_table(here / "homographs_en.txt")
     rules = read_rules(here.parent / "src/text/en_heteronym.c")
     with tempfile.TemporaryDirectory() as folder:  # the rules alone: lexicons without en.homographs
-        for path in (options.model, *options.model.parent.glob("*.lexicon")):
+        for path in (options.model, *options.model.parent.glob("*.lexicon"), *options.model.parent.glob("*.polyphones")):
             shutil.copy(path, folder)
         front = FrontWords(options.build, Path(folder) / options.model.name)
         data, held_out = (examples(options.data / "data" / part, front, table, rules) for part in ("train", "eval"))

@@ -17,7 +17,7 @@ then the sections, each at a multiple of 8.
   NODE  trie of words by simplified character, breadth first: {u16 character, u16 cost, u32 first child | class << 24}.
         A node's children end where the next node's begin. cost 0: no word ends here; else 1 + 2048 * -ln(frequency).
         class: first letter of jieba's part of speech, upper case second letters for names (nr R, ns S, nt T, nz Z).
-  RKEY  {u32 node, u32 start in RVAL | length << 24}, by node: words read differently from their characters' defaults.
+  RKEY  {u32 node, u32 start in RVAL | length << 24}, by node: words read differently from their characters' defaults, and ours.
   RVAL  u16 syllables: initial | final << 5 | tone << 11, numbered as in NAME.
   CHAR  {u32 character, u32 default syllable}, by character.
   FOLD  {u32 traditional, u32 simplified}, by traditional.
@@ -44,6 +44,7 @@ NAMES = (" ".join(INITIALS) + " / " + " ".join(FINALS)).encode()
 
 RARE = 5  # words seen less often in jieba's corpus are left out, unless their reading is a surprise
 PHRASE_FREQUENCY = 5  # of a phrase that only pypinyin knows
+CORRECTED_FREQUENCY = 100  # of our own entries, at least: words whose reading is not left to weights (src/text/zh_polyphone.c)
 COST_SCALE = 2048
 TONE_MARKS = {"\u0304": 1, "\u0301": 2, "\u030c": 3, "\u0300": 4}
 ZERO_INITIAL = {
@@ -57,6 +58,15 @@ SPECIAL = {
     "ng": ("-", "eng"), "hng": ("h", "eng"), "ê": ("-", "ei"), "r": ("-", "er"), "den": ("d", "en"),
 }
 FINAL_SPELLING = {"iu": "iou", "ui": "uei", "un": "uen", "ü": "v", "üe": "ve", "üan": "van", "ün": "vn"}
+
+
+OFFICES = "部局厅处科县镇乡村省市州区所院校班队组连营团师军站段店馆台社会行厂"  # have a head, 长
+
+# Surnames read otherwise than the character usually is: with what follows a surname they are words.
+SURNAMES = ("任 ren2, 单 shan4, 曾 zeng1, 解 xie4, 仇 qiu2, 朴 piao2, 盖 ge3, 华 hua4, 查 zha1, 区 ou1, 缪 miao4, 翟 zhai2, 乐 yue4, 燕 yan1, "
+            "肖 xiao1, 那 na1, 宁 ning2, 应 ying1, 柏 bai3, 冼 xian3, 召 shao4, 折 she2, 秘 bi4, 繁 po2, 覃 qin2, 葛 ge3, 尹 yin3, 纪 ji3, 晁 chao2")
+TITLES = ("先生 xian1 sheng5, 女士 nv3 shi4, 小姐 xiao3 jie5, 太太 tai4 tai5, 老师 lao3 shi1, 教授 jiao4 shou4, 医生 yi1 sheng5, 主任 zhu3 ren4, "
+          "经理 jing1 li3, 博士 bo2 shi4, 总 zong3, 某 mou3, 局长 ju2 zhang3, 校长 xiao4 zhang3, 律师 lv4 shi1, 警官 jing3 guan1, 同学 tong2 xue2")
 
 
 class SourceMissing(RuntimeError):
@@ -113,6 +123,13 @@ def read_opencc() -> tuple[dict[str, str], dict[str, str]]:
     phrases = {source: target for source, target in tables[1].items()
                if is_han(source + target) and target != "".join(characters.get(c, c) for c in source)}
     return characters, phrases
+
+
+def named() -> dict[str, list[str]]:
+    """单先生, 任总, ...: surname and title."""
+    people = [entry.split() for entry in SURNAMES.split(", ")]
+    titles = [entry.split() for entry in TITLES.split(", ")]
+    return {name + title: [reading, *readings] for name, reading in people for title, *readings in titles}
 
 
 def read_corrections(path: Path) -> dict[str, list[str]]:
@@ -175,16 +192,18 @@ class Words:
     def __init__(self, corrections_path: Path):
         self.counts = read_jieba()
         phrases, characters = read_pypinyin()
-        corrections = read_corrections(corrections_path)
+        corrections = named() | read_corrections(corrections_path)
         self.defaults = {c: pack_syllable(readings[0]) for c, readings in characters.items()}
         self.defaults.update({w: pack_syllable(r[0]) for w, r in corrections.items() if len(w) == 1})
+        self.corrected = set(corrections)
         self.known = {w: [self.lexical(c, r) for c, r in zip(w, readings)] for w, readings in phrases.items()}
         self.known.update({w: [pack_syllable(r) for r in readings] for w, readings in corrections.items() if len(w) > 1})
         self.total = sum(count for count, _ in self.counts.values())
         for word in self.known:
             if word not in self.counts:
-                count = max(PHRASE_FREQUENCY, RARE) if word not in corrections else 50
-                self.counts[word] = (count, "i" if len(word) > 3 else "x")
+                self.counts[word] = (max(PHRASE_FREQUENCY, RARE), "i" if len(word) > 3 else "x")
+            if word in corrections:
+                self.counts[word] = (max(self.counts[word][0], CORRECTED_FREQUENCY), self.counts[word][1])
 
     def lexical(self, character: str, reading: str) -> int:
         """pypinyin writes 一 and 不 as they sound in the phrase; the sandhi rules want their own tones."""
@@ -221,13 +240,15 @@ class Words:
             reading = self.plain(word) if len(word) < 3 else self.composed(word)
             if word.endswith("子"):
                 reading[-1] = pack_syllable("zi5")  # a suffix; where it is a child or a master, a source says so
+            if len(word) > 2 and word[-1] == "长" and word[-2] in OFFICES:
+                reading[-1] = pack_syllable("zhang3")  # 外交部长
             if len(word) == 3 and word[1] in "不得" and word[2] == "了":
                 reading[-1] = pack_syllable("liao3")
             self.known[word] = reading
         return self.known[word]
 
     def select(self) -> dict[str, list[int] | None]:
-        """Words worth their bytes; the value is the reading where it is not the characters' own."""
+        """Words worth their bytes; the value is the reading where it is not the characters' own, or is one of ours."""
         listed = set(self.known)
         chosen = {}
         for word in sorted(self.counts):
@@ -235,7 +256,7 @@ class Words:
             surprising = len(word) > 1 and reading != self.plain(word)
             if self.counts[word][0] < RARE and not (surprising and word in listed):
                 continue
-            chosen[word] = reading if surprising else None
+            chosen[word] = reading if surprising or (len(word) > 1 and word in self.corrected) else None
         return chosen
 
 

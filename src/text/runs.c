@@ -3,9 +3,10 @@
  * Letters decide for themselves. What is neither (numbers, signs, punctuation) is decided a sentence at a time:
  *   no Chinese in it   English, if it has a letter; a bare number goes with the hint, else with the sentence before,
  *                      else with the one after, else English
- *   some Chinese       an expression that the Mandarin normaliser claims ("3.5kg", "50%") is Chinese, unless it is
- *                      part of an English phrase or word ("iPhone 15 Pro", "GPT-4")
- * Punctuation stays with what it follows; opening brackets go with what they open.
+ *   some Chinese       its clauses' language owns figures, units and single letters: in Chinese ones "PM2.5",
+ * "US$1万", "A股" have Chinese numbers and letters by name; clauses of more English words than Chinese characters are
+ * English ("The word 山 means 3 things") Punctuation stays with what it follows; opening brackets go with what they
+ * open.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -13,7 +14,7 @@
 #include "text/scan.h"
 #include "text/sink.h"
 
-enum { LANG_NONE = 0, LANG_EN = 'e', LANG_ZH = 'z' };
+enum { LANG_NONE = 0, LANG_EN = 'e', LANG_ZH = 'z', LANG_LETTERS = 'l' }; /* letters: by their English names */
 
 typedef struct runs {
     const ev_char *chars;
@@ -21,6 +22,7 @@ typedef struct runs {
     char *language;  /* [n] */
     char *next_kind; /* [n]: kind of the next character from here that is no space */
     const ev_zh *zh;
+    const ev_en *en;
 } runs;
 
 static char kind_of(int32_t c) {
@@ -73,29 +75,141 @@ static bool is_english_number(const runs *r, size_t begin, size_t end, char befo
     return before == LANG_NONE && after == LANG_EN && r->chars[end].cp == ' ';
 }
 
-/* A sentence that holds Chinese. */
+/* ---- a clause that Mandarin owns ---- */
+
+static int32_t char_at(const runs *r, size_t i) { return i < r->n ? r->chars[i].cp : 0; }
+static bool is_small(int32_t c) { return c >= 'a' && c <= 'z'; }
+static bool is_letter(int32_t c) { return (c | 0x20) >= 'a' && (c | 0x20) <= 'z'; }
+
+static bool ends_clause(const runs *r, size_t i) {
+    int32_t c = r->chars[i].cp;
+    if (c == ',') return !(i > 0 && is_digit(r->chars[i - 1].cp) && is_digit(char_at(r, i + 1)));
+    return c == ';' || c == 0x3001 || c == 0x3002 || c == '(' || c == ')';
+}
+
+/* Who reads the figures of a clause? English where its words are more than the Chinese characters, or where there are
+ * English words only ("It costs $5.50, 很便宜") and not just names ("华为、HDR10"). */
+static bool english_owns(const runs *r, size_t begin, size_t end, size_t *clause_end) {
+    size_t han = 0, words = 0, small = 0, i = begin;
+    for (; i < end && !(i > begin && ends_clause(r, i)); i++) {
+        char kind = kind_of(r->chars[i].cp);
+        han += kind == LANG_ZH;
+        if (kind != LANG_EN || (i > begin && kind_of(r->chars[i - 1].cp) == LANG_EN)) continue;
+        words++;
+        small += is_small(r->chars[i].cp) && is_small(char_at(r, i + 1));
+    }
+    *clause_end = i;
+    return words >= 2 && small > 0 && words > han;
+}
+
+/* An address or a name with dots is read whole by English: "a@b.com", "notes.txt", "No.5". */
+static bool is_whole(const runs *r, size_t begin, size_t end) {
+    for (size_t i = begin; i < end; i++) {
+        int32_t c = r->chars[i].cp, next = i + 1 < end ? r->chars[i + 1].cp : 0;
+        if (c == '@' || c == '_' || (c == ':' && next == '/')) return true;
+        if (c == '.' && i > begin + 1 && (is_letter(next) || is_digit(next)) && is_letter(r->chars[i - 1].cp))
+            return true;
+    }
+    return false;
+}
+
+/* Letters with the signs that hold a word together ("Wi-Fi", "AT&T", "don't"), and C++, C#. */
+static size_t letters_end(const runs *r, size_t begin, size_t end) {
+    size_t i = begin;
+    while (i < end &&
+           (kind_of(r->chars[i].cp) == LANG_EN || ((is_one_of(r->chars[i].cp, "'&-/.") || r->chars[i].cp == 0x2019) &&
+                                                   i + 1 < end && kind_of(r->chars[i + 1].cp) == LANG_EN)))
+        i++;
+    while (i < end && i - begin < 4 && is_one_of(r->chars[i].cp, "+#") && !is_digit(char_at(r, i + 1))) i++;
+    return i;
+}
+
+/* B2B, O2O: letter, 2, letter. */
+static bool is_to(const runs *r, size_t i, size_t end) {
+    return end - i == 3 && r->chars[i + 1].cp == '2' && is_one_of(r->chars[i].cp, "BCGOPF") &&
+           is_one_of(r->chars[i + 2].cp, "BCGOPF");
+}
+
+static size_t latin_in_chinese(const runs *r, size_t i, size_t end, char *kind) {
+    size_t word = latin_word_end(r, i, end), stop;
+    *kind = LANG_EN;
+    if (is_whole(r, i, word)) return word;
+    if (is_to(r, i, word)) {
+        *kind = LANG_LETTERS;
+        return word;
+    }
+    stop = letters_end(r, i, word > i ? word : i + 1);
+    char letters[16];
+    size_t n = 0;
+    while (n < sizeof letters && i + n < stop && is_letter(r->chars[i + n].cp))
+        letters[n] = (char)r->chars[i + n].cp, n++;
+    bool pronoun =
+        n == 1 && is_one_of(r->chars[i].cp, "Ia") && char_at(r, stop) == ' ' && is_small(char_at(r, stop + 1));
+    if (n == stop - i && n && !pronoun && en_letters_in_chinese(r->en, letters, n, is_digit(char_at(r, stop))))
+        *kind = LANG_LETTERS;
+    return stop > i ? stop : i + 1;
+}
+
+/* "他说 I have 3 cats 就走了": small English words on both sides keep a number. */
+static bool inside_english(const runs *r, size_t begin, size_t end) {
+    if (begin < 2 || r->chars[begin - 1].cp != ' ' || char_at(r, end) != ' ' || !is_small(char_at(r, end + 1)))
+        return false;
+    size_t i = begin - 1;
+    while (i > 0 && is_small(r->chars[i - 1].cp)) i--;
+    return i < begin - 1 && (i == 0 || r->chars[i - 1].cp == ' ');
+}
+
+/* ---- a sentence that holds Chinese ---- */
+
+static bool says_english(const runs *r, size_t begin, size_t end, char before, bool owned) {
+    if (!owned) return is_english_number(r, begin, end, before);
+    for (size_t i = begin; i < end; i++)
+        if (kind_of(r->chars[i].cp) == LANG_ZH || is_letter(r->chars[i].cp)) return false;
+    bool opens = before == LANG_NONE && char_at(r, end) == ' ' && is_small(char_at(r, end + 1)); /* 3 apples */
+    return opens || inside_english(r, begin, end);
+}
+
+static size_t mark_next(runs *r, size_t i, size_t end, bool owned, char *before) {
+    int32_t c = r->chars[i].cp;
+    char kind = kind_of(c);
+    size_t stop = i + 1;
+    bool starts = i == 0 || kind_of(r->chars[i - 1].cp) != LANG_EN;
+    size_t claimed = is_space(c) || kind == LANG_ZH || (kind == LANG_EN && !(owned && starts))
+                         ? 0
+                         : ev_zh_claims(r->zh, r->chars, r->n, i);
+    if (claimed > end - i) claimed = end - i;
+    if (claimed) {
+        stop = i + claimed;
+        kind = says_english(r, i, stop, *before, owned) ? LANG_EN : LANG_ZH;
+    } else if (kind == LANG_EN) {
+        stop = owned ? latin_in_chinese(r, i, end, &kind) : latin_word_end(r, i, end);
+    } else if (is_digit(c)) { /* the whole number at once, in the language that runs */
+        while (stop < end && is_digit(r->chars[stop].cp)) stop++;
+    }
+    if (!is_space(c)) *before = kind == LANG_LETTERS ? LANG_EN : kind;
+    memset(r->language + i, kind, stop - i);
+    return stop;
+}
+
 static void mark_mixed(runs *r, size_t begin, size_t end) {
     char before = LANG_NONE; /* of what stands right in front, spaces aside; LANG_NONE: punctuation */
+    size_t clause = begin;
+    bool owned = true;
     for (size_t i = begin; i < end;) {
-        int32_t c = r->chars[i].cp;
-        char kind = kind_of(c);
-        size_t stop = i + 1;
-        if (kind == LANG_EN) {
-            stop = latin_word_end(r, i, end);
-        } else if (kind == LANG_NONE && !is_space(c)) {
-            size_t claimed = ev_zh_claims(r->zh, r->chars, r->n, i);
-            if (claimed > end - i) claimed = end - i;
-            if (claimed) {
-                stop = i + claimed;
-                kind = is_english_number(r, i, stop, before) ? LANG_EN : LANG_ZH;
-            } else if (is_digit(c)) { /* the whole number at once, in the language that runs */
-                while (stop < end && is_digit(r->chars[stop].cp)) stop++;
-            }
-        }
-        if (!is_space(c)) before = kind;
-        memset(r->language + i, kind, stop - i);
-        i = stop;
+        if (i >= clause) owned = !english_owns(r, i, end, &clause);
+        i = mark_next(r, i, end, owned, &before);
     }
+}
+
+/* "25kg", "10:04am" for a reader of Chinese: all letters belong to expressions of the Mandarin normaliser. */
+static bool letters_are_units(const runs *r, size_t begin, size_t end) {
+    for (size_t i = begin; i < end;) {
+        bool latin = kind_of(r->chars[i].cp) == LANG_EN;
+        size_t claimed = is_space(r->chars[i].cp) ? 0 : ev_zh_claims(r->zh, r->chars, r->n, i);
+        if (latin && !claimed) return false;
+        i += claimed ? claimed : 1;
+    }
+    return true;
 }
 
 /* The language of each character; LANG_NONE where a neighbour decides. */
@@ -115,6 +229,8 @@ static void mark(runs *r, char hint) {
         }
         if (han)
             mark_mixed(r, begin, end);
+        else if (latin && hint == LANG_ZH && letters_are_units(r, begin, end))
+            memset(r->language + begin, LANG_ZH, end - begin);
         else
             memset(r->language + begin, latin ? LANG_EN : number ? hint : LANG_NONE, end - begin);
         begin = end;
@@ -126,14 +242,14 @@ static void fill(runs *r, char fallback) {
     char before = LANG_NONE;
     for (size_t i = 0; i < r->n; i++) {
         if (r->language[i] != LANG_NONE)
-            before = r->language[i];
+            before = r->language[i] == LANG_LETTERS ? LANG_EN : r->language[i];
         else if (!is_opening(r->chars[i].cp))
             r->language[i] = before;
     }
     char after = LANG_NONE;
     for (size_t i = r->n; i-- > 0;) {
         if (r->language[i] != LANG_NONE)
-            after = r->language[i];
+            after = r->language[i] == LANG_LETTERS ? LANG_EN : r->language[i];
         else
             r->language[i] = after != LANG_NONE ? after : before != LANG_NONE ? before : fallback;
     }
@@ -151,13 +267,17 @@ static void override(runs *r, const ev_marked *marked) {
 }
 
 /* chars[begin, end) in stretches of one language. */
-static ev_status speak(const runs *r, const ev_en *en, size_t begin, size_t end, ev_sink *sink, ev_error *err) {
+static ev_status speak(const runs *r, size_t begin, size_t end, ev_sink *sink, ev_error *err) {
     while (begin < end) {
         size_t stop = begin + 1;
         while (stop < end && r->language[stop] == r->language[begin]) stop++;
-        ev_status status = r->language[begin] == LANG_ZH
-                               ? ev_zh_speak(r->zh, r->chars + begin, stop - begin, sink, err)
-                               : ev_en_speak(en, r->chars + begin, stop - begin, sink, err);
+        ev_status status = EV_OK;
+        if (r->language[begin] == LANG_LETTERS)
+            ev_en_letters(r->en, r->chars + begin, stop - begin, sink);
+        else if (r->language[begin] == LANG_ZH)
+            status = ev_zh_speak(r->zh, r->chars, r->n, begin, stop, sink, err);
+        else
+            status = ev_en_speak(r->en, r->chars + begin, stop - begin, sink, err);
         if (status != EV_OK) return status;
         begin = stop;
     }
@@ -177,13 +297,12 @@ static void speak_control(const ev_scan *scan, const ev_control *control, const 
     for (size_t i = control->token_begin; i < control->token_end; i++) ev_sink_phone(sink, tokens[i]);
 }
 
-static ev_status speak_all(const runs *r, const ev_scan *scan, const ev_en *en, const char *text, ev_sink *sink,
-                           ev_error *err) {
+static ev_status speak_all(const runs *r, const ev_scan *scan, const char *text, ev_sink *sink, ev_error *err) {
     const ev_control *controls = (const ev_control *)(const void *)scan->controls.data;
     size_t count = ev_array_count(&scan->controls, ev_control), at = 0;
     for (size_t i = 0; i <= count; i++) {
         size_t stop = i < count ? controls[i].char_at : r->n;
-        ev_status status = speak(r, en, at, stop, sink, err);
+        ev_status status = speak(r, at, stop, sink, err);
         if (status != EV_OK) return status;
         if (i < count) speak_control(scan, &controls[i], text, sink);
         at = stop;
@@ -193,7 +312,7 @@ static ev_status speak_all(const runs *r, const ev_scan *scan, const ev_en *en, 
 
 ev_status ev_runs_speak(const ev_scan *scan, const ev_marked *marked, const ev_en *en, const ev_zh *zh, char hint,
                         const char *text, ev_sink *sink, ev_error *err) {
-    runs r = {.chars = (const ev_char *)(const void *)scan->chars.data, .zh = zh};
+    runs r = {.chars = (const ev_char *)(const void *)scan->chars.data, .zh = zh, .en = en};
     r.n = ev_array_count(&scan->chars, ev_char);
     r.language = calloc(2 * r.n + 1, 1);
     if (!r.language) return ev_fail(err, EV_E_MEMORY, "out of memory while reading the text");
@@ -201,7 +320,7 @@ ev_status ev_runs_speak(const ev_scan *scan, const ev_marked *marked, const ev_e
     mark(&r, hint);
     override(&r, marked);
     fill(&r, hint == LANG_ZH ? LANG_ZH : LANG_EN);
-    ev_status status = speak_all(&r, scan, en, text, sink, err);
+    ev_status status = speak_all(&r, scan, text, sink, err);
     free(r.language);
     return status;
 }

@@ -22,7 +22,7 @@
 /* Everything that turning text into phones needs; immutable after open, shared by threads. */
 typedef struct ev_text ev_text;
 
-/* lexicon_dir holds zh.lexicon, en.lexicon and, for homographs, en.homographs. EV_E_IO, EV_E_FORMAT, EV_E_MEMORY. */
+/* lexicon_dir holds zh.lexicon, zh.polyphones, en.lexicon and, for homographs, en.homographs. EV_E_IO, EV_E_FORMAT, EV_E_MEMORY. */
 ev_status ev_text_open(ev_text **out, const char *lexicon_dir, ev_error *err);
 void ev_text_free(ev_text **text);
 
@@ -85,9 +85,11 @@ void ev_sink_said(ev_sink *sink, uint32_t byte_begin, uint32_t byte_end, const c
 typedef struct ev_zh ev_zh;
 ev_status ev_zh_open(ev_zh **out, const char *lexicon_dir, ev_error *err);
 void ev_zh_free(ev_zh **zh);
-/* chars[0..n). Reports breaks for punctuation (also sentence ends). Allocation failure: EV_E_MEMORY; no other error:
- * what cannot be spoken is omitted through the sink. */
-ev_status ev_zh_speak(const ev_zh *zh, const ev_char *chars, size_t n, ev_sink *sink, ev_error *err);
+/* Speaks chars[begin, end) of a text of n; what stands around is looked at, not spoken. Reports breaks for punctuation
+ * (also sentence ends). Allocation failure: EV_E_MEMORY; no other error: what cannot be spoken is omitted through the
+ * sink. */
+ev_status ev_zh_speak(const ev_zh *zh, const ev_char *chars, size_t n, size_t begin, size_t end, ev_sink *sink,
+                      ev_error *err);
 /* How many characters from chars[i] on (digits, signs, symbols, unit letters: "3.5kg", "50%", "2026-11-23", "-3",
  * "19:30", "A4"? no) the Mandarin normaliser reads as one expression; 0: none. For runs.c, where a number stands
  * in Chinese surroundings. */
@@ -99,5 +101,8 @@ typedef struct ev_en ev_en;
 ev_status ev_en_open(ev_en **out, const char *lexicon_dir, ev_error *err);
 void ev_en_free(ev_en **en);
 ev_status ev_en_speak(const ev_en *en, const ev_char *chars, size_t n, ev_sink *sink, ev_error *err);
+/* en_in_chinese.c: letters beside Chinese, by their names. Which are letters there, and saying them. */
+bool en_letters_in_chinese(const ev_en *en, const char *letters, size_t n, bool digit_follows);
+void ev_en_letters(const ev_en *en, const ev_char *chars, size_t n, ev_sink *sink);
 
 #endif

@@ -12,18 +12,23 @@
 
 /* A run without any punctuation is spoken in pieces of this many characters: bounds memory, changes nothing audible.
  */
-enum { PHRASE_MAX = 4096, FOLD_MAX = 8 };
+enum { PHRASE_MAX = 4096, FOLD_MAX = 8, PATH_BYTES = 4096 };
 
 /* ---- opening ---- */
 
+static bool path_of(char path[PATH_BYTES], const char *directory, const char *name) {
+    return (size_t)snprintf(path, PATH_BYTES, "%s/%s", directory, name) < PATH_BYTES;
+}
+
 ev_status ev_zh_open(ev_zh **out, const char *lexicon_dir, ev_error *err) {
-    char path[4096], names[512];
-    if ((size_t)snprintf(path, sizeof path, "%s/zh.lexicon", lexicon_dir) >= sizeof path)
+    char lexicon[PATH_BYTES], polyphones[PATH_BYTES], names[512];
+    if (!path_of(lexicon, lexicon_dir, "zh.lexicon") || !path_of(polyphones, lexicon_dir, "zh.polyphones"))
         return ev_fail(err, EV_E_IO, "the path of the lexicons is too long");
     ev_zh *zh = calloc(1, sizeof *zh);
     if (!zh) return ev_fail(err, EV_E_MEMORY, "out of memory for the Mandarin tables");
     zh_syllable_names(names, sizeof names);
-    ev_status status = ev_lexicon_open(&zh->lexicon, path, names, err);
+    ev_status status = ev_lexicon_open(&zh->lexicon, lexicon, names, err);
+    if (status == EV_OK) status = zh_polyphones_open(&zh->polyphones, polyphones, names, err);
     if (status == EV_OK && !zh_syllable_tables(zh))
         status = ev_fail(err, EV_E_FORMAT, "the inventory lacks a Mandarin final");
     if (status != EV_OK)
@@ -36,6 +41,7 @@ ev_status ev_zh_open(ev_zh **out, const char *lexicon_dir, ev_error *err) {
 void ev_zh_free(ev_zh **zh) {
     if (!zh || !*zh) return;
     ev_lexicon_free(&(*zh)->lexicon);
+    zh_polyphones_free(&(*zh)->polyphones);
     free(*zh);
     *zh = NULL;
 }
@@ -53,7 +59,8 @@ size_t ev_zh_claims(const ev_zh *zh, const ev_char *chars, size_t n, size_t i) {
 
 typedef struct speaker {
     const ev_zh *zh;
-    zh_view view;
+    zh_view view; /* up to the end of what is spoken; what stands before can be seen */
+    zh_view wide; /* all of the text */
     zh_phrase phrase;
     ev_sink *sink;
 } speaker;
@@ -159,7 +166,11 @@ static size_t put_next(speaker *sp, size_t i) {
     const ev_char *c = &sp->view.chars[i];
     if (ev_zh_is_han(c->cp)) return put_han(sp, i);
     zh_out out = {&sp->phrase, c->at, c->at + c->bytes};
-    size_t taken = zh_expression(&sp->view, i, &out);
+    size_t before = sp->phrase.chars.size, taken = zh_expression(&sp->wide, i, &out);
+    if (taken && i + taken > sp->view.n) { /* goes on in what another speaks: as if the text ended here */
+        sp->phrase.chars.size = before;
+        taken = zh_expression(&sp->view, i, &out);
+    }
     if (taken) return taken;
     int kind = break_of(&sp->view, i);
     if (kind >= 0)
@@ -169,9 +180,10 @@ static size_t put_next(speaker *sp, size_t i) {
     return 1;
 }
 
-ev_status ev_zh_speak(const ev_zh *zh, const ev_char *chars, size_t n, ev_sink *sink, ev_error *err) {
-    speaker sp = {.zh = zh, .view = {chars, n}, .sink = sink};
-    for (size_t i = 0; i < n;) {
+ev_status ev_zh_speak(const ev_zh *zh, const ev_char *chars, size_t n, size_t begin, size_t end, ev_sink *sink,
+                      ev_error *err) {
+    speaker sp = {.zh = zh, .view = {chars, end}, .wide = {chars, n}, .sink = sink};
+    for (size_t i = begin; i < end;) {
         i += put_next(&sp, i);
         if (zh_char_count(&sp.phrase) >= PHRASE_MAX) flush(&sp);
     }

@@ -10,7 +10,8 @@
  *   zh_number.c      numerals written out, and looking around in the characters
  *   zh_segment.c     a phrase into words
  *   zh_reading.c     words into syllables, er-hua
- *   zh_context.c     readings of single characters by their neighbours
+ *   zh_polyphone.c   readings of characters that have several, by weights learnt from read text
+ *   zh_context.c     readings of single characters by their neighbours, by rule
  *   zh_sandhi.c      tones that change in company
  *   zh_syllable.c    syllables into tokens
  *
@@ -40,8 +41,11 @@ bool zh_syllable_unpack(zh_syllable *out, uint16_t packed); /* false: not a syll
 /* Token ids of a syllable: at most 3 (initial, final, er5), at least 1. */
 size_t zh_syllable_tokens(const ev_zh *zh, const zh_syllable *s, int out[3]);
 
+typedef struct zh_polyphones zh_polyphones;
+
 struct ev_zh {
     ev_lexicon *lexicon;
+    zh_polyphones *polyphones;
     int16_t initials[ZH_INITIALS];                 /* token ids; -1 for none */
     int16_t finals[ZH_FINALS][ZH_TONES];           /* every one a token */
     int16_t retroflex_finals[ZH_FINALS][ZH_TONES]; /* -1: the inventory has none; base and er5 instead */
@@ -84,6 +88,12 @@ static inline size_t zh_syllable_count(const zh_phrase *p) { return ev_array_cou
 
 void zh_segment(const ev_zh *zh, zh_phrase *p);             /* chars -> words */
 void zh_read(const ev_zh *zh, zh_phrase *p, ev_sink *sink); /* words -> syllables */
+/* zh_polyphone.c. What the weights say of the character at i of a word, given what the lexicon says (packed
+ * syllables); `lexical` where they do not know better. listed: the lexicon has a reading of the whole word. EV_E_IO,
+ * EV_E_FORMAT, EV_E_MEMORY. */
+ev_status zh_polyphones_open(zh_polyphones **out, const char *path, const char *names, ev_error *err);
+void zh_polyphones_free(zh_polyphones **polyphones);
+uint16_t zh_polyphone(const ev_zh *zh, const zh_phrase *p, size_t word, size_t i, uint16_t lexical, bool listed);
 zh_syllable zh_read_alone(const ev_zh *zh, const zh_phrase *p, size_t word, zh_syllable usual); /* zh_context.c */
 void zh_sandhi(const ev_zh *zh, zh_phrase *p);                                                  /* tones in place */
 

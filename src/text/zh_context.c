@@ -35,6 +35,8 @@ static bool verb_follows(const place *at) {
 /* 跑得快 de5, 我得走 dei3, 他得了冠军 de2 */
 static const char *read_de(const place *at) {
     if (is_verb(at->before) && zh_in(at->left, "获取赢夺求博")) return "e2";
+    if (zh_in(at->left, "还就也都总") && at->after && zh_in(at->right, "多再去先要把给跟靠看问等买吃走"))
+        return "ei3"; /* 还得多吃 */
     bool state = is_verb(at->before) || is_describing(at->before);
     if (state || (zh_in(at->right, "多很太") && !is_person(at->before))) return "e5";
     if (zh_in(at->right, "了过到第奖胜票病") || zh_is_numeral(at->right) || zh_in(at->left, "所而可必不"))
@@ -73,8 +75,10 @@ static const char *read_le(const place *at) {
 }
 
 static const char *read_chang(const place *at) {
-    if (zh_in(at->left, "部局厅处科县镇乡村省市州区所院校班队组排连营团师军站段店馆台社")) return "ang3";
-    return zh_in(at->right, "得了着出大高胖满成") && !zh_in(at->left, "很太更最不") ? "ang3" : NULL;
+    if (zh_in(at->left, "部局厅处科县镇乡村省市州区所院校班队组排连营团师军站段店馆台社")) return "zh ang3";
+    if (zh_in(at->left, "很太更最挺") && !at->after) return "ch ang2";
+    if (at->left == 0x8D8A && at->right == 0x8D8A) return "zh ang3"; /* 越长越高 */
+    return zh_in(at->right, "得了着出大高胖满成") && !zh_in(at->left, "很太更最不") ? "zh ang3" : NULL;
 }
 
 static const char *read_zhong(const place *at) { /* 种 */
@@ -99,7 +103,7 @@ static const char *read_huan(const place *at) { /* 还 */
 }
 
 static const char *read_gan(const place *at) { /* 干 */
-    if (zh_in(at->left, "很太更最晒擦吹烤晾烘喝风")) return "an1";
+    if (zh_in(at->left, "很太更最越晒擦吹烤晾烘喝风拧")) return "an1";
     return NULL;
 }
 
@@ -107,6 +111,13 @@ static const char *read_gan(const place *at) { /* 干 */
 static const char *read_locative(const place *at, const char *neutral) {
     bool thing = class_of(at->before) == 'n' || class_of(at->before) == 's';
     return thing && !zh_in(at->right, "楼山学课班车门级升海") ? neutral : NULL;
+}
+
+/* 倒下, 推倒: fall; 倒是, 倒茶: not. */
+static const char *read_dao(const place *at) {
+    if (zh_in(at->right, "下塌闭地")) return "ao3";
+    return zh_in(at->left, "推病刮击打摔跌撞绊压卧昏晕累踢扳撂放砍吹震") && !zh_in(at->right, "是也不还茶水") ? "ao3"
+                                                                                                              : NULL;
 }
 
 static const char *read_diao(const place *at) { /* 调 */
@@ -118,28 +129,29 @@ static const char *read_interjection(const place *at, const char *full) { return
 /* "[initial ]final+tone" of the character in this place; NULL: as usual. Without an initial it keeps its own. */
 static const char *rule(int32_t cp, const place *at) {
     switch (cp) {
-    case 0x5F97: return read_de(at);                                                        /* 得 */
-    case 0x5730: return read_di(at);                                                        /* 地 */
-    case 0x4E3A: return read_wei(at);                                                       /* 为 */
-    case 0x4E86: return read_le(at);                                                        /* 了 */
-    case 0x957F: return read_chang(at);                                                     /* 长 */
-    case 0x884C: return counts(at) && at->after ? "ang2" : NULL;                            /* 行 */
-    case 0x53EA: return counts(at) ? "iii1" : NULL;                                         /* 只 */
-    case 0x79CD: return read_zhong(at);                                                     /* 种 */
-    case 0x91CD: return read_chong(at);                                                     /* 重 */
-    case 0x6570: return read_shu(at);                                                       /* 数 */
-    case 0x8FD8: return read_huan(at);                                                      /* 还 */
-    case 0x5E72: return read_gan(at);                                                       /* 干 */
-    case 0x6559: return is_person(at->after) || zh_in(at->right, "了会过") ? "iao1" : NULL; /* 教 */
-    case 0x4E2D: return at->right == 0x4E86 ? "ong4" : NULL;                                /* 中 */
-    case 0x5012: return zh_in(at->right, "下塌闭地") ? "ao3" : NULL;                        /* 倒 */
-    case 0x5047: return zh_in(at->left, "天周月的病长") && !at->after ? "ia4" : NULL;       /* 假 */
-    case 0x8C03: return read_diao(at);                                                      /* 调 */
-    case 0x4E0A: return read_locative(at, "ang5");                                          /* 上 */
-    case 0x91CC: return read_locative(at, "i5");                                            /* 里 */
-    case 0x8457: return is_verb(at->before) ? "e5" : NULL;                                  /* 著, the old 着 */
-    case 0x554A: return read_interjection(at, "a1");                                        /* 啊 */
-    case 0x54C7: return read_interjection(at, "ua1");                                       /* 哇 */
+    case 0x5F97: return read_de(at);                                                                /* 得 */
+    case 0x5730: return read_di(at);                                                                /* 地 */
+    case 0x4E3A: return read_wei(at);                                                               /* 为 */
+    case 0x4E86: return read_le(at);                                                                /* 了 */
+    case 0x957F: return read_chang(at);                                                             /* 长 */
+    case 0x884C: return counts(at) && at->after ? "ang2" : NULL;                                    /* 行 */
+    case 0x53EA: return counts(at) ? "iii1" : NULL;                                                 /* 只 */
+    case 0x79CD: return read_zhong(at);                                                             /* 种 */
+    case 0x91CD: return read_chong(at);                                                             /* 重 */
+    case 0x6570: return read_shu(at);                                                               /* 数 */
+    case 0x8FD8: return read_huan(at);                                                              /* 还 */
+    case 0x5E72: return read_gan(at);                                                               /* 干 */
+    case 0x6559: return is_person(at->after) || zh_in(at->right, "了会过") ? "iao1" : NULL;         /* 教 */
+    case 0x4E2D: return at->right == 0x4E86 ? "ong4" : NULL;                                        /* 中 */
+    case 0x5012: return read_dao(at);                                                               /* 倒 */
+    case 0x51B2: return is_person(at->after) && zh_in(at->right, "我你他她它您咱") ? "ong4" : NULL; /* 冲我笑 */
+    case 0x5047: return zh_in(at->left, "天周月的病长") && !at->after ? "ia4" : NULL;               /* 假 */
+    case 0x8C03: return read_diao(at);                                                              /* 调 */
+    case 0x4E0A: return read_locative(at, "ang5");                                                  /* 上 */
+    case 0x91CC: return read_locative(at, "i5");                                                    /* 里 */
+    case 0x8457: return is_verb(at->before) ? "e5" : NULL; /* 著, the old 着 */
+    case 0x554A: return read_interjection(at, "a1");       /* 啊 */
+    case 0x54C7: return read_interjection(at, "ua1");      /* 哇 */
     default: return NULL;
     }
 }

@@ -48,6 +48,7 @@ static void read_word(const ev_zh *zh, zh_phrase *p, size_t index, ev_sink *sink
         const zh_char *c = &zh_chars(p)[i];
         uint16_t packed = own && count == length ? own[i - word->begin] : ev_lexicon_default(zh->lexicon, c->cp);
         zh_syllable s;
+        packed = zh_polyphone(zh, p, index, i, packed, own && count == length);
         if (melts(p, word, index, i)) {
             zh_syllables(p)[zh_syllable_count(p) - 1].retroflex = true;
             continue;

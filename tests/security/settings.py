@@ -68,7 +68,7 @@ GIVEN = {
 if not os.path.exists(GIVEN["model"][1]):
     os.symlink(GIVEN["model"][0], GIVEN["model"][1])
     for lexicon in os.listdir(os.path.dirname(MODEL)):
-        if lexicon.endswith((".lexicon", ".homographs")):
+        if lexicon.endswith((".lexicon", ".homographs", ".polyphones")):
             os.symlink(os.path.join(os.path.dirname(os.path.abspath(MODEL)), lexicon), os.path.join(FOLDER, lexicon))
 
 

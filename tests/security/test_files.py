@@ -47,7 +47,7 @@ class Files(unittest.TestCase):
 
     def test_model_and_lexicon_written_over(self):
         model = shutil.copy(MODEL, os.path.join(self.folder, "voice.safetensors"))
-        lexicons = [shutil.copy(os.path.join(MODELS, name), self.folder) for name in ("zh.lexicon", "en.lexicon", "en.homographs")]
+        lexicons = [shutil.copy(os.path.join(MODELS, name), self.folder) for name in ("zh.lexicon", "zh.polyphones", "en.lexicon", "en.homographs")]
         with Service(COMMAND, *FREE, "--model", model) as service:
             self.assertEqual(self.say(service, "你好，Hello."), 200)
             for path in (model, *lexicons):

@@ -93,6 +93,100 @@ static void pairs_agree(void **state) {
     assert_int_equal(wrong, 0);
 }
 
+/* ---- polyphones.txt ---- */
+
+/* The tokens of the character at byte `at`, joined by spaces. */
+static void tokens_at(const ev_phones *phones, const char *input, size_t at, char out[64]) {
+    out[0] = '\0';
+    for (size_t w = 0; w < phones->word_count; w++) {
+        const ev_word *word = &phones->words[w];
+        if (at < word->byte_begin || at >= word->byte_end) continue;
+        size_t place = 0, syllable = 0;
+        for (size_t b = word->byte_begin; b < at; b++) place += ((unsigned char)input[b] & 0xC0) != 0x80;
+        for (size_t k = 0; k < phones->phone_count; k++) {
+            const ev_phone *phone = &phones->phones[k];
+            if (phone->word != (int32_t)w) continue;
+            if (strcmp(phone->name, "sp0") == 0)
+                syllable++;
+            else if (syllable == place && strncmp(phone->name, "sp", 2) != 0 &&
+                     strlen(out) + strlen(phone->name) + 2 < 64)
+                sprintf(out + strlen(out), "%s%s", out[0] ? " " : "", phone->name);
+        }
+    }
+}
+
+static bool reads(char *line, int number) {
+    static const char mark[] = "\xE2\x96\x81";
+    char *expected = strchr(line, '\t'), input[256] = "", got[64], choices[256];
+    *expected++ = '\0';
+    char *first = strstr(line, mark), *second = first ? strstr(first + 3, mark) : NULL;
+    assert_non_null(second);
+    snprintf(input, sizeof input, "%.*s%.*s%s", (int)(first - line), line, (int)(second - first - 3), first + 3,
+             second + 3);
+    ev_phones *phones = speak(input, strlen(input));
+    assert_non_null(phones);
+    tokens_at(phones, input, (size_t)(first - line), got);
+    ev_phones_free(&phones);
+    snprintf(choices, sizeof choices, "| %s |", expected);
+    char wanted[80];
+    snprintf(wanted, sizeof wanted, "| %s |", got);
+    if (strstr(choices, wanted)) return true;
+    print_error("polyphones.txt:%d: %s is read %s, not %s\n", number, input, got, expected);
+    return false;
+}
+
+static void polyphones_are_read_rightly(void **state) {
+    (void)state;
+    FILE *file = fopen(EV_TEST_DIR "/text/polyphones.txt", "r");
+    assert_non_null(file);
+    char *line = NULL;
+    size_t capacity = 0;
+    int number = 0, cases = 0, wrong = 0;
+    for (ssize_t length; (length = getline(&line, &capacity, file)) > 0;) {
+        number++;
+        if (line[length - 1] == '\n') line[length - 1] = '\0';
+        if (line[0] == '#' || !strchr(line, '\t')) continue;
+        cases++;
+        wrong += !reads(line, number);
+    }
+    free(line);
+    fclose(file);
+    assert_true(cases >= 100);
+    assert_int_equal(wrong, 0);
+}
+
+static void damaged_polyphones_are_refused(void **state) {
+    (void)state;
+    FILE *file = fopen(MODELS "/zh.polyphones", "rb");
+    assert_non_null(file);
+    fseek(file, 0, SEEK_END);
+    size_t bytes = (size_t)ftell(file);
+    rewind(file);
+    unsigned char *data = malloc(bytes);
+    assert_non_null(data);
+    assert_int_equal(fread(data, 1, bytes, file), bytes);
+    fclose(file);
+    char path[] = "/tmp/zh-polyphones-XXXXXX", names[512];
+    zh_syllable_names(names, sizeof names);
+    for (size_t k = 0; k < 8; k++) { /* cut short, or one bit turned */
+        int fd = mkstemp(path);
+        assert_true(fd >= 0);
+        size_t at = bytes * (k + 1) / 9;
+        if (k % 2) data[at] ^= 4;
+        size_t length = k % 2 ? bytes : at;
+        assert_int_equal(write(fd, data, length), (ssize_t)length);
+        close(fd);
+        zh_polyphones *polyphones = NULL;
+        ev_error err = {0};
+        assert_int_equal(zh_polyphones_open(&polyphones, path, names, &err), EV_E_FORMAT);
+        assert_null(polyphones);
+        if (k % 2) data[at] ^= 4;
+        unlink(path);
+        memcpy(path + strlen(path) - 6, "XXXXXX", 6);
+    }
+    free(data);
+}
+
 /* ---- the lexicon ---- */
 
 static unsigned char *read_lexicon(size_t *bytes) {
@@ -325,6 +419,8 @@ static void hostile_text_costs_its_length(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(pairs_agree),
+        cmocka_unit_test(polyphones_are_read_rightly),
+        cmocka_unit_test(damaged_polyphones_are_refused),
         cmocka_unit_test(truncated_lexicon_is_refused),
         cmocka_unit_test(damaged_lexicon_is_harmless),
         cmocka_unit_test(missing_lexicon_is_an_io_error),
