@@ -105,6 +105,7 @@ class Formats(unittest.TestCase):
         if not TINY:  # which makes sounds that no meter takes for any
             self.assertAlmostEqual(level(one), level(other), delta=1.5)
 
+    @unittest.skipIf(TINY, "tiny networks hiss in a pause")
     def test_silence_is_cut(self):
         text = "[pause:600ms] Hello there. [pause:600ms]"
         whole = self.good(text, response_format="pcm").body
