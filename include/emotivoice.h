@@ -72,7 +72,7 @@ typedef struct ev_voice ev_voice; /* one speaker: an embedding and a median pitc
 typedef struct ev_synth ev_synth; /* one worker's threads and work memory */
 
 typedef struct ev_model_options {
-    const char *lexicon_dir; /* where lexicon files lie; default NULL: the directory of the model file */
+    const char *lexicon_dir; /* where lexicon files lie; default NULL: the model file's directory, or where none lie there the default voice's */
     void (*log)(void *user, int level, const char *line); /* level 0 error .. 3 debug; default NULL: silent */
     void *log_user;
     uint64_t reserved[6]; /* zero */
@@ -86,6 +86,23 @@ EV_API void ev_model_options_init(ev_model_options *options);
 EV_API ev_status ev_model_open(ev_model **out, const char *path, const ev_model_options *options, ev_error *err);
 EV_API void ev_model_free(ev_model **model);
 
+/* The checkpoints that the EmotiVoice project publishes (or that were fine-tuned from them) to a model file. */
+typedef struct ev_import_options {
+    const char *generator, *style_encoder, *vocabulary, *tokens, *speakers, *config; /* files; default NULL: g_NNN,
+                        checkpoint_NNN (the highest numbers), vocab.txt, tokenlist, speaker2, joint/config.yaml in the
+                        folder, however deep; config may be missing: the published sizes */
+    int32_t half;    /* 1: weights of 16 bits, half the file and less memory; default 0 */
+    void (*progress)(void *user, size_t done, size_t total); /* tensors; default NULL */
+    void *user;
+    uint64_t reserved[6]; /* zero */
+} ev_import_options;
+
+EV_API void ev_import_options_init(ev_import_options *options);
+/* Nothing in the files is believed or run. options NULL: the defaults. `path` is written when all is good, else left.
+ * EV_E_NOT_FOUND: a file is missing, or one of two is to be chosen. EV_E_FORMAT: damaged, or a tensor is missing, surplus or
+ * of another shape (named). EV_E_IO, EV_E_LIMIT, EV_E_MEMORY. */
+EV_API ev_status ev_model_import(const char *folder, const char *path, const ev_import_options *options, ev_error *err);
+
 /* Facts about an open model. Strings live as long as the model. Index out of range: NULL. */
 EV_API int32_t ev_model_sample_rate(const ev_model *model); /* Hz */
 EV_API size_t ev_model_voice_count(const ev_model *model);
@@ -96,6 +113,8 @@ EV_API const char *ev_model_voice_language(const ev_model *model, size_t index);
 EV_API size_t ev_model_emotion_count(const ev_model *model);
 EV_API const char *ev_model_emotion_name(const ev_model *model, size_t index);
 EV_API size_t ev_model_embedding_size(const ev_model *model); /* floats in a speaker vector */
+EV_API int ev_model_takes_prompts(const ev_model *model); /* 1: ev_request.prompt may be set */
+EV_API int ev_model_clones(const ev_model *model);        /* 1: ev_voice_embed works: it has a speaker encoder */
 
 /* ---- text -------------------------------------------------------------------------------------------------- */
 
@@ -342,7 +361,8 @@ EV_API void ev_synth_set_threads(ev_synth *synth, int32_t threads);
 /* A voice that the model file carries. EV_E_NOT_FOUND (message lists near names). */
 EV_API ev_status ev_voice_named(ev_voice **out, ev_model *model, const char *name, ev_error *err);
 /* A voice from reference speech: mono samples at 8000..192000 Hz; 1..30 s are left after silence is trimmed.
- * EV_E_AUDIO: too short, too long, silent or not voiced. Uses the synth's work memory. */
+ * EV_E_AUDIO: too short, too long, silent or not voiced. EV_E_ARGUMENT: the model has no speaker encoder
+ * (ev_model_clones). Uses the synth's work memory. */
 EV_API ev_status ev_voice_embed(ev_voice **out, ev_synth *synth, const float *samples, size_t count,
                                 int32_t sample_rate, ev_error *err);
 /* Reads with ev_audio_read, then embeds. */
@@ -356,7 +376,7 @@ EV_API ev_status ev_voice_unpack(ev_voice **out, ev_model *model, const void *by
 EV_API ev_status ev_voice_mix(ev_voice **out, const ev_voice *const *voices, const float *weights, size_t n,
                               ev_error *err);
 EV_API const float *ev_voice_vector(const ev_voice *voice, size_t *count); /* unit length; lives with the voice */
-EV_API float ev_voice_pitch(const ev_voice *voice);                        /* median F0, Hz */
+EV_API float ev_voice_pitch(const ev_voice *voice);                        /* median F0, Hz; 0 not told */
 EV_API float ev_voice_similarity(const ev_voice *a, const ev_voice *b);    /* cosine, -1..1 */
 EV_API void ev_voice_free(ev_voice **voice);
 
@@ -367,7 +387,8 @@ typedef struct ev_request {
     size_t text_bytes;
     const ev_voice *voice;  /* default NULL: the model's first named voice */
     const char *language;   /* default NULL: auto */
-    const char *emotion;    /* label, or blend "happy:0.6,surprised:0.4" (weights sum <= 1); default NULL: neutral */
+    const char *emotion;    /* label, or blend "happy:0.6,surprised:0.4" (weights sum <= 1); default NULL: neutral. Case
+                               does not matter, and Chinese names (开心, 悲伤, 生气, ...) stand for the labels */
     float emotion_degree;   /* 0..1.5, scales the emotion away from neutral; default 1 */
     float speed;            /* 0.25..4; default 1 */
     float pitch_scale;      /* 0.5..2, multiplies F0; default 1 */
@@ -377,7 +398,9 @@ typedef struct ev_request {
     ev_markup markup;         /* default EV_MARKUP_AUTO */
     ev_audio_tags audio_tags; /* default EV_AUDIO_TAGS_SPEAK */
     const ev_dictionary *dictionaries[2]; /* looked up in this order; default NULL: none */
-    uint64_t reserved[5];   /* zero */
+    const char *prompt;     /* a manner in free words ("哭唧唧"), in place of emotion, for models that take one (see
+                               ev_model_takes_prompts); emotion_degree scales it, at most 1; default NULL: none */
+    uint64_t reserved[4];   /* zero */
 } ev_request;
 
 typedef struct ev_result {

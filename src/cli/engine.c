@@ -2,6 +2,7 @@
 #include "cli.h"
 
 #include <string.h>
+#include <strings.h>
 #include <unistd.h>
 
 #define VOICE_FILE_MAX (1 << 20) /* a packed voice takes a few kilobytes */
@@ -123,7 +124,7 @@ static bool unknown_label(const ev_model *model, const char *emotion, char label
         snprintf(label, 64, "%.*s", (int)(length < 60 ? length : 60), emotion);
         bool known = false;
         for (size_t i = 0; i < ev_model_emotion_count(model); i++) {
-            known = known || strcmp(ev_model_emotion_name(model, i), label) == 0;
+            known = known || strcasecmp(ev_model_emotion_name(model, i), label) == 0;
         }
         if (!known) return true;
         emotion += strcspn(emotion, ",");

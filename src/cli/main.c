@@ -12,6 +12,7 @@
 static const cli_command *const commands[] = {&cli_say,           &cli_voice_make,
                                            &cli_voice_list,    &cli_voice_show,
                                            &cli_voice_compare, &cli_phones,
+                                           &cli_import,
                                            &cli_bench_engine,
 #ifdef EMOTIVOICE_SERVER
                                            &cli_serve,         &cli_jobs_dead,

@@ -6,7 +6,7 @@
 #include "options.h"
 
 typedef struct say_values {
-    const char *output, *format, *voice, *reference, *emotion, *language, *model, *file;
+    const char *output, *format, *voice, *reference, *emotion, *prompt, *language, *model, *file;
     const char *markup, *audio_tags, *lexicon;
     uint64_t seed;
     float emotion_degree, speed, pitch_scale, energy_scale, volume;

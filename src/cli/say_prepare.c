@@ -14,6 +14,7 @@ int say_prepare(say_job *job) {
     job->request.voice = job->voice;
     job->request.language = strcmp(v->language, "auto") == 0 ? NULL : v->language;
     job->request.emotion = v->emotion;
+    job->request.prompt = v->prompt;
     job->request.emotion_degree = v->emotion_degree;
     job->request.speed = v->speed;
     job->request.pitch_scale = v->pitch_scale;

@@ -6,8 +6,10 @@
 #include "model/config_read.h"
 #include "model/convnext.h"
 #include "model/fastspeech2.h"
+#include "model/prompttts.h"
 
-static const ev_acoustic_family *const families[] = {&ev_fastspeech2_family, &ev_convnext_family};
+static const ev_acoustic_family *const families[] = {&ev_fastspeech2_family, &ev_convnext_family,
+                                                     &ev_prompttts_family};
 
 /* Files from before there were several name none. */
 static ev_status find_family(const json_t *o, const ev_acoustic_family **out, ev_error *err) {
@@ -54,7 +56,7 @@ ev_status ev_acoustic_config_read(ev_acoustic_config *a, const json_t *o, ev_err
 ev_status ev_acoustic_load(ev_acoustic *out, const ev_container *c, const ev_acoustic_config *config,
                            size_t positions_max, ev_error *err) {
     *out = (ev_acoustic){.family = config->family, .config = *config};
-    out->config.table = NULL;
+    out->config.table = out->config.prompts = NULL;
     return config->family->load(&out->model, c, config, positions_max, err);
 }
 

@@ -2,7 +2,8 @@
  * out.
  *
  * Each kind of network is a family, a table of functions, and a file with its PyTorch twin: fastspeech2.h (log-mels;
- * older voices) and convnext.h (features of symbols and energy, 24 kHz). What is above this header knows the table
+ * older voices), prompttts.h (the published EmotiVoice checkpoints) and convnext.h (features of symbols and energy,
+ * 24 kHz). What is above this header knows the table
  * alone. A batch is ragged: utterances lie end to end on one time axis, first of tokens, then of frames, and never
  * see each other.
  *
@@ -20,6 +21,11 @@
 typedef struct ev_manner {
     const float *speaker;         /* [config.speaker], the voice's vector */
     const float *emotion_weights; /* [config.emotion_count], sum 1 */
+    /* for a family that takes prompts */
+    const char *prompt; /* free text in place of the emotions, or NULL */
+    float degree;       /* of the prompt; what it leaves of 1 is the neutral emotion's */
+    const char *text;   /* what is said, as it is written */
+    size_t text_bytes;
 } ev_manner;
 
 /* What encode leaves for decode, in the arena; a family fills what it needs. */
@@ -27,14 +33,15 @@ typedef struct ev_encoded {
     float *hidden;      /* [rows][width] */
     float *features;    /* convnext: [rows][text_width] */
     int32_t *durations; /* convnext: [rows] frames of each symbol */
-    float *pitch;       /* fastspeech2: [rows][16], column 0: absolute token pitch */
-    float *centre;      /* fastspeech2: [rows] Gaussian centres, relative to the utterance's first frame */
+    float *pitch;       /* fastspeech2, prompttts: [rows][16], column 0: absolute token pitch */
+    float *centre;      /* likewise: [rows] Gaussian centres, relative to the utterance's first frame */
 } ev_encoded;
 
 /* The functions take the model that load made. Those on a batch never fail: the arena holds the bytes that the sizes
  * say (asserted). Threads: a loaded model never changes. */
 struct ev_acoustic_family {
-    const char *name; /* "family" in a model file */
+    bool takes_prompts; /* a manner may be any text, each sentence has a condition of its own, voices need no pitch */
+    const char *name;   /* "family" in a model file */
     bool
         energy_in_mels; /* it predicts loudness, and energy_scale moves that; else samples are multiplied (stage.c) */
 
@@ -66,7 +73,7 @@ struct ev_acoustic_family {
 
 typedef struct ev_acoustic {
     const ev_acoustic_family *family;
-    ev_acoustic_config config; /* without "table": the family has its own form of it */
+    ev_acoustic_config config; /* without "table" and "prompts": the family has its own form */
     void *model;               /* the family's */
 } ev_acoustic;
 

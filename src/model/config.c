@@ -40,7 +40,7 @@ static ev_status check_seams(const ev_config *c, ev_error *err) {
                        "model config: the acoustic model makes %d channels a frame, the vocoder takes %d",
                        a->channels, v->inputs);
     }
-    if (a->speaker != c->speaker.embedding) {
+    if (c->speaker.embedding && a->speaker != c->speaker.embedding) {
         return ev_fail(err, EV_E_FORMAT, "model config: speaker vectors have %d floats, the acoustic model takes %d",
                        c->speaker.embedding, a->speaker);
     }
@@ -67,7 +67,9 @@ ev_status ev_config_read(ev_config *out, const ev_container *c, ev_error *err) {
     ev_status s = ev_config_int(json, "format", 1, 1, &format, err);
     if (s == EV_OK) s = ev_acoustic_config_read(&out->acoustic, json_object_get(json, "acoustic"), err);
     if (s == EV_OK) s = ev_vocoder_config_read(&out->vocoder, json_object_get(json, "vocoder"), err);
-    if (s == EV_OK) s = ev_speaker_config_read(&out->speaker, json_object_get(json, "speaker"), err);
+    if (s == EV_OK && !json_is_null(json_object_get(json, "speaker"))) {
+        s = ev_speaker_config_read(&out->speaker, json_object_get(json, "speaker"), err);
+    }
     if (s == EV_OK) s = check_seams(out, err);
     if (s != EV_OK) ev_config_free(out);
     return s;

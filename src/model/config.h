@@ -23,17 +23,26 @@ enum {
 /* How one kind of acoustic model works: acoustic.h. */
 typedef struct ev_acoustic_family ev_acoustic_family;
 
+/* The encoder of prompts and texts. */
+typedef struct ev_bert_config {
+    int layers, heads, width, hidden, positions, vocabulary;
+} ev_bert_config;
+
 typedef struct ev_acoustic_config {
     const ev_acoustic_family *family; /* "family"; fastspeech2 where the file has none */
     int tokens, width, heads, speaker, emotion_count;
     int condition; /* floats of an utterance's condition */
     int channels; /* numbers that a frame has for the vocoder, F0 besides */
-    /* fastspeech2 */
+    /* fastspeech2, prompttts */
     int encoder_layers, decoder_layers, ffn, ffn_kernels[2], emotion;
     int duration_layers, pitch_layers, energy_layers, predictor_kernel, variance_kernel;
     double delta, eps;
     double pitch_scale, pitch_centre; /* token pitch p means log F0 = p * pitch_scale + pitch_centre */
-    double energy_std;                /* log energy per unit of the energy predictor */
+    double energy_std;                /* log energy (prompttts: energy) per unit of the energy predictor */
+    /* prompttts */
+    double pitch_mean, pitch_std, energy_mean; /* F0 in Hz is mean + std * what is predicted; energy likewise */
+    ev_bert_config style;
+    const json_t *prompts; /* [emotion_count] texts; borrowed from the JSON */
     /* convnext */
     int symbols, text_width, text_passes, passes, text_kernel, kernel, frame_blocks, dilations[EV_FRAME_BLOCKS_MAX];
     int delay;           /* frames that its symbols come behind their sound; default 0 */
@@ -77,7 +86,7 @@ typedef struct ev_speaker_config {
 typedef struct ev_config {
     ev_acoustic_config acoustic;
     ev_vocoder_config vocoder;
-    ev_speaker_config speaker;
+    ev_speaker_config speaker; /* embedding 0: the file has no speaker encoder */
     json_t *json; /* owned: names of voices and emotions live in it */
 } ev_config;
 

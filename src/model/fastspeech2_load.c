@@ -8,30 +8,13 @@
 #include "model/fastspeech2.h"
 
 ev_status ev_fastspeech2_config_read(ev_acoustic_config *a, const json_t *o, ev_error *err) {
-    TRY(ev_config_int(o, "tokens", 1, 100000, &a->tokens, err));
-    TRY(ev_config_int(o, "width", 16, 2048, &a->width, err));
-    TRY(ev_config_int(o, "heads", 1, 64, &a->heads, err));
-    TRY(ev_config_int(o, "encoder_layers", 0, 32, &a->encoder_layers, err));
-    TRY(ev_config_int(o, "decoder_layers", 0, 32, &a->decoder_layers, err));
-    TRY(ev_config_int(o, "ffn", 16, 8192, &a->ffn, err));
-    TRY(ev_config_ints(json_object_get(o, "ffn_kernels"), "ffn_kernels", 1, 31, a->ffn_kernels, 2, 2, NULL, err));
-    TRY(ev_config_int(o, "duration_layers", 1, 8, &a->duration_layers, err));
-    TRY(ev_config_int(o, "pitch_layers", 1, 8, &a->pitch_layers, err));
-    TRY(ev_config_int(o, "energy_layers", 1, 8, &a->energy_layers, err));
-    TRY(ev_config_int(o, "predictor_kernel", 1, 31, &a->predictor_kernel, err));
-    TRY(ev_config_int(o, "variance_kernel", 1, 31, &a->variance_kernel, err));
-    TRY(ev_config_int(o, "mels", 1, 512, &a->channels, err));
+    TRY(ev_config_transformer(a, o, err));
     TRY(ev_config_int(o, "emotion", 1, 4096, &a->emotion, err));
-    TRY(ev_config_number(o, "delta", 1e-4, 100, &a->delta, err));
-    TRY(ev_config_number(o, "eps", 1e-12, 1e-2, &a->eps, err));
     TRY(ev_config_number(o, "pitch_scale", 1e-3, 100, &a->pitch_scale, err));
     TRY(ev_config_number(o, "pitch_centre", -20, 20, &a->pitch_centre, err));
     TRY(ev_config_number(o, "energy_std", 1e-3, 1e3, &a->energy_std, err));
-    TRY(ev_config_odd("ffn_kernels", a->ffn_kernels[0] & a->ffn_kernels[1], err));
-    TRY(ev_config_odd("predictor_kernel", a->predictor_kernel, err));
-    TRY(ev_config_odd("variance_kernel", a->variance_kernel, err));
     a->condition = a->speaker + a->emotion_count;
-    return ev_config_heads("width", a->width, a->heads, err);
+    return EV_OK;
 }
 
 static ev_status load_all(ev_fastspeech2 *m, const ev_container *c, ev_error *err) {

@@ -20,6 +20,12 @@ static const char *default_path(char *buffer, size_t capacity) {
     return buffer;
 }
 
+static bool has_lexicons(const char *directory) {
+    char path[4096 + 16];
+    snprintf(path, sizeof path, "%s/zh.lexicon", directory);
+    return access(path, R_OK) == 0;
+}
+
 static void directory_of(const char *path, char *out, size_t capacity) {
     const char *slash = strrchr(path, '/');
     if (slash) {
@@ -29,10 +35,21 @@ static void directory_of(const char *path, char *out, size_t capacity) {
     }
 }
 
-/* Of the encoder's last layer: cheap, and any training changes it. */
-static uint64_t encoder_id_of(const ev_speaker *s) {
-    const size_t n = (size_t)s->config.embedding;
-    return ev_hash(EV_HASH_START ^ n, s->fc_weight, n * sizeof(float));
+/* Beside the model; else the default voice's, which are the same for all models. */
+static const char *lexicons_for(const char *directory) {
+    static const char *const others[] = {EV_MODELS_SOURCE_DIR, EV_MODELS_INSTALL_DIR};
+    if (has_lexicons(directory)) return directory;
+    for (size_t i = 0; i < EV_ARRAY_COUNT(others); i++) {
+        if (has_lexicons(others[i])) return others[i];
+    }
+    return directory;
+}
+
+/* Of the encoder's last layer, or of the voices where there is none: cheap, and any training changes it. */
+static uint64_t encoder_id_of(const ev_model *m) {
+    const size_t n = (size_t)m->config.acoustic.speaker;
+    const float *rows = m->config.speaker.embedding ? m->speaker.fc_weight : m->voice_vectors;
+    return ev_hash(EV_HASH_START ^ n, rows, n * sizeof(float));
 }
 
 static ev_status load_voices(ev_model *m, const ev_container *c, ev_error *err) {
@@ -44,7 +61,8 @@ static ev_status load_voices(ev_model *m, const ev_container *c, ev_error *err) 
     for (size_t i = 0; i < m->voice_count; i++) {
         const json_t *v = json_array_get(voices, i);
         const double pitch = json_number_value(json_object_get(v, "pitch"));
-        if (!json_is_string(json_object_get(v, "name")) || !(pitch >= 30 && pitch <= 1000)) {
+        const bool told = (pitch >= 30 && pitch <= 1000) || (m->acoustic.family->takes_prompts && pitch == 0);
+        if (!json_is_string(json_object_get(v, "name")) || !told) {
             return ev_fail(err, EV_E_FORMAT, "model config: \"voices\"[%zu] needs a name and a pitch of 30..1000 Hz",
                            i);
         }
@@ -67,9 +85,9 @@ static ev_status load_all(ev_model *m, const char *path, const char *lexicons, e
         s = ev_acoustic_load(&m->acoustic, c, &m->config.acoustic, frames, err);
     }
     if (s == EV_OK) s = ev_vocoder_load(&m->vocoder, c, &m->config.vocoder, err);
-    if (s == EV_OK) s = ev_speaker_load(&m->speaker, c, &m->config.speaker, err);
+    if (s == EV_OK && m->config.speaker.embedding) s = ev_speaker_load(&m->speaker, c, &m->config.speaker, err);
     if (s == EV_OK) s = load_voices(m, c, err);
-    if (s == EV_OK) m->encoder_id = encoder_id_of(&m->speaker);
+    if (s == EV_OK) m->encoder_id = encoder_id_of(m);
     if (s == EV_OK) s = ev_text_open(&m->text, lexicons, err);
     ev_container_free(&c);
     return s;
@@ -87,7 +105,7 @@ ev_status ev_model_open(ev_model **out, const char *path, const ev_model_options
         m->log = options->log;
         m->log_user = options->log_user;
     }
-    const char *lexicons = options && options->lexicon_dir ? options->lexicon_dir : directory;
+    const char *lexicons = options && options->lexicon_dir ? options->lexicon_dir : lexicons_for(directory);
     const ev_status s = load_all(m, path, lexicons, err);
     if (s != EV_OK) {
         ev_model_free(&m);
@@ -147,7 +165,11 @@ const char *ev_model_emotion_name(const ev_model *model, size_t index) {
     return json_string_value(json_array_get(emotions_of(model), index));
 }
 
-size_t ev_model_embedding_size(const ev_model *model) { return (size_t)model->config.speaker.embedding; }
+size_t ev_model_embedding_size(const ev_model *model) { return (size_t)model->config.acoustic.speaker; }
+
+int ev_model_takes_prompts(const ev_model *model) { return model->acoustic.family->takes_prompts; }
+
+int ev_model_clones(const ev_model *model) { return model->config.speaker.embedding > 0; }
 
 /* ---- unknown names ---- */
 

@@ -49,6 +49,8 @@ typedef struct ev_positions {
 size_t ev_transformer_gap(const ev_acoustic_config *c);
 
 /* ---- transformer_load.c ---- */
+/* The sizes, checked. */
+ev_status ev_config_transformer(ev_acoustic_config *config, const json_t *json, ev_error *err);
 /* name: "encoder", "duration": tensors are am.<name>.encoders.0..., am.<name>_predictor.conv.0... */
 ev_status ev_stack_load(ev_stack *out, const ev_container *c, const ev_acoustic_config *k, const char *name,
                         int layers, ev_error *err);

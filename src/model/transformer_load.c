@@ -7,6 +7,28 @@
 #include "model/config_read.h"
 #include "model/transformer.h"
 
+ev_status ev_config_transformer(ev_acoustic_config *a, const json_t *o, ev_error *err) {
+    TRY(ev_config_int(o, "tokens", 1, 100000, &a->tokens, err));
+    TRY(ev_config_int(o, "width", 16, 2048, &a->width, err));
+    TRY(ev_config_int(o, "heads", 1, 64, &a->heads, err));
+    TRY(ev_config_int(o, "encoder_layers", 0, 32, &a->encoder_layers, err));
+    TRY(ev_config_int(o, "decoder_layers", 0, 32, &a->decoder_layers, err));
+    TRY(ev_config_int(o, "ffn", 16, 8192, &a->ffn, err));
+    TRY(ev_config_ints(json_object_get(o, "ffn_kernels"), "ffn_kernels", 1, 31, a->ffn_kernels, 2, 2, NULL, err));
+    TRY(ev_config_int(o, "duration_layers", 1, 8, &a->duration_layers, err));
+    TRY(ev_config_int(o, "pitch_layers", 1, 8, &a->pitch_layers, err));
+    TRY(ev_config_int(o, "energy_layers", 1, 8, &a->energy_layers, err));
+    TRY(ev_config_int(o, "predictor_kernel", 1, 31, &a->predictor_kernel, err));
+    TRY(ev_config_int(o, "variance_kernel", 1, 31, &a->variance_kernel, err));
+    TRY(ev_config_int(o, "mels", 1, 512, &a->channels, err));
+    TRY(ev_config_number(o, "delta", 1e-4, 100, &a->delta, err));
+    TRY(ev_config_number(o, "eps", 1e-12, 1e-2, &a->eps, err));
+    TRY(ev_config_odd("ffn_kernels", a->ffn_kernels[0] & a->ffn_kernels[1], err));
+    TRY(ev_config_odd("predictor_kernel", a->predictor_kernel, err));
+    TRY(ev_config_odd("variance_kernel", a->variance_kernel, err));
+    return ev_config_heads("width", a->width, a->heads, err);
+}
+
 enum { PREFIX_MAX = 96 };
 
 static ev_status load_conv(ev_conv *out, const ev_container *c, const char *prefix, const char *name, int co, int ci,

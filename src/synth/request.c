@@ -2,6 +2,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "synth/synth.h"
 
@@ -22,13 +23,47 @@ static ev_status check_numbers(const ev_request *r, ev_error *err) {
     return s;
 }
 
+static ev_status check_prompt(const ev_model *model, const ev_request *r, ev_error *err) {
+    if (!r->prompt) return EV_OK;
+    if (!ev_model_takes_prompts(model)) {
+        return ev_fail(err, EV_E_ARGUMENT,
+                       "this model takes an emotion, not a prompt in free words; models imported from the published "
+                       "EmotiVoice checkpoints take one");
+    }
+    if (r->emotion && *r->emotion) return ev_fail(err, EV_E_ARGUMENT, "give emotion or prompt, not both");
+    if (r->emotion_degree > 1) {
+        return ev_fail(err, EV_E_ARGUMENT, "emotion_degree is %g; with a prompt wanted 0..1",
+                       (double)r->emotion_degree);
+    }
+    return EV_OK;
+}
+
 /* ---- emotion ---- */
+
+/* Other names of the labels: the published checkpoints' prompts, and what programs written for them send. */
+static const char *const synonyms[][2] = {
+    {"普通", "neutral"},       {"中性", "neutral"}, {"自然", "neutral"},     {"平静", "calm"},
+    {"冷静", "calm"},          {"开心", "happy"},   {"高兴", "happy"},       {"快乐", "happy"},
+    {"兴奋", "excited"},       {"激动", "excited"}, {"悲伤", "sad"},         {"难过", "sad"},
+    {"伤心", "sad"},           {"生气", "angry"},   {"愤怒", "angry"},       {"惊讶", "surprised"},
+    {"吃惊", "surprised"},     {"恐惧", "fearful"}, {"害怕", "fearful"},     {"厌恶", "disgusted"},
+    {"normal", "neutral"},     {"joy", "happy"},    {"sadness", "sad"},      {"anger", "angry"},
+    {"surprise", "surprised"}, {"fear", "fearful"}, {"disgust", "disgusted"}};
+
+static bool same_name(const char *a, const char *b, size_t bytes) {
+    return strlen(a) == bytes && strncasecmp(a, b, bytes) == 0;
+}
 
 static int emotion_index(const ev_model *model, const char *name, size_t bytes) {
     const size_t n = ev_model_emotion_count(model);
     for (size_t i = 0; i < n; i++) {
-        const char *one = ev_model_emotion_name(model, i);
-        if (strlen(one) == bytes && memcmp(one, name, bytes) == 0) return (int)i;
+        if (same_name(ev_model_emotion_name(model, i), name, bytes)) return (int)i;
+    }
+    for (size_t k = 0; k < EV_ARRAY_COUNT(synonyms); k++) {
+        if (!same_name(synonyms[k][0], name, bytes)) continue;
+        for (size_t i = 0; i < n; i++) {
+            if (strcmp(ev_model_emotion_name(model, i), synonyms[k][1]) == 0) return (int)i;
+        }
     }
     return -1;
 }
@@ -135,12 +170,35 @@ static ev_status take_tokens(ev_item *item, ev_error *err) {
     return EV_OK;
 }
 
-static ev_status take_condition(ev_item *item, const float *speaker, const float *emotion_weights, ev_error *err) {
+/* One for each sentence, of what it says. */
+static ev_status sentence_conditions(ev_item *item, ev_manner *manner, ev_buf *said, size_t *ends, ev_error *err) {
+    const ev_request *r = item->request;
+    const ev_text_options options = ev_request_text(r);
+    ev_status s = ev_text_content(said, ends, r->text, r->text_bytes, &options, item->phones, err);
+    for (size_t i = 0; i < item->phones->sentence_count && s == EV_OK; i++) {
+        const size_t begin = i ? ends[i - 1] : 0;
+        manner->text = said->data ? (const char *)said->data + begin : "";
+        manner->text_bytes = ends[i] - begin;
+        s = ev_acoustic_condition(&item->model->acoustic, manner, item->condition + i * item->condition_step, err);
+    }
+    return s;
+}
+
+/* One for all sentences; or, where the model reads what is said, one for each. */
+static ev_status take_condition(ev_item *item, ev_manner *manner, ev_error *err) {
     const ev_acoustic *m = &item->model->acoustic;
-    const ev_manner manner = {.speaker = speaker, .emotion_weights = emotion_weights};
-    item->condition = malloc((size_t)m->config.condition * sizeof *item->condition);
+    const size_t size = (size_t)m->config.condition, n = m->family->takes_prompts ? item->phones->sentence_count : 1;
+    item->condition = malloc(n * size * sizeof *item->condition);
     if (!item->condition) return ev_fail(err, EV_E_MEMORY, "out of memory");
-    return ev_acoustic_condition(m, &manner, item->condition, err);
+    if (!m->family->takes_prompts) return ev_acoustic_condition(m, manner, item->condition, err);
+    item->condition_step = size;
+    size_t *ends = malloc(n * sizeof *ends);
+    ev_buf said = {0};
+    const ev_status s = ends ? sentence_conditions(item, manner, &said, ends, err)
+                             : ev_fail(err, EV_E_MEMORY, "out of memory");
+    ev_buf_free(&said);
+    free(ends);
+    return s;
 }
 
 static ev_status resolve_voice(ev_item *item, const float **speaker, ev_error *err) {
@@ -163,10 +221,11 @@ static ev_status prepare(ev_item *item, int32_t sentence_ms_max, ev_error *err) 
     const ev_request *r = item->request;
     if (!r || !r->text) return ev_fail(err, EV_E_ARGUMENT, "request has no text");
     float emotion_weights[EV_EMOTIONS_MAX];
-    const float *speaker = NULL;
+    ev_manner manner = {.emotion_weights = emotion_weights, .prompt = r->prompt, .degree = r->emotion_degree};
     ev_status s = check_numbers(r, err);
+    if (s == EV_OK) s = check_prompt(item->model, r, err);
     if (s == EV_OK) s = ev_emotion_parse(item->model, r->emotion, r->emotion_degree, emotion_weights, err);
-    if (s == EV_OK) s = resolve_voice(item, &speaker, err);
+    if (s == EV_OK) s = resolve_voice(item, &manner.speaker, err);
     if (s == EV_OK) {
         const ev_text_options options = ev_request_text(r);
         s = ev_text_phones(&item->phones, item->model->text, r->text, r->text_bytes, &options,
@@ -174,7 +233,7 @@ static ev_status prepare(ev_item *item, int32_t sentence_ms_max, ev_error *err) 
     }
     if (s == EV_OK) s = take_tokens(item, err);
     if (s == EV_OK) s = take_manners(item, err);
-    if (s == EV_OK) s = take_condition(item, speaker, emotion_weights, err);
+    if (s == EV_OK) s = take_condition(item, &manner, err);
     return s;
 }
 

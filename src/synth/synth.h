@@ -76,6 +76,7 @@ typedef struct ev_item {
     float *manners;                       /* NULL, or speed [phone_count], F0 and gain factors; owned */
     float median_hz;
     float *condition;        /* who speaks, and how: the acoustic model's, and the vocoder's; owned */
+    size_t condition_step;   /* floats from a sentence's to the next one's; 0: all have the same */
     size_t *rows_before;     /* [sentences + 1] rows of the acoustic model before each; owned */
     ev_voice *own_voice;     /* the default voice, when the request names none */
     size_t next_sentence;    /* not yet decoded */

@@ -42,7 +42,7 @@ ev_status ev_task_create(ev_task **out, ev_model *model, const ev_request *reque
         ev_item_prepare(&t->item, model, limits.sentence_ms_max, &t->request);
         status = ev_task_status(t, err);
     }
-    t->request.text = t->request.language = t->request.emotion = NULL;
+    t->request.text = t->request.language = t->request.emotion = t->request.prompt = NULL;
     t->request.dictionaries[0] = t->request.dictionaries[1] = NULL;
     if (status != EV_OK) {
         ev_task_free(&t);

@@ -11,7 +11,7 @@
 enum { REFERENCE_RATE = 16000, REFERENCE_MS_MIN = 1000, REFERENCE_MS_MAX = 30000 };
 
 ev_voice *ev_voice_make(const ev_model *model, const float *vector, float pitch) {
-    const size_t n = (size_t)model->config.speaker.embedding;
+    const size_t n = (size_t)model->config.acoustic.speaker;
     ev_voice *v = malloc(sizeof *v + n * sizeof(float));
     if (!v) return NULL;
     v->encoder_id = model->encoder_id;
@@ -31,7 +31,7 @@ ev_status ev_voice_named(ev_voice **out, ev_model *model, const char *name, ev_e
     for (size_t i = 0; i < model->voice_count; i++) {
         if (strcmp(ev_model_voice_name(model, i), name) != 0) continue;
         const float pitch = (float)json_number_value(json_object_get(ev_model_voice(model, i), "pitch"));
-        const float *vector = model->voice_vectors + i * (size_t)model->config.speaker.embedding;
+        const float *vector = model->voice_vectors + i * (size_t)model->config.acoustic.speaker;
         return finish(out, ev_voice_make(model, vector, pitch), err);
     }
     return ev_model_unknown("voice", name, strlen(name), json_object_get(model->config.json, "voices"), err);
@@ -121,6 +121,12 @@ static ev_status embed_speech(ev_voice **out, ev_synth *s, const float *speech, 
 ev_status ev_voice_embed(ev_voice **out, ev_synth *synth, const float *samples, size_t count, int32_t sample_rate,
                          ev_error *err) {
     *out = NULL;
+    if (!synth->model->config.speaker.embedding) {
+        return ev_fail(err, EV_E_ARGUMENT,
+                       "this model speaks in its own %zu voices alone: it has no speaker encoder; for a voice from a "
+                       "recording take a model that has one, such as emotivoice-default",
+                       synth->model->voice_count);
+    }
     ev_status s = check_reference(count, sample_rate, err);
     if (s != EV_OK) return s;
     for (size_t i = 0; i < count; i++) {
@@ -168,7 +174,7 @@ ev_status ev_voice_pack(const ev_voice *voice, void *bytes, size_t capacity, siz
 
 ev_status ev_voice_unpack(ev_voice **out, ev_model *model, const void *bytes, size_t size, ev_error *err) {
     const unsigned char *p = bytes;
-    const size_t n = (size_t)model->config.speaker.embedding, body = HEADER_BYTES + n * sizeof(float);
+    const size_t n = (size_t)model->config.acoustic.speaker, body = HEADER_BYTES + n * sizeof(float);
     uint64_t id = 0, check = 0;
     uint32_t count = 0;
     *out = NULL;

@@ -30,7 +30,8 @@ static size_t batch_bytes(const ev_synth *s) {
 }
 
 size_t ev_synth_arena_bytes(const ev_synth *s) {
-    return larger(batch_bytes(s), ev_speaker_bytes(&s->model->speaker, 3001)) + 65536;
+    const bool embeds = s->model->config.speaker.embedding > 0;
+    return larger(batch_bytes(s), embeds ? ev_speaker_bytes(&s->model->speaker, 3001) : 0) + 65536;
 }
 
 typedef struct line {

@@ -8,6 +8,7 @@
  *   runs.c       which language speaks each stretch; sentence ends
  *   en_*.c       English: normalise, words to phones
  *   zh_*.c       Mandarin: normalise, segment, readings, sandhi, phones
+ *   content.c    what a sentence says, as it is written
  *   lexicon.c    the compiled Mandarin dictionary; lexicon_file.c: the container of all of them
  *   tokens.c     the published inventory of 502 tokens
  *
@@ -38,6 +39,12 @@ typedef struct ev_text_options {
  * break before that many tokens (commas first, then word boundaries); 0: 400. options NULL: the defaults. */
 ev_status ev_text_phones(ev_phones **out, const ev_text *text, const char *utf8, size_t bytes,
                          const ev_text_options *options, size_t sentence_phones_max, ev_error *err);
+
+/* content.c: what each sentence of `phones` says as it is written, without markup and controls such as [pause:1s]:
+ * appended to out, sentence i from ends[i - 1] (0 for the first) to ends[i]. The text and options that gave the phones.
+ * EV_E_MEMORY. */
+ev_status ev_text_content(ev_buf *out, size_t *ends, const char *utf8, size_t bytes, const ev_text_options *options,
+                          const ev_phones *phones, ev_error *err);
 
 /* ---- tokens.c ---- */
 #define EV_TOKEN_COUNT 502

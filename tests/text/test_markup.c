@@ -544,8 +544,43 @@ static void hostile_markup_ends_in_bounded_time(void **state) {
     free(input);
 }
 
+/* What each sentence says as it is written; "|" behind each. */
+static void check_content(const char *input, const char *wanted) {
+    const ev_text_options options = {0};
+    ev_phones *r = speak(input, &options);
+    size_t ends[8];
+    ev_buf said = {0}, joined = {0};
+    assert_true(r->sentence_count <= 8);
+    assert_int_equal(ev_text_content(&said, ends, input, strlen(input), &options, r, &err), EV_OK);
+    for (size_t i = 0, at = 0; i < r->sentence_count; at = ends[i++]) {
+        ev_buf_append(&joined, said.data + at, ends[i] - at);
+        ev_buf_append(&joined, "|", 1);
+    }
+    ev_buf_append(&joined, "", 1);
+    assert_string_equal((const char *)joined.data, wanted);
+    ev_buf_free(&said);
+    ev_buf_free(&joined);
+    ev_phones_free(&r);
+}
+
+static void test_content_is_what_is_said(void **state) {
+    (void)state;
+    check_content("I am very happy.", "I am very happy.|");
+    check_content("I am **very** *happy*.", "I am very happy.|");
+    check_content("I [pause:1s]am happy.", "I am happy.|");
+    check_content("我很[开心](/k ai1 x in1/)。", "我很开心。|");
+    check_content("See [the page](https://example.com/a) now.", "See the page now.|");
+    check_content("One is *here*. Two is `there`!", "One is here.|Two is there!|");
+    check_content("<speak>Tea <break time=\"1s\"/>&amp; <b>milk</b>.</speak>", "Tea & milk.|");
+    check_content("<speak>A <phoneme alphabet=\"ipa\" ph=\"təˈmeɪtoʊ\">tomato</phoneme> fell.</speak>",
+                  "A tomato fell.|");
+    check_content("<speak>The <sub alias=\"World Wide Web\">WWW</sub> is big.</speak>",
+                  "The World Wide Web is big.|");
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_content_is_what_is_said),
         cmocka_unit_test(emphasis_is_passed_over),
         cmocka_unit_test(what_may_be_prose_is_prose),
         cmocka_unit_test(lines_of_markdown_are_sentences),

@@ -39,7 +39,7 @@ class Request(Structure):
     _fields_ = [("text", c_char_p), ("text_bytes", c_size_t), ("voice", c_void_p), ("language", c_char_p),
                 ("emotion", c_char_p), ("emotion_degree", c_float), ("speed", c_float), ("pitch_scale", c_float),
                 ("energy_scale", c_float), ("seed", c_uint64), ("markup", c_int), ("audio_tags", c_int),
-                ("dictionaries", c_void_p * 2), ("reserved", c_uint64 * 5)]
+                ("dictionaries", c_void_p * 2), ("prompt", c_char_p), ("reserved", c_uint64 * 4)]
 
 
 class Result(Structure):

@@ -43,7 +43,8 @@ def _model_path(acoustic_model: Optional[Union[str, "os.PathLike[str]"]]) -> Opt
     if not os.path.exists(text) and os.sep not in text and not os.path.splitext(text)[1]:
         return None
     if os.path.isdir(text) or text.endswith((".pt", ".pth", ".bin", ".ckpt", ".onnx")):
-        raise NotFoundError(f"'{text}' is no model of this engine; it reads .safetensors files with its own configuration")
+        raise NotFoundError(f"'{text}' is no model of this engine; it reads .safetensors files; `emotivoice import` makes "
+                            "one of the published checkpoints")
     return text
 
 
@@ -155,18 +156,20 @@ class EmotiVoiceSynthesizer:
 
     def tts(self, text: str, emotion: Optional[str] = None, reference_audio: Optional[Reference] = None,
             speed: float = 1.0, pitch_scale: float = 1.0, *, voice: Optional[str] = None,
-            energy_scale: float = 1.0, emotion_degree: float = 1.0, language: Optional[str] = None,
-            seed: int = 0) -> Wave:
+            prompt: Optional[str] = None, energy_scale: float = 1.0, emotion_degree: float = 1.0,
+            language: Optional[str] = None, seed: int = 0) -> Wave:
         """Speaks; returns mono samples in -1..1 at sample_rate.
 
         emotion          a label, or a blend such as "happy:0.6,surprised:0.4"; None: neutral
         reference_audio  speak in the voice heard in this recording of 1..30 s
         voice            a name of `voices`, instead; None: the model's first
+        prompt           the manner in free words, in place of emotion, for models that were imported from the published
+                         EmotiVoice checkpoints
         speed 0.25..4, pitch_scale 0.5..2, energy_scale 0.25..4, emotion_degree 0..1.5
         language         "en" or "zh": how digits and symbols that stand alone are read; None: by their surroundings
         """
         settings = dict(speed=speed, pitch_scale=pitch_scale, energy_scale=energy_scale,
-                        emotion_degree=emotion_degree, language=language, seed=seed)
+                        emotion_degree=emotion_degree, language=language, seed=seed, prompt=prompt)
         with self._workers.synth() as synth:
             result = self._say(synth, [self._request(synth, text, emotion, reference_audio, voice, settings)])[0]
         if isinstance(result, EmotiVoiceError):
@@ -213,12 +216,12 @@ class EmotiVoiceSynthesizer:
 
     def stream(self, text: str, emotion: Optional[str] = None, reference_audio: Optional[Reference] = None,
                speed: float = 1.0, pitch_scale: float = 1.0, *, voice: Optional[str] = None,
-               energy_scale: float = 1.0, emotion_degree: float = 1.0, language: Optional[str] = None,
-               seed: int = 0) -> Iterator[Wave]:
+               prompt: Optional[str] = None, energy_scale: float = 1.0, emotion_degree: float = 1.0,
+               language: Optional[str] = None, seed: int = 0) -> Iterator[Wave]:
         """Speaks in pieces, as they are made: joined, they are what tts() gives. Between two pieces nothing is held up:
         other calls run while the caller is busy with one. What is wrong with the request is raised at once."""
         settings = dict(speed=speed, pitch_scale=pitch_scale, energy_scale=energy_scale,
-                        emotion_degree=emotion_degree, language=language, seed=seed)
+                        emotion_degree=emotion_degree, language=language, seed=seed, prompt=prompt)
         with self._workers.synth() as synth:
             request = self._request(synth, text, emotion, reference_audio, voice, settings)
             model = self._model
@@ -399,6 +402,7 @@ class _Request:
         self.c.text, self.c.text_bytes = self._text, len(self._text)
         self.c.voice = voice.pointer if voice else None
         self.c.emotion = _bytes("emotion", emotion)
+        self.c.prompt = _bytes("prompt", settings.pop("prompt", None))
         self.c.language = _bytes("language", settings.pop("language", None))
         seed = settings.pop("seed", 0)
         if not 0 <= seed < 2**64:

@@ -119,6 +119,7 @@ def test_references(synthesizer, recording, tmp_path):
     (dict(voice="avva"), emotivoice.NotFoundError, "voice"),
     (dict(emotion="开心得不得了"), emotivoice.NotFoundError, "emotion"),
     (dict(emotion=3), TypeError, "wanted str"),
+    (dict(prompt="哭唧唧"), emotivoice.ArgumentError, "takes an emotion, not a prompt"),
 ])
 def test_bad_arguments(synthesizer, arguments, error, says):
     with pytest.raises(error, match=says):

@@ -1,0 +1,215 @@
+/* bert: see bert.h. */
+#include "model/bert.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/half.h"
+#include "model/axis.h"
+#include "model/config_read.h"
+
+enum { NAME_MAX_BYTES = 96 };
+static const float eps = 1e-12f;
+
+/* ---- weights ---- */
+
+/* floats, which are freed or kept: kept as they are, or in 16 bits where the file has them so. */
+static ev_status store(ev_stored *out, float *floats, size_t n, bool half, ev_error *err) {
+    if (!half) {
+        out->wide = floats;
+        return EV_OK;
+    }
+    out->half = malloc(n * sizeof *out->half);
+    for (size_t i = 0; out->half && i < n; i++) out->half[i] = ev_half_of_float(floats[i]);
+    free(floats);
+    return out->half ? EV_OK : ev_fail(err, EV_E_MEMORY, "out of memory for weights");
+}
+
+static bool is_half(const ev_container *c, const char *name) {
+    const ev_tensor *t = ev_container_find(c, name);
+    return t && t->dtype == EV_DTYPE_F16;
+}
+
+static size_t packed_count(const ev_conv *conv) { return (size_t)conv->co_blocks * 16 * (size_t)conv->ci; }
+
+static ev_status load_linear(ev_bert_linear *l, const ev_container *c, const char *prefix, const char *name, int co,
+                             int ci, ev_error *err) {
+    char full[NAME_MAX_BYTES], weight[NAME_MAX_BYTES + 8];
+    snprintf(full, sizeof full, "%s%s", prefix, name);
+    snprintf(weight, sizeof weight, "%s.weight", full);
+    TRY(ev_weights_conv(&l->conv, c, full, co, ci, 1, err));
+    float *packed = l->conv.w;
+    l->conv.w = NULL;
+    return store(&l->w, packed, packed_count(&l->conv), is_half(c, weight), err);
+}
+
+static ev_status load_norm(ev_norm *out, const ev_container *c, const char *prefix, const char *name, int width,
+                           ev_error *err) {
+    char full[NAME_MAX_BYTES];
+    snprintf(full, sizeof full, "%s%s", prefix, name);
+    return ev_weights_norm(out, c, full, width, err);
+}
+
+static ev_status load_layer(ev_bert_layer *l, const ev_container *c, const ev_bert_config *k, int i, ev_error *err) {
+    char prefix[48];
+    const int w = k->width;
+    snprintf(prefix, sizeof prefix, "bert.encoder.layer.%d.", i);
+    TRY(load_linear(&l->q, c, prefix, "attention.self.query", w, w, err));
+    TRY(load_linear(&l->k, c, prefix, "attention.self.key", w, w, err));
+    TRY(load_linear(&l->v, c, prefix, "attention.self.value", w, w, err));
+    TRY(load_linear(&l->out, c, prefix, "attention.output.dense", w, w, err));
+    TRY(load_linear(&l->w1, c, prefix, "intermediate.dense", k->hidden, w, err));
+    TRY(load_linear(&l->w2, c, prefix, "output.dense", w, k->hidden, err));
+    TRY(load_norm(&l->attention_norm, c, prefix, "attention.output.LayerNorm", w, err));
+    return load_norm(&l->norm, c, prefix, "output.LayerNorm", w, err);
+}
+
+static ev_status load_embeddings(ev_bert *b, const ev_container *c, ev_error *err) {
+    static const char words[] = "bert.embeddings.word_embeddings.weight";
+    const ev_bert_config *k = &b->config;
+    float *table = NULL, *types = NULL;
+    TRY(ev_weights_array(&table, c, words, 2, (int64_t[]){k->vocabulary, k->width}, err));
+    TRY(store(&b->words, table, (size_t)k->vocabulary * (size_t)k->width, is_half(c, words), err));
+    TRY(ev_weights_array(&b->positions, c, "bert.embeddings.position_embeddings.weight", 2,
+                         (int64_t[]){k->positions, k->width}, err));
+    TRY(ev_weights_array(&types, c, "bert.embeddings.token_type_embeddings.weight", 2, (int64_t[]){2, k->width},
+                         err));
+    for (int i = 0; i < k->positions * k->width; i++) b->positions[i] += types[i % k->width];
+    free(types);
+    return load_norm(&b->norm, c, "bert.embeddings.", "LayerNorm", k->width, err);
+}
+
+static ev_status load_all(ev_bert *b, const ev_container *c, ev_error *err) {
+    b->layers = calloc((size_t)b->config.layers, sizeof *b->layers);
+    if (!b->layers) return ev_fail(err, EV_E_MEMORY, "out of memory for weights");
+    TRY(load_embeddings(b, c, err));
+    for (int i = 0; i < b->config.layers; i++) TRY(load_layer(&b->layers[i], c, &b->config, i, err));
+    return load_linear(&b->pooler, c, "bert.pooler.", "dense", b->config.width, b->config.width, err);
+}
+
+ev_status ev_bert_load(ev_bert *out, const ev_container *c, const ev_bert_config *config, ev_error *err) {
+    *out = (ev_bert){.config = *config};
+    const ev_status s = load_all(out, c, err);
+    if (s != EV_OK) ev_bert_free(out);
+    return s;
+}
+
+static void stored_free(ev_stored *s) {
+    free(s->wide);
+    free(s->half);
+}
+
+static void linear_free(ev_bert_linear *l) {
+    ev_conv_free(&l->conv);
+    stored_free(&l->w);
+}
+
+void ev_bert_free(ev_bert *b) {
+    for (int i = 0; i < b->config.layers && b->layers; i++) {
+        ev_bert_layer *l = &b->layers[i];
+        ev_bert_linear *const linears[] = {&l->q, &l->k, &l->v, &l->out, &l->w1, &l->w2};
+        for (size_t j = 0; j < EV_ARRAY_COUNT(linears); j++) linear_free(linears[j]);
+        ev_norm_free(&l->attention_norm);
+        ev_norm_free(&l->norm);
+    }
+    free(b->layers);
+    free(b->positions);
+    stored_free(&b->words);
+    ev_norm_free(&b->norm);
+    linear_free(&b->pooler);
+    *b = (ev_bert){0};
+}
+
+/* ---- run ---- */
+
+typedef struct work { /* rows of the width, of the hidden width; room for one layer's weights */
+    ev_compute compute;
+    ev_axis axis;
+    float *x, *y, *q, *k, *v, *hidden, *scratch, *weights;
+} work;
+
+static size_t widest_weights(const ev_bert_config *k) {
+    return ev_round16((size_t)(k->hidden > k->width ? k->hidden : k->width)) *
+           (size_t)(k->hidden > k->width ? k->hidden : k->width);
+}
+
+static size_t work_bytes(const ev_bert_config *k, size_t n) {
+    return 5 * ev_matrix_bytes(n, 0, (size_t)k->width) + ev_matrix_bytes(n, 0, ev_round16((size_t)k->hidden)) +
+           (ev_attention_scratch(n, k->heads, k->width / k->heads, 1) + widest_weights(k)) * sizeof(float) + 1024;
+}
+
+static void linear(const work *s, const ev_bert_linear *l, const float *x, size_t ldx, float *y, size_t ldy,
+                   ev_act act, const float *residual) {
+    ev_conv conv = l->conv;
+    conv.w = l->w.wide;
+    if (!conv.w) {
+        const size_t n = packed_count(&conv);
+        for (size_t i = 0; i < n; i++) s->weights[i] = ev_float_of_half(l->w.half[i]);
+        conv.w = s->weights;
+    }
+    ev_conv_args args = ev_axis_conv(&conv, &s->axis, x, ldx, y, ldy);
+    args.act = act;
+    args.residual = residual;
+    ev_conv_run(&s->compute, &args);
+}
+
+static void norm(const work *s, const ev_norm *n, const float *x, float *y, int width) {
+    ev_layer_norm_run(&s->compute, x, (size_t)width, y, (size_t)width, width, n->gamma, n->beta, eps, s->axis.spans,
+                      1);
+}
+
+static void embed(const ev_bert *b, const int32_t *pieces, size_t n, float *x) {
+    const size_t w = (size_t)b->config.width;
+    for (size_t t = 0; t < n; t++) {
+        assert(pieces[t] >= 0 && pieces[t] < b->config.vocabulary);
+        const size_t at = (size_t)pieces[t] * w;
+        for (size_t j = 0; j < w; j++) {
+            const float word = b->words.wide ? b->words.wide[at + j] : ev_float_of_half(b->words.half[at + j]);
+            x[t * w + j] = word + b->positions[t * w + j];
+        }
+    }
+}
+
+static void layer_run(const ev_bert *b, const ev_bert_layer *l, const work *s) {
+    const int width = b->config.width, heads = b->config.heads;
+    const size_t w = (size_t)width, h = ev_round16((size_t)b->config.hidden);
+    linear(s, &l->q, s->x, w, s->q, w, EV_ACT_NONE, NULL);
+    linear(s, &l->k, s->x, w, s->k, w, EV_ACT_NONE, NULL);
+    linear(s, &l->v, s->x, w, s->v, w, EV_ACT_NONE, NULL);
+    ev_attention_run(&s->compute, s->q, s->k, s->v, w, s->y, w, heads, width / heads, s->scratch, s->axis.spans, 1);
+    linear(s, &l->out, s->y, w, s->q, w, EV_ACT_NONE, s->x);
+    norm(s, &l->attention_norm, s->q, s->x, width);
+    linear(s, &l->w1, s->x, w, s->hidden, h, EV_ACT_GELU, NULL);
+    linear(s, &l->w2, s->hidden, h, s->y, w, EV_ACT_NONE, s->x);
+    norm(s, &l->norm, s->y, s->x, width);
+}
+
+static void take_work(work *s, const ev_bert_config *k, ev_arena *arena, size_t n) {
+    float **const rows[] = {&s->x, &s->y, &s->q, &s->k, &s->v};
+    for (size_t i = 0; i < EV_ARRAY_COUNT(rows); i++) *rows[i] = ev_matrix_take(arena, &s->axis, (size_t)k->width);
+    s->hidden = ev_matrix_take(arena, &s->axis, ev_round16((size_t)k->hidden));
+    s->scratch = ev_arena_take(arena, ev_attention_scratch(n, k->heads, k->width / k->heads, 1) * sizeof(float));
+    s->weights = ev_arena_take(arena, widest_weights(k) * sizeof(float));
+    assert(s->scratch && s->weights);
+}
+
+ev_status ev_bert_run(const ev_bert *b, const int32_t *pieces, size_t n, float *out, ev_error *err) {
+    assert(n > 0 && n <= (size_t)b->config.positions);
+    const size_t w = (size_t)b->config.width;
+    const ev_span all = {0, n}, first = {0, 1};
+    ev_arena arena = {0};
+    TRY(ev_arena_create(&arena, work_bytes(&b->config, n), err));
+    work s = {.axis = {&all, 1, n, 0}};
+    ev_compute_init(&s.compute, NULL);
+    take_work(&s, &b->config, &arena, n);
+    embed(b, pieces, n, s.y);
+    norm(&s, &b->norm, s.y, s.x, b->config.width);
+    for (int i = 0; i < b->config.layers; i++) layer_run(b, &b->layers[i], &s);
+    s.axis = (ev_axis){&first, 1, 1, 0};
+    linear(&s, &b->pooler, s.x, w, s.y, w, EV_ACT_TANH, NULL);
+    memcpy(out, s.y, w * sizeof *out);
+    ev_arena_destroy(&arena);
+    return EV_OK;
+}

@@ -1,0 +1,200 @@
+/* prompttts: see prompttts.h. The forward pass reads top to bottom as training/published.py's acoustic() does. */
+#include "model/prompttts.h"
+
+#include <assert.h>
+#include <math.h>
+#include <string.h>
+
+/* ---- condition ---- */
+
+/* The emotions' vectors by their weights; a free prompt's in their place, the neutral one's for what a degree leaves.
+ */
+static ev_status mix_style(const ev_prompttts *m, const ev_manner *manner, float *out, ev_error *err) {
+    const ev_acoustic_config *c = &m->config;
+    const size_t width = (size_t)c->style.width;
+    if (manner->prompt) {
+        const ev_status s =
+            ev_style_vector(m->style, "the prompt", manner->prompt, strlen(manner->prompt), true, out, err);
+        for (size_t j = 0; s == EV_OK && j < width; j++) {
+            out[j] = manner->degree * out[j] + (1 - manner->degree) * m->emotions[j];
+        }
+        return s;
+    }
+    for (size_t j = 0; j < width; j++) {
+        double sum = 0;
+        for (size_t e = 0; e < (size_t)c->emotion_count; e++) {
+            sum += (double)manner->emotion_weights[e] * m->emotions[e * width + j];
+        }
+        out[j] = (float)sum;
+    }
+    return EV_OK;
+}
+
+static ev_status condition(const void *model, const ev_manner *manner, float *out, ev_error *err) {
+    const ev_prompttts *m = model;
+    const size_t speaker = (size_t)m->config.speaker, width = (size_t)m->config.style.width;
+    memcpy(out, manner->speaker, speaker * sizeof *out);
+    const ev_status s = mix_style(m, manner, out + speaker, err);
+    if (s != EV_OK) return s;
+    return ev_style_vector(m->style, "a sentence", manner->text, manner->text_bytes, false, out + speaker + width,
+                           err);
+}
+
+/* ---- encode ---- */
+
+/* Frames as the checkpoints round them, token by token and half to even; a speed is asked of their running sum. Where
+ * nothing would be heard each token gets one. */
+static void decide_durations(ev_utterance *u, const float *log_duration, float *centre) {
+    double published = 0, wished = 0, given = 0;
+    for (size_t t = 0; t < u->token_count; t++) {
+        published += fmax(nearbyint(fmin(exp((double)log_duration[t * 16]) - 1.0, 1e4)), 0.0);
+        if (u->forced_frames && u->forced_frames[t] > 0) published += u->forced_frames[t];
+    }
+    for (size_t t = 0; t < u->token_count; t++) {
+        const double own = fmax(nearbyint(fmin(exp((double)log_duration[t * 16]) - 1.0, 1e4)), 0.0);
+        double d = 0;
+        if (u->forced_frames && u->forced_frames[t] >= 0) {
+            d = u->forced_frames[t];
+            wished += d;
+        } else {
+            wished += (published > 0 ? own : 1) / (double)u->speed;
+            d = fmax(nearbyint(wished) - given, 0.0);
+        }
+        u->durations[t] = (int32_t)d;
+        centre[t] = (float)(given + d * 0.5);
+        given += d;
+    }
+    u->frames = (size_t)given;
+}
+
+/* F0 is a multiple of what was predicted, and so is energy; both stand as multiples of a deviation from a mean. */
+static void scale_pitch_energy(const ev_acoustic_config *c, const ev_utterance *u, float *pitch, float *energy) {
+    const double p = (double)u->pitch_scale, e = (double)u->energy_scale;
+    const float higher = (float)((p - 1) * c->pitch_mean / c->pitch_std);
+    const float louder = (float)((e - 1) * c->energy_mean / c->energy_std);
+    for (size_t t = 0; t < u->token_count; t++) {
+        pitch[t * 16] = pitch[t * 16] * (float)p + higher;
+        energy[t * 16] = energy[t * 16] * (float)e + louder;
+    }
+}
+
+static size_t encoded_bytes(const void *model, size_t tokens, size_t utterances) {
+    const ev_acoustic_config *c = &((const ev_prompttts *)model)->config;
+    const size_t gap = ev_transformer_gap(c), rows = tokens + utterances * gap, w = (size_t)c->width;
+    return utterances * (sizeof(ev_span) + sizeof(size_t) + sizeof(float *) + w * sizeof(float)) + 256 +
+           4 * ev_matrix_bytes(rows, gap, w) + 4 * ev_matrix_bytes(rows, gap, 16);
+}
+
+static size_t encode_bytes(const void *model, size_t tokens, size_t utterances, int threads) {
+    const ev_acoustic_config *c = &((const ev_prompttts *)model)->config;
+    return encoded_bytes(model, tokens, utterances) +
+           ev_stack_bytes(c, tokens + utterances * ev_transformer_gap(c), threads);
+}
+
+static void encode(const void *model, const ev_compute *compute, ev_arena *arena, ev_utterance *const *u, size_t n,
+                   ev_encoded *out) {
+    const ev_prompttts *m = model;
+    const ev_acoustic_config *c = &m->config;
+    const size_t w = (size_t)c->width;
+    ev_span *spans = ev_arena_take(arena, n * sizeof *spans);
+    size_t *lengths = ev_arena_take(arena, n * sizeof *lengths);
+    const float **bias = ev_arena_take(arena, n * sizeof *bias);
+    float *bias_rows = ev_arena_take(arena, n * w * sizeof *bias_rows);
+    assert(spans && lengths && bias && bias_rows);
+    for (size_t i = 0; i < n; i++) lengths[i] = u[i]->token_count;
+    const ev_axis a = ev_axis_place(spans, lengths, n, ev_transformer_gap(c));
+    for (size_t i = 0; i < n; i++) {
+        u[i]->token_span = spans[i];
+        bias[i] = bias_rows + i * w;
+        ev_conditioned_bias(&m->project, u[i]->condition, bias_rows + i * w);
+    }
+    float *x = ev_matrix_take(arena, &a, w), *hidden = ev_matrix_take(arena, &a, w);
+    float *const work[2] = {ev_matrix_take(arena, &a, w), ev_matrix_take(arena, &a, w)};
+    float *duration = ev_matrix_take(arena, &a, 16), *pitch = ev_matrix_take(arena, &a, 16);
+    float *energy = ev_matrix_take(arena, &a, 16), *centre = ev_matrix_take(arena, &a, 16);
+
+    ev_embed_tokens(c, m->token_embedding, &a, u, x);
+    ev_stack_run(&m->encoder, c, &m->positions, compute, arena, &a, x);
+    ev_conv_args project = ev_axis_conv(&m->project.conv, &a, x, w, hidden, w);
+    project.span_bias = bias;
+    ev_conv_run(compute, &project);
+    ev_predictor_run(&m->duration, c, compute, &a, hidden, work, duration);
+    ev_predictor_run(&m->pitch, c, compute, &a, hidden, work, pitch);
+    ev_predictor_run(&m->energy, c, compute, &a, hidden, work, energy);
+    for (size_t i = 0; i < n; i++) {
+        const size_t at = spans[i].begin;
+        decide_durations(u[i], duration + at * 16, centre + at);
+        scale_pitch_energy(c, u[i], pitch + at * 16, energy + at * 16);
+    }
+    ev_conv_add_run(compute, &m->pitch_embed, &a, pitch, 16, hidden, w);
+    ev_conv_add_run(compute, &m->energy_embed, &a, energy, 16, hidden, w);
+    *out = (ev_encoded){.hidden = hidden, .pitch = pitch, .centre = centre};
+}
+
+/* ---- decode ---- */
+
+static size_t decode_bytes(const void *model, size_t frames, size_t utterances, int threads) {
+    const ev_acoustic_config *c = &((const ev_prompttts *)model)->config;
+    const size_t gap = ev_transformer_gap(c), rows = frames + utterances * gap;
+    return utterances * (2 * sizeof(ev_span) + sizeof(size_t)) + 256 + ev_matrix_bytes(rows, gap, (size_t)c->width) +
+           ev_matrix_bytes(rows, gap, 16) + ev_matrix_bytes(rows, gap, ev_round16((size_t)c->channels)) +
+           ev_stack_bytes(c, rows, threads);
+}
+
+static void decode(const void *model, const ev_compute *compute, ev_arena *arena, const ev_encoded *encoded,
+                   ev_utterance *const *u, size_t n) {
+    const ev_prompttts *m = model;
+    const ev_acoustic_config *c = &m->config;
+    const size_t mark = ev_arena_mark(arena), w = (size_t)c->width, mels = ev_round16((size_t)c->channels);
+    ev_span *spans = ev_arena_take(arena, n * sizeof *spans), *tokens = ev_arena_take(arena, n * sizeof *tokens);
+    size_t *lengths = ev_arena_take(arena, n * sizeof *lengths);
+    assert(spans && tokens && lengths);
+    for (size_t i = 0; i < n; i++) {
+        lengths[i] = u[i]->frames;
+        tokens[i] = u[i]->token_span;
+    }
+    const ev_axis a = ev_axis_place(spans, lengths, n, ev_transformer_gap(c));
+    float *y = ev_matrix_take(arena, &a, w), *pitch = ev_matrix_take(arena, &a, 16);
+    float *mel = ev_matrix_take(arena, &a, mels);
+    ev_upsample_run(compute, encoded->hidden, w, encoded->centre, (float)c->delta, y, w, c->width, tokens, spans, n);
+    ev_upsample_run(compute, encoded->pitch, 16, encoded->centre, (float)c->delta, pitch, 16, 16, tokens, spans, n);
+    ev_stack_run(&m->decoder, c, &m->positions, compute, arena, &a, y);
+    ev_linear_run(compute, &m->to_mel, &a, y, w, mel, mels);
+    for (size_t i = 0; i < n; i++) {
+        const float *p = pitch + spans[i].begin * 16;
+        memcpy(u[i]->channels, mel + spans[i].begin * mels, spans[i].count * mels * sizeof(float));
+        for (size_t t = 0; t < spans[i].count; t++) { /* of use to a listener alone: this vocoder takes none */
+            u[i]->f0[t] = (float)fmax(c->pitch_mean + c->pitch_std * (double)p[t * 16], 0.0);
+        }
+    }
+    ev_arena_release(arena, mark);
+}
+
+/* ---- the family ---- */
+
+static size_t rows(const void *model, const int32_t *tokens, const int32_t *forced, size_t n) {
+    (void)model, (void)tokens, (void)forced;
+    return n;
+}
+
+static size_t rows_max(const void *model, size_t n) {
+    (void)model;
+    return n;
+}
+
+const ev_acoustic_family ev_prompttts_family = {
+    .name = "prompttts",
+    .energy_in_mels = true,
+    .takes_prompts = true,
+    .config_read = ev_prompttts_config_read,
+    .load = ev_prompttts_load,
+    .free = ev_prompttts_free,
+    .condition = condition,
+    .rows = rows,
+    .rows_max = rows_max,
+    .encode_bytes = encode_bytes,
+    .encoded_bytes = encoded_bytes,
+    .decode_bytes = decode_bytes,
+    .encode = encode,
+    .decode = decode,
+};
