@@ -75,8 +75,8 @@ def voices(work, names, packed):
 
 
 def copy_lexicons(source, target):
-    """The engine looks for *.lexicon beside the model file."""
-    for path in Path(source).resolve().parent.glob("*.lexicon"):
+    """The engine looks for its lexicons and what decides between their readings beside the model file."""
+    for path in (p for kind in ("lexicon", "homographs", "polyphones") for p in Path(source).resolve().parent.glob(f"*.{kind}")):
         if not (Path(target).parent / path.name).exists():
             shutil.copy(path, Path(target).parent / path.name)
 

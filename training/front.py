@@ -15,7 +15,8 @@ class _Error(C.Structure):
 
 class _Phone(C.Structure):
     _fields_ = [("name", C.c_char_p), ("token", C.c_int32), ("word", C.c_int32), ("pause_ms", C.c_int32),
-                ("byte_begin", C.c_size_t), ("byte_end", C.c_size_t)]
+                ("byte_begin", C.c_size_t), ("byte_end", C.c_size_t),
+                ("speed", C.c_float), ("pitch_scale", C.c_float), ("energy_scale", C.c_float)]
 
 
 class _Sentence(C.Structure):
