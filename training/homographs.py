@@ -22,7 +22,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from training.front_words import FrontWords, Word
+from training.front import Front, Word
 from training.lexicons import pack_file
 
 BITS, SCALE, ROUNDS, RATE, DECAY = 17, 16, 8, 0.2, 4e-5
@@ -95,7 +95,7 @@ def chosen(rules: dict[str, list[str]], word: str, phones: str) -> int:
     return 2 if known else -1
 
 
-def examples(folder: Path, front: FrontWords, table, rules) -> list[tuple[str, int, list[int]]]:
+def examples(folder: Path, front: Front, table, rules) -> list[tuple[str, int, list[int]]]:
     """(homograph, reading, features) of every sentence."""
     rows: list[dict[str, str]] = []
     for path in sorted(folder.glob("*.tsv")):
@@ -129,7 +129,7 @@ def sentences_of(path: Path, table) -> list[dict[str, str]]:
     return rows
 
 
-def read_examples(name: str, rows, front: FrontWords, table, rules) -> list[tuple[str, int, list[int]]]:
+def read_examples(name: str, rows, front: Front, table, rules) -> list[tuple[str, int, list[int]]]:
     out, size = [], 200
     for begin in range(0, len(rows), size):
         part = rows[begin:begin + size]
@@ -137,7 +137,7 @@ def read_examples(name: str, rows, front: FrontWords, table, rules) -> list[tupl
         for r in part:
             places.append(len(text.encode()) + len(r["sentence"][:int(r["start"])].encode()))
             text += r["sentence"].replace("\n", " ") + "\n\n"
-        sentences = front.sentences(text)
+        sentences = front.words(text)
         found = {w.begin: (s, k) for s in sentences for k, w in enumerate(s)}
         for r, place in zip(part, places):
             word = r["homograph"]
@@ -192,7 +192,7 @@ def main(arguments: list[str] | None = None) -> int:
     with tempfile.TemporaryDirectory() as folder:  # the rules alone: lexicons without en.homographs
         for path in (options.model, *options.model.parent.glob("*.lexicon"), *options.model.parent.glob("*.polyphones")):
             shutil.copy(path, folder)
-        front = FrontWords(options.build, Path(folder) / options.model.name)
+        front = Front(options.build, Path(folder) / options.model.name)
         data, held_out = (examples(options.data / "data" / part, front, table, rules) for part in ("train", "eval"))
         more = everyday(table) + sentences_of(here / "homographs_en.txt", table)
         data += read_examples("everyday", more, front, table, rules)

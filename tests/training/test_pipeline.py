@@ -33,6 +33,20 @@ def speak_a_few(work: Path) -> None:
 
 
 @needs_engine_and_model
+class Reading(unittest.TestCase):
+    @needs_engine_and_model
+    def test_words_and_tokens_are_the_engine_s(self):
+        from training.front import Front
+        front = Front(ROOT / "build")
+        spoken = [name for name in tokens.decode(front("你好。", "zh")[0])[1:-1] if name not in (*tokens.SPACERS, ".")]
+        self.assertEqual(spoken, ["n", "i2", "h", "ao3"])
+        first, second = front.words("She will read it. He has read it, too.")
+        self.assertEqual([(w.spoken, w.phones) for w in first if w.spoken == "read"], [("read", "R IY1 D")])
+        self.assertEqual([w.phones for w in second if w.spoken == "read"], ["R EH1 D"])
+        self.assertEqual([w.capital for w in second], [True] + [False] * (len(second) - 1))
+        self.assertTrue(second[-1].comma)
+
+
 class Pipeline(unittest.TestCase):
     """The tests run in the order of their names: each goes on from the one before."""
 

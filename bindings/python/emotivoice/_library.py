@@ -31,6 +31,26 @@ class Audio(Structure):
                 ("mark_count", c_size_t)]
 
 
+class Phone(Structure):
+    _fields_ = [("name", c_char_p), ("token", c_int32), ("word", c_int32), ("pause_ms", c_int32), ("byte_begin", c_size_t),
+                ("byte_end", c_size_t), ("speed", c_float), ("pitch_scale", c_float), ("energy_scale", c_float)]
+
+
+class Word(Structure):
+    _fields_ = [("byte_begin", c_size_t), ("byte_end", c_size_t), ("phone_begin", c_size_t), ("phone_end", c_size_t),
+                ("spoken", c_char_p), ("language", c_char * 4), ("given", c_int32)]
+
+
+class Sentence(Structure):
+    _fields_ = [("byte_begin", c_size_t), ("byte_end", c_size_t), ("phone_begin", c_size_t), ("phone_end", c_size_t)]
+
+
+class Phones(Structure):
+    _fields_ = [("phones", POINTER(Phone)), ("phone_count", c_size_t), ("words", POINTER(Word)), ("word_count", c_size_t),
+                ("sentences", POINTER(Sentence)), ("sentence_count", c_size_t), ("omissions", c_void_p),
+                ("omission_count", c_size_t), ("storage", c_void_p)]
+
+
 class SynthOptions(Structure):
     _fields_ = [("threads", c_int32), ("batch_max", c_int32), ("sentence_ms_max", c_int32), ("reserved", c_uint64 * 6)]
 
@@ -62,8 +82,9 @@ class Work(Structure):
         ("frames_per_second", c_double), ("chunk_frames", c_size_t), ("first_frames", c_size_t)]
 
 
-STRUCTURES = {"ev_error": Error, "ev_mark": Mark, "ev_audio": Audio, "ev_synth_options": SynthOptions,
-              "ev_request": Request, "ev_result": Result, "ev_progress": Progress, "ev_slice": Slice, "ev_work": Work}
+STRUCTURES = {"ev_error": Error, "ev_mark": Mark, "ev_audio": Audio, "ev_phone": Phone, "ev_word": Word,
+              "ev_sentence": Sentence, "ev_phones": Phones, "ev_synth_options": SynthOptions, "ev_request": Request,
+              "ev_result": Result, "ev_progress": Progress, "ev_slice": Slice, "ev_work": Work}
 
 _HANDLE = POINTER(c_void_p)
 _ERROR = POINTER(Error)
