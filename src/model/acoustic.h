@@ -55,8 +55,8 @@ struct ev_acoustic_family {
 
     ev_status (*condition)(const void *model, const ev_manner *manner, float *out, ev_error *err);
 
-    /* Rows that n tokens take on the encoder's axis: n, or the symbols that they are spelt with. forced as in
-     * ev_utterance. And the most that any n tokens take. */
+    /* Rows that n tokens take on the encoder's axis, the symbols that they are spelt with; forced as in ev_utterance.
+     * And the most that any n tokens take. NULL: n. */
     size_t (*rows)(const void *model, const int32_t *tokens, const int32_t *forced, size_t n);
     size_t (*rows_max)(const void *model, size_t n);
     /* Bytes of arena that encode needs for `rows` rows in `utterances` utterances, what of them it keeps for decode,
@@ -83,10 +83,12 @@ ev_status ev_acoustic_load(ev_acoustic *out, const ev_container *c, const ev_aco
 void ev_acoustic_free(ev_acoustic *m);
 
 static inline size_t ev_acoustic_rows(const ev_acoustic *m, const int32_t *tokens, const int32_t *forced, size_t n) {
-    return m->family->rows(m->model, tokens, forced, n);
+    return m->family->rows ? m->family->rows(m->model, tokens, forced, n) : n;
 }
 
-static inline size_t ev_acoustic_rows_max(const ev_acoustic *m, size_t n) { return m->family->rows_max(m->model, n); }
+static inline size_t ev_acoustic_rows_max(const ev_acoustic *m, size_t n) {
+    return m->family->rows_max ? m->family->rows_max(m->model, n) : n;
+}
 
 static inline size_t ev_acoustic_encode_bytes(const ev_acoustic *m, size_t rows, size_t utterances, int threads) {
     return m->family->encode_bytes(m->model, rows, utterances, threads);

@@ -9,7 +9,8 @@
 /* ---- encode ---- */
 
 /* The speaker's vector and the emotions' mixed one, as the projection takes them. */
-static void condition_bias(const ev_fastspeech2 *m, const ev_utterance *u, float *bias) {
+static void condition_bias(const void *model, const ev_utterance *u, float *bias) {
+    const ev_fastspeech2 *m = model;
     const ev_acoustic_config *c = &m->config;
     const float *weights = u->condition + c->speaker;
     float inputs[2 * 4096];
@@ -21,7 +22,7 @@ static void condition_bias(const ev_fastspeech2 *m, const ev_utterance *u, float
         }
         inputs[c->speaker + j] = (float)sum;
     }
-    ev_conditioned_bias(&m->project, inputs, bias);
+    ev_conditioned_bias(&m->phones.project, inputs, bias);
 }
 
 /* Rounds the running sum of the target durations, so that the whole is within half a frame of what speed asks for. */
@@ -50,8 +51,7 @@ static void decide_durations(ev_utterance *u, const float *log_duration, float *
     u->frames = frames;
 }
 
-static void scale_pitch_energy(const ev_fastspeech2 *m, const ev_utterance *u, float *pitch, float *energy) {
-    const ev_acoustic_config *c = &m->config;
+static void scale_pitch_energy(const ev_acoustic_config *c, const ev_utterance *u, float *pitch, float *energy) {
     const double median = (log((double)u->median_hz) - c->pitch_centre) / c->pitch_scale;
     const float shift = (float)(median + log((double)u->pitch_scale) / c->pitch_scale);
     const float louder = (float)(log((double)u->energy_scale) / c->energy_std);
@@ -62,56 +62,18 @@ static void scale_pitch_energy(const ev_fastspeech2 *m, const ev_utterance *u, f
 }
 
 static size_t encoded_bytes(const void *model, size_t tokens, size_t utterances) {
-    const ev_fastspeech2 *m = model;
-    const ev_acoustic_config *c = &m->config;
-    const size_t gap = ev_transformer_gap(c), rows = tokens + utterances * gap, w = (size_t)c->width;
-    return utterances * (sizeof(ev_span) + sizeof(size_t) + sizeof(float *) + w * sizeof(float)) + 256 +
-           4 * ev_matrix_bytes(rows, gap, w) + 4 * ev_matrix_bytes(rows, gap, 16);
+    return ev_phone_encoder_kept(&((const ev_fastspeech2 *)model)->config, tokens, utterances);
 }
 
 static size_t encode_bytes(const void *model, size_t tokens, size_t utterances, int threads) {
-    const ev_fastspeech2 *m = model;
-    const size_t rows = tokens + utterances * ev_transformer_gap(&m->config);
-    return encoded_bytes(m, tokens, utterances) + ev_stack_bytes(&m->config, rows, threads);
+    return ev_phone_encoder_bytes(&((const ev_fastspeech2 *)model)->config, tokens, utterances, threads);
 }
 
 static void encode(const void *model, const ev_compute *compute, ev_arena *arena, ev_utterance *const *u, size_t n,
                    ev_encoded *out) {
+    static const ev_phone_decisions decisions = {condition_bias, decide_durations, scale_pitch_energy};
     const ev_fastspeech2 *m = model;
-    const size_t w = (size_t)m->config.width, gap = ev_transformer_gap(&m->config);
-    ev_span *spans = ev_arena_take(arena, n * sizeof *spans);
-    size_t *lengths = ev_arena_take(arena, n * sizeof *lengths);
-    const float **bias = ev_arena_take(arena, n * sizeof *bias);
-    float *bias_rows = ev_arena_take(arena, n * w * sizeof *bias_rows);
-    assert(spans && lengths && bias && bias_rows);
-    for (size_t i = 0; i < n; i++) lengths[i] = u[i]->token_count;
-    const ev_axis a = ev_axis_place(spans, lengths, n, gap);
-    for (size_t i = 0; i < n; i++) {
-        u[i]->token_span = spans[i];
-        bias[i] = bias_rows + i * w;
-        condition_bias(m, u[i], bias_rows + i * w);
-    }
-    float *x = ev_matrix_take(arena, &a, w), *hidden = ev_matrix_take(arena, &a, w);
-    float *const work[2] = {ev_matrix_take(arena, &a, w), ev_matrix_take(arena, &a, w)};
-    float *duration = ev_matrix_take(arena, &a, 16), *pitch = ev_matrix_take(arena, &a, 16);
-    float *energy = ev_matrix_take(arena, &a, 16), *centre = ev_matrix_take(arena, &a, 16);
-
-    ev_embed_tokens(&m->config, m->token_embedding, &a, u, x);
-    ev_stack_run(&m->encoder, &m->config, &m->positions, compute, arena, &a, x);
-    ev_conv_args project = ev_axis_conv(&m->project.conv, &a, x, w, hidden, w);
-    project.span_bias = bias;
-    ev_conv_run(compute, &project);
-    ev_predictor_run(&m->duration, &m->config, compute, &a, hidden, work, duration);
-    ev_predictor_run(&m->pitch, &m->config, compute, &a, hidden, work, pitch);
-    ev_predictor_run(&m->energy, &m->config, compute, &a, hidden, work, energy);
-    for (size_t i = 0; i < n; i++) {
-        const size_t at = spans[i].begin;
-        decide_durations(u[i], duration + at * 16, centre + at);
-        scale_pitch_energy(m, u[i], pitch + at * 16, energy + at * 16);
-    }
-    ev_conv_add_run(compute, &m->pitch_embed, &a, pitch, 16, hidden, w);
-    ev_conv_add_run(compute, &m->energy_embed, &a, energy, 16, hidden, w);
-    *out = (ev_encoded){.hidden = hidden, .pitch = pitch, .centre = centre};
+    ev_phone_encoder_run(&m->phones, &m->config, &m->positions, &decisions, m, compute, arena, u, n, out);
 }
 
 /* ---- decode ---- */
@@ -171,16 +133,6 @@ static ev_status join_condition(const void *model, const ev_manner *manner, floa
     return EV_OK;
 }
 
-static size_t rows(const void *model, const int32_t *tokens, const int32_t *forced, size_t n) {
-    (void)model, (void)tokens, (void)forced;
-    return n;
-}
-
-static size_t rows_max(const void *model, size_t n) {
-    (void)model;
-    return n;
-}
-
 const ev_acoustic_family ev_fastspeech2_family = {
     .name = "fastspeech2",
     .energy_in_mels = true,
@@ -188,8 +140,6 @@ const ev_acoustic_family ev_fastspeech2_family = {
     .load = ev_fastspeech2_load,
     .free = ev_fastspeech2_free,
     .condition = join_condition,
-    .rows = rows,
-    .rows_max = rows_max,
     .encode_bytes = encode_bytes,
     .encoded_bytes = encoded_bytes,
     .decode_bytes = decode_bytes,

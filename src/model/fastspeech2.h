@@ -6,17 +6,14 @@
 #ifndef EV_FASTSPEECH2_H
 #define EV_FASTSPEECH2_H
 
-#include "model/acoustic.h"
-#include "model/transformer.h"
+#include "model/phone_encoder.h"
 
 typedef struct ev_fastspeech2 {
     ev_acoustic_config config;
-    float *token_embedding;   /* [tokens][width] */
     float *emotion_embedding; /* [emotion_count][emotion] */
-    ev_stack encoder, decoder;
-    ev_conditioned project; /* by speaker and emotion */
-    ev_predictor duration, pitch, energy;
-    ev_conv pitch_embed, energy_embed, to_mel, to_f0;
+    ev_phone_encoder phones;  /* its projection takes the speaker and the mixed emotion */
+    ev_stack decoder;
+    ev_conv to_mel, to_f0;
     ev_positions positions;
 } ev_fastspeech2;
 

@@ -20,17 +20,10 @@ ev_status ev_fastspeech2_config_read(ev_acoustic_config *a, const json_t *o, ev_
 static ev_status load_all(ev_fastspeech2 *m, const ev_container *c, ev_error *err) {
     const ev_acoustic_config *k = &m->config;
     const int w = k->width;
-    TRY(ev_weights_array(&m->token_embedding, c, "am.src_word_emb.weight", 2, (int64_t[]){k->tokens, w}, err));
     TRY(ev_weights_array(&m->emotion_embedding, c, "am.emotion_emb.weight", 2,
                          (int64_t[]){k->emotion_count, k->emotion}, err));
-    TRY(ev_stack_load(&m->encoder, c, k, "encoder", k->encoder_layers, err));
+    TRY(ev_phone_encoder_load(&m->phones, c, k, k->speaker + k->emotion, err));
     TRY(ev_stack_load(&m->decoder, c, k, "decoder", k->decoder_layers, err));
-    TRY(ev_conditioned_load(&m->project, c, w, k->speaker + k->emotion, err));
-    TRY(ev_predictor_load(&m->duration, c, k, "duration", k->duration_layers, err));
-    TRY(ev_predictor_load(&m->pitch, c, k, "pitch", k->pitch_layers, err));
-    TRY(ev_predictor_load(&m->energy, c, k, "energy", k->energy_layers, err));
-    TRY(ev_weights_conv(&m->pitch_embed, c, "am.pitch_embed.0", w, 1, k->variance_kernel, err));
-    TRY(ev_weights_conv(&m->energy_embed, c, "am.energy_embed.0", w, 1, k->variance_kernel, err));
     TRY(ev_weights_conv(&m->to_mel, c, "am.to_mel", k->channels, w, 1, err));
     return ev_weights_conv(&m->to_f0, c, "am.to_f0", 2, w, 1, err);
 }
@@ -53,16 +46,11 @@ ev_status ev_fastspeech2_load(void **out, const ev_container *c, const ev_acoust
 void ev_fastspeech2_free(void *model) {
     ev_fastspeech2 *m = model;
     if (!m) return;
-    ev_conv *const convs[] = {&m->pitch_embed, &m->energy_embed, &m->to_mel, &m->to_f0};
-    float *const arrays[] = {m->token_embedding, m->emotion_embedding};
-    ev_conditioned_free(&m->project);
     ev_positions_free(&m->positions);
-    ev_stack_free(&m->encoder);
+    ev_phone_encoder_free(&m->phones);
     ev_stack_free(&m->decoder);
-    ev_predictor_free(&m->duration);
-    ev_predictor_free(&m->pitch);
-    ev_predictor_free(&m->energy);
-    for (size_t i = 0; i < EV_ARRAY_COUNT(convs); i++) ev_conv_free(convs[i]);
-    for (size_t i = 0; i < EV_ARRAY_COUNT(arrays); i++) free(arrays[i]);
+    ev_conv_free(&m->to_mel);
+    ev_conv_free(&m->to_f0);
+    free(m->emotion_embedding);
     free(m);
 }

@@ -42,6 +42,10 @@ static ev_status condition(const void *model, const ev_manner *manner, float *ou
 
 /* ---- encode ---- */
 
+static void condition_bias(const void *model, const ev_utterance *u, float *bias) {
+    ev_conditioned_bias(&((const ev_prompttts *)model)->phones.project, u->condition, bias);
+}
+
 /* Frames as the checkpoints round them, token by token and half to even; a speed is asked of their running sum. Where
  * nothing would be heard each token gets one. */
 static void decide_durations(ev_utterance *u, const float *log_duration, float *centre) {
@@ -79,56 +83,18 @@ static void scale_pitch_energy(const ev_acoustic_config *c, const ev_utterance *
 }
 
 static size_t encoded_bytes(const void *model, size_t tokens, size_t utterances) {
-    const ev_acoustic_config *c = &((const ev_prompttts *)model)->config;
-    const size_t gap = ev_transformer_gap(c), rows = tokens + utterances * gap, w = (size_t)c->width;
-    return utterances * (sizeof(ev_span) + sizeof(size_t) + sizeof(float *) + w * sizeof(float)) + 256 +
-           4 * ev_matrix_bytes(rows, gap, w) + 4 * ev_matrix_bytes(rows, gap, 16);
+    return ev_phone_encoder_kept(&((const ev_prompttts *)model)->config, tokens, utterances);
 }
 
 static size_t encode_bytes(const void *model, size_t tokens, size_t utterances, int threads) {
-    const ev_acoustic_config *c = &((const ev_prompttts *)model)->config;
-    return encoded_bytes(model, tokens, utterances) +
-           ev_stack_bytes(c, tokens + utterances * ev_transformer_gap(c), threads);
+    return ev_phone_encoder_bytes(&((const ev_prompttts *)model)->config, tokens, utterances, threads);
 }
 
 static void encode(const void *model, const ev_compute *compute, ev_arena *arena, ev_utterance *const *u, size_t n,
                    ev_encoded *out) {
+    static const ev_phone_decisions decisions = {condition_bias, decide_durations, scale_pitch_energy};
     const ev_prompttts *m = model;
-    const ev_acoustic_config *c = &m->config;
-    const size_t w = (size_t)c->width;
-    ev_span *spans = ev_arena_take(arena, n * sizeof *spans);
-    size_t *lengths = ev_arena_take(arena, n * sizeof *lengths);
-    const float **bias = ev_arena_take(arena, n * sizeof *bias);
-    float *bias_rows = ev_arena_take(arena, n * w * sizeof *bias_rows);
-    assert(spans && lengths && bias && bias_rows);
-    for (size_t i = 0; i < n; i++) lengths[i] = u[i]->token_count;
-    const ev_axis a = ev_axis_place(spans, lengths, n, ev_transformer_gap(c));
-    for (size_t i = 0; i < n; i++) {
-        u[i]->token_span = spans[i];
-        bias[i] = bias_rows + i * w;
-        ev_conditioned_bias(&m->project, u[i]->condition, bias_rows + i * w);
-    }
-    float *x = ev_matrix_take(arena, &a, w), *hidden = ev_matrix_take(arena, &a, w);
-    float *const work[2] = {ev_matrix_take(arena, &a, w), ev_matrix_take(arena, &a, w)};
-    float *duration = ev_matrix_take(arena, &a, 16), *pitch = ev_matrix_take(arena, &a, 16);
-    float *energy = ev_matrix_take(arena, &a, 16), *centre = ev_matrix_take(arena, &a, 16);
-
-    ev_embed_tokens(c, m->token_embedding, &a, u, x);
-    ev_stack_run(&m->encoder, c, &m->positions, compute, arena, &a, x);
-    ev_conv_args project = ev_axis_conv(&m->project.conv, &a, x, w, hidden, w);
-    project.span_bias = bias;
-    ev_conv_run(compute, &project);
-    ev_predictor_run(&m->duration, c, compute, &a, hidden, work, duration);
-    ev_predictor_run(&m->pitch, c, compute, &a, hidden, work, pitch);
-    ev_predictor_run(&m->energy, c, compute, &a, hidden, work, energy);
-    for (size_t i = 0; i < n; i++) {
-        const size_t at = spans[i].begin;
-        decide_durations(u[i], duration + at * 16, centre + at);
-        scale_pitch_energy(c, u[i], pitch + at * 16, energy + at * 16);
-    }
-    ev_conv_add_run(compute, &m->pitch_embed, &a, pitch, 16, hidden, w);
-    ev_conv_add_run(compute, &m->energy_embed, &a, energy, 16, hidden, w);
-    *out = (ev_encoded){.hidden = hidden, .pitch = pitch, .centre = centre};
+    ev_phone_encoder_run(&m->phones, &m->config, &m->positions, &decisions, m, compute, arena, u, n, out);
 }
 
 /* ---- decode ---- */
@@ -172,16 +138,6 @@ static void decode(const void *model, const ev_compute *compute, ev_arena *arena
 
 /* ---- the family ---- */
 
-static size_t rows(const void *model, const int32_t *tokens, const int32_t *forced, size_t n) {
-    (void)model, (void)tokens, (void)forced;
-    return n;
-}
-
-static size_t rows_max(const void *model, size_t n) {
-    (void)model;
-    return n;
-}
-
 const ev_acoustic_family ev_prompttts_family = {
     .name = "prompttts",
     .energy_in_mels = true,
@@ -190,8 +146,6 @@ const ev_acoustic_family ev_prompttts_family = {
     .load = ev_prompttts_load,
     .free = ev_prompttts_free,
     .condition = condition,
-    .rows = rows,
-    .rows_max = rows_max,
     .encode_bytes = encode_bytes,
     .encoded_bytes = encoded_bytes,
     .decode_bytes = decode_bytes,

@@ -7,17 +7,14 @@
 #ifndef EV_PROMPTTTS_H
 #define EV_PROMPTTTS_H
 
-#include "model/acoustic.h"
 #include "model/style.h"
-#include "model/transformer.h"
+#include "model/phone_encoder.h"
 
 typedef struct ev_prompttts {
     ev_acoustic_config config;
-    float *token_embedding; /* [tokens][width] */
-    ev_stack encoder, decoder;
-    ev_conditioned project; /* by the condition: speaker, style, content */
-    ev_predictor duration, pitch, energy;
-    ev_conv pitch_embed, energy_embed, to_mel;
+    ev_phone_encoder phones; /* its projection takes the condition: speaker, style, content */
+    ev_stack decoder;
+    ev_conv to_mel;
     ev_positions positions;
     ev_style *style;
     float *emotions; /* [emotion_count][style]: the vectors of their prompts */

@@ -59,15 +59,8 @@ static ev_status load_all(ev_prompttts *m, const ev_container *c, ev_error *err)
     const int w = k->width;
     const char *vocabulary = ev_container_metadata(c, "vocabulary");
     if (!vocabulary) return ev_fail(err, EV_E_FORMAT, "model file has no \"vocabulary\" in its metadata");
-    TRY(ev_weights_array(&m->token_embedding, c, "am.src_word_emb.weight", 2, (int64_t[]){k->tokens, w}, err));
-    TRY(ev_stack_load(&m->encoder, c, k, "encoder", k->encoder_layers, err));
+    TRY(ev_phone_encoder_load(&m->phones, c, k, k->condition, err));
     TRY(ev_stack_load(&m->decoder, c, k, "decoder", k->decoder_layers, err));
-    TRY(ev_conditioned_load(&m->project, c, w, k->condition, err));
-    TRY(ev_predictor_load(&m->duration, c, k, "duration", k->duration_layers, err));
-    TRY(ev_predictor_load(&m->pitch, c, k, "pitch", k->pitch_layers, err));
-    TRY(ev_predictor_load(&m->energy, c, k, "energy", k->energy_layers, err));
-    TRY(ev_weights_conv(&m->pitch_embed, c, "am.pitch_embed.0", w, 1, k->variance_kernel, err));
-    TRY(ev_weights_conv(&m->energy_embed, c, "am.energy_embed.0", w, 1, k->variance_kernel, err));
     TRY(ev_weights_conv(&m->to_mel, c, "am.to_mel", k->channels, w, 1, err));
     TRY(ev_style_load(&m->style, c, &k->style, vocabulary, err));
     return make_emotions(m, err);
@@ -92,17 +85,11 @@ ev_status ev_prompttts_load(void **out, const ev_container *c, const ev_acoustic
 void ev_prompttts_free(void *model) {
     ev_prompttts *m = model;
     if (!m) return;
-    ev_conv *const convs[] = {&m->pitch_embed, &m->energy_embed, &m->to_mel};
-    for (size_t i = 0; i < EV_ARRAY_COUNT(convs); i++) ev_conv_free(convs[i]);
-    ev_stack_free(&m->encoder);
+    ev_conv_free(&m->to_mel);
+    ev_phone_encoder_free(&m->phones);
     ev_stack_free(&m->decoder);
-    ev_conditioned_free(&m->project);
-    ev_predictor_free(&m->duration);
-    ev_predictor_free(&m->pitch);
-    ev_predictor_free(&m->energy);
     ev_positions_free(&m->positions);
     ev_style_free(&m->style);
-    free(m->token_embedding);
     free(m->emotions);
     free(m);
 }

@@ -34,7 +34,6 @@ def speak_a_few(work: Path) -> None:
 
 @needs_engine_and_model
 class Reading(unittest.TestCase):
-    @needs_engine_and_model
     def test_words_and_tokens_are_the_engine_s(self):
         from training.front import Front
         front = Front(ROOT / "build")
@@ -47,6 +46,7 @@ class Reading(unittest.TestCase):
         self.assertTrue(second[-1].comma)
 
 
+@needs_engine_and_model
 class Pipeline(unittest.TestCase):
     """The tests run in the order of their names: each goes on from the one before."""
 
