@@ -61,7 +61,8 @@ static void decide_durations(ev_utterance *u, const float *log_duration, float *
             d = u->forced_frames[t];
             wished += d;
         } else {
-            wished += (published > 0 ? own : 1) / (double)u->speed;
+            const double speed = (double)(u->token_speed ? u->token_speed[t] : u->speed);
+            wished += (published > 0 ? own : 1) / speed;
             d = fmax(nearbyint(wished) - given, 0.0);
         }
         u->durations[t] = (int32_t)d;

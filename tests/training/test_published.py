@@ -145,6 +145,10 @@ class Published(unittest.TestCase):
         for text in ("我**很**开心。", "<speak><s>我很开心。</s></speak>"):
             self.assertTrue(np.array_equal(plain, self.say(text)), text)
 
+    def test_a_rate_in_the_text_is_heard(self):
+        plain, slow = self.say("我很开心。"), self.say('<speak><prosody rate="50%">我很开心。</prosody></speak>')
+        self.assertAlmostEqual(len(slow) / len(plain), 2.0, delta=0.1)
+
     def test_silent_voices(self):
         """No token with a frame: each gets one."""
         generator = dict(self.oracle.generator)
