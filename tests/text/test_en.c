@@ -1,18 +1,7 @@
 /* English and mixed text: the pairs of en.txt and mixed.txt through the public path, the sorted lists that binary
  * searches stand on, and the inventory against models/tokens.txt. */
-#include <stdarg.h>
-#include <setjmp.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
-
+#include "text/files.h"
 #include "text/en.h"
-
-#define MODELS EV_TEST_DIR "/../models"
 
 static ev_text *text;
 
@@ -67,37 +56,14 @@ static bool agrees(const char *name, char *line, int number) {
     return same;
 }
 
-static void check_pairs(const char *name, int least) {
-    char path[512];
-    snprintf(path, sizeof(path), "%s/text/%s", EV_TEST_DIR, name);
-    FILE *file = fopen(path, "r");
-    assert_non_null(file);
-    char *line = NULL;
-    size_t capacity = 0;
-    int number = 0, cases = 0, wrong = 0;
-    for (ssize_t length; (length = getline(&line, &capacity, file)) > 0;) {
-        number++;
-        if (line[length - 1] == '\n') line[length - 1] = '\0';
-        /* a case may start with '#': comments are those without a tab */
-        if (!strchr(line, '\t')) continue;
-        cases++;
-        wrong += !agrees(name, line, number);
-    }
-    free(line);
-    fclose(file);
-    print_message("%s: %d of %d pairs agree\n", name, cases - wrong, cases);
-    assert_true(cases >= least);
-    assert_int_equal(wrong, 0);
-}
-
 static void english_pairs_agree(void **state) {
     (void)state;
-    check_pairs("en.txt", 300);
+    check_lines("en.txt", agrees, 300);
 }
 
 static void mixed_pairs_agree(void **state) {
     (void)state;
-    check_pairs("mixed.txt", 60);
+    check_lines("mixed.txt", agrees, 60);
 }
 
 /* ---- readings ---- */
@@ -143,7 +109,7 @@ static void plain_phones(char *out, const ev_phones *phones, size_t begin, size_
     }
 }
 
-static bool reads_as(char *line, int number) {
+static bool reads_as(const char *name, char *line, int number) {
     static const char mark[] = "\xe2\x96\x81"; /* U+2581 */
     char *expected = strchr(line, '\t'), *first = strstr(line, mark), sentence[512], got[512], want[512];
     *expected++ = '\0';
@@ -166,28 +132,13 @@ static bool reads_as(char *line, int number) {
         same = strcmp(got, want) == 0;
         option = next ? next + 3 : NULL;
     }
-    if (!same) print_error("en_readings.txt:%d: %s\n  expected %s\n  spoken   %s\n", number, sentence, expected, got);
+    if (!same) print_error("%s:%d: %s\n  expected %s\n  spoken   %s\n", name, number, sentence, expected, got);
     return same;
 }
 
 static void words_are_read_by_their_sentence(void **state) {
     (void)state;
-    FILE *file = fopen(EV_TEST_DIR "/text/en_readings.txt", "r");
-    assert_non_null(file);
-    char *line = NULL;
-    size_t capacity = 0;
-    int number = 0, cases = 0, wrong = 0;
-    for (ssize_t length; (length = getline(&line, &capacity, file)) > 0;) {
-        number++;
-        if (line[length - 1] == '\n') line[length - 1] = '\0';
-        if (!strchr(line, '\t')) continue;
-        cases++;
-        wrong += !reads_as(line, number);
-    }
-    free(line);
-    fclose(file);
-    assert_true(cases >= 60);
-    assert_int_equal(wrong, 0);
+    check_lines("en_readings.txt", reads_as, 60);
 }
 
 /* ---- lines ---- */

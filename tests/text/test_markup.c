@@ -11,10 +11,9 @@
 
 #include <cmocka.h>
 
+#include "text/files.h"
 #include "text/notation.h"
 #include "text/text.h"
-
-#define MODELS EV_TEST_DIR "/../models"
 
 static ev_text *text;
 static ev_error err;

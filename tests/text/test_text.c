@@ -12,9 +12,8 @@
 
 #include <cmocka.h>
 
+#include "text/files.h"
 #include "text/text.h"
-
-#define MODELS EV_TEST_DIR "/../models"
 
 enum { EDGE = 1, SP0 = 292, SP1 = 293, ENGSP1 = 148, SP3 = 295, ENGSP4 = 150, EN_ZH = 144 };
 

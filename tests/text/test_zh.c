@@ -1,21 +1,9 @@
 /* Mandarin: the pairs of zh.txt through the public path, the lexicon against damage, every syllable against the
  * inventory, byte ranges, and hostile text in bounded time. */
-#include <stdarg.h>
-#include <setjmp.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <time.h>
-#include <unistd.h>
 
-#include <cmocka.h>
-
+#include "text/files.h"
 #include "text/zh.h"
-
-#define MODELS  EV_TEST_DIR "/../models"
-#define LEXICON MODELS "/zh.lexicon"
 
 static ev_text *text;
 
@@ -36,7 +24,9 @@ static int close_text(void **state) {
 static ev_phones *speak(const char *input, size_t bytes) {
     ev_phones *phones = NULL;
     ev_error err = {0};
-    return ev_text_phones(&phones, text, input, bytes, &(ev_text_options){.language = "zh"}, 0, &err) == EV_OK ? phones : NULL;
+    return ev_text_phones(&phones, text, input, bytes, &(ev_text_options){.language = "zh"}, 0, &err) == EV_OK
+               ? phones
+               : NULL;
 }
 
 /* ---- the pairs ---- */
@@ -58,14 +48,14 @@ static char *render(const ev_phones *phones, bool spoken) {
     return (char *)b.data;
 }
 
-static bool agrees(char *line, int number) {
+static bool agrees(const char *name, char *line, int number) {
     char *expected = strchr(line, '\t');
     *expected++ = '\0';
     ev_phones *phones = speak(line, strlen(line));
     char *actual = phones ? render(phones, expected[0] == '=') : NULL;
     bool same = actual && strcmp(actual, expected) == 0;
     if (!same)
-        print_error("zh.txt:%d: %s\n  expected %s\n  spoken   %s\n", number, line, expected,
+        print_error("%s:%d: %s\n  expected %s\n  spoken   %s\n", name, number, line, expected,
                     actual ? actual : "(error)");
     free(actual);
     ev_phones_free(&phones);
@@ -74,23 +64,7 @@ static bool agrees(char *line, int number) {
 
 static void pairs_agree(void **state) {
     (void)state;
-    FILE *file = fopen(EV_TEST_DIR "/text/zh.txt", "r");
-    assert_non_null(file);
-    char *line = NULL;
-    size_t capacity = 0;
-    int number = 0, cases = 0, wrong = 0;
-    for (ssize_t length; (length = getline(&line, &capacity, file)) > 0;) {
-        number++;
-        if (line[length - 1] == '\n') line[length - 1] = '\0';
-        if (!strchr(line, '\t')) continue;
-        cases++;
-        wrong += !agrees(line, number);
-    }
-    free(line);
-    fclose(file);
-    print_message("zh.txt: %d of %d pairs agree\n", cases - wrong, cases);
-    assert_true(cases >= 300);
-    assert_int_equal(wrong, 0);
+    check_lines("zh.txt", agrees, 300);
 }
 
 /* ---- polyphones.txt ---- */
@@ -115,7 +89,7 @@ static void tokens_at(const ev_phones *phones, const char *input, size_t at, cha
     }
 }
 
-static bool reads(char *line, int number) {
+static bool reads(const char *name, char *line, int number) {
     static const char mark[] = "\xE2\x96\x81";
     char *expected = strchr(line, '\t'), input[256] = "", got[64], choices[256];
     *expected++ = '\0';
@@ -131,151 +105,83 @@ static bool reads(char *line, int number) {
     char wanted[80];
     snprintf(wanted, sizeof wanted, "| %s |", got);
     if (strstr(choices, wanted)) return true;
-    print_error("polyphones.txt:%d: %s is read %s, not %s\n", number, input, got, expected);
+    print_error("%s:%d: %s is read %s, not %s\n", name, number, input, got, expected);
     return false;
 }
 
 static void polyphones_are_read_rightly(void **state) {
     (void)state;
-    FILE *file = fopen(EV_TEST_DIR "/text/polyphones.txt", "r");
-    assert_non_null(file);
-    char *line = NULL;
-    size_t capacity = 0;
-    int number = 0, cases = 0, wrong = 0;
-    for (ssize_t length; (length = getline(&line, &capacity, file)) > 0;) {
-        number++;
-        if (line[length - 1] == '\n') line[length - 1] = '\0';
-        if (line[0] == '#' || !strchr(line, '\t')) continue;
-        cases++;
-        wrong += !reads(line, number);
-    }
-    free(line);
-    fclose(file);
-    assert_true(cases >= 100);
-    assert_int_equal(wrong, 0);
+    check_lines("polyphones.txt", reads, 100);
+}
+
+static ev_status open_polyphones(const char *path) {
+    char names[512];
+    zh_polyphones *polyphones = NULL;
+    ev_error err = {0};
+    zh_syllable_names(names, sizeof names);
+    const ev_status status = zh_polyphones_open(&polyphones, path, names, &err);
+    assert_true(!polyphones == (status != EV_OK));
+    zh_polyphones_free(&polyphones);
+    return status;
 }
 
 static void damaged_polyphones_are_refused(void **state) {
     (void)state;
-    FILE *file = fopen(MODELS "/zh.polyphones", "rb");
-    assert_non_null(file);
-    fseek(file, 0, SEEK_END);
-    size_t bytes = (size_t)ftell(file);
-    rewind(file);
-    unsigned char *data = malloc(bytes);
-    assert_non_null(data);
-    assert_int_equal(fread(data, 1, bytes, file), bytes);
-    fclose(file);
-    char path[] = "/tmp/zh-polyphones-XXXXXX", names[512];
-    zh_syllable_names(names, sizeof names);
+    size_t bytes;
+    unsigned char *data = read_model_file("zh.polyphones", &bytes);
+    assert_int_equal(open_bytes(open_polyphones, data, bytes), EV_OK);
     for (size_t k = 0; k < 8; k++) { /* cut short, or one bit turned */
-        int fd = mkstemp(path);
-        assert_true(fd >= 0);
-        size_t at = bytes * (k + 1) / 9;
-        if (k % 2) data[at] ^= 4;
-        size_t length = k % 2 ? bytes : at;
-        assert_int_equal(write(fd, data, length), (ssize_t)length);
-        close(fd);
-        zh_polyphones *polyphones = NULL;
-        ev_error err = {0};
-        assert_int_equal(zh_polyphones_open(&polyphones, path, names, &err), EV_E_FORMAT);
-        assert_null(polyphones);
-        if (k % 2) data[at] ^= 4;
-        unlink(path);
-        memcpy(path + strlen(path) - 6, "XXXXXX", 6);
+        const size_t at = bytes * (k + 1) / 9;
+        const unsigned char bit = k % 2 ? 4 : 0;
+        data[at] ^= bit;
+        assert_int_equal(open_bytes(open_polyphones, data, bit ? bytes : at), EV_E_FORMAT);
+        data[at] ^= bit;
     }
     free(data);
 }
 
 /* ---- the lexicon ---- */
 
-static unsigned char *read_lexicon(size_t *bytes) {
-    FILE *file = fopen(LEXICON, "rb");
-    assert_non_null(file);
-    fseek(file, 0, SEEK_END);
-    *bytes = (size_t)ftell(file);
-    rewind(file);
-    unsigned char *data = malloc(*bytes);
-    assert_non_null(data);
-    assert_int_equal(fread(data, 1, *bytes, file), *bytes);
-    fclose(file);
-    return data;
-}
-
-/* Writes the bytes as a lexicon of its own and opens it. */
-static ev_status open_bytes(const unsigned char *data, size_t bytes) {
-    char path[] = "/tmp/zh-lexicon-XXXXXX", names[512];
-    int fd = mkstemp(path);
-    assert_true(fd >= 0);
-    assert_int_equal(write(fd, data, bytes), (ssize_t)bytes);
-    close(fd);
+static ev_status open_lexicon(const char *path) {
+    char names[512];
     ev_lexicon *lexicon = NULL;
     ev_error err = {0};
     zh_syllable_names(names, sizeof names);
-    ev_status status = ev_lexicon_open(&lexicon, path, names, &err);
+    const ev_status status = ev_lexicon_open(&lexicon, path, names, &err);
     if (status != EV_OK) assert_true(err.message[0] != '\0');
     ev_lexicon_free(&lexicon);
-    unlink(path);
     return status;
-}
-
-/* As training/lexicons.py: so that damage behind a right check sum reaches the structure's own checks. */
-static void sign(unsigned char *data, size_t bytes) {
-    uint64_t total = 0, word;
-    for (size_t i = 32; i + 8 <= bytes; i += 8) {
-        memcpy(&word, data + i, 8);
-        total = (total << 7 | total >> 57) ^ word;
-    }
-    memcpy(data + 24, &total, 8);
 }
 
 static void truncated_lexicon_is_refused(void **state) {
     (void)state;
     size_t bytes;
-    unsigned char *data = read_lexicon(&bytes);
-    assert_int_equal(open_bytes(data, bytes), EV_OK);
+    unsigned char *data = read_model_file("zh.lexicon", &bytes);
+    assert_int_equal(open_bytes(open_lexicon, data, bytes), EV_OK);
     const size_t cuts[] = {0, 1, 8, 31, 32, 33, 64, 200, 1000, bytes / 2, bytes - 8, bytes - 1};
     for (size_t i = 0; i < EV_ARRAY_COUNT(cuts); i++) {
         uint64_t size = cuts[i];
-        assert_int_equal(open_bytes(data, cuts[i]), EV_E_FORMAT);
+        assert_int_equal(open_bytes(open_lexicon, data, cuts[i]), EV_E_FORMAT);
         if (cuts[i] < 40 || cuts[i] % 8) continue;
         unsigned char *copy = malloc(cuts[i]);
         assert_non_null(copy);
         memcpy(copy, data, cuts[i]);
         memcpy(copy + 16, &size, 8);
         sign(copy, cuts[i]);
-        assert_int_equal(open_bytes(copy, cuts[i]), EV_E_FORMAT);
+        assert_int_equal(open_bytes(open_lexicon, copy, cuts[i]), EV_E_FORMAT);
         free(copy);
     }
     free(data);
 }
 
-/* Random bytes changed in tables and header, check sum made right again: refused, or harmless to use. */
 static void damaged_lexicon_is_harmless(void **state) {
     (void)state;
     size_t bytes;
-    unsigned char *data = read_lexicon(&bytes);
-    uint64_t seed = 88172645463325252u;
-    int refused = 0;
-    for (int round = 0; round < 30; round++) {
-        unsigned char saved[4];
-        size_t places[4];
-        for (int k = 0; k < 4; k++) {
-            seed ^= seed << 13, seed ^= seed >> 7, seed ^= seed << 17;
-            places[k] = round % 2 ? 32 + seed % (bytes - 32) : 32 + seed % 216;
-            saved[k] = data[places[k]];
-            data[places[k]] = (unsigned char)(seed >> 32);
-        }
-        sign(data, bytes);
-        ev_status status = open_bytes(data, bytes);
-        assert_true(status == EV_OK || status == EV_E_FORMAT);
-        refused += status != EV_OK;
-        for (int k = 3; k >= 0; k--) data[places[k]] = saved[k];
-    }
-    assert_true(refused > 10);
+    unsigned char *data = read_model_file("zh.lexicon", &bytes);
+    assert_true(damage(open_lexicon, data, bytes, 216) > 10);
     data[bytes / 2] ^= 1; /* one bit, check sum of the whole file */
     sign(data, 40);
-    assert_int_equal(open_bytes(data, bytes), EV_E_FORMAT);
+    assert_int_equal(open_bytes(open_lexicon, data, bytes), EV_E_FORMAT);
     free(data);
 }
 
