@@ -412,7 +412,8 @@ static inline void sim_pick(sim *s, sv_plan *plan) {
     if (s->shifts > 0 && sim_chance(&s->random, s->shifts))
         sv_schedule_memory(&s->schedule, (int64_t)(2 * sim_uniform(&s->random) * (double)s->config.memory_bytes));
     sim_check_memory(s);
-    const bool opens = sv_schedule_can_start_batch(&s->schedule, s->item_count, s->running_count);
+    const bool opens =
+        sv_schedule_can_start_batch(&s->schedule, s->items, s->item_count, s->now_us, s->running_count);
     SIM_REQUIRE(s, opens || s->running_count);
     if (!opens) return;
     SIM_REQUIRE(s, s->running_count < (s->config.mode == SV_MODE_ADAPTIVE ? s->config.parallel : 1));

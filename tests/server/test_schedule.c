@@ -14,22 +14,62 @@ static void assert_plan(sv_stage stage, size_t count, size_t leader) {
 
 /* ---- side by side ---- */
 
+static bool opens(size_t waiting, int32_t running) {
+    return sv_schedule_can_start_batch(&schedule, items, waiting, now, running);
+}
+
 static void a_batch_starts_beside_others_in_a_crowd(void **state) {
     (void)state;
-    assert_true(sv_schedule_can_start_batch(&schedule, 0, 0));
-    assert_false(sv_schedule_can_start_batch(&schedule, 1000, 1)); /* one at a time, if nothing else is said */
+    for (size_t i = 0; i < 64; i++) items[i] = item(i, SV_ACOUSTIC, 40, 100);
+    assert_true(opens(0, 0));
+    assert_false(opens(64, 1)); /* one at a time, if nothing else is said */
     config.parallel = 3;
     config.parallel_items = 2;
     apply();
-    assert_false(sv_schedule_can_start_batch(&schedule, 1, 1));
-    assert_true(sv_schedule_can_start_batch(&schedule, 2, 1));
-    assert_false(sv_schedule_can_start_batch(&schedule, 3, 2));
-    assert_true(sv_schedule_can_start_batch(&schedule, 4, 2));
-    assert_false(sv_schedule_can_start_batch(&schedule, 1000, 3));
+    assert_false(opens(1, 1));
+    assert_true(opens(2, 1));
+    assert_false(opens(3, 2));
+    assert_true(opens(4, 2));
+    assert_false(opens(64, 3));
+    items[3].size = 0; /* has nothing to do */
+    assert_false(opens(4, 2));
+    assert_true(opens(5, 2));
     config.mode = SV_MODE_FIXED;
     apply();
-    assert_true(sv_schedule_can_start_batch(&schedule, 1000, 0));
-    assert_false(sv_schedule_can_start_batch(&schedule, 1000, 1));
+    assert_true(opens(64, 0));
+    assert_false(opens(64, 1));
+}
+
+/* A short text has the device to itself beside long ones, and beside those of a client that had more. */
+static void a_short_text_does_not_share_the_device_with_long_ones(void **state) {
+    (void)state;
+    config.parallel = 4;
+    apply();
+    for (size_t i = 0; i < 9; i++) {
+        items[i] = item(i, SV_VOCODE, 200, 100);
+        items[i].frames_done = i ? 63 * 60 : 0; /* a minute each, but for the first */
+    }
+    pick(9);
+    assert_plan(SV_VOCODE, 1, 0);
+    assert_true(plan.foreground);
+    sv_schedule_started(&schedule, &plan);
+    items[0].size = 0;
+    assert_false(opens(9, 1));
+    for (size_t i = 1; i < 9; i++) {
+        items[i].frames_done = 0;
+        schedule.served[i] = 7;
+    }
+    items[0] = item(9, SV_VOCODE, 200, 100); /* who had nothing: the others had a second more than burst_s */
+    assert_false(opens(9, 1));
+    items[1] = item(10, SV_ACOUSTIC, 40, 100);
+    assert_true(opens(9, 1));
+    sv_schedule_done(&schedule, &plan, 5000);
+    for (size_t i = 0; i < 9; i++) items[i].frames_done = 63 * 60;
+    pick(9);
+    assert_false(plan.foreground);
+    sv_schedule_started(&schedule, &plan);
+    assert_true(opens(9, 1)); /* long ones share it among them */
+    sv_schedule_failed(&schedule, &plan, false);
 }
 
 /* ---- init ---- */
@@ -132,14 +172,15 @@ static void who_had_more_than_its_share_passes_nobody_by_priority(void **state) 
     schedule.served[1] = config.share_slack_s - 0.1;
     pick(2);
     assert_plan(SV_ACOUSTIC, 1, 1);
-    schedule.served[1] = config.share_slack_s + 0.1;
+    schedule.served[1] = config.share_slack_s + config.burst_s;
     pick(2);
-    assert_plan(SV_ACOUSTIC, 2, 0);
+    assert_plan(SV_ACOUSTIC, 1, 0); /* nor does it take time of the other's batch */
+    items[0].size = 0;
     items[2] = item(2, SV_ACOUSTIC, 40, 2000);
     items[2].client = 1;
     pick(3);
-    assert_plan(SV_ACOUSTIC, 3, 0);
-    assert_int_equal(plan.items[1].index, 1);
+    assert_plan(SV_ACOUSTIC, 1, 1); /* its own jobs */
+    items[0].size = 40;
     schedule.served[1] = config.share_slack_s - 0.1;
     items[1].frames_done = 10 * 63; /* a long one has no slack */
     pick(2);
@@ -167,18 +208,44 @@ static void the_client_that_had_less_goes_first(void **state) {
         sv_schedule_started(&schedule, &plan);
     }
     items[1] = item(1, SV_ACOUSTIC, 40, 10);
+    schedule.config.credit_s = 0;
     pick(2);
-    assert_plan(SV_ACOUSTIC, 2, 0); /* so far client 1 was idle, not waiting: it saves up nothing */
+    assert_plan(SV_ACOUSTIC, 2,
+                0); /* so far client 1 was idle, not waiting: without a credit that saves up nothing */
     items[1].waiting_us = items[1].arrived_us = now;
     schedule.served[0] += 20;
     schedule.served[1] = schedule.virtual_time; /* now it has waited while the other had 20 s */
     pick(2);
-    assert_plan(SV_ACOUSTIC, 2, 1);
+    assert_plan(SV_ACOUSTIC, 1, 1);                   /* and does not wait for what the other still wants */
     schedule.served[0] = schedule.virtual_time + 2.5; /* less than the slack: as they come */
     pick(2);
     assert_plan(SV_ACOUSTIC, 2, 0);
     sv_schedule_client_reset(&schedule, 0);
     assert_true(schedule.served[0] == 0);
+}
+
+/* Idleness is worth credit_s at most, however long it was, and is used up by what is had. */
+static void who_was_idle_has_a_credit(void **state) {
+    (void)state;
+    items[0] = item(0, SV_VOCODE, 250, 1000);
+    for (int i = 0; i < 100; i++) { /* 2/3 of 4 s each */
+        pick(1);
+        sv_schedule_started(&schedule, &plan);
+    }
+    const double had = schedule.served[0];
+    assert_true(fabs(had - 100 * 4 * 2.0 / 3) < 1e-6);
+    items[1] = item(1, SV_VOCODE, 250, 10); /* came last */
+    double got = 0;
+    int batches = 0;
+    for (; batches < 100; batches++) {
+        pick(2);
+        if (plan.items[0].index == 0) break;
+        assert_plan(SV_VOCODE, 1, 1);
+        got += plan.items[0].charge;
+        sv_schedule_started(&schedule, &plan);
+    }
+    /* Until the other, who came first, is within the slack again; within the charge of a batch or two. */
+    assert_true(fabs(got - (config.credit_s - config.share_slack_s)) < 2 * 4 * 2.0 / 3);
 }
 
 static void charges_follow_audio_and_weight(void **state) {
@@ -319,9 +386,18 @@ static void a_client_cannot_start_streams_without_end(void **state) {
     items[1] = item(1, SV_ACOUSTIC, 40, 100);
     pick(2);
     assert_plan(SV_ACOUSTIC, 1, 0);
-    schedule.served[0] = 7; /* more than burst_s ahead */
+    schedule.served[0] = 8; /* more than burst_s ahead: as others do, and not in another's batch */
+    items[1].arrived_us = now - 1000;
     pick(2);
-    assert_plan(SV_ACOUSTIC, 2, 1);
+    assert_plan(SV_ACOUSTIC, 1, 1);
+    items[0].stage = SV_VOCODE; /* and who is beyond credit_s too may even underrun */
+    items[0].frames_done = 48;
+    items[0].playback_us = now + 100000;
+    pick(2);
+    assert_plan(SV_VOCODE, 1, 0);
+    schedule.served[0] = config.credit_s + config.burst_s + 0.1;
+    pick(2);
+    assert_plan(SV_ACOUSTIC, 1, 1);
 }
 
 static void age_leads_one_batch_in_eight(void **state) {
@@ -520,6 +596,8 @@ static void off_finishes_one_before_the_next(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         RULE(a_batch_starts_beside_others_in_a_crowd),
+        RULE(a_short_text_does_not_share_the_device_with_long_ones),
+        RULE(who_was_idle_has_a_credit),
         RULE(init_names_what_is_out_of_range),
         RULE(nothing_waits_for_ever),
         RULE(the_older_goes_first_and_others_follow),

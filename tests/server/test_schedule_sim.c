@@ -222,6 +222,47 @@ static void a_greedy_client_does_not_delay_another(void **state) {
     assert_true(streams < calm + 2 * 15000 + 6 * 4000);
 }
 
+/* What a client waits for a text of ten seconds, three sentences, that it asks for four times in a second of work:
+ * alone, beside 16 of 20,000 characters, and beside short texts without end, all of one other client. */
+static int64_t p95_of_ten_seconds(int32_t parallel, uint64_t seed, size_t texts, sim_job other, int64_t gap_us) {
+    usual_device(&world, seed);
+    world.config.parallel = parallel;
+    for (size_t i = 0; i < 60; i++) {
+        world.jobs[world.job_count++] = (sim_job){.arrival_us = world.origin_us + 2000000 + (int64_t)i * 250000,
+                                                  .client = 1,
+                                                  .priority = 1,
+                                                  .sentences = 3,
+                                                  .tokens = 45,
+                                                  .weight = 1,
+                                                  .streaming = true};
+    }
+    other.weight = 1;
+    other.priority = 1;
+    for (size_t i = 0; i < texts; i++) {
+        other.arrival_us = world.origin_us + (int64_t)i * gap_us;
+        world.jobs[world.job_count++] = other;
+    }
+    run(&world);
+    return sim_quantile(&world, 1, 0.95, false);
+}
+
+static void one_clients_flood_at_most_doubles_anothers_wait(void **state) {
+    (void)state;
+    static const int32_t parallel[] = {1, 2, 8};
+    for (size_t i = 0; i < EV_ARRAY_COUNT(parallel); i++) {
+        const sim_job texts = {.sentences = 400, .tokens = 40, .streaming = true},
+                      notes = {.sentences = 1, .tokens = 20};
+        const int64_t alone = p95_of_ten_seconds(parallel[i], 21, 0, texts, 0);
+        const int64_t beside_texts = p95_of_ten_seconds(parallel[i], 21, 16, texts, 10000);
+        const int64_t beside_notes = p95_of_ten_seconds(parallel[i], 21, 1100, notes, 5000);
+        print_message("%d at once: ten seconds take %.1f ms at P95; beside 16 long texts %.1f ms, "
+                      "beside short ones at once %.1f ms\n",
+                      parallel[i], (double)alone / 1e3, (double)beside_texts / 1e3, (double)beside_notes / 1e3);
+        assert_true(beside_texts <= 2 * alone);
+        assert_true(beside_notes <= 2 * alone);
+    }
+}
+
 /* Mean over days: the P95 of a few hundred requests is itself uncertain by more than what is looked for. */
 static void a_long_text_does_not_delay_short_ones(void **state) {
     (void)state;
@@ -338,6 +379,7 @@ int main(void) {
         cmocka_unit_test(clocks_may_start_anywhere),
         cmocka_unit_test(adaptive_beats_fixed_and_off),
         cmocka_unit_test(a_greedy_client_does_not_delay_another),
+        cmocka_unit_test(one_clients_flood_at_most_doubles_anothers_wait),
         cmocka_unit_test(a_long_text_does_not_delay_short_ones),
         cmocka_unit_test(streams_do_not_underrun),
         cmocka_unit_test(streams_do_not_underrun_in_a_crowd),

@@ -182,10 +182,14 @@ static void run_batch(sv_device_worker *r, const sv_plan *plan) {
     sv_engine *e = r->engine;
     sv_job *jobs[SV_BATCH_MAX];
     ev_error error = {0};
-    for (size_t i = 0; i < plan->count; i++) mark_started(e, jobs[i] = e->order[plan->items[i].index]);
+    for (size_t i = 0; i < plan->count; i++) {
+        mark_started(e, jobs[i] = e->order[plan->items[i].index]);
+        e->items[plan->items[i].index].size = 0; /* waits no more */
+    }
     sv_schedule_started(&e->schedule, plan);
     start_running(r);
-    if (sv_schedule_can_start_batch(&e->schedule, e->count - plan->count, e->busy)) pthread_cond_signal(&e->work);
+    const int64_t now_us = sv_us(ev_clock_s());
+    if (sv_schedule_can_start_batch(&e->schedule, e->items, e->count, now_us, e->busy)) pthread_cond_signal(&e->work);
     pthread_mutex_unlock(&e->lock);
     const double start = ev_clock_s();
     const ev_status status = run_plan(r, plan, jobs, &error);
@@ -225,7 +229,7 @@ void *sv_device_worker_main(void *arg) {
     while (!e->stopping) {
         const int64_t now_us = sv_us(ev_clock_s());
         sv_engine_collect_runnable(e, now_us);
-        if (!sv_schedule_can_start_batch(&e->schedule, e->count, e->busy)) {
+        if (!sv_schedule_can_start_batch(&e->schedule, e->items, e->count, now_us, e->busy)) {
             wait_until(e, INT64_MAX);
             continue;
         }

@@ -5,12 +5,14 @@
  * later batch. FIXED and OFF share the filling and differ in the leader and in who may follow.
  */
 #include <assert.h>
+#include <math.h>
 #include <string.h>
 
 #include "server/schedule/schedule.h"
 
 enum {
     CROWD_ITEMS = 12,     /* waiting: from here on full batches matter more than the leader's own time */
+    CROWD_EACH = 3,       /* of one client that are no peers of the leader: a crowd is of many */
     CUT_FRAMES_MIN = 64,  /* a slice is not cut below this only to fill a batch: its margins cost as much */
     TOKENS_BELIEVED = 320 /* decoded, that the prior of frames a token counts for */
 };
@@ -32,8 +34,9 @@ void sv_schedule_config_init(sv_schedule_config *config) {
                                    .underrun_us = 300000,
                                    .age_us = 2000000,
                                    .aged_every = 7,
-                                   .share_slack_s = 3,
+                                   .share_slack_s = 6,
                                    .burst_s = 6,
+                                   .credit_s = 12,
                                    .frames_per_second = 62.5,
                                    .frames_per_token = 4.75,
                                    .memory_bytes = INT64_C(256) << 20,
@@ -74,6 +77,7 @@ static ev_status check_config(const sv_schedule_config *c, ev_error *err) {
         {"aged_every", c->aged_every, 1, 1000},
         {"share_slack_s", c->share_slack_s, 0, large},
         {"burst_s", c->burst_s, 0, large},
+        {"credit_s", c->credit_s, 0, large},
         {"frames_per_second", c->frames_per_second, tiny, large},
         {"frames_per_token", c->frames_per_token, tiny, large},
         {"memory_bytes", (double)c->memory_bytes, 1, 1e18},
@@ -193,7 +197,9 @@ static bool planned(const sv_plan *plan, size_t item) {
 
 /* May u take some of the leader's time? */
 static bool is_peer(const picker *p, const sv_work_item *u, const sv_work_item *leader) {
-    return u->priority <= leader->priority && sv_order_level(&p->order, u) <= sv_order_level(&p->order, leader);
+    const sv_order *o = &p->order;
+    return u->priority <= leader->priority && sv_order_level(o, u) <= sv_order_level(o, leader) &&
+           !sv_order_ahead(o, u, sv_order_served(o, leader));
 }
 
 static bool of_kind(const picker *p, const sv_work_item *u) {
@@ -296,6 +302,19 @@ static void fill(picker *p, size_t leader, sv_fill kind, bool one) {
     plan->predicted_us = sv_schedule_predict(p->s, plan->stage, plan->size);
 }
 
+static bool has_crowd(const picker *p, const sv_work_item *leader) {
+    unsigned char others[SV_CLIENTS_MAX] = {0};
+    size_t count = 0;
+    for (size_t i = 0; i < p->n && count < CROWD_ITEMS; i++) {
+        const sv_work_item *u = &p->items[i];
+        if (u->size <= 0) continue;
+        const bool peer = is_peer(p, u, leader);
+        count += peer || others[u->client] < CROWD_EACH;
+        others[u->client] += !peer && others[u->client] < CROWD_EACH;
+    }
+    return count >= CROWD_ITEMS;
+}
+
 static void pick_adaptive(picker *p) {
     size_t leader = longest_waiting(p);
     p->plan->aged = leader != NONE;
@@ -303,6 +322,8 @@ static void pick_adaptive(picker *p) {
     if (leader == NONE) return;
     const bool urgent = sv_order_lane(&p->order, &p->items[leader]) < 2;
     if (!urgent && !p->plan->aged) leader = leader_or_filler(p, leader);
+    p->plan->foreground = sv_order_foreground(&p->order, &p->items[leader]);
+    p->crowded = has_crowd(p, &p->items[leader]);
     fill(p, leader, urgent ? FILL_URGENT : p->crowded ? FILL_ANY : FILL_PEERS, false);
 }
 
@@ -335,23 +356,30 @@ static void pick_off(picker *p) {
     if (leader != NONE) fill(p, leader, FILL_ANY, true);
 }
 
-/* The least virtual time of a client that waits: what those who come back from idleness start from. */
-static double least_served(const picker *p) {
-    double least = 0;
-    bool any = false;
-    for (size_t i = 0; i < p->n; i++) {
-        assert(p->items[i].client >= 0 && p->items[i].client < SV_CLIENTS_MAX);
-        if (p->items[i].size <= 0) continue;
-        const double served = sv_order_served(&p->order, &p->items[i]);
-        if (!any || served < least) least = served;
-        any = true;
-    }
-    return any ? least : p->s->virtual_time;
+double sv_schedule_served(const sv_schedule *s, int32_t client) {
+    return fmax(s->served[client], s->virtual_time - s->config.credit_s);
 }
 
-bool sv_schedule_can_start_batch(const sv_schedule *s, size_t waiting, int32_t running) {
+/* The least virtual time of a client that waits. */
+static double least_served(const sv_schedule *s, const sv_work_item *items, size_t n) {
+    double least = INFINITY;
+    for (size_t i = 0; i < n; i++) {
+        assert(items[i].client >= 0 && items[i].client < SV_CLIENTS_MAX);
+        if (items[i].size > 0) least = fmin(least, sv_schedule_served(s, items[i].client));
+    }
+    return isinf(least) ? s->virtual_time : least;
+}
+
+bool sv_schedule_can_start_batch(const sv_schedule *s, const sv_work_item *items, size_t n, int64_t now_us,
+                                 int32_t running) {
     if (!running) return true;
     if (s->config.mode != SV_MODE_ADAPTIVE || running >= s->config.parallel) return false;
+    size_t waiting = 0;
+    const double least = least_served(s, items, n);
+    const sv_order order = {
+        .schedule = s, .now_us = now_us, .virtual_time = s->foreground ? fmin(least, s->foreground_time) : least};
+    for (size_t i = 0; i < n; i++)
+        waiting += items[i].size > 0 && (!s->foreground || sv_order_foreground(&order, &items[i]));
     return waiting >= (size_t)s->config.parallel_items * (size_t)running;
 }
 
@@ -361,13 +389,13 @@ void sv_schedule_pick(const sv_schedule *s, const sv_work_item *items, size_t n,
     plan->size = 0;
     plan->bytes = plan->predicted_us = 0;
     plan->wake_us = INT64_MAX;
-    plan->alone = plan->aged = false;
+    plan->alone = plan->aged = plan->foreground = false;
     picker p = {.s = s, .items = items, .n = n, .plan = plan};
     p.order.schedule = s;
-    p.crowded = n >= CROWD_ITEMS;
     p.order.now_us = now_us;
-    p.order.virtual_time = s->virtual_time;
-    plan->virtual_time = p.order.virtual_time = least_served(&p);
+    p.order.virtual_time = least_served(s, items, n);
+    plan->least = p.order.virtual_time;
+    plan->virtual_time = fmax(s->virtual_time, plan->least);
     switch (s->config.mode) {
     case SV_MODE_ADAPTIVE: pick_adaptive(&p); break;
     case SV_MODE_FIXED: pick_fixed(&p); break;
@@ -378,20 +406,26 @@ void sv_schedule_pick(const sv_schedule *s, const sv_work_item *items, size_t n,
 /* ---- what a batch leaves behind ---- */
 
 void sv_schedule_started(sv_schedule *s, const sv_plan *plan) {
-    s->virtual_time = plan->virtual_time;
     for (size_t i = 0; i < plan->count; i++) {
-        double *served = &s->served[plan->items[i].client];
-        if (*served < s->virtual_time) *served = s->virtual_time;
-        *served += plan->items[i].charge;
+        const int32_t client = plan->items[i].client;
+        s->served[client] = sv_schedule_served(s, client) + plan->items[i].charge;
     }
+    s->virtual_time = plan->virtual_time;
     if (plan->aged) {
         s->since_aged = 0;
     } else if (s->since_aged < s->config.aged_every) {
         s->since_aged++;
     }
+    if (!plan->foreground) return;
+    s->foreground_time = s->foreground++ ? fmin(s->foreground_time, plan->least) : plan->least;
+}
+
+void sv_schedule_ended(sv_schedule *s, const sv_plan *plan) {
+    if (plan->foreground && s->foreground > 0) s->foreground--;
 }
 
 void sv_schedule_done(sv_schedule *s, const sv_plan *plan, int64_t elapsed_us) {
+    sv_schedule_ended(s, plan);
     sv_schedule_observe(s, plan->stage, plan->size, elapsed_us);
     sv_memory_grow(s);
 }

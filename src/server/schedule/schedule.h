@@ -15,27 +15,31 @@
  * after. VOCODE  vocoder, slices of the decoded frames of several jobs; cost ~ a + b x rows.
  *
  * Order (ADAPTIVE). Lane 0: streams whose listener underruns within underrun_us, by that moment: a gap in speech is
- * worse than a later start. Lane 1: streams that have not sounded yet, by priority, then arrival, as long as their
- * client is at most burst_s ahead of its share. Lane 2: the rest, the client first that had least seconds of audio
- * for its weight (start-time fair queueing; for short jobs share_slack_s apart is as good as equal, so that clients
- * in balance are served as they come); then by priority, which so passes the jobs of equals and a client's own, and
- * never makes up for a share that was used; then the job that had least so far, in coarse levels: a long text does
- * not stand before short ones, and long ones take turns by the sentence; then deadline, then arrival. No starvation:
- * one batch in aged_every + 1 is led by whoever waits longest, if that is longer than age_us. So, with N items
- * waiting, none waits longer than age_us + ((aged_every + 1) x N + 1) x the longest batch.
+ * worse than a later start, if its client is at most credit_s + burst_s ahead. Lane 1: streams that have not sounded
+ * yet, by priority, then arrival, as long as their client is at most burst_s ahead of its share. Lane 2: the rest,
+ * the client first that had least seconds of audio for its weight (start-time fair queueing with a credit, as in
+ * borrowed virtual time: who comes back from idleness starts credit_s before those who had all meanwhile, so that who
+ * takes less than its share need not share at all; for short jobs share_slack_s apart is as good as equal, so that
+ * clients in balance are served as they come); then by priority, which so passes the jobs of equals and a client's
+ * own, and never makes up for a share that was used; then the job that had least so far, in coarse levels: a long
+ * text does not stand before short ones, and long ones take turns by the sentence; then deadline, then arrival. No
+ * starvation: one batch in aged_every + 1 is led by whoever waits longest, if that is longer than age_us. So, with N
+ * items waiting, none waits longer than age_us + ((aged_every + 1) x N + 1) x the longest batch.
  *
  * Stage (ADAPTIVE). The first in this order leads and the batch is its stage's, filled up in the same order. One
  * exception: a leader of lane 2 that would VOCODE lets sentences of its priority and level go first through ACOUSTIC
  * while the frames ready would fill less than half the vocoder's batch. So first audio never waits for a batch to
  * fill, and with work waiting the vocoder is rarely run on scraps. Followers cost the leader their time and save a
- * batch's fixed cost. A batch led by lane 0 or 1 therefore holds only such items. In lane 2, while fewer than 12
- * items wait, followers are whole slices of the leader's priority and level or better; from 12 on, whatever fits. A
- * batch ends where its predicted time passes turn_us, since that is what a new first chunk waits for.
+ * batch's fixed cost. A batch led by lane 0 or 1 therefore holds only such items. In lane 2 followers are whole
+ * slices of the leader's peers: of its priority and level or better, of clients not further ahead than burst_s; where
+ * 12 wait, of which others than peers count three a client, whatever fits. A batch ends where its predicted time
+ * passes turn_us, since that is what a new first chunk waits for.
  *
  * Side by side. A device of several cores does more as parts that do not wait for each other than as one whole, which
  * is the faster to answer one. So it is one as long as few wait, and a batch starts beside `running` others where for
- * each of those parallel_items wait. All costs are of the whole device: a batch that had half of it for 20 ms
- * took 10.
+ * each of those parallel_items wait. Beside a batch led by a foreground item (of lane 0 or 1, or a job of less than
+ * half a minute so far, of a client at most burst_s ahead) only such items count: a long text does not halve the
+ * device for a short one. All costs are of the whole device: a batch that had half of it for 20 ms took 10.
  *
  * Memory. A batch keeps memory_cap, by what the engine says that its tokens, frames and rows take. The cap is the
  * budget at first; it is cut when a batch had no memory, and when less is free than it would allow; it grows back by
@@ -114,11 +118,12 @@ typedef struct sv_schedule_config { /* ranges in brackets */
     int32_t underrun_us;        /* a stream with less sound ahead is urgent [0..10 000 000]; default 300 000 */
     int32_t age_us;             /* who waits longer gets a turn by age [0..1 000 000 000]; default 2 000 000 */
     int32_t aged_every;         /* other batches between two turns by age [1..1000]; default 7 */
-    double share_slack_s;       /* audio a client may be ahead and still count as equal [0..]; default 3 */
-    double burst_s;             /* audio a client may be ahead and still start streams in lane 1 [0..]; default 6 */
-    double frames_per_second;   /* of audio [> 0]; default 62.5 */
-    double frames_per_token;    /* until sentences have told [> 0]; default 4.75: English 4.5, Mandarin 5.5 */
-    int64_t memory_bytes;       /* the budget: work memory of a batch [> 0]; default 256 MiB */
+    double share_slack_s;       /* audio a client may be ahead and still count as equal [0..]; default 6 */
+    double burst_s;  /* audio a client may be ahead and still be in a hurry (lane 1, foreground) [0..]; default 6 */
+    double credit_s; /* audio that a client which was idle may have before the others [0..]; default 12 */
+    double frames_per_second; /* of audio [> 0]; default 62.5 */
+    double frames_per_token;  /* until sentences have told [> 0]; default 4.75: English 4.5, Mandarin 5.5 */
+    int64_t memory_bytes;     /* the budget: work memory of a batch [> 0]; default 256 MiB */
     int64_t decode_bytes, bytes_per_sentence, bytes_per_token, bytes_per_encoded, bytes_per_frame; /* ACOUSTIC */
     int64_t vocode_bytes, bytes_per_row; /* VOCODE; all as emotivoice.h's ev_work has them [0..1e9]; default 0 */
     int32_t acoustic_frames;             /* that the acoustic model has in memory at once [1..]; default 1 048 576 */
@@ -134,12 +139,14 @@ typedef struct sv_schedule {
     sv_schedule_config config;
     sv_cost cost[SV_STAGE_COUNT];
     double served[SV_CLIENTS_MAX]; /* virtual time of each client: seconds of audio / weight */
-    double virtual_time;           /* the least of those that wait: where one that was idle joins */
-    int64_t memory_limit;          /* what the cap may grow to: the budget, or less while less is free */
-    int64_t memory_cap;            /* bytes a batch may use now */
-    int32_t good_batches;          /* since the cap last grew */
-    double tokens, frames;         /* forgetting sums of decoded sentences */
-    int32_t since_aged;            /* batches since one was led by age */
+    double virtual_time;    /* the least of those that waited, so far: one that was idle joins credit_s before */
+    int64_t memory_limit;   /* what the cap may grow to: the budget, or less while less is free */
+    int64_t memory_cap;     /* bytes a batch may use now */
+    int32_t good_batches;   /* since the cap last grew */
+    double tokens, frames;  /* forgetting sums of decoded sentences */
+    int32_t since_aged;     /* batches since one was led by age */
+    int32_t foreground;     /* batches that run, led by a foreground item */
+    double foreground_time; /* the least virtual time that one of them was picked at */
 } sv_schedule;
 
 /* EV_E_ARGUMENT: a number out of range; the message names it. */
@@ -166,11 +173,14 @@ typedef struct sv_plan {
     int64_t wake_us;     /* idle: ask again then, or when something arrives; INT64_MAX: nothing waits */
     bool alone;          /* the one item failed before, and is kept from others */
     bool aged;           /* led by age */
+    bool foreground;     /* its leader is */
     double virtual_time; /* to become the schedule's */
+    double least;        /* of the virtual times of those that waited, the leader among them */
 } sv_plan;
 
-/* May a batch start beside `running` others, while `waiting` items wait? */
-bool sv_schedule_can_start_batch(const sv_schedule *s, size_t waiting, int32_t running);
+/* May a batch start beside `running` others, while these wait (those of size > 0)? Time O(n). */
+bool sv_schedule_can_start_batch(const sv_schedule *s, const sv_work_item *items, size_t n, int64_t now_us,
+                                 int32_t running);
 
 /* The plan for the items that wait. Time O(n x count). The totals of a batch keep every limit; only a single sentence
  * that is larger than a limit all by itself runs, alone, whatever its size: it cannot be cut here. */
@@ -178,7 +188,8 @@ void sv_schedule_pick(const sv_schedule *s, const sv_work_item *items, size_t n,
 
 /* The plan was handed to the engine: clients are charged. Call once, before the next pick. */
 void sv_schedule_started(sv_schedule *s, const sv_plan *plan);
-/* It went well and took elapsed_us: costs are learnt; after 10 such batches a cut memory cap grows by 1/16. */
+/* One of the two, once, for each that was started. It went well and took elapsed_us: costs are learnt; after 10 such
+ * batches a cut memory cap grows by 1/16. */
 void sv_schedule_done(sv_schedule *s, const sv_plan *plan, int64_t elapsed_us);
 /* It failed, or a member of it did. out_of_memory: the cap becomes half of what it asked for. The caller adds one to
  * the tries of every member that failed and asks sv_schedule_retry. */
@@ -250,16 +261,21 @@ bool sv_schedule_expired(const sv_schedule *s, const sv_work_item *item, int64_t
 typedef struct sv_order { /* what an ordering depends on */
     const sv_schedule *schedule;
     int64_t now_us;
-    double virtual_time;
+    double virtual_time;          /* the least of those that wait now */
     double extra[SV_CLIENTS_MAX]; /* what the batch being formed will charge */
 } sv_order;
 
 int sv_order_level(const sv_order *o, const sv_work_item *u);     /* 0 (short so far) .. 3 */
 int sv_order_lane(const sv_order *o, const sv_work_item *u);      /* 0, 1, 2 */
-double sv_order_served(const sv_order *o, const sv_work_item *u); /* the client's virtual time */
+double sv_schedule_served(const sv_schedule *s, int32_t client);  /* its virtual time */
+double sv_order_served(const sv_order *o, const sv_work_item *u); /* ... after the batch being formed */
+/* Its client had more than burst_s beyond `virtual_time`, another item's client's or the least. */
+bool sv_order_ahead(const sv_order *o, const sv_work_item *u, double virtual_time);
+bool sv_order_foreground(const sv_order *o, const sv_work_item *u); /* somebody waits for it now */
 bool sv_order_before(const sv_order *o, const sv_work_item *u, const sv_work_item *other); /* total; by the mode */
-bool sv_work_item_started(const sv_work_item *u); /* something of it is made */
-void sv_memory_grow(sv_schedule *s);              /* after a good batch */
+bool sv_work_item_started(const sv_work_item *u);            /* something of it is made */
+void sv_schedule_ended(sv_schedule *s, const sv_plan *plan); /* well or not */
+void sv_memory_grow(sv_schedule *s);                         /* after a good batch */
 /* Predicted microseconds for one job alone: sentences with tokens yet to decode, frames ready to vocode. */
 double sv_work_us(const sv_schedule *s, double tokens, double sentences, double frames);
 

@@ -49,6 +49,7 @@ void sv_schedule_memory(sv_schedule *s, int64_t bytes) {
 }
 
 void sv_schedule_failed(sv_schedule *s, const sv_plan *plan, bool out_of_memory) {
+    sv_schedule_ended(s, plan);
     if (!out_of_memory) return;
     const int64_t least = least_cap(s);
     const int64_t asked = plan->bytes > 0 && plan->bytes < s->memory_cap ? plan->bytes : s->memory_cap;

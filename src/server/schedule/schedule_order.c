@@ -8,15 +8,21 @@ static const double level_s[] = {8, 32, 128};
 bool sv_work_item_started(const sv_work_item *u) { return u->stage == SV_VOCODE || u->frames_done > 0; }
 
 double sv_order_served(const sv_order *o, const sv_work_item *u) {
-    const double served = o->schedule->served[u->client];
-    return (served > o->virtual_time ? served : o->virtual_time) + o->extra[u->client];
+    return sv_schedule_served(o->schedule, u->client) + o->extra[u->client];
+}
+
+bool sv_order_ahead(const sv_order *o, const sv_work_item *u, double virtual_time) {
+    return sv_order_served(o, u) - virtual_time > o->schedule->config.burst_s;
 }
 
 int sv_order_lane(const sv_order *o, const sv_work_item *u) {
     const sv_schedule_config *config = &o->schedule->config;
     if (!u->streaming) return 2;
-    if (u->frames_done > 0) return u->playback_us - o->now_us < config->underrun_us ? 0 : 2;
-    return sv_order_served(o, u) - o->virtual_time <= config->burst_s ? 1 : 2;
+    const double ahead = sv_order_served(o, u) - o->virtual_time;
+    if (u->frames_done > 0)
+        return u->playback_us - o->now_us < config->underrun_us && ahead <= config->burst_s + config->credit_s ? 0
+                                                                                                               : 2;
+    return ahead <= config->burst_s ? 1 : 2;
 }
 
 int sv_order_level(const sv_order *o, const sv_work_item *u) {
@@ -24,6 +30,10 @@ int sv_order_level(const sv_order *o, const sv_work_item *u) {
     int i = 0;
     while (i < (int)EV_ARRAY_COUNT(level_s) && seconds >= level_s[i]) i++;
     return i;
+}
+
+bool sv_order_foreground(const sv_order *o, const sv_work_item *u) {
+    return !sv_order_ahead(o, u, o->virtual_time) && (sv_order_lane(o, u) < 2 || sv_order_level(o, u) < 2);
 }
 
 /* How far ahead of those who had least the client is, beyond the slack that short jobs have. A sentence keeps the
