@@ -107,7 +107,8 @@ void ev_cpu_mask(unsigned mask);
 const char *ev_cpu_name(unsigned flags); /* "avx512", "avx2", "ref" */
 
 /* ---- clock ---- */
-double ev_clock_s(void); /* monotonic */
+double ev_clock_s(void);        /* monotonic */
+double ev_clock_thread_s(void); /* that the calling thread has computed */
 
 /* ---- utf8 ---- */
 /* Decodes one code point at text[*at]; advances *at. Returns -1 (and leaves *at) on an invalid sequence:

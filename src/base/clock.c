@@ -3,8 +3,11 @@
 
 #include "base/base.h"
 
-double ev_clock_s(void) {
+static double read_clock(clockid_t clock) {
     struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
+    clock_gettime(clock, &t);
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
+
+double ev_clock_s(void) { return read_clock(CLOCK_MONOTONIC); }
+double ev_clock_thread_s(void) { return read_clock(CLOCK_THREAD_CPUTIME_ID); }

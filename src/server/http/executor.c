@@ -6,17 +6,23 @@
 #include <sys/random.h>
 #include <sys/resource.h>
 
-enum { BUCKETS = 1024, THREADS_MAX = 4 };
+enum { BUCKETS = 1024, THREADS_MAX = 5, AUDIO_THREADS_MAX = 4 };
 
-/* Bulk gives way to all else on the machine's cores, encoding to the making of speech. most: tasks that wait, of
- * all and of one client; 0: as many as there are connections. */
+/* What somebody waits for now runs beside the making of speech, as its equal; the rest of a long answer, which is
+ * ahead of its listener, gives way to it, and more so what was made before, and bulk. Encoding takes as much as the
+ * making, so that one client's downloads would otherwise halve the speed of everybody's speech.
+ * most: tasks that wait, of all and of one client; 0: as many as there are connections. */
 static const struct lane_row {
-    int threads, nice;
+    int threads; /* 0: a quarter of the cores */
+    int spare;   /* threads more, so that one client never has all */
+    int nice;
     uint32_t most, most_each;
 } LANES[SV_LANE_COUNT] = {
-    [SV_LANE_ASK] = {.threads = 2},
-    [SV_LANE_BULK] = {.threads = 2, .nice = 10, .most = 256, .most_each = 16},
-    [SV_LANE_AUDIO] = {.threads = 0 /* a quarter of the cores */, .nice = 5},
+    [SV_LANE_ASK] = {.threads = 1, .spare = 1},
+    [SV_LANE_BULK] = {.threads = 1, .spare = 1, .nice = 10, .most = 256, .most_each = 16},
+    [SV_LANE_AUDIO_FIRST] = {.spare = 1},
+    [SV_LANE_AUDIO_LONG] = {.nice = 5},
+    [SV_LANE_AUDIO_MADE] = {.nice = 10},
 };
 
 typedef struct lane {
@@ -25,9 +31,11 @@ typedef struct lane {
     pthread_cond_t work;
     sv_exec_task *first, **end;
     uint32_t count, counts[BUCKETS]; /* that wait; by account */
+    int busy[BUCKETS];               /* threads; by account */
     uint64_t turns, last_turn[BUCKETS];
     pthread_t threads[THREADS_MAX];
     int running;
+    int most_each; /* threads of one client */
 } lane;
 
 struct sv_executor {
@@ -39,16 +47,19 @@ struct sv_executor {
 
 /* ---- under the lock ---- */
 
-/* The next is of the client whose last turn is longest ago. */
+/* The next is of the client whose last turn is longest ago, of those that may have one more thread. NULL: none. */
 static sv_exec_task *take(lane *l) {
-    sv_exec_task **best = &l->first;
+    sv_exec_task **best = NULL;
     for (sv_exec_task **at = &l->first; *at; at = &(*at)->next) {
-        if (l->last_turn[(*at)->bucket] < l->last_turn[(*best)->bucket]) best = at;
+        if (l->busy[(*at)->bucket] >= l->most_each) continue;
+        if (!best || l->last_turn[(*at)->bucket] < l->last_turn[(*best)->bucket]) best = at;
     }
+    if (!best) return NULL;
     sv_exec_task *task = *best;
     *best = task->next;
     if (l->end == &task->next) l->end = best;
     l->last_turn[task->bucket] = ++l->turns;
+    l->busy[task->bucket]++;
     l->counts[task->bucket]--;
     l->count--;
     return task;
@@ -76,14 +87,17 @@ static void *serve(void *of_lane) {
     if (l->row->nice) (void)setpriority(PRIO_PROCESS, 0, l->row->nice);
     pthread_mutex_lock(&d->lock);
     while (l->first || !d->stopping) {
-        if (!l->first) {
+        sv_exec_task *task = take(l);
+        if (!task) {
             pthread_cond_wait(&l->work, &d->lock);
             continue;
         }
-        sv_exec_task *task = take(l);
+        const uint32_t bucket = task->bucket; /* it may be put again, or be gone, once it has run */
         pthread_mutex_unlock(&d->lock);
         task->run(task->user);
         pthread_mutex_lock(&d->lock);
+        l->busy[bucket]--; /* this thread looks again; another may sleep before the last of them when it stops */
+        if (d->stopping) pthread_cond_broadcast(&l->work);
     }
     pthread_mutex_unlock(&d->lock);
     return NULL;
@@ -100,14 +114,16 @@ bool sv_executor_put(sv_executor *d, sv_lane which, sv_exec_task *task) {
 }
 
 static int threads_of(const struct lane_row *row) {
-    const int quarter = ev_cores_available() / 4;
-    if (row->threads) return row->threads;
-    return quarter < 1 ? 1 : quarter > THREADS_MAX ? THREADS_MAX : quarter;
+    const int quarter = ev_cores_available() / 4, most = AUDIO_THREADS_MAX;
+    const int threads = row->threads ? row->threads : quarter < 1 ? 1 : quarter > most ? most : quarter;
+    return threads + row->spare;
 }
 
 static bool open_lane(sv_executor *d, sv_lane which) {
     lane *l = &d->lanes[which];
-    for (const int wanted = threads_of(l->row); l->running < wanted; l->running++) {
+    const int wanted = threads_of(l->row);
+    l->most_each = wanted > 1 ? wanted - 1 : 1;
+    for (; l->running < wanted; l->running++) {
         if (pthread_create(&l->threads[l->running], NULL, serve, l) != 0) return false;
     }
     return true;

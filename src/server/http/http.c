@@ -41,8 +41,13 @@ static sv_request *begin(sv_server *s, struct MHD_Connection *connection) {
         free(req);
         return NULL;
     }
-    *req = (sv_request){
-        .server = s, .connection = connection, .start = ev_clock_s(), .chars = -1, .audio_s = -1, .queue_s = -1};
+    *req = (sv_request){.server = s,
+                        .connection = connection,
+                        .start = ev_clock_s(),
+                        .audio_lane = SV_LANE_AUDIO_FIRST,
+                        .chars = -1,
+                        .audio_s = -1,
+                        .queue_s = -1};
     req->settings = sv_settings_ref(s);
     name_request(req);
     sv_connection_note(req, SV_PART_BODY);

@@ -16,8 +16,13 @@
 
 enum { BLOCK = 4096, PIECE = 2400 }; /* samples encoded at once: 150 ms a piece keeps the first small */
 
-/* Pieces that are encoded in one turn at the executor: 20 ms of it for opus, 4 ms for mp3. */
-enum { PIECES = 4, ENOUGH = 16384 }; /* bytes with which a turn ends earlier */
+/* A turn at the executor ends with the piece that reaches one of these: half a second of opus, two of mp3. Few turns
+ * for a short answer, for in each it may wait behind another's. */
+#define TURN_S 0.008     /* of the thread's own time, whoever else has the core */
+enum { ENOUGH = 16384 }; /* bytes */
+
+/* Seconds of an answer that its listener is waiting for; what comes later is made ahead of its hearing. */
+#define FIRST_S 12.0
 
 /* Seconds of a finished result that are encoded before its head is sent, to tell their length, as players of short
  * clips like. More are encoded as they are read. */
@@ -39,6 +44,7 @@ typedef struct sv_listener {
     bool opened;
     bool copies; /* encoding takes no time */
     bool broken; /* nothing more can come */
+    bool made;   /* all samples were there before the request came */
 } sv_listener;
 
 static void free_listener(sv_request *req) {
@@ -239,13 +245,19 @@ static void let_go(sv_listener *l) {
     if (held && !sv_job_held(job)) sv_engine_nudge(l->req->server->engine);
 }
 
+static void choose_lane(sv_listener *l) {
+    const bool first = (double)l->at < FIRST_S * ev_model_sample_rate(l->req->server->model);
+    l->req->audio_lane = l->made ? SV_LANE_AUDIO_MADE : first ? SV_LANE_AUDIO_FIRST : SV_LANE_AUDIO_LONG;
+}
+
 /* More bytes into `ready`. false: the job has none yet. */
 static bool refill(sv_listener *l) {
     int16_t samples[PIECE];
     bool over;
+    const double end = ev_clock_thread_s() + TURN_S;
     l->ready.size = l->sent = 0;
-    for (int done = 0; (!l->ready.size || done < PIECES) && !l->finished && !l->broken; done++) {
-        if (l->ready.size >= ENOUGH) break;
+    while (!l->finished && !l->broken && l->ready.size < ENOUGH) {
+        if (l->ready.size && ev_clock_thread_s() >= end) break;
         const size_t count = sv_job_read(l->req->job, l->at, samples, PIECE, &over);
         if (!count && !over) {
             if (l->ready.size) break;
@@ -259,6 +271,7 @@ static bool refill(sv_listener *l) {
         sv_metric_observe(l->req->server->metrics, SV_METRIC_STAGE_DURATION, SV_TIMED_ENCODE, ev_clock_s() - start);
         if (l->ready.failed) break_off(l, "out of memory for the audio");
     }
+    choose_lane(l);
     sv_connection_audio_sent(l->req, (double)l->at / rate_of(l->req));
     return true;
 }
@@ -377,7 +390,8 @@ static int answer_whole(sv_request *req) {
 
 int sv_listen(sv_request *req, ev_format format, bool sse, bool whole) {
     size_t count;
-    sv_job_snapshot(req->job, NULL, &count, NULL);
+    sv_times times;
+    sv_job_snapshot(req->job, &times, &count, NULL);
     sv_listener *l = req->listener = calloc(1, sizeof *l);
     req->cleanup = free_listener;
     const sv_envelope envelope = req->envelope;
@@ -392,6 +406,8 @@ int sv_listen(sv_request *req, ev_format format, bool sse, bool whole) {
     l->req = req;
     l->sse = sse;
     l->format = format;
+    l->made = times.done > 0 && times.done < req->start;
+    choose_lane(l);
     l->envelope = envelope;
     l->timing = (sv_timing){.rate = rate_of(req), .dialect = req->dialect};
     l->copies = is_plain(format) && !sse && !envelope && is_as_made(req, format);

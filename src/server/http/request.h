@@ -52,6 +52,7 @@ typedef struct sv_request {
     bool suspended;
     int (*resumed)(struct sv_request *req); /* what goes on when there is what was waited for, at the executor */
     sv_exec_task task;
+    sv_lane audio_lane;          /* where what is sent next is encoded */
     bool executing;              /* a thread of the executor has it; changed under the server's lock */
     bool rejected;               /* ... had no room for it */
     struct MHD_Response *answer; /* that was made at the executor, with code: HTTP's thread sends it */

@@ -23,7 +23,7 @@ static const sv_route_row rows[] = {
     {"GET", "/v1/user", SV_ROUTE_MODELS, SV_SCOPE_SPEAK, READS, false, SV_BODY_NONE, SV_LANE_NONE, sv_answer_user},
     {"POST", "/tts", SV_ROUTE_TTS, SV_SCOPE_SPEAK, MAKES, false, SV_BODY_JSON, SV_LANE_ASK, sv_answer_tts},
     {"GET", "/tts/{id}", SV_ROUTE_JOB, SV_SCOPE_SPEAK, READS, false, SV_BODY_NONE, SV_LANE_ASK, sv_answer_job},
-    {"GET", "/tts/{id}/audio", SV_ROUTE_JOB, SV_SCOPE_SPEAK, LISTS, false, SV_BODY_NONE, SV_LANE_AUDIO, sv_answer_job_audio},
+    {"GET", "/tts/{id}/audio", SV_ROUTE_JOB, SV_SCOPE_SPEAK, LISTS, false, SV_BODY_NONE, SV_LANE_AUDIO_MADE, sv_answer_job_audio},
     {"DELETE", "/tts/{id}", SV_ROUTE_JOB, SV_SCOPE_SPEAK, READS, false, SV_BODY_NONE, SV_LANE_ASK, sv_answer_job_cancel},
     {"GET", "/v1/voices", SV_ROUTE_VOICES, 0, LISTS, false, SV_BODY_NONE, SV_LANE_BULK, sv_answer_voices},
     {"GET", "/v1/audio/voices", SV_ROUTE_VOICES, 0, LISTS, false, SV_BODY_NONE, SV_LANE_BULK, sv_answer_voices},

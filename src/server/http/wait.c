@@ -114,7 +114,10 @@ static void leave(sv_request *req) {
 }
 
 static void answer_executed(void *request);
-static void wake_to_answer(void *request) { execute(request, SV_LANE_AUDIO, answer_executed); }
+static void wake_to_answer(void *request) {
+    sv_request *req = request;
+    execute(req, req->audio_lane, answer_executed);
+}
 
 /* By its route, and when what that waits for is there, by what comes then. */
 static void answer_executed(void *request) {
@@ -139,7 +142,10 @@ static void answer_executed(void *request) {
 }
 
 static void work_executed(void *request);
-static void wake_to_work(void *request) { execute(request, SV_LANE_AUDIO, work_executed); }
+static void wake_to_work(void *request) {
+    sv_request *req = request;
+    execute(req, req->audio_lane, work_executed);
+}
 
 static void work_executed(void *request) {
     sv_request *req = request;
