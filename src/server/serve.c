@@ -12,6 +12,7 @@
 
 #include "server/http/http.h"
 #include "server/http/wyoming.h"
+#include "server/engine/local.h"
 #include "server/server.h"
 
 /* by decoder_filter */
@@ -207,6 +208,7 @@ static ev_status make_back(sv_server *s, const sv_device_calls *device, ev_error
                                    .ended_user = s};
     if (status == EV_OK) status = sv_webhooks_create(&s->webhooks, &s->log, err);
     if (status == EV_OK) status = sv_engine_create(&s->engine, &parts, err);
+    if (status == EV_OK) status = sv_backend_local(&s->backend, s->engine, s->jobs, s->durable, err);
     if (status == EV_OK) update_free_memory(s);
     return status == EV_OK ? share_memory(s, err) : status;
 }
@@ -308,7 +310,7 @@ void sv_server_drain(sv_server *s, bool at_once) {
     atomic_store(&s->draining, true);
     if (s->durable) sv_durable_pause(s->durable);
     const double until = ev_clock_s() + s->config.drain_timeout;
-    while (ev_clock_s() < until && (!sv_engine_idle(s->engine) || !is_written(s) || atomic_load(&s->in_flight) > 0 ||
+    while (ev_clock_s() < until && (!sv_backend_idle(s->backend) || !is_written(s) || atomic_load(&s->in_flight) > 0 ||
                                     !sv_webhooks_idle(s->webhooks))) {
         usleep(20000);
     }
@@ -325,7 +327,7 @@ void sv_server_stop(sv_server **server) {
     /* Ends all jobs, uploads and tasks, which wakes every suspended request: the library must find none when it
      * stops. They are freed behind HTTP, whose last requests may still speak of them. */
     if (s->durable) sv_durable_pause(s->durable);
-    if (s->engine) sv_engine_stop(s->engine);
+    sv_backend_stop(s->backend);
     if (s->uploads) sv_uploads_stop(s->uploads);
     if (s->executor) sv_executor_stop(s->executor);
     if (s->durable) sv_durable_stop(s->durable);
@@ -334,6 +336,7 @@ void sv_server_stop(sv_server **server) {
     sv_executor_free(&s->executor);
     sv_durable_free(&s->durable);
     sv_webhooks_free(&s->webhooks);
+    sv_backend_close(&s->backend);
     sv_engine_free(&s->engine);
     sv_jobs_free(&s->jobs);
     sv_uploads_free(&s->uploads);

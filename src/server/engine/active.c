@@ -163,13 +163,27 @@ void sv_engine_gather(sv_engine *e, bool all) {
     }
 }
 
-static void show_queue(sv_engine *e) {
+/* Predicted seconds of audio of all that waits or runs, which is gathered; under the lock. */
+static double gather_seconds(sv_engine *e) {
     sv_backlog backlog;
     const sv_admission_request nobody = {.tokens = 1, .sentences = 1, .client = 0, .weight = 1};
     sv_engine_gather(e, true);
     sv_schedule_backlog(&e->schedule, e->items, e->count, &nobody, &backlog);
+    return backlog.seconds;
+}
+
+void sv_engine_load(sv_engine *e, int64_t *jobs, int64_t *dead, double *audio_s) {
+    pthread_mutex_lock(&e->lock);
+    *audio_s = gather_seconds(e);
+    *jobs = (int64_t)e->count;
+    *dead = (int64_t)e->dead_count;
+    pthread_mutex_unlock(&e->lock);
+}
+
+static void show_queue(sv_engine *e) {
+    const double seconds = gather_seconds(e);
     sv_metric_set(e->parts.metrics, SV_METRIC_QUEUE_JOBS, (double)e->count);
-    sv_metric_set(e->parts.metrics, SV_METRIC_QUEUE_AUDIO, backlog.seconds);
+    sv_metric_set(e->parts.metrics, SV_METRIC_QUEUE_AUDIO, seconds);
     sv_metric_set(e->parts.metrics, SV_METRIC_BATCH_MEMORY, (double)e->schedule.memory_cap);
 }
 

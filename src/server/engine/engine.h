@@ -8,6 +8,7 @@
  *   active.c         what waits, as the schedule sees it, and how it ends
  *   memory.c         memory that jobs take, claimed before they do
  *   estimate.c       what a text will come to
+ *   local.h          the engine as a backend of jobs: what HTTP submits to
  *   engine_limits.c  what the schedule is told of settings, memory and this machine
  *
  * sv_engine_submit -> admission -> a pool's queue -> pool thread -> engine's list -> batches -> samples, end
@@ -77,6 +78,8 @@ void sv_engine_memory(sv_engine *engine, int64_t free_bytes);
 int64_t sv_engine_reserve(sv_engine *engine);
 /* No job is waiting or running. */
 bool sv_engine_idle(sv_engine *engine);
+/* Jobs that wait or run, dead letters in memory, predicted seconds of audio of the former. */
+void sv_engine_load(sv_engine *engine, int64_t *jobs, int64_t *dead, double *audio_s);
 /* A dead letter, to be tried again after a repair, as a new job of the same owner, held for the caller and listened
  * to by it. Where jobs are durable, the caller writes it down, which ends the dead letter.
  * EV_E_NOT_FOUND: there is no such dead letter. EV_E_LIMIT, EV_E_MEMORY: no room now; it stays, and may be asked for

@@ -190,7 +190,7 @@ static void leave_job(sv_request *req) {
     if (!req->job) return;
     sv_job_forget_waiter(req->job, &req->waiter);
     if (!req->disconnected) atomic_fetch_sub(&req->job->listeners, 1);
-    if (!sv_job_over(sv_job_snapshot(req->job, NULL, NULL, NULL))) sv_engine_nudge(req->server->engine);
+    if (!sv_job_over(sv_job_snapshot(req->job, NULL, NULL, NULL))) sv_backend_nudge(req->server->backend);
     sv_job_unref(&req->job);
 }
 

@@ -27,6 +27,7 @@
 
 #include "server/http/executor.h"
 #include "server/engine/engine.h"
+#include "server/jobs/backend.h"
 #include "server/voices/uploads.h"
 #include "server/jobs/webhook.h"
 
@@ -56,6 +57,7 @@ struct sv_server {
     sv_voices *voices;
     sv_uploads *uploads;
     sv_engine *engine;
+    sv_backend *backend; /* what jobs are submitted to */
     sv_executor *executor;
     sv_webhooks *webhooks;
     sv_ledger *ledger;                 /* of memory */

@@ -242,7 +242,7 @@ static void let_go(sv_listener *l) {
     if (!job->speech.windowed) return;
     const bool held = sv_job_held(job);
     sv_job_heard(job, l->at);
-    if (held && !sv_job_held(job)) sv_engine_nudge(l->req->server->engine);
+    if (held && !sv_job_held(job)) sv_backend_nudge(l->req->server->backend);
 }
 
 static void choose_lane(sv_listener *l) {

@@ -104,13 +104,16 @@ int sv_answer_openapi(sv_request *req) {
 
 int sv_answer_dead(sv_request *req) {
     ev_buf text = {0};
-    sv_engine_dead_letters(req->server->engine, &text);
+    ev_error err = {0};
+    if (sv_backend_dead_letters(req->server->backend, &text, &err) != EV_OK)
+        return sv_reply_busy(req, 503, 2000, err.message);
     return reply_buffer(req, "application/json", &text);
 }
 
-static int reply_again(sv_request *req) {
-    return sv_reply_json(req, 202, json_pack("{s:s, s:s}", "status", "queued", "request_id", req->job->id));
+static int reply_again_as(sv_request *req, const char *id) {
+    return sv_reply_json(req, 202, json_pack("{s:s, s:s}", "status", "queued", "request_id", id));
 }
+static int reply_again(sv_request *req) { return reply_again_as(req, req->job->id); }
 
 static int answer_again(sv_request *req) {
     const sv_entry *e = &req->ticket->entry;
@@ -133,10 +136,11 @@ static int refuse_again(sv_request *req, ev_status status, int32_t retry_after_m
 int sv_answer_dead_retry(sv_request *req) {
     sv_server *s = req->server;
     int32_t retry_after_ms;
+    char again[SV_JOB_ID + 1];
     ev_error err = {0};
-    const ev_status status = sv_engine_retry(s->engine, req->id, &req->job, &retry_after_ms, &err);
+    const ev_status status = sv_backend_retry(s->backend, req->id, again, &req->job, &retry_after_ms, &err);
     if (status != EV_OK) return refuse_again(req, status, retry_after_ms, &err);
-    if (!s->durable) return reply_again(req);
+    if (!s->durable) return reply_again_as(req, again);
     req->ticket = sv_durable_accept(s->durable, req->job, true, req->id);
     if (!req->ticket) return sv_reply_busy(req, 503, 1000, "out of memory: try again later");
     return sv_wait_for_ticket(req, answer_again);

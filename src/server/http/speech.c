@@ -95,7 +95,12 @@ static bool check_voice(sv_request *req, const sv_speech *speech, bool kept, int
     return true;
 }
 
-static int refuse(sv_request *req, const sv_admission *a) {
+static int refuse(sv_request *req, const sv_submission *submission) {
+    const sv_admission *a = &submission->admission;
+    if (submission->conflict)
+        return sv_reply_error(req, 422, "Idempotency-Key",
+                              "this Idempotency-Key was used with another body: take a new one");
+    if (submission->unavailable) return sv_reply_busy(req, 503, a->retry_after_ms, submission->error.message);
     if (req->job->room == SV_CLAIM_NEVER)
         return sv_reply_error(req, 400, text_field(req),
                               "the answer would need more memory than one client may have: split the text, or send a "
@@ -115,7 +120,9 @@ static int refuse(sv_request *req, const sv_admission *a) {
 static bool take_job(sv_request *req, sv_speech_params *params, double seconds, bool kept,
                      sv_idempotency *idempotency, bool *fresh, int *result) {
     sv_server *s = req->server;
-    req->job = sv_jobs_take(s->jobs, &params->speech, req->client.account, kept, idempotency, fresh);
+    req->job = sv_jobs_take(s->jobs, &params->speech, req->client.account, kept,
+                            s->backend->decides_keys ? NULL : idempotency, fresh);
+    if (req->job && idempotency && s->backend->decides_keys) req->job->idempotency = *idempotency;
     if (req->job && *fresh) {
         req->job->webhook = params->webhook;
         req->job->show_words = params->words;
@@ -149,17 +156,22 @@ static bool take_and_submit(sv_request *req, sv_speech_params *params, double se
     *made = false;
     if (!take_job(req, params, seconds, kept, idempotency, &fresh, result)) return false;
     if (!fresh) {
-        sv_engine_join(s->engine, req->job, priority, params->stream && !kept);
+        sv_backend_join(s->backend, req->job, priority, params->stream && !kept);
         if (!kept) count_joined(req); /* kept: the same request again */
         return true;
     }
     sv_metric_add(s->metrics, SV_METRIC_RESULT_CACHE, SV_LOOKUP_MISS, 1);
-    const sv_admission admission = sv_engine_submit(s->engine, req->job, req->client.account);
-    *made = admission.verdict == SV_ACCEPT;
+    sv_submission submission;
+    sv_backend_submit(s->backend, req->job, req->client.account, &submission);
+    *made = submission.admission.verdict == SV_ACCEPT && !submission.first[0];
+    if (submission.first[0]) { /* the same request again */
+        memcpy(req->job->id, submission.first, sizeof submission.first);
+        return true;
+    }
     if (*made)
         sv_metric_add(s->metrics, SV_METRIC_TEXT_CHARACTERS, 0, (double)req->chars);
     else
-        *result = refuse(req, &admission);
+        *result = refuse(req, &submission);
     return *made;
 }
 
@@ -184,11 +196,11 @@ bool sv_speech_begin(sv_request *req, sv_speech_params *params, bool kept, sv_id
     if (!check_words(req, &params->speech, result) || !check_consent(req, &params->speech, result)) return false;
     if (!check_priority(req, &params->speech, result)) return false;
     if (!check_voice(req, &params->speech, kept, result)) return false;
-    const sv_charge charge = {.audio_s = sv_engine_seconds(s->engine, &params->speech),
+    const sv_charge charge = {.audio_s = sv_backend_seconds(s->backend, &params->speech),
                               .fetch = params->speech.reference_url != NULL};
     if (!check_quota(req, charge.audio_s, result) || !sv_access_charge(req, charge, result)) return false;
     params->speech.stream = params->stream;
-    params->speech.windowed = params->stream && !kept && sv_engine_windowed(s->engine, charge.audio_s);
+    params->speech.windowed = params->stream && !kept && sv_backend_windowed(s->backend, charge.audio_s);
     const bool begun = take_and_submit(req, params, charge.audio_s, kept, idempotency, made, result);
     if (!*made) sv_access_refund(req, charge);
     return begun;

@@ -101,10 +101,7 @@ int sv_answer_tts(sv_request *req) {
 static bool find_job(sv_request *req, bool samples, int *result) {
     sv_server *s = req->server;
     ev_error err = {0};
-    ev_status status = EV_E_NOT_FOUND;
-    req->job = sv_jobs_find(s->jobs, req->id, req->client.account);
-    if (!req->job && s->durable)
-        status = sv_durable_find(s->durable, req->id, req->client.account, samples, &req->job, &err);
+    const ev_status status = sv_backend_snapshot(s->backend, req->id, req->client.account, samples, &req->job, &err);
     if (req->job) {
         atomic_fetch_add(&req->job->listeners, 1);
         return true;
@@ -164,8 +161,10 @@ static int answer_forgotten(sv_request *req) {
 
 int sv_answer_job_cancel(sv_request *req) {
     int result = MHD_YES;
+    ev_error err = {0};
     if (!find_job(req, false, &result)) return result;
-    sv_jobs_cancel(req->server->jobs, req->job);
+    if (sv_backend_cancel(req->server->backend, req->job, &err) != EV_OK)
+        return sv_reply_busy(req, 503, 2000, err.message);
     if (!req->server->durable) return reply_canceled(req);
     req->ticket = sv_durable_forget(req->server->durable, req->id);
     if (!req->ticket) return sv_reply_busy(req, 503, 1000, "out of memory: try again later");

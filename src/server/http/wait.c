@@ -207,5 +207,5 @@ void sv_http_detect_disconnects(sv_server *s) {
         if (req->upload) atomic_store(&req->upload->left, true);
     }
     pthread_mutex_unlock(&s->lock);
-    if (left) sv_engine_nudge(s->engine);
+    if (left) sv_backend_nudge(s->backend);
 }
