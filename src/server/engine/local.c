@@ -68,8 +68,8 @@ static void stop(sv_backend *b) { sv_engine_stop(of(b)->engine); }
 static void close_local(sv_backend *b) { free(b); }
 
 ev_status sv_backend_local(sv_backend **out, sv_engine *engine, sv_jobs *jobs, sv_durable *durable, ev_error *err) {
-    static const sv_backend_calls calls = {seconds, windowed, submit,       join,    nudge, snapshot, cancel,
-                                           retry,   dead_letters, backlog, idle,  stop,     close_local};
+    static const sv_backend_calls calls = {seconds, windowed,     submit,  join, nudge, snapshot,   cancel,
+                                           retry,   dead_letters, backlog, idle, stop,  close_local};
     local *l = calloc(1, sizeof *l);
     *out = NULL;
     if (!l) return ev_fail(err, EV_E_MEMORY, "out of memory");

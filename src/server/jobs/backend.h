@@ -85,10 +85,10 @@ static inline ev_status sv_backend_snapshot(sv_backend *b, const char *id, const
 static inline ev_status sv_backend_cancel(sv_backend *b, sv_job *job, ev_error *err) {
     return b->calls->cancel(b, job, err);
 }
-/* A dead letter, to be tried again after a repair, as a new job of the same owner, whose id goes to `again`. *job, where
- * there is one, is held for the caller and listened to by it; where jobs are durable here, the caller writes it down,
- * which ends the dead letter. EV_E_NOT_FOUND: there is no such dead letter. EV_E_LIMIT, EV_E_MEMORY: no room now; it
- * stays, and may be asked for again in *retry_after_ms. EV_E_IO, EV_E_FORMAT: it cannot be read. */
+/* A dead letter, to be tried again after a repair, as a new job of the same owner, whose id goes to `again`. *job,
+ * where there is one, is held for the caller and listened to by it; where jobs are durable here, the caller writes it
+ * down, which ends the dead letter. EV_E_NOT_FOUND: there is no such dead letter. EV_E_LIMIT, EV_E_MEMORY: no room
+ * now; it stays, and may be asked for again in *retry_after_ms. EV_E_IO, EV_E_FORMAT: it cannot be read. */
 static inline ev_status sv_backend_retry(sv_backend *b, const char *id, char again[SV_JOB_ID + 1], sv_job **job,
                                          int32_t *retry_after_ms, ev_error *err) {
     *job = NULL;
