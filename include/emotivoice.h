@@ -110,6 +110,8 @@ EV_API const char *ev_model_voice_name(const ev_model *model, size_t index);
 EV_API const char *ev_model_voice_note(const ev_model *model, size_t index); /* one line about it; "" none */
 /* "en", "zh": the language it was made from; every voice speaks all languages of the model. "" where not known. */
 EV_API const char *ev_model_voice_language(const ev_model *model, size_t index);
+/* "female", "male"; "" where not known. */
+EV_API const char *ev_model_voice_sex(const ev_model *model, size_t index);
 EV_API size_t ev_model_emotion_count(const ev_model *model);
 EV_API const char *ev_model_emotion_name(const ev_model *model, size_t index);
 EV_API size_t ev_model_embedding_size(const ev_model *model); /* floats in a speaker vector */
@@ -371,11 +373,12 @@ EV_API ev_status ev_voice_from_file(ev_voice **out, ev_synth *synth, const char 
  * ask for it. unpack: EV_E_FORMAT when damaged or made with another speaker encoder. */
 EV_API ev_status ev_voice_pack(const ev_voice *voice, void *bytes, size_t capacity, size_t *used, ev_error *err);
 EV_API ev_status ev_voice_unpack(ev_voice **out, ev_model *model, const void *bytes, size_t size, ev_error *err);
-/* A voice between several of one model: the mean of their vectors and of their pitches' logarithms, by weights > 0.
+/* A voice between several of one model: the mean of their vectors and of their pitches' logarithms, by weights > 0; of
+ * unit length again where the model's vectors are (those of a speaker encoder), a plain mean of a published model's rows.
  * EV_E_ARGUMENT: none, other weights, or voices of several speaker encoders. */
 EV_API ev_status ev_voice_mix(ev_voice **out, const ev_voice *const *voices, const float *weights, size_t n,
                               ev_error *err);
-EV_API const float *ev_voice_vector(const ev_voice *voice, size_t *count); /* unit length; lives with the voice */
+EV_API const float *ev_voice_vector(const ev_voice *voice, size_t *count); /* lives with the voice; of unit length, but for a published model's */
 EV_API float ev_voice_pitch(const ev_voice *voice);                        /* median F0, Hz; 0 not told */
 EV_API float ev_voice_similarity(const ev_voice *a, const ev_voice *b);    /* cosine, -1..1 */
 EV_API void ev_voice_free(ev_voice **voice);

@@ -4,14 +4,14 @@
  * wrong.
  */
 import {onKeyNeeded, postSpeech, postVoice} from "./api.js";
-import {loadEmotions, loadVoices, setEmotion, settings, speaksReference, startControls, translateControls,
-        useReference} from "./controls.js";
+import {loadEmotions, setEmotion, settings, startControls, translateControls} from "./controls.js";
 import {clearError, clearErrors, LocalError, showError, translateErrors} from "./errors.js";
 import {startLive, translateLive} from "./live.js";
 import {GUTTER, Picture} from "./picture.js";
 import {Player} from "./player.js";
 import {current as reference, startReference, translateReference} from "./reference.js";
 import {examples, firstLanguage, isExample, language, setLanguage, t} from "./strings.js";
+import {loadVoices, speaksReference, useReference} from "./voices.js";
 import {dataUrl, wavBlob} from "./wav.js";
 
 const $ = (id) => document.getElementById(id);

@@ -1,17 +1,16 @@
-/* controls: the settings of a request: voice, emotion, degree, speed, pitch. Each knows its value, draws itself in the
- * page's language and goes back to where it was at first.
+/* controls: the settings of a request: emotion, degree, speed, pitch; voices.js has the voice. Each knows its value,
+ * draws itself in the page's language and goes back to where it was at first.
  *
  * An emotion is drawn as an intonation line. Its degree moves every line away from neutral, as it does the speech: the
  * engine mixes emotions the same way.
  */
-import {deleteVoice, getJson} from "./api.js";
-import {clearError, showError} from "./errors.js";
-import {current as reference} from "./reference.js";
-import {emotionName, language, noteText, t} from "./strings.js";
+import {getJson} from "./api.js";
+import {clearError} from "./errors.js";
+import {emotionName, language, t} from "./strings.js";
+import {resetVoice, startVoices, translateVoices, voiceValue} from "./voices.js";
 
 const $ = (id) => document.getElementById(id);
 const SVG = "http://www.w3.org/2000/svg";
-export const REFERENCE = "@reference"; /* the option that stands for the recording; no voice can have this id */
 
 /* ---- sliders: round numbers, evenly spaced to the ear, 1 in the middle ---- */
 
@@ -116,85 +115,15 @@ export function setEmotion(label) {
 
 const emotionValue = () => $("emotions").querySelector("input:checked")?.value;
 
-/* ---- voices ---- */
-
-let voices = [];
-let named = null;    /* the last voice chosen that is not the recording */
-let touched = false; /* the user chose a voice: the language switch leaves it alone */
-
-export async function loadVoices(choose) {
-    const list = await getJson("v1/voices");
-    voices = list.data;
-    $("keep").hidden = !list.uploads;
-    if (choose) named = choose, touched = true;
-    buildVoices(choose || $("voice").value);
-}
-
-function firstVoice() {
-    return (voices.find((v) => v.kind !== "uploaded" && v.language === language()) || voices[0])?.id;
-}
-
-function groupOf(voice) {
-    if (voice.kind === "uploaded") return "voices_uploaded";
-    return {en: "voices_en", zh: "voices_zh"}[voice.language] || "voices_other";
-}
-
-function buildVoices(chosen) {
-    if (!voices.some((v) => v.id === named)) named = firstVoice();
-    const own = language() === "zh" ? ["voices_zh", "voices_en"] : ["voices_en", "voices_zh"];
-    const groups = [...own, "voices_other", "voices_uploaded"]
-        .map((key) => [key, voices.filter((v) => groupOf(v) === key).map((v) => [v.id, v.name])]);
-    if (reference()) groups.unshift(["voices_reference", [[REFERENCE, t("voice_reference")]]]);
-    $("voice").replaceChildren(...groups.filter(([, list]) => list.length).map(([key, list]) => {
-        const group = document.createElement("optgroup");
-        group.label = t(key);
-        group.append(...list.map(([id, name]) => new Option(name, id)));
-        return group;
-    }));
-    $("voice").value = chosen === REFERENCE && reference() ? REFERENCE : named;
-    showVoice();
-}
-
-function showVoice() {
-    const id = $("voice").value, voice = voices.find((v) => v.id === id);
-    $("voice-note").textContent = id === REFERENCE ? t("voice_reference_note") : noteText(voice?.note || "");
-    $("voice-delete").hidden = voice?.kind !== "uploaded";
-}
-
-export function useReference() {
-    buildVoices(reference() ? REFERENCE : named);
-}
-
-async function removeVoice(say) {
-    const voice = voices.find((v) => v.id === named);
-    if (!window.confirm(t("voice_delete_sure", voice.name))) return;
-    clearError("voice");
-    try {
-        await deleteVoice(voice.id);
-        await loadVoices();
-        say("voice_deleted", voice.name);
-        $("voice").focus();
-    } catch (error) {
-        showError(error, {fallback: "voice"});
-    }
-}
-
 /* ---- all of them ---- */
 
 export function startControls(say) {
     for (const id of Object.keys(SLIDERS)) startSlider(id);
-    $("voice").addEventListener("change", () => {
-        clearError("voice");
-        touched = true;
-        if ($("voice").value !== REFERENCE) named = $("voice").value;
-        showVoice();
-    });
-    $("voice-delete").addEventListener("click", () => removeVoice(say));
+    startVoices(say);
     $("reset").addEventListener("click", () => {
         for (const id of Object.keys(SLIDERS)) setSlider(id, 1);
         setEmotion("neutral");
-        named = firstVoice(), touched = false;
-        buildVoices(named);
+        resetVoice();
         say("reset_done");
     });
 }
@@ -203,15 +132,12 @@ export function translateControls() {
     for (const id of Object.keys(SLIDERS)) showSlider(id);
     for (const tile of $("emotions").children)
         tile.querySelector("span").textContent = emotionName(tile.querySelector("input").value);
-    if (!touched) named = firstVoice();
-    if (voices.length) buildVoices($("voice").value);
+    translateVoices();
 }
 
 /* The part of a request that is set here. With a recording, `voice` is what the server falls back to. */
 export function settings() {
-    const out = {voice: named, emotion: emotionValue()};
+    const out = {voice: voiceValue(), emotion: emotionValue()};
     for (const id of Object.keys(SLIDERS)) out[id] = sliderValue(id);
     return out;
 }
-
-export const speaksReference = () => $("voice").value === REFERENCE && Boolean(reference());

@@ -17,6 +17,10 @@ const EN = {
     voice: "Voice", voices_en: "English by birth", voices_zh: "Mandarin by birth", voices_other: "Other voices",
     voices_uploaded: "Voices you keep", voices_reference: "Brought along", voice_reference: "the recording below",
     voice_reference_note: "Spoken in the voice of your recording.",
+    voice_search: "Search voices", voice_search_hint: "Search voices: name, female, zh",
+    voices_found: (n, of) => (n < of ? `${n} of ${of} that match` : n === 1 ? "1 voice matches" : `${n || "No"} voices match`),
+    voices_listed: (n, of) => `${n} of ${of} voices are listed; search for the others.`,
+    sex_female: "female", sex_male: "male", list: (a, b) => `${a}, ${b}`,
     voice_delete: "Delete this voice", voice_delete_sure: (name) => `Delete the voice “${name}” from this server?`,
     voice_deleted: (name) => `The voice ${name} is deleted.`,
     emotion: "Emotion", degree: "Degree", speed: "Speed", pitch: "Pitch", times: (x) => `${x} times`,
@@ -59,6 +63,10 @@ const ZH = {
     voice: "声音", voices_en: "母语为英语", voices_zh: "母语为汉语", voices_other: "其他声音",
     voices_uploaded: "保存的声音", voices_reference: "自带", voice_reference: "下方的录音",
     voice_reference_note: "用录音中的声音朗读。",
+    voice_search: "搜索声音", voice_search_hint: "搜索声音：名称、female、zh",
+    voices_found: (n, of) => (n < of ? `符合的有 ${of} 个，列出 ${n} 个` : n ? `${n} 个声音符合` : "没有符合的声音"),
+    voices_listed: (n, of) => `共 ${of} 个声音，列出 ${n} 个；其余请搜索。`,
+    sex_female: "女声", sex_male: "男声", list: (a, b) => `${a}，${b}`,
     voice_delete: "删除这个声音", voice_delete_sure: (name) => `要从服务器上删除声音“${name}”吗？`,
     voice_deleted: (name) => `声音 ${name} 已删除。`,
     emotion: "情感", degree: "强度", speed: "语速", pitch: "音调", times: (x) => `${x} 倍`,
@@ -177,6 +185,8 @@ export function setLanguage(name, remember) {
     for (const node of document.querySelectorAll("[data-i18n]")) node.textContent = t(node.dataset.i18n);
     for (const node of document.querySelectorAll("[data-i18n-label]"))
         node.setAttribute("aria-label", t(node.dataset.i18nLabel));
+    for (const node of document.querySelectorAll("[data-i18n-placeholder]"))
+        node.placeholder = t(node.dataset.i18nPlaceholder);
 }
 
 export function t(key, ...values) {

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "import/writer.h"
 #include "text/text.h"
@@ -39,7 +40,8 @@ void ev_import_options_init(ev_import_options *options) { *options = (ev_import_
 
 /* ---- lists ---- */
 
-/* The next line up to a space or bar (what follows is about it); false at the end. Blank lines are passed over. */
+/* The next line up to a space or bar (what follows, up to *at, is about it); false at the end. Blank lines are passed
+ * over. */
 static bool next_line(const char **at, const char **line, size_t *bytes) {
     while (**at == '\n' || **at == '\r') (*at)++;
     if (!**at) return false;
@@ -47,6 +49,46 @@ static bool next_line(const char **at, const char **line, size_t *bytes) {
     *at += strcspn(*at, "\n");
     *bytes = strcspn(*line, "\r\n\t |");
     return true;
+}
+
+/* What lists write of a speaker behind the name, in any order: "8051 | Maria Kasper | female | English". */
+static const struct told {
+    const char *word, *key, *value;
+} TOLD[] = {{"female", "sex", "female"},    {"f", "sex", "female"},    {"woman", "sex", "female"},
+            {"女", "sex", "female"},        {"女声", "sex", "female"}, {"male", "sex", "male"},
+            {"m", "sex", "male"},           {"man", "sex", "male"},    {"男", "sex", "male"},
+            {"男声", "sex", "male"},        {"en", "language", "en"},  {"english", "language", "en"},
+            {"英文", "language", "en"},     {"zh", "language", "zh"},  {"chinese", "language", "zh"},
+            {"mandarin", "language", "zh"}, {"中文", "language", "zh"}};
+
+static bool is_told(json_t *voice, const char *word, size_t bytes) {
+    for (size_t i = 0; i < EV_ARRAY_COUNT(TOLD); i++) {
+        if (strlen(TOLD[i].word) != bytes || strncasecmp(TOLD[i].word, word, bytes) != 0) continue;
+        json_object_set_new(voice, TOLD[i].key, json_string(TOLD[i].value));
+        return true;
+    }
+    return false;
+}
+
+/* The rest of a speaker's line: sex and language where a word tells them; all other words are its note. */
+static void read_about(json_t *voice, const char *at, const char *end) {
+    enum { NOTE_MAX = 100 };
+    static const char between[] = " \t|,;:()\r\n"; /* and the NUL, which is none of a line's */
+    char note[NOTE_MAX + 1] = "";
+    size_t used = 0;
+    while (at < end) {
+        const size_t gap = strspn(at, between), bytes = strcspn(at + gap, between);
+        if (gap >= (size_t)(end - at)) break;
+        at += gap;
+        if (!is_told(voice, at, bytes) && used + bytes + 2 < sizeof note)
+            used += (size_t)snprintf(note + used, sizeof note - used, "%s%.*s", used ? " " : "", (int)bytes, at);
+        at += bytes;
+    }
+    json_t *text = json_string(note); /* NULL: it is no UTF-8, and nobody misses it */
+    if (used && text)
+        json_object_set_new(voice, "note", text);
+    else
+        json_decref(text);
 }
 
 static ev_status read_speakers(job *j, size_t rows, ev_error *err) {
@@ -62,7 +104,9 @@ static ev_status read_speakers(job *j, size_t rows, ev_error *err) {
                         json_array_size(voices) + 1);
             json_decref(name);
         } else {
-            json_array_append_new(voices, json_pack("{s:o}", "name", name));
+            json_t *voice = json_pack("{s:o}", "name", name);
+            read_about(voice, line + length, at);
+            json_array_append_new(voices, voice);
         }
     }
     free(text);

@@ -155,6 +155,19 @@ const char *ev_model_voice_note(const ev_model *model, size_t index) {
     return note || index >= model->voice_count ? note : "";
 }
 
+/* As it is told, or as the note begins, which is how voices were described before. */
+const char *ev_model_voice_sex(const ev_model *model, size_t index) {
+    static const char *const sexes[] = {"female", "male"};
+    const char *told = json_string_value(json_object_get(ev_model_voice(model, index), "sex"));
+    if (index >= model->voice_count) return NULL;
+    const char *text = told ? told : ev_model_voice_note(model, index);
+    for (size_t i = 0; i < EV_ARRAY_COUNT(sexes); i++) {
+        const size_t length = strlen(sexes[i]);
+        if (strncmp(text, sexes[i], length) == 0 && (!text[length] || text[length] == ',')) return sexes[i];
+    }
+    return "";
+}
+
 static const json_t *emotions_of(const ev_model *model) {
     return json_object_get(json_object_get(model->config.json, "acoustic"), "emotions");
 }

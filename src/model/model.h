@@ -35,7 +35,8 @@ ev_status ev_model_unknown(const char *kind, const char *name, size_t bytes, con
 /* One speaker. */
 struct ev_voice {
     uint64_t encoder_id;
-    float pitch; /* median F0, Hz */
+    bool unit_length; /* its direction tells the speaker; else its length does too (a row of a learned table) */
+    float pitch;      /* median F0, Hz; 0 not told */
     size_t size;
     float vector[];
 };

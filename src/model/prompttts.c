@@ -143,6 +143,7 @@ const ev_acoustic_family ev_prompttts_family = {
     .name = "prompttts",
     .energy_in_mels = true,
     .takes_prompts = true,
+    .voice_rows = true,
     .config_read = ev_prompttts_config_read,
     .load = ev_prompttts_load,
     .free = ev_prompttts_free,

@@ -189,6 +189,7 @@ static ev_status make_back(sv_server *s, const sv_device_calls *device, ev_error
     options.log = sv_log_engine;
     options.log_user = &s->log;
     ev_status status = ev_model_open(&s->model, *c->model ? c->model : NULL, &options, err);
+    if (status == EV_OK) status = sv_catalogue_create(&s->catalogue, s->model, err);
     if (status == EV_OK) status = sv_settings_load_sounds(s->settings, s->model, err);
     if (status == EV_OK) status = sv_jobs_create(&s->jobs, c->result_cache, c->store_ttl, c->coalesce, err);
     if (status == EV_OK) status = open_durable(s, err);
@@ -342,6 +343,7 @@ void sv_server_stop(sv_server **server) {
     sv_uploads_free(&s->uploads);
     sv_voices_free(&s->voices);
     sv_decoder_free(&s->decoder);
+    sv_catalogue_free(&s->catalogue);
     ev_model_free(&s->model);
     sv_settings_unref(&s->settings);
     sv_lexicon_unref(&s->lexicon);

@@ -15,6 +15,7 @@ ev_voice *ev_voice_make(const ev_model *model, const float *vector, float pitch)
     ev_voice *v = malloc(sizeof *v + n * sizeof(float));
     if (!v) return NULL;
     v->encoder_id = model->encoder_id;
+    v->unit_length = !model->acoustic.family->voice_rows;
     v->pitch = pitch;
     v->size = n;
     memcpy(v->vector, vector, n * sizeof(float));
@@ -37,31 +38,46 @@ ev_status ev_voice_named(ev_voice **out, ev_model *model, const char *name, ev_e
     return ev_model_unknown("voice", name, strlen(name), json_object_get(model->config.json, "voices"), err);
 }
 
-ev_status ev_voice_mix(ev_voice **out, const ev_voice *const *voices, const float *weights, size_t n, ev_error *err) {
-    double sum = 0, log_pitch = 0, size = 0;
-    *out = NULL;
+static ev_status check_mixture(const ev_voice *const *voices, const float *weights, size_t n, ev_error *err) {
     for (size_t i = 0; i < n; i++) {
         if (!(weights[i] > 0 && weights[i] <= 1e6F))
             return ev_fail(err, EV_E_ARGUMENT, "the weight of a voice must be a number above 0");
         if (voices[i]->size != voices[0]->size || voices[i]->encoder_id != voices[0]->encoder_id)
             return ev_fail(err, EV_E_ARGUMENT, "voices of different models cannot be mixed");
-        sum += (double)weights[i];
-        log_pitch += (double)weights[i] * log((double)voices[i]->pitch);
     }
-    if (n == 0) return ev_fail(err, EV_E_ARGUMENT, "there is no voice to mix");
-    const size_t floats = voices[0]->size;
-    ev_voice *v = malloc(sizeof *v + floats * sizeof(float));
+    return n ? EV_OK : ev_fail(err, EV_E_ARGUMENT, "there is no voice to mix");
+}
+
+/* Mean of the pitches' logarithms; 0 where one is not told. */
+static float mixed_pitch(const ev_voice *const *voices, const float *weights, size_t n, double sum) {
+    double log_pitch = 0;
+    for (size_t i = 0; i < n; i++) {
+        if (!(voices[i]->pitch > 0)) return 0;
+        log_pitch += (double)weights[i] / sum * log((double)voices[i]->pitch);
+    }
+    return (float)exp(log_pitch);
+}
+
+ev_status ev_voice_mix(ev_voice **out, const ev_voice *const *voices, const float *weights, size_t n, ev_error *err) {
+    double sum = 0, squares = 0;
+    *out = NULL;
+    const ev_status status = check_mixture(voices, weights, n, err);
+    if (status != EV_OK) return status;
+    for (size_t i = 0; i < n; i++) sum += (double)weights[i];
+    ev_voice *v = malloc(sizeof *v + voices[0]->size * sizeof(float));
     if (!v) return ev_fail(err, EV_E_MEMORY, "out of memory");
-    v->encoder_id = voices[0]->encoder_id;
-    v->size = floats;
-    v->pitch = (float)exp(log_pitch / sum);
-    for (size_t k = 0; k < floats; k++) {
+    *v = *voices[0];
+    v->pitch = mixed_pitch(voices, weights, n, sum);
+    for (size_t k = 0; k < v->size; k++) {
         double value = 0;
         for (size_t i = 0; i < n; i++) value += (double)weights[i] / sum * (double)voices[i]->vector[k];
         v->vector[k] = (float)value;
-        size += value * value;
+        squares += value * value;
     }
-    for (size_t k = 0; k < floats && size > 0; k++) v->vector[k] = (float)((double)v->vector[k] / sqrt(size));
+    /* A mean of unit vectors is shorter than they are, and no speaker's. A mean of a table's rows is what the model
+     * has learnt to read between them. */
+    const double length = v->unit_length && squares > 0 ? sqrt(squares) : 1;
+    for (size_t k = 0; k < v->size; k++) v->vector[k] = (float)((double)v->vector[k] / length);
     *out = v;
     return EV_OK;
 }

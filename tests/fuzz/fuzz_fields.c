@@ -25,11 +25,15 @@ static const sv_config *config_of(unsigned choice) {
     return config;
 }
 
-static ev_model *open_once(void) {
-    static ev_model *model;
-    if (!model && ev_model_open(&model, EV_TEST_DIR "/../models/emotivoice-default.safetensors", NULL, NULL) != EV_OK)
+static const sv_catalogue *open_once(void) {
+    static sv_catalogue *catalogue;
+    ev_model *model = NULL;
+    if (catalogue) return catalogue;
+    if (ev_model_open(&model, EV_TEST_DIR "/../models/emotivoice-default.safetensors", NULL, NULL) != EV_OK ||
+        sv_catalogue_create(&catalogue, model, NULL) != EV_OK)
         abort();
-    return model;
+    ev_model_free(&model);
+    return catalogue;
 }
 
 static bool within(double x, double low, double high) { return x >= low && x <= high; }

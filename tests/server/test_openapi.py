@@ -74,6 +74,13 @@ def examples(content):
     return ([content["example"]] if "example" in content else []) + [e["value"] for e in content.get("examples", {}).values()]
 
 
+def examples_of(parameter):
+    """Values of a parameter: its words, its example, its bounds."""
+    schema = parameter["schema"]
+    values = schema.get("enum") or [parameter[k] for k in ("example",) if k in parameter]
+    return values + [schema[k] for k in ("minimum", "maximum") if k in schema]
+
+
 def properties(schema):
     """All fields of a schema, those of its allOf too."""
     schema = resolve(schema)
@@ -341,7 +348,7 @@ class Examples(Asking):
         yield None, {}, ""
         for parameter in (resolve(p) for p in op.get("parameters", ())):
             if parameter["in"] == "query":
-                for value in parameter["schema"]["enum"]:
+                for value in examples_of(parameter):
                     yield None, {}, f"?{parameter['name']}={value}"
 
     def test_every_example(self):

@@ -248,6 +248,40 @@ class Page(unittest.TestCase):
         heard, saved = self.bodies()[0], self.bodies()[-1]
         self.assertEqual({**heard, "response_format": "opus"}, {**saved, "stream_format": "audio"})
 
+    # ---- thousands of voices ----
+
+    @fake_only
+    def test_a_voice_among_thousands_is_searched(self):
+        tab = self.open()
+        self.assertTrue(tab.evaluate("document.querySelector('#voice-search-field').hidden"), "nine need no search")
+        self.server.voices += [{"id": str(8051 + i), "name": str(8051 + i), "language": "en", "kind": "named",
+                                "note": f"speaker {i}"} for i in range(2014)]
+        self.server.voices.append({"id": "kept", "name": "kept", "language": "", "note": "", "kind": "uploaded"})
+        tab.go(self.url)
+        tab.until("document.querySelector('#voice').value && !document.querySelector('#voice-search-field').hidden")
+        options = "[...document.querySelector('#voice').options].map((o) => o.value)"
+        self.assertEqual(len(tab.evaluate(options)), 101)
+        self.assertIn("kept", tab.evaluate(options), "what one keeps is there, however many the model has")
+        self.assertEqual(self.text("#voice-found"), "101 of 2024 voices are listed; search for the others.")
+        tab.write("#voice-search", "speaker 1999")
+        tab.until("document.querySelector('#voice').value === '10050'")
+        self.assertEqual((tab.evaluate(options), self.text("#voice-found")), (["10050"], "1 voice matches"))
+        self.speak()
+        self.assertEqual(self.bodies()[0]["voice"], "10050")
+        tab.write("#voice-search", "nobody of that name")
+        tab.until("document.querySelector('#voice-found').textContent === 'No voices match'")
+        self.assertEqual(tab.evaluate("document.querySelector('#voice').value"), "10050", "the one chosen stays")
+        tab.write("#voice-search", "speaker 20")
+        tab.until("document.querySelector('#voice').value === '8071'")
+        self.assertEqual(self.text("#voice-found"), "94 voices match")
+        tab.evaluate("document.querySelector('#voice-search').focus()")
+        tab.key("Enter", 13, text="\r")
+        time.sleep(0.5)
+        self.assertEqual(len(self.bodies()), 1, "Enter searches and does not speak")
+        self.shot("voices-search")
+        tab.click("#reset")
+        tab.until("document.querySelector('#voice').value === 'ava'")
+
     # ---- what goes wrong ----
 
     def test_errors_stand_beside_their_field(self):

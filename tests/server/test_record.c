@@ -18,6 +18,7 @@ static sv_job *make_job(void) {
     s.text_bytes = strlen(s.text);
     s.voice = strdup("mei");
     s.emotion = strdup("happy:0.6,sad:0.3");
+    s.prompt = strdup("哭唧唧"); /* one of the two is given to a request; both are written down */
     s.language = strdup("zh");
     s.reference = malloc(5);
     memcpy(s.reference, "\0RIF\xff", 5);
@@ -64,6 +65,7 @@ static void what_was_asked_for_is_the_same(void **state) {
     assert_memory_equal(a->text, b->text, a->text_bytes + 1);
     assert_string_equal(a->voice, b->voice);
     assert_string_equal(a->emotion, b->emotion);
+    assert_string_equal(a->prompt, b->prompt);
     assert_string_equal(a->language, b->language);
     assert_string_equal(b->own_lexicon, "gif = /JH IH1 F/\n");
     assert_int_equal(b->markup, EV_MARKUP_NONE);

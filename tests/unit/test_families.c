@@ -192,7 +192,7 @@ static void work_at(const char *name) {
     family_close(&f);
 }
 
-static const char *const families[] = {"tiny", "tiny_mels"};
+static const char *const families[] = {"tiny", "tiny_mels", "tiny_prompts"};
 
 static void same_bytes_alone_batched_streamed(void **state) {
     (void)state;
@@ -211,7 +211,7 @@ static void work_is_as_told(void **state) {
 
 static void rates_are_the_models(void **state) {
     (void)state;
-    static const int rates[][2] = {{24000, 300}, {16000, 256}};
+    static const int rates[][2] = {{24000, 300}, {16000, 256}, {16000, 256}};
     for (size_t i = 0; i < EV_ARRAY_COUNT(families); i++) {
         family f;
         family_open(&f, families[i], 1);
@@ -271,10 +271,59 @@ static void conditions_are_heard(void **state) {
     family_close(&f);
 }
 
+static double length_of(const float *vector, size_t n) {
+    double squares = 0;
+    for (size_t i = 0; i < n; i++) squares += (double)vector[i] * (double)vector[i];
+    return sqrt(squares);
+}
+
+/* By a family's kind of voices: unit vectors of a speaker encoder stay unit vectors, and keep the direction of the
+ * mean; of the rows of a table it is the mean itself, whatever their length. A voice mixed of itself is that voice.
+ */
+static void mixtures_are_by_family(void **state) {
+    (void)state;
+    static const float weights[] = {1, 3};
+    for (size_t i = 0; i < EV_ARRAY_COUNT(families); i++) {
+        family f;
+        ev_voice *parts[2], *mixed = NULL, *same = NULL;
+        size_t n;
+        family_open(&f, families[i], 1);
+        const bool rows = f.model->acoustic.family->takes_prompts;
+        for (size_t k = 0; k < 2; k++)
+            assert_int_equal(ev_voice_named(&parts[k], f.model, ev_model_voice_name(f.model, k), NULL), EV_OK);
+        const ev_voice *const both[] = {parts[0], parts[1]}, *const one[] = {parts[1]};
+        assert_int_equal(ev_voice_mix(&mixed, both, weights, 2, NULL), EV_OK);
+        assert_int_equal(ev_voice_mix(&same, one, weights, 1, NULL), EV_OK);
+        const float *a = ev_voice_vector(parts[0], &n), *b = ev_voice_vector(parts[1], &n),
+                    *m = ev_voice_vector(mixed, &n), *s = ev_voice_vector(same, &n);
+        float mean[4096];
+        for (size_t k = 0; k < n; k++) mean[k] = 0.25f * a[k] + 0.75f * b[k];
+        const double length = rows ? 1 : length_of(mean, n);
+        if (rows) assert_true(fabs(length_of(b, n) - 1) > 0.1); /* or there is nothing to see here */
+        for (size_t k = 0; k < n; k++) {
+            assert_true(fabs((double)m[k] - (double)mean[k] / length) < 1e-6);
+            assert_true(fabs((double)s[k] - (double)b[k]) < 1e-6);
+        }
+        const double pitch =
+            rows ? 0 : exp(0.25 * log(ev_voice_pitch(parts[0])) + 0.75 * log(ev_voice_pitch(parts[1])));
+        assert_true(fabs((double)ev_voice_pitch(mixed) - pitch) < 1e-3);
+        ev_request r = request_of(0);
+        r.voice = mixed;
+        ev_audio sound = say(&f, &r);
+        assert_true(isfinite(power(&sound)));
+        ev_audio_free(&sound);
+        ev_voice_free(&mixed);
+        ev_voice_free(&same);
+        for (size_t k = 0; k < 2; k++) ev_voice_free(&parts[k]);
+        family_close(&f);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(rates_are_the_models),       cmocka_unit_test(same_bytes_alone_batched_streamed),
         cmocka_unit_test(pauses_and_marks_are_exact), cmocka_unit_test(work_is_as_told),
-        cmocka_unit_test(energy_multiplies_samples),  cmocka_unit_test(conditions_are_heard)};
+        cmocka_unit_test(energy_multiplies_samples),  cmocka_unit_test(conditions_are_heard),
+        cmocka_unit_test(mixtures_are_by_family)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

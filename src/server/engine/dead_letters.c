@@ -37,6 +37,7 @@ static bool copy_speech(const sv_speech *from, sv_speech *to) {
     if (to->text) memcpy(to->text, from->text, from->text_bytes + 1);
     to->voice = copy(from->voice);
     to->emotion = copy(from->emotion);
+    to->prompt = copy(from->prompt);
     to->language = copy(from->language);
     to->own_lexicon = copy(from->own_lexicon);
     to->lexicon = sv_lexicon_ref(from->lexicon);
@@ -46,7 +47,8 @@ static bool copy_speech(const sv_speech *from, sv_speech *to) {
     to->deadline_us = 0;
     to->stream = false; /* nobody listens */
     const bool whole = to->text && !to->voice == !from->voice && !to->emotion == !from->emotion &&
-                       !to->language == !from->language && !to->own_lexicon == !from->own_lexicon && !to->reference_url == !from->reference_url &&
+                       !to->prompt == !from->prompt && !to->language == !from->language &&
+                       !to->own_lexicon == !from->own_lexicon && !to->reference_url == !from->reference_url &&
                        !to->reference == !from->reference;
     if (!whole) sv_speech_free(to);
     return whole;

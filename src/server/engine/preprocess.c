@@ -11,6 +11,7 @@ ev_status sv_preprocess_task(sv_engine *e, sv_job *job, ev_error *err) {
     ev_request_init(&request);
     request.voice = job->voice ? sv_voice_get(job->voice) : NULL;
     request.emotion = s->emotion;
+    request.prompt = s->prompt;
     request.emotion_degree = s->emotion_degree;
     request.speed = s->speed;
     request.pitch_scale = s->pitch_scale;

@@ -203,7 +203,7 @@ static void drop_voice(sv_speech *s) {
 
 /* A label or a blend; else what OpenAI's free `instructions` ask for. */
 static void read_emotion(reader *r, sv_speech *s) {
-    const ev_model *model = r->f->model;
+    const sv_catalogue *model = r->f->model;
     char *asked = copy_of(r, "emotion", 200), labels[160];
     s->emotion = asked ? sv_names_emotion(model, asked) : NULL;
     if (asked && !s->emotion) {
@@ -212,9 +212,31 @@ static void read_emotion(reader *r, sv_speech *s) {
     }
     free(asked);
     const char *instructions = text_of(r, "instructions");
-    const char *label = instructions && !s->emotion ? sv_instructions_emotion(model, instructions) : NULL;
+    const bool asks = instructions && !s->emotion && !s->prompt;
+    const char *label = asks ? sv_instructions_emotion(model, instructions) : NULL;
     if (label && !(s->emotion = strdup(label))) mistake(r, "instructions", "out of memory");
-    s->emotion_degree = (float)number_of(r, "emotion_degree", 1, 0, 1.5);
+    s->emotion_degree = (float)number_of(r, "emotion_degree", 1, 0, s->prompt ? 1 : 1.5);
+}
+
+enum { PROMPT_BYTES_MAX = 500 }; /* which are never more pieces than a style encoder of the published sizes takes */
+
+/* A manner in free words, where the model reads any. */
+static void read_prompt(reader *r, sv_speech *s) {
+    s->prompt = copy_of(r, "prompt", PROMPT_BYTES_MAX);
+    if (!s->prompt) return;
+    if (!sv_catalogue_takes_prompts(r->f->model))
+        mistake(
+            r, "prompt",
+            "this model takes an emotion, not a prompt in free words: leave prompt out, or serve a model made from "
+            "EmotiVoice's published checkpoints by emotivoice import");
+    else if (field_of(r, "emotion"))
+        mistake(r, "prompt", "give emotion or prompt, not both");
+}
+
+/* A voice from a recording needs a speaker encoder. */
+static void check_clones(reader *r, const sv_speech *s) {
+    if ((!s->reference && !s->reference_url) || sv_catalogue_clones(r->f->model)) return;
+    mistake(r, s->reference ? "reference_audio" : "reference_audio_url", SV_NO_SPEAKER_ENCODER);
 }
 
 static void read_numbers(reader *r, sv_speech *s) {
@@ -353,6 +375,7 @@ static const char *const KNOWN[] = {"model",
                                     "speed",
                                     "instructions",
                                     "emotion",
+                                    "prompt",
                                     "emotion_degree",
                                     "pitch_scale",
                                     "energy_scale",
@@ -406,7 +429,9 @@ static void read_all(reader *r, sv_speech_params *w, bool native) {
     translate_voice(r, &w->speech);
     read_reference(r, &w->speech);
     read_url(r, &w->speech);
+    check_clones(r, &w->speech);
     drop_voice(&w->speech);
+    read_prompt(r, &w->speech);
     read_emotion(r, &w->speech);
     read_numbers(r, &w->speech);
     read_language(r, &w->speech);
@@ -479,7 +504,7 @@ bool sv_fields_parse(sv_fields *f, const void *body, size_t size, sv_speech_para
 
 static sv_fields fields_of(const sv_request *req, bool native) {
     return (sv_fields){
-        .config = &req->settings->config, .model = req->server->model, .start = req->start, .native = native};
+        .config = &req->settings->config, .model = req->server->catalogue, .start = req->start, .native = native};
 }
 
 json_t *sv_body_object(sv_request *req, int *result) {

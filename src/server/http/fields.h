@@ -3,6 +3,7 @@
 #define SV_HTTP_FIELDS_H
 
 #include "server/http/request.h"
+#include "server/voices/catalogue.h"
 
 typedef struct sv_speech_params { /* a request's JSON, checked */
     sv_speech speech;
@@ -14,7 +15,7 @@ typedef struct sv_speech_params { /* a request's JSON, checked */
 void sv_speech_params_free(sv_speech_params *params);
 typedef struct sv_fields { /* how a body is read, and what is wrong with it */
     const sv_config *config;
-    const ev_model *model;
+    const sv_catalogue *model;
     double start; /* deadlines count from here */
     bool native;
     int64_t chars;                 /* of the text; -1: it was not reached */
@@ -24,6 +25,9 @@ typedef struct sv_fields { /* how a body is read, and what is wrong with it */
 } sv_fields;
 /* Bytes to speech_params; false: f says why, and params is empty. */
 bool sv_fields_parse(sv_fields *f, const void *body, size_t size, sv_speech_params *params);
+#define SV_NO_SPEAKER_ENCODER                                                                                        \
+    "this model has no speaker encoder, so it speaks in its own voices alone: name one as voice, or serve a model "  \
+    "that has one, such as emotivoice-default"
 /* The request's body. native: /tts's names (text) instead of OpenAI's (input). Or answers and returns false. */
 bool sv_fields_read(sv_request *req, sv_speech_params *params, bool native, int *result);
 
@@ -32,13 +36,13 @@ json_t *sv_body_object(sv_request *req, int *result);
 bool sv_fields_take(sv_request *req, const json_t *body, sv_speech_params *params, int *result);
 
 /* names.c: the caller's (free). NULL: out of memory; of an emotion, also that it is not known. */
-char *sv_names_voice(const ev_model *model, const char *asked);
-char *sv_names_emotion(const ev_model *model, const char *asked);
-void sv_names_emotions(const ev_model *model, char *list, size_t size); /* "neutral, calm, ..." */
+char *sv_names_voice(const sv_catalogue *model, const char *asked);
+char *sv_names_emotion(const sv_catalogue *model, const char *asked);
+void sv_names_emotions(const sv_catalogue *model, char *list, size_t size); /* "neutral, calm, ..." */
 
 /* instructions.c: the model's label that a name means, in any case; NULL: none. */
-const char *sv_emotion_label(const ev_model *model, const char *name, size_t length);
+const char *sv_emotion_label(const sv_catalogue *model, const char *name, size_t length);
 /* instructions.c: the label of the emotion that the text asks for; NULL: of none. */
-const char *sv_instructions_emotion(const ev_model *model, const char *instructions);
+const char *sv_instructions_emotion(const sv_catalogue *model, const char *instructions);
 
 #endif

@@ -28,6 +28,7 @@
 #include "server/http/executor.h"
 #include "server/engine/engine.h"
 #include "server/jobs/backend.h"
+#include "server/voices/catalogue.h"
 #include "server/voices/uploads.h"
 #include "server/jobs/webhook.h"
 
@@ -51,6 +52,7 @@ struct sv_server {
     sv_metrics *metrics;
     sv_device *device;
     ev_model *model;
+    sv_catalogue *catalogue; /* of the model */
     sv_decoder *decoder;
     sv_jobs *jobs;
     sv_durable *durable; /* NULL: jobs end with the process */

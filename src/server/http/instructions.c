@@ -17,6 +17,7 @@ enum {
 static const struct names {
     const char *label, *words; /* beside the label itself; at most WORD_BYTES each */
 } NAMES[] = {
+    {"disgusted", "disgust disgusting 厌恶 恶心 反感"},
     {"happy",
      "happily cheerful cheerfully joyful joy delighted upbeat positive friendly playful 开心 高兴 快乐 愉快"},
     {"excited", "excitedly excitement enthusiastic energetic thrilled 兴奋 激动"},
@@ -87,6 +88,7 @@ static size_t find_any(const char *text, const char *label) {
 
 /* As names alone; in free text some of these words say something else. */
 static const struct names ALONE[] = {
+    {"disgusted", "revolted repelled loathing 嫌弃 憎恶 厭惡 噁心"},
     {"neutral", "normal plain none default standard 中性 普通 正常 自然 默认 无"},
     {"happy",
      "happiness joyous glad cheery merry amused amusement laughing 喜悦 欢快 欢乐 喜 乐 愉悦 幸福 高興 開心"},
@@ -108,30 +110,34 @@ static bool is_among(const char *words, const char *name, size_t length) {
     return false;
 }
 
-const char *sv_emotion_label(const ev_model *model, const char *name, size_t length) {
-    for (size_t i = 0; i < ev_model_emotion_count(model); i++) {
-        const char *label = ev_model_emotion_name(model, i);
-        if (strlen(label) == length && strncasecmp(label, name, length) == 0) return label;
-    }
-    for (size_t i = 0; i < ev_model_emotion_count(model); i++) {
-        const char *label = ev_model_emotion_name(model, i);
-        bool meant = false;
-        for (size_t n = 0; n < EV_ARRAY_COUNT(NAMES); n++)
-            meant |= strcmp(NAMES[n].label, label) == 0 && is_among(NAMES[n].words, name, length);
-        for (size_t n = 0; n < EV_ARRAY_COUNT(ALONE); n++)
-            meant |= strcmp(ALONE[n].label, label) == 0 && is_among(ALONE[n].words, name, length);
-        if (meant) return label;
+/* The first of the labels whose list has the name, and that the model has: what is disgust to one that knows it is
+ * anger to another. */
+static const char *meant(const sv_catalogue *model, const struct names *lists, size_t count, const char *name,
+                         size_t length) {
+    for (size_t n = 0; n < count; n++) {
+        if (!is_among(lists[n].words, name, length)) continue;
+        for (size_t i = 0; i < sv_catalogue_emotion_count(model); i++)
+            if (strcmp(sv_catalogue_emotion(model, i), lists[n].label) == 0) return sv_catalogue_emotion(model, i);
     }
     return NULL;
 }
 
-const char *sv_instructions_emotion(const ev_model *model, const char *instructions) {
+const char *sv_emotion_label(const sv_catalogue *model, const char *name, size_t length) {
+    for (size_t i = 0; i < sv_catalogue_emotion_count(model); i++) {
+        const char *label = sv_catalogue_emotion(model, i);
+        if (strlen(label) == length && strncasecmp(label, name, length) == 0) return label;
+    }
+    const char *label = meant(model, NAMES, EV_ARRAY_COUNT(NAMES), name, length);
+    return label ? label : meant(model, ALONE, EV_ARRAY_COUNT(ALONE), name, length);
+}
+
+const char *sv_instructions_emotion(const sv_catalogue *model, const char *instructions) {
     char text[READ_BYTES + 1];
     const char *found = NULL;
     size_t first = SIZE_MAX;
     snprintf(text, sizeof text, "%s", instructions);
-    for (size_t i = 1; i < ev_model_emotion_count(model); i++) {
-        const char *label = ev_model_emotion_name(model, i);
+    for (size_t i = 1; i < sv_catalogue_emotion_count(model); i++) {
+        const char *label = sv_catalogue_emotion(model, i);
         const size_t at = find_any(text, label);
         if (at >= first) continue;
         first = at;

@@ -20,29 +20,21 @@ static const struct alias {
 static const struct alias KOKORO[] = {{"af_", "ava"},   {"am_", "ray"}, {"bf_", "ella"},
                                       {"bm_", "angus"}, {"zf_", "mei"}, {"zm_", "lin"}};
 
-static const char *model_voice(const ev_model *model, const char *name, size_t length) {
-    for (size_t i = 0; i < ev_model_voice_count(model); i++) {
-        const char *one = ev_model_voice_name(model, i);
-        if (strlen(one) == length && strncasecmp(one, name, length) == 0) return one;
-    }
-    return NULL;
-}
-
 /* NULL: it is not one of theirs, or the model has no such voice. */
-static const char *translate(const ev_model *model, const char *name, size_t length) {
-    const char *ours = model_voice(model, name, length);
+static const char *translate(const sv_catalogue *model, const char *name, size_t length) {
+    const char *ours = sv_catalogue_find(model, name, length);
     for (size_t i = 0; i < EV_ARRAY_COUNT(ALIASES) && !ours; i++) {
         if (strlen(ALIASES[i].theirs) == length && strncasecmp(ALIASES[i].theirs, name, length) == 0)
-            ours = model_voice(model, ALIASES[i].ours, strlen(ALIASES[i].ours));
+            ours = sv_catalogue_find(model, ALIASES[i].ours, strlen(ALIASES[i].ours));
     }
     for (size_t i = 0; i < EV_ARRAY_COUNT(KOKORO) && !ours; i++) {
         if (length > 3 && strncasecmp(KOKORO[i].theirs, name, 3) == 0)
-            ours = model_voice(model, KOKORO[i].ours, strlen(KOKORO[i].ours));
+            ours = sv_catalogue_find(model, KOKORO[i].ours, strlen(KOKORO[i].ours));
     }
     return ours;
 }
 
-char *sv_names_voice(const ev_model *model, const char *asked) {
+char *sv_names_voice(const sv_catalogue *model, const char *asked) {
     ev_buf out = {0};
     for (const char *at = asked; *at;) {
         at += strspn(at, " ");
@@ -78,7 +70,7 @@ static size_t end_of(const char *text, const char *ascii, const char *chinese) {
 
 static size_t mark_size(const char *at) { return (*at & 0x80) ? 3 : *at ? 1 : 0; }
 
-char *sv_names_emotion(const ev_model *model, const char *asked) {
+char *sv_names_emotion(const sv_catalogue *model, const char *asked) {
     ev_buf out = {0};
     for (const char *at = asked; *at;) {
         const size_t part = end_of(at, ",", "，");
@@ -101,9 +93,9 @@ char *sv_names_emotion(const ev_model *model, const char *asked) {
     return (char *)out.data;
 }
 
-void sv_names_emotions(const ev_model *model, char *list, size_t size) {
+void sv_names_emotions(const sv_catalogue *model, char *list, size_t size) {
     size_t used = 0;
     list[0] = '\0';
-    for (size_t i = 0; i < ev_model_emotion_count(model) && used < size; i++)
-        used += (size_t)snprintf(list + used, size - used, "%s%s", i ? ", " : "", ev_model_emotion_name(model, i));
+    for (size_t i = 0; i < sv_catalogue_emotion_count(model) && used < size; i++)
+        used += (size_t)snprintf(list + used, size - used, "%s%s", i ? ", " : "", sv_catalogue_emotion(model, i));
 }

@@ -43,9 +43,9 @@ int sv_answer_models(sv_request *req) {
 
 int sv_answer_emotions(sv_request *req) {
     json_t *list = json_array();
-    const ev_model *model = req->server->model;
-    for (size_t i = 0; i < ev_model_emotion_count(model); i++) {
-        json_array_append_new(list, json_string(ev_model_emotion_name(model, i)));
+    const sv_catalogue *model = req->server->catalogue;
+    for (size_t i = 0; i < sv_catalogue_emotion_count(model); i++) {
+        json_array_append_new(list, json_string(sv_catalogue_emotion(model, i)));
     }
     return sv_reply_json(req, 200, json_pack("{s:s, s:o}", "object", "list", "data", list));
 }

@@ -3,6 +3,7 @@
  */
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "server/http/answers.h"
 #include "server/http/reply.h"
@@ -14,33 +15,134 @@ static json_t *card_json(const sv_voice_card *card) {
                      (json_int_t)card->created);
 }
 
-static void add_card(void *list, const sv_voice_card *card) { json_array_append_new(list, card_json(card)); }
+/* ---- the list ---- */
+
+enum { PAGE_MAX = 10000 };
+
+typedef struct listing { /* a page of the list, as it is written */
+    sv_voice_query wanted;
+    bool names; /* the ids alone */
+    bool no_named, no_uploaded;
+    size_t offset, limit, found, listed;
+    ev_buf text;
+} listing;
+
+/* false: it is not on this page. */
+static bool begin_entry(listing *l) {
+    const size_t place = l->found++;
+    if (place < l->offset || l->listed >= l->limit) return false;
+    if (l->listed++) ev_buf_append(&l->text, ",", 1);
+    return true;
+}
+
+static void add_named(listing *l, const sv_catalogue *c, size_t i) {
+    const char *name = sv_catalogue_voice(c, i);
+    if (l->no_named || !sv_catalogue_matches(c, i, &l->wanted) || !begin_entry(l)) return;
+    if (l->names)
+        ev_buf_json_string(&l->text, name, strlen(name));
+    else
+        sv_catalogue_write(c, i, &l->text);
+}
+
+/* Nobody told of an uploaded one in which language it speaks, nor of which sex it is. */
+static void add_card(void *list, const sv_voice_card *card) {
+    listing *l = list;
+    const sv_voice_query *q = &l->wanted;
+    if (l->no_uploaded || q->language[0] || q->sex[0] || (q->text && !strcasestr(card->name, q->text)) ||
+        !begin_entry(l))
+        return;
+    json_t *json = card_json(card);
+    char *text =
+        json ? json_dumps(l->names ? json_object_get(json, "id") : json, JSON_COMPACT | JSON_ENCODE_ANY) : NULL;
+    json_decref(json);
+    if (text) ev_buf_append(&l->text, text, strlen(text));
+    l->text.failed |= !text;
+    free(text);
+}
+
+/* Under any of its names, since others' clients have theirs; NULL: not given, or empty. */
+static const char *query_of(const sv_request *req, const char *ours, const char *theirs) {
+    const char *text = sv_query(req, ours);
+    if (!text && theirs) text = sv_query(req, theirs);
+    return text && *text ? text : NULL;
+}
+
+static bool read_count(sv_request *req, const char *ours, const char *theirs, size_t low, size_t *out, int *result) {
+    const char *text = query_of(req, ours, theirs);
+    char *end = NULL;
+    if (!text) return true;
+    const unsigned long number = strtoul(text, &end, 10);
+    *out = number;
+    if (*text >= '0' && *text <= '9' && !*end && number >= low && number <= PAGE_MAX) return true;
+    *result = sv_reply_error(req, 400, ours, "%s must be a whole number from %zu to %d", ours, low, PAGE_MAX);
+    return false;
+}
+
+/* The place of the word among those that mean something here; -1: nothing was given. */
+static bool read_word(sv_request *req, const char *ours, const char *theirs, const char *const *words, size_t count,
+                      const char *hint, size_t *place, int *result) {
+    const char *text = query_of(req, ours, theirs);
+    *place = SIZE_MAX;
+    for (size_t i = 0; text && i < count && *place == SIZE_MAX; i++)
+        if (strcasecmp(words[i], text) == 0) *place = i;
+    if (!text || *place != SIZE_MAX) return true;
+    *result = sv_reply_error(req, 400, ours, "%s must be %s", ours, hint);
+    return false;
+}
+
+static bool read_query(sv_request *req, listing *l, int *result) {
+    static const char *const languages[] = {"en", "en-US", "en-GB", "english", "zh", "zh-CN", "zh-TW", "chinese"},
+                             *const sexes[] = {"female", "f", "woman", "male", "m", "man"},
+                             *const kinds[] = {"named", "uploaded"};
+    const char *format = sv_query(req, "format");
+    size_t language, sex, kind;
+    l->names = format && strcmp(format, "names") == 0;
+    l->limit = SIZE_MAX;
+    l->wanted.text = query_of(req, "q", "search");
+    if (!read_count(req, "limit", "page_size", 1, &l->limit, result) ||
+        !read_count(req, "offset", NULL, 0, &l->offset, result) ||
+        !read_word(req, "language", NULL, languages, EV_ARRAY_COUNT(languages), "en or zh", &language, result) ||
+        !read_word(req, "kind", NULL, kinds, EV_ARRAY_COUNT(kinds), "named or uploaded", &kind, result) ||
+        !read_word(req, "sex", "gender", sexes, EV_ARRAY_COUNT(sexes), "female or male", &sex, result))
+        return false;
+    l->no_named = kind == 1;
+    l->no_uploaded = kind == 0;
+    if (language != SIZE_MAX) memcpy(l->wanted.language, language < 4 ? "en" : "zh", 3);
+    if (sex != SIZE_MAX) snprintf(l->wanted.sex, sizeof l->wanted.sex, "%s", sexes[sex < 3 ? 0 : 3]);
+    return true;
+}
+
+/* Twice: we say data, Open WebUI and Kokoro's clients read voices. */
+static int reply_list(sv_request *req, const listing *l) {
+    const bool uploads = *req->server->config.voices_dir && (req->client.scopes & SV_SCOPE_VOICES) &&
+                         sv_catalogue_clones(req->server->catalogue);
+    const size_t next = l->offset + l->listed;
+    const char *list = l->text.data ? (const char *)l->text.data : "";
+    ev_buf body = {.failed = l->text.failed};
+    ev_buf_printf(&body, "{\"object\":\"list\",\"data\":[");
+    ev_buf_append(&body, list, l->text.size);
+    ev_buf_printf(&body, "],\"voices\":[");
+    ev_buf_append(&body, list, l->text.size);
+    ev_buf_printf(&body, "],\"uploads\":%s,\"total\":%zu,\"has_more\":%s", uploads ? "true" : "false", l->found,
+                  next < l->found ? "true" : "false");
+    if (next < l->found) ev_buf_printf(&body, ",\"next_offset\":%zu", next);
+    ev_buf_printf(&body, "}");
+    const int result = body.failed ? sv_reply_busy(req, 503, 1000, "out of memory: try again later")
+                                   : sv_reply_bytes(req, 200, "application/json", body.data, body.size);
+    ev_buf_free(&body);
+    return result;
+}
 
 int sv_answer_voices(sv_request *req) {
-    const ev_model *model = req->server->model;
-    json_t *list = json_array();
-    for (size_t i = 0; i < ev_model_voice_count(model); i++) {
-        const char *name = ev_model_voice_name(model, i);
-        json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s}", "id", name, "voice_id",
-                                              name, "name", name, "category", "premade", "object", "voice", "kind",
-                                              "named", "language", ev_model_voice_language(model, i), "note",
-                                              ev_model_voice_note(model, i)));
-    }
-    sv_voices_each(req->server->voices, req->client.account, add_card, list);
-    const char *format = sv_query(req, "format");
-    if (format && strcmp(format, "names") == 0) {
-        json_t *names = json_array();
-        for (size_t i = 0; i < json_array_size(list); i++) {
-            json_array_append(names, json_object_get(json_array_get(list, i), "id"));
-        }
-        json_decref(list);
-        list = names;
-    }
-    const bool uploads = *req->server->config.voices_dir && (req->client.scopes & SV_SCOPE_VOICES);
-    /* twice: we say data, Open WebUI and Kokoro's clients read voices */
-    return sv_reply_json(
-        req, 200,
-        json_pack("{s:s, s:O, s:o, s:b}", "object", "list", "data", list, "voices", list, "uploads", uploads));
+    const sv_catalogue *c = req->server->catalogue;
+    listing l = {0};
+    int result = MHD_YES;
+    if (!read_query(req, &l, &result)) return result;
+    for (size_t i = 0; i < sv_catalogue_count(c); i++) add_named(&l, c, i);
+    sv_voices_each(req->server->voices, req->client.account, add_card, &l);
+    result = reply_list(req, &l);
+    ev_buf_free(&l.text);
+    return result;
 }
 
 /* ---- upload ---- */
@@ -131,7 +233,10 @@ int sv_answer_voice_add(sv_request *req) {
         return sv_reply_error(req, 400, NULL,
                               "send a multipart form with the fields name and audio (a .wav or .mp3 file)");
     }
-    if (check_form(req, &f, &result)) result = keep(req, &f);
+    if (!sv_catalogue_clones(req->server->catalogue))
+        result = sv_reply_error(req, 400, "audio", SV_NO_SPEAKER_ENCODER);
+    else if (check_form(req, &f, &result))
+        result = keep(req, &f);
     ev_buf_free(&f.audio);
     return result;
 }

@@ -21,6 +21,7 @@ void sv_speech_free(sv_speech *speech) {
     free(speech->reference);
     free(speech->reference_url);
     free(speech->emotion);
+    free(speech->prompt);
     free(speech->language);
     free(speech->own_lexicon);
     sv_lexicon_unref(&speech->lexicon);

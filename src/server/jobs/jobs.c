@@ -66,6 +66,7 @@ static bool content_key(const sv_speech *s, unsigned char key[SV_JOB_KEY]) {
     add_text(hash, s->voice);
     add(hash, s->reference, s->reference_bytes);
     add_text(hash, s->emotion);
+    add_text(hash, s->prompt);
     add_text(hash, s->language);
     const int32_t reading[] = {(int32_t)s->markup, (int32_t)s->audio_tags};
     const uint64_t lexicon = sv_lexicon_hash(s->lexicon);

@@ -50,7 +50,7 @@ typedef struct sv_speech {
     void *reference; /* file of reference audio, or NULL */
     size_t reference_bytes;
     char *reference_url;      /* where to fetch it from, or NULL */
-    char *emotion, *language; /* NULL: as ev_request */
+    char *emotion, *prompt, *language; /* NULL: as ev_request */
     ev_markup markup;
     ev_audio_tags audio_tags;
     char *own_lexicon;   /* the request's own pronunciations, as lines; NULL: none */

@@ -48,6 +48,7 @@ static char *request_text(const sv_job *job) {
     set_text(json, "voice", s->voice);
     set_text(json, "reference_audio_url", s->reference_url);
     set_text(json, "emotion", s->emotion);
+    set_text(json, "prompt", s->prompt);
     set_text(json, "language", s->language);
     set_text(json, "lexicon", s->own_lexicon);
     json_object_set_new(json, "markup", json_integer(s->markup));
@@ -172,7 +173,8 @@ static const char *read_speech(const json_t *json, const sv_record *r, sv_speech
     s->text = malloc(s->text_bytes + 1);
     if (!s->text || !read_text(json, "voice", &s->voice) ||
         !read_text(json, "reference_audio_url", &s->reference_url) || !read_text(json, "emotion", &s->emotion) ||
-        !read_text(json, "language", &s->language) || !read_text(json, "lexicon", &s->own_lexicon))
+        !read_text(json, "prompt", &s->prompt) || !read_text(json, "language", &s->language) ||
+        !read_text(json, "lexicon", &s->own_lexicon))
         return "out of memory";
     memcpy(s->text, json_string_value(text), s->text_bytes + 1);
     if (!read_float(json, "emotion_degree", 0, 1.5, &s->emotion_degree) ||

@@ -18,6 +18,7 @@ import re
 import sys
 import threading
 import time
+import urllib.parse
 import wave
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -142,7 +143,7 @@ class Handler(BaseHTTPRequestHandler):
         path = self.path.split("?")[0]
         if path == "/v1/voices":
             self.allow()
-            return self.json(200, {"object": "list", "data": self.server.voices, "uploads": self.server.keeps})
+            return self.json(200, self.list_voices(dict(urllib.parse.parse_qsl(self.path.partition("?")[2]))))
         if path == "/v1/emotions":
             self.allow()
             return self.json(200, {"object": "list", "data": list(EMOTIONS)})
@@ -153,6 +154,14 @@ class Handler(BaseHTTPRequestHandler):
             raise Refusal(404, f"there is nothing at {path}", code="not_found")
         self.reply(200, file.read_bytes(), {"Content-Type": TYPES[file.suffix], "Content-Security-Policy": policy(),
                                             "X-Content-Type-Options": "nosniff", "Cache-Control": "no-cache"})
+
+    def list_voices(self, query):
+        words, kind = query.get("q", "").lower().split(), query.get("kind")
+        found = [v for v in self.server.voices if kind in (None, v["kind"])
+                 and all(w in f'{v["name"]} {v["note"]}'.lower() for w in words)]
+        page = found[:int(query.get("limit", len(found) or 1))]
+        return {"object": "list", "data": page, "uploads": self.server.keeps, "total": len(found),
+                "has_more": len(page) < len(found)}
 
     def post(self):
         data = self.rfile.read(int(self.headers.get("Content-Length", 0)))
