@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "options.h"
+#include "server/config/supervisor.h"
 #include "server/server.h"
 
 typedef struct serve_values {
@@ -62,7 +63,8 @@ static const cli_example examples[] = {
     {"emotivoice serve -c emotivoice.conf --check", "before a restart: exit status 0 says that it is good"},
     {NULL, NULL}};
 
-/* Flags, then the environment, then the file: each value remembers which it came from, so the order is free. */
+/* Flags, then the environment, then the file, then sockets: each value remembers which it came from, so the order is
+ * free. */
 static ev_status read_settings(void *values, sv_config *config, ev_error *err) {
     const serve_values *v = values;
     ev_buf warnings = {0};
@@ -73,6 +75,7 @@ static ev_status read_settings(void *values, sv_config *config, ev_error *err) {
     }
     if (status == EV_OK) status = sv_config_environment(config, environ, &warnings, err);
     if (status == EV_OK && v->config != NULL) status = sv_config_file(config, v->config, err);
+    if (status == EV_OK) status = sv_supervisor_config(config, err);
     if (status == EV_OK) status = sv_config_check(config, &warnings, err);
     for (char *line = (char *)warnings.data, *end; line != NULL && (end = strchr(line, '\n')) != NULL;
          line = end + 1) {
@@ -110,7 +113,7 @@ static int run_serve(const void *values, const cli_operands *operands) {
     ev_error err = {0};
     (void)operands;
     int code = CLI_OK;
-    if (read_settings(&v, &config, &err) != EV_OK) {
+    if (sv_supervisor_take(&err) != EV_OK || read_settings(&v, &config, &err) != EV_OK) {
         code = cli_fail(CLI_CONFIG, "%s", err.message);
     } else if (v.print_config) {
         code = print_settings(&config);

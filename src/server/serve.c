@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "server/config/supervisor.h"
 #include "server/http/http.h"
 #include "server/http/wyoming.h"
 #include "server/engine/local.h"
@@ -56,6 +57,7 @@ static void *tick(void *server) {
     while (!atomic_load(&s->stopping)) {
         const double now = ev_clock_s();
         sv_http_detect_disconnects(s);
+        atomic_store(&s->ticked, now);
         if (now >= next_second) {
             sv_metrics_tick(s->metrics, now);
             count_decoder_deaths(s, &deaths);
@@ -229,7 +231,7 @@ static ev_status start_wyoming(sv_server *s, ev_error *err) {
     char host[SV_LIST_ITEM_MAX], url[URL_MAX], speech[URL_MAX + 24];
     int port;
     if (!*s->config.wyoming) return EV_OK;
-    const int fd = sv_http_open_socket(s->config.wyoming, err);
+    const int fd = sv_http_open_socket(SV_KEY_wyoming, s->config.wyoming, err);
     if (fd < 0) return EV_E_IO;
     sv_address_split(s->config.listen, host, &port);
     const bool all4 = strcmp(host, "0.0.0.0") == 0, all6 = strcmp(host, "::") == 0;
@@ -299,15 +301,21 @@ int sv_server_port(const sv_server *s, bool admin) {
 
 /* ---- stop ---- */
 
-enum { PROBED_S = 60 }; /* who asked /readyz within this asks again */
+enum { PROBED_S = 60 };   /* who asked /readyz within this asks again */
+#define HANDED_OVER_S 0.5 /* who asks on an open connection within this is told to open another one */
 
 static bool is_written(const sv_server *s) { return !s->durable || sv_durable_idle(s->durable); }
 
 void sv_server_drain(sv_server *s, bool at_once) {
     const double start = ev_clock_s(), probed = atomic_load(&s->probed);
     const bool watched = probed > 0 && start - probed < PROBED_S;
+    const bool handed_over = sv_supervisor_socket(SV_KEY_listen) >= 0;
+    const double delay = watched ? s->config.drain_delay : handed_over ? HANDED_OVER_S : 0;
+    sv_supervisor_notify("STOPPING=1\nSTATUS=finishing what was accepted\nEXTEND_TIMEOUT_USEC=%.0f",
+                         1e6 * (delay + s->config.drain_timeout + 15));
     atomic_store(&s->leaving, true);
-    while (watched && !at_once && ev_clock_s() < start + s->config.drain_delay) usleep(20000);
+    sv_http_hand_over(s);
+    while (!at_once && ev_clock_s() < start + delay) usleep(20000);
     atomic_store(&s->draining, true);
     if (s->durable) sv_durable_pause(s->durable);
     const double until = ev_clock_s() + s->config.drain_timeout;
@@ -360,7 +368,7 @@ void sv_server_stop(sv_server **server) {
 
 /* ---- the command's loop ---- */
 
-static void reload_now(sv_server *s, sv_reload reload, void *user) {
+static void reload_settings(sv_server *s, sv_reload reload, void *user) {
     sv_config fresh = {0};
     sv_settings *settings = NULL;
     ev_buf notes = {0};
@@ -390,6 +398,19 @@ static void reload_now(sv_server *s, sv_reload reload, void *user) {
     sv_settings_unref(&settings);
     sv_config_free(&fresh);
     ev_buf_free(&notes);
+}
+
+static void reload_now(sv_server *s, sv_reload reload, void *user) {
+    sv_supervisor_notify("RELOADING=1\nMONOTONIC_USEC=%.0f", 1e6 * ev_clock_s());
+    reload_settings(s, reload, user);
+    sv_supervisor_notify("READY=1");
+}
+
+/* A lock that is never released stops the thread that ticks: it takes those of connections, jobs, metrics and engine.
+ */
+static void show_life(sv_server *s) {
+    const double period = sv_supervisor_watchdog();
+    if (period > 0 && ev_clock_s() - atomic_load(&s->ticked) < period / 2) sv_supervisor_notify("WATCHDOG=1");
 }
 
 /* A file that is written over is read as soon as it stands still; one that is wrong changes nothing, and is told
@@ -458,11 +479,13 @@ ev_status sv_serve(const sv_config *config, sv_reload reload, void *user, ev_err
     const ev_status status = sv_server_start(&s, config, NULL, err);
     if (status != EV_OK) return status;
     greet(s);
+    sv_supervisor_notify("READY=1\nSTATUS=serves on port %d", sv_server_port(s, false));
     for (;;) {
         const struct timespec second = {.tv_sec = 1};
         got = sigtimedwait(&set, NULL, &second);
         if (got == SIGHUP) reload_now(s, reload, user);
         if (got < 0) follow_lexicon(s);
+        show_life(s);
         if (got == SIGTERM || got == SIGINT) break;
     }
     /* Patience may end before the drain does: a second signal does what signals do. */

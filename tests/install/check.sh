@@ -34,6 +34,9 @@ C
 cmake -S "$work/user" -B "$work/user/build" -G Ninja -DCMAKE_PREFIX_PATH="$root" >/dev/null
 cmake --build "$work/user/build" >/dev/null
 
+echo "units"
+test -s "$root/lib/systemd/system/emotivoice.service" -a -s "$root/lib/systemd/system/emotivoice.socket"
+
 echo "command"
 LD_LIBRARY_PATH="$libdir" EMOTIVOICE_MODEL="$root/share/emotivoice/emotivoice-default.safetensors" \
     "$root/bin/emotivoice" say "Installed." -o "$work/b.wav"

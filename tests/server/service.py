@@ -50,9 +50,11 @@ class Service:
         self.environment = environment
         self.flags = [command, "serve", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0", *flags]
         self.lines, self.before = [], ""  # the log; what stood before the greeting
+        self.pass_fds = ()
 
     def __enter__(self):
-        self.process = subprocess.Popen(self.flags, stderr=subprocess.PIPE, text=True, env=dict(os.environ, **self.environment))
+        self.process = subprocess.Popen(self.flags, stderr=subprocess.PIPE, text=True, pass_fds=self.pass_fds,
+                                        env=dict(os.environ, **self.environment))
         self.port = self._port(r"serves at http://127\.0\.0\.1:(\d+)/")
         self.admin_port = self._port(r"metrics: http://127\.0\.0\.1:(\d+)/")
         self.process.stderr.readline()  # "try: ...", the end of the greeting; what follows is the log

@@ -216,6 +216,7 @@ static void put_origin(ev_buf *out, const sv_config *config, size_t i) {
     case SV_FROM_FILE: ev_buf_printf(out, " # %s\n", setting->place); return;
     case SV_FROM_ENVIRONMENT: ev_buf_printf(out, " # environment %s\n", name); return;
     case SV_FROM_FLAG: ev_buf_printf(out, " # flag %s\n", name); return;
+    case SV_FROM_SOCKET: ev_buf_printf(out, " # a socket it was started with\n"); return;
     }
 }
 

@@ -5,11 +5,12 @@
  *   config_value.c   text to a value of its kind: numbers with units, addresses, lists
  *   config_file.c    the file (`key = value` lines) and the environment
  *   config_check.c   what no key can see alone: two listeners on one port, keys without a file
+ *   supervisor.h     sockets and notices of systemd, where it started the process
  *
  * Path:  sv_config_init -> sv_config_set per flag, sv_config_file, sv_config_environment, in any order: a value gives
- * way only to one of a stronger origin (flag > environment > file > default) -> sv_config_check -> use config->key.
- * Owner: texts live in the configuration until it is changed or freed. Durations are seconds, sizes bytes.
- * Threads: none of its own; a reload makes a second configuration, see sv_config_keep().
+ * way only to one of a stronger origin (socket > flag > environment > file > default) -> sv_config_check -> use
+ * config->key. Owner: texts live in the configuration until it is changed or freed. Durations are seconds, sizes
+ * bytes. Threads: none of its own; a reload makes a second configuration, see sv_config_keep().
  */
 #ifndef SV_CONFIG_H
 #define SV_CONFIG_H
@@ -55,7 +56,8 @@ typedef struct sv_config_row {
 } sv_config_row;
 extern const sv_config_row sv_config_rows[SV_KEY_COUNT]; /* for flags, --help and the manual */
 
-typedef enum sv_from { SV_FROM_DEFAULT, SV_FROM_FILE, SV_FROM_ENVIRONMENT, SV_FROM_FLAG } sv_from; /* weakest first */
+/* weakest first; the last: an address whose socket the process was started with */
+typedef enum sv_from { SV_FROM_DEFAULT, SV_FROM_FILE, SV_FROM_ENVIRONMENT, SV_FROM_FLAG, SV_FROM_SOCKET } sv_from;
 typedef struct sv_origin {
     sv_from from;
     const char *file; /* SV_FROM_FILE */

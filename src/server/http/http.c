@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "server/config/supervisor.h"
 #include "server/http/access.h"
 #include "server/http/connections.h"
 #include "server/http/reply.h"
@@ -257,7 +258,7 @@ static void on_log(void *server, const char *format, va_list arguments) {
 
 /* ---- listeners ---- */
 
-int sv_http_open_socket(const char *address, ev_error *err) {
+static int open_socket(const char *address, ev_error *err) {
     char host[SV_LIST_ITEM_MAX], service[16];
     int port, fd = -1;
     const int on = 1;
@@ -283,9 +284,15 @@ int sv_http_open_socket(const char *address, ev_error *err) {
     return fd;
 }
 
-static ev_status start_daemon(sv_server *s, struct MHD_Daemon **out, const char *address, bool admin, ev_error *err) {
+int sv_http_open_socket(sv_config_key key, const char *address, ev_error *err) {
+    const int given = sv_supervisor_socket(key);
+    return given >= 0 ? given : open_socket(address, err);
+}
+
+static ev_status start_daemon(sv_server *s, struct MHD_Daemon **out, bool admin, ev_error *err) {
     const sv_config *c = &s->config;
-    const int fd = sv_http_open_socket(address, err);
+    const char *address = admin ? c->admin_listen : c->listen;
+    const int fd = sv_http_open_socket(admin ? SV_KEY_admin_listen : SV_KEY_listen, address, err);
     if (fd < 0) return EV_E_IO;
     *out = MHD_start_daemon(
         MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG | MHD_USE_ITC, 0,
@@ -305,15 +312,14 @@ ev_status sv_http_listen(sv_server *s, sv_route_finder *find_route, ev_error *er
     s->hangups = epoll_create1(EPOLL_CLOEXEC);
     if (s->hangups < 0) return ev_fail(err, EV_E_IO, "no descriptor is left: raise the limit on open files");
     ev_status status = sv_gate_check(err);
-    if (status == EV_OK) status = start_daemon(s, &s->public_daemon, s->config.listen, false, err);
-    if (status == EV_OK && *s->config.admin_listen) {
-        status = start_daemon(s, &s->admin_daemon, s->config.admin_listen, true, err);
-    }
+    if (status == EV_OK) status = start_daemon(s, &s->public_daemon, false, err);
+    if (status == EV_OK && *s->config.admin_listen) status = start_daemon(s, &s->admin_daemon, true, err);
     return status;
 }
 
 /* All jobs and uploads are over: nothing is suspended any more. */
 void sv_http_stop(sv_server *s) {
+    sv_http_hand_over(s); /* the library shuts down what it still listens on */
     if (s->public_daemon) MHD_stop_daemon(s->public_daemon);
     if (s->admin_daemon) MHD_stop_daemon(s->admin_daemon);
     s->public_daemon = s->admin_daemon = NULL;

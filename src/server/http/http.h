@@ -13,9 +13,9 @@
  *   fields.h       JSON -> sv_speech, every mistake named by its field; names.c: voices and emotions as others
  *                  call them; instructions.c reads OpenAI's free text
  *   answers.h      the routes: speech.c POST /v1/audio/speech; listen.c samples -> the listener's format, as they are
- *                  made; sound.c what is measured for that on the whole; captions.c and elevenlabs.c the same with the
- *                  times of words, which timed.c tells; tts.c /tts: accepted at once, asked for later; voices_http.c /v1/voices; job_json.c a job as
- *                  JSON; pages.c the rest: health, models, emotions, status, metrics, the page, openapi.json
+ *                  made; sound.c what is measured for that on the whole; captions.c and elevenlabs.c the same with
+ * the times of words, which timed.c tells; tts.c /tts: accepted at once, asked for later; voices_http.c /v1/voices;
+ * job_json.c a job as JSON; pages.c the rest: health, models, emotions, status, metrics, the page, openapi.json
  *   wyoming.h      Home Assistant's port: a client of the service, in the same process
  *   routes.c       which path means what: the top
  */
@@ -78,6 +78,7 @@ struct sv_server {
     struct MHD_Daemon *public_daemon, *admin_daemon;
     atomic_bool leaving, draining, stopping; /* not ready; admits nothing more; ends */
     _Atomic double probed;                   /* when /readyz was asked last */
+    _Atomic double ticked;                   /* when the thread that ticks came round last */
     atomic_int in_flight;
     pthread_t ticker;
     bool ticking;
@@ -85,9 +86,12 @@ struct sv_server {
 
 ev_status sv_http_start(sv_server *s, ev_error *err);
 void sv_http_stop(sv_server *s);
-int sv_http_open_socket(const char *address, ev_error *err); /* that listens; -1: err says why */
+/* That listens: the one the process was started with for that setting, or a new one. -1: err says why. */
+int sv_http_open_socket(sv_config_key key, const char *address, ev_error *err);
 void sv_http_detect_disconnects(sv_server *s);         /* clients that left while they were waiting; now and then */
 void sv_connections_sweep(sv_server *s, double now_s); /* ends those that take too long; now and then */
+void sv_http_hand_over(
+    sv_server *s); /* the sockets that it was started with: what comes now waits for the next process */
 void sv_http_leave(sv_server *s); /* lets nobody in any more, and those inside go with their answers */
 
 sv_settings *sv_settings_ref(sv_server *s);

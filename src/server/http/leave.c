@@ -1,11 +1,13 @@
 /* leave: shutdown without a connection that breaks. Nothing new is accepted but the listener's backlog, every request
- * that came has its answer, which tells the client to close; idle connections are closed last.
+ * that came has its answer, which tells the client to close; idle connections are closed last. A listener that the
+ * process was started with stays whole, backlog too, for the next one.
  */
 #include <linux/filter.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "server/config/supervisor.h"
 #include "server/http/connections.h"
 
 #define BACKLOG_S 1.0 /* for connections that the system has accepted and we have not */
@@ -27,16 +29,25 @@ static void ignore_syn(int fd) {
     setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program);
 }
 
-static void close_listener(struct MHD_Daemon *daemon) {
+static void let_go(struct MHD_Daemon *daemon) {
+    const int fd = MHD_quiesce_daemon(daemon);
+    if (fd >= 0) close(fd);
+}
+
+void sv_http_hand_over(sv_server *s) {
+    if (s->public_daemon && sv_supervisor_socket(SV_KEY_listen) >= 0) let_go(s->public_daemon);
+    if (s->admin_daemon && sv_supervisor_socket(SV_KEY_admin_listen) >= 0) let_go(s->admin_daemon);
+}
+
+static void close_listener(struct MHD_Daemon *daemon, sv_config_key key) {
     const union MHD_DaemonInfo *info = daemon ? MHD_get_daemon_info(daemon, MHD_DAEMON_INFO_LISTEN_FD) : NULL;
-    if (!info || info->listen_fd < 0) return;
+    if (!info || info->listen_fd < 0 || sv_supervisor_socket(key) >= 0) return;
     ignore_syn(info->listen_fd);
     const double until = ev_clock_s() + BACKLOG_S;
     struct pollfd backlog = {.fd = info->listen_fd, .events = POLLIN};
     do usleep(20000);
     while (poll(&backlog, 1, 0) == 1 && ev_clock_s() < until);
-    const int fd = MHD_quiesce_daemon(daemon);
-    if (fd >= 0) close(fd);
+    let_go(daemon);
 }
 
 static void wait_for_last(sv_server *s, double until, bool idle_too) {
@@ -44,8 +55,8 @@ static void wait_for_last(sv_server *s, double until, bool idle_too) {
 }
 
 void sv_http_leave(sv_server *s) {
-    close_listener(s->public_daemon);
-    close_listener(s->admin_daemon);
+    close_listener(s->public_daemon, SV_KEY_listen);
+    close_listener(s->admin_daemon, SV_KEY_admin_listen);
     wait_for_last(s, ev_clock_s() + LINGER_S, true);
     sv_connections_end_idle(s);
     wait_for_last(s, ev_clock_s() + LAST_S, false);

@@ -3,12 +3,13 @@
 
 #include <curl/curl.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <jansson.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <unistd.h>
@@ -23,7 +24,7 @@ typedef struct line {
 } line;
 
 struct sv_wyoming {
-    int fd;
+    int fd, wake; /* that listens; that says it is to end */
     char *url;
     const ev_model *model;
     pthread_t thread;
@@ -324,9 +325,12 @@ static line *free_line(sv_wyoming *w) {
     return NULL;
 }
 
+/* Its socket may be one that outlives the process: it is not shut down to wake this, and waits as it was made. */
 static void *listen_for(void *user) {
     sv_wyoming *w = user;
+    struct pollfd either[] = {{.fd = w->fd, .events = POLLIN}, {.fd = w->wake, .events = POLLIN}};
     for (;;) {
+        poll(either, EV_ARRAY_COUNT(either), -1);
         const int fd = accept4(w->fd, NULL, NULL, SOCK_CLOEXEC);
         pthread_mutex_lock(&w->lock);
         const bool stopping = w->stopping;
@@ -337,18 +341,19 @@ static void *listen_for(void *user) {
         pthread_mutex_unlock(&w->lock);
         if (fd >= 0 && !started) close(fd);
         if (stopping) return NULL;
-        if (fd < 0) usleep(10000); /* out of descriptors: some will be free again */
+        if (fd < 0 && errno != EAGAIN) usleep(10000); /* out of descriptors: some will be free again */
     }
 }
 
 ev_status sv_wyoming_create(sv_wyoming **out, int fd, const char *speech_url, const ev_model *model, ev_error *err) {
     sv_wyoming *w = calloc(1, sizeof *w);
-    (void)fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) & ~O_NONBLOCK); /* its thread waits in accept */
-    if (w) *w = (sv_wyoming){.fd = fd, .url = strdup(speech_url), .model = model};
-    if (!w || !w->url) {
+    if (w) *w = (sv_wyoming){.fd = fd, .wake = eventfd(0, EFD_CLOEXEC), .url = strdup(speech_url), .model = model};
+    if (!w || !w->url || w->wake < 0) {
+        if (w && w->wake >= 0) close(w->wake);
+        if (w) free(w->url);
         free(w);
         close(fd);
-        return ev_fail(err, EV_E_MEMORY, "out of memory");
+        return ev_fail(err, EV_E_MEMORY, "out of memory, or of descriptors");
     }
     pthread_mutex_init(&w->lock, NULL);
     for (size_t i = 0; i < CONNECTIONS; i++) w->lines[i].fd = -1;
@@ -357,6 +362,7 @@ ev_status sv_wyoming_create(sv_wyoming **out, int fd, const char *speech_url, co
         return EV_OK;
     }
     close(fd);
+    close(w->wake);
     free(w->url);
     free(w);
     return ev_fail(err, EV_E_DEVICE, "a thread cannot be started: raise the limit on processes");
@@ -371,7 +377,7 @@ void sv_wyoming_free(sv_wyoming **wyoming) {
     for (size_t i = 0; i < CONNECTIONS; i++)
         if (w->lines[i].fd >= 0) shutdown(w->lines[i].fd, SHUT_RDWR);
     pthread_mutex_unlock(&w->lock);
-    shutdown(w->fd, SHUT_RDWR); /* wakes who accepts */
+    (void)!write(w->wake, &(uint64_t){1}, sizeof(uint64_t));
     pthread_join(w->thread, NULL);
     for (size_t i = 0; i < CONNECTIONS; i++) {
         if (w->lines[i].fd < 0) continue;
@@ -379,6 +385,7 @@ void sv_wyoming_free(sv_wyoming **wyoming) {
         close(w->lines[i].fd);
     }
     close(w->fd);
+    close(w->wake);
     pthread_mutex_destroy(&w->lock);
     free(w->url);
     free(w);
