@@ -258,10 +258,15 @@ EV_API ev_status ev_wav_write(const char *path, const ev_audio *audio, ev_error 
 EV_API ev_status ev_audio_encode(const ev_audio *audio, ev_format format, void **bytes, size_t *size, ev_error *err);
 EV_API void ev_bytes_free(void **bytes);
 
-/* Reads .wav (PCM or float) or .mp3 by content, any rate 8-192 kHz, any number of channels (mixed to mono).
- * EV_E_IO unreadable; EV_E_AUDIO not wav/mp3, damaged, truncated, or longer than `seconds_max` (0: no limit). */
+/* Reads .wav (PCM or float), .mp3, .flac or Ogg (Opus, Vorbis) by content, any rate 8-192 kHz, any number of channels
+ * (mixed to mono). EV_E_IO unreadable; EV_E_FORMAT a kind of file that is not read (the message names it and those that
+ * are); EV_E_AUDIO no file of sound, damaged, truncated, or longer than `seconds_max` (0: no limit). */
 EV_API ev_status ev_audio_read(ev_audio *out, const char *path, double seconds_max, ev_error *err);
 EV_API ev_status ev_audio_decode(ev_audio *out, const void *bytes, size_t size, double seconds_max, ev_error *err);
+/* What a file is by its first 40 bytes, no more of them looked at: "wav", "mp3", "flac", "opus", "vorbis", which are read;
+ * "m4a" (any MP4), "aac", "webm" (any Matroska), "ogg" (another one), "aiff", "au", "amr", "wma", "caf", which are not;
+ * NULL: none of these. Static storage. */
+EV_API const char *ev_audio_kind(const void *bytes, size_t size);
 EV_API void ev_audio_free(ev_audio *audio); /* frees what it holds, zeroes it; not the struct itself */
 
 /* ---- encoding in pieces ------------------------------------------------------------------------------------ */

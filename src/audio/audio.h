@@ -1,7 +1,8 @@
 /* audio: sound in and out of the engine, and what is measured on it.
  *
- *   read.c      .wav and .mp3 by content, to mono float at the file's rate (libsndfile, libmpg123)
- *   sniff.c     what a file is, and whether all of it is there
+ *   read.c      .wav, .mp3, .flac and Ogg by content, to mono float at the file's rate (libsndfile, libmpg123)
+ *   kind.c      what a file is, by its first bytes
+ *   sniff.c     whether all of it is there; sniff_ogg.c the pages of an Ogg file (libogg)
  *   encoder.c   wav, pcm, flac, opus, mp3, aac, g.711 in pieces, as the sound is made
  *   shape.c     before that: silence cut, volume, another rate
  *   codec.c     what libsndfile and aac.c (vo-aacenc) encode, into memory
@@ -19,7 +20,7 @@
 
 #include "base/base.h"
 
-/* read.c, write.c and encoder.c implement ev_audio_read, ev_audio_decode, ev_audio_write, ev_wav_write,
+/* read.c, kind.c, write.c and encoder.c implement ev_audio_read, ev_audio_decode, ev_audio_kind, ev_audio_write, ev_wav_write,
  * ev_audio_encode, ev_audio_free, ev_bytes_free, ev_format_* and ev_encoder_* of emotivoice.h. */
 
 /* *out [*out_count] is the caller's (free). Rates in Hz. EV_E_MEMORY. */

@@ -1,7 +1,7 @@
 /* read: a sound file from an untrusted client to mono float samples. sniff.c has decided what it is and that it is
- * whole; libsndfile decodes a WAV and libmpg123 an MP3, from memory and block by block, so that memory grows with the
- * sound that is really there and never with what a header claims. libsndfile reads MP3 too, but lets libmpg123 print
- * about damaged frames, and a library must not print. */
+ * whole; libsndfile decodes WAV, FLAC and Ogg and libmpg123 an MP3, from memory and block by block, so that memory
+ * grows with the sound that is really there and never with what a header claims. libsndfile reads MP3 too, but lets
+ * libmpg123 print about damaged frames, and a library must not print. */
 #include <errno.h>
 #include <math.h>
 #include <mpg123.h>
@@ -66,7 +66,7 @@ static ev_status take(mono_sink *sink, const float *block, size_t frames, ev_err
     return EV_OK;
 }
 
-/* ---- WAV: libsndfile on a block of memory ---- */
+/* ---- WAV, FLAC, Ogg: libsndfile on a block of memory ---- */
 
 typedef struct memory_file {
     const unsigned char *bytes;
@@ -92,25 +92,38 @@ static sf_count_t memory_read(void *out, sf_count_t count, void *user) {
     return count;
 }
 
-static ev_status open_wav(SNDFILE **file, SF_VIRTUAL_IO *io, memory_file *memory, mono_sink *sink, ev_error *err) {
+static bool is_of_kind(int format, ev_sound_kind kind) {
+    const int major = format & SF_FORMAT_TYPEMASK;
+    if (kind == EV_SOUND_WAV) return major == SF_FORMAT_WAV || major == SF_FORMAT_WAVEX;
+    return major == (kind == EV_SOUND_FLAC ? SF_FORMAT_FLAC : SF_FORMAT_OGG);
+}
+
+/* *announced: samples that the file says it has; what is decoded must not be less. */
+static ev_status open_sound(SNDFILE **file, SF_VIRTUAL_IO *io, memory_file *memory, ev_sound_kind kind,
+                            mono_sink *sink, sf_count_t *announced, ev_error *err) {
     SF_INFO info = {0};
     *file = sf_open_virtual(io, SFM_READ, &info, memory);
     if (!*file) return FAULT("%s is damaged: %s", sink->label, sf_strerror(NULL));
-    int major = info.format & SF_FORMAT_TYPEMASK;
-    if (major != SF_FORMAT_WAV && major != SF_FORMAT_WAVEX) return FAULT("%s is not a WAV or MP3 file", sink->label);
+    if (!is_of_kind(info.format, kind)) return FAULT("%s is not a " EV_SOUND_READ " file", sink->label);
     sink->rate = info.samplerate;
     sink->channels = info.channels;
+    *announced = info.frames < SF_COUNT_MAX ? info.frames : 0;
     return check_format(sink, err);
 }
 
-static ev_status decode_wav(mono_sink *sink, const ev_sound *sound, float *block, ev_error *err) {
+static ev_status decode_sound(mono_sink *sink, const ev_sound *sound, float *block, ev_error *err) {
     memory_file memory = {sound->bytes, (sf_count_t)sound->size, 0};
     SF_VIRTUAL_IO io = {memory_length, memory_seek, memory_read, NULL, memory_tell};
     SNDFILE *file = NULL;
-    ev_status status = open_wav(&file, &io, &memory, sink, err);
+    sf_count_t announced = 0;
+    ev_status status = open_sound(&file, &io, &memory, sound->kind, sink, &announced, err);
     sf_count_t n, frames = status ? 0 : BLOCK_VALUES / sink->channels;
     while (!status && (n = sf_readf_float(file, block, frames)) > 0) status = take(sink, block, (size_t)n, err);
     if (!status && sf_error(file)) status = FAULT("%s is damaged: %s", sink->label, sf_strerror(file));
+    const sf_count_t count = (sf_count_t)(sink->samples.size / sizeof(float));
+    if (!status && sound->kind != EV_SOUND_WAV && count < announced)
+        status = FAULT("%s is cut short or damaged: %lld samples announced, %lld there", sink->label,
+                       (long long)announced, (long long)count);
     if (file) sf_close(file);
     return status;
 }
@@ -181,7 +194,7 @@ static ev_status decode(ev_audio *out, const void *bytes, size_t size, double se
     float *block = malloc(BLOCK_VALUES * sizeof(float));
     if (!block) return ev_fail(err, EV_E_MEMORY, "out of memory: %s", label);
     status =
-        sound.kind == EV_SOUND_MP3 ? decode_mp3(&sink, &sound, block, err) : decode_wav(&sink, &sound, block, err);
+        sound.kind == EV_SOUND_MP3 ? decode_mp3(&sink, &sound, block, err) : decode_sound(&sink, &sound, block, err);
     free(block);
     if (!status && sink.samples.size == 0) status = FAULT("%s holds no sound", label);
     if (status) {

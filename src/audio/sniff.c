@@ -1,4 +1,5 @@
-/* sniff: WAV chunks and MP3 frames, walked from end to end without decoding.
+/* sniff: WAV chunks, MP3 frames and Ogg pages, walked from end to end without decoding. A FLAC says how many samples
+ * it has, which read.c counts.
  *
  * A WAV is cut short if its data chunk says more bytes than follow. Programs that write to a pipe do not know the
  * size and say "almost 2 or 4 GiB": such a file is taken as it is. An MP3 has no length of its own. It is cut short
@@ -16,7 +17,22 @@ static uint32_t be32(const unsigned char *b) {
     return (uint32_t)b[0] << 24 | (uint32_t)b[1] << 16 | (uint32_t)b[2] << 8 | b[3];
 }
 
-static ev_status not_ours(const char *label, ev_error *err) { return FAULT("%s is not a WAV or MP3 file", label); }
+static ev_status not_ours(const char *label, ev_error *err) {
+    return FAULT("%s is not a " EV_SOUND_READ " file", label);
+}
+
+/* Known by its name, so that who sent it need not guess. */
+static ev_status not_read(const char *kind, const char *label, ev_error *err) {
+    static const struct {
+        const char *kind, *name;
+    } names[] = {{"m4a", "an MP4 or M4A file"}, {"aac", "an AAC file"}, {"webm", "a WebM or Matroska file"}};
+    for (size_t i = 0; i < EV_ARRAY_COUNT(names); i++)
+        if (strcmp(kind, names[i].kind) == 0)
+            return ev_fail(err, EV_E_FORMAT, "%s is %s, which is not read here: save it as " EV_SOUND_READ, label,
+                           names[i].name);
+    return ev_fail(err, EV_E_FORMAT, "%s is of the kind '%s', which is not read here: save it as " EV_SOUND_READ,
+                   label, kind);
+}
 
 /* ---- WAV ---- */
 
@@ -179,9 +195,12 @@ static ev_status walk_mp3(ev_sound *out, const unsigned char *bytes, size_t size
 
 ev_status ev_sound_sniff(ev_sound *out, const unsigned char *bytes, size_t size, const char *label, ev_error *err) {
     if (size == 0) return FAULT("%s is empty", label);
-    if (size >= 12 && memcmp(bytes, "RIFF", 4) == 0 && memcmp(bytes + 8, "WAVE", 4) == 0)
-        return walk_wav(out, bytes, size, label, err);
-    if (starts(bytes, size, "ID3") || (size >= 2 && bytes[0] == 0xFF && (bytes[1] & 0xE0) == 0xE0))
-        return walk_mp3(out, bytes, size, label, err);
-    return not_ours(label, err);
+    const char *kind = ev_audio_kind(bytes, size);
+    if (!kind) return not_ours(label, err);
+    if (strcmp(kind, "wav") == 0) return walk_wav(out, bytes, size, label, err);
+    if (strcmp(kind, "mp3") == 0) return walk_mp3(out, bytes, size, label, err);
+    *out = (ev_sound){strcmp(kind, "flac") == 0 ? EV_SOUND_FLAC : EV_SOUND_OGG, bytes, size};
+    if (out->kind == EV_SOUND_FLAC) return EV_OK;
+    if (strcmp(kind, "opus") == 0 || strcmp(kind, "vorbis") == 0) return ev_ogg_walk(bytes, size, label, err);
+    return not_read(kind, label, err);
 }

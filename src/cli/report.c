@@ -83,7 +83,7 @@ static int exit_code_for(ev_status status) {
 static const char *advice_for(ev_status status) {
     switch (status) {
     case EV_E_TEXT: return ": give some words, in UTF-8";
-    case EV_E_AUDIO: return ": give 1 to 30 seconds of speech as .wav or .mp3";
+    case EV_E_AUDIO: return ": give 1 to 30 seconds of speech as .wav, .mp3, .flac, .ogg or .opus";
     case EV_E_LIMIT: return ": give less at a time";
     case EV_E_MEMORY: return ": free some, or give less at a time";
     default: return "";

@@ -285,7 +285,7 @@ const cli_command cli_voice_make = {
     .name = "voice make",
     .synopsis = "REFERENCE...",
     .summary = "make a .voice file from recorded speech",
-    .description = "Makes a .voice file from .wav or .mp3 references, 1 to 30 seconds of speech in all, one speaker, "
+    .description = "Makes a .voice file from recordings (.wav, .mp3, .flac, .ogg, .opus), 1 to 30 seconds of speech in all, one speaker, "
                    "little noise. Several references must share a sample rate.",
     .options = make_options,
     .examples = make_examples,
@@ -311,7 +311,7 @@ const cli_command cli_voice_show = {
     .name = "voice show",
     .synopsis = "VOICE",
     .summary = "show a voice: pitch, size, nearest voice of the model",
-    .description = "Shows a voice of the model, a .voice file, or what a .wav or .mp3 reference would give.",
+    .description = "Shows a voice of the model, a .voice file, or what a recording would give.",
     .options = look_options,
     .values_size = sizeof(voice_values),
     .init = init,

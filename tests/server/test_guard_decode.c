@@ -175,7 +175,7 @@ static void check_recovers(sv_decoder *d) {
     ev_bytes_free(&bytes);
 }
 
-static const char UNDECODABLE[] = "the reference audio cannot be decoded: save it again as WAV or MP3";
+static const char UNDECODABLE[] = "the reference audio cannot be decoded: save it again as WAV";
 
 /* ---- tests ---- */
 
@@ -222,8 +222,8 @@ static void bad_files_are_named(void **state) {
                                        "fLaC"};
     for (size_t i = 0; i < EV_ARRAY_COUNT(junk); i++) {
         const ev_status status = ev_audio_decode(&audio, junk[i], strlen(junk[i]), SV_DECODE_SECONDS_MAX, &here);
-        assert_int_equal(status, EV_E_AUDIO);
-        assert_int_equal(sv_decode_audio(d, junk[i], strlen(junk[i]), &audio, &there), EV_E_AUDIO);
+        assert_int_equal(status, strcmp(junk[i], "OggS") == 0 ? EV_E_FORMAT : EV_E_AUDIO);
+        assert_int_equal(sv_decode_audio(d, junk[i], strlen(junk[i]), &audio, &there), status);
         assert_string_equal(there.message, here.message); /* the decoder's own words */
         assert_null(audio.samples);
     }

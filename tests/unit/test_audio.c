@@ -143,22 +143,25 @@ static void sixteen_bits_clamp_and_round_to_even(void **state) {
 static void formats_read_back(void **state) {
     (void)state;
     ev_audio a = tone(16000), b = {0};
-    static const double tolerances[] = {0.5 / 32768 + 1e-9, 0, 0, 0, 0, 0.02};
+    static const double tolerances[] = {
+        [EV_FORMAT_WAV] = 0.5 / 32768 + 1e-9, [EV_FORMAT_FLAC] = 0.5 / 32768 + 1e-9, [EV_FORMAT_MP3] = 0.02};
     for (int f = 0; f < EV_FORMAT_COUNT; f++) {
         bytes one = encode(&a, (ev_format)f), two = encode(&a, (ev_format)f);
         assert_int_equal(one.size, two.size); /* the same sound is the same bytes */
         assert_memory_equal(one.data, two.data, one.size);
         bool marked = memmem(one.data, one.size, "synthetic speech", 16) != NULL;
         assert_int_equal(marked, f != EV_FORMAT_PCM && f < EV_FORMAT_AAC);
-        if (f == EV_FORMAT_WAV || f == EV_FORMAT_WAV_FLOAT || f == EV_FORMAT_MP3) {
+        const char *kind = ev_audio_kind(one.data, one.size);
+        if (kind && strcmp(kind, "aac") != 0) {
             assert_int_equal(ev_audio_decode(&b, one.data, one.size, 1.0, NULL), EV_OK);
             assert_int_equal(b.count, 16000);
             assert_int_equal(b.sample_rate, 16000);
-            for (size_t i = 0; i < b.count; i++)
+            for (size_t i = 0; i < b.count && f != EV_FORMAT_OPUS;
+                 i++) /* of which only the energy is kept, see below */
                 assert_true(fabs((double)b.samples[i] - a.samples[i]) <= tolerances[f]);
             ev_audio_free(&b);
         } else {
-            expect_refused(one.data, one.size, 0, "is not a WAV or MP3 file");
+            assert_int_equal(ev_audio_decode(&b, one.data, one.size, 0, NULL), kind ? EV_E_FORMAT : EV_E_AUDIO);
         }
         free(one.data);
         free(two.data);
@@ -231,21 +234,21 @@ static void impossible_sound_is_refused(void **state) {
 static void what_is_no_sound(void **state) {
     (void)state;
     expect_refused("", 0, 0, "is empty");
-    expect_refused("Dear diary, today", 17, 0, "audio is not a WAV or MP3 file");
-    expect_refused("RIFF\0\0\0\0AVI LIST", 16, 0, "is not a WAV or MP3 file");
+    expect_refused("Dear diary, today", 17, 0, "audio is not a WAV, MP3, FLAC or Ogg (Opus, Vorbis) file");
+    expect_refused("RIFF\0\0\0\0AVI LIST", 16, 0, "is not a WAV, MP3, FLAC or Ogg");
     expect_refused("RIFF\4\0\0\0WAVE", 12, 0, "ends before its sound");
     expect_refused("RIFF\4\0\0\0WAVEdata\1\0\0\0x", 21, 0, "no fmt chunk");
     expect_refused("ID3\4\0\0\0\0\1\0 and a lot of text", 30, 0, "cut short");
-    expect_refused("ID3\4\0\0\0\0\0\4tag.then text instead of frames", 40, 0, "is not a WAV or MP3 file");
-    expect_refused("\xff\xfb\x90\x00 not a frame", 16, 0, "is not a WAV or MP3 file");
-    expect_refused("fLaC\0\0\0\x22", 8, 0, "is not a WAV or MP3 file");
+    expect_refused("ID3\4\0\0\0\0\0\4tag.then text instead of frames", 40, 0, "is not a WAV, MP3, FLAC or Ogg");
+    expect_refused("\xff\xfb\x90\x00 not a frame", 16, 0, "is not a WAV, MP3, FLAC or Ogg");
+    expect_refused("fLaC\0\0\0\x22", 8, 0, "is damaged");
     ev_audio a;
     ev_error err;
     assert_int_equal(ev_audio_read(&a, in_folder("none.wav"), 0, &err), EV_E_IO);
     assert_non_null(strstr(err.message, "No such file"));
     assert_int_equal(ev_audio_read(&a, folder, 0, &err), EV_E_IO);
     assert_int_equal(ev_audio_read(&a, EV_TEST_DIR "/CMakeLists.txt", 0, &err), EV_E_AUDIO);
-    assert_non_null(strstr(err.message, "CMakeLists.txt' is not a WAV or MP3 file"));
+    assert_non_null(strstr(err.message, "CMakeLists.txt' is not a WAV, MP3, FLAC or Ogg (Opus, Vorbis) file"));
 }
 
 static void wav_widths_and_channels(void **state) {
@@ -530,14 +533,22 @@ static int drop_folder(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(formats_have_names),      cmocka_unit_test(sixteen_bits_clamp_and_round_to_even),
-        cmocka_unit_test(formats_read_back),       cmocka_unit_test(other_readers_take_our_files),
-        cmocka_unit_test(no_sound_at_all),         cmocka_unit_test(impossible_sound_is_refused),
-        cmocka_unit_test(what_is_no_sound),        cmocka_unit_test(wav_widths_and_channels),
-        cmocka_unit_test(wavs_that_lie),           cmocka_unit_test(too_long_is_refused),
-        cmocka_unit_test(cut_files_are_refused),   cmocka_unit_test(files_are_replaced_whole),
-        cmocka_unit_test(failures_leave_nothing),  cmocka_unit_test(pipes_are_written_straight),
-        cmocka_unit_test(broken_pipes_are_errors), cmocka_unit_test(damaged_mp3s_are_read_quietly),
+        cmocka_unit_test(formats_have_names),
+        cmocka_unit_test(sixteen_bits_clamp_and_round_to_even),
+        cmocka_unit_test(formats_read_back),
+        cmocka_unit_test(other_readers_take_our_files),
+        cmocka_unit_test(no_sound_at_all),
+        cmocka_unit_test(impossible_sound_is_refused),
+        cmocka_unit_test(what_is_no_sound),
+        cmocka_unit_test(wav_widths_and_channels),
+        cmocka_unit_test(wavs_that_lie),
+        cmocka_unit_test(too_long_is_refused),
+        cmocka_unit_test(cut_files_are_refused),
+        cmocka_unit_test(files_are_replaced_whole),
+        cmocka_unit_test(failures_leave_nothing),
+        cmocka_unit_test(pipes_are_written_straight),
+        cmocka_unit_test(broken_pipes_are_errors),
+        cmocka_unit_test(damaged_mp3s_are_read_quietly),
         cmocka_unit_test(mp3s_that_change_are_refused),
     };
     return cmocka_run_group_tests(tests, make_folder, drop_folder);

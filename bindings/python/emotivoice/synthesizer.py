@@ -19,7 +19,7 @@ from ._workers import Workers
 from .errors import EmotiVoiceError, FileError, NotFoundError, error_of
 
 Wave = npt.NDArray[np.float32]
-#: A recording: a file (.wav or .mp3), its bytes, or mono samples with their rate in Hz.
+#: A recording: a file (.wav, .mp3, .flac, .ogg, .opus), its bytes, or mono samples with their rate in Hz.
 Reference = Union[str, "os.PathLike[str]", bytes, "tuple[npt.ArrayLike, int]"]
 
 _REFERENCE_SECONDS = 30.0

@@ -28,7 +28,7 @@ batches: "list[int]" = []  # how many requests each batch had, the last thousand
 class TTSRequest(BaseModel):
     text: str = Field(min_length=1)
     emotion: Optional[str] = None
-    reference_audio: Optional[str] = None  # base64 of a .wav or .mp3
+    reference_audio: Optional[str] = None  # base64 of a recording
     speed: float = 1.0
     pitch_scale: float = 1.0
 

@@ -61,7 +61,7 @@ static void write_place(sv_origin origin, char place[96]) {
 
 /* ---- values ---- */
 
-static bool holds_text(sv_kind kind) { return kind <= SV_KIND_NETWORKS; }
+static bool holds_text(sv_kind kind) { return kind <= SV_KIND_FORMATS; }
 
 static size_t field_size(sv_kind kind) {
     if (holds_text(kind)) return sizeof(char *);

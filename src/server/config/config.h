@@ -32,6 +32,7 @@ typedef enum sv_kind {
     SV_KIND_HOSTS,
     SV_KIND_ORIGINS,
     SV_KIND_NETWORKS,
+    SV_KIND_FORMATS,
     SV_KIND_CHOICE,
     SV_KIND_SWITCH,
     SV_KIND_COUNT,

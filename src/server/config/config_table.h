@@ -18,6 +18,7 @@
 #define SV_TYPE_HOSTS     const char * /* a list, see sv_list_next() */
 #define SV_TYPE_ORIGINS   const char * /* a list of https://host[:port], or * */
 #define SV_TYPE_NETWORKS  const char * /* a list of address[/bits] */
+#define SV_TYPE_FORMATS   const char * /* a list of kinds of sound files */
 #define SV_TYPE_CHOICE    int          /* place of the word: an enum of config.h */
 #define SV_TYPE_SWITCH    bool
 #define SV_TYPE_COUNT     int64_t
@@ -123,6 +124,8 @@
       "longest reference recording")                                                                                   \
     X(reference_bytes_max, BYTES, "10MB", 1024, 10 << 20, "", LIVE,                                                    \
       "largest reference file")                                                                                        \
+    X(reference_formats, FORMATS, "wav mp3 flac opus vorbis", 3, 64, "", LIVE,                                         \
+      "kinds of files that references may be, sent or uploaded")                                                       \
     X(decoder_filter, CHOICE, "required", 0, 0, "required|optional", RESTART,                                          \
       "whether untrusted clients' recordings are decoded only under a filter of system calls")                                 \
     X(consent, CHOICE, "off", 0, 0, "off|required", LIVE,                                                              \
@@ -134,6 +137,8 @@
       "whether references may be given as a URL")                                                                      \
     X(fetch_allow, HOSTS, "", 0, 8192, "", RESTART,                                                                    \
       "hosts that URLs may name, private ones too; empty: any public host")                                            \
+    X(fetch_formats, FORMATS, "wav mp3", 3, 64, "", RESTART,                                                           \
+      "kinds of files that references by URL may be")                                                                  \
     X(fetch_per_minute, COUNT, "30", 0, 1000000, "fetches", LIVE,                                                      \
       "references by URL that a key, or an address without one, may have fetched; 0: no limit")                        \
     X(webhook, CHOICE, "off", 0, 0, "off|https|any", LIVE,                                                             \

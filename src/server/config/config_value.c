@@ -248,6 +248,14 @@ static bool is_origin(const char *item) {
     return scheme && (is_host_name(item + scheme) || sv_address_split(item + scheme, host, &port));
 }
 
+/* Of sound files, as ev_audio_kind names those that are read. */
+static bool is_read_format(const char *item) {
+    static const char *const names[] = {"wav", "mp3", "flac", "opus", "vorbis"};
+    for (size_t i = 0; i < EV_ARRAY_COUNT(names); i++)
+        if (strcmp(item, names[i]) == 0) return true;
+    return false;
+}
+
 typedef struct list_row {
     bool (*is_item)(const char *item);
     const char *give;
@@ -256,6 +264,7 @@ static const list_row lists[] = {
     [SV_KIND_HOSTS] = {is_host, "host names such as media.example.org, *.example.org or media.example.org:8443"},
     [SV_KIND_ORIGINS] = {is_origin, "origins such as https://app.example.org or http://localhost:3000, or *"},
     [SV_KIND_NETWORKS] = {is_network, "addresses or networks such as 10.0.0.0/8 or ::1"},
+    [SV_KIND_FORMATS] = {is_read_format, "some of wav, mp3, flac, opus, vorbis"},
 };
 
 /* Items stand between commas and blanks; they come out with one blank between them. */
@@ -311,7 +320,7 @@ static ev_status parse_text(const sv_config_row *row, const char *text, char **o
     char *copy = strdup(text);
     if (!copy) return EV_E_MEMORY;
     if (row->kind == SV_KIND_ADDRESS) status = parse_address(row, copy, fault);
-    if (row->kind >= SV_KIND_HOSTS && row->kind <= SV_KIND_NETWORKS) status = parse_list(row, copy, fault);
+    if (row->kind >= SV_KIND_HOSTS && row->kind <= SV_KIND_FORMATS) status = parse_list(row, copy, fault);
     if (status)
         free(copy);
     else

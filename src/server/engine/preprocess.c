@@ -37,6 +37,7 @@ static ev_status fetch_voice(sv_engine *e, sv_job *job, ev_error *err) {
     options.bytes_max = (size_t)c->reference_bytes_max;
     ev_buf body = {0};
     ev_status status = sv_fetch(&body, job->speech.reference_url, &options, NULL, err);
+    if (status == EV_OK) status = sv_formats_check(c->fetch_formats, body.data, body.size, err);
     if (status == EV_OK) status = sv_voices_reference(e->parts.voices, body.data, body.size, &job->voice, err);
     ev_buf_free(&body);
     return status;

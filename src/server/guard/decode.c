@@ -147,7 +147,8 @@ static bool exchange(const helper *h, const char *bytes, size_t size, ev_buf *re
 /* ---- judging the answer ---- */
 
 static bool is_known_status(int32_t status) {
-    return status == EV_OK || status == EV_E_AUDIO || status == EV_E_MEMORY || status == EV_E_ARGUMENT;
+    return status == EV_OK || status == EV_E_AUDIO || status == EV_E_FORMAT || status == EV_E_MEMORY ||
+           status == EV_E_ARGUMENT;
 }
 
 static bool are_sound(const float *samples, size_t count) {
@@ -166,7 +167,7 @@ static bool is_sane(const sv_decode_reply *r, const ev_buf *reply) {
 }
 
 static ev_status undecodable(ev_error *err) {
-    return ev_fail(err, EV_E_AUDIO, "the reference audio cannot be decoded: save it again as WAV or MP3");
+    return ev_fail(err, EV_E_AUDIO, "the reference audio cannot be decoded: save it again as WAV");
 }
 
 /* Turns the answer into *out, or into the file's error. *lied: no answer that an honest helper gives. */
@@ -264,7 +265,7 @@ static char **copy_argv(const char *const *argv) {
     return copy;
 }
 
-/* An empty file must come back as "not WAV or MP3", and not as a process that did something else. */
+/* An empty file must come back as one, and not as a process that did something else. */
 static ev_status try_one(sv_decoder *d, ev_error *err) {
     ev_audio audio;
     ev_error why = {0};

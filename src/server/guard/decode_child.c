@@ -84,6 +84,7 @@ static bool add_rules(scmp_filter_ctx filter) {
                                 SCMP_SYS(exit),          SCMP_SYS(munmap),       SCMP_SYS(mremap),
                                 SCMP_SYS(brk),           SCMP_SYS(madvise),      SCMP_SYS(futex),
                                 SCMP_SYS(getrandom), /* the allocator's key */
+                                SCMP_SYS(sysinfo),   /* libvorbis sorts, and qsort asks how much memory there is */
                                 SCMP_SYS(clock_gettime), SCMP_SYS(gettimeofday), SCMP_SYS(rt_sigprocmask),
                                 SCMP_SYS(rt_sigaction),  SCMP_SYS(rt_sigreturn)};
     static const int memory[] = {SCMP_SYS(mmap), SCMP_SYS(mprotect)};

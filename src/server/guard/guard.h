@@ -232,6 +232,13 @@ void sv_fetch_options_init(sv_fetch_options *options);
  * NULL. */
 ev_status sv_fetch(ev_buf *body, const char *url, const sv_fetch_options *options, sv_fetch_end *end, ev_error *err);
 
+/* ---- formats ---- */
+
+/* Whether a recording is of a kind that is listed, "wav mp3", by its first bytes. EV_E_FORMAT: it is of another one
+ * (the message names it, and those that are taken). What is of no known kind is let through: decoding says why it is
+ * none. */
+ev_status sv_formats_check(const char *list, const void *bytes, size_t size, ev_error *err);
+
 /* ---- decode ---- */
 
 typedef struct sv_decoder sv_decoder;

@@ -162,7 +162,7 @@ bool sv_browser_check_type(sv_request *req, int *result) {
     }
     *result = sv_reply_error(req, 415, "Content-Type", "%s",
                              req->route->body == SV_BODY_FORM
-                                 ? "send a multipart form with the fields name and audio (a .wav or .mp3 file)"
+                                 ? "send a multipart form with the fields name and audio (a recording as a file)"
                                  : "send JSON, with Content-Type: application/json");
     return false;
 }

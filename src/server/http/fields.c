@@ -153,6 +153,10 @@ static void decode_reference(reader *r, sv_speech *s, const char *text) {
         mistake(r, "reference_audio", "reference_audio is not base64: encode the bytes of a recording");
     else
         s->reference_bytes = (size_t)decoded;
+    ev_error err;
+    if (!r->failed &&
+        sv_formats_check(r->f->config->reference_formats, s->reference, s->reference_bytes, &err) != EV_OK)
+        mistake(r, "reference_audio", "reference_audio: %s", err.message);
 }
 
 static void read_reference(reader *r, sv_speech *s) {

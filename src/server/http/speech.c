@@ -225,7 +225,7 @@ int sv_reply_job_error(sv_request *req, sv_job_state state, const ev_error *erro
     case EV_E_TEXT: return sv_reply_error(req, 400, text_field(req), "%s", error->message);
     case EV_E_LIMIT: return sv_reply_error(req, 400, text_field(req), "%s", error->message);
     case EV_E_AUDIO: return sv_reply_error(req, 422, recording_field(req), "%s", error->message);
-    case EV_E_FORMAT: return sv_reply_error(req, 422, recording_field(req), "%s", error->message);
+    case EV_E_FORMAT: return sv_reply_error(req, 400, recording_field(req), "%s", error->message);
     case EV_E_NOT_FOUND: return sv_reply_error(req, 404, "voice", "%s", error->message);
     case EV_E_ARGUMENT: return sv_reply_error(req, 400, NULL, "%s", error->message);
     case EV_E_MEMORY: return sv_reply_busy(req, 503, 1000, "out of memory: try again later");

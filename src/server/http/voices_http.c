@@ -176,6 +176,7 @@ bool sv_form_read(struct MHD_Connection *connection, const void *body, size_t si
 /* What can be said of a form without hearing the recording; or answers and returns false. */
 static bool check_form(sv_request *req, const sv_form *f, int *result) {
     const sv_config *c = &req->settings->config;
+    ev_error err;
     if (f->name_cut || !sv_name_shown(f->name))
         *result = sv_reply_error(req, 400, "name",
                                  "name must be 1 to %d bytes of text that can be seen, without control characters or "
@@ -187,10 +188,13 @@ static bool check_form(sv_request *req, const sv_form *f, int *result) {
     else if (f->audio.failed)
         *result = sv_reply_busy(req, 503, 1000, "out of memory: try again later");
     else if (!f->audio.size)
-        *result = sv_reply_error(req, 400, "audio", "audio is missing: send a .wav or .mp3 file");
+        *result = sv_reply_error(req, 400, "audio",
+                                 "audio is missing: send a recording as a file (.wav, .mp3, .flac, .ogg, .opus)");
     else if ((int64_t)f->audio.size > c->reference_bytes_max)
         *result = sv_reply_error(req, 413, "audio", "audio is larger than %lld bytes: send a shorter recording",
                                  (long long)c->reference_bytes_max);
+    else if (sv_formats_check(c->reference_formats, f->audio.data, f->audio.size, &err) != EV_OK)
+        *result = sv_reply_error(req, 400, "audio", "audio: %s", err.message);
     else if (c->consent == SV_CONSENT_REQUIRED && !f->consent[0])
         *result =
             sv_reply_error(req, 403, "consent_id", "cloning needs a statement of consent here: send consent_id");
@@ -231,7 +235,7 @@ int sv_answer_voice_add(sv_request *req) {
         !sv_form_read(req->connection, req->body.data, req->body.size, &f)) {
         ev_buf_free(&f.audio);
         return sv_reply_error(req, 400, NULL,
-                              "send a multipart form with the fields name and audio (a .wav or .mp3 file)");
+                              "send a multipart form with the fields name and audio (a recording as a file)");
     }
     if (!sv_catalogue_clones(req->server->catalogue))
         result = sv_reply_error(req, 400, "audio", SV_NO_SPEAKER_ENCODER);

@@ -22,7 +22,7 @@ typedef enum sv_upload_state {
 
 typedef struct sv_upload {
     struct sv_upload *next;
-    ev_buf audio; /* bytes of a .wav or .mp3 */
+    ev_buf audio; /* bytes of a sound file */
     char name[SV_VOICE_NAME_MAX + 1], consent[65], owner[64];
     atomic_bool left; /* nobody waits for it any more: it is not begun */
     void (*wake)(void *user);

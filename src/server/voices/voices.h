@@ -27,7 +27,7 @@ typedef struct sv_voice sv_voice;
 const ev_voice *sv_voice_get(const sv_voice *voice);
 void sv_voice_release(sv_voices *voices, sv_voice **voice);
 ev_status sv_voices_named(sv_voices *voices, const char *name, const char *owner, sv_voice **out, ev_error *err);
-/* bytes of a .wav or .mp3. EV_E_AUDIO, EV_E_LIMIT. */
+/* bytes of a sound file (ev_audio_decode). EV_E_AUDIO, EV_E_LIMIT. */
 ev_status sv_voices_reference(sv_voices *voices, const void *bytes, size_t size, sv_voice **out, ev_error *err);
 
 /* Uploads. id: "voice_" and 32 hexadecimal digits. */
