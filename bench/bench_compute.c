@@ -129,11 +129,12 @@ typedef struct layer {
 
 static void run_conv(const ev_compute *c, void *arg) { ev_conv_run(c, arg); }
 
-static void bench_layer(const layer *l, const ev_compute *c, const options *o, double peak) {
+static void bench_layer(const layer *l, bool quantized, const ev_compute *c, const options *o, double peak) {
     size_t margin = (size_t)(l->taps * l->dilation), ld = (size_t)l->ci;
     ev_conv conv;
     float *w = numbers((size_t)(l->co * l->ci * l->taps)), *memory = numbers((l->rows + 2 * margin) * ld);
     if (ev_conv_pack(&conv, w, NULL, l->co, l->ci, l->taps, NULL)) abort();
+    if (quantized && ev_conv_quantize(&conv, NULL)) abort();
     size_t width = (size_t)conv.co_blocks * 16;
     float *y = numbers(l->rows * width), *residual = numbers(l->rows * width);
     ev_span span = {0, l->rows};
@@ -151,7 +152,7 @@ static void bench_layer(const layer *l, const ev_compute *c, const options *o, d
                          .scale = 1,
                          .spans = &span,
                          .span_count = 1};
-    char name[64];
+    char name[128];
     snprintf(name, sizeof(name), "conv %dx%d k%d d%d T%zu%s%s", l->ci, l->co, l->taps, l->dilation, l->rows,
              l->note ? " " : "", l->note ? l->note : "");
     bench b = {name, 2.0 * l->co * l->ci * l->taps * (double)l->rows, run_conv, &args};
@@ -166,7 +167,7 @@ static void bench_layers(const ev_compute *c, const options *o, double peak) {
         for (size_t k = 0; k < EV_ARRAY_COUNT(taps); k++) {
             int ch = channels[i];
             layer l = {ch, ch, taps[k], 1, 96000 / (size_t)ch, EV_ACT_LRELU, true, NULL}; /* 3 x 375 KiB */
-            bench_layer(&l, c, o, peak);
+            bench_layer(&l, false, c, o, peak);
         }
     static const layer others[] = {
         {64, 64, 11, 5, 1500, EV_ACT_LRELU, true, "dilated"},
@@ -182,7 +183,20 @@ static void bench_layers(const ev_compute *c, const options *o, double peak) {
         {192, 192, 1, 1, 1, EV_ACT_NONE, false, "one row"},
         {64, 64, 3, 1, 1500, EV_ACT_GELU, false, "gelu"},
     };
-    for (size_t i = 0; i < EV_ARRAY_COUNT(others); i++) bench_layer(&others[i], c, o, peak);
+    for (size_t i = 0; i < EV_ARRAY_COUNT(others); i++) bench_layer(&others[i], false, c, o, peak);
+    static const layer both[] = {
+        /* of the default voice, in float and quantised */
+        {256, 384, 1, 1, 240, EV_ACT_GELU, false, "vocoder up"}, {384, 256, 1, 1, 240, EV_ACT_NONE, true, "vocoder down"},
+        {256, 2416, 1, 1, 240, EV_ACT_NONE, false, "vocoder head"}, {130, 256, 7, 1, 240, EV_ACT_NONE, false, "vocoder in"},
+        {192, 576, 1, 1, 60, EV_ACT_NONE, false, "q k v"}, {192, 384, 1, 1, 60, EV_ACT_GELU, false, "text up"},
+    };
+    for (size_t i = 0; i < 2 * EV_ARRAY_COUNT(both); i++) {
+        layer l = both[i / 2];
+        char note[64];
+        snprintf(note, sizeof note, "%s, %s", l.note, i % 2 ? "int8" : "float");
+        l.note = note;
+        bench_layer(&l, i % 2, c, o, peak);
+    }
 }
 
 /* ---- the rest; the operations counted are the products, or one per element where there are none ---- */

@@ -81,9 +81,9 @@ def copy_lexicons(source, target):
             shutil.copy(path, Path(target).parent / path.name)
 
 
-def configuration(name, licence, trained_on, entries):
-    acoustic = dict(ACOUSTIC, table=[list(row) for row in symbols.table()], delay=make.DELAY_FRAMES)
-    return dict(format=1, name=name, licence=licence, trained_on=trained_on, acoustic=acoustic, vocoder=VOCODER,
+def configuration(name, licence, trained_on, entries, precision):
+    acoustic = dict(ACOUSTIC, precision=precision, table=[list(row) for row in symbols.table()], delay=make.DELAY_FRAMES)
+    return dict(format=1, name=name, licence=licence, trained_on=trained_on, acoustic=acoustic, vocoder=dict(VOCODER, precision=precision),
                 speaker=dict(SPEAKER, embedding=ACOUSTIC["speaker"]), voices=entries, tokens=list(tokens.names()))
 
 
@@ -92,6 +92,7 @@ def main():
     p.add_argument("--work", default="build/training")
     p.add_argument("--out", default="models/emotivoice-default.safetensors")
     p.add_argument("--dtype", default="float16", choices=["float16", "float32", "bfloat16"])
+    p.add_argument("--precision", default="int8", choices=["float32", "int8"], help="of the large layers' products when the engine runs them")
     p.add_argument("--name", default="emotivoice-default")
     p.add_argument("--licence", default="Apache-2.0")
     p.add_argument("--trained-on", help="one line for the metadata")
@@ -105,7 +106,7 @@ def main():
     own = packed and any(entry["note"] == "from recordings" for entry in entries)
     trained_on = a.trained_on or (f"{packed.config['trained_on']}; then recordings of {', '.join(e['name'] for e in entries)}" if own else TRAINED_ON)
     Path(a.out).parent.mkdir(parents=True, exist_ok=True)
-    save_file(table, a.out, metadata={"emotivoice": json.dumps(configuration(a.name, a.licence, trained_on, entries), ensure_ascii=False)})
+    save_file(table, a.out, metadata={"emotivoice": json.dumps(configuration(a.name, a.licence, trained_on, entries, a.precision), ensure_ascii=False)})
     if packed:
         copy_lexicons(a.start, a.out)
     print(f"{a.out}: {Path(a.out).stat().st_size / 1e6:.1f} MB, {len(table)} tensors, voices {', '.join(e['name'] for e in entries)}")

@@ -15,6 +15,7 @@ from safetensors.torch import save_file
 
 from . import convnext, features, spectral, tokens
 from .acoustic import Acoustic, EMOTIONS
+from .quantized import quantize
 from .speaker import SpeakerEncoder
 from .teacher import symbols
 from .vocoder import Generator
@@ -35,7 +36,9 @@ VOCODERS = {
 
 
 def save(folder, name, model, prefix, config, extra):
-    table = {f"{prefix}.{k}": v.detach().contiguous() for k, v in model.state_dict().items()
+    """model: a network, or its tensors."""
+    state = model if isinstance(model, dict) else model.state_dict()
+    table = {f"{prefix}.{k}": v.detach().contiguous() for k, v in state.items()
              if not k.endswith("num_batches_tracked")}
     table.update({f"golden.{k}": v.contiguous() for k, v in extra.items()})
     path = Path(folder) / f"{name}.safetensors"
@@ -160,10 +163,15 @@ def one_istft(folder, name, parts, means):
         spectra = model.spectra(x, f0, energy, condition)
         still = model.still(spectra, source)
         wave = still + model.rough(spectra, bursts, torch.from_numpy(spectral.noise(7, frames))[None])
+    state = {key: value.clone() for key, value in model.state_dict().items()}
+    quantize(model)
+    with torch.no_grad():
+        int8 = model.still(model.spectra(x, f0, energy, condition), source)
+    print(f"{name}: int8 differs by {(int8 - still).abs().max():.4f}, {10 * math.log10((still ** 2).mean() / ((int8 - still) ** 2).mean()):.1f} dB below")
     print(f"{name}: peak {wave.abs().max():.2f}, without noise {still.abs().max():.2f}")
-    save(folder, name, model, "generator", model.config,
+    save(folder, name, state, "generator", model.config,
          {"input": torch.cat([x[0], energy[0][:, None] / spectral.ENERGY_UNIT], 1), "f0": f0[0], "condition": condition[0], "wave": wave[0],
-          "still": still[0]})
+          "still": still[0], "still_int8": int8[0]})
 
 
 def speaker(folder):

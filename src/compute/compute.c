@@ -14,7 +14,7 @@ void ev_compute_init(ev_compute *c, ev_pool *pool) {
     if (!(flags & EV_CPU_AVX2)) return;
     c->kernels = &ev_kernels_avx2;
     if (!(flags & EV_CPU_AVX512)) return;
-    c->kernels = &ev_kernels_avx512;
+    c->kernels = flags & EV_CPU_AVX512_VNNI ? &ev_kernels_avx512_vnni : &ev_kernels_avx512;
 #endif
 }
 
@@ -48,10 +48,13 @@ static void conv_rows(const ev_kernels *kernels, const void *args, const ev_piec
         .x = row_at(a->x, a->ldx, row, a->tap_offset),
         .ldx = a->ldx,
         .tap_step = (size_t)a->dilation * a->ldx,
-        .w = conv->w + (size_t)begin * w_step,
+        .w = conv->w8 ? NULL : conv->w + (size_t)begin * w_step,
         .w_step = w_step,
         .taps = conv->taps,
         .ci = conv->ci,
+        .w8 = conv->w8 ? conv->w8 + channel * (size_t)conv->inputs8 : NULL,
+        .scale8 = conv->w8 ? conv->scale8 + channel : NULL,
+        .inputs8 = conv->inputs8,
         .bias = bias + channel,
         .gain = a->gain ? a->gain + channel : NULL,
         .shift = a->gain ? a->shift + channel : NULL,
@@ -69,11 +72,11 @@ static void conv_rows(const ev_kernels *kernels, const void *args, const ev_piec
         .slope2 = a->slope2,
         .scale = a->scale,
     };
-    if (end > begin) kernels->conv(&tile, piece->rows, end - begin);
+    if (end > begin) (conv->w8 ? kernels->conv8 : kernels->conv)(&tile, piece->rows, end - begin);
 }
 
 static void check_conv(const ev_conv_args *a) {
-    assert(a->conv && a->conv->w && a->x && (a->y || a->y2) && a->dilation >= 1);
+    assert(a->conv && (a->conv->w || a->conv->w8) && a->x && (a->y || a->y2) && a->dilation >= 1);
     size_t width = (size_t)a->conv->co_blocks * 16;
     assert(!a->y || is_output(a->y, a->ldy, width));
     assert(!a->y2 || is_output(a->y2, a->ldy2, width));
@@ -89,7 +92,7 @@ void ev_conv_run(const ev_compute *c, const ev_conv_args *args) {
     check_conv(args);
     const ev_conv *conv = args->conv;
     size_t cache_floats = 384 * 1024 / sizeof(float), width = (size_t)conv->co_blocks * 16;
-    double row_cost = (double)conv->taps * conv->ci * (double)width;
+    double row_cost = (double)conv->taps * conv->ci * (double)width / (conv->w8 ? 4 : 1);
     size_t rows_max = cache_floats / (size_t)conv->ci;
     ev_rows_job job = {
         .fn = conv_rows,

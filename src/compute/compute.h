@@ -15,6 +15,8 @@
  *           Reductions (layer norm, softmax, pooling) keep 16 partial sums, element i in sum i % 16, added pairwise
  *           at the end, at every ISA.
  *           One exception: which NaN comes out where several go in is not fixed.
+ * Int8      A convolution may be quantised (ev_conv_quantize): its weights once, its inputs row by row as it runs, both to
+ *           -127 .. 127. Products are summed as int32, exactly, so the order does not matter and the same promises hold.
  * Threads   An operation splits its spans into tiles and runs them on the pool; it returns when all are done.
  *           No operation allocates.
  * Ref       compute/ref/ is the definition, in plain C. cpu/ holds one source per group of operations, compiled per
@@ -50,14 +52,24 @@ typedef enum ev_act {
     EV_ACT_SIGMOID
 } ev_act;
 
-/* Weights packed once at load: w [co_blocks][taps][ci][16], bias [co_blocks * 16], zero beyond co. */
+/* Weights packed once at load: w [co_blocks][taps][ci][16], bias [co_blocks * 16], zero beyond co. Quantised, w8 takes
+ * the place of w: [co_blocks][inputs8 / 4][16][4], 128 more than the weight, of the inputs [taps][ci] as one row. */
 typedef struct ev_conv {
     int taps, ci, co, co_blocks; /* co_blocks = ceil(co / 16) */
     float *w, *bias;             /* owned */
+    uint8_t *w8;                 /* owned; NULL: not quantised */
+    float *scale8;               /* owned, [co_blocks * 16]: a weight is its 8 bits times its output's scale */
+    int inputs8;                 /* taps * ci, rounded up to 16 */
 } ev_conv;
 
 /* weight as PyTorch stores it: Conv1d [co][ci][taps], Linear [co][ci] (taps = 1). bias [co] or NULL (zeros). */
 ev_status ev_conv_pack(ev_conv *out, const float *weight, const float *bias, int co, int ci, int taps, ev_error *err);
+/* Weights to 8 bits, symmetric, a scale for each output (dynamic quantisation in PyTorch's and ONNX's words): a quarter of
+ * the memory, and up to four times as fast where the processor multiplies bytes (AVX-512 VNNI). A row's inputs, those of
+ * all taps together, are divided by their largest magnitude / 127 and rounded to even; then acc = fma(float(sum) *
+ * row's scale, output's scale, bias), and on as in float. A layer of more than EV_INT8_INPUTS_MAX inputs stays as it is. */
+enum { EV_INT8_INPUTS_MAX = 2048 };
+ev_status ev_conv_quantize(ev_conv *conv, ev_error *err);
 void ev_conv_free(ev_conv *conv); /* zeroes it */
 
 typedef struct ev_conv_args {

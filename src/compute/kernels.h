@@ -23,6 +23,9 @@ typedef struct ev_tile {
     const float *w;       /* [blocks][taps][ci][16] */
     size_t w_step;        /* floats to the next block: taps * ci * 16 */
     int taps, ci;
+    const uint8_t *w8; /* of a quantised layer: [blocks][inputs8 / 4][16][4], scale8 [blocks * 16] */
+    const float *scale8;
+    int inputs8;
     const float *bias, *gain, *shift; /* [blocks * 16]; no bias is zeros */
     const float *residual, *residual2;
     float *y, *y2;
@@ -55,6 +58,7 @@ typedef struct ev_istft_tile {
 struct ev_kernels {
     const char *name;
     void (*conv)(const ev_tile *tile, size_t rows, int blocks);
+    void (*conv8)(const ev_tile *tile, size_t rows, int blocks); /* of a quantised layer */
     /* x: what tap 0 reads for the first row. act: not LRELU */
     void (*conv_single_output)(const ev_conv_single_output *conv, const float *x, size_t ldx, float *y, ev_act act,
                                size_t rows);
@@ -73,7 +77,13 @@ struct ev_kernels {
                   int channels, size_t rows);
 };
 
-extern const ev_kernels ev_kernels_ref, ev_kernels_avx2, ev_kernels_avx512;
+extern const ev_kernels ev_kernels_ref, ev_kernels_avx2, ev_kernels_avx512, ev_kernels_avx512_vnni;
+
+void ev_conv8_avx512vnni(const ev_tile *tile, size_t rows, int blocks);
+
+/* A row whose largest magnitude is no larger counts as zeros: the quotients below stay finite. */
+#define EV_INT8_LEAST 1e-30f
+#define EV_INT8_MOST  127.0f
 
 /* The tokens that count for row t of an upsampled span: z(n) = delta * (nearest - (t - centre[n])^2) with nearest the
  * row's smallest square; token n is in if z(n) >= EV_UPSAMPLE_REACH. Compiled once, so that all ISAs cut alike. */

@@ -1,5 +1,6 @@
 /* pack: weights from PyTorch's layout into the kernels', once, at load. */
 #include <limits.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -51,8 +52,49 @@ ev_status ev_conv_pack(ev_conv *out, const float *weight, const float *bias, int
     return EV_OK;
 }
 
+/* The weight of an output for input [tap][ci]. */
+static float weight_of(const ev_conv *conv, int co, int input) {
+    return *conv_weight(conv, co, input % conv->ci, input / conv->ci);
+}
+
+static void quantize_output(const ev_conv *conv, int co, uint8_t *w8, float *scale) {
+    const int inputs = conv->taps * conv->ci;
+    float most = 0;
+    for (int i = 0; i < inputs; i++) most = fmaxf(most, fabsf(weight_of(conv, co, i)));
+    *scale = most > EV_INT8_LEAST ? most / EV_INT8_MOST : 0;
+    uint8_t *to = w8 + (size_t)(co / 16) * 16 * (size_t)conv->inputs8 + (size_t)(co % 16) * 4;
+    for (int i = 0; i < conv->inputs8; i++) {
+        const float w = i < inputs && *scale > 0 ? nearbyintf(weight_of(conv, co, i) / *scale) : 0;
+        to[i / 4 * 64 + i % 4] = (uint8_t)(128 + (int)w);
+    }
+}
+
+ev_status ev_conv_quantize(ev_conv *conv, ev_error *err) {
+    if (conv->taps > EV_INT8_INPUTS_MAX / conv->ci) return EV_OK;
+    const size_t outputs = (size_t)conv->co_blocks * 16;
+    for (size_t i = 0; i < outputs * (size_t)conv->taps * (size_t)conv->ci; i++) {
+        if (!isfinite(conv->w[i])) return EV_OK; /* its outputs are found not to be finite, as in float */
+    }
+    conv->inputs8 = (int)ev_round16((size_t)(conv->taps * conv->ci));
+    uint8_t *w8 = ev_aligned_alloc(outputs * (size_t)conv->inputs8);
+    float *scale8 = alloc_zeroed(outputs);
+    if (!w8 || !scale8) {
+        free(w8);
+        free(scale8);
+        return ev_fail(err, EV_E_MEMORY, "no memory for a layer of %zu x %d weights", outputs, conv->inputs8);
+    }
+    for (size_t o = 0; o < outputs; o++) quantize_output(conv, (int)o, w8, scale8 + o);
+    free(conv->w);
+    conv->w = NULL;
+    conv->w8 = w8;
+    conv->scale8 = scale8;
+    return EV_OK;
+}
+
 void ev_conv_free(ev_conv *conv) {
     free(conv->w);
+    free(conv->w8);
+    free(conv->scale8);
     free(conv->bias);
     memset(conv, 0, sizeof(*conv));
 }

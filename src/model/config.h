@@ -45,6 +45,7 @@ typedef struct ev_acoustic_config {
     const json_t *prompts; /* [emotion_count] texts; borrowed from the JSON */
     /* convnext */
     int symbols, text_width, text_passes, passes, text_kernel, kernel, frame_blocks, dilations[EV_FRAME_BLOCKS_MAX];
+    bool int8;           /* its large layers are quantised */
     int delay;           /* frames that its symbols come behind their sound; default 0 */
     const json_t *table; /* [tokens] lists of at most EV_SPELLING_MAX symbols; borrowed from the JSON */
 } ev_acoustic_config;
@@ -62,6 +63,7 @@ typedef struct ev_spectral_config {
     int width, hidden, blocks, kernel; /* width: a multiple of 16 */
     int parts;                         /* of a bin: EV_ISTFT_PARTS_BURSTS, or _MAX with a free part */
     double highest_hz;                 /* of the source's harmonics */
+    bool int8;                         /* its large layers are quantised */
 } ev_spectral_config;
 
 typedef enum ev_vocoder_family { EV_VOCODER_HIFIGAN, EV_VOCODER_ISTFT } ev_vocoder_family;

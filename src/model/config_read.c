@@ -45,6 +45,14 @@ ev_status ev_config_ints(const json_t *array, const char *key, int low, int high
     return EV_OK;
 }
 
+ev_status ev_config_int8(const json_t *o, bool *int8, ev_error *err) {
+    const json_t *precision = json_object_get(o, "precision");
+    const char *name = precision ? json_string_value(precision) : "float32";
+    *int8 = name && strcmp(name, "int8") == 0;
+    if (*int8 || (name && strcmp(name, "float32") == 0)) return EV_OK;
+    return ev_fail(err, EV_E_FORMAT, "model config: \"precision\" must be \"float32\" or \"int8\"");
+}
+
 ev_status ev_config_odd(const char *key, int n, ev_error *err) {
     return n % 2 ? EV_OK : ev_fail(err, EV_E_FORMAT, "model config: \"%s\" is %d, wanted an odd kernel size", key, n);
 }

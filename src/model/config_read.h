@@ -12,6 +12,8 @@ ev_status ev_config_ints(const json_t *array, const char *key, int low, int high
                          int *count, ev_error *err);
 /* Attention: a width of whole heads, each a multiple of 16. */
 ev_status ev_config_heads(const char *key, int width, int heads, ev_error *err);
+/* "precision" of the large layers' products: "float32", or none, and "int8". */
+ev_status ev_config_int8(const json_t *o, bool *int8, ev_error *err);
 ev_status ev_config_odd(const char *key, int n, ev_error *err); /* a kernel size */
 
 #define TRY(call)                                                                                                      \

@@ -44,6 +44,7 @@ ev_status ev_convnext_config_read(ev_acoustic_config *a, const json_t *o, ev_err
     TRY(ev_config_heads("width", a->width, a->heads, err));
     TRY(read_table(a, o, err));
     if (json_object_get(o, "delay")) TRY(ev_config_int(o, "delay", 0, 40, &a->delay, err));
+    TRY(ev_config_int8(o, &a->int8, err));
     a->channels = a->text_width + 1; /* features and energy */
     a->condition = a->speaker + a->emotion_count;
     return EV_OK;
@@ -120,6 +121,26 @@ static ev_status load_table(ev_convnext *m, const json_t *table, ev_error *err) 
     return EV_OK;
 }
 
+static ev_status quantize_symbol_net(ev_symbol_net *t, ev_error *err) {
+    ev_conv *const layers[] = {&t->qkv,           &t->out,           &t->w1, &t->w2, &t->convs[0].pw1, &t->convs[0].pw2,
+                               &t->convs[1].pw1, &t->convs[1].pw2};
+    for (size_t i = 0; i < EV_ARRAY_COUNT(layers); i++) TRY(ev_conv_quantize(layers[i], err));
+    return EV_OK;
+}
+
+/* All that is large. What says durations, F0 and energy at the end, and what the condition makes, is small. */
+static ev_status quantize(ev_convnext *m, ev_error *err) {
+    TRY(quantize_symbol_net(&m->text, err));
+    TRY(quantize_symbol_net(&m->prosody, err));
+    TRY(ev_conv_quantize(&m->duration1, err));
+    TRY(ev_conv_quantize(&m->frame_in, err));
+    for (int i = 0; i < m->config.frame_blocks; i++) {
+        TRY(ev_conv_quantize(&m->frame_blocks[i].pw1, err));
+        TRY(ev_conv_quantize(&m->frame_blocks[i].pw2, err));
+    }
+    return EV_OK;
+}
+
 static ev_status load_all(ev_convnext *m, const ev_container *c, ev_error *err) {
     const ev_acoustic_config *k = &m->config;
     const int w = k->width, condition = k->condition;
@@ -135,7 +156,8 @@ static ev_status load_all(ev_convnext *m, const ev_container *c, ev_error *err) 
         snprintf(name, sizeof name, "am.pn.pro.%d", i);
         TRY(ev_convblock_load(&m->frame_blocks[i], c, name, w, 2 * w, k->kernel, k->dilations[i], condition, err));
     }
-    return ev_weights_conv(&m->frame_out, c, "am.pn.pro_out", 3 * EV_FRAME_PAIR, w, 1, err);
+    TRY(ev_weights_conv(&m->frame_out, c, "am.pn.pro_out", 3 * EV_FRAME_PAIR, w, 1, err));
+    return k->int8 ? quantize(m, err) : EV_OK;
 }
 
 ev_status ev_convnext_load(void **out, const ev_container *c, const ev_acoustic_config *config, size_t positions_max,

@@ -106,6 +106,15 @@ static ev_status load_head(ev_spectral *g, const ev_container *c, int width, ev_
     return s;
 }
 
+static ev_status quantize(ev_spectral *g, int blocks, ev_error *err) {
+    TRY(ev_conv_quantize(&g->in, err));
+    for (int i = 0; i < blocks; i++) {
+        TRY(ev_conv_quantize(&g->blocks[i].up, err));
+        TRY(ev_conv_quantize(&g->blocks[i].down, err));
+    }
+    return ev_conv_quantize(&g->head, err);
+}
+
 ev_status ev_spectral_load(ev_vocoder *v, const ev_container *c, ev_error *err) {
     const ev_spectral_config *k = &v->config.spectral;
     ev_spectral *g = &v->spectral;
@@ -114,6 +123,7 @@ ev_status ev_spectral_load(ev_vocoder *v, const ev_container *c, ev_error *err) 
     for (int i = 0; i < k->blocks; i++) TRY(load_block(&g->blocks[i], c, &v->config, i, err));
     TRY(ev_weights_norm(&g->norm, c, "generator.dec_norm", k->width, err));
     TRY(load_head(g, c, k->width, err));
+    if (k->int8) TRY(quantize(g, k->blocks, err));
     const size_t half = (size_t)k->kernel / 2;
     v->halo = half * (size_t)(k->blocks + 1) + 2; /* the convolutions; then frames overlap with two of those behind */
     v->gap = half > 2 ? half : 2;

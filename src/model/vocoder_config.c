@@ -80,6 +80,7 @@ static ev_status read_spectral(ev_vocoder_config *v, const json_t *o, ev_error *
     if (json_object_get(o, "parts")) TRY(ev_config_int(o, "parts", 4, 5, &k->parts, err));
     TRY(ev_config_int(o, "speaker", 1, 4096, &v->speaker, err));
     TRY(ev_config_int(o, "emotions", 1, EV_EMOTIONS_MAX, &v->emotions, err));
+    TRY(ev_config_int8(o, &k->int8, err));
     v->inputs++; /* and energy */
     if (fft != 4 * v->hop || v->hop % 2) {
         return ev_fail(err, EV_E_FORMAT, "model config: \"fft\" is %d, wanted four times an even \"hop\" (%d)", fft,

@@ -94,9 +94,10 @@ static inline size_t random_spans(ev_span *spans, int most, int rows_max, int ga
 }
 
 /* ---- instruction sets ---- */
-static const unsigned isa_masks[] = {0, EV_CPU_AVX2, EV_CPU_AVX2 | EV_CPU_AVX512};
-static const char *const isa_names[] = {"ref", "avx2", "avx512"};
-enum { ISA_COUNT = 3 };
+static const unsigned isa_masks[] = {0, EV_CPU_AVX2, EV_CPU_AVX2 | EV_CPU_AVX512,
+                                     EV_CPU_AVX2 | EV_CPU_AVX512 | EV_CPU_AVX512_VNNI};
+static const char *const isa_names[] = {"ref", "avx2", "avx512", "avx512"};
+enum { ISA_COUNT = 4 };
 
 /* False if this CPU lacks it. */
 static inline bool use_isa(ev_compute *c, ev_pool *pool, int isa) {

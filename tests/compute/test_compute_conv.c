@@ -12,6 +12,7 @@ typedef struct conv_case {
     grid x;
     ev_span spans[SPANS_MAX];
     size_t span_count, rows, width, ld;
+    bool quantized;
     bool residual_in_y; /* y starts as a copy of the residual, which aliases it */
     ev_conv_args args;
 } conv_case;
@@ -55,6 +56,7 @@ static void case_make(conv_case *k, int rows_max, bool edges) {
     k->weight = random_floats((size_t)k->co * (size_t)k->ci * (size_t)k->taps, edges);
     k->bias = rng_chance(8) ? NULL : random_floats((size_t)k->co, edges);
     assert_int_equal(ev_conv_pack(&k->conv, k->weight, k->bias, k->co, k->ci, k->taps, NULL), EV_OK);
+    if (k->quantized) assert_int_equal(ev_conv_quantize(&k->conv, NULL), EV_OK);
     k->args = (ev_conv_args){.conv = &k->conv,
                              .x = k->x.x,
                              .ldx = k->x.ld,
@@ -97,15 +99,45 @@ static void case_run(const conv_case *k, const ev_compute *c, float *y, float *y
     ev_conv_run(c, &args);
 }
 
+static float input_of(const conv_case *k, size_t t, int tap, int i) {
+    ptrdiff_t row = (ptrdiff_t)t + k->args.tap_offset + tap * k->dilation;
+    return k->x.x[row * (ptrdiff_t)k->x.ld + i];
+}
+
+static float weight_of(const conv_case *k, int o, int tap, int i) { return k->weight[(o * k->ci + i) * k->taps + tap]; }
+
+/* What a quantised layer makes of inputs and weights: multiples of the largest magnitude / 127. */
+typedef struct int8_scales {
+    float input, weight;
+} int8_scales;
+
+static int8_scales scales_of(const conv_case *k, size_t t, int o) {
+    int8_scales s = {0, 0};
+    for (int tap = 0; tap < k->taps; tap++)
+        for (int i = 0; i < k->ci; i++) {
+            s.input = fmaxf(s.input, fabsf(input_of(k, t, tap, i)));
+            s.weight = fmaxf(s.weight, fabsf(weight_of(k, o, tap, i)));
+        }
+    return s;
+}
+
+static double product(const conv_case *k, const int8_scales *s, size_t t, int o, int tap, int i) {
+    const float x = input_of(k, t, tap, i), w = weight_of(k, o, tap, i);
+    if (!k->quantized) return (double)x * w;
+    if (s->input == 0 || s->weight == 0) return 0;
+    const double in = nearbyintf(x * (127.0f / s->input)), weight = nearbyintf(w / (s->weight / 127.0f));
+    return in * weight * (double)(s->input / 127.0f) * (double)(s->weight / 127.0f);
+}
+
 /* The formula, in double, from the weights as PyTorch has them. *magnitude: what the error is relative to. */
 static double naive_conv(const conv_case *k, size_t span, size_t t, int o, double *magnitude) {
     const float *span_bias = k->span_bias[span];
     double v = span_bias ? span_bias[o] : k->bias ? k->bias[o] : 0;
     *magnitude = fabs(v);
+    const int8_scales scales = scales_of(k, t, o);
     for (int tap = 0; tap < k->taps; tap++)
         for (int i = 0; i < k->ci; i++) {
-            ptrdiff_t row = (ptrdiff_t)t + k->args.tap_offset + tap * k->dilation;
-            double p = (double)k->x.x[row * (ptrdiff_t)k->x.ld + i] * k->weight[(o * k->ci + i) * k->taps + tap];
+            double p = product(k, &scales, t, o, tap, i);
             v += p;
             *magnitude += fabs(p);
         }
@@ -162,6 +194,7 @@ static void test_random_layers(void **state) {
     for (int i = 0; i < 300; i++) {
         conv_case k = {
             .co = rng_int(1, 100), .ci = rng_int(1, 100), .taps = rng_int(1, 11), .dilation = rng_int(1, 5)};
+        k.quantized = i % 4 >= 2;
         double cost = (double)k.co * k.ci * k.taps;
         int rows_max = cost > 40000 ? 6 : cost > 10000 ? 15 : 40;
         bool edges = i % 2;
@@ -177,10 +210,13 @@ static void test_every_tile(void **state) {
     rng_state = 12;
     for (int rows = 1; rows <= 60; rows++)
         for (int blocks = 1; blocks <= 5; blocks++) {
-            conv_case k = {.co = blocks * 16 - rng_int(0, 15), .ci = 3, .taps = 2, .dilation = 1};
-            case_make(&k, rows, false);
-            check_case(&k, false);
-            case_free(&k);
+            for (int quantized = 0; quantized < 2; quantized++) {
+                conv_case k = {.co = blocks * 16 - rng_int(0, 15), .ci = 3, .taps = 2, .dilation = 1};
+                k.quantized = quantized;
+                case_make(&k, rows, false);
+                check_case(&k, false);
+                case_free(&k);
+            }
         }
 }
 
@@ -190,6 +226,7 @@ static void test_alone_and_batched(void **state) {
     ev_compute c = best_isa(NULL);
     for (int i = 0; i < 60; i++) {
         conv_case k = {.co = rng_int(1, 80), .ci = rng_int(1, 40), .taps = rng_int(1, 7), .dilation = rng_int(1, 3)};
+        k.quantized = i % 4 >= 2;
         case_make(&k, 50, i % 2);
         float *together = alloc_output(k.rows, k.ld), *alone = alloc_output(k.rows, k.ld);
         case_run(&k, &c, together, NULL);
@@ -215,9 +252,10 @@ static void test_threads(void **state) {
     rng_state = 14;
     static const int sizes[][4] = {
         {64, 64, 3, 300}, {200, 48, 9, 30}, {16, 16, 7, 2000}, {500, 100, 5, 110}, {33, 7, 1, 9}};
-    for (size_t i = 0; i < EV_ARRAY_COUNT(sizes); i++) {
-        conv_case k = {.co = sizes[i][0], .ci = sizes[i][1], .taps = sizes[i][2], .dilation = 2};
-        case_make(&k, sizes[i][3], false);
+    for (size_t i = 0; i < 2 * EV_ARRAY_COUNT(sizes); i++) {
+        const int *size = sizes[i / 2];
+        conv_case k = {.co = size[0], .ci = size[1], .taps = size[2], .dilation = 2, .quantized = i % 2};
+        case_make(&k, size[3], false);
         float *expected = NULL;
         for (int threads = 1; threads <= 5; threads += threads == 3 ? 2 : 1) {
             ev_pool *pool;
@@ -245,14 +283,15 @@ static void test_nan(void **state) {
     enum { ROWS = 30, CI = 5, CO = 20, AT = 13 };
     ev_span span = {0, ROWS};
     for (int act = 0; act <= 5; act++)
-        for (int isa = 0; isa < ISA_COUNT; isa++) {
+        for (int isa = 0; isa < 3 * ISA_COUNT; isa++) { /* three times: in float, and quantised with infinity as well */
             ev_compute c;
-            if (!use_isa(&c, NULL, isa)) continue;
+            if (!use_isa(&c, NULL, isa % ISA_COUNT)) continue;
             grid x = grid_make(ROWS, 1, CI, CI, &span, 1, false);
-            x.x[AT * CI + 3] = NAN;
+            x.x[AT * CI + 3] = isa < 2 * ISA_COUNT ? NAN : INFINITY;
             float *w = random_floats(CO * CI * 3, false), *y = alloc_output(ROWS, 32);
             ev_conv conv;
             assert_int_equal(ev_conv_pack(&conv, w, NULL, CO, CI, 3, NULL), EV_OK);
+            if (isa >= ISA_COUNT) assert_int_equal(ev_conv_quantize(&conv, NULL), EV_OK);
             ev_conv_args a = {.conv = &conv,
                               .x = x.x,
                               .ldx = CI,

@@ -46,7 +46,8 @@ void *aligned_alloc(size_t alignment, size_t n) {
 #endif
 
 /* every test runs at every instruction set this CPU has */
-static const unsigned masks[] = {0, EV_CPU_AVX2, EV_CPU_AVX2 | EV_CPU_AVX512};
+static const unsigned masks[] = {0, EV_CPU_AVX2, EV_CPU_AVX2 | EV_CPU_AVX512,
+                                EV_CPU_AVX2 | EV_CPU_AVX512 | EV_CPU_AVX512_VNNI};
 
 enum { ARENA_BYTES = 256 << 20, CASES = 3, MEL_LD = 32 };
 
@@ -312,14 +313,15 @@ typedef struct vocoded {
     size_t frames, samples;
 } vocoded;
 
-static void vocoded_open(vocoded *o, const char *name, unsigned mask) {
+static void vocoded_open_as(vocoded *o, const char *name, unsigned mask, bool int8) {
     ev_error err = {0};
     ev_vocoder_config config;
     size_t n;
     fixture_open(&o->f, name, mask);
     assert_int_equal(ev_vocoder_config_read(&config, o->f.config, &err), EV_OK);
-    if (ev_vocoder_load(&o->v, o->f.file, &config, &err) != EV_OK) fail_msg("%s", err.message);
     const bool spectral = config.family == EV_VOCODER_ISTFT;
+    if (spectral) config.spectral.int8 = int8;
+    if (ev_vocoder_load(&o->v, o->f.file, &config, &err) != EV_OK) fail_msg("%s", err.message);
     float *dense = expected(&o->f, spectral ? "input" : "mel", &n);
     o->condition = spectral ? expected(&o->f, "condition", &o->samples) : NULL;
     o->frames = n / (size_t)config.inputs;
@@ -332,6 +334,8 @@ static void vocoded_open(vocoded *o, const char *name, unsigned mask) {
     o->want = expected(&o->f, "wave", &o->samples);
     ev_vocoder_phase(&o->v, o->f0, o->frames, o->phase);
 }
+
+static void vocoded_open(vocoded *o, const char *name, unsigned mask) { vocoded_open_as(o, name, mask, false); }
 
 static void vocoded_close(vocoded *o) {
     free(o->input);
@@ -369,22 +373,28 @@ static void vocoder_at(const char *name, unsigned mask) {
     vocoded_close(&o);
 }
 
-/* Samples without noise: the parts that scale it are made vanishingly small. */
-static void istft_at(const char *name, unsigned mask) {
+/* Samples without noise: the parts that scale it are made vanishingly small. In float and quantised, whole and in chunks. */
+static void istft_at(const char *name, unsigned mask, bool int8) {
     vocoded o;
     size_t n;
-    vocoded_open(&o, name, mask);
+    vocoded_open_as(&o, name, mask, int8);
+    assert_int_equal(o.v.spectral.head.w8 != NULL, int8);
     const ev_istft *stft = &o.v.spectral.stft;
     for (int i = 0; i < stft->bins; i++) {
         o.v.spectral.head.bias[ev_istft_column(stft, 2, i)] -= 1000;
         if (stft->parts == EV_ISTFT_PARTS_BURSTS) o.v.spectral.head.bias[ev_istft_column(stft, 3, i)] -= 1000;
     }
-    float *whole = calloc(o.samples, sizeof(float)), *still = expected(&o.f, "still", &n);
+    float *whole = calloc(o.samples, sizeof(float));
+    float *still = expected(&o.f, int8 ? "still_int8" : "still", &n), *pieces = calloc(o.samples, sizeof(float));
     assert_int_equal(n, o.samples);
     const ev_chunk one = chunk_of(&o, 0, o.frames, whole);
     ev_vocoder_run(&o.v, &o.f.compute, &o.f.arena, &one, 1);
     for (size_t i = 0; i < n; i++) assert_close("istft without noise", whole[i], still[i], 1e-4);
+    ev_chunk chunks[2] = {chunk_of(&o, 11, o.frames, pieces), chunk_of(&o, 0, 11, pieces)};
+    ev_vocoder_run(&o.v, &o.f.compute, &o.f.arena, chunks, 2);
+    assert_memory_equal(whole, pieces, n * sizeof(float));
     free(still);
+    free(pieces);
     free(whole);
     vocoded_close(&o);
 }
@@ -422,8 +432,10 @@ static void test_company(void **state) {
 static void test_istft(void **state) {
     (void)state;
     for (size_t i = 0; i < EV_ARRAY_COUNT(masks); i++) {
-        istft_at("istft", masks[i]);
-        istft_at("istft_free", masks[i]);
+        for (int int8 = 0; int8 < 2; int8++) {
+            istft_at("istft", masks[i], int8);
+            istft_at("istft_free", masks[i], int8);
+        }
     }
 }
 

@@ -9,9 +9,15 @@
 #define TILE_CHANNELS 2
 #define TILE_BLOCKS   1
 
+/* 8 sums, 4 of weights (even and odd bytes), 2 inputs. */
+#define EV_TILES8(X) X(1, 1) X(2, 1) X(3, 1) X(4, 1)
+#define TILE8_ROWS   4
+#define TILE8_BLOCKS 1
+
 #include "compute/cpu/conv.inc.h"
+#include "compute/cpu/conv8.inc.h"
 #include "compute/cpu/rows.inc.h"
 #include "compute/fft.inc.h"
 #include "compute/cpu/spectrum.inc.h"
 
-const ev_kernels ev_kernels_avx2 = EV_KERNELS("avx2");
+const ev_kernels ev_kernels_avx2 = EV_KERNELS("avx2", conv8);

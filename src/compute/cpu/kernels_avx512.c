@@ -22,9 +22,23 @@
 #define TILE_CHANNELS 1
 #define TILE_BLOCKS   2
 
+/* Quantised, without VNNI: 24 sums, 4 of weights (even and odd bytes), 2 inputs. */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) || defined(EV_FEW_TILES)
+#define EV_TILES8(X) X(1, 1) X(2, 1) X(3, 1) X(1, 2) X(2, 2) X(3, 2)
+#define TILE8_ROWS   3
+#else
+#define EV_TILES8_1(X) X(1, 1) X(2, 1) X(3, 1) X(4, 1) X(5, 1) X(6, 1) X(7, 1) X(8, 1) X(9, 1) X(10, 1) X(11, 1) X(12, 1)
+#define EV_TILES8_2(X) X(1, 2) X(2, 2) X(3, 2) X(4, 2) X(5, 2) X(6, 2) X(7, 2) X(8, 2) X(9, 2) X(10, 2) X(11, 2) X(12, 2)
+#define EV_TILES8(X)   EV_TILES8_1(X) EV_TILES8_2(X)
+#define TILE8_ROWS     12
+#endif
+#define TILE8_BLOCKS 2
+
 #include "compute/cpu/conv.inc.h"
+#include "compute/cpu/conv8.inc.h"
 #include "compute/cpu/rows.inc.h"
 #include "compute/fft.inc.h"
 #include "compute/cpu/spectrum.inc.h"
 
-const ev_kernels ev_kernels_avx512 = EV_KERNELS("avx512");
+const ev_kernels ev_kernels_avx512 = EV_KERNELS("avx512", conv8);
+const ev_kernels ev_kernels_avx512_vnni = EV_KERNELS("avx512", ev_conv8_avx512vnni);

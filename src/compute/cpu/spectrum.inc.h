@@ -131,10 +131,10 @@ static void pulses(const ev_pulses *p, float *out, float *bursts, size_t n) {
     }
 }
 
-#define EV_KERNELS(isa)                                                                                              \
+#define EV_KERNELS(isa, conv8_fn)                                                                                    \
     {                                                                                                                \
-        .name = isa, .conv = conv, .conv_single_output = conv_single_output, .depthwise = depthwise,                 \
-        .layer_norm = layer_norm, .softmax = softmax, .upsample = upsample, .axpby = axpby,                          \
+        .name = isa, .conv = conv, .conv8 = conv8_fn, .conv_single_output = conv_single_output,                      \
+        .depthwise = depthwise, .layer_norm = layer_norm, .softmax = softmax, .upsample = upsample, .axpby = axpby,  \
         .fft_forward = fft_forward, .fft_inverse = fft_inverse, .istft = istft, .pulses = pulses                     \
     }
 

@@ -114,6 +114,34 @@ static inline hf h_add(hf a, hf b) { return _mm512_add_ps(a, b); }
 static inline hf h_sub(hf a, hf b) { return _mm512_sub_ps(a, b); }
 static inline hf h_mul(hf a, hf b) { return _mm512_mul_ps(a, b); }
 static inline hf h_fma(hf a, hf b, hf c) { return _mm512_fmadd_ps(a, b, c); }
+
+/* integers: 16 of 32 bits in a register */
+typedef int32_t hi __attribute__((vector_size(64))); /* not __m512i, which aliases all: sums would stay in memory */
+static inline hi h_izero(void) { return (hi)_mm512_setzero_si512(); }
+static inline hi h_iset(int32_t x) { return (hi)_mm512_set1_epi32(x); }
+static inline hi h_iload(const void *p) { return (hi)_mm512_loadu_si512(p); }
+static inline hi h_isub(hi a, hi b) { return (hi)_mm512_sub_epi32((__m512i)a, (__m512i)b); }
+static inline hf h_ifloat(hi x) { return _mm512_cvtepi32_ps((__m512i)x); } /* to nearest, ties to even */
+#if defined(__AVX512VNNI__)
+/* acc + the four products of w's bytes, unsigned, with x's, signed */
+static inline hi h_idot4(hi acc, hi w, hi x) { return (hi)_mm512_dpbusd_epi32((__m512i)acc, (__m512i)w, (__m512i)x); }
+#else
+static inline hi h_iadd(hi a, hi b) { return (hi)_mm512_add_epi32((__m512i)a, (__m512i)b); }
+static inline hi h_imadd(hi a, hi b) { return (hi)_mm512_madd_epi16((__m512i)a, (__m512i)b); } /* of pairs of 16 bits */
+static inline hi h_ieven(hi x) { return (hi)_mm512_and_si512((__m512i)x, _mm512_set1_epi16(255)); } /* bytes to 16 bits */
+static inline hi h_iodd(hi x) { return (hi)_mm512_srli_epi16((__m512i)x, 8); }
+#endif
+/* 16 lanes to integers, to nearest, ties to even */
+typedef __m512i vi;
+static inline vi v_round(vf x) { return _mm512_cvtps_epi32(x); }
+static inline vi v_izero(void) { return _mm512_setzero_si512(); }
+static inline vi v_iadd(vi a, vi b) { return _mm512_add_epi32(a, b); }
+static inline int32_t v_ireduce_add(vi x) { return _mm512_reduce_add_epi32(x); }
+static inline void v_istore(int32_t *p, vi x) { _mm512_storeu_si512(p, x); }
+static inline void v_istore_bytes(int32_t *p, vi x) { /* four in each of four words */
+    _mm_storeu_si128((__m128i *)(void *)p, _mm512_cvtepi32_epi8(x));
+}
+
 static inline hf h_relu(hf x) { return _mm512_max_ps(_mm512_setzero_ps(), x); }
 static inline hf h_lrelu(hf x, hf slope) {
     return _mm512_mask_mul_ps(x, _mm512_cmp_ps_mask(x, _mm512_setzero_ps(), _CMP_LT_OQ), x, slope);

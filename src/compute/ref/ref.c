@@ -49,6 +49,41 @@ static void conv(const ev_tile *t, size_t rows, int blocks) {
         for (size_t row = 0; row < rows; row++) conv_row_block(t, row, block);
 }
 
+/* One row's inputs, those of all taps; returns their scale. NaN and infinity make the scale NaN. */
+static float quantize_row(const ev_tile *t, size_t row, int *q) {
+    float most = 0, finite = 0;
+    const int inputs = t->taps * t->ci;
+    for (int i = 0; i < t->inputs8; i++) {
+        const size_t tap = (size_t)(i / t->ci), c = (size_t)(i % t->ci);
+        const float x = i < inputs ? t->x[row * t->ldx + tap * t->tap_step + c] : 0.0f;
+        most = v_max(fabsf(x), most);
+        finite += x * 0.0f;
+    }
+    const float turns = most > EV_INT8_LEAST ? EV_INT8_MOST / most : 0.0f;
+    for (int i = 0; i < t->inputs8; i++) {
+        const size_t tap = (size_t)(i / t->ci), c = (size_t)(i % t->ci);
+        const float x = i < inputs && finite == 0 ? t->x[row * t->ldx + tap * t->tap_step + c] : 0.0f;
+        q[i] = (int)nearbyintf(x * turns);
+    }
+    return (most > EV_INT8_LEAST ? most / EV_INT8_MOST : 0.0f) + finite;
+}
+
+static void conv8(const ev_tile *t, size_t rows, int blocks) {
+    int q[EV_INT8_INPUTS_MAX];
+    for (size_t row = 0; row < rows; row++) {
+        const float scale = quantize_row(t, row, q);
+        for (size_t channel = 0; channel < (size_t)blocks * LANES; channel++) {
+            const uint8_t *w = t->w8 + channel / LANES * LANES * (size_t)t->inputs8 + channel % LANES * 4;
+            int sum = 0;
+            for (int i = 0; i < t->inputs8; i++) sum += q[i] * (w[i / 4 * 64 + i % 4] - 128);
+            const float bias = t->bias ? t->bias[channel] : 0.0f;
+            const float v = epilogue(t, fmaf((float)sum * scale, t->scale8[channel], bias), row, channel);
+            if (t->y) t->y[row * t->ldy + channel] = v;
+            if (t->y2) t->y2[row * t->ldy2 + channel] = m_act(v, t->act2, t->slope2);
+        }
+    }
+}
+
 static void conv_single_output(const ev_conv_single_output *conv, const float *x, size_t ldx, float *y, ev_act act,
                                size_t rows) {
     size_t padded = ev_round16((size_t)conv->ci);
@@ -137,6 +172,7 @@ static void axpby(const float *x, size_t ldx, float a, const float *z, size_t ld
 const ev_kernels ev_kernels_ref = {
     .name = "ref",
     .conv = conv,
+    .conv8 = conv8,
     .conv_single_output = conv_single_output,
     .depthwise = depthwise,
     .layer_norm = layer_norm,
