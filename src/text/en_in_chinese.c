@@ -1,4 +1,5 @@
-/* en_in_chinese: Latin letters beside Chinese that are said one by one, by their English names: "A级", "nba比赛", "B2B".
+/* en_in_chinese: Latin letters beside Chinese that are said one by one, by their English names: "A级", "nba比赛",
+ * "B2B".
  *
  * Chinese text writes abbreviations in any case, so capitals decide nothing there; runs.c asks which words are
  * letters and has them said here. What is a word in English although it is spelled in Chinese company (it, us, led)
@@ -13,9 +14,20 @@ enum { LETTERS_MAX = 8 };
 /* Beside the English list: what Chinese writers abbreviate. */
 static const char chinese[] =
     " awsl yyds cba cctv led lcd ktv ppt pk ic kol cp gpt emba cec hsk cet ielts gre gmat esg "
-    "eps roe etf gnp ppi cpi pmi vcd ctv svip ssr npc pvp pve acg ptsd ct mri icu ";
+    "eps roe etf gnp ppi cpi pmi vcd ctv svip ssr npc pvp pve acg ptsd ct mri icu mvp atm wto iq eq okr gmv dau mau "
+    "sku cbd bgm mv pua mpv ngo hrbp sop qc bom cad mcu dsp ufs ps vp cmo cio oa wms wc etc dhl ems pos "
+    "ota bat ufc cg csgo lol dota gg mm hpv pcr nmn rcep brics apec qs gdp ";
 /* Letters in capitals only. */
-static const char words_in_small[] = " it us who un id la ad am pm vin apr eta led ar ";
+static const char words_in_small[] =
+    " it us who un id la ad am pm vin apr eta led ar etc pos bat lol dota mm apec brics ";
+/* ... or where Chinese stands right beside. */
+static const char letters_alone[] = " it id led ar pm pos etc mm lol ";
+/* Latin letters that are Chinese all by themselves. */
+static const char slang[] =
+    " yyds awsl xswl u1s1 zqsg nsdd dbq gkd plmm ssfd tql yygq bdjw kswl kdl xdm jms pyq nbcs szd "
+    "yjjc ljyb dddd xswlsh drl bbq nsl wyzzs yysy hhh hhhh ";
+
+bool en_is_chinese_slang(const char *lower, size_t n) { return en_in_list(slang, lower, n); }
 
 static bool has_vowel(const char *lower, size_t n) {
     for (size_t i = 0; i < n; i++)
@@ -23,8 +35,9 @@ static bool has_vowel(const char *lower, size_t n) {
     return false;
 }
 
-/* letters: n of them, no apostrophes. digit_follows: stands right before a figure, as in CO2. */
-bool en_letters_in_chinese(const ev_en *en, const char *letters, size_t n, bool digit_follows) {
+/* letters: n of them, no apostrophes. digit_follows: stands right before a figure, as in CO2. alone: Chinese stands
+ * right beside, no other Latin word. */
+bool en_letters_in_chinese(const ev_en *en, const char *letters, size_t n, bool digit_follows, bool alone) {
     char lower[LETTERS_MAX];
     if (n > LETTERS_MAX) return false;
     if (n == 1) return true;
@@ -34,8 +47,9 @@ bool en_letters_in_chinese(const ev_en *en, const char *letters, size_t n, bool 
         lower[i] = en_lower(letters[i]);
     }
     if (capitals && n <= 3 && digit_follows) return true;
+    if (capitals && n <= 4 && strspn(letters, "IVX") >= n) return true; /* no numeral, or Mandarin had said it */
     if (en_list_is_letters(lower, n) || en_in_list(chinese, lower, n))
-        return capitals || !en_in_list(words_in_small, lower, n);
+        return capitals || !en_in_list(words_in_small, lower, n) || (alone && en_in_list(letters_alone, lower, n));
     bool free_of_capitals = en_is_lower(letters[0]);
     return free_of_capitals && n >= 3 && !has_vowel(lower, n) && !en_list_phones(lower, n) && !en_known(en, lower, n);
 }

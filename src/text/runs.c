@@ -120,6 +120,7 @@ static size_t letters_end(const runs *r, size_t begin, size_t end) {
            (kind_of(r->chars[i].cp) == LANG_EN || ((is_one_of(r->chars[i].cp, "'&-/.") || r->chars[i].cp == 0x2019) &&
                                                    i + 1 < end && kind_of(r->chars[i + 1].cp) == LANG_EN)))
         i++;
+    if (i - begin == 1 && char_at(r, i) == '+' && char_at(r, i + 1) != '+') return i; /* A+ */
     while (i < end && i - begin < 4 && is_one_of(r->chars[i].cp, "+#") && !is_digit(char_at(r, i + 1))) i++;
     return i;
 }
@@ -139,13 +140,14 @@ static size_t latin_in_chinese(const runs *r, size_t i, size_t end, char *kind) 
         return word;
     }
     stop = letters_end(r, i, word > i ? word : i + 1);
-    char letters[16];
+    char letters[16] = {0};
     size_t n = 0;
     while (n < sizeof letters && i + n < stop && is_letter(r->chars[i + n].cp))
         letters[n] = (char)r->chars[i + n].cp, n++;
     bool pronoun =
         n == 1 && is_one_of(r->chars[i].cp, "Ia") && char_at(r, stop) == ' ' && is_small(char_at(r, stop + 1));
-    if (n == stop - i && n && !pronoun && en_letters_in_chinese(r->en, letters, n, is_digit(char_at(r, stop))))
+    bool alone = (i > 0 && kind_of(r->chars[i - 1].cp) == LANG_ZH) || kind_of(char_at(r, stop)) == LANG_ZH;
+    if (n == stop - i && n && !pronoun && en_letters_in_chinese(r->en, letters, n, is_digit(char_at(r, stop)), alone))
         *kind = LANG_LETTERS;
     return stop > i ? stop : i + 1;
 }
@@ -212,6 +214,30 @@ static bool letters_are_units(const runs *r, size_t begin, size_t end) {
     return true;
 }
 
+/* "yyds", "u1s1": a word of the segment is Chinese although no character of it is. */
+static bool is_slang(const runs *r, size_t begin, size_t end) {
+    char word[8];
+    for (size_t i = begin, n = 0; i <= end; i++) {
+        int32_t c = i < end ? r->chars[i].cp : 0;
+        if (is_letter(c) || (n && is_digit(c))) {
+            if (n < sizeof word) word[n] = (char)(is_letter(c) ? c | 0x20 : c);
+            n++;
+            continue;
+        }
+        if (n && n <= sizeof word && en_is_chinese_slang(word, n)) return true;
+        n = 0;
+    }
+    return false;
+}
+
+/* A segment without Chinese that is read in Mandarin all the same. */
+static bool is_mandarin(const runs *r, size_t begin, size_t end, bool latin, char hint) {
+    size_t clause;
+    if (!latin) return false;
+    if (hint == LANG_ZH) return !english_owns(r, begin, end, &clause) || letters_are_units(r, begin, end);
+    return hint == LANG_NONE && is_slang(r, begin, end);
+}
+
 /* The language of each character; LANG_NONE where a neighbour decides. */
 static void mark(runs *r, char hint) {
     for (size_t i = r->n, kind = LANG_NONE; i-- > 0;) {
@@ -220,19 +246,18 @@ static void mark(runs *r, char hint) {
     }
     for (size_t begin = 0; begin < r->n;) {
         size_t end = segment_end(r, begin);
-        bool han = false, latin = false, number = false;
+        bool han = false, latin = false, number = false, yuan = false;
         for (size_t i = begin; i < end; i++) {
             char kind = kind_of(r->chars[i].cp);
             han |= kind == LANG_ZH;
             latin |= kind == LANG_EN;
             number |= is_digit(r->chars[i].cp);
+            yuan |= r->chars[i].cp == 0xA5 && r->chars[i].bytes == 3; /* the wide sign of Chinese keyboards */
         }
-        if (han)
+        if (han || is_mandarin(r, begin, end, latin, hint))
             mark_mixed(r, begin, end);
-        else if (latin && hint == LANG_ZH && letters_are_units(r, begin, end))
-            memset(r->language + begin, LANG_ZH, end - begin);
         else
-            memset(r->language + begin, latin ? LANG_EN : number ? hint : LANG_NONE, end - begin);
+            memset(r->language + begin, latin ? LANG_EN : yuan ? LANG_ZH : number ? hint : LANG_NONE, end - begin);
         begin = end;
     }
 }

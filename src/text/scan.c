@@ -113,7 +113,9 @@ static size_t emoji_end(const scanner *s, int32_t c, size_t at) {
     if (c < 0x80) { /* keycap: 1, FE0F, 20E3 */
         if (!((c >= '0' && c <= '9') || c == '#' || c == '*')) return at;
         if (after == 0xFE0F) after = peek(s, next = skip(s, next));
-        return after == 0x20E3 ? skip(s, next) : at;
+        if (after != 0x20E3) return at;
+        next = skip(s, next);
+        return peek(s, next) == 0xFE0F ? skip(s, next) : next; /* in either order */
     }
     if (!is_pictograph(c) || (c < 0x2300 && after != 0xFE0F)) return at; /* a bare (c) or arrow is a symbol */
     for (;;) {
@@ -361,7 +363,10 @@ static void step(scanner *s, size_t *at) {
     size_t end = *at;
     const int32_t c = ev_utf8_next(s->text, s->bytes, &end);
     const size_t emoji_stop = emoji_end(s, c, *at);
-    if (emoji_stop > *at) {
+    if (emoji_stop > *at && c >= '0' && c <= '9') { /* a keycap is its figure */
+        emit(s, c, *at, emoji_stop);
+        end = emoji_stop;
+    } else if (emoji_stop > *at) {
         omit(s, *at, emoji_stop, emoji);
         emit_gap(s, *at);
         end = emoji_stop;

@@ -23,7 +23,8 @@
 /* Everything that turning text into phones needs; immutable after open, shared by threads. */
 typedef struct ev_text ev_text;
 
-/* lexicon_dir holds zh.lexicon, zh.polyphones, en.lexicon and, for homographs, en.homographs. EV_E_IO, EV_E_FORMAT, EV_E_MEMORY. */
+/* lexicon_dir holds zh.lexicon, zh.polyphones, en.lexicon and, for homographs, en.homographs. EV_E_IO, EV_E_FORMAT,
+ * EV_E_MEMORY. */
 ev_status ev_text_open(ev_text **out, const char *lexicon_dir, ev_error *err);
 void ev_text_free(ev_text **text);
 
@@ -41,8 +42,8 @@ ev_status ev_text_phones(ev_phones **out, const ev_text *text, const char *utf8,
                          const ev_text_options *options, size_t sentence_phones_max, ev_error *err);
 
 /* content.c: what each sentence of `phones` says as it is written, without markup and controls such as [pause:1s]:
- * appended to out, sentence i from ends[i - 1] (0 for the first) to ends[i]. The text and options that gave the phones.
- * EV_E_MEMORY. */
+ * appended to out, sentence i from ends[i - 1] (0 for the first) to ends[i]. The text and options that gave the
+ * phones. EV_E_MEMORY. */
 ev_status ev_text_content(ev_buf *out, size_t *ends, const char *utf8, size_t bytes, const ev_text_options *options,
                           const ev_phones *phones, ev_error *err);
 
@@ -92,9 +93,9 @@ void ev_sink_said(ev_sink *sink, uint32_t byte_begin, uint32_t byte_end, const c
 typedef struct ev_zh ev_zh;
 ev_status ev_zh_open(ev_zh **out, const char *lexicon_dir, ev_error *err);
 void ev_zh_free(ev_zh **zh);
-/* Speaks chars[begin, end) of a text of n; what stands around is looked at, not spoken. Reports breaks for punctuation
- * (also sentence ends). Allocation failure: EV_E_MEMORY; no other error: what cannot be spoken is omitted through the
- * sink. */
+/* Speaks chars[begin, end) of a text of n; what stands around is looked at, not spoken. Reports breaks for
+ * punctuation (also sentence ends). Allocation failure: EV_E_MEMORY; no other error: what cannot be spoken is omitted
+ * through the sink. */
 ev_status ev_zh_speak(const ev_zh *zh, const ev_char *chars, size_t n, size_t begin, size_t end, ev_sink *sink,
                       ev_error *err);
 /* How many characters from chars[i] on (digits, signs, symbols, unit letters: "3.5kg", "50%", "2026-11-23", "-3",
@@ -109,7 +110,8 @@ ev_status ev_en_open(ev_en **out, const char *lexicon_dir, ev_error *err);
 void ev_en_free(ev_en **en);
 ev_status ev_en_speak(const ev_en *en, const ev_char *chars, size_t n, ev_sink *sink, ev_error *err);
 /* en_in_chinese.c: letters beside Chinese, by their names. Which are letters there, and saying them. */
-bool en_letters_in_chinese(const ev_en *en, const char *letters, size_t n, bool digit_follows);
+bool en_letters_in_chinese(const ev_en *en, const char *letters, size_t n, bool digit_follows, bool alone);
+bool en_is_chinese_slang(const char *lower, size_t n); /* "yyds": Chinese without a Chinese character */
 void ev_en_letters(const ev_en *en, const ev_char *chars, size_t n, ev_sink *sink);
 
 #endif

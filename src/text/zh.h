@@ -2,10 +2,13 @@
  *
  *   zh.c             START HERE: characters to phrases; opening; what happens to each phrase
  *   zh_expression.c  which kind of expression stands at a digit or sign
- *   zh_date.c        dates, times of day, scores
- *   zh_digits.c      telephone numbers and what else is read digit by digit
- *   zh_quantity.c    numbers with units, percent, money, ranges, fractions
- *   zh_unit.c        the units and currencies
+ *   zh_date.c        dates; zh_clock.c: times of day, scores
+ *   zh_digits.c      telephone numbers and what else is read digit by digit by its shape
+ *   zh_name.c        figures that are names: of rooms, trains, models, hot lines
+ *   zh_amount.c      a number with what it counts: percent, units, money
+ *   zh_quantity.c    amounts in company: ranges, fractions, products
+ *   zh_unit.c        the units; zh_money.c: the currencies
+ *   zh_roman.c       roman numerals
  *   zh_sign.c        signs
  *   zh_number.c      numerals written out, and looking around in the characters
  *   zh_segment.c     a phrase into words
@@ -132,6 +135,9 @@ bool zh_is_range_mark(int32_t cp);                            /* - ~ and the lik
 size_t zh_follows(const zh_view *v, size_t i, const char *utf8);
 /* utf8 ends right before i; stands within ZH_LOOK_BACK characters before i. */
 bool zh_precedes(const zh_view *v, size_t i, const char *utf8);
+/* The same for the first of a list "高校|院校|大学" that does. */
+size_t zh_follows_any(const zh_view *v, size_t i, const char *list);
+bool zh_precedes_any(const zh_view *v, size_t i, const char *list);
 bool zh_mentioned(const zh_view *v, size_t i, const char *utf8);
 /* What is put next stands for the characters [begin, end). */
 void zh_range(zh_out *out, const zh_view *v, size_t begin, size_t end);
@@ -156,10 +162,41 @@ size_t zh_score(const zh_view *v, size_t i, zh_out *out);
 size_t zh_digit_string(const zh_view *v, size_t i, zh_out *out);
 size_t zh_quantity(const zh_view *v, size_t i, zh_out *out);
 size_t zh_sign(const zh_view *v, size_t i, zh_out *out);
+size_t zh_name(const zh_view *v, size_t i, zh_out *out);
+const char *zh_dash(const zh_view *v, size_t i); /* 到 where a dash at i joins what is counted alike, else NULL */
+size_t zh_roman(const zh_view *v, size_t i, zh_out *out);
+/* Figures [at, at + count) one by one, in groups as they are dictated. */
+void zh_put_name(const zh_view *v, size_t at, size_t count, zh_out *out, bool yao);
 size_t zh_expression(const zh_view *v, size_t i, zh_out *out);
 
-/* A unit sign at i ("km/h"): its characters and name; 0: none. Currency signs are units too. */
-size_t zh_unit(const zh_view *v, size_t i, const char **name);
-const char *zh_currency(int32_t cp); /* name of a currency sign, NULL: not one */
+/* A unit at i ("km/h"), also past one space: its characters; 0: none. Each by `per`: 公里 每 小时; NULL: alone. */
+typedef struct zh_measure {
+    const char *name, *per;
+} zh_measure;
+size_t zh_unit(const zh_view *v, size_t i, zh_measure *out);
+size_t zh_unit_below(const zh_view *v, size_t i, const char **name); /* what may stand behind '/' */
+const char *zh_currency(int32_t cp);                                 /* name of a currency sign, NULL: not one */
+/* "HK$" of "HK$20", the space after it too; "USD" of "20 USD": characters, 0: none. */
+size_t zh_currency_before(const zh_view *v, size_t i, const char **name);
+size_t zh_currency_after(const zh_view *v, size_t i, const char **name);
+
+/* A number and what it counts (zh_amount.c). Parsed whole before anything is written, since Mandarin turns the order
+ * around: 50% is 百分之五十, ¥3.5万 is 三点五万元. */
+typedef struct zh_amount {
+    zh_number number;
+    bool negative, plus;
+    const char *prefix;   /* 百分之 and the like */
+    const char *scale;    /* 万 of "300w" */
+    zh_measure unit;      /* name NULL: none */
+    const char *currency; /* that stood before the number or after it */
+    size_t han;           /* characters of 万, 亿 ... after the number, when the currency stood before it */
+    size_t begin, end;
+} zh_amount;
+
+bool zh_amount_take(const zh_view *v, size_t i, zh_amount *out);
+/* context: where what it counts stands, for 2 as 两. */
+void zh_amount_put(const zh_view *v, zh_out *out, const zh_amount *a, size_t context);
+bool zh_amount_plain(const zh_amount *a); /* digits alone: no point, unit, currency, percent */
+bool zh_calls_a_year(const zh_view *v, const zh_number *n);
 
 #endif

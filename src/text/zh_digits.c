@@ -1,8 +1,6 @@
-/* zh_digits: what is read digit by digit: telephone numbers and other numbers of call (with 幺 for 1), addresses and
- * versions with several dots, and numbers that a word before or after marks as names rather than amounts.
+/* zh_digits: what is read digit by digit by its shape: telephone and card numbers (with 幺 for 1), addresses and
+ * versions with several dots.
  */
-#include <string.h>
-
 #include "text/zh.h"
 
 enum { GROUPS_MAX = 6, YAO = 1 };
@@ -26,17 +24,19 @@ static size_t take_groups(const zh_view *v, size_t i, group out[GROUPS_MAX], siz
     return count;
 }
 
-static void put_group(const zh_view *v, group g, zh_out *out, bool yao) {
+void zh_put_name(const zh_view *v, size_t at, size_t count, zh_out *out, bool yao) {
     char digits[ZH_DIGITS_MAX + 1] = {0};
-    for (size_t k = 0; k < g.digits; k++) digits[k] = (char)zh_at(v, g.at + k);
-    zh_range(out, v, g.at, g.at + g.digits);
-    if (g.digits == 11 || g.digits == 7) { /* 138 0013 8000 */
+    for (size_t k = 0; k < count; k++) digits[k] = (char)zh_at(v, at + k);
+    zh_range(out, v, at, at + count);
+    if (count == 11 || count == 7) { /* 138 0013 8000 */
         char head[4] = {digits[0], digits[1], digits[2], 0};
         zh_put_digits(out, head, 3, yao);
         zh_put_digits(out, digits + 3, 4, yao);
     } else
-        zh_put_digits(out, digits, g.digits == 5 || g.digits == 6 || g.digits == 10 ? 3 : 4, yao);
+        zh_put_digits(out, digits, count == 5 || count == 6 || count == 10 ? 3 : 4, yao);
 }
+
+static void put_group(const zh_view *v, group g, zh_out *out) { zh_put_name(v, g.at, g.digits, out, YAO); }
 
 static bool is_mobile(const zh_view *v, const group *g, size_t count) {
     size_t total = 0;
@@ -53,16 +53,23 @@ static bool is_landline(const zh_view *v, const group *g, size_t count) {
     return service && (g[1].digits == 7 || (count >= 3 && g[1].digits + g[2].digits == 7));
 }
 
+/* 6222 0212 3456 7890, and 123 after it */
+static bool is_card(const group *g, size_t count) {
+    for (size_t k = 0; k < 4 && k < count; k++)
+        if (g[k].digits != 4) return false;
+    return count >= 4;
+}
+
 static size_t telephone(const zh_view *v, size_t i, zh_out *out) {
     group g[GROUPS_MAX];
     size_t end = i, count = take_groups(v, i, g, &end, true);
-    bool found = is_mobile(v, g, count) || is_landline(v, g, count);
+    bool found = is_mobile(v, g, count) || is_landline(v, g, count) || is_card(g, count);
     if (!found) { /* without spaces: "138 0013 8000 2 个" */
         count = take_groups(v, i, g, &end, false);
         found = is_mobile(v, g, count) || is_landline(v, g, count) || count >= 3;
     }
     if (!found) return 0;
-    for (size_t k = 0; k < count; k++) put_group(v, g[k], out, YAO);
+    for (size_t k = 0; k < count; k++) put_group(v, g[k], out);
     return end - i;
 }
 
@@ -76,8 +83,8 @@ static size_t international(const zh_view *v, size_t i, zh_out *out) {
     if (total < 7 || total > 15) return 0;
     zh_range(out, v, i, i + 1);
     zh_put(out, "加", ZH_START);
-    put_group(v, (group){i + 1, code}, out, YAO);
-    for (size_t k = 0; k < count; k++) put_group(v, g[k], out, YAO);
+    put_group(v, (group){i + 1, code}, out);
+    for (size_t k = 0; k < count; k++) put_group(v, g[k], out);
     return end - i;
 }
 
@@ -88,9 +95,27 @@ static size_t bracketed(const zh_view *v, size_t i, zh_out *out) {
     if (zh_in(zh_at(v, start), " -")) start++;
     size_t digits = zh_count_digits(v, start);
     if (digits != 7 && digits != 8) return 0;
-    put_group(v, (group){i + 1, area}, out, YAO);
-    put_group(v, (group){start, digits}, out, YAO);
+    put_group(v, (group){i + 1, area}, out);
+    put_group(v, (group){start, digits}, out);
     return start + digits - i;
+}
+
+/* The port of an address, or how many bits name its network. */
+static size_t behind_address(const zh_view *v, size_t i, zh_out *out) {
+    size_t digits = zh_count_digits(v, i + 1);
+    bool port = zh_at(v, i) == ':';
+    if ((!port && zh_at(v, i) != '/') || !digits || digits > 5) return 0;
+    zh_range(out, v, i, i + 1);
+    zh_put(out, port ? "冒号" : "斜杠", ZH_START);
+    if (port)
+        zh_put_name(v, i + 1, digits, out, false);
+    else {
+        char text[8] = {0};
+        for (size_t k = 0; k < digits; k++) text[k] = (char)zh_at(v, i + 1 + k);
+        zh_range(out, v, i + 1, i + 1 + digits);
+        zh_put_cardinal(out, text, false, 0);
+    }
+    return 1 + digits;
 }
 
 /* 192.168.1.1 digit by digit; 1.10.2 by numbers. */
@@ -118,47 +143,7 @@ static size_t dotted(const zh_view *v, size_t i, zh_out *out) {
         else
             zh_put_cardinal(out, digits, false, ZH_FIXED);
     }
-    return end - i;
-}
-
-/* 验证码是 1234, 订单号：..., 拨打 120 */
-static bool called_before(const zh_view *v, size_t i) {
-    static const char *const words[] = {
-        "电话", "手机", "热线", "号码", "编号", "订单",   "验证码", "密码",   "账号", "帐号", "卡号", "学号",
-        "工号", "证号", "尾号", "邮编", "房号", "房间号", "代码",   "编码",   "拨打", "致电", "拨",   "客服",
-        "单号", "微信", "门牌", "车牌", "航班", "车次",   "序列号", "身份证", "呼叫", "工牌", "QQ",   "邮政编码"};
-    for (int k = 0; k < 4 && i > 0 && zh_in(zh_at(v, i - 1), ": 是为号码叫("); k++) i--;
-    for (size_t k = 0; k < EV_ARRAY_COUNT(words); k++)
-        if (zh_precedes(v, i, words[k]) || (zh_in(zh_at(v, i), "号码") && zh_precedes(v, i + 1, words[k])))
-            return true;
-    return false;
-}
-
-static bool called_after(const zh_view *v, size_t end, size_t digits) {
-    static const char *const words[] = {"室",   "房",   "号房",   "教室", "病房", "会议室",
-                                        "国道", "航班", "路公交", "路车", "信箱", "热线"};
-    for (size_t k = 0; k < EV_ARRAY_COUNT(words); k++)
-        if (zh_follows(v, end, words[k])) return digits >= 3;
-    return digits == 3 && zh_at(v, end) == 0x8DEF; /* 301路 */
-}
-
-static bool emergency(const zh_view *v, size_t i, size_t digits) {
-    static const char *const numbers[] = {"110",   "119",   "120",   "122",   "114",   "12306",
-                                          "12345", "12315", "10086", "10010", "10000", "95588"};
-    if (!zh_precedes(v, i, "打") && !zh_precedes(v, i, "打 ")) return false;
-    for (size_t k = 0; k < EV_ARRAY_COUNT(numbers); k++)
-        if (strlen(numbers[k]) == digits && zh_follows(v, i, numbers[k])) return true;
-    return false;
-}
-
-static size_t called(const zh_view *v, size_t i, zh_out *out) {
-    size_t digits = zh_count_digits(v, i), end = i + digits;
-    if (digits < 3 || zh_in(zh_at(v, end), "个元块件条名人次年月")) return 0;
-    if (zh_in(zh_at(v, end), ".,") && zh_digit(v, end + 1)) return 0;
-    bool letter = i > 0 && zh_letter(zh_at(v, i - 1));
-    if (!letter && !called_before(v, i) && !called_after(v, end, digits) && !emergency(v, i, digits)) return 0;
-    put_group(v, (group){i, digits}, out, YAO);
-    return digits;
+    return end - i + (address && count == 4 ? behind_address(v, end, out) : 0);
 }
 
 size_t zh_digit_string(const zh_view *v, size_t i, zh_out *out) {
@@ -167,5 +152,5 @@ size_t zh_digit_string(const zh_view *v, size_t i, zh_out *out) {
     if (!zh_digit(v, i)) return 0;
     size_t length = dotted(v, i, out);
     if (!length) length = telephone(v, i, out);
-    return length ? length : called(v, i, out);
+    return length ? length : zh_name(v, i, out);
 }

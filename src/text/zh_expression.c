@@ -9,12 +9,12 @@
 /* + and - belong to the number after them where no operand stands before. */
 static bool signs_number(const zh_view *v, size_t i) {
     int32_t c = zh_at(v, i), before = i > 0 ? zh_at(v, i - 1) : 0;
+    const char *name;
     if (c != '-' && c != '+' && c != 0x2212) return false;
-    if (!zh_digit(v, i + 1) && !zh_currency(zh_at(v, i + 1))) return false;
+    if (!zh_digit(v, i + 1) && !zh_currency_before(v, i + 1, &name)) return false;
     if (c == '+' && ev_zh_is_han(before)) return false;
     bool operand = (before >= '0' && before <= '9') || zh_letter(before) || zh_in(before, ")%℃°");
-    if (c != '+' && zh_in(before, "月日号年点时分周")) return false; /* 3日-8日 */
-    return !operand;
+    return !operand && !zh_dash(v, i);
 }
 
 static size_t at_digit(const zh_view *v, size_t i, zh_out *out) {
@@ -27,17 +27,36 @@ static size_t at_digit(const zh_view *v, size_t i, zh_out *out) {
     return 0;
 }
 
+/* "HK$20", roman numerals. */
+static size_t at_letter(const zh_view *v, size_t i, zh_out *out) {
+    const char *name;
+    if (zh_currency_before(v, i, &name)) return zh_quantity(v, i, out);
+    return zh_roman(v, i, out);
+}
+
+/* .22 where no digit and no word stands before: 口径.22, 约.5. */
+static bool is_decimal(const zh_view *v, size_t i) {
+    size_t digits = zh_count_digits(v, i + 1);
+    int32_t before = i > 0 ? zh_at(v, i - 1) : 0;
+    if (!digits || (before >= '0' && before <= '9') || zh_letter(before) || before == '.') return false;
+    if (zh_at(v, i + 1 + digits) == '.' && zh_digit(v, i + 2 + digits)) return false;
+    return !ev_zh_is_han(before) || zh_in(before, "支把约为是达仅径") || zh_follows(v, i + 1 + digits, "口径");
+}
+
 size_t zh_expression(const zh_view *v, size_t i, zh_out *out) {
     int32_t c = zh_at(v, i);
     if (c >= '0' && c <= '9') return at_digit(v, i, out);
+    if (zh_letter(c)) return at_letter(v, i, out);
     if (c == '(') return zh_digit_string(v, i, out);
-    if (c < 0x80 && c != '+' && c != '-' && c != '$' && !zh_in(c, "<=>&*^/@#%~")) return 0;
+    if (c == '.') return is_decimal(v, i) ? zh_quantity(v, i, out) : 0;
+    if (c < 0x80 && c != '+' && c != '-' && c != '$' && !zh_in(c, "<=>!&*^/@#%~")) return 0;
     if (ev_zh_is_han(c)) return 0;
-    if (signs_number(v, i)) {
-        size_t length = c == '+' ? zh_digit_string(v, i, out) : 0;
-        return length ? length : zh_quantity(v, i, out);
+    if (c == '+') {
+        size_t length = zh_digit_string(v, i, out);
+        if (length) return length;
     }
-    if (zh_currency(c) && (zh_digit(v, i + 1) || (zh_at(v, i + 1) == ' ' && zh_digit(v, i + 2))))
-        return zh_quantity(v, i, out);
+    if (signs_number(v, i)) return zh_quantity(v, i, out);
+    const char *name;
+    if (zh_currency_before(v, i, &name)) return zh_quantity(v, i, out);
     return zh_sign(v, i, out);
 }

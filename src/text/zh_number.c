@@ -45,6 +45,33 @@ bool zh_precedes(const zh_view *v, size_t i, const char *utf8) {
     return i >= length && zh_follows(v, i - length, utf8);
 }
 
+size_t zh_follows_any(const zh_view *v, size_t i, const char *list) {
+    for (size_t at = 0, bytes = strlen(list); at < bytes;) {
+        size_t count = 0;
+        bool same = true;
+        while (at < bytes && list[at] != '|') {
+            int32_t cp = ev_utf8_next(list, bytes, &at);
+            same = same && cp == zh_at(v, i + count);
+            count += same;
+        }
+        if (same && count) return count;
+        at++;
+    }
+    return 0;
+}
+
+bool zh_precedes_any(const zh_view *v, size_t i, const char *list) {
+    for (size_t at = 0, bytes = strlen(list); at < bytes;) {
+        size_t length = 0, end = at;
+        for (; end < bytes && list[end] != '|'; end++) length += ((unsigned char)list[end] & 0xC0) != 0x80;
+        bool same = length > 0 && length <= i;
+        for (size_t k = i - length; same && at < end; k++) same = ev_utf8_next(list, bytes, &at) == zh_at(v, k);
+        if (same) return true;
+        at = end + 1;
+    }
+    return false;
+}
+
 bool zh_mentioned(const zh_view *v, size_t i, const char *utf8) {
     for (size_t back = 1; back <= ZH_LOOK_BACK && back <= i; back++)
         if (zh_follows(v, i - back, utf8)) return true;
@@ -61,10 +88,18 @@ void zh_range(zh_out *out, const zh_view *v, size_t begin, size_t end) {
 
 /* ---- reading a number ---- */
 
+/* 1 000 000: spaces between, two at least. */
+static size_t spaced_end(const zh_view *v, size_t end) {
+    size_t groups = 0;
+    for (; zh_at(v, end) == ' ' && zh_count_digits(v, end + 1) == 3 && groups < 6; groups++) end += 4;
+    return groups >= 2 ? end : 0;
+}
+
 /* 1,234,567: groups of three after plain commas. Returns the end, or the end of the first digits. */
 static size_t thousands_end(const zh_view *v, size_t i, size_t first) {
-    size_t end = i + first;
+    size_t end = i + first, spaced;
     if (first > 3) return end;
+    if ((spaced = spaced_end(v, end))) return spaced;
     while (zh_at(v, end) == ',' && v->chars[end].bytes == 1 && zh_count_digits(v, end + 1) == 3 && end - i < 40)
         end += 4;
     return end;
@@ -72,9 +107,10 @@ static size_t thousands_end(const zh_view *v, size_t i, size_t first) {
 
 bool zh_number_parse(const zh_view *v, size_t i, zh_number *out) {
     size_t first = zh_count_digits(v, i), used = 0;
-    if (!first) return false;
+    if (!first && !(zh_at(v, i) == '.' && zh_digit(v, i + 1))) return false; /* .22 */
     size_t end = thousands_end(v, i, first);
     *out = (zh_number){.begin = i, .commas = end > i + first};
+    if (!first) out->digits[0] = '0';
     for (size_t k = i; k < end; k++)
         if (zh_digit(v, k)) out->digits[used++] = (char)zh_at(v, k);
     if (zh_at(v, end) == '.' && zh_digit(v, end + 1) && first < ZH_DIGITS_MAX) {
@@ -100,8 +136,8 @@ static void add(words *w, const char *utf8) {
     w->used += bytes;
 }
 
-/* 1..9999; head: the number starts here (十五, not 一十五; 两千). */
-static void add_group(words *w, unsigned value, bool head) {
+/* 1..9999; head: the number starts here (十五, not 一十五; 两千). ten: 10 is 十 all the same (一百亿零十万). */
+static void add_group(words *w, unsigned value, bool head, bool ten) {
     static const char *const units[4] = {"千", "百", "十", ""};
     bool gap = false, begun = false;
     for (unsigned place = 0, power = 1000; place < 4; place++, power /= 10) {
@@ -111,7 +147,7 @@ static void add_group(words *w, unsigned value, bool head) {
             continue;
         }
         if (gap) add(w, "零");
-        bool bare_ten = place == 2 && digit == 1 && head && !begun;
+        bool bare_ten = place == 2 && digit == 1 && (head || (ten && value == 10)) && !begun;
         if (!bare_ten) add(w, place == 0 && digit == 2 && head ? "两" : numerals[digit]);
         add(w, units[place]);
         gap = false;
@@ -130,7 +166,7 @@ static void put_groups(zh_out *out, uint64_t value, uint32_t flags) {
         if (group == 2 && !begun && g > 0)
             add(&w, "两");
         else if (group)
-            add_group(&w, group, !begun);
+            add_group(&w, group, !begun, g > 0);
         if (group)
             add(&w, units[g]);
         else if (g == 2 && begun)

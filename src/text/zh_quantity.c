@@ -1,148 +1,37 @@
-/* zh_quantity: a number and what it counts: percent, units, money, fractions, products, ranges ("3-5个", "-5~3℃").
- *
- * An amount is parsed whole before anything is written, since Mandarin turns the order around: 50% is 百分之五十,
- * 3/4 is 四分之三, ¥3.5万 is 三点五万元.
+/* zh_quantity: amounts in company: fractions, products, ranges ("3-5个", "-5~3℃"), what follows each other
+ * ("2h30min", "30°15′"), what money is for.
  */
 #include <string.h>
 
 #include "text/zh.h"
 
-typedef struct amount {
-    zh_number number;
-    bool negative, plus;
-    const char *prefix;   /* 百分之 or 千分之 */
-    const char *unit;     /* name, or NULL */
-    const char *currency; /* sign stood before the number */
-    size_t scale;         /* characters of 万, 亿 ... after the number, when the currency stood before it */
-    size_t begin, end;
-} amount;
-
-static bool is_minus(int32_t cp) { return cp == '-' || cp == 0x2212 || cp == 0xFF0D; }
-
-/* ---- parsing ---- */
-
-/* Nobody says the noughts of 4,999.00 and 12.50 when it is money. */
-static void drop_noughts(zh_number *n) {
-    for (size_t k = strlen(n->decimals); k-- > 0 && n->decimals[k] == '0';) n->decimals[k] = '\0';
-}
-
-static bool take_amount(const zh_view *v, size_t i, amount *a) {
-    *a = (amount){.begin = i};
-    if (is_minus(zh_at(v, i)) || zh_at(v, i) == '+') {
-        a->plus = zh_at(v, i) == '+';
-        a->negative = !a->plus;
-        i++;
-    }
-    if ((a->currency = zh_currency(zh_at(v, i)))) i += zh_at(v, i + 1) == ' ' ? 2 : 1;
-    if (!zh_number_parse(v, i, &a->number)) return false;
-    a->end = a->number.end;
-    int32_t next = zh_at(v, a->end);
-    if (a->currency || zh_in(next, "元块")) drop_noughts(&a->number);
-    if (next == '%' || next == 0x2030) {
-        a->prefix = next == '%' ? "百分之" : "千分之";
-        a->end++;
-    } else if (a->currency) {
-        while (a->scale < 3 && zh_in(zh_at(v, a->end + a->scale), "百千万亿")) a->scale++;
-        a->end += a->scale;
-    } else
-        a->end += zh_unit(v, a->end, &a->unit);
-    return true;
-}
-
-/* ---- 两 or 二, years ---- */
-
-/* What a lone 2 counts is 两; what it numbers (月, 日, 号, 楼, 级) is 二. */
-static bool counts_two(const zh_view *v, size_t end) {
-    if (zh_follows(v, end, "年级") || zh_follows(v, end, "分之") || zh_follows(v, end, "星级") ||
-        zh_follows(v, end, "季度"))
-        return false;
-    if (zh_in(zh_at(v, end), "到至") && zh_digit(v, end + 1)) end += 1 + zh_count_digits(v, end + 1); /* 2到3个 */
-    if (zh_at(v, end) == ' ') end++;
-    return zh_in(zh_at(v, end), "个只本张件台把条辆份位名次天年周岁分秒元块斤公千百万亿米里升吨克毫小度瓶杯碗盘包盒箱"
-                                "袋双对套间层座家所棵株朵根支枝枚颗粒片滴股门"
-                                "种样类项场部篇首句段页册幅封笔批排群国者侧端边头匹口艘架栋幢扇面道届点角毛倍成平厘寸"
-                                "尺丈亩顷美欧英港人礼星刻集拨节圈趟遍顿番回"
-                                "下声步桌顶户辈");
-}
-
-static bool calls_a_year(const zh_view *v, const zh_number *n) {
-    size_t digits = strlen(n->digits);
-    bool year = zh_at(v, n->end) == 0x5E74, plain = !n->commas && !n->decimals[0]; /* 年 */
-    if (!plain) return false;
-    if (digits == 2 && zh_at(v, n->end) == 0x540E && n->digits[1] == '0')
-        return strchr("056789", n->digits[0]); /* 80后 */
-    if (digits == 4 &&
-        (zh_follows(v, n->end, "赛季") || zh_follows(v, n->end, "学年") || zh_follows(v, n->end, "财年")))
-        return true;
-    if (!year) return false;
-    int32_t after = zh_at(v, n->end + 1);
-    bool span =
-        zh_in(after, "前后来间多以历") || zh_follows(v, n->end + 1, "的历史") || zh_follows(v, n->end + 1, "时间");
-    if (digits == 4)
-        return !(span && strcmp(n->digits + 2, "00") == 0) && strcmp(n->digits, "1000") != 0 &&
-               strcmp(n->digits, "3000") && n->digits[0] != '0';
-    if (digits != 2 || span || zh_at(v, n->end + 1) == 0x4EE3) return false; /* 90年代: 九十 */
-    return n->digits[0] == '0' || n->digits[0] >= '7';
-}
-
-/* ---- writing ---- */
-
-static void put_plain(const zh_view *v, zh_out *out, const amount *a, size_t context) {
-    const zh_number *n = &a->number;
-    size_t digits = strlen(n->digits);
-    bool ordinal = a->begin > 0 && zh_in(zh_at(v, a->begin - 1), "第初");
-    bool whole = !n->decimals[0];
-    int32_t next = zh_at(v, n->end);
-    if (whole && digits > 1 && n->digits[0] == '0') {
-        if (digits == 2 && zh_in(next, "月日号时点"))
-            zh_put_cardinal(out, n->digits, true, ZH_FIXED);
-        else
-            zh_put_digits(out, n->digits, 4, false);
-        return;
-    }
-    if (calls_a_year(v, n)) {
-        zh_put_digits(out, n->digits, 4, false);
-        return;
-    }
-    if (a->prefix && whole && strcmp(n->digits, "100") == 0) {
-        zh_put(out, "百", ZH_START); /* 百分之百 */
-        return;
-    }
-    bool names = ordinal || zh_in(next, "月日号楼");
-    bool two = !names && (a->unit || a->currency || counts_two(v, context));
-    zh_put_number(out, n, two && !a->prefix, names ? ZH_FIXED : 0);
-}
-
-static void put_amount(const zh_view *v, zh_out *out, const amount *a, size_t context) {
-    bool degrees = a->unit && (strcmp(a->unit, "摄氏度") == 0 || strcmp(a->unit, "华氏度") == 0);
-    zh_range(out, v, a->begin, a->end);
-    if (a->negative) zh_put(out, degrees ? "零下" : "负", ZH_START | ZH_JOIN);
-    if (a->plus) zh_put(out, "正", ZH_START);
-    if (a->prefix) zh_put(out, a->prefix, ZH_START | ZH_JOIN);
-    put_plain(v, out, a, context);
-    for (size_t k = 0; k < a->scale; k++) {
-        char scale[5] = {0};
-        ev_utf8_put(zh_at(v, a->number.end + k), scale);
-        zh_put(out, scale, 0);
-    }
-    if (a->currency) zh_put(out, a->currency, ZH_START);
-    if (a->unit) zh_put(out, a->unit, ZH_START);
-}
-
-static void put_between(const zh_view *v, zh_out *out, size_t at, const char *word) {
-    zh_range(out, v, at, at + 1);
+static void put_between(const zh_view *v, zh_out *out, size_t at, size_t end, const char *word) {
+    zh_range(out, v, at, end);
     zh_put(out, word, ZH_START);
 }
 
-/* ---- the compounds ---- */
+/* ---- fractions and products ---- */
 
-/* 3/4, but not 3/4/5. */
-static size_t fraction(const zh_view *v, const amount *a, zh_out *out) {
+/* 血压120/80 is two numbers, 24/7 too. */
+static bool is_pair(const zh_view *v, const zh_amount *a, const zh_number *below) {
+    if (zh_mentioned(v, a->begin, "血压") || zh_follows(v, below->end, "mmHg")) return true;
+    return strcmp(a->number.digits, "24") == 0 && strcmp(below->digits, "7") == 0;
+}
+
+/* 3/4 and 1 / 2, but not 3/4/5. */
+static size_t fraction(const zh_view *v, const zh_amount *a, zh_out *out) {
     zh_number below;
     size_t slash = a->number.end;
-    bool whole = !a->prefix && !a->unit && !a->number.decimals[0] && !a->currency;
-    if (!whole || !zh_in(zh_at(v, slash), "/⁄") || !zh_number_parse(v, slash + 1, &below)) return 0;
+    if (!zh_amount_plain(a)) return 0;
+    bool spaced = zh_at(v, slash) == ' ' && zh_at(v, slash + 1) == '/' && zh_at(v, slash + 2) == ' ';
+    slash += spaced;
+    if (!zh_in(zh_at(v, slash), "/⁄") || !zh_number_parse(v, slash + 1 + spaced, &below)) return 0;
     if (below.decimals[0] || (zh_at(v, below.end) == '/' && zh_digit(v, below.end + 1))) return 0;
+    if (is_pair(v, a, &below)) { /* the second comes by itself, perhaps with its unit */
+        zh_range(out, v, a->begin, slash);
+        zh_put_number(out, &a->number, false, 0);
+        return slash + 1 + spaced - a->begin;
+    }
     zh_range(out, v, a->begin, below.end);
     if (a->negative) zh_put(out, "负", ZH_START);
     zh_put_number(out, &below, false, 0);
@@ -151,63 +40,86 @@ static size_t fraction(const zh_view *v, const amount *a, zh_out *out) {
     return below.end - a->begin;
 }
 
-/* 1920x1080, 3×4×5 */
-static size_t product(const zh_view *v, const amount *a, zh_out *out) {
+/* 1920x1080, 3×4×5, 7 × 24 */
+static size_t product(const zh_view *v, const zh_amount *a, zh_out *out) {
     size_t end = a->end;
-    amount next;
-    for (int k = 0; k < 4 && zh_in(zh_at(v, end), "xX×*✕") && zh_digit(v, end + 1) && take_amount(v, end + 1, &next);
-         k++) {
-        if (k == 0) put_amount(v, out, a, a->end);
-        put_between(v, out, end, "乘");
-        put_amount(v, out, &next, next.end);
+    zh_amount next;
+    for (int k = 0; k < 4; k++) {
+        size_t spaced = zh_at(v, end) == ' ' && zh_at(v, end + 2) == ' ', at = end + spaced;
+        if (!zh_in(zh_at(v, at), "xX×*✕") || !zh_digit(v, at + 1 + spaced) ||
+            !zh_amount_take(v, at + 1 + spaced, &next))
+            break;
+        if (k == 0) zh_amount_put(v, out, a, a->end);
+        put_between(v, out, at, at + 1, "乘");
+        zh_amount_put(v, out, &next, next.end);
         end = next.end;
     }
     return end > a->end ? end - a->begin : 0;
 }
+
+/* ---- ranges ---- */
+
+/* Countries and clubs whose names stand beside a result. */
+static const char teams[] =
+    "中国|日本|韩国|朝鲜|伊朗|美国|英国|英格兰|法国|德国|西班牙|意大利|葡萄牙|荷兰|比利时|巴西|阿根廷|"
+    "乌拉圭|智利|哥伦比亚|墨西哥|克罗地亚|瑞士|瑞典|丹麦|波兰|俄罗斯|土耳其|摩洛哥|埃及|澳大利亚|沙特|"
+    "卡塔尔|泰国|越南|印尼|印度|加拿大|国足|女足|男足|女排|国奥|皇马|巴萨|拜仁|曼联|曼城|切尔西|利物浦|"
+    "阿森纳|热刺|国米|米兰|尤文|罗马|多特|马竞|大巴黎|恒大|国安|申花|鲁能|上港|湖人|勇士|火箭|热火|"
+    "凯尔特人|马刺|骑士|快船|雄鹿|独行侠|掘金|公牛|队|主队|客队";
 
 static bool of_a_match(const zh_view *v, size_t i, size_t end) {
     static const char *const words[] = {"比分", "胜", "战平", "战胜", "击败", "负于",
                                         "赢",   "输", "领先", "落后", "大胜"};
     for (size_t k = 0; k < EV_ARRAY_COUNT(words); k++)
         if (zh_mentioned(v, i, words[k]) || zh_follows(v, end, words[k])) return true;
-    return false;
+    size_t before = i - (i > 0 && zh_at(v, i - 1) == ' '), behind = end + (zh_at(v, end) == ' ');
+    if (zh_follows_any(v, behind, teams)) return true;
+    return !zh_in(zh_at(v, behind), "个次天年人岁月日号点分名所家支倍万亿%") && zh_precedes_any(v, before, teams);
 }
 
-static const char *range_word(const zh_view *v, const amount *a, const amount *b) {
-    int32_t mark = zh_at(v, a->end), after = zh_at(v, b->end);
+static bool runs_down(const zh_view *v, const zh_amount *a, const zh_amount *b) {
+    return zh_value(v, a->number.begin, strlen(a->number.digits)) >
+           zh_value(v, b->number.begin, strlen(b->number.digits));
+}
+
+static const char *range_word(const zh_view *v, const zh_amount *a, const zh_amount *b, size_t mark) {
+    int32_t after = zh_at(v, b->end);
     if (after == '=' || (after == ' ' && zh_at(v, b->end + 1) == '=')) return "减";
-    if (mark == '-' && !a->unit && !b->unit && of_a_match(v, a->begin, b->end)) return "比";
-    bool names =
-        mark == '-' && !a->unit && !b->unit && !a->prefix && !a->number.decimals[0] && !b->number.decimals[0];
-    if (names && zh_value(v, a->number.begin, strlen(a->number.digits)) >
-                     zh_value(v, b->number.begin, strlen(b->number.digits)))
-        return "杠"; /* 8-2室: no range runs down */
-    return "到";
+    bool names = zh_at(v, mark) == '-' && zh_amount_plain(a) && zh_amount_plain(b);
+    if (!names) return "到";
+    if (of_a_match(v, a->begin, b->end)) return "比";
+    if (!runs_down(v, a, b)) return "到";
+    if (strcmp(b->number.digits, "0") == 0) return "比"; /* 3-0 */
+    return "杠";                                         /* 8-2室: no range runs down */
 }
 
-static bool both_years(const amount *a, const amount *b) {
+static bool both_years(const zh_amount *a, const zh_amount *b) {
     const char *x = a->number.digits, *y = b->number.digits;
-    bool plain = !a->unit && !b->unit && !a->prefix && !b->prefix && !a->number.decimals[0] && !b->number.decimals[0];
+    bool plain = zh_amount_plain(a) && zh_amount_plain(b);
     return plain && strlen(x) == 4 && strlen(y) == 4 && strchr("12", x[0]) && strchr("12", y[0]);
 }
 
-static bool year_span(const zh_view *v, const amount *a, const amount *b) {
+static bool year_span(const zh_view *v, const zh_amount *a, const zh_amount *b) {
     if (!both_years(a, b)) return false;
-    if (calls_a_year(v, &b->number)) return true;
+    if (zh_calls_a_year(v, &b->number)) return true;
     bool modern = strncmp(a->number.digits, "19", 2) == 0 || strncmp(a->number.digits, "20", 2) == 0;
     return modern && !zh_in(zh_at(v, b->end), "个元块人米") && strcmp(a->number.digits, b->number.digits) < 0;
 }
 
-static size_t range(const zh_view *v, amount *a, zh_out *out) {
-    amount b;
-    if (!zh_is_range_mark(zh_at(v, a->end))) return 0;
-    size_t at = a->end + 1 + (zh_at(v, a->end + 1) == zh_at(v, a->end) && zh_at(v, a->end) == 0x2014); /* —— */
-    bool digit = zh_digit(v, at) || zh_currency(zh_at(v, at)) ||
-                 (is_minus(zh_at(v, at)) && zh_digit(v, at + 1) && zh_at(v, a->end) == '~');
-    if (!digit || !take_amount(v, at, &b) || (zh_is_range_mark(zh_at(v, b.end)) && zh_digit(v, b.end + 1))) return 0;
-    if (b.prefix && !a->prefix && !a->unit) a->prefix = b.prefix;
-    const char *word = range_word(v, a, &b);
-    bool years = year_span(v, a, &b), cold = a->negative && !a->unit && b.unit && strstr(b.unit, "氏度");
+/* 15-6岁, 45-6万: 十五六. */
+static bool runs_on(const zh_view *v, const zh_amount *a, const zh_amount *b) {
+    const char *x = a->number.digits, *y = b->number.digits;
+    size_t n = strlen(x);
+    if (!zh_amount_plain(a) || n < 2 || n > 3 || strlen(y) != 1 || b->number.decimals[0] || b->prefix) return false;
+    if (!b->unit.name && !ev_zh_is_han(zh_at(v, b->end)) && zh_at(v, b->end) != 0 && zh_at(v, b->end) != ' ')
+        return false;
+    return x[n - 1] > '0' && y[0] == x[n - 1] + 1 && !zh_follows_any(v, b->end, "室|号|栋|单元|楼");
+}
+
+static void put_pair(const zh_view *v, zh_out *out, const zh_amount *a, const zh_amount *b, const char *word,
+                     size_t mark, size_t at) {
+    bool years = strcmp(word, "到") == 0 && year_span(v, a, b);
+    bool cold = a->negative && !a->unit.name && b->unit.name && strstr(b->unit.name, "氏度");
     zh_range(out, v, a->begin, a->end);
     if (years)
         zh_put_digits(out, a->number.digits, 4, false);
@@ -215,44 +127,94 @@ static size_t range(const zh_view *v, amount *a, zh_out *out) {
         zh_put(out, "零下", ZH_START | ZH_JOIN);
         zh_put_number(out, &a->number, true, 0);
     } else
-        put_amount(v, out, a, a->unit || a->prefix ? a->end : b.end);
-    put_between(v, out, a->end, word);
-    zh_range(out, v, at, b.end);
+        zh_amount_put(v, out, a, a->unit.name || a->prefix ? a->end : b->end);
+    put_between(v, out, mark, at, word);
+    zh_range(out, v, at, b->end);
     if (years)
-        zh_put_digits(out, b.number.digits, 4, false);
+        zh_put_digits(out, b->number.digits, 4, false);
     else
-        put_amount(v, out, &b, b.end);
+        zh_amount_put(v, out, b, b->end);
+}
+
+/* $100-200, ¥3-5万: the currency is said once, at the end. */
+static void share_currency(const zh_view *v, zh_amount *a, zh_amount *b) {
+    if (!a->currency || b->currency || b->unit.name || b->prefix) return;
+    b->currency = a->currency;
+    a->currency = NULL;
+    while (b->han < 3 && zh_in(zh_at(v, b->end), "百千万亿")) b->han++, b->end++;
+}
+
+/* Where the second amount of a range begins, and its mark; 0: no range. */
+static size_t second_at(const zh_view *v, const zh_amount *a, size_t *mark) {
+    const char *name;
+    size_t spaced = zh_at(v, a->end) == ' ' && zh_is_range_mark(zh_at(v, a->end + 1)) && zh_at(v, a->end + 2) == ' ';
+    *mark = a->end + spaced;
+    if (!zh_is_range_mark(zh_at(v, *mark))) return 0;
+    size_t at = *mark + 1 + spaced;
+    at += zh_at(v, *mark) == 0x2014 && zh_at(v, at) == 0x2014; /* —— */
+    bool signed_one = zh_in(zh_at(v, at), "-−+") && zh_digit(v, at + 1) && zh_in(zh_at(v, *mark), "~～〜—");
+    return zh_digit(v, at) || zh_currency_before(v, at, &name) || signed_one ? at : 0;
+}
+
+static size_t range(const zh_view *v, zh_amount *a, zh_out *out) {
+    zh_amount b;
+    size_t mark, at = second_at(v, a, &mark);
+    if (!at || !zh_amount_take(v, at, &b) || (zh_is_range_mark(zh_at(v, b.end)) && zh_digit(v, b.end + 1))) return 0;
+    if (runs_on(v, a, &b) && at == a->end + 1) {
+        zh_range(out, v, a->begin, b.end);
+        zh_put_cardinal(out, a->number.digits, false, 0);
+        zh_amount_put(v, out, &b, b.end);
+        return b.end - a->begin;
+    }
+    if (b.prefix && !a->prefix && !a->unit.name) a->prefix = b.prefix;
+    share_currency(v, a, &b);
+    put_pair(v, out, a, &b, range_word(v, a, &b, mark), mark, at);
     return b.end - a->begin;
 }
 
-/* 30°15′20″, and what money is for: ¥5/kg, $10/月. */
-static size_t rest_of(const zh_view *v, const amount *a, zh_out *out) {
+/* ---- one behind the other ---- */
+
+/* 2h30min, 5min30s, 30°15′20″ */
+static size_t chain(const zh_view *v, const zh_amount *a, zh_out *out) {
     size_t end = a->end;
-    amount next;
-    const char *name;
-    for (int k = 0; k < 2 && a->unit && zh_in(zh_at(v, end - 1), "°′") && take_amount(v, end, &next) && next.unit;
-         k++) {
-        put_amount(v, out, &next, next.end);
+    const char *unit = a->unit.name;
+    for (int k = 0; k < 2 && unit && !a->unit.per; k++) {
+        zh_amount next;
+        bool hours = strcmp(unit, "小时") == 0, minutes = strcmp(unit, "分钟") == 0,
+             arc = zh_in(zh_at(v, end - 1), "°′");
+        size_t space = zh_at(v, end) == ' ' && (hours || minutes);
+        if (!(hours || minutes || arc) || !zh_digit(v, end + space) || !zh_amount_take(v, end + space, &next)) break;
+        if (hours && next.unit.name && strcmp(next.unit.name, "米") == 0) next.unit.name = "分钟"; /* 1h30m */
+        if (!next.unit.name && !(hours && !space && strlen(next.number.digits) == 2)) break;
+        if (!next.unit.name && zh_at(v, next.end) != 0x5206) next.unit.name = "分钟"; /* 2h30 */
+        zh_amount_put(v, out, &next, next.end);
         end = next.end;
-    }
-    bool per = a->currency && zh_at(v, end) == '/';
-    size_t sign = per ? zh_unit(v, end + 1, &name) : 0;
-    if (per && (sign || ev_zh_is_han(zh_at(v, end + 1)))) {
-        zh_range(out, v, end, end + 1 + sign);
-        zh_put(out, "每", ZH_START);
-        if (sign) zh_put(out, name, 0);
-        end += 1 + sign;
+        unit = next.unit.name;
     }
     return end - a->end;
 }
 
+/* What money is for: ¥5/kg, $10/月. */
+static size_t money_for(const zh_view *v, bool money, size_t end, zh_out *out) {
+    const char *name = NULL;
+    if (!money || zh_at(v, end) != '/') return 0;
+    size_t sign = zh_unit_below(v, end + 1, &name);
+    if (!sign && !ev_zh_is_han(zh_at(v, end + 1))) return 0;
+    zh_range(out, v, end, end + 1 + sign);
+    zh_put(out, "每", ZH_START);
+    if (sign) zh_put(out, name, 0);
+    return 1 + sign;
+}
+
 size_t zh_quantity(const zh_view *v, size_t i, zh_out *out) {
-    amount a;
-    if (!take_amount(v, i, &a)) return 0;
+    zh_amount a;
+    if (!zh_amount_take(v, i, &a)) return 0;
+    const bool money = a.currency;
     size_t length = fraction(v, &a, out);
     if (!length) length = product(v, &a, out);
     if (!length) length = range(v, &a, out);
-    if (length) return length;
-    put_amount(v, out, &a, a.end);
-    return a.end - i + rest_of(v, &a, out);
+    if (length) return length + money_for(v, money, i + length, out);
+    zh_amount_put(v, out, &a, a.end);
+    length = a.end - i + chain(v, &a, out);
+    return length + money_for(v, money, i + length, out);
 }

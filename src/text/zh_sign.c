@@ -16,6 +16,12 @@ static const sign operators[] = {{'+', "加"},          {0x2212, "减"},     {0x
                                  {0x2265, "大于等于"}, {0x2260, "不等于"}, {0x2248, "约等于"}, {0x2192, "到"},
                                  {'&', "和"},          {'*', "乘"},        {'^', "的"},        {0x2266, "小于等于"},
                                  {0x2267, "大于等于"}};
+/* The same, of two characters. */
+static const struct {
+    char text[3];
+    const char *name;
+} pairs[] = {{"<=", "小于等于"}, {">=", "大于等于"}, {"!=", "不等于"}, {"==", "等于"},
+             {"=<", "小于等于"}, {"=>", "推出"},     {"->", "到"}};
 /* Spoken wherever they stand. */
 static const sign names[] = {{0xB1, "正负"},     {0x221A, "根号"},   {0x221E, "无穷大"},
                              {0x2103, "摄氏度"}, {0x2109, "华氏度"}, {0x2030, "千分号"},
@@ -38,31 +44,150 @@ static int32_t beside(const zh_view *v, size_t i, int step) {
 }
 
 static bool is_operand(int32_t cp) {
-    return (cp >= '0' && cp <= '9') || zh_letter(cp) || ev_zh_is_han(cp) || zh_in(cp, "()%℃°π√±.)²³½");
+    return (cp >= '0' && cp <= '9') || zh_letter(cp) || ev_zh_is_han(cp) || zh_in(cp, "()%℃°π√±.²³½-−¥￥$");
 }
 
-static bool is_number(int32_t cp) { return (cp >= '0' && cp <= '9') || zh_is_numeral(cp) || zh_in(cp, "()π"); }
+static bool is_number(int32_t cp) {
+    return (cp >= '0' && cp <= '9') || zh_is_numeral(cp) || zh_in(cp, "()π%-−¥￥$.");
+}
 
 /* Days, months, hours: between two of them a dash says 到. */
 static bool is_time_word(const zh_view *v, size_t i) {
-    return zh_in(zh_at(v, i), "月日号年点时分周天期岁级世楼层路期元一二三四五六日");
+    return zh_in(zh_at(v, i), "月日号年点时分周天期岁级世楼层路期元章页万亿千百一二三四五六日");
 }
 
-static const char *dash(const zh_view *v, size_t i) {
-    if (!zh_is_range_mark(zh_at(v, i)) || i == 0 || zh_at(v, i) == 0x2014) return NULL;
+/* How many characters from right before i back to a number, at most 3 of Han: 2 in 5万元. 0: none. */
+static size_t number_before(const zh_view *v, size_t i) {
+    for (size_t back = 1; back <= 4 && back <= i; back++) {
+        if (zh_digit(v, i - back)) return back;
+        if (!ev_zh_is_han(zh_at(v, i - back))) return 0;
+    }
+    return 0;
+}
+
+/* 3公里-5公里: what is counted before the dash is counted behind it. */
+static bool counts_alike(const zh_view *v, size_t i) {
+    size_t back = number_before(v, i), digits = zh_count_digits(v, i + 1), end = i + 1 + digits;
+    if (back < 2 || !digits) return false;
+    if (zh_at(v, end) == '.') end += 1 + zh_count_digits(v, end + 1);
+    for (size_t k = 0; k < back - 1; k++)
+        if (zh_at(v, end + k) != zh_at(v, i - back + 1 + k)) return false;
+    return true;
+}
+
+const char *zh_dash(const zh_view *v, size_t i) {
+    if (!zh_is_range_mark(zh_at(v, i)) || i == 0) return NULL;
+    if (zh_at(v, i) == 0x2014)
+        return is_time_word(v, i - 1) && number_before(v, i) && zh_digit(v, i + 1) ? "到" : NULL;
+    if (counts_alike(v, i)) return "到";
     if (!is_time_word(v, i - 1)) return NULL;
     return zh_digit(v, i + 1) || zh_in(zh_at(v, i + 1), "周星礼一二三四五六七八九十零上下早晚") ? "到" : NULL;
 }
 
+/* 5元/斤, 5.2万/㎡, 80次/min: 每, and the unit behind it. Its characters. */
+static size_t per(const zh_view *v, size_t i, zh_out *out) {
+    const char *name = NULL;
+    size_t unit = zh_unit_below(v, i + 1, &name), back = number_before(v, i);
+    if (!back && i > 2 && zh_at(v, i - 2) == '/') back = number_before(v, i - 2); /* 100元/人/天 */
+    if (!unit &&
+        (!ev_zh_is_han(zh_at(v, i + 1)) || (!back && !zh_in(zh_at(v, i - 1), "元角分块镑米里斤克升吨字次转"))))
+        return 0;
+    if (i == 0 || (unit && !back)) return 0;
+    zh_range(out, v, i, i + 1);
+    zh_put(out, "每", ZH_START);
+    if (unit) {
+        zh_range(out, v, i + 1, i + 1 + unit);
+        zh_put(out, name, 0);
+    }
+    return 1 + unit;
+}
+
+/* ---- powers ---- */
+
+static int raised(int32_t cp) {
+    if (cp == 0x2070 || (cp >= 0x2074 && cp <= 0x2079)) return cp - 0x2070;
+    return cp == 0xB9 ? 1 : cp == 0xB2 ? 2 : cp == 0xB3 ? 3 : -1;
+}
+
+static size_t put_power(const zh_view *v, size_t i, size_t end, bool negative, const char *digits, zh_out *out) {
+    zh_range(out, v, i, end);
+    if (!negative && digits[1] == '\0' && (digits[0] == '2' || digits[0] == '3')) {
+        zh_put(out, digits[0] == '2' ? "的平方" : "的立方", ZH_START);
+        return end - i;
+    }
+    zh_put(out, negative ? "的负" : "的", ZH_START);
+    zh_put_cardinal(out, digits, false, 0);
+    zh_put(out, "次方", ZH_START | ZH_JOIN);
+    return end - i;
+}
+
+/* 10⁶, 10⁻³, x² */
+static size_t superscript(const zh_view *v, size_t i, zh_out *out) {
+    char digits[8] = {0};
+    size_t n = 0, at = i + (zh_at(v, i) == 0x207B);
+    if (i == 0 || !is_operand(zh_at(v, i - 1))) return 0;
+    while (n < sizeof digits - 1 && raised(zh_at(v, at + n)) >= 0)
+        digits[n] = (char)('0' + raised(zh_at(v, at + n))), n++;
+    if (n) return put_power(v, i, at + n, at > i, digits, out);
+    if (zh_at(v, i) != 0x207F) return 0; /* ⁿ */
+    zh_range(out, v, i, i + 1);
+    zh_put(out, "的恩次方", ZH_START);
+    return 1;
+}
+
+/* 2^10, 10^-3, 10^(-3) */
+static size_t caret(const zh_view *v, size_t i, zh_out *out) {
+    size_t bracket = zh_at(v, i + 1) == '(', at = i + 1 + bracket, minus = zh_in(zh_at(v, at), "-−");
+    size_t n = zh_count_digits(v, at + minus), end = at + minus + n + bracket;
+    char digits[8] = {0};
+    if (i == 0 || !is_operand(zh_at(v, i - 1)) || !n || n >= sizeof digits || (bracket && zh_at(v, end - 1) != ')'))
+        return 0;
+    for (size_t k = 0; k < n; k++) digits[k] = (char)zh_at(v, at + minus + k);
+    zh_range(out, v, i, end);
+    zh_put(out, minus ? "的负" : "的", ZH_START);
+    zh_put_cardinal(out, digits, false, 0);
+    zh_put(out, "次方", ZH_START | ZH_JOIN);
+    return end - i;
+}
+
+/* ---- operators ---- */
+
+static size_t pair(const zh_view *v, size_t i, const char **name) {
+    for (size_t k = 0; k < EV_ARRAY_COUNT(pairs); k++) {
+        if (zh_at(v, i) != pairs[k].text[0] || zh_at(v, i + 1) != pairs[k].text[1]) continue;
+        int32_t left = beside(v, i, -1), right = beside(v, i + 1, 1);
+        if (!is_operand(left) || !is_operand(right)) return 0;
+        *name = pairs[k].name;
+        return 2;
+    }
+    return 0;
+}
+
+/* 10万+, 100+, 18+: more than that. */
+static bool is_and_more(const zh_view *v, size_t i) {
+    if (zh_at(v, i) != '+' || i == 0 || zh_at(v, i + 1) == '+') return false;
+    int32_t left = zh_at(v, i - 1);
+    bool scaled = (left | 0x20) == 'w' || (left | 0x20) == 'k';
+    if (left >= 'A' && left <= 'Z' && !(i > 1 && (zh_letter(zh_at(v, i - 2)) || zh_digit(v, i - 2))))
+        return true; /* A+ */
+    return (left >= '0' && left <= '9') || ((zh_in(left, "万亿千百岁年人元块") || scaled) &&
+                                            (scaled ? i > 1 && zh_digit(v, i - 2) : number_before(v, i) > 0));
+}
+
+/* ~100人, 温度~30度: about. A tilde behind a particle is a drawl. */
+static bool is_about(const zh_view *v, size_t i) {
+    int32_t left = i > 0 ? zh_at(v, i - 1) : 0;
+    if (!zh_in(zh_at(v, i), "~～∼") || !zh_digit(v, i + 1)) return false;
+    return left == 0 || left == ' ' || left == '(' ||
+           (ev_zh_is_han(left) && !zh_in(left, "约概啊呀哦呢吧嘛哈好啦的了嘿哟喔"));
+}
+
 static const char *operator_name(const zh_view *v, size_t i) {
     int32_t c = zh_at(v, i), left = beside(v, i, -1), right = beside(v, i, 1);
-    if (c == '/') {
-        bool money = i > 0 && zh_in(zh_at(v, i - 1), "元角分块镑米里斤克升吨字次转");
-        return money && ev_zh_is_han(zh_at(v, i + 1)) ? "每" : NULL;
-    }
     const char *name = find_sign(operators, EV_ARRAY_COUNT(operators), c);
     if (!name || !is_operand(left) || !is_operand(right)) return NULL;
     bool strict = c == '<' || c == '>' || c == '*' || c == '^' || c == 0xD7 || c == 0x2212; /* may be mark-up */
+    if ((left == '-' || left == '.') && c != '=') return NULL;
     return strict && !is_number(left) && !is_number(right) ? NULL : name;
 }
 
@@ -88,17 +213,18 @@ size_t zh_sign(const zh_view *v, size_t i, zh_out *out) {
         zh_put_cardinal(out, digits, false, ZH_FIXED);
         return 1;
     }
-    if (c == '^' && zh_digit(v, i + 1) && i > 0 && is_operand(zh_at(v, i - 1))) { /* 2^10 二的十次方 */
-        zh_number n;
-        zh_number_parse(v, i + 1, &n);
-        zh_put(out, "的", ZH_START);
-        zh_range(out, v, i + 1, n.end);
-        zh_put_number(out, &n, false, 0);
-        zh_put(out, "次方", ZH_START | ZH_JOIN);
-        return n.end - i;
+    size_t length = c == '/' ? per(v, i, out) : c == '^' ? caret(v, i, out) : superscript(v, i, out);
+    const char *name = NULL;
+    if (length) return length;
+    if ((length = pair(v, i, &name))) {
+        zh_range(out, v, i, i + length);
+        zh_put(out, name, ZH_START);
+        return length;
     }
-    const char *name = dash(v, i);
-    if (!name && i > 0 && is_operand(zh_at(v, i - 1))) name = c == 0xB2 ? "的平方" : c == 0xB3 ? "的立方" : NULL;
+    name = zh_dash(v, i);
+    if (!name && is_and_more(v, i)) name = "加";
+    if (!name && is_about(v, i)) name = "约";
+    if (!name && (c == '-' || c == 0x2212) && zh_follows_any(v, i + 1, "百分之|千分之|万分之")) name = "负";
     if (!name) name = operator_name(v, i);
     if (!name) name = find_sign(names, EV_ARRAY_COUNT(names), c);
     if (!name) name = find_sign(fractions, EV_ARRAY_COUNT(fractions), c);

@@ -1,6 +1,10 @@
-/* zh_unit: signs of units and currencies and what they are called. A sign counts only after a number and only when no
- * letter goes on after it. The scanner has folded ² to 2, full-width letters to plain ones and µ to μ.
+/* zh_unit: signs of units and what they are called, alone ("kg") and one by another ("kg/m³"). A sign counts only
+ * after a number and only when no letter goes on after it. The scanner has folded full-width letters to plain ones
+ * and µ to μ. Signs of several letters count in any case ("25KG", "16gb"); where case alone tells two apart (mW, MW)
+ * it does.
  */
+#include <string.h>
+
 #include "text/zh.h"
 
 typedef struct unit {
@@ -9,58 +13,47 @@ typedef struct unit {
 
 /* Longer signs first where one begins another. */
 static const unit units[] = {
-    {"km/h", "公里每小时"},
-    {"kg/m3", "千克每立方米"},
-    {"kg/m²", "千克每平方米"},
+    {"m/s2", "米每二次方秒"},
+    {"m/s²", "米每二次方秒"},
+    {"L/100km", "升每百公里"},
+    {"kW·h", "千瓦时"},
+    {"kWh", "千瓦时"},
+    {"mmHg", "毫米汞柱"},
+    {"mmol", "毫摩尔"},
+    {"μmol", "微摩尔"},
+    {"mAh", "毫安时"},
+    {"Mbps", "兆比特每秒"},
+    {"Gbps", "吉比特每秒"},
+    {"kbps", "千比特每秒"},
+    {"rpm", "转每分钟"},
+    {"r/min", "转每分钟"},
+    {"mph", "英里每小时"},
+    {"fps", "帧每秒"},
+    {"kcal", "千卡"},
+    {"cal", "卡"},
     {"km2", "平方公里"},
     {"km²", "平方公里"},
     {"km^2", "平方公里"},
     {"mm2", "平方毫米"},
     {"mm²", "平方毫米"},
     {"mm3", "立方毫米"},
+    {"mm³", "立方毫米"},
     {"cm2", "平方厘米"},
     {"cm²", "平方厘米"},
     {"cm3", "立方厘米"},
     {"cm³", "立方厘米"},
-    {"m/s2", "米每二次方秒"},
-    {"m/s²", "米每二次方秒"},
-    {"m/s", "米每秒"},
-    {"m/min", "米每分钟"},
+    {"dm3", "立方分米"},
+    {"dm³", "立方分米"},
     {"m2", "平方米"},
     {"m²", "平方米"},
     {"m^2", "平方米"},
-    {"m3/h", "立方米每小时"},
     {"m3", "立方米"},
     {"m³", "立方米"},
     {"m^3", "立方米"},
     {"㎡", "平方米"},
     {"㎥", "立方米"},
-    {"g/cm3", "克每立方厘米"},
-    {"mg/L", "毫克每升"},
-    {"mg/dL", "毫克每分升"},
-    {"g/L", "克每升"},
-    {"mg/kg", "毫克每千克"},
-    {"μg/m3", "微克每立方米"},
-    {"mmol/L", "毫摩尔每升"},
-    {"L/min", "升每分钟"},
-    {"mmHg", "毫米汞柱"},
-    {"kWh", "千瓦时"},
-    {"kW·h", "千瓦时"},
-    {"mAh", "毫安时"},
-    {"Mbps", "兆比特每秒"},
-    {"Gbps", "吉比特每秒"},
-    {"kbps", "千比特每秒"},
-    {"MB/s", "兆字节每秒"},
-    {"GB/s", "吉字节每秒"},
-    {"KB/s", "千字节每秒"},
-    {"rpm", "转每分钟"},
-    {"r/min", "转每分钟"},
-    {"mph", "英里每小时"},
-    {"ppm", "百万分之一"},
-    {"kcal", "千卡"},
-    {"cal", "卡"},
+    {"㎢", "平方公里"},
     {"kHz", "千赫兹"},
-    {"KHz", "千赫兹"},
     {"MHz", "兆赫兹"},
     {"GHz", "吉赫兹"},
     {"Hz", "赫兹"},
@@ -73,38 +66,33 @@ static const unit units[] = {
     {"mV", "毫伏"},
     {"mA", "毫安"},
     {"kW", "千瓦"},
-    {"KW", "千瓦"},
     {"MW", "兆瓦"},
     {"GW", "吉瓦"},
     {"mW", "毫瓦"},
+    {"kN", "千牛"},
+    {"N·m", "牛米"},
     {"kΩ", "千欧"},
     {"Ω", "欧姆"},
     {"dB", "分贝"},
     {"kg", "千克"},
-    {"Kg", "千克"},
-    {"KG", "千克"},
     {"mg", "毫克"},
     {"μg", "微克"},
+    {"ug", "微克"},
     {"ng", "纳克"},
     {"km", "公里"},
-    {"Km", "公里"},
-    {"KM", "公里"},
     {"cm", "厘米"},
-    {"CM", "厘米"},
     {"mm", "毫米"},
-    {"MM", "毫米"},
     {"dm", "分米"},
     {"μm", "微米"},
+    {"um", "微米"},
     {"nm", "纳米"},
     {"ml", "毫升"},
-    {"mL", "毫升"},
-    {"ML", "毫升"},
     {"dL", "分升"},
+    {"μL", "微升"},
     {"TB", "太字节"},
     {"GB", "吉字节"},
     {"MB", "兆字节"},
     {"KB", "千字节"},
-    {"kB", "千字节"},
     {"min", "分钟"},
     {"ms", "毫秒"},
     {"μs", "微秒"},
@@ -124,6 +112,8 @@ static const unit units[] = {
     {"㎜", "毫米"},
     {"㎞", "公里"},
     {"㎎", "毫克"},
+    {"㏄", "毫升"},
+    {"cc", "毫升"},
     {"°", "度"},
     {"′", "分"},
     {"″", "秒"},
@@ -133,45 +123,93 @@ static const unit units[] = {
     {"l", "升"},
     {"t", "吨"},
     {"h", "小时"},
+    {"H", "小时"},
     {"s", "秒"},
     {"V", "伏"},
+    {"v", "伏"},
     {"A", "安"},
     {"W", "瓦"},
+    {"w", "瓦"},
     {"J", "焦耳"},
     {"N", "牛"},
 };
 
-const char *zh_currency(int32_t cp) {
-    switch (cp) {
-    case 0xA5:
-    case 0xFFE5: return "元";
-    case '$': return "美元";
-    case 0x20AC: return "欧元";
-    case 0xA3: return "英镑";
-    case 0x20A9: return "韩元";
-    case 0x20B9: return "卢比";
-    case 0x20BD: return "卢布";
-    default: return NULL;
-    }
+/* What stands only below the line: "80次/min", "$20/mo". */
+static const unit below_only[] = {{"mo", "月"}, {"yr", "年"}, {"d", "天"}, {"H", "小时"}};
+
+static int32_t small(int32_t cp) { return cp >= 'A' && cp <= 'Z' ? cp + 32 : cp; }
+
+/* Characters of the sign at i in any case. */
+static size_t follows_any_case(const zh_view *v, size_t i, const char *sign) {
+    size_t n = 0;
+    for (; sign[n]; n++)
+        if ((unsigned char)sign[n] >= 0x80 || small(zh_at(v, i + n)) != small(sign[n])) return 0;
+    return n;
 }
 
-size_t zh_unit(const zh_view *v, size_t i, const char **name) {
-    if (zh_at(v, i) == ' ') {
-        size_t length = zh_at(v, i + 1) != ' ' && !zh_currency(zh_at(v, i + 1)) ? zh_unit(v, i + 1, name) : 0;
-        return length ? length + 1 : 0;
-    }
-    int32_t c = zh_at(v, i);
-    if (c == 0 || ev_zh_is_han(c) || (c < 0x80 && !zh_letter(c) && c != '$')) return 0; /* most numbers end here */
-    if ((*name = zh_currency(c))) return zh_digit(v, i + 1) ? 0 : 1;
-    for (size_t k = 0; k < EV_ARRAY_COUNT(units); k++) {
-        size_t length = zh_follows(v, i, units[k].sign);
-        if (!length) continue;
-        int32_t next = zh_at(v, i + length);
-        bool minutes = zh_in(zh_at(v, i), "°′"); /* 30°15′ goes on with digits */
-        if (zh_letter(next) || (!minutes && next >= '0' && next <= '9')) continue;
-        if (length == 1 && zh_in(zh_at(v, i), "AVNt") && zh_in(next, "景级股座型-")) continue;
-        *name = units[k].name;
-        return length;
-    }
+/* "10A" is a current where the sentence speaks of one, else the letter: seats, tanks, batches. */
+static bool is_current(const zh_view *v, size_t i) {
+    static const char *const words[] = {"电", "约", "额定", "保险", "空开", "开关", "插座", "充", "输出", "V"};
+    for (size_t k = 0; k < EV_ARRAY_COUNT(words); k++)
+        if (zh_mentioned(v, i, words[k])) return true;
+    return false;
+}
+
+/* A figure goes on behind hours and metres: "2h30min", "1m75". */
+static bool goes_on(const zh_view *v, size_t i, char sign) {
+    size_t digits = zh_count_digits(v, i), end = i + digits;
+    if (digits == 0 || digits > 2) return false;
+    if (sign == 'm') return digits == 2 && !zh_letter(zh_at(v, end)) && !zh_in(zh_at(v, end), ".:");
+    return sign == 'h' && (zh_in(zh_at(v, end), "ms分") || !zh_letter(zh_at(v, end)));
+}
+
+static bool ends_well(const zh_view *v, size_t i, size_t length) {
+    int32_t sign = zh_at(v, i), next = zh_at(v, i + length);
+    if (zh_letter(next)) return false;
+    if (next >= '0' && next <= '9')
+        return zh_in(sign, "°′") || (length == 1 ? goes_on(v, i + 1, (char)sign) : zh_letter(zh_at(v, i + 1)));
+    if (length > 1) return true;
+    if (sign == 'A' && !is_current(v, i)) return false;
+    if (sign == 'v' && zh_in(next, "领信")) return false;
+    if (sign == 'H' && zh_at(v, i - 1) != '/')
+        return zh_follows_any(
+            v, i + 1, "营业|内|后|制|不|在线|服务|客服|开|热线|值班|发货|随时|到货|到账|自助|待机|续航|以内|送达");
+    return !zh_in(sign, "AVNt") || !zh_in(next, "景级股座型-");
+}
+
+static size_t find(const zh_view *v, size_t i, const unit *table, size_t n, const char **name) {
+    for (int any_case = 0; any_case < 2; any_case++)
+        for (size_t k = 0; k < n; k++) {
+            size_t length = !any_case           ? zh_follows(v, i, table[k].sign)
+                            : !table[k].sign[1] ? 0
+                                                : follows_any_case(v, i, table[k].sign);
+            if (!length || !ends_well(v, i, length)) continue;
+            *name = table[k].name;
+            return length;
+        }
     return 0;
+}
+
+static size_t one_unit(const zh_view *v, size_t i, const char **name) {
+    int32_t c = zh_at(v, i);
+    if (c == 0 || ev_zh_is_han(c) || (c < 0x80 && !zh_letter(c))) return 0; /* most numbers end here */
+    return find(v, i, units, EV_ARRAY_COUNT(units), name);
+}
+
+size_t zh_unit_below(const zh_view *v, size_t i, const char **name) {
+    size_t length = one_unit(v, i, name);
+    return length || !zh_letter(zh_at(v, i)) ? length : find(v, i, below_only, EV_ARRAY_COUNT(below_only), name);
+}
+
+size_t zh_unit(const zh_view *v, size_t i, zh_measure *out) {
+    *out = (zh_measure){0};
+    size_t space = zh_at(v, i) == ' ' && zh_at(v, i + 1) != ' ';
+    size_t length = one_unit(v, i + space, &out->name);
+    if (!length) return 0;
+    length += space;
+    if (zh_at(v, i + length) == '/') {
+        size_t below = zh_unit_below(v, i + length + 1, &out->per);
+        if (below) return length + 1 + below;
+    }
+    return length;
 }

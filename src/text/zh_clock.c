@@ -1,0 +1,130 @@
+/* zh_clock: times of day (19:30:05, 8:00 a.m., 9pm) and scores (3:2).
+ *
+ * A colon between numbers is a time when it can be one and nothing speaks of a match; else it is 比.
+ */
+#include <stdio.h>
+
+#include "text/zh.h"
+
+/* ---- times ---- */
+
+static bool speaks_of_a_match(const zh_view *v, size_t i, size_t end) {
+    static const char *const words[] = {"比", "胜",   "败",   "负", "赢", "输", "战", "平",
+                                        "击", "领先", "落后", "球", "盘", "局", "例"};
+    for (size_t k = 0; k < EV_ARRAY_COUNT(words); k++) {
+        if (zh_mentioned(v, i, words[k])) return true;
+        if (k < 9 && (zh_follows(v, end, words[k]) || zh_follows(v, end + 1, words[k]))) return true;
+    }
+    return false;
+}
+
+typedef struct clock {
+    uint64_t hour, minute, second;
+    bool minutes, seconds;
+    char half; /* 'a' or 'p' behind it, 0: neither */
+    size_t end;
+} clock;
+
+/* "am", " p.m.": its length; 0: none. */
+static size_t half_at(const zh_view *v, size_t i, char *half) {
+    size_t at = i + (zh_at(v, i) == ' ');
+    int32_t c = zh_at(v, at) | 0x20;
+    bool dots = zh_at(v, at + 1) == '.';
+    if ((c != 'a' && c != 'p') || !zh_letter(zh_at(v, at))) return 0;
+    at += 1 + dots;
+    if ((zh_at(v, at) | 0x20) != 'm' || zh_letter(zh_at(v, at + 1)) || zh_digit(v, at + 1)) return 0;
+    at += 1 + (dots && zh_at(v, at + 1) == '.');
+    *half = (char)c;
+    return at - i;
+}
+
+static bool take_clock(const zh_view *v, size_t i, clock *out) {
+    size_t digits = zh_count_digits(v, i);
+    *out = (clock){.hour = zh_value(v, i, digits), .end = i + digits};
+    if (digits < 1 || digits > 2 || out->hour > 24) return false;
+    if (zh_at(v, i + digits) != ':') return out->hour <= 12 && out->hour > 0; /* 9pm */
+    i += digits + 1;
+    if (zh_count_digits(v, i) != 2 || (out->minute = zh_value(v, i, 2)) > 59) return false;
+    out->minutes = true;
+    out->end = i + 2;
+    if (zh_at(v, i + 2) == ':' && zh_count_digits(v, i + 3) == 2 && zh_value(v, i + 3, 2) <= 59) {
+        out->seconds = true;
+        out->second = zh_value(v, i + 3, 2);
+        out->end = i + 5;
+    }
+    return !(zh_at(v, out->end) == ':' && zh_digit(v, out->end + 1));
+}
+
+/* With a.m. and p.m.; without minutes only with them. */
+static bool take_time(const zh_view *v, size_t i, clock *out) {
+    if (!take_clock(v, i, out)) return false;
+    size_t half = out->hour <= 12 ? half_at(v, out->end, &out->half) : 0;
+    out->end += half;
+    return out->minutes || half;
+}
+
+static void put_two(zh_out *out, uint64_t value, const char *unit) {
+    char digits[24];
+    snprintf(digits, sizeof digits, "%llu", (unsigned long long)value);
+    if (value > 0 && value < 10) zh_put(out, "零", ZH_START | ZH_FIXED);
+    zh_put_cardinal(out, digits, false, ZH_FIXED);
+    zh_put(out, unit, 0);
+}
+
+static void put_clock(const zh_view *v, size_t i, zh_out *out, const clock *c) {
+    char digits[24];
+    bool said = zh_precedes_any(v, i, "上午|下午|晚上|早上|早晨|凌晨|中午|傍晚|深夜|清晨");
+    zh_range(out, v, i, c->end);
+    if (c->half && !said)
+        zh_put(out, c->hour == 12 ? (c->half == 'a' ? "凌晨" : "中午") : c->half == 'a' ? "上午" : "下午", ZH_START);
+    snprintf(digits, sizeof digits, "%llu", (unsigned long long)c->hour);
+    zh_put_cardinal(out, digits, true, 0);
+    zh_put(out, "点", 0);
+    if (c->minute || c->seconds) put_two(out, c->minute, "分");
+    if (c->seconds) put_two(out, c->second, "秒");
+}
+
+/* Where the second time of a span begins: "8:00-9:00", "8:00 - 9:00"; 0: none. */
+static size_t span_at(const zh_view *v, size_t end) {
+    size_t at = end + (zh_at(v, end) == ' ');
+    if (!zh_is_range_mark(zh_at(v, at)) && !zh_in(zh_at(v, at), "至到")) return 0;
+    at += 1 + (zh_at(v, at) == 0x2014 && zh_at(v, at + 1) == 0x2014);
+    at += zh_at(v, at) == ' ';
+    return zh_digit(v, at) ? at : 0;
+}
+
+size_t zh_clock(const zh_view *v, size_t i, zh_out *out) {
+    clock first, second;
+    if (i > 0 && zh_in(zh_at(v, i - 1), ":.")) return 0;
+    if (!take_time(v, i, &first)) {
+        size_t at = take_clock(v, i, &first) ? span_at(v, first.end) : 0; /* 9-11am */
+        if (!at || first.minutes || !take_time(v, at, &second) || !second.half || second.hour < first.hour) return 0;
+        first.half = second.half;
+    }
+    if (!first.seconds && !first.half && speaks_of_a_match(v, i, first.end)) return 0;
+    put_clock(v, i, out, &first);
+    size_t at = span_at(v, first.end);
+    if (!at || !take_time(v, at, &second)) return first.end - i;
+    zh_range(out, v, first.end, at);
+    zh_put(out, "到", ZH_START);
+    if (second.half == first.half) second.half = 0;
+    put_clock(v, at, out, &second);
+    return second.end - i;
+}
+
+/* ---- scores and proportions ---- */
+
+size_t zh_score(const zh_view *v, size_t i, zh_out *out) {
+    zh_number n;
+    size_t at = i;
+    if (!zh_number_parse(v, i, &n) || !zh_in(zh_at(v, n.end), ":∶") || !zh_digit(v, n.end + 1)) return 0;
+    while (at - i < ZH_DIGITS_MAX && zh_number_parse(v, at, &n)) {
+        zh_range(out, v, at, n.end);
+        zh_put_number(out, &n, false, 0);
+        if (!zh_in(zh_at(v, n.end), ":∶") || !zh_digit(v, n.end + 1)) break;
+        zh_range(out, v, n.end, n.end + 1);
+        zh_put(out, "比", ZH_START);
+        at = n.end + 1;
+    }
+    return n.end - i;
+}
