@@ -12,6 +12,7 @@
 
 #include "server/config/supervisor.h"
 #include "server/http/http.h"
+#include "server/http/websocket.h"
 #include "server/http/wyoming.h"
 #include "server/engine/local.h"
 #include "server/server.h"
@@ -340,6 +341,7 @@ void sv_server_stop(sv_server **server) {
     if (s->uploads) sv_uploads_stop(s->uploads);
     if (s->executor) sv_executor_stop(s->executor);
     if (s->durable) sv_durable_stop(s->durable);
+    sv_websockets_stop(s);
     sv_http_stop(s);
     sv_wyoming_free(&s->wyoming);
     sv_executor_free(&s->executor);

@@ -60,6 +60,7 @@ GIVEN = {
     "decoder_filter": ("optional", "required"),
     "consent": ("required", "off"),
     "fetch": ("https", "any"),
+    "websockets_max": ("8", "16"),
     "fetch_formats": ("wav flac", "mp3"), "reference_formats": ("wav opus", "mp3"),
     "fetch_allow": ("media.example.org *.example.com", "example.net"),
     "webhook": ("https", "any"),

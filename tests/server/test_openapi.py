@@ -157,7 +157,7 @@ class Document(unittest.TestCase):
                 self.assertNotIn(op["operationId"], seen)
                 seen.add(op["operationId"])
                 self.assertTrue(op["summary"] and op["tags"] and set(op["tags"]) <= tags)
-                self.assertTrue(any(code.startswith("2") for code in op["responses"]))
+                self.assertTrue(any(code[0] == "2" or code == "101" for code in op["responses"]))
                 parameters = [resolve(p) for p in item.get("parameters", []) + op.get("parameters", [])]
                 for one in parameters:
                     self.assertTrue(one["name"] and one["schema"] and one["description"])
@@ -223,7 +223,7 @@ class Sources(unittest.TestCase):
         given = set()
         for name in glob.glob(os.path.join(SOURCES, "*.c")):
             for call in re.findall(r"(?:sv_reply_\w+\(|\bcode = )[^;\"]*", source(os.path.basename(name))):
-                given |= set(re.findall(r"\b[2-5]\d\d\b", call))
+                given |= set(re.findall(r"\b(?:101|[2-5]\d\d)\b", call))
         described = {code for _, _, _, op in operations() for code in op["responses"]}
         # 405 is of methods that are not here; 408 and 499 are for the log, nobody is left to read them
         # 204 is to a browser's OPTIONS, and what has no path yet gets 414, 431, 501 and 505
@@ -359,7 +359,9 @@ class Examples(Asking):
                     for body, headers, query in self.requests(path, item, op):
                         id = self.ids(method, path)
                         codes.append(self.ask(self.service, method, path, body, headers, id, query, admin).code)
-                    if path != "/admin/dead/{id}/retry":  # nothing that can be sent makes a dead letter
+                    if path == "/v1/audio/speech/ws":  # no such client is here: test_websocket.py
+                        self.assertEqual(codes, [400])
+                    elif path != "/admin/dead/{id}/retry":  # nothing that can be sent makes a dead letter
                         self.assertIn(codes[0] // 100, (2,), codes)
 
     def test_parameters_examples(self):

@@ -45,6 +45,8 @@
       "open connections at most")                                                                                      \
     X(connections_per_ip, COUNT, "256", 0, 1000000, "connections", RESTART,                                            \
       "open connections of one address (of an IPv6 /64; of no trusted proxy); 0: no limit")                                                                  \
+    X(websockets_max, COUNT, "64", 0, 1000, "connections", RESTART,                                                    \
+      "open WebSockets at most, a quarter of them of one client; each has a thread; 0: none")                          \
     X(header_timeout, SECONDS, "10s", 0.1, 600, "", RESTART,                                                           \
       "a request's headers must come within this")                                                                     \
     X(body_timeout, SECONDS, "30s", 0.1, 3600, "", RESTART,                                                            \

@@ -27,14 +27,18 @@ static void find_address(sv_request *req) {
     sv_address_account(&req->client.address, req->client.account);
 }
 
-/* A key is asked for only where the service has any: clients that must send one send a dummy. */
-static bool find_key(sv_request *req, int *result) {
+char *sv_access_authorization(const sv_request *req) {
     const char *authorization = sv_header(req, "Authorization"), *theirs = sv_header(req, "xi-api-key");
     char bearer[128];
     if (!authorization && theirs) { /* as ElevenLabs' clients send it */
         snprintf(bearer, sizeof bearer, "Bearer %s", theirs);
         authorization = bearer;
     }
+    return authorization ? strdup(authorization) : NULL;
+}
+
+/* A key is asked for only where the service has any: clients that must send one send a dummy. */
+static bool find_key(sv_request *req, const char *authorization, int *result) {
     sv_keys *keys = sv_keyring_ref(req->server->keys);
     const sv_key *key = keys && authorization ? sv_keys_find(keys, authorization) : NULL;
     bool ok = true;
@@ -183,5 +187,14 @@ void sv_access_settle(sv_server *s, const sv_job *job, double made_s) {
 
 bool sv_access_check(sv_request *req, int *result) {
     find_address(req);
-    return find_key(req, result) && check_scope(req, result) && check_rate(req, result);
+    char *authorization = sv_access_authorization(req);
+    const bool known = find_key(req, authorization, result);
+    free(authorization);
+    return known && check_scope(req, result) && check_rate(req, result);
+}
+
+bool sv_access_again(sv_request *req, const char *authorization, int *result) {
+    req->client = (sv_client){.address = req->client.address};
+    sv_address_account(&req->client.address, req->client.account);
+    return find_key(req, authorization, result) && check_scope(req, result) && check_rate(req, result);
 }

@@ -12,6 +12,10 @@ bool sv_browser_check_type(sv_request *req, int *result); /* Content-Type, once 
 /* ---- access.c ---- */
 /* Fills req->client, or answers (then *result) and returns false: key, scope, rate. Also where there is no route. */
 bool sv_access_check(sv_request *req, int *result);
+/* "Bearer KEY" of the request, the caller's (free). NULL: it has none, or out of memory. */
+char *sv_access_authorization(const sv_request *req);
+/* The same, but Host and Origin, for one more request of a client that was let in before; its address stays. */
+bool sv_access_again(sv_request *req, const char *authorization, int *result);
 typedef struct sv_charge { /* what a request takes besides itself */
     double audio_s;        /* speech, of what its key may have in an hour */
     bool fetch;            /* one of the fetches that a client may cause in a minute */

@@ -209,5 +209,7 @@ bool sv_browser_check(sv_request *req, const char *method, bool admin, int *resu
     if (!check_host(req, admin, &host, result)) return false;
     req->cors = !admin && origin && is_listed(req->settings->config.cors_origins, origin);
     if (answer_preflight(req, method, result)) return false;
-    return !acts(method) || check_origin(req, &host, result);
+    /* A page may open a WebSocket anywhere, and its browser shows it what comes; nor may it make something by a GET. */
+    const bool makes = req->route && !req->route->reads && !admin;
+    return (!acts(method) && !makes) || check_origin(req, &host, result);
 }

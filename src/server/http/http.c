@@ -187,7 +187,7 @@ static void write_log(sv_request *req, double seconds) {
     sv_log_request_done(&req->server->log, &line);
 }
 
-static void leave_job(sv_request *req) {
+void sv_request_leave_job(sv_request *req) {
     if (!req->job) return;
     sv_job_forget_waiter(req->job, &req->waiter);
     if (!req->disconnected) atomic_fetch_sub(&req->job->listeners, 1);
@@ -214,7 +214,7 @@ static void on_completed(void *server, struct MHD_Connection *connection, void *
     sv_connection_note(req, SV_PART_HEAD);
     (void)sv_connection_serves(connection, NULL);
     write_log(req, ev_clock_s() - req->start);
-    leave_job(req);
+    sv_request_leave_job(req);
     sv_uploads_remove(req->server->uploads, &req->upload);
     sv_ticket_drop(&req->ticket);
     if (req->cleanup) req->cleanup(req);
@@ -295,7 +295,9 @@ static ev_status start_daemon(sv_server *s, struct MHD_Daemon **out, bool admin,
     const int fd = sv_http_open_socket(admin ? SV_KEY_admin_listen : SV_KEY_listen, address, err);
     if (fd < 0) return EV_E_IO;
     *out = MHD_start_daemon(
-        MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG | MHD_USE_ITC, 0,
+        MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG | MHD_USE_ITC |
+            (admin ? 0 : MHD_ALLOW_UPGRADE),
+        0,
         admin ? NULL : accept_policy, s, admin ? on_admin : on_public, s, MHD_OPTION_EXTERNAL_LOGGER, on_log, s,
         MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_NOTIFY_COMPLETED, on_completed, s, MHD_OPTION_NOTIFY_CONNECTION,
         admin ? on_admin_connection : on_public_connection, s, MHD_OPTION_CONNECTION_LIMIT,

@@ -16,6 +16,7 @@
  *                  made; sound.c what is measured for that on the whole; captions.c and elevenlabs.c the same with
  * the times of words, which timed.c tells; tts.c /tts: accepted at once, asked for later; voices_http.c /v1/voices;
  * job_json.c a job as JSON; pages.c the rest: health, models, emotions, status, metrics, the page, openapi.json
+ *   websocket.h    /v1/audio/speech/ws: text in pieces, audio as sentences (sentences.h) close
  *   wyoming.h      Home Assistant's port: a client of the service, in the same process
  *   routes.c       which path means what: the top
  */
@@ -75,6 +76,7 @@ struct sv_server {
     const struct sv_route_row *(*find_route)(const char *method, const char *path, bool admin, char id[SV_ID_MAX + 1],
                                              char allow[SV_ALLOW_SIZE]);
     struct sv_wyoming *wyoming; /* NULL: none */
+    struct sv_websocket *websockets; /* under the lock */
     struct MHD_Daemon *public_daemon, *admin_daemon;
     atomic_bool leaving, draining, stopping; /* not ready; admits nothing more; ends */
     _Atomic double probed;                   /* when /readyz was asked last */

@@ -89,6 +89,9 @@ typedef struct sv_route_row {
     int (*answer)(sv_request *req); /* an MHD_Result */
 } sv_route_row;
 
+/* http.c: it listens no more to its job, if it has one. */
+void sv_request_leave_job(sv_request *req);
+
 /* http.c: opens the listeners; a request is answered by the row that find_route gives. */
 typedef const sv_route_row *sv_route_finder(const char *method, const char *path, bool admin, char id[SV_ID_MAX + 1],
                                             char allow[SV_ALLOW_SIZE]);

@@ -3,6 +3,7 @@
 
 #include "server/http/page.h"
 #include "server/http/answers.h"
+#include "server/http/websocket.h"
 
 /* What makes nothing has a rate of its own (access.c), which a cheap answer takes one of, and a list or audio ten. */
 #define MAKES 1, false
@@ -12,6 +13,7 @@
 /* clang-format off */
 static const sv_route_row rows[] = {
     {"POST", "/v1/audio/speech", SV_ROUTE_SPEECH, SV_SCOPE_SPEAK, MAKES, false, SV_BODY_JSON, SV_LANE_ASK, sv_answer_speech},
+    {"GET", "/v1/audio/speech/ws", SV_ROUTE_SPEECH, SV_SCOPE_SPEAK, MAKES, false, SV_BODY_NONE, SV_LANE_NONE, sv_answer_websocket},
     {"POST", "/dev/captioned_speech", SV_ROUTE_SPEECH, SV_SCOPE_SPEAK, MAKES, false, SV_BODY_JSON, SV_LANE_ASK, sv_answer_captioned},
     {"POST", "/v1/audio/subtitles", SV_ROUTE_SPEECH, SV_SCOPE_SPEAK, MAKES, false, SV_BODY_JSON, SV_LANE_ASK, sv_answer_subtitles},
     {"POST", "/v1/text-to-speech/{id}", SV_ROUTE_SPEECH, SV_SCOPE_SPEAK, MAKES, false, SV_BODY_JSON, SV_LANE_ASK, sv_answer_elevenlabs},

@@ -1,6 +1,8 @@
 /* wyoming: events in, speech out. See wyoming.h. */
 #include "server/http/wyoming.h"
 
+#include "server/http/sentences.h"
+
 #include <curl/curl.h>
 #include <errno.h>
 #include <jansson.h>
@@ -167,29 +169,18 @@ static bool speak(talk *t, const char *text, size_t size, const char *voice) {
     return a.sent;
 }
 
-static bool has_words(const char *text, size_t size) {
-    for (size_t i = 0; i < size; i++)
-        if ((unsigned char)text[i] > ' ') return true;
-    return false;
-}
-
 /* ---- sentences of a text that comes in pieces ---- */
 
-/* Behind the last sentence that is closed: a mark with a blank behind it, one of Chinese, or a line's end. */
+/* Behind the last sentence that is closed. */
 static size_t closed(const char *text, size_t size) {
-    static const char *const chinese[] = {"。", "！", "？"};
     size_t end = 0;
-    for (size_t i = 0; i < size; i++) {
-        if (text[i] == '\n' || (strchr(".!?", text[i]) && i + 1 < size && strchr(" \n\t", text[i + 1]))) end = i + 1;
-        for (size_t c = 0; c < EV_ARRAY_COUNT(chinese); c++)
-            if (i + 3 <= size && memcmp(text + i, chinese[c], 3) == 0) end = i + 3;
-    }
+    for (size_t first; end < size && (first = sv_sentence_first(text + end, size - end));) end += first;
     return end;
 }
 
 static bool speak_closed(talk *t, size_t end) {
     const char *text = (const char *)t->text.data;
-    const bool there = !end || !has_words(text, end) || speak(t, text, end, t->voice);
+    const bool there = !end || !sv_sentence_speaks(text, end) || speak(t, text, end, t->voice);
     if (end) memmove(t->text.data, t->text.data + end, t->text.size - end);
     t->text.size -= end;
     return there;
