@@ -1,7 +1,6 @@
 /* durable: jobs that outlive the process. Results are written by threads of their own, so that acceptances never wait
  * for them; how a job ended follows in the journal when its result is safe. */
 #include <errno.h>
-#include <openssl/evp.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,6 +11,7 @@
 #include "server/jobs/durable.h"
 #include "server/jobs/journal_sqlite.h"
 #include "server/jobs/record.h"
+#include "server/jobs/result.h"
 
 enum { WRITERS = 2, RESUMED_MAX = 64, PATH_SIZE = 4096 };
 enum { RESERVE = 16 << 20 }; /* bytes of the disk that are left for results when no more jobs are accepted */
@@ -181,17 +181,6 @@ static void ending_done(sv_entry *entry) {
     settle(e, entry->status);
 }
 
-/* The samples, as they are: no header, so that their number and digest tell all. */
-static ev_status write_result(ending *e, ev_error *err) {
-    sv_record *r = &e->entry.record;
-    const sv_job *job = e->job;
-    const size_t bytes = job->count * sizeof *job->samples;
-    r->result_bytes = (int64_t)bytes;
-    if (!EVP_Digest(job->samples, bytes, r->digest, NULL, EVP_sha256(), NULL))
-        return ev_fail(err, EV_E_MEMORY, "out of memory");
-    return bytes ? sv_store_put(e->durable->store, job->id, job->samples, bytes, err) : EV_OK;
-}
-
 /* The engine may be done before the request's thread has put what was accepted into the journal, in a moment. */
 static void wait_for_acceptance(const sv_job *job) {
     const struct timespec moment = {.tv_nsec = 1000000};
@@ -201,7 +190,7 @@ static void wait_for_acceptance(const sv_job *job) {
 static void write_ending(ending *e) {
     ev_error err = {0};
     wait_for_acceptance(e->job);
-    const ev_status status = e->state == SV_JOB_COMPLETED ? write_result(e, &err) : EV_OK;
+    const ev_status status = e->state == SV_JOB_COMPLETED ? sv_result_write(e->durable->store, &e->entry.record, e->job, &err) : EV_OK;
     if (status == EV_OK) {
         sv_journal_put(e->durable->journal, &e->entry);
         return;
@@ -414,21 +403,6 @@ void sv_durable_pause(sv_durable *d) {
 
 /* ---- what was written ---- */
 
-static ev_status read_samples(sv_durable *d, const sv_record *r, sv_job *job, ev_error *err) {
-    unsigned char digest[SV_RECORD_DIGEST];
-    const size_t bytes = (size_t)r->result_bytes;
-    if (sv_claim_set(d->options.ledger, &job->claim, job->owner, r->result_bytes, 1) != SV_CLAIM_OK)
-        return ev_fail(err, EV_E_LIMIT, "there is no memory left for you: read the answers you have, or try later");
-    int16_t *samples = sv_job_room(job, job->count);
-    if (!samples && bytes) return ev_fail(err, EV_E_LIMIT, "out of memory: try again later");
-    ev_status status = bytes ? sv_store_get(d->store, r->id, bytes, samples, err) : EV_OK;
-    if (status == EV_E_NOT_FOUND) status = EV_E_IO; /* it should be there */
-    if (status == EV_OK && (!EVP_Digest(samples, bytes, digest, NULL, EVP_sha256(), NULL) ||
-                            memcmp(digest, r->digest, sizeof digest) != 0))
-        status = ev_fail(err, EV_E_FORMAT, "the result %s was changed on the disk", r->id);
-    return status;
-}
-
 ev_status sv_durable_find(sv_durable *d, const char *id, const char *owner, bool samples, sv_job **out,
                           ev_error *err) {
     sv_record r;
@@ -446,7 +420,7 @@ ev_status sv_durable_find(sv_durable *d, const char *id, const char *owner, bool
         (*out)->times = (sv_times){.arrived = ev_clock_s() - (double)(time(NULL) - r.created_ms / 1000),
                                    .created = r.created_ms / 1000};
     }
-    if (status == EV_OK && samples && r.state == SV_RECORD_COMPLETED) status = read_samples(d, &r, *out, err);
+    if (status == EV_OK && samples && r.state == SV_RECORD_COMPLETED) status = sv_result_read(d->store, d->options.ledger, &r, *out, err);
     sv_record_free(&r);
     if (status != EV_OK) sv_job_unref(out);
     return status;

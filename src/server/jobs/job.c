@@ -42,7 +42,7 @@ ev_status sv_speech_reading(const sv_speech *s, ev_request *request, ev_dictiona
     return status;
 }
 
-static bool make_id(char id[SV_JOB_ID + 1]) {
+bool sv_job_make_id(char id[SV_JOB_ID + 1]) {
     unsigned char bytes[SV_JOB_ID / 2];
     if (getrandom(bytes, sizeof bytes, 0) != (ssize_t)sizeof bytes) return false;
     for (size_t i = 0; i < sizeof bytes; i++) snprintf(id + 2 * i, 3, "%02x", bytes[i]);
@@ -76,7 +76,7 @@ int16_t *sv_job_room(sv_job *job, size_t count) { return resize(job, count) ? jo
 
 sv_job *sv_job_create(sv_speech *speech, const char *owner) {
     sv_job *job = calloc(1, sizeof *job);
-    if (!job || !make_id(job->id)) {
+    if (!job || !sv_job_make_id(job->id)) {
         free(job);
         sv_speech_free(speech);
         return NULL;
@@ -168,23 +168,22 @@ static bool claim_more(sv_job *job, size_t more) {
     return sv_claim_set(c->ledger, c, NULL, held + held / 8, 1) == SV_CLAIM_OK;
 }
 
-ev_status sv_job_append(sv_job *job, const float *samples, size_t count, ev_error *err) {
-    const size_t drop = count < job->skip ? count : job->skip;
-    job->skip -= drop;
-    samples += drop;
-    count -= drop;
+/* Of one of both kinds. */
+static ev_status append(sv_job *job, const float *floats, const int16_t *words, size_t count, ev_error *err) {
     if (!count) return EV_OK;
     if (!claim_more(job, count))
         return ev_fail(err, EV_E_LIMIT, "the text makes more speech than there is memory for: split it");
     pthread_mutex_lock(&job->lock);
     const bool fits = grow(job, count);
     if (fits) {
+        int16_t *out = job->samples + (job->count - job->base);
         for (size_t i = 0; i < count; i++) {
-            const float x =
-                samples[i] * 32768.0f; /* as the encoder does: what it gets back is what it would have made */
-            job->samples[job->count - job->base + i] = (int16_t)lrintf(x < -32768.0f  ? -32768.0f
-                                                                       : x > 32767.0f ? 32767.0f
-                                                                                      : x);
+            /* as the encoder does: what it gets back is what it would have made */
+            const float x = floats ? floats[i] * 32768.0f : 0.0f;
+            out[i] = !floats         ? words[i]
+                     : x < -32768.0f ? INT16_MIN
+                     : x > 32767.0f  ? INT16_MAX
+                                     : (int16_t)lrintf(x);
         }
         if (!job->count) job->times.first = ev_clock_s();
         job->count += count;
@@ -192,6 +191,16 @@ ev_status sv_job_append(sv_job *job, const float *samples, size_t count, ev_erro
     }
     pthread_mutex_unlock(&job->lock);
     return fits ? EV_OK : ev_fail(err, EV_E_MEMORY, "out of memory for %zu samples", count);
+}
+
+ev_status sv_job_append(sv_job *job, const float *samples, size_t count, ev_error *err) {
+    const size_t drop = count < job->skip ? count : job->skip;
+    job->skip -= drop;
+    return append(job, samples + drop, NULL, count - drop, err);
+}
+
+ev_status sv_job_append_made(sv_job *job, const int16_t *samples, size_t count, ev_error *err) {
+    return append(job, NULL, samples, count, err);
 }
 
 bool sv_job_finish(sv_job *job, sv_job_state state, const ev_error *err) {

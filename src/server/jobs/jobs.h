@@ -172,11 +172,14 @@ typedef struct sv_job {
 /* Takes over speech (zeroed). NULL: out of memory. Held once, by the caller. */
 sv_job *sv_job_create(sv_speech *speech, const char *owner);
 sv_job *sv_job_ref(sv_job *job);
+bool sv_job_make_id(char id[SV_JOB_ID + 1]); /* 128 random bits; false: there are none */
 void sv_job_unref(sv_job **job);
 /* Engine's side: what its text leaves out, once, before any sample; short of memory, none is told. */
 void sv_job_omit(sv_job *job, const ev_phones *phones);
 /* More samples; EV_E_MEMORY. Wakes who waits. */
 ev_status sv_job_append(sv_job *job, const float *samples, size_t count, ev_error *err);
+/* ... that another process made, as they are. */
+ev_status sv_job_append_made(sv_job *job, const int16_t *samples, size_t count, ev_error *err);
 /* The end, once; later ends are ignored. false: it was over already. */
 bool sv_job_finish(sv_job *job, sv_job_state state, const ev_error *err);
 /* Listener's side. Copies up to `most` samples from `at`; *over says that no more will come after those copied. */

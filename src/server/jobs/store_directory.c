@@ -7,15 +7,17 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "server/jobs/store.h"
 
-static const char ASIDE[] = ".part"; /* ending of what is not whole yet */
+/* Ending of what is not whole yet, before eight random digits: several processes may write the same value. */
+static const char ASIDE[] = ".part";
 
-enum { NAME_SIZE = SV_STORE_KEY + sizeof ASIDE, FOLDERS = 256 };
+enum { ASIDE_DIGITS = 8, NAME_SIZE = SV_STORE_KEY + sizeof ASIDE + ASIDE_DIGITS, FOLDERS = 256 };
 
 typedef struct directory {
     sv_store store; /* first */
@@ -57,8 +59,10 @@ static bool write_all(int fd, const char *bytes, size_t size) {
 /* false: errno tells, and nothing is left beside. */
 static bool write_file(int folder, const char *key, const void *bytes, size_t size) {
     char aside[NAME_SIZE];
-    snprintf(aside, sizeof aside, "%s%s", key, ASIDE);
-    const int fd = openat(folder, aside, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
+    unsigned place = 0;
+    if (getrandom(&place, sizeof place, 0) != (ssize_t)sizeof place) return false;
+    snprintf(aside, sizeof aside, "%s%s%08x", key, ASIDE, place);
+    const int fd = openat(folder, aside, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
     bool ok = fd >= 0 && write_all(fd, bytes, size) && fsync(fd) == 0;
     int cause = errno;
     if (fd >= 0 && close(fd) != 0 && ok) {
@@ -69,7 +73,7 @@ static bool write_file(int folder, const char *key, const void *bytes, size_t si
         ok = false;
         cause = errno;
     }
-    if (!ok) unlinkat(folder, aside, 0);
+    if (!ok && fd >= 0) unlinkat(folder, aside, 0);
     errno = cause;
     return ok;
 }
@@ -128,13 +132,13 @@ static ev_status remove_value(sv_store *store, const char *key, ev_error *err) {
     return ok ? EV_OK : fault(d, "removed", cause, err);
 }
 
-/* What has no whole name is a dead process's, as only one at a time has the directory. */
+/* What has no whole name and is old is a dead process's. */
 static bool is_left_over(const char *name, const struct stat *info, double age_s,
                          bool (*wanted)(void *user, const char *key), void *user) {
     const double age = (double)(time(NULL) - info->st_mtime);
     if (!S_ISREG(info->st_mode) || age < age_s) return false;
     return is_hex(name, SV_STORE_KEY) ? !wanted(user, name)
-                                      : strlen(name) == NAME_SIZE - 1 && strcmp(name + SV_STORE_KEY, ASIDE) == 0;
+                                      : strncmp(name + strspn(name, "0123456789abcdef"), ASIDE, sizeof ASIDE - 1) == 0;
 }
 
 static void sweep_folder(int folder, double age_s, bool (*wanted)(void *user, const char *key), void *user) {
