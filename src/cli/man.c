@@ -35,6 +35,15 @@ static void item(const char *label, const char *text) {
     paragraph(text);
 }
 
+/* A long list is printed once: of the first command that has it. */
+static const cli_command *owner_of_options(const cli_command *command) {
+    enum { LONG = 16 };
+    size_t i = 0, count = 0;
+    while (command->options[count].name != NULL) count++;
+    while (count >= LONG && cli_commands[i]->options != command->options) i++;
+    return count >= LONG ? cli_commands[i] : command;
+}
+
 static void command_section(const cli_command *command) {
     char label[96], limits[96], text[512];
     request("SS", command->name);
@@ -44,6 +53,13 @@ static void command_section(const cli_command *command) {
     if (command->synopsis[0] != '\0') request("I", command->synopsis);
     puts("[\\fIOPTIONS\\fR]\n.PP");
     paragraph(command->description);
+    const cli_command *owner = owner_of_options(command);
+    if (owner != command) {
+        snprintf(text, sizeof text, "Options are those of emotivoice %s.", owner->name);
+        puts(".PP");
+        paragraph(text);
+        return;
+    }
     for (const cli_option *option = command->options; option->name != NULL; option++) {
         cli_option_label(option, label, sizeof label);
         cli_option_limits(command, option, limits, sizeof limits);

@@ -60,6 +60,7 @@ static const cli_example examples[] = {
     {"emotivoice serve", "the service and its page at http://127.0.0.1:8080/"},
     {"emotivoice serve --listen 0.0.0.0:80 --keys-file keys --anonymous off", "for others, with keys"},
     {"emotivoice serve --batch-mode fixed --batch-window 100ms", "a fixed window, for comparison"},
+    {"emotivoice serve --redis redis://10.0.0.5 --data-dir /srv/emotivoice", "a gateway: workers make the speech"},
     {"emotivoice serve -c emotivoice.conf --print-config", "what would be in force, and why"},
     {"emotivoice serve -c emotivoice.conf --check", "before a restart: exit status 0 says that it is good"},
     {NULL, NULL}};
@@ -108,24 +109,36 @@ static int check_settings(const sv_config *config) {
     return code;
 }
 
-static int run_serve(const void *values, const cli_operands *operands) {
+static int run_role(const void *values, sv_role role) {
     serve_values v = *(const serve_values *)values;
     sv_config config = {0};
     ev_error err = {0};
-    (void)operands;
     int code = CLI_OK;
     if (sv_supervisor_take(&err) != EV_OK || read_settings(&v, &config, &err) != EV_OK) {
         code = cli_fail(CLI_CONFIG, "%s", err.message);
+    } else if (role == SV_ROLE_WORKER && !*config.redis && !v.print_config) {
+        code = cli_fail(CLI_CONFIG, "a worker needs --redis URL: where the gateways (emotivoice serve --redis URL) "
+                                    "have their jobs");
     } else if (v.print_config) {
         code = print_settings(&config);
     } else if (v.check) {
         code = check_settings(&config);
     } else {
         cli_interrupt_stop(); /* the service waits for signals itself */
-        code = code_of(sv_serve(&config, read_settings, &v, &err), &err);
+        code = code_of(sv_serve(&config, role, read_settings, &v, &err), &err);
     }
     sv_config_free(&config);
     return code;
+}
+
+static int run_serve(const void *values, const cli_operands *operands) {
+    (void)operands;
+    return run_role(values, SV_ROLE_SERVICE);
+}
+
+static int run_worker(const void *values, const cli_operands *operands) {
+    (void)operands;
+    return run_role(values, SV_ROLE_WORKER);
 }
 
 _Static_assert(sizeof(serve_values) <= CLI_VALUES_MAX, "cli_values is too small");
@@ -141,3 +154,21 @@ const cli_command cli_serve = {
     .examples = examples,
     .values_size = sizeof(serve_values),
     .run = run_serve};
+
+static const cli_example worker_examples[] = {
+    {"emotivoice worker --redis redis://10.0.0.5 --data-dir /srv/emotivoice", "one more machine that makes speech"},
+    {"emotivoice worker -c emotivoice.conf --check", "before a start: exit status 0 says that it would"},
+    {NULL, NULL}};
+
+const cli_command cli_worker = {
+    .name = "worker",
+    .synopsis = "",
+    .summary = "make the speech that gateways accept, over Redis",
+    .description =
+        "Takes jobs from the Redis that gateways (emotivoice serve --redis URL) put them into, and makes them. Settings "
+        "are those of emotivoice serve; of what listens, a worker has the second address alone. SIGTERM finishes what "
+        "was taken; a worker that dies is missed after redis_lease, and others make its jobs.",
+    .options = options,
+    .examples = worker_examples,
+    .values_size = sizeof(serve_values),
+    .run = run_worker};

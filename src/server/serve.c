@@ -27,7 +27,9 @@ static const char *const decoder_argv[][3] = {
 #define MEMORY_EVERY 3.0 /* seconds between two looks at it */
 
 /* Batches run in this machine's memory. Those of a backend that has its own take what that has free. */
-static void update_free_memory(const sv_server *s) { sv_engine_memory(s->engine, ev_memory_available()); }
+static void update_free_memory(const sv_server *s) {
+    if (s->engine) sv_engine_memory(s->engine, ev_memory_available());
+}
 
 /* It ends with its file. One that ended otherwise met a file that broke it, or a system that lets it not work. */
 static void count_decoder_deaths(sv_server *s, uint64_t *known) {
@@ -150,7 +152,7 @@ static void on_ended(void *server, sv_job *job) {
  * half at most is for results that are kept. */
 static ev_status share_memory(sv_server *s, ev_error *err) {
     enum { LEAST = 64 << 20 };
-    const int64_t fixed = ev_memory_resident() + sv_engine_reserve(s->engine) + s->config.voice_cache;
+    const int64_t fixed = ev_memory_resident() + (s->engine ? sv_engine_reserve(s->engine) : 0) + s->config.voice_cache;
     const int64_t rest = s->config.memory_max - fixed;
     if (rest < LEAST)
         return ev_fail(err, EV_E_ARGUMENT,
@@ -164,10 +166,22 @@ static ev_status share_memory(sv_server *s, ev_error *err) {
     return EV_OK;
 }
 
-/* Jobs, results, dead letters and voices in one directory, where there is one. */
+/* Voices are in the directory of the rest, unless one is given for them. */
+static ev_status set_voices_dir(sv_server *s, ev_error *err) {
+    const sv_config *c = &s->config;
+    char voices[4096];
+    if (!*c->data_dir || *c->voices_dir) return EV_OK;
+    const int length = snprintf(voices, sizeof voices, "%s/voices", c->data_dir);
+    if (length >= (int)sizeof voices) return ev_fail(err, EV_E_ARGUMENT, "data_dir is too long");
+    if ((mkdir(c->data_dir, 0700) != 0 && errno != EEXIST) || (mkdir(voices, 0700) != 0 && errno != EEXIST))
+        return ev_fail(err, EV_E_IO, "%s cannot be made: %s", voices, strerror(errno));
+    return sv_config_set(&s->config, "voices_dir", voices, (sv_origin){.from = SV_FROM_DEFAULT}, err);
+}
+
+/* Jobs, results and dead letters in one directory, where there is one, unless they are in Redis. */
 static ev_status open_durable(sv_server *s, ev_error *err) {
     const sv_config *c = &s->config;
-    if (!*c->data_dir) return EV_OK;
+    if (!*c->data_dir || *c->redis) return EV_OK;
     const sv_durable_options options = {.dir = c->data_dir,
                                         .ttl_s = c->store_ttl,
                                         .store_max = c->store_max,
@@ -175,17 +189,43 @@ static ev_status open_durable(sv_server *s, ev_error *err) {
                                         .ledger = s->ledger,
                                         .log = &s->log,
                                         .sample_rate = ev_model_sample_rate(s->model)};
-    ev_status status = sv_durable_open(&s->durable, &options, err);
-    if (status != EV_OK || *c->voices_dir) return status;
-    char voices[4096];
-    const int length = snprintf(voices, sizeof voices, "%s/voices", c->data_dir);
-    if (length >= (int)sizeof voices) return ev_fail(err, EV_E_ARGUMENT, "data_dir is too long");
-    if (mkdir(voices, 0700) != 0 && errno != EEXIST)
-        return ev_fail(err, EV_E_IO, "%s cannot be made: %s", voices, strerror(errno));
-    return sv_config_set(&s->config, "voices_dir", voices, (sv_origin){.from = SV_FROM_DEFAULT}, err);
+    return sv_durable_open(&s->durable, &options, err);
 }
 
-static ev_status make_back(sv_server *s, const sv_device_calls *device, ev_error *err) {
+static ev_status make_engine(sv_server *s, const sv_device_calls *device, ev_error *err) {
+    const bool worker = s->worker != NULL;
+    const sv_engine_parts parts = {.config = &s->config,
+                                   .model = s->model,
+                                   .jobs = s->jobs,
+                                   .voices = s->voices,
+                                   .metrics = s->metrics,
+                                   .log = &s->log,
+                                   .ledger = s->ledger,
+                                   .durable = s->durable,
+                                   .device = device,
+                                   .ended = worker ? NULL : on_ended, /* a worker's is told when its end counts */
+                                   .ended_user = s,
+                                   .dead_elsewhere = worker};
+    const ev_status status = sv_engine_create(&s->engine, &parts, err);
+    return status == EV_OK ? sv_backend_local(&s->backend, s->engine, s->jobs, s->durable, err) : status;
+}
+
+/* Who makes the speech: an engine here, or workers elsewhere. */
+static ev_status make_backend(sv_server *s, sv_role role, const sv_device_calls *device, ev_error *err) {
+    const sv_redis_parts parts = {.config = &s->config,
+                                  .jobs = s->jobs,
+                                  .metrics = s->metrics,
+                                  .log = &s->log,
+                                  .ledger = s->ledger,
+                                  .model = s->model,
+                                  .ended = on_ended,
+                                  .ended_user = s};
+    if (role == SV_ROLE_SERVICE && *s->config.redis) return sv_redis_gateway(&s->backend, &parts, err);
+    const ev_status status = role == SV_ROLE_WORKER ? sv_worker_create(&s->worker, &parts, err) : EV_OK;
+    return status == EV_OK ? make_engine(s, device, err) : status;
+}
+
+static ev_status make_back(sv_server *s, sv_role role, const sv_device_calls *device, ev_error *err) {
     const sv_config *c = &s->config;
     ev_model_options options;
     ev_model_options_init(&options);
@@ -196,23 +236,12 @@ static ev_status make_back(sv_server *s, const sv_device_calls *device, ev_error
     if (status == EV_OK) status = sv_settings_load_sounds(s->settings, s->model, err);
     if (status == EV_OK) status = sv_jobs_create(&s->jobs, c->result_cache, c->store_ttl, c->coalesce, err);
     if (status == EV_OK) status = open_durable(s, err);
+    if (status == EV_OK) status = set_voices_dir(s, err);
     if (status == EV_OK) status = sv_voices_create(&s->voices, s->model, s->decoder, c, s->metrics, &s->log, err);
     if (status == EV_OK) status = sv_uploads_create(&s->uploads, s->voices, err);
     s->device = sv_device_open(NULL);
-    const sv_engine_parts parts = {.config = c,
-                                   .model = s->model,
-                                   .jobs = s->jobs,
-                                   .voices = s->voices,
-                                   .metrics = s->metrics,
-                                   .log = &s->log,
-                                   .ledger = s->ledger,
-                                   .durable = s->durable,
-                                   .device = device,
-                                   .ended = on_ended,
-                                   .ended_user = s};
     if (status == EV_OK) status = sv_webhooks_create(&s->webhooks, &s->log, err);
-    if (status == EV_OK) status = sv_engine_create(&s->engine, &parts, err);
-    if (status == EV_OK) status = sv_backend_local(&s->backend, s->engine, s->jobs, s->durable, err);
+    if (status == EV_OK) status = make_backend(s, role, device, err);
     if (status == EV_OK) update_free_memory(s);
     return status == EV_OK ? share_memory(s, err) : status;
 }
@@ -241,14 +270,19 @@ static ev_status start_wyoming(sv_server *s, ev_error *err) {
     return sv_wyoming_create(&s->wyoming, fd, speech, s->model, err);
 }
 
-/* A job of before is read with the pronunciations that are in force now. */
+/* A job of before, or of elsewhere, is read with the pronunciations that are in force here and now. */
+static void prepare_job(void *server, sv_job *job) {
+    if (!job->speech.lexicon) job->speech.lexicon = sv_lexicon_hold(server);
+}
+
 static bool resume_job(void *server, sv_job *job) {
     sv_server *s = server;
-    if (!job->speech.lexicon) job->speech.lexicon = sv_lexicon_hold(s);
+    prepare_job(s, job);
     return sv_engine_resume(s->engine, job);
 }
 
-ev_status sv_server_start(sv_server **out, const sv_config *config, const sv_device_calls *device, ev_error *err) {
+ev_status sv_server_start(sv_server **out, const sv_config *config, sv_role role, const sv_device_calls *device,
+                          ev_error *err) {
     sv_server *s = *out = calloc(1, sizeof *s);
     if (!s) return ev_fail(err, EV_E_MEMORY, "out of memory");
     pthread_mutex_init(&s->lock, NULL);
@@ -258,10 +292,11 @@ ev_status sv_server_start(sv_server **out, const sv_config *config, const sv_dev
     ev_status status = sv_decoder_create(&s->decoder, decoder_argv[config->decoder_filter], 1, err);
     if (status == EV_OK) status = sv_config_copy(&s->config, config, err);
     if (status == EV_OK) status = make_front(s, err);
-    if (status == EV_OK) status = make_back(s, device, err);
+    if (status == EV_OK) status = make_back(s, role, device, err);
     if (status == EV_OK) status = sv_executor_create(&s->executor, err);
     if (status == EV_OK) status = sv_http_start(s, err);
-    if (status == EV_OK) status = start_wyoming(s, err);
+    if (status == EV_OK && !s->worker) status = start_wyoming(s, err);
+    if (status == EV_OK && s->worker) status = sv_worker_start(s->worker, s->engine, prepare_job, s, err);
     if (status == EV_OK) {
         if (s->durable) sv_durable_resume(s->durable, resume_job, s);
         s->ticking = pthread_create(&s->ticker, NULL, tick, s) == 0;
@@ -305,7 +340,9 @@ int sv_server_port(const sv_server *s, bool admin) {
 enum { PROBED_S = 60 };   /* who asked /readyz within this asks again */
 #define HANDED_OVER_S 0.5 /* who asks on an open connection within this is told to open another one */
 
-static bool is_written(const sv_server *s) { return !s->durable || sv_durable_idle(s->durable); }
+static bool is_written(const sv_server *s) {
+    return (!s->durable || sv_durable_idle(s->durable)) && (!s->worker || sv_worker_idle(s->worker));
+}
 
 void sv_server_drain(sv_server *s, bool at_once) {
     const double start = ev_clock_s(), probed = atomic_load(&s->probed);
@@ -319,6 +356,7 @@ void sv_server_drain(sv_server *s, bool at_once) {
     while (!at_once && ev_clock_s() < start + delay) usleep(20000);
     atomic_store(&s->draining, true);
     if (s->durable) sv_durable_pause(s->durable);
+    if (s->worker) sv_worker_pause(s->worker);
     const double until = ev_clock_s() + s->config.drain_timeout;
     while (ev_clock_s() < until && (!sv_backend_idle(s->backend) || !is_written(s) || atomic_load(&s->in_flight) > 0 ||
                                     !sv_webhooks_idle(s->webhooks))) {
@@ -337,7 +375,9 @@ void sv_server_stop(sv_server **server) {
     /* Ends all jobs, uploads and tasks, which wakes every suspended request: the library must find none when it
      * stops. They are freed behind HTTP, whose last requests may still speak of them. */
     if (s->durable) sv_durable_pause(s->durable);
+    if (s->worker) sv_worker_pause(s->worker);
     sv_backend_stop(s->backend);
+    if (s->worker) sv_worker_stop(s->worker);
     if (s->uploads) sv_uploads_stop(s->uploads);
     if (s->executor) sv_executor_stop(s->executor);
     if (s->durable) sv_durable_stop(s->durable);
@@ -348,6 +388,7 @@ void sv_server_stop(sv_server **server) {
     sv_durable_free(&s->durable);
     sv_webhooks_free(&s->webhooks);
     sv_backend_close(&s->backend);
+    sv_worker_free(&s->worker);
     sv_engine_free(&s->engine);
     sv_jobs_free(&s->jobs);
     sv_uploads_free(&s->uploads);
@@ -431,9 +472,24 @@ static void follow_lexicon(sv_server *s) {
     sv_settings_unref(&settings);
 }
 
+/* Those that other gateways took in or deleted. */
+static void follow_voices(sv_server *s) {
+    enum { EVERY = 5 }; /* seconds */
+    static time_t looked;
+    bool read;
+    const time_t now = time(NULL);
+    if (!*s->config.redis || (now >= looked && now - looked < EVERY)) return;
+    looked = now;
+    (void)sv_voices_reload(s->voices, &read, NULL);
+}
+
 /* Whether what is accepted outlives the process. */
 static void greet_jobs(const sv_server *s) {
     sv_journal_state state;
+    if (*s->config.redis) {
+        fprintf(stderr, "jobs are in Redis, and results in %s, for all gateways and workers\n", s->config.data_dir);
+        return;
+    }
     if (!s->durable) {
         fprintf(stderr, "jobs and results are in memory and end with this process: --data-dir DIR keeps them\n");
         return;
@@ -447,13 +503,16 @@ static void greet(const sv_server *s) {
     char url[URL_MAX], admin[URL_MAX];
     greet_jobs(s);
     url_of(url, s->config.listen, sv_server_port(s, false));
-    fprintf(stderr, "emotivoice %s serves at %s/\n", ev_version(), url);
+    if (s->worker)
+        fprintf(stderr, "emotivoice %s works for the gateways\n", ev_version());
+    else
+        fprintf(stderr, "emotivoice %s serves at %s/\n", ev_version(), url);
     if (s->wyoming) fprintf(stderr, "wyoming: tcp://%s\n", s->config.wyoming);
     if (s->admin_daemon) {
         url_of(admin, s->config.admin_listen, sv_server_port(s, true));
         fprintf(stderr, "metrics: %s/metrics\n", admin);
     }
-    fprintf(stderr, "try: curl %s/v1/audio/speech -d '{\"input\":\"Hello.\"}' -o hello.mp3\n", url);
+    if (!s->worker) fprintf(stderr, "try: curl %s/v1/audio/speech -d '{\"input\":\"Hello.\"}' -o hello.mp3\n", url);
 }
 
 /* Work of all lengths comes and goes for months. Left alone, glibc keeps it in a heap per thread, and each grows by
@@ -466,7 +525,7 @@ static void keep_memory_together(void) {
 #endif
 }
 
-ev_status sv_serve(const sv_config *config, sv_reload reload, void *user, ev_error *err) {
+ev_status sv_serve(const sv_config *config, sv_role role, sv_reload reload, void *user, ev_error *err) {
     sv_server *s = NULL;
     sigset_t set;
     int got = 0;
@@ -478,15 +537,19 @@ ev_status sv_serve(const sv_config *config, sv_reload reload, void *user, ev_err
     sigaddset(&set, SIGINT);
     sigaddset(&set, SIGHUP);
     pthread_sigmask(SIG_BLOCK, &set, NULL);
-    const ev_status status = sv_server_start(&s, config, NULL, err);
+    const ev_status status = sv_server_start(&s, config, role, NULL, err);
     if (status != EV_OK) return status;
     greet(s);
-    sv_supervisor_notify("READY=1\nSTATUS=serves on port %d", sv_server_port(s, false));
+    if (s->worker)
+        sv_supervisor_notify("READY=1\nSTATUS=makes speech for the gateways");
+    else
+        sv_supervisor_notify("READY=1\nSTATUS=serves on port %d", sv_server_port(s, false));
     for (;;) {
         const struct timespec second = {.tv_sec = 1};
         got = sigtimedwait(&set, NULL, &second);
         if (got == SIGHUP) reload_now(s, reload, user);
         if (got < 0) follow_lexicon(s);
+        if (got < 0) follow_voices(s);
         show_life(s);
         if (got == SIGTERM || got == SIGINT) break;
     }

@@ -1,10 +1,12 @@
-/* server: the service. One process: HTTP in front, a bounded queue, one device behind.
+/* server: the service. One process: HTTP in front, a bounded queue, one device behind; or, with Redis, the one in
+ * gateways and the other in workers.
  *
  *   serve.c            START HERE: start, reload, drain, stop
  *   http/http.h        requests and answers
  *   engine/engine.h    jobs -> samples; schedule/schedule.h decides, schedule/ledger.h counts memory
  *   jobs/jobs.h        jobs, and their results; jobs/webhook.h tells who wants to be told
  *   voices/voices.h    whom it can speak as; voices/uploads.h makes what is to be kept
+ *   redis/redis.h      jobs that are made elsewhere: gateways and workers
  *   guard/guard.h      what stands between untrusted clients and all this
  *   config/config.h metrics/metrics.h metrics/log.h
  *
@@ -22,15 +24,18 @@
 #include "server/engine/engine.h"
 
 typedef struct sv_server sv_server;
+/* Everything in one process, or with config.redis a gateway; a worker alone. */
+typedef enum sv_role { SV_ROLE_SERVICE, SV_ROLE_WORKER } sv_role;
 
 /* Runs until SIGTERM or SIGINT; SIGHUP calls reload (which reads flags, environment and file again). Status lines go
  * to standard error. Signals must be blocked in all threads. */
 typedef ev_status (*sv_reload)(void *user, sv_config *fresh, ev_error *err);
-ev_status sv_serve(const sv_config *config, sv_reload reload, void *user, ev_error *err);
+ev_status sv_serve(const sv_config *config, sv_role role, sv_reload reload, void *user, ev_error *err);
 /* Whether it would start with these settings: lists, keys and model are read. */
 ev_status sv_check(const sv_config *config, ev_error *err);
 /* The same in parts, for tests. */
-ev_status sv_server_start(sv_server **out, const sv_config *config, const sv_device_calls *device, ev_error *err);
+ev_status sv_server_start(sv_server **out, const sv_config *config, sv_role role, const sv_device_calls *device,
+                          ev_error *err);
 /* Is not ready any more; after drain_delay, unless at once, admits nothing more; returns when all is over, or
  * drain_timeout is. */
 void sv_server_drain(sv_server *s, bool at_once);

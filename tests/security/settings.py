@@ -53,6 +53,8 @@ GIVEN = {
     "keys_file": (_file("keys"), _file("more-keys", "# none yet\n")),
     "words_file": (_file("words", "forbidden\n"), _file("more-words", "unsaid\n")),
     "lexicon": (_file("lexicon", "gif = /JH IH1 F/\n"), _file("more-lexicon", "gif = /G IH1 F/\n")),
+    "worker_jobs": ("4", "8"),
+    "redis": ("redis://:s3cret@127.0.0.1:1/1", "unix:/nowhere"),
     "data_dir": (_folder("data"), _folder("more-data")),
     "voices_dir": (_folder("voices"), _folder("more-voices")),
     "reference_seconds_max": ("20", "10"),
@@ -67,6 +69,8 @@ GIVEN = {
     "webhook_secret": ("kept to itself", "and changed"),
     "log_level": ("debug", "warn"),
 }
+SECRETS = ("webhook_secret", "redis")  # are never printed
+NEEDS = {"anonymous": "keys_file", "redis": "data_dir"}  # what a setting is of no use without
 if not os.path.exists(GIVEN["model"][1]):
     os.symlink(GIVEN["model"][0], GIVEN["model"][1])
     for lexicon in os.listdir(os.path.dirname(MODEL)):

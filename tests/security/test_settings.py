@@ -11,7 +11,7 @@ import unittest
 
 sys.path[:0] = [os.path.dirname(os.path.abspath(__file__)), os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "server")]
 from service import COMMAND, FREE, Service, scratch  # noqa: E402
-from settings import MODEL, conf, documented, values  # noqa: E402
+from settings import MODEL, NEEDS, SECRETS, conf, documented, values  # noqa: E402
 
 ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.startswith("EMOTIVOICE_") or name == "EMOTIVOICE_CPU"}
 QUICK = {} if MODEL == os.environ.get("EMOTIVOICE_MODEL") else {"model": MODEL}
@@ -79,10 +79,11 @@ class Settings(unittest.TestCase):
     def test_each_is_printed_with_its_place(self):
         for key in documented():
             path = scratch("# nothing\n\n" + conf(0, key), "one.conf")
-            done = run("--print-config", *(("--keys-file", values("keys_file")[0]) if key == "anonymous" else ()), path=path)
+            needs = NEEDS.get(key)
+            done = run("--print-config", *(("--" + needs.replace("_", "-"), values(needs)[0]) if needs else ()), path=path)
             self.assertEqual(done.returncode, 0, (key, done.stderr))
             value, origin = printed(done.stdout)[key]
-            self.assertEqual(value, "***" if key == "webhook_secret" else values(key)[0], key)
+            self.assertEqual(value, "***" if key in SECRETS else values(key)[0], key)
             self.assertEqual(origin, ("..." if len(path) > 72 else "") + path[-72:] + ":3", key)
 
     def test_all_in_one_file_start_and_are_reloaded(self):
@@ -92,12 +93,12 @@ class Settings(unittest.TestCase):
             self.assertEqual((done.returncode, done.stdout), (0, "the configuration is good\n"), done.stderr)
             read_back = scratch(run("--print-config", path=path).stdout, "printed.conf")
             self.assertEqual({key: value for key, (value, _) in printed(run("--print-config", path=read_back).stdout).items()
-                              if key != "webhook_secret"}, {key: values(key)[which] for key in documented() if key != "webhook_secret"})
-        write(path, conf(0, log_level="info"))
+                              if key not in SECRETS}, {key: values(key)[which] for key in documented() if key not in SECRETS})
+        write(path, conf(0, log_level="info", redis=""))
         with FromFile(path) as s:
             self.assertEqual(s.get("/healthz").code, 200)
             self.assertEqual(s.speech("Without a key.").code, 401)  # anonymous = off
-            write(path, conf(1, log_level="debug"))
+            write(path, conf(1, log_level="debug", redis=""))
             self.assertIn("takes effect at the next start", s.reload())
             self.assertEqual(s.speech("Without a key.").code, 200)  # anonymous = on
             self.assertEqual(s.stop(), 0)
@@ -110,11 +111,11 @@ class Settings(unittest.TestCase):
             for key, (default, live) in documented().items():
                 if key in ("listen", "admin_listen", "log_level") or (key == "model" and QUICK):
                     continue
-                more = conf(0, "keys_file") if key == "anonymous" else ""
+                more = conf(0, NEEDS[key]) if key in NEEDS else ""
                 write(path, always + more + conf(0, key))
                 line = s.reload()
                 self.assertIn("were read again", line, key)
-                at_next_start = f"{key} = {values(key)[0]} takes effect at the next start"
+                at_next_start = f"{key} = {'***' if key in SECRETS else values(key)[0]} takes effect at the next start"
                 self.assertEqual(at_next_start in line, not live, line)
                 write(path, always)
                 self.assertNotIn("takes effect", s.reload(), key)
@@ -152,7 +153,7 @@ class Settings(unittest.TestCase):
     def test_each_starts_alone(self):
         for key in documented():
             for which in (0, 1):
-                text = conf(which, key, **({"keys_file": values("keys_file")[0]} if key == "anonymous" else {}))
+                text = conf(which, key, **({NEEDS[key]: values(NEEDS[key])[0]} if key in NEEDS else {}))
                 text += "".join(conf(0, other) for other in ("listen", "admin_listen") if other != key)
                 with FromFile(scratch(text, "one.conf")) as s:
                     self.assertEqual(s.get("/healthz").code, 200, key)

@@ -188,7 +188,7 @@ static int start(void **state) {
     }
     if (status == EV_OK)
         status = sv_config_set(&config, "data_dir", data_dir, (sv_origin){.from = SV_FROM_FLAG}, &err);
-    if (status == EV_OK) status = sv_server_start(&server, &config, &device, &err);
+    if (status == EV_OK) status = sv_server_start(&server, &config, SV_ROLE_SERVICE, &device, &err);
     if (status != EV_OK) print_error("%s\n", err.message);
     sv_config_free(&config);
     return status == EV_OK ? 0 : -1;

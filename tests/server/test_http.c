@@ -60,7 +60,7 @@ static int start(void **state) {
     second = GOES_ON;
     atomic_store(&vocoded, 0);
     atomic_store(&released, false);
-    if (sv_server_start(&s, &config, &calls, &err) != EV_OK) fail_msg("%s", err.message);
+    if (sv_server_start(&s, &config, SV_ROLE_SERVICE, &calls, &err) != EV_OK) fail_msg("%s", err.message);
     s->log.fd = fileno(log_file); /* nobody has asked yet */
     return 0;
 }

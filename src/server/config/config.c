@@ -186,8 +186,9 @@ ev_status sv_config_keep(sv_config *fresh, const sv_config *running, ev_buf *not
         if (row->live || strcmp(old->text, fresh->settings[i].text) == 0) continue;
         char name[192];
         sv_config_name(fresh, (sv_config_key)i, name, sizeof name);
-        ev_buf_printf(notes, "%s = %s takes effect at the next start: %s stays\n", name, fresh->settings[i].text,
-                      old->text[0] ? old->text : "the empty value");
+        const bool secret = row->kind == SV_KIND_SECRET;
+        ev_buf_printf(notes, "%s = %s takes effect at the next start: %s stays\n", name,
+                      secret ? "***" : fresh->settings[i].text, secret ? "the old one" : old->text);
         const ev_status status = take_over(fresh, running, i, err);
         if (status != EV_OK) return status;
     }

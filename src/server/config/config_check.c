@@ -133,6 +133,24 @@ static ev_status check_access(const checker *c, ev_error *err) {
     return EV_OK;
 }
 
+/* What more than one process needs. */
+static ev_status check_redis(const checker *c, ev_error *err) {
+    const sv_config *config = c->config;
+    if (config->redis[0] && !config->data_dir[0])
+        return refuse(c, SV_KEY_redis, EV_E_ARGUMENT,
+                      "needs data_dir: a directory that all gateways and workers share, for results, recordings and "
+                      "voices",
+                      err);
+    if (config->settings[SV_KEY_redis].from == SV_FROM_FLAG && strchr(config->redis, '@'))
+        warn(c, SV_KEY_redis,
+             "on the command line is seen by every user of the machine: put it into the environment or the file");
+    if (!config->redis[0] && was_given(c, SV_KEY_redis_lease))
+        warn(c, SV_KEY_redis_lease, "has no effect: there is no redis");
+    if (!config->redis[0] && was_given(c, SV_KEY_worker_jobs))
+        warn(c, SV_KEY_worker_jobs, "has no effect: there is no redis");
+    return EV_OK;
+}
+
 static void check_effects(const checker *c) {
     const sv_config *config = c->config;
     if (was_given(c, SV_KEY_batch_window) && config->batch_mode != SV_BATCH_FIXED)
@@ -171,6 +189,7 @@ ev_status sv_config_check(const sv_config *config, ev_buf *warnings, ev_error *e
     const checker c = {.config = config, .warnings = warnings};
     ev_status status = check_listeners(&c, err);
     if (!status) status = check_access(&c, err);
+    if (!status) status = check_redis(&c, err);
     if (!status) status = check_paths(&c, err);
     if (status) return status;
     check_proxies(&c);

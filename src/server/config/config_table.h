@@ -95,6 +95,12 @@
       "where accepted jobs, results, dead letters and voices outlive a restart; empty: they end with the process")     \
     X(store_max, BYTES, "10GB", 1e6, 1e15, "", RESTART,                                                                \
       "results kept in data_dir; beyond it those of clients without a key go first, the oldest of who has most")       \
+    X(redis, SECRET, "", 0, 900, "", RESTART,                                                                          \
+      "redis://[user:password@]host[:port][/database] that gateways and workers share; empty: one process does all")   \
+    X(redis_lease, SECONDS, "15s", 1, 3600, "", RESTART,                                                               \
+      "redis: a worker that was not heard of for this long is dead, and others make its jobs")                         \
+    X(worker_jobs, COUNT, "0", 0, 256, "jobs", RESTART,                                                                \
+      "redis: jobs that a worker takes at once; 0: batch_max")                                                         \
     /* caches */                                                                                                       \
     X(voice_cache, BYTES, "64MB", 0, 1e12, "", RESTART,                                                                \
       "memory for voices made from references; 0: none")                                                               \

@@ -87,7 +87,7 @@ void sv_engine_end(sv_engine *e, sv_job *job, sv_job_state state, const ev_error
 
 void sv_dead_letter_add(sv_engine *e, sv_job *job) {
     job->dead = true;
-    if (e->parts.durable) return; /* it is written down when it ends */
+    if (e->parts.durable || e->parts.dead_elsewhere) return; /* it is written down when it ends */
     if (e->dead_count == SV_DEAD_MAX) {
         sv_job_unref(&e->dead[0]);
         memmove(e->dead, e->dead + 1, --e->dead_count * sizeof(sv_job *));

@@ -49,6 +49,7 @@ typedef struct sv_engine_parts { /* borrowed, must outlive the engine */
     const sv_device_calls *device;          /* NULL: the engine itself */
     void (*ended)(void *user, sv_job *job); /* a job is over; from the engine's threads, without locks; may be NULL */
     void *ended_user;
+    bool dead_elsewhere; /* dead letters are kept by whoever handed the jobs in */
 } sv_engine_parts;
 
 ev_status sv_engine_create(sv_engine **out, const sv_engine_parts *parts, ev_error *err);
@@ -56,6 +57,8 @@ ev_status sv_engine_create(sv_engine **out, const sv_engine_parts *parts, ev_err
 void sv_engine_stop(sv_engine *engine);
 void sv_engine_free(sv_engine **engine);
 
+/* The same without an engine, which has learnt how long this model's tokens are. */
+double sv_estimate_seconds(const sv_speech *speech);
 /* Rough, before the phones are known: seconds of audio that a speech will have, its pauses included. */
 double sv_engine_seconds(sv_engine *engine, const sv_speech *speech);
 /* A stream of so many seconds is not kept whole (speech.windowed): it would take more memory than its listener needs.

@@ -97,6 +97,13 @@ int32_t sv_estimate_tokens(const sv_speech *speech) {
     return tokens < 1e9 ? (int32_t)tokens : 1000000000;
 }
 
+double sv_estimate_seconds(const sv_speech *speech) {
+    sv_schedule_config usual;
+    sv_schedule_config_init(&usual);
+    return sv_estimate_tokens(speech) * usual.frames_per_token / usual.frames_per_second +
+           (double)sv_estimate_pauses(speech) / 1000;
+}
+
 double sv_engine_seconds(sv_engine *e, const sv_speech *speech) {
     pthread_mutex_lock(&e->lock);
     const double per_token = sv_schedule_frames_per_token(&e->schedule) / e->schedule.config.frames_per_second;

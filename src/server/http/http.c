@@ -314,7 +314,7 @@ ev_status sv_http_listen(sv_server *s, sv_route_finder *find_route, ev_error *er
     s->hangups = epoll_create1(EPOLL_CLOEXEC);
     if (s->hangups < 0) return ev_fail(err, EV_E_IO, "no descriptor is left: raise the limit on open files");
     ev_status status = sv_gate_check(err);
-    if (status == EV_OK) status = start_daemon(s, &s->public_daemon, false, err);
+    if (status == EV_OK && !s->worker) status = start_daemon(s, &s->public_daemon, false, err);
     if (status == EV_OK && *s->config.admin_listen) status = start_daemon(s, &s->admin_daemon, true, err);
     return status;
 }

@@ -29,6 +29,7 @@
 #include "server/http/executor.h"
 #include "server/engine/engine.h"
 #include "server/jobs/backend.h"
+#include "server/redis/redis.h"
 #include "server/voices/catalogue.h"
 #include "server/voices/uploads.h"
 #include "server/jobs/webhook.h"
@@ -61,6 +62,7 @@ struct sv_server {
     sv_uploads *uploads;
     sv_engine *engine;
     sv_backend *backend; /* what jobs are submitted to */
+    sv_worker *worker;   /* NULL: this process is none */
     sv_executor *executor;
     sv_webhooks *webhooks;
     sv_ledger *ledger;                 /* of memory */

@@ -11,6 +11,14 @@ int sv_answer_health(sv_request *req) { return sv_reply_json(req, 200, json_pack
 /* What whoever operates it should know of the jobs: whether they outlive the process, and what keeps them from it. */
 static json_t *jobs_json(const sv_server *s) {
     sv_journal_state state;
+    sv_load load;
+    if (*s->config.redis && !s->worker) {
+        sv_backend_backlog(s->backend, &load);
+        return json_pack("{s:b, s:s, s:I, s:I, s:f, s:I}", "durable", 1, "queue", "redis", "workers",
+                         (json_int_t)load.workers, "pending", (json_int_t)load.jobs, "pending_audio_s", load.audio_s,
+                         "dead", (json_int_t)load.dead);
+    }
+    if (s->worker) return json_pack("{s:b, s:s}", "durable", 1, "queue", "redis");
     if (!s->durable)
         return json_pack("{s:b, s:s}", "durable", 0, "note",
                          "jobs and results are in memory and do not outlive this process: start it with data_dir");
@@ -26,9 +34,17 @@ static json_t *jobs_json(const sv_server *s) {
     return json;
 }
 
+static bool is_available(const sv_server *s) {
+    sv_load load;
+    if (s->worker) return sv_worker_available(s->worker);
+    sv_backend_backlog(s->backend, &load);
+    return load.available;
+}
+
 int sv_answer_ready(sv_request *req) {
     atomic_store(&req->server->probed, ev_clock_s());
     if (atomic_load(&req->server->leaving)) return sv_reply_busy(req, 503, 1000, "stopping");
+    if (!is_available(req->server)) return sv_reply_busy(req, 503, 1000, "redis does not answer");
     return sv_reply_json(req, 200, json_pack("{s:s, s:o?}", "status", "ready", "jobs", jobs_json(req->server)));
 }
 

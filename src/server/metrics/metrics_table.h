@@ -88,6 +88,12 @@
       "Jobs, or ends of jobs, that could not be written to data_dir when they came, as on a full disk.")               \
     X(STORE_BYTES, GAUGE, "store_bytes", NONE, WHOLE, NONE, SHOWN,                                                     \
       "Bytes of results kept in data_dir.")                                                                            \
+    X(REDIS_UP, GAUGE, "redis_up", NONE, WHOLE, NONE, HIDDEN,                                                          \
+      "Whether Redis answers, where there is one.")                                                                    \
+    X(WORKERS, GAUGE, "live_workers", NONE, WHOLE, NONE, HIDDEN,                                                            \
+      "Workers behind Redis that were seen in the last 15 seconds.")                                                   \
+    X(CLAIMED, COUNTER, "jobs_claimed_total", NONE, WHOLE, NONE, HIDDEN,                                               \
+      "Jobs that this worker took over from one that did not keep its lease.")                                         \
     X(DAMAGED_VOICES, GAUGE, "damaged_voices", NONE, WHOLE, NONE, SHOWN,                                               \
       "Files in voices_dir that were no voice when it was read; the log names them.")                                  \
     X(JOBS, COUNTER, "jobs_total", OUTCOME, WHOLE, NONE, SHOWN,                                                        \

@@ -29,6 +29,8 @@ struct sv_voices {
     sv_voice *chains[BUCKETS];
     sv_voice *oldest, *newest;
     int64_t bytes, bytes_max;
+    bool shared;   /* other processes take in voices and delete them too */
+    double looked; /* when the directory was read for one that was not known; 0: never */
     pthread_mutex_t synth_lock;
     ev_synth *synth; /* for embedding alone; made at the first reference */
 };
@@ -41,6 +43,7 @@ ev_status sv_voices_create(sv_voices **out, ev_model *model, sv_decoder *decoder
     v->decoder = decoder;
     v->metrics = metrics;
     v->bytes_max = config->voice_cache;
+    v->shared = *config->redis != '\0';
     v->seconds_max = config->reference_seconds_max;
     pthread_mutex_init(&v->lock, NULL);
     pthread_mutex_init(&v->synth_lock, NULL);
@@ -218,9 +221,25 @@ ev_status sv_voices_reference(sv_voices *v, const void *bytes, size_t size, sv_v
 
 /* ---- named and uploaded ---- */
 
+/* Another gateway may have just taken it in; a directory is not read more than once a second for who asks for what is
+ * not there. */
+static bool may_look_again(sv_voices *v) {
+    if (!v->shared) return false;
+    const double now = ev_clock_s();
+    pthread_mutex_lock(&v->lock);
+    const bool may = v->looked == 0 || now - v->looked >= 1;
+    if (may) v->looked = now;
+    pthread_mutex_unlock(&v->lock);
+    return may;
+}
+
 static ev_status find_voice(sv_voices *v, const char *name, const char *owner, ev_voice **out, ev_error *err) {
-    if (v->store && strncmp(name, "voice_", 6) == 0) return sv_voice_store_get(v->store, name, owner, out, err);
-    return ev_voice_named(out, v->model, name, err);
+    if (!v->store || strncmp(name, "voice_", 6) != 0) return ev_voice_named(out, v->model, name, err);
+    const ev_status status = sv_voice_store_get(v->store, name, owner, out, err);
+    if (status != EV_E_NOT_FOUND || !may_look_again(v)) return status;
+    bool read;
+    if (sv_voice_store_reload(v->store, &read, NULL) != EV_OK) return status;
+    return sv_voice_store_get(v->store, name, owner, out, err);
 }
 
 enum { MIXED_MAX = 8 };

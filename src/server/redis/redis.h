@@ -1,0 +1,59 @@
+/* redis: jobs that are made elsewhere. `emotivoice serve --redis URL` is a gateway, `emotivoice worker --redis URL` a
+ * worker; between them stand streams with a consumer group, and a directory (or object store) that all of them have.
+ *
+ *   scripts.h   START HERE: what lies in Redis, and the steps that a job takes there
+ *   link.h      connections; message.h: what is said
+ *   gateway.c   a backend of jobs (jobs/backend.h): hands them in, hears of them, finds what was promised
+ *   worker.c    takes jobs for the engine of its process, keeps their leases; forward.c sends what it makes
+ *   shared.h    where recordings and results of more than 64 kB lie
+ *
+ * What is promised: a job that was accepted is finished or reported failed, as long as Redis keeps its data. At each
+ * point where a process may end:
+ *   gateway, before ENQUEUE was answered  the client has no 202; the same Idempotency-Key finds the job, if there is
+ * one gateway, later                        nothing is lost: any gateway answers for the job; who listened has gone
+ *   worker, after it read an entry        nobody renews the lease: another worker claims it, and makes it again
+ *   worker, between result and FINISH     likewise: the same samples are written over the same value
+ *   worker, after FINISH                  the job is over; a second end, by whoever made it too, changes nothing
+ *   worker, SIGSTOPped past its lease     its job is made elsewhere; whoever ends first counts, the samples are the
+ * same A job that was being made when its worker died is made again alone, with nothing else in its process; what
+ * ends three workers is a dead letter, and nothing that only stood beside it is.
+ */
+#ifndef SV_REDIS_H
+#define SV_REDIS_H
+
+#include "server/config/config.h"
+#include "server/engine/engine.h"
+#include "server/jobs/backend.h"
+#include "server/metrics/log.h"
+#include "server/metrics/metrics.h"
+
+typedef struct sv_redis_parts { /* borrowed, must outlive the maker; ended may be NULL */
+    const sv_config *config;
+    sv_jobs *jobs;
+    sv_metrics *metrics;
+    sv_log *log;
+    sv_ledger *ledger; /* NULL: there is always enough */
+    ev_model *model;
+    /* a job is over for this process: of a gateway, one that somebody listened to; of a worker, one whose end counts
+     */
+    void (*ended)(void *user, sv_job *job);
+    void *ended_user;
+} sv_redis_parts;
+
+/* A gateway. It starts too while Redis does not answer, and is not available then. EV_E_ARGUMENT: the URL is none, or
+ * Redis is not to be trusted with jobs. EV_E_IO: data_dir. */
+ev_status sv_redis_gateway(sv_backend **out, const sv_redis_parts *parts, ev_error *err);
+
+typedef struct sv_worker sv_worker;
+/* A worker, which begins with sv_worker_start. prepare: whatever a job of elsewhere needs of this process. */
+ev_status sv_worker_create(sv_worker **out, const sv_redis_parts *parts, ev_error *err);
+ev_status sv_worker_start(sv_worker *worker, sv_engine *engine, void (*prepare)(void *user, sv_job *job), void *user,
+                          ev_error *err);
+void sv_worker_pause(sv_worker *worker); /* takes no more */
+bool sv_worker_idle(sv_worker *worker);
+bool sv_worker_available(sv_worker *worker); /* Redis answers */
+/* Behind the engine's stop: gives back what was not finished. */
+void sv_worker_stop(sv_worker *worker);
+void sv_worker_free(sv_worker **worker);
+
+#endif
