@@ -25,13 +25,14 @@ def digests(command, texts=TEXTS):
 
 
 class Kills:
-    def __init__(self, command, folder, clients=4, seed=0, flags=()):
-        self.command, self.folder, self.clients, self.flags = command, folder, clients, flags
+    def __init__(self, command, folder, clients=4, seed=0, flags=(), texts=TEXTS):
+        self.command, self.folder, self.clients, self.flags, self.texts = command, folder, clients, flags, texts
         self.random = random.Random(seed)
-        self.expected = digests(command)
+        self.expected = digests(command, texts)
         self.lock = threading.Lock()
         self.accepted, self.ends, self.anomalies = {}, {}, []  # id -> text; id -> first end seen
         self.counts, self.starts, self.acceptances = collections.Counter(), [], []
+        self.totals, self.reasons = {}, collections.Counter()  # id -> seconds from its coming to its end
         self.over, self.port, self.number = False, 0, 0
 
     # ---- the service ----
@@ -96,16 +97,20 @@ class Kills:
     def look(self, job):
         """One job's state, and its audio when that is there; once over, it stays as it is."""
         answer = self.ask("GET", f"/tts/{job}")
-        if answer is None or answer[0] == 429:
+        if answer is None or answer[0] in (429, 503):
             return None
         if answer[0] != 200:
             self.note("a promised job is not there", job, answer)
             return "lost"
-        state = json.loads(answer[1])["status"]
+        told = json.loads(answer[1])
+        state = told["status"]
         with self.lock:
             before = self.ends.get(job)
             if state in OVER:
                 self.ends.setdefault(job, state)
+                self.totals[job] = told["timings"]["total_ms"] / 1000
+                if state != "completed":
+                    self.reasons[told.get("error", {}).get("message", "")] += 1
         if before and before != state:
             self.note("an end that changed", job, before, state)
         if state == "completed":
@@ -126,7 +131,7 @@ class Kills:
             with self.lock:
                 self.number += 1
                 key = f"job-{self.number}"
-            text = mine.choice(TEXTS)
+            text = mine.choice(self.texts)
             job = self.send(text, key)
             if not job:
                 continue
@@ -163,13 +168,22 @@ class Kills:
             time.sleep(0.2)
         for job in left:
             self.note("never over", job)
+        self.finish_service()
+
+    def finish_service(self):
         self.service.stop()
+
+    def waits(self):
+        """Seconds from a job's coming to its end."""
+        times = sorted(self.totals.values()) or [0]
+        return {f"job_s_{name}": round(times[min(int(len(times) * part), len(times) - 1)], 2)
+                for name, part in (("median", 0.5), ("p99", 0.99), ("max", 1))}
 
     def report(self):
         states = collections.Counter(self.ends.values())
         lost = sum(a[0] in ("a promised job is not there", "never over") for a in self.anomalies)
         wrong = sum(a[0] == "a wrong result" for a in self.anomalies)
         return {"kills": len(self.starts) - 1, "accepted": len(self.accepted), **states, "lost": lost, "wrong": wrong,
-                "anomalies": len(self.anomalies), **self.counts, "start_s_max": round(max(self.starts), 2),
+                "anomalies": len(self.anomalies), **self.counts, "reasons": dict(self.reasons), **self.waits(), "start_s_max": round(max(self.starts), 2),
                 "start_s_median": round(sorted(self.starts)[len(self.starts) // 2], 2),
                 "accept_ms_median": round(sorted(self.acceptances)[len(self.acceptances) // 2] * 1000, 1)}

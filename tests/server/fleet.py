@@ -1,0 +1,142 @@
+"""Gateways and workers over a real redis-server, for tests: all on free ports of the loopback, in a folder of their own."""
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import threading
+import time
+
+import service
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+class Redis:
+    """A redis-server with an append-only file, so that a restart keeps what was written."""
+
+    def __init__(self, folder, *flags):
+        self.folder, self.flags, self.port = folder, flags, free_port()
+        self.url = f"redis://127.0.0.1:{self.port}"
+
+    def start(self):
+        self.process = subprocess.Popen(
+            ["redis-server", "--port", str(self.port), "--bind", "127.0.0.1", "--dir", self.folder, "--appendonly", "yes",
+             "--appendfsync", "always", "--save", "", *self.flags], stdout=subprocess.DEVNULL, stderr=subprocess.STDOUT)
+        until = time.monotonic() + 30
+        while time.monotonic() < until:
+            try:
+                if self.ask("PING") == b"PONG":
+                    return self
+            except OSError:
+                time.sleep(0.02)
+        raise AssertionError("redis-server does not start")
+
+    def ask(self, *words):
+        """One command; the last line of a simple answer, or all of it."""
+        with socket.create_connection(("127.0.0.1", self.port), timeout=5) as s:
+            s.sendall(b"*%d\r\n" % len(words) + b"".join(b"$%d\r\n%s\r\n" % (len(str(w).encode()), str(w).encode()) for w in words))
+            answer = b""
+            while not answer.endswith(b"\r\n"):
+                more = s.recv(65536)
+                if not more:
+                    raise OSError("closed")
+                answer += more
+        return answer[1:-2] if answer[:1] in b"+:" else answer
+
+    def kill(self, sign=signal.SIGKILL):
+        self.process.send_signal(sign)
+        if sign in (signal.SIGKILL, signal.SIGTERM):
+            self.process.wait()
+
+    def stop(self):
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGCONT)
+            self.process.kill()
+            self.process.wait()
+
+
+class Worker(service.Service):
+    def __init__(self, command, *flags, **environment):
+        super().__init__(command, *flags, **environment)
+        self.flags = [command, "worker", "--admin-listen", "127.0.0.1:0", *flags]
+
+    def __enter__(self):
+        self.process = subprocess.Popen(self.flags, stderr=subprocess.PIPE, text=True, env=dict(os.environ, **self.environment))
+        self.admin_port = self.port = self._port(r"metrics: http://127\.0\.0\.1:(\d+)/")
+        self.reader = threading.Thread(target=lambda: self.lines.extend(self.process.stderr), daemon=True)
+        self.reader.start()
+        return self
+
+    def kill(self):
+        self.process.kill()
+        self.process.wait()
+        self.reader.join(5)
+        self.process.stderr.close()
+
+
+class Fleet:
+    """with Fleet(gateways=2, workers=2) as f: f.gateways[0].speech("Hello.")"""
+
+    def __init__(self, gateways=1, workers=1, flags=(), redis_flags=(), command=None, threads=1):
+        self.command = command or service.COMMAND
+        self.counts, self.threads = (gateways, workers), threads
+        self.folder = tempfile.mkdtemp(prefix="emotivoice-fleet-")
+        self.flags, self.redis_flags = flags, redis_flags
+        self.gateways, self.workers = [], []
+
+    def __enter__(self):
+        os.mkdir(os.path.join(self.folder, "redis"))
+        self.redis = Redis(os.path.join(self.folder, "redis"), *self.redis_flags).start()
+        self.common = ("--redis", self.redis.url, "--data-dir", os.path.join(self.folder, "data"), "--log-level", "info",
+                       "--redis-lease", "2s", *self.flags)
+        try:
+            for _ in range(self.counts[1]):
+                self.add_worker()
+            for _ in range(self.counts[0]):
+                self.add_gateway()
+            self.settle()
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def add_gateway(self, *flags):
+        self.gateways.append(service.Service(self.command, *self.common, "--rate-per-ip", "0", *flags).__enter__())
+        return self.gateways[-1]
+
+    def add_worker(self, *flags, **environment):
+        self.workers.append(Worker(self.command, *self.common, "--threads", str(self.threads), *flags, **environment).__enter__())
+        return self.workers[-1]
+
+    def settle(self):
+        """All that were started know each other."""
+        until = time.monotonic() + 30
+        while time.monotonic() < until:
+            states = [g.get("/readyz").json().get("jobs", {}) for g in self.gateways]
+            if all(s.get("workers", 0) >= len(self.workers) for s in states):
+                return
+            time.sleep(0.05)
+        raise AssertionError(f"they do not find each other: {states}")
+
+    def __exit__(self, *_):
+        for s in self.gateways + self.workers:
+            if s.process.poll() is None:
+                s.process.send_signal(signal.SIGCONT)
+                s.process.kill()
+                s.process.wait()
+            s.reader.join(5)
+            s.process.stderr.close()
+        if hasattr(self, "redis"):
+            self.redis.stop()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def there():
+    return shutil.which("redis-server") is not None

@@ -1,0 +1,406 @@
+"""Gateways and workers over Redis, as a client and an operator meet them: real processes, a real redis-server, real kills."""
+import base64
+import concurrent.futures
+import json
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import threading
+import time
+import unittest
+
+import fleet
+import service
+from service import COMMAND, said
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "chaos"))
+import fleet_kills  # noqa: E402: needs the path
+
+TEXT = "It is made elsewhere, and heard here."
+LONG = "The river runs through the valley and the wind goes over the hills. " * 40
+OVER = ("completed", "failed", "expired", "canceled")
+
+
+def accept(gateway, text=TEXT, headers=None, **fields):
+    answer = gateway.post("/tts", {"text": text, **fields}, headers=headers)
+    assert answer.code == 202, (answer.code, answer.body)
+    return answer.json()["request_id"]
+
+
+def wait(what, seconds=30):
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        if found := what():
+            return found
+        time.sleep(0.02)
+    raise AssertionError("it does not come")
+
+
+def state(gateway, job, headers=None):
+    answer = gateway.get("/tts/" + job, headers=headers)
+    return answer.json() if answer.code == 200 else {"status": answer.code}
+
+
+def finish(gateway, job, headers=None):
+    return wait(lambda: (s := state(gateway, job, headers))["status"] in (*OVER, 404) and s, 60)
+
+
+def pcm(gateway, job):
+    return gateway.get(f"/tts/{job}/audio?format=pcm").body
+
+
+class Together(unittest.TestCase):
+    """Two gateways, two workers, one Redis, for all of these."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.fleet = fleet.Fleet(2, 2, flags=("--queue-audio", "3600s", "--tries-max", "3")).__enter__()
+        cls.a, cls.b = cls.fleet.gateways
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.fleet.__exit__()
+
+    def worker_of(self, job):
+        """The process that makes a job, as its name in Redis says: host-pid-nonce."""
+        answer = self.fleet.redis.ask("HGET", "{emotivoice}:job:" + job, "worker")
+        name = answer.split(b"\r\n")[1].decode() if answer.startswith(b"$") and b"\r\n" in answer else ""
+        return int(name.split("-")[-2]) if name.count("-") >= 2 else None
+
+    def test_speech_is_the_same_as_without_redis(self):
+        for text in ("Hello.", TEXT, "你好，今天我非常开心！"):
+            self.assertEqual(self.a.speech(text, response_format="pcm").body, said(text))
+        self.assertEqual(self.b.speech(TEXT, response_format="pcm", voice="ray", speed=1.5).body,
+                         said(TEXT, "--voice", "ray", "--speed", "1.5"))
+
+    def test_audio_is_heard_as_it_is_made(self):
+        connection = self.a.connect()
+        connection.request("POST", "/v1/audio/speech", json.dumps({"input": LONG, "response_format": "pcm"}))
+        response = connection.getresponse()
+        begun = time.monotonic()
+        first = response.read(4800)
+        early = time.monotonic() - begun
+        rest = response.read()
+        connection.close()
+        self.assertEqual(first + rest, said(LONG))
+        self.assertLess(early, (time.monotonic() - begun) / 2, "it was sent when all of it was there")
+
+    def test_words_and_omissions_come_along(self):
+        text = "Words \U0001F600 have times."
+        alone = service.Service(COMMAND, *service.FREE)
+        fields = {"text": text, "timestamps": True}
+        with alone as s:
+            job = s.post("/tts", fields).json()["request_id"]
+            want = wait(lambda: (r := state(s, job))["status"] == "completed" and r)
+            events = s.speech(text, stream_format="sse", response_format="pcm", timestamps=True).body
+        job = accept(self.a, **fields)
+        got = finish(self.b, job)
+        self.assertEqual((got["timestamps"], got["omitted"]), (want["timestamps"], want["omitted"]))
+        def told(body):
+            return [line for line in body.decode().splitlines() if '"words"' in line or "omitted" in line]
+        self.assertEqual(told(self.a.speech(text, stream_format="sse", response_format="pcm", timestamps=True).body), told(events))
+
+    def test_any_gateway_answers_for_a_job(self):
+        job, short = accept(self.a), accept(self.a, "Yes.")
+        self.assertEqual(finish(self.b, job)["status"], "completed")
+        self.assertEqual(pcm(self.b, job), said(TEXT))
+        self.assertTrue(pathlib.Path(self.fleet.folder, "data", "results", job[:2], job).exists(), "large: in the store")
+        finish(self.b, short)
+        self.assertEqual(pcm(self.b, short), said("Yes."))
+        self.assertFalse(pathlib.Path(self.fleet.folder, "data", "results", short[:2], short).exists(), "small: in Redis")
+        self.assertEqual(self.b.ask("DELETE", "/tts/" + job).code, 200)
+        self.assertEqual(self.a.get("/tts/" + job).code, 404)
+        self.assertFalse(pathlib.Path(self.fleet.folder, "data", "results", job[:2], job).exists())
+
+    def test_a_key_means_one_job_whichever_gateway_it_comes_to(self):
+        for n in range(5):
+            headers = {"Idempotency-Key": f"the-same-{n}"}
+            with concurrent.futures.ThreadPoolExecutor(8) as pool:
+                jobs = list(pool.map(lambda g: accept(g, "One of them.", headers), [self.a, self.b] * 4))
+            self.assertEqual(len(set(jobs)), 1, jobs)
+        other = self.b.post("/tts", {"text": "Another text."}, headers=headers)
+        self.assertEqual(other.code, 422, other.body)
+        self.assertEqual(self.a.ask("DELETE", "/tts/" + jobs[0]).code, 200)
+        self.assertNotEqual(accept(self.b, "One of them.", headers), jobs[0])
+
+    def test_recordings_small_and_large(self):
+        for seconds in (1, 6):
+            sound = service.reference("A voice that is heard once, and then again. " * seconds)
+            fields = {"reference_audio": base64.b64encode(sound).decode(), "text": TEXT}
+            with service.Service(COMMAND, *service.FREE) as s:
+                alone = s.speech(TEXT, response_format="pcm", reference_audio=fields["reference_audio"]).body
+            job = accept(self.a, **fields)
+            self.assertEqual(finish(self.b, job)["status"], "completed", state(self.b, job))
+            self.assertEqual(pcm(self.b, job), alone)
+            self.assertEqual(self.b.speech(TEXT, response_format="pcm", reference_audio=fields["reference_audio"]).body, alone)
+        kept = os.path.join(self.fleet.folder, "data", "recordings")
+        wait(lambda: not [f for _, _, files in os.walk(kept) for f in files], 5)
+
+    def test_a_voice_is_everywhere_once_it_is_uploaded(self):
+        voice = self.a.upload("mine", service.reference()).json()["id"]
+        one = self.b.speech(TEXT, response_format="pcm", voice=voice)
+        self.assertEqual(one.code, 200, one.body)
+        self.assertEqual(self.a.speech(TEXT, response_format="pcm", voice=voice).body, one.body)
+        self.assertNotEqual(one.body, said(TEXT))
+
+    def test_mistakes_are_told_as_without_redis(self):
+        for gateway in (self.a, self.b):
+            self.assertEqual(gateway.speech("Hello.", voice="nobody").code, 404)
+        job = accept(self.a, "Hello.", voice="voice_" + 32 * "0")
+        got = finish(self.b, job)
+        self.assertEqual(got["status"], "failed")
+        self.assertIn("voice", got["error"]["message"])
+
+    def test_who_leaves_is_not_worked_for(self):
+        connection = self.a.connect()
+        connection.request("POST", "/v1/audio/speech", json.dumps({"input": LONG * 4, "response_format": "pcm"}))
+        response = connection.getresponse()
+        response.read(4800)
+        self.assertEqual(self.a.get("/readyz").json()["jobs"]["pending"] <= 1, True)
+        connection.sock.close()
+        connection.close()
+        response.close()
+        wait(lambda: self.b.get("/readyz").json()["jobs"]["pending"] == 0, 5)
+
+    def test_what_was_canceled_is_not_made(self):
+        job = accept(self.a, LONG * 6)
+        wait(lambda: state(self.b, job)["status"] == "running")
+        self.assertEqual(self.b.ask("DELETE", "/tts/" + job).code, 200)
+        wait(lambda: self.b.get("/readyz").json()["jobs"]["pending"] == 0, 5)
+        self.assertEqual(self.a.get("/tts/" + job).code, 404)
+
+    def test_deadlines_hold(self):
+        late = self.a.speech(LONG * 6, response_format="pcm", deadline_ms=120, stream_format="sse")
+        self.assertIn(b"deadline", late.body)
+        late = finish(self.b, accept(self.a, LONG * 6, deadline_ms=120))
+        self.assertEqual(late["status"], "expired")
+        self.assertLess(late["timings"]["queued_ms"], 60000)
+
+    def test_what_a_dead_worker_had_is_made_by_another(self):
+        job = accept(self.a, LONG)
+        victim = wait(lambda: state(self.b, job)["status"] == "running" and self.worker_of(job))
+        heard = {}
+        listener = threading.Thread(target=lambda: heard.update(a=self.b.speech(LONG, response_format="pcm")))
+        listener.start()
+        time.sleep(0.2)
+        os.kill(victim, signal.SIGKILL)
+        begun = time.monotonic()
+        self.fleet.add_worker()
+        self.assertEqual(finish(self.b, job)["status"], "completed")
+        self.assertLess(time.monotonic() - begun, 20)
+        self.assertEqual(pcm(self.a, job), said(LONG))
+        listener.join()
+        self.assertEqual(heard["a"].body, said(LONG), "who listened hears all of it, whoever died")
+
+    def test_what_ends_three_workers_is_a_dead_letter_and_nothing_else_is(self):
+        """The job is deadly: whoever is seen making it is killed."""
+        poison = accept(self.a, LONG)
+        innocents = [accept(self.b, f"Beside it stands number {n}.") for n in range(24)]
+        for _ in range(3):
+            victim = wait(lambda: self.a.get("/tts/" + poison).json()["status"] == "running" and self.worker_of(poison))
+            os.kill(victim, signal.SIGKILL)
+            self.fleet.add_worker()
+            wait(lambda: self.worker_of(poison) != victim or state(self.a, poison)["status"] in OVER, 30)
+        got = finish(self.b, poison)
+        self.assertEqual(got["status"], "failed", got)
+        self.assertIn("ended", got["error"]["message"])
+        self.assertEqual({finish(self.a, job)["status"] for job in innocents}, {"completed"})
+        dead = self.a.get("/admin/dead", port=self.a.admin_port).json()
+        self.assertEqual([d["id"] for d in dead], [poison])
+        self.assertEqual((dead[0]["tries"], dead[0]["text_bytes"]), (3, len(LONG)))
+        again = subprocess.run([COMMAND, "jobs", "retry", poison, "--admin", f"http://127.0.0.1:{self.b.admin_port}"],
+                               capture_output=True, text=True, check=True).stdout.strip()
+        self.assertEqual(finish(self.a, again)["status"], "completed")
+        self.assertEqual(pcm(self.a, again), said(LONG))
+        self.assertEqual(self.b.get("/admin/dead", port=self.b.admin_port).json(), [])
+
+
+class Faults(unittest.TestCase):
+    def fleet(self, *args, **more):
+        f = fleet.Fleet(*args, **more)
+        self.addCleanup(f.__exit__)
+        return f.__enter__()
+
+    def check_away(self, gateway):
+        """Told within a second, and no work is taken."""
+        wait(lambda: gateway.get("/readyz").code == 503, 3)
+        for ask in (lambda: gateway.post("/tts", {"text": TEXT}), lambda: gateway.speech(TEXT), lambda: gateway.get("/tts/" + 32 * "0")):
+            begun = time.monotonic()
+            answer = ask()
+            self.assertEqual(answer.code, 503, answer.body)
+            self.assertIn("retry-after", answer.headers)
+            self.assertLess(time.monotonic() - begun, 1)
+        self.assertEqual(gateway.get("/healthz").code, 200)
+
+    def test_redis_is_killed_stopped_and_flushed(self):
+        f = self.fleet(1, 1, flags=("--queue-audio", "36000s"))
+        g = f.gateways[0]
+        kept = accept(g)
+        finish(g, kept)
+        with self.subTest("kill -9, and a start from the append-only file"):
+            waiting = [accept(g, f"Number {n} waits through it.") for n in range(6)]
+            f.redis.kill()
+            self.check_away(g)
+            f.redis.start()
+            wait(lambda: g.get("/readyz").code == 200, 10)
+            self.assertEqual(pcm(g, kept), said(TEXT))
+            for n, job in enumerate(waiting):
+                self.assertEqual(finish(g, job)["status"], "completed")
+                self.assertEqual(pcm(g, job), said(f"Number {n} waits through it."))
+        with self.subTest("SIGSTOP"):
+            f.redis.kill(signal.SIGSTOP)
+            first = time.monotonic()
+            self.assertEqual(g.speech(TEXT).code, 503)
+            self.assertLess(time.monotonic() - first, 1, "also the one that notices it")
+            self.check_away(g)
+            time.sleep(3)
+            f.redis.kill(signal.SIGCONT)
+            wait(lambda: g.get("/readyz").code == 200, 10)
+            wait(lambda: g.speech(TEXT, response_format="pcm").body == said(TEXT), 10)
+        with self.subTest("FLUSHALL"):
+            lost = accept(g, LONG * 7)
+            heard = {}
+            listener = threading.Thread(target=lambda: heard.update(a=g.speech(LONG * 7, response_format="pcm", stream_format="sse")))
+            listener.start()
+            time.sleep(0.3)
+            f.redis.ask("FLUSHALL")
+            listener.join(20)
+            self.assertFalse(listener.is_alive(), "who listens is told")
+            self.assertIn(b"speech.audio.error", heard["a"].body)
+            self.assertEqual(g.get("/tts/" + lost).code, 404)
+            wait(lambda: g.speech(TEXT, response_format="pcm").body == said(TEXT), 15)
+            self.assertEqual(finish(g, accept(g))["status"], "completed")
+        with self.subTest("a key of another type"):
+            wait(lambda: g.get("/readyz").json()["jobs"]["pending"] == 0, 10)
+            f.redis.ask("SET", "{emotivoice}:sum", "no hash")
+            self.assertEqual(g.post("/tts", {"text": TEXT}).code, 503)
+            f.redis.ask("DEL", "{emotivoice}:sum")
+            self.assertEqual(finish(g, accept(g))["status"], "completed")
+        with self.subTest("no memory"):
+            f.redis.ask("CONFIG", "SET", "maxmemory", "1")
+            self.assertEqual(g.post("/tts", {"text": TEXT}).code, 503)
+            f.redis.ask("CONFIG", "SET", "maxmemory", "0")
+            wait(lambda: g.post("/tts", {"text": TEXT}).code == 202, 10)
+        for s in f.gateways + f.workers:
+            shouts = [line for line in s.lines if '"level":"error"' in line]
+            self.assertLess(len(shouts), 30, "a log that tells the same again and again")
+
+    def test_a_stopped_worker_loses_its_jobs_and_harms_none(self):
+        f = self.fleet(1, 2)
+        g = f.gateways[0]
+        jobs = [accept(g, f"{n} and its neighbours are spoken.") for n in range(16)]
+        f.workers[0].process.send_signal(signal.SIGSTOP)
+        for job in jobs:
+            self.assertEqual(finish(g, job)["status"], "completed")
+        f.workers[0].process.send_signal(signal.SIGCONT)
+        time.sleep(1)
+        for n, job in list(enumerate(jobs))[::4]:
+            self.assertEqual(pcm(g, job), said(f"{n} and its neighbours are spoken."))
+        self.assertEqual(g.get("/readyz").json()["jobs"]["pending"], 0)
+
+    def test_workers_are_replaced_under_load(self):
+        f = self.fleet(1, 2)
+        g = f.gateways[0]
+        wrong, stop = [], threading.Event()
+
+        def ask():
+            while not stop.is_set():
+                answer = g.speech(TEXT, response_format="pcm", seed=int(time.monotonic() * 1e6) % 1000)
+                if answer.code != 200 or len(answer.body) != len(said_text):
+                    wrong.append((answer.code, answer.body[:200]))
+
+        said_text = said(TEXT)
+        threads = [threading.Thread(target=ask) for _ in range(3)]
+        for t in threads:
+            t.start()
+        for _ in range(2):
+            time.sleep(0.5)
+            fresh, old = f.add_worker(), f.workers.pop(0)
+            self.assertEqual(old.stop(), 0)
+            self.assertEqual(fresh.process.poll(), None)
+        stop.set()
+        for t in threads:
+            t.join()
+        self.assertEqual(wrong, [])
+
+    def test_clients_have_fair_turns_and_a_bounded_queue(self):
+        keys = service.scratch("")
+        made = {}
+        for name in ("ann", "bob"):
+            out = subprocess.run([COMMAND, "keys", "new", "--name", name, "--file", keys], capture_output=True, text=True, check=True)
+            made[name] = {"Authorization": "Bearer " + out.stdout.split()[-1]}
+        f = self.fleet(1, 1, flags=("--keys-file", keys, "--queue-audio", "400s", "--rate-per-key", "0", "--worker-jobs", "2"))
+        g = f.gateways[0]
+        anns = [accept(g, "Ann has a lot to say, and says all of it at once. " * 2, made["ann"], seed=n) for n in range(40)]
+        bob = accept(g, "Bob has one line.", made["bob"])
+        self.assertEqual(g.get("/tts/" + bob, headers=made["ann"]).code, 404, "it is bob's")
+        finish(g, bob, made["bob"])
+        left = sum(state(g, job, made["ann"])["status"] not in OVER for job in anns)
+        self.assertGreater(left, 20, "bob waited for most of ann's")
+        f.workers[0].process.send_signal(signal.SIGSTOP)
+        refused = next((a for a in (g.post("/tts", {"text": LONG, "seed": n}, headers=made["ann"]) for n in range(40)) if a.code != 202), None)
+        self.assertIsNotNone(refused)
+        self.assertEqual(refused.code, 503)
+        self.assertGreaterEqual(int(refused.headers["retry-after"]), 1)
+        self.assertEqual(g.post("/tts", {"text": "Bob still has room."}, headers=made["bob"]).code, 202)
+        f.workers[0].process.send_signal(signal.SIGCONT)
+
+    def test_kills_under_load(self):
+        """A small share of tests/chaos/run."""
+        chaos = fleet_kills.FleetKills(COMMAND, "worker", seed=1, texts=fleet_kills.SHORT)
+        chaos.run(3)
+        report = chaos.report()
+        self.assertEqual(chaos.anomalies, [], report)
+        self.assertGreater(report["accepted"], 10)
+
+
+class Starts(unittest.TestCase):
+    def refused(self, *flags, command="serve"):
+        done = subprocess.run([COMMAND, command, "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0", *flags],
+                              capture_output=True, text=True, timeout=60)
+        self.assertNotEqual(done.returncode, 0)
+        return done.stderr
+
+    def test_what_cannot_be_trusted_is_refused(self):
+        folder = service.tempfile.mkdtemp()
+        data = ("--data-dir", os.path.join(folder, "data"))
+        redis = fleet.Redis(folder, "--maxmemory-policy", "allkeys-lru", "--maxmemory", "100mb").start()
+        try:
+            for command in ("serve", "worker"):
+                told = self.refused("--redis", redis.url, *data, command=command)
+                self.assertIn("noeviction", told)
+                self.assertIn("allkeys-lru", told)
+        finally:
+            redis.stop()
+        self.assertIn("stunnel", self.refused("--redis", "rediss://localhost", *data))
+        self.assertIn("data_dir", self.refused("--redis", "redis://localhost"))
+        self.assertIn("--redis", self.refused(command="worker"))
+        for url in ("http://localhost", "redis://", "redis://localhost:99999", "redis://localhost/zero", "localhost:6379"):
+            self.assertIn("redis://[user:password@]host", self.refused("--redis", url, *data), url)
+
+    def test_it_starts_before_redis_does(self):
+        folder = service.tempfile.mkdtemp()
+        redis = fleet.Redis(folder, "--requirepass", "s3cret word")
+        url = f"redis://:s3cret%20word@127.0.0.1:{redis.port}"
+        flags = ("--redis", url, "--data-dir", os.path.join(folder, "data"), *service.FREE)
+        with service.Service(COMMAND, *flags) as g, fleet.Worker(COMMAND, *flags) as w:
+            self.assertEqual(g.get("/readyz").code, 503)
+            self.assertEqual(w.get("/readyz").code, 503)
+            self.assertEqual(g.speech(TEXT).code, 503)
+            redis.ask = lambda *words: b"PONG"  # it wants a password
+            redis.start()
+            try:
+                wait(lambda: g.get("/readyz").code == 200 and w.get("/readyz").code == 200, 10)
+                wait(lambda: g.speech(TEXT, response_format="pcm").body == said(TEXT), 10)
+            finally:
+                redis.stop()
+            self.assertNotIn("s3cret", "".join(g.lines + w.lines) + g.before + w.before)
+
+
+if __name__ == "__main__":
+    if not fleet.there():
+        print("there is no redis-server: script/bootstrap --test installs it", file=sys.stderr)
+        sys.exit(77)
+    unittest.main()
