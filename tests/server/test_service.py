@@ -160,6 +160,26 @@ class Speech(unittest.TestCase):
         self.assertEqual(self.service.ask("PUT", "/nowhere").code, 404)
         self.assertNotIn("allow", self.service.get("/healthz").headers)
 
+    def test_traces(self):
+        """A request's line in the log says of which trace it is; what is no traceparent, or is two of them, says nothing."""
+        trace, parent = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
+        whole = f"00-{trace}-{parent}-01"
+        with Service(COMMAND, "--rate-per-ip", "0") as service:
+            for name, headers in (("one", [whole]), ("two", [whole, whole]), ("three", [whole] * 3), ("none", []), ("wrong", [whole.upper()])):
+                connection = service.connect()
+                connection.putrequest("GET", "/v1/voices")
+                connection.putheader("X-Request-Id", name)
+                for header in headers:
+                    connection.putheader("Traceparent", header)
+                connection.endheaders()
+                self.assertEqual(connection.getresponse().status, 200)
+                connection.close()
+            self.assertEqual(service.stop(), 0)
+            lines = {line["request_id"]: line for line in map(json.loads, service.lines) if line["msg"] == "request"}
+        self.assertEqual((lines["one"]["trace_id"], lines["one"]["parent_id"]), (trace, parent))
+        for name in ("two", "three", "none", "wrong"):
+            self.assertEqual({"trace_id", "parent_id"} & set(lines[name]), set(), name)
+
     def test_request_ids(self):
         given = self.service.get("/healthz", headers={"X-Request-Id": "abc-1"})
         self.assertEqual(given.headers["x-request-id"], "abc-1")

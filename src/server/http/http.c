@@ -5,6 +5,7 @@
 #include <netdb.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -36,6 +37,19 @@ static void name_request(sv_request *req) {
         sv_request_id(req->request_id);
 }
 
+/* Who sends two has sent none. */
+static enum MHD_Result find_trace(void *request, enum MHD_ValueKind kind, const char *name, const char *value) {
+    sv_request *req = request;
+    (void)kind;
+    if (strcasecmp(name, "traceparent") != 0) return MHD_YES;
+    if (req->traced)
+        req->trace = (sv_trace){0};
+    else
+        sv_trace_parse(&req->trace, value);
+    req->traced = true;
+    return MHD_YES;
+}
+
 static sv_request *begin(sv_server *s, struct MHD_Connection *connection) {
     sv_request *req = calloc(1, sizeof *req);
     if (!req || !sv_connection_serves(connection, req)) {
@@ -51,6 +65,7 @@ static sv_request *begin(sv_server *s, struct MHD_Connection *connection) {
                         .queue_s = -1};
     req->settings = sv_settings_ref(s);
     name_request(req);
+    MHD_get_connection_values(connection, MHD_HEADER_KIND, find_trace, req);
     sv_connection_note(req, SV_PART_BODY);
     atomic_fetch_add(&s->in_flight, 1);
     sv_metric_add(s->metrics, SV_METRIC_REQUESTS_IN_FLIGHT, 0, 1);
@@ -171,6 +186,8 @@ static enum MHD_Result on_admin(void *server, struct MHD_Connection *connection,
 static void write_log(sv_request *req, double seconds) {
     const sv_route route = req->route ? req->route->counted : SV_ROUTE_OTHER;
     const sv_log_request line = {.request_id = req->request_id,
+                                 .trace_id = req->trace.trace,
+                                 .parent_id = req->trace.parent,
                                  .route = sv_route_names[route],
                                  .code = req->code,
                                  .duration_s = seconds,
@@ -297,8 +314,7 @@ static ev_status start_daemon(sv_server *s, struct MHD_Daemon **out, bool admin,
     *out = MHD_start_daemon(
         MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG | MHD_USE_ITC |
             (admin ? 0 : MHD_ALLOW_UPGRADE),
-        0,
-        admin ? NULL : accept_policy, s, admin ? on_admin : on_public, s, MHD_OPTION_EXTERNAL_LOGGER, on_log, s,
+        0, admin ? NULL : accept_policy, s, admin ? on_admin : on_public, s, MHD_OPTION_EXTERNAL_LOGGER, on_log, s,
         MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_NOTIFY_COMPLETED, on_completed, s, MHD_OPTION_NOTIFY_CONNECTION,
         admin ? on_admin_connection : on_public_connection, s, MHD_OPTION_CONNECTION_LIMIT,
         (unsigned)c->connections_max, MHD_OPTION_PER_IP_CONNECTION_LIMIT, admin ? (unsigned)c->connections_per_ip : 0,

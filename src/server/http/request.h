@@ -3,6 +3,7 @@
 #define SV_HTTP_REQUEST_H
 
 #include "server/http/http.h"
+#include "server/http/trace.h"
 
 typedef struct sv_client { /* who asks */
     sv_address address;
@@ -31,6 +32,8 @@ typedef struct sv_request {
     sv_settings *settings; /* held: one view of the settings for the whole request */
     sv_client client;
     char request_id[SV_ID_MAX + 1];
+    sv_trace trace;            /* that it belongs to */
+    bool traced;               /* a traceparent was seen */
     char id[SV_ID_MAX + 1];    /* {id} of the path */
     char allow[SV_ALLOW_SIZE]; /* methods of the path; where there is no route */
     ev_buf body;
@@ -56,7 +59,13 @@ typedef struct sv_request {
     bool executing;              /* a thread of the executor has it; changed under the server's lock */
     bool rejected;               /* ... had no room for it */
     struct MHD_Response *answer; /* that was made at the executor, with code: HTTP's thread sends it */
-    enum { SV_NEXT_ANSWER, SV_NEXT_AGAIN, SV_NEXT_JOB, SV_NEXT_UPLOAD, SV_NEXT_TICKET } next; /* behind the executor */
+    enum {
+        SV_NEXT_ANSWER,
+        SV_NEXT_AGAIN,
+        SV_NEXT_JOB,
+        SV_NEXT_UPLOAD,
+        SV_NEXT_TICKET
+    } next; /* behind the executor */
     struct sv_listener *listener;
     void (*cleanup)(struct sv_request *req);          /* of what its answer made; NULL: nothing */
     const char *path;                                 /* the library's, during a call */

@@ -162,6 +162,8 @@ void sv_log_request_done(sv_log *log, const sv_log_request *r) {
     begin_line(&l, level);
     put_printf(&l, ",\"msg\":\"request\"");
     put_id(&l, "request_id", r->request_id);
+    put_id(&l, "trace_id", r->trace_id);
+    put_id(&l, "parent_id", r->parent_id);
     if (r->route) put_text(&l, "route", r->route, strnlen(r->route, 64));
     put_printf(&l, ",\"code\":%d", r->code);
     put_number(&l, "ms", r->duration_s * 1000, 1);

@@ -34,6 +34,8 @@ void sv_log_engine(void *user, int level, const char *line);
 /* A request that was answered. What is NULL, or negative where it is a number, is left out. */
 typedef struct sv_log_request {
     const char *request_id; /* left out unless sv_log_id_valid */
+    const char *trace_id;   /* of the trace it belongs to, as the next one likewise */
+    const char *parent_id;  /* the span that asked */
     const char *route;      /* the template, e.g. "/v1/audio/speech" */
     int code;
     double duration_s, queue_s, audio_s;
