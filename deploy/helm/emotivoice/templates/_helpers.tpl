@@ -85,6 +85,9 @@ spec:
     {{- if $root.Values.keys.existingSecret }}
     - {name: EMOTIVOICE_KEYS_FILE, value: /etc/emotivoice/keys}
     {{- end }}
+    {{- else }}
+    # who may ask is the gateways' to say: a worker has no keys, and nobody asks it
+    - {name: EMOTIVOICE_ANONYMOUS, value: "on"}
     {{- end }}
     {{- if $root.Values.redis.existingSecret }}
     - name: EMOTIVOICE_REDIS
