@@ -189,7 +189,7 @@ class Together(unittest.TestCase):
         begun = time.monotonic()
         self.fleet.add_worker()
         self.assertEqual(finish(self.b, job)["status"], "completed")
-        self.assertLess(time.monotonic() - begun, 20)
+        self.assertLess(time.monotonic() - begun, 60 if service.TINY else 20)
         self.assertEqual(pcm(self.a, job), said(LONG))
         listener.join()
         self.assertEqual(heard["a"].body, said(LONG), "who listened hears all of it, whoever died")
@@ -346,6 +346,24 @@ class Faults(unittest.TestCase):
         self.assertGreaterEqual(int(refused.headers["retry-after"]), 1)
         self.assertEqual(g.post("/tts", {"text": "Bob still has room."}, headers=made["bob"]).code, 202)
         f.workers[0].process.send_signal(signal.SIGCONT)
+
+    def test_a_key_s_seconds_of_speech_are_counted_over_all_gateways(self):
+        keys = service.scratch("")
+        out = subprocess.run([COMMAND, "keys", "new", "--name", "ann", "--audio-seconds", "12", "--file", keys],
+                             capture_output=True, text=True, check=True)
+        ann = {"Authorization": "Bearer " + out.stdout.split()[-1]}
+        f = self.fleet(2, 1, flags=("--keys-file", keys, "--coalesce", "off"))
+        heard, answer = 0.0, None
+        for n in range(40):
+            answer = f.gateways[n % 2].speech(TEXT, response_format="pcm", seed=n, headers=ann)
+            if answer.code != 200:
+                break
+            heard += len(answer.body) / 2 / service.RATE
+        self.assertEqual(answer.code, 429, answer.body)
+        self.assertIn("seconds of speech", answer.json()["error"]["message"])
+        self.assertGreater(int(answer.headers["retry-after"]), 1)
+        self.assertTrue(6 < heard < 16, f"{heard} s of speech for a key that has 12 an hour")
+        self.assertEqual(f.gateways[0].speech(TEXT).code, 200, "others have theirs")
 
     def test_kills_under_load(self):
         """A small share of tests/chaos/run."""

@@ -100,6 +100,9 @@ static int refuse(sv_request *req, const sv_submission *submission) {
     if (submission->conflict)
         return sv_reply_error(req, 422, "Idempotency-Key",
                               "this Idempotency-Key was used with another body: take a new one");
+    if (submission->over_quota)
+        return sv_reply_busy(req, 429, a->retry_after_ms,
+                             "this key has had its seconds of speech for now: wait for the time in Retry-After");
     if (submission->unavailable) return sv_reply_busy(req, 503, a->retry_after_ms, submission->error.message);
     if (req->job->room == SV_CLAIM_NEVER)
         return sv_reply_error(req, 400, text_field(req),

@@ -20,6 +20,7 @@ typedef struct sv_submission { /* what became of a job that was submitted */
     sv_admission admission;    /* other than SV_ACCEPT: the job is over, and nothing is queued */
     bool unavailable;          /* ... since nobody can be asked now, which `error` tells for the log */
     bool conflict;             /* ... since its Idempotency-Key came with another body before */
+    bool over_quota;           /* ... since its owner has had its seconds of speech, counted over all */
     char first[SV_JOB_ID + 1]; /* accepted: the job that came with the same key before, and counts; "": this one */
     ev_error error;
 } sv_submission;

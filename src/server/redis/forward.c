@@ -177,6 +177,7 @@ static int tell_end(sv_link *link, sv_taken *t, const sv_record *r) {
     sv_args_int(&a, (int64_t)t->worker->parts.config->store_ttl);
     sv_args_text(&a, r->dead ? "1" : "0");
     sv_args_text(&a, event);
+    sv_args_real(&a, (double)job->count / ev_model_sample_rate(t->worker->parts.model));
     redisReply *reply = sv_link_script(link, SV_SCRIPT_FINISH, &a, &err);
     const int told = reply && reply->type == REDIS_REPLY_INTEGER ? (int)reply->integer : -1;
     if (reply) freeReplyObject(reply);

@@ -233,6 +233,7 @@ static redisReply *enqueue(gateway *g, const sv_job *job, const char *message, c
     sv_args_int(&a, !s->deadline_us ? 0 : left_s > 0.001 ? (int64_t)(left_s * 1000) : 1);
     if (aside && sv_store_put(g->shared.recordings, job->id, r->reference, r->reference_bytes, err) != EV_OK)
         return NULL;
+    sv_args_real(&a, job->quota_s);
     return run(g, SV_SCRIPT_ENQUEUE, &a, err);
 }
 
@@ -260,6 +261,9 @@ static void answer(gateway *g, sv_job *job, const sv_record *r, const redisReply
     } else if (strcmp(what, "CONFLICT") == 0) {
         out->conflict = true;
         refuse(g, job, out, SV_FULL, 1000);
+    } else if (strcmp(what, "QUOTA") == 0) {
+        out->over_quota = true;
+        refuse(g, job, out, SV_OVER_SHARE, retry_ms);
     } else if (strcmp(what, "NOBODY") == 0) {
         unavailable(g, job, out, 2000, "there is no worker now that could speak: try again later");
     } else {

@@ -1,21 +1,27 @@
+/* clang-format off */
 /* scripts: what happens to a job in Redis, each in one step that is done whole or not at all (Lua, loaded by hash).
  *
  * Keys, all behind SV_REDIS_PREFIX and so in one slot of a cluster:
- *   queue:<class>        stream of job ids, one for each priority class (0 high, 1, 2 low); its group is `workers`
- *   job:<id>             hash: state (queued, running, completed, failed, expired), message (message.h), and
- *                        owner class seconds gateway created deadline attempts worker entry recording
- *                        outcome done bytes digest audio key body blob (where the store has the recording); without
- * `entry` it waits for its owner's turn wait:<class>:<owner> list of ids that wait for a turn: an owner has so many
- * entries in the streams as the workers can run at the same time, at least eight, and the next when one of them is
- * over turns, shares        hashes by owner: entries in the streams; seconds of audio that wait or run sum hash:
- * jobs, seconds, of all that wait or run key:<digest>         id of the job that came with an Idempotency-Key
- *   blob:<id>            there while the recording of a dead letter belongs to a job that tries it again
- *   dead                 sorted set of ids by time: jobs that failed as often as they may; their hashes stay
- *   workers, slots, speed  sorted set of names by when they were seen; hashes by name: jobs at once, audio seconds a
- * second gateway:<name>       there while that gateway lives; events:<name>: stream of what its listeners wait for
+ *   queue:<class>           stream of job ids, one for each priority class (0 high, 1, 2 low); its group is `workers`
+ *   job:<id>                hash: state (queued, running, completed, failed, expired); message (message.h); owner, class,
+ *                           seconds, gateway, created, deadline, attempts, worker; recording, recording_bytes, blob (where
+ *                           the store has it); key, body (of an Idempotency-Key); quota, charged; at the end outcome, done,
+ *                           bytes, digest, audio. `entry` in the stream; without one it waits for its owner's turn
+ *   wait:<class>:<owner>    list of ids that wait for a turn: an owner has so many entries in the streams as the workers
+ *                           run at the same time, at least eight, and the next when one of them is over
+ *   turns, shares           hashes by owner: entries in the streams; seconds of audio that wait or run
+ *   sum                     hash: jobs, seconds, of all that wait or run
+ *   quota:<owner>           hash: seconds of speech that a key may have (left), and as of when (at)
+ *   key:<digest>            id of the job that came with an Idempotency-Key
+ *   blob:<id>               there while the recording of a dead letter belongs to a job that tries it again
+ *   dead                    sorted set of ids by time: jobs that failed as often as they may; their hashes stay
+ *   workers, slots, speed   sorted set of names by when they were seen; hashes by name: jobs at once, audio made a second
+ *   gateway:<name>          there while that gateway lives
+ *   events:<name>           stream of what its listeners wait for
  *
  * A job that somebody listens to (gateway not empty) ends with its hash; what was promised stays for its time.
  */
+/* clang-format on */
 #ifndef SV_REDIS_SCRIPTS_H
 #define SV_REDIS_SCRIPTS_H
 
@@ -26,12 +32,13 @@ enum { SV_REDIS_CLASSES = 3, SV_REDIS_DEAD_MAX = 1000 };
 
 typedef enum sv_script {
     /* id class owner seconds gateway message recording recording_bytes key body limit_s deadline_ms
-     * -> OK | SAME id | CONFLICT | FULL retry_ms | SHARE retry_ms | NOBODY */
+     * quota_s -> OK | SAME id | CONFLICT | FULL retry_ms | QUOTA retry_ms | SHARE retry_ms | NOBODY */
     SV_SCRIPT_ENQUEUE,
     /* id worker entry class alone tries_max -> GONE | SUSPECT | DEAD, RUN message recording age_ms left_ms attempts
      * gateway recording_bytes blob */
     SV_SCRIPT_TAKE,
-    /* id worker state outcome bytes digest audio ttl_s dead event -> 1: this end counts; 0: it was over already */
+    /* id worker state outcome bytes digest audio ttl_s dead event made_s
+     * -> 1: this end counts; 0: it was over already */
     SV_SCRIPT_FINISH,
     /* id worker: it is not over, and waits for another worker */
     SV_SCRIPT_RELEASE,
@@ -47,7 +54,7 @@ typedef enum sv_script {
     SV_SCRIPT_FIND,
     /* -> of each: id message outcome created attempts */
     SV_SCRIPT_DEAD,
-    /* id, id of the new job -> OK | NONE | RECORDING bytes */
+    /* id, id of the new job -> OK | NONE */
     SV_SCRIPT_RETRY,
     SV_SCRIPT_COUNT
 } sv_script;
