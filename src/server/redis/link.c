@@ -1,6 +1,7 @@
 /* link: connections to Redis. */
 #include <assert.h>
 #include <curl/curl.h>
+#include <errno.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -127,6 +128,8 @@ void sv_link_close(sv_link *l) {
 }
 
 static ev_status fail_io(sv_link *l, const char *why, ev_error *err) {
+    const bool late = l->context && l->context->err == REDIS_ERR_IO && (errno == EAGAIN || errno == EWOULDBLOCK);
+    if (late) why = "no answer in time";
     const ev_status status = ev_fail(err, EV_E_IO, "redis at %s does not answer: %s", l->redis->url.host, why);
     set_up(l->redis, false, why);
     sv_link_close(l);
