@@ -52,7 +52,8 @@ class Local(unittest.TestCase):
         self.port = free_range(10)
         self.folder = tempfile.mkdtemp(prefix="emotivoice-local-")
         self.addCleanup(shutil.rmtree, self.folder)
-        self.environment = {**os.environ, "PORT": str(self.port), "EMOTIVOICE": os.path.abspath(COMMAND), "EMOTIVOICE_LOCAL": self.folder}
+        self.environment = {**os.environ, "PORT": str(self.port), "EMOTIVOICE": os.path.abspath(COMMAND), "EMOTIVOICE_LOCAL": self.folder,
+                            "EMOTIVOICE_DRAIN_DELAY": "200ms"}
         self.addCleanup(self.run_script, "down")
         code, text = self.run_script("up")
         self.assertEqual(code, 0, text)
