@@ -79,7 +79,7 @@ static const entry words[] = {
     {"kilobits", "K IH1 L AH0 B IH2 T S"}, {"kilobyte", "K IH1 L AH0 B AY2 T"},
     {"kilobytes", "K IH1 L AH0 B AY2 T S"}, {"kilohertz", "K IH1 L AH0 HH ER2 T S"},
     {"kilometer", "K AH0 L AA1 M AH0 T ER0"}, {"kilometers", "K AH0 L AA1 M AH0 T ER0 Z"},
-    {"kilowatt", "K IH1 L AH0 W AA2 T"}, {"kilowatts", "K IH1 L AH0 W AA2 T S"}, {"kinda", "K AY1 N D AH0"},
+    {"kilowatt", "K IH1 L AH0 W AA2 T"}, {"kilowatts", "K IH1 L AH0 W AA2 T S"}, {"kinda", "K IH1 N D AH0"},
     {"kubernetes", "K UW2 B ER0 N EH1 T IY0 Z"}, {"kwh", "K IH1 L AH0 W AA2 T AW1 ER0"}, {"lan", "L AE1 N"}, {"laptop", "L AE1 P T AA2 P"},
     {"laptops", "L AE1 P T AA2 P S"}, {"laser", "L EY1 Z ER0"}, {"latte", "L AA1 T EY2"}, {"lemme", "L EH1 M IY0"},
     {"let's", "L EH1 T S"}, {"lidar", "L AY1 D AA2 R"}, {"linkedin", "L IH1 NG K T IH2 N"},

@@ -63,6 +63,13 @@ static size_t take_scale(const zh_view *v, zh_amount *a) {
     return 1;
 }
 
+/* The 6 of A6L and the 300 of E300L: no litres. 5min30s is none. */
+static bool is_model(const zh_view *v, size_t i) {
+    size_t letters = 0;
+    while (letters < i && letters < 4 && zh_letter(zh_at(v, i - letters - 1))) letters++;
+    return letters && !(letters < i && zh_digit(v, i - letters - 1));
+}
+
 static void take_suffix(const zh_view *v, zh_amount *a) {
     int32_t next = zh_at(v, a->end);
     size_t length;
@@ -77,8 +84,11 @@ static void take_suffix(const zh_view *v, zh_amount *a) {
         a->end += a->han;
         return;
     }
-    if ((length = zh_currency_after(v, a->end, &a->currency)) || (length = zh_unit(v, a->end, &a->unit)))
+    bool model = is_model(v, a->begin);
+    if ((length = zh_currency_after(v, a->end, &a->currency)) || (length = zh_unit(v, a->end, &a->unit)) > model)
         a->end += length;
+    else if (length)
+        a->unit = (zh_measure){0};
     else if (zh_follows_any(v, a->end, "ppm|PPM") && !zh_letter(zh_at(v, a->end + 3))) {
         a->prefix = "百万分之";
         a->end += 3;
@@ -134,7 +144,7 @@ static bool year_behind(const zh_view *v, size_t end) {
         v, end,
         "赛季|学年|财年|年度|届|款|北京|上海|东京|巴黎|伦敦|里约|世界杯|欧洲杯|亚洲杯|奥运|冬奥|亚运|春晚|春节|新年|"
         "新春|元旦|春季|夏季|秋季|冬季|上半年|下半年|第一季|第二季|第三季|第四季|中国|全国|国际|毕业|版|跨年|财报|"
-        "年报|高考|考研|国考|双十一|双11|秋招|春招|校招");
+        "年报|高考|考研|国考|双十一|双11|秋招|春招|校招|期间|Q1|Q2|Q3|Q4|H1|H2");
 }
 
 bool zh_calls_a_year(const zh_view *v, const zh_number *n) {
@@ -154,6 +164,9 @@ bool zh_calls_a_year(const zh_view *v, const zh_number *n) {
     if (!year) return false;
     int32_t after = zh_at(v, end + 1);
     bool span = zh_in(after, "前后来间多以历") || zh_follows_any(v, end + 1, "的历史|时间");
+    if (digits == 4 && strcmp(n->digits + 2, "00") == 0 &&
+        zh_precedes_any(v, n->begin, "距今|历时|长达|超过|已有|约"))
+        return false;
     if (digits == 4)
         return !(span && strcmp(n->digits + 2, "00") == 0) && strcmp(n->digits, "1000") != 0 &&
                strcmp(n->digits, "3000") && n->digits[0] != '0';
@@ -215,7 +228,8 @@ void zh_amount_put(const zh_view *v, zh_out *out, const zh_amount *a, size_t con
         ev_utf8_put(zh_at(v, a->end - a->han + k), scale);
         zh_put(out, scale, 0);
     }
-    if (a->currency) zh_put(out, a->currency, ZH_START);
+    bool said = a->currency && (zh_follows(v, a->end, a->currency) || zh_precedes(v, a->begin, a->currency));
+    if (a->currency && !said) zh_put(out, a->currency, ZH_START); /* not in ¥100元 */
     if (unit) zh_put(out, unit, ZH_START);
     if (unit && a->unit.per) {
         zh_put(out, "每", ZH_START);

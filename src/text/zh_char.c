@@ -30,6 +30,6 @@ void zh_put(zh_out *out, const char *utf8, uint32_t flags) {
         int32_t cp = ev_utf8_next(utf8, bytes, &at);
         if (cp < 0) return;
         zh_put_char(out->phrase, cp, out->begin, out->end,
-                 first ? flags & ~(uint32_t)ZH_JOIN : flags & ~(uint32_t)ZH_START);
+                    first ? flags & ~(uint32_t)ZH_JOIN : flags & ~(uint32_t)ZH_START);
     }
 }

@@ -93,8 +93,19 @@ static size_t span_at(const zh_view *v, size_t end) {
     return zh_digit(v, at) ? at : 0;
 }
 
+/* PM 3:00 */
+static size_t half_first(const zh_view *v, size_t i, zh_out *out) {
+    clock c;
+    size_t at = i + 2 + (zh_at(v, i + 2) == ' ');
+    if (!take_clock(v, at, &c) || !c.minutes || c.hour > 12) return 0;
+    c.half = (char)(zh_at(v, i) | 0x20);
+    put_clock(v, i, out, &c);
+    return c.end - i;
+}
+
 size_t zh_clock(const zh_view *v, size_t i, zh_out *out) {
     clock first, second;
+    if (zh_letter(zh_at(v, i))) return half_first(v, i, out);
     if (i > 0 && zh_in(zh_at(v, i - 1), ":.")) return 0;
     if (!take_time(v, i, &first)) {
         size_t at = take_clock(v, i, &first) ? span_at(v, first.end) : 0; /* 9-11am */

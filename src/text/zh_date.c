@@ -112,6 +112,10 @@ static bool two_parts(const zh_view *v, const chain *c, bool named, shape *out) 
         if (zh_in(zh_at(v, c->end), "年人个元") || zh_follows_any(v, c->end, "赛季|学年|财年|年度")) return false;
         return c->separator != '.' || b->padded || named;
     }
+    if (a->digits == 4 && b->digits == 1 && c->separator == '/' && named && is_modern(a->value)) {
+        *out = (shape){0, 1, -1};
+        return is_month(b->value);
+    }
     if (b->digits == 4 && a->digits < 3 && is_modern(b->value) && is_month(a->value)) {
         *out = (shape){1, 0, -1};
         return c->separator == '/' ? !zh_in(zh_at(v, c->end), "年人个元") : a->padded;
@@ -167,14 +171,15 @@ static void put_names(const zh_view *v, const chain *c, zh_out *out) {
         if (p->value == 10)
             zh_put_cardinal(out, digits, false, ZH_FIXED);
         else
-            zh_put_digits(out, digits, 4, true);
+            zh_put_digits(out, digits, 4, false); /* 一二九, 九一八 */
     }
 }
 
 /* 2023/24赛季; 2023/24 alone: the next year. */
 static bool is_season(const zh_view *v, const chain *c) {
     const part *a = &c->p[0], *b = &c->p[1];
-    if (c->count != 2 || a->digits != 4 || b->digits != 2 || !is_modern(a->value)) return false;
+    if (c->count != 2 || b->digits != 2 || !(a->digits == 2 || (a->digits == 4 && is_modern(a->value)))) return false;
+    if (a->digits == 2 && !zh_follows_any(v, c->end, "赛季|学年|财年")) return false; /* 21/22赛季 */
     if ((a->value + 1) % 100 != b->value || !zh_in(c->separator, "/-–")) return false;
     return !is_month(b->value) || zh_follows_any(v, c->end, "赛季|学年|财年|年度");
 }
@@ -187,7 +192,8 @@ static bool is_named_day(const zh_view *v, const chain *c) {
     if (a->padded || b->padded) return false;
     size_t end = c->end + (zh_in(zh_at(v, c->end), "”’」》\"'") ? 1 : 0);
     if (c->separator == 0xB7 && !zh_in(zh_at(v, end), "个元米%"))
-        return !day_after(v, end) || zh_follows_any(v, end, "晚会|妇女|儿童|劳动|青年|国庆|购物|大促|活动");
+        return !day_after(v, end) ||
+               zh_follows_any(v, end, "晚会|妇女|儿童|劳动|青年|国庆|购物|大促|活动|建军|建党|教师|护士");
     return zh_follows_any(
                v, end,
                "事件|事变|地震|大地震|特大|运动|惨案|大案|专案|爆炸|空难|讲话|枪击|恐怖|恐袭|袭击|打假|汶川|"
@@ -230,6 +236,9 @@ size_t zh_date(const zh_view *v, size_t i, zh_out *out) {
     size_t year = zh_count_digits(v, i) ? era(v, i, out) : 0;
     if (year) return year;
     if (!take_chain(v, i, &first) || first.count < 2) return 0;
+    if (first.separator == '-' && first.p[0].digits < 4 &&
+        zh_precedes_any(v, i - (i > 0 && zh_in(zh_at(v, i - 1), ":是为 ")), "码|号|室"))
+        return 0; /* 取件码8-3-2019 */
     if (i > 0 && zh_in(zh_at(v, i - 1), "./·")) return 0;
     if (is_season(v, &first) || is_named_day(v, &first)) {
         put_names(v, &first, out);

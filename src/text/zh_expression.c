@@ -13,7 +13,11 @@ static bool signs_number(const zh_view *v, size_t i) {
     if (c != '-' && c != '+' && c != 0x2212) return false;
     if (!zh_digit(v, i + 1) && !zh_currency_before(v, i + 1, &name)) return false;
     if (c == '+' && ev_zh_is_han(before)) return false;
-    bool operand = (before >= '0' && before <= '9') || zh_letter(before) || zh_in(before, ")%℃°");
+    if (c == '-' && ev_zh_is_han(before) &&
+        zh_precedes_any(v, i,
+                        "歼|轰|运|东风|直|武|苏|米格|图|巨浪|红旗|鹰击|长征|神舟|嫦娥|天宫|快舟|阿波罗|款|型|版"))
+        return false; /* 歼-20 */
+    bool operand = (before >= '0' && before <= '9') || zh_letter(before) || zh_in(before, ")%℃°ΩωαβγμΔ");
     return !operand && !zh_dash(v, i);
 }
 
@@ -27,9 +31,14 @@ static size_t at_digit(const zh_view *v, size_t i, zh_out *out) {
     return 0;
 }
 
-/* "HK$20", roman numerals. */
+/* "HK$20", "PM 3:00", roman numerals. */
 static size_t at_letter(const zh_view *v, size_t i, zh_out *out) {
     const char *name;
+    if (i > 0 && (zh_letter(zh_at(v, i - 1)) || zh_digit(v, i - 1))) return 0;
+    if (zh_follows_any(v, i, "AM|PM|am|pm") && zh_digit(v, i + 2 + (zh_at(v, i + 2) == ' '))) {
+        size_t length = zh_clock(v, i, out);
+        if (length) return length;
+    }
     if (zh_currency_before(v, i, &name)) return zh_quantity(v, i, out);
     return zh_roman(v, i, out);
 }

@@ -44,12 +44,14 @@ static const char numbered[] = "号码|编号|单号|群号|群|卡号|账号|�
                                "口令|序列号|流水号|订单|订单号|身份证|"
                                "身份证号|护照|护照号|考号|准考证|准考证号|门牌|门牌号|车牌|车牌号|车次|航班|航班号|"
                                "批号|型号|代号|档案号|病历号|会员号|"
-                               "工牌|区号|端口|错误码|状态码|错误代码|股票代码|后四位|末四位|后三位|前六位|单元|栋|"
+                               "座|楼|楼层|单号为|流水|案号|票号|座机号|机号|卡密|学籍号|工牌|区号|端口|错误码|"
+                               "状态码|错误代码|股票代码|后四位|末四位|后三位|前六位|单元|栋|"
                                "幢|号楼|弄|信箱|频道|用户名|用户|"
                                "ID|id|UID|QQ|qq|PIN|IMEI|ISBN|No.|NO.|No|NO";
 static const char called[] = "电话|手机|座机|固话|传真|热线|客服|拨打|致电|来电|呼叫|拨|分机|转|微信|短信|短号|发送|"
                              "回复|联系|电联|tel|Tel|TEL";
-static const char emergency_calls[] = "打|打了|打过|叫|叫了|呼|喊|报|打给|给|先打|拨通|拨了|快打|求助|请打|找";
+static const char emergency_calls[] = "火警|急救|匪警|报警|报警电话|急救电话|火警电话|打|打了|打过|叫|叫了|呼|喊|报|"
+                                      "打给|给|先打|拨通|拨了|快打|求助|请打|找";
 
 /* Back over what may stand between the word and the figures: letters of the number itself, 是, a colon, quotes. */
 static size_t before_glue(const zh_view *v, size_t i) {
@@ -97,8 +99,9 @@ static bool is_numbered(const zh_view *v, size_t i, size_t digits) {
 
 /* ---- a word behind ---- */
 
-static bool has_word_behind(const zh_view *v, size_t end, size_t digits) {
-    if (digits < 3) return false;
+static bool has_word_behind(const zh_view *v, size_t i, size_t digits) {
+    size_t end = i + digits;
+    if (digits < 3 || is_amount_before(v, i)) return false;
     if (digits == 3 && zh_follows_any(v, end, "路|医院|厂|所|研究所|公交|客机|号专线|工程|计划|高地|专案"))
         return true;
     return zh_follows_any(
@@ -123,7 +126,7 @@ static bool is_hotline(const zh_view *v, size_t i, size_t digits) {
 
 static bool is_emergency(const zh_view *v, size_t i, size_t digits) {
     if (digits != 3 || !zh_follows_any(v, i, "110|119|120|122|114|911|999")) return false;
-    if (zh_follows_any(v, i + 3, "报警|电话|急救|火警|救护|民警|指挥|接警|出警|热线|消防|查号|来了|救援|警"))
+    if (zh_follows_any(v, i + 3, "报警|是报警|电话|急救|火警|救护|民警|指挥|接警|出警|热线|消防|查号|来了|救援|警"))
         return true;
     if (has_word_before(v, i, emergency_calls)) return true;
     return i == 0 && v->n == 3 && zh_follows(v, i, "110");
@@ -142,11 +145,12 @@ static const struct {
     {"1314", "520|一生|爱你", "一生|永远"},
     {"211", "985/|985、|985和|985与|985或|985及|985,|双一流",
      "高校|院校|大学|工程|学校|毕业|名校|硕士|博士|本科|学生|院|和985|、985|/985"},
-    {"618", "京东|天猫|淘宝|年中|今年|去年|明年",
+    {"618", "京东|天猫|淘宝|年中|今年|去年|明年|年|双十一和|双11和|双十一、|双11、|的",
      "大促|购物|活动|狂欢|年中|促销|期间|当天|预售|电商|优惠|战报|来|快|前|后|抢|红包|直播|好物|预热|返场|必|到"},
     {"520", "今天|今年|明天|昨天|过",
      "快乐|表白|情人|礼物|红包|当天|那天|活动|限定|我爱|告白|约会|求婚|领证|朋友圈|送|到|前|来"},
-    {"1024", NULL, "程序员|节"},
+    {"521", "今天|今年|明天|昨天|过", "快乐|表白|情人|礼物|红包|当天|那天|告白"},
+    {"1024", NULL, "程序员|节|快乐"},
     {"315", NULL, "晚会|消费者|打假|维权|曝光|投诉|国际|活动"},
     {"512", NULL, "地震|大地震|汶川|护士"},
     {"911", "保时捷", "事件|恐怖|恐袭|袭击|是报警"},
@@ -245,7 +249,8 @@ static bool follows_name(const zh_view *v, size_t i, size_t digits) {
 static bool is_model(const zh_view *v, size_t i, size_t digits) {
     size_t at;
     if (is_plate(v, i, digits) || is_train(v, i, digits)) return true;
-    if (digits < 3 || is_counted(v, i + digits)) return false;
+    bool flight = zh_follows(v, i + digits, "次") && letters_before(v, i, &at) == 2;
+    if (digits < 3 || (is_counted(v, i + digits) && !flight)) return false;
     if (digits == 4 && zh_follows(v, i + digits, "年")) return false;
     bool brand =
         zh_precedes_any(v, i - (i > 0 && zh_at(v, i - 1) == ' '),
@@ -289,9 +294,15 @@ size_t zh_name(const zh_view *v, size_t i, zh_out *out) {
     bool model = is_model(v, i, digits);
     bool amount = digits < 2 || is_counted(v, end);
     bool named = !amount && (is_numbered(v, i, digits) || is_emergency(v, i, digits) || is_hotline(v, i, digits) ||
-                             has_word_behind(v, end, digits));
+                             has_word_behind(v, i, digits));
     if (!model && !named && !is_listed(v, i, digits) && !is_resolution(v, i, digits)) return 0;
     bool year = model && !named && digits == 4 && zh_follows_any(v, i, "19|20") && !is_train(v, i, digits);
-    zh_put_name(v, i, digits, out, !year);
-    return digits;
+    bool date = !model && !named && zh_follows_any(v, i, "918|911|512|315|521|1314|5201314|1024|731|51"); /* 九一八 */
+    zh_put_name(v, i, digits, out, !year && !date && digits > 1);
+    while (named && zh_at(v, end) == '-' && zh_digit(v, end + 1) && end - i < ZH_DIGITS_MAX) { /* 8888-1234 */
+        digits = zh_count_digits(v, end + 1);
+        zh_put_name(v, end + 1, digits, out, true);
+        end += 1 + digits;
+    }
+    return end - i;
 }

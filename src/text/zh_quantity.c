@@ -68,8 +68,9 @@ static const char teams[] =
     "凯尔特人|马刺|骑士|快船|雄鹿|独行侠|掘金|公牛|队|主队|客队";
 
 static bool of_a_match(const zh_view *v, size_t i, size_t end) {
-    static const char *const words[] = {"比分", "胜", "战平", "战胜", "击败", "负于",
-                                        "赢",   "输", "领先", "落后", "大胜"};
+    static const char *const words[] = {"比分", "胜",   "战平", "战胜", "击败", "负于", "赢",   "输",
+                                        "领先", "落后", "大胜", "取胜", "获胜", "拿下", "晋级", "完胜",
+                                        "惜败", "不敌", "逆转", "横扫", "淘汰", "平局", "告负", "战成"};
     for (size_t k = 0; k < EV_ARRAY_COUNT(words); k++)
         if (zh_mentioned(v, i, words[k]) || zh_follows(v, end, words[k])) return true;
     size_t before = i - (i > 0 && zh_at(v, i - 1) == ' '), behind = end + (zh_at(v, end) == ' ');
@@ -120,9 +121,12 @@ static void put_pair(const zh_view *v, zh_out *out, const zh_amount *a, const zh
                      size_t mark, size_t at) {
     bool years = strcmp(word, "到") == 0 && year_span(v, a, b);
     bool cold = a->negative && !a->unit.name && b->unit.name && strstr(b->unit.name, "氏度");
+    bool score = strcmp(word, "比") == 0;
     zh_range(out, v, a->begin, a->end);
     if (years)
         zh_put_digits(out, a->number.digits, 4, false);
+    else if (score)
+        zh_put_number(out, &a->number, false, 0);
     else if (cold) {
         zh_put(out, "零下", ZH_START | ZH_JOIN);
         zh_put_number(out, &a->number, true, 0);
@@ -132,6 +136,8 @@ static void put_pair(const zh_view *v, zh_out *out, const zh_amount *a, const zh
     zh_range(out, v, at, b->end);
     if (years)
         zh_put_digits(out, b->number.digits, 4, false);
+    else if (score)
+        zh_put_number(out, &b->number, false, 0);
     else
         zh_amount_put(v, out, b, b->end);
 }
@@ -194,12 +200,15 @@ static size_t chain(const zh_view *v, const zh_amount *a, zh_out *out) {
     return end - a->end;
 }
 
-/* What money is for: ¥5/kg, $10/月. */
-static size_t money_for(const zh_view *v, bool money, size_t end, zh_out *out) {
+/* What money and measures are for: ¥5/kg, $10/月, 700ml/瓶. */
+static size_t each(const zh_view *v, bool money, bool unit, size_t end, zh_out *out) {
     const char *name = NULL;
-    if (!money || zh_at(v, end) != '/') return 0;
+    if ((!money && !unit) || zh_at(v, end) != '/') return 0;
     size_t sign = zh_unit_below(v, end + 1, &name);
-    if (!sign && !ev_zh_is_han(zh_at(v, end + 1))) return 0;
+    bool counted =
+        money ? ev_zh_is_han(zh_at(v, end + 1))
+              : zh_in(zh_at(v, end + 1), "瓶袋盒包箱件个人次天日月年周小时分秒米升克斤公千平亩户台辆张份层组间晚节");
+    if (!sign && !counted) return 0;
     zh_range(out, v, end, end + 1 + sign);
     zh_put(out, "每", ZH_START);
     if (sign) zh_put(out, name, 0);
@@ -209,12 +218,12 @@ static size_t money_for(const zh_view *v, bool money, size_t end, zh_out *out) {
 size_t zh_quantity(const zh_view *v, size_t i, zh_out *out) {
     zh_amount a;
     if (!zh_amount_take(v, i, &a)) return 0;
-    const bool money = a.currency;
+    const bool money = a.currency, unit = a.unit.name;
     size_t length = fraction(v, &a, out);
     if (!length) length = product(v, &a, out);
     if (!length) length = range(v, &a, out);
-    if (length) return length + money_for(v, money, i + length, out);
+    if (length) return length + each(v, money, unit, i + length, out);
     zh_amount_put(v, out, &a, a.end);
     length = a.end - i + chain(v, &a, out);
-    return length + money_for(v, money, i + length, out);
+    return length + each(v, money, unit, i + length, out);
 }

@@ -23,9 +23,15 @@ static const struct {
 } pairs[] = {{"<=", "小于等于"}, {">=", "大于等于"}, {"!=", "不等于"}, {"==", "等于"},
              {"=<", "小于等于"}, {"=>", "推出"},     {"->", "到"}};
 /* Spoken wherever they stand. */
-static const sign names[] = {{0xB1, "正负"},     {0x221A, "根号"},   {0x221E, "无穷大"},
-                             {0x2103, "摄氏度"}, {0x2109, "华氏度"}, {0x2030, "千分号"},
-                             {0x2116, "号"},     {0x3C0, "派"},      {0x2220, "角"}};
+static const sign names[] = {
+    {0xB1, "正负"},     {0x221A, "根号"},   {0x221E, "无穷大"}, {0x2103, "摄氏度"},  {0x2109, "华氏度"},
+    {0x2030, "千分号"}, {0x2116, "号"},     {0x3C0, "派"},      {0x2220, "角"},      {0x25B3, "三角形"},
+    {0x2208, "属于"},   {0x222A, "并"},     {0x2229, "交"},     {0x2211, "西格玛"},  {0x2234, "所以"},
+    {0x2235, "因为"},   {0x22A5, "垂直于"}, {0x2225, "平行于"}, {0x3B1, "阿尔法"},   {0x3B2, "贝塔"},
+    {0x3B3, "伽马"},    {0x3B4, "德尔塔"},  {0x394, "德尔塔"},  {0x3B5, "伊普西龙"}, {0x3B7, "伊塔"},
+    {0x3B8, "西塔"},    {0x3BB, "拉姆达"},  {0x3BC, "缪"},      {0x3C1, "柔"},       {0x3C3, "西格玛"},
+    {0x3A3, "西格玛"},  {0x3C4, "陶"},      {0x3C6, "斐"},      {0x3A6, "斐"},       {0x3C8, "普西"},
+    {0x3C9, "欧米伽"},  {0x3A9, "欧米伽"},  {0x3C7, "西"},      {0x3BA, "卡帕"}};
 static const sign fractions[] = {
     {0xBD, "二分之一"},   {0x2153, "三分之一"}, {0x2154, "三分之二"}, {0xBC, "四分之一"},   {0xBE, "四分之三"},
     {0x2155, "五分之一"}, {0x2156, "五分之二"}, {0x2157, "五分之三"}, {0x2158, "五分之四"}, {0x215B, "八分之一"}};
@@ -186,7 +192,7 @@ static const char *operator_name(const zh_view *v, size_t i) {
     int32_t c = zh_at(v, i), left = beside(v, i, -1), right = beside(v, i, 1);
     const char *name = find_sign(operators, EV_ARRAY_COUNT(operators), c);
     if (!name || !is_operand(left) || !is_operand(right)) return NULL;
-    bool strict = c == '<' || c == '>' || c == '*' || c == '^' || c == 0xD7 || c == 0x2212; /* may be mark-up */
+    bool strict = c == '<' || c == '>' || c == '*' || c == '^' || c == 0x2212; /* may be mark-up */
     if ((left == '-' || left == '.') && c != '=') return NULL;
     return strict && !is_number(left) && !is_number(right) ? NULL : name;
 }
