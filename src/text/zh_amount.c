@@ -169,7 +169,7 @@ bool zh_calls_a_year(const zh_view *v, const zh_number *n) {
         return false;
     if (digits == 4)
         return !(span && strcmp(n->digits + 2, "00") == 0) && strcmp(n->digits, "1000") != 0 &&
-               strcmp(n->digits, "3000") && n->digits[0] != '0';
+               !(n->digits[0] > '2' && strcmp(n->digits + 1, "000") == 0) && n->digits[0] != '0';
     if (digits != 2 || span || zh_at(v, end + 1) == 0x4EE3) return false; /* 90年代: 九十 */
     return n->digits[0] == '0' || n->digits[0] >= '7';
 }

@@ -14,6 +14,7 @@
 static bool is_counted(const zh_view *v, size_t end) {
     if (zh_in(zh_at(v, end), "个元块件条名人次年月天岁米里斤克吨倍秒万亿千百多余几%辆套台张只位篇升户家斤字页步亩"))
         return true;
+    if (zh_at(v, end) == 0x672C && !zh_follows_any(v, end, "本科|本硕")) return true; /* 985本书 */
     return zh_follows_any(
         v, end,
         "公里|公斤|公顷|平方|立方|分钟|小时|美元|欧元|英镑|港元|日元|毫|厘|元|度电|多|余|左右|以上|以下|以内");

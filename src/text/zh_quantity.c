@@ -75,6 +75,7 @@ static bool of_a_match(const zh_view *v, size_t i, size_t end) {
         if (zh_mentioned(v, i, words[k]) || zh_follows(v, end, words[k])) return true;
     size_t before = i - (i > 0 && zh_at(v, i - 1) == ' '), behind = end + (zh_at(v, end) == ' ');
     if (zh_follows_any(v, behind, teams)) return true;
+    if (zh_at(v, end) == 0x5E73 && !zh_in(zh_at(v, end + 1), "方米均")) return true; /* 2-2平 */
     return !zh_in(zh_at(v, behind), "个次天年人岁月日号点分名所家支倍万亿%") && zh_precedes_any(v, before, teams);
 }
 
