@@ -14,6 +14,7 @@
 #include "text/scan.h"
 #include "text/sink.h"
 
+enum { WORD_MAX = 512 }; /* characters of an address in Chinese: looked at again at each of its letters */
 enum { LANG_NONE = 0, LANG_EN = 'e', LANG_ZH = 'z', LANG_LETTERS = 'l' }; /* letters: by their English names */
 
 typedef struct runs {
@@ -132,7 +133,7 @@ static bool is_to(const runs *r, size_t i, size_t end) {
 }
 
 static size_t latin_in_chinese(const runs *r, size_t i, size_t end, char *kind) {
-    size_t word = latin_word_end(r, i, end), stop;
+    size_t word = latin_word_end(r, i, end - i > WORD_MAX ? i + WORD_MAX : end), stop;
     *kind = LANG_EN;
     if (is_whole(r, i, word)) return word;
     if (is_to(r, i, word)) {

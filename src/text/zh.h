@@ -7,6 +7,7 @@
  *   zh_name.c        figures that are names: of rooms, trains, models, hot lines
  *   zh_amount.c      a number with what it counts: percent, units, money
  *   zh_quantity.c    amounts in company: ranges, fractions, products
+ *   zh_idiom.c       sayings with figures in them
  *   zh_unit.c        the units; zh_money.c: the currencies
  *   zh_roman.c       roman numerals
  *   zh_sign.c        signs
@@ -197,6 +198,8 @@ bool zh_amount_take(const zh_view *v, size_t i, zh_amount *out);
 /* context: where what it counts stands, for 2 as 两. */
 void zh_amount_put(const zh_view *v, zh_out *out, const zh_amount *a, size_t context);
 bool zh_amount_plain(const zh_amount *a); /* digits alone: no point, unit, currency, percent */
+/* The numeral as the saying has it around the figures [i, i + digits); false: none there (zh_idiom.c). */
+bool zh_idiom(const zh_view *v, size_t i, size_t digits, char out[8]);
 bool zh_calls_a_year(const zh_view *v, const zh_number *n);
 
 #endif

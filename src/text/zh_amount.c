@@ -124,12 +124,11 @@ bool zh_amount_plain(const zh_amount *a) {
 static bool counts_two(const zh_view *v, size_t end) {
     if (zh_follows_any(v, end,
                        "年级|分之|星级|季度|次元|次方|次函数|次曲线|次世界|段线|本院校|手|胎|维|代目|人转|人称|倍体|"
-                       "元论|元次|天王"))
+                       "元论|元次|元一次|元二次|天王|股东"))
         return false;
     if (zh_in(zh_at(v, end), "到至") && zh_digit(v, end + 1)) end += 1 + zh_count_digits(v, end + 1); /* 2到3个 */
     if (zh_at(v, end) == ' ') end++;
-    if (zh_follows_any(
-            v, end, "室一|室1|室两|室2|厅|卫|房一|房1|房两|房2|全其美|败俱伤|情相悦|袖清风|相情愿|面三刀|肋插刀|鬓"))
+    if (zh_follows_any(v, end, "室一|室1|室两|室2|厅|卫|房一|房1|房两|房2|情相悦|袖清风|相情愿|肋插刀|鬓|代人"))
         return true;
     return zh_in(zh_at(v, end), "个只本张件台把条辆份位名次天年周岁分秒元块斤公千百万亿米里升吨克毫小度瓶杯碗盘包盒箱"
                                 "袋双对套间层座家所棵株朵根支枝枚颗粒片滴股门"
@@ -189,6 +188,7 @@ static bool is_spelled(const zh_view *v, const zh_amount *a) {
 static void put_plain(const zh_view *v, zh_out *out, const zh_amount *a, size_t context) {
     const zh_number *n = &a->number;
     size_t digits = strlen(n->digits);
+    char saying[8];
     bool ordinal = a->begin > 0 && zh_in(zh_at(v, a->begin - 1), "第初周老");
     bool whole = !n->decimals[0];
     int32_t next = zh_at(v, n->end);
@@ -201,6 +201,10 @@ static void put_plain(const zh_view *v, zh_out *out, const zh_amount *a, size_t 
     }
     if (is_spelled(v, a) || (!a->scale && !a->unit.name && zh_calls_a_year(v, n))) {
         zh_put_digits(out, n->digits, 4, false);
+        return;
+    }
+    if (zh_amount_plain(a) && zh_idiom(v, n->begin, digits, saying)) {
+        zh_put(out, saying, 0); /* one word with its neighbours */
         return;
     }
     if (a->prefix && whole && strcmp(n->digits, "100") == 0) {

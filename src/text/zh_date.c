@@ -220,6 +220,13 @@ static size_t era(const zh_view *v, size_t i, zh_out *out) {
     return at + length - i;
 }
 
+/* iOS 17.5.1, 版本12.3.1 */
+static bool names_a_version(const zh_view *v, size_t i) {
+    size_t before = i - (i > 0 && zh_in(zh_at(v, i - 1), " :v"));
+    return (before > 0 && zh_letter(zh_at(v, before - 1))) ||
+           zh_precedes_any(v, before, "版本|版本号|系统|固件|版|驱动");
+}
+
 /* ---- here ---- */
 
 /* The second date of a span: "5.12-5.18", "2026/1/1~1/5". Where it begins; 0: none. */
@@ -236,6 +243,7 @@ size_t zh_date(const zh_view *v, size_t i, zh_out *out) {
     size_t year = zh_count_digits(v, i) ? era(v, i, out) : 0;
     if (year) return year;
     if (!take_chain(v, i, &first) || first.count < 2) return 0;
+    if (first.separator == '.' && names_a_version(v, i)) return 0;
     if (first.separator == '-' && first.p[0].digits < 4 &&
         zh_precedes_any(v, i - (i > 0 && zh_in(zh_at(v, i - 1), ":是为 ")), "码|号|室"))
         return 0; /* 取件码8-3-2019 */

@@ -226,7 +226,7 @@ static bool is_plate(const zh_view *v, size_t i, size_t digits) {
     if (at == i || at == 0 || !zh_letter(zh_at(v, at)) ||
         !zh_in(zh_at(v, at - 1), "京津沪渝冀豫云辽黑湘皖鲁新苏浙赣鄂桂甘晋蒙陕吉闽贵粤青藏川宁琼"))
         return false;
-    while (zh_digit(v, end) || zh_letter(zh_at(v, end))) end++;
+    while (end - i < 16 && (zh_digit(v, end) || zh_letter(zh_at(v, end)))) end++;
     for (size_t k = at + 1; k < end; k++) after += zh_digit(v, k) || zh_letter(zh_at(v, k));
     return after == 5 || after == 6;
 }

@@ -314,8 +314,9 @@ static double cost_of(const char *unit, size_t bytes) {
 /* Eight times the text costs about eight times as much, not sixty-four times, whatever stands in it. */
 static void hostile_text_costs_its_length(void **state) {
     (void)state;
-    static const char *const units[] = {"一", "的", "1",  "1.",    "1:", "1-", "1/", "1,", "-",  "3%~",
-                                        "¥",  "儿", "不", "2026-", "乾", "々", "°",  "长", "，", "1 "};
+    static const char *const units[] = {"一", "的",  "1",  "1.", "1:", "1-",    "1/",  "1,",
+                                        "-",  "3%~", "¥",  "儿", "不", "2026-", "乾",  "々",
+                                        "°",  "长",  "，", "1 ", "A1", "2k",    "x<=", "100发"};
     for (size_t i = 0; i < EV_ARRAY_COUNT(units); i++) {
         double small = cost_of(units[i], 8000), large = cost_of(units[i], 64000);
         if (large > 30 * small + 0.2) fail_msg("'%s': %.3f s for 8 kB, %.3f s for 64 kB", units[i], small, large);
