@@ -368,10 +368,23 @@ EV_API void ev_synth_set_threads(ev_synth *synth, int32_t threads);
 /* A voice that the model file carries. EV_E_NOT_FOUND (message lists near names). */
 EV_API ev_status ev_voice_named(ev_voice **out, ev_model *model, const char *name, ev_error *err);
 /* A voice from reference speech: mono samples at 8000..192000 Hz; 1..30 s are left after silence is trimmed.
- * EV_E_AUDIO: too short, too long, silent or not voiced. EV_E_ARGUMENT: the model has no speaker encoder
+ * EV_E_AUDIO: too short, too long, silent, or noise or tones alone. EV_E_ARGUMENT: the model has no speaker encoder
  * (ev_model_clones). Uses the synth's work memory. */
 EV_API ev_status ev_voice_embed(ev_voice **out, ev_synth *synth, const float *samples, size_t count,
                                 int32_t sample_rate, ev_error *err);
+/* What of a recording makes a worse voice; bits. */
+typedef enum ev_voice_fault {
+    EV_VOICE_CLIPPED = 1,
+    EV_VOICE_NOISY = 2,
+    EV_VOICE_MUSIC = 4,
+    EV_VOICE_SPEAKERS = 8, /* more than one; two that sound much alike are not told apart */
+    EV_VOICE_SHORT = 16,   /* less than 3 s of speech */
+    EV_VOICE_FAULTS = 31
+} ev_voice_fault;
+/* Of the recording that it was made from by ev_voice_embed; 0 for a good one, and for a voice from elsewhere. */
+EV_API unsigned ev_voice_faults(const ev_voice *voice);
+/* What it is, and what to do: "clipped: record it again with less gain"; static storage. NULL for no fault. */
+EV_API const char *ev_voice_fault_hint(ev_voice_fault fault);
 /* Reads with ev_audio_read, then embeds. */
 EV_API ev_status ev_voice_from_file(ev_voice **out, ev_synth *synth, const char *path, ev_error *err);
 /* To and from bytes, for caches and files. pack: *used is always set to the size needed; bytes may be NULL to

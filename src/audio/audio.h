@@ -13,6 +13,7 @@
  *   resample.c  any rate to any rate (soxr)
  *   fbank.c     80 log-mel bins per 10 ms: the speaker encoder's input (kissfft)
  *   pitch.c     F0 per 10 ms and its median
+ *   quality.c   whether a recording is good to take a voice from
  *   trim.c      silence at both ends, and long silence inside
  */
 #ifndef EV_AUDIO_H
@@ -41,6 +42,16 @@ ev_status ev_fbank(const float *samples_16k, size_t count, float **out, size_t *
 ev_status ev_pitch_track(const float *samples_16k, size_t count, float **out, size_t *frames, ev_error *err);
 /* Median of the voiced frames, 0 if fewer than 10 are; negative: out of memory. */
 float ev_pitch_median(const float *f0, size_t frames);
+
+typedef struct ev_quality { /* of a recording; the lines are quality.c's */
+    bool clipped, noisy;
+    bool music; /* much of its pitch stands still */
+    bool tones; /* ... nearly all: there is no speech in it */
+} ev_quality;
+/* clipped and noisy, of the recording as it came and, at 16 kHz, with its silence. EV_E_MEMORY. */
+ev_status ev_quality_measure(ev_quality *out, const float *samples, size_t count, const float *samples_16k,
+                             size_t count_16k, ev_error *err);
+void ev_quality_pitch(ev_quality *quality, const float *f0, size_t frames); /* music and tones, of ev_pitch_track's */
 
 /* Speech without its silence: cuts both ends, and shortens pauses over 300 ms, by energy against the loudest
  * part and the noise floor. Writes at most count samples to out (may be in); returns how many: 0 for silence,

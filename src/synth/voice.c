@@ -14,6 +14,7 @@ ev_voice *ev_voice_make(const ev_model *model, const float *vector, float pitch)
     const size_t n = (size_t)model->config.acoustic.speaker;
     ev_voice *v = malloc(sizeof *v + n * sizeof(float));
     if (!v) return NULL;
+    v->faults = 0;
     v->encoder_id = model->encoder_id;
     v->unit_length = !model->acoustic.family->voice_rows;
     v->pitch = pitch;
@@ -67,6 +68,7 @@ ev_status ev_voice_mix(ev_voice **out, const ev_voice *const *voices, const floa
     ev_voice *v = malloc(sizeof *v + voices[0]->size * sizeof(float));
     if (!v) return ev_fail(err, EV_E_MEMORY, "out of memory");
     *v = *voices[0];
+    v->faults = 0;
     v->pitch = mixed_pitch(voices, weights, n, sum);
     for (size_t k = 0; k < v->size; k++) {
         double value = 0;
@@ -99,7 +101,7 @@ static ev_status check_reference(size_t count, int32_t rate, ev_error *err) {
 }
 
 /* Trims in place and measures; *count becomes the speech left. */
-static ev_status measure_reference(float *samples, size_t *count, float *pitch, ev_error *err) {
+static ev_status measure_reference(float *samples, size_t *count, float *pitch, ev_quality *quality, ev_error *err) {
     *count = ev_trim_silence(samples, *count, samples);
     if (*count == SIZE_MAX) return ev_fail(err, EV_E_MEMORY, "out of memory for the reference");
     if (*count == 0) return ev_fail(err, EV_E_AUDIO, "reference is silent; give a recording of speech");
@@ -112,10 +114,13 @@ static ev_status measure_reference(float *samples, size_t *count, float *pitch, 
     const ev_status s = ev_pitch_track(samples, *count, &f0, &frames, err);
     if (s != EV_OK) return s;
     *pitch = ev_pitch_median(f0, frames);
+    ev_quality_pitch(quality, f0, frames);
     free(f0);
     if (*pitch < 0) return ev_fail(err, EV_E_MEMORY, "out of memory for the reference");
-    return *pitch > 0 ? EV_OK
-                      : ev_fail(err, EV_E_AUDIO, "reference has no voiced speech; give a recording of speech");
+    if (*pitch > 0 && !quality->tones) return EV_OK;
+    return ev_fail(err, EV_E_AUDIO,
+                   "reference has no speech in it, %s; give a recording of one person who speaks, 3 to 10 s of it",
+                   *pitch > 0 ? "only tones or music" : "nothing that is voiced");
 }
 
 static ev_status embed_speech(ev_voice **out, ev_synth *s, const float *speech, size_t count, float pitch,
@@ -134,6 +139,75 @@ static ev_status embed_speech(ev_voice **out, ev_synth *s, const float *speech, 
     return finish(out, ev_voice_make(s->model, vector, pitch), err);
 }
 
+/* ---- who speaks in it ---- */
+
+enum { PIECE = 2 * REFERENCE_RATE, PIECES_MAX = REFERENCE_MS_MAX / 2000 };
+/* Pieces of two seconds of one speaker are 0.82 alike at least, in recordings of four people and of four synthetic
+ * voices, and the halves of a recording 0.92; of two speakers 0.63 to 0.72, and 0.67 to 0.85. Two voices that are
+ * much alike pass. */
+static const float ONE_SPEAKER = 0.75F, ONE_SPEAKER_MEANS = 0.88F;
+
+static float alike(const float *a, const float *b, size_t n) {
+    double dot = 0, aa = 0, bb = 0;
+    for (size_t i = 0; i < n; i++) {
+        dot += (double)a[i] * (double)b[i];
+        aa += (double)a[i] * (double)a[i];
+        bb += (double)b[i] * (double)b[i];
+    }
+    return aa > 0 && bb > 0 ? (float)(dot / sqrt(aa * bb)) : 1;
+}
+
+static void sum_up(float *sum, ev_voice *const *pieces, size_t count) {
+    memset(sum, 0, pieces[0]->size * sizeof *sum);
+    for (size_t i = 0; i < count; i++)
+        for (size_t k = 0; k < pieces[0]->size; k++) sum[k] += pieces[i]->vector[k];
+}
+
+static bool are_several(ev_voice *const *pieces, size_t count) {
+    float before[4096], after[4096];
+    for (size_t i = 1; i < count; i++)
+        for (size_t k = 0; k < i; k++)
+            if (ev_voice_similarity(pieces[i], pieces[k]) < ONE_SPEAKER) return true;
+    for (size_t cut = 2; cut + 2 <= count; cut++) {
+        sum_up(before, pieces, cut);
+        sum_up(after, pieces + cut, count - cut);
+        if (alike(before, after, pieces[0]->size) < ONE_SPEAKER_MEANS) return true;
+    }
+    return false;
+}
+
+static ev_status look_for_speakers(ev_synth *s, const float *speech, size_t count, bool *several, ev_error *err) {
+    ev_voice *pieces[PIECES_MAX] = {0};
+    size_t n = 0;
+    ev_status status = EV_OK;
+    for (; status == EV_OK && n < PIECES_MAX && (n + 1) * PIECE <= count; n += status == EV_OK)
+        status = embed_speech(&pieces[n], s, speech + n * PIECE, PIECE, 0, err);
+    *several = status == EV_OK && are_several(pieces, n);
+    for (size_t i = 0; i < n; i++) ev_voice_free(&pieces[i]);
+    return status;
+}
+
+enum { SHORT_S = 3 };
+
+static unsigned faults_of(const ev_quality *q, bool several, size_t count) {
+    return (q->clipped ? EV_VOICE_CLIPPED : 0u) | (q->noisy ? EV_VOICE_NOISY : 0u) |
+           (q->music ? EV_VOICE_MUSIC : 0u) | (several ? EV_VOICE_SPEAKERS : 0u) |
+           (count < SHORT_S * REFERENCE_RATE ? EV_VOICE_SHORT : 0u);
+}
+
+unsigned ev_voice_faults(const ev_voice *voice) { return voice->faults; }
+
+const char *ev_voice_fault_hint(ev_voice_fault fault) {
+    switch (fault) {
+    case EV_VOICE_CLIPPED: return "clipped: record it again with less gain";
+    case EV_VOICE_NOISY: return "noisy: record it in a quieter room, nearer to the microphone";
+    case EV_VOICE_MUSIC: return "music: give speech without music or singing";
+    case EV_VOICE_SPEAKERS: return "several speakers: cut it to one of them";
+    case EV_VOICE_SHORT: return "short: give 3 to 10 seconds of speech";
+    default: return NULL;
+    }
+}
+
 ev_status ev_voice_embed(ev_voice **out, ev_synth *synth, const float *samples, size_t count, int32_t sample_rate,
                          ev_error *err) {
     *out = NULL;
@@ -150,9 +224,14 @@ ev_status ev_voice_embed(ev_voice **out, ev_synth *synth, const float *samples, 
     }
     float *speech = NULL, pitch = 0;
     size_t n = 0;
+    ev_quality quality = {0};
+    bool several = false;
     s = ev_resample(samples, count, sample_rate, REFERENCE_RATE, &speech, &n, err);
-    if (s == EV_OK) s = measure_reference(speech, &n, &pitch, err);
+    if (s == EV_OK) s = ev_quality_measure(&quality, samples, count, speech, n, err);
+    if (s == EV_OK) s = measure_reference(speech, &n, &pitch, &quality, err);
+    if (s == EV_OK) s = look_for_speakers(synth, speech, n, &several, err);
     if (s == EV_OK) s = embed_speech(out, synth, speech, n, pitch, err);
+    if (s == EV_OK) (*out)->faults = faults_of(&quality, several, n);
     free(speech);
     return s;
 }

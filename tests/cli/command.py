@@ -60,8 +60,10 @@ def write_wav(path, rate, samples):
 
 
 def buzz(seconds, rate=16000, pitch=120.0):
-    """A voice of sorts: a sawtooth that swells five times a second, so that it is neither silent nor steady."""
-    return [int(9000 * (0.6 + 0.4 * math.sin(10 * math.pi * i / rate)) * (2 * ((i * pitch / rate) % 1) - 1))
+    """A voice of sorts: a sawtooth that swells five times a second and whose pitch wanders, as no tone's does."""
+    def phase(second):
+        return pitch * (second - 0.05 * math.cos(6 * math.pi * second) / (6 * math.pi))
+    return [int(9000 * (0.6 + 0.4 * math.sin(10 * math.pi * i / rate)) * (2 * (phase(i / rate) % 1) - 1))
             for i in range(int(seconds * rate))]
 
 

@@ -59,7 +59,7 @@ VISIBLE = [["--on-accent", "--accent", 4.5], ["--on-accent", "--accent-strong", 
 def tone(path, seconds, rate=44100, channels=2, loud=0.3):
     with wave.open(path, "wb") as file:
         file.setnchannels(channels), file.setsampwidth(2), file.setframerate(rate)
-        samples = [int(32767 * loud * math.sin(2 * math.pi * 200 * i / rate)) for i in range(int(seconds * rate))]
+        samples = [int(32767 * loud * math.sin(2 * math.pi * 200 * (i / rate - 0.005 * math.cos(20 * i / rate)))) for i in range(int(seconds * rate))]
         file.writeframes(struct.pack(f"<{channels * len(samples)}h", *[s for s in samples for _ in range(channels)]))
 
 

@@ -292,6 +292,79 @@ static void test_clone(void **state) {
     }
 }
 
+static unsigned faults_of(const float *samples, size_t count, int32_t rate) {
+    ev_voice *v = NULL;
+    ev_error err = {0};
+    if (ev_voice_embed(&v, synth, samples, count, rate, &err) != EV_OK) fail_msg("%s", err.message);
+    const unsigned faults = ev_voice_faults(v);
+    ev_voice_free(&v);
+    return faults;
+}
+
+/* From -1 to 1, the same in each run. */
+static float noise(uint32_t *seed) {
+    *seed = *seed * 1664525u + 1013904223u;
+    return (float)(*seed >> 8) / 8388608.0f - 1;
+}
+
+/* A good recording has none; each way to spoil it has its own. */
+static void test_faults_of_references(void **state) {
+    (void)state;
+    if (is_tiny()) skip();
+    ev_error err = {0};
+    ev_audio one[2] = {0};
+    for (size_t i = 0; i < 2; i++) {
+        ev_voice *v = NULL;
+        assert_int_equal(ev_voice_named(&v, model, i ? "ava" : "ray", &err), EV_OK);
+        ev_request r = request_of("The quick brown fox jumps over the lazy dog, and then it rests in the warm sun.");
+        r.voice = v;
+        one[i] = say(&r);
+        ev_voice_free(&v);
+        assert_int_equal(faults_of(one[i].samples, one[i].count, one[i].sample_rate), 0);
+    }
+    const int32_t rate = one[0].sample_rate;
+    const size_t n = one[0].count, m = one[1].count;
+    float *spoilt = malloc((n + m) * sizeof *spoilt), peak = 0;
+    assert_int_equal(faults_of(one[0].samples, (size_t)rate * 2, rate), EV_VOICE_SHORT);
+    for (size_t i = 0; i < n; i++) peak = fmaxf(peak, fabsf(one[0].samples[i]));
+    for (size_t i = 0; i < n; i++) spoilt[i] = fminf(fmaxf(one[0].samples[i], -peak / 3), peak / 3);
+    assert_int_equal(faults_of(spoilt, n, rate), EV_VOICE_CLIPPED);
+    uint32_t seed = 1;
+    double power = 0;
+    for (size_t i = 0; i < n; i++) power += (double)one[0].samples[i] * (double)one[0].samples[i];
+    const float loud = (float)sqrt(3 * power / (double)n / 10); /* 10 dB under the speech */
+    for (size_t i = 0; i < n; i++) spoilt[i] = one[0].samples[i] + loud * noise(&seed);
+    assert_int_equal(faults_of(spoilt, n, rate), EV_VOICE_NOISY);
+    memcpy(spoilt, one[0].samples, n * sizeof *spoilt);
+    memcpy(spoilt + n, one[1].samples, m * sizeof *spoilt);
+    assert_int_equal(faults_of(spoilt, n + m, rate), EV_VOICE_SPEAKERS);
+    for (unsigned fault = 1; fault < EV_VOICE_FAULTS; fault <<= 1)
+        assert_non_null(strchr(ev_voice_fault_hint((ev_voice_fault)fault), ':'));
+    free(spoilt);
+    for (size_t i = 0; i < 2; i++) ev_audio_free(&one[i]);
+}
+
+/* A melody of notes that stand still, and noise. */
+static void test_music_is_no_voice(void **state) {
+    (void)state;
+    static const float notes[] = {262, 330, 392, 330, 294, 349, 440, 349};
+    float *sound = calloc(16000 * 4, sizeof *sound);
+    ev_voice *v = NULL;
+    ev_error err = {0};
+    uint32_t seed = 7;
+    for (size_t i = 0; i < 16000 * 4; i++) {
+        const float t = (float)(i % 8000) / 16000, turns = notes[i / 8000] * t;
+        sound[i] = 0.4f * expf(-3 * t) * (2 * (turns - floorf(turns)) - 1);
+    }
+    assert_int_equal(ev_voice_embed(&v, synth, sound, 16000 * 4, 16000, &err), EV_E_AUDIO);
+    assert_non_null(strstr(err.message, "only tones or music; give a recording"));
+    for (size_t i = 0; i < 16000 * 4; i++) sound[i] = 0.2f * noise(&seed);
+    assert_int_equal(ev_voice_embed(&v, synth, sound, 16000 * 4, 16000, &err), EV_E_AUDIO);
+    assert_non_null(strstr(err.message, "no speech in it"));
+    assert_null(v);
+    free(sound);
+}
+
 static void test_bad_references(void **state) {
     (void)state;
     ev_error err = {0};
@@ -363,6 +436,8 @@ int main(void) {
         cmocka_unit_test(test_stream_equals_whole), cmocka_unit_test(test_cancel),
         cmocka_unit_test(test_emotions),      cmocka_unit_test(test_voices),
         cmocka_unit_test(test_clone),         cmocka_unit_test(test_bad_references),
+        cmocka_unit_test(test_faults_of_references),
+        cmocka_unit_test(test_music_is_no_voice),
         cmocka_unit_test(test_threads),       cmocka_unit_test(test_options)};
     return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -66,6 +66,8 @@ static sv_job *take_next(sv_preprocess_pool *f) {
 static void prepare(sv_engine *e, sv_job *job) {
     ev_error error = {0};
     ev_status status = find_voice(e, job, &error);
+    if (status == EV_OK && job->voice && (job->speech.reference || job->speech.reference_url))
+        sv_voice_warnings(job->voice, job->warnings);
     if (status == EV_OK) status = sv_preprocess_task(e, job, &error);
     if (status == EV_OK && sv_engine_claim(e, job, job->owner) != SV_CLAIM_OK)
         status = ev_fail(&error, EV_E_LIMIT, "the text makes more speech than there is memory for: split it");

@@ -65,6 +65,8 @@ int sv_reply_not_durable(sv_request *req, ev_status status, const ev_error *erro
  * whose first skipped_s were cut, characters of the text. */
 json_t *sv_words_json(sv_job *job, int32_t sample_rate, double skipped_s);
 json_t *sv_omitted_json(const sv_job *job); /* what was not spoken as written: once there are samples */
+/* job_json.c: ["clipped: record it again ..."] of "clipped: ...; short: ..." */
+json_t *sv_warnings_json(const char *warnings);
 /* A job that ended badly, as an answer. */
 int sv_reply_job_error(sv_request *req, sv_job_state state, const ev_error *error);
 

@@ -1,4 +1,6 @@
 /* job_json: a job as JSON, for those who ask and for webhooks. */
+#include <string.h>
+
 #include "server/http/answers.h"
 
 json_t *sv_omitted_json(const sv_job *job) {
@@ -19,6 +21,17 @@ json_t *sv_words_json(sv_job *job, int32_t sample_rate, double skipped_s) {
     return json_pack("{s:o}", "words", sv_timed_words(job, &t, 0, true));
 }
 
+json_t *sv_warnings_json(const char *warnings) {
+    json_t *list = json_array();
+    for (const char *at = warnings; *at;) {
+        const char *end = strstr(at, "; ");
+        const size_t size = end ? (size_t)(end - at) : strlen(at);
+        json_array_append_new(list, json_stringn(at, size));
+        at += size + (end ? 2 : 0);
+    }
+    return list;
+}
+
 static double since(double then, double now) { return then > 0 ? (now - then) * 1000 : 0; }
 
 json_t *sv_job_json(const sv_server *s, sv_job *job) {
@@ -35,6 +48,7 @@ json_t *sv_job_json(const sv_server *s, sv_job *job) {
     json_object_set_new(body, "timings", timings);
     if (state == SV_JOB_COMPLETED) {
         json_object_set_new(body, "audio_url", json_sprintf("/tts/%s/audio", job->id));
+        if (job->warnings[0]) json_object_set_new(body, "warnings", sv_warnings_json(job->warnings));
         if (job->omitted_count) json_object_set_new(body, "omitted", sv_omitted_json(job));
         if (job->show_words) {
             json_object_set_new(body, "timestamps", sv_words_json(job, sv_job_rate(s, job), 0));

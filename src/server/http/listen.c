@@ -170,6 +170,16 @@ static void put_omitted(sv_listener *l) {
     free(text);
 }
 
+static void put_warnings(sv_listener *l) {
+    if (!l->req->job->warnings[0]) return;
+    json_t *list = sv_warnings_json(l->req->job->warnings);
+    char *text = json_dumps(list, JSON_COMPACT);
+    json_decref(list);
+    ev_buf_printf(&l->ready, ",\"warnings\":%s", text ? text : "[]");
+    l->ready.failed |= !text;
+    free(text);
+}
+
 static void put_end(sv_listener *l, sv_job_state state, const ev_error *error) {
     if (l->envelope && state == SV_JOB_COMPLETED) close_object(l);
     if (!l->sse) return;
@@ -184,6 +194,7 @@ static void put_end(sv_listener *l, sv_job_state state, const ev_error *error) {
             "\"output_tokens\":%lld,\"total_tokens\":%lld}",
             (long long)in, (long long)out, (long long)(in + out));
         put_omitted(l);
+        put_warnings(l);
         ev_buf_printf(&l->ready, "}\n\n");
         return;
     }
@@ -354,6 +365,7 @@ static void describe(sv_request *req, struct MHD_Response *r, const char *media)
     MHD_add_response_header(r, "Content-Type", media);
     MHD_add_response_header(r, "X-Sample-Rate", rate);
     describe_omitted(req, r);
+    if (req->job->warnings[0]) MHD_add_response_header(r, "X-Reference-Warnings", req->job->warnings);
     MHD_add_response_header(r, "X-Accel-Buffering", "no");
     MHD_add_response_header(r, "Cache-Control", "no-store");
     if (req->settings->config.label)

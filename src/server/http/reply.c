@@ -24,7 +24,7 @@ void sv_request_id(char id[SV_ID_MAX + 1]) {
 /* Who may read it, for browsers (browser.c). */
 static void add_browser_headers(const sv_request *req, struct MHD_Response *r) {
     static const char exposed[] =
-        "X-Request-Id, X-Ignored-Fields, X-Sample-Rate, X-Omitted, X-Omitted-Ranges, X-Audio-Provenance, Retry-After, "
+        "X-Request-Id, X-Ignored-Fields, X-Sample-Rate, X-Omitted, X-Omitted-Ranges, X-Reference-Warnings, X-Audio-Provenance, Retry-After, "
         "Retry-After-Ms, Location, ETag";
     MHD_add_response_header(r, "Cross-Origin-Resource-Policy", req->cors ? "cross-origin" : "same-origin");
     if (*req->settings->config.cors_origins) MHD_add_response_header(r, "Vary", "Origin");
@@ -37,6 +37,7 @@ static void add_browser_headers(const sv_request *req, struct MHD_Response *r) {
 static void add_headers(sv_request *req, struct MHD_Response *r) {
     MHD_add_response_header(r, "X-Request-Id", req->request_id);
     MHD_add_response_header(r, "X-Content-Type-Options", "nosniff");
+    if (req->warnings[0]) MHD_add_response_header(r, "X-Reference-Warnings", req->warnings);
     if (req->ignored[0]) MHD_add_response_header(r, "X-Ignored-Fields", req->ignored);
     if (atomic_load(&req->server->leaving)) MHD_add_response_header(r, "Connection", "close");
     add_browser_headers(req, r);

@@ -75,6 +75,7 @@ typedef struct sv_request {
     sv_dialect dialect;
     sv_envelope envelope;
     sv_subtitles subtitles;
+    char warnings[SV_VOICE_WARNINGS]; /* of the recording that it brought, for a header; "" none */
     char ignored[SV_IGNORED_SIZE]; /* fields that mean nothing here, for a header; "" none */
     bool answer_sse, answer_stream, answer_words;
     /* for the log */

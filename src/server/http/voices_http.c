@@ -203,6 +203,14 @@ static bool check_form(sv_request *req, const sv_form *f, int *result) {
     return false;
 }
 
+/* With what could be better, also in a header as speech has it. */
+static int reply_kept(sv_request *req, const sv_voice_card *card) {
+    json_t *body = card_json(card);
+    json_object_set_new(body, "warnings", sv_warnings_json(card->warnings));
+    snprintf(req->warnings, sizeof req->warnings, "%s", card->warnings);
+    return sv_reply_json(req, 201, body);
+}
+
 static int answer_upload(sv_request *req) {
     const sv_upload *u = req->upload;
     switch (u->state) {
@@ -210,7 +218,7 @@ static int answer_upload(sv_request *req) {
     case SV_UPLOAD_STOPS: return sv_reply_busy(req, 503, 1000, "the service is stopping: ask another one");
     default: break;
     }
-    if (u->status == EV_OK) return sv_reply_json(req, 201, card_json(&u->card));
+    if (u->status == EV_OK) return reply_kept(req, &u->card);
     const bool ours = u->status == EV_E_IO || u->status == EV_E_MEMORY;
     return sv_reply_error(req, u->status == EV_E_ARGUMENT ? 501 : ours ? 503 : 422, "audio", "%s", u->error.message);
 }

@@ -138,6 +138,7 @@ typedef struct sv_job {
     sv_times times;
     sv_word_time *words; /* grow with the samples; sample_end 0: not made yet */
     size_t word_count;
+    char warnings[320];  /* of its reference recording, before the first sample; "" none (sv_voice_warnings) */
     sv_omitted *omitted; /* before the first sample; NULL: nothing */
     size_t omitted_count;
 

@@ -22,6 +22,7 @@ struct sv_voices {
     ev_model *model;
     sv_decoder *decoder;
     sv_metrics *metrics;
+    sv_log *log;
     sv_voice_store *store; /* NULL: no uploads */
     double seconds_max;    /* of a reference */
     pthread_mutex_t lock;  /* of all below */
@@ -42,6 +43,7 @@ ev_status sv_voices_create(sv_voices **out, ev_model *model, sv_decoder *decoder
     v->model = model;
     v->decoder = decoder;
     v->metrics = metrics;
+    v->log = log;
     v->bytes_max = config->voice_cache;
     v->shared = *config->redis != '\0';
     v->seconds_max = config->reference_seconds_max;
@@ -76,6 +78,17 @@ void sv_voices_free(sv_voices **held) {
     pthread_mutex_destroy(&v->synth_lock);
     pthread_mutex_destroy(&v->lock);
     free(v);
+}
+
+void sv_voice_warnings(const sv_voice *voice, char out[SV_VOICE_WARNINGS]) {
+    const unsigned faults = ev_voice_faults(voice->voice);
+    size_t used = 0;
+    out[0] = '\0';
+    for (unsigned one = 1; one <= EV_VOICE_FAULTS; one <<= 1) {
+        if (!(faults & one)) continue;
+        used += (size_t)snprintf(out + used, SV_VOICE_WARNINGS - used, "%s%s", used ? "; " : "",
+                                 ev_voice_fault_hint((ev_voice_fault)one));
+    }
 }
 
 const ev_voice *sv_voice_get(const sv_voice *voice) { return voice->voice; }
@@ -193,6 +206,12 @@ static void complete(sv_voices *v, sv_voice *voice, ev_status status) {
     pthread_mutex_unlock(&v->lock);
 }
 
+static void log_warnings(sv_voices *v, const sv_voice *voice) {
+    char warnings[SV_VOICE_WARNINGS];
+    sv_voice_warnings(voice, warnings);
+    if (v->log && warnings[0]) sv_log_line(v->log, SV_LEVEL_WARN, NULL, "a reference recording is %s", warnings);
+}
+
 ev_status sv_voices_reference(sv_voices *v, const void *bytes, size_t size, sv_voice **out, ev_error *err) {
     unsigned char key[KEY];
     *out = NULL;
@@ -213,6 +232,7 @@ ev_status sv_voices_reference(sv_voices *v, const void *bytes, size_t size, sv_v
     if (v->metrics) sv_metric_add(v->metrics, SV_METRIC_VOICE_CACHE, hit ? SV_LOOKUP_HIT : SV_LOOKUP_MISS, 1);
     if (!hit) complete(v, voice, make(v, bytes, size, &voice->voice, &voice->error));
     *out = voice;
+    if (voice->voice && !hit) log_warnings(v, voice);
     if (voice->voice) return EV_OK;
     const ev_status status = ev_fail(err, voice->error.status, "%s", voice->error.message);
     sv_voice_release(v, out);
@@ -307,6 +327,7 @@ ev_status sv_voices_keep(sv_voices *v, const void *bytes, size_t size, const cha
     sv_voice *voice = NULL;
     ev_status status = sv_voices_reference(v, bytes, size, &voice, err);
     if (status == EV_OK) status = sv_voice_store_put(v->store, voice->voice, name, owner, consent, card, err);
+    if (status == EV_OK) sv_voice_warnings(voice, card->warnings);
     sv_voice_release(v, &voice);
     return status;
 }

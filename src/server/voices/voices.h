@@ -25,6 +25,9 @@ void sv_voices_free(sv_voices **voices);
 /* *out lives until sv_voice_release. EV_E_NOT_FOUND, also for a voice of another account. */
 typedef struct sv_voice sv_voice;
 const ev_voice *sv_voice_get(const sv_voice *voice);
+/* What is wrong with the recording that it was heard in, and what to do: "clipped: ...; short: ..."; "" nothing. */
+enum { SV_VOICE_WARNINGS = 320 };
+void sv_voice_warnings(const sv_voice *voice, char out[SV_VOICE_WARNINGS]);
 void sv_voice_release(sv_voices *voices, sv_voice **voice);
 ev_status sv_voices_named(sv_voices *voices, const char *name, const char *owner, sv_voice **out, ev_error *err);
 /* bytes of a sound file (ev_audio_decode). EV_E_AUDIO, EV_E_LIMIT. */
@@ -36,8 +39,9 @@ typedef struct sv_voice_card {
     char id[SV_VOICE_ID + 1];
     char name[SV_VOICE_NAME_MAX + 1];
     char owner[64];
-    char consent[65]; /* statement of consent given with it; "" none */
-    int64_t created;  /* seconds since 1970 */
+    char consent[65];                 /* statement of consent given with it; "" none */
+    int64_t created;                  /* seconds since 1970 */
+    char warnings[SV_VOICE_WARNINGS]; /* as sv_voice_warnings has them; of sv_voices_keep alone */
 } sv_voice_card;
 ev_status sv_voices_keep(sv_voices *voices, const void *bytes, size_t size, const char *name, const char *owner,
                          const char *consent, sv_voice_card *card, ev_error *err);
