@@ -62,6 +62,7 @@ GIVEN = {
     "decoder_filter": ("optional", "required"),
     "consent": ("required", "off"),
     "fetch": ("https", "any"),
+    "simple": ("on", "off"),
     "websockets_max": ("8", "16"),
     "fetch_formats": ("wav flac", "mp3"), "reference_formats": ("wav opus", "mp3"),
     "fetch_allow": ("media.example.org *.example.com", "example.net"),

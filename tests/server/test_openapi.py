@@ -304,7 +304,7 @@ class Asking(unittest.TestCase):
 class Examples(Asking):
     @classmethod
     def setUpClass(cls):
-        cls.service = Service(COMMAND, *FREE, "--queue-wait", "120s", "--voices-dir", tempfile.mkdtemp()).__enter__()
+        cls.service = Service(COMMAND, *FREE, "--simple", "on", "--queue-wait", "120s", "--voices-dir", tempfile.mkdtemp()).__enter__()
         cls.sound = reference()
 
     @classmethod

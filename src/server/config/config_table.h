@@ -122,6 +122,8 @@
     /* what may be asked for */                                                                                        \
     X(text_chars_max, COUNT, "20000", 1, 65536,  "characters", LIVE,                                                   \
       "longest text of a request")                                                                                     \
+    X(simple, SWITCH, "off", 0, 0, "", LIVE,                                                                           \
+      "speech also without JSON: POST / with a text, GET /say?text=...")                                               \
     X(words_file, FILE, "", 0, 4095, "", LIVE,                                                                         \
       "file of words that are not spoken: a text that holds one is refused")                                           \
     X(lexicon, FILE, "", 0, 4095, "", LIVE,                                                                            \

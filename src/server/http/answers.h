@@ -10,6 +10,8 @@ const sv_route_row *sv_route_find(const char *method, const char *path, bool adm
                                   char allow[SV_ALLOW_SIZE]);
 
 int sv_answer_speech(sv_request *req);
+int sv_answer_say(sv_request *req);
+int sv_answer_plain(sv_request *req);
 int sv_answer_tts(sv_request *req);
 int sv_answer_job(sv_request *req);
 int sv_answer_job_audio(sv_request *req);

@@ -152,17 +152,25 @@ static bool is_json(const sv_request *req, const char *type, size_t size) {
     return !browser && (size == 0 || is_type(type, size, "application/x-www-form-urlencoded"));
 }
 
+/* What `curl -d` calls a form is a text to this path, too. */
+static bool is_text(const char *type, size_t size) {
+    return size == 0 || is_type(type, size, "text/plain") || is_type(type, size, "application/x-www-form-urlencoded");
+}
+
 bool sv_browser_check_type(sv_request *req, int *result) {
     const char *type = sv_header(req, "Content-Type");
     const size_t size = type ? strcspn(type, "; \t") : 0;
     if (!req->route || req->route->body == SV_BODY_NONE) return true;
-    if (req->route->body == SV_BODY_FORM ? is_type(type ? type : "", size, "multipart/form-data")
-                                         : is_json(req, type ? type : "", size)) {
-        return true;
-    }
+    const char *sent = type ? type : "";
+    const bool fits = req->route->body == SV_BODY_FORM   ? is_type(sent, size, "multipart/form-data")
+                      : req->route->body == SV_BODY_TEXT ? is_text(sent, size)
+                                                         : is_json(req, sent, size);
+    if (fits) return true;
     *result = sv_reply_error(req, 415, "Content-Type", "%s",
                              req->route->body == SV_BODY_FORM
                                  ? "send a multipart form with the fields name and audio (a recording as a file)"
+                             : req->route->body == SV_BODY_TEXT
+                                 ? "send the text as such, with Content-Type: text/plain"
                                  : "send JSON, with Content-Type: application/json");
     return false;
 }

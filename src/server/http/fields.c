@@ -522,7 +522,8 @@ json_t *sv_body_object(sv_request *req, int *result) {
 static bool conclude(sv_request *req, const sv_fields *f, bool ok, int *result) {
     if (f->chars >= 0) req->chars = f->chars;
     memcpy(req->ignored, f->ignored, sizeof req->ignored);
-    const bool text = req->dialect == SV_DIALECT_ELEVENLABS && f->field && strcmp(f->field, "input") == 0;
+    const bool own = req->dialect == SV_DIALECT_ELEVENLABS || req->dialect == SV_DIALECT_SIMPLE;
+    const bool text = own && f->field && strcmp(f->field, "input") == 0;
     if (!ok) *result = sv_reply_error(req, 400, text ? "text" : f->field, "%s", f->message);
     return ok;
 }

@@ -18,7 +18,7 @@ typedef struct sv_client { /* who asks */
 
 /* Whose words an answer has, and what stands around its audio: nothing (or events), a line of JSON for each piece as
  * it is made, or one object. */
-typedef enum sv_dialect { SV_DIALECT_OPENAI, SV_DIALECT_KOKORO, SV_DIALECT_ELEVENLABS } sv_dialect;
+typedef enum sv_dialect { SV_DIALECT_OPENAI, SV_DIALECT_KOKORO, SV_DIALECT_ELEVENLABS, SV_DIALECT_SIMPLE } sv_dialect;
 typedef enum sv_envelope { SV_ENVELOPE_NONE, SV_ENVELOPE_LINES, SV_ENVELOPE_OBJECT } sv_envelope;
 typedef enum sv_subtitles { SV_SUBTITLES_SRT, SV_SUBTITLES_VTT, SV_SUBTITLES_JSON } sv_subtitles;
 
@@ -85,7 +85,7 @@ typedef struct sv_request {
     char error[252];
 } sv_request;
 
-typedef enum sv_body { SV_BODY_NONE, SV_BODY_JSON, SV_BODY_FORM } sv_body;
+typedef enum sv_body { SV_BODY_NONE, SV_BODY_JSON, SV_BODY_FORM, SV_BODY_TEXT } sv_body;
 
 typedef struct sv_route_row {
     const char *method, *path; /* "{id}" stands for one segment */

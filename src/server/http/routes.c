@@ -14,6 +14,8 @@
 static const sv_route_row rows[] = {
     {"POST", "/v1/audio/speech", SV_ROUTE_SPEECH, SV_SCOPE_SPEAK, MAKES, false, SV_BODY_JSON, SV_LANE_ASK, sv_answer_speech},
     {"GET", "/v1/audio/speech/ws", SV_ROUTE_SPEECH, SV_SCOPE_SPEAK, MAKES, false, SV_BODY_NONE, SV_LANE_NONE, sv_answer_websocket},
+    {"GET", "/say", SV_ROUTE_SPEECH, SV_SCOPE_SPEAK, MAKES, false, SV_BODY_NONE, SV_LANE_ASK, sv_answer_say},
+    {"POST", "/", SV_ROUTE_SPEECH, SV_SCOPE_SPEAK, MAKES, false, SV_BODY_TEXT, SV_LANE_ASK, sv_answer_plain},
     {"POST", "/dev/captioned_speech", SV_ROUTE_SPEECH, SV_SCOPE_SPEAK, MAKES, false, SV_BODY_JSON, SV_LANE_ASK, sv_answer_captioned},
     {"POST", "/v1/audio/subtitles", SV_ROUTE_SPEECH, SV_SCOPE_SPEAK, MAKES, false, SV_BODY_JSON, SV_LANE_ASK, sv_answer_subtitles},
     {"POST", "/v1/text-to-speech/{id}", SV_ROUTE_SPEECH, SV_SCOPE_SPEAK, MAKES, false, SV_BODY_JSON, SV_LANE_ASK, sv_answer_elevenlabs},
@@ -87,7 +89,7 @@ const sv_route_row *sv_route_find(const char *method, const char *path, bool adm
         add_method(allow, rows[i].method);
     }
     id[0] = '\0';
-    if (admin || allow[0] || !sv_page_find(path)) return NULL;
+    if (admin || !sv_page_find(path)) return NULL;
     if (strcmp(page.method, wanted) == 0) return &page;
     add_method(allow, page.method);
     return NULL;
