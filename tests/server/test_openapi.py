@@ -492,7 +492,7 @@ class Refusals(Asking):
 
     def test_rates(self):
         for method, path, _, more in self.every(lambda _m, _p, _s, limited, _a: limited):
-            with Service(COMMAND, "--rate-per-ip", "0.1", "--burst-per-ip", "1", "--log-level", "error") as s:
+            with Service(COMMAND, "--simple", "on", "--rate-per-ip", "0.1", "--burst-per-ip", "1", "--log-level", "error") as s:
                 self.assertIn(self.ask(s, method, path, "{}", **more).code, (400, 415))
                 answer = self.refused(s, 429, method, path, "{}", **more)
                 self.assertGreaterEqual(int(answer.headers["retry-after"]) * 1000, int(answer.headers["retry-after-ms"]))
