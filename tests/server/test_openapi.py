@@ -361,6 +361,8 @@ class Examples(Asking):
                         codes.append(self.ask(self.service, method, path, body, headers, id, query, admin).code)
                     if path == "/v1/audio/speech/ws":  # no such client is here: test_websocket.py
                         self.assertEqual(codes, [400])
+                    elif path == "/say":  # without its text, and with it
+                        self.assertEqual(codes, [400, 200])
                     elif path != "/admin/dead/{id}/retry":  # nothing that can be sent makes a dead letter
                         self.assertIn(codes[0] // 100, (2,), codes)
 
