@@ -24,7 +24,7 @@ from .loop import Loop, cosine_rate, device_of, precision_of, set_rate
 from .packed import Packed
 from .spectral import Generator
 
-SCALES = {128: 0, 256: 0, 512: 40, 1024: 80, 2048: 100}  # n_fft and mel bands; the hop is a quarter
+SCALES = {64: 0, 128: 0, 256: 0, 512: 40, 1024: 80, 2048: 100}  # n_fft and mel bands; the hop is a quarter
 APART = 0.12  # of the distance between two tries
 REFRESH_S = 240
 
@@ -106,7 +106,7 @@ class Discriminator(nn.Module):
 class Adversary(nn.Module):
     def __init__(self):
         super().__init__()
-        self.parts = nn.ModuleList(Discriminator(*r) for r in [(256, 64), (512, 128), (1024, 256)])
+        self.parts = nn.ModuleList(Discriminator(*r) for r in [(128, 32), (256, 64), (512, 128), (1024, 256)])
 
     def forward(self, wav):
         return [d(wav) for d in self.parts]
@@ -174,6 +174,15 @@ def bursts_for_free(head, generator):
     return concatenate([head[:3 * bins], head[2 * bins:3 * bins] - (0.7 if head.ndim == 1 else 0)])
 
 
+def begin_bursts(generator):
+    """Half of the noise as bursts: they grow from nothing too slowly to be heard of."""
+    noise, bursts = (slice(part * generator.bins, (part + 1) * generator.bins) for part in (2, 3))
+    with torch.no_grad():
+        for row in generator.head.weight, generator.head.bias:
+            row[bursts] = row[noise]
+        generator.head.bias[noise.start:bursts.stop] -= 0.35  # -3 dB each
+
+
 def start(text, generator, source):
     """First weights: "hibari", or a packed model's."""
     if source == "hibari":
@@ -200,6 +209,7 @@ def main():
     p.add_argument("--from", dest="start", metavar="MODEL", help="packed model to start from, or hibari")
     p.add_argument("--adversary-from", type=float, default=1.0, help="share of the run after which it joins; 1: never")
     p.add_argument("--alone-steps", type=int, default=250, help="steps that the adversary learns before the generator hears of it")
+    p.add_argument("--begin-bursts", action="store_true", help="at the start: half of the noise swells with the period")
     p.add_argument("--steps", type=int, default=10 ** 9, help="end after so many, if the minutes are not over before")
     p.add_argument("--threads", type=int, default=0)
     p.add_argument("--device", default="auto")
@@ -213,6 +223,8 @@ def main():
     text, generator, adversary = Acoustic().text.to(device), Generator().to(device), Adversary().to(device)
     if not (out / "last.pt").exists():
         start(text, generator, a.start)
+        if a.begin_bursts:
+            begin_bursts(generator)
     parameters = [*text.parameters(), *generator.parameters()]
     optimiser = torch.optim.AdamW(parameters, lr=a.rate, betas=(0.8, 0.99), weight_decay=0.01)
     against = torch.optim.AdamW(adversary.parameters(), lr=1e-3, betas=(0.8, 0.99))
