@@ -24,18 +24,6 @@ static size_t take_groups(const zh_view *v, size_t i, group out[GROUPS_MAX], siz
     return count;
 }
 
-void zh_put_name(const zh_view *v, size_t at, size_t count, zh_out *out, bool yao) {
-    char digits[ZH_DIGITS_MAX + 1] = {0};
-    for (size_t k = 0; k < count; k++) digits[k] = (char)zh_at(v, at + k);
-    zh_range(out, v, at, at + count);
-    if (count == 11 || count == 7) { /* 138 0013 8000 */
-        char head[4] = {digits[0], digits[1], digits[2], 0};
-        zh_put_digits(out, head, 3, yao);
-        zh_put_digits(out, digits + 3, 4, yao);
-    } else
-        zh_put_digits(out, digits, count == 5 || count == 6 || count == 10 ? 3 : 4, yao);
-}
-
 static void put_group(const zh_view *v, group g, zh_out *out) { zh_put_name(v, g.at, g.digits, out, YAO); }
 
 static bool is_mobile(const zh_view *v, const group *g, size_t count) {

@@ -212,6 +212,18 @@ void zh_put_digits(zh_out *out, const char *digits, size_t group, bool yao) {
     }
 }
 
+void zh_put_name(const zh_view *v, size_t at, size_t count, zh_out *out, bool yao) {
+    char digits[ZH_DIGITS_MAX + 1] = {0};
+    for (size_t k = 0; k < count; k++) digits[k] = (char)zh_at(v, at + k);
+    zh_range(out, v, at, at + count);
+    if (count == 11 || count == 7) { /* 138 0013 8000 */
+        char head[4] = {digits[0], digits[1], digits[2], 0};
+        zh_put_digits(out, head, 3, yao);
+        zh_put_digits(out, digits + 3, 4, yao);
+    } else
+        zh_put_digits(out, digits, count == 5 || count == 6 || count == 10 ? 3 : 4, yao);
+}
+
 void zh_put_number(zh_out *out, const zh_number *n, bool two, uint32_t flags) {
     bool decimal = n->decimals[0] != 0;
     zh_put_cardinal(out, n->digits, two && !decimal, flags | (decimal ? (uint32_t)ZH_FIXED : 0u));

@@ -356,10 +356,6 @@ static void pick_off(picker *p) {
     if (leader != NONE) fill(p, leader, FILL_ANY, true);
 }
 
-double sv_schedule_served(const sv_schedule *s, int32_t client) {
-    return fmax(s->served[client], s->virtual_time - s->config.credit_s);
-}
-
 /* The least virtual time of a client that waits. */
 static double least_served(const sv_schedule *s, const sv_work_item *items, size_t n) {
     double least = INFINITY;
@@ -420,14 +416,19 @@ void sv_schedule_started(sv_schedule *s, const sv_plan *plan) {
     s->foreground_time = s->foreground++ ? fmin(s->foreground_time, plan->least) : plan->least;
 }
 
-void sv_schedule_ended(sv_schedule *s, const sv_plan *plan) {
+static void batch_ended(sv_schedule *s, const sv_plan *plan) {
     if (plan->foreground && s->foreground > 0) s->foreground--;
 }
 
 void sv_schedule_done(sv_schedule *s, const sv_plan *plan, int64_t elapsed_us) {
-    sv_schedule_ended(s, plan);
+    batch_ended(s, plan);
     sv_schedule_observe(s, plan->stage, plan->size, elapsed_us);
     sv_memory_grow(s);
+}
+
+void sv_schedule_failed(sv_schedule *s, const sv_plan *plan, bool out_of_memory) {
+    batch_ended(s, plan);
+    if (out_of_memory) sv_memory_shrink(s, plan->bytes);
 }
 
 void sv_schedule_observe(sv_schedule *s, sv_stage stage, int32_t size, int64_t elapsed_us) {

@@ -48,11 +48,9 @@ void sv_schedule_memory(sv_schedule *s, int64_t bytes) {
     s->good_batches = 0;
 }
 
-void sv_schedule_failed(sv_schedule *s, const sv_plan *plan, bool out_of_memory) {
-    sv_schedule_ended(s, plan);
-    if (!out_of_memory) return;
+void sv_memory_shrink(sv_schedule *s, int64_t bytes) {
     const int64_t least = least_cap(s);
-    const int64_t asked = plan->bytes > 0 && plan->bytes < s->memory_cap ? plan->bytes : s->memory_cap;
+    const int64_t asked = bytes > 0 && bytes < s->memory_cap ? bytes : s->memory_cap;
     s->memory_cap = asked / 2 > least ? asked / 2 : least;
     s->good_batches = 0;
 }

@@ -1,4 +1,6 @@
 /* order: who goes first. schedule.h says the order and why; here it is a comparison of two items. */
+#include <math.h>
+
 #include "server/schedule/schedule.h"
 
 /* Seconds of audio after which a job moves to the next level of its client: with short ones around, a long text
@@ -6,6 +8,10 @@
 static const double level_s[] = {8, 32, 128};
 
 bool sv_work_item_started(const sv_work_item *u) { return u->stage == SV_VOCODE || u->frames_done > 0; }
+
+double sv_schedule_served(const sv_schedule *s, int32_t client) {
+    return fmax(s->served[client], s->virtual_time - s->config.credit_s);
+}
 
 double sv_order_served(const sv_order *o, const sv_work_item *u) {
     return sv_schedule_served(o->schedule, u->client) + o->extra[u->client];
