@@ -61,7 +61,7 @@ static bool lists(const char *allow, const char *method) {
 
 static void check_route(const char *method, const char *path, bool admin) {
     char id[SV_ID_MAX + 1] = "", allow[SV_ALLOW_SIZE] = "", rebuilt[512];
-    const sv_route_row *row = sv_route_find(method, path, admin, id, allow);
+    const sv_route_row *row = sv_route_find(method, path, admin, true, id, allow);
     if (!row) {
         if (id[0] || lists(allow, method)) abort(); /* what was refused is not offered */
         return;

@@ -20,11 +20,14 @@ DEAD = """
 #include <dlfcn.h>
 #include <string.h>
 #include <unistd.h>
-struct dirent *readdir(DIR *dir) {
-    struct dirent *(*next)(DIR *) = (struct dirent *(*)(DIR *))dlsym(RTLD_NEXT, "readdir"), *entry = next(dir);
-    while (entry && strcmp(entry->d_name, "dead") == 0) pause();
-    return entry;
-}
+#define DIES(entry_type, name) \\
+    struct entry_type *name(DIR *dir) { \\
+        struct entry_type *(*next)(DIR *) = (struct entry_type *(*)(DIR *))dlsym(RTLD_NEXT, #name), *entry = next(dir); \\
+        while (entry && strcmp(entry->d_name, "dead") == 0) pause(); \\
+        return entry; \\
+    }
+DIES(dirent, readdir)
+DIES(dirent64, readdir64) /* what readdir is where offsets of files are told to be of 64 bits */
 """
 MODELS = os.path.join(HERE, "..", "..", "models")
 MODEL = os.environ.get("EMOTIVOICE_MODEL") or os.path.join(MODELS, "emotivoice-default.safetensors")
@@ -106,7 +109,7 @@ class Files(unittest.TestCase):
         with Service(COMMAND, "--rate-per-ip", "0", "--voices-dir", voices, LD_PRELOAD=library) as service:
             self.assertEqual(self.say(service, "Hello."), 200)
             service.process.send_signal(signal.SIGHUP)
-            self.assertTrue(until(lambda: "still being read" in "".join(service.lines)))
+            self.assertTrue(until(lambda: "still being read" in "".join(service.lines)), "".join(service.lines))
             self.assertEqual(service.get("/v1/voices").code, 200)
             self.assertEqual(service.upload("Anna", said("Hello, this is my voice, for a while.", "--format", "wav")).code, 201)
             self.assertEqual(service.stop(30), 0)

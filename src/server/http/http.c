@@ -91,7 +91,7 @@ static int refuse_body(sv_request *req) {
 static int open_request(sv_request *req, const char *method, const char *path, bool admin) {
     int result = MHD_YES;
     req->path = path;
-    req->route = req->server->find_route(method, path, admin, req->id, req->allow);
+    req->route = req->server->find_route(method, path, admin, req->settings->config.simple, req->id, req->allow);
     if (!sv_browser_check(req, method, admin, &result)) return refuse(req, result);
     if (!sv_access_check(req, &result)) return refuse(req, result);
     if (!req->route && req->allow[0]) {

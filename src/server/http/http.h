@@ -75,8 +75,8 @@ struct sv_server {
     int hangups;                /* epoll: sockets of those that wait; 0: none yet */
     struct sv_request *waiting; /* suspended requests */
     struct sv_connection *connections, *callers[SV_CALLER_BUCKETS]; /* all, and those of one account in chains */
-    const struct sv_route_row *(*find_route)(const char *method, const char *path, bool admin, char id[SV_ID_MAX + 1],
-                                             char allow[SV_ALLOW_SIZE]);
+    const struct sv_route_row *(*find_route)(const char *method, const char *path, bool admin, bool simple,
+                                             char id[SV_ID_MAX + 1], char allow[SV_ALLOW_SIZE]);
     struct sv_wyoming *wyoming; /* NULL: none */
     struct sv_websocket *websockets; /* under the lock */
     struct MHD_Daemon *public_daemon, *admin_daemon;

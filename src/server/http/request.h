@@ -103,7 +103,7 @@ typedef struct sv_route_row {
 void sv_request_leave_job(sv_request *req);
 
 /* http.c: opens the listeners; a request is answered by the row that find_route gives. */
-typedef const sv_route_row *sv_route_finder(const char *method, const char *path, bool admin, char id[SV_ID_MAX + 1],
+typedef const sv_route_row *sv_route_finder(const char *method, const char *path, bool admin, bool simple, char id[SV_ID_MAX + 1],
                                             char allow[SV_ALLOW_SIZE]);
 ev_status sv_http_listen(sv_server *s, sv_route_finder *find_route, ev_error *err);
 
