@@ -18,7 +18,7 @@ import soxr
 import torch
 import torch.nn.functional as F
 
-from . import features, needs, vectors
+from . import features, needs, recorded, vectors
 from .disturb import Disturber
 from .loop import Loop, cosine_rate, device_of, precision_of, set_rate
 from .packed import Packed
@@ -67,7 +67,10 @@ class Lessons:
             with np.load(self.variety) as z:
                 wav, ends, names, found = (z[key] for key in ("wav", "ends", "speakers", "vectors"))
             for start, end, name, vector in zip(np.concatenate([[0], ends[:-1]]), ends, names, found):
-                self.by_speaker.setdefault(str(name), []).append((wav[start:end], vector))
+                if recorded.held_out(str(name)):
+                    self.valid.append((str(name), wav[start:end], vector))
+                else:
+                    self.by_speaker.setdefault(str(name), []).append((wav[start:end], vector))
             self.variety = None
         known = needs.vectors(self.work)
         for row in vectors.rows(self.work):
@@ -126,7 +129,7 @@ class Exam:
 
     SECONDS = 3.0
 
-    def __init__(self, lessons, most=24):
+    def __init__(self, lessons, most=64):
         rng, self.targets, self.speakers, clean, disturbed = np.random.default_rng(11), [], [], [], []
         means, some = {}, lessons.valid[:]
         for speaker, _, vector in some:

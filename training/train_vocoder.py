@@ -25,6 +25,7 @@ from .packed import Packed
 from .spectral import Generator
 
 SCALES = {64: 0, 128: 0, 256: 0, 512: 40, 1024: 80, 2048: 100}  # n_fft and mel bands; the hop is a quarter
+HEARD = 8000  # samples of each utterance that the adversary hears: it costs more than all else
 APART = 0.12  # of the distance between two tries
 REFRESH_S = 240
 
@@ -245,7 +246,10 @@ def main():
             (spectral, mel), near = energy_distance(fake, again, real)
         loss, values = spectral + 2 * mel, dict(spectral=spectral, mel=mel, spectral_alone=near[0], mel_alone=near[1])
         if joined:
-            own = adversary.own_loss(fake, real)
+            at = int(rng.integers(max(1, real.shape[1] - HEARD)))
+            heard, said = real[:, at:at + HEARD], fake[:, at:at + HEARD]
+            with torch.autocast(device.type, precision, enabled=precision != torch.float32):
+                own = adversary.own_loss(said, heard)
             against.zero_grad(set_to_none=True)
             own.backward()
             against.step()
@@ -255,7 +259,8 @@ def main():
             loop.log(**values)
             continue
         if joined:
-            score, match = adversary.generator_loss(fake, real)
+            with torch.autocast(device.type, precision, enabled=precision != torch.float32):
+                score, match = adversary.generator_loss(said, heard)
             loss = loss + 0.3 * score + 0.3 * match
             values.update(score=score, match=match)
         optimiser.zero_grad(set_to_none=True)

@@ -1,6 +1,6 @@
-"""Other voices for the speaker encoder to know apart: more kinds of speech than the dataset has, none of it people's recordings.
+"""Other voices for the speaker encoder to know apart: more kinds of speech than the dataset has.
 
-`python -m training.variety --work DIR` writes DIR/speaker/variety.npz: flite's and espeak-ng's voices (seven languages) and hibari's, each
+`python -m training.variety --work DIR` writes DIR/speaker/variety.npz: people (recorded.py), flite's and espeak-ng's voices (seven languages) and hibari's, each
 also played faster and slower, which moves formants and pitch, and so the dataset's own speakers; with Resemblyzer's vectors of all.
 Held as one int16 waveform at 16 kHz ("wav", "ends") and rows of "speakers" and "vectors".
 """
@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from scipy.signal import resample_poly
 
-from . import vectors
+from . import recorded, vectors
 from .corpus import load as load_corpus
 from .synthesisers import FLITE_VOICES, Espeak, Flite
 
@@ -98,12 +98,13 @@ def main():
     parser.add_argument("--work", type=Path, default=Path("build/training"))
     parser.add_argument("--minutes", type=float, default=8)
     parser.add_argument("--each", type=int, default=3, help="sentences a voice")
+    parser.add_argument("--people", type=int, default=10, help="stretches of each recorded person, each also at two other speeds")
     parser.add_argument("--siblings", type=int, default=1000, help="utterances of the dataset that are played faster or slower")
     parser.add_argument("--threads", type=int, default=1)
     a = parser.parse_args()
     torch.set_num_threads(a.threads)
     texts, start, listener = training_sentences(a.work), time.time(), vectors.Listener()
-    sources = (of_flite(texts, a.each), of_espeak(texts, a.each), of_hibari(texts, 2), of_dataset(a.work, is_training, a.siblings))
+    sources = (recorded.voices(a.people, played, SIBLINGS), of_flite(texts, a.each), of_espeak(texts, a.each), of_hibari(texts, 2), of_dataset(a.work, is_training, a.siblings))
     names, wavs, found, waiting = [], [], [], []
 
     def hear():
