@@ -86,7 +86,7 @@ const sv_route_row *sv_route_find(const char *method, const char *path, bool adm
     for (size_t i = 0; i < EV_ARRAY_COUNT(rows); i++) {
         if (rows[i].admin != admin || !matches(rows[i].path, path, id)) continue;
         if (strcmp(rows[i].method, wanted) == 0) return &rows[i];
-        if (simple || rows[i].answer != sv_answer_plain) add_method(allow, rows[i].method);
+        if (simple || strcmp(path, "/") != 0) add_method(allow, rows[i].method); /* there is POST / */
     }
     id[0] = '\0';
     if (admin || !sv_page_find(path)) return NULL;
