@@ -136,7 +136,12 @@ typedef __m512i vi;
 static inline vi v_round(vf x) { return _mm512_cvtps_epi32(x); }
 static inline vi v_izero(void) { return _mm512_setzero_si512(); }
 static inline vi v_iadd(vi a, vi b) { return _mm512_add_epi32(a, b); }
-static inline int32_t v_ireduce_add(vi x) { return _mm512_reduce_add_epi32(x); }
+static inline int32_t v_ireduce_add(vi x) { /* around on overflow, as what NaN rounds to may */
+    __m256i h = _mm256_add_epi32(_mm512_castsi512_si256(x), _mm512_extracti64x4_epi64(x, 1));
+    __m128i q = _mm_add_epi32(_mm256_castsi256_si128(h), _mm256_extracti128_si256(h, 1));
+    q = _mm_add_epi32(q, _mm_shuffle_epi32(q, 0x4e));
+    return _mm_cvtsi128_si32(_mm_add_epi32(q, _mm_shuffle_epi32(q, 0xb1)));
+}
 static inline void v_istore(int32_t *p, vi x) { _mm512_storeu_si512(p, x); }
 static inline void v_istore_bytes(int32_t *p, vi x) { /* four in each of four words */
     _mm_storeu_si128((__m128i *)(void *)p, _mm512_cvtepi32_epi8(x));
