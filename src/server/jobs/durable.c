@@ -297,12 +297,12 @@ static void entry_done(sv_entry *entry) {
 /* One that cannot be read is reported failed. */
 static void fail_record(sv_durable *d, const sv_record *r, const ev_error *why) {
     sv_entry *e = calloc(1, sizeof *e);
-    sv_job stub = {.error = *why};
+    sv_job failed = {.error = *why};
     if (d->options.log) sv_log_line(d->options.log, SV_LEVEL_ERROR, r->id, "%s", why->message);
     if (!e) return; /* the next start finds it again */
-    memcpy(stub.id, r->id, sizeof stub.id);
+    memcpy(failed.id, r->id, sizeof failed.id);
     *e = (sv_entry){.kind = SV_ENTRY_END, .done = entry_done};
-    if (sv_record_outcome(&e->record, &stub, SV_JOB_FAILED, why, d->options.sample_rate))
+    if (sv_record_outcome(&e->record, &failed, SV_JOB_FAILED, why, d->options.sample_rate))
         sv_journal_put(d->journal, e);
     else
         entry_done(e);

@@ -109,7 +109,7 @@ static ev_status make_job(sv_taken *t, const redisReply *reply, ev_error *err) {
 }
 
 /* A job without anything but its end. */
-static sv_job *stub(const char *id) {
+static sv_job *job_of_id(const char *id) {
     sv_speech speech;
     sv_speech_init(&speech);
     speech.text = strdup("");
@@ -121,7 +121,7 @@ static sv_job *stub(const char *id) {
 
 /* It is over before it began. */
 static void fail(sv_taken *t, const ev_error *error, bool dead) {
-    if (!t->job) t->job = stub(t->id);
+    if (!t->job) t->job = job_of_id(t->id);
     if (!t->job) { /* its lease ends, and it is tried again */
         sv_taken_drop(t);
         return;
