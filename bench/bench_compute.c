@@ -186,9 +186,12 @@ static void bench_layers(const ev_compute *c, const options *o, double peak) {
     for (size_t i = 0; i < EV_ARRAY_COUNT(others); i++) bench_layer(&others[i], false, c, o, peak);
     static const layer both[] = {
         /* of the default voice, in float and quantised */
-        {256, 384, 1, 1, 240, EV_ACT_GELU, false, "vocoder up"}, {384, 256, 1, 1, 240, EV_ACT_NONE, true, "vocoder down"},
-        {256, 2416, 1, 1, 240, EV_ACT_NONE, false, "vocoder head"}, {130, 256, 7, 1, 240, EV_ACT_NONE, false, "vocoder in"},
-        {192, 576, 1, 1, 60, EV_ACT_NONE, false, "q k v"}, {192, 384, 1, 1, 60, EV_ACT_GELU, false, "text up"},
+        {256, 384, 1, 1, 240, EV_ACT_GELU, false, "vocoder up"},
+        {384, 256, 1, 1, 240, EV_ACT_NONE, true, "vocoder down"},
+        {256, 2416, 1, 1, 240, EV_ACT_NONE, false, "vocoder head"},
+        {130, 256, 7, 1, 240, EV_ACT_NONE, false, "vocoder in"},
+        {192, 576, 1, 1, 60, EV_ACT_NONE, false, "q k v"},
+        {192, 384, 1, 1, 60, EV_ACT_GELU, false, "text up"},
     };
     for (size_t i = 0; i < 2 * EV_ARRAY_COUNT(both); i++) {
         layer l = both[i / 2];

@@ -1,5 +1,6 @@
 /* stream: samples as they are made, so that playing can begin before the text is finished. Here they go to a raw
- * file, 32-bit floats in the machine's order: play it with `aplay -f FLOAT_LE -r 24000 OUTPUT` (the rate is the model's).
+ * file, 32-bit floats in the machine's order: play it with `aplay -f FLOAT_LE -r 24000 OUTPUT` (the rate is the
+ * model's).
  *
  *   example_stream OUTPUT TEXT */
 #include <stdio.h>

@@ -26,25 +26,25 @@ extern "C" {
 #define EV_API
 #endif
 
-#define EV_VERSION_MAJOR 0
-#define EV_VERSION_MINOR 1
-#define EV_VERSION_PATCH 0
+#define EV_VERSION_MAJOR  0
+#define EV_VERSION_MINOR  1
+#define EV_VERSION_PATCH  0
 #define EV_VERSION_STRING "0.1.0"
 
 /* ---- status ------------------------------------------------------------------------------------------------ */
 
 /* X(name, value, text). The enum and ev_status_text() are made from this table. */
-#define EV_STATUS_MAP(X)                                                                                           \
-    X(OK, 0, "success")                                                                                            \
-    X(E_ARGUMENT, -1, "argument out of range")                                                                     \
-    X(E_MEMORY, -2, "out of memory")                                                                               \
-    X(E_IO, -3, "file cannot be read or written")                                                                  \
-    X(E_FORMAT, -4, "file is damaged or of a kind that is not understood")                                         \
-    X(E_LIMIT, -5, "input is larger than the limit")                                                               \
-    X(E_TEXT, -6, "text cannot be spoken")                                                                         \
-    X(E_AUDIO, -7, "reference audio cannot be used")                                                               \
-    X(E_CANCELED, -8, "canceled")                                                                                  \
-    X(E_DEVICE, -9, "device failed or is missing")                                                                 \
+#define EV_STATUS_MAP(X)                                                                                             \
+    X(OK, 0, "success")                                                                                              \
+    X(E_ARGUMENT, -1, "argument out of range")                                                                       \
+    X(E_MEMORY, -2, "out of memory")                                                                                 \
+    X(E_IO, -3, "file cannot be read or written")                                                                    \
+    X(E_FORMAT, -4, "file is damaged or of a kind that is not understood")                                           \
+    X(E_LIMIT, -5, "input is larger than the limit")                                                                 \
+    X(E_TEXT, -6, "text cannot be spoken")                                                                           \
+    X(E_AUDIO, -7, "reference audio cannot be used")                                                                 \
+    X(E_CANCELED, -8, "canceled")                                                                                    \
+    X(E_DEVICE, -9, "device failed or is missing")                                                                   \
     X(E_NOT_FOUND, -10, "no such voice, emotion, language or file")
 
 typedef enum ev_status {
@@ -72,7 +72,8 @@ typedef struct ev_voice ev_voice; /* one speaker: an embedding and a median pitc
 typedef struct ev_synth ev_synth; /* one worker's threads and work memory */
 
 typedef struct ev_model_options {
-    const char *lexicon_dir; /* where lexicon files lie; default NULL: the model file's directory, or where none lie there the default voice's */
+    const char *lexicon_dir; /* where lexicon files lie; default NULL: the model file's directory, or where none lie
+                                there the default voice's */
     void (*log)(void *user, int level, const char *line); /* level 0 error .. 3 debug; default NULL: silent */
     void *log_user;
     uint64_t reserved[6]; /* zero */
@@ -91,7 +92,7 @@ typedef struct ev_import_options {
     const char *generator, *style_encoder, *vocabulary, *tokens, *speakers, *config; /* files; default NULL: g_NNN,
                         checkpoint_NNN (the highest numbers), vocab.txt, tokenlist, speaker2, joint/config.yaml in the
                         folder, however deep; config may be missing: the published sizes */
-    int32_t half;    /* 1: weights of 16 bits, half the file and less memory; default 0 */
+    int32_t half; /* 1: weights of 16 bits, half the file and less memory; default 0 */
     void (*progress)(void *user, size_t done, size_t total); /* tensors; default NULL */
     void *user;
     uint64_t reserved[6]; /* zero */
@@ -99,9 +100,10 @@ typedef struct ev_import_options {
 
 EV_API void ev_import_options_init(ev_import_options *options);
 /* Nothing in the files is believed or run. options NULL: the defaults. `path` is written when all is good, else left.
- * EV_E_NOT_FOUND: a file is missing, or one of two is to be chosen. EV_E_FORMAT: damaged, or a tensor is missing, surplus or
- * of another shape (named). EV_E_IO, EV_E_LIMIT, EV_E_MEMORY. */
-EV_API ev_status ev_model_import(const char *folder, const char *path, const ev_import_options *options, ev_error *err);
+ * EV_E_NOT_FOUND: a file is missing, or one of two is to be chosen. EV_E_FORMAT: damaged, or a tensor is missing,
+ * surplus or of another shape (named). EV_E_IO, EV_E_LIMIT, EV_E_MEMORY. */
+EV_API ev_status ev_model_import(const char *folder, const char *path, const ev_import_options *options,
+                                 ev_error *err);
 
 /* Facts about an open model. Strings live as long as the model. Index out of range: NULL. */
 EV_API int32_t ev_model_sample_rate(const ev_model *model); /* Hz */
@@ -115,8 +117,8 @@ EV_API const char *ev_model_voice_sex(const ev_model *model, size_t index);
 EV_API size_t ev_model_emotion_count(const ev_model *model);
 EV_API const char *ev_model_emotion_name(const ev_model *model, size_t index);
 EV_API size_t ev_model_embedding_size(const ev_model *model); /* floats in a speaker vector */
-EV_API int ev_model_takes_prompts(const ev_model *model); /* 1: ev_request.prompt may be set */
-EV_API int ev_model_clones(const ev_model *model);        /* 1: ev_voice_embed works: it has a speaker encoder */
+EV_API int ev_model_takes_prompts(const ev_model *model);     /* 1: ev_request.prompt may be set */
+EV_API int ev_model_clones(const ev_model *model);            /* 1: ev_voice_embed works: it has a speaker encoder */
 
 /* ---- text -------------------------------------------------------------------------------------------------- */
 
@@ -134,10 +136,10 @@ typedef enum ev_audio_tags {
 } ev_audio_tags;
 
 /* Pronunciations of one's own: words, and how each is said. Immutable once made; any thread.
- * How: phones between slashes, "/T AH0 M EY1 T OW0/" (models/tokens.txt), IPA "/təˈmeɪtoʊ/" or pinyin "/chong2 qing4/"; the
- * slashes may be left out where no word could be meant. Anything else is what the word sounds like: "emotive voice".
- * A word in capitals ("US") stands for itself, others for any case; Latin words match whole words only, and of two that
- * match the longer wins. */
+ * How: phones between slashes, "/T AH0 M EY1 T OW0/" (models/tokens.txt), IPA "/təˈmeɪtoʊ/" or pinyin "/chong2
+ * qing4/"; the slashes may be left out where no word could be meant. Anything else is what the word sounds like:
+ * "emotive voice". A word in capitals ("US") stands for itself, others for any case; Latin words match whole words
+ * only, and of two that match the longer wins. */
 typedef struct ev_dictionary ev_dictionary;
 #define EV_DICTIONARY_WORDS_MAX 100000
 #define EV_DICTIONARY_BYTES_MAX 200 /* of a word, and of how it is said */
@@ -155,10 +157,10 @@ EV_API int ev_dictionary_has_phones(const ev_dictionary *dictionary); /* does it
 
 /* What a text will be spoken as. Byte ranges are half-open offsets into the caller's text. */
 typedef struct ev_phone {
-    const char *name;      /* token name of the published inventory, e.g. "[AH0]", "uan3", "sp1"; static */
-    int32_t token;         /* its id */
-    int32_t word;          /* index into words, -1 for boundary and end marks */
-    int32_t pause_ms;      /* > 0: a pause of exactly this length asked for with [pause:500ms] */
+    const char *name; /* token name of the published inventory, e.g. "[AH0]", "uan3", "sp1"; static */
+    int32_t token;    /* its id */
+    int32_t word;     /* index into words, -1 for boundary and end marks */
+    int32_t pause_ms; /* > 0: a pause of exactly this length asked for with [pause:500ms] */
     size_t byte_begin, byte_end;
     float speed, pitch_scale, energy_scale; /* what SSML asks for here, times the request's own; 1: nothing */
 } ev_phone;
@@ -242,12 +244,12 @@ typedef enum ev_format {
 EV_API ev_status ev_format_parse(const char *name, ev_format *format, ev_error *err);
 /* "wav", "wav-float", "pcm", "flac", "opus", "mp3", "aac", "ulaw", "alaw"; static storage. NULL for no format. */
 EV_API const char *ev_format_name(ev_format format);
-/* For a Content-Type: "audio/wav", "audio/flac", "audio/ogg", "audio/mpeg", "audio/aac", "audio/PCMU", "audio/PCMA"; PCM
- * is "audio/pcm", which is not registered but is what speech services send (the registered audio/L16 has its bytes the
- * other way round). */
+/* For a Content-Type: "audio/wav", "audio/flac", "audio/ogg", "audio/mpeg", "audio/aac", "audio/PCMU", "audio/PCMA";
+ * PCM is "audio/pcm", which is not registered but is what speech services send (the registered audio/L16 has its
+ * bytes the other way round). */
 EV_API const char *ev_format_media_type(ev_format format);
-/* The rate in Hz of a file of that format when `wanted` is asked for: the same, or the nearest that the format has and
- * that loses nothing. wanted 0: what is usual for a sound of `sample_rate`, which for G.711 is 8000. */
+/* The rate in Hz of a file of that format when `wanted` is asked for: the same, or the nearest that the format has
+ * and that loses nothing. wanted 0: what is usual for a sound of `sample_rate`, which for G.711 is 8000. */
 EV_API int32_t ev_format_rate(ev_format format, int32_t sample_rate, int32_t wanted);
 
 /* Writes a file (replaced if it exists; removed again on failure, e.g. a full disk). EV_E_IO. */
@@ -259,13 +261,13 @@ EV_API ev_status ev_audio_encode(const ev_audio *audio, ev_format format, void *
 EV_API void ev_bytes_free(void **bytes);
 
 /* Reads .wav (PCM or float), .mp3, .flac or Ogg (Opus, Vorbis) by content, any rate 8-192 kHz, any number of channels
- * (mixed to mono). EV_E_IO unreadable; EV_E_FORMAT a kind of file that is not read (the message names it and those that
- * are); EV_E_AUDIO no file of sound, damaged, truncated, or longer than `seconds_max` (0: no limit). */
+ * (mixed to mono). EV_E_IO unreadable; EV_E_FORMAT a kind of file that is not read (the message names it and those
+ * that are); EV_E_AUDIO no file of sound, damaged, truncated, or longer than `seconds_max` (0: no limit). */
 EV_API ev_status ev_audio_read(ev_audio *out, const char *path, double seconds_max, ev_error *err);
 EV_API ev_status ev_audio_decode(ev_audio *out, const void *bytes, size_t size, double seconds_max, ev_error *err);
-/* What a file is by its first 40 bytes, no more of them looked at: "wav", "mp3", "flac", "opus", "vorbis", which are read;
- * "m4a" (any MP4), "aac", "webm" (any Matroska), "ogg" (another one), "aiff", "au", "amr", "wma", "caf", which are not;
- * NULL: none of these. Static storage. */
+/* What a file is by its first 40 bytes, no more of them looked at: "wav", "mp3", "flac", "opus", "vorbis", which are
+ * read; "m4a" (any MP4), "aac", "webm" (any Matroska), "ogg" (another one), "aiff", "au", "amr", "wma", "caf", which
+ * are not; NULL: none of these. Static storage. */
 EV_API const char *ev_audio_kind(const void *bytes, size_t size);
 EV_API void ev_audio_free(ev_audio *audio); /* frees what it holds, zeroes it; not the struct itself */
 
@@ -274,22 +276,23 @@ EV_API void ev_audio_free(ev_audio *audio); /* frees what it holds, zeroes it; n
 /* Sound to bytes while it is being made: create, write as often as there are samples, finish. The bytes of all calls,
  * joined, are the file; pieces of any size give the same ones.
  *
- * How far the bytes are behind the sound, at 24 kHz: WAV, PCM and G.711 0; FLAC 48 ms (blocks of 1152 samples); AAC 85 ms
- * (frames of 1024, one held back); Opus 87 ms (pages of three packets); MP3 126 ms, 46 of them the delay that MP3 puts in
- * front of the sound (1105 samples, and up to 1152 behind it), at 64 kbit/s: lower rates save bits over frames. Another
- * rate adds some 10 ms.
+ * How far the bytes are behind the sound, at 24 kHz: WAV, PCM and G.711 0; FLAC 48 ms (blocks of 1152 samples); AAC
+ * 85 ms (frames of 1024, one held back); Opus 87 ms (pages of three packets); MP3 126 ms, 46 of them the delay that
+ * MP3 puts in front of the sound (1105 samples, and up to 1152 behind it), at 64 kbit/s: lower rates save bits over
+ * frames. Another rate adds some 10 ms.
  *
  * Bytes that were handed out cannot change, so two things are missing that ev_audio_encode's files have: MP3's Info
- * frame, by which decoders trim that delay and know the length, and FLAC's checksum of the whole sound. MP3 of constant
- * rate is 0.45 dB softer. */
+ * frame, by which decoders trim that delay and know the length, and FLAC's checksum of the whole sound. MP3 of
+ * constant rate is 0.45 dB softer. */
 typedef struct ev_encoder ev_encoder; /* one stream; one call at a time; any thread */
 
 typedef struct ev_encoder_options {
-    uint64_t known_count;   /* samples in all, where that is known (with trim_silence: those that are left): sizes in the
-                               head of WAV and FLAC are exact, and another number is an error; default 0: unknown, and
-                               WAV says so (0x7FFFF000, which sox, ffmpeg, browsers and Python's wave read to the end) */
-    int32_t bitrate_kbps;   /* MP3 8..160 at 16 and 24 kHz, constant; Opus 6..256; AAC 8..6 bits a sample; default 0: 64,
-                               32 and 64; others have none */
+    /* samples in all, where that is known (with trim_silence: those that are left): sizes in the head of WAV and FLAC
+     * are exact, and another number is an error; default 0: unknown, and WAV says so (0x7FFFF000, which sox, ffmpeg,
+     * browsers and Python's wave read to the end) */
+    uint64_t known_count;
+    int32_t bitrate_kbps;   /* MP3 8..160 at 16 and 24 kHz, constant; Opus 6..256; AAC 8..6 bits a sample; default 0:
+                               64, 32 and 64; others have none */
     int32_t label;          /* default 1: names the speech as synthetic in a record that labelling rules ask for,
                                {"AIGC":{"Label":"1","ContentProducer":...,"ProduceID":...}}: INFO chunk behind the
                                sound of a WAV whose length is known, ID3v2 TXXX of MP3, Vorbis comment of Opus and FLAC.
@@ -298,10 +301,10 @@ typedef struct ev_encoder_options {
     const char *producer;   /* in the record; default "emotivoice"; UTF-8, at most 256 bytes */
     const char *content_id; /* in the record, the number of this content; default ""; likewise */
     int32_t file_rate;      /* Hz of the file, one that ev_format_rate gives; default 0: the sound's own */
-    float volume_db;        /* -40..40, louder or softer; what would exceed full scale is bent, not cut off; default 0 */
-    int32_t trim_silence;   /* 1: silence (under -50 dBFS) before and behind the sound is cut to 20 ms; default 0 */
-    int32_t reserved_int;   /* zero */
-    uint64_t reserved[4];   /* zero */
+    float volume_db; /* -40..40, louder or softer; what would exceed full scale is bent, not cut off; default 0 */
+    int32_t trim_silence; /* 1: silence (under -50 dBFS) before and behind the sound is cut to 20 ms; default 0 */
+    int32_t reserved_int; /* zero */
+    uint64_t reserved[4]; /* zero */
 } ev_encoder_options;
 
 EV_API void ev_encoder_options_init(ev_encoder_options *options);
@@ -348,10 +351,10 @@ EV_API void ev_loudness_free(ev_loudness **loudness);
 /* ---- synth ------------------------------------------------------------------------------------------------- */
 
 typedef struct ev_synth_options {
-    int32_t threads;           /* 1..64; default 0: one per core the process may run on */
-    int32_t batch_max;         /* requests a call may hold, 1..256; default 16 */
-    int32_t sentence_ms_max;   /* longest sentence as spoken, 1000..60000; default 30000; longer ones are split */
-    uint64_t reserved[6];      /* zero */
+    int32_t threads;         /* 1..64; default 0: one per core the process may run on */
+    int32_t batch_max;       /* requests a call may hold, 1..256; default 16 */
+    int32_t sentence_ms_max; /* longest sentence as spoken, 1000..60000; default 30000; longer ones are split */
+    uint64_t reserved[6];    /* zero */
 } ev_synth_options;
 
 EV_API void ev_synth_options_init(ev_synth_options *options);
@@ -359,8 +362,8 @@ EV_API ev_status ev_synth_create(ev_synth **out, ev_model *model, const ev_synth
 EV_API void ev_synth_free(ev_synth **synth);
 /* Stops the call now running on this synth, if any: it returns EV_E_CANCELED. Any thread. */
 EV_API void ev_synth_cancel(ev_synth *synth);
-/* How many of its threads work, 1..options.threads (the nearest is taken); also those of the call now running. For who
- * runs several synths on the same cores, and knows which are busy. Samples are the same. Any thread. */
+/* How many of its threads work, 1..options.threads (the nearest is taken); also those of the call now running. For
+ * who runs several synths on the same cores, and knows which are busy. Samples are the same. Any thread. */
 EV_API void ev_synth_set_threads(ev_synth *synth, int32_t threads);
 
 /* ---- voices ------------------------------------------------------------------------------------------------ */
@@ -391,14 +394,15 @@ EV_API ev_status ev_voice_from_file(ev_voice **out, ev_synth *synth, const char 
  * ask for it. unpack: EV_E_FORMAT when damaged or made with another speaker encoder. */
 EV_API ev_status ev_voice_pack(const ev_voice *voice, void *bytes, size_t capacity, size_t *used, ev_error *err);
 EV_API ev_status ev_voice_unpack(ev_voice **out, ev_model *model, const void *bytes, size_t size, ev_error *err);
-/* A voice between several of one model: the mean of their vectors and of their pitches' logarithms, by weights > 0; of
- * unit length again where the model's vectors are (those of a speaker encoder), a plain mean of a published model's rows.
- * EV_E_ARGUMENT: none, other weights, or voices of several speaker encoders. */
+/* A voice between several of one model: the mean of their vectors and of their pitches' logarithms, by weights > 0;
+ * of unit length again where the model's vectors are (those of a speaker encoder), a plain mean of a published
+ * model's rows. EV_E_ARGUMENT: none, other weights, or voices of several speaker encoders. */
 EV_API ev_status ev_voice_mix(ev_voice **out, const ev_voice *const *voices, const float *weights, size_t n,
                               ev_error *err);
-EV_API const float *ev_voice_vector(const ev_voice *voice, size_t *count); /* lives with the voice; of unit length, but for a published model's */
-EV_API float ev_voice_pitch(const ev_voice *voice);                        /* median F0, Hz; 0 not told */
-EV_API float ev_voice_similarity(const ev_voice *a, const ev_voice *b);    /* cosine, -1..1 */
+/* Lives with the voice; of unit length, but for a published model's. */
+EV_API const float *ev_voice_vector(const ev_voice *voice, size_t *count);
+EV_API float ev_voice_pitch(const ev_voice *voice);                     /* median F0, Hz; 0 not told */
+EV_API float ev_voice_similarity(const ev_voice *a, const ev_voice *b); /* cosine, -1..1 */
 EV_API void ev_voice_free(ev_voice **voice);
 
 /* ---- speaking ---------------------------------------------------------------------------------------------- */
@@ -406,22 +410,22 @@ EV_API void ev_voice_free(ev_voice **voice);
 typedef struct ev_request {
     const char *text; /* UTF-8, required */
     size_t text_bytes;
-    const ev_voice *voice;  /* default NULL: the model's first named voice */
-    const char *language;   /* default NULL: auto */
-    const char *emotion;    /* label, or blend "happy:0.6,surprised:0.4" (weights sum <= 1); default NULL: neutral. Case
-                               does not matter, and Chinese names (开心, 悲伤, 生气, ...) stand for the labels */
-    float emotion_degree;   /* 0..1.5, scales the emotion away from neutral; default 1 */
-    float speed;            /* 0.25..4; default 1 */
-    float pitch_scale;      /* 0.5..2, multiplies F0; default 1 */
-    float energy_scale;     /* 0.25..4, louder or softer speech; default 1. Models of mels shift the energy that they
-                               predict (a factor of it, roughly); models of 24 kHz multiply the samples, cut at -1..1 */
-    uint64_t seed;          /* of the noise in the excitation; default 0. Same request, same samples */
-    ev_markup markup;         /* default EV_MARKUP_AUTO */
-    ev_audio_tags audio_tags; /* default EV_AUDIO_TAGS_SPEAK */
+    const ev_voice *voice; /* default NULL: the model's first named voice */
+    const char *language;  /* default NULL: auto */
+    const char *emotion;  /* label, or blend "happy:0.6,surprised:0.4" (weights sum <= 1); default NULL: neutral. Case
+                             does not matter, and Chinese names (开心, 悲伤, 生气, ...) stand for the labels */
+    float emotion_degree; /* 0..1.5, scales the emotion away from neutral; default 1 */
+    float speed;          /* 0.25..4; default 1 */
+    float pitch_scale;    /* 0.5..2, multiplies F0; default 1 */
+    float energy_scale;   /* 0.25..4, louder or softer speech; default 1. Models of mels shift the energy that they
+                             predict (a factor of it, roughly); models of 24 kHz multiply the samples, cut at -1..1 */
+    uint64_t seed;        /* of the noise in the excitation; default 0. Same request, same samples */
+    ev_markup markup;     /* default EV_MARKUP_AUTO */
+    ev_audio_tags audio_tags;             /* default EV_AUDIO_TAGS_SPEAK */
     const ev_dictionary *dictionaries[2]; /* looked up in this order; default NULL: none */
-    const char *prompt;     /* a manner in free words ("哭唧唧"), in place of emotion, for models that take one (see
-                               ev_model_takes_prompts); emotion_degree scales it, at most 1; default NULL: none */
-    uint64_t reserved[4];   /* zero */
+    const char *prompt;   /* a manner in free words ("哭唧唧"), in place of emotion, for models that take one (see
+                             ev_model_takes_prompts); emotion_degree scales it, at most 1; default NULL: none */
+    uint64_t reserved[4]; /* zero */
 } ev_request;
 
 typedef struct ev_result {
@@ -458,17 +462,17 @@ typedef struct ev_task ev_task;
 
 typedef struct ev_progress {
     size_t sentences, decoded; /* in all; of them through the acoustic model */
-    size_t next_tokens;        /* of the next sentence to decode, as the model counts them: where it spells a phone with
-                                  several symbols, each is one; 0: all are decoded, or the task has failed */
-    size_t tokens_left;        /* of all that are to be decoded */
-    size_t ready_frames;       /* decoded, to be vocoded */
-    size_t ready_samples;      /* made, to be taken */
-    size_t samples;            /* made since the beginning */
-    int done;                  /* nothing is left to be made: success, or failure (ev_task_status) */
+    size_t next_tokens;   /* of the next sentence to decode, as the model counts them: where it spells a phone with
+                             several symbols, each is one; 0: all are decoded, or the task has failed */
+    size_t tokens_left;   /* of all that are to be decoded */
+    size_t ready_frames;  /* decoded, to be vocoded */
+    size_t ready_samples; /* made, to be taken */
+    size_t samples;       /* made since the beginning */
+    int done;             /* nothing is left to be made: success, or failure (ev_task_status) */
 } ev_progress;
 
-/* The request is borrowed for the call; what is needed later is copied, the voice too. sentence_ms_max: as the synth's
- * that will run it (ev_synth_options), 0: its default. Fails as ev_say fails before it makes sound. */
+/* The request is borrowed for the call; what is needed later is copied, the voice too. sentence_ms_max: as the
+ * synth's that will run it (ev_synth_options), 0: its default. Fails as ev_say fails before it makes sound. */
 EV_API ev_status ev_task_create(ev_task **out, ev_model *model, const ev_request *request, int32_t sentence_ms_max,
                                 ev_error *err);
 EV_API void ev_task_free(ev_task **task);
@@ -481,8 +485,8 @@ EV_API ev_status ev_task_status(const ev_task *task, ev_error *err);
  * decode are passed over. EV_E_LIMIT: more than 64 sentences, or more than 1024 tokens in more than one sentence.
  * EV_E_ARGUMENT: a task of another model. */
 #define EV_BATCH_SENTENCES_MAX 64
-#define EV_BATCH_TOKENS_MAX 1024
-#define EV_BATCH_SLICES_MAX 256
+#define EV_BATCH_TOKENS_MAX    1024
+#define EV_BATCH_SLICES_MAX    256
 EV_API ev_status ev_synth_decode(ev_synth *synth, ev_task *const *tasks, size_t n, ev_error *err);
 
 typedef struct ev_slice {
@@ -494,16 +498,15 @@ typedef struct ev_slice {
  * EV_E_CANCELED: ev_synth_cancel came between two runs; the slices' tasks have failed. */
 EV_API ev_status ev_synth_vocode(ev_synth *synth, const ev_slice *slices, size_t n, ev_error *err);
 
-/* How much of a synth's work memory a batch takes, for a caller that must stay within a budget. These are the formulas by
- * which the memory itself is sized, so they follow from the model and the synth's options, and never change:
- *   ev_synth_decode   decode_bytes + sentences x sentence_bytes + tokens x token_bytes, and on top the larger of tokens x
- *                     encode_bytes and frames x frame_bytes, where frames count as frames_max where they are more
- *   ev_synth_vocode   vocode_bytes + rows x row_bytes, where rows = frames + slices x slice_rows, and as rows_max where
- *                     they are more; a slice counts again wherever a sentence or a [pause] ends inside it
- * A batch takes at most this, and not much less: rows are fewer where a slice has no neighbours in its sentence. A synth
- * has the memory from create to free, but a system that gives pages when they are first written gives them to the first
- * batch that needs them. What outlives a batch comes on top and belongs to its task: frames until they are vocoded,
- * samples. */
+/* How much of a synth's work memory a batch takes, for a caller that must stay within a budget. These are the
+ * formulas by which the memory itself is sized, so they follow from the model and the synth's options, and never
+ * change: ev_synth_decode   decode_bytes + sentences x sentence_bytes + tokens x token_bytes, and on top the larger
+ * of tokens x encode_bytes and frames x frame_bytes, where frames count as frames_max where they are more
+ *   ev_synth_vocode   vocode_bytes + rows x row_bytes, where rows = frames + slices x slice_rows, and as rows_max
+ * where they are more; a slice counts again wherever a sentence or a [pause] ends inside it A batch takes at most
+ * this, and not much less: rows are fewer where a slice has no neighbours in its sentence. A synth has the memory
+ * from create to free, but a system that gives pages when they are first written gives them to the first batch that
+ * needs them. What outlives a batch comes on top and belongs to its task: frames until they are vocoded, samples. */
 typedef struct ev_work {
     size_t bytes;       /* of work memory in all, which embedding a voice uses too */
     size_t batch_bytes; /* the largest batch's: a budget beyond it changes nothing */
@@ -527,10 +530,11 @@ EV_API const ev_phones *ev_task_phones(const ev_task *task);
 
 /* ---- measuring --------------------------------------------------------------------------------------------- */
 
-/* What the last ev_say*, ev_synth_decode or ev_synth_vocode on this synth did; seconds of wall time per stage, and how full the work was. */
+/* What the last ev_say*, ev_synth_decode or ev_synth_vocode on this synth did; seconds of wall time per stage, and
+ * how full the work was. */
 typedef struct ev_stats {
     double text_s, acoustic_s, vocoder_s, total_s; /* of ev_synth_decode and _vocode: their stage alone */
-    uint64_t frames_useful;    /* frames that belong to some utterance */
+    uint64_t frames_useful;                        /* frames that belong to some utterance */
     uint64_t frames_processed; /* frames that the vocoder worked on, chunk halos and gaps included */
     double audio_s;
 } ev_stats;

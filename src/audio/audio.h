@@ -21,8 +21,8 @@
 
 #include "base/base.h"
 
-/* read.c, kind.c, write.c and encoder.c implement ev_audio_read, ev_audio_decode, ev_audio_kind, ev_audio_write, ev_wav_write,
- * ev_audio_encode, ev_audio_free, ev_bytes_free, ev_format_* and ev_encoder_* of emotivoice.h. */
+/* read.c, kind.c, write.c and encoder.c implement ev_audio_read, ev_audio_decode, ev_audio_kind, ev_audio_write,
+ * ev_wav_write, ev_audio_encode, ev_audio_free, ev_bytes_free, ev_format_* and ev_encoder_* of emotivoice.h. */
 
 /* *out [*out_count] is the caller's (free). Rates in Hz. EV_E_MEMORY. */
 ev_status ev_resample(const float *in, size_t count, int rate_in, int rate_out, float **out, size_t *out_count,

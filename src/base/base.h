@@ -86,8 +86,9 @@ int64_t ev_memory_resident(void); /* bytes that the process has in memory now; 0
 /* ev_memory_available from files like /proc/meminfo and /proc/self/cgroup and the groups' mount. */
 int64_t ev_memory_free(const char *meminfo, const char *proc_cgroup, const char *mount);
 
-/* The first `bytes` of an open file in memory of our own (munmap), whatever becomes of the file then: a mapped one that
- * is written over changes under its readers, and one that is cut ends them. NULL: errno tells; ENODATA: it is shorter.
+/* The first `bytes` of an open file in memory of our own (munmap), whatever becomes of the file then: a mapped one
+ * that is written over changes under its readers, and one that is cut ends them. NULL: errno tells; ENODATA: it is
+ * shorter.
  */
 void *ev_file_copy(int fd, size_t bytes);
 

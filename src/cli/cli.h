@@ -65,8 +65,8 @@ cli_near cli_near_to(const char *word);
 void cli_near_offer(cli_near *near, const char *candidate, size_t length);
 
 /* ---- interrupt.c ---- */
-void cli_interrupt_start(void);            /* first thing in main: later threads inherit the blocked signals */
-void cli_interrupt_stop(void); /* for a command that waits for signals itself; they stay blocked, and pending */
+void cli_interrupt_start(void); /* first thing in main: later threads inherit the blocked signals */
+void cli_interrupt_stop(void);  /* for a command that waits for signals itself; they stay blocked, and pending */
 void cli_interrupt_watch(ev_synth *synth); /* from now on a signal cancels this synth; NULL: none any more */
 bool cli_interrupted(void);
 
@@ -109,7 +109,7 @@ int cli_sink_close(cli_sink *sink, bool keep);                    /* keep false:
 /* ---- engine.c ---- */
 typedef struct cli_engine { /* starts zeroed; cli_engine_close takes it in any state */
     ev_model *model;
-    ev_synth *synth; /* NULL until cli_engine_synth */
+    ev_synth *synth;           /* NULL until cli_engine_synth */
     ev_dictionary *dictionary; /* NULL until cli_engine_lexicon */
     double load_s;
 } cli_engine;

@@ -18,7 +18,8 @@ void load_audio_rate(load_audio *audio, const char *text, size_t size) {
     long rate = 0;
     size_t at = 0;
     while (at < size && text[at] == ' ') at++;
-    for (; at < size && text[at] >= '0' && text[at] <= '9' && rate < 1000000; at++) rate = rate * 10 + (text[at] - '0');
+    for (; at < size && text[at] >= '0' && text[at] <= '9' && rate < 1000000; at++)
+        rate = rate * 10 + (text[at] - '0');
     if (!audio->wav && rate >= 4000 && rate <= 384000) audio->bytes_per_s = 2.0 * (double)rate;
 }
 

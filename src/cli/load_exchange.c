@@ -50,7 +50,8 @@ static size_t on_header(char *line, size_t one, size_t size, void *user) {
     load_slot *slot = user;
     (void)one;
     if (size > 12 && strncasecmp(line, "retry-after:", 12) == 0) slot->sample.retry_after = true;
-    if (size > 14 && strncasecmp(line, "x-sample-rate:", 14) == 0) load_audio_rate(&slot->audio, line + 14, size - 14);
+    if (size > 14 && strncasecmp(line, "x-sample-rate:", 14) == 0)
+        load_audio_rate(&slot->audio, line + 14, size - 14);
     return size;
 }
 

@@ -10,17 +10,16 @@
 #include <string.h>
 
 static const cli_command *const commands[] = {&cli_say,           &cli_voice_make,
-                                           &cli_voice_list,    &cli_voice_show,
-                                           &cli_voice_compare, &cli_phones,
-                                           &cli_import,
-                                           &cli_bench_engine,
+                                              &cli_voice_list,    &cli_voice_show,
+                                              &cli_voice_compare, &cli_phones,
+                                              &cli_import,        &cli_bench_engine,
 #ifdef EMOTIVOICE_SERVER
-                                           &cli_serve,         &cli_worker,
-                                           &cli_jobs_dead,
-                                           &cli_jobs_retry,    &cli_keys_new,
-                                           &cli_keys_check,    &cli_bench_serve,
+                                              &cli_serve,         &cli_worker,
+                                              &cli_jobs_dead,     &cli_jobs_retry,
+                                              &cli_keys_new,      &cli_keys_check,
+                                              &cli_bench_serve,
 #endif
-                                           &cli_man,           NULL};
+                                              &cli_man,           NULL};
 
 static bool is_group(const char *word) {
     size_t length = strlen(word);

@@ -80,21 +80,20 @@ extern const char *const cli_markups[], *const cli_audio_tags[]; /* engine.c */
      .kind = CLI_CHOICE,                                                                                             \
      .offset = offsetof(type, markup),                                                                               \
      .choices = cli_markups,                                                                                         \
-     .help = "what is not read: auto, Markdown and tags; none, all is read; ssml, the text must be SSML"},          \
+     .help = "what is not read: auto, Markdown and tags; none, all is read; ssml, the text must be SSML"},           \
         {.name = "audio-tags",                                                                                       \
          .kind = CLI_CHOICE,                                                                                         \
          .offset = offsetof(type, audio_tags),                                                                       \
          .choices = cli_audio_tags,                                                                                  \
          .help = "\"(laughs)\", \"[sighs]\": speak reads the word, drop leaves it out"},                             \
-        {.name = "lexicon",                                                                                          \
-         .kind = CLI_STRING,                                                                                         \
-         .offset = offsetof(type, lexicon),                                                                          \
-         .value = "FILE",                                                                                            \
-         .help = "pronunciations, a line each: word = how it sounds, or phones, IPA or pinyin between slashes"}
+    {                                                                                                                \
+        .name = "lexicon", .kind = CLI_STRING, .offset = offsetof(type, lexicon), .value = "FILE",                   \
+        .help = "pronunciations, a line each: word = how it sounds, or phones, IPA or pinyin between slashes"        \
+    }
 
 extern const cli_command cli_say, cli_voice_make, cli_voice_list, cli_voice_show, cli_voice_compare, cli_phones,
-    cli_import, cli_bench_engine, cli_serve, cli_worker, cli_jobs_dead, cli_jobs_retry, cli_keys_new, cli_keys_check, cli_bench_serve,
-    cli_man;
+    cli_import, cli_bench_engine, cli_serve, cli_worker, cli_jobs_dead, cli_jobs_retry, cli_keys_new, cli_keys_check,
+    cli_bench_serve, cli_man;
 /* All of them, NULL-terminated: main.c has the table, help and the manual read it. */
 extern const cli_command *const *cli_commands;
 

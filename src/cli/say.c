@@ -31,7 +31,8 @@ static const cli_option options[] = {
      .kind = CLI_STRING,
      .offset = AT(reference),
      .value = "FILE",
-     .help = "speak in the voice heard in this recording (.wav, .mp3, .flac, .ogg, .opus), 1 to 30 seconds of speech"},
+     .help =
+         "speak in the voice heard in this recording (.wav, .mp3, .flac, .ogg, .opus), 1 to 30 seconds of speech"},
     {.name = "emotion",
      .letter = 'e',
      .kind = CLI_STRING,

@@ -164,10 +164,11 @@ const cli_command cli_worker = {
     .name = "worker",
     .synopsis = "",
     .summary = "make the speech that gateways accept, over Redis",
-    .description =
-        "Takes jobs from the Redis that gateways (emotivoice serve --redis URL) put them into, and makes them. Settings "
-        "are those of emotivoice serve; of what listens, a worker has the second address alone. SIGTERM finishes what "
-        "was taken; a worker that dies is missed after redis_lease, and others make its jobs.",
+    .description = "Takes jobs from the Redis that gateways (emotivoice serve --redis URL) put them into, and makes "
+                   "them. Settings "
+                   "are those of emotivoice serve; of what listens, a worker has the second address alone. SIGTERM "
+                   "finishes what "
+                   "was taken; a worker that dies is missed after redis_lease, and others make its jobs.",
     .options = options,
     .examples = worker_examples,
     .values_size = sizeof(serve_values),

@@ -281,19 +281,19 @@ static const cli_example list_examples[] = {{"emotivoice voice list", "names and
 static const cli_example compare_examples[] = {
     {"emotivoice voice compare me.voice me-later.wav", "the same speaker? 1 is the same, 0 unrelated"}, {NULL, NULL}};
 
-const cli_command cli_voice_make = {
-    .name = "voice make",
-    .synopsis = "REFERENCE...",
-    .summary = "make a .voice file from recorded speech",
-    .description = "Makes a .voice file from recordings (.wav, .mp3, .flac, .ogg, .opus), 1 to 30 seconds of speech in all, one speaker, "
-                   "little noise. Several references must share a sample rate.",
-    .options = make_options,
-    .examples = make_examples,
-    .values_size = sizeof(voice_values),
-    .init = init,
-    .operands_min = 1,
-    .operands_max = 64,
-    .run = run_make};
+const cli_command cli_voice_make = {.name = "voice make",
+                                    .synopsis = "REFERENCE...",
+                                    .summary = "make a .voice file from recorded speech",
+                                    .description = "Makes a .voice file from recordings (.wav, .mp3, .flac, .ogg, "
+                                                   ".opus), 1 to 30 seconds of speech in all, one speaker, "
+                                                   "little noise. Several references must share a sample rate.",
+                                    .options = make_options,
+                                    .examples = make_examples,
+                                    .values_size = sizeof(voice_values),
+                                    .init = init,
+                                    .operands_min = 1,
+                                    .operands_max = 64,
+                                    .run = run_make};
 
 const cli_command cli_voice_list = {
     .name = "voice list",
@@ -307,17 +307,17 @@ const cli_command cli_voice_list = {
     .init = init,
     .run = run_list};
 
-const cli_command cli_voice_show = {
-    .name = "voice show",
-    .synopsis = "VOICE",
-    .summary = "show a voice: pitch, size, nearest voice of the model",
-    .description = "Shows a voice of the model, a .voice file, or what a recording would give.",
-    .options = look_options,
-    .values_size = sizeof(voice_values),
-    .init = init,
-    .operands_min = 1,
-    .operands_max = 1,
-    .run = run_show};
+const cli_command cli_voice_show = {.name = "voice show",
+                                    .synopsis = "VOICE",
+                                    .summary = "show a voice: pitch, size, nearest voice of the model",
+                                    .description =
+                                        "Shows a voice of the model, a .voice file, or what a recording would give.",
+                                    .options = look_options,
+                                    .values_size = sizeof(voice_values),
+                                    .init = init,
+                                    .operands_min = 1,
+                                    .operands_max = 1,
+                                    .run = run_show};
 
 const cli_command cli_voice_compare = {
     .name = "voice compare",

@@ -15,9 +15,9 @@
  *           Reductions (layer norm, softmax, pooling) keep 16 partial sums, element i in sum i % 16, added pairwise
  *           at the end, at every ISA.
  *           One exception: which NaN comes out where several go in is not fixed.
- * Int8      A convolution may be quantised (ev_conv_quantize): its weights once, its inputs row by row as it runs, both to
- *           -127 .. 127. Products are summed as int32, exactly, so the order does not matter and the same promises hold.
- * Threads   An operation splits its spans into tiles and runs them on the pool; it returns when all are done.
+ * Int8      A convolution may be quantised (ev_conv_quantize): its weights once, its inputs row by row as it runs,
+ * both to -127 .. 127. Products are summed as int32, exactly, so the order does not matter and the same promises
+ * hold. Threads   An operation splits its spans into tiles and runs them on the pool; it returns when all are done.
  *           No operation allocates.
  * Ref       compute/ref/ is the definition, in plain C. cpu/ holds one source per group of operations, compiled per
  *           ISA. Tests compare every ISA with ref for equal bytes at odd sizes.
@@ -41,19 +41,22 @@ const char *ev_compute_name(const ev_compute *c); /* "ref", "avx2", "avx512" */
  * of the pool. Takes some 10 ms. */
 double ev_compute_peak_flops(const ev_compute *c);
 
-typedef struct ev_span { size_t begin, count; } ev_span; /* rows [begin, begin + count) */
+typedef struct ev_span {
+    size_t begin, count;
+} ev_span; /* rows [begin, begin + count) */
 
 typedef enum ev_act {
     EV_ACT_NONE,
     EV_ACT_RELU,
-    EV_ACT_LRELU,   /* x < 0 ? slope * x : x */
-    EV_ACT_GELU,    /* exact: x/2 (1 + erf(x / sqrt 2)), to 1e-6 absolute */
+    EV_ACT_LRELU, /* x < 0 ? slope * x : x */
+    EV_ACT_GELU,  /* exact: x/2 (1 + erf(x / sqrt 2)), to 1e-6 absolute */
     EV_ACT_TANH,
     EV_ACT_SIGMOID
 } ev_act;
 
-/* Weights packed once at load: w [co_blocks][taps][ci][16], bias [co_blocks * 16], zero beyond co. Quantised, w8 takes
- * the place of w: [co_blocks][inputs8 / 4][16][4], 128 more than the weight, of the inputs [taps][ci] as one row. */
+/* Weights packed once at load: w [co_blocks][taps][ci][16], bias [co_blocks * 16], zero beyond co. Quantised, w8
+ * takes the place of w: [co_blocks][inputs8 / 4][16][4], 128 more than the weight, of the inputs [taps][ci] as one
+ * row. */
 typedef struct ev_conv {
     int taps, ci, co, co_blocks; /* co_blocks = ceil(co / 16) */
     float *w, *bias;             /* owned */
@@ -64,28 +67,35 @@ typedef struct ev_conv {
 
 /* weight as PyTorch stores it: Conv1d [co][ci][taps], Linear [co][ci] (taps = 1). bias [co] or NULL (zeros). */
 ev_status ev_conv_pack(ev_conv *out, const float *weight, const float *bias, int co, int ci, int taps, ev_error *err);
-/* Weights to 8 bits, symmetric, a scale for each output (dynamic quantisation in PyTorch's and ONNX's words): a quarter of
- * the memory, and up to four times as fast where the processor multiplies bytes (AVX-512 VNNI). A row's inputs, those of
- * all taps together, are divided by their largest magnitude / 127 and rounded to even; then acc = fma(float(sum) *
- * row's scale, output's scale, bias), and on as in float. A layer of more than EV_INT8_INPUTS_MAX inputs stays as it is. */
+/* Weights to 8 bits, symmetric, a scale for each output (dynamic quantisation in PyTorch's and ONNX's words): a
+ * quarter of the memory, and up to four times as fast where the processor multiplies bytes (AVX-512 VNNI). A row's
+ * inputs, those of all taps together, are divided by their largest magnitude / 127 and rounded to even; then acc =
+ * fma(float(sum) * row's scale, output's scale, bias), and on as in float. A layer of more than EV_INT8_INPUTS_MAX
+ * inputs stays as it is. */
 enum { EV_INT8_INPUTS_MAX = 2048 };
 ev_status ev_conv_quantize(ev_conv *conv, ev_error *err);
 void ev_conv_free(ev_conv *conv); /* zeroes it */
 
 typedef struct ev_conv_args {
     const ev_conv *conv;
-    const float *x;  size_t ldx;    /* input row 0; x[t * ldx + 0..ci) */
-    int tap_offset, dilation;       /* tap k reads row t + tap_offset + k * dilation; "same": -(taps-1)/2*dilation */
-    float *y;        size_t ldy;    /* output row 0, width co_blocks * 16; may be NULL if y2 is given */
-    float *y2;       size_t ldy2;   /* NULL, or a second output: act2(v) */
-    const float *residual;  size_t ldr;   /* NULL, or added */
-    const float *residual2; size_t ldr2;  /* NULL, or added. residuals may alias y element for element */
-    const float *gain, *shift;      /* NULL, or [co_blocks*16] each: v * gain + shift after act (a batch norm) */
-    const float *const *span_bias;  /* NULL, or one bias [co_blocks*16] per span, used INSTEAD of conv->bias */
+    const float *x;
+    size_t ldx;               /* input row 0; x[t * ldx + 0..ci) */
+    int tap_offset, dilation; /* tap k reads row t + tap_offset + k * dilation; "same": -(taps-1)/2*dilation */
+    float *y;
+    size_t ldy; /* output row 0, width co_blocks * 16; may be NULL if y2 is given */
+    float *y2;
+    size_t ldy2; /* NULL, or a second output: act2(v) */
+    const float *residual;
+    size_t ldr; /* NULL, or added */
+    const float *residual2;
+    size_t ldr2;                   /* NULL, or added. residuals may alias y element for element */
+    const float *gain, *shift;     /* NULL, or [co_blocks*16] each: v * gain + shift after act (a batch norm) */
+    const float *const *span_bias; /* NULL, or one bias [co_blocks*16] per span, used INSTEAD of conv->bias */
     ev_act act, act2;
-    float slope, slope2;            /* for LRELU: of act and act2 */
-    float scale;                    /* applied last before storing; 1 for none */
-    const ev_span *spans; size_t span_count;
+    float slope, slope2; /* for LRELU: of act and act2 */
+    float scale;         /* applied last before storing; 1 for none */
+    const ev_span *spans;
+    size_t span_count;
 } ev_conv_args;
 
 /* v = act(acc); v = fma(v, gain, shift); v += residual; v += residual2; v *= scale; y = v; y2 = act2(v).
@@ -99,7 +109,10 @@ void ev_conv_run(const ev_compute *c, const ev_conv_args *args);
  * output row t * stride + r, channel j is y[(t * stride + r) * ldy + j], ldy = co exactly (co a multiple of 16). */
 typedef struct ev_upconv {
     int stride, ci, co, part_count;
-    struct { ev_conv conv; int phase, phases, tap_offset; } part[2];
+    struct {
+        ev_conv conv;
+        int phase, phases, tap_offset;
+    } part[2];
 } ev_upconv;
 ev_status ev_upconv_pack(ev_upconv *out, const float *weight, const float *bias, int ci, int co, int kernel,
                          int stride, ev_error *err);
@@ -112,7 +125,11 @@ void ev_upconv_run(const ev_compute *c, const ev_upconv *up, const float *x, siz
 /* A convolution to one channel: y[t] = act(bias + sum over taps and ci), time contiguous; w [taps][ci_padded 16].
  * y needs no alignment; act is not LRELU (it has no slope here).
  * Partial sums by lane (element c in sum c % 16, taps in order), added pairwise. */
-typedef struct ev_conv_single_output { int taps, ci; float *w; float bias; } ev_conv_single_output;
+typedef struct ev_conv_single_output {
+    int taps, ci;
+    float *w;
+    float bias;
+} ev_conv_single_output;
 /* weight [1][ci][taps] */
 ev_status ev_conv_single_output_pack(ev_conv_single_output *out, const float *weight, float bias, int ci, int taps,
                                      ev_error *err);
@@ -120,13 +137,14 @@ void ev_conv_single_output_free(ev_conv_single_output *conv);
 void ev_conv_single_output_run(const ev_compute *c, const ev_conv_single_output *conv, const float *x, size_t ldx,
                                int tap_offset, float *y, ev_act act, const ev_span *spans, size_t span_count);
 
-/* Depthwise convolution: y[t][c] = bias[c] + sum over taps of x[t + tap_offset + k * dilation][c] * w[k][c], fma by fma
- * in the order of taps. Writes exactly `channels` floats of a row, not its padding; y is not x. */
+/* Depthwise convolution: y[t][c] = bias[c] + sum over taps of x[t + tap_offset + k * dilation][c] * w[k][c], fma by
+ * fma in the order of taps. Writes exactly `channels` floats of a row, not its padding; y is not x. */
 typedef struct ev_depthwise {
     int taps, channels;
     float *w, *bias; /* owned: [taps][channels rounded up to 16], [the same] */
 } ev_depthwise;
-/* weight as PyTorch stores it, Conv1d with groups = channels: [channels][1][taps]. bias [channels] or NULL (zeros). */
+/* weight as PyTorch stores it, Conv1d with groups = channels: [channels][1][taps]. bias [channels] or NULL (zeros).
+ */
 ev_status ev_depthwise_pack(ev_depthwise *out, const float *weight, const float *bias, int channels, int taps,
                             ev_error *err);
 void ev_depthwise_free(ev_depthwise *conv);

@@ -64,7 +64,7 @@ static void quantize_output(const ev_conv *conv, int co, uint8_t *w8, float *sca
     *scale = most > EV_INT8_LEAST ? most / EV_INT8_MOST : 0;
     uint8_t *to = w8 + (size_t)(co / 16) * 16 * (size_t)conv->inputs8 + (size_t)(co % 16) * 4;
     for (int i = 0; i < conv->inputs8; i++) {
-        const float w = i < inputs && *scale > 0 ? nearbyintf(weight_of(conv, co, i) / *scale) : 0;
+        const float w = i<inputs && * scale> 0 ? nearbyintf(weight_of(conv, co, i) / *scale) : 0;
         to[i / 4 * 64 + i % 4] = (uint8_t)(128 + (int)w);
     }
 }
@@ -152,10 +152,8 @@ ev_status ev_depthwise_pack(ev_depthwise *out, const float *weight, const float 
     ev_status status = check_sizes(channels, 1, taps, err);
     if (status) return status;
     size_t padded = ev_round16((size_t)channels);
-    *out = (ev_depthwise){.taps = taps,
-                          .channels = channels,
-                          .w = alloc_zeroed(padded * (size_t)taps),
-                          .bias = alloc_zeroed(padded)};
+    *out = (ev_depthwise){
+        .taps = taps, .channels = channels, .w = alloc_zeroed(padded * (size_t)taps), .bias = alloc_zeroed(padded)};
     if (!out->w || !out->bias) {
         ev_depthwise_free(out);
         return ev_fail(err, EV_E_MEMORY, "no memory for a layer of %d x %d weights", channels, taps);

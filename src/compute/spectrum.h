@@ -34,8 +34,8 @@ void ev_fft_inverse(const ev_compute *c, const ev_fft *fft, float *bins, float *
  *   S = exp(harmonic) e^(i pi tanh(turn)) P + exp(rough) Z + exp(free) e^(i angle)
  *   y = window x inverse transform of S, ready to be overlapped
  *
- * A frame is fft = 4 hop samples, its window Hann's (periodic): 4 / fft of it before P's and B's transform, 1 / 1.5 of it
- * after the inverse. */
+ * A frame is fft = 4 hop samples, its window Hann's (periodic): 4 / fft of it before P's and B's transform, 1 / 1.5
+ * of it after the inverse. */
 typedef struct ev_istft {
     int fft, hop, bins, parts;
     ev_fft plan;
@@ -44,7 +44,8 @@ typedef struct ev_istft {
 enum { EV_ISTFT_PARTS_BURSTS = 4, EV_ISTFT_PARTS_MAX = 5 };
 ev_status ev_istft_make(ev_istft *out, int fft, int parts, ev_error *err); /* fft: a multiple of 4 besides */
 void ev_istft_free(ev_istft *stft);
-/* Where a bin's number stands in a row of parts: 16 bins of a part side by side, the other parts, the next 16 bins. */
+/* Where a bin's number stands in a row of parts: 16 bins of a part side by side, the other parts, the next 16 bins.
+ */
 static inline size_t ev_istft_column(const ev_istft *stft, int part, int bin) {
     return (size_t)(bin / 16 * stft->parts + part) * 16 + (size_t)(bin % 16);
 }
@@ -54,15 +55,17 @@ static inline size_t ev_istft_width(const ev_istft *stft) {
 
 typedef struct ev_istft_args {
     const ev_istft *stft;
-    const float *parts; size_t ld;   /* rows of ev_istft_width floats, 64-byte aligned */
-    const float *pulses;             /* row t's samples are [t * hop, (t + 1) * hop), its frame is centred at the
-                                      * first: 2 hop before and behind a span are read, a gap's zeros or what is so */
-    const float *bursts;             /* the same of bursts; NULL with five parts */
-    float *y;                        /* rows of fft samples, beginning 2 hop before the row's first */
-    const uint64_t *seeds;           /* per span */
-    const size_t *first;             /* per span: the number of its first row, which with the bin numbers the noise */
-    float *scratch;                  /* ev_istft_scratch floats, 64-byte aligned */
-    const ev_span *spans; size_t span_count;
+    const float *parts;
+    size_t ld;             /* rows of ev_istft_width floats, 64-byte aligned */
+    const float *pulses;   /* row t's samples are [t * hop, (t + 1) * hop), its frame is centred at the
+                            * first: 2 hop before and behind a span are read, a gap's zeros or what is so */
+    const float *bursts;   /* the same of bursts; NULL with five parts */
+    float *y;              /* rows of fft samples, beginning 2 hop before the row's first */
+    const uint64_t *seeds; /* per span */
+    const size_t *first;   /* per span: the number of its first row, which with the bin numbers the noise */
+    float *scratch;        /* ev_istft_scratch floats, 64-byte aligned */
+    const ev_span *spans;
+    size_t span_count;
 } ev_istft_args;
 size_t ev_istft_scratch(const ev_istft *stft, int threads);
 void ev_istft_run(const ev_compute *c, const ev_istft_args *args);

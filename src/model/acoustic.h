@@ -42,7 +42,7 @@ typedef struct ev_encoded {
 struct ev_acoustic_family {
     bool takes_prompts; /* a manner may be any text, each sentence has a condition of its own, voices need no pitch */
     const char *name;   /* "family" in a model file */
-    bool voice_rows; /* voices are rows of a learned table, of any length; else vectors of unit length */
+    bool voice_rows;    /* voices are rows of a learned table, of any length; else vectors of unit length */
     bool
         energy_in_mels; /* it predicts loudness, and energy_scale moves that; else samples are multiplied (stage.c) */
 

@@ -32,7 +32,7 @@ typedef struct ev_acoustic_config {
     const ev_acoustic_family *family; /* "family"; fastspeech2 where the file has none */
     int tokens, width, heads, speaker, emotion_count;
     int condition; /* floats of an utterance's condition */
-    int channels; /* numbers that a frame has for the vocoder, F0 besides */
+    int channels;  /* numbers that a frame has for the vocoder, F0 besides */
     /* fastspeech2, prompttts */
     int encoder_layers, decoder_layers, ffn, ffn_kernels[2], emotion;
     int duration_layers, pitch_layers, energy_layers, predictor_kernel, variance_kernel;
@@ -89,7 +89,7 @@ typedef struct ev_config {
     ev_acoustic_config acoustic;
     ev_vocoder_config vocoder;
     ev_speaker_config speaker; /* embedding 0: the file has no speaker encoder */
-    json_t *json; /* owned: names of voices and emotions live in it */
+    json_t *json;              /* owned: names of voices and emotions live in it */
 } ev_config;
 
 /* EV_E_FORMAT names the key that is missing or out of range. */

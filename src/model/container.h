@@ -32,7 +32,7 @@ ev_status ev_container_open(ev_container **out, const char *path, ev_error *err)
 ev_status ev_container_parse(ev_container **out, const void *bytes, size_t size, ev_error *err);
 void ev_container_free(ev_container **c);
 
-const char *ev_container_metadata(const ev_container *c, const char *key); /* NULL if absent; lives with c */
+const char *ev_container_metadata(const ev_container *c, const char *key);   /* NULL if absent; lives with c */
 const ev_tensor *ev_container_find(const ev_container *c, const char *name); /* NULL if absent */
 size_t ev_container_count(const ev_container *c);
 const ev_tensor *ev_container_at(const ev_container *c, size_t index);

@@ -122,8 +122,8 @@ static ev_status load_table(ev_convnext *m, const json_t *table, ev_error *err) 
 }
 
 static ev_status quantize_symbol_net(ev_symbol_net *t, ev_error *err) {
-    ev_conv *const layers[] = {&t->qkv,           &t->out,           &t->w1, &t->w2, &t->convs[0].pw1, &t->convs[0].pw2,
-                               &t->convs[1].pw1, &t->convs[1].pw2};
+    ev_conv *const layers[] = {&t->qkv,          &t->out,          &t->w1,           &t->w2,
+                               &t->convs[0].pw1, &t->convs[0].pw2, &t->convs[1].pw1, &t->convs[1].pw2};
     for (size_t i = 0; i < EV_ARRAY_COUNT(layers); i++) TRY(ev_conv_quantize(layers[i], err));
     return EV_OK;
 }

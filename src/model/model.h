@@ -37,7 +37,7 @@ struct ev_voice {
     uint64_t encoder_id;
     bool unit_length; /* its direction tells the speaker; else its length does too (a row of a learned table) */
     float pitch;      /* median F0, Hz; 0 not told */
-    unsigned faults; /* ev_voice_fault of the recording that it was heard in */
+    unsigned faults;  /* ev_voice_fault of the recording that it was heard in */
     size_t size;
     float vector[];
 };

@@ -136,13 +136,30 @@ static void pool_run(const work *w, const ev_speaker *s, const float *x, size_t 
         for (size_t j = 0; j < 2 * c; j++) sum += (double)s->attention_context[i * 2 * c + j] * stats[j];
         bias[i] = (float)sum;
     }
-    ev_conv_args args = {.conv = &s->attention.conv, .x = x, .ldx = c, .dilation = 1, .y2 = hidden, .ldy2 = ld,
-                         .gain = s->attention.norm.gamma, .shift = s->attention.norm.beta, .act = EV_ACT_RELU,
-                         .act2 = EV_ACT_TANH, .scale = 1.0f, .span_bias = (const float *const[]){bias},
-                         .spans = &w->span, .span_count = 1};
+    ev_conv_args args = {.conv = &s->attention.conv,
+                         .x = x,
+                         .ldx = c,
+                         .dilation = 1,
+                         .y2 = hidden,
+                         .ldy2 = ld,
+                         .gain = s->attention.norm.gamma,
+                         .shift = s->attention.norm.beta,
+                         .act = EV_ACT_RELU,
+                         .act2 = EV_ACT_TANH,
+                         .scale = 1.0f,
+                         .span_bias = (const float *const[]){bias},
+                         .spans = &w->span,
+                         .span_count = 1};
     ev_conv_run(w->compute, &args);
-    args = (ev_conv_args){.conv = &s->attention_out, .x = hidden, .ldx = ld, .dilation = 1, .y = logits, .ldy = c,
-                          .scale = 1.0f, .spans = &w->span, .span_count = 1};
+    args = (ev_conv_args){.conv = &s->attention_out,
+                          .x = hidden,
+                          .ldx = ld,
+                          .dilation = 1,
+                          .y = logits,
+                          .ldy = c,
+                          .scale = 1.0f,
+                          .spans = &w->span,
+                          .span_count = 1};
     ev_conv_run(w->compute, &args);
     softmax_time(logits, n, c);
     statistics(x, logits, n, c, stats);
@@ -171,8 +188,8 @@ static void project(const ev_speaker *s, const float *stats, size_t c2, float *o
     for (size_t i = 0; i < n; i++) out[i] *= scale;
 }
 
-void ev_speaker_run(const ev_speaker *s, const ev_compute *compute, ev_arena *arena, const float *fbank, size_t frames,
-                    float *out) {
+void ev_speaker_run(const ev_speaker *s, const ev_compute *compute, ev_arena *arena, const float *fbank,
+                    size_t frames, float *out) {
     assert(frames > MARGIN);
     const size_t mark = ev_arena_mark(arena), c = (size_t)s->config.channels[0];
     const size_t last = (size_t)s->config.channels[s->config.blocks], middle = c * (size_t)(s->config.blocks - 1);

@@ -28,8 +28,8 @@ typedef struct ev_speaker {
     ev_se_block blocks[EV_ECAPA_BLOCKS_MAX];
     float *attention_context, *attention_bias; /* [attention][2 * mfa channels], [attention] */
     ev_conv attention_out;
-    ev_norm pool_norm;                         /* [2 * mfa channels] */
-    float *fc_weight, *fc_bias;                /* [embedding][2 * mfa channels] */
+    ev_norm pool_norm;          /* [2 * mfa channels] */
+    float *fc_weight, *fc_bias; /* [embedding][2 * mfa channels] */
 } ev_speaker;
 
 ev_status ev_speaker_load(ev_speaker *out, const ev_container *c, const ev_speaker_config *config, ev_error *err);
@@ -38,7 +38,7 @@ void ev_speaker_free(ev_speaker *s);
 /* Bytes of arena for an utterance of `frames` frames. */
 size_t ev_speaker_bytes(const ev_speaker *s, size_t frames);
 /* fbank [frames][80] (audio/fbank.c), frames >= 50; out [embedding], scaled to unit length. */
-void ev_speaker_run(const ev_speaker *s, const ev_compute *compute, ev_arena *arena, const float *fbank, size_t frames,
-                    float *out);
+void ev_speaker_run(const ev_speaker *s, const ev_compute *compute, ev_arena *arena, const float *fbank,
+                    size_t frames, float *out);
 
 #endif

@@ -5,10 +5,10 @@
 
 #include "model/speaker.h"
 
-#define TRY(call)                                                                                                      \
-    do {                                                                                                               \
-        const ev_status status_ = (call);                                                                              \
-        if (status_ != EV_OK) return status_;                                                                          \
+#define TRY(call)                                                                                                    \
+    do {                                                                                                             \
+        const ev_status status_ = (call);                                                                            \
+        if (status_ != EV_OK) return status_;                                                                        \
     } while (0)
 
 enum { NAME_MAX_BYTES = 128 };
@@ -44,8 +44,8 @@ static ev_status load_block(ev_se_block *b, const ev_container *c, const ev_spea
 static ev_status load_attention(ev_speaker *s, const ev_container *c, int channels, ev_error *err) {
     const size_t a = (size_t)s->config.attention, m = (size_t)channels;
     float *weight = NULL;
-    TRY(ev_weights_dense(&weight, &s->attention_bias, c, "speaker.asp.tdnn.conv.conv", (int)a, 3 * channels, 1, (int)a,
-                         err));
+    TRY(ev_weights_dense(&weight, &s->attention_bias, c, "speaker.asp.tdnn.conv.conv", (int)a, 3 * channels, 1,
+                         (int)a, err));
     float *head = malloc(a * m * sizeof *head);
     s->attention_context = malloc(a * 2 * m * sizeof(float));
     ev_status status = EV_E_MEMORY;

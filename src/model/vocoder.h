@@ -49,7 +49,8 @@ typedef struct ev_chunk {
 size_t ev_vocoder_chunk_rows(const ev_vocoder *v, const ev_chunk *chunk);
 /* Bytes of arena for chunks of `rows` rows in all (as counted above). */
 size_t ev_vocoder_bytes(const ev_vocoder *v, size_t rows, size_t chunks, int threads);
-void ev_vocoder_run(const ev_vocoder *v, const ev_compute *compute, ev_arena *arena, const ev_chunk *chunks, size_t n);
+void ev_vocoder_run(const ev_vocoder *v, const ev_compute *compute, ev_arena *arena, const ev_chunk *chunks,
+                    size_t n);
 
 /* ---- for the families ---- */
 

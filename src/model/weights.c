@@ -110,7 +110,8 @@ ev_status ev_weights_norm(ev_norm *out, const ev_container *c, const char *prefi
     return s;
 }
 
-ev_status ev_weights_batch_norm(ev_norm *out, const ev_container *c, const char *prefix, int channels, ev_error *err) {
+ev_status ev_weights_batch_norm(ev_norm *out, const ev_container *c, const char *prefix, int channels,
+                                ev_error *err) {
     static const char *const parts[4] = {"weight", "bias", "running_mean", "running_var"};
     float *v[4] = {NULL, NULL, NULL, NULL};
     ev_status s = EV_OK;

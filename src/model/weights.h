@@ -5,13 +5,16 @@
 #include "compute/compute.h"
 #include "model/container.h"
 
-typedef struct ev_norm { float *gamma, *beta; } ev_norm; /* owned, [channels rounded up to 16] */
+typedef struct ev_norm {
+    float *gamma, *beta;
+} ev_norm; /* owned, [channels rounded up to 16] */
 
 /* Conv1d <prefix>.weight [co][ci][taps] or, with taps 1, Linear [co][ci] (either shape is taken); <prefix>.bias [co].
  * Weight norm is folded where the file has <prefix>.weight_g/weight_v or ...parametrizations.weight.original0/1. */
 ev_status ev_weights_conv(ev_conv *out, const ev_container *c, const char *prefix, int co, int ci, int taps,
                           ev_error *err);
-/* The dense weight behind it, [co][ci][taps], weight norm folded; *weight is the caller's (free). bias_out may be NULL. */
+/* The dense weight behind it, [co][ci][taps], weight norm folded; *weight is the caller's (free). bias_out may be
+ * NULL. */
 ev_status ev_weights_dense(float **weight, float **bias_out, const ev_container *c, const char *prefix, int first,
                            int second, int taps, int bias_count, ev_error *err);
 ev_status ev_weights_norm(ev_norm *out, const ev_container *c, const char *prefix, int channels, ev_error *err);

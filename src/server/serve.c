@@ -152,7 +152,8 @@ static void on_ended(void *server, sv_job *job) {
  * half at most is for results that are kept. */
 static ev_status share_memory(sv_server *s, ev_error *err) {
     enum { LEAST = 64 << 20 };
-    const int64_t fixed = ev_memory_resident() + (s->engine ? sv_engine_reserve(s->engine) : 0) + s->config.voice_cache;
+    const int64_t fixed =
+        ev_memory_resident() + (s->engine ? sv_engine_reserve(s->engine) : 0) + s->config.voice_cache;
     const int64_t rest = s->config.memory_max - fixed;
     if (rest < LEAST)
         return ev_fail(err, EV_E_ARGUMENT,
@@ -358,8 +359,8 @@ void sv_server_drain(sv_server *s, bool at_once) {
     if (s->durable) sv_durable_pause(s->durable);
     if (s->worker) sv_worker_pause(s->worker);
     const double until = ev_clock_s() + s->config.drain_timeout;
-    while (ev_clock_s() < until && (!sv_backend_idle(s->backend) || !is_written(s) || atomic_load(&s->in_flight) > 0 ||
-                                    !sv_webhooks_idle(s->webhooks))) {
+    while (ev_clock_s() < until && (!sv_backend_idle(s->backend) || !is_written(s) ||
+                                    atomic_load(&s->in_flight) > 0 || !sv_webhooks_idle(s->webhooks))) {
         usleep(20000);
     }
     sv_http_leave(s);

@@ -125,7 +125,8 @@ static size_t sentence_tokens(int32_t sentence_ms_max, float speed) {
     return tokens < 24 ? 24 : (size_t)tokens;
 }
 
-/* What SSML asks of single words; where it asks nothing there is nothing. Speeds are the request's times the word's. */
+/* What SSML asks of single words; where it asks nothing there is nothing. Speeds are the request's times the word's.
+ */
 static ev_status take_manners(ev_item *item, ev_error *err) {
     const size_t n = item->phones->phone_count;
     const ev_phone *p = item->phones->phones;
@@ -194,8 +195,8 @@ static ev_status take_condition(ev_item *item, ev_manner *manner, ev_error *err)
     item->condition_step = size;
     size_t *ends = malloc(n * sizeof *ends);
     ev_buf said = {0};
-    const ev_status s = ends ? sentence_conditions(item, manner, &said, ends, err)
-                             : ev_fail(err, EV_E_MEMORY, "out of memory");
+    const ev_status s =
+        ends ? sentence_conditions(item, manner, &said, ends, err) : ev_fail(err, EV_E_MEMORY, "out of memory");
     ev_buf_free(&said);
     free(ends);
     return s;

@@ -35,8 +35,7 @@ static ev_status run_together(ev_synth *s, ev_item *items, size_t n, ev_error *e
     size_t count;
     while ((count = take_sentences(taken, items, n)) > 0) {
         ev_stage_decode(s, taken, count);
-        if (!ev_stage_vocode(s, slices, whole(slices, taken, count)))
-            return ev_fail(err, EV_E_CANCELED, "canceled");
+        if (!ev_stage_vocode(s, slices, whole(slices, taken, count))) return ev_fail(err, EV_E_CANCELED, "canceled");
     }
     return EV_OK;
 }

@@ -1,5 +1,6 @@
 /* content: what the sentences say, as it is written: for models that read the text beside its phones. Words and what
- * stands between them, without markup; what is within brackets there speaks to the engine, or of how a word is spoken.
+ * stands between them, without markup; what is within brackets there speaks to the engine, or of how a word is
+ * spoken.
  */
 #include <string.h>
 

@@ -1,8 +1,9 @@
-/* scan_control: [pause:500ms], [PAUSE: 1.5 s] and [word](/HH AH0 L OW1/), [tomato](/təˈmɑːtoʊ/), [重庆](/chong2 qing4/).
+/* scan_control: [pause:500ms], [PAUSE: 1.5 s] and [word](/HH AH0 L OW1/), [tomato](/təˈmɑːtoʊ/), [重庆](/chong2
+ * qing4/).
  *
  * A control that is meant but wrong is an error with its place rather than text read aloud: silence of the wrong
- * length or a mangled name is worse than a message. "[" alone and "[1]" stay text; "[word](/path/)" may be a link, whose
- * word is read.
+ * length or a mangled name is worse than a message. "[" alone and "[1]" stay text; "[word](/path/)" may be a link,
+ * whose word is read.
  */
 #include <string.h>
 #include <strings.h>

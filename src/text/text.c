@@ -1,5 +1,5 @@
-/* text: the way from a written text to phones, in order: markup, scan (characters), runs (which language), the languages
- * (words and phones), sink (marks, sentences, the result). */
+/* text: the way from a written text to phones, in order: markup, scan (characters), runs (which language), the
+ * languages (words and phones), sink (marks, sentences, the result). */
 #include <stdlib.h>
 #include <string.h>
 

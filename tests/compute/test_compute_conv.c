@@ -104,7 +104,9 @@ static float input_of(const conv_case *k, size_t t, int tap, int i) {
     return k->x.x[row * (ptrdiff_t)k->x.ld + i];
 }
 
-static float weight_of(const conv_case *k, int o, int tap, int i) { return k->weight[(o * k->ci + i) * k->taps + tap]; }
+static float weight_of(const conv_case *k, int o, int tap, int i) {
+    return k->weight[(o * k->ci + i) * k->taps + tap];
+}
 
 /* What a quantised layer makes of inputs and weights: multiples of the largest magnitude / 127. */
 typedef struct int8_scales {
@@ -283,7 +285,8 @@ static void test_nan(void **state) {
     enum { ROWS = 30, CI = 5, CO = 20, AT = 13 };
     ev_span span = {0, ROWS};
     for (int act = 0; act <= 5; act++)
-        for (int isa = 0; isa < 3 * ISA_COUNT; isa++) { /* three times: in float, and quantised with infinity as well */
+        for (int isa = 0; isa < 3 * ISA_COUNT;
+             isa++) { /* three times: in float, and quantised with infinity as well */
             ev_compute c;
             if (!use_isa(&c, NULL, isa % ISA_COUNT)) continue;
             grid x = grid_make(ROWS, 1, CI, CI, &span, 1, false);

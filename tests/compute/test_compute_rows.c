@@ -126,7 +126,7 @@ static void test_layer_norm_spans(void **state) {
 
 /* ---- scaled sums ---- */
 static void run_axpby(const row_case *k, const ev_compute *c, float *y, const ev_span *in, const ev_span *out,
-                     size_t n) {
+                      size_t n) {
     (void)in;
     ev_axpby_run(c, k->x.x, k->x.ld, k->a, k->b != 0 ? k->z.x : NULL, k->z.ld, k->b, y, k->ld, k->channels, out, n);
 }
@@ -303,9 +303,10 @@ static void test_attention_nan(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_layer_norm), cmocka_unit_test(test_layer_norm_spans),
-        cmocka_unit_test(test_axpby),      cmocka_unit_test(test_axpby_in_place),
-        cmocka_unit_test(test_upsample),   cmocka_unit_test(test_attention), cmocka_unit_test(test_attention_nan),
+        cmocka_unit_test(test_layer_norm),    cmocka_unit_test(test_layer_norm_spans),
+        cmocka_unit_test(test_axpby),         cmocka_unit_test(test_axpby_in_place),
+        cmocka_unit_test(test_upsample),      cmocka_unit_test(test_attention),
+        cmocka_unit_test(test_attention_nan),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,5 +1,5 @@
-/* Fuzzes the reader of published checkpoints: any bytes either are refused or give tensors whose every number was in them. The
- * first byte chooses: the pickle alone, or an archive around it. */
+/* Fuzzes the reader of published checkpoints: any bytes either are refused or give tensors whose every number was in
+ * them. The first byte chooses: the pickle alone, or an archive around it. */
 #include <stdlib.h>
 #include <string.h>
 

@@ -13,7 +13,8 @@ static void read_config(const ev_container *c) {
     ev_error err;
     if (ev_config_read(&config, c, &err)) return;
     const ev_acoustic_config *a = &config.acoustic;
-    if (a->channels != config.vocoder.inputs || (config.speaker.embedding && a->speaker != config.speaker.embedding)) abort();
+    if (a->channels != config.vocoder.inputs || (config.speaker.embedding && a->speaker != config.speaker.embedding))
+        abort();
     if (strcmp(a->family->name, "convnext") == 0 && json_array_size(a->table) != (size_t)a->tokens) abort();
     if (ev_acoustic_load(&acoustic, c, a, 16, &err) == EV_OK) ev_acoustic_free(&acoustic);
     ev_config_free(&config);

@@ -1,5 +1,5 @@
-/* Fuzzes a request's JSON: any bytes either are refused with a field and a line, or give a params whose every number is
- * in its range and whose text is all there. The first byte chooses the route and how open the service is. */
+/* Fuzzes a request's JSON: any bytes either are refused with a field and a line, or give a params whose every number
+ * is in its range and whose text is all there. The first byte chooses the route and how open the service is. */
 #include <stdlib.h>
 #include <string.h>
 

@@ -70,10 +70,11 @@ static void write_all(int fd, const void *bytes, size_t size) {
 
 static void put_request(int fd, const char *type, size_t type_size, const char *text, size_t size) {
     char head[160];
-    const int n = snprintf(head, sizeof head,
-                           "POST /v1/voices HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: %zu\r\n"
-                           "Content-Type: multipart/form-data",
-                           size);
+    const int n =
+        snprintf(head, sizeof head,
+                 "POST /v1/voices HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: %zu\r\n"
+                 "Content-Type: multipart/form-data",
+                 size);
     write_all(fd, head, (size_t)n);
     write_all(fd, type, type_size);
     write_all(fd, "\r\n\r\n", 4);

@@ -1,6 +1,6 @@
 /* Fuzzes markup in texts: any bytes either are refused or give phones whose places lie in the text, however they are
- * marked, and with a dictionary that the bytes themselves make. The first byte chooses; where it says so, what stands before
- * the first zero byte is the dictionary. */
+ * marked, and with a dictionary that the bytes themselves make. The first byte chooses; where it says so, what stands
+ * before the first zero byte is the dictionary. */
 #include <stdlib.h>
 #include <string.h>
 

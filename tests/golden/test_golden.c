@@ -47,7 +47,7 @@ void *aligned_alloc(size_t alignment, size_t n) {
 
 /* every test runs at every instruction set this CPU has */
 static const unsigned masks[] = {0, EV_CPU_AVX2, EV_CPU_AVX2 | EV_CPU_AVX512,
-                                EV_CPU_AVX2 | EV_CPU_AVX512 | EV_CPU_AVX512_VNNI};
+                                 EV_CPU_AVX2 | EV_CPU_AVX512 | EV_CPU_AVX512_VNNI};
 
 enum { ARENA_BYTES = 256 << 20, CASES = 3, MEL_LD = 32 };
 
@@ -133,15 +133,24 @@ static void spoken_open(spoken *s, const fixture *f, const ev_acoustic *m, int i
     float *numbers = expected(f, name, &unused);
     ev_error err = {0};
     s->condition = malloc((size_t)m->config.condition * sizeof *s->condition);
-    assert_int_equal(ev_acoustic_condition(m, &(ev_manner){.speaker = speaker, .emotion_weights = emotions}, s->condition, &err), EV_OK);
+    assert_int_equal(
+        ev_acoustic_condition(m, &(ev_manner){.speaker = speaker, .emotion_weights = emotions}, s->condition, &err),
+        EV_OK);
     free(speaker);
     free(emotions);
     s->channels = malloc(4096 * ld * sizeof(float));
     memset(s->channels, 0x7f, 4096 * ld * sizeof(float));
     s->f0 = calloc(4096, sizeof(float));
-    s->u = (ev_utterance){.tokens = s->tokens, .token_count = n, .condition = s->condition,
-                          .median_hz = numbers[0], .speed = numbers[1], .pitch_scale = numbers[2],
-                          .energy_scale = numbers[3], .durations = s->durations, .channels = s->channels, .f0 = s->f0};
+    s->u = (ev_utterance){.tokens = s->tokens,
+                          .token_count = n,
+                          .condition = s->condition,
+                          .median_hz = numbers[0],
+                          .speed = numbers[1],
+                          .pitch_scale = numbers[2],
+                          .energy_scale = numbers[3],
+                          .durations = s->durations,
+                          .channels = s->channels,
+                          .f0 = s->f0};
     free(numbers);
 }
 
@@ -165,7 +174,8 @@ static void speak(const ev_acoustic *m, fixture *f, ev_utterance **u, size_t n) 
     assert_true(f->arena.used <= ev_acoustic_encoded_bytes(m, rows, n));
     ev_arena_destroy(&f->arena);
     for (size_t i = 0; i < n; i++) frames += u[i]->frames;
-    const size_t bytes = ev_acoustic_encode_bytes(m, rows, n, 2), kept = ev_acoustic_encoded_bytes(m, rows, n) + ev_acoustic_decode_bytes(m, frames, n, 2);
+    const size_t bytes = ev_acoustic_encode_bytes(m, rows, n, 2),
+                 kept = ev_acoustic_encoded_bytes(m, rows, n) + ev_acoustic_decode_bytes(m, frames, n, 2);
     assert_int_equal(ev_arena_create(&f->arena, bytes > kept ? bytes : kept, &err), EV_OK);
     ev_acoustic_encode(m, &f->compute, &f->arena, u, n, &encoded);
     const size_t again = atomic_load(&allocations);
@@ -253,7 +263,8 @@ static void pauses_at(unsigned mask) {
     assert_int_equal(s.durations[4], 0);
     assert_int_equal(s.u.frames, s.durations[0] + 9 + 7 + s.durations[5]);
     const size_t ld = ev_round16((size_t)config.channels), first = (size_t)s.durations[0] * ld;
-    for (size_t t = 1; t < 9; t++) assert_memory_equal(s.channels + first, s.channels + first + t * ld, 32 * sizeof(float));
+    for (size_t t = 1; t < 9; t++)
+        assert_memory_equal(s.channels + first, s.channels + first + t * ld, 32 * sizeof(float));
     spoken_close(&s);
     ev_acoustic_free(&m);
     fixture_close(&f);
@@ -347,9 +358,15 @@ static void vocoded_close(vocoded *o) {
 }
 
 static ev_chunk chunk_of(const vocoded *o, size_t begin, size_t end, float *out) {
-    return (ev_chunk){.input = o->input, .f0 = o->f0, .phase = o->phase, .condition = o->condition, .frames = o->frames,
-                      .begin = begin, .end = end,
-                      .seed = 7, .out = out + begin * (size_t)o->v.config.hop};
+    return (ev_chunk){.input = o->input,
+                      .f0 = o->f0,
+                      .phase = o->phase,
+                      .condition = o->condition,
+                      .frames = o->frames,
+                      .begin = begin,
+                      .end = end,
+                      .seed = 7,
+                      .out = out + begin * (size_t)o->v.config.hop};
 }
 
 static void vocoder_at(const char *name, unsigned mask) {
@@ -373,7 +390,8 @@ static void vocoder_at(const char *name, unsigned mask) {
     vocoded_close(&o);
 }
 
-/* Samples without noise: the parts that scale it are made vanishingly small. In float and quantised, whole and in chunks. */
+/* Samples without noise: the parts that scale it are made vanishingly small. In float and quantised, whole and in
+ * chunks. */
 static void istft_at(const char *name, unsigned mask, bool int8) {
     vocoded o;
     size_t n;
@@ -404,7 +422,8 @@ static void company_at(unsigned mask) {
     vocoded o;
     vocoded_open(&o, "istft", mask);
     const size_t hop = (size_t)o.v.config.hop;
-    float other[64] = {0}, *alone = calloc(2 * o.samples, sizeof(float)), *together = calloc(2 * o.samples, sizeof(float));
+    float other[64] = {0}, *alone = calloc(2 * o.samples, sizeof(float)),
+          *together = calloc(2 * o.samples, sizeof(float));
     for (int i = 0; i < o.v.config.speaker; i++) other[i] = -o.condition[i];
     other[o.v.config.speaker] = 1;
     for (int batch = 0; batch < 2; batch++) {
@@ -456,7 +475,8 @@ static void bytes_of(const char *name, size_t chunk_count) {
     ev_vocoder_run(&o.v, &o.f.compute, &o.f.arena, chunks, chunk_count);
     const size_t told = ev_vocoder_bytes(&o.v, rows, chunk_count, 2), taken = o.f.arena.peak;
     if (taken > told || told > taken + 8192) fail_msg("%s: told %zu bytes, took %zu", name, told, taken);
-    const size_t slope = ev_vocoder_bytes(&o.v, rows + 16, chunk_count, 2) - told; /* work.c counts on a straight line */
+    const size_t slope =
+        ev_vocoder_bytes(&o.v, rows + 16, chunk_count, 2) - told; /* work.c counts on a straight line */
     assert_int_equal(ev_vocoder_bytes(&o.v, rows + 32, chunk_count, 2) - told, 2 * slope);
     free(out);
     vocoded_close(&o);
@@ -535,9 +555,9 @@ static void test_counter(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_counter), cmocka_unit_test(test_acoustic), cmocka_unit_test(test_pauses),
-                                       cmocka_unit_test(test_delay),    cmocka_unit_test(test_vocoders),
-                                       cmocka_unit_test(test_istft), cmocka_unit_test(test_company), cmocka_unit_test(test_bytes),
-                                       cmocka_unit_test(test_speaker)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_counter), cmocka_unit_test(test_acoustic), cmocka_unit_test(test_pauses),
+        cmocka_unit_test(test_delay),   cmocka_unit_test(test_vocoders), cmocka_unit_test(test_istft),
+        cmocka_unit_test(test_company), cmocka_unit_test(test_bytes),    cmocka_unit_test(test_speaker)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -173,7 +173,8 @@ static void batches_follow_the_memory_that_is_free(void **state) {
     (void)state;
     open_world(NULL, NULL);
     const int32_t first_slice = rows_of_first_slice(), rows = first_slice + first_slice / 8;
-    assert_in_range(wait_for_cap(1, INT64_MAX), bytes_of_rows((int32_t)work.rows_max), work.bytes); /* what the largest batch takes */
+    assert_in_range(wait_for_cap(1, INT64_MAX), bytes_of_rows((int32_t)work.rows_max),
+                    work.bytes); /* what the largest batch takes */
     sv_engine_memory(w.engine, 4 * bytes_of_rows(rows));
     assert_int_equal(wait_for_cap(1, bytes_of_rows(rows)), bytes_of_rows(rows));
     say_together(0);
@@ -182,7 +183,8 @@ static void batches_follow_the_memory_that_is_free(void **state) {
     sv_engine_memory(w.engine, INT64_MAX);
     for (uint64_t seed = 1; seed < 3; seed++) say_together(seed);
     assert_true(largest_vocoded(before) > rows);
-    assert_true(wait_for_cap(bytes_of_rows(rows) + 1, INT64_MAX) < bytes_of_rows((int32_t)work.rows_max)); /* bit by bit */
+    assert_true(wait_for_cap(bytes_of_rows(rows) + 1, INT64_MAX) <
+                bytes_of_rows((int32_t)work.rows_max)); /* bit by bit */
     sv_engine_memory(w.engine, 0);
     const int64_t first = bytes_of_rows(first_slice);
     assert_int_equal(wait_for_cap(1, first), first); /* a stream's first slice always */

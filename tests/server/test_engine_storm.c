@@ -182,7 +182,8 @@ static void who_waits_for_a_voice_is_counted(void **state) {
     open_silent();
     sv_speech speech = speech_in_no_voice(0);
     open_world(NULL, NULL);
-    snprintf(queue, sizeof queue, "%.0fms", 1e3 * (SV_VOICE_THREADS + BEHIND + 0.5) * sv_engine_seconds(w.engine, &speech));
+    snprintf(queue, sizeof queue, "%.0fms",
+             1e3 * (SV_VOICE_THREADS + BEHIND + 0.5) * sv_engine_seconds(w.engine, &speech));
     close_world();
     sv_speech_free(&speech);
     open_world("queue_audio", queue);
@@ -428,14 +429,15 @@ static void asking_while_it_stops(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test_teardown(stop_ends_all, end_world),
-                                       cmocka_unit_test_teardown(shares_follow_weights, end_world),
-                                       cmocka_unit_test_teardown(who_waits_for_a_voice_is_counted, end_world),
-                                       cmocka_unit_test_teardown(text_does_not_wait_behind_voices, end_world),
-                                       cmocka_unit_test_teardown(expired_or_abandoned_jobs_end_in_the_queue, end_world),
-                                       cmocka_unit_test_teardown(batches_run_side_by_side, end_world),
-                                       cmocka_unit_test_teardown(who_joins_brings_the_hurry, end_world),
-                                       cmocka_unit_test_teardown(a_storm_leaves_nothing_behind, end_world),
-                                       cmocka_unit_test_teardown(asking_while_it_stops, end_world)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_teardown(stop_ends_all, end_world),
+        cmocka_unit_test_teardown(shares_follow_weights, end_world),
+        cmocka_unit_test_teardown(who_waits_for_a_voice_is_counted, end_world),
+        cmocka_unit_test_teardown(text_does_not_wait_behind_voices, end_world),
+        cmocka_unit_test_teardown(expired_or_abandoned_jobs_end_in_the_queue, end_world),
+        cmocka_unit_test_teardown(batches_run_side_by_side, end_world),
+        cmocka_unit_test_teardown(who_joins_brings_the_hurry, end_world),
+        cmocka_unit_test_teardown(a_storm_leaves_nothing_behind, end_world),
+        cmocka_unit_test_teardown(asking_while_it_stops, end_world)};
     return cmocka_run_group_tests(tests, open_model, close_model);
 }

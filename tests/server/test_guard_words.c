@@ -130,7 +130,7 @@ static void compare_controls(const char *text) {
 static void controls_are_the_engines(void **state) {
     (void)state;
     static const char *const pieces[] = {
-        "[", "]",   "[pause:", "[pause:1ms]", "](/",           "/)",      "/", "(", ")", "HH", "你", "\n",
+        "[", "]",   "[pause:", "[pause:1ms]", "](/",           "/)",       "/",       "(",   ")", "HH", "你", "\n",
         " ", "1ms", "1.5s]",   "word",        "[a](/HH AH0/)", "[你](/HH", "[PAUSE:", "1 S]"};
     char text[2048];
     uint32_t random = 11;

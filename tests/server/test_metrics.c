@@ -49,9 +49,9 @@ static bool ends_with(const char *text, const char *end) {
 }
 
 static void check_family_name(const char *name, const char *type) {
-    static const char *const units[] = {"_seconds", "_bytes",       "_ratio",     "_celsius",  "_joules",
-                                        "_jobs",    "_fds",         "_info",      "_requests", "_size",
-                                        "_frames",  "_connections", "_in_flight", "_voices", "_workers", "_up"};
+    static const char *const units[] = {"_seconds",   "_bytes",  "_ratio",    "_celsius", "_joules", "_jobs",
+                                        "_fds",       "_info",   "_requests", "_size",    "_frames", "_connections",
+                                        "_in_flight", "_voices", "_workers",  "_up"};
     bool counter = strcmp(type, "counter") == 0, unit = false;
     assert_int_equal(strspn(name, LETTERS "_"), strlen(name));
     assert_true(strncmp(name, "emotivoice_", 11) == 0 || strncmp(name, "process_", 8) == 0);

@@ -1,4 +1,5 @@
-/* WordPiece against transformers' BertTokenizer (training/golden_wordpiece.py): 2,000 texts, hexadecimal, and their pieces. */
+/* WordPiece against transformers' BertTokenizer (training/golden_wordpiece.py): 2,000 texts, hexadecimal, and their
+ * pieces. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -89,6 +90,7 @@ static void test_too_long_and_broken(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_as_transformers), cmocka_unit_test(test_too_long_and_broken)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_as_transformers),
+                                       cmocka_unit_test(test_too_long_and_broken)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

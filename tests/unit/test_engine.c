@@ -85,9 +85,14 @@ enum { BATCH = 16 };
 
 static void test_batch_equals_alone(void **state) {
     (void)state;
-    static const char *const texts[] = {"One.", "Twenty five people came.", "你好。", "今天我们去公园散步，好不好？",
+    static const char *const texts[] = {"One.",
+                                        "Twenty five people came.",
+                                        "你好。",
+                                        "今天我们去公园散步，好不好？",
                                         "A longer sentence, with a comma, that goes on for a while. And one more.",
-                                        "Hello 世界。", "What time is it?", "第3名是谁？"};
+                                        "Hello 世界。",
+                                        "What time is it?",
+                                        "第3名是谁？"};
     ev_request requests[BATCH];
     const ev_request *pointers[BATCH];
     ev_result results[BATCH];
@@ -275,7 +280,8 @@ static void test_clone(void **state) {
         ev_request r = request_of("This is a reference of a few seconds, spoken by one of the voices that we have.");
         r.voice = v;
         ev_audio a = say(&r);
-        if (ev_voice_embed(&clone, synth, a.samples, a.count, a.sample_rate, &err) != EV_OK) fail_msg("%s", err.message);
+        if (ev_voice_embed(&clone, synth, a.samples, a.count, a.sample_rate, &err) != EV_OK)
+            fail_msg("%s", err.message);
         assert_true(fabsf(ev_voice_pitch(clone) / ev_voice_pitch(v) - 1) < 0.15f);
         const float own = ev_voice_similarity(clone, v);
         ev_voice *other = NULL;
@@ -429,15 +435,21 @@ static void test_options(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_says),          cmocka_unit_test(test_repeats_exactly),
-        cmocka_unit_test(test_speed_and_pause), cmocka_unit_test(test_batch_equals_alone),
-        cmocka_unit_test(test_bad_neighbours), cmocka_unit_test(test_long_text),
-        cmocka_unit_test(test_stream_equals_whole), cmocka_unit_test(test_cancel),
-        cmocka_unit_test(test_emotions),      cmocka_unit_test(test_voices),
-        cmocka_unit_test(test_clone),         cmocka_unit_test(test_bad_references),
-        cmocka_unit_test(test_faults_of_references),
-        cmocka_unit_test(test_music_is_no_voice),
-        cmocka_unit_test(test_threads),       cmocka_unit_test(test_options)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_says),
+                                       cmocka_unit_test(test_repeats_exactly),
+                                       cmocka_unit_test(test_speed_and_pause),
+                                       cmocka_unit_test(test_batch_equals_alone),
+                                       cmocka_unit_test(test_bad_neighbours),
+                                       cmocka_unit_test(test_long_text),
+                                       cmocka_unit_test(test_stream_equals_whole),
+                                       cmocka_unit_test(test_cancel),
+                                       cmocka_unit_test(test_emotions),
+                                       cmocka_unit_test(test_voices),
+                                       cmocka_unit_test(test_clone),
+                                       cmocka_unit_test(test_bad_references),
+                                       cmocka_unit_test(test_faults_of_references),
+                                       cmocka_unit_test(test_music_is_no_voice),
+                                       cmocka_unit_test(test_threads),
+                                       cmocka_unit_test(test_options)};
     return cmocka_run_group_tests(tests, setup, teardown);
 }

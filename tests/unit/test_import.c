@@ -1,5 +1,5 @@
-/* The reader of published checkpoints on damaged files, and numbers of 16 bits. What it makes of good ones is held to PyTorch by
- * tests/training/test_published.py. */
+/* The reader of published checkpoints on damaged files, and numbers of 16 bits. What it makes of good ones is held to
+ * PyTorch by tests/training/test_published.py. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -25,7 +25,8 @@ static size_t read_corpus(const char *name, unsigned char *out, size_t capacity)
     return n - 1;
 }
 
-/* torch.save of {"generator": {"am.x.weight": 0..5 as [2][3], "half": 3 zeros, "turned": the first, transposed}, ...} */
+/* torch.save of {"generator": {"am.x.weight": 0..5 as [2][3], "half": 3 zeros, "turned": the first, transposed}, ...}
+ */
 static void test_archive(void **state) {
     (void)state;
     unsigned char bytes[8192];
@@ -111,11 +112,23 @@ static void test_pickles(void **state) {
         P("", "cut short"),
         P("\x80\x02", "cut short"),
         P("\x80\x01}.", "protocol 1"),
-        P("\x80\x02" "cos\nsystem\n(X\x04\0\0\0trueR.", "os.system"),
-        P("\x80\x02" "cposix\nsystem\n.", "posix.system"),
-        P("\x80\x04\x8c\x08" "builtins\x8c\x04" "eval\x93.", "builtins.eval"),
-        P("\x80\x02" "i", "operation 0x69"),
-        P("\x80\x02" "X\xff\xff\xff\xff" "ab", "cut short"),
+        P("\x80\x02"
+          "cos\nsystem\n(X\x04\0\0\0trueR.",
+          "os.system"),
+        P("\x80\x02"
+          "cposix\nsystem\n.",
+          "posix.system"),
+        P("\x80\x04\x8c\x08"
+          "builtins\x8c\x04"
+          "eval\x93.",
+          "builtins.eval"),
+        P("\x80\x02"
+          "i",
+          "operation 0x69"),
+        P("\x80\x02"
+          "X\xff\xff\xff\xff"
+          "ab",
+          "cut short"),
         P("\x80\x02h\x05.", "never kept"),
         P("\x80\x02j\xff\xff\xff\xff.", "never kept"),
         P("\x80\x02}r\xff\xff\xff\xff.", "more than"),
@@ -125,8 +138,12 @@ static void test_pickles(void **state) {
         P("\x80\x02K\x01K\x02s.", "never gave"),
         P("\x80\x02K\x01K\x02K\x03s.", "no collection"),
         P("\x80\x02}(K\x01u.", "no collection"),
-        P("\x80\x02" "ccollections\nOrderedDict\nK\x01R.", "no function"),
-        P("\x80\x02" "ccollections\nOrderedDict\nK\x01\x85R.", "made of something"),
+        P("\x80\x02"
+          "ccollections\nOrderedDict\nK\x01R.",
+          "no function"),
+        P("\x80\x02"
+          "ccollections\nOrderedDict\nK\x01\x85R.",
+          "made of something"),
         P("\x80\x02X\x01\0\0\0aQ.", "something else"),
         P("\x80\x02\x8a\x09.", "9 bytes"),
 #undef P
@@ -137,7 +154,10 @@ static void test_pickles(void **state) {
         if (!strstr(err.message, bad[i].says)) fail_msg("%zu: \"%s\", wanted \"%s\"", i, err.message, bad[i].says);
     }
     ev_error err = {0};
-    assert_int_equal(read_pickle("\x80\x02}q\x00" "X\x01\0\0\0ah\x00s.", 16, &err), EV_OK); /* a dict in itself */
+    assert_int_equal(read_pickle("\x80\x02}q\x00"
+                                 "X\x01\0\0\0ah\x00s.",
+                                 16, &err),
+                     EV_OK); /* a dict in itself */
 }
 
 /* Every half, and floats about it, against what the C library rounds. */

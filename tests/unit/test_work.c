@@ -38,7 +38,8 @@ static ev_progress progress_of(size_t i) {
     return p;
 }
 
-/* slack: told may be this many times what was taken, and a little more, which counts where there is hardly any work. */
+/* slack: told may be this many times what was taken, and a little more, which counts where there is hardly any work.
+ */
 static void compare(const char *what, size_t n, size_t size, size_t told, double slack) {
     const size_t taken = synth->arena.peak;
     assert_int_equal(synth->arena.used, 0);

@@ -4,11 +4,11 @@
  * - EV_TILES8(X): X(rows, blocks) for every register tile: 1 to TILE8_BLOCKS blocks, all heights from 1 up to
  * - TILE8_ROWS.
  *
- * A few tiles' rows are quantised first, four inputs of a row to a word of 32 bits, words of a tile's rows side by side.
- * Then all blocks of outputs go over them: for each four inputs one register of weights is loaded per column, and for
- * each row a word is broadcast: four multiply-adds a lane. Weights are unsigned (128 too much), as the instruction wants
- * one of the two to be: what that adds is taken off by the sum of the row's inputs. Without the instruction the even and
- * the odd bytes are multiplied as 16 bits. */
+ * A few tiles' rows are quantised first, four inputs of a row to a word of 32 bits, words of a tile's rows side by
+ * side. Then all blocks of outputs go over them: for each four inputs one register of weights is loaded per column,
+ * and for each row a word is broadcast: four multiply-adds a lane. Weights are unsigned (128 too much), as the
+ * instruction wants one of the two to be: what that adds is taken off by the sum of the row's inputs. Without the
+ * instruction the even and the odd bytes are multiplied as 16 bits. */
 #ifndef EV_COMPUTE_CONV8_INC_H
 #define EV_COMPUTE_CONV8_INC_H
 
@@ -25,7 +25,7 @@ enum { GROUP8_TILES = 4, COLUMNS8_MAX = TILE8_BLOCKS * H_PER_BLOCK };
 
 typedef struct tile8 { /* rows of a tile, quantised */
     float scale[TILE8_ROWS];
-    int32_t offset[TILE8_ROWS]; /* 128 times the sum of a row */
+    int32_t offset[TILE8_ROWS];                                  /* 128 times the sum of a row */
     int32_t words[EV_INT8_INPUTS_MAX / 4 * TILE8_ROWS * WORDS8]; /* [inputs / 4][TILE8_ROWS][WORDS8] */
 } tile8;
 

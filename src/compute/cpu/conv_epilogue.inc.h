@@ -1,4 +1,5 @@
-/* conv_epilogue.inc: what follows the sums of a register tile (compute.h, ev_conv_run), for the kernels of both number types. */
+/* conv_epilogue.inc: what follows the sums of a register tile (compute.h, ev_conv_run), for the kernels of both
+ * number types. */
 #ifndef EV_COMPUTE_CONV_EPILOGUE_INC_H
 #define EV_COMPUTE_CONV_EPILOGUE_INC_H
 

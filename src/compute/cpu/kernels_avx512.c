@@ -27,10 +27,12 @@
 #define EV_TILES8(X) X(1, 1) X(2, 1) X(3, 1) X(1, 2) X(2, 2) X(3, 2)
 #define TILE8_ROWS   3
 #else
-#define EV_TILES8_1(X) X(1, 1) X(2, 1) X(3, 1) X(4, 1) X(5, 1) X(6, 1) X(7, 1) X(8, 1) X(9, 1) X(10, 1) X(11, 1) X(12, 1)
-#define EV_TILES8_2(X) X(1, 2) X(2, 2) X(3, 2) X(4, 2) X(5, 2) X(6, 2) X(7, 2) X(8, 2) X(9, 2) X(10, 2) X(11, 2) X(12, 2)
-#define EV_TILES8(X)   EV_TILES8_1(X) EV_TILES8_2(X)
-#define TILE8_ROWS     12
+#define EV_TILES8_1(X)                                                                                               \
+    X(1, 1) X(2, 1) X(3, 1) X(4, 1) X(5, 1) X(6, 1) X(7, 1) X(8, 1) X(9, 1) X(10, 1) X(11, 1) X(12, 1)
+#define EV_TILES8_2(X)                                                                                               \
+    X(1, 2) X(2, 2) X(3, 2) X(4, 2) X(5, 2) X(6, 2) X(7, 2) X(8, 2) X(9, 2) X(10, 2) X(11, 2) X(12, 2)
+#define EV_TILES8(X) EV_TILES8_1(X) EV_TILES8_2(X)
+#define TILE8_ROWS   12
 #endif
 #define TILE8_BLOCKS 2
 

@@ -175,8 +175,12 @@ static inline hi h_iload(const void *p) { return (hi)_mm256_loadu_si256((const _
 static inline hi h_isub(hi a, hi b) { return (hi)_mm256_sub_epi32((__m256i)a, (__m256i)b); }
 static inline hf h_ifloat(hi x) { return _mm256_cvtepi32_ps((__m256i)x); } /* to nearest, ties to even */
 static inline hi h_iadd(hi a, hi b) { return (hi)_mm256_add_epi32((__m256i)a, (__m256i)b); }
-static inline hi h_imadd(hi a, hi b) { return (hi)_mm256_madd_epi16((__m256i)a, (__m256i)b); } /* of pairs of 16 bits */
-static inline hi h_ieven(hi x) { return (hi)_mm256_and_si256((__m256i)x, _mm256_set1_epi16(255)); } /* bytes to 16 bits */
+static inline hi h_imadd(hi a, hi b) {
+    return (hi)_mm256_madd_epi16((__m256i)a, (__m256i)b);
+} /* of pairs of 16 bits */
+static inline hi h_ieven(hi x) {
+    return (hi)_mm256_and_si256((__m256i)x, _mm256_set1_epi16(255));
+} /* bytes to 16 bits */
 static inline hi h_iodd(hi x) { return (hi)_mm256_srli_epi16((__m256i)x, 8); }
 /* 16 lanes to integers, to nearest, ties to even */
 typedef vu vi;

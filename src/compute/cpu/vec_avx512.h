@@ -127,8 +127,12 @@ static inline hf h_ifloat(hi x) { return _mm512_cvtepi32_ps((__m512i)x); } /* to
 static inline hi h_idot4(hi acc, hi w, hi x) { return (hi)_mm512_dpbusd_epi32((__m512i)acc, (__m512i)w, (__m512i)x); }
 #else
 static inline hi h_iadd(hi a, hi b) { return (hi)_mm512_add_epi32((__m512i)a, (__m512i)b); }
-static inline hi h_imadd(hi a, hi b) { return (hi)_mm512_madd_epi16((__m512i)a, (__m512i)b); } /* of pairs of 16 bits */
-static inline hi h_ieven(hi x) { return (hi)_mm512_and_si512((__m512i)x, _mm512_set1_epi16(255)); } /* bytes to 16 bits */
+static inline hi h_imadd(hi a, hi b) {
+    return (hi)_mm512_madd_epi16((__m512i)a, (__m512i)b);
+} /* of pairs of 16 bits */
+static inline hi h_ieven(hi x) {
+    return (hi)_mm512_and_si512((__m512i)x, _mm512_set1_epi16(255));
+} /* bytes to 16 bits */
 static inline hi h_iodd(hi x) { return (hi)_mm512_srli_epi16((__m512i)x, 8); }
 #endif
 /* 16 lanes to integers, to nearest, ties to even */

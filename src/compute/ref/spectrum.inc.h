@@ -17,7 +17,8 @@ static void spectrum_bin(const float *part, const float noise[2], const float *b
     *im = fmaf(other, burst ? burst[EV_FFT_LANES] : m_sin_turns(angle), *im);
 }
 
-static void windowed_transform(const ev_istft *k, const float *source, size_t rows, float *x, float *bins, float *work) {
+static void windowed_transform(const ev_istft *k, const float *source, size_t rows, float *x, float *bins,
+                               float *work) {
     const size_t lanes = EV_FFT_LANES;
     for (size_t i = 0; i < (size_t)k->fft; i++)
         for (size_t l = 0; l < lanes; l++)

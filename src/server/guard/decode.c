@@ -273,10 +273,11 @@ static ev_status try_one(sv_decoder *d, ev_error *err) {
     if (status == EV_E_AUDIO && sv_decoder_deaths(d) == 0) return EV_OK;
     ev_audio_free(&audio);
     if (status == EV_E_MEMORY) return ev_fail(err, EV_E_IO, "%s", why.message);
-    return ev_fail(err, EV_E_IO,
-                   "the decoder '%.100s' does not answer: let the service start processes of itself and use seccomp, or "
-                   "set decoder_filter = optional to decode untrusted clients' files without a filter",
-                   d->argv[0]);
+    return ev_fail(
+        err, EV_E_IO,
+        "the decoder '%.100s' does not answer: let the service start processes of itself and use seccomp, or "
+        "set decoder_filter = optional to decode untrusted clients' files without a filter",
+        d->argv[0]);
 }
 
 ev_status sv_decoder_create(sv_decoder **out, const char *const *argv, int helpers, ev_error *err) {

@@ -1,5 +1,5 @@
-/* han_table: traditional Han characters and their simplified forms; made by make_han_table.py from TSCharacters.txt of
- * OpenCC 1.4.2 (https://github.com/BYVoid/OpenCC, Apache-2.0). Do not edit. */
+/* han_table: traditional Han characters and their simplified forms; made by make_han_table.py from TSCharacters.txt
+ * of OpenCC 1.4.2 (https://github.com/BYVoid/OpenCC, Apache-2.0). Do not edit. */
 #ifndef SV_GUARD_HAN_TABLE_H
 #define SV_GUARD_HAN_TABLE_H
 

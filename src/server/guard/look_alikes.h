@@ -1,6 +1,6 @@
-/* look_alikes: characters that are read as a Latin letter and that compatibility normalisation does not turn into one:
- * Cyrillic, Greek, Armenian, Cherokee, Lisu, letters with strokes, small capitals, letters on tiles. A selection of
- * the confusables of UTS #39 by what a reader takes for the letter. Capitals stand here only where they look like
+/* look_alikes: characters that are read as a Latin letter and that compatibility normalisation does not turn into
+ * one: Cyrillic, Greek, Armenian, Cherokee, Lisu, letters with strokes, small capitals, letters on tiles. A selection
+ * of the confusables of UTS #39 by what a reader takes for the letter. Capitals stand here only where they look like
  * another letter than their small form; the others are folded to small letters first. */
 #ifndef SV_GUARD_LOOK_ALIKES_H
 #define SV_GUARD_LOOK_ALIKES_H

@@ -457,8 +457,8 @@ static ev_status find_in_reading(const sv_sounds *sounds, const ev_request *requ
     return status;
 }
 
-/* Letters of other scripts are heard by their Latin ones; between those of a listed word they hide it no better than a
- * dash would. So the text is also read without them. */
+/* Letters of other scripts are heard by their Latin ones; between those of a listed word they hide it no better than
+ * a dash would. So the text is also read without them. */
 static char *without_foreign(const ev_request *request, const ev_phones *p) {
     bool any = false;
     for (size_t i = 0; p && i < p->omission_count; i++) any |= p->omissions[i].spoken != NULL;

@@ -6,8 +6,8 @@
 
 /* The row for a method and path, and the path's {id}. NULL: none; then allow holds the methods that would do, as the
  * header Allow does, and is empty where there is no such path. simple: speech without JSON is on. */
-const sv_route_row *sv_route_find(const char *method, const char *path, bool admin, bool simple, char id[SV_ID_MAX + 1],
-                                  char allow[SV_ALLOW_SIZE]);
+const sv_route_row *sv_route_find(const char *method, const char *path, bool admin, bool simple,
+                                  char id[SV_ID_MAX + 1], char allow[SV_ALLOW_SIZE]);
 
 int sv_answer_speech(sv_request *req);
 int sv_answer_say(sv_request *req);

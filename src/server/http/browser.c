@@ -166,12 +166,12 @@ bool sv_browser_check_type(sv_request *req, int *result) {
                       : req->route->body == SV_BODY_TEXT ? is_text(sent, size)
                                                          : is_json(req, sent, size);
     if (fits) return true;
-    *result = sv_reply_error(req, 415, "Content-Type", "%s",
-                             req->route->body == SV_BODY_FORM
-                                 ? "send a multipart form with the fields name and audio (a recording as a file)"
-                             : req->route->body == SV_BODY_TEXT
-                                 ? "send the text as such, with Content-Type: text/plain"
-                                 : "send JSON, with Content-Type: application/json");
+    *result =
+        sv_reply_error(req, 415, "Content-Type", "%s",
+                       req->route->body == SV_BODY_FORM
+                           ? "send a multipart form with the fields name and audio (a recording as a file)"
+                       : req->route->body == SV_BODY_TEXT ? "send the text as such, with Content-Type: text/plain"
+                                                          : "send JSON, with Content-Type: application/json");
     return false;
 }
 
@@ -217,7 +217,8 @@ bool sv_browser_check(sv_request *req, const char *method, bool admin, int *resu
     if (!check_host(req, admin, &host, result)) return false;
     req->cors = !admin && origin && is_listed(req->settings->config.cors_origins, origin);
     if (answer_preflight(req, method, result)) return false;
-    /* A page may open a WebSocket anywhere, and its browser shows it what comes; nor may it make something by a GET. */
+    /* A page may open a WebSocket anywhere, and its browser shows it what comes; nor may it make something by a GET.
+     */
     const bool makes = req->route && !req->route->reads && !admin;
     return (!acts(method) && !makes) || check_origin(req, &host, result);
 }

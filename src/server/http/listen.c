@@ -375,8 +375,7 @@ static void describe(sv_request *req, struct MHD_Response *r, const char *media)
 /* Nothing is done to the samples on their way. */
 static bool is_as_made(const sv_request *req, ev_format format) {
     const sv_sound *s = &req->sound;
-    return file_rate(req, format) == rate_of(req) && s->volume_db == 0 && !s->normalize &&
-           !s->trim_silence;
+    return file_rate(req, format) == rate_of(req) && s->volume_db == 0 && !s->normalize && !s->trim_silence;
 }
 
 /* As the socket takes it. */

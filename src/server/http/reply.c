@@ -23,9 +23,9 @@ void sv_request_id(char id[SV_ID_MAX + 1]) {
 
 /* Who may read it, for browsers (browser.c). */
 static void add_browser_headers(const sv_request *req, struct MHD_Response *r) {
-    static const char exposed[] =
-        "X-Request-Id, X-Ignored-Fields, X-Sample-Rate, X-Omitted, X-Omitted-Ranges, X-Reference-Warnings, X-Audio-Provenance, Retry-After, "
-        "Retry-After-Ms, Location, ETag";
+    static const char exposed[] = "X-Request-Id, X-Ignored-Fields, X-Sample-Rate, X-Omitted, X-Omitted-Ranges, "
+                                  "X-Reference-Warnings, X-Audio-Provenance, Retry-After, "
+                                  "Retry-After-Ms, Location, ETag";
     MHD_add_response_header(r, "Cross-Origin-Resource-Policy", req->cors ? "cross-origin" : "same-origin");
     if (*req->settings->config.cors_origins) MHD_add_response_header(r, "Vary", "Origin");
     if (!req->cors) return;

@@ -76,7 +76,7 @@ typedef struct sv_request {
     sv_envelope envelope;
     sv_subtitles subtitles;
     char warnings[SV_VOICE_WARNINGS]; /* of the recording that it brought, for a header; "" none */
-    char ignored[SV_IGNORED_SIZE]; /* fields that mean nothing here, for a header; "" none */
+    char ignored[SV_IGNORED_SIZE];    /* fields that mean nothing here, for a header; "" none */
     bool answer_sse, answer_stream, answer_words;
     /* for the log */
     int64_t chars;
@@ -103,8 +103,8 @@ typedef struct sv_route_row {
 void sv_request_leave_job(sv_request *req);
 
 /* http.c: opens the listeners; a request is answered by the row that find_route gives. */
-typedef const sv_route_row *sv_route_finder(const char *method, const char *path, bool admin, bool simple, char id[SV_ID_MAX + 1],
-                                            char allow[SV_ALLOW_SIZE]);
+typedef const sv_route_row *sv_route_finder(const char *method, const char *path, bool admin, bool simple,
+                                            char id[SV_ID_MAX + 1], char allow[SV_ALLOW_SIZE]);
 ev_status sv_http_listen(sv_server *s, sv_route_finder *find_route, ev_error *err);
 
 #endif

@@ -79,8 +79,8 @@ static void add_method(char allow[SV_ALLOW_SIZE], const char *method) {
     if (strcmp(method, "GET") == 0) add_method(allow, "HEAD");
 }
 
-const sv_route_row *sv_route_find(const char *method, const char *path, bool admin, bool simple, char id[SV_ID_MAX + 1],
-                                  char allow[SV_ALLOW_SIZE]) {
+const sv_route_row *sv_route_find(const char *method, const char *path, bool admin, bool simple,
+                                  char id[SV_ID_MAX + 1], char allow[SV_ALLOW_SIZE]) {
     const char *wanted = strcmp(method, "HEAD") == 0 ? "GET" : method;
     allow[0] = '\0';
     for (size_t i = 0; i < EV_ARRAY_COUNT(rows); i++) {

@@ -12,7 +12,10 @@
 
 /* Where the text stood: /tts has its own name for it. */
 static const char *text_field(const sv_request *req) {
-    return req->dialect == SV_DIALECT_ELEVENLABS || req->dialect == SV_DIALECT_SIMPLE || req->route->counted != SV_ROUTE_SPEECH ? "text" : "input";
+    return req->dialect == SV_DIALECT_ELEVENLABS || req->dialect == SV_DIALECT_SIMPLE ||
+                   req->route->counted != SV_ROUTE_SPEECH
+               ? "text"
+               : "input";
 }
 
 /* Phones say what no list of words can read. */

@@ -190,7 +190,8 @@ static void wait_for_acceptance(const sv_job *job) {
 static void write_ending(ending *e) {
     ev_error err = {0};
     wait_for_acceptance(e->job);
-    const ev_status status = e->state == SV_JOB_COMPLETED ? sv_result_write(e->durable->store, &e->entry.record, e->job, &err) : EV_OK;
+    const ev_status status =
+        e->state == SV_JOB_COMPLETED ? sv_result_write(e->durable->store, &e->entry.record, e->job, &err) : EV_OK;
     if (status == EV_OK) {
         sv_journal_put(e->durable->journal, &e->entry);
         return;
@@ -420,7 +421,8 @@ ev_status sv_durable_find(sv_durable *d, const char *id, const char *owner, bool
         (*out)->times = (sv_times){.arrived = ev_clock_s() - (double)(time(NULL) - r.created_ms / 1000),
                                    .created = r.created_ms / 1000};
     }
-    if (status == EV_OK && samples && r.state == SV_RECORD_COMPLETED) status = sv_result_read(d->store, d->options.ledger, &r, *out, err);
+    if (status == EV_OK && samples && r.state == SV_RECORD_COMPLETED)
+        status = sv_result_read(d->store, d->options.ledger, &r, *out, err);
     sv_record_free(&r);
     if (status != EV_OK) sv_job_unref(out);
     return status;

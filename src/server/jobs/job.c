@@ -125,7 +125,8 @@ void sv_job_omit(sv_job *job, const ev_phones *phones) {
     if (!omitted) return;
     for (size_t i = 0; i < kept; i++) {
         const ev_omission *o = &phones->omissions[i];
-        omitted[i] = (sv_omitted){o->byte_begin, o->byte_end, strdup(o->reason), o->spoken ? strdup(o->spoken) : NULL};
+        omitted[i] =
+            (sv_omitted){o->byte_begin, o->byte_end, strdup(o->reason), o->spoken ? strdup(o->spoken) : NULL};
     }
     pthread_mutex_lock(&job->lock);
     job->omitted = omitted;
@@ -180,10 +181,7 @@ static ev_status append(sv_job *job, const float *floats, const int16_t *words, 
         for (size_t i = 0; i < count; i++) {
             /* as the encoder does: what it gets back is what it would have made */
             const float x = floats ? floats[i] * 32768.0f : 0.0f;
-            out[i] = !floats         ? words[i]
-                     : x < -32768.0f ? INT16_MIN
-                     : x > 32767.0f  ? INT16_MAX
-                                     : (int16_t)lrintf(x);
+            out[i] = !floats ? words[i] : x < -32768.0f ? INT16_MIN : x > 32767.0f ? INT16_MAX : (int16_t)lrintf(x);
         }
         if (!job->count) job->times.first = ev_clock_s();
         job->count += count;

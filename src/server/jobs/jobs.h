@@ -49,7 +49,7 @@ typedef struct sv_speech {
     char *voice;     /* name or id; NULL: the default, or the reference's */
     void *reference; /* file of reference audio, or NULL */
     size_t reference_bytes;
-    char *reference_url;      /* where to fetch it from, or NULL */
+    char *reference_url;               /* where to fetch it from, or NULL */
     char *emotion, *prompt, *language; /* NULL: as ev_request */
     ev_markup markup;
     ev_audio_tags audio_tags;
@@ -150,7 +150,7 @@ typedef struct sv_job {
     int32_t tokens;         /* estimate, until there is a task */
     int32_t tries;
     size_t marks_read; /* of the task, for words */
-    size_t skip; /* samples to drop: they were handed out by an earlier try */
+    size_t skip;       /* samples to drop: they were handed out by an earlier try */
     int64_t waiting_us;
     int64_t frames_done;
     double compute_s;

@@ -73,7 +73,7 @@ typedef struct sv_entry {
 typedef struct sv_journal_state { /* for whoever operates it */
     int64_t pending, dead;        /* jobs accepted and not over, as of the last entry; dead letters */
     int64_t results, result_bytes;
-    int64_t errors; /* entries that could not be written when they came */
+    int64_t errors;      /* entries that could not be written when they came */
     bool failing;        /* the last entries could not be written; `problem` says why and what to do */
     char problem[256];   /* "": none */
     char set_aside[256]; /* a damaged database that was found at start was moved there; "": none was */

@@ -229,8 +229,7 @@ static bool read_omitted(sv_job *job, const json_t *list, double total) {
         const char *reason = json_string_value(json_array_get(one, 2)),
                    *spoken = json_string_value(json_array_get(one, 3));
         if (begin < 0 || end < begin || end > (int64_t)job->speech.text_bytes || !reason) return false;
-        job->omitted[i] =
-            (sv_omitted){(size_t)begin, (size_t)end, strdup(reason), spoken ? strdup(spoken) : NULL};
+        job->omitted[i] = (sv_omitted){(size_t)begin, (size_t)end, strdup(reason), spoken ? strdup(spoken) : NULL};
         job->omitted_count = i + 1;
     }
     if (job->omitted) job->omitted_count = (size_t)total; /* of which the first are kept */

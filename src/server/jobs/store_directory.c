@@ -137,8 +137,9 @@ static bool is_left_over(const char *name, const struct stat *info, double age_s
                          bool (*wanted)(void *user, const char *key), void *user) {
     const double age = (double)(time(NULL) - info->st_mtime);
     if (!S_ISREG(info->st_mode) || age < age_s) return false;
-    return is_hex(name, SV_STORE_KEY) ? !wanted(user, name)
-                                      : strncmp(name + strspn(name, "0123456789abcdef"), ASIDE, sizeof ASIDE - 1) == 0;
+    return is_hex(name, SV_STORE_KEY)
+               ? !wanted(user, name)
+               : strncmp(name + strspn(name, "0123456789abcdef"), ASIDE, sizeof ASIDE - 1) == 0;
 }
 
 static void sweep_folder(int folder, double age_s, bool (*wanted)(void *user, const char *key), void *user) {
