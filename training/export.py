@@ -27,9 +27,14 @@ TRAINED_ON = ("synthetic speech only: Kokoro-82M (Apache-2.0) as speakers and em
 
 
 def part(work, folder, name):
-    """A network's weights in DIR/<folder>/last.pt, None where it was not trained."""
+    """A network's weights in DIR/<folder>/last.pt, their average over the last steps where it was kept; None where it was not trained."""
     path = Path(work) / folder / "last.pt"
-    return torch.load(path, map_location="cpu", weights_only=True)["parts"][name] if path.exists() else None
+    if not path.exists():
+        return None
+    parts = torch.load(path, map_location="cpu", weights_only=True)["parts"]
+    prefix = f"module.{name}."
+    averaged = {key.removeprefix(prefix): value for key, value in parts.get("average", {}).items() if key.startswith(prefix)}
+    return averaged or parts[name]
 
 
 def networks(work, packed):

@@ -16,6 +16,7 @@ import numpy as np
 import torch
 import torch.nn as nn
 import torch.nn.functional as F
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from . import hibari
 from .convnext import Acoustic
@@ -26,6 +27,7 @@ from .spectral import Generator
 
 SCALES = {64: 0, 128: 0, 256: 0, 512: 40, 1024: 80, 2048: 100}  # n_fft and mel bands; the hop is a quarter
 HEARD = 8000  # samples of each utterance that the adversary hears: it costs more than all else
+REMEMBERED = 0.997  # of the average of the weights, a step: what is packed hears the adversary's swings less than the last weights do
 APART = 0.12  # of the distance between two tries
 REFRESH_S = 240
 
@@ -227,9 +229,11 @@ def main():
         if a.begin_bursts:
             begin_bursts(generator)
     parameters = [*text.parameters(), *generator.parameters()]
+    live = nn.ModuleDict(dict(text=text, model=generator))
+    average = AveragedModel(live, multi_avg_fn=get_ema_multi_avg_fn(REMEMBERED))
     optimiser = torch.optim.AdamW(parameters, lr=a.rate, betas=(0.8, 0.99), weight_decay=0.01)
     against = torch.optim.AdamW(adversary.parameters(), lr=1e-3, betas=(0.8, 0.99))
-    loop = Loop(out, a.minutes, dict(text=text, model=generator, adversary=adversary, optimiser=optimiser, against=against),
+    loop = Loop(out, a.minutes, dict(text=text, model=generator, average=average, adversary=adversary, optimiser=optimiser, against=against),
                 log_every=20 if a.minutes > 2 else 1, steps=a.steps)
     rng, looked, alone = np.random.default_rng(5 + loop.step), time.time(), 0
     for _ in loop:
@@ -267,6 +271,7 @@ def main():
         loss.backward()
         values["norm"] = torch.nn.utils.clip_grad_norm_(parameters, 20.0)
         optimiser.step()
+        average.update_parameters(live)
         loop.log(**values)
 
 
