@@ -1,4 +1,5 @@
-/* jobs: `emotivoice jobs dead` and `jobs retry`, over a running service's second address. */
+/* jobs: `emotivoice jobs dead`, `jobs show`, `jobs retry` and `jobs drop`, over a running service's second address.
+ */
 #include <curl/curl.h>
 #include <jansson.h>
 #include <stdlib.h>
@@ -87,18 +88,34 @@ static int run_dead(const void *values, const cli_operands *operands) {
     return code;
 }
 
-static int retry_one(const jobs_values *v, const char *id) {
+/* What becomes of one dead letter; says so, or what was wrong. */
+typedef struct dead_action {
+    const char *method, *suffix;
+    long status; /* of what went well */
+    int (*told)(const json_t *answer);
+} dead_action;
+
+static int told_id(const json_t *answer) {
+    const char *id = json_string_value(json_object_get(answer, "request_id"));
+    return id && printf("%s\n", id) > 0 ? CLI_OK : CLI_REMOTE;
+}
+
+static int told_whole(const json_t *answer) {
+    const bool told = json_dumpf(answer, stdout, JSON_INDENT(1)) == 0;
+    return told && putchar('\n') != EOF ? CLI_OK : CLI_FAILURE;
+}
+
+static int act_on(const jobs_values *v, const char *id, const dead_action *action) {
     char path[128];
     json_t *answer;
     long status;
     if (strlen(id) != strspn(id, "0123456789abcdef") || strlen(id) != 32) {
         return cli_fail(CLI_USAGE, "'%.40s' is no id of a job: see emotivoice jobs dead", id);
     }
-    snprintf(path, sizeof path, "/admin/dead/%s/retry", id);
-    int code = ask(v->admin, "POST", path, &answer, &status);
-    const char *again = json_string_value(json_object_get(answer, "request_id"));
-    if (code == CLI_OK && status == 202 && again) {
-        printf("%s\n", again);
+    snprintf(path, sizeof path, "/admin/dead/%s%s", id, action->suffix);
+    int code = ask(v->admin, action->method, path, &answer, &status);
+    if (code == CLI_OK && status == action->status && answer) {
+        code = action->told(answer);
     } else if (code == CLI_OK) {
         const char *message = json_string_value(json_object_get(json_object_get(answer, "error"), "message"));
         code =
@@ -108,13 +125,25 @@ static int retry_one(const jobs_values *v, const char *id) {
     return code;
 }
 
-static int run_retry(const void *values, const cli_operands *operands) {
+static int act_on_all(const void *values, const cli_operands *operands, const dead_action *action) {
     int code = CLI_OK;
     for (int i = 0; i < operands->count; i++) {
-        const int one = retry_one(values, operands->items[i]);
+        const int one = act_on(values, operands->items[i], action);
         if (code == CLI_OK) code = one;
     }
     return code;
+}
+
+static int run_show(const void *values, const cli_operands *operands) {
+    return act_on_all(values, operands, &(dead_action){"GET", "", 200, told_whole});
+}
+
+static int run_retry(const void *values, const cli_operands *operands) {
+    return act_on_all(values, operands, &(dead_action){"POST", "/retry", 202, told_id});
+}
+
+static int run_drop(const void *values, const cli_operands *operands) {
+    return act_on_all(values, operands, &(dead_action){"DELETE", "", 200, told_id});
 }
 
 #define OPTION_ADMIN                                                                                                 \
@@ -125,10 +154,16 @@ static int run_retry(const void *values, const cli_operands *operands) {
 
 static const cli_option dead_options[] = {
     OPTION_ADMIN, CLI_OPTION_JSON(jobs_values, "print a JSON array"), {.name = NULL}};
-static const cli_option retry_options[] = {OPTION_ADMIN, {.name = NULL}};
+static const cli_option letter_options[] = {OPTION_ADMIN, {.name = NULL}};
 static const cli_example dead_examples[] = {
     {"emotivoice jobs dead", "what failed three times, and why"},
     {"emotivoice jobs dead --json | jq -r '.[].id' | xargs emotivoice jobs retry", "all of it again"},
+    {NULL, NULL}};
+static const cli_example show_examples[] = {
+    {"emotivoice jobs show 0123456789abcdef0123456789abcdef | jq -r .request.text", "the text that failed"},
+    {NULL, NULL}};
+static const cli_example drop_examples[] = {
+    {"emotivoice jobs dead --json | jq -r '.[].id' | xargs emotivoice jobs drop", "all of it is forgotten"},
     {NULL, NULL}};
 static const cli_example retry_examples[] = {
     {"emotivoice jobs retry 0123456789abcdef0123456789abcdef", "prints the id of the new job"}, {NULL, NULL}};
@@ -145,6 +180,32 @@ const cli_command cli_jobs_dead = {
     .init = init,
     .run = run_dead};
 
+const cli_command cli_jobs_show = {
+    .name = "jobs show",
+    .synopsis = "ID...",
+    .summary = "show all of a job that a service gave up",
+    .description = "Prints each of the dead letters as JSON: why it failed, and all that was asked for.",
+    .options = letter_options,
+    .examples = show_examples,
+    .values_size = sizeof(jobs_values),
+    .init = init,
+    .operands_min = 1,
+    .operands_max = 1000,
+    .run = run_show};
+
+const cli_command cli_jobs_drop = {.name = "jobs drop",
+                                   .synopsis = "ID...",
+                                   .summary = "forget jobs that a service gave up",
+                                   .description =
+                                       "Forgets each of the dead letters, with its recording, and prints its id.",
+                                   .options = letter_options,
+                                   .examples = drop_examples,
+                                   .values_size = sizeof(jobs_values),
+                                   .init = init,
+                                   .operands_min = 1,
+                                   .operands_max = 1000,
+                                   .run = run_drop};
+
 const cli_command cli_jobs_retry = {
     .name = "jobs retry",
     .synopsis = "ID...",
@@ -152,7 +213,7 @@ const cli_command cli_jobs_retry = {
     .description =
         "Makes each of the dead letters a new job of the same owner, which can be asked for at /tts/{id}, and "
         "prints its id.",
-    .options = retry_options,
+    .options = letter_options,
     .examples = retry_examples,
     .values_size = sizeof(jobs_values),
     .init = init,

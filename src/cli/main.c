@@ -15,7 +15,8 @@ static const cli_command *const commands[] = {&cli_say,           &cli_voice_mak
                                               &cli_import,        &cli_bench_engine,
 #ifdef EMOTIVOICE_SERVER
                                               &cli_serve,         &cli_worker,
-                                              &cli_jobs_dead,     &cli_jobs_retry,
+                                              &cli_jobs_dead,     &cli_jobs_show,
+                                              &cli_jobs_retry,    &cli_jobs_drop,
                                               &cli_keys_new,      &cli_keys_check,
                                               &cli_bench_serve,
 #endif

@@ -42,8 +42,7 @@ static size_t take(char *bytes, size_t one, size_t n, void *body) {
     return ev_buf_append(body, bytes, one * n) ? one * n : 0;
 }
 
-/* POSTs `body`, or GETs where it is NULL. */
-static answer ask(bool admin, const char *path, const char *body) {
+static answer ask_by(const char *method, bool admin, const char *path, const char *body) {
     answer a = {0};
     ev_buf text = {0};
     char url[200];
@@ -56,6 +55,7 @@ static answer ask(bool admin, const char *path, const char *body) {
     curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, take);
     curl_easy_setopt(curl, CURLOPT_WRITEDATA, &text);
     if (body) curl_easy_setopt(curl, CURLOPT_POSTFIELDS, body);
+    if (method) curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, method);
     assert_int_equal(curl_easy_perform(curl), CURLE_OK);
     curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &a.code);
     curl_easy_getinfo(curl, CURLINFO_RETRY_AFTER, &a.retry_after);
@@ -65,6 +65,9 @@ static answer ask(bool admin, const char *path, const char *body) {
     curl_easy_cleanup(curl);
     return a;
 }
+
+/* POSTs `body`, or GETs where it is NULL. */
+static answer ask(bool admin, const char *path, const char *body) { return ask_by(NULL, admin, path, body); }
 
 static long code_of(bool admin, const char *path, const char *body) {
     const answer a = ask(admin, path, body);
@@ -90,8 +93,12 @@ static void wait_until_idle(void) {
 
 static void make_dead(char id[SV_JOB_ID + 1]) {
     atomic_store(&broken, true);
-    const answer a = ask(
-        false, "/tts", "{\"text\": \"It was a good letter, longer than any other of them, and it was never read.\"}");
+    static int number;
+    char body[160];
+    snprintf(body, sizeof body,
+             "{\"text\": \"It was a good letter, longer than any other of them, and number %d was never read.\"}",
+             ++number);
+    const answer a = ask(false, "/tts", body);
     assert_int_equal(a.code, 202);
     snprintf(id, SV_JOB_ID + 1, "%s", json_string_value(json_object_get(a.body, "request_id")));
     json_decref(a.body);
@@ -133,6 +140,35 @@ static void a_full_queue_is_no_reason_to_forget(void **state) {
     assert_false(is_dead(id));
     assert_int_equal(code_of(true, path, ""), 404);
     wait_until_idle();
+}
+
+static long drop(const char *path) {
+    const answer a = ask_by("DELETE", true, path, NULL);
+    json_decref(a.body);
+    return a.code;
+}
+
+static void one_is_shown_and_dropped(void **state) {
+    (void)state;
+    char id[SV_JOB_ID + 1], kept[SV_JOB_ID + 1], path[SV_JOB_ID + 32], job[SV_JOB_ID + 8];
+    make_dead(id);
+    make_dead(kept);
+    snprintf(path, sizeof path, "/admin/dead/%s", id);
+    snprintf(job, sizeof job, "/tts/%s", id);
+    const answer a = ask(true, path, NULL);
+    assert_int_equal(a.code, 200);
+    assert_string_equal(json_string_value(json_object_get(a.body, "id")), id);
+    assert_non_null(strstr(json_string_value(json_object_get(a.body, "error")), "the device broke"));
+    const char *text = json_string_value(json_object_get(json_object_get(a.body, "request"), "text"));
+    assert_non_null(text);
+    assert_int_equal(strlen(text), json_integer_value(json_object_get(a.body, "text_bytes")));
+    json_decref(a.body);
+    assert_int_equal(drop(path), 200);
+    assert_false(is_dead(id));
+    assert_true(is_dead(kept));
+    assert_int_equal(drop(path), 404);
+    assert_int_equal(code_of(true, path, NULL), 404);
+    assert_int_equal(code_of(false, job, NULL), 404);
 }
 
 static int start(void **state);
@@ -214,8 +250,10 @@ static int stop_durable(void **state) {
 
 int main(int argc, char **argv) {
     if (argc > 1 && strcmp(argv[1], "--decode-reference") == 0) return sv_decoder_child_main(false);
-    const struct CMUnitTest tests[] = {cmocka_unit_test(a_full_queue_is_no_reason_to_forget)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(a_full_queue_is_no_reason_to_forget),
+                                       cmocka_unit_test(one_is_shown_and_dropped)};
     const struct CMUnitTest durable[] = {cmocka_unit_test(a_full_queue_is_no_reason_to_forget),
+                                         cmocka_unit_test(one_is_shown_and_dropped),
                                          cmocka_unit_test(a_dead_letter_outlives_the_process)};
     const int failed = cmocka_run_group_tests(tests, start, stop);
     return cmocka_run_group_tests(durable, start_durable, stop_durable) + failed;

@@ -363,7 +363,7 @@ class Examples(Asking):
                         self.assertEqual(codes, [400])
                     elif path == "/say":  # without its text, and with it
                         self.assertEqual(codes, [400, 200])
-                    elif path != "/admin/dead/{id}/retry":  # nothing that can be sent makes a dead letter
+                    elif not path.startswith("/admin/dead/{id}"):  # nothing that can be sent makes a dead letter
                         self.assertIn(codes[0] // 100, (2,), codes)
 
     def test_parameters_examples(self):

@@ -210,11 +210,30 @@ class Together(unittest.TestCase):
         dead = self.a.get("/admin/dead", port=self.a.admin_port).json()
         self.assertEqual([d["id"] for d in dead], [poison])
         self.assertEqual((dead[0]["tries"], dead[0]["text_bytes"]), (3, len(LONG)))
-        again = subprocess.run([COMMAND, "jobs", "retry", poison, "--admin", f"http://127.0.0.1:{self.b.admin_port}"],
-                               capture_output=True, text=True, check=True).stdout.strip()
+        self.assertEqual(json.loads(self.jobs("show", poison))["request"]["text"], LONG)
+        again = self.jobs("retry", poison).strip()
         self.assertEqual(finish(self.a, again)["status"], "completed")
         self.assertEqual(pcm(self.a, again), said(LONG))
         self.assertEqual(self.b.get("/admin/dead", port=self.b.admin_port).json(), [])
+
+    def jobs(self, *words):
+        """What the command says of dead letters, over a gateway's second address."""
+        return subprocess.run([COMMAND, "jobs", *words, "--admin", f"http://127.0.0.1:{self.b.admin_port}"],
+                              capture_output=True, text=True, check=True).stdout
+
+    def test_a_dead_letter_is_dropped_at_any_gateway(self):
+        """One that is made of a job that is over, as the third death of its worker leaves it."""
+        job = accept(self.a)
+        finish(self.a, job)
+        redis = self.fleet.redis
+        redis.ask("HSET", "{emotivoice}:job:" + job, "state", "failed", "outcome", '{"error": {"message": "it broke"}}')
+        redis.ask("ZADD", "{emotivoice}:dead", 1, job)
+        self.assertEqual(json.loads(self.jobs("show", job))["error"], "it broke")
+        self.assertEqual(self.jobs("drop", job).strip(), job)
+        self.assertEqual(self.a.get("/admin/dead/" + job, port=self.a.admin_port).code, 404)
+        self.assertEqual(self.a.ask("DELETE", "/admin/dead/" + job, port=self.a.admin_port).code, 404)
+        self.assertEqual(self.a.get("/tts/" + job).code, 404)
+        self.assertEqual(redis.ask("EXISTS", "{emotivoice}:job:" + job), b"0")
 
 
 class Faults(unittest.TestCase):

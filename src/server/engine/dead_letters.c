@@ -1,19 +1,30 @@
-/* dead_letters: dead letters, jobs that failed as often as they may: listed, and tried once more when somebody asks.
- */
+/* dead_letters: jobs that failed as often as they may: listed, shown, and tried once more or dropped when somebody
+ * asks. */
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "server/engine/engine_inner.h"
+#include "server/jobs/record.h"
 
-static void add_dead(void *list, sv_job *job) {
+static json_t *describe(sv_job *job) {
     sv_times times;
     ev_error error;
     sv_job_snapshot(job, &times, NULL, &error);
-    json_array_append_new(list, json_pack("{s:s, s:s, s:I, s:i, s:I}", "id", job->id, "error", error.message,
-                                          "created", (json_int_t)times.created, "tries", job->tries, "text_bytes",
-                                          (json_int_t)job->speech.text_bytes));
+    return json_pack("{s:s, s:s, s:I, s:i, s:I}", "id", job->id, "error", error.message, "created",
+                     (json_int_t)times.created, "tries", job->tries, "text_bytes",
+                     (json_int_t)job->speech.text_bytes);
 }
+
+static void write_json(json_t *json, ev_buf *out) {
+    char *text = json_dumps(json, JSON_COMPACT);
+    json_decref(json);
+    if (text) ev_buf_append(out, text, strlen(text));
+    out->failed |= !text;
+    free(text);
+}
+
+static void add_dead(void *list, sv_job *job) { json_array_append_new(list, describe(job)); }
 
 void sv_engine_dead_letters(sv_engine *e, ev_buf *out) {
     json_t *list = json_array();
@@ -21,11 +32,7 @@ void sv_engine_dead_letters(sv_engine *e, ev_buf *out) {
     pthread_mutex_lock(&e->lock);
     for (size_t i = 0; i < e->dead_count; i++) add_dead(list, e->dead[i]);
     pthread_mutex_unlock(&e->lock);
-    char *text = json_dumps(list, JSON_COMPACT);
-    json_decref(list);
-    if (text) ev_buf_append(out, text, strlen(text));
-    out->failed |= !text;
-    free(text);
+    write_json(list, out);
 }
 
 static char *copy(const char *text) { return text ? strdup(text) : NULL; }
@@ -54,14 +61,20 @@ static bool copy_speech(const sv_speech *from, sv_speech *to) {
     return whole;
 }
 
+/* Under the lock; e->dead_count: there is none. */
+static size_t find_dead(const sv_engine *e, const char *id) {
+    size_t i = 0;
+    while (i < e->dead_count && strcmp(e->dead[i]->id, id) != 0) i++;
+    return i;
+}
+
 static sv_job *dead_letter_take(sv_engine *e, const char *id) {
     sv_job *job = NULL;
     pthread_mutex_lock(&e->lock);
-    for (size_t i = 0; i < e->dead_count; i++) {
-        if (strcmp(e->dead[i]->id, id) != 0) continue;
+    const size_t i = find_dead(e, id);
+    if (i < e->dead_count) {
         job = e->dead[i];
         memmove(e->dead + i, e->dead + i + 1, (--e->dead_count - i) * sizeof(sv_job *));
-        break;
     }
     sv_metric_set(e->parts.metrics, SV_METRIC_DEAD_JOBS, (double)e->dead_count);
     pthread_mutex_unlock(&e->lock);
@@ -82,10 +95,14 @@ static sv_job *dead_letter_requeue(sv_engine *e, const sv_job *dead) {
     return job;
 }
 
+static ev_status no_dead_letter(const char *id, ev_error *err) {
+    return ev_fail(err, EV_E_NOT_FOUND, "there is no dead letter %s", id);
+}
+
 static ev_status take_dead(sv_engine *e, const char *id, sv_job **dead, ev_error *err) {
-    if (e->parts.durable) return sv_durable_dead(e->parts.durable, id, dead, err);
+    if (e->parts.durable) return sv_durable_dead(e->parts.durable, id, true, dead, err);
     *dead = dead_letter_take(e, id);
-    return *dead ? EV_OK : ev_fail(err, EV_E_NOT_FOUND, "there is no dead letter %s", id);
+    return *dead ? EV_OK : no_dead_letter(id, err);
 }
 
 ev_status sv_engine_retry(sv_engine *e, const char *id, sv_job **again, int32_t *retry_after_ms, ev_error *err) {
@@ -106,6 +123,38 @@ ev_status sv_engine_retry(sv_engine *e, const char *id, sv_job **again, int32_t 
     }
     *retry_after_ms = admission.retry_after_ms;
     *again = job;
+    sv_job_unref(&dead);
+    return status;
+}
+
+/* As it ended, held. */
+static ev_status look_at_dead(sv_engine *e, const char *id, sv_job **dead, ev_error *err) {
+    if (e->parts.durable) return sv_durable_dead(e->parts.durable, id, false, dead, err);
+    pthread_mutex_lock(&e->lock);
+    const size_t i = find_dead(e, id);
+    *dead = i < e->dead_count ? sv_job_ref(e->dead[i]) : NULL;
+    pthread_mutex_unlock(&e->lock);
+    return *dead ? EV_OK : no_dead_letter(id, err);
+}
+
+ev_status sv_engine_dead_letter(sv_engine *e, const char *id, ev_buf *out, ev_error *err) {
+    sv_job *dead = NULL;
+    sv_record r = {0};
+    ev_status status = look_at_dead(e, id, &dead, err);
+    if (status == EV_OK && !sv_record_request(&r, dead)) status = ev_fail(err, EV_E_MEMORY, "out of memory");
+    if (status == EV_OK) {
+        json_t *json = describe(dead);
+        json_object_set_new(json, "request", json_loads(r.request, 0, NULL));
+        write_json(json, out);
+    }
+    sv_record_free(&r);
+    sv_job_unref(&dead);
+    return status;
+}
+
+ev_status sv_engine_drop(sv_engine *e, const char *id, ev_error *err) {
+    sv_job *dead = NULL;
+    const ev_status status = e->parts.durable ? look_at_dead(e, id, &dead, err) : take_dead(e, id, &dead, err);
     sv_job_unref(&dead);
     return status;
 }

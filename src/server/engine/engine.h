@@ -90,5 +90,9 @@ void sv_engine_load(sv_engine *engine, int64_t *jobs, int64_t *dead, double *aud
 ev_status sv_engine_retry(sv_engine *engine, const char *id, sv_job **again, int32_t *retry_after_ms, ev_error *err);
 /* Dead letters as a JSON array. */
 void sv_engine_dead_letters(sv_engine *engine, ev_buf *out);
+/* One of them as a JSON object, with what was asked for. EV_E_NOT_FOUND, EV_E_IO, EV_E_FORMAT, EV_E_MEMORY. */
+ev_status sv_engine_dead_letter(sv_engine *engine, const char *id, ev_buf *out, ev_error *err);
+/* Forgets one; where jobs are durable, the caller has that written down. EV_E_NOT_FOUND, EV_E_IO, EV_E_FORMAT. */
+ev_status sv_engine_drop(sv_engine *engine, const char *id, ev_error *err);
 
 #endif

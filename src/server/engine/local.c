@@ -56,6 +56,18 @@ static ev_status dead_letters(sv_backend *b, ev_buf *out, ev_error *err) {
     return EV_OK;
 }
 
+static ev_status dead_letter(sv_backend *b, const char *id, ev_buf *out, ev_error *err) {
+    return sv_engine_dead_letter(of(b)->engine, id, out, err);
+}
+
+static ev_status drop(sv_backend *b, const char *id, ev_error *err) {
+    const ev_status status = sv_engine_drop(of(b)->engine, id, err);
+    sv_job *job = status == EV_OK ? sv_jobs_find(of(b)->jobs, id, NULL) : NULL;
+    if (job) sv_jobs_cancel(of(b)->jobs, job);
+    sv_job_unref(&job);
+    return status;
+}
+
 static void backlog(sv_backend *b, sv_load *out) {
     sv_engine_load(of(b)->engine, &out->jobs, &out->dead, &out->audio_s);
     out->available = true;
@@ -68,8 +80,9 @@ static void stop(sv_backend *b) { sv_engine_stop(of(b)->engine); }
 static void close_local(sv_backend *b) { free(b); }
 
 ev_status sv_backend_local(sv_backend **out, sv_engine *engine, sv_jobs *jobs, sv_durable *durable, ev_error *err) {
-    static const sv_backend_calls calls = {seconds, windowed,     submit,  join, nudge, snapshot,   cancel,
-                                           retry,   dead_letters, backlog, idle, stop,  close_local};
+    static const sv_backend_calls calls = {seconds,  windowed, submit, join,         nudge,
+                                           snapshot, cancel,   retry,  dead_letters, dead_letter,
+                                           drop,     backlog,  idle,   stop,         close_local};
     local *l = calloc(1, sizeof *l);
     *out = NULL;
     if (!l) return ev_fail(err, EV_E_MEMORY, "out of memory");

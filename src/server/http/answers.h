@@ -33,6 +33,8 @@ int sv_answer_page(sv_request *req);
 int sv_answer_openapi(sv_request *req);
 int sv_answer_dead(sv_request *req);
 int sv_answer_dead_retry(sv_request *req);
+int sv_answer_dead_show(sv_request *req);
+int sv_answer_dead_drop(sv_request *req);
 
 /* voices_http.c: an upload's form, from a body of the connection's Content-Type. The form starts as {0} and is the
  * caller's to free, also where it cannot be read (false). */

@@ -138,7 +138,7 @@ static int answer_again(sv_request *req) {
     return sv_reply_not_durable(req, e->status, &e->error);
 }
 
-static int refuse_again(sv_request *req, ev_status status, int32_t retry_after_ms, const ev_error *error) {
+static int refuse_dead(sv_request *req, ev_status status, int32_t retry_after_ms, const ev_error *error) {
     switch (status) {
     case EV_E_NOT_FOUND: return sv_reply_error(req, 404, NULL, "there is no dead letter %s", req->id);
     case EV_E_MEMORY: return sv_reply_busy(req, 503, retry_after_ms, "out of memory: try again later");
@@ -155,9 +155,39 @@ int sv_answer_dead_retry(sv_request *req) {
     char again[SV_JOB_ID + 1];
     ev_error err = {0};
     const ev_status status = sv_backend_retry(s->backend, req->id, again, &req->job, &retry_after_ms, &err);
-    if (status != EV_OK) return refuse_again(req, status, retry_after_ms, &err);
+    if (status != EV_OK) return refuse_dead(req, status, retry_after_ms, &err);
     if (!s->durable) return reply_again_as(req, again);
     req->ticket = sv_durable_accept(s->durable, req->job, true, req->id);
     if (!req->ticket) return sv_reply_busy(req, 503, 1000, "out of memory: try again later");
     return sv_wait_for_ticket(req, answer_again);
+}
+
+int sv_answer_dead_show(sv_request *req) {
+    ev_buf text = {0};
+    ev_error err = {0};
+    const ev_status status = sv_backend_dead_letter(req->server->backend, req->id, &text, &err);
+    if (status == EV_E_LIMIT) return sv_reply_busy(req, 503, 2000, err.message);
+    if (status != EV_OK) return refuse_dead(req, status, 1000, &err);
+    return reply_buffer(req, "application/json", &text);
+}
+
+static int reply_dropped(sv_request *req) {
+    return sv_reply_json(req, 200, json_pack("{s:s, s:s}", "request_id", req->id, "status", "dropped"));
+}
+
+static int answer_dropped(sv_request *req) {
+    const sv_entry *e = &req->ticket->entry;
+    return e->status == EV_OK ? reply_dropped(req) : sv_reply_not_durable(req, e->status, &e->error);
+}
+
+int sv_answer_dead_drop(sv_request *req) {
+    sv_server *s = req->server;
+    ev_error err = {0};
+    const ev_status status = sv_backend_drop(s->backend, req->id, &err);
+    if (status == EV_E_LIMIT) return sv_reply_busy(req, 503, 2000, err.message);
+    if (status != EV_OK) return refuse_dead(req, status, 1000, &err);
+    if (!s->durable) return reply_dropped(req);
+    req->ticket = sv_durable_forget(s->durable, req->id);
+    if (!req->ticket) return sv_reply_busy(req, 503, 1000, "out of memory: try again later");
+    return sv_wait_for_ticket(req, answer_dropped);
 }

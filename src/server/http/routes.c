@@ -49,6 +49,8 @@ static const sv_route_row rows[] = {
     {"GET", "/readyz", SV_ROUTE_READY, 0, READS, true, SV_BODY_NONE, SV_LANE_NONE, sv_answer_ready},
     {"GET", "/metrics", SV_ROUTE_METRICS, 0, READS, true, SV_BODY_NONE, SV_LANE_NONE, sv_answer_metrics},
     {"GET", "/admin/dead", SV_ROUTE_ADMIN, 0, READS, true, SV_BODY_NONE, SV_LANE_BULK, sv_answer_dead},
+    {"GET", "/admin/dead/{id}", SV_ROUTE_ADMIN, 0, READS, true, SV_BODY_NONE, SV_LANE_ASK, sv_answer_dead_show},
+    {"DELETE", "/admin/dead/{id}", SV_ROUTE_ADMIN, 0, READS, true, SV_BODY_NONE, SV_LANE_ASK, sv_answer_dead_drop},
     {"POST", "/admin/dead/{id}/retry", SV_ROUTE_ADMIN, 0, READS, true, SV_BODY_NONE, SV_LANE_ASK, sv_answer_dead_retry},
 };
 static const sv_route_row page = {"GET", "/", SV_ROUTE_PAGE, 0, READS, false, SV_BODY_NONE, SV_LANE_NONE, sv_answer_page};

@@ -44,6 +44,8 @@ typedef struct sv_backend_calls { /* what a maker has to bring */
     ev_status (*retry)(sv_backend *backend, const char *id, char again[SV_JOB_ID + 1], sv_job **job,
                        int32_t *retry_after_ms, ev_error *err);
     ev_status (*dead_letters)(sv_backend *backend, ev_buf *out, ev_error *err);
+    ev_status (*dead_letter)(sv_backend *backend, const char *id, ev_buf *out, ev_error *err);
+    ev_status (*drop)(sv_backend *backend, const char *id, ev_error *err);
     void (*backlog)(sv_backend *backend, sv_load *out);
     bool (*idle)(sv_backend *backend);
     void (*stop)(sv_backend *backend);
@@ -100,6 +102,16 @@ static inline ev_status sv_backend_retry(sv_backend *b, const char *id, char aga
 /* Dead letters as a JSON array, oldest first. EV_E_LIMIT: not now. */
 static inline ev_status sv_backend_dead_letters(sv_backend *b, ev_buf *out, ev_error *err) {
     return b->calls->dead_letters(b, out, err);
+}
+/* One of them as a JSON object, with what was asked for. EV_E_NOT_FOUND: there is no such dead letter. EV_E_LIMIT:
+ * not now. EV_E_IO, EV_E_FORMAT: it cannot be read. */
+static inline ev_status sv_backend_dead_letter(sv_backend *b, const char *id, ev_buf *out, ev_error *err) {
+    return b->calls->dead_letter(b, id, out, err);
+}
+/* Nobody will repair it: it is forgotten, with its recording. Where jobs are durable here, the caller has it written
+ * down (sv_durable_forget), which ends it. Errors as of dead_letter. */
+static inline ev_status sv_backend_drop(sv_backend *b, const char *id, ev_error *err) {
+    return b->calls->drop(b, id, err);
 }
 static inline void sv_backend_backlog(sv_backend *b, sv_load *out) {
     *out = (sv_load){0};

@@ -440,13 +440,13 @@ ev_status sv_durable_find_idempotency(sv_durable *d, const sv_idempotency *idemp
     return status;
 }
 
-ev_status sv_durable_dead(sv_durable *d, const char *id, sv_job **out, ev_error *err) {
+ev_status sv_durable_dead(sv_durable *d, const char *id, bool again, sv_job **out, ev_error *err) {
     sv_record r;
     *out = NULL;
     ev_status status = sv_journal_find(d->journal, id, true, &r, err);
     if (status != EV_OK) return status;
     if (!r.dead) status = ev_fail(err, EV_E_NOT_FOUND, "there is no dead letter %s", id);
-    r.state = SV_RECORD_ACCEPTED; /* what was asked for, as if it came now */
+    if (again) r.state = SV_RECORD_ACCEPTED; /* what was asked for, as if it came now */
     if (status == EV_OK) status = sv_record_job(out, &r, err);
     sv_record_free(&r);
     return status;

@@ -73,8 +73,8 @@ ev_status sv_durable_find(sv_durable *durable, const char *id, const char *owner
 /* The id of the job that came with the key. EV_E_ARGUMENT: with another body. EV_E_NOT_FOUND, EV_E_IO. */
 ev_status sv_durable_find_idempotency(sv_durable *durable, const sv_idempotency *idempotency, char id[SV_JOB_ID + 1],
                                       ev_error *err);
-/* A dead letter's request, as a new one. EV_E_NOT_FOUND, EV_E_FORMAT, EV_E_IO. */
-ev_status sv_durable_dead(sv_durable *durable, const char *id, sv_job **out, ev_error *err);
+/* A dead letter as it ended; again: its request, as a new one. EV_E_NOT_FOUND, EV_E_FORMAT, EV_E_IO. */
+ev_status sv_durable_dead(sv_durable *durable, const char *id, bool again, sv_job **out, ev_error *err);
 /* Each dead letter, oldest first. */
 void sv_durable_each_dead(sv_durable *durable, void (*each)(void *user, sv_job *dead), void *user);
 void sv_durable_look(sv_durable *durable, sv_journal_state *state);

@@ -413,6 +413,10 @@ static ev_status cancel(sv_backend *b, sv_job *job, ev_error *err) {
     return cancel_id(of(b), job->id, job->owner, err);
 }
 
+static ev_status no_dead_letter(const char *id, ev_error *err) {
+    return ev_fail(err, EV_E_NOT_FOUND, "there is no dead letter %s", id);
+}
+
 static ev_status retry(sv_backend *b, const char *id, char again[SV_JOB_ID + 1], sv_job **job,
                        int32_t *retry_after_ms, ev_error *err) {
     sv_args a = {0};
@@ -426,20 +430,31 @@ static ev_status retry(sv_backend *b, const char *id, char again[SV_JOB_ID + 1],
     if (!reply) return not_now(err);
     const bool found = strcmp(sv_reply_text(reply, 0), "OK") == 0;
     freeReplyObject(reply);
-    return found ? EV_OK : ev_fail(err, EV_E_NOT_FOUND, "there is no dead letter %s", id);
+    return found ? EV_OK : no_dead_letter(id, err);
 }
 
-static void add_dead(json_t *list, const redisReply *one) {
+/* request: with what was asked for. */
+static json_t *describe_dead(const redisReply *one, bool request) {
     json_t *message = json_loads(sv_reply_text(one, 1), 0, NULL),
            *outcome = json_loads(sv_reply_text(one, 2), 0, NULL);
-    const json_t *text = json_object_get(json_object_get(message, "request"), "text");
+    json_t *asked = json_object_get(message, "request");
+    const json_t *text = json_object_get(asked, "text");
     const char *why = json_string_value(json_object_get(json_object_get(outcome, "error"), "message"));
-    json_array_append_new(list, json_pack("{s:s, s:s, s:I, s:I, s:I}", "id", sv_reply_text(one, 0), "error",
-                                          why ? why : "", "created", (json_int_t)(sv_reply_int(one, 3, 0) / 1000),
-                                          "tries", (json_int_t)sv_reply_int(one, 4, 0), "text_bytes",
-                                          (json_int_t)json_string_length(text)));
+    json_t *json = json_pack("{s:s, s:s, s:I, s:I, s:I}", "id", sv_reply_text(one, 0), "error", why ? why : "",
+                             "created", (json_int_t)(sv_reply_int(one, 3, 0) / 1000), "tries",
+                             (json_int_t)sv_reply_int(one, 4, 0), "text_bytes", (json_int_t)json_string_length(text));
+    if (request && asked) json_object_set(json, "request", asked);
     json_decref(message);
     json_decref(outcome);
+    return json;
+}
+
+static void write_json(json_t *json, ev_buf *out) {
+    char *text = json_dumps(json, JSON_COMPACT);
+    json_decref(json);
+    if (text) ev_buf_append(out, text, strlen(text));
+    out->failed |= !text;
+    free(text);
 }
 
 static ev_status dead_letters(sv_backend *b, ev_buf *out, ev_error *err) {
@@ -449,14 +464,36 @@ static ev_status dead_letters(sv_backend *b, ev_buf *out, ev_error *err) {
     if (!reply) return not_now(err);
     json_t *list = json_array();
     for (size_t i = 0; reply->type == REDIS_REPLY_ARRAY && i < reply->elements; i++)
-        add_dead(list, reply->element[i]);
+        json_array_append_new(list, describe_dead(reply->element[i], false));
     freeReplyObject(reply);
-    char *text = json_dumps(list, JSON_COMPACT);
-    json_decref(list);
-    if (text) ev_buf_append(out, text, strlen(text));
-    out->failed |= !text;
-    free(text);
+    write_json(list, out);
     return EV_OK;
+}
+
+static ev_status dead_letter(sv_backend *b, const char *id, ev_buf *out, ev_error *err) {
+    sv_args a = {0};
+    ev_error why = {0};
+    sv_args_text(&a, id);
+    redisReply *reply = run(of(b), SV_SCRIPT_DEAD, &a, &why);
+    if (!reply) return not_now(err);
+    const redisReply *one = sv_reply_at(reply, 0);
+    if (one) write_json(describe_dead(one, true), out);
+    const ev_status status = one ? EV_OK : no_dead_letter(id, err);
+    freeReplyObject(reply);
+    return status;
+}
+
+static ev_status drop(sv_backend *b, const char *id, ev_error *err) {
+    sv_args a = {0};
+    ev_error why = {0};
+    sv_args_text(&a, id);
+    redisReply *reply = run(of(b), SV_SCRIPT_DROP, &a, &why);
+    if (!reply) return not_now(err);
+    const char *blob = sv_reply_text(reply, 0);
+    const bool found = *blob != '\0';
+    if (found) (void)sv_store_remove(of(b)->shared.recordings, blob, NULL);
+    freeReplyObject(reply);
+    return found ? EV_OK : no_dead_letter(id, err);
 }
 
 static void backlog(sv_backend *b, sv_load *out) {
@@ -813,8 +850,9 @@ static void close_gateway(sv_backend *b) {
 
 /* No two gateways have one, nor a gateway and the one that it was before. */
 static gateway *make(const sv_redis_parts *parts) {
-    static const sv_backend_calls calls = {seconds, windowed,     submit,  join, nudge, snapshot,     cancel,
-                                           retry,   dead_letters, backlog, idle, stop,  close_gateway};
+    static const sv_backend_calls calls = {seconds,  windowed, submit, join,         nudge,
+                                           snapshot, cancel,   retry,  dead_letters, dead_letter,
+                                           drop,     backlog,  idle,   stop,         close_gateway};
     gateway *g = calloc(1, sizeof *g);
     if (!g) return NULL;
     g->backend = (sv_backend){.calls = &calls, .decides_keys = true};

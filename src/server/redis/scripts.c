@@ -239,11 +239,18 @@ const char *const sv_scripts[SV_SCRIPT_COUNT] = {
         "return out\n",
     [SV_SCRIPT_DEAD] =
         "local out = {}\n"
-        "for _, id in ipairs(call('ZRANGE', key('dead'), 0, 999)) do\n"
+        "local ids = A[1] and (call('ZSCORE', key('dead'), A[1]) and {A[1]} or {}) or call('ZRANGE', key('dead'), 0, 999)\n"
+        "for _, id in ipairs(ids) do\n"
         "  local f = call('HMGET', key('job', id), 'message', 'outcome', 'created', 'attempts')\n"
         "  if f[1] then table.insert(out, {id, f[1], f[2] or '', f[3] or '0', f[4] or '0'}) end\n"
         "end\n"
         "return out\n",
+    [SV_SCRIPT_DROP] =
+        "if call('ZREM', key('dead'), A[1]) == 0 then return {} end\n"
+        "local f = call('HMGET', key('job', A[1]), 'blob', 'key')\n"
+        "call('DEL', key('job', A[1]))\n"
+        "if f[2] and f[2] ~= '' then call('DEL', key('key', f[2])) end\n"
+        "return {f[1] or A[1]}\n",
     [SV_SCRIPT_RETRY] =
         "local id, again, t = A[1], A[2], now()\n"
         "local f = call('HMGET', key('job', id), 'class', 'owner', 'seconds', 'message', 'recording', 'recording_bytes', 'blob')\n"

@@ -52,8 +52,10 @@ typedef enum sv_script {
     SV_SCRIPT_CANCEL,
     /* id -> fields and values of its hash, and `now` */
     SV_SCRIPT_FIND,
-    /* -> of each: id message outcome created attempts */
+    /* [id] -> of each, or of that one: id message outcome created attempts */
     SV_SCRIPT_DEAD,
+    /* id -> where the store may have its recording; nothing: it was no dead letter */
+    SV_SCRIPT_DROP,
     /* id, id of the new job -> OK | NONE */
     SV_SCRIPT_RETRY,
     SV_SCRIPT_COUNT
