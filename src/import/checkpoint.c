@@ -8,6 +8,7 @@
 #include <zip.h>
 
 #include "base/half.h"
+#include "base/try.h"
 
 enum { PICKLE_BYTES_MAX = 64 << 20, TENSORS_MAX = 20000, NAME_BYTES_MAX = 160, PREFIX_BYTES_MAX = 200 };
 
@@ -24,12 +25,6 @@ struct ev_checkpoint {
     entry *entries; /* [count], in order of their names */
     size_t count;
 };
-
-#define TRY(call)                                                                                                    \
-    do {                                                                                                             \
-        const ev_status status_ = (call);                                                                            \
-        if (status_ != EV_OK) return status_;                                                                        \
-    } while (0)
 
 /* ---- archive ---- */
 

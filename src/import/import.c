@@ -7,17 +7,12 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/try.h"
 #include "import/writer.h"
 #include "text/text.h"
 #include "text/wordpiece.h"
 
 enum { VOCABULARY_BYTES_MAX = 4 << 20, LIST_BYTES_MAX = 1 << 20, VOICES_MAX = 10000 };
-
-#define TRY(call)                                                                                                    \
-    do {                                                                                                             \
-        const ev_status status_ = (call);                                                                            \
-        if (status_ != EV_OK) return status_;                                                                        \
-    } while (0)
 
 /* The labels that all our models understand, and what the published style encoder is told for them. The first seven
  * are those that it was trained to tell apart. */

@@ -3,15 +3,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/try.h"
 #include "import/import.h"
 
 enum { STAGES_MAX = 6, KINDS_MAX = 4, LAYERS_MAX = 48 };
-
-#define TRY(call)                                                                                                    \
-    do {                                                                                                             \
-        const ev_status status_ = (call);                                                                            \
-        if (status_ != EV_OK) return status_;                                                                        \
-    } while (0)
 
 typedef struct builder {
     ev_layout *layout;

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/try.h"
+
 enum { NODES_MAX = 1 << 20, MEMO_MAX = 1 << 20, ITEMS_MAX = 1 << 20 };
 
 typedef enum global { G_ORDERED_DICT, G_REBUILD_TENSOR, G_REBUILD_PARAMETER, G_STORAGE } global;
@@ -39,12 +41,6 @@ struct ev_pickle {
 static node *node_of(const ev_pickle *p, ev_pickle_value v) { return (node *)(void *)p->nodes.data + v; }
 
 #define FAULT(...) ev_fail(err, EV_E_FORMAT, "checkpoint: " __VA_ARGS__)
-#define TRY(call)                                                                                                    \
-    do {                                                                                                             \
-        const ev_status status_ = (call);                                                                            \
-        if (status_ != EV_OK) return status_;                                                                        \
-    } while (0)
-
 /* ---- stack ---- */
 
 static size_t depth(const ev_pickle *p) { return ev_array_count(&p->stack, ev_pickle_value); }

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "base/try.h"
 #include "model/config_read.h"
 #include "model/convnext.h"
 #include "model/fastspeech2.h"

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/half.h"
+#include "base/try.h"
 #include "model/axis.h"
 #include "model/config_read.h"
 

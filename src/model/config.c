@@ -1,6 +1,8 @@
 /* config: see config.h. One reader per network; every number has a range. */
 #include "model/config_read.h"
 
+#include "base/try.h"
+
 ev_status ev_speaker_config_read(ev_speaker_config *s, const json_t *o, ev_error *err) {
     *s = (ev_speaker_config){0};
     int n = 0, kernels = 0, dilations = 0;

@@ -16,10 +16,4 @@ ev_status ev_config_heads(const char *key, int width, int heads, ev_error *err);
 ev_status ev_config_int8(const json_t *o, bool *int8, ev_error *err);
 ev_status ev_config_odd(const char *key, int n, ev_error *err); /* a kernel size */
 
-#define TRY(call)                                                                                                    \
-    do {                                                                                                             \
-        const ev_status status_ = (call);                                                                            \
-        if (status_ != EV_OK) return status_;                                                                        \
-    } while (0)
-
 #endif

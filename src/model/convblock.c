@@ -4,11 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define TRY(call)                                                                                                    \
-    do {                                                                                                             \
-        const ev_status status_ = (call);                                                                            \
-        if (status_ != EV_OK) return status_;                                                                        \
-    } while (0)
+#include "base/try.h"
 
 enum { NAME_MAX_BYTES = 96 };
 static const float eps = 1e-5f;

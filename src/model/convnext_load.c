@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/try.h"
 #include "model/config_read.h"
 #include "model/convnext.h"
 

@@ -4,13 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/try.h"
 #include "model/vocoder.h"
-
-#define TRY(call)                                                                                                    \
-    do {                                                                                                             \
-        const ev_status status_ = (call);                                                                            \
-        if (status_ != EV_OK) return status_;                                                                        \
-    } while (0)
 
 enum { NAME_MAX_BYTES = 96 };
 

@@ -4,6 +4,7 @@
 #include <assert.h>
 #include <stdlib.h>
 
+#include "base/try.h"
 #include "model/config_read.h"
 
 ev_status ev_phone_encoder_load(ev_phone_encoder *out, const ev_container *c, const ev_acoustic_config *k, int inputs,

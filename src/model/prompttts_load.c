@@ -1,6 +1,7 @@
 /* prompttts_load: its configuration, and the weights by their published names (prefix "am."). */
 #include <stdlib.h>
 
+#include "base/try.h"
 #include "model/config_read.h"
 #include "model/prompttts.h"
 

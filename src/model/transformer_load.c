@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/try.h"
 #include "model/config_read.h"
 #include "model/transformer.h"
 

@@ -1,6 +1,7 @@
 /* vocoder_config: the reader of the vocoder's part of a configuration, a function per family. */
 #include <string.h>
 
+#include "base/try.h"
 #include "model/config_read.h"
 
 static ev_status read_resblocks(ev_hifigan_config *g, const json_t *o, ev_error *err) {
