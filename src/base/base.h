@@ -1,4 +1,4 @@
-/* base: what every room stands on. Depends on nothing but libc and pthreads.
+/* base: what every module stands on; beside it json.h, near.h, wait.h and try.h. Needs libc and pthreads alone.
  *
  * error    ev_fail() fills an ev_error and returns its status: `return ev_fail(err, EV_E_IO, "...", ...)`.
  * buffer   ev_buf: a growing byte array. Never used while synthesising.

@@ -1,7 +1,9 @@
 /* clock: seconds that never run backwards, for measuring and for deadlines. The zero is arbitrary. */
+#include <math.h>
 #include <time.h>
 
 #include "base/base.h"
+#include "base/wait.h"
 
 static double read_clock(clockid_t clock) {
     struct timespec t;
@@ -11,3 +13,16 @@ static double read_clock(clockid_t clock) {
 
 double ev_clock_s(void) { return read_clock(CLOCK_MONOTONIC); }
 double ev_clock_thread_s(void) { return read_clock(CLOCK_THREAD_CPUTIME_ID); }
+
+struct timespec ev_clock_after(double seconds) {
+    struct timespec at;
+    clock_gettime(CLOCK_MONOTONIC, &at);
+    const double whole = floor(seconds);
+    at.tv_sec += (time_t)whole;
+    at.tv_nsec += (long)((seconds - whole) * 1e9);
+    if (at.tv_nsec >= 1000000000L) {
+        at.tv_sec++;
+        at.tv_nsec -= 1000000000L;
+    }
+    return at;
+}

@@ -2,7 +2,6 @@
  * each): how long all of them take against the audio that comes out, how long each listener waits, where the time
  * goes, and how full the work was; beside it the fp32 peak of the engine's own inner kernel. */
 #include "bench.h"
-#include "json.h"
 
 #include <stdlib.h>
 #include <sys/resource.h>
@@ -20,46 +19,48 @@ typedef struct bench_report {
 
 /* ---- printing ---- */
 
-static void put_spread(cli_json *json, const char *name, spread s) {
-    cli_json_open(json, name, '{');
-    cli_json_number(json, "median", s.median);
-    cli_json_number(json, "min", s.least);
-    cli_json_number(json, "p95", s.p95);
-    cli_json_close(json, '}');
+static void put_spread(ev_json *json, const char *name, spread s) {
+    ev_json_open(json, name, '{');
+    ev_json_number(json, "median", s.median);
+    ev_json_number(json, "min", s.least);
+    ev_json_number(json, "p95", s.p95);
+    ev_json_close(json, '}');
 }
 
-static void put_case(cli_json *json, const bench_case *c) {
-    cli_json_open(json, NULL, '{');
-    cli_json_integer(json, "utterances", (int64_t)c->utterances);
-    cli_json_string(json, "mode", c->batched ? "batched" : "alone");
-    cli_json_number(json, "audio_s", c->audio_s);
+static void put_case(ev_json *json, const bench_case *c) {
+    ev_json_open(json, NULL, '{');
+    ev_json_integer(json, "utterances", (int64_t)c->utterances);
+    ev_json_string(json, "mode", c->batched ? "batched" : "alone");
+    ev_json_number(json, "audio_s", c->audio_s);
     put_spread(json, "wall_s", c->wall_s);
     put_spread(json, "latency_s", c->latency_s);
-    cli_json_number(json, "rtf", c->wall_s.median / c->audio_s);
-    cli_json_number(json, "times_real_time", c->audio_s / c->wall_s.median);
-    cli_json_open(json, "stages_s", '{');
-    cli_json_number(json, "text", c->text_s);
-    cli_json_number(json, "acoustic", c->acoustic_s);
-    cli_json_number(json, "vocoder", c->vocoder_s);
-    cli_json_close(json, '}');
-    cli_json_number(json, "useful_frames", c->useful);
-    cli_json_close(json, '}');
+    ev_json_number(json, "rtf", c->wall_s.median / c->audio_s);
+    ev_json_number(json, "times_real_time", c->audio_s / c->wall_s.median);
+    ev_json_open(json, "stages_s", '{');
+    ev_json_number(json, "text", c->text_s);
+    ev_json_number(json, "acoustic", c->acoustic_s);
+    ev_json_number(json, "vocoder", c->vocoder_s);
+    ev_json_close(json, '}');
+    ev_json_number(json, "useful_frames", c->useful);
+    ev_json_close(json, '}');
 }
 
-static void print_json(const bench *b, const bench_report *report) {
-    cli_json json = {.out = stdout};
-    cli_json_open(&json, NULL, '{');
-    cli_json_string(&json, "version", ev_version());
-    cli_json_integer(&json, "threads", b->values->threads);
-    cli_json_integer(&json, "runs", b->values->runs);
-    cli_json_number(&json, "load_s", b->engine.load_s);
-    cli_json_number(&json, "peak_gflops_fp32", report->peak_flops * 1e-9);
-    cli_json_number(&json, "peak_rss_mb", report->peak_rss_mb);
+static int print_json(const bench *b, const bench_report *report) {
+    ev_buf text = {0};
+    ev_json json = {.out = &text};
+    ev_json_open(&json, NULL, '{');
+    ev_json_string(&json, "version", ev_version());
+    ev_json_integer(&json, "threads", b->values->threads);
+    ev_json_integer(&json, "runs", b->values->runs);
+    ev_json_number(&json, "load_s", b->engine.load_s);
+    ev_json_number(&json, "peak_gflops_fp32", report->peak_flops * 1e-9);
+    ev_json_number(&json, "peak_rss_mb", report->peak_rss_mb);
     put_spread(&json, "first_audio_s", report->first_audio_s);
-    cli_json_open(&json, "cases", '[');
+    ev_json_open(&json, "cases", '[');
     for (size_t i = 0; i < CLI_COUNT(report->cases); i++) put_case(&json, &report->cases[i]);
-    cli_json_close(&json, ']');
-    cli_json_close(&json, '}');
+    ev_json_close(&json, ']');
+    ev_json_close(&json, '}');
+    return cli_output_text(stdout, &text);
 }
 
 static void print_case(const bench_case *c) {
@@ -129,7 +130,7 @@ static int run_bench(const void *values, const cli_operands *operands) {
     if (code == CLI_OK) code = cli_engine_synth(&b->engine, b->values->threads, BENCH_UTTERANCES_MAX);
     if (code == CLI_OK) code = measure(b, &report);
     if (code == CLI_OK && b->values->json) {
-        print_json(b, &report);
+        code = print_json(b, &report);
     } else if (code == CLI_OK) {
         print_table(b, &report);
     }

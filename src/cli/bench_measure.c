@@ -84,9 +84,9 @@ static int speak_batched(bench *b, size_t utterances, double *audio_s, double *l
     ev_error err = {0};
     int code = CLI_OK;
     for (size_t i = 0; i < utterances; i++) requests[i] = &b->requests[i];
-    double start_s = cli_clock_s();
+    double start_s = ev_clock_s();
     ev_status status = ev_say_batch(b->engine.synth, requests, utterances, results, &err);
-    double elapsed_s = cli_clock_s() - start_s;
+    double elapsed_s = ev_clock_s() - start_s;
     if (status != EV_OK) return cli_engine_failed(status, &err, NULL);
     for (size_t i = 0; i < utterances; i++) {
         if (results[i].status != EV_OK && code == CLI_OK) {
@@ -105,9 +105,9 @@ static int speak_alone(bench *b, size_t utterances, double *audio_s, double *lat
     for (size_t i = 0; i < utterances; i++) {
         ev_audio audio = {0};
         ev_error err = {0};
-        double start_s = cli_clock_s();
+        double start_s = ev_clock_s();
         ev_status status = ev_say(b->engine.synth, &b->requests[i], &audio, &err);
-        latencies[i] = cli_clock_s() - start_s;
+        latencies[i] = ev_clock_s() - start_s;
         if (status != EV_OK) return cli_engine_failed(status, &err, NULL);
         *audio_s += (double)audio.count / audio.sample_rate;
         ev_audio_free(&audio);
@@ -125,12 +125,12 @@ int bench_case_measure(bench *b, bench_case *c) {
     ev_stats sum = {0};
     for (size_t run = 0; run <= runs; run++) { /* the first warms up: its place is taken by the second */
         size_t at = run == 0 ? 0 : run - 1;
-        double audio_s = 0, start_s = cli_clock_s();
+        double audio_s = 0, start_s = ev_clock_s();
         sum = (ev_stats){0};
         int code = c->batched ? speak_batched(b, n, &audio_s, series(b, LATENCY) + at * n, &sum)
                               : speak_alone(b, n, &audio_s, series(b, LATENCY) + at * n, &sum);
         if (code != CLI_OK) return code;
-        series(b, WALL)[at] = cli_clock_s() - start_s;
+        series(b, WALL)[at] = ev_clock_s() - start_s;
         series(b, TEXT)[at] = sum.text_s;
         series(b, ACOUSTIC)[at] = sum.acoustic_s;
         series(b, VOCODER)[at] = sum.vocoder_s;
@@ -153,7 +153,7 @@ static int on_chunk(void *user, const float *samples, size_t count, int last) {
     first_audio *f = user;
     (void)samples;
     (void)last;
-    if (count > 0 && f->first_s < 0) f->first_s = cli_clock_s() - f->start_s;
+    if (count > 0 && f->first_s < 0) f->first_s = ev_clock_s() - f->start_s;
     return 0;
 }
 
@@ -161,7 +161,7 @@ int bench_first_audio(bench *b, spread *out) {
     size_t runs = (size_t)b->values->runs;
     for (size_t run = 0; run <= runs; run++) {
         ev_error err = {0};
-        first_audio f = {.start_s = cli_clock_s(), .first_s = -1};
+        first_audio f = {.start_s = ev_clock_s(), .first_s = -1};
         ev_status status = ev_say_stream(b->engine.synth, &b->requests[0], &err, on_chunk, &f);
         if (status != EV_OK) return cli_engine_failed(status, &err, NULL);
         series(b, LATENCY)[run == 0 ? 0 : run - 1] = f.first_s;

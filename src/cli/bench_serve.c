@@ -78,9 +78,9 @@ static int first_request(load_run *run) {
     probe p = {0};
     int code = CLI_OK;
     load_client_listen(run->client, (load_listener){.user = &p, .done = on_probe});
-    load_client_begin(run->client, run->next_number++, cli_clock_s());
+    load_client_begin(run->client, run->next_number++, ev_clock_s());
     while (code == CLI_OK && load_client_pending(run->client) > 0) {
-        code = load_client_turn(run->client, cli_clock_s() + 1);
+        code = load_client_turn(run->client, ev_clock_s() + 1);
     }
     if (code != CLI_OK || p.sample.outcome == LOAD_OK || p.sample.outcome == LOAD_REJECTED) return code;
     return cli_fail(CLI_REMOTE, "%.200s does not give speech (%s): %s", run->url, p.fault, advice(&p.sample));
@@ -151,7 +151,7 @@ static int run_all(load_run *run) {
     if (code == CLI_OK) code = load_mix_open(&run->mix, v, run->seed);
     if (code == CLI_OK) code = load_client_open(&run->client, run);
     if (code != CLI_OK) return code;
-    run->start_s = cli_clock_s();
+    run->start_s = ev_clock_s();
     code = run_loads(run);
     if (code == CLI_OK && run->steps[0].summary.offered == 0) { /* clients that waited for an answer all the while */
         return cli_fail(CLI_FAILURE, "no request began within %g s, as answers take longer: give more --seconds",

@@ -1,14 +1,14 @@
 /* cli: the command `emotivoice`. It turns arguments into the engine's structs, calls the engine through
- * emotivoice.h alone, and turns statuses into exit codes. No synthesis happens here.
+ * emotivoice.h alone, and turns statuses into exit codes. No synthesis happens here. Of the engine's inside it uses
+ * base.h: the buffer, the JSON writer, "did you mean", the clock.
  *
  *   main.c       the table of commands, and the way from argv to one of them
  *   options.c    one table of options per command drives parsing ...
  *   help.c man.c ... and --help and the man page
- *   report.c     one-line errors, exit codes, what a terminal allows; suggest.c "did you mean"
+ *   report.c     one-line errors, exit codes, what a terminal allows
  *   interrupt.c  Ctrl-C becomes ev_synth_cancel
  *   input.c      text from the command line, standard input or a file; output.c bytes to a file or a pipe
  *   engine.c     model, synth and voice as the options ask for them
- *   json.c       the JSON writer
  *   say.c say_lines.c say_stream.c voice.c phones.c import.c bench.c serve.c jobs.c keys.c   the commands
  *   bench_serve.c load_*.c   the load test of a speech service; load.h is its START HERE
  */
@@ -20,7 +20,9 @@
 #include <stdint.h>
 #include <stdio.h>
 
-#include "emotivoice.h"
+#include "base/base.h"
+#include "base/json.h"
+#include "base/near.h"
 
 /* X(name, code, meaning): the enum, the man page and --help are made from this table. */
 #define CLI_EXIT_MAP(X)                                                                                              \
@@ -52,17 +54,6 @@ int cli_engine_failed(ev_status status, const ev_error *err, const char *subject
 /* A write to `path` ("-": standard output) failed with errno `error`. A reader that left is no news: silent. */
 int cli_write_failed(const char *path, int error);
 bool cli_colour(FILE *stream); /* a terminal that wants colour: neither NO_COLOR nor TERM=dumb */
-double cli_clock_s(void);      /* monotonic */
-
-/* ---- suggest.c ---- */
-#define CLI_WORD_MAX 40 /* a longer word is no typing slip of one of ours */
-typedef struct cli_near {
-    const char *word;
-    size_t distance;              /* only what is nearer than this is taken */
-    char found[CLI_WORD_MAX + 1]; /* "" while nothing near was offered */
-} cli_near;
-cli_near cli_near_to(const char *word);
-void cli_near_offer(cli_near *near, const char *candidate, size_t length);
 
 /* ---- interrupt.c ---- */
 void cli_interrupt_start(void); /* first thing in main: later threads inherit the blocked signals */
@@ -91,6 +82,8 @@ int cli_file_read(cli_text *out, const char *path, size_t size_max);
 int cli_output_choose(const char **path, const char *what);
 /* Replaces a file, which is removed again on failure; a device or pipe is written to and left in place. */
 int cli_output_write(const char *path, const void *bytes, size_t size);
+/* Prints a text that was built, and frees it. Whether it arrived is seen when the program ends. An exit code. */
+int cli_output_text(FILE *out, ev_buf *text);
 int cli_output_audio(const char *path, const ev_audio *audio, ev_format format);
 extern const char *const cli_format_names[]; /* in the order of ev_format; NULL-terminated */
 /* From --format (one of these names or NULL), else from the path's extension, else wav. */

@@ -9,12 +9,12 @@
 
 int cli_engine_open(cli_engine *engine, const char *model_path) {
     ev_error err = {0};
-    double start_s = cli_clock_s();
+    double start_s = ev_clock_s();
     if (model_path != NULL && access(model_path, F_OK) != 0) { /* the likeliest slip gets the plainest words */
         return cli_fail(CLI_MODEL, "model '%.200s' does not exist: check --model", model_path);
     }
     ev_status status = ev_model_open(&engine->model, model_path, NULL, &err);
-    engine->load_s = cli_clock_s() - start_s;
+    engine->load_s = ev_clock_s() - start_s;
     if (status == EV_OK) return CLI_OK;
     const char *message = err.message[0] != '\0' ? err.message : ev_status_text(status);
     const char *advice = model_path == NULL && status == EV_E_IO ? ": give --model FILE or set EMOTIVOICE_MODEL" : "";
@@ -91,10 +91,10 @@ int cli_engine_reference(ev_voice **out, cli_engine *engine, const char *path) {
 }
 
 static int no_such_voice(const ev_model *model, const char *name) {
-    cli_near near = cli_near_to(name);
+    ev_near near = ev_near_to(name);
     for (size_t i = 0; i < ev_model_voice_count(model); i++) {
         const char *candidate = ev_model_voice_name(model, i);
-        cli_near_offer(&near, candidate, strlen(candidate));
+        ev_near_offer(&near, candidate, strlen(candidate));
     }
     if (near.found[0] != '\0') {
         return cli_fail(CLI_INPUT, "there is no voice '%.60s': did you mean '%s'? (emotivoice voice list shows all)",
@@ -138,12 +138,12 @@ int cli_engine_say_failed(const cli_engine *engine, ev_status status, const ev_e
     if (status != EV_E_NOT_FOUND || emotion == NULL || !unknown_label(engine->model, emotion, label)) {
         return cli_engine_failed(status, err, subject);
     }
-    cli_near near = cli_near_to(label);
+    ev_near near = ev_near_to(label);
     for (size_t i = 0; i < ev_model_emotion_count(engine->model); i++) {
         const char *name = ev_model_emotion_name(engine->model, i);
         size_t used = strlen(known);
         snprintf(known + used, sizeof known - used, "%s%s", i == 0 ? "" : ", ", name);
-        cli_near_offer(&near, name, strlen(name));
+        ev_near_offer(&near, name, strlen(name));
     }
     if (near.found[0] != '\0') {
         return cli_fail(CLI_INPUT, "the emotion '%s' is unknown: did you mean '%s'?", label, near.found);

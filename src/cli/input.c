@@ -16,33 +16,35 @@ static int read_failed(const char *path, int error) {
     return cli_fail(CLI_INPUT, "'%.200s' cannot be read (%s): %s", path, strerror(error), hint);
 }
 
-/* Reads to the end or to size_max bytes; doubles its buffer, since most texts are short. */
+static int out_of_memory(ev_buf *bytes, const char *what) {
+    ev_buf_free(bytes);
+    return cli_fail(CLI_FAILURE, "out of memory: give %s", what);
+}
+
+/* The buffer's bytes become the text's. */
+static int give(cli_text *out, const ev_buf *bytes) {
+    *out = (cli_text){.bytes = (char *)bytes->data, .size = bytes->size};
+    return CLI_OK;
+}
+
+/* Reads to the end or to size_max bytes. */
 static int read_all(cli_text *out, FILE *in, const char *path, size_t size_max) {
-    size_t capacity = 0;
-    *out = (cli_text){0};
-    while (out->size < size_max) {
-        if (out->size == capacity) {
-            capacity = capacity == 0 ? 4096 : capacity * 2;
-            char *grown = realloc(out->bytes, capacity + 1);
-            if (grown == NULL) {
-                cli_text_free(out);
-                return cli_fail(CLI_FAILURE, "out of memory: give a shorter text");
-            }
-            out->bytes = grown;
-        }
-        size_t room = capacity - out->size, left = size_max - out->size;
+    char piece[16384];
+    ev_buf bytes = {0};
+    size_t got = 1;
+    while (got > 0 && bytes.size < size_max) {
+        const size_t left = size_max - bytes.size;
         errno = 0;
-        size_t got = fread(out->bytes + out->size, 1, room < left ? room : left, in);
-        out->size += got;
-        if (got == 0) break;
+        got = fread(piece, 1, left < sizeof piece ? left : sizeof piece, in);
+        ev_buf_append(&bytes, piece, got);
+        if (bytes.failed) return out_of_memory(&bytes, "a shorter text");
     }
     if (ferror(in)) {
         int error = errno;
-        cli_text_free(out);
+        ev_buf_free(&bytes);
         return read_failed(path, error);
     }
-    if (out->bytes != NULL) out->bytes[out->size] = '\0';
-    return CLI_OK;
+    return give(out, &bytes);
 }
 
 static int open_file(FILE **out, const char *path) {
@@ -105,34 +107,25 @@ int cli_text_open(FILE **out, const char *argument, const char *file) {
 }
 
 int cli_line_read(cli_text *out, FILE *in, bool *more) {
-    size_t capacity = 0;
+    ev_buf line = {0};
     int c = 0;
     *out = (cli_text){0};
     *more = false;
     errno = 0;
     while ((c = getc(in)) != EOF && c != '\n') {
         *more = true;
-        if (out->size == TEXT_MAX) continue; /* already too long: only find its end */
-        if (out->size == capacity) {
-            capacity = capacity == 0 ? 256 : capacity * 2;
-            char *grown = realloc(out->bytes, capacity + 1);
-            if (grown == NULL) {
-                cli_text_free(out);
-                return cli_fail(CLI_FAILURE, "out of memory: give shorter lines");
-            }
-            out->bytes = grown;
-        }
-        out->bytes[out->size++] = (char)c;
+        const char byte = (char)c;
+        if (line.size < TEXT_MAX) ev_buf_append(&line, &byte, 1); /* too long already: only its end is looked for */
+        if (line.failed) return out_of_memory(&line, "shorter lines");
     }
     if (ferror(in)) {
         int error = errno;
-        cli_text_free(out);
+        ev_buf_free(&line);
         return read_failed(NULL, error);
     }
     if (c == '\n') *more = true;
-    if (out->size > 0 && out->bytes[out->size - 1] == '\r') out->size--;
-    if (out->bytes != NULL) out->bytes[out->size] = '\0';
-    return CLI_OK;
+    if (line.size > 0 && line.data[line.size - 1] == '\r') line.data[--line.size] = '\0';
+    return give(out, &line);
 }
 
 void cli_text_free(cli_text *text) {

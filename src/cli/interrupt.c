@@ -34,9 +34,9 @@ static void *watcher(void *signals) {
     sigwait(signals, &number);
     if (number == RETIRE) return NULL;
     atomic_store(&interrupted, true);
-    double until_s = cli_clock_s() + GRACE_S;
+    double until_s = ev_clock_s() + GRACE_S;
     const struct timespec pause = {.tv_nsec = 20 * 1000 * 1000};
-    while (cancel_watched() && cli_clock_s() < until_s) {
+    while (cancel_watched() && ev_clock_s() < until_s) {
         if (sigtimedwait(signals, NULL, &pause) > 0) break; /* asked a second time */
     }
     _exit(CLI_INTERRUPT);

@@ -5,7 +5,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "json.h"
 #include "options.h"
 #include "server/guard/guard.h"
 
@@ -90,19 +89,23 @@ static int add_to_file(const char *path, const char *line) {
     return code;
 }
 
-static void print_new(const keys_values *v, const char *secret, const char *line) {
+static int print_new(const keys_values *v, const char *secret, const char *line) {
     if (v->json) {
-        cli_json json = {.out = stdout};
-        cli_json_open(&json, NULL, '{');
-        cli_json_string(&json, "key", secret);
-        cli_json_string(&json, "line", line);
-        cli_json_string(&json, "file", v->file);
-        cli_json_close(&json, '}');
-    } else if (v->file) {
+        ev_buf text = {0};
+        ev_json json = {.out = &text};
+        ev_json_open(&json, NULL, '{');
+        ev_json_string(&json, "key", secret);
+        ev_json_string(&json, "line", line);
+        ev_json_string(&json, "file", v->file);
+        ev_json_close(&json, '}');
+        return cli_output_text(stdout, &text);
+    }
+    if (v->file) {
         printf("%s\n", secret);
     } else {
         printf("key:  %s\nline: %s\n", secret, line);
     }
+    return CLI_OK;
 }
 
 static int run_new(const void *values, const cli_operands *operands) {
@@ -113,7 +116,7 @@ static int run_new(const void *values, const cli_operands *operands) {
     int code = check_values(v);
     if (code == CLI_OK) code = make(v, secret, &line);
     if (code == CLI_OK && v->file) code = add_to_file(v->file, (const char *)line.data);
-    if (code == CLI_OK) print_new(v, secret, (const char *)line.data);
+    if (code == CLI_OK) code = print_new(v, secret, (const char *)line.data);
     ev_buf_free(&line);
     return code;
 }
@@ -133,29 +136,31 @@ static void print_key(const sv_key *key) {
     putchar('\n');
 }
 
-static void print_keys_json(const sv_keys *keys) {
-    cli_json json = {.out = stdout};
-    cli_json_open(&json, NULL, '[');
+static int print_keys_json(const sv_keys *keys) {
+    ev_buf text = {0};
+    ev_json json = {.out = &text};
+    ev_json_open(&json, NULL, '[');
     for (size_t i = 0; i < sv_keys_count(keys); i++) {
         const sv_key *key = sv_keys_at(keys, i);
-        cli_json_open(&json, NULL, '{');
-        cli_json_string(&json, "prefix", key->prefix);
-        cli_json_string(&json, "name", key->name);
-        cli_json_string(&json, "scopes", scopes_text(key->scopes));
-        if (key->rate > 0) cli_json_number(&json, "rate", key->rate);
-        if (key->audio_s > 0) cli_json_number(&json, "audio_s", key->audio_s);
-        if (key->weight != 1) cli_json_number(&json, "weight", key->weight);
-        cli_json_close(&json, '}');
+        ev_json_open(&json, NULL, '{');
+        ev_json_string(&json, "prefix", key->prefix);
+        ev_json_string(&json, "name", key->name);
+        ev_json_string(&json, "scopes", scopes_text(key->scopes));
+        if (key->rate > 0) ev_json_number(&json, "rate", key->rate);
+        if (key->audio_s > 0) ev_json_number(&json, "audio_s", key->audio_s);
+        if (key->weight != 1) ev_json_number(&json, "weight", key->weight);
+        ev_json_close(&json, '}');
     }
-    cli_json_close(&json, ']');
+    ev_json_close(&json, ']');
+    return cli_output_text(stdout, &text);
 }
 
 static int run_check(const void *values, const cli_operands *operands) {
     const keys_values *v = values;
     sv_keys *keys = NULL;
-    const int code = check_file(&keys, operands->items[0]);
+    int code = check_file(&keys, operands->items[0]);
     if (code != CLI_OK) return code;
-    if (v->json) print_keys_json(keys);
+    if (v->json) code = print_keys_json(keys);
     for (size_t i = 0; !v->json && i < sv_keys_count(keys); i++) print_key(sv_keys_at(keys, i));
     sv_keys_unref(&keys);
     return CLI_OK;

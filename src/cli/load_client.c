@@ -61,7 +61,7 @@ static int on_socket(CURL *easy, curl_socket_t socket, int what, void *user, voi
 static int on_timer(CURLM *multi, long wait_ms, void *user) {
     load_client *client = user;
     (void)multi;
-    client->curl_due_s = wait_ms < 0 ? INFINITY : cli_clock_s() + 1e-3 * (double)wait_ms;
+    client->curl_due_s = wait_ms < 0 ? INFINITY : ev_clock_s() + 1e-3 * (double)wait_ms;
     return 0;
 }
 
@@ -72,7 +72,7 @@ static void act(load_client *client, curl_socket_t socket, int what) {
 }
 
 static void act_when_due(load_client *client) {
-    if (cli_clock_s() < client->curl_due_s) return;
+    if (ev_clock_s() < client->curl_due_s) return;
     client->curl_due_s = INFINITY;
     act(client, CURL_SOCKET_TIMEOUT, 0);
 }
@@ -163,7 +163,7 @@ static void ask_later(load_client *client, load_slot *slot) {
 }
 
 static void ask_when_due(load_client *client) {
-    double now_s = cli_clock_s();
+    double now_s = ev_clock_s();
     while (client->asking != NULL && client->asking->due_s <= now_s) {
         load_slot *slot = client->asking;
         client->asking = slot->next;
@@ -229,7 +229,7 @@ static void handle(load_client *client, const struct epoll_event *event) {
 int load_client_turn(load_client *client, double until_s) {
     struct epoll_event events[EVENTS];
     act_when_due(client);
-    if (reap(client)) until_s = cli_clock_s(); /* the caller may have something to begin now */
+    if (reap(client)) until_s = ev_clock_s(); /* the caller may have something to begin now */
     arm(client, until_s);
     int count = epoll_wait(client->epoll, events, EVENTS, -1);
     for (int i = 0; i < count; i++) handle(client, &events[i]);

@@ -33,7 +33,7 @@ static long status_of(CURL *easy) {
 
 static size_t on_body(char *bytes, size_t one, size_t size, void *user) {
     load_slot *slot = user;
-    double now_s = cli_clock_s();
+    double now_s = ev_clock_s();
     bool speaks = slot->phase == LOAD_SPEAK || slot->phase == LOAD_FETCH;
     (void)one; /* always 1 */
     if (!speaks || status_of(slot->easy) != 200) {
@@ -92,7 +92,7 @@ static double deadline_of(const load_slot *slot) { return slot->sample.at_s + (d
 
 static bool finish(load_slot *slot, load_outcome outcome, const char *fault) {
     load_sample *sample = &slot->sample;
-    sample->end_s = cli_clock_s();
+    sample->end_s = ev_clock_s();
     sample->outcome = (uint8_t)outcome;
     if (fault != slot->fault) snprintf(slot->fault, sizeof slot->fault, "%s", fault);
     if (slot->audio.first_s >= 0) sample->first_audio_s = (float)(slot->audio.first_s - sample->at_s);
@@ -106,7 +106,7 @@ static bool finish(load_slot *slot, load_outcome outcome, const char *fault) {
 static bool set_transfer(load_slot *slot, load_phase phase) {
     const load_target *target = slot->target;
     char url[800];
-    double left_s = deadline_of(slot) - fmax(cli_clock_s(), slot->due_s);
+    double left_s = deadline_of(slot) - fmax(ev_clock_s(), slot->due_s);
     bool post = phase == LOAD_SPEAK || phase == LOAD_SUBMIT;
     if (left_s < 0.001) return finish(slot, LOAD_TIMEOUT, "no time was left to ask");
     slot->phase = phase;
@@ -128,7 +128,7 @@ static bool set_transfer(load_slot *slot, load_phase phase) {
 
 bool load_exchange_begin(load_slot *slot, uint64_t number, double at_s) {
     const load_target *target = slot->target;
-    double now_s = cli_clock_s();
+    double now_s = ev_clock_s();
     slot->sample = (load_sample){.at_s = at_s, .first_byte_s = -1, .first_audio_s = -1};
     slot->sample.lag_s = (float)(now_s - at_s);
     slot->due_s = now_s;
@@ -207,7 +207,7 @@ static bool follow_job(load_slot *slot) {
         snprintf(slot->fault, sizeof slot->fault, "the job %s", text);
         finish(slot, LOAD_JOB, slot->fault);
     } else {
-        slot->due_s = cli_clock_s() + (double)slot->target->values->poll;
+        slot->due_s = ev_clock_s() + (double)slot->target->values->poll;
         goes_on = set_transfer(slot, LOAD_ASK);
     }
     json_decref(reply);

@@ -62,7 +62,7 @@ static void on_done(void *user, const load_sample *sample, const char *fault) {
     if (sample->outcome == LOAD_OK) {
         s->idle++;
     } else {
-        s->paused[(s->paused_first + s->paused_count++) % step->concurrency] = cli_clock_s() + CLOSED_PAUSE_S;
+        s->paused[(s->paused_first + s->paused_count++) % step->concurrency] = ev_clock_s() + CLOSED_PAUSE_S;
     }
 }
 
@@ -76,7 +76,7 @@ static void on_metrics(void *user, const char *text) {
     }
     step->series = grown;
     load_snapshot *snapshot = &step->series[step->series_count++];
-    snapshot->at_s = cli_clock_s() - s->start_s;
+    snapshot->at_s = ev_clock_s() - s->start_s;
     load_snapshot_parse(snapshot, text);
 }
 
@@ -87,7 +87,7 @@ static int scrape(stepping *s) {
     if (s->run->values->metrics == NULL) return CLI_OK;
     for (int turn = 0; turn < 2; turn++) { /* the first only waits for one that is under way */
         if (turn == 1) load_client_scrape(client);
-        while (code == CLI_OK && load_client_scraping(client)) code = load_client_turn(client, cli_clock_s() + 1);
+        while (code == CLI_OK && load_client_scraping(client)) code = load_client_turn(client, ev_clock_s() + 1);
     }
     if (code == CLI_OK && s->step->series_count == 0) {
         return cli_fail(CLI_REMOTE, "the metrics at %.200s cannot be read: check --metrics and --key",
@@ -168,7 +168,7 @@ static void progress(stepping *s, double now_s) {
 static int hold_load(stepping *s) {
     double end_s = s->start_s + s->step->seconds, last_s = nextafter(end_s, 0);
     int code = CLI_OK;
-    for (double now_s = cli_clock_s(); code == CLI_OK; now_s = cli_clock_s()) {
+    for (double now_s = ev_clock_s(); code == CLI_OK; now_s = ev_clock_s()) {
         double next_s = end_s; /* what was scheduled before the end is asked, however late it is */
         if (now_s < end_s || s->step->concurrency == 0) next_s = ask_due(s, fmin(now_s, last_s));
         if (now_s >= end_s) break;
@@ -182,7 +182,7 @@ static int hold_load(stepping *s) {
         if (s->step->failed) code = cli_fail(CLI_FAILURE, "out of memory: give fewer --seconds");
     }
     while (code == CLI_OK && load_client_pending(s->run->client) > 0) {
-        progress(s, cli_clock_s());
+        progress(s, ev_clock_s());
         code = load_client_turn(s->run->client, s->next_progress_s);
     }
     return code;
@@ -196,7 +196,7 @@ static int run_step(stepping *s) {
     int code = s->step->concurrency == 0 ? draw_all_arrivals(s) : CLI_OK;
     if (code == CLI_OK) code = scrape(s);
     if (code != CLI_OK) return code;
-    double now_s = cli_clock_s();
+    double now_s = ev_clock_s();
     s->start_s = now_s + (double)v->warmup;
     s->step->begin_s = s->start_s - s->run->start_s;
     for (size_t i = 0; i < s->step->series_count; i++) s->step->series[i].at_s -= s->start_s;

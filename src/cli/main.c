@@ -39,10 +39,10 @@ static const cli_command *find_command(const char *name) {
 }
 
 static int unknown_command(const char *word) {
-    cli_near near = cli_near_to(word);
+    ev_near near = ev_near_to(word);
     for (size_t i = 0; cli_commands[i] != NULL; i++) {
         if (cli_commands[i]->hidden) continue;
-        cli_near_offer(&near, cli_commands[i]->name, strcspn(cli_commands[i]->name, " "));
+        ev_near_offer(&near, cli_commands[i]->name, strcspn(cli_commands[i]->name, " "));
     }
     if (near.found[0] != '\0') {
         return cli_fail(CLI_USAGE, "there is no command '%.40s': did you mean '%s'?", word, near.found);
@@ -51,12 +51,12 @@ static int unknown_command(const char *word) {
 }
 
 static int unknown_member(const char *group, const char *word) {
-    cli_near near = cli_near_to(word);
+    ev_near near = ev_near_to(word);
     size_t length = strlen(group);
     for (size_t i = 0; cli_commands[i] != NULL; i++) {
         const char *name = cli_commands[i]->name;
         if (strncmp(name, group, length) != 0 || name[length] != ' ') continue;
-        cli_near_offer(&near, name + length + 1, strlen(name + length + 1));
+        ev_near_offer(&near, name + length + 1, strlen(name + length + 1));
     }
     if (near.found[0] != '\0') {
         return cli_fail(CLI_USAGE, "there is no command '%s %.40s': did you mean '%s %s'?", group, word, group,

@@ -29,9 +29,9 @@ static const cli_option *find_letter(const cli_command *command, char letter) {
 
 static int set_choice(const cli_option *option, const char *given, const char **value) {
     char list[128] = "";
-    cli_near near = cli_near_to(given);
+    ev_near near = ev_near_to(given);
     for (size_t i = 0; option->choices[i] != NULL; i++) {
-        cli_near_offer(&near, option->choices[i], strlen(option->choices[i]));
+        ev_near_offer(&near, option->choices[i], strlen(option->choices[i]));
         if (strcmp(option->choices[i], given) == 0) {
             *value = option->choices[i];
             return CLI_OK;
@@ -103,9 +103,9 @@ static int set_value(const cli_option *option, const char *given, void *values) 
 static int unknown_option(const cli_command *command, const char *given, size_t length) {
     char name[64];
     snprintf(name, sizeof name, "%.*s", (int)(length < 60 ? length : 60), given);
-    cli_near near = cli_near_to(name[1] == '-' ? name + 2 : "");
+    ev_near near = ev_near_to(name[1] == '-' ? name + 2 : "");
     for (const cli_option *option = command->options; option->name != NULL; option++) {
-        cli_near_offer(&near, option->name, strlen(option->name));
+        ev_near_offer(&near, option->name, strlen(option->name));
     }
     if (near.found[0] != '\0') {
         return cli_fail(CLI_USAGE, "%s has no option '%s': did you mean '--%s'?", command->name, name, near.found);

@@ -86,6 +86,13 @@ int cli_output_write(const char *path, const void *bytes, size_t size) {
     return code != CLI_OK ? code : closed;
 }
 
+int cli_output_text(FILE *out, ev_buf *text) {
+    const bool failed = text->failed;
+    if (!failed) fwrite(text->data, 1, text->size, out);
+    ev_buf_free(text);
+    return failed ? cli_fail(CLI_FAILURE, "out of memory: free some and try again") : CLI_OK;
+}
+
 int cli_output_audio(const char *path, const ev_audio *audio, ev_format format) {
     ev_error err = {0};
     void *bytes = NULL;

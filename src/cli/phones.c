@@ -1,5 +1,4 @@
 /* phones: what a text will be spoken as, without speaking it. */
-#include "json.h"
 #include "options.h"
 
 #include <stdlib.h>
@@ -47,91 +46,90 @@ static void init(void *values) {
     v->audio_tags = cli_audio_tags[EV_AUDIO_TAGS_SPEAK];
 }
 
-static void put_range(cli_json *json, size_t begin, size_t end) {
-    cli_json_integer(json, "byte_begin", (int64_t)begin);
-    cli_json_integer(json, "byte_end", (int64_t)end);
+static void put_range(ev_json *json, size_t begin, size_t end) {
+    ev_json_integer(json, "byte_begin", (int64_t)begin);
+    ev_json_integer(json, "byte_end", (int64_t)end);
 }
 
 /* The words of a sentence as they are spoken: "I have three apples", with no spaces between Chinese words. */
-static void put_normalised(cli_json *json, const ev_phones *phones, const ev_sentence *sentence) {
-    char *text = NULL;
-    size_t size = 0;
-    FILE *out = open_memstream(&text, &size);
+static void put_normalised(ev_json *json, const ev_phones *phones, const ev_sentence *sentence) {
+    ev_buf text = {0};
     const ev_word *before = NULL;
-    if (out == NULL) return;
     for (size_t i = 0; i < phones->word_count; i++) {
         const ev_word *word = &phones->words[i];
         if (word->phone_begin < sentence->phone_begin || word->phone_end > sentence->phone_end) continue;
         bool both_chinese =
             before != NULL && strcmp(before->language, "zh") == 0 && strcmp(word->language, "zh") == 0;
-        if (before != NULL && !both_chinese) putc(' ', out);
-        fputs(word->spoken, out);
+        ev_buf_printf(&text, "%s%s", before != NULL && !both_chinese ? " " : "", word->spoken);
         before = word;
     }
-    if (fclose(out) == 0) cli_json_text(json, "normalised", text, size);
-    free(text);
+    ev_json_text(json, "normalised", (const char *)text.data, text.size);
+    json->out->failed |= text.failed;
+    ev_buf_free(&text);
 }
 
-static void put_phone(cli_json *json, const ev_phone *phone) {
-    cli_json_open(json, NULL, '{');
-    cli_json_string(json, "name", phone->name);
-    cli_json_integer(json, "token", phone->token);
-    cli_json_integer(json, "word", phone->word);
-    if (phone->pause_ms > 0) cli_json_integer(json, "pause_ms", phone->pause_ms);
+static void put_phone(ev_json *json, const ev_phone *phone) {
+    ev_json_open(json, NULL, '{');
+    ev_json_string(json, "name", phone->name);
+    ev_json_integer(json, "token", phone->token);
+    ev_json_integer(json, "word", phone->word);
+    if (phone->pause_ms > 0) ev_json_integer(json, "pause_ms", phone->pause_ms);
     put_range(json, phone->byte_begin, phone->byte_end);
-    cli_json_close(json, '}');
+    ev_json_close(json, '}');
 }
 
-static void put_sentences(cli_json *json, const ev_phones *phones) {
-    cli_json_open(json, "sentences", '[');
+static void put_sentences(ev_json *json, const ev_phones *phones) {
+    ev_json_open(json, "sentences", '[');
     for (size_t i = 0; i < phones->sentence_count; i++) {
         const ev_sentence *sentence = &phones->sentences[i];
-        cli_json_open(json, NULL, '{');
+        ev_json_open(json, NULL, '{');
         put_range(json, sentence->byte_begin, sentence->byte_end);
         put_normalised(json, phones, sentence);
-        cli_json_open(json, "phones", '[');
+        ev_json_open(json, "phones", '[');
         for (size_t p = sentence->phone_begin; p < sentence->phone_end; p++) put_phone(json, &phones->phones[p]);
-        cli_json_close(json, ']');
-        cli_json_close(json, '}');
+        ev_json_close(json, ']');
+        ev_json_close(json, '}');
     }
-    cli_json_close(json, ']');
+    ev_json_close(json, ']');
 }
 
-static void put_words(cli_json *json, const ev_phones *phones, const char *text) {
-    cli_json_open(json, "words", '[');
+static void put_words(ev_json *json, const ev_phones *phones, const char *text) {
+    ev_json_open(json, "words", '[');
     for (size_t i = 0; i < phones->word_count; i++) {
         const ev_word *word = &phones->words[i];
-        cli_json_open(json, NULL, '{');
-        cli_json_text(json, "text", text + word->byte_begin, word->byte_end - word->byte_begin);
-        cli_json_string(json, "spoken", word->spoken);
-        cli_json_string(json, "language", word->language);
+        ev_json_open(json, NULL, '{');
+        ev_json_text(json, "text", text + word->byte_begin, word->byte_end - word->byte_begin);
+        ev_json_string(json, "spoken", word->spoken);
+        ev_json_string(json, "language", word->language);
         put_range(json, word->byte_begin, word->byte_end);
-        cli_json_integer(json, "phone_begin", (int64_t)word->phone_begin);
-        cli_json_integer(json, "phone_end", (int64_t)word->phone_end);
-        cli_json_close(json, '}');
+        ev_json_integer(json, "phone_begin", (int64_t)word->phone_begin);
+        ev_json_integer(json, "phone_end", (int64_t)word->phone_end);
+        ev_json_close(json, '}');
     }
-    cli_json_close(json, ']');
+    ev_json_close(json, ']');
 }
 
-static void print_json(const ev_phones *phones, const cli_text *text, const char *language) {
-    cli_json json = {.out = stdout};
-    cli_json_open(&json, NULL, '{');
-    cli_json_text(&json, "text", text->bytes, text->size);
-    cli_json_string(&json, "language", language);
+static int print_json(const ev_phones *phones, const cli_text *text, const char *language) {
+    ev_buf report = {0};
+    ev_json json = {.out = &report};
+    ev_json_open(&json, NULL, '{');
+    ev_json_text(&json, "text", text->bytes, text->size);
+    ev_json_string(&json, "language", language);
     put_sentences(&json, phones);
     put_words(&json, phones, text->bytes);
-    cli_json_open(&json, "omissions", '[');
+    ev_json_open(&json, "omissions", '[');
     for (size_t i = 0; i < phones->omission_count; i++) {
         const ev_omission *omission = &phones->omissions[i];
-        cli_json_open(&json, NULL, '{');
-        cli_json_string(&json, "reason", omission->reason);
-        if (omission->spoken) cli_json_string(&json, "spoken", omission->spoken);
-        cli_json_text(&json, "text", text->bytes + omission->byte_begin, omission->byte_end - omission->byte_begin);
+        ev_json_open(&json, NULL, '{');
+        ev_json_string(&json, "reason", omission->reason);
+        if (omission->spoken) ev_json_string(&json, "spoken", omission->spoken);
+        ev_json_text(&json, "text", text->bytes + omission->byte_begin, omission->byte_end - omission->byte_begin);
         put_range(&json, omission->byte_begin, omission->byte_end);
-        cli_json_close(&json, '}');
+        ev_json_close(&json, '}');
     }
-    cli_json_close(&json, ']');
-    cli_json_close(&json, '}');
+    ev_json_close(&json, ']');
+    ev_json_close(&json, '}');
+    return cli_output_text(stdout, &report);
 }
 
 /* One line a sentence; what is left out is told on the side, once. */
@@ -170,7 +168,7 @@ static int run_phones(const void *values, const cli_operands *operands) {
         if (status != EV_OK) code = cli_engine_failed(status, &err, NULL);
     }
     if (code == CLI_OK && v->json) {
-        print_json(phones, &text, v->language);
+        code = print_json(phones, &text, v->language);
     } else if (code == CLI_OK) {
         print_tokens(phones, v->quiet);
     }

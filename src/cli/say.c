@@ -181,12 +181,12 @@ static int check(const say_values *values) {
 static int speak_one(say_job *job, const cli_text *text) {
     ev_audio audio = {0};
     ev_error err = {0};
-    double start_s = cli_clock_s();
+    double start_s = ev_clock_s();
     job->request.text = text->bytes != NULL ? text->bytes : "";
     job->request.text_bytes = text->size;
     say_progress(job, "speaking ...");
     ev_status status = ev_say(job->engine.synth, &job->request, &audio, &err);
-    double elapsed_s = cli_clock_s() - start_s;
+    double elapsed_s = ev_clock_s() - start_s;
     say_progress(job, "%s", "");
     if (status != EV_OK) return cli_engine_say_failed(&job->engine, status, &err, job->values->emotion, NULL);
     int code = say_shape(job, &audio);

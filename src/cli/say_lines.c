@@ -182,9 +182,9 @@ static int group_speak(say_job *job, const pattern *p, group *g, int *first_faul
         g->pointers[i] = &g->requests[i];
         g->results[i] = (ev_result){0};
     }
-    double start_s = cli_clock_s();
+    double start_s = ev_clock_s();
     ev_status status = ev_say_batch(job->engine.synth, g->pointers, g->count, g->results, &err);
-    double elapsed_s = cli_clock_s() - start_s;
+    double elapsed_s = ev_clock_s() - start_s;
     say_progress(job, "%s", "");
     if (status != EV_OK) return cli_engine_failed(status, &err, NULL);
     return group_write(job, p, g, elapsed_s, first_fault);

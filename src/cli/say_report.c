@@ -1,5 +1,4 @@
 /* say_report: what was spoken, for a program (--json) or for a person (one line, only on a terminal). */
-#include "json.h"
 #include "say.h"
 
 #include <stdarg.h>
@@ -29,74 +28,77 @@ static bool word_time(const ev_audio *audio, size_t index, size_t *begin, size_t
     return found;
 }
 
-static void put_range(cli_json *json, size_t begin, size_t end) {
-    cli_json_integer(json, "byte_begin", (int64_t)begin);
-    cli_json_integer(json, "byte_end", (int64_t)end);
+static void put_range(ev_json *json, size_t begin, size_t end) {
+    ev_json_integer(json, "byte_begin", (int64_t)begin);
+    ev_json_integer(json, "byte_end", (int64_t)end);
 }
 
 /* Marks know words by number only; the words themselves come from the same front-end, asked once more. */
-static void put_words(cli_json *json, const say_job *job, const say_outcome *outcome) {
+static void put_words(ev_json *json, const say_job *job, const say_outcome *outcome) {
     ev_phones *phones = NULL;
     const char *text = outcome->text;
     ev_request request = job->request;
     request.text = text;
     request.text_bytes = outcome->text_bytes;
     if (ev_phones_of(&phones, job->engine.model, &request, NULL) != EV_OK) return;
-    cli_json_open(json, "words", '[');
+    ev_json_open(json, "words", '[');
     for (size_t i = 0; i < phones->word_count; i++) {
         const ev_word *word = &phones->words[i];
         size_t begin = 0, end = 0;
         bool timed = outcome->audio != NULL && word_time(outcome->audio, i, &begin, &end);
-        cli_json_open(json, NULL, '{');
-        cli_json_text(json, "text", text + word->byte_begin, word->byte_end - word->byte_begin);
-        cli_json_string(json, "spoken", word->spoken);
-        if (timed) cli_json_number(json, "begin_s", (double)begin / outcome->audio->sample_rate);
-        if (timed) cli_json_number(json, "end_s", (double)end / outcome->audio->sample_rate);
+        ev_json_open(json, NULL, '{');
+        ev_json_text(json, "text", text + word->byte_begin, word->byte_end - word->byte_begin);
+        ev_json_string(json, "spoken", word->spoken);
+        if (timed) ev_json_number(json, "begin_s", (double)begin / outcome->audio->sample_rate);
+        if (timed) ev_json_number(json, "end_s", (double)end / outcome->audio->sample_rate);
         put_range(json, word->byte_begin, word->byte_end);
-        cli_json_close(json, '}');
+        ev_json_close(json, '}');
     }
-    cli_json_close(json, ']');
-    cli_json_open(json, "omissions", '[');
+    ev_json_close(json, ']');
+    ev_json_open(json, "omissions", '[');
     for (size_t i = 0; i < phones->omission_count; i++) {
-        cli_json_open(json, NULL, '{');
-        cli_json_string(json, "reason", phones->omissions[i].reason);
-        if (phones->omissions[i].spoken) cli_json_string(json, "spoken", phones->omissions[i].spoken);
+        ev_json_open(json, NULL, '{');
+        ev_json_string(json, "reason", phones->omissions[i].reason);
+        if (phones->omissions[i].spoken) ev_json_string(json, "spoken", phones->omissions[i].spoken);
         put_range(json, phones->omissions[i].byte_begin, phones->omissions[i].byte_end);
-        cli_json_close(json, '}');
+        ev_json_close(json, '}');
     }
-    cli_json_close(json, ']');
+    ev_json_close(json, ']');
     ev_phones_free(&phones);
 }
 
-static void put_timings(cli_json *json, const say_job *job, const say_outcome *outcome) {
+static void put_timings(ev_json *json, const say_job *job, const say_outcome *outcome) {
     ev_stats stats = {0};
     ev_synth_stats(job->engine.synth, &stats);
-    cli_json_open(json, "timings", '{');
-    cli_json_number(json, "load_s", job->engine.load_s);
-    cli_json_number(json, "text_s", stats.text_s);
-    cli_json_number(json, "acoustic_s", stats.acoustic_s);
-    cli_json_number(json, "vocoder_s", stats.vocoder_s);
-    cli_json_number(json, "total_s", stats.total_s);
-    if (outcome->first_audio_s >= 0) cli_json_number(json, "first_audio_s", outcome->first_audio_s);
-    cli_json_close(json, '}');
+    ev_json_open(json, "timings", '{');
+    ev_json_number(json, "load_s", job->engine.load_s);
+    ev_json_number(json, "text_s", stats.text_s);
+    ev_json_number(json, "acoustic_s", stats.acoustic_s);
+    ev_json_number(json, "vocoder_s", stats.vocoder_s);
+    ev_json_number(json, "total_s", stats.total_s);
+    if (outcome->first_audio_s >= 0) ev_json_number(json, "first_audio_s", outcome->first_audio_s);
+    ev_json_close(json, '}');
 }
 
 static void report_json(const say_job *job, const say_outcome *outcome, int32_t sample_rate, double seconds) {
     bool audio_on_stdout = strcmp(outcome->output, "-") == 0;
-    cli_json json = {.out = audio_on_stdout ? stderr : stdout};
-    cli_json_open(&json, NULL, '{');
-    cli_json_string(&json, "output", outcome->output);
-    if (outcome->line > 0) cli_json_integer(&json, "line", (int64_t)outcome->line);
-    cli_json_string(&json, "format", cli_format_names[job->format]);
-    cli_json_integer(&json, "sample_rate", sample_rate);
-    cli_json_integer(&json, "samples", (int64_t)outcome->samples);
-    cli_json_number(&json, "seconds", seconds);
-    cli_json_number(&json, "elapsed_s", outcome->elapsed_s);
-    cli_json_number(&json, "rtf", outcome->elapsed_s / outcome->batch_audio_s);
+    FILE *out = audio_on_stdout ? stderr : stdout;
+    ev_buf text = {0};
+    ev_json json = {.out = &text};
+    ev_json_open(&json, NULL, '{');
+    ev_json_string(&json, "output", outcome->output);
+    if (outcome->line > 0) ev_json_integer(&json, "line", (int64_t)outcome->line);
+    ev_json_string(&json, "format", cli_format_names[job->format]);
+    ev_json_integer(&json, "sample_rate", sample_rate);
+    ev_json_integer(&json, "samples", (int64_t)outcome->samples);
+    ev_json_number(&json, "seconds", seconds);
+    ev_json_number(&json, "elapsed_s", outcome->elapsed_s);
+    ev_json_number(&json, "rtf", outcome->elapsed_s / outcome->batch_audio_s);
     put_timings(&json, job, outcome);
     put_words(&json, job, outcome);
-    cli_json_close(&json, '}');
-    fflush(json.out);
+    ev_json_close(&json, '}');
+    cli_output_text(out, &text);
+    fflush(out);
 }
 
 void say_report(const say_job *job, const say_outcome *outcome) {

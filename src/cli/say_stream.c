@@ -33,7 +33,7 @@ static int on_chunk(void *user, const float *samples, size_t count, int last) {
     ev_error err = {0};
     (void)last;
     if (count == 0) return 0;
-    if (s->first_audio_s < 0) s->first_audio_s = cli_clock_s() - s->start_s;
+    if (s->first_audio_s < 0) s->first_audio_s = ev_clock_s() - s->start_s;
     ev_status status = ev_encoder_write(s->encoder, samples, count, &bytes, &size, &err);
     s->code = put(s, status, bytes, size, &err);
     s->samples += count;
@@ -92,11 +92,11 @@ int say_stream(say_job *job, const cli_text *text) {
     job->request.text_bytes = text->size;
     int code = cli_sink_open(&s.sink, job->output);
     if (code != CLI_OK) return code;
-    s.start_s = cli_clock_s();
+    s.start_s = ev_clock_s();
     code = open_encoder(&s);
     if (code == CLI_OK) code = speak(&s);
     ev_encoder_free(&s.encoder);
-    double elapsed_s = cli_clock_s() - s.start_s;
+    double elapsed_s = ev_clock_s() - s.start_s;
     int closed = cli_sink_close(&s.sink, code == CLI_OK);
     if (code == CLI_OK) code = closed;
     if (code != CLI_OK) return code;

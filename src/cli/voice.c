@@ -1,6 +1,5 @@
 /* voice: make, list, show and compare speakers. A .voice file is what ev_voice_pack gives: a speaker vector and a
  * median pitch, a few kilobytes from which nobody can hear the reference again. */
-#include "json.h"
 #include "options.h"
 
 #include <math.h>
@@ -76,21 +75,25 @@ static int write_voice(const ev_voice *voice, const char *path, size_t *size) {
     return code;
 }
 
-static void report_made(const voice_values *v, const ev_voice *voice, const char *path, size_t size) {
+static int report_made(const voice_values *v, const ev_voice *voice, const char *path, size_t size) {
     bool voice_on_stdout = strcmp(path, "-") == 0;
     size_t dimensions = 0;
     ev_voice_vector(voice, &dimensions);
     if (v->json) {
-        cli_json json = {.out = voice_on_stdout ? stderr : stdout};
-        cli_json_open(&json, NULL, '{');
-        cli_json_string(&json, "output", path);
-        cli_json_integer(&json, "bytes", (int64_t)size);
-        cli_json_integer(&json, "dimensions", (int64_t)dimensions);
-        cli_json_number(&json, "pitch_hz", (double)ev_voice_pitch(voice));
-        cli_json_close(&json, '}');
-    } else if (!v->quiet && !voice_on_stdout) {
+        ev_buf text = {0};
+        ev_json json = {.out = &text};
+        ev_json_open(&json, NULL, '{');
+        ev_json_string(&json, "output", path);
+        ev_json_integer(&json, "bytes", (int64_t)size);
+        ev_json_integer(&json, "dimensions", (int64_t)dimensions);
+        ev_json_number(&json, "pitch_hz", (double)ev_voice_pitch(voice));
+        ev_json_close(&json, '}');
+        return cli_output_text(voice_on_stdout ? stderr : stdout, &text);
+    }
+    if (!v->quiet && !voice_on_stdout) {
         printf("%s: %zu numbers, pitch %.0f Hz\n", path, dimensions, (double)ev_voice_pitch(voice));
     }
+    return CLI_OK;
 }
 
 static int run_make(const void *values, const cli_operands *operands) {
@@ -104,7 +107,7 @@ static int run_make(const void *values, const cli_operands *operands) {
     if (code == CLI_OK) code = cli_engine_synth(&engine, v->threads, 0);
     if (code == CLI_OK) code = embed(&voice, &engine, operands);
     if (code == CLI_OK) code = write_voice(voice, path, &size);
-    if (code == CLI_OK) report_made(v, voice, path, size);
+    if (code == CLI_OK) code = report_made(v, voice, path, size);
     ev_voice_free(&voice);
     cli_engine_close(&engine);
     return code;
@@ -113,33 +116,34 @@ static int run_make(const void *values, const cli_operands *operands) {
 /* ---- list ---- */
 
 static int list_json(const cli_engine *engine) {
-    cli_json json = {.out = stdout};
-    cli_json_open(&json, NULL, '{');
-    cli_json_open(&json, "voices", '[');
+    ev_buf text = {0};
+    ev_json json = {.out = &text};
+    ev_json_open(&json, NULL, '{');
+    ev_json_open(&json, "voices", '[');
     for (size_t i = 0; i < ev_model_voice_count(engine->model); i++) {
         ev_voice *voice = NULL;
         const char *name = ev_model_voice_name(engine->model, i);
-        cli_json_open(&json, NULL, '{');
-        cli_json_string(&json, "name", name);
-        cli_json_string(&json, "language", ev_model_voice_language(engine->model, i));
-        cli_json_string(&json, "note", ev_model_voice_note(engine->model, i));
-        cli_json_bool(&json, "default", i == 0);
+        ev_json_open(&json, NULL, '{');
+        ev_json_string(&json, "name", name);
+        ev_json_string(&json, "language", ev_model_voice_language(engine->model, i));
+        ev_json_string(&json, "note", ev_model_voice_note(engine->model, i));
+        ev_json_bool(&json, "default", i == 0);
         if (ev_voice_named(&voice, engine->model, name, NULL) == EV_OK) {
-            cli_json_number(&json, "pitch_hz", (double)ev_voice_pitch(voice));
+            ev_json_number(&json, "pitch_hz", (double)ev_voice_pitch(voice));
         }
-        cli_json_close(&json, '}');
+        ev_json_close(&json, '}');
         ev_voice_free(&voice);
     }
-    cli_json_close(&json, ']');
-    cli_json_open(&json, "emotions", '[');
+    ev_json_close(&json, ']');
+    ev_json_open(&json, "emotions", '[');
     for (size_t i = 0; i < ev_model_emotion_count(engine->model); i++) {
-        cli_json_string(&json, NULL, ev_model_emotion_name(engine->model, i));
+        ev_json_string(&json, NULL, ev_model_emotion_name(engine->model, i));
     }
-    cli_json_close(&json, ']');
-    cli_json_integer(&json, "sample_rate", ev_model_sample_rate(engine->model));
-    cli_json_integer(&json, "dimensions", (int64_t)ev_model_embedding_size(engine->model));
-    cli_json_close(&json, '}');
-    return CLI_OK;
+    ev_json_close(&json, ']');
+    ev_json_integer(&json, "sample_rate", ev_model_sample_rate(engine->model));
+    ev_json_integer(&json, "dimensions", (int64_t)ev_model_embedding_size(engine->model));
+    ev_json_close(&json, '}');
+    return cli_output_text(stdout, &text);
 }
 
 static int run_list(const void *values, const cli_operands *operands) {
@@ -179,19 +183,21 @@ static neighbour nearest_named(const ev_voice *voice, ev_model *model) {
     return best;
 }
 
-static void show_json(const char *spec, const ev_voice *voice, neighbour near) {
+static int show_json(const char *spec, const ev_voice *voice, neighbour near) {
     size_t count = 0;
     const float *vector = ev_voice_vector(voice, &count);
-    cli_json json = {.out = stdout};
-    cli_json_open(&json, NULL, '{');
-    cli_json_string(&json, "voice", spec);
-    cli_json_number(&json, "pitch_hz", (double)ev_voice_pitch(voice));
-    cli_json_string(&json, "nearest", near.name);
-    cli_json_number(&json, "nearest_cosine", near.name != NULL ? (double)near.cosine : (double)NAN);
-    cli_json_open(&json, "vector", '[');
-    for (size_t i = 0; i < count; i++) cli_json_number(&json, NULL, (double)vector[i]);
-    cli_json_close(&json, ']');
-    cli_json_close(&json, '}');
+    ev_buf text = {0};
+    ev_json json = {.out = &text};
+    ev_json_open(&json, NULL, '{');
+    ev_json_string(&json, "voice", spec);
+    ev_json_number(&json, "pitch_hz", (double)ev_voice_pitch(voice));
+    ev_json_string(&json, "nearest", near.name);
+    ev_json_number(&json, "nearest_cosine", near.name != NULL ? (double)near.cosine : (double)NAN);
+    ev_json_open(&json, "vector", '[');
+    for (size_t i = 0; i < count; i++) ev_json_number(&json, NULL, (double)vector[i]);
+    ev_json_close(&json, ']');
+    ev_json_close(&json, '}');
+    return cli_output_text(stdout, &text);
 }
 
 static int run_show(const void *values, const cli_operands *operands) {
@@ -206,7 +212,7 @@ static int run_show(const void *values, const cli_operands *operands) {
         ev_voice_vector(voice, &dimensions);
         neighbour near = nearest_named(voice, engine.model);
         if (v->json) {
-            show_json(spec, voice, near);
+            code = show_json(spec, voice, near);
         } else {
             printf("voice    %s\npitch    %.1f Hz\nvector   %zu numbers\n", spec, (double)ev_voice_pitch(voice),
                    dimensions);
@@ -220,23 +226,25 @@ static int run_show(const void *values, const cli_operands *operands) {
 
 /* ---- compare ---- */
 
-static void print_comparison(const cli_operands *names, const ev_voice *a, const ev_voice *b, bool as_json) {
+static int print_comparison(const cli_operands *names, const ev_voice *a, const ev_voice *b, bool as_json) {
     double cosine = (double)ev_voice_similarity(a, b);
     double pitch_a = (double)ev_voice_pitch(a), pitch_b = (double)ev_voice_pitch(b);
     double semitones = pitch_a > 0 && pitch_b > 0 ? 12 * log2(pitch_b / pitch_a) : (double)NAN;
     if (!as_json) {
         printf("cosine  %.4f\npitch   %.1f Hz and %.1f Hz (%+.2f semitones)\n", cosine, pitch_a, pitch_b, semitones);
-        return;
+        return CLI_OK;
     }
-    cli_json json = {.out = stdout};
-    cli_json_open(&json, NULL, '{');
-    cli_json_string(&json, "a", names->items[0]);
-    cli_json_string(&json, "b", names->items[1]);
-    cli_json_number(&json, "cosine", cosine);
-    cli_json_number(&json, "pitch_hz_a", pitch_a);
-    cli_json_number(&json, "pitch_hz_b", pitch_b);
-    cli_json_number(&json, "semitones", semitones);
-    cli_json_close(&json, '}');
+    ev_buf text = {0};
+    ev_json json = {.out = &text};
+    ev_json_open(&json, NULL, '{');
+    ev_json_string(&json, "a", names->items[0]);
+    ev_json_string(&json, "b", names->items[1]);
+    ev_json_number(&json, "cosine", cosine);
+    ev_json_number(&json, "pitch_hz_a", pitch_a);
+    ev_json_number(&json, "pitch_hz_b", pitch_b);
+    ev_json_number(&json, "semitones", semitones);
+    ev_json_close(&json, '}');
+    return cli_output_text(stdout, &text);
 }
 
 static int run_compare(const void *values, const cli_operands *operands) {
@@ -246,7 +254,7 @@ static int run_compare(const void *values, const cli_operands *operands) {
     int code = cli_engine_open(&engine, v->model);
     if (code == CLI_OK) code = cli_engine_voice(&a, &engine, operands->items[0]);
     if (code == CLI_OK) code = cli_engine_voice(&b, &engine, operands->items[1]);
-    if (code == CLI_OK) print_comparison(operands, a, b, v->json);
+    if (code == CLI_OK) code = print_comparison(operands, a, b, v->json);
     ev_voice_free(&a);
     ev_voice_free(&b);
     cli_engine_close(&engine);

@@ -6,6 +6,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/near.h"
+
 static const char default_file[] = "emotivoice-default.safetensors";
 
 void ev_model_options_init(ev_model_options *options) { *options = (ev_model_options){0}; }
@@ -186,26 +188,6 @@ int ev_model_clones(const ev_model *model) { return model->config.speaker.embedd
 
 /* ---- unknown names ---- */
 
-/* Levenshtein distance of short names; long ones are cut. */
-static size_t edit_distance(const char *a, size_t an, const char *b, size_t bn) {
-    size_t row[65];
-    if (an > 64) an = 64;
-    if (bn > 64) bn = 64;
-    for (size_t j = 0; j <= bn; j++) row[j] = j;
-    for (size_t i = 1; i <= an; i++) {
-        size_t diagonal = row[0];
-        row[0] = i;
-        for (size_t j = 1; j <= bn; j++) {
-            const size_t up = row[j], change = diagonal + (a[i - 1] != b[j - 1]);
-            size_t best = up + 1 < row[j - 1] + 1 ? up + 1 : row[j - 1] + 1;
-            if (change < best) best = change;
-            diagonal = up;
-            row[j] = best;
-        }
-    }
-    return row[bn];
-}
-
 static const char *name_in(const json_t *list, size_t i) {
     const json_t *item = json_array_get(list, i);
     return json_is_string(item) ? json_string_value(item) : json_string_value(json_object_get(item, "name"));
@@ -217,7 +199,7 @@ ev_status ev_model_unknown(const char *kind, const char *name, size_t bytes, con
     char all[160] = "";
     for (size_t i = 0; i < n; i++) {
         const char *one = name_in(list, i);
-        const size_t d = edit_distance(name, bytes, one, strlen(one));
+        const size_t d = ev_edit_distance(name, bytes, one, strlen(one));
         if (d < least) {
             least = d;
             nearest = one;

@@ -1,5 +1,6 @@
 /* Tests of src/base: messages made safe, buffers, the arena, the thread pool under load, cores, cpu masks, UTF-8. */
 #include <limits.h>
+#include <math.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stddef.h>
@@ -16,6 +17,9 @@
 #include <jansson.h>
 
 #include "base/base.h"
+#include "base/json.h"
+#include "base/near.h"
+#include "base/wait.h"
 
 /* ---- error ---- */
 
@@ -115,6 +119,93 @@ static void json_strings_read_back(void **state) {
     ev_buf_json_string(&b, "a\xff\xc0z\0y", 6);
     assert_string_equal(b.data, "\"a\\ufffd\\ufffdz\\u0000y\"");
     ev_buf_free(&b);
+}
+
+static void json_is_written_with_its_commas(void **state) {
+    (void)state;
+    ev_buf text = {0};
+    ev_json json = {.out = &text};
+    ev_json_open(&json, NULL, '{');
+    ev_json_string(&json, "name", "a\tb");
+    ev_json_string(&json, "none", NULL);
+    ev_json_text(&json, "cut", "abc", 2);
+    ev_json_open(&json, "empty", '[');
+    ev_json_close(&json, ']');
+    ev_json_open(&json, "list", '[');
+    ev_json_integer(&json, NULL, INT64_MIN);
+    ev_json_number(&json, NULL, 0.1);
+    ev_json_number(&json, NULL, (double)NAN);
+    ev_json_open(&json, NULL, '{');
+    ev_json_close(&json, '}');
+    ev_json_bool(&json, NULL, true);
+    ev_json_close(&json, ']');
+    ev_json_close(&json, '}');
+    assert_string_equal(text.data, "{\"name\": \"a\\tb\", \"none\": null, \"cut\": \"ab\", \"empty\": [], "
+                                   "\"list\": [-9223372036854775808, 0.1, null, {}, true]}\n");
+    ev_json_open(&json, NULL, '['); /* a line of its own, with no comma before it */
+    ev_json_close(&json, ']');
+    assert_string_equal(text.data + text.size - 5, "}\n[]\n");
+    ev_buf_free(&text);
+}
+
+/* ---- near ---- */
+
+static void slips_are_counted(void **state) {
+    (void)state;
+    static const struct {
+        const char *a, *b;
+        size_t distance;
+    } cases[] = {{"", "", 0},
+                 {"", "abc", 3},
+                 {"abc", "abc", 0},
+                 {"say", "sya", 1},
+                 {"fixd", "fixed", 1},
+                 {"kitten", "sitting", 3},
+                 {"Batch-Max", "batch_max", 0},
+                 {"ca", "abc", 3}};
+    for (size_t i = 0; i < EV_ARRAY_COUNT(cases); i++) {
+        const char *a = cases[i].a, *b = cases[i].b;
+        assert_int_equal(ev_edit_distance(a, strlen(a), b, strlen(b)), cases[i].distance);
+        assert_int_equal(ev_edit_distance(b, strlen(b), a, strlen(a)), cases[i].distance);
+    }
+    char longer[2 * EV_WORD_MAX];
+    memset(longer, 'x', sizeof longer);
+    assert_int_equal(ev_edit_distance(longer, sizeof longer, "", 0), EV_WORD_MAX);
+}
+
+static void the_nearest_is_offered(void **state) {
+    (void)state;
+    ev_near near = ev_near_to("hapy");
+    assert_false(ev_near_offer(&near, "angry", 5));
+    assert_string_equal(near.found, "");
+    assert_true(ev_near_offer(&near, "harpy", 5));
+    assert_false(ev_near_offer(&near, "happy", 5)); /* as near: the first one stays */
+    assert_string_equal(near.found, "harpy");
+    near = ev_near_to("conc");
+    assert_true(ev_near_offer(&near, "concurrency", 11));
+    near = ev_near_to("");
+    assert_false(ev_near_offer(&near, "a", 1));
+    char longer[EV_WORD_MAX + 2] = {0};
+    memset(longer, 'x', EV_WORD_MAX + 1);
+    near = ev_near_to(longer);
+    assert_false(ev_near_offer(&near, longer, EV_WORD_MAX));
+    near = ev_near_to(longer + 1);
+    assert_false(ev_near_offer(&near, longer, EV_WORD_MAX + 1));
+    assert_true(ev_near_offer(&near, longer, EV_WORD_MAX));
+}
+
+/* ---- clock ---- */
+
+static void moments_are_whole(void **state) {
+    (void)state;
+    static const double waits[] = {0, 0.25, 0.999999, 1, 3600.5};
+    for (size_t i = 0; i < EV_ARRAY_COUNT(waits); i++) {
+        const double before = ev_clock_s();
+        const struct timespec at = ev_clock_after(waits[i]);
+        const double after = ev_clock_s(), moment = (double)at.tv_sec + 1e-9 * (double)at.tv_nsec;
+        assert_true(at.tv_nsec >= 0 && at.tv_nsec < 1000000000L);
+        assert_true(moment >= before + waits[i] - 1e-6 && moment <= after + waits[i] + 1e-6);
+    }
 }
 
 /* ---- arena ---- */
@@ -495,6 +586,10 @@ int main(void) {
         cmocka_unit_test(buffer_grows_and_terminates),
         cmocka_unit_test(buffer_remembers_failure),
         cmocka_unit_test(json_strings_read_back),
+        cmocka_unit_test(json_is_written_with_its_commas),
+        cmocka_unit_test(slips_are_counted),
+        cmocka_unit_test(the_nearest_is_offered),
+        cmocka_unit_test(moments_are_whole),
         cmocka_unit_test(arena_aligns_fills_and_releases),
         cmocka_unit_test(arena_too_large_is_an_error),
         cmocka_unit_test(pool_runs_each_task_once),

@@ -9,6 +9,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/near.h"
+
 typedef struct unit_row {
     const char *name;
     double factor;
@@ -113,58 +115,29 @@ static ev_status parse_number(const sv_config_row *row, const char *text, double
 
 /* ---- words ---- */
 
-static size_t min2(size_t a, size_t b) { return a < b ? a : b; }
-
-enum { WORD_MAX = 40 }; /* what is longer is no slip of one of ours */
-
-/* Optimal string alignment: insert, delete, replace, swap neighbours; '-' is as good as '_'. */
-static size_t distance(const char *a, const char *b) {
-    size_t rows[3][WORD_MAX + 1], m = strlen(a), n = strlen(b);
-    for (size_t j = 0; j <= n; j++) rows[0][j] = j;
-    for (size_t i = 1; i <= m; i++) {
-        size_t *now = rows[i % 3], *above = rows[(i + 2) % 3], *above2 = rows[(i + 1) % 3];
-        now[0] = i;
-        for (size_t j = 1; j <= n; j++) {
-            char x = a[i - 1] == '-' ? '_' : a[i - 1], y = b[j - 1];
-            now[j] = min2(min2(above[j] + 1, now[j - 1] + 1), above[j - 1] + (x != y));
-            if (i > 1 && j > 1 && x == b[j - 2] && a[i - 2] == y) now[j] = min2(now[j], above2[j - 2] + 1);
-        }
-    }
-    return rows[m % 3][n];
-}
-
-sv_near sv_near_to(const char *word) {
-    size_t n = strlen(word);
-    return (sv_near){.word = word, .distance = n == 0 || n > WORD_MAX ? 0 : 1 + (n + 1) / 3};
-}
-
-void sv_near_offer(sv_near *near, const char *candidate) {
-    if (near->distance == 0 || strlen(candidate) > WORD_MAX) return;
-    size_t d = distance(near->word, candidate);
-    if (d >= near->distance) return;
-    near->distance = d;
-    near->found = candidate;
-}
-
 const char *sv_near_key(const char *word) {
-    sv_near near = sv_near_to(word);
-    for (size_t i = 0; i < SV_KEY_COUNT; i++) sv_near_offer(&near, sv_config_rows[i].key);
-    return near.found;
+    const char *nearest = NULL;
+    ev_near near = ev_near_to(word);
+    for (size_t i = 0; i < SV_KEY_COUNT; i++) {
+        const char *key = sv_config_rows[i].key;
+        if (ev_near_offer(&near, key, strlen(key))) nearest = key;
+    }
+    return nearest;
 }
 
 /* words: "adaptive|fixed|off". */
 static ev_status parse_choice(const char *words, const char *text, double *out, char fault[SV_FAULT_MAX]) {
     char list[64], *rest = list, *word;
     snprintf(list, sizeof list, "%s", words);
-    sv_near near = sv_near_to(text);
+    ev_near near = ev_near_to(text);
     for (int i = 0; (word = strsep(&rest, "|")) != NULL; i++) {
         if (strcasecmp(word, text) == 0) {
             *out = i;
             return EV_OK;
         }
-        sv_near_offer(&near, word);
+        ev_near_offer(&near, word, strlen(word));
     }
-    if (near.found)
+    if (near.found[0])
         snprintf(fault, SV_FAULT_MAX, "is none of %s: did you mean %s?", words, near.found);
     else
         snprintf(fault, SV_FAULT_MAX, "is unknown: give %s", words);

@@ -14,13 +14,6 @@ typedef struct sv_value {
 /* EV_E_ARGUMENT with the fault in words, or EV_E_MEMORY. */
 ev_status sv_value_parse(const sv_config_row *row, const char *text, sv_value *value, char fault[SV_FAULT_MAX]);
 
-/* "did you mean": the nearest of the words offered, if one is near enough for a slip of the fingers. */
-typedef struct sv_near {
-    const char *word, *found; /* found: NULL while nothing near was offered */
-    size_t distance;          /* only what is nearer than this is taken */
-} sv_near;
-sv_near sv_near_to(const char *word);
-void sv_near_offer(sv_near *near, const char *candidate);
-const char *sv_near_key(const char *word); /* the nearest key, or NULL */
+const char *sv_near_key(const char *word); /* "did you mean": the nearest key, or NULL */
 
 #endif

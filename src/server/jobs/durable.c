@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <time.h>
 
+#include "base/wait.h"
 #include "server/jobs/durable.h"
 #include "server/jobs/journal_sqlite.h"
 #include "server/jobs/record.h"
@@ -50,14 +51,7 @@ struct sv_durable {
 };
 
 static void wait_ms(sv_durable *d, pthread_cond_t *cond, int ms) {
-    struct timespec at;
-    clock_gettime(CLOCK_MONOTONIC, &at);
-    at.tv_sec += ms / 1000;
-    at.tv_nsec += ms % 1000 * 1000000L;
-    if (at.tv_nsec >= 1000000000L) {
-        at.tv_sec++;
-        at.tv_nsec -= 1000000000L;
-    }
+    const struct timespec at = ev_clock_after(1e-3 * ms);
     pthread_cond_timedwait(cond, &d->lock, &at);
 }
 

@@ -14,6 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/wait.h"
 #include "server/jobs/journal_damage.h"
 
 enum { BATCH_MAX = 512, PATH_MAX_OURS = 4096 };
@@ -331,11 +332,9 @@ static void wait_for_work(journal *j, const struct timespec *until) {
 
 static void *write_entries(void *of_journal) {
     journal *j = of_journal;
-    struct timespec next;
-    clock_gettime(CLOCK_MONOTONIC, &next);
+    struct timespec next = ev_clock_after(0);
     pthread_mutex_lock(&j->lock);
     while (j->first || !j->closing) {
-        struct timespec now;
         wait_for_work(j, &next);
         sv_entry *list = j->first ? take(j) : NULL;
         pthread_mutex_unlock(&j->lock);
@@ -343,11 +342,9 @@ static void *write_entries(void *of_journal) {
             write_list(j, list);
             finish_list(j, list);
         }
-        clock_gettime(CLOCK_MONOTONIC, &now);
-        if (now.tv_sec >= next.tv_sec) {
+        if (ev_clock_after(0).tv_sec >= next.tv_sec) {
             keep_limits(j);
-            clock_gettime(CLOCK_MONOTONIC, &next);
-            next.tv_sec += TICK_S;
+            next = ev_clock_after(TICK_S);
         }
         pthread_mutex_lock(&j->lock);
     }

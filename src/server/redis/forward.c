@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/wait.h"
 #include "server/jobs/record.h"
 #include "server/jobs/result.h"
 #include "server/redis/message.h"
@@ -249,11 +250,7 @@ static void forward(sv_link *link, sv_taken *t) {
 }
 
 static void wait_for_work(sv_worker *w, double wait_s) {
-    struct timespec at;
-    clock_gettime(CLOCK_MONOTONIC, &at);
-    const double until = (double)at.tv_sec + (double)at.tv_nsec * 1e-9 + wait_s;
-    at.tv_sec = (time_t)until;
-    at.tv_nsec = (long)((until - (double)at.tv_sec) * 1e9);
+    const struct timespec at = ev_clock_after(wait_s);
     pthread_cond_timedwait(&w->changed, &w->lock, &at);
 }
 

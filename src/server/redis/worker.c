@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/wait.h"
 #include "server/jobs/record.h"
 #include "server/redis/message.h"
 #include "server/redis/worker_inner.h"
@@ -17,11 +18,7 @@ enum { BLOCK_MS = 250, IDLE_MS = 20, AWAY_MS = 200 };
 /* ---- what the process does ---- */
 
 static void wait_changed(sv_worker *w, int ms) {
-    struct timespec at;
-    clock_gettime(CLOCK_MONOTONIC, &at);
-    at.tv_nsec += ms * 1000000L;
-    at.tv_sec += at.tv_nsec / 1000000000L;
-    at.tv_nsec %= 1000000000L;
+    const struct timespec at = ev_clock_after(1e-3 * ms);
     pthread_mutex_lock(&w->lock);
     pthread_cond_timedwait(&w->changed, &w->lock, &at);
     pthread_mutex_unlock(&w->lock);

@@ -13,6 +13,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/wait.h"
+
 enum { VOICES_MAX = 10000, PACKED_MAX = 65536, FILE_MAX = 2 * PACKED_MAX, LOGGED_MAX = 20 };
 enum { UNTRUSTED_MAX = 5000, OF_KEY_MAX = 2500, OF_UNTRUSTED_MAX = 500 };
 
@@ -334,9 +336,7 @@ static void *run_reader(void *store) {
 
 /* Under the lock. */
 static void wait_for_reader(sv_voice_store *s, int seconds) {
-    struct timespec until;
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += seconds;
+    const struct timespec until = ev_clock_after(seconds);
     while (s->reading && pthread_cond_timedwait(&s->change, &s->lock, &until) != ETIMEDOUT) {
     }
 }
