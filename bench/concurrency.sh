@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
 # What the service carries on this machine: starts `emotivoice serve` in each batch mode and asks it with
-# `emotivoice bench serve`, then writes the figures beside those of the published load test of EmotiVoice.
+# tools/loadtest, then writes the figures beside those of the published load test of EmotiVoice.
 #   bench/concurrency.sh           a quarter of an hour; writes docs/concurrency-test.md
 #   bench/concurrency.sh --quick   a minute, to see that all works; too short to be believed, writes into build/ alone
-# The machine must do nothing else. $EMOTIVOICE is the program, build/emotivoice without it.
+# The machine must do nothing else. $EMOTIVOICE is the program, build/emotivoice without it; $LOADTEST the load test,
+# build/tools/loadtest without it.
 #
 # build/bench/concurrency/machine.json        where and when
 #                         MODE/STEP.json      the load test's figures    MODE/STEP.txt   the same as a table
@@ -13,6 +14,7 @@ cd "$(dirname "$0")/.."
 . bench/service.sh
 
 program=${EMOTIVOICE:-build/emotivoice}
+loadtest=${LOADTEST:-build/tools/loadtest}
 report=bench/concurrency_report.py
 case "${1-}" in
 "")
@@ -28,10 +30,12 @@ case "${1-}" in
     exit 2
     ;;
 esac
-[ -x "$program" ] || {
-    echo "$program is missing: build it (cmake --preset release && cmake --build build), or give its path as EMOTIVOICE" >&2
-    exit 1
-}
+for needed in "$program:EMOTIVOICE" "$loadtest:LOADTEST"; do
+    [ -x "${needed%:*}" ] || {
+        echo "${needed%:*} is missing: build it (cmake --preset release && cmake --build build), or give its path as ${needed#*:}" >&2
+        exit 1
+    }
+done
 
 server='' seed=0 dir='' url='' metrics=''
 trap '[ -z "$server" ] || kill "$server" 2>/dev/null || true' EXIT
@@ -72,8 +76,9 @@ point() {
 load() {
     local name=$1 seconds=$2
     shift 2
-    "$program" bench serve --url "$url" --metrics "$metrics" --seed $((seed += 1)) --seconds "$seconds" \
-        --warmup "$warmup" --quiet --json "$dir/$name.json" "$@" >"$dir/$name.txt"
+    "$loadtest" --url "$url" --metrics "$metrics" --seed $((seed += 1)) --seconds "$seconds" \
+        --warmup "$warmup" --quiet --json "$dir/$name.json" "$@"
+    python3 tools/loadtest/report.py "$dir/$name.json" >"$dir/$name.txt"
     printf '%-16s %s\n' "" "$(python3 "$report" line "$dir/$name.json")"
 }
 

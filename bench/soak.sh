@@ -14,7 +14,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 . bench/service.sh
 
-program=${EMOTIVOICE:-build/emotivoice}
+program=${EMOTIVOICE:-build/emotivoice} loadtest=${LOADTEST:-build/tools/loadtest}
 out=build/bench/soak seconds=3600 rate=''
 while [ $# -gt 0 ]; do
     case "$1:${2-}" in
@@ -47,8 +47,8 @@ await_service "$out/log" "$server"
 load() {
     local name=$1 span=$2
     shift 2
-    "$program" bench serve --url "$url" --seconds "$span" --warmup 0 --quiet --json "$out/$name.json" "$@" \
-        >"$out/$name.txt"
+    "$loadtest" --url "$url" --seconds "$span" --warmup 0 --quiet --json "$out/$name.json" "$@" || return 1
+    python3 tools/loadtest/report.py "$out/$name.json" >"$out/$name.txt"
 }
 
 # figures FILE EXPRESSION: of `step`, the load test's last one
@@ -79,7 +79,7 @@ failed=0
 for one in $loads; do wait "$one" || failed=1; done
 loads=''
 [ "$failed" = 0 ] || {
-    echo "the load test could not go on: see $out/whole.txt and $out/stream.txt" >&2
+    echo "the load test could not go on" >&2
     exit 1
 }
 kill "$server"

@@ -10,7 +10,6 @@
  *   input.c      text from the command line, standard input or a file; output.c bytes to a file or a pipe
  *   engine.c     model, synth and voice as the options ask for them
  *   say.c say_lines.c say_stream.c voice.c phones.c import.c bench.c serve.c jobs.c keys.c   the commands
- *   bench_serve.c load_*.c   the load test of a speech service; load.h is its START HERE
  */
 #ifndef CLI_H
 #define CLI_H

@@ -18,7 +18,6 @@ static const cli_command *const commands[] = {&cli_say,           &cli_voice_mak
                                               &cli_jobs_dead,     &cli_jobs_show,
                                               &cli_jobs_retry,    &cli_jobs_drop,
                                               &cli_keys_new,      &cli_keys_check,
-                                              &cli_bench_serve,
 #endif
                                               &cli_man,           NULL};
 
@@ -51,6 +50,11 @@ static int unknown_command(const char *word) {
 }
 
 static int unknown_member(const char *group, const char *word) {
+    if (strcmp(group, "bench") == 0 && strcmp(word, "serve") == 0) {
+        return cli_fail(CLI_USAGE,
+                        "bench serve is a program of its own now: build/tools/loadtest, with the same options "
+                        "(tools/loadtest/report.py makes its tables and pages)");
+    }
     ev_near near = ev_near_to(word);
     size_t length = strlen(group);
     for (size_t i = 0; cli_commands[i] != NULL; i++) {

@@ -57,6 +57,7 @@ class Help(CommandTest):
                 (r"did you mean 'voice list'", "voice", "lsit"),
                 (r"voice needs a command", "voice"),
                 (r"did you mean 'bench engine'", "bench", "engin"),
+                (r"bench serve .*build/tools/loadtest", "bench", "serve", "--url", "http://a"),
                 (r"did you mean '--emotion'", "say", "x", "--emotoin", "sad"),
                 (r"no option '-5 degrees'.*put --", "say", "-5 degrees"),
                 (r"no option '-Z'", "say", "-qZ", "x"),

@@ -1,6 +1,6 @@
-/* load_ramp: the search for the highest stable rate. The rate doubles until it is too much (or halves until it is
+/* ramp: the search for the highest stable rate. The rate doubles until it is too much (or halves until it is
  * not), then the gap is bisected, by ratio since rates are felt as ratios, down to five percent. */
-#include "load.h"
+#include "loadtest.h"
 
 #include <math.h>
 
@@ -15,7 +15,7 @@ static double three_digits(double rate) { /* what is printed is what was offered
 
 static int try_rate(load_run *run, double rate, bool *stable) {
     int code = load_step_run(run, rate, 0);
-    *stable = code == CLI_OK && run->steps[run->step_count - 1].summary.stable;
+    *stable = code == LOAD_EXIT_OK && run->steps[run->step_count - 1].summary.stable;
     return code;
 }
 
@@ -24,7 +24,7 @@ int load_ramp(load_run *run, double first_rate) {
     while (run->step_count < LOAD_STEPS_MAX && rate >= RATE_LOW && rate <= RATE_HIGH) {
         bool stable = false;
         int code = try_rate(run, rate, &stable);
-        if (code != CLI_OK) return code;
+        if (code != LOAD_EXIT_OK) return code;
         if (stable) {
             good = run->stable_rate = rate;
         } else {
@@ -35,5 +35,5 @@ int load_ramp(load_run *run, double first_rate) {
         if (next == good || next == bad) break;
         rate = next;
     }
-    return CLI_OK;
+    return LOAD_EXIT_OK;
 }

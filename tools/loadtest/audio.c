@@ -1,7 +1,7 @@
-/* load_audio: the audio of an answer, looked at as it arrives and not kept. A wav header is read, whatever pieces it
+/* audio: the audio of an answer, looked at as it arrives and not kept. A wav header is read, whatever pieces it
  * comes in; then bytes are counted, and playback is simulated: it starts with the first audio, and when the next
  * piece comes later than what was there has been played, the listener hears a gap. */
-#include "load.h"
+#include "loadtest.h"
 
 #include <string.h>
 

@@ -1,7 +1,7 @@
-/* load_sentences: what is spoken when no text is given: everyday sentences of about three seconds. Each is spoken to
+/* sentences: what is spoken when no text is given: everyday sentences of about three seconds. Each is spoken to
  * someone: 64 x 64 names make every request a different text, so that a cache of results has nothing to give, and
  * look-up of names is part of the load, as it is in real use. */
-#include "load.h"
+#include "loadtest.h"
 
 #include <string.h>
 
@@ -83,7 +83,7 @@ const char *const load_sentences[] = {
     "I will meet you at the station at six.",
     "我六点钟在车站门口等你。",
 };
-const size_t load_sentence_count = CLI_COUNT(load_sentences);
+const size_t load_sentence_count = EV_ARRAY_COUNT(load_sentences);
 
 #define NAMES 64 /* of each kind */
 
@@ -112,8 +112,10 @@ static const char *const mandarin_first[] = {
     "建华", "晓明", "小红", "海燕", "雪梅", "春生", "玉兰", "国庆", "思远", "子轩", "雨欣", "佳怡", "天宇",
     "浩然", "梦琪", "嘉豪", "诗涵", "俊杰", "美玲", "丽华", "永康", "德明", "文博", "立新", "晨曦", "若兰",
     "家明", "振东", "秋月", "冬梅", "一鸣", "安琪", "启航", "慧敏", "大伟", "小龙", "书文", "新民"};
-_Static_assert(CLI_COUNT(english_first) == NAMES && CLI_COUNT(english_last) == NAMES, "64 names of each kind");
-_Static_assert(CLI_COUNT(mandarin_first) == NAMES && CLI_COUNT(mandarin_last) == NAMES, "64 names of each kind");
+_Static_assert(EV_ARRAY_COUNT(english_first) == NAMES && EV_ARRAY_COUNT(english_last) == NAMES,
+               "64 names of each kind");
+_Static_assert(EV_ARRAY_COUNT(mandarin_first) == NAMES && EV_ARRAY_COUNT(mandarin_last) == NAMES,
+               "64 names of each kind");
 
 static bool is_mandarin(const char *sentence) {
     for (const unsigned char *at = (const unsigned char *)sentence; *at != '\0'; at++) {
@@ -126,17 +128,17 @@ static bool is_mandarin(const char *sentence) {
 static size_t closing_at(const char *sentence) {
     static const char *const marks[] = {".", "!", "?", "。", "！", "？"};
     size_t length = strlen(sentence);
-    for (size_t i = 0; i < CLI_COUNT(marks); i++) {
+    for (size_t i = 0; i < EV_ARRAY_COUNT(marks); i++) {
         size_t size = strlen(marks[i]);
         if (length >= size && memcmp(sentence + length - size, marks[i], size) == 0) return length - size;
     }
     return length;
 }
 
-void load_put_name(load_bytes *out, const char *sentence, uint64_t serial) {
+void load_put_name(ev_buf *out, const char *sentence, uint64_t serial) {
     bool mandarin = is_mandarin(sentence);
     size_t end = closing_at(sentence);
-    load_put(out, sentence, end);
+    ev_buf_append(out, sentence, end);
     for (bool first = true; first || serial > 0; first = false, serial /= NAMES * NAMES) {
         size_t one = serial % NAMES, two = serial / NAMES % NAMES;
         load_put_text(out, mandarin ? (first ? "，" : "和") : (first ? ", " : " and "));

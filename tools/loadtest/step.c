@@ -1,8 +1,8 @@
-/* load_step: one load, held for some seconds. Open loop: arrivals are a Poisson process whose times are drawn before
+/* step: one load, held for some seconds. Open loop: arrivals are a Poisson process whose times are drawn before
  * anything is answered, given their number: what is offered is what was asked for, also in a short step. Closed loop:
  * so many clients, each asking again when it was answered. A warm-up at the same load comes first and is not counted;
  * at the end all that was asked is waited for, so that steps do not mix. */
-#include "load.h"
+#include "loadtest.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -83,15 +83,16 @@ static void on_metrics(void *user, const char *text) {
 /* Asks for the metrics and waits for them, at the edges of a step. */
 static int scrape(stepping *s) {
     load_client *client = s->run->client;
-    int code = CLI_OK;
-    if (s->run->values->metrics == NULL) return CLI_OK;
+    int code = LOAD_EXIT_OK;
+    if (s->run->values->metrics == NULL) return LOAD_EXIT_OK;
     for (int turn = 0; turn < 2; turn++) { /* the first only waits for one that is under way */
         if (turn == 1) load_client_scrape(client);
-        while (code == CLI_OK && load_client_scraping(client)) code = load_client_turn(client, ev_clock_s() + 1);
+        while (code == LOAD_EXIT_OK && load_client_scraping(client))
+            code = load_client_turn(client, ev_clock_s() + 1);
     }
-    if (code == CLI_OK && s->step->series_count == 0) {
-        return cli_fail(CLI_REMOTE, "the metrics at %.200s cannot be read: check --metrics and --key",
-                        s->run->values->metrics);
+    if (code == LOAD_EXIT_OK && s->step->series_count == 0) {
+        return load_fail(LOAD_EXIT_REMOTE, "the metrics at %.100s cannot be read: check --metrics and --key",
+                         s->run->values->metrics);
     }
     return code;
 }
@@ -117,10 +118,10 @@ static int draw_all_arrivals(stepping *s) {
            counted = (size_t)round(s->step->rate * s->step->seconds);
     if (counted == 0) counted = 1;
     s->arrivals = malloc((before + counted + 2) * sizeof *s->arrivals);
-    if (s->arrivals == NULL) return cli_fail(CLI_FAILURE, "out of memory: give fewer --seconds");
+    if (s->arrivals == NULL) return load_fail(LOAD_EXIT_FAILURE, "out of memory: give fewer --seconds");
     draw_arrivals(s, before, -warmup_s, warmup_s);
     draw_arrivals(s, counted, 0, s->step->seconds);
-    return CLI_OK;
+    return LOAD_EXIT_OK;
 }
 
 static void ask(stepping *s, double at_s) { load_client_begin(s->run->client, s->run->next_number++, at_s); }
@@ -167,8 +168,8 @@ static void progress(stepping *s, double now_s) {
 
 static int hold_load(stepping *s) {
     double end_s = s->start_s + s->step->seconds, last_s = nextafter(end_s, 0);
-    int code = CLI_OK;
-    for (double now_s = ev_clock_s(); code == CLI_OK; now_s = ev_clock_s()) {
+    int code = LOAD_EXIT_OK;
+    for (double now_s = ev_clock_s(); code == LOAD_EXIT_OK; now_s = ev_clock_s()) {
         double next_s = end_s; /* what was scheduled before the end is asked, however late it is */
         if (now_s < end_s || s->step->concurrency == 0) next_s = ask_due(s, fmin(now_s, last_s));
         if (now_s >= end_s) break;
@@ -179,9 +180,9 @@ static int hold_load(stepping *s) {
         progress(s, now_s);
         code =
             load_client_turn(s->run->client, fmin(fmin(next_s, end_s), fmin(s->next_progress_s, s->next_scrape_s)));
-        if (s->step->failed) code = cli_fail(CLI_FAILURE, "out of memory: give fewer --seconds");
+        if (s->step->failed) code = load_fail(LOAD_EXIT_FAILURE, "out of memory: give fewer --seconds");
     }
-    while (code == CLI_OK && load_client_pending(s->run->client) > 0) {
+    while (code == LOAD_EXIT_OK && load_client_pending(s->run->client) > 0) {
         progress(s, ev_clock_s());
         code = load_client_turn(s->run->client, s->next_progress_s);
     }
@@ -193,9 +194,9 @@ static int hold_load(stepping *s) {
 static int run_step(stepping *s) {
     const load_values *v = s->run->values;
     load_client_listen(s->run->client, (load_listener){.user = s, .done = on_done, .metrics = on_metrics});
-    int code = s->step->concurrency == 0 ? draw_all_arrivals(s) : CLI_OK;
-    if (code == CLI_OK) code = scrape(s);
-    if (code != CLI_OK) return code;
+    int code = s->step->concurrency == 0 ? draw_all_arrivals(s) : LOAD_EXIT_OK;
+    if (code == LOAD_EXIT_OK) code = scrape(s);
+    if (code != LOAD_EXIT_OK) return code;
     double now_s = ev_clock_s();
     s->start_s = now_s + (double)v->warmup;
     s->step->begin_s = s->start_s - s->run->start_s;
@@ -203,29 +204,30 @@ static int run_step(stepping *s) {
     s->next_scrape_s = v->metrics != NULL ? now_s + 1 : INFINITY;
     s->idle = s->step->concurrency;
     code = hold_load(s);
-    return code == CLI_OK ? scrape(s) : code;
+    return code == LOAD_EXIT_OK ? scrape(s) : code;
 }
 
 int load_step_run(load_run *run, double rate, size_t concurrency) {
     if (run->step_count == LOAD_STEPS_MAX)
-        return cli_fail(CLI_USAGE, "more than %d steps: give fewer", LOAD_STEPS_MAX);
+        return load_fail(LOAD_EXIT_USAGE, "more than %d steps: give fewer", LOAD_STEPS_MAX);
     load_step *step = &run->steps[run->step_count];
     *step = (load_step){.rate = rate, .concurrency = concurrency, .seconds = (double)run->values->seconds};
     stepping s = {.run = run, .step = step};
     s.paused = calloc(concurrency + 1, sizeof *s.paused);
-    if (s.paused == NULL) return cli_fail(CLI_FAILURE, "out of memory: give fewer --concurrency");
+    if (s.paused == NULL) return load_fail(LOAD_EXIT_FAILURE, "out of memory: give fewer --concurrency");
     int code = run_step(&s);
     free(s.paused);
     free(s.arrivals);
     run->step_count++; /* also if it failed: its samples are to be freed */
     if (!run->values->quiet && isatty(STDERR_FILENO)) fputs("\r\033[K", stderr);
-    if (code != CLI_OK) return code;
+    if (code != LOAD_EXIT_OK) return code;
     load_summarise(step, (double)run->values->p95);
     step->server = load_server_between(step->series, step->series_count);
-    if (step->failed) return cli_fail(CLI_FAILURE, "out of memory: give fewer --seconds");
+    if (step->failed) return load_fail(LOAD_EXIT_FAILURE, "out of memory: give fewer --seconds");
     const load_summary *sum = &step->summary;
     if (sum->offered > 0 && sum->counts[LOAD_CONNECT] == sum->offered) {
-        return cli_fail(CLI_REMOTE, "%.200s went away (%s): see its log", run->url, step->faults[LOAD_CONNECT]);
+        return load_fail(LOAD_EXIT_REMOTE, "%.100s went away (%s): see its log", run->url,
+                         step->faults[LOAD_CONNECT]);
     }
-    return CLI_OK;
+    return LOAD_EXIT_OK;
 }

@@ -1,6 +1,6 @@
-/* load_mix: the body of request number N. Everything about it follows from the seed and N, in whatever order and at
+/* mix: the body of request number N. Everything about it follows from the seed and N, in whatever order and at
  * whatever time requests are made, so a run can be repeated, and no two requests are equal unless --repeat asks. */
-#include "load.h"
+#include "loadtest.h"
 
 #include <jansson.h>
 #include <stdlib.h>
@@ -13,11 +13,11 @@
 
 uint64_t load_hash(uint64_t seed, uint64_t a, uint64_t b) { /* splitmix64's finaliser, over the three in turn */
     uint64_t words[] = {a, b}, x = seed + 0x9e3779b97f4a7c15u;
-    for (size_t i = 0; i <= CLI_COUNT(words); i++) {
+    for (size_t i = 0; i <= EV_ARRAY_COUNT(words); i++) {
         x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9u;
         x = (x ^ (x >> 27)) * 0x94d049bb133111ebu;
         x ^= x >> 31;
-        if (i < CLI_COUNT(words)) x += words[i] * 0x9e3779b97f4a7c15u + i + 1;
+        if (i < EV_ARRAY_COUNT(words)) x += words[i] * 0x9e3779b97f4a7c15u + i + 1;
     }
     return x;
 }
@@ -29,56 +29,57 @@ double load_share(uint64_t hash) { return (double)(hash >> 11) * 0x1p-53; }
 static int add_line(load_mix *mix, char *line, size_t number) {
     size_t length = strlen(line);
     while (length > 0 && strchr(" \t\r", line[length - 1]) != NULL) line[--length] = '\0';
-    if (length == 0) return CLI_OK;
+    if (length == 0) return LOAD_EXIT_OK;
     json_t *probe = json_string(line); /* NULL: not UTF-8 */
     if (probe == NULL) {
-        return cli_fail(CLI_INPUT, "--text '%.200s', line %zu: give text in UTF-8", mix->values->text, number);
+        return load_fail(LOAD_EXIT_INPUT, "--text '%.100s', line %zu: give text in UTF-8", mix->values->text, number);
     }
     json_decref(probe);
     mix->sentences[mix->sentence_count++] = line;
-    return CLI_OK;
+    return LOAD_EXIT_OK;
 }
 
 static int read_sentences(load_mix *mix) {
-    cli_text file;
+    ev_buf *file = &mix->storage;
     const char *path = mix->values->text;
-    int code = cli_file_read(&file, path, TEXT_FILE_MAX);
-    if (code != CLI_OK) return code;
-    mix->storage = file.bytes;
+    int code = load_file_read(file, path, TEXT_FILE_MAX);
+    if (code != LOAD_EXIT_OK) return code;
     size_t lines = 1, number = 0;
-    for (size_t i = 0; i < file.size; i++) {
-        if (file.bytes[i] == '\0') return cli_fail(CLI_INPUT, "--text '%.200s' holds a zero byte: give text", path);
-        lines += file.bytes[i] == '\n';
+    for (size_t i = 0; i < file->size; i++) {
+        if (file->data[i] == '\0')
+            return load_fail(LOAD_EXIT_INPUT, "--text '%.100s' holds a zero byte: give text", path);
+        lines += file->data[i] == '\n';
     }
     mix->sentences = calloc(lines, sizeof *mix->sentences);
-    if (mix->sentences == NULL) return cli_fail(CLI_FAILURE, "out of memory: give a shorter --text");
-    char *rest = mix->storage;
-    while (code == CLI_OK && rest != NULL) code = add_line(mix, strsep(&rest, "\n"), ++number);
-    if (code == CLI_OK && mix->sentence_count == 0) {
-        return cli_fail(CLI_INPUT, "--text '%.200s' is empty: give one sentence a line", path);
+    if (mix->sentences == NULL) return load_fail(LOAD_EXIT_FAILURE, "out of memory: give a shorter --text");
+    char *rest = (char *)file->data;
+    while (code == LOAD_EXIT_OK && rest != NULL) code = add_line(mix, strsep(&rest, "\n"), ++number);
+    if (code == LOAD_EXIT_OK && mix->sentence_count == 0) {
+        return load_fail(LOAD_EXIT_INPUT, "--text '%.100s' is empty: give one sentence a line", path);
     }
     return code;
 }
 
 static int built_in_sentences(load_mix *mix) {
     mix->sentences = malloc(load_sentence_count * sizeof *mix->sentences);
-    if (mix->sentences == NULL) return cli_fail(CLI_FAILURE, "out of memory: free some and try again");
+    if (mix->sentences == NULL) return load_fail(LOAD_EXIT_FAILURE, "out of memory: free some and try again");
     memcpy(mix->sentences, load_sentences, load_sentence_count * sizeof *mix->sentences);
     mix->sentence_count = load_sentence_count;
-    return CLI_OK;
+    return LOAD_EXIT_OK;
 }
 
 int load_mix_open(load_mix *mix, const load_values *values, uint64_t seed) {
     *mix = (load_mix){.values = values, .seed = seed};
     int code = values->text != NULL ? read_sentences(mix) : built_in_sentences(mix);
-    if (code == CLI_OK) code = load_names_parse(&mix->voices, "voices", values->voices);
-    if (code == CLI_OK) code = load_names_parse(&mix->emotions, "emotions", values->emotions);
-    if (code == CLI_OK) code = load_references_read(&mix->references, &mix->reference_count, values->references);
+    if (code == LOAD_EXIT_OK) code = load_names_parse(&mix->voices, "voices", values->voices);
+    if (code == LOAD_EXIT_OK) code = load_names_parse(&mix->emotions, "emotions", values->emotions);
+    if (code == LOAD_EXIT_OK)
+        code = load_references_read(&mix->references, &mix->reference_count, values->references);
     return code;
 }
 
 void load_mix_close(load_mix *mix) {
-    free(mix->storage);
+    ev_buf_free(&mix->storage);
     free(mix->sentences);
     load_names_free(&mix->voices);
     load_names_free(&mix->emotions);
@@ -113,8 +114,8 @@ static size_t pieces_of(const load_mix *mix, uint64_t content) {
 
 /* The first sentence goes round the list; how often it went round is the serial, which becomes the name. The names
  * start elsewhere with every seed, so that two runs in a row do not ask the same. */
-static void put_text(const load_mix *mix, uint64_t content, load_bytes *out) {
-    load_bytes text = {0};
+static void put_text(const load_mix *mix, uint64_t content, ev_buf *out) {
+    ev_buf text = {0};
     uint64_t serial = content / mix->sentence_count;
     uint64_t name = (serial + load_hash(mix->seed, 0, CHOOSE_OFFSET)) % NAME_PAIRS;
     size_t pieces = pieces_of(mix, content);
@@ -124,31 +125,28 @@ static void put_text(const load_mix *mix, uint64_t content, load_bytes *out) {
         load_put_text(&text, " ");
     }
     load_put_name(&text, mix->sentences[content % mix->sentence_count], name + serial / NAME_PAIRS * NAME_PAIRS);
-    load_put_json(out, text.data != NULL ? text.data : "");
+    ev_buf_json_string(out, (const char *)text.data, text.size);
     if (text.failed) out->failed = true;
-    load_bytes_free(&text);
+    ev_buf_free(&text);
 }
 
-static void put_field(load_bytes *out, const char *name, const char *text) {
+static void put_field(ev_buf *out, const char *name, const char *text) {
     load_put_text(out, ", ");
-    load_put_json(out, name);
+    ev_buf_json_string(out, name, strlen(name));
     load_put_text(out, ": ");
-    load_put_json(out, text);
+    ev_buf_json_string(out, text, strlen(text));
 }
 
-static void put_factor(load_bytes *out, const char *name, float value) {
-    char text[64];
-    if (value == 1) return;
-    snprintf(text, sizeof text, ", \"%s\": %g", name, (double)value);
-    load_put_text(out, text);
+static void put_factor(ev_buf *out, const char *name, float value) {
+    if (value != 1) ev_buf_printf(out, ", \"%s\": %g", name, (double)value);
 }
 
 static void put_one_of(const load_mix *mix, uint64_t content, unsigned what, const load_names *names,
-                       const char *field, load_bytes *out) {
+                       const char *field, ev_buf *out) {
     if (names->count > 0) put_field(out, field, names->items[choose(mix, content, what) % names->count]);
 }
 
-static void put_reference(const load_mix *mix, uint64_t content, load_bytes *out) {
+static void put_reference(const load_mix *mix, uint64_t content, ev_buf *out) {
     if (mix->reference_count == 0) return;
     size_t which = choose(mix, content, CHOOSE_REFERENCE) % mix->reference_count;
     bool reuse = load_share(choose(mix, content, CHOOSE_REUSE)) < (double)mix->values->reference_repeat;
@@ -158,13 +156,14 @@ static void put_reference(const load_mix *mix, uint64_t content, load_bytes *out
     load_put_text(out, "\"");
 }
 
-void load_mix_body(const load_mix *mix, uint64_t number, load_bytes *out) {
+void load_mix_body(const load_mix *mix, uint64_t number, ev_buf *out) {
     const load_values *v = mix->values;
     bool speech = strcmp(v->api, "speech") == 0;
     uint64_t content = number + REPEATED_REQUESTS;
     uint64_t chance = choose(mix, number, CHOOSE_REPEAT);
     if (load_share(chance) < (double)v->repeat) content = chance % REPEATED_REQUESTS;
     out->size = 0;
+    out->failed = false;
     load_put_text(out, speech ? "{\"input\": " : "{\"text\": ");
     put_text(mix, content, out);
     put_one_of(mix, content, CHOOSE_VOICE, &mix->voices, "voice", out);

@@ -1,5 +1,5 @@
-/* load_stats: from the samples of one step to its figures. Percentiles are exact: every sample is kept and sorted. */
-#include "load.h"
+/* stats: from the samples of one step to its figures. Percentiles are exact: every sample is kept and sorted. */
+#include "loadtest.h"
 
 #include <math.h>
 #include <stdlib.h>

@@ -1,22 +1,27 @@
-/* load: what the files of `emotivoice bench serve` share: a load test of a speech service over HTTP.
+/* loadtest: what the files of the load test share: a program that asks a speech service over HTTP, at chosen loads,
+ * and writes what came of it as JSON. report.py makes a table or a page of that. Of the product it uses src/base
+ * alone; of the service it knows what its clients know.
  *
- *   bench_serve.c                     the options, and the order of things
- *   load_values.c                     options that are lists: rates, names, addresses
- *   load_sentences.c load_reference.c load_mix.c    what is asked: the body of request number N, from the seed alone
- *   load_client.c load_exchange.c     how it is asked: one thread, one curl multi handle, one epoll, one timer
- *   load_audio.c                      what is heard: the answer's audio checked and played, as it arrives
- *   load_step.c load_ramp.c           when it is asked: one load for some seconds; the search for the highest load
- *   load_stats.c load_metrics.c       what came of it, from the samples and from the service's own counters
- *   load_table.c load_json.c load_html.c load_plot.c    how it is told
+ *   main.c                            START HERE: the order of things
+ *   options.c values.c                the command line; options that are lists: rates, names, addresses
+ *   sentences.c reference.c mix.c     what is asked: the body of request number N, from the seed alone
+ *   client.c exchange.c               how it is asked: one thread, one curl multi handle, one epoll, one timer
+ *   audio.c                           what is heard: the answer's audio checked and played, as it arrives
+ *   step.c ramp.c                     when it is asked: one load for some seconds; the search for the highest load
+ *   stats.c metrics.c                 what came of it, from the samples and from the service's own counters
+ *   json.c files.c                    how it is told
+ *   report.py plot.py                 the JSON as a table, as Markdown, as a page with plots
  *
  * arrivals -> load_client_begin -> slots (one transfer each) -> load_sample -> load_step.samples -> load_summary
  *
  * Open loop: a request has a scheduled time that no earlier answer can move, and its latency begins there, not when a
  * connection was free. So a service that stalls is charged for everyone who would have come meanwhile. */
-#ifndef CLI_LOAD_H
-#define CLI_LOAD_H
+#ifndef LOADTEST_H
+#define LOADTEST_H
 
-#include "options.h"
+#include <stdio.h>
+
+#include "base/base.h"
 
 #define LOAD_STEPS_MAX    64
 #define LOAD_UNDERRUN_S   0.1  /* a listener hears a gap that is longer */
@@ -27,25 +32,35 @@
 
 typedef struct load_values { /* the options, named like them */
     const char *url, *api, *key, *header, *rate, *concurrency, *text, *lengths, *voices, *emotions, *references;
-    const char *model, *format, *source_addresses, *metrics, *json, *markdown, *html;
+    const char *model, *format, *source_addresses, *metrics, *json;
     uint64_t seed;
     float seconds, warmup, timeout, p95, repeat, reference_repeat, speed, pitch_scale, poll;
     int32_t connections, sample_rate;
     bool ramp, stream, quiet;
 } load_values;
 
-/* ---- bytes: a growing buffer; `failed` is checked once at the end ---- */
-typedef struct load_bytes {
-    char *data; /* owned; NUL-terminated once anything was put */
-    size_t size, capacity;
-    bool failed;
-} load_bytes;
-void load_put(load_bytes *out, const void *bytes, size_t size);
-void load_put_text(load_bytes *out, const char *text);
-void load_put_json(load_bytes *out, const char *text); /* quoted and escaped */
-void load_bytes_free(load_bytes *bytes);
+/* The command's own numbers. */
+enum {
+    LOAD_EXIT_OK = 0,
+    LOAD_EXIT_FAILURE = 1,
+    LOAD_EXIT_USAGE = 2,
+    LOAD_EXIT_INPUT = 4,
+    LOAD_EXIT_REMOTE = 6,
+    LOAD_EXIT_PIPE = 141
+};
 
-/* ---- load_values.c ---- */
+/* ---- options.c: --help and what argp itself refuses end the program ---- */
+int load_options_parse(load_values *values, int argc, char **argv);
+
+/* ---- files.c ---- */
+/* Prints "loadtest: LINE" on standard error, safe characters only, and returns `code`. The line names the fault and,
+ * after a colon, what to change. */
+int load_fail(int code, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void load_note(const char *format, ...) __attribute__((format(printf, 1, 2))); /* the same line, not an error */
+int load_file_read(ev_buf *out, const char *path, size_t size_max);            /* at most so much of it */
+int load_file_write(const char *path, const ev_buf *bytes);                    /* "-": standard output */
+
+/* ---- values.c ---- */
 typedef struct load_names {
     char *storage;      /* owned */
     const char **items; /* owned; point into storage */
@@ -57,28 +72,29 @@ int load_numbers_parse(double *out, size_t room, size_t *count, const char *opti
                        double high);
 int load_addresses_parse(uint32_t *first, uint32_t *count, const char *given); /* "127.0.0.2-127.0.0.51" */
 int load_url_parse(char *out, size_t room, const char *given);                 /* without a closing "/" or "/v1" */
+void load_put_text(ev_buf *out, const char *text);
 
-/* ---- load_sentences.c, load_reference.c, load_mix.c ---- */
+/* ---- sentences.c, reference.c, mix.c ---- */
 uint64_t load_hash(uint64_t seed, uint64_t a, uint64_t b); /* the only source of chance: no state, so repeatable */
 double load_share(uint64_t hash);                          /* 0 <= share < 1 */
 extern const char *const load_sentences[];                 /* English and Mandarin by turns */
 extern const size_t load_sentence_count;
-void load_put_name(load_bytes *out, const char *sentence, uint64_t serial); /* the sentence, spoken to someone */
+void load_put_name(ev_buf *out, const char *sentence, uint64_t serial); /* the sentence, spoken to someone */
 
 typedef struct load_reference {
-    unsigned char *wav; /* owned */
-    char *base64;       /* owned */
+    ev_buf wav;   /* owned */
+    char *base64; /* owned */
     size_t base64_size, samples_at;
 } load_reference;
 int load_references_read(load_reference **out, size_t *count, const char *directory);
 /* fresh: with the low bits of some samples set from `serial`, so that the service has not heard it before. */
-void load_put_reference(load_bytes *out, const load_reference *reference, bool fresh, uint32_t serial);
+void load_put_reference(ev_buf *out, const load_reference *reference, bool fresh, uint32_t serial);
 void load_references_free(load_reference *references, size_t count);
 
 typedef struct load_mix {
     const load_values *values;
     uint64_t seed;
-    char *storage;          /* the text file; owned */
+    ev_buf storage;         /* the text file; owned */
     const char **sentences; /* owned; point into storage or to load_sentences */
     size_t sentence_count;
     load_names voices, emotions;
@@ -86,10 +102,10 @@ typedef struct load_mix {
     size_t reference_count;
 } load_mix;
 int load_mix_open(load_mix *mix, const load_values *values, uint64_t seed);
-void load_mix_body(const load_mix *mix, uint64_t number, load_bytes *out);
+void load_mix_body(const load_mix *mix, uint64_t number, ev_buf *out);
 void load_mix_close(load_mix *mix);
 
-/* ---- load_audio.c ---- */
+/* ---- audio.c ---- */
 #define LOAD_HEAD_BYTES 4096 /* a wav header, with room for chunks that some writers put first */
 typedef struct load_audio {
     bool wav, in_data, sounding;
@@ -111,21 +127,21 @@ double load_audio_seconds(const load_audio *audio);
 
 /* ---- samples ---- */
 #define LOAD_OUTCOME_MAP(X)                                                                                          \
-    X(OK, "ok", "answered with audio")                                                                               \
-    X(REJECTED, "rejected", "429 or 503")                                                                            \
-    X(STATUS, "status", "another HTTP status than the one expected")                                                 \
-    X(CONNECT, "connect", "no connection")                                                                           \
-    X(TIMEOUT, "timeout", "no whole answer in time")                                                                 \
-    X(BROKEN, "broken", "the connection broke")                                                                      \
-    X(AUDIO, "audio", "the body is not the audio asked for")                                                         \
-    X(JOB, "job", "the job failed, or its state is not understood")
+    X(OK, "ok")             /* answered with audio */                                                                \
+    X(REJECTED, "rejected") /* 429 or 503 */                                                                         \
+    X(STATUS, "status")     /* another HTTP status than the one expected */                                          \
+    X(CONNECT, "connect")   /* no connection */                                                                      \
+    X(TIMEOUT, "timeout")   /* no whole answer in time */                                                            \
+    X(BROKEN, "broken")     /* the connection broke */                                                               \
+    X(AUDIO, "audio")       /* the body is not the audio asked for */                                                \
+    X(JOB, "job")           /* the job failed, or its state is not understood */
 typedef enum load_outcome {
-#define LOAD_OUTCOME_ENUM(id, name, meaning) LOAD_##id,
+#define LOAD_OUTCOME_ENUM(id, name) LOAD_##id,
     LOAD_OUTCOME_MAP(LOAD_OUTCOME_ENUM)
 #undef LOAD_OUTCOME_ENUM
         LOAD_OUTCOMES
 } load_outcome;
-extern const char *const load_outcome_names[], *const load_outcome_meanings[];
+extern const char *const load_outcome_names[];
 
 typedef struct load_sample { /* one request; times are the clock's until the step makes them its own */
     double at_s, end_s;      /* scheduled, finished */
@@ -155,7 +171,7 @@ typedef struct load_summary {
     bool stable;
 } load_summary;
 
-/* ---- load_metrics.c ---- */
+/* ---- metrics.c ---- */
 typedef struct load_snapshot {
     double at_s; /* clock; the step makes it its own */
     bool has_batch, has_queue, has_cache;
@@ -170,7 +186,7 @@ typedef struct load_server { /* what the service counted during one step; NaN wh
 } load_server;
 load_server load_server_between(const load_snapshot *series, size_t count);
 
-/* ---- load_step.c, load_stats.c ---- */
+/* ---- step.c, stats.c ---- */
 typedef struct load_step {
     double rate;             /* open loop: arrivals a second */
     size_t concurrency;      /* closed loop: clients; 0: open loop */
@@ -204,7 +220,7 @@ int load_ramp(load_run *run, double first_rate);
 void load_summarise(load_step *step, double p95_limit_s);
 load_spread load_spread_of(double *values, size_t count); /* sorts them */
 
-/* ---- load_client.c ---- */
+/* ---- client.c ---- */
 typedef struct load_listener {
     void *user;
     void (*done)(void *user, const load_sample *sample, const char *fault);
@@ -219,20 +235,7 @@ int load_client_turn(load_client *client, double until_s); /* one wait and what 
 size_t load_client_pending(const load_client *client);     /* begun and not finished */
 void load_client_close(load_client *client);
 
-/* ---- load_table.c, load_json.c, load_html.c ---- */
-void load_print_table(FILE *out, const load_run *run);
-void load_print_markdown(FILE *out, const load_run *run);
-void load_print_json(FILE *out, const load_run *run);
-void load_print_html(FILE *out, const load_run *run);
-
-typedef struct load_column {
-    const char *title, *unit;
-    void (*cell)(char *text, size_t size, const load_run *run, const load_step *step);
-    bool (*shown)(const load_run *run); /* NULL: always */
-} load_column;
-extern const load_column load_columns[]; /* ends with a NULL title */
-void load_verdict(char *text, size_t size, const load_run *run);
-/* What else is to be said about a step, as "; "-separated phrases; "" if nothing. */
-void load_remarks(char *text, size_t size, const load_run *run, const load_step *step);
+/* ---- json.c ---- */
+void load_put_report(ev_buf *out, const load_run *run);
 
 #endif

@@ -1,8 +1,8 @@
-/* load_reference: reference audio that goes with a request, in base64. A recording that the service must not have
+/* reference: reference audio that goes with a request, in base64. A recording that the service must not have
  * heard before is one of the given ones with the lowest bits of 32 samples replaced: 90 dB down, nobody hears it, but
  * neither the file nor its samples are found in a cache. Base64 keeps threes of bytes apart, so only the stretch with
  * those samples is encoded again. */
-#include "load.h"
+#include "loadtest.h"
 
 #include <dirent.h>
 #include <stdlib.h>
@@ -43,21 +43,20 @@ static size_t samples_of(const unsigned char *wav, size_t size) {
 
 static int read_one(load_reference *out, const char *directory, const char *name) {
     char path[4096];
-    cli_text file;
+    ev_buf *file = &out->wav;
     snprintf(path, sizeof path, "%s/%s", directory, name);
-    int code = cli_file_read(&file, path, FILE_BYTES_MAX + 1);
-    if (code != CLI_OK) return code;
-    out->wav = (unsigned char *)file.bytes;
-    out->samples_at = file.size <= FILE_BYTES_MAX ? samples_of(out->wav, file.size) : 0;
+    int code = load_file_read(file, path, FILE_BYTES_MAX + 1);
+    if (code != LOAD_EXIT_OK) return code;
+    out->samples_at = file->size <= FILE_BYTES_MAX ? samples_of(file->data, file->size) : 0;
     if (out->samples_at == 0) {
-        return cli_fail(CLI_INPUT, "'%.200s' cannot be varied: give references as 16-bit .wav, at most 8 MB each",
-                        path);
+        return load_fail(LOAD_EXIT_INPUT,
+                         "'%.100s' cannot be varied: give references as 16-bit .wav, at most 8 MB each", path);
     }
-    out->base64_size = (file.size + 2) / 3 * 4;
+    out->base64_size = (file->size + 2) / 3 * 4;
     out->base64 = malloc(out->base64_size);
-    if (out->base64 == NULL) return cli_fail(CLI_FAILURE, "out of memory: give fewer --references");
-    encode(out->base64, out->wav, file.size);
-    return CLI_OK;
+    if (out->base64 == NULL) return load_fail(LOAD_EXIT_FAILURE, "out of memory: give fewer --references");
+    encode(out->base64, file->data, file->size);
+    return LOAD_EXIT_OK;
 }
 
 static int is_wav(const struct dirent *entry) {
@@ -67,48 +66,49 @@ static int is_wav(const struct dirent *entry) {
 
 int load_references_read(load_reference **out, size_t *count, const char *directory) {
     struct dirent **entries = NULL;
-    int code = CLI_OK;
+    int code = LOAD_EXIT_OK;
     *out = NULL;
     *count = 0;
-    if (directory == NULL) return CLI_OK;
+    if (directory == NULL) return LOAD_EXIT_OK;
     int found = scandir(directory, &entries, is_wav, alphasort);
     if (found > 0) *out = calloc((size_t)found, sizeof **out);
     if (found <= 0) {
-        code = cli_fail(CLI_INPUT, "'%.200s' has no .wav files: give a directory with references", directory);
+        code = load_fail(LOAD_EXIT_INPUT, "'%.100s' has no .wav files: give a directory with references", directory);
     } else if (*out == NULL) {
-        code = cli_fail(CLI_FAILURE, "out of memory: give fewer --references");
+        code = load_fail(LOAD_EXIT_FAILURE, "out of memory: give fewer --references");
     }
     for (int i = 0; i < found; i++) {
-        if (code == CLI_OK) code = read_one(&(*out)[(*count)++], directory, entries[i]->d_name);
+        if (code == LOAD_EXIT_OK) code = read_one(&(*out)[(*count)++], directory, entries[i]->d_name);
         free(entries[i]);
     }
     free(entries);
     return code;
 }
 
-void load_put_reference(load_bytes *out, const load_reference *reference, bool fresh, uint32_t serial) {
+void load_put_reference(ev_buf *out, const load_reference *reference, bool fresh, uint32_t serial) {
     unsigned char marked[2 * MARKED_SAMPLES + 4];
     char encoded[sizeof marked / 3 * 4 + 8];
     size_t begin = reference->samples_at / 3 * 3, lead = reference->samples_at - begin;
     size_t size = (lead + 2 * MARKED_SAMPLES + 2) / 3 * 3, encoded_at = begin / 3 * 4, encoded_size = size / 3 * 4;
     if (!fresh) {
-        load_put(out, reference->base64, reference->base64_size);
+        ev_buf_append(out, reference->base64, reference->base64_size);
         return;
     }
-    memcpy(marked, reference->wav + begin, size); /* the data is at least twice as long */
+    memcpy(marked, reference->wav.data + begin, size); /* the data is at least twice as long */
     for (size_t i = 0; i < MARKED_SAMPLES; i++) {
         unsigned char *low = &marked[lead + 2 * i];
         *low = (unsigned char)((*low & ~1u) | (serial >> i & 1u));
     }
     encode(encoded, marked, size);
-    load_put(out, reference->base64, encoded_at);
-    load_put(out, encoded, encoded_size);
-    load_put(out, reference->base64 + encoded_at + encoded_size, reference->base64_size - encoded_at - encoded_size);
+    ev_buf_append(out, reference->base64, encoded_at);
+    ev_buf_append(out, encoded, encoded_size);
+    ev_buf_append(out, reference->base64 + encoded_at + encoded_size,
+                  reference->base64_size - encoded_at - encoded_size);
 }
 
 void load_references_free(load_reference *references, size_t count) {
     for (size_t i = 0; i < count; i++) {
-        free(references[i].wav);
+        ev_buf_free(&references[i].wav);
         free(references[i].base64);
     }
     free(references);

@@ -1,6 +1,6 @@
-/* load_metrics: the few figures that are wanted out of a page in Prometheus' text format. Series of one metric are
+/* metrics: the few figures that are wanted out of a page in Prometheus' text format. Series of one metric are
  * summed; batches are those of the acoustic model where the service tells stages apart, since those hold requests. */
-#include "load.h"
+#include "loadtest.h"
 
 #include <math.h>
 #include <stdlib.h>

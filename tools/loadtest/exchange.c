@@ -1,9 +1,9 @@
-/* load_exchange: one request from its body to its sample. A speech request is one transfer; a job is three kinds:
+/* exchange: one request from its body to its sample. A speech request is one transfer; a job is three kinds:
  *
  *   POST /tts -> 202 and a request_id;  GET /tts/{id}, again and again, until it is completed;  GET /tts/{id}/audio
  *
  * All of them count into one latency, from the scheduled time to the last byte of audio. */
-#include "load_exchange.h"
+#include "exchange.h"
 
 #include <arpa/inet.h>
 #include <jansson.h>
@@ -13,14 +13,9 @@
 #define REPLY_MAX 65536 /* of an answer that is no audio */
 
 const char *const load_outcome_names[] = {
-#define LOAD_OUTCOME_NAME(id, name, meaning) name,
+#define LOAD_OUTCOME_NAME(id, name) name,
     LOAD_OUTCOME_MAP(LOAD_OUTCOME_NAME)
 #undef LOAD_OUTCOME_NAME
-};
-const char *const load_outcome_meanings[] = {
-#define LOAD_OUTCOME_MEANING(id, name, meaning) meaning,
-    LOAD_OUTCOME_MAP(LOAD_OUTCOME_MEANING)
-#undef LOAD_OUTCOME_MEANING
 };
 
 /* ---- what arrives ---- */
@@ -37,7 +32,7 @@ static size_t on_body(char *bytes, size_t one, size_t size, void *user) {
     bool speaks = slot->phase == LOAD_SPEAK || slot->phase == LOAD_FETCH;
     (void)one; /* always 1 */
     if (!speaks || status_of(slot->easy) != 200) {
-        if (slot->reply.size + size <= REPLY_MAX) load_put(&slot->reply, bytes, size);
+        if (slot->reply.size + size <= REPLY_MAX) ev_buf_append(&slot->reply, bytes, size);
         return size;
     }
     if (slot->sample.first_byte_s < 0) slot->sample.first_byte_s = (float)(now_s - slot->sample.at_s);
@@ -65,7 +60,7 @@ bool load_slot_open(load_slot *slot, load_target *target) {
     curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(easy, CURLOPT_PROXY, ""); /* a proxy of the environment would be what is measured */
     curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
-    curl_easy_setopt(easy, CURLOPT_USERAGENT, "emotivoice-bench/" EV_VERSION_STRING);
+    curl_easy_setopt(easy, CURLOPT_USERAGENT, "emotivoice-loadtest/" EV_VERSION_STRING);
     curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
     curl_easy_setopt(easy, CURLOPT_WRITEDATA, slot);
     curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
@@ -75,8 +70,8 @@ bool load_slot_open(load_slot *slot, load_target *target) {
 
 void load_slot_close(load_slot *slot) {
     curl_easy_cleanup(slot->easy);
-    load_bytes_free(&slot->body);
-    load_bytes_free(&slot->reply);
+    ev_buf_free(&slot->body);
+    ev_buf_free(&slot->reply);
 }
 
 static void bind_source(load_slot *slot) {
@@ -160,8 +155,8 @@ static bool finish_broken(load_slot *slot, CURLcode result) {
 
 /* What the service says for itself: {"error": {"message": "..."}} and its kin, else the first bytes. */
 static void read_fault(load_slot *slot) {
-    const char *said = slot->reply.size > 0 ? slot->reply.data : "";
-    json_t *reply = slot->reply.size > 0 ? json_loadb(slot->reply.data, slot->reply.size, 0, NULL) : NULL;
+    const char *whole = (const char *)slot->reply.data, *said = slot->reply.size > 0 ? whole : "";
+    json_t *reply = slot->reply.size > 0 ? json_loadb(whole, slot->reply.size, 0, NULL) : NULL;
     const json_t *error = json_object_get(reply, "error"), *detail = json_object_get(reply, "detail");
     const json_t *message = json_object_get(json_is_object(error) ? error : reply, "message");
     const json_t *found = json_is_string(message) ? message : json_is_string(error) ? error : detail;
@@ -193,7 +188,8 @@ static bool is_job_id(const char *id) {
 
 /* The job was taken, or has got on: what to ask next. */
 static bool follow_job(load_slot *slot) {
-    json_t *reply = slot->reply.size > 0 ? json_loadb(slot->reply.data, slot->reply.size, 0, NULL) : NULL;
+    json_t *reply =
+        slot->reply.size > 0 ? json_loadb((const char *)slot->reply.data, slot->reply.size, 0, NULL) : NULL;
     bool submitted = slot->phase == LOAD_SUBMIT, goes_on = false;
     const char *text = json_string_value(json_object_get(reply, submitted ? "request_id" : "state"));
     if (text == NULL || (submitted && !is_job_id(text))) {

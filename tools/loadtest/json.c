@@ -1,7 +1,10 @@
-/* load_json: everything about a run, for programs. Times are in seconds, shares from 0 to 1, unknown values null. */
-#include "load.h"
+/* json: everything about a run, for report.py and other programs. Times are in seconds, shares from 0 to 1, unknown
+ * values null. */
+#include "loadtest.h"
 
 #include <math.h>
+
+#include "base/json.h"
 
 static void put_spread(ev_json *json, const char *name, load_spread s) {
     ev_json_open(json, name, '{');
@@ -79,6 +82,7 @@ static void put_step(ev_json *json, const load_run *run, const load_step *step) 
     } else {
         ev_json_number(json, "rate", step->rate);
     }
+    ev_json_number(json, "begin_s", step->begin_s);
     ev_json_integer(json, "offered", (int64_t)sum->offered);
     ev_json_integer(json, "sent", (int64_t)sum->sent);
     ev_json_integer(json, "ok", (int64_t)sum->counts[LOAD_OK]);
@@ -122,6 +126,8 @@ static void put_settings(ev_json *json, const load_run *run) { /* no key and no 
     put_setting(json, "warmup_s", v->warmup);
     put_setting(json, "timeout_s", v->timeout);
     put_setting(json, "p95_limit_s", v->p95);
+    ev_json_number(json, "failures_limit", LOAD_ERRORS_MAX);
+    ev_json_number(json, "kept_up_limit", LOAD_ACHIEVED_MIN);
     ev_json_string(json, "lengths", v->lengths);
     ev_json_bool(json, "stream", v->stream);
     put_setting(json, "repeat", v->repeat);
@@ -129,15 +135,13 @@ static void put_settings(ev_json *json, const load_run *run) { /* no key and no 
     if (v->ramp) ev_json_number(json, "stable_rate", run->stable_rate);
 }
 
-void load_print_json(FILE *out, const load_run *run) {
-    ev_buf text = {0};
-    ev_json json = {.out = &text};
+void load_put_report(ev_buf *out, const load_run *run) {
+    ev_json json = {.out = out};
     ev_json_open(&json, NULL, '{');
-    ev_json_string(&json, "version", ev_version());
+    ev_json_string(&json, "version", EV_VERSION_STRING);
     put_settings(&json, run);
     ev_json_open(&json, "steps", '[');
     for (size_t i = 0; i < run->step_count; i++) put_step(&json, run, &run->steps[i]);
     ev_json_close(&json, ']');
     ev_json_close(&json, '}');
-    cli_output_text(out, &text);
 }

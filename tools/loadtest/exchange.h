@@ -1,8 +1,8 @@
-/* load_exchange: one request from its body to its sample, as the client's slot carries it through its transfers. */
-#ifndef CLI_LOAD_EXCHANGE_H
-#define CLI_LOAD_EXCHANGE_H
+/* exchange: one request from its body to its sample, as the client's slot carries it through its transfers. */
+#ifndef LOAD_EXCHANGE_H
+#define LOAD_EXCHANGE_H
 
-#include "load.h"
+#include "loadtest.h"
 
 #include <curl/curl.h>
 
@@ -24,7 +24,7 @@ typedef struct load_slot {
     load_phase phase;
     double due_s; /* when to ask again */
     load_sample sample;
-    load_bytes body, reply; /* reply: the begin of an answer that is no audio */
+    ev_buf body, reply; /* reply: the begin of an answer that is no audio */
     load_audio audio;
     char job[160];
     char fault[160];

@@ -1,10 +1,10 @@
-/* load_client: many transfers on one thread. The generator shares the machine with the service more often than not,
+/* client: many transfers on one thread. The generator shares the machine with the service more often than not,
  * so it must cost little: curl's multi handle is told by epoll which sockets are ready, instead of looking at all of
  * them; connections stay open; a request costs no allocation once its slot is warm. Time is a timerfd, since epoll
  * waits in whole milliseconds.
  *
  * At most --connections requests are under way. What comes on top waits here, in order, while its latency runs. */
-#include "load_exchange.h"
+#include "exchange.h"
 
 #include <errno.h>
 #include <math.h>
@@ -35,7 +35,7 @@ struct load_client {
     waiting *queue;                               /* a ring */
     size_t queue_room, queue_first, queue_count;
     CURL *scraper;
-    load_bytes scraped;
+    ev_buf scraped;
     bool scraping;
     const char *broken; /* why the client cannot go on */
 };
@@ -176,7 +176,7 @@ static void scrape_done(load_client *client, CURLcode result) {
     curl_easy_getinfo(client->scraper, CURLINFO_RESPONSE_CODE, &status);
     client->scraping = false;
     bool good = result == CURLE_OK && status == 200 && client->scraped.size > 0 && !client->scraped.failed;
-    client->listener.metrics(client->listener.user, good ? client->scraped.data : NULL);
+    client->listener.metrics(client->listener.user, good ? (const char *)client->scraped.data : NULL);
 }
 
 /* Takes finished transfers back. True if there were any. */
@@ -237,8 +237,8 @@ int load_client_turn(load_client *client, double until_s) {
     ask_when_due(client);
     reap(client);
     begin_waiting(client);
-    if (client->broken != NULL) return cli_fail(CLI_FAILURE, "%s: give fewer --connections", client->broken);
-    return CLI_OK;
+    if (client->broken != NULL) return load_fail(LOAD_EXIT_FAILURE, "%s: give fewer --connections", client->broken);
+    return LOAD_EXIT_OK;
 }
 
 size_t load_client_pending(const load_client *client) { return client->pending; }
@@ -250,7 +250,7 @@ void load_client_listen(load_client *client, load_listener listener) { client->l
 static size_t on_metrics(char *bytes, size_t one, size_t size, void *user) {
     load_client *client = user;
     (void)one;
-    load_put(&client->scraped, bytes, size);
+    ev_buf_append(&client->scraped, bytes, size);
     return client->scraped.size > (16u << 20) ? 0 : size; /* 0 ends the transfer */
 }
 
@@ -270,6 +270,7 @@ static bool open_scraper(load_client *client) {
 void load_client_scrape(load_client *client) {
     if (client->scraper == NULL || client->scraping) return;
     client->scraped.size = 0;
+    client->scraped.failed = false;
     client->scraping = true;
     CURLMcode code = curl_multi_add_handle(client->multi, client->scraper);
     if (code != CURLM_OK) client->broken = curl_multi_strerror(code);
@@ -331,22 +332,23 @@ static bool open_all(load_client *client) {
 int load_client_open(load_client **out, const load_run *run) {
     const load_values *v = run->values;
     load_client *client = *out = calloc(1, sizeof *client);
-    if (client == NULL) return cli_fail(CLI_FAILURE, "out of memory: free some and try again");
+    if (client == NULL) return load_fail(LOAD_EXIT_FAILURE, "out of memory: free some and try again");
     client->epoll = client->timer = -1;
     client->curl_due_s = INFINITY;
     client->armed_s = -1;
     client->target = (load_target){.values = v, .mix = &run->mix, .url = run->url};
     client->target.speech = strcmp(v->api, "speech") == 0;
     int code = load_addresses_parse(&client->target.source_first, &client->target.source_count, v->source_addresses);
-    if (code != CLI_OK) return code;
+    if (code != LOAD_EXIT_OK) return code;
     client->slots_max = connections_allowed(v->connections);
     if (client->slots_max < (size_t)v->connections && !v->quiet) {
-        cli_note("%zu connections are all that the limit on open files allows: raise it with ulimit -n",
-                 client->slots_max);
+        load_note("%zu connections are all that the limit on open files allows: raise it with ulimit -n",
+                  client->slots_max);
     }
     curl_global_init(CURL_GLOBAL_DEFAULT);
-    return open_all(client) ? CLI_OK
-                            : cli_fail(CLI_FAILURE, "the client cannot start: raise ulimit -n, or free memory");
+    return open_all(client)
+               ? LOAD_EXIT_OK
+               : load_fail(LOAD_EXIT_FAILURE, "the client cannot start: raise ulimit -n, or free memory");
 }
 
 void load_client_close(load_client *client) {
@@ -361,7 +363,7 @@ void load_client_close(load_client *client) {
     curl_multi_cleanup(client->multi);
     curl_slist_free_all(client->target.post_headers);
     curl_slist_free_all(client->target.get_headers);
-    load_bytes_free(&client->scraped);
+    ev_buf_free(&client->scraped);
     free(client->slots);
     free(client->queue);
     if (client->epoll >= 0) close(client->epoll);
