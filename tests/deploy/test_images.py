@@ -77,6 +77,20 @@ class Image(unittest.TestCase):
         for name, value in given.items():
             self.assertEqual(config[name[11:].lower()], (value, f"environment {name}"))
 
+    def test_what_its_page_names(self):
+        page = (ROOT / "docs/docker.md").read_text()
+        known, profiles = settings(), (DEPLOY / "docker/compose.yaml").read_text()
+        names = set(re.findall(r"EMOTIVOICE_([A-Z_]+)", page))
+        self.assertGreater(len(names), 3)
+        self.assertEqual({n for n in names if n.lower() not in known}, set())
+        for path in re.findall(r"deploy/docker/[\w.]+", page):
+            self.assertTrue((ROOT / path).is_file(), path)
+        for profile in re.findall(r"--profile (\w+)", page):
+            self.assertIn(f"profiles: [{profile}]", profiles)
+        for port in ("8080", "8081", "9091", "9093", "3000"):
+            self.assertIn(port, page)
+            self.assertIn(f"127.0.0.1:{port}:", profiles)
+
     def test_it_is_nobody(self):
         last = DOCKERFILE.rsplit("FROM", 1)[1]
         self.assertRegex(last, r"(?m)^USER 65532:65532$")
