@@ -20,16 +20,30 @@ block "Then:" 5
 bash -euo pipefail -x commands
 for file in fox.wav happy.wav clone.wav story.pcm fox.voice; do test -s "$file"; done
 
-if build/emotivoice serve --help >/dev/null 2>&1 && command -v curl >/dev/null; then
-    build/emotivoice serve --listen 127.0.0.1:0 --admin-listen off --log-level error 2>greeting &
+serve() { # serve OPTION...: its address is in $address
+    [ -z "$server" ] || kill "$server"
+    build/emotivoice serve --listen 127.0.0.1:0 --admin-listen off --log-level error "$@" 2>greeting &
     server=$!
     for _ in $(seq 300); do
         grep -q "^try:" greeting && break
         sleep 0.1
     done
     address=$(sed -n 's|.* serves at http://\(.*\)/$|\1|p' greeting)
+}
+
+if build/emotivoice serve --help >/dev/null 2>&1 && command -v curl >/dev/null; then
+    serve
     block "## The service" 4
     sed -i "s/127\.0\.0\.1:8080/$address/; s/curl /curl --fail /" commands
     bash -euo pipefail -x commands
     for file in hello.mp3 made.pcm openapi.json; do test -s "$file"; done
+
+    rm hello.mp3
+    block "For named clients only" 3 # a key, the service in the background, and a request with the key
+    eval "$(sed -n 1p commands)"
+    # shellcheck disable=SC2046
+    serve $(sed -n '2s/^build\/emotivoice serve \(.*\) &$/\1/p' commands)
+    eval "$(sed -n "3s/127\.0\.0\.1:8080/$address/; s/curl /curl --fail /p" commands)"
+    test -s hello.mp3
+    ! curl --fail -s "http://$address/v1/audio/speech" -d '{"input": "Hello."}' -o /dev/null # without one
 fi
