@@ -128,14 +128,22 @@ class Adversary(nn.Module):
         return score, match
 
 
-def batch_of(dataset, size, frames, rng, device):
-    """Stretches of `frames` frames with the symbols of their whole sentences."""
+def choose(dataset, size, frames, rng):
+    """Stretches of `frames` frames, as (item, first frame), two frames or more from both ends."""
+    long = [item for item in dataset.items if len(item["f0"]) >= frames + 5]
+    if not long:
+        sys.exit(f"train_vocoder: no utterance is as long as {frames + 5} frames ({(frames + 5) * HOP / RATE:.1f} s)")
     chosen = []
-    while len(chosen) < size:
-        item = dataset.items[rng.integers(len(dataset.items))]
-        if len(item["f0"]) >= frames + 4:
-            # the first frames and the last are silence more often than not: begin anywhere else as well
-            chosen.append((item, int(rng.integers(1, len(item["f0"]) - frames - 2))))
+    for _ in range(size):
+        item = long[rng.integers(len(long))]
+        # the first frames and the last are silence more often than not: begin anywhere else as well
+        chosen.append((item, int(rng.integers(2, len(item["f0"]) - frames - 2))))
+    return chosen
+
+
+def collate(dataset, chosen, frames, rng, device):
+    """Those stretches with the symbols of their whole sentences."""
+    size = len(chosen)
     longest = max(len(item["symbols"]) for item, _ in chosen)
     ids, owner = np.zeros((size, longest), np.int64), np.zeros((size, frames), np.int64)
     mask = np.zeros((size, longest), bool)
@@ -241,7 +249,7 @@ def main():
             looked = time.time()
             print(f"{dataset.refresh()} new utterances", file=sys.stderr)
         set_rate(optimiser, cosine_rate(loop.progress(), a.rate, a.floor))
-        b = batch_of(dataset, a.batch, a.frames, rng, device)
+        b = collate(dataset, choose(dataset, a.batch, a.frames, rng), a.frames, rng, device)
         real = b["wav"][:, 2 * HOP:-2 * HOP]
         joined = loop.progress() >= a.adversary_from
         learns_alone = joined and alone < a.alone_steps

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from safetensors import safe_open
 
-from training import convnext, dataset, packed, spectral, tokens, vectors
+from training import convnext, dataset, export, packed, spectral, tokens, vectors
 from training.teacher import emotions, make, speakers
 from tests.training.support import MODEL, ROOT, needs_engine_and_model, run
 
@@ -88,9 +88,9 @@ class Pipeline(unittest.TestCase):
         self.assertTrue(all(np.abs(i["wav"]).max() <= dataset.CEILING * 32767 + 1 for i in items))
 
     def test_4_the_networks_take_steps(self):
-        printed = self.step("train_acoustic", "--from", "hibari", "--minutes", 5, "--steps", 2, "--threads", 2)
+        printed = self.step("train_acoustic", "--from", "hibari", "--minutes", 50, "--steps", 2, "--threads", 2)
         self.assertIn("from hibari; 16 tensors of our own", printed)
-        printed = self.step("train_vocoder", "--from", "hibari", "--minutes", 5, "--steps", 4, "--batch", 2, "--frames", 40, "--threads", 2,
+        printed = self.step("train_vocoder", "--from", "hibari", "--minutes", 50, "--steps", 4, "--batch", 2, "--frames", 40, "--threads", 2,
                             "--adversary-from", 0.5, "--alone-steps", 1)
         self.assertIn("from hibari; 16 tensors of our own", printed)
         for folder in ("acoustic", "vocoder"):
@@ -110,7 +110,7 @@ class Pipeline(unittest.TestCase):
     def test_6_training_and_engine_see_one_condition(self):
         """Vectors are longer in training; export takes that out of the weights, Packed.start puts it back."""
         model = packed.Packed(self.work / "model.safetensors")
-        trained = torch.load(self.work / "vocoder" / "last.pt", weights_only=True)["parts"]["model"]
+        trained = export.part(self.work, "vocoder", "model")
         again = spectral.Generator()
         model.start("vocoder", again)
         key = "dec.0.film.weight"

@@ -149,12 +149,12 @@ class Maker:
         return out
 
 
-def plan(index: int, split: str, texts: dict, cast: dict) -> tuple:
+def plan(index: int, split: str, texts: dict, cast: dict, question_share: float = QUESTION_SHARE) -> tuple:
     """(text, language, speaker, emotion, degree) of utterance `index`."""
     rng = np.random.default_rng([7, corpus.SPLITS.index(split), index])
     language = "zh" if rng.random() < MANDARIN_SHARE else "en"
     text = texts[language][index % len(texts[language])]
-    if rng.random() < QUESTION_SHARE:
+    if rng.random() < question_share:
         questions = [t for t in texts[language] if emotions.kind_of(t, language) == "question"] or [text]
         text = questions[rng.integers(len(questions))]
     crowd = cast["crowd"]
@@ -180,7 +180,7 @@ def worker(number: int, workers: int, args) -> None:
         for index in range(number, args.count, workers):
             if time.time() > stop:
                 break
-            text, language, speaker, emotion, degree = plan(index, args.split, texts, cast)
+            text, language, speaker, emotion, degree = plan(index, args.split, texts, cast, args.questions)
             name = f"{index:06d}_{language}_{speaker.name}_{emotion}"
             if (folder / f"{name}.npz").exists():
                 continue
@@ -206,6 +206,7 @@ def main() -> None:
     parser.add_argument("--build", type=Path, default=Path("build"), help="where the engine's library is: its front-end reads the text")
     parser.add_argument("--split", choices=corpus.SPLITS, default="train")
     parser.add_argument("--labels", action="store_true", help="without sound")
+    parser.add_argument("--questions", type=float, default=QUESTION_SHARE, metavar="SHARE", help="so many are yes-or-no questions, beside those that come by themselves")
     parser.add_argument("--count", type=int, default=100000, help="utterances at the most")
     parser.add_argument("--minutes", type=float, default=1e9)
     parser.add_argument("--workers", type=int, default=os.cpu_count())
