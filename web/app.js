@@ -6,6 +6,7 @@
 import {onKeyNeeded, postSpeech, postVoice} from "./api.js";
 import {loadEmotions, setEmotion, settings, startControls, translateControls} from "./controls.js";
 import {clearError, clearErrors, LocalError, showError, translateErrors} from "./errors.js";
+import {lexicon, startLexicon, translateLexicon} from "./lexicon.js";
 import {startLive, translateLive} from "./live.js";
 import {GUTTER, Picture} from "./picture.js";
 import {Player} from "./player.js";
@@ -58,7 +59,8 @@ async function speak() {
 }
 
 async function requestBody() {
-    const body = {model: "emotivoice", input: $("input").value, ...settings()};
+    const body = {model: "emotivoice", input: $("input").value, ...settings()}, words = lexicon();
+    if (Object.keys(words).length) body.lexicon = words;
     if (speaksReference()) body.reference_audio = await dataUrl(reference().blob);
     return body;
 }
@@ -291,6 +293,7 @@ function switchLanguage(name, remember) {
     translateControls();
     translateReference();
     translateErrors();
+    translateLexicon();
     translateLive();
     $("status").textContent = said();
     showTransport();
@@ -326,6 +329,7 @@ function start() {
     startControls(say);
     startReference(useReference);
     startTransport();
+    startLexicon();
     startLive();
     onKeyNeeded(askKey);
     $("key-cancel").addEventListener("click", () => $("key-dialog").close(""));

@@ -6,6 +6,8 @@ const EN = {
     skip: "Skip to the text", tagline: "Text in, expressive speech out.", language: "Language",
     text: "Text", examples: "Examples", try: "Try",
     marks: "[pause:500ms] is a pause; [重庆](/ch ong2 q ing4/) says how a word is spoken.",
+    words: "Pronunciations", words_count: (n) => (n === 1 ? "1 word" : `${n} words`),
+    words_hint: "A line for each word: nginx = engine x; tomato = /T AH0 M EY1 T OW0/; 重庆 = /chong2 qing4/. Phones, IPA or pinyin stand between slashes; anything else is what it sounds like.",
     count: (n) => (n === 1 ? "1 character" : `${n.toLocaleString("en")} characters`),
     speak: "Speak", cancel: "Cancel", result: "The speech", play: "Play", pause: "Pause", position: "Position",
     position_text: (now, total) => `${now} of ${total} seconds`,
@@ -52,6 +54,8 @@ const ZH = {
     skip: "跳到文本", tagline: "输入文字，说出情感。", language: "语言",
     text: "文本", examples: "示例", try: "试试",
     marks: "[pause:500ms] 表示停顿；[重庆](/ch ong2 q ing4/) 指定读音。",
+    words: "读音", words_count: (n) => `${n} 个词`,
+    words_hint: "每行一个词：nginx = engine x；tomato = /T AH0 M EY1 T OW0/；重庆 = /chong2 qing4/。斜线之间写音素、国际音标或拼音；其余写读起来像什么。",
     count: (n) => `${n.toLocaleString("zh")} 字`,
     speak: "朗读", cancel: "取消", result: "语音", play: "播放", pause: "暂停", position: "播放位置",
     position_text: (now, total) => `第 ${now} 秒，共 ${total} 秒`,
@@ -113,6 +117,7 @@ const ERRORS_EN = {
     reference_tiny: "That is too short: at least 1 second is needed, 3 to 10 are best.",
     reference_large: "This file is larger than 200 MB. Cut out 3 to 10 seconds of it.",
     empty_name: "The voice needs a name.",
+    bad_words: "Write each line as “word = how it is said”.",
 };
 const ERRORS_ZH = {
     unreachable: "连接不到服务器。它在运行吗？网络正常吗？",
@@ -131,12 +136,13 @@ const ERRORS_ZH = {
     reference_tiny: "太短了：至少需要 1 秒，3 到 10 秒最好。",
     reference_large: "文件超过 200 MB。请截取其中 3 到 10 秒。",
     empty_name: "请给声音起个名字。",
+    bad_words: "每行请写成“词 = 读法”。",
     /* what the server says in English, said by field; its own words follow in brackets */
     fields: {
         input: "这段文本无法朗读。", voice: "没有这个声音，或无法使用。", emotion: "没有这种情感。",
         emotion_degree: "强度应在 0 到 1.5 之间。", speed: "语速应在 0.25 到 4 之间。", pitch_scale: "音调应在 0.5 到 2 之间。",
         reference_audio: "这段录音无法使用。", response_format: "不支持这种格式。", name: "这个名称不能用。",
-        consent_id: "同意书编号无效。",
+        consent_id: "同意书编号无效。", lexicon: "读音表里有一行读不懂。",
     },
     other: "服务器没有接受这个请求。",
 };

@@ -305,6 +305,25 @@ class Page(unittest.TestCase):
         self.assertTrue(self.text('[data-error="reference_audio"]').startswith("这段录音无法使用。"))
         self.shot("error-zh")
 
+    def test_pronunciations_go_along_and_stay(self):
+        tab = self.open()
+        tab.click("#words summary")
+        tab.write("#lexicon", "# mine\nnginx = engine x\n重庆\t/chong2 qing4/\n")
+        self.assertEqual(self.text("#words-count"), "2 words")
+        self.speak()
+        self.assertEqual(self.bodies()[-1]["lexicon"], {"nginx": "engine x", "重庆": "/chong2 qing4/"})
+        tab.write("#lexicon", "nginx")
+        tab.click("#speak")
+        tab.until("!document.querySelector('[data-error=lexicon]').hidden")
+        self.assertEqual(tab.evaluate("document.activeElement.id"), "lexicon")
+        tab.write("#lexicon", "")
+        self.speak()
+        self.assertNotIn("lexicon", self.bodies()[-1])
+        tab.write("#lexicon", "GIF = jif")
+        tab.go(self.url)
+        tab.until("document.querySelector('#voice').value")
+        self.assertEqual((tab.evaluate("document.querySelector('#lexicon').value"), self.text("#words-count")), ("GIF = jif", "1 word"))
+
     def test_busy_unreachable_broken_and_empty(self):
         tab = self.open()
         tab.expected = ["Failed to load resource"]
@@ -471,7 +490,7 @@ class Page(unittest.TestCase):
             if seen[-1] == "record":
                 break
             tab.key("Tab", 9)
-        self.assertEqual(seen, ["skip", "en", "zh", "input"] + ["example"] * 4 +
+        self.assertEqual(seen, ["skip", "en", "zh", "input"] + ["example"] * 4 + ["SUMMARY"] +
                          ["speak", "position", "play", "format", "download", "reset", "voice", "emotion",
                           "emotion_degree", "speed", "pitch_scale", "reference-file", "record"])
 
