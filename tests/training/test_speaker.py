@@ -81,18 +81,19 @@ class Steps(unittest.TestCase):
         lessons = train_speaker.Lessons(self.work)
         self.assertNotIn(HELD_OUT, lessons.names)
         self.assertEqual([row[0] for row in lessons.valid], [HELD_OUT] * 2)
-        arguments = ("--work", self.work, "--threads", 2, "--batch", 4, "--device", "cpu", "--minutes", 60)
+        # One thread, one number type and no clock in the rate: a run is the same each time, whatever else the machine does.
+        arguments = ("--work", self.work, "--threads", 1, "--precision", "float32", "--batch", 4, "--device", "cpu", "--minutes", 10**6)
         with mock.patch.object(train_speaker, "SpeakerEncoder", lambda: SpeakerEncoder(SMALL)):
-            _, end = run("train_speaker", *arguments, "--steps", 41)
+            _, end = run("train_speaker", *arguments, "--steps", 61)
             self.assertEqual(end, "")
             rows = [json.loads(line) for line in (self.work / "speaker" / "log.jsonl").read_text().splitlines()]
-            self.assertEqual([row["step"] for row in rows], [19, 39])
-            self.assertGreater(rows[1]["cosine"], rows[0]["cosine"] + 0.05)
+            self.assertEqual([row["step"] for row in rows], [19, 39, 59])
+            self.assertGreater(rows[2]["cosine"], rows[0]["cosine"] + 0.08)  # by 0.16 to 0.19 from eight other starts
             state = torch.load(self.work / "speaker" / "last.pt", map_location="cpu", weights_only=True)
-            self.assertEqual(state["step"], 41)
+            self.assertEqual(state["step"], 61)
             self.assertEqual(state["parts"]["encoder"]["fc.conv.weight"].shape[0], 256)
-            printed, _ = run("train_speaker", *arguments, "--steps", 43)
-        self.assertIn("resumed at step 41", printed)
+            printed, _ = run("train_speaker", *arguments, "--steps", 63)
+        self.assertIn("resumed at step 61", printed)
 
     def test_4_what_is_missing_is_said(self):
         with tempfile.TemporaryDirectory() as empty:
