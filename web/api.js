@@ -4,6 +4,7 @@
 const KEY = "emotivoice.key";
 let askKey = async () => null; /* set by app.js: shows the dialog, resolves to a key or null */
 let asking = null;             /* one dialog for all the requests that need it */
+let askedMs = 0;               /* how long such dialogs were open, all together */
 
 export class ApiError extends Error {
     constructor(status, error = {}, retryAfter = null) {
@@ -44,6 +45,17 @@ async function send(path, options) {
     }
 }
 
+function ask(wrong) {
+    const start = performance.now();
+    return askKey(wrong).finally(() => {
+        asking = null;
+        askedMs += performance.now() - start;
+    });
+}
+
+/* What a person took to type keys, which is no time of the server's. */
+export const keyMs = () => askedMs;
+
 /* The response when it is good; throws ApiError otherwise. quiet: a 401 is thrown and not asked about. */
 export async function request(path, {quiet = false, ...options} = {}) {
     for (;;) {
@@ -53,7 +65,7 @@ export async function request(path, {quiet = false, ...options} = {}) {
         const error = await failure(response);
         if (response.status !== 401 || quiet) throw error;
         if (sessionStorage.getItem(KEY) !== used) continue; /* another request has been given a key meanwhile */
-        asking = asking || askKey(Boolean(used)).finally(() => { asking = null; });
+        asking = asking || ask(Boolean(used));
         const key = await asking;
         if (!key) throw error;
         sessionStorage.setItem(KEY, key);
@@ -70,6 +82,16 @@ export function postSpeech(body, signal) {
         method: "POST", signal, body: JSON.stringify(body), headers: {"Content-Type": "application/json"},
     });
 }
+
+/* Subtitles of the same request: the text of a file. */
+export async function postSubtitles(body) {
+    return (await request("v1/audio/subtitles", {
+        method: "POST", body: JSON.stringify(body), headers: {"Content-Type": "application/json"},
+    })).blob();
+}
+
+/* Whether requests carry a key, without telling it. */
+export const hasKey = () => Boolean(sessionStorage.getItem(KEY));
 
 export async function postVoice(name, wav, consent) {
     const form = new FormData();

@@ -3,8 +3,9 @@
  * cancelled speech stays: it can be played, searched and saved. live.js polls the strip; errors.js says what went
  * wrong.
  */
-import {onKeyNeeded, postSpeech, postVoice} from "./api.js";
-import {loadEmotions, setEmotion, settings, startControls, translateControls} from "./controls.js";
+import {hasKey, keyMs, onKeyNeeded, postSpeech, postSubtitles, postVoice} from "./api.js";
+import {chosenText, loadEmotions, setEmotion, settings, startControls, translateControls} from "./controls.js";
+import {curlCommand} from "./curl.js";
 import {clearError, clearErrors, LocalError, showError, translateErrors} from "./errors.js";
 import {lexicon, startLexicon, translateLexicon} from "./lexicon.js";
 import {startLive, translateLive} from "./live.js";
@@ -17,6 +18,8 @@ import {dataUrl, wavBlob} from "./wav.js";
 
 const $ = (id) => document.getElementById(id);
 const RELOAD_MS = 4000;
+const TEXT = "emotivoice.text"; /* what was typed, in this tab until it is closed */
+const TEXT_BYTES_MAX = 1e6;
 
 const player = new Player(() => showTransport());
 const picture = new Picture($("wave"), $("mel"));
@@ -42,7 +45,7 @@ async function speak() {
     player.stop();
     player.unlock();
     const mine = speech = {abort: new AbortController(), body: null, streaming: true,
-                           start: performance.now(), firstMs: 0};
+                           start: performance.now() - keyMs(), firstMs: 0};
     say("status_wait");
     showTransport();
     try {
@@ -58,9 +61,15 @@ async function speak() {
     finish(mine);
 }
 
-async function requestBody() {
+/* All of a request but the recording. Throws where a pronunciation is none. */
+function fields() {
     const body = {model: "emotivoice", input: $("input").value, ...settings()}, words = lexicon();
     if (Object.keys(words).length) body.lexicon = words;
+    return body;
+}
+
+async function requestBody() {
+    const body = fields();
     if (speaksReference()) body.reference_audio = await dataUrl(reference().blob);
     return body;
 }
@@ -90,7 +99,7 @@ function take(mine, bytes) {
     const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     const samples = Int16Array.from({length: bytes.byteLength / 2}, (_, i) => view.getInt16(2 * i, true));
     if (!mine.firstMs) {
-        mine.firstMs = Math.max(1, Math.round(performance.now() - mine.start));
+        mine.firstMs = Math.max(1, Math.round(performance.now() - keyMs() - mine.start));
         say("status_speaking", mine.firstMs);
     }
     player.push(samples);
@@ -138,6 +147,7 @@ function showTransport() {
     $("play").classList.toggle("playing", player.playing);
     $("play").setAttribute("aria-label", t(player.playing ? "pause" : "play"));
     $("empty").hidden = some || Boolean(speech?.streaming);
+    document.querySelector(".result").classList.toggle("blank", !some && !speech?.streaming);
     animate();
 }
 
@@ -200,7 +210,10 @@ async function download() {
     try {
         let blob;
         if (format === "wav") blob = wavBlob(player.chunks.map((c) => c.samples), player.rate);
-        else {
+        else if (format === "srt" || format === "vtt") {
+            say("downloading");
+            blob = await postSubtitles({...heard.body, response_format: format});
+        } else {
             say("downloading");
             blob = await (await postSpeech({...heard.body, response_format: format})).blob();
         }
@@ -226,6 +239,69 @@ function save(blob, name) {
     link.download = name;
     link.click();
     setTimeout(() => URL.revokeObjectURL(link.href), 60000);
+}
+
+/* ---- the request as a command ---- */
+
+async function showCurl() {
+    const pre = $("curl-text");
+    pre.hidden = !pre.hidden;
+    $("curl").setAttribute("aria-expanded", String(!pre.hidden));
+    if (pre.hidden) return;
+    writeCurl();
+    try {
+        await navigator.clipboard.writeText(pre.textContent);
+        say("curl_copied");
+    } catch { /* only secure pages may */
+        getSelection().selectAllChildren(pre);
+        say("curl_shown");
+    }
+}
+
+function writeCurl() {
+    if ($("curl-text").hidden) return;
+    let body;
+    try {
+        body = fields();
+    } catch { /* a pronunciation is half written: the command stays as it was */
+        return;
+    }
+    $("curl-text").textContent = curlCommand(new URL("v1/audio/speech", location.href).href, body,
+                                             speaksReference() ? reference().name || "recording.wav" : null, hasKey());
+}
+
+function showChosen() {
+    $("chosen-text").textContent = chosenText();
+    writeCurl();
+}
+
+/* ---- a text from a file ---- */
+
+async function openText(input) {
+    const file = input.files[0];
+    input.value = "";
+    if (!file) return;
+    clearError("input");
+    try {
+        if (file.size > TEXT_BYTES_MAX) throw new LocalError("text_large", "input");
+        setText(decodeText(await file.arrayBuffer()));
+        say("text_opened", file.name);
+    } catch (error) {
+        showError(error, {fallback: "input"});
+    }
+}
+
+/* UTF-8 or UTF-16 with their marks, UTF-8 without one, else the older Chinese encoding; what holds a NUL is no text. */
+function decodeText(bytes) {
+    const head = new Uint8Array(bytes, 0, Math.min(2, bytes.byteLength));
+    const wide = {"255,254": "utf-16le", "254,255": "utf-16be"}[head.join()];
+    for (const encoding of wide ? [wide] : ["utf-8", "gb18030"]) {
+        try {
+            const text = new TextDecoder(encoding, {fatal: true}).decode(bytes);
+            if (!text.includes("\0")) return text.replaceAll("\r\n", "\n");
+        } catch { /* the next one */ }
+    }
+    throw new LocalError("text_binary", "input");
 }
 
 /* ---- keeping a recording as a voice ---- */
@@ -267,6 +343,27 @@ function showCount() {
     $("count").textContent = t("count", [...$("input").value].length);
 }
 
+/* The text is another one, whoever wrote it. */
+function onText() {
+    clearError("input");
+    showCount();
+    writeCurl();
+    try {
+        sessionStorage.setItem(TEXT, $("input").value);
+    } catch { /* full or switched off: it does not survive a reload then */ }
+}
+
+function setText(text) {
+    $("input").value = text;
+    onText();
+}
+
+function restoreText() {
+    try {
+        $("input").value = sessionStorage.getItem(TEXT) || "";
+    } catch { /* storage is switched off */ }
+}
+
 function showExamples() {
     const group = document.querySelector(".examples");
     for (const old of group.querySelectorAll("button")) old.remove();
@@ -274,10 +371,8 @@ function showExamples() {
         const button = document.createElement("button");
         button.type = "button", button.className = "link", button.textContent = example.label;
         button.addEventListener("click", () => {
-            $("input").value = example.text;
+            setText(example.text);
             setEmotion(example.emotion);
-            clearError("input");
-            showCount();
         });
         return button;
     }));
@@ -295,6 +390,7 @@ function switchLanguage(name, remember) {
     translateErrors();
     translateLexicon();
     translateLive();
+    showChosen();
     $("status").textContent = said();
     showTransport();
 }
@@ -326,7 +422,7 @@ async function load() {
 }
 
 function start() {
-    startControls(say);
+    startControls(say, showChosen);
     startReference(useReference);
     startTransport();
     startLexicon();
@@ -340,14 +436,17 @@ function start() {
     $("cancel").addEventListener("click", cancel);
     $("download").addEventListener("click", download);
     $("keep-save").addEventListener("click", keepVoice);
-    $("input").addEventListener("input", () => {
-        clearError("input");
-        showCount();
-    });
+    $("curl").addEventListener("click", showCurl);
+    for (const id of ["emotion_degree", "speed", "pitch_scale", "volume"]) $(id).addEventListener("input", writeCurl);
+    $("reset").addEventListener("click", writeCurl);
+    $("lexicon").addEventListener("input", writeCurl);
+    $("text-file").addEventListener("change", (event) => openText(event.target));
+    $("input").addEventListener("input", onText);
     document.addEventListener("keydown", onKey);
     for (const button of document.querySelectorAll("[data-language]"))
         button.addEventListener("click", () => switchLanguage(button.dataset.language, true));
     if (/Mac|iPhone|iPad/.test(navigator.platform)) $("modifier").textContent = "⌘";
+    restoreText();
     switchLanguage(firstLanguage(), false);
     load();
 }

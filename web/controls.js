@@ -1,4 +1,4 @@
-/* controls: the settings of a request: emotion, degree, speed, pitch; voices.js has the voice. Each knows its value,
+/* controls: the settings of a request: emotions, degree, speed, pitch, loudness; voices.js has the voice. Each knows its value,
  * draws itself in the page's language and goes back to where it was at first.
  *
  * An emotion is drawn as an intonation line. Its degree moves every line away from neutral, as it does the speech: the
@@ -7,7 +7,7 @@
 import {getJson} from "./api.js";
 import {clearError} from "./errors.js";
 import {emotionName, language, t} from "./strings.js";
-import {resetVoice, startVoices, translateVoices, voiceValue} from "./voices.js";
+import {resetVoice, startVoices, translateVoices, voiceName, voiceValue} from "./voices.js";
 
 const $ = (id) => document.getElementById(id);
 const SVG = "http://www.w3.org/2000/svg";
@@ -20,7 +20,11 @@ const SLIDERS = {
     emotion_degree: stops([0, 1.5, 0.05]),
     speed: stops([0.25, 1, 0.05], [1, 2, 0.1], [2, 4, 0.4]),
     pitch_scale: stops([0.5, 1, 0.05], [1, 2, 0.1]),
+    volume: stops([-20, 20, 1]),
+    blend_share: stops([0.1, 0.9, 0.1]),
 };
+const HOME = {volume: 0, blend_share: 0.5}; /* where each is at first; the others at 1 */
+const home = (id) => HOME[id] ?? 1;
 
 const sliderValue = (id) => SLIDERS[id][Number($(id).value)];
 
@@ -29,12 +33,21 @@ function setSlider(id, value) {
     showSlider(id);
 }
 
-function showSlider(id) {
-    const value = sliderValue(id), slider = $(id);
+/* [seen, said] */
+function sliderText(id, value) {
     const text = value.toLocaleString(language(), {minimumFractionDigits: 2, maximumFractionDigits: 2});
-    $(`${id}-value`).textContent = id === "emotion_degree" ? text : `×${text}`;
-    slider.setAttribute("aria-valuetext", id === "emotion_degree" ? text : t("times", text));
+    if (id === "emotion_degree") return [text, text];
+    if (id === "blend_share") return [`${Math.round(100 * value)} %`, `${Math.round(100 * value)} %`];
+    if (id === "volume") return [t("decibels", value), t("decibels", value)];
+    return [`×${text}`, t("times", text)];
+}
+
+function showSlider(id) {
+    const [seen, said] = sliderText(id, sliderValue(id));
+    $(`${id}-value`).textContent = seen;
+    $(id).setAttribute("aria-valuetext", said);
     if (id === "emotion_degree") drawEmotions();
+    if (id === "blend_share") onChosen();
 }
 
 function startSlider(id) {
@@ -44,7 +57,7 @@ function startSlider(id) {
         clearError(id);
         showSlider(id);
     });
-    setSlider(id, 1);
+    setSlider(id, home(id));
 }
 
 /* ---- emotions ---- */
@@ -61,6 +74,7 @@ const LINES = {
     fearful: [0.3, 0.05, 0.5, 0.15, 0.6, 0.2, 0.65, 0.25, 0.65, 0.2, 0.6, 0.15, 0.5, 0.05, 0.4, 0, 0.3],
 };
 let emotions = [];
+let onChosen = () => {}; /* the voice or the emotion is another one */
 
 export async function loadEmotions() {
     emotions = (await getJson("v1/emotions")).data;
@@ -78,10 +92,27 @@ function buildEmotions(chosen) {
         svg.append(document.createElementNS(SVG, "path"));
         name.textContent = emotionName(label);
         tile.append(input, svg, name);
-        input.addEventListener("change", () => clearError("emotion"));
+        input.addEventListener("change", () => {
+            clearError("emotion");
+            buildBlend();
+        });
         return tile;
     }));
+    buildBlend();
     drawEmotions();
+}
+
+/* The second emotion of a blend: any but the first. */
+function buildBlend() {
+    const kept = $("blend").value, others = emotions.filter((label) => label !== emotionValue());
+    $("blend").replaceChildren(new Option(t("blend_none"), ""), ...others.map((label) => new Option(emotionName(label), label)));
+    $("blend").value = others.includes(kept) ? kept : "";
+    showBlend();
+}
+
+function showBlend() {
+    $("blend-field").hidden = !$("blend").value;
+    onChosen();
 }
 
 function drawEmotions() {
@@ -111,17 +142,37 @@ function curve(p) {
 export function setEmotion(label) {
     const input = [...$("emotions").querySelectorAll("input")].find((i) => i.value === label);
     if (input) input.checked = true;
+    buildBlend();
+}
+
+/* "happy", or "happy:0.7,sad:0.3" */
+function emotionField() {
+    const first = emotionValue(), second = $("blend").value, share = sliderValue("blend_share");
+    return second ? `${first}:${Number((1 - share).toFixed(2))},${second}:${share}` : first;
+}
+
+/* The voice and the emotion in few words. */
+export function chosenText() {
+    const voice = voiceName(), first = emotionValue(), second = $("blend").value;
+    if (!voice || !first) return "";
+    return [voice, second ? `${emotionName(first)} + ${emotionName(second)}` : emotionName(first)].join(" · ");
 }
 
 const emotionValue = () => $("emotions").querySelector("input:checked")?.value;
 
 /* ---- all of them ---- */
 
-export function startControls(say) {
+export function startControls(say, chosen) {
+    onChosen = chosen;
     for (const id of Object.keys(SLIDERS)) startSlider(id);
-    startVoices(say);
+    startVoices(say, chosen);
+    $("blend").addEventListener("change", () => {
+        clearError("emotion");
+        showBlend();
+    });
     $("reset").addEventListener("click", () => {
-        for (const id of Object.keys(SLIDERS)) setSlider(id, 1);
+        for (const id of Object.keys(SLIDERS)) setSlider(id, home(id));
+        $("blend").value = "";
         setEmotion("neutral");
         resetVoice();
         say("reset_done");
@@ -132,12 +183,14 @@ export function translateControls() {
     for (const id of Object.keys(SLIDERS)) showSlider(id);
     for (const tile of $("emotions").children)
         tile.querySelector("span").textContent = emotionName(tile.querySelector("input").value);
+    if (emotions.length) buildBlend();
     translateVoices();
 }
 
 /* The part of a request that is set here. With a recording, `voice` is what the server falls back to. */
 export function settings() {
-    const out = {voice: voiceValue(), emotion: emotionValue()};
-    for (const id of Object.keys(SLIDERS)) out[id] = sliderValue(id);
+    const out = {voice: voiceValue(), emotion: emotionField()};
+    for (const id of ["emotion_degree", "speed", "pitch_scale"]) out[id] = sliderValue(id);
+    if (sliderValue("volume")) out.volume = sliderValue("volume");
     return out;
 }

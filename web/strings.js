@@ -4,7 +4,7 @@ const LANGUAGE = "emotivoice.language";
 
 const EN = {
     skip: "Skip to the text", tagline: "Text in, expressive speech out.", language: "Language",
-    text: "Text", examples: "Examples", try: "Try",
+    text: "Text", examples: "Examples", try: "Try", text_file: "Open a text file", text_opened: (name) => `The text is ${name}’s.`,
     marks: "[pause:500ms] is a pause; [重庆](/ch ong2 q ing4/) says how a word is spoken.",
     words: "Pronunciations", words_count: (n) => (n === 1 ? "1 word" : `${n} words`),
     words_hint: "A line for each word: nginx = engine x; tomato = /T AH0 M EY1 T OW0/; 重庆 = /chong2 qing4/. Phones, IPA or pinyin stand between slashes; anything else is what it sounds like.",
@@ -25,7 +25,11 @@ const EN = {
     sex_female: "female", sex_male: "male", list: (a, b) => `${a}, ${b}`,
     voice_delete: "Delete this voice", voice_delete_sure: (name) => `Delete the voice “${name}” from this server?`,
     voice_deleted: (name) => `The voice ${name} is deleted.`,
-    emotion: "Emotion", degree: "Degree", speed: "Speed", pitch: "Pitch", times: (x) => `${x} times`,
+    emotion: "Emotion", blend: "Mixed with", blend_none: "nothing", blend_share: "Its share",
+    degree: "Degree", speed: "Speed", pitch: "Pitch", times: (x) => `${x} times`,
+    volume: "Loudness", decibels: (x) => `${x > 0 ? "+" : x < 0 ? "−" : "±"}${Math.abs(x)} dB`,
+    curl: "As curl", curl_label: "The request as a curl command", curl_copied: "The command is copied.",
+    curl_shown: "The command is shown below, to be copied.",
     reference: "Speak in a voice you bring",
     reference_hint: "3 to 10 seconds of one person, without music. Only with that person’s consent.",
     reference_file: "Choose a recording", record: "Record", record_stop: "Stop recording", level: "Level",
@@ -52,7 +56,7 @@ const EN = {
 
 const ZH = {
     skip: "跳到文本", tagline: "输入文字，说出情感。", language: "语言",
-    text: "文本", examples: "示例", try: "试试",
+    text: "文本", examples: "示例", try: "试试", text_file: "打开文本文件", text_opened: (name) => `已读入 ${name}。`,
     marks: "[pause:500ms] 表示停顿；[重庆](/ch ong2 q ing4/) 指定读音。",
     words: "读音", words_count: (n) => `${n} 个词`,
     words_hint: "每行一个词：nginx = engine x；tomato = /T AH0 M EY1 T OW0/；重庆 = /chong2 qing4/。斜线之间写音素、国际音标或拼音；其余写读起来像什么。",
@@ -73,7 +77,11 @@ const ZH = {
     sex_female: "女声", sex_male: "男声", list: (a, b) => `${a}，${b}`,
     voice_delete: "删除这个声音", voice_delete_sure: (name) => `要从服务器上删除声音“${name}”吗？`,
     voice_deleted: (name) => `声音 ${name} 已删除。`,
-    emotion: "情感", degree: "强度", speed: "语速", pitch: "音调", times: (x) => `${x} 倍`,
+    emotion: "情感", blend: "混合", blend_none: "不混合", blend_share: "所占比例",
+    degree: "强度", speed: "语速", pitch: "音调", times: (x) => `${x} 倍`,
+    volume: "响度", decibels: (x) => `${x > 0 ? "+" : x < 0 ? "−" : "±"}${Math.abs(x)} dB`,
+    curl: "命令行", curl_label: "发出此请求的 curl 命令", curl_copied: "命令已复制。",
+    curl_shown: "命令在下方，可以复制。",
     reference: "用录音中的声音",
     reference_hint: "一个人说话 3 到 10 秒，没有音乐。须征得本人同意。",
     reference_file: "选择录音文件", record: "录音", record_stop: "停止录音", level: "音量",
@@ -118,6 +126,8 @@ const ERRORS_EN = {
     reference_large: "This file is larger than 200 MB. Cut out 3 to 10 seconds of it.",
     empty_name: "The voice needs a name.",
     bad_words: "Write each line as “word = how it is said”.",
+    text_large: "This file is larger than 1 MB, which is hours of speech. Open a part of it.",
+    text_binary: "This file is no plain text. Save it as .txt in UTF-8 first.",
 };
 const ERRORS_ZH = {
     unreachable: "连接不到服务器。它在运行吗？网络正常吗？",
@@ -137,10 +147,13 @@ const ERRORS_ZH = {
     reference_large: "文件超过 200 MB。请截取其中 3 到 10 秒。",
     empty_name: "请给声音起个名字。",
     bad_words: "每行请写成“词 = 读法”。",
+    text_large: "文件超过 1 MB，相当于几个小时的语音。请分段打开。",
+    text_binary: "这不是纯文本文件。请先存为 UTF-8 编码的 .txt。",
     /* what the server says in English, said by field; its own words follow in brackets */
     fields: {
         input: "这段文本无法朗读。", voice: "没有这个声音，或无法使用。", emotion: "没有这种情感。",
         emotion_degree: "强度应在 0 到 1.5 之间。", speed: "语速应在 0.25 到 4 之间。", pitch_scale: "音调应在 0.5 到 2 之间。",
+        volume: "响度应在 −40 到 40 dB 之间。",
         reference_audio: "这段录音无法使用。", response_format: "不支持这种格式。", name: "这个名称不能用。",
         consent_id: "同意书编号无效。", lexicon: "读音表里有一行读不懂。",
     },

@@ -17,6 +17,7 @@ let named = null;     /* the last voice chosen that is not the recording */
 let chosen = null;    /* its entry, which stays in the list whatever is searched */
 let touched = false;  /* the user chose a voice: the language switch leaves it alone */
 let searching = 0;
+let onChosen = () => {};
 
 export async function loadVoices(choose) {
     const list = await getJson(`v1/voices?limit=${LISTED}`);
@@ -81,6 +82,7 @@ function showVoice() {
     $("voice-note").textContent = id === REFERENCE ? t("voice_reference_note") : aboutVoice(voice);
     $("voice-delete").hidden = voice?.kind !== "uploaded";
     $("voice-found").textContent = found ? found() : total > voices.length ? t("voices_listed", voices.length, total) : "";
+    onChosen();
 }
 
 /* A note says of which sex a voice is, where it has one. */
@@ -109,8 +111,9 @@ async function removeVoice(say) {
     }
 }
 
-export function startVoices(say) {
+export function startVoices(say, chosen) {
     let waiting = 0;
+    onChosen = chosen;
     $("voice").addEventListener("change", () => {
         clearError("voice");
         touched = true;
@@ -143,4 +146,5 @@ export function translateVoices() {
 }
 
 export const voiceValue = () => named;
+export const voiceName = () => $("voice").selectedOptions[0]?.textContent || "";
 export const speaksReference = () => $("voice").value === REFERENCE && Boolean(reference());

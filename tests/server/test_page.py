@@ -18,6 +18,7 @@ import os
 import pathlib
 import shutil
 import struct
+import subprocess
 import sys
 import tempfile
 import time
@@ -248,6 +249,94 @@ class Page(unittest.TestCase):
         heard, saved = self.bodies()[0], self.bodies()[-1]
         self.assertEqual({**heard, "response_format": "opus"}, {**saved, "stream_format": "audio"})
 
+    def set_value(self, selector, value, event="change"):
+        self.tab.evaluate(f"(() => {{ const n = document.querySelector({selector!r}); n.value = {value!r};"
+                          f" n.dispatchEvent(new Event({event!r}, {{bubbles: true}})); }})()")
+
+    def test_blend_loudness_and_subtitles(self):
+        tab = self.open()
+        tab.click("#emotions label:nth-child(3)")
+        first = tab.evaluate("document.querySelector('#emotions input:checked').value")
+        second = tab.evaluate("document.querySelector('#blend').options[4].value")
+        self.assertNotIn(first, tab.evaluate("[...document.querySelector('#blend').options].map((o) => o.value)"))
+        self.assertTrue(tab.evaluate("document.querySelector('#blend-field').hidden"))
+        self.set_value("#blend", second)
+        tab.evaluate("document.querySelector('#blend_share').focus()")
+        tab.key("ArrowLeft", 37)
+        tab.key("ArrowLeft", 37)
+        tab.evaluate("document.querySelector('#volume').focus()")
+        for _ in range(6):
+            tab.key("ArrowLeft", 37)
+        self.assertEqual(self.text("#volume-value"), "−6 dB")
+        self.speak()
+        body = self.bodies()[0]
+        self.assertEqual((body["emotion"], body["volume"]), (f"{first}:0.7,{second}:0.3", -6))
+        for count, (form, start) in enumerate((("srt", b"1"), ("vtt", b"WEBVTT")), 1):
+            tab.evaluate(f"document.querySelector('#format').value = {form!r}")
+            tab.click("#download")
+            name, content = tab.downloaded(count)
+            self.assertTrue(name.endswith("." + form), name)
+            self.assertTrue(content.startswith(start), content[:40])
+            self.assertIn(b"-->", content)
+            self.assertIn(b"Hello", content)
+        tab.click("#reset")
+        self.assertEqual((self.text("#volume-value"), tab.evaluate("document.querySelector('#blend').value")), ("±0 dB", ""))
+
+    def test_a_text_from_a_file_survives_a_reload(self):
+        tab = self.open()
+        with tempfile.TemporaryDirectory() as folder:
+            for name, content in (("plain.txt", "\ufeffA line.\r\nAnother, 再见。".encode()), ("old.txt", "A line.\nAnother, 再见。".encode("gb18030")),
+                                  ("wide.txt", "A line.\nAnother, 再见。".encode("utf-16"))):
+                path = pathlib.Path(folder, name)
+                path.write_bytes(content)
+                tab.write("#input", "before")
+                tab.files("#text-file", str(path))
+                tab.until(f"document.querySelector('#input').value === {json.dumps('A line.' + chr(10) + 'Another, 再见。')}")
+            self.assertEqual(self.text("#count"), "20 characters")
+            path = pathlib.Path(folder, "song.txt")
+            path.write_bytes(b"ID3\x00\xff\xfb")
+            tab.files("#text-file", str(path))
+            tab.until("document.querySelector('#input-error').textContent.includes('no plain text')")
+        tab.write("#input", "What I typed.")
+        tab.go(self.url)
+        self.assertEqual(tab.evaluate("document.querySelector('#input').value"), "What I typed.")
+        tab.click('[data-language="zh"]')
+        self.assertEqual(tab.evaluate("document.querySelector('#input').value"), "What I typed.")
+
+    def test_the_request_as_curl(self):
+        tab = self.open()
+        tab.write("#input", "It's \"5\" o'clock.")
+        tab.click("#curl")
+        line = lambda: tab.evaluate("document.querySelector('#curl-text').textContent")
+        self.assertIn("5", line())
+        with tempfile.TemporaryDirectory() as folder:
+            tone(os.path.join(folder, "my voice.wav"), 3)
+            speech = pathlib.Path(folder, "speech.mp3")
+            for reference in (False, True):
+                if reference:
+                    tab.files("#reference-file", os.path.join(folder, "my voice.wav"))
+                    tab.until("document.querySelector('#curl-text').textContent.includes('my voice.wav')")
+                subprocess.run(["bash", "-euo", "pipefail", "-c", line()], cwd=folder, check=True)
+                self.assertIn(speech.read_bytes()[:2], (b"ID", b"\xff\xf3", b"\xff\xfb"))
+                speech.unlink()
+        if self.server:
+            self.assertEqual(self.server.requests[-1]["input"], "It's \"5\" o'clock.")
+        tab.click("#curl")
+        self.assertTrue(tab.evaluate("document.querySelector('#curl-text').hidden"))
+
+    def test_direction_is_seen_on_a_telephone(self):
+        tab = self.open(width=360, height=740)
+        self.assertLess(tab.evaluate("document.querySelector('#voice').getBoundingClientRect().bottom"), 740)
+        self.assertRegex(self.text("#chosen-text"), r"^\w+ · neutral$")
+        self.speak()
+        tab.click("#chosen")  # it stands in the bar that stays in sight
+        tab.until("document.querySelector('#voice').getBoundingClientRect().bottom < innerHeight")
+        self.assertGreater(tab.evaluate("scrollY"), 0)
+        self.assertGreaterEqual(*tab.evaluate("[document.querySelector('#direction-label').getBoundingClientRect().top,"
+                                              " document.querySelector('.transport').getBoundingClientRect().bottom]"))
+        self.assert_fits()
+        self.shot("360-direction")
+
     # ---- thousands of voices ----
 
     @fake_only
@@ -367,6 +456,24 @@ class Page(unittest.TestCase):
         self.assertEqual(tab.evaluate("sessionStorage.getItem('emotivoice.key')"), "sesame")
         self.speak()
         self.assertEqual(len(self.server.requests), 1)
+
+    @fake_only
+    def test_first_sound_is_counted_without_the_dialog(self):
+        tab = self.open(key="sesame")
+        tab.expected = ["Failed to load resource"]
+        tab.until("document.querySelector('#key-dialog').open")
+        asked = lambda: sum(r["url"].endswith(("/v1/emotions", "/v1/voices?limit=100")) for r in tab.requests)
+        tab.until(lambda: tab.evaluate("1") and asked() >= 2)
+        time.sleep(1)  # both have been refused, and one dialog is for both
+        tab.click("#key-cancel")
+        tab.until("!document.querySelector('#key-dialog').open")
+        self.speak(wait=False)
+        tab.until("document.querySelector('#key-dialog').open")
+        time.sleep(4)
+        tab.write("#key", "sesame")
+        tab.click("#key-form .primary")
+        tab.until("/first sound after/.test(document.querySelector('#status').textContent)")
+        self.assertLess(int(self.text("#status").split(" after ")[1].split()[0]), 4000)
 
     # ---- a voice brought along ----
 
@@ -490,9 +597,9 @@ class Page(unittest.TestCase):
             if seen[-1] == "record":
                 break
             tab.key("Tab", 9)
-        self.assertEqual(seen, ["skip", "en", "zh", "input"] + ["example"] * 4 + ["SUMMARY"] +
-                         ["speak", "position", "play", "format", "download", "reset", "voice", "emotion",
-                          "emotion_degree", "speed", "pitch_scale", "reference-file", "record"])
+        self.assertEqual(seen, ["skip", "en", "zh", "input"] + ["example"] * 4 +
+                         ["text-file", "SUMMARY", "speak", "curl", "position", "play", "format", "download", "reset", "voice", "emotion",
+                          "blend", "emotion_degree", "speed", "pitch_scale", "volume", "reference-file", "record"])
 
     def test_every_control_has_a_name(self):
         tab = self.open()

@@ -25,7 +25,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 RATE = 24000
 TYPES = {".html": "text/html; charset=utf-8", ".js": "text/javascript; charset=utf-8",
-         ".css": "text/css; charset=utf-8", ".svg": "image/svg+xml"}
+         ".css": "text/css; charset=utf-8", ".json": "application/json", ".svg": "image/svg+xml"}
 VOICES = [("ava", "en", "female, even and clear", 170), ("ray", "en", "male, low and calm", 101),
           ("angus", "en", "male, Scottish", 126), ("mei", "zh", "female, bright", 215), 
           ("lin", "zh", "male, plain", 101), ("lan", "zh", "female, soft", 188), ("yan", "zh", "female, high", 190),
@@ -34,7 +34,7 @@ VOICES = [("ava", "en", "female, even and clear", 170), ("ray", "en", "male, low
 EMOTIONS = {"neutral": 1.0, "calm": 0.6, "happy": 1.8, "excited": 2.6, "sad": 0.5, "angry": 1.6, "surprised": 2.4,
             "fearful": 1.4}  # how lively the pitch is
 MAGIC = {"mp3": b"ID3\x04", "flac": b"fLaC", "opus": b"OggS"}
-RANGES = {"emotion_degree": (0, 1.5), "speed": (0.25, 4), "pitch_scale": (0.5, 2)}
+RANGES = {"emotion_degree": (0, 1.5), "speed": (0.25, 4), "pitch_scale": (0.5, 2), "volume": (-40, 40)}
 
 
 def policy():
@@ -61,12 +61,18 @@ VOWELS = [[(700, 120, 1), (1200, 130, .6), (2600, 200, .25)], [(320, 80, 1), (22
           [(450, 90, 1), (900, 110, .5), (2400, 200, .15)], [(520, 100, 1), (1800, 150, .5), (2600, 200, .25)]]
 
 
+def blend(body):
+    """(label, weight) of "happy" or "happy:0.7,sad:0.3"."""
+    parts = [part.partition(":") for part in body.get("emotion", "neutral").split(",")]
+    return [(label, float(weight or 1)) for label, _, weight in parts]
+
+
 def speech(body):
     """16-bit samples, a syllable for each few letters as it is made: a vowel, noise before some, and a pitch that falls
     over the sentence."""
     seed = random.Random(body["input"])
     base = next((hz for name, _, _, hz in VOICES if name == body.get("voice")), 150) * body.get("pitch_scale", 1)
-    lively = 1 + (EMOTIONS[body.get("emotion", "neutral")] - 1) * body.get("emotion_degree", 1)
+    lively = 1 + (sum(w * EMOTIONS[e] for e, w in blend(body)) - 1) * body.get("emotion_degree", 1)
     units = re.findall(r"[a-z']+|[0-9]|[\u3400-\u9fff]|[,.!?;:，。！？；：]", body["input"].lower())
     syllables = [u for unit in units for u in ([unit] if len(unit) < 4 else [unit[:3], unit[3:]])]
     tables = [vowel(v, base) for v in VOWELS]
@@ -149,7 +155,9 @@ class Handler(BaseHTTPRequestHandler):
             return self.json(200, {"object": "list", "data": list(EMOTIONS)})
         if path == "/status.json":
             return self.json(200, self.server.status())
-        file = ROOT / "web" / (path[1:] or "index.html")
+        file = ROOT / "web" / {"/": "index.html", "/docs": "docs.html"}.get(path, path[1:])
+        if path == "/openapi.json":
+            file = ROOT / "src/server/http/openapi.json"
         if "/" in path[1:] or not file.is_file():
             raise Refusal(404, f"there is nothing at {path}", code="not_found")
         self.reply(200, file.read_bytes(), {"Content-Type": TYPES[file.suffix], "Content-Security-Policy": policy(),
@@ -168,6 +176,12 @@ class Handler(BaseHTTPRequestHandler):
         self.allow()
         if self.path == "/v1/voices":
             return self.add_voice(data)
+        if self.path == "/v1/audio/subtitles":
+            body = json.loads(data)
+            check(body, self.server.voices)
+            head = "WEBVTT\n\n" if body["response_format"] == "vtt" else "1\n"
+            comma = "," if body["response_format"] == "srt" else "."
+            return self.reply(200, f"{head}00:00:00{comma}000 --> 00:00:01{comma}000\n{body['input']}\n".encode(), {"Content-Type": "text/plain"})
         if self.path != "/v1/audio/speech":
             raise Refusal(404, f"there is nothing at {self.path}", code="not_found")
         body = json.loads(data)
@@ -248,13 +262,13 @@ def check(body, voices):
         raise Refusal(400, "input has nothing that can be spoken", "input", "unspeakable")
     if "reference_audio" in body:
         try:
-            with wave.open(io.BytesIO(base64.b64decode(body["reference_audio"].split(",", 1)[1]))) as file:
+            with wave.open(io.BytesIO(base64.b64decode(body["reference_audio"].rsplit(",", 1)[-1]))) as file:
                 file.getnframes()
         except (wave.Error, EOFError, IndexError) as error:
             raise Refusal(400, f"reference_audio is no wav: {error}", "reference_audio", "bad_audio")
     elif not any(v["id"] == body.get("voice") for v in voices):
         raise Refusal(404, f"there is no voice {body.get('voice')!r}", "voice", "voice_not_found")
-    if body.get("emotion", "neutral") not in EMOTIONS:
+    if any(label not in EMOTIONS for label, _ in blend(body)):
         raise Refusal(400, f"there is no emotion {body['emotion']!r}", "emotion", "emotion_not_found")
     for param, (low, high) in RANGES.items():
         if not low <= body.get(param, 1) <= high:
