@@ -74,6 +74,19 @@ static int set_seed(const cli_option *option, const char *given, uint64_t *value
     return CLI_OK;
 }
 
+/* Behind those that were given before. One command is parsed in a process, and one of its options may be given again.
+ */
+static int add_line(const char *given, const char **value) {
+    static char *lines;
+    const size_t before = *value != NULL ? strlen(*value) + 1 : 0;
+    char *grown = realloc(lines, before + strlen(given) + 1);
+    if (grown == NULL) return cli_fail(CLI_FAILURE, "out of memory: give fewer values");
+    if (before) grown[before - 1] = '\n';
+    strcpy(grown + before, given);
+    *value = lines = grown;
+    return CLI_OK;
+}
+
 static int set_value(const cli_option *option, const char *given, void *values) {
     void *place = (unsigned char *)values + option->offset;
     double number = 0;
@@ -82,8 +95,7 @@ static int set_value(const cli_option *option, const char *given, void *values) 
     case CLI_FLAG: *(bool *)place = true; return CLI_OK;
     case CLI_STRING:
         if (given[0] == '\0') return cli_fail(CLI_USAGE, "--%s is empty: give %s", option->name, option->value);
-        *(const char **)place = given;
-        return CLI_OK;
+        return option->many ? add_line(given, place) : (*(const char **)place = given, CLI_OK);
     case CLI_CHOICE: return set_choice(option, given, place);
     case CLI_SEED: return set_seed(option, given, place);
     case CLI_INT:

@@ -24,6 +24,7 @@ typedef struct cli_option {
     const char *help;  /* one phrase; range and default are added from this row */
     double low, high;
     const char *const *choices; /* NULL-terminated */
+    bool many;                  /* a string that may be given again: the value has a line for each */
 } cli_option;
 
 typedef struct cli_operands {

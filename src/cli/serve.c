@@ -19,11 +19,11 @@ enum { OWN = 3 };                    /* options that are no settings, before tho
 static char names[SV_KEY_COUNT][40]; /* "batch-max" */
 static char helps[SV_KEY_COUNT][160];
 static const char *const placeholders[] = {
-    [SV_KIND_SECRET] = "TEXT",       [SV_KIND_FILE] = "FILE",       [SV_KIND_DIRECTORY] = "DIR",
-    [SV_KIND_ADDRESS] = "ADDRESS",   [SV_KIND_HOSTS] = "HOSTS",     [SV_KIND_ORIGINS] = "ORIGINS",
-    [SV_KIND_NETWORKS] = "NETWORKS", [SV_KIND_FORMATS] = "FORMATS", [SV_KIND_SWITCH] = "on|off",
-    [SV_KIND_COUNT] = "N",           [SV_KIND_NUMBER] = "X",        [SV_KIND_SECONDS] = "TIME",
-    [SV_KIND_BYTES] = "SIZE"};
+    [SV_KIND_SECRET] = "TEXT",        [SV_KIND_FILE] = "FILE",         [SV_KIND_DIRECTORY] = "DIR",
+    [SV_KIND_MODELS] = "[NAME=]FILE", [SV_KIND_ADDRESS] = "ADDRESS",   [SV_KIND_HOSTS] = "HOSTS",
+    [SV_KIND_ORIGINS] = "ORIGINS",    [SV_KIND_NETWORKS] = "NETWORKS", [SV_KIND_FORMATS] = "FORMATS",
+    [SV_KIND_SWITCH] = "on|off",      [SV_KIND_COUNT] = "N",           [SV_KIND_NUMBER] = "X",
+    [SV_KIND_SECONDS] = "TIME",       [SV_KIND_BYTES] = "SIZE"};
 static cli_option options[SV_KEY_COUNT + OWN + 1] = {
     {.name = "config",
      .letter = 'c',
@@ -52,7 +52,8 @@ static void __attribute__((constructor)) make_options(void) {
                                           .kind = CLI_STRING,
                                           .offset = offsetof(serve_values, keys) + sizeof(char *) * (size_t)key,
                                           .value = row->kind == SV_KIND_CHOICE ? row->unit : placeholders[row->kind],
-                                          .help = helps[key]};
+                                          .help = helps[key],
+                                          .many = row->kind == SV_KIND_MODELS};
     }
 }
 
@@ -149,7 +150,8 @@ const cli_command cli_serve = {
     .summary = "speak to many listeners at once, over HTTP",
     .description =
         "Serves speech over HTTP: OpenAI's /v1/audio/speech, jobs at /tts, voices, a page at /, metrics on a "
-        "second address. SIGTERM finishes what was accepted; SIGHUP reads keys, words, voices and limits again.",
+        "second address. SIGTERM finishes what was accepted; SIGHUP reads keys, words, voices, models and limits "
+        "again.",
     .options = options,
     .examples = examples,
     .values_size = sizeof(serve_values),

@@ -14,7 +14,7 @@
 #include "server/http/http.h"
 #include "server/http/websocket.h"
 #include "server/http/wyoming.h"
-#include "server/engine/local.h"
+#include "server/models/local.h"
 #include "server/server.h"
 
 /* by decoder_filter */
@@ -27,9 +27,7 @@ static const char *const decoder_argv[][3] = {
 #define MEMORY_EVERY 3.0 /* seconds between two looks at it */
 
 /* Batches run in this machine's memory. Those of a backend that has its own take what that has free. */
-static void update_free_memory(const sv_server *s) {
-    if (s->engine) sv_engine_memory(s->engine, ev_memory_available());
-}
+static void update_free_memory(const sv_server *s) { sv_models_tend(s->models, ev_memory_available()); }
 
 /* It ends with its file. One that ended otherwise met a file that broke it, or a system that lets it not work. */
 static void count_decoder_deaths(sv_server *s, uint64_t *known) {
@@ -122,7 +120,7 @@ static void log_end(sv_server *s, sv_job *job) {
     size_t count;
     const sv_job_state state = sv_job_snapshot(job, &times, &count, &error);
     sv_log_line(&s->log, SV_LEVEL_INFO, job->id, "job %s after %.3f s: %.2f s of speech%s%s",
-                sv_job_state_names[state], times.done - times.arrived, (double)count / ev_model_sample_rate(s->model),
+                sv_job_state_names[state], times.done - times.arrived, (double)count / sv_job_rate(s, job),
                 error.status ? ", " : "", error.status ? ev_status_text(error.status) : "");
 }
 
@@ -130,7 +128,7 @@ static void log_end(sv_server *s, sv_job *job) {
 static void on_ended(void *server, sv_job *job) {
     sv_server *s = server;
     if (atomic_load(&job->kept)) log_end(s, job);
-    sv_access_settle(s, job, (double)job->count / ev_model_sample_rate(s->model));
+    sv_access_settle(s, job, (double)job->count / sv_job_rate(s, job));
     if (!job->webhook) return;
     sv_settings *settings = sv_settings_ref(s);
     json_t *state = sv_job_json(s, job);
@@ -146,25 +144,6 @@ static void on_ended(void *server, sv_job *job) {
     if (body) sv_webhooks_call(s->webhooks, &call);
     free(body);
     sv_settings_unref(&settings);
-}
-
-/* What is taken whatever is asked for: all that is there now, and what will be of caches and work memory. Of the rest
- * half at most is for results that are kept. */
-static ev_status share_memory(sv_server *s, ev_error *err) {
-    enum { LEAST = 64 << 20 };
-    const int64_t fixed =
-        ev_memory_resident() + (s->engine ? sv_engine_reserve(s->engine) : 0) + s->config.voice_cache;
-    const int64_t rest = s->config.memory_max - fixed;
-    if (rest < LEAST)
-        return ev_fail(err, EV_E_ARGUMENT,
-                       "memory_max is %lld MB, and %lld MB go for the model, work memory and "
-                       "voice_cache: give %lld MB or more, or lower parallel or voice_cache",
-                       (long long)s->config.memory_max / 1000000, (long long)fixed / 1000000,
-                       (long long)(fixed + LEAST) / 1000000 + 1);
-    sv_ledger_fix(s->ledger, fixed);
-    sv_jobs_limit(s->jobs, rest / 2);
-    sv_ledger_relief(s->ledger, sv_jobs_relieve, s->jobs);
-    return EV_OK;
 }
 
 /* Voices are in the directory of the rest, unless one is given for them. */
@@ -188,63 +167,63 @@ static ev_status open_durable(sv_server *s, ev_error *err) {
                                         .store_max = c->store_max,
                                         .jobs = s->jobs,
                                         .ledger = s->ledger,
-                                        .log = &s->log,
-                                        .sample_rate = ev_model_sample_rate(s->model)};
+                                        .log = &s->log};
     return sv_durable_open(&s->durable, &options, err);
 }
 
-static ev_status make_engine(sv_server *s, const sv_device_calls *device, ev_error *err) {
-    const bool worker = s->worker != NULL;
-    const sv_engine_parts parts = {.config = &s->config,
-                                   .model = s->model,
-                                   .jobs = s->jobs,
-                                   .voices = s->voices,
-                                   .metrics = s->metrics,
-                                   .log = &s->log,
-                                   .ledger = s->ledger,
-                                   .durable = s->durable,
-                                   .device = device,
-                                   .ended = worker ? NULL : on_ended, /* a worker's is told when its end counts */
-                                   .ended_user = s,
-                                   .dead_elsewhere = worker};
-    const ev_status status = sv_engine_create(&s->engine, &parts, err);
-    return status == EV_OK ? sv_backend_local(&s->backend, s->engine, s->jobs, s->durable, err) : status;
+enum { LEAST_FOR_REQUESTS = 64 << 20 }; /* bytes of memory_max */
+
+/* A worker's jobs are told of when their end counts, and a gateway's are made elsewhere. */
+static ev_status open_models(sv_server *s, sv_role role, const sv_device_calls *device, ev_error *err) {
+    const bool worker = role == SV_ROLE_WORKER;
+    const sv_models_parts parts = {.engine = {.config = &s->config,
+                                              .jobs = s->jobs,
+                                              .metrics = s->metrics,
+                                              .log = &s->log,
+                                              .ledger = s->ledger,
+                                              .durable = s->durable,
+                                              .device = device,
+                                              .ended = worker ? NULL : on_ended,
+                                              .ended_user = s,
+                                              .dead_elsewhere = worker},
+                                   .decoder = s->decoder,
+                                   .fixed_least = LEAST_FOR_REQUESTS,
+                                   .no_engines = !worker && *s->config.redis};
+    ev_status status = sv_models_create(&s->models, &parts, err);
+    if (status != EV_OK) return status;
+    sv_model_list *list = sv_models_list(s->models);
+    return sv_settings_load_models(s->settings, &list, err);
 }
 
-/* Who makes the speech: an engine here, or workers elsewhere. */
-static ev_status make_backend(sv_server *s, sv_role role, const sv_device_calls *device, ev_error *err) {
+/* Who makes the speech: engines here, or workers elsewhere. */
+static ev_status make_backend(sv_server *s, sv_role role, ev_error *err) {
     const sv_redis_parts parts = {.config = &s->config,
                                   .jobs = s->jobs,
                                   .metrics = s->metrics,
                                   .log = &s->log,
                                   .ledger = s->ledger,
-                                  .model = s->model,
+                                  .model = sv_model_default(s->settings->models),
                                   .ended = on_ended,
                                   .ended_user = s};
     if (role == SV_ROLE_SERVICE && *s->config.redis) return sv_redis_gateway(&s->backend, &parts, err);
     const ev_status status = role == SV_ROLE_WORKER ? sv_worker_create(&s->worker, &parts, err) : EV_OK;
-    return status == EV_OK ? make_engine(s, device, err) : status;
+    return status == EV_OK ? sv_backend_local(&s->backend, s->models, s->jobs, s->durable, err) : status;
 }
 
 static ev_status make_back(sv_server *s, sv_role role, const sv_device_calls *device, ev_error *err) {
     const sv_config *c = &s->config;
-    ev_model_options options;
-    ev_model_options_init(&options);
-    options.log = sv_log_engine;
-    options.log_user = &s->log;
-    ev_status status = ev_model_open(&s->model, *c->model ? c->model : NULL, &options, err);
-    if (status == EV_OK) status = sv_catalogue_create(&s->catalogue, s->model, err);
-    if (status == EV_OK) status = sv_settings_load_sounds(s->settings, s->model, err);
-    if (status == EV_OK) status = sv_jobs_create(&s->jobs, c->result_cache, c->store_ttl, c->coalesce, err);
+    ev_status status = sv_jobs_create(&s->jobs, c->result_cache, c->store_ttl, c->coalesce, err);
     if (status == EV_OK) status = open_durable(s, err);
     if (status == EV_OK) status = set_voices_dir(s, err);
-    if (status == EV_OK) status = sv_voices_create(&s->voices, s->model, s->decoder, c, s->metrics, &s->log, err);
-    if (status == EV_OK) status = sv_uploads_create(&s->uploads, s->voices, err);
-    s->device = sv_device_open(NULL);
     if (status == EV_OK) status = sv_webhooks_create(&s->webhooks, &s->log, err);
-    if (status == EV_OK) status = make_backend(s, role, device, err);
-    if (status == EV_OK) update_free_memory(s);
-    return status == EV_OK ? share_memory(s, err) : status;
+    s->device = sv_device_open(NULL);
+    if (status == EV_OK) status = open_models(s, role, device, err);
+    if (status == EV_OK) status = sv_uploads_create(&s->uploads, err);
+    if (status == EV_OK) status = make_backend(s, role, err);
+    if (status != EV_OK) return status;
+    update_free_memory(s);
+    sv_ledger_relief(s->ledger, sv_jobs_relieve, s->jobs);
+    return EV_OK;
 }
 
 enum { URL_MAX = SV_LIST_ITEM_MAX + 24 };
@@ -268,18 +247,42 @@ static ev_status start_wyoming(sv_server *s, ev_error *err) {
     const bool all4 = strcmp(host, "0.0.0.0") == 0, all6 = strcmp(host, "::") == 0;
     url_of(url, all4 ? "127.0.0.1:0" : all6 ? "[::1]:0" : s->config.listen, sv_server_port(s, false));
     snprintf(speech, sizeof speech, "%s/v1/audio/speech", url);
-    return sv_wyoming_create(&s->wyoming, fd, speech, s->model, err);
+    return sv_wyoming_create(&s->wyoming, fd, speech, s->models, err);
 }
 
-/* A job of before, or of elsewhere, is read with the pronunciations that are in force here and now. */
+static void set_model(sv_job *job, const sv_model *m) {
+    job->speech.model_number = m->number;
+    job->rate = sv_catalogue_rate(m->catalogue);
+}
+
+/* A job of before, or of elsewhere, is read with the pronunciations, and spoken with the model of that name, that are
+ * in force here and now. */
 static void prepare_job(void *server, sv_job *job) {
-    if (!job->speech.lexicon) job->speech.lexicon = sv_lexicon_hold(server);
+    sv_server *s = server;
+    sv_model *m = sv_model_hold(s->models, job->speech.model, 0);
+    if (!job->speech.lexicon) job->speech.lexicon = sv_lexicon_hold(s);
+    if (m) set_model(job, m);
+    sv_model_drop(s->models, &m);
+}
+
+/* The model that it was for is not served any more. */
+static bool fail_job(sv_server *s, sv_job *job) {
+    sv_model *first = sv_model_hold(s->models, NULL, 0);
+    ev_error error = {0};
+    ev_fail(&error, EV_E_NOT_FOUND, "the model %s is not served here any more", job->speech.model);
+    sv_engine_fail(first->engine, job, &error);
+    sv_model_drop(s->models, &first);
+    return true;
 }
 
 static bool resume_job(void *server, sv_job *job) {
     sv_server *s = server;
-    prepare_job(s, job);
-    return sv_engine_resume(s->engine, job);
+    sv_model *m = sv_model_hold(s->models, job->speech.model, job->speech.model_number);
+    if (!m) m = sv_model_hold(s->models, job->speech.model, 0); /* a reload read its file again */
+    if (m && m->number != job->speech.model_number) set_model(job, m);
+    const bool resumed = m ? sv_engine_resume(m->engine, job) : fail_job(s, job);
+    sv_model_drop(s->models, &m);
+    return resumed;
 }
 
 ev_status sv_server_start(sv_server **out, const sv_config *config, sv_role role, const sv_device_calls *device,
@@ -297,9 +300,10 @@ ev_status sv_server_start(sv_server **out, const sv_config *config, sv_role role
     if (status == EV_OK) status = sv_executor_create(&s->executor, err);
     if (status == EV_OK) status = sv_http_start(s, err);
     if (status == EV_OK && !s->worker) status = start_wyoming(s, err);
-    if (status == EV_OK && s->worker) status = sv_worker_start(s->worker, s->engine, prepare_job, s, err);
+    if (status == EV_OK && s->worker)
+        status = sv_worker_start(s->worker, s->settings->models->items[0]->engine, prepare_job, s, err);
     if (status == EV_OK) {
-        if (s->durable) sv_durable_resume(s->durable, resume_job, s);
+        if (s->durable) sv_durable_resume(s->durable, prepare_job, resume_job, s);
         s->ticking = pthread_create(&s->ticker, NULL, tick, s) == 0;
         if (!s->ticking)
             status = ev_fail(err, EV_E_DEVICE, "a thread cannot be started: raise the limit on processes");
@@ -312,15 +316,13 @@ ev_status sv_server_start(sv_server **out, const sv_config *config, sv_role role
 ev_status sv_check(const sv_config *config, ev_error *err) {
     sv_settings *settings = NULL;
     sv_keys *keys = NULL;
-    ev_model *model = NULL;
     sv_lexicon *lexicon = NULL;
     ev_status status = sv_settings_create(&settings, config, err);
     if (status == EV_OK && *config->lexicon) status = sv_lexicon_load(&lexicon, config->lexicon, err);
     sv_lexicon_unref(&lexicon);
     if (status == EV_OK && *config->keys_file) status = sv_keys_load(&keys, config->keys_file, err);
     if (status == EV_E_FORMAT) status = EV_E_ARGUMENT; /* in lists, which are settings */
-    if (status == EV_OK) status = ev_model_open(&model, *config->model ? config->model : NULL, NULL, err);
-    ev_model_free(&model);
+    if (status == EV_OK) status = sv_models_check(config, err);
     sv_keys_unref(&keys);
     sv_settings_unref(&settings);
     return status;
@@ -390,14 +392,11 @@ void sv_server_stop(sv_server **server) {
     sv_webhooks_free(&s->webhooks);
     sv_backend_close(&s->backend);
     sv_worker_free(&s->worker);
-    sv_engine_free(&s->engine);
+    sv_settings_unref(&s->settings); /* and its models with them */
+    sv_models_free(&s->models);
     sv_jobs_free(&s->jobs);
     sv_uploads_free(&s->uploads);
-    sv_voices_free(&s->voices);
     sv_decoder_free(&s->decoder);
-    sv_catalogue_free(&s->catalogue);
-    ev_model_free(&s->model);
-    sv_settings_unref(&s->settings);
     sv_lexicon_unref(&s->lexicon);
     sv_keyring_free(&s->keys);
     sv_limiter_free(&s->limiter);
@@ -412,20 +411,30 @@ void sv_server_stop(sv_server **server) {
 
 /* ---- the command's loop ---- */
 
+static ev_status reload_voices(const sv_model_list *models, bool *read, ev_error *err) {
+    ev_status status = EV_OK;
+    for (size_t i = 0; i < models->count && status == EV_OK; i++)
+        if (models->items[i]->keeps_uploads) status = sv_voices_reload(models->items[i]->voices, read, err);
+    return status;
+}
+
 static void reload_settings(sv_server *s, sv_reload reload, void *user) {
     sv_config fresh = {0};
     sv_settings *settings = NULL;
+    sv_model_list *models = NULL;
     ev_buf notes = {0};
     ev_error err = {0};
     bool read = true;
     ev_status status = reload(user, &fresh, &err);
     if (status == EV_OK) status = sv_config_keep(&fresh, &s->config, &notes, &err);
     if (status == EV_OK) status = sv_settings_create(&settings, &fresh, &err);
-    if (status == EV_OK) status = sv_settings_load_sounds(settings, s->model, &err);
-    if (status == EV_OK) status = sv_voices_reload(s->voices, &read, &err);
+    if (status == EV_OK) status = sv_models_reload(s->models, &fresh, &models, &err);
+    if (status == EV_OK) status = reload_voices(models, &read, &err);
+    if (status == EV_OK) status = sv_settings_load_models(settings, &models, &err);
     if (status == EV_OK) status = load_keys(s, &fresh, &err);
     if (status == EV_OK) status = load_lexicon(s, fresh.lexicon, &err);
     if (status == EV_OK) {
+        sv_models_use(s->models, settings->models);
         atomic_store(&s->log.level, fresh.log_level);
         atomic_store(&s->log.text, fresh.log_text);
         pthread_mutex_lock(&s->lock);
@@ -433,12 +442,13 @@ static void reload_settings(sv_server *s, sv_reload reload, void *user) {
         s->settings = settings;
         settings = old;
         pthread_mutex_unlock(&s->lock);
-        sv_log_line(&s->log, SV_LEVEL_INFO, NULL, "settings, keys, words and voices were read again%s%s%s",
+        sv_log_line(&s->log, SV_LEVEL_INFO, NULL, "settings, keys, words, models and voices were read again%s%s%s",
                     read ? "" : ", but for voices that are still being read", notes.size ? ": " : "",
                     notes.size ? (const char *)notes.data : "");
     } else {
         sv_log_line(&s->log, SV_LEVEL_ERROR, NULL, "the old settings stay: %s", err.message);
     }
+    sv_model_list_unref(&models);
     sv_settings_unref(&settings);
     sv_config_free(&fresh);
     ev_buf_free(&notes);
@@ -481,7 +491,9 @@ static void follow_voices(sv_server *s) {
     const time_t now = time(NULL);
     if (!*s->config.redis || (now >= looked && now - looked < EVERY)) return;
     looked = now;
-    (void)sv_voices_reload(s->voices, &read, NULL);
+    sv_model_list *models = sv_models_list(s->models);
+    (void)reload_voices(models, &read, NULL);
+    sv_model_list_unref(&models);
 }
 
 /* Whether what is accepted outlives the process. */

@@ -3,6 +3,7 @@
  *
  *   serve.c            START HERE: start, reload, drain, stop
  *   http/http.h        requests and answers
+ *   models/models.h    the model files, each with its voices and an engine
  *   engine/engine.h    jobs -> samples; schedule/schedule.h decides, schedule/ledger.h counts memory
  *   jobs/jobs.h        jobs, and their results; jobs/webhook.h tells who wants to be told
  *   voices/voices.h    whom it can speak as; voices/uploads.h makes what is to be kept

@@ -1,5 +1,6 @@
 /* Fuzzes a request's JSON: any bytes either are refused with a field and a line, or give a params whose every number
  * is in its range and whose text is all there. The first byte chooses the route and how open the service is. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -25,15 +26,30 @@ static const sv_config *config_of(unsigned choice) {
     return config;
 }
 
-static const sv_catalogue *open_once(void) {
-    static sv_catalogue *catalogue;
-    ev_model *model = NULL;
-    if (catalogue) return catalogue;
-    if (ev_model_open(&model, EV_TEST_DIR "/../models/emotivoice-default.safetensors", NULL, NULL) != EV_OK ||
-        sv_catalogue_create(&catalogue, model, NULL) != EV_OK)
-        abort();
-    ev_model_free(&model);
-    return catalogue;
+/* The default voice, and beside it one of the published family, which takes prompts and does not clone. */
+static const sv_model_list *open_once(void) {
+    static const char *const files[] = {"/../models/emotivoice-default.safetensors",
+                                        "/golden/tiny_prompts.safetensors"};
+    static sv_model models[2] = {{.name = "emotivoice", .number = 1}, {.name = "published", .number = 2}};
+    static sv_model_list *list;
+    if (list) return list;
+    ev_model_options options;
+    ev_model_options_init(&options);
+    options.lexicon_dir = EV_TEST_DIR "/../models";
+    list = calloc(1, sizeof *list + 2 * sizeof(sv_model *));
+    if (!list) abort();
+    for (; list->count < 2; list->count++) {
+        ev_model *model = NULL;
+        sv_model *m = &models[list->count];
+        char path[4096];
+        snprintf(path, sizeof path, "%s%s", EV_TEST_DIR, files[list->count]);
+        if (ev_model_open(&model, path, &options, NULL) != EV_OK ||
+            sv_catalogue_create(&m->catalogue, model, m->name, NULL) != EV_OK)
+            abort();
+        ev_model_free(&model);
+        list->items[list->count] = m;
+    }
+    return list;
 }
 
 static bool within(double x, double low, double high) { return x >= low && x <= high; }
@@ -50,6 +66,9 @@ static void check_speech(const sv_fields *f, const sv_speech *s) {
     if (copy && s->reference) memcpy(copy, s->reference, s->reference_bytes);
     free(copy);
     if (s->reference_url && f->config->fetch == SV_REACH_OFF) abort();
+    if (!s->model || strcmp(s->model, f->model->name) != 0 || s->model_number != f->model->number) abort();
+    if (s->prompt && !sv_catalogue_takes_prompts(f->model->catalogue)) abort();
+    if ((s->reference || s->reference_url) && !sv_catalogue_clones(f->model->catalogue)) abort();
 }
 
 static void check_params(const sv_fields *f, const sv_speech_params *w) {
@@ -70,7 +89,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size) {
     if (size == 0) return 0;
     sv_speech_params params;
     sv_fields f = {
-        .config = config_of(bytes[0]), .model = open_once(), .start = 1000, .native = (bytes[0] & NATIVE) != 0};
+        .config = config_of(bytes[0]), .models = open_once(), .start = 1000, .native = (bytes[0] & NATIVE) != 0};
     if (sv_fields_parse(&f, bytes + 1, size - 1, &params))
         check_params(&f, &params);
     else

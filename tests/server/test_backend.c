@@ -1,21 +1,33 @@
 /* What every backend of jobs promises, whoever makes the speech: tested against the interface alone. */
 #include "engine_faults.h"
 
-#include "server/engine/local.h"
+#include "server/models/local.h"
 
 static sv_backend *backend;
+static sv_models *models;
 
 static int open_local(void **state) {
     (void)state;
     ev_error err = {0};
     open_world(NULL, NULL);
-    return sv_backend_local(&backend, w.engine, w.jobs, NULL, &err) == EV_OK ? 0 : -1;
+    set("memory_max", "8GB"); /* sanitizers have memory of their own */
+    const sv_models_parts parts = {
+        .engine = {.config = &w.config, .jobs = w.jobs, .metrics = w.metrics, .log = &w.log, .device = &faulty_calls},
+        .fixed_least = 1 << 20};
+    if (sv_models_create(&models, &parts, &err) != EV_OK) fail_msg("%s", err.message);
+    sv_model_list *list = sv_models_list(models);
+    sv_engine_free(&w.engine);
+    w.engine = list->items[0]->engine; /* the one that the world holds and waits for */
+    sv_model_list_unref(&list);
+    return sv_backend_local(&backend, models, w.jobs, NULL, &err) == EV_OK ? 0 : -1;
 }
 
 static int close_backend(void **state) {
     set_gate(false);
     sv_backend_stop(backend);
     sv_backend_close(&backend);
+    w.engine = NULL;
+    sv_models_free(&models);
     return end_world(state);
 }
 

@@ -87,8 +87,8 @@ static bool is_dead(const char *id) {
 
 static void wait_until_idle(void) {
     const double until = ev_clock_s() + 60;
-    while (!sv_engine_idle(server->engine) && ev_clock_s() < until) usleep(5000);
-    assert_true(sv_engine_idle(server->engine));
+    while (!sv_backend_idle(server->backend) && ev_clock_s() < until) usleep(5000);
+    assert_true(sv_backend_idle(server->backend));
 }
 
 static void make_dead(char id[SV_JOB_ID + 1]) {

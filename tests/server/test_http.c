@@ -221,7 +221,7 @@ static bool somebody_waits(void) {
     return waits;
 }
 
-static bool engine_rests(void) { return sv_engine_idle(s->engine); }
+static bool engine_rests(void) { return sv_backend_idle(s->backend); }
 
 static bool is_cut(int fd) {
     struct pollfd look = {.fd = fd, .events = POLLRDHUP};

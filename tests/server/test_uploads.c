@@ -36,6 +36,7 @@ static sv_upload_state hand_in(sv_uploads *uploads, bool left, ev_status *status
     assert_non_null(u);
     u->wake = wake;
     u->user = &c;
+    u->voices = voices;
     ev_buf_append(&u->audio, "no sound", 8);
     atomic_init(&u->left, left);
     sv_uploads_put(uploads, u);
@@ -55,7 +56,7 @@ static void ends_are_told(void **state) {
     sv_uploads *uploads = NULL;
     ev_error err = {0};
     ev_status status;
-    assert_int_equal(sv_uploads_create(&uploads, voices, &err), EV_OK);
+    assert_int_equal(sv_uploads_create(&uploads, &err), EV_OK);
     assert_int_equal(hand_in(uploads, false, &status), SV_UPLOAD_OVER);
     assert_int_equal(status, EV_E_AUDIO);
     assert_int_equal(hand_in(uploads, true, &status), SV_UPLOAD_OVER);

@@ -221,10 +221,25 @@ static void put_origin(ev_buf *out, const sv_config *config, size_t i) {
     }
 }
 
+/* A line for each, as a file has them. */
+static void put_models(ev_buf *out, const sv_config *config, size_t i) {
+    char name[SV_MODEL_NAME_MAX + 1], file[4096], item[SV_MODEL_NAME_MAX + 4098];
+    for (const char *list = config->settings[i].text; sv_models_next(&list, name, file);) {
+        snprintf(item, sizeof item, "%s%s%s", name, *name ? "=" : "", file);
+        ev_buf_printf(out, "%s = ", sv_config_rows[i].key);
+        put_text(out, item);
+        put_origin(out, config, i);
+    }
+}
+
 void sv_config_print(const sv_config *config, ev_buf *out) {
     enum { COLUMN = 48 }; /* where the origins stand, behind all but long values */
     for (size_t i = 0; i < SV_KEY_COUNT; i++) {
         const char *text = config->settings[i].text;
+        if (sv_config_rows[i].kind == SV_KIND_MODELS && strchr(text, '\n')) {
+            put_models(out, config, i);
+            continue;
+        }
         bool masked = sv_config_rows[i].kind == SV_KIND_SECRET && *text;
         size_t begin = out->size;
         ev_buf_printf(out, "%s%s = ", masked ? "#" : "", sv_config_rows[i].key);

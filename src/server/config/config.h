@@ -27,6 +27,7 @@ enum { SV_FILTER_REQUIRED, SV_FILTER_OPTIONAL };
 typedef enum sv_kind {
     SV_KIND_SECRET,
     SV_KIND_FILE,
+    SV_KIND_MODELS, /* files, a line each, perhaps "name=file" */
     SV_KIND_DIRECTORY,
     SV_KIND_ADDRESS,
     SV_KIND_HOSTS,
@@ -112,6 +113,10 @@ ev_status sv_config_check(const sv_config *config, ev_buf *warnings, ev_error *e
 /* Walks a list: the next item into `item` (items are shorter than SV_LIST_ITEM_MAX); false behind the last. */
 #define SV_LIST_ITEM_MAX 256
 bool sv_list_next(const char **list, char item[SV_LIST_ITEM_MAX]);
+/* Walks models: the next one's name ("" where none was given) and file into `name` and `file`; false behind the last.
+ */
+#define SV_MODEL_NAME_MAX 64
+bool sv_models_next(const char **models, char name[SV_MODEL_NAME_MAX + 1], char file[4096]);
 /* "127.0.0.1:8080" or "[::1]:8080" to host (without brackets) and port; false when it is neither. */
 bool sv_address_split(const char *address, char host[SV_LIST_ITEM_MAX], int *port);
 

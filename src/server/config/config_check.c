@@ -69,9 +69,8 @@ static void check_proxies(const checker *c) {
 
 /* ---- files ---- */
 
-static ev_status check_path(const checker *c, sv_config_key key, ev_error *err) {
+static ev_status check_file(const checker *c, sv_config_key key, const char *path, ev_error *err) {
     const sv_config_row *row = &sv_config_rows[key];
-    const char *path = c->config->settings[key].text;
     bool directory = row->kind == SV_KIND_DIRECTORY;
     char fault[200];
     struct stat info;
@@ -95,14 +94,24 @@ static ev_status check_path(const checker *c, sv_config_key key, ev_error *err) 
     return EV_OK;
 }
 
+static ev_status check_models(const checker *c, ev_error *err) {
+    const char *list = c->config->model;
+    char name[SV_MODEL_NAME_MAX + 1], file[4096];
+    while (sv_models_next(&list, name, file)) {
+        const ev_status status = check_file(c, SV_KEY_model, file, err);
+        if (status) return status;
+    }
+    return EV_OK;
+}
+
 static ev_status check_paths(const checker *c, ev_error *err) {
     for (size_t i = 0; i < SV_KEY_COUNT; i++) {
         sv_kind kind = sv_config_rows[i].kind;
         if (kind != SV_KIND_FILE && kind != SV_KIND_DIRECTORY) continue;
-        ev_status status = check_path(c, (sv_config_key)i, err);
+        ev_status status = check_file(c, (sv_config_key)i, c->config->settings[i].text, err);
         if (status) return status;
     }
-    return EV_OK;
+    return check_models(c, err);
 }
 
 /* ---- keys that only mean something together ---- */

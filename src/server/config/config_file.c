@@ -60,6 +60,20 @@ static char *unquote(char *value) {
     return value;
 }
 
+/* A further one, behind those of the lines before. What is in force already came from a stronger origin, or they did.
+ */
+static ev_status add_model(reader *r, const sv_config_row *row, const char *value) {
+    const sv_setting *before = &r->config->settings[row - sv_config_rows];
+    ev_buf all = {0};
+    if (before->from != SV_FROM_FILE) return EV_OK;
+    ev_buf_printf(&all, "%s\n%s", before->text, value);
+    const ev_status status = all.failed ? ev_fail(r->err, EV_E_MEMORY, "%s: out of memory", row->key)
+                                        : sv_config_set(r->config, row->key, (const char *)all.data,
+                                                        (sv_origin){SV_FROM_FILE, r->name, r->line}, r->err);
+    ev_buf_free(&all);
+    return status;
+}
+
 static ev_status read_pair(reader *r, char *key, char *value) {
     if (*key == '\0') return refuse(r, "a key is missing: write key = value");
     if (*value == '"') {
@@ -74,6 +88,7 @@ static ev_status read_pair(reader *r, char *key, char *value) {
         int *seen = &r->seen[row - sv_config_rows];
         char fault[120];
         snprintf(fault, sizeof fault, "%s was given in line %d already: keep one of them", row->key, *seen);
+        if (*seen && row->kind == SV_KIND_MODELS) return add_model(r, row, value);
         if (*seen) return refuse(r, fault);
         *seen = r->line;
     }

@@ -13,6 +13,7 @@
 /* kind: its type in C */
 #define SV_TYPE_SECRET    const char * /* a text that is never printed */
 #define SV_TYPE_FILE      const char *
+#define SV_TYPE_MODELS    const char * /* see sv_models_next() */
 #define SV_TYPE_DIRECTORY const char *
 #define SV_TYPE_ADDRESS   const char * /* host:port, [v6]:port; "" where it is off */
 #define SV_TYPE_HOSTS     const char * /* a list, see sv_list_next() */
@@ -60,8 +61,8 @@
     X(drain_timeout, SECONDS, "30s", 0, 3600, "", RESTART,                                                             \
       "on SIGTERM, work that was accepted may finish within this")                                                     \
     /* the engine */                                                                                                   \
-    X(model, FILE, "", 0, 4095, "", RESTART,                                                                           \
-      "model file; empty: the default voice")                                                                          \
+    X(model, MODELS, "", 0, 65536, "", LIVE,                                                                           \
+      "model file, or NAME=FILE; given again, a further model; empty: the default voice")                              \
     X(threads, COUNT, "0", 0, 64, "threads", RESTART,                                                                  \
       "threads that synthesise; 0: one per core")                                                                      \
     X(text_threads, COUNT, "1", 1, 64, "threads", RESTART,                                                             \

@@ -191,6 +191,18 @@ bool sv_list_next(const char **list, char item[SV_LIST_ITEM_MAX]) {
     return true;
 }
 
+bool sv_models_next(const char **models, char name[SV_MODEL_NAME_MAX + 1], char file[4096]) {
+    *models += strspn(*models, "\n");
+    const size_t n = strcspn(*models, "\n"), named = strspn(*models, LETTERS DIGITS "._-");
+    const bool has_name = named > 0 && named < n && named <= SV_MODEL_NAME_MAX && (*models)[named] == '=';
+    const size_t skip = has_name ? named + 1 : 0;
+    if (n == 0) return false;
+    snprintf(name, SV_MODEL_NAME_MAX + 1, "%.*s", has_name ? (int)named : 0, *models);
+    snprintf(file, 4096, "%.*s", (int)(n - skip), *models + skip);
+    *models += n;
+    return true;
+}
+
 /* "10.0.0.0/8", "::1". Bits behind the slash must fit the family. */
 static bool is_network(const char *item) {
     char address[SV_LIST_ITEM_MAX];
@@ -281,6 +293,7 @@ static ev_status check_text(const sv_config_row *row, const char *text, char fau
     while (at < n) {
         int32_t c = ev_utf8_next(text, n, &at);
         if (c >= 0x20 && !(c >= 0x7F && c < 0xA0)) continue;
+        if (c == '\n' && row->kind == SV_KIND_MODELS) continue;
         snprintf(fault, SV_FAULT_MAX, "%s: remove it", c < 0 ? "is not UTF-8" : "holds a control character");
         return EV_E_ARGUMENT;
     }

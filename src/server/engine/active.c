@@ -19,7 +19,7 @@ static void count_end(sv_engine *e, const sv_job *job, sv_job_state state) {
                                           [SV_JOB_CANCELED] = SV_OUTCOME_CANCELED};
     sv_metrics *m = e->parts.metrics;
     sv_metric_add(m, SV_METRIC_JOBS, outcomes[state], 1);
-    sv_metric_add(m, SV_METRIC_AUDIO_SECONDS, 0, (double)job->count / ev_model_sample_rate(e->parts.model));
+    sv_metric_add(m, SV_METRIC_AUDIO_SECONDS, 0, (double)job->count / e->rate);
     if (state == SV_JOB_CANCELED) sv_metric_add(m, SV_METRIC_CANCELED_COMPUTE, 0, job->compute_s);
 }
 
@@ -85,6 +85,11 @@ void sv_engine_end(sv_engine *e, sv_job *job, sv_job_state state, const ev_error
     end_for_all(e, job, state, err);
 }
 
+void sv_dead_letters_show(sv_engine *e) {
+    sv_metric_add(e->parts.metrics, SV_METRIC_DEAD_JOBS, 0, (double)((int64_t)e->dead_count - e->shown_dead));
+    e->shown_dead = (int64_t)e->dead_count;
+}
+
 void sv_dead_letter_add(sv_engine *e, sv_job *job) {
     job->dead = true;
     if (e->parts.durable || e->parts.dead_elsewhere) return; /* it is written down when it ends */
@@ -93,7 +98,7 @@ void sv_dead_letter_add(sv_engine *e, sv_job *job) {
         memmove(e->dead, e->dead + 1, --e->dead_count * sizeof(sv_job *));
     }
     e->dead[e->dead_count++] = sv_job_ref(job);
-    sv_metric_set(e->parts.metrics, SV_METRIC_DEAD_JOBS, (double)e->dead_count);
+    sv_dead_letters_show(e);
 }
 
 /* ---- what waits, as the schedule sees it; under the lock ---- */
@@ -121,7 +126,7 @@ sv_work_item sv_engine_item(const sv_engine *e, const sv_job *job) {
     u.size = (int32_t)(p.ready_frames ? p.ready_frames : p.next_tokens);
     u.sentences_left = (int32_t)(p.sentences - p.decoded);
     u.tokens_left = (int32_t)fmin((double)p.tokens_left / (double)s->speed, 1e9);
-    u.playback_us = sv_us(job->times.first + (double)job->count / ev_model_sample_rate(e->parts.model));
+    u.playback_us = sv_us(job->times.first + (double)job->count / e->rate);
     return u;
 }
 
@@ -181,10 +186,14 @@ void sv_engine_load(sv_engine *e, int64_t *jobs, int64_t *dead, double *audio_s)
 }
 
 static void show_queue(sv_engine *e) {
-    const double seconds = gather_seconds(e);
-    sv_metric_set(e->parts.metrics, SV_METRIC_QUEUE_JOBS, (double)e->count);
-    sv_metric_set(e->parts.metrics, SV_METRIC_QUEUE_AUDIO, seconds);
-    sv_metric_set(e->parts.metrics, SV_METRIC_BATCH_MEMORY, (double)e->schedule.memory_cap);
+    const double seconds = round(gather_seconds(e) * 1e6) / 1e6; /* as gauges keep it, so that differences add up */
+    sv_metrics *m = e->parts.metrics;                            /* gauges are the sums of all engines */
+    sv_metric_add(m, SV_METRIC_QUEUE_JOBS, 0, (double)((int64_t)e->count - e->shown_jobs));
+    sv_metric_add(m, SV_METRIC_QUEUE_AUDIO, 0, seconds - e->shown_audio_s);
+    sv_metric_add(m, SV_METRIC_BATCH_MEMORY, 0, (double)(e->schedule.memory_cap - e->shown_bytes));
+    e->shown_jobs = (int64_t)e->count;
+    e->shown_audio_s = seconds;
+    e->shown_bytes = e->schedule.memory_cap;
 }
 
 /* ---- ends that the engine notices itself ---- */

@@ -42,6 +42,7 @@ static bool copy_speech(const sv_speech *from, sv_speech *to) {
     *to = *from;
     to->text = malloc(from->text_bytes + 1);
     if (to->text) memcpy(to->text, from->text, from->text_bytes + 1);
+    to->model = copy(from->model);
     to->voice = copy(from->voice);
     to->emotion = copy(from->emotion);
     to->prompt = copy(from->prompt);
@@ -53,10 +54,10 @@ static bool copy_speech(const sv_speech *from, sv_speech *to) {
     if (to->reference) memcpy(to->reference, from->reference, from->reference_bytes);
     to->deadline_us = 0;
     to->stream = false; /* nobody listens */
-    const bool whole = to->text && !to->voice == !from->voice && !to->emotion == !from->emotion &&
-                       !to->prompt == !from->prompt && !to->language == !from->language &&
-                       !to->own_lexicon == !from->own_lexicon && !to->reference_url == !from->reference_url &&
-                       !to->reference == !from->reference;
+    const bool whole = to->text && !to->model == !from->model && !to->voice == !from->voice &&
+                       !to->emotion == !from->emotion && !to->prompt == !from->prompt &&
+                       !to->language == !from->language && !to->own_lexicon == !from->own_lexicon &&
+                       !to->reference_url == !from->reference_url && !to->reference == !from->reference;
     if (!whole) sv_speech_free(to);
     return whole;
 }
@@ -76,7 +77,7 @@ static sv_job *dead_letter_take(sv_engine *e, const char *id) {
         job = e->dead[i];
         memmove(e->dead + i, e->dead + i + 1, (--e->dead_count - i) * sizeof(sv_job *));
     }
-    sv_metric_set(e->parts.metrics, SV_METRIC_DEAD_JOBS, (double)e->dead_count);
+    sv_dead_letters_show(e);
     pthread_mutex_unlock(&e->lock);
     return job;
 }

@@ -10,15 +10,21 @@
 
 /* ---- the device, among the workers; under the lock ---- */
 
+/* Of its threads, when other models' engines run at the same time. */
+static int32_t threads_of(const sv_engine *e) {
+    const int engines = e->parts.busy ? atomic_load(e->parts.busy) : 1;
+    return engines > 1 ? (e->threads + engines - 1) / engines : e->threads;
+}
+
 /* Closes the account of each busy worker, and gives it its part from now on. */
 static void share_device(sv_engine *e) {
     const double now = ev_clock_s();
     int left = e->busy;
-    int32_t threads = e->threads;
+    int32_t threads = threads_of(e);
     for (int i = 0; i < e->worker_count; i++) {
         sv_device_worker *r = &e->workers[i];
         if (!r->busy) continue;
-        const int32_t part = (threads + left - 1) / left;
+        const int32_t some = (threads + left - 1) / left, part = some > 0 ? some : 1;
         r->device_s += (now - r->since) * r->share;
         r->since = now;
         r->share = (double)part / e->threads;
@@ -30,7 +36,7 @@ static void share_device(sv_engine *e) {
 
 static void start_running(sv_device_worker *r) {
     r->busy = true;
-    r->engine->busy++;
+    if (r->engine->busy++ == 0 && r->engine->parts.busy) atomic_fetch_add(r->engine->parts.busy, 1);
     r->share = r->since = r->device_s = 0;
     share_device(r->engine);
 }
@@ -39,7 +45,7 @@ static void start_running(sv_device_worker *r) {
 static double stop_running(sv_device_worker *r) {
     share_device(r->engine);
     r->busy = false;
-    r->engine->busy--;
+    if (--r->engine->busy == 0 && r->engine->parts.busy) atomic_fetch_sub(r->engine->parts.busy, 1);
     share_device(r->engine);
     return r->device_s;
 }
@@ -85,8 +91,7 @@ static ev_status deliver(sv_engine *e, sv_job *job, ev_error *err) {
     ev_task_take(job->task, &samples, &count);
     if (!count) return EV_OK;
     if (!all_finite(samples, count)) return ev_fail(err, EV_E_DEVICE, "the model output is not finite for this text");
-    const double now = ev_clock_s(),
-                 dry = job->times.first + (double)job->count / ev_model_sample_rate(e->parts.model);
+    const double now = ev_clock_s(), dry = job->times.first + (double)job->count / e->rate;
     const bool heard_before = count <= job->skip; /* by an earlier try: the listener does not wait for it */
     if (job->item.streaming && job->count && !heard_before && now > dry)
         sv_metric_add(e->parts.metrics, SV_METRIC_PLAYBACK_UNDERRUNS, 0, 1);

@@ -72,6 +72,7 @@ sv_admission sv_engine_submit(sv_engine *e, sv_job *job, const char *account) {
         e->accounts[job->client].last = job->number = ++e->numbers;
         job->waiting_us = sv_us(job->times.arrived);
         job->item = sv_engine_item(e, job);
+        if (!job->rate) job->rate = e->rate; /* one of before, or of elsewhere */
         enqueue(pool, sv_job_ref(job));
     }
     pthread_mutex_unlock(&e->lock);
@@ -94,9 +95,13 @@ bool sv_engine_resume(void *engine, sv_job *job) {
     }
     ev_error error = {0};
     ev_fail(&error, EV_E_LIMIT, "the answer would need more memory than one client may have: split the text");
-    job->client = -1;
-    sv_engine_end(e, job, SV_JOB_FAILED, &error);
+    sv_engine_fail(e, job, &error);
     return true;
+}
+
+void sv_engine_fail(sv_engine *e, sv_job *job, const ev_error *error) {
+    job->client = -1;
+    sv_engine_end(e, job, SV_JOB_FAILED, error);
 }
 
 void sv_engine_join(sv_engine *e, sv_job *job, int32_t priority, bool stream) {
@@ -165,6 +170,7 @@ ev_status sv_engine_create(sv_engine **out, const sv_engine_parts *parts, ev_err
     if (!e) return ev_fail(err, EV_E_MEMORY, "out of memory");
     e->parts = *parts;
     e->device = parts->device ? *parts->device : plain;
+    e->rate = ev_model_sample_rate(parts->model);
     pthread_condattr_t monotonic;
     pthread_condattr_init(&monotonic);
     pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
@@ -182,6 +188,49 @@ ev_status sv_engine_create(sv_engine **out, const sv_engine_parts *parts, ev_err
         status = start_threads(e, err);
     }
     if (status != EV_OK) sv_engine_free(out);
+    return status;
+}
+
+/* ---- the model comes and goes ---- */
+
+/* Nothing that would need the model; under the lock. */
+static bool is_empty(const sv_engine *e) {
+    bool empty = !e->list && !e->making && !e->busy;
+    for (int i = 0; i < SV_POOL_COUNT; i++) empty &= !e->pools[i].queue.first;
+    return empty;
+}
+
+/* Workers and pools touch a synth and the model for a job alone, and there is none. */
+bool sv_engine_detach(sv_engine *e) {
+    ev_synth *synths[SV_PARALLEL_MAX] = {0};
+    pthread_mutex_lock(&e->lock);
+    const bool empty = is_empty(e);
+    for (int i = 0; empty && i < e->worker_count; i++) {
+        synths[i] = e->workers[i].synth;
+        e->workers[i].synth = NULL;
+    }
+    if (empty) e->parts.model = NULL;
+    pthread_mutex_unlock(&e->lock);
+    for (int i = 0; i < SV_PARALLEL_MAX; i++) ev_synth_free(&synths[i]);
+    return empty;
+}
+
+ev_status sv_engine_attach(sv_engine *e, ev_model *model, ev_error *err) {
+    ev_synth *synths[SV_PARALLEL_MAX] = {0};
+    ev_synth_options options;
+    ev_synth_options_init(&options);
+    options.threads = e->threads;
+    ev_status status = EV_OK;
+    for (int i = 0; i < e->worker_count && status == EV_OK; i++)
+        status = ev_synth_create(&synths[i], model, &options, err);
+    pthread_mutex_lock(&e->lock);
+    for (int i = 0; i < e->worker_count && status == EV_OK; i++) {
+        e->workers[i].synth = synths[i];
+        synths[i] = NULL;
+    }
+    if (status == EV_OK) e->parts.model = model;
+    pthread_mutex_unlock(&e->lock);
+    for (int i = 0; i < SV_PARALLEL_MAX; i++) ev_synth_free(&synths[i]);
     return status;
 }
 

@@ -39,14 +39,19 @@ typedef struct sv_engine sv_engine;
 
 typedef struct sv_engine_parts { /* borrowed, must outlive the engine */
     const sv_config *config;
-    ev_model *model;
+    ev_model *model; /* as it is at create */
     sv_jobs *jobs;
     sv_voices *voices;
     sv_metrics *metrics;
     sv_log *log;
-    sv_ledger *ledger;                      /* of memory; NULL: there is always enough */
-    sv_durable *durable;                    /* NULL: jobs and dead letters end with the process */
-    const sv_device_calls *device;          /* NULL: the engine itself */
+    sv_ledger *ledger;             /* of memory; NULL: there is always enough */
+    sv_durable *durable;           /* NULL: jobs and dead letters end with the process */
+    const sv_device_calls *device; /* NULL: the engine itself */
+    atomic_int *busy;              /* engines that run batches on these cores now; NULL: this one alone */
+    /* A job needs the model, which was detached: sv_engine_attach, or an error for the job. From a preprocess thread,
+     * without locks. NULL: it is never detached. */
+    ev_status (*needed)(void *user, ev_error *err);
+    void *needed_user;
     void (*ended)(void *user, sv_job *job); /* a job is over; from the engine's threads, without locks; may be NULL */
     void *ended_user;
     bool dead_elsewhere; /* dead letters are kept by whoever handed the jobs in */
@@ -56,6 +61,11 @@ ev_status sv_engine_create(sv_engine **out, const sv_engine_parts *parts, ev_err
 /* Runs nothing more; what is not over is canceled. What is submitted later is refused. */
 void sv_engine_stop(sv_engine *engine);
 void sv_engine_free(sv_engine **engine);
+
+/* Gives up the model and the work memory, which attach makes again; false: it has jobs, and keeps them. What it has
+ * learnt of the model's costs stays, and jobs may be submitted. */
+bool sv_engine_detach(sv_engine *engine);
+ev_status sv_engine_attach(sv_engine *engine, ev_model *model, ev_error *err); /* the same model, opened again */
 
 /* The same without an engine, which has learnt how long this model's tokens are. */
 double sv_estimate_seconds(const sv_speech *speech);
@@ -70,6 +80,8 @@ sv_admission sv_engine_submit(sv_engine *engine, sv_job *job, const char *accoun
 /* The same for a job that an earlier process accepted, with the caller's hold: it comes in, or false: there is no
  * memory for it now. What there will never be memory for fails. */
 bool sv_engine_resume(void *engine, sv_job *job);
+/* Ends one that was never submitted. Takes over the caller's hold. */
+void sv_engine_fail(sv_engine *engine, sv_job *job, const ev_error *error);
 /* Somebody else hears a job that was submitted, who may be in more of a hurry. */
 void sv_engine_join(sv_engine *engine, sv_job *job, int32_t priority, bool stream);
 /* Something about jobs changed from outside (a listener left): look again soon. */
@@ -78,7 +90,7 @@ void sv_engine_nudge(sv_engine *engine);
  * To be told again whenever somebody has looked. Any thread. */
 void sv_engine_memory(sv_engine *engine, int64_t free_bytes);
 /* Bytes that batches will take at most and that have not been touched yet. */
-int64_t sv_engine_reserve(sv_engine *engine);
+int64_t sv_engine_reserve(const sv_engine *engine);
 /* No job is waiting or running. */
 bool sv_engine_idle(sv_engine *engine);
 /* Jobs that wait or run, dead letters in memory, predicted seconds of audio of the former. */

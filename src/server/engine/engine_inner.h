@@ -42,7 +42,9 @@ struct sv_engine {
     sv_device_worker workers[SV_PARALLEL_MAX]; /* the first has all of the device's threads when it is alone */
     int worker_count, started;                 /* with a synth; with a thread */
     int32_t threads;
-    pthread_mutex_t lock; /* of all below */
+    int32_t rate;         /* Hz of the model's speech */
+    ev_work synth_work;   /* what a synth takes */
+    pthread_mutex_t lock; /* of all below, and of parts.model */
     pthread_cond_t work;  /* for the workers */
     int busy;             /* workers */
     sv_schedule schedule;
@@ -54,6 +56,8 @@ struct sv_engine {
     sv_job **order; /* of items; both have room for `room` */
     sv_work_item *items;
     size_t count, room;
+    int64_t shown_jobs, shown_dead, shown_bytes; /* its part of the gauges */
+    double shown_audio_s;
     sv_job *dead[SV_DEAD_MAX]; /* held, oldest first */
     size_t dead_count;
     bool stopping;
@@ -83,6 +87,7 @@ void sv_engine_warm_up(sv_engine *e);
 
 /* active.c: a dead letter, over for its listeners, kept for whoever repairs. Under the lock. */
 void sv_dead_letter_add(sv_engine *e, sv_job *job);
+void sv_dead_letters_show(sv_engine *e); /* their number to the metrics; under the lock */
 
 /* memory.c: memory that jobs take, claimed before they do. Without the lock. */
 /* By what is known of it: its text, or its phones. */

@@ -41,11 +41,10 @@ static void set_limits(const sv_config *c, sv_schedule_config *s) {
 
 ev_status sv_engine_limits(sv_engine *e, ev_error *err) {
     sv_schedule_config limits;
-    ev_work work;
     set_limits(e->parts.config, &limits);
-    ev_synth_work(e->workers[0].synth, &work);
-    set_frames(&work, &limits);
-    set_memory(e->parts.config, &work, &limits);
+    ev_synth_work(e->workers[0].synth, &e->synth_work);
+    set_frames(&e->synth_work, &limits);
+    set_memory(e->parts.config, &e->synth_work, &limits);
     limits.parallel = e->worker_count;
     return sv_schedule_init(&e->schedule, &limits, err);
 }
@@ -62,11 +61,7 @@ void sv_engine_memory(sv_engine *e, int64_t free_bytes) {
 }
 
 /* The first worker has spoken already. Who makes voices has one too. */
-int64_t sv_engine_reserve(sv_engine *e) {
-    ev_work work;
-    ev_synth_work(e->workers[0].synth, &work);
-    return (int64_t)work.bytes * (e->worker_count + 1);
-}
+int64_t sv_engine_reserve(const sv_engine *e) { return (int64_t)e->synth_work.bytes * (e->worker_count + 1); }
 
 /* One sentence that nobody hears: the first requests find warm caches, and admission knows what this machine takes
  * before it has to promise anything. What fails here will fail, and be told, where somebody waits for it. */

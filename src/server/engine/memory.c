@@ -17,9 +17,7 @@ enum {
     FRAME_PART = 2                 /* of the samples' floats: mel, phase and F0 beside them, rounded up */
 };
 
-static double bytes_per_second(const sv_engine *e) {
-    return (double)ev_model_sample_rate(e->parts.model) * (double)sizeof(int16_t);
-}
+static double bytes_per_second(const sv_engine *e) { return (double)e->rate * (double)sizeof(int16_t); }
 
 bool sv_engine_windowed(sv_engine *e, double seconds) { return seconds * bytes_per_second(e) > WHOLE_MAX; }
 

@@ -62,10 +62,19 @@ static sv_job *take_next(sv_preprocess_pool *f) {
     return job;
 }
 
+/* The job is in `making`, so the model is not taken away before it ends. */
+static ev_status need_model(sv_engine *e, ev_error *err) {
+    pthread_mutex_lock(&e->lock);
+    const bool there = e->parts.model != NULL;
+    pthread_mutex_unlock(&e->lock);
+    return there ? EV_OK : e->parts.needed(e->parts.needed_user, err);
+}
+
 /* Ready, or over. */
 static void prepare(sv_engine *e, sv_job *job) {
     ev_error error = {0};
-    ev_status status = find_voice(e, job, &error);
+    ev_status status = need_model(e, &error);
+    if (status == EV_OK) status = find_voice(e, job, &error);
     if (status == EV_OK && job->voice && (job->speech.reference || job->speech.reference_url))
         sv_voice_warnings(job->voice, job->warnings);
     if (status == EV_OK) status = sv_preprocess_task(e, job, &error);

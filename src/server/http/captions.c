@@ -25,7 +25,7 @@ static int answer_subtitles(sv_request *req) {
     ev_buf text = {0};
     const sv_job_state state = sv_job_snapshot(req->job, NULL, NULL, &error);
     if (state != SV_JOB_COMPLETED) return sv_reply_job_error(req, state, &error);
-    sv_timing t = {.rate = ev_model_sample_rate(req->server->model)};
+    sv_timing t = {.rate = sv_job_rate(req->server, req->job)};
     if (req->subtitles == SV_SUBTITLES_JSON)
         return sv_reply_json(req, 200, json_pack("{s:o}", "words", sv_timed_words(req->job, &t, 0, true)));
     const bool vtt = req->subtitles == SV_SUBTITLES_VTT;

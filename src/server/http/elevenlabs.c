@@ -11,8 +11,7 @@
 
 /* ---- the body ---- */
 
-static const char *const FOREIGN[] = {"model_id",
-                                      "pronunciation_dictionary_locators",
+static const char *const FOREIGN[] = {"pronunciation_dictionary_locators",
                                       "previous_text",
                                       "next_text",
                                       "previous_request_ids",
@@ -29,8 +28,16 @@ static void rename_field(json_t *body, const char *theirs, const char *ours) {
     json_object_del(body, theirs);
 }
 
-/* model_id is theirs to say and changes nothing; the rest stays where it would be missed, and so is told. */
-static void translate(json_t *body, const char *voice) {
+/* One of ours; those that are theirs to say change nothing. */
+static void take_model(json_t *body, const sv_model_list *models) {
+    const json_t *id = json_object_get(body, "model_id");
+    if (json_is_string(id) && sv_model_find(models, json_string_value(id), json_string_length(id)))
+        rename_field(body, "model_id", "model");
+    json_object_del(body, "model_id");
+}
+
+/* What has no meaning here stays where it would be missed, and so is told. */
+static void translate(json_t *body, const char *voice, const sv_model_list *models) {
     json_t *settings = json_object_get(body, "voice_settings");
     if (json_is_object(settings)) {
         json_t *speed = json_object_get(settings, "speed");
@@ -40,7 +47,7 @@ static void translate(json_t *body, const char *voice) {
     rename_field(body, "text", "input");
     rename_field(body, "language_code", "language");
     json_object_set_new(body, "voice", json_string(voice));
-    json_object_del(body, "model_id");
+    take_model(body, models);
     for (size_t i = 0; i < EV_ARRAY_COUNT(FOREIGN); i++) {
         const json_t *value = json_object_get(body, FOREIGN[i]);
         if (value && (json_is_null(value) || json_is_false(value))) json_object_del(body, FOREIGN[i]);
@@ -99,7 +106,7 @@ int sv_answer_elevenlabs(sv_request *req) {
     const bool timed = ends_with(path, "/with-timestamps"), stream = strstr(path, "/stream") != NULL;
     req->dialect = SV_DIALECT_ELEVENLABS;
     req->envelope = !timed ? SV_ENVELOPE_NONE : stream ? SV_ENVELOPE_LINES : SV_ENVELOPE_OBJECT;
-    translate(body, req->id);
+    translate(body, req->id, req->settings->models);
     const bool read = sv_fields_take(req, body, &params, &result);
     json_decref(body);
     if (!read) return result;

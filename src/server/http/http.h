@@ -27,10 +27,9 @@
 #include <microhttpd.h>
 
 #include "server/http/executor.h"
-#include "server/engine/engine.h"
+#include "server/models/models.h"
 #include "server/jobs/backend.h"
 #include "server/redis/redis.h"
-#include "server/voices/catalogue.h"
 #include "server/voices/uploads.h"
 #include "server/jobs/webhook.h"
 
@@ -40,6 +39,7 @@ typedef struct sv_settings { /* what a reload may replace, all at once; counted 
     atomic_int refs;
     sv_config config;
     sv_networks proxies;
+    sv_model_list *models;
     sv_words *words;   /* NULL: no list */
     sv_sounds *sounds; /* the same list as it is heard; NULL likewise */
 } sv_settings;
@@ -53,14 +53,11 @@ struct sv_server {
     sv_log log;
     sv_metrics *metrics;
     sv_device *device;
-    ev_model *model;
-    sv_catalogue *catalogue; /* of the model */
+    sv_models *models;
     sv_decoder *decoder;
     sv_jobs *jobs;
     sv_durable *durable; /* NULL: jobs end with the process */
-    sv_voices *voices;
     sv_uploads *uploads;
-    sv_engine *engine;
     sv_backend *backend; /* what jobs are submitted to */
     sv_worker *worker;   /* NULL: this process is none */
     sv_executor *executor;
@@ -102,15 +99,14 @@ sv_settings *sv_settings_ref(sv_server *s);
 void sv_settings_unref(sv_settings **settings);
 sv_lexicon *sv_lexicon_hold(sv_server *s); /* the one in force; NULL: none */
 ev_status sv_settings_create(sv_settings **out, const sv_config *config, ev_error *err); /* reads lists and words */
-/* Lets the model's front-end read the listed words, before anybody is judged by them. */
-ev_status sv_settings_load_sounds(sv_settings *settings, const ev_model *model, ev_error *err);
+/* With these models from now on, whose hold it takes over; lets the default's front-end read the listed words, before
+ * anybody is judged by them. */
+ev_status sv_settings_load_models(sv_settings *settings, sv_model_list **models, ev_error *err);
 
 /* A job is over, and so much was made: its key pays for that, whatever was taken when it came in. */
 void sv_access_settle(sv_server *s, const sv_job *job, double made_s);
 /* Hz of its samples. */
-static inline int32_t sv_job_rate(const sv_server *s, const sv_job *job) {
-    return job->rate ? job->rate : ev_model_sample_rate(s->model);
-}
+int32_t sv_job_rate(const sv_server *s, const sv_job *job);
 json_t *sv_job_json(const sv_server *s, sv_job *job); /* its state, for those who ask and for webhooks */
 
 #endif

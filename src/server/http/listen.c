@@ -257,7 +257,7 @@ static void let_go(sv_listener *l) {
 }
 
 static void choose_lane(sv_listener *l) {
-    const bool first = (double)l->at < FIRST_S * ev_model_sample_rate(l->req->server->model);
+    const bool first = (double)l->at < FIRST_S * sv_job_rate(l->req->server, l->req->job);
     l->req->audio_lane = l->made ? SV_LANE_AUDIO_MADE : first ? SV_LANE_AUDIO_FIRST : SV_LANE_AUDIO_LONG;
 }
 

@@ -34,14 +34,78 @@ static const char *translate(const sv_catalogue *model, const char *name, size_t
     return ours;
 }
 
-char *sv_names_voice(const sv_catalogue *model, const char *asked) {
+/* ---- models ---- */
+
+/* What clients call a model without knowing ours: OpenAI's, and those of the services whose clients come here. */
+static bool is_anybodys(const char *name) {
+    static const char *const names[] = {"emotivoice", "emoti-voice", "default", "kokoro", "tts-1", "tts-1-hd"},
+                             *const beginnings[] = {"gpt-", "tts-1-", "eleven_", "gpt4o"};
+    bool known = !*name;
+    for (size_t i = 0; i < EV_ARRAY_COUNT(names); i++) known |= strcasecmp(names[i], name) == 0;
+    for (size_t i = 0; i < EV_ARRAY_COUNT(beginnings); i++)
+        known |= strncasecmp(beginnings[i], name, strlen(beginnings[i])) == 0;
+    return known;
+}
+
+/* The bytes of one part of "published/8051(2)+..." that are a voice's name; *model is the one named before a '/', or
+ * NULL. */
+static const char *part_name(const sv_model_list *models, const char *at, size_t *length, const sv_model **model) {
+    *length = strcspn(at, "+( ");
+    const char *slash = memchr(at, '/', *length);
+    *model = slash && models ? sv_model_find(models, at, (size_t)(slash - at)) : NULL;
+    if (!*model) return at;
+    *length -= (size_t)(slash + 1 - at);
+    return slash + 1;
+}
+
+/* Whether it has every part; uploaded voices are of the one that keeps them. */
+static bool has_voice(const sv_model *m, const sv_model_list *models, const char *voice) {
+    const sv_model *named;
+    size_t length;
+    for (const char *at = voice + strspn(voice, " +"); *at; at += strcspn(at, "+"), at += strspn(at, " +")) {
+        const char *name = part_name(models, at, &length, &named);
+        const bool uploaded = m->keeps_uploads && length > 6 && strncmp(name, "voice_", 6) == 0;
+        if (!uploaded && !translate(m->catalogue, name, length)) return false;
+    }
+    return true;
+}
+
+/* NULL: none. *mixed: two. */
+static const sv_model *prefixed(const sv_model_list *models, const char *voice, bool *mixed) {
+    const sv_model *found = NULL, *named;
+    size_t length;
+    for (const char *at = voice + strspn(voice, " +"); *at; at += strcspn(at, "+"), at += strspn(at, " +")) {
+        part_name(models, at, &length, &named);
+        *mixed |= found && named && found != named;
+        if (named) found = named;
+    }
+    return found;
+}
+
+const sv_model *sv_names_model(const sv_model_list *models, const char *name, const char *voice, bool *mixed) {
+    *mixed = false;
+    const sv_model *asked = name ? sv_model_find(models, name, strlen(name)) : NULL;
+    const sv_model *meant = voice ? prefixed(models, voice, mixed) : NULL;
+    if (name && !asked && models->count > 1 && !is_anybodys(name)) return NULL;
+    *mixed |= asked && meant && asked != meant;
+    if (*mixed) return NULL;
+    if (asked || meant) return asked ? asked : meant;
+    for (size_t i = 0; voice && i < models->count; i++)
+        if (has_voice(models->items[i], models, voice)) return models->items[i];
+    return models->items[0];
+}
+
+char *sv_names_voice(const sv_model *model, const char *asked) {
     ev_buf out = {0};
     for (const char *at = asked; *at;) {
         at += strspn(at, " ");
-        const size_t part = strcspn(at, "+"), name = strcspn(at, "+( ");
-        const char *ours = translate(model, at, name);
-        ev_buf_append(&out, ours ? ours : at, ours ? strlen(ours) : name);
-        for (size_t i = name; i < part; i++)
+        const size_t part = strcspn(at, "+"), all = strcspn(at, "+( "), own = strlen(model->name);
+        const bool told = all > own && at[own] == '/' && strncasecmp(at, model->name, own) == 0;
+        const char *name = told ? at + own + 1 : at;
+        const size_t length = all - (size_t)(name - at);
+        const char *ours = translate(model->catalogue, name, length);
+        ev_buf_append(&out, ours ? ours : name, ours ? strlen(ours) : length);
+        for (size_t i = all; i < part; i++)
             if (at[i] != ' ') ev_buf_append(&out, at + i, 1);
         at += part;
         if (*at) ev_buf_append(&out, at++, 1);

@@ -3,6 +3,7 @@
 
 #include "server/http/page.h"
 #include "server/http/answers.h"
+#include "server/http/fields.h"
 #include "server/http/reply.h"
 #include "server/http/wait.h"
 
@@ -48,20 +49,36 @@ int sv_answer_ready(sv_request *req) {
     return sv_reply_json(req, 200, json_pack("{s:s, s:o?}", "status", "ready", "jobs", jobs_json(req->server)));
 }
 
+static json_t *model_json(const sv_model_list *models, const sv_model *m) {
+    const sv_catalogue *c = m->catalogue;
+    return json_pack("{s:s, s:s, s:I, s:s, s:b, s:b, s:I, s:i, s:b, s:b}", "id", m->name, "object", "model",
+                     "created", (json_int_t)1767225600, "owned_by", "emotivoice", "default", m == models->items[0],
+                     "loaded", sv_model_loaded(m), "voices", (json_int_t)sv_catalogue_count(c), "sample_rate",
+                     (int)sv_catalogue_rate(c), "prompts", sv_catalogue_takes_prompts(c), "clones",
+                     sv_catalogue_clones(c));
+}
+
 int sv_answer_models(sv_request *req) {
-    json_t *model = json_pack("{s:s, s:s, s:I, s:s}", "id", "emotivoice", "object", "model", "created",
-                              (json_int_t)1767225600, "owned_by", "emotivoice");
-    /* Clients send the names they know; all mean the one model there is. */
-    if (req->id[0]) return sv_reply_json(req, 200, model);
-    json_t *list = json_pack("[o]", model); /* twice: OpenAI's clients read data, Open WebUI models */
+    const sv_model_list *models = req->settings->models;
+    bool mixed;
+    if (req->id[0]) { /* clients send the names they know, which mean the default */
+        const sv_model *m = sv_names_model(models, req->id, NULL, &mixed);
+        if (m) return sv_reply_json(req, 200, model_json(models, m));
+        return sv_reply_error(req, 404, "id", "there is no model %s here: /v1/models lists them", req->id);
+    }
+    json_t *list = json_array(); /* twice: OpenAI's clients read data, Open WebUI models */
+    for (size_t i = 0; i < models->count; i++) json_array_append_new(list, model_json(models, models->items[i]));
     return sv_reply_json(req, 200, json_pack("{s:s, s:O, s:o}", "object", "list", "data", list, "models", list));
 }
 
 int sv_answer_emotions(sv_request *req) {
+    const char *name = sv_query(req, "model");
+    bool mixed;
+    const sv_model *m = sv_names_model(req->settings->models, name, NULL, &mixed);
+    if (!m) return sv_reply_error(req, 400, "model", "there is no model '%.64s' here: /v1/models lists them", name);
     json_t *list = json_array();
-    const sv_catalogue *model = req->server->catalogue;
-    for (size_t i = 0; i < sv_catalogue_emotion_count(model); i++) {
-        json_array_append_new(list, json_string(sv_catalogue_emotion(model, i)));
+    for (size_t i = 0; i < sv_catalogue_emotion_count(m->catalogue); i++) {
+        json_array_append_new(list, json_string(sv_catalogue_emotion(m->catalogue, i)));
     }
     return sv_reply_json(req, 200, json_pack("{s:s, s:o}", "object", "list", "data", list));
 }

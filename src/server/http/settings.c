@@ -14,8 +14,10 @@ ev_status sv_settings_create(sv_settings **out, const sv_config *config, ev_erro
     return status;
 }
 
-ev_status sv_settings_load_sounds(sv_settings *a, const ev_model *model, ev_error *err) {
-    return a->words ? sv_sounds_create(&a->sounds, a->words, model, err) : EV_OK;
+ev_status sv_settings_load_models(sv_settings *a, sv_model_list **models, ev_error *err) {
+    a->models = *models;
+    *models = NULL;
+    return a->words ? sv_sounds_create(&a->sounds, a->words, sv_model_default(a->models), err) : EV_OK;
 }
 
 sv_lexicon *sv_lexicon_hold(sv_server *s) {
@@ -23,6 +25,15 @@ sv_lexicon *sv_lexicon_hold(sv_server *s) {
     sv_lexicon *lexicon = sv_lexicon_ref(s->lexicon);
     pthread_mutex_unlock(&s->lock);
     return lexicon;
+}
+
+/* Of one that does not tell its own, such as one that is made elsewhere: the default model's. */
+int32_t sv_job_rate(const sv_server *s, const sv_job *job) {
+    if (job->rate) return job->rate;
+    sv_model_list *list = sv_models_list(s->models);
+    const int32_t rate = sv_catalogue_rate(list->items[0]->catalogue);
+    sv_model_list_unref(&list);
+    return rate;
 }
 
 sv_settings *sv_settings_ref(sv_server *s) {
@@ -38,6 +49,7 @@ void sv_settings_unref(sv_settings **settings) {
     *settings = NULL;
     if (!a || atomic_fetch_sub(&a->refs, 1) > 1) return;
     sv_sounds_free(&a->sounds);
+    sv_model_list_unref(&a->models);
     sv_words_free(&a->words);
     sv_networks_free(&a->proxies);
     sv_config_free(&a->config);

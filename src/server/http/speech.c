@@ -85,16 +85,14 @@ static bool check_priority(sv_request *req, const sv_speech *speech, int *result
 /* What was made in a voice is for those who may speak with it: not for others, nor for anybody once it is deleted.
  * What is kept is never shared, and finds its voice when it is made. */
 static bool check_voice(sv_request *req, const sv_speech *speech, bool kept, int *result) {
-    sv_voices *voices = req->server->voices;
-    sv_voice *voice = NULL;
     ev_error err = {0};
     if (kept || !speech->voice) return true;
-    if (sv_voices_named(voices, speech->voice, req->client.account, &voice, &err) != EV_OK) {
+    const sv_model *m = sv_model_find(req->settings->models, speech->model, strlen(speech->model));
+    if (sv_voices_check(m->voices, m->catalogue, speech->voice, req->client.account, &err) != EV_OK) {
         *result = err.status == EV_E_ARGUMENT ? sv_reply_error(req, 400, "voice", "%s", err.message)
                                               : sv_reply_job_error(req, SV_JOB_FAILED, &err);
         return false;
     }
-    sv_voice_release(voices, &voice);
     return true;
 }
 
@@ -206,7 +204,8 @@ bool sv_speech_begin(sv_request *req, sv_speech_params *params, bool kept, sv_id
                               .fetch = params->speech.reference_url != NULL};
     if (!check_quota(req, charge.audio_s, result) || !sv_access_charge(req, charge, result)) return false;
     params->speech.stream = params->stream;
-    params->speech.windowed = params->stream && !kept && sv_backend_windowed(s->backend, charge.audio_s);
+    params->speech.windowed =
+        params->stream && !kept && sv_backend_windowed(s->backend, &params->speech, charge.audio_s);
     const bool begun = take_and_submit(req, params, charge.audio_s, kept, idempotency, made, result);
     if (!*made) sv_access_refund(req, charge);
     return begun;

@@ -23,6 +23,7 @@ typedef struct listing { /* a page of the list, as it is written */
     sv_voice_query wanted;
     bool names; /* the ids alone */
     bool no_named, no_uploaded;
+    const sv_model *model; /* whose; NULL: any */
     size_t offset, limit, found, listed;
     ev_buf text;
 } listing;
@@ -35,13 +36,30 @@ static bool begin_entry(listing *l) {
     return true;
 }
 
-static void add_named(listing *l, const sv_catalogue *c, size_t i) {
-    const char *name = sv_catalogue_voice(c, i);
-    if (l->no_named || !sv_catalogue_matches(c, i, &l->wanted) || !begin_entry(l)) return;
+static void add_named(listing *l, const sv_model_list *models, size_t m, size_t i) {
+    const sv_catalogue *c = models->items[m]->catalogue;
+    char place[SV_VOICE_REFERENCE_SIZE];
+    if (!sv_catalogue_matches(c, i, &l->wanted) || !begin_entry(l)) return;
+    const char *id = sv_model_voice(models, m, i, place);
     if (l->names)
-        ev_buf_json_string(&l->text, name, strlen(name));
+        ev_buf_json_string(&l->text, id, strlen(id));
     else
-        sv_catalogue_write(c, i, &l->text);
+        sv_catalogue_write(c, i, id, &l->text);
+}
+
+/* Of one model, or of all. */
+static void add_all_named(listing *l, const sv_model_list *models) {
+    for (size_t m = 0; m < models->count && !l->no_named; m++) {
+        if (l->model && l->model != models->items[m]) continue;
+        for (size_t i = 0; i < sv_catalogue_count(models->items[m]->catalogue); i++) add_named(l, models, m, i);
+    }
+}
+
+/* Of uploads; NULL: none keeps them. */
+static const sv_model *keeper(const sv_model_list *models) {
+    for (size_t i = 0; i < models->count; i++)
+        if (models->items[i]->keeps_uploads) return models->items[i];
+    return NULL;
 }
 
 /* Nobody told of an uploaded one in which language it speaks, nor of which sex it is. */
@@ -105,6 +123,11 @@ static bool read_query(sv_request *req, listing *l, int *result) {
         !read_word(req, "kind", NULL, kinds, EV_ARRAY_COUNT(kinds), "named or uploaded", &kind, result) ||
         !read_word(req, "sex", "gender", sexes, EV_ARRAY_COUNT(sexes), "female or male", &sex, result))
         return false;
+    const char *model = query_of(req, "model", NULL);
+    if (model && !(l->model = sv_model_find(req->settings->models, model, strlen(model)))) {
+        *result = sv_reply_error(req, 400, "model", "there is no model '%.64s' here: /v1/models lists them", model);
+        return false;
+    }
     l->no_named = kind == 1;
     l->no_uploaded = kind == 0;
     if (language != SIZE_MAX) memcpy(l->wanted.language, language < 4 ? "en" : "zh", 3);
@@ -114,8 +137,7 @@ static bool read_query(sv_request *req, listing *l, int *result) {
 
 /* Twice: we say data, Open WebUI and Kokoro's clients read voices. */
 static int reply_list(sv_request *req, const listing *l) {
-    const bool uploads = *req->server->config.voices_dir && (req->client.scopes & SV_SCOPE_VOICES) &&
-                         sv_catalogue_clones(req->server->catalogue);
+    const bool uploads = (req->client.scopes & SV_SCOPE_VOICES) && keeper(req->settings->models);
     const size_t next = l->offset + l->listed;
     const char *list = l->text.data ? (const char *)l->text.data : "";
     ev_buf body = {.failed = l->text.failed};
@@ -134,12 +156,13 @@ static int reply_list(sv_request *req, const listing *l) {
 }
 
 int sv_answer_voices(sv_request *req) {
-    const sv_catalogue *c = req->server->catalogue;
+    const sv_model_list *models = req->settings->models;
+    const sv_model *keeps = keeper(models);
     listing l = {0};
     int result = MHD_YES;
     if (!read_query(req, &l, &result)) return result;
-    for (size_t i = 0; i < sv_catalogue_count(c); i++) add_named(&l, c, i);
-    sv_voices_each(req->server->voices, req->client.account, add_card, &l);
+    add_all_named(&l, models);
+    if (keeps && (!l.model || l.model == keeps)) sv_voices_each(keeps->voices, req->client.account, add_card, &l);
     result = reply_list(req, &l);
     ev_buf_free(&l.text);
     return result;
@@ -223,10 +246,23 @@ static int answer_upload(sv_request *req) {
     return sv_reply_error(req, u->status == EV_E_ARGUMENT ? 501 : ours ? 503 : 422, "audio", "%s", u->error.message);
 }
 
+static bool any_clones(const sv_model_list *models) {
+    bool any = false;
+    for (size_t i = 0; i < models->count; i++) any |= sv_catalogue_clones(models->items[i]->catalogue);
+    return any;
+}
+
 /* Takes the form's recording over. */
 static int keep(sv_request *req, sv_form *f) {
+    const sv_model *keeps = keeper(req->settings->models);
+    if (!keeps)
+        return sv_reply_error(
+            req, 501, "audio",
+            "this service keeps no voices: start it with voices_dir, or send the reference with each "
+            "request");
     sv_upload *u = req->upload = calloc(1, sizeof *u);
     if (!u) return sv_reply_busy(req, 503, 1000, "out of memory: try again later");
+    u->voices = keeps->voices;
     u->audio = f->audio;
     f->audio = (ev_buf){0};
     snprintf(u->name, sizeof u->name, "%s", f->name);
@@ -245,8 +281,10 @@ int sv_answer_voice_add(sv_request *req) {
         return sv_reply_error(req, 400, NULL,
                               "send a multipart form with the fields name and audio (a recording as a file)");
     }
-    if (!sv_catalogue_clones(req->server->catalogue))
-        result = sv_reply_error(req, 400, "audio", SV_NO_SPEAKER_ENCODER);
+    if (!any_clones(req->settings->models))
+        result =
+            sv_reply_error(req, 400, "audio", "the model %s %s; serve one that has it, such as emotivoice-default",
+                           req->settings->models->items[0]->name, SV_NO_SPEAKER_ENCODER);
     else if (check_form(req, &f, &result))
         result = keep(req, &f);
     ev_buf_free(&f.audio);
@@ -255,7 +293,9 @@ int sv_answer_voice_add(sv_request *req) {
 
 int sv_answer_voice_delete(sv_request *req) {
     ev_error err = {0};
-    const ev_status status = sv_voices_delete(req->server->voices, req->id, req->client.account, &err);
+    const sv_model *keeps = keeper(req->settings->models);
+    const ev_status status = keeps ? sv_voices_delete(keeps->voices, req->id, req->client.account, &err)
+                                   : ev_fail(&err, EV_E_NOT_FOUND, "there is no such voice");
     if (status != EV_OK) return sv_reply_error(req, status == EV_E_NOT_FOUND ? 404 : 503, "id", "%s", err.message);
     return sv_reply_json(req, 200, json_pack("{s:s, s:s, s:b}", "id", req->id, "object", "voice", "deleted", 1));
 }

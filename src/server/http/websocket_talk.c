@@ -15,6 +15,7 @@ enum { TEXT_MAX = 64 << 10, PIECE = 2400, AGAIN_MS = 250 };
 typedef struct speech { /* one sentence on its way; its request is nobody's on HTTP's side */
     sv_talk *talk;
     sv_request req;
+    int32_t model_rate; /* Hz */
     ev_format format;
     ev_encoder *encoder;
     atomic_bool listed; /* its waiter is with the job */
@@ -108,6 +109,7 @@ static bool read_fields(speech *s, const json_t *fields, const char *text, size_
     if (!ok) return false;
     params->stream = true;
     s->format = params->format;
+    s->model_rate = params->speech.model_rate;
     s->req.sound = params->sound;
     if (s->format == EV_FORMAT_PCM || s->format == EV_FORMAT_OPUS) return true;
     sv_reply_error(&s->req, 400, "response_format", "response_format must be pcm or opus here");
@@ -115,9 +117,7 @@ static bool read_fields(speech *s, const json_t *fields, const char *text, size_
     return false;
 }
 
-static int32_t rate_of(const speech *s) {
-    return ev_format_rate(s->format, ev_model_sample_rate(s->req.server->model), s->req.sound.rate);
-}
+static int32_t rate_of(const speech *s) { return ev_format_rate(s->format, s->model_rate, s->req.sound.rate); }
 
 static bool make_encoder(speech *s) {
     const sv_sound *sound = &s->req.sound;
@@ -350,14 +350,12 @@ static const char *unfit(const json_t *m) {
 
 /* The voice must be there before the first text comes. */
 static bool check_voice(speech *s, const sv_speech_params *params) {
-    sv_voices *voices = s->req.server->voices;
-    sv_voice *voice = NULL;
+    const sv_speech *speaks = &params->speech;
+    const sv_model *m = sv_model_find(s->req.settings->models, speaks->model, strlen(speaks->model));
     ev_error err = {0};
-    if (!params->speech.voice ||
-        sv_voices_named(voices, params->speech.voice, s->req.client.account, &voice, &err) == EV_OK) {
-        sv_voice_release(voices, &voice);
+    if (!speaks->voice ||
+        sv_voices_check(m->voices, m->catalogue, speaks->voice, s->req.client.account, &err) == EV_OK)
         return true;
-    }
     sv_reply_error(&s->req, err.status == EV_E_NOT_FOUND ? 404 : 400, "voice", "%s", err.message);
     return false;
 }

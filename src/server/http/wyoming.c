@@ -28,7 +28,8 @@ typedef struct line {
 struct sv_wyoming {
     int fd, wake; /* that listens; that says it is to end */
     char *url;
-    const ev_model *model;
+    sv_models *models;
+    int32_t rate; /* Hz of all that is said here: the default's */
     pthread_t thread;
     pthread_mutex_t lock; /* of lines and stopping */
     line lines[CONNECTIONS];
@@ -156,8 +157,9 @@ static bool ask(answer *a, const char *body) {
 
 /* One text as audio-chunks; an error is told, and the connection stays. false: the reader is gone. */
 static bool speak(talk *t, const char *text, size_t size, const char *voice) {
-    answer a = {.talk = t, .curl = curl_easy_init(), .rate = ev_model_sample_rate(t->wyoming->model), .sent = true};
-    json_t *fields = json_pack("{s:s%, s:s, s:s?}", "input", text, size, "response_format", "pcm", "voice", voice);
+    answer a = {.talk = t, .curl = curl_easy_init(), .rate = t->wyoming->rate, .sent = true};
+    json_t *fields = json_pack("{s:s%, s:s, s:i, s:s?}", "input", text, size, "response_format", "pcm", "sample_rate",
+                               (int)t->wyoming->rate, "voice", voice);
     char *body = fields ? json_dumps(fields, JSON_COMPACT) : NULL;
     json_decref(fields);
     const bool good = a.curl && body && ask(&a, body);
@@ -188,23 +190,28 @@ static bool speak_closed(talk *t, size_t end) {
 
 /* ---- events ---- */
 
-static json_t *describe_voices(const ev_model *model) {
-    json_t *list = json_array();
-    for (size_t i = 0; i < ev_model_voice_count(model); i++) {
-        const char *name = ev_model_voice_name(model, i);
-        json_array_append_new(list, json_pack("{s:s, s:s, s:[s,s], s:b, s:s, s:{s:s, s:s}}", "name", name,
-                                              "description", ev_model_voice_note(model, i), "languages", "en", "zh",
-                                              "installed", 1, "version", EV_VERSION_STRING, "attribution", "name",
-                                              "emotivoice", "url", ""));
+static json_t *describe_voices(sv_models *models) {
+    json_t *array = json_array();
+    sv_model_list *list = sv_models_list(models);
+    char id[SV_VOICE_REFERENCE_SIZE];
+    for (size_t m = 0; m < list->count; m++) {
+        const sv_catalogue *c = list->items[m]->catalogue;
+        for (size_t i = 0; i < sv_catalogue_count(c); i++)
+            json_array_append_new(array,
+                                  json_pack("{s:s, s:s, s:[s,s], s:b, s:s, s:{s:s, s:s}}", "name",
+                                            sv_model_voice(list, m, i, id), "description", sv_catalogue_note(c, i),
+                                            "languages", "en", "zh", "installed", 1, "version", EV_VERSION_STRING,
+                                            "attribution", "name", "emotivoice", "url", ""));
     }
-    return list;
+    sv_model_list_unref(&list);
+    return array;
 }
 
 static bool describe(talk *t) {
     json_t *program = json_pack("{s:s, s:s, s:b, s:s, s:{s:s, s:s}, s:o, s:b}", "name", "emotivoice", "description",
                                 "Expressive speech in Mandarin and English", "installed", 1, "version",
                                 EV_VERSION_STRING, "attribution", "name", "emotivoice", "url", "", "voices",
-                                describe_voices(t->wyoming->model), "supports_synthesize_streaming", 1);
+                                describe_voices(t->wyoming->models), "supports_synthesize_streaming", 1);
     return send_event(t, "info",
                       json_pack("{s:[], s:[o], s:[], s:[], s:[]}", "asr", "tts", program, "handle", "intent", "wake"),
                       NULL, 0);
@@ -215,9 +222,7 @@ static const char *voice_of(const json_t *data) {
     return name && *name ? name : NULL;
 }
 
-static bool start_audio(talk *t) {
-    return send_event(t, "audio-start", audio_format(ev_model_sample_rate(t->wyoming->model)), NULL, 0);
-}
+static bool start_audio(talk *t) { return send_event(t, "audio-start", audio_format(t->wyoming->rate), NULL, 0); }
 
 static bool synthesize(talk *t, const json_t *data) {
     const char *text = json_string_value(json_object_get(data, "text"));
@@ -336,9 +341,21 @@ static void *listen_for(void *user) {
     }
 }
 
-ev_status sv_wyoming_create(sv_wyoming **out, int fd, const char *speech_url, const ev_model *model, ev_error *err) {
+static int32_t rate_of(sv_models *models) {
+    sv_model_list *list = sv_models_list(models);
+    const int32_t rate = sv_catalogue_rate(list->items[0]->catalogue);
+    sv_model_list_unref(&list);
+    return rate;
+}
+
+ev_status sv_wyoming_create(sv_wyoming **out, int fd, const char *speech_url, sv_models *models, ev_error *err) {
     sv_wyoming *w = calloc(1, sizeof *w);
-    if (w) *w = (sv_wyoming){.fd = fd, .wake = eventfd(0, EFD_CLOEXEC), .url = strdup(speech_url), .model = model};
+    if (w)
+        *w = (sv_wyoming){.fd = fd,
+                          .wake = eventfd(0, EFD_CLOEXEC),
+                          .url = strdup(speech_url),
+                          .models = models,
+                          .rate = rate_of(models)};
     if (!w || !w->url || w->wake < 0) {
         if (w && w->wake >= 0) close(w->wake);
         if (w) free(w->url);

@@ -11,12 +11,12 @@
 #ifndef SV_WYOMING_H
 #define SV_WYOMING_H
 
-#include "base/base.h"
+#include "server/models/models.h"
 
 typedef struct sv_wyoming sv_wyoming;
 
 /* fd: a socket that listens, taken over. speech_url: of the service. EV_E_MEMORY, EV_E_DEVICE. */
-ev_status sv_wyoming_create(sv_wyoming **out, int fd, const char *speech_url, const ev_model *model, ev_error *err);
+ev_status sv_wyoming_create(sv_wyoming **out, int fd, const char *speech_url, sv_models *models, ev_error *err);
 void sv_wyoming_free(sv_wyoming **wyoming); /* ends its connections */
 
 #endif

@@ -1,7 +1,7 @@
 /* backend: who makes the speech of jobs, as HTTP sees it.
  *
  * An interface with room for several makers; the calls below go to the one that was made.
- *   engine/local.c     the engine of this process, with its table of jobs and its journal
+ *   models/local.c     the engines of this process, with their table of jobs and its journal
  *   redis/gateway.c    workers elsewhere, behind Redis
  *
  * submit -> samples and the end in the job, for who listens; snapshot for who asks later; cancel, where nobody will
@@ -34,7 +34,7 @@ typedef struct sv_load { /* all that was accepted and is not over, wherever it i
 
 typedef struct sv_backend_calls { /* what a maker has to bring */
     double (*seconds)(sv_backend *backend, const sv_speech *speech);
-    bool (*windowed)(sv_backend *backend, double seconds);
+    bool (*windowed)(sv_backend *backend, const sv_speech *speech, double seconds);
     void (*submit)(sv_backend *backend, sv_job *job, const char *account, sv_submission *out);
     void (*join)(sv_backend *backend, sv_job *job, int32_t priority, bool stream);
     void (*nudge)(sv_backend *backend);
@@ -63,7 +63,9 @@ static inline double sv_backend_seconds(sv_backend *b, const sv_speech *speech) 
 }
 /* A stream of so many seconds is not kept whole (speech.windowed): it would take more memory than its listener needs.
  */
-static inline bool sv_backend_windowed(sv_backend *b, double seconds) { return b->calls->windowed(b, seconds); }
+static inline bool sv_backend_windowed(sv_backend *b, const sv_speech *speech, double seconds) {
+    return b->calls->windowed(b, speech, seconds);
+}
 /* May this job come in, and is it? account decides the fair share. Refused for want of memory: SV_FULL, and job->room
  * says whether it will ever be enough. */
 static inline void sv_backend_submit(sv_backend *b, sv_job *job, const char *account, sv_submission *out) {

@@ -46,6 +46,7 @@ struct sv_durable {
     pthread_t writers[WRITERS], resumer;
     int running;
     bool resuming;
+    void (*prepare)(void *user, sv_job *job);
     bool (*submit)(void *user, sv_job *job);
     void *user;
 };
@@ -245,7 +246,7 @@ static ending *make_ending(sv_durable *d, sv_job *job, sv_job_state state, const
     *e = (ending){
         .entry = {.kind = SV_ENTRY_END, .done = ending_done, .user = e}, .durable = d, .job = job, .state = state};
     if (error) e->error = *error;
-    if (sv_record_outcome(&e->entry.record, job, state, error, d->options.sample_rate) &&
+    if (sv_record_outcome(&e->entry.record, job, state, error, job->rate) &&
         (promised || sv_record_request(&e->entry.record, job)))
         return e;
     sv_record_free(&e->entry.record);
@@ -297,7 +298,7 @@ static void fail_record(sv_durable *d, const sv_record *r, const ev_error *why) 
     if (!e) return; /* the next start finds it again */
     memcpy(failed.id, r->id, sizeof failed.id);
     *e = (sv_entry){.kind = SV_ENTRY_END, .done = entry_done};
-    if (sv_record_outcome(&e->record, &failed, SV_JOB_FAILED, why, d->options.sample_rate))
+    if (sv_record_outcome(&e->record, &failed, SV_JOB_FAILED, why, 0))
         sv_journal_put(d->journal, e);
     else
         entry_done(e);
@@ -331,6 +332,7 @@ static bool is_still_wanted(sv_durable *d, const char *id) {
 static void hand_over(sv_durable *d, sv_job *job) {
     job->promised = true;
     atomic_store(&job->durable, SV_DURABLE_ACCEPTED);
+    d->prepare(d->user, job);
     if (!sv_jobs_restore(d->options.jobs, job)) {
         sv_job_unref(&job);
         return;
@@ -380,7 +382,9 @@ static void *resume(void *durable) {
     return NULL;
 }
 
-void sv_durable_resume(sv_durable *d, bool (*submit)(void *user, sv_job *job), void *user) {
+void sv_durable_resume(sv_durable *d, void (*prepare)(void *user, sv_job *job),
+                       bool (*submit)(void *user, sv_job *job), void *user) {
+    d->prepare = prepare;
     d->submit = submit;
     d->user = user;
     d->resuming = pthread_create(&d->resumer, NULL, resume, d) == 0;

@@ -26,7 +26,6 @@ typedef struct sv_durable_options {
     sv_jobs *jobs;     /* borrowed, as the rest */
     sv_ledger *ledger; /* NULL: there is always memory */
     sv_log *log;       /* NULL: none */
-    int32_t sample_rate;
 } sv_durable_options;
 
 ev_status sv_durable_open(sv_durable **out, const sv_durable_options *options, ev_error *err);
@@ -58,8 +57,10 @@ void sv_ticket_drop(sv_ticket **ticket); /* one that was woken, or never put; NU
  * there is nothing to be written. Takes no hold of the job: the caller's lasts until over. */
 bool sv_durable_end(sv_durable *durable, sv_job *job, sv_job_state state, const ev_error *error,
                     void (*over)(void *user, sv_job *job, sv_job_state state, const ev_error *error), void *user);
-/* submit: takes a job that was accepted earlier, with the caller's hold; false: no room now. Starts handing over. */
-void sv_durable_resume(sv_durable *durable, bool (*submit)(void *user, sv_job *job), void *user);
+/* Starts handing over jobs that were accepted earlier. prepare: whatever such a job needs of this process, before
+ * anybody can find it. submit: takes it with the caller's hold; false: no room now. */
+void sv_durable_resume(sv_durable *durable, void (*prepare)(void *user, sv_job *job),
+                       bool (*submit)(void *user, sv_job *job), void *user);
 void sv_durable_pause(sv_durable *durable); /* hands over no more */
 bool sv_durable_idle(sv_durable *durable);  /* nothing is still to be written */
 

@@ -22,6 +22,7 @@ void sv_speech_free(sv_speech *speech) {
     free(speech->reference_url);
     free(speech->emotion);
     free(speech->prompt);
+    free(speech->model);
     free(speech->language);
     free(speech->own_lexicon);
     sv_lexicon_unref(&speech->lexicon);
@@ -88,6 +89,7 @@ sv_job *sv_job_create(sv_speech *speech, const char *owner) {
     pthread_mutex_init(&job->lock, NULL);
     snprintf(job->owner, sizeof job->owner, "%s", owner);
     job->speech = *speech;
+    job->rate = speech->model_rate;
     job->weight = 1;
     *speech = (sv_speech){0};
     job->times.arrived = ev_clock_s();

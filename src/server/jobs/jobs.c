@@ -64,6 +64,8 @@ static bool content_key(const sv_speech *s, unsigned char key[SV_JOB_KEY]) {
     EVP_DigestInit_ex(hash, EVP_sha256(), NULL);
     add(hash, s->text, s->text_bytes);
     add_text(hash, s->voice);
+    add_text(hash, s->model);
+    add(hash, &s->model_number, sizeof s->model_number);
     add(hash, s->reference, s->reference_bytes);
     add_text(hash, s->emotion);
     add_text(hash, s->prompt);

@@ -46,8 +46,11 @@ typedef struct sv_sound {
 typedef struct sv_speech {
     char *text;
     size_t text_bytes;
-    char *voice;     /* name or id; NULL: the default, or the reference's */
-    void *reference; /* file of reference audio, or NULL */
+    char *model;           /* its name; NULL: the default */
+    uint32_t model_number; /* ... of the file that was meant; 0: the one in force */
+    int32_t model_rate;    /* Hz of its speech; 0: not known yet */
+    char *voice;           /* name or id; NULL: the default, or the reference's */
+    void *reference;       /* file of reference audio, or NULL */
     size_t reference_bytes;
     char *reference_url;               /* where to fetch it from, or NULL */
     char *emotion, *prompt, *language; /* NULL: as ev_request */
@@ -118,7 +121,7 @@ typedef struct sv_job {
     atomic_int durable;            /* an sv_durability */
     bool promised;                 /* an earlier process accepted it: it is not asked whether it may come in */
     bool recorded;                 /* how it ended is written down, so the table need not keep it */
-    int32_t rate;                  /* of samples that an earlier process made; 0: the model's */
+    int32_t rate;                  /* Hz of its samples; 0: not known yet */
     char id[SV_JOB_ID + 1];        /* 128 random bits, hexadecimal */
     unsigned char key[SV_JOB_KEY]; /* SHA-256 of all that decides the samples */
     char owner[64];                /* account that may see it */

@@ -45,6 +45,7 @@ static char *request_text(const sv_job *job) {
                   (double)s->pitch_scale, "energy_scale", (double)s->energy_scale, "seed", (json_int_t)s->seed,
                   "priority", s->priority, "response_format", ev_format_name(s->format), "weight",
                   (double)job->weight, "quota_s", job->quota_s, "charged_s", job->charged_s);
+    set_text(json, "model", s->model);
     set_text(json, "voice", s->voice);
     set_text(json, "reference_audio_url", s->reference_url);
     set_text(json, "emotion", s->emotion);
@@ -171,7 +172,7 @@ static const char *read_speech(const json_t *json, const sv_record *r, sv_speech
     if (!json_is_string(text) || !json_string_length(text)) return "it has no text";
     s->text_bytes = json_string_length(text);
     s->text = malloc(s->text_bytes + 1);
-    if (!s->text || !read_text(json, "voice", &s->voice) ||
+    if (!s->text || !read_text(json, "model", &s->model) || !read_text(json, "voice", &s->voice) ||
         !read_text(json, "reference_audio_url", &s->reference_url) || !read_text(json, "emotion", &s->emotion) ||
         !read_text(json, "prompt", &s->prompt) || !read_text(json, "language", &s->language) ||
         !read_text(json, "lexicon", &s->own_lexicon))

@@ -170,7 +170,8 @@ static double seconds(sv_backend *b, const sv_speech *speech) {
 }
 
 /* All of it passes through here anyway. */
-static bool windowed(sv_backend *b, double length_s) {
+static bool windowed(sv_backend *b, const sv_speech *speech, double length_s) {
+    (void)speech;
     (void)b;
     (void)length_s;
     return false;

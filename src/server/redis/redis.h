@@ -32,8 +32,8 @@ typedef struct sv_redis_parts { /* borrowed, must outlive the maker; ended may b
     sv_jobs *jobs;
     sv_metrics *metrics;
     sv_log *log;
-    sv_ledger *ledger; /* NULL: there is always enough */
-    ev_model *model;
+    sv_ledger *ledger;     /* NULL: there is always enough */
+    const ev_model *model; /* that all of them have */
     /* a job is over for this process: of a gateway, one that somebody listened to; of a worker, one whose end counts
      */
     void (*ended)(void *user, sv_job *job);

@@ -8,8 +8,10 @@
 #include <strings.h>
 #include <utf8proc.h>
 
+#include "base/near.h"
+
 typedef struct entry { /* texts are owned */
-    char *name, *language, *sex;
+    char *name, *language, *sex, *note;
     char *folded, *about; /* what a search looks through, folded: the name, and what is told of it */
     char *json;
     size_t json_bytes;
@@ -34,20 +36,21 @@ static char *fold(const char *text) {
     return n >= 0 ? (char *)folded : n == UTF8PROC_ERROR_NOMEM ? NULL : strdup(text);
 }
 
-static bool fill(entry *e, const ev_model *model, size_t i) {
+static bool fill(entry *e, const ev_model *model, const char *model_name, size_t i) {
     const char *note = ev_model_voice_note(model, i);
     ev_buf about = {0};
     e->name = strdup(ev_model_voice_name(model, i));
     e->language = strdup(ev_model_voice_language(model, i));
     e->sex = strdup(ev_model_voice_sex(model, i));
-    if (!e->name || !e->language || !e->sex) return false;
+    e->note = strdup(note);
+    if (!e->name || !e->language || !e->sex || !e->note) return false;
     ev_buf_printf(&about, "%s %s %s", e->sex, e->language, note);
     e->folded = fold(e->name);
     e->about = about.failed ? NULL : fold((const char *)about.data);
     ev_buf_free(&about);
-    json_t *json = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s}", "id", e->name, "voice_id", e->name,
-                             "name", e->name, "category", "premade", "object", "voice", "kind", "named", "language",
-                             e->language, "sex", e->sex, "note", note);
+    json_t *json = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s}", "name", e->name, "category", "premade",
+                             "object", "voice", "kind", "named", "model", model_name, "language", e->language, "sex",
+                             e->sex, "note", note);
     e->json = json ? json_dumps(json, JSON_COMPACT) : NULL;
     json_decref(json);
     e->json_bytes = e->json ? strlen(e->json) : 0;
@@ -60,13 +63,13 @@ static int by_name(const void *a, const void *b) {
     return order ? order : (*x > *y) - (*x < *y); /* of two that differ in case alone, the model's first */
 }
 
-static bool fill_all(sv_catalogue *c, const ev_model *model) {
+static bool fill_all(sv_catalogue *c, const ev_model *model, const char *name) {
     c->voices = calloc(c->count, sizeof *c->voices);
     c->by_name = calloc(c->count, sizeof(entry *));
     c->emotions = calloc(c->emotion_count, sizeof(char *));
     if (!c->voices || !c->by_name || !c->emotions) return false;
     for (size_t i = 0; i < c->count; i++) {
-        if (!fill(&c->voices[i], model, i)) return false;
+        if (!fill(&c->voices[i], model, name, i)) return false;
         c->by_name[i] = &c->voices[i];
     }
     qsort(c->by_name, c->count, sizeof(entry *), by_name);
@@ -76,7 +79,7 @@ static bool fill_all(sv_catalogue *c, const ev_model *model) {
     return true;
 }
 
-ev_status sv_catalogue_create(sv_catalogue **out, const ev_model *model, ev_error *err) {
+ev_status sv_catalogue_create(sv_catalogue **out, const ev_model *model, const char *name, ev_error *err) {
     sv_catalogue *c = *out = calloc(1, sizeof *c);
     if (c) {
         c->count = ev_model_voice_count(model);
@@ -84,7 +87,7 @@ ev_status sv_catalogue_create(sv_catalogue **out, const ev_model *model, ev_erro
         c->rate = ev_model_sample_rate(model);
         c->takes_prompts = ev_model_takes_prompts(model) != 0;
         c->clones = ev_model_clones(model) != 0;
-        if (fill_all(c, model)) return EV_OK;
+        if (fill_all(c, model, name)) return EV_OK;
     }
     sv_catalogue_free(out);
     return ev_fail(err, EV_E_MEMORY, "out of memory for the list of voices");
@@ -98,6 +101,7 @@ void sv_catalogue_free(sv_catalogue **catalogue) {
         free(c->voices[i].name);
         free(c->voices[i].language);
         free(c->voices[i].sex);
+        free(c->voices[i].note);
         free(c->voices[i].folded);
         free(c->voices[i].about);
         free(c->voices[i].json);
@@ -111,6 +115,7 @@ void sv_catalogue_free(sv_catalogue **catalogue) {
 
 size_t sv_catalogue_count(const sv_catalogue *c) { return c->count; }
 const char *sv_catalogue_voice(const sv_catalogue *c, size_t index) { return c->voices[index].name; }
+const char *sv_catalogue_note(const sv_catalogue *c, size_t index) { return c->voices[index].note; }
 size_t sv_catalogue_emotion_count(const sv_catalogue *c) { return c->emotion_count; }
 const char *sv_catalogue_emotion(const sv_catalogue *c, size_t index) { return c->emotions[index]; }
 int32_t sv_catalogue_rate(const sv_catalogue *c) { return c->rate; }
@@ -137,6 +142,22 @@ static bool is_inside(const char *text, const char *at) {
     return at > text && isalnum((unsigned char)*at) && isalnum((unsigned char)at[-1]);
 }
 
+ev_status sv_catalogue_check(const sv_catalogue *c, const char *name, ev_error *err) {
+    const size_t length = strlen(name);
+    const char *same = sv_catalogue_find(c, name, length), *nearest = NULL;
+    size_t least = length / 2 + 1;
+    if (same && strcmp(same, name) == 0) return EV_OK;
+    for (size_t i = 0; i < c->count; i++) {
+        const char *one = c->voices[i].name;
+        const size_t distance = ev_edit_distance(name, length, one, strlen(one));
+        if (distance >= least) continue;
+        least = distance;
+        nearest = one;
+    }
+    if (nearest) return ev_fail(err, EV_E_NOT_FOUND, "no voice \"%.40s\"; did you mean \"%s\"?", name, nearest);
+    return ev_fail(err, EV_E_NOT_FOUND, "no voice \"%.40s\"; /v1/voices lists those there are", name);
+}
+
 /* A word begins so: "male" is not in "female". Chinese words have no ends. */
 static bool has_word(const char *text, const char *word) {
     const char *at = strstr(text, word);
@@ -159,6 +180,13 @@ bool sv_catalogue_matches(const sv_catalogue *c, size_t index, const sv_voice_qu
            (!q->sex[0] || strcmp(e->sex, q->sex) == 0) && (!q->text || has_words(e, q->text));
 }
 
-void sv_catalogue_write(const sv_catalogue *c, size_t index, ev_buf *out) {
-    ev_buf_append(out, c->voices[index].json, c->voices[index].json_bytes);
+void sv_catalogue_write(const sv_catalogue *c, size_t index, const char *id, ev_buf *out) {
+    const entry *e = &c->voices[index];
+    if (!id) id = e->name;
+    ev_buf_append(out, "{\"id\":", 6);
+    ev_buf_json_string(out, id, strlen(id));
+    ev_buf_append(out, ",\"voice_id\":", 12);
+    ev_buf_json_string(out, id, strlen(id));
+    ev_buf_append(out, ",", 1);
+    ev_buf_append(out, e->json + 1, e->json_bytes - 1); /* without its brace */
 }

@@ -4,7 +4,6 @@
 #include <stdlib.h>
 
 struct sv_uploads {
-    sv_voices *voices;
     pthread_mutex_t lock; /* of all below */
     pthread_cond_t work;
     sv_upload *first, **end;
@@ -30,9 +29,9 @@ static sv_upload *take(sv_uploads *q) {
 
 /* ---- the thread ---- */
 
-static void keep(sv_voices *voices, sv_upload *u) {
+static void keep(sv_upload *u) {
     u->status = atomic_load(&u->left) ? ev_fail(&u->error, EV_E_CANCELED, "the client left")
-                                      : sv_voices_keep(voices, u->audio.data, u->audio.size, u->name, u->owner,
+                                      : sv_voices_keep(u->voices, u->audio.data, u->audio.size, u->name, u->owner,
                                                        u->consent, &u->card, &u->error);
 }
 
@@ -46,7 +45,7 @@ static void *make_uploads(void *uploads) {
         }
         sv_upload *u = take(q);
         pthread_mutex_unlock(&q->lock);
-        keep(q->voices, u);
+        keep(u);
         pthread_mutex_lock(&q->lock);
         q->count--;
         end(u, SV_UPLOAD_OVER);
@@ -56,10 +55,9 @@ static void *make_uploads(void *uploads) {
     return NULL;
 }
 
-ev_status sv_uploads_create(sv_uploads **out, sv_voices *voices, ev_error *err) {
+ev_status sv_uploads_create(sv_uploads **out, ev_error *err) {
     sv_uploads *q = *out = calloc(1, sizeof *q);
     if (!q) return ev_fail(err, EV_E_MEMORY, "out of memory");
-    q->voices = voices;
     q->end = &q->first;
     pthread_mutex_init(&q->lock, NULL);
     pthread_cond_init(&q->work, NULL);

@@ -22,7 +22,8 @@ typedef enum sv_upload_state {
 
 typedef struct sv_upload {
     struct sv_upload *next;
-    ev_buf audio; /* bytes of a sound file */
+    sv_voices *voices; /* that keep it */
+    ev_buf audio;      /* bytes of a sound file */
     char name[SV_VOICE_NAME_MAX + 1], consent[65], owner[64];
     atomic_bool left; /* nobody waits for it any more: it is not begun */
     void (*wake)(void *user);
@@ -34,7 +35,7 @@ typedef struct sv_upload {
 } sv_upload;
 
 typedef struct sv_uploads sv_uploads;
-ev_status sv_uploads_create(sv_uploads **out, sv_voices *voices, ev_error *err);
+ev_status sv_uploads_create(sv_uploads **out, ev_error *err);
 void sv_uploads_put(sv_uploads *uploads, sv_upload *upload);     /* never waits; what is not taken is woken at once */
 void sv_uploads_remove(sv_uploads *uploads, sv_upload **upload); /* NULL is fine */
 /* What is at work is ended, what waits is woken, and nothing is taken any more. */

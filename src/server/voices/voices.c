@@ -23,9 +23,9 @@ struct sv_voices {
     sv_decoder *decoder;
     sv_metrics *metrics;
     sv_log *log;
-    sv_voice_store *store; /* NULL: no uploads */
-    double seconds_max;    /* of a reference */
-    pthread_mutex_t lock;  /* of all below */
+    sv_voice_store *_Atomic store; /* NULL: no uploads */
+    double seconds_max;            /* of a reference */
+    pthread_mutex_t lock;          /* of all below */
     pthread_cond_t made;
     sv_voice *chains[BUCKETS];
     sv_voice *oldest, *newest;
@@ -50,9 +50,15 @@ ev_status sv_voices_create(sv_voices **out, ev_model *model, sv_decoder *decoder
     pthread_mutex_init(&v->lock, NULL);
     pthread_mutex_init(&v->synth_lock, NULL);
     pthread_cond_init(&v->made, NULL);
-    if (!*config->voices_dir) return EV_OK;
-    const ev_status status = sv_voice_store_open(&v->store, model, config->voices_dir, metrics, log, err);
+    const ev_status status = *config->voices_dir ? sv_voices_open_store(v, config, log, err) : EV_OK;
     if (status != EV_OK) sv_voices_free(out);
+    return status;
+}
+
+ev_status sv_voices_open_store(sv_voices *v, const sv_config *config, sv_log *log, ev_error *err) {
+    sv_voice_store *store = NULL;
+    const ev_status status = sv_voice_store_open(&store, v->model, config->voices_dir, v->metrics, log, err);
+    v->store = store;
     return status;
 }
 
@@ -72,7 +78,8 @@ void sv_voices_free(sv_voices **held) {
             v->chains[i] = next;
         }
     }
-    sv_voice_store_close(&v->store);
+    sv_voice_store *store = v->store;
+    sv_voice_store_close(&store);
     ev_synth_free(&v->synth);
     pthread_cond_destroy(&v->made);
     pthread_mutex_destroy(&v->synth_lock);
@@ -89,6 +96,13 @@ void sv_voice_warnings(const sv_voice *voice, char out[SV_VOICE_WARNINGS]) {
         used += (size_t)snprintf(out + used, SV_VOICE_WARNINGS - used, "%s%s", used ? "; " : "",
                                  ev_voice_fault_hint((ev_voice_fault)one));
     }
+}
+
+void sv_voices_attach(sv_voices *v, ev_model *model) {
+    pthread_mutex_lock(&v->synth_lock);
+    ev_synth_free(&v->synth); /* the next reference makes one */
+    v->model = model;
+    pthread_mutex_unlock(&v->synth_lock);
 }
 
 const ev_voice *sv_voice_get(const sv_voice *voice) { return voice->voice; }
@@ -253,13 +267,18 @@ static bool may_look_again(sv_voices *v) {
     return may;
 }
 
-static ev_status find_voice(sv_voices *v, const char *name, const char *owner, ev_voice **out, ev_error *err) {
-    if (!v->store || strncmp(name, "voice_", 6) != 0) return ev_voice_named(out, v->model, name, err);
+static bool is_upload(const sv_voices *v, const char *name) { return v->store && strncmp(name, "voice_", 6) == 0; }
+
+static ev_status find_upload(sv_voices *v, const char *name, const char *owner, ev_voice **out, ev_error *err) {
     const ev_status status = sv_voice_store_get(v->store, name, owner, out, err);
     if (status != EV_E_NOT_FOUND || !may_look_again(v)) return status;
     bool read;
     if (sv_voice_store_reload(v->store, &read, NULL) != EV_OK) return status;
     return sv_voice_store_get(v->store, name, owner, out, err);
+}
+
+static ev_status find_voice(sv_voices *v, const char *name, const char *owner, ev_voice **out, ev_error *err) {
+    return is_upload(v, name) ? find_upload(v, name, owner, out, err) : ev_voice_named(out, v->model, name, err);
 }
 
 enum { MIXED_MAX = 8 };
@@ -269,14 +288,14 @@ static ev_status not_mixed(ev_error *err) {
                    "voice: a mixture is written 'ava+ray' or 'ava(2)+ray(1)', of at most %d voices", MIXED_MAX);
 }
 
+enum { PART_SIZE = 128 };
+
 /* One part of "ava(2)+ray(1)"; *at moves behind it. */
-static ev_status mixed_part(sv_voices *v, const char **at, const char *owner, ev_voice **out, float *weight,
-                            ev_error *err) {
-    char name[SV_VOICE_ID + SV_VOICE_NAME_MAX];
+static ev_status mixed_part(const char **at, char name[PART_SIZE], float *weight, ev_error *err) {
     const size_t length = strcspn(*at, "+(");
     char *end = NULL;
-    if (length == 0 || length >= sizeof name) return not_mixed(err);
-    snprintf(name, sizeof name, "%.*s", (int)length, *at);
+    if (length == 0 || length >= PART_SIZE) return not_mixed(err);
+    snprintf(name, PART_SIZE, "%.*s", (int)length, *at);
     *at += length;
     *weight = 1;
     if (**at == '(') {
@@ -286,16 +305,41 @@ static ev_status mixed_part(sv_voices *v, const char **at, const char *owner, ev
     }
     if (**at && (**at != '+' || !(*at)[1])) return not_mixed(err);
     if (**at) ++*at;
-    return find_voice(v, name, owner, out, err);
+    return EV_OK;
+}
+
+static ev_status check_voice(sv_voices *v, const sv_catalogue *c, const char *name, const char *owner,
+                             ev_error *err) {
+    if (!is_upload(v, name)) return sv_catalogue_check(c, name, err);
+    ev_voice *voice = NULL;
+    const ev_status status = find_upload(v, name, owner, &voice, err);
+    ev_voice_free(&voice);
+    return status;
+}
+
+ev_status sv_voices_check(sv_voices *v, const sv_catalogue *c, const char *name, const char *owner, ev_error *err) {
+    char part[PART_SIZE];
+    float weight;
+    if (!strpbrk(name, "+(")) return check_voice(v, c, name, owner, err);
+    ev_status status = EV_OK;
+    size_t count = 0;
+    for (const char *at = name; *at && !status; count++) {
+        status = count == MIXED_MAX ? not_mixed(err) : mixed_part(&at, part, &weight, err);
+        if (!status) status = check_voice(v, c, part, owner, err);
+    }
+    return status;
 }
 
 static ev_status mix(sv_voices *v, const char *name, const char *owner, ev_voice **out, ev_error *err) {
     ev_voice *parts[MIXED_MAX] = {0};
+    char part[PART_SIZE];
     float weights[MIXED_MAX] = {0};
     size_t count = 0;
     ev_status status = EV_OK;
-    for (const char *at = name; *at && !status; count += !status)
-        status = count == MIXED_MAX ? not_mixed(err) : mixed_part(v, &at, owner, &parts[count], &weights[count], err);
+    for (const char *at = name; *at && !status; count += !status) {
+        status = count == MIXED_MAX ? not_mixed(err) : mixed_part(&at, part, &weights[count], err);
+        if (!status) status = find_voice(v, part, owner, &parts[count], err);
+    }
     if (!status) status = ev_voice_mix(out, (const ev_voice *const *)parts, weights, count, err);
     for (size_t i = 0; i < count; i++) ev_voice_free(&parts[i]);
     return status;

@@ -14,6 +14,7 @@
 #include "server/guard/guard.h"
 #include "server/metrics/log.h"
 #include "server/metrics/metrics.h"
+#include "server/voices/catalogue.h"
 
 typedef struct sv_voices sv_voices;
 /* Of the config: voice_cache, voices_dir, reference_seconds_max. decoder NULL: references are decoded in this
@@ -21,6 +22,11 @@ typedef struct sv_voices sv_voices;
 ev_status sv_voices_create(sv_voices **out, ev_model *model, sv_decoder *decoder, const sv_config *config,
                            sv_metrics *metrics, sv_log *log, ev_error *err);
 void sv_voices_free(sv_voices **voices);
+/* Keeps uploads from now on, in voices_dir. As create. */
+ev_status sv_voices_open_store(sv_voices *voices, const sv_config *config, sv_log *log, ev_error *err);
+/* The model was closed (NULL), or opened again; no voice is being made or asked for but by sv_voices_check. What is
+ * cached stays. */
+void sv_voices_attach(sv_voices *voices, ev_model *model);
 
 /* *out lives until sv_voice_release. EV_E_NOT_FOUND, also for a voice of another account. */
 typedef struct sv_voice sv_voice;
@@ -30,6 +36,10 @@ enum { SV_VOICE_WARNINGS = 320 };
 void sv_voice_warnings(const sv_voice *voice, char out[SV_VOICE_WARNINGS]);
 void sv_voice_release(sv_voices *voices, sv_voice **voice);
 ev_status sv_voices_named(sv_voices *voices, const char *name, const char *owner, sv_voice **out, ev_error *err);
+/* Whether that will find one, by the catalogue of the model, which need not be there. EV_E_ARGUMENT, EV_E_NOT_FOUND.
+ */
+ev_status sv_voices_check(sv_voices *voices, const sv_catalogue *catalogue, const char *name, const char *owner,
+                          ev_error *err);
 /* bytes of a sound file (ev_audio_decode). EV_E_AUDIO, EV_E_LIMIT. */
 ev_status sv_voices_reference(sv_voices *voices, const void *bytes, size_t size, sv_voice **out, ev_error *err);
 

@@ -1,0 +1,51 @@
+/* models_inner: what the files of the module share. */
+#ifndef SV_MODELS_INNER_H
+#define SV_MODELS_INNER_H
+
+#include <sys/types.h>
+
+#include "server/models/models.h"
+
+typedef struct sv_file_identity { /* zero: the default voice, wherever it lies */
+    dev_t device;
+    ino_t inode;
+    off_t size;
+    int64_t changed_ns;
+} sv_file_identity;
+
+typedef struct sv_residency {
+    sv_models *models;
+    char *path; /* NULL: the default voice */
+    sv_file_identity file;
+    ev_model *model; /* NULL: unloaded; under `loading` */
+    atomic_bool loaded;
+    bool stays;            /* never unloaded; under `loading` */
+    int64_t bytes;         /* that it takes when it is loaded, work memory included */
+    _Atomic uint64_t used; /* turn of its last job */
+    int holds;             /* lists and jobs; under `lock` */
+} sv_residency;
+
+struct sv_models {
+    sv_models_parts parts;
+    pthread_mutex_t loading; /* what loads and unloads; before `lock` */
+    pthread_mutex_t lock;    /* of all below */
+    sv_model_list *list;     /* in force */
+    sv_model **all;
+    size_t count, room;
+    uint32_t numbers;
+    _Atomic uint64_t turns;
+    atomic_int busy; /* engines that run batches */
+    int64_t base;    /* bytes of the process without any model */
+};
+
+/* residency.c; under `loading` */
+ev_status sv_residency_open(sv_models *models, const char *name, const char *path, const sv_file_identity *file,
+                            bool stays, bool keeps_uploads, sv_model **out, ev_error *err);
+ev_status sv_residency_load(sv_model *m, ev_error *err); /* unless it is */
+void sv_residency_close(sv_model *m);
+/* Tells the ledger and the table of jobs what the loaded models leave. */
+void sv_residency_budget(sv_models *models);
+/* Unloads what was not used for longest, but not `except`, until so many bytes more would fit. */
+bool sv_residency_make_room(sv_models *models, const sv_model *except, int64_t bytes);
+
+#endif
