@@ -135,8 +135,11 @@ def random_state(shapes, seed, frames_per_token=5.0):
 
 # ---- what is computed ----
 
-def _double(state):
-    return {name: value.double() for name, value in state.items()}
+NUMBERS = torch.float64  # bench/published.py computes in 32 bits
+
+
+def _numbers(state):
+    return {name: value.to(NUMBERS) for name, value in state.items()}
 
 
 def _linear(s, name, x):
@@ -168,7 +171,7 @@ def _attention(q, k, v, heads):
 
 def _stack(s, name, x, heads, layers):
     t, w = x.shape
-    angles = torch.arange(t)[:, None].double() * torch.exp(torch.arange(0, w, 2).double() * (-math.log(1e4) / w))
+    angles = torch.arange(t)[:, None].to(NUMBERS) * torch.exp(torch.arange(0, w, 2).to(NUMBERS) * (-math.log(1e4) / w))
     x = x + s[f"{name}.embed.0.alpha"] * torch.stack([angles.sin(), angles.cos()], -1).reshape(t, w)
     for i in range(layers):
         p = f"{name}.encoders.{i}"
@@ -196,42 +199,66 @@ def durations_of(log_durations, speed=1.0):
     return (ends - torch.cat([ends.new_zeros(1), ends[:-1]])).long()
 
 
+def encode(state, k, ids, speaker, style, content):
+    """ids [L], speaker [width], style and content [style] -> tokens [L][width], pitch, energy, log durations [L]."""
+    s = _numbers(state)
+    x = s["am.src_word_emb.weight"][ids]
+    x = _stack(s, "am.encoder", x, k["heads"], k["layers"])
+    same = torch.cat([speaker.to(NUMBERS), style.to(NUMBERS), content.to(NUMBERS)])
+    x = _linear(s, "am.embed_projection1", torch.cat([x, same.expand(x.shape[0], -1)], 1))
+    return x, *(_predictor(s, name, x) for name in ("pitch", "energy", "duration"))
+
+
+def upsampled(x, durations):
+    """Tokens [L][width] to frames [T][width]: Gaussians about their centres, all tokens in each frame's softmax."""
+    centres = torch.cumsum(durations, 0).to(NUMBERS) - durations.to(NUMBERS) / 2
+    t = torch.arange(int(durations.sum())).to(NUMBERS)
+    return torch.softmax(-DELTA * (t[:, None] - centres) ** 2, -1) @ x
+
+
+def decode(state, k, frames):
+    """[T][width] -> mel [T][mels]."""
+    s = _numbers(state)
+    return _linear(s, "am.to_mel", _stack(s, "am.decoder", frames, k["heads"], k["layers"]))
+
+
 def acoustic(state, k, ids, speaker, style, content, speed=1.0, pitch_scale=1.0, energy_scale=1.0):
     """ids [L], speaker [width], style and content [style] -> durations [L], mel [T][mels], how near a duration lay to being
     rounded the other way."""
-    s = _double(state)
-    x = s["am.src_word_emb.weight"][ids]
-    x = _stack(s, "am.encoder", x, k["heads"], k["layers"])
-    same = torch.cat([speaker.double(), style.double(), content.double()])
-    x = _linear(s, "am.embed_projection1", torch.cat([x, same.expand(len(x), -1)], 1))
-    pitch, energy, log_duration = (_predictor(s, name, x) for name in ("pitch", "energy", "duration"))
+    s = _numbers(state)
+    x, pitch, energy, log_duration = encode(s, k, ids, speaker, style, content)
     frames = torch.exp(log_duration) - 1
     margin = float(((frames - frames.floor()) - 0.5).abs().min())
     durations = durations_of(log_duration, speed)
     pitch = pitch_scale * pitch + (pitch_scale - 1) * PITCH_MEAN / PITCH_STD
     energy = energy_scale * energy + (energy_scale - 1) * ENERGY_MEAN / ENERGY_STD
     x = x + _conv(s, "am.pitch_embed.0", pitch[:, None]) + _conv(s, "am.energy_embed.0", energy[:, None])
-    centres = torch.cumsum(durations, 0).double() - durations.double() / 2
-    t = torch.arange(int(durations.sum())).double()
-    y = torch.softmax(-DELTA * (t[:, None] - centres) ** 2, -1) @ x
-    y = _stack(s, "am.decoder", y, k["heads"], k["layers"])
-    return durations, _linear(s, "am.to_mel", y), margin
+    return durations, decode(s, k, upsampled(x, durations)), margin
 
 
 def _folded(s, name):
+    if f"{name}.weight" in s:
+        return s[f"{name}.weight"]
     v = s[f"{name}.weight_v"]
     return s[f"{name}.weight_g"] * v / torch.sqrt((v ** 2).sum((1, 2), keepdim=True))
 
 
+def folded(state):
+    """The same state with the weights that its weight norm stands for."""
+    normed = [name[:-len(".weight_v")] for name in state if name.endswith(".weight_v")]
+    plain = {name: value for name, value in state.items() if not name.endswith((".weight_g", ".weight_v"))}
+    return plain | {f"{name}.weight": _folded(state, name) for name in normed}
+
+
 def vocoder(state, mel):
     """[T][mels] -> samples [256 T]."""
-    s = _double(state)
+    s = _numbers(state)
 
     def conv(name, x, dilation=1):
         weight = _folded(s, name)
         return F.conv1d(x, weight, s[f"{name}.bias"], dilation=dilation, padding=(weight.shape[-1] - 1) * dilation // 2)
 
-    x = conv("generator.conv_pre", mel.double().T[None])
+    x = conv("generator.conv_pre", mel.to(NUMBERS).T[None])
     for i, (rate, kernel) in enumerate(zip(RATES, KERNELS)):
         name = f"generator.ups.{i}"
         x = F.conv_transpose1d(F.leaky_relu(x, 0.1), _folded(s, name), s[f"{name}.bias"], stride=rate,
@@ -250,8 +277,8 @@ def vocoder(state, mel):
 
 def style_vector(state, k, pieces):
     """WordPiece ids with [CLS] and [SEP] -> [style]: BERT's pooled output."""
-    s = _double(state)
-    x = (s["bert.embeddings.word_embeddings.weight"][pieces] + s["bert.embeddings.position_embeddings.weight"][:len(pieces)]
+    s, pieces = _numbers(state), torch.as_tensor(pieces)
+    x = (s["bert.embeddings.word_embeddings.weight"][pieces] + s["bert.embeddings.position_embeddings.weight"][:pieces.shape[0]]
          + s["bert.embeddings.token_type_embeddings.weight"][0])
     x = _norm(s, "bert.embeddings.LayerNorm", x)
     for i in range(k["style_layers"]):
