@@ -104,6 +104,7 @@ typedef struct cli_engine { /* starts zeroed; cli_engine_close takes it in any s
     ev_synth *synth;           /* NULL until cli_engine_synth */
     ev_dictionary *dictionary; /* NULL until cli_engine_lexicon */
     double load_s;
+    bool warns; /* of a recording that makes a worse voice, in a line on standard error */
 } cli_engine;
 int cli_engine_open(cli_engine *engine, const char *model_path);
 int cli_engine_synth(cli_engine *engine, int32_t threads, int32_t batch_max);
@@ -114,6 +115,9 @@ int cli_engine_reading(cli_engine *engine, ev_request *request, const char *mark
 /* A named voice, a .voice file, or reference audio (for which the synth is made if there is none). */
 int cli_engine_voice(ev_voice **out, cli_engine *engine, const char *spec);
 int cli_engine_reference(ev_voice **out, cli_engine *engine, const char *path);
+/* What is wrong with the recording that a voice was made from, and what to do, as the service tells it; path: its
+ * name. */
+void cli_engine_warn(const ev_voice *voice, const char *path);
 /* EV_E_NOT_FOUND from speaking: names the emotion label at fault and the nearest one, else what the engine said. */
 int cli_engine_say_failed(const cli_engine *engine, ev_status status, const ev_error *err, const char *emotion,
                           const char *subject);

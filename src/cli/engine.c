@@ -77,6 +77,12 @@ static int unpack_file(ev_voice **out, cli_engine *engine, const char *path) {
     return status == EV_OK ? CLI_OK : cli_engine_failed(status, &err, path);
 }
 
+void cli_engine_warn(const ev_voice *voice, const char *path) {
+    const unsigned faults = ev_voice_faults(voice);
+    for (unsigned one = 1; one <= EV_VOICE_FAULTS; one <<= 1)
+        if (faults & one) cli_note("warning: %.200s: %s", path, ev_voice_fault_hint((ev_voice_fault)one));
+}
+
 int cli_engine_reference(ev_voice **out, cli_engine *engine, const char *path) {
     ev_error err = {0};
     if (engine->synth == NULL) {
@@ -87,7 +93,9 @@ int cli_engine_reference(ev_voice **out, cli_engine *engine, const char *path) {
         return cli_fail(CLI_INPUT, "reference '%.200s' cannot be read: check the name and its permissions", path);
     }
     ev_status status = ev_voice_from_file(out, engine->synth, path, &err);
-    return status == EV_OK ? CLI_OK : cli_engine_failed(status, &err, NULL);
+    if (status != EV_OK) return cli_engine_failed(status, &err, NULL);
+    if (engine->warns) cli_engine_warn(*out, path);
+    return CLI_OK;
 }
 
 static int no_such_voice(const ev_model *model, const char *name) {

@@ -5,6 +5,7 @@
 
 int say_prepare(say_job *job) {
     const say_values *v = job->values;
+    job->engine.warns = !v->quiet;
     int code = cli_engine_open(&job->engine, v->model);
     if (code == CLI_OK) code = cli_engine_synth(&job->engine, v->threads, v->lines ? v->batch : 0);
     if (code == CLI_OK && v->voice != NULL) code = cli_engine_voice(&job->voice, &job->engine, v->voice);

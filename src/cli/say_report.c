@@ -33,6 +33,16 @@ static void put_range(ev_json *json, size_t begin, size_t end) {
     ev_json_integer(json, "byte_end", (int64_t)end);
 }
 
+/* Of the recording whose voice it is. */
+static void put_warnings(ev_json *json, const say_job *job) {
+    const unsigned faults = job->voice ? ev_voice_faults(job->voice) : 0;
+    if (!faults) return;
+    ev_json_open(json, "warnings", '[');
+    for (unsigned one = 1; one <= EV_VOICE_FAULTS; one <<= 1)
+        if (faults & one) ev_json_string(json, NULL, ev_voice_fault_hint((ev_voice_fault)one));
+    ev_json_close(json, ']');
+}
+
 /* Marks know words by number only; the words themselves come from the same front-end, asked once more. */
 static void put_words(ev_json *json, const say_job *job, const say_outcome *outcome) {
     ev_phones *phones = NULL;
@@ -95,6 +105,7 @@ static void report_json(const say_job *job, const say_outcome *outcome, int32_t 
     ev_json_number(&json, "elapsed_s", outcome->elapsed_s);
     ev_json_number(&json, "rtf", outcome->elapsed_s / outcome->batch_audio_s);
     put_timings(&json, job, outcome);
+    put_warnings(&json, job);
     put_words(&json, job, outcome);
     ev_json_close(&json, '}');
     cli_output_text(out, &text);

@@ -59,6 +59,7 @@ static int embed(ev_voice **out, cli_engine *engine, const cli_operands *referen
     if (code == CLI_OK) {
         ev_status status = ev_voice_embed(out, engine->synth, all.samples, all.count, all.sample_rate, &err);
         if (status != EV_OK) code = cli_engine_failed(status, &err, "the references together");
+        if (status == EV_OK && engine->warns) cli_engine_warn(*out, "the references together");
     }
     free(all.samples); /* ours: grown here, not made by the engine */
     return code;
@@ -99,7 +100,7 @@ static int report_made(const voice_values *v, const ev_voice *voice, const char 
 static int run_make(const void *values, const cli_operands *operands) {
     const voice_values *v = values;
     const char *path = v->output;
-    cli_engine engine = {0};
+    cli_engine engine = {.warns = !v->quiet};
     ev_voice *voice = NULL;
     size_t size = 0;
     int code = cli_output_choose(&path, "voice");

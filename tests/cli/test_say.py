@@ -82,6 +82,22 @@ class Say(NeedsModel):
         mp3 = self.say("ref.mp3", FOX)
         read_wav(self.say("a.wav", HELLO, "--reference", mp3))
 
+    def test_a_poor_reference_is_told(self):
+        rate, samples = read_wav(self.say("ref.wav", FOX + " " + FOX))
+        loud = samples[:]
+        peak = max(abs(s) for s in samples)
+        for i, s in enumerate(samples):
+            loud[i] = max(-32767, min(32767, int(s * 32767 / peak * 8)))
+        write_wav(self.path("loud.wav"), rate, loud)
+        done = self.good("say", HELLO, "--reference", self.path("loud.wav"), "-o", self.path("a.wav"), "--json")
+        self.assertIn(f"warning: {self.path('loud.wav')}: clipped: record it again with less gain", done.stderr.decode())
+        self.assertIn("clipped: record it again with less gain", json.loads(done.stdout)["warnings"])
+        done = self.good("say", HELLO, "--reference", self.path("ref.wav"), "-o", self.path("a.wav"), "--json")
+        self.assertEqual((done.stderr, "warnings" in json.loads(done.stdout)), (b"", False))
+        done = self.good("voice", "make", self.path("loud.wav"), "-o", self.path("me.voice"))
+        self.assertIn("clipped", done.stderr.decode())
+        self.assertEqual(self.good("say", HELLO, "--reference", self.path("loud.wav"), "-o", self.path("a.wav"), "--quiet").stderr, b"")
+
     def test_lines_are_single_runs(self):
         lines = [FOX, HELLO, "", "Short.", "One more line, a little longer than the others, to make them ragged."]
         text = "\r\n".join(lines) + "\r\n"
