@@ -176,6 +176,7 @@ typedef struct ev_word {
 typedef struct ev_sentence {
     size_t byte_begin, byte_end;
     size_t phone_begin, phone_end; /* starts and ends with <sos/eos> */
+    const char *voice;             /* that <voice name="..."> asks for here, one that is known; NULL: the request's */
 } ev_sentence;
 
 typedef struct ev_omission { /* something in the text that is not spoken, or not as it is written */
@@ -423,9 +424,14 @@ typedef struct ev_request {
     ev_markup markup;     /* default EV_MARKUP_AUTO */
     ev_audio_tags audio_tags;             /* default EV_AUDIO_TAGS_SPEAK */
     const ev_dictionary *dictionaries[2]; /* looked up in this order; default NULL: none */
-    const char *prompt;   /* a manner in free words ("哭唧唧"), in place of emotion, for models that take one (see
-                             ev_model_takes_prompts); emotion_degree scales it, at most 1; default NULL: none */
-    uint64_t reserved[4]; /* zero */
+    const char *prompt; /* a manner in free words ("哭唧唧"), in place of emotion, for models that take one (see
+                           ev_model_takes_prompts); emotion_degree scales it, at most 1; default NULL: none */
+    /* The voice of <voice name="..."> in the text, alive until the call returns; NULL: none of that name, which is
+     * reported among the omissions, and the request's voice goes on. Called with find_user, several times for a name,
+     * on the calling thread; default NULL: the model's named voices. */
+    const ev_voice *(*find_voice)(void *user, const char *name);
+    void *find_user;
+    uint64_t reserved[2]; /* zero */
 } ev_request;
 
 typedef struct ev_result {

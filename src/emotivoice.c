@@ -97,7 +97,8 @@ ev_status ev_phones_create(ev_phones **out, const ev_model *model, const char *t
 }
 
 ev_status ev_phones_of(ev_phones **out, const ev_model *model, const ev_request *r, ev_error *err) {
-    const ev_text_options options = ev_request_text(r);
+    ev_text_voices voices = {model, r};
+    const ev_text_options options = ev_request_text(r, &voices);
     return ev_text_phones(out, model->text, r->text, r->text_bytes, &options, EV_SENTENCE_TOKENS_MAX, err);
 }
 

@@ -84,6 +84,7 @@ static void put_sentences(ev_json *json, const ev_phones *phones) {
         const ev_sentence *sentence = &phones->sentences[i];
         ev_json_open(json, NULL, '{');
         put_range(json, sentence->byte_begin, sentence->byte_end);
+        if (sentence->voice) ev_json_string(json, "voice", sentence->voice);
         put_normalised(json, phones, sentence);
         ev_json_open(json, "phones", '[');
         for (size_t p = sentence->phone_begin; p < sentence->phone_end; p++) put_phone(json, &phones->phones[p]);

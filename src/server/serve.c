@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "server/config/supervisor.h"
+#include "server/http/fields.h"
 #include "server/http/http.h"
 #include "server/http/websocket.h"
 #include "server/http/wyoming.h"
@@ -173,6 +174,8 @@ static ev_status open_durable(sv_server *s, ev_error *err) {
 
 enum { LEAST_FOR_REQUESTS = 64 << 20 }; /* bytes of memory_max */
 
+static char *name_voice(void *model, const char *asked) { return sv_names_voice(model, asked); }
+
 /* A worker's jobs are told of when their end counts, and a gateway's are made elsewhere. */
 static ev_status open_models(sv_server *s, sv_role role, const sv_device_calls *device, ev_error *err) {
     const bool worker = role == SV_ROLE_WORKER;
@@ -185,6 +188,7 @@ static ev_status open_models(sv_server *s, sv_role role, const sv_device_calls *
                                               .device = device,
                                               .ended = worker ? NULL : on_ended,
                                               .ended_user = s,
+                                              .name_voice = name_voice,
                                               .dead_elsewhere = worker},
                                    .decoder = s->decoder,
                                    .fixed_least = LEAST_FOR_REQUESTS,

@@ -171,35 +171,102 @@ static ev_status take_tokens(ev_item *item, ev_error *err) {
     return EV_OK;
 }
 
-/* One for each sentence, of what it says. */
-static ev_status sentence_conditions(ev_item *item, ev_manner *manner, ev_buf *said, size_t *ends, ev_error *err) {
+/* ---- voices ---- */
+
+static ev_status check_voice(const ev_item *item, const ev_voice *voice, ev_error *err) {
+    if (voice->encoder_id == item->model->encoder_id) return EV_OK;
+    return ev_fail(err, EV_E_ARGUMENT, "the voice was made with another model; make it again from its reference");
+}
+
+bool ev_text_knows_voice(void *user, const char *name) {
+    const ev_text_voices *v = user;
+    if (v->request->find_voice) return v->request->find_voice(v->request->find_user, name) != NULL;
+    for (size_t i = 0; i < ev_model_voice_count(v->model); i++)
+        if (strcmp(ev_model_voice_name(v->model, i), name) == 0) return true;
+    return false;
+}
+
+/* Another speaker from here on; *own is the caller's. */
+static ev_status take_speaker(const ev_item *item, const char *name, ev_voice **own, ev_manner *manner,
+                              float *median_hz, ev_error *err) {
     const ev_request *r = item->request;
-    const ev_text_options options = ev_request_text(r);
-    ev_status s = ev_text_content(said, ends, r->text, r->text_bytes, &options, item->phones, err);
-    for (size_t i = 0; i < item->phones->sentence_count && s == EV_OK; i++) {
-        const size_t begin = i ? ends[i - 1] : 0;
-        manner->text = said->data ? (const char *)said->data + begin : "";
-        manner->text_bytes = ends[i] - begin;
-        s = ev_acoustic_condition(&item->model->acoustic, manner, item->condition + i * item->condition_step, err);
+    const ev_voice *voice = NULL;
+    ev_voice_free(own);
+    if (r->find_voice) {
+        voice = r->find_voice(r->find_user, name);
+        if (!voice) return ev_fail(err, EV_E_NOT_FOUND, "the voice '%.60s' is gone", name);
+    } else {
+        const ev_status s = ev_voice_named(own, item->model, name, err);
+        if (s != EV_OK) return s;
+        voice = *own;
     }
+    manner->speaker = voice->vector;
+    *median_hz = voice->pitch;
+    return check_voice(item, voice, err);
+}
+
+static bool same_voice(const char *a, const char *b) { return a && b ? strcmp(a, b) == 0 : a == b; }
+
+static bool has_voices(const ev_phones *phones) {
+    for (size_t i = 0; i < phones->sentence_count; i++)
+        if (phones->sentences[i].voice) return true;
+    return false;
+}
+
+/* One for each sentence, of who says it, and of what it says (said NULL: that does not matter). */
+static ev_status sentence_conditions(ev_item *item, ev_manner *manner, const ev_buf *said, const size_t *ends,
+                                     ev_error *err) {
+    const float *own = manner->speaker;
+    const char *now = NULL;
+    ev_voice *voice = NULL;
+    float median_hz = item->median_hz;
+    ev_status s = EV_OK;
+    for (size_t i = 0; i < item->phones->sentence_count && s == EV_OK; i++) {
+        const char *name = item->phones->sentences[i].voice;
+        const size_t begin = i && said ? ends[i - 1] : 0;
+        if (said) manner->text = said->data ? (const char *)said->data + begin : "";
+        if (said) manner->text_bytes = ends[i] - begin;
+        if (!name) manner->speaker = own;
+        if (!name) median_hz = item->median_hz;
+        if (name && !same_voice(name, now)) s = take_speaker(item, name, &voice, manner, &median_hz, err);
+        now = name;
+        if (item->medians_hz) item->medians_hz[i] = median_hz;
+        if (s == EV_OK)
+            s = ev_acoustic_condition(&item->model->acoustic, manner, item->condition + i * item->condition_step,
+                                      err);
+    }
+    ev_voice_free(&voice);
     return s;
 }
 
-/* One for all sentences; or, where the model reads what is said, one for each. */
-static ev_status take_condition(ev_item *item, ev_manner *manner, ev_error *err) {
-    const ev_acoustic *m = &item->model->acoustic;
-    const size_t size = (size_t)m->config.condition, n = m->family->takes_prompts ? item->phones->sentence_count : 1;
-    item->condition = malloc(n * size * sizeof *item->condition);
-    if (!item->condition) return ev_fail(err, EV_E_MEMORY, "out of memory");
-    if (!m->family->takes_prompts) return ev_acoustic_condition(m, manner, item->condition, err);
-    item->condition_step = size;
+/* What the model reads of the sentences, where it does. */
+static ev_status take_sentence_conditions(ev_item *item, ev_manner *manner, ev_error *err) {
+    const size_t n = item->phones->sentence_count;
+    const ev_request *r = item->request;
+    ev_text_voices voices = {item->model, r};
+    const ev_text_options options = ev_request_text(r, &voices);
+    if (!item->model->acoustic.family->takes_prompts) return sentence_conditions(item, manner, NULL, NULL, err);
     size_t *ends = malloc(n * sizeof *ends);
     ev_buf said = {0};
-    const ev_status s =
-        ends ? sentence_conditions(item, manner, &said, ends, err) : ev_fail(err, EV_E_MEMORY, "out of memory");
+    ev_status s = ends ? ev_text_content(&said, ends, r->text, r->text_bytes, &options, item->phones, err)
+                       : ev_fail(err, EV_E_MEMORY, "out of memory");
+    if (s == EV_OK) s = sentence_conditions(item, manner, &said, ends, err);
     ev_buf_free(&said);
     free(ends);
     return s;
+}
+
+/* One for all sentences; or, where the model reads what is said, or the voice changes, one for each. */
+static ev_status take_condition(ev_item *item, ev_manner *manner, ev_error *err) {
+    const ev_acoustic *m = &item->model->acoustic;
+    const bool changes = has_voices(item->phones), each = changes || m->family->takes_prompts;
+    const size_t size = (size_t)m->config.condition, n = each ? item->phones->sentence_count : 1;
+    item->condition = malloc(n * size * sizeof *item->condition);
+    if (changes) item->medians_hz = malloc(n * sizeof *item->medians_hz);
+    if (!item->condition || (changes && !item->medians_hz)) return ev_fail(err, EV_E_MEMORY, "out of memory");
+    if (!each) return ev_acoustic_condition(m, manner, item->condition, err);
+    item->condition_step = size;
+    return take_sentence_conditions(item, manner, err);
 }
 
 static ev_status resolve_voice(ev_item *item, const float **speaker, ev_error *err) {
@@ -210,12 +277,9 @@ static ev_status resolve_voice(ev_item *item, const float **speaker, ev_error *e
         if (s != EV_OK) return s;
         voice = item->own_voice;
     }
-    if (voice->encoder_id != item->model->encoder_id) {
-        return ev_fail(err, EV_E_ARGUMENT, "the voice was made with another model; make it again from its reference");
-    }
     *speaker = voice->vector;
     item->median_hz = voice->pitch;
-    return EV_OK;
+    return check_voice(item, voice, err);
 }
 
 static ev_status prepare(ev_item *item, int32_t sentence_ms_max, ev_error *err) {
@@ -228,7 +292,8 @@ static ev_status prepare(ev_item *item, int32_t sentence_ms_max, ev_error *err) 
     if (s == EV_OK) s = ev_emotion_parse(item->model, r->emotion, r->emotion_degree, emotion_weights, err);
     if (s == EV_OK) s = resolve_voice(item, &manner.speaker, err);
     if (s == EV_OK) {
-        const ev_text_options options = ev_request_text(r);
+        ev_text_voices voices = {item->model, r};
+        const ev_text_options options = ev_request_text(r, &voices);
         s = ev_text_phones(&item->phones, item->model->text, r->text, r->text_bytes, &options,
                            sentence_tokens(sentence_ms_max, r->speed), err);
     }
@@ -262,6 +327,7 @@ void ev_item_free(ev_item *item) {
     free(item->tokens);
     free(item->manners);
     free(item->condition);
+    free(item->medians_hz);
     free(item->rows_before);
     free(item->samples);
     free(item->marks);

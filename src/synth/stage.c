@@ -35,7 +35,7 @@ static void job_start(job *j, ev_item *item) {
                           .forced_frames = item->forced + s->phone_begin,
                           .durations = item->durations + s->phone_begin,
                           .condition = item->condition + j->sentence * item->condition_step,
-                          .median_hz = item->median_hz,
+                          .median_hz = item->medians_hz ? item->medians_hz[j->sentence] : item->median_hz,
                           .speed = r->speed,
                           .token_speed = item->manners ? item->manners + s->phone_begin : NULL,
                           .pitch_scale = r->pitch_scale,

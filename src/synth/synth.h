@@ -75,6 +75,7 @@ typedef struct ev_item {
     int32_t *tokens, *forced, *durations; /* [phone_count], one block owned through tokens */
     float *manners;                       /* NULL, or speed [phone_count], F0 and gain factors; owned */
     float median_hz;
+    float *medians_hz;       /* of each sentence, where the text asks for other voices; NULL: median_hz */
     float *condition;        /* who speaks, and how: the acoustic model's, and the vocoder's; owned */
     size_t condition_step;   /* floats from a sentence's to the next one's; 0: all have the same */
     size_t *rows_before;     /* [sentences + 1] rows of the acoustic model before each; owned */
@@ -93,8 +94,14 @@ typedef struct ev_item {
 } ev_item;
 
 /* request.c: how a request's text is read; what it points to is the request's. */
-static inline ev_text_options ev_request_text(const ev_request *r) {
-    return (ev_text_options){r->language, r->markup, r->audio_tags, {r->dictionaries[0], r->dictionaries[1]}};
+typedef struct ev_text_voices { /* whom a text may name */
+    const ev_model *model;
+    const ev_request *request;
+} ev_text_voices;
+bool ev_text_knows_voice(void *voices, const char *name);
+static inline ev_text_options ev_request_text(const ev_request *r, ev_text_voices *voices) {
+    return (ev_text_options){r->language,         r->markup, r->audio_tags, {r->dictionaries[0], r->dictionaries[1]},
+                             ev_text_knows_voice, voices};
 }
 /* Fills *item from the request; on failure item->status and error say why. Call ev_item_free always.
  * sentence_ms_max as in ev_synth_options. */

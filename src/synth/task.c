@@ -44,6 +44,7 @@ ev_status ev_task_create(ev_task **out, ev_model *model, const ev_request *reque
     }
     t->request.text = t->request.language = t->request.emotion = t->request.prompt = NULL;
     t->request.dictionaries[0] = t->request.dictionaries[1] = NULL;
+    t->request.find_voice = NULL;
     if (status != EV_OK) {
         ev_task_free(&t);
         return status;

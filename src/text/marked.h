@@ -38,6 +38,7 @@ typedef struct ev_marked {
     ev_buf inserts; /* ev_insert, by place */
     ev_buf tokens;  /* int16_t */
     ev_buf manners; /* ev_prosody, by place */
+    ev_buf voices;  /* names that manners speak of, NUL-terminated */
     bool plain;     /* text and origins are empty: the caller's bytes are the text */
 } ev_marked;
 
@@ -49,7 +50,7 @@ void ev_marked_clear(ev_marked *marked);
 
 /* ---- inside ---- */
 
-enum { MARKUP_DEPTH = 32, MARKUP_ATTRIBUTES = 16, MARKUP_TAG_BYTES = 4096, MARKUP_RUNS = 32 };
+enum { MARKUP_DEPTH = 32, MARKUP_ATTRIBUTES = 16, MARKUP_TAG_BYTES = 4096, MARKUP_RUNS = 32, MARKUP_VOICE_MAX = 128 };
 
 typedef struct markup_attribute {
     const char *name, *value; /* NUL-terminated; names lower case, without prefix but "xml:lang" is "lang" */

@@ -75,8 +75,9 @@ ev_status ev_markup_read(ev_marked *marked, const char *text, size_t bytes, cons
         markup_end_paragraph(&m);
         markup_close_all(&m);
     }
-    if (status == EV_OK && (marked->text.failed || marked->origins.failed || marked->inserts.failed ||
-                            marked->tokens.failed || marked->manners.failed || m.values.failed))
+    if (status == EV_OK &&
+        (marked->text.failed || marked->origins.failed || marked->inserts.failed || marked->tokens.failed ||
+         marked->manners.failed || marked->voices.failed || m.values.failed))
         status = ev_fail(err, EV_E_MEMORY, "out of memory while reading the text");
     ev_buf_free(&m.values);
     return status;

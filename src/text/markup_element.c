@@ -166,6 +166,36 @@ static void open_manner(markup *m, const markup_tag *tag) {
     if (push(m, tag, MANNER)) set_manner(m, manner, tag->end);
 }
 
+/* The place of a name in the list of voices, + 1; 0: nobody is called that. */
+static uint32_t voice_named(markup *m, const char *name, size_t n) {
+    char own[MARKUP_VOICE_MAX + 1];
+    if (!n || n > MARKUP_VOICE_MAX || !m->options->knows_voice) return 0;
+    memcpy(own, name, n);
+    own[n] = '\0';
+    if (!m->options->knows_voice(m->options->voices, own)) return 0;
+    const size_t at = m->out->voices.size;
+    ev_buf_append(&m->out->voices, own, n + 1);
+    return (uint32_t)at + 1;
+}
+
+/* Another voice is another sentence. Names are in order of preference, with blanks between them; a name may hold some
+ * itself. */
+static void open_voice(markup *m, const markup_tag *tag) {
+    const char *names = markup_attribute_of(tag, "name");
+    ev_prosody manner = m->manner;
+    uint32_t voice = names ? voice_named(m, names, strlen(names)) : 0;
+    for (const char *at = names; at && *at && !voice;) {
+        const size_t n = strcspn(at, " \t\r\n");
+        voice = voice_named(m, at, n);
+        at += n + strspn(at + n, " \t\r\n");
+    }
+    if (!voice) markup_omit(m, tag->begin, tag->end, "voice that is not known");
+    if (voice) markup_end_line(m, tag->begin);
+    if (voice) manner.voice = voice;
+    set_language(m, tag, &manner);
+    if (push(m, tag, VOICE)) set_manner(m, manner, tag->end);
+}
+
 /* Of elements that are what they are for all: where a language is named, it holds until they end. */
 static void open_plain(markup *m, const markup_tag *tag, int what) {
     const bool sentence = m->ssml && strcmp(tag->name, "s") == 0;
@@ -201,7 +231,6 @@ void markup_open(markup *m, const markup_tag *tag) {
         markup_omit(m, tag->begin, tag->end, strcmp(tag->name, "audio") == 0 ? "sound file" : "unknown tag");
         return;
     }
-    if (what == VOICE) markup_omit(m, tag->begin, tag->end, "voice inside a text");
     const char *alias = markup_attribute_of(tag, "alias");
     if (what == SUB && !alias) return; /* HTML's: CO<sub>2</sub> */
     const char *as = markup_attribute_of(tag, "interpret-as");
@@ -209,7 +238,9 @@ void markup_open(markup *m, const markup_tag *tag) {
     if (what == SPEAK) m->ssml = true;
     if (what == PHONEME) {
         open_phoneme(m, tag);
-    } else if (what == MANNER || what == SPEAK || what == VOICE) {
+    } else if (what == VOICE) {
+        open_voice(m, tag);
+    } else if (what == MANNER || what == SPEAK) {
         open_manner(m, tag);
     } else if ((e = push(m, tag, what))) {
         e->value = keep_value(m, what == SUB ? alias : as);
@@ -291,10 +322,14 @@ static void close_top(markup *m, size_t begin, size_t end) {
     case SUP:
         if (m->out->text.size > e->out && !m->values.failed) exchange(m, e);
         break;
+    case VOICE:
+        if (m->manner.voice != e->outer.voice) markup_end_line(m, begin);
+        break;
     case SPEAK: m->ssml = false; /* fall through */
     default: break;
     }
-    if (memcmp(&m->manner.speed, &e->outer.speed, sizeof(float) * 3) != 0 || m->manner.language != e->outer.language)
+    if (m->manner.voice != e->outer.voice || memcmp(&m->manner.speed, &e->outer.speed, sizeof(float) * 3) != 0 ||
+        m->manner.language != e->outer.language)
         set_manner(m, e->outer, end);
 }
 

@@ -211,12 +211,40 @@ static bool next_word_zh(const layout *l, size_t i) {
     return l->zh;
 }
 
+/* What SSML asks for at a place; NULL: nothing. */
+static const ev_prosody *manner_at(const layout *l, uint32_t byte_begin) {
+    size_t low = 0, high = l->manner_count;
+    while (low < high) {
+        const size_t middle = (low + high) / 2;
+        if (l->manners[middle].byte_begin <= byte_begin)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low ? &l->manners[low - 1] : NULL;
+}
+
+/* How much longer than by itself a word takes that SSML slows down: its sentence is cut the shorter. */
+static double slowness(const layout *l, uint32_t byte_begin) {
+    const ev_prosody *manner = manner_at(l, byte_begin);
+    return manner && manner->speed < 1 ? 1 / (double)manner->speed : 1;
+}
+
+/* Whose a sentence is that has these items: the voice of its first word, or of what it has besides words. */
+static uint32_t voice_of(const layout *l, size_t begin, size_t end) {
+    size_t first = begin;
+    while (first < end && l->items[first].kind != ITEM_WORD) first++;
+    const ev_prosody *manner = manner_at(l, l->items[first < end ? first : begin].byte_begin);
+    return manner ? manner->voice : 0;
+}
+
 /* items[begin, end) as one sentence; end_token closes it, or the comma mark where that is 0. */
 static void put_piece(layout *l, size_t begin, size_t end, int end_token, const char *spoken) {
     ev_sentence sentence = {.phone_begin = ev_array_count(&l->phones, ev_phone)};
     while (begin < end && l->items[begin].kind == ITEM_BREAK) begin++;
     if (begin == end) return;
     sentence.byte_begin = l->items[begin].byte_begin;
+    sentence.voice = (const char *)(uintptr_t)voice_of(l, begin, end); /* a pointer in the end */
     if (sentence.byte_begin > l->text_at) l->text_at = sentence.byte_begin;
     l->zh = next_word_zh(l, begin);
     put_mark(l, TOKEN_EDGE, sentence.byte_begin, sentence.byte_begin, 0);
@@ -244,19 +272,6 @@ static void put_piece(layout *l, size_t begin, size_t end, int end_token, const 
     sentence.byte_end = l->text_at;
     sentence.phone_end = ev_array_count(&l->phones, ev_phone);
     ev_buf_append(&l->sentences, &sentence, sizeof(sentence));
-}
-
-/* How much longer than by itself a word takes that SSML slows down: its sentence is cut the shorter. */
-static double slowness(const layout *l, uint32_t byte_begin) {
-    size_t low = 0, high = l->manner_count;
-    while (low < high) {
-        const size_t middle = (low + high) / 2;
-        if (l->manners[middle].byte_begin <= byte_begin)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low && l->manners[low - 1].speed < 1 ? 1 / (double)l->manners[low - 1].speed : 1;
 }
 
 /* Where the piece that starts at `begin` must end so as not to exceed phones_max: the last comma if it has one, else
@@ -351,9 +366,9 @@ static void *place(unsigned char **at, const ev_buf *part) {
     return here;
 }
 
-static ev_phones *gather(const layout *l, const ev_sink *sink) {
+static ev_phones *gather(const layout *l, const ev_sink *sink, const ev_buf *voices) {
     size_t size = (sizeof(ev_phones) + 15) / 16 * 16 + l->phones.size + l->out_words.size + l->sentences.size +
-                  sink->omissions.size + sink->spoken.size + sink->said.size + 6 * 16;
+                  sink->omissions.size + sink->spoken.size + sink->said.size + voices->size + 7 * 16;
     unsigned char *block = malloc(size);
     if (!block) return NULL;
     ev_phones *r = (ev_phones *)(void *)block;
@@ -373,11 +388,14 @@ static ev_phones *gather(const layout *l, const ev_sink *sink) {
     const char *said = place(&at, &sink->said);
     for (size_t i = 0; i < r->omission_count; i++)
         if (r->omissions[i].spoken) r->omissions[i].spoken = said + (uintptr_t)r->omissions[i].spoken - 1;
+    const char *names = place(&at, voices);
+    for (size_t i = 0; i < r->sentence_count; i++)
+        if (r->sentences[i].voice) r->sentences[i].voice = names + (uintptr_t)r->sentences[i].voice - 1;
     return r;
 }
 
-ev_status ev_sink_finish(ev_sink *sink, ev_phones **out, const ev_buf *manners, const char *text, size_t bytes,
-                         size_t sentence_phones_max, ev_error *err) {
+ev_status ev_sink_finish(ev_sink *sink, ev_phones **out, const ev_buf *manners, const ev_buf *voices,
+                         const char *text, size_t bytes, size_t sentence_phones_max, ev_error *err) {
     if (sink->items.failed || sink->words.failed || sink->tokens.failed || sink->spoken.failed ||
         sink->omissions.failed || sink->said.failed)
         return ev_fail(err, EV_E_MEMORY, "out of memory while reading the text");
@@ -392,7 +410,7 @@ ev_status ev_sink_finish(ev_sink *sink, ev_phones **out, const ev_buf *manners, 
                 .manner = {.speed = 1, .pitch_scale = 1, .energy_scale = 1}};
     put_all(&l, (const char *)sink->spoken.data);
     ev_phones *result = NULL;
-    if (!l.phones.failed && !l.sentences.failed && !l.out_words.failed) result = gather(&l, sink);
+    if (!l.phones.failed && !l.sentences.failed && !l.out_words.failed) result = gather(&l, sink, voices);
     ev_buf_free(&l.phones);
     ev_buf_free(&l.sentences);
     ev_buf_free(&l.out_words);

@@ -34,6 +34,8 @@ typedef struct ev_text_options {
     ev_markup markup;
     ev_audio_tags audio_tags;
     const ev_dictionary *dictionaries[2];
+    bool (*knows_voice)(void *user, const char *name); /* NULL: none but the request's */
+    void *voices;                                      /* its user */
 } ev_text_options;
 
 /* The work of ev_phones_create(); see emotivoice.h. sentence_phones_max: a longer sentence is split at the best
@@ -64,6 +66,7 @@ typedef struct ev_char {
 typedef struct ev_prosody {
     uint32_t byte_begin;
     float speed, pitch_scale, energy_scale; /* factors; 1: as the request says */
+    uint32_t voice;                         /* place of its name in ev_marked.voices, + 1; 0: the request's */
     char language;                          /* 'e', 'z': of numbers and signs; 0: as they stand */
 } ev_prosody;
 

@@ -6,7 +6,7 @@ import tempfile
 import time
 import unittest
 
-from service import COMMAND, FREE, Service
+from service import COMMAND, FREE, Service, said
 
 
 def speak(service, text, **fields):
@@ -47,6 +47,21 @@ class Reading(unittest.TestCase):
         answer, data = speak(self.service, "Fish & chips", ssml=True)
         self.assertEqual(answer.status, 400)
         self.assertIn("byte 6", json.loads(data)["error"]["message"])
+
+    def test_voices_inside_a_text(self):
+        ray = said("The first one.", "--voice", "ray", "--seed", "1")
+        self.assertEqual(speak(self.service, '<speak><voice name="ray">The first one.</voice></speak>')[1], ray)
+        for name in ("Ray", "echo", "nobody-here echo"):  # in any case; as others call it; the first that is known
+            self.assertEqual(speak(self.service, f'<voice name="{name}">The first one.</voice>', voice="ava")[1], ray, name)
+        two = 'The first one. <voice name="mei">The second one.</voice> The third one.'
+        answer, streamed = speak(self.service, two, voice="ray", stream=True)
+        self.assertIsNone(answer.headers["X-Omitted"])
+        self.assertEqual(streamed[:len(ray)], ray)
+        self.assertEqual(speak(self.service, two, voice="ray", stream=False)[1], streamed)
+        self.assertEqual(said(two, "--voice", "ray", "--seed", "1"), streamed)
+        self.assertNotEqual(speak(self.service, two.replace("mei", "lin"), voice="ray")[1], streamed)
+        answer, data = speak(self.service, '<speak><voice name="nobody-here">The first one.</voice></speak>', voice="ray")
+        self.assertEqual((answer.headers["X-Omitted-Ranges"], data), ("7-33 voice that is not known", ray))
 
     def test_what_is_not_spoken_is_told(self):
         answer, _ = speak(self.service, "Ask Иван 👋 now.")

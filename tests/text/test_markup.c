@@ -268,6 +268,41 @@ static void prosody_is_on_the_phones(void **state) {
     ev_phones_free(&r);
 }
 
+static bool is_ray_or_mei(void *user, const char *name) {
+    return strcmp(name, user) == 0 || strcmp(name, "Mei Li") == 0;
+}
+
+static const char *voice_of(const ev_phones *r, size_t sentence) {
+    assert_true(sentence < r->sentence_count);
+    return r->sentences[sentence].voice ? r->sentences[sentence].voice : "-";
+}
+
+static void a_voice_is_a_sentence_of_its_own(void **state) {
+    (void)state;
+    char ray[] = "ray";
+    const ev_text_options options = {.knows_voice = is_ray_or_mei, .voices = ray};
+    static const reading cases[] = {
+        {"<speak>He said <voice name=\"ray\">go now</voice> and left.</speak>", "he said | go now | and left", ""},
+        {"He said <voice name=\"nobody ray\">go now.</voice> And left.", "he said | go now | and left", ""},
+        {"<speak>He <voice name=\"nobody\">went</voice> home.</speak>", "he went home",
+         "voice that is not known: <voice name=\"nobody\">"},
+        {"<speak><voice gender=\"male\">Go.</voice></speak>", "go",
+         "voice that is not known: <voice gender=\"male\">"}};
+    check(cases, EV_ARRAY_COUNT(cases), &options);
+    ev_phones *r =
+        speak("<speak>One. <voice name='ray'>Two. Three <voice name='Mei Li'>四 <break time='1s'/></voice> five."
+              "</voice> Six.</speak>",
+              &options);
+    static const char *const voices[] = {"-", "ray", "ray", "Mei Li", "ray", "-"};
+    assert_int_equal(r->sentence_count, EV_ARRAY_COUNT(voices));
+    for (size_t i = 0; i < r->sentence_count; i++) assert_string_equal(voice_of(r, i), voices[i]);
+    ev_phones_free(&r);
+    r = speak("<speak><voice name='ray'>One.</voice></speak>", NULL); /* nobody is known */
+    assert_string_equal(voice_of(r, 0), "-");
+    assert_int_equal(r->omission_count, 1);
+    ev_phones_free(&r);
+}
+
 static void markup_can_be_text(void **state) {
     (void)state;
     static const reading cases[] = {
@@ -588,6 +623,7 @@ int main(void) {
         cmocka_unit_test(elements_of_ssml_are_understood),
         cmocka_unit_test(bad_ssml_that_was_asked_for_is_an_error),
         cmocka_unit_test(prosody_is_on_the_phones),
+        cmocka_unit_test(a_voice_is_a_sentence_of_its_own),
         cmocka_unit_test(markup_can_be_text),
         cmocka_unit_test(audio_tags_are_the_callers_to_decide),
         cmocka_unit_test(words_stand_where_they_were_written),

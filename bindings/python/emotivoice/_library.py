@@ -42,7 +42,8 @@ class Word(Structure):
 
 
 class Sentence(Structure):
-    _fields_ = [("byte_begin", c_size_t), ("byte_end", c_size_t), ("phone_begin", c_size_t), ("phone_end", c_size_t)]
+    _fields_ = [("byte_begin", c_size_t), ("byte_end", c_size_t), ("phone_begin", c_size_t), ("phone_end", c_size_t),
+                ("voice", c_char_p)]
 
 
 class Phones(Structure):
@@ -59,7 +60,8 @@ class Request(Structure):
     _fields_ = [("text", c_char_p), ("text_bytes", c_size_t), ("voice", c_void_p), ("language", c_char_p),
                 ("emotion", c_char_p), ("emotion_degree", c_float), ("speed", c_float), ("pitch_scale", c_float),
                 ("energy_scale", c_float), ("seed", c_uint64), ("markup", c_int), ("audio_tags", c_int),
-                ("dictionaries", c_void_p * 2), ("prompt", c_char_p), ("reserved", c_uint64 * 4)]
+                ("dictionaries", c_void_p * 2), ("prompt", c_char_p), ("find_voice", c_void_p),
+                ("find_user", c_void_p), ("reserved", c_uint64 * 2)]
 
 
 class Result(Structure):

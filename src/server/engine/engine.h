@@ -54,6 +54,9 @@ typedef struct sv_engine_parts { /* borrowed, must outlive the engine */
     void *needed_user;
     void (*ended)(void *user, sv_job *job); /* a job is over; from the engine's threads, without locks; may be NULL */
     void *ended_user;
+    /* What we call the voice that a text names so: the caller's (free), NULL: out of memory. May be NULL. */
+    char *(*name_voice)(void *user, const char *asked);
+    void *name_user;
     bool dead_elsewhere; /* dead letters are kept by whoever handed the jobs in */
 } sv_engine_parts;
 

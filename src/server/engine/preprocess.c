@@ -4,11 +4,55 @@
 
 #include "server/engine/engine_inner.h"
 
+enum { VOICES_MAX = 32 }; /* that one text may name */
+
+typedef struct named { /* voices that a text names, as long as it is read */
+    sv_engine *engine;
+    const sv_job *job;
+    size_t count;
+    char *names[VOICES_MAX];
+    sv_voice *voices[VOICES_MAX]; /* NULL: there is none */
+} named;
+
+/* As for the field `voice`: the client's own, and what others call them. */
+static sv_voice *look_up_voice(const named *n, const char *name) {
+    const sv_engine_parts *p = &n->engine->parts;
+    sv_voice *voice = NULL;
+    char *ours = p->name_voice ? p->name_voice(p->name_user, name) : strdup(name);
+    if (!ours || sv_voices_named(p->voices, ours, n->job->owner, &voice, NULL) != EV_OK) voice = NULL;
+    free(ours);
+    return voice;
+}
+
+static const ev_voice *find_named(void *user, const char *name) {
+    named *n = user;
+    size_t i = 0;
+    while (i < n->count && strcmp(n->names[i], name) != 0) i++;
+    if (i == VOICES_MAX) return NULL;
+    if (i == n->count) {
+        n->names[i] = strdup(name);
+        if (!n->names[i]) return NULL;
+        n->voices[i] = look_up_voice(n, name);
+        n->count++;
+    }
+    return n->voices[i] ? sv_voice_get(n->voices[i]) : NULL;
+}
+
+static void forget_named(named *n) {
+    for (size_t i = 0; i < n->count; i++) {
+        if (n->voices[i]) sv_voice_release(n->engine->parts.voices, &n->voices[i]);
+        free(n->names[i]);
+    }
+}
+
 ev_status sv_preprocess_task(sv_engine *e, sv_job *job, ev_error *err) {
     const sv_speech *s = &job->speech;
     ev_request request;
     ev_dictionary *own = NULL;
+    named voices = {.engine = e, .job = job};
     ev_request_init(&request);
+    request.find_voice = find_named;
+    request.find_user = &voices;
     request.voice = job->voice ? sv_voice_get(job->voice) : NULL;
     request.emotion = s->emotion;
     request.prompt = s->prompt;
@@ -22,6 +66,7 @@ ev_status sv_preprocess_task(sv_engine *e, sv_job *job, ev_error *err) {
     ev_status status = sv_speech_reading(s, &request, &own, err);
     if (status == EV_OK) status = ev_task_create(&job->task, e->parts.model, &request, 0, err);
     ev_dictionary_free(&own);
+    forget_named(&voices);
     if (status == EV_OK) sv_job_omit(job, ev_task_phones(job->task));
     sv_metric_observe(e->parts.metrics, SV_METRIC_STAGE_DURATION, SV_TIMED_TEXT, ev_clock_s() - start);
     return status;

@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "server/guard/guard.h"
 #include "server/jobs/jobs.h"
@@ -55,9 +56,20 @@ static void add(EVP_MD_CTX *hash, const void *bytes, size_t size) {
 
 static void add_text(EVP_MD_CTX *hash, const char *text) { add(hash, text, text ? strlen(text) : 0); }
 
+/* A text may name voices, and to another account these are others, or none. */
+static bool names_voices(const sv_speech *s) {
+    for (const char *at = s->text, *end = at + s->text_bytes; (at = memchr(at, '<', (size_t)(end - at))); at++) {
+        const size_t left = (size_t)(end - at);
+        if (left > 6 && strncasecmp(at + 1, "voice", 5) == 0) return true;
+        const char *colon = memchr(at, ':', left < 64 ? left : 64); /* a prefix of the name */
+        if (colon && (size_t)(end - colon) > 6 && strncasecmp(colon + 1, "voice", 5) == 0) return true;
+    }
+    return false;
+}
+
 /* All that decides the samples; not who asks, how urgently, or in which format. None: what lies behind a URL may be
  * another thing next time, or withdrawn. */
-static bool content_key(const sv_speech *s, unsigned char key[SV_JOB_KEY]) {
+static bool content_key(const sv_speech *s, const char *owner, unsigned char key[SV_JOB_KEY]) {
     const float numbers[] = {s->emotion_degree, s->speed, s->pitch_scale, s->energy_scale};
     EVP_MD_CTX *hash = s->reference_url ? NULL : EVP_MD_CTX_new();
     if (!hash) return false;
@@ -77,6 +89,7 @@ static bool content_key(const sv_speech *s, unsigned char key[SV_JOB_KEY]) {
     add(hash, &lexicon, sizeof lexicon);
     add(hash, numbers, sizeof numbers);
     add(hash, &s->seed, sizeof s->seed);
+    if (names_voices(s)) add_text(hash, owner);
     EVP_DigestFinal_ex(hash, key, NULL);
     EVP_MD_CTX_free(hash);
     return true;
@@ -264,7 +277,7 @@ void sv_jobs_free(sv_jobs **held) {
 sv_job *sv_jobs_take(sv_jobs *jobs, sv_speech *speech, const char *owner, bool kept, sv_idempotency *idempotency,
                      bool *fresh) {
     unsigned char key[SV_JOB_KEY];
-    const bool keyed = jobs->coalesce && !speech->deadline_us && !speech->windowed && content_key(speech, key);
+    const bool keyed = jobs->coalesce && !speech->deadline_us && !speech->windowed && content_key(speech, owner, key);
     *fresh = false;
     pthread_mutex_lock(&jobs->lock);
     sv_job *job = idempotency ? same_request(jobs, idempotency->key) : NULL;

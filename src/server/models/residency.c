@@ -123,6 +123,7 @@ static ev_status open_parts(sv_models *models, sv_model *m, bool keeps_uploads, 
     parts.busy = &models->busy;
     parts.needed = needed;
     parts.needed_user = m;
+    parts.name_user = m;
     if (status == EV_OK && !models->parts.no_engines) status = sv_engine_create(&m->engine, &parts, err);
     return status;
 }
