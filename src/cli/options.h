@@ -50,7 +50,7 @@ typedef struct cli_command {
     bool hidden; /* not in lists, not in the man page */
 } cli_command;
 
-#define CLI_VALUES_MAX 512
+#define CLI_VALUES_MAX 1024
 typedef union cli_values { /* room for any command's values, aligned for any of them */
     unsigned char bytes[CLI_VALUES_MAX];
     max_align_t align;

@@ -13,6 +13,7 @@
 #include "server/config/supervisor.h"
 #include "server/http/fields.h"
 #include "server/http/http.h"
+#include "server/http/series.h"
 #include "server/http/websocket.h"
 #include "server/http/wyoming.h"
 #include "server/models/local.h"
@@ -302,6 +303,7 @@ ev_status sv_server_start(sv_server **out, const sv_config *config, sv_role role
     if (status == EV_OK) status = make_front(s, err);
     if (status == EV_OK) status = make_back(s, role, device, err);
     if (status == EV_OK) status = sv_executor_create(&s->executor, err);
+    if (status == EV_OK && !s->worker) status = sv_series_start(s, err);
     if (status == EV_OK) status = sv_http_start(s, err);
     if (status == EV_OK && !s->worker) status = start_wyoming(s, err);
     if (status == EV_OK && s->worker)
@@ -379,6 +381,7 @@ void sv_server_stop(sv_server **server) {
     atomic_store(&s->draining, true);
     atomic_store(&s->stopping, true);
     if (s->ticking) pthread_join(s->ticker, NULL);
+    sv_series_stop(s);
     /* Ends all jobs, uploads and tasks, which wakes every suspended request: the library must find none when it
      * stops. They are freed behind HTTP, whose last requests may still speak of them. */
     if (s->durable) sv_durable_pause(s->durable);
@@ -393,6 +396,7 @@ void sv_server_stop(sv_server **server) {
     sv_wyoming_free(&s->wyoming);
     sv_executor_free(&s->executor);
     sv_durable_free(&s->durable);
+    sv_series_table_free(&s->series);
     sv_webhooks_free(&s->webhooks);
     sv_backend_close(&s->backend);
     sv_worker_free(&s->worker);

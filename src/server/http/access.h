@@ -16,6 +16,8 @@ bool sv_access_check(sv_request *req, int *result);
 char *sv_access_authorization(const sv_request *req);
 /* The same, but Host and Origin, for one more request of a client that was let in before; its address stays. */
 bool sv_access_again(sv_request *req, const char *authorization, int *result);
+/* The rate alone, for one more request of a client that is known. */
+bool sv_access_again_known(sv_request *req, int *result);
 typedef struct sv_charge { /* what a request takes besides itself */
     double audio_s;        /* speech, of what its key may have in an hour */
     bool fetch;            /* one of the fetches that a client may cause in a minute */

@@ -16,6 +16,11 @@ int sv_answer_tts(sv_request *req);
 int sv_answer_job(sv_request *req);
 int sv_answer_job_audio(sv_request *req);
 int sv_answer_job_cancel(sv_request *req);
+int sv_answer_batch(sv_request *req);
+int sv_answer_batch_state(sv_request *req);
+int sv_answer_batch_audio(sv_request *req);
+int sv_answer_long_audio(sv_request *req);
+int sv_answer_batch_cancel(sv_request *req);
 int sv_answer_voices(sv_request *req);
 int sv_answer_voice_add(sv_request *req);
 int sv_answer_voice_delete(sv_request *req);
@@ -63,6 +68,8 @@ int sv_speak_params(sv_request *req, sv_speech_params *params);
 /* speech.c: the job for these params, admitted; or answers and returns false. *made: it is a new one. */
 bool sv_speech_begin(sv_request *req, sv_speech_params *params, bool kept, sv_idempotency *idempotency, bool *made,
                      int *result);
+/* tts.c: digests of the account with the client's Idempotency-Key, and of the body. false: answered. */
+bool sv_read_idempotency(sv_request *req, const char *key, sv_idempotency *idempotency, int *result);
 /* What was accepted, or ended, could not be written down. */
 int sv_reply_not_durable(sv_request *req, ev_status status, const ev_error *error);
 /* job_json.c: {"words": [{"word", "start", "end", "text_begin", "text_end"}]} of a completed job: seconds of a file
@@ -78,6 +85,9 @@ int sv_reply_job_error(sv_request *req, sv_job_state state, const ev_error *erro
 float sv_sound_gain_db(sv_job *job, int32_t rate);
 size_t sv_sound_trimmed_count(sv_job *job, int32_t rate);
 
+/* listen.c: the encoder of a job's file; whole: the job is over, so that what follows from all of it is known. */
+ev_status sv_listen_encoder(sv_request *req, sv_job *job, const sv_sound *sound, ev_format format, bool whole,
+                            ev_encoder **out);
 /* listen.c: answers with the job's audio. whole: it is over, so its head can tell its length; else as it is made. */
 int sv_listen(sv_request *req, ev_format format, bool sse, bool whole);
 

@@ -250,9 +250,9 @@ static void read_all(sv_field_reader *r, sv_speech_params *w, bool native) {
 
 /* A value costs its reader a hundred times its bytes, and a request has a few dozen; a text or a recording is one,
  * however long. What a body may hold is counted before anything is made of it. */
-enum { VALUES_MAX = 4096 };
+enum { VALUES_MAX = 4096, VALUES_OF_MANY = 32768 };
 
-static bool has_few_values(const char *body, size_t size) {
+static bool has_few_values(const char *body, size_t size, size_t most) {
     size_t values = 0;
     bool quoted = false;
     for (size_t i = 0; i < size; i++) {
@@ -264,20 +264,21 @@ static bool has_few_values(const char *body, size_t size) {
         else if (!quoted)
             values += c == ',' || c == '[' || c == '{';
     }
-    return values <= VALUES_MAX;
+    return values <= most;
 }
 
 /* NULL: f says why. */
-static json_t *load(sv_fields *f, const void *body, size_t size) {
+static json_t *load(sv_fields *f, const void *body, size_t size, size_t most) {
     json_error_t fault;
-    const bool few = has_few_values(body, size);
+    const bool few = has_few_values(body, size, most);
     json_t *json = few ? json_loadb(body, size, JSON_REJECT_DUPLICATES, &fault) : NULL;
     sv_field_reader r = {.f = f, .json = json};
     if (json && json_is_object(json)) return json;
     if (json)
         sv_field_mistake(&r, NULL, "the body must be a JSON object");
     else if (!few)
-        sv_field_mistake(&r, NULL, "the body holds more than %d values: send the text as one string", VALUES_MAX);
+        sv_field_mistake(&r, NULL, "the body holds more than %zu values: send %s", most,
+                         most == VALUES_MAX ? "the text as one string" : "fewer requests at once");
     else if (!size)
         sv_field_mistake(&r, NULL, "the body is empty: send a JSON object");
     else
@@ -299,7 +300,7 @@ static bool read_object(sv_fields *f, const json_t *json, sv_speech_params *para
 bool sv_fields_parse(sv_fields *f, const void *body, size_t size, sv_speech_params *params) {
     *params = (sv_speech_params){0};
     f->chars = -1;
-    json_t *json = load(f, body, size);
+    json_t *json = load(f, body, size, VALUES_MAX);
     const bool ok = json && read_object(f, json, params);
     json_decref(json);
     return ok;
@@ -310,12 +311,15 @@ static sv_fields fields_of(const sv_request *req, bool native) {
         .config = &req->settings->config, .models = req->settings->models, .start = req->start, .native = native};
 }
 
-json_t *sv_body_object(sv_request *req, int *result) {
+static json_t *body_object(sv_request *req, size_t values_max, int *result) {
     sv_fields f = fields_of(req, false);
-    json_t *json = load(&f, req->body.data, req->body.size);
+    json_t *json = load(&f, req->body.data, req->body.size, values_max);
     if (!json) *result = sv_reply_error(req, 400, f.field, "%s", f.message);
     return json;
 }
+
+json_t *sv_body_object(sv_request *req, int *result) { return body_object(req, VALUES_MAX, result); }
+json_t *sv_body_of_many(sv_request *req, int *result) { return body_object(req, VALUES_OF_MANY, result); }
 
 /* What was read, in the request; or the answer that says what is wrong. */
 static bool conclude(sv_request *req, const sv_fields *f, bool ok, int *result) {
@@ -327,11 +331,19 @@ static bool conclude(sv_request *req, const sv_fields *f, bool ok, int *result) 
     return ok;
 }
 
-bool sv_fields_take(sv_request *req, const json_t *body, sv_speech_params *params, int *result) {
-    sv_fields f = fields_of(req, false);
+static bool take(sv_request *req, bool native, const json_t *body, sv_speech_params *params, int *result) {
+    sv_fields f = fields_of(req, native);
     const bool ok = read_object(&f, body, params);
     if (ok) params->speech.lexicon = sv_lexicon_hold(req->server);
     return conclude(req, &f, ok, result);
+}
+
+bool sv_fields_take(sv_request *req, const json_t *body, sv_speech_params *params, int *result) {
+    return take(req, false, body, params, result);
+}
+
+bool sv_fields_take_job(sv_request *req, const json_t *body, sv_speech_params *params, int *result) {
+    return take(req, true, body, params, result);
 }
 
 bool sv_fields_read(sv_request *req, sv_speech_params *params, bool native, int *result) {

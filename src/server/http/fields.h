@@ -34,7 +34,10 @@ bool sv_fields_read(sv_request *req, sv_speech_params *params, bool native, int 
 
 /* The body as an object, the caller's (json_decref); an object read, with OpenAI's names. Or answered. */
 json_t *sv_body_object(sv_request *req, int *result);
+json_t *sv_body_of_many(sv_request *req, int *result); /* that may hold many more values than one request has */
 bool sv_fields_take(sv_request *req, const json_t *body, sv_speech_params *params, int *result);
+bool sv_fields_take_job(sv_request *req, const json_t *body, sv_speech_params *params,
+                        int *result); /* /tts's names */
 
 /* names.c: the caller's (free). NULL: out of memory; of an emotion, also that it is not known. */
 /* In the model's own names, without the name of the model. */

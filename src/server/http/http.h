@@ -14,11 +14,13 @@
  *                  call them; instructions.c reads OpenAI's free text
  *   answers.h      the routes: speech.c POST /v1/audio/speech; listen.c samples -> the listener's format, as they are
  *                  made; sound.c what is measured for that on the whole; simple.c the same without JSON; captions.c
- * and elevenlabs.c the same with the times of words, which timed.c tells; tts.c /tts: accepted at once, asked for
- * later; voices_http.c /v1/voices; job_json.c a job as JSON; pages.c the rest: health, models, emotions, status,
- * metrics, the page, openapi.json websocket.h    /v1/audio/speech/ws: text in pieces, audio as sentences
- * (sentences.h) close wyoming.h      Home Assistant's port: a client of the service, in the same process routes.c
- * which path means what: the top
+ *                  and elevenlabs.c the same with the times of words, which timed.c tells; tts.c /tts: accepted at
+ *                  once, asked for later; voices_http.c /v1/voices; job_json.c a job as JSON; pages.c the rest:
+ *                  health, models, emotions, status, metrics, the page, openapi.json
+ *   series.h       many speeches in one request, and long texts: series_routes.c /v1/audio/speech/batch and /long
+ *   websocket.h    /v1/audio/speech/ws: text in pieces, audio as sentences (sentences.h) close
+ *   wyoming.h      Home Assistant's port: a client of the service, in the same process
+ *   routes.c       which path means what: the top
  */
 #ifndef SV_HTTP_HTTP_H
 #define SV_HTTP_HTTP_H
@@ -74,6 +76,7 @@ struct sv_server {
     struct sv_connection *connections, *callers[SV_CALLER_BUCKETS]; /* all, and those of one account in chains */
     const struct sv_route_row *(*find_route)(const char *method, const char *path, bool admin, bool simple,
                                              char id[SV_ID_MAX + 1], char allow[SV_ALLOW_SIZE]);
+    struct sv_series_table *series;  /* what was asked for as many at once */
     struct sv_wyoming *wyoming;      /* NULL: none */
     struct sv_websocket *websockets; /* under the lock */
     struct MHD_Daemon *public_daemon, *admin_daemon;

@@ -324,20 +324,21 @@ static int32_t file_rate(const sv_request *req, ev_format format) {
     return ev_format_rate(format, rate_of(req), req->sound.rate);
 }
 
-/* whole: the job is over, so that what follows from all of it is known. */
-static ev_status make_encoder(sv_request *req, ev_encoder **out, ev_format format, bool whole, size_t count) {
-    const int32_t rate = rate_of(req);
-    const sv_sound *sound = &req->sound;
+ev_status sv_listen_encoder(sv_request *req, sv_job *job, const sv_sound *sound, ev_format format, bool whole,
+                            ev_encoder **out) {
+    const int32_t rate = sv_job_rate(req->server, job);
     ev_encoder_options options;
+    size_t count;
+    sv_job_snapshot(job, NULL, &count, NULL);
     ev_encoder_options_init(&options);
-    if (whole && sound->trim_silence && is_plain(format)) count = sv_sound_trimmed_count(req->job, rate);
+    if (whole && sound->trim_silence && is_plain(format)) count = sv_sound_trimmed_count(job, rate);
     if (whole && (!sound->trim_silence || is_plain(format))) options.known_count = count;
     options.label = req->settings->config.label;
-    options.content_id = req->job->id;
-    options.file_rate = file_rate(req, format);
+    options.content_id = job->id;
+    options.file_rate = ev_format_rate(format, rate, sound->rate);
     options.bitrate_kbps = sound->bitrate_kbps;
     options.volume_db = sound->volume_db;
-    if (whole && sound->normalize) options.volume_db += sv_sound_gain_db(req->job, rate);
+    if (whole && sound->normalize) options.volume_db += sv_sound_gain_db(job, rate);
     options.volume_db = fminf(fmaxf(options.volume_db, -40), 40);
     options.trim_silence = sound->trim_silence;
     return ev_encoder_create(out, format, rate, &options, NULL);
@@ -411,7 +412,7 @@ int sv_listen(sv_request *req, ev_format format, bool sse, bool whole) {
                         : envelope == SV_ENVELOPE_OBJECT ? "application/json"
                                                          : ev_format_media_type(format);
     if (envelope) sse = false;
-    if (!l || make_encoder(req, &l->encoder, format, whole, count) != EV_OK) {
+    if (!l || sv_listen_encoder(req, req->job, &req->sound, format, whole, &l->encoder) != EV_OK) {
         return sv_reply_busy(req, 503, 1000, "out of memory: try again later");
     }
     l->req = req;

@@ -9,9 +9,7 @@
 #include "server/http/reply.h"
 #include "server/http/wait.h"
 
-/* Digests of the account with the client's key, and of the body. false: answered. NULL header: *idempotency stays
- * unused. */
-static bool read_idempotency(sv_request *req, const char *key, sv_idempotency *idempotency, int *result) {
+bool sv_read_idempotency(sv_request *req, const char *key, sv_idempotency *idempotency, int *result) {
     const size_t length = strlen(key);
     char text[SV_ACCOUNT_SIZE + 256];
     bool printable = length >= 1 && length <= 255;
@@ -86,7 +84,7 @@ int sv_answer_tts(sv_request *req) {
     bool fresh;
     int result = MHD_YES;
     const char *key = sv_header(req, "Idempotency-Key");
-    if (key && !read_idempotency(req, key, &idempotency, &result)) return result;
+    if (key && !sv_read_idempotency(req, key, &idempotency, &result)) return result;
     if (key && answer_again(req, &idempotency, &result)) return result;
     if (!sv_fields_read(req, &params, true, &result)) return result;
     params.stream = false;

@@ -158,7 +158,7 @@ static void work_executed(void *request) {
         return;
     }
     req->waiter = (sv_waiter){.wake = wake_to_work, .user = req, .at = at};
-    if (!sv_job_wait(req->job, &req->waiter)) wake_to_work(req);
+    if (!req->job || !sv_job_wait(req->job, &req->waiter)) wake_to_work(req);
 }
 
 void sv_suspend_for(sv_request *req, bool (*work)(sv_request *req, size_t *at)) {

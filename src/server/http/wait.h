@@ -14,7 +14,8 @@ int sv_wait_for_ticket(sv_request *req, int (*resumed)(sv_request *req));
 /* At the executor: others have their turn there, then resumed is called. */
 int sv_again(sv_request *req, int (*resumed)(sv_request *req));
 /* From a content reader, which is called again and says so first: waits for sample `at` of the job; or has `work`
- * done at the executor, until it returns true, and between two times waits for samples from *at on. */
+ * done at the executor, until it returns true, and between two times waits for samples from *at on; a request
+ * without a job has its next turn there. */
 void sv_suspend(sv_request *req, size_t at);
 void sv_suspend_for(sv_request *req, bool (*work)(sv_request *req, size_t *at));
 void sv_request_resumed(sv_request *req);

@@ -1,0 +1,483 @@
+/* series_feed: START HERE. One thread sends the items of all series to the backend, turn by turn, as long as what is
+ * on its way is a small part of the queue; and looks how those that were sent go.
+ */
+#include <math.h>
+#include <openssl/evp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "server/http/access.h"
+#include "server/http/answers.h"
+#include "server/http/reply.h"
+#include "server/http/series.h"
+
+/* Of the queue's audio, that items may have in it: who comes meanwhile finds it nearly empty. One item is always
+ * sent, and counts for a quarter at most, as the schedule counts it. */
+#define PART      0.2
+#define ITEM_PART 0.25
+
+#define PATIENCE_S   0.25 /* until what had no room is tried again, twice as long each time ... */
+#define PATIENCE_MAX 5.0
+enum { LOOK_MS = 250 }; /* nobody wakes the feeder for a job that is only known by its id, nor for the clock */
+
+static double now_s(void) { return ev_clock_s(); }
+
+static int64_t wall_ms(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+static double counted_s(const sv_server *s, const sv_item *item) {
+    return fmin(item->seconds, s->config.queue_audio * ITEM_PART);
+}
+
+/* ---- what items come to ---- */
+
+static void note_flying(sv_server *s, const sv_item *item, int by) {
+    s->series->flying_s += by * counted_s(s, item);
+    s->series->flying += (size_t)by;
+    if (!s->series->flying) s->series->flying_s = 0;
+}
+
+static void conclude(sv_server *s, sv_item *item, sv_item_state state, const sv_item_fault *fault) {
+    pthread_mutex_lock(&s->series->lock);
+    sv_job *job = item->job;
+    item->job = NULL;
+    item->state = state;
+    if (fault) sv_item_fault_set(&item->fault, fault->code, fault->param, fault->message);
+    pthread_mutex_unlock(&s->series->lock);
+    if (job) sv_job_forget_waiter(job, &item->waiter);
+    sv_job_unref(&job);
+    sv_item_forget_params(item);
+}
+
+/* Its job is over: what an answer would have told. */
+static void conclude_job(sv_server *s, const sv_series *series, sv_item *item, sv_job *job) {
+    size_t count;
+    ev_error error;
+    sv_request req;
+    sv_item_fault fault = {0};
+    const sv_job_state state = sv_job_snapshot(job, NULL, &count, &error);
+    if (state == SV_JOB_COMPLETED) {
+        pthread_mutex_lock(&s->series->lock);
+        item->samples = count;
+        item->rate = sv_job_rate(s, job);
+        pthread_mutex_unlock(&s->series->lock);
+        conclude(s, item, SV_ITEM_COMPLETED, NULL);
+        return;
+    }
+    sv_series_request(&req, s, &series->client);
+    if (state == SV_JOB_CANCELED)
+        sv_item_fault_set(&fault, 499, NULL, "it was canceled");
+    else
+        sv_reply_job_error(&req, state, &error);
+    if (!fault.code) sv_item_fault_of(&fault, &req, item->text_as);
+    sv_series_request_end(&req);
+    conclude(s, item,
+             state == SV_JOB_EXPIRED    ? SV_ITEM_EXPIRED
+             : state == SV_JOB_CANCELED ? SV_ITEM_CANCELED
+                                        : SV_ITEM_FAILED,
+             &fault);
+    sv_item_fault_set(&fault, 0, NULL, NULL);
+}
+
+/* ---- sending ---- */
+
+static void on_job(void *user) { sv_series_wake(user); }
+
+typedef struct putting { /* a ticket's user, until it is woken */
+    sv_series_table *table;
+    sv_item *item;
+} putting;
+
+static void on_written(void *user) {
+    putting *p = user;
+    sv_series_table *table = p->table;
+    atomic_store(&p->item->written, true);
+    free(p);
+    sv_series_wake(table);
+}
+
+/* Every item has a key of its own, by which it is found after a restart. */
+static bool make_key(const sv_series *series, const sv_item *item, sv_idempotency *once) {
+    char text[SV_JOB_ID + 32];
+    const int bytes = snprintf(text, sizeof text, "series %s %zu", series->id, (size_t)(item - series->items));
+    *once = (sv_idempotency){0};
+    return EVP_Digest(text, (size_t)bytes, once->key, NULL, EVP_sha256(), NULL) == 1;
+}
+
+/* One that is on its way from now on: of a job that wakes us, or that is known by its id alone. */
+static void note_sent(sv_server *s, sv_item *item, sv_job *job, const char *id) {
+    pthread_mutex_lock(&s->series->lock);
+    item->state = SV_ITEM_SENT;
+    item->job = job ? sv_job_ref(job) : NULL;
+    memcpy(item->id, id, sizeof item->id);
+    pthread_mutex_unlock(&s->series->lock);
+    note_flying(s, item, 1);
+    item->waiter = (sv_waiter){.wake = on_job, .user = s->series, .at = SV_AT_END};
+    if (job && !sv_job_wait(job, &item->waiter)) sv_series_wake(s->series);
+}
+
+/* false: out of memory, and the job is canceled. */
+static bool write_down(sv_server *s, sv_item *item, sv_job *job, bool fresh) {
+    if (!s->durable || atomic_load(&job->durable) == SV_DURABLE_ACCEPTED) return true;
+    putting *p = malloc(sizeof *p);
+    sv_ticket *ticket = sv_durable_accept(s->durable, job, fresh, NULL);
+    if (!p || !ticket) {
+        if (ticket) sv_jobs_cancel(s->jobs, job);
+        sv_ticket_drop(&ticket);
+        free(p);
+        return false;
+    }
+    *p = (putting){s->series, item};
+    item->ticket = ticket;
+    atomic_store(&item->written, false);
+    sv_ticket_put(ticket, on_written, p);
+    return true;
+}
+
+/* It, and those behind, are tried again later: the rate, the quota or the queue has no room now. */
+static bool must_wait(sv_server *s, sv_series *series, const sv_request *req) {
+    if (req->code != 429 && req->code != 503) return false;
+    const double wait = series->patience > 0 ? fmin(2 * series->patience, PATIENCE_MAX) : PATIENCE_S;
+    series->patience = wait;
+    series->again = now_s() + (atomic_load(&s->draining) ? PATIENCE_MAX : wait);
+    return true;
+}
+
+/* The job begins with a copy of what it says, which stays where there is no room. */
+static bool copy_params(sv_speech_params *copy, const sv_series *series, const sv_item *item) {
+    const bool part = series->kind == SV_SERIES_LONG;
+    const sv_speech *from = part ? &series->common.speech : &item->params->speech;
+    const char *text = part ? series->text + item->begin : from->text;
+    *copy = part ? series->common : *item->params;
+    sv_speech *to = &copy->speech;
+    if (part) to->text_bytes = item->end - item->begin;
+    if (part) copy->webhook = NULL; /* the whole's */
+    to->lexicon = sv_lexicon_ref(from->lexicon);
+    to->text = malloc(to->text_bytes + 1);
+    if (to->text) memcpy(to->text, text, to->text_bytes);
+    if (to->text) to->text[to->text_bytes] = '\0';
+    to->reference = from->reference ? malloc(from->reference_bytes) : NULL;
+    if (to->reference) memcpy(to->reference, from->reference, from->reference_bytes);
+    char **const texts[] = {&to->model,  &to->voice,    &to->reference_url, &to->emotion,
+                            &to->prompt, &to->language, &to->own_lexicon,   &copy->webhook};
+    bool good = to->text && (to->reference || !from->reference);
+    for (size_t i = 0; i < EV_ARRAY_COUNT(texts); i++) {
+        if (!*texts[i]) continue;
+        *texts[i] = strdup(*texts[i]);
+        good &= *texts[i] != NULL;
+    }
+    if (!good) sv_speech_params_free(copy);
+    return good;
+}
+
+/* Through the same door as a request of its own; false: it was refused, and req says how. */
+static bool begin(sv_server *s, const sv_series *series, sv_item *item, sv_request *req, bool *fresh) {
+    sv_speech_params params;
+    sv_idempotency once;
+    int result;
+    if (!sv_access_again_known(req, &result)) return false;
+    if (!make_key(series, item, &once) || !copy_params(&params, series, item)) {
+        sv_reply_busy(req, 503, 1000, "out of memory: try again later");
+        return false;
+    }
+    req->chars = item->chars;
+    const bool begun = sv_speech_begin(req, &params, true, s->durable ? &once : NULL, fresh, &result);
+    sv_speech_params_free(&params);
+    if (!begun || write_down(s, item, req->job, *fresh)) return begun;
+    sv_reply_busy(req, 503, 1000, "out of memory: try again later");
+    return false;
+}
+
+/* The job that an earlier process made of it. */
+static bool find_earlier(sv_server *s, const sv_series *series, sv_item *item) {
+    char id[SV_JOB_ID + 1];
+    sv_idempotency once;
+    sv_job *job = NULL;
+    if (!s->durable || !make_key(series, item, &once)) return false;
+    if (sv_durable_find_idempotency(s->durable, &once, id, NULL) != EV_OK) return false;
+    if (sv_backend_snapshot(s->backend, id, series->client.account, false, &job, NULL) != EV_OK) return false;
+    note_sent(s, item, NULL, id);
+    sv_job_unref(&job);
+    return true;
+}
+
+/* false: not now. */
+static bool send_item(sv_server *s, sv_series *series, sv_item *item) {
+    sv_request req;
+    bool fresh = false;
+    if (find_earlier(s, series, item)) return true;
+    sv_series_request(&req, s, &series->client);
+    const bool sent = begin(s, series, item, &req, &fresh), waits = !sent && must_wait(s, series, &req);
+    if (sent) {
+        note_sent(s, item, req.job, req.job->id);
+        series->patience = series->again = 0;
+    } else if (!waits) {
+        sv_item_fault fault = {0};
+        sv_item_fault_of(&fault, &req, item->text_as);
+        conclude(s, item, SV_ITEM_FAILED, &fault);
+        sv_item_fault_set(&fault, 0, NULL, NULL);
+    }
+    sv_series_request_end(&req);
+    return !waits;
+}
+
+/* ---- looking ---- */
+
+/* The disk has it, or has no room: then it is sent again later. */
+static void look_at_ticket(sv_server *s, sv_series *series, sv_item *item) {
+    const sv_entry *e = &item->ticket->entry;
+    const bool refused = e->status != EV_OK;
+    if (refused) {
+        pthread_mutex_lock(&s->series->lock);
+        sv_job *job = item->job;
+        item->job = NULL;
+        item->state = SV_ITEM_WAITING;
+        item->id[0] = '\0';
+        pthread_mutex_unlock(&s->series->lock);
+        if (job) sv_job_forget_waiter(job, &item->waiter);
+        sv_job_unref(&job);
+        note_flying(s, item, -1);
+        if ((size_t)(item - series->items) < series->behind) series->behind = (size_t)(item - series->items);
+        series->again = now_s() + PATIENCE_MAX;
+    }
+    sv_ticket_drop(&item->ticket);
+}
+
+static void look_at_item(sv_server *s, sv_series *series, sv_item *item) {
+    sv_job *job = NULL;
+    if (item->ticket) {
+        if (!atomic_load(&item->written)) return;
+        look_at_ticket(s, series, item);
+        if (item->state != SV_ITEM_SENT) return;
+    }
+    ev_status status = EV_OK;
+    if (item->job)
+        job = sv_job_ref(item->job);
+    else
+        status = sv_backend_snapshot(s->backend, item->id, series->client.account, false, &job, NULL);
+    const bool gone = status == EV_E_NOT_FOUND, over = job && sv_job_over(sv_job_snapshot(job, NULL, NULL, NULL));
+    const sv_item_fault fault = {.code = 404, .message = (char[]){"its result is no longer kept"}};
+    if (gone || over) note_flying(s, item, -1);
+    if (over) conclude_job(s, series, item, job);
+    if (gone) conclude(s, item, SV_ITEM_FAILED, &fault);
+    sv_job_unref(&job);
+}
+
+static void look(sv_server *s, sv_series *series) {
+    for (size_t i = series->first; i < series->count; i++) {
+        if (series->items[i].state == SV_ITEM_SENT) look_at_item(s, series, &series->items[i]);
+        if (i == series->first && sv_item_is_over(&series->items[i])) series->first++;
+    }
+}
+
+/* ---- the end of a series ---- */
+
+static void drop_ticket(void *user) {
+    sv_ticket *ticket = user;
+    sv_ticket_drop(&ticket);
+}
+
+static void forget_written(sv_server *s, const char *id) {
+    sv_ticket *ticket = s->durable ? sv_durable_forget(s->durable, id) : NULL;
+    if (ticket) sv_ticket_put(ticket, drop_ticket, ticket);
+}
+
+/* As DELETE /tts/{id}. */
+static void forget_item(sv_server *s, const sv_series *series, sv_item *item) {
+    sv_job *job = NULL;
+    if (item->state == SV_ITEM_SENT) note_flying(s, item, -1);
+    if (item->id[0] &&
+        sv_backend_snapshot(s->backend, item->id, series->client.account, false, &job, NULL) == EV_OK) {
+        (void)sv_backend_cancel(s->backend, job, NULL);
+        forget_written(s, item->id);
+        sv_job_unref(&job);
+    }
+    conclude(s, item, SV_ITEM_CANCELED, NULL);
+}
+
+/* Those whose tickets are with the journal wait for them. */
+static void forget(sv_server *s, sv_series *series) {
+    bool all = true;
+    for (size_t i = 0; i < series->count; i++) {
+        sv_item *item = &series->items[i];
+        if (item->ticket && !atomic_load(&item->written)) {
+            all = false;
+            continue;
+        }
+        sv_ticket_drop(&item->ticket);
+        if (series->canceled && item->state != SV_ITEM_CANCELED) forget_item(s, series, item);
+    }
+    if (all) sv_series_erase(s->series, series->id);
+    if (all) sv_series_remove(s->series, series);
+}
+
+/* Whoever wants to be told of a long text's end; items of a batch tell of their own. */
+static void call_webhook(sv_server *s, sv_series *series) {
+    if (!series->common.webhook) return;
+    sv_settings *settings = sv_settings_ref(s);
+    json_t *state = sv_series_json(s->series, series);
+    char *body = state ? json_dumps(state, JSON_COMPACT | JSON_REAL_PRECISION(9)) : NULL;
+    json_decref(state);
+    const sv_webhook call = {.id = series->id,
+                             .account = series->client.account,
+                             .url = series->common.webhook,
+                             .body = body,
+                             .secret = settings->config.webhook_secret,
+                             .hosts = settings->config.fetch_allow,
+                             .http = settings->config.webhook == SV_REACH_ANY};
+    if (body) sv_webhooks_call(s->webhooks, &call);
+    free(body);
+    sv_settings_unref(&settings);
+}
+
+static void finish(sv_server *s, sv_series *series) {
+    ev_error err = {0};
+    pthread_mutex_lock(&s->series->lock);
+    series->done_ms = wall_ms();
+    pthread_mutex_unlock(&s->series->lock);
+    call_webhook(s, series);
+    (void)sv_claim_set(s->ledger, &series->claim, series->client.account, sv_series_kept_bytes(series), 1);
+    sv_speech_params_free(&series->common);
+    free(series->text);
+    series->text = NULL;
+    if (sv_series_write(s->series, series, NULL, 0, &err) != EV_OK)
+        sv_log_line(&s->log, SV_LEVEL_WARN, series->id, "how it ended is not written down, and is found again: %s",
+                    err.message);
+    sv_log_line(&s->log, SV_LEVEL_INFO, series->id, "all %zu %s are over", series->count,
+                series->kind == SV_SERIES_LONG ? "parts of a long text" : "of a batch");
+}
+
+/* A long text that lacks a part is none: nothing more is begun of it. */
+static void give_up(sv_server *s, sv_series *series) {
+    pthread_mutex_lock(&s->series->lock);
+    const bool failed = series->kind == SV_SERIES_LONG && sv_series_fault(series) != NULL;
+    pthread_mutex_unlock(&s->series->lock);
+    for (size_t i = series->first; failed && i < series->count; i++) {
+        sv_item *item = &series->items[i];
+        if (item->state == SV_ITEM_WAITING) conclude(s, item, SV_ITEM_CANCELED, NULL);
+    }
+}
+
+static bool is_old(const sv_server *s, const sv_series *series) {
+    return series->forgotten ||
+           (series->done_ms && (double)(wall_ms() - series->done_ms) / 1000 > s->config.store_ttl);
+}
+
+/* ---- the thread ---- */
+
+static bool has_room(const sv_server *s, const sv_item *item) {
+    const sv_series_table *t = s->series;
+    return !t->flying || t->flying_s + counted_s(s, item) <= PART * s->config.queue_audio;
+}
+
+/* Sends one; false: none, or not now. */
+static bool send_next(sv_server *s, sv_series *series) {
+    while (series->behind < series->count && series->items[series->behind].state != SV_ITEM_WAITING) series->behind++;
+    if (series->behind == series->count || series->canceled || now_s() < series->again) return false;
+    if (atomic_load(&s->draining)) return false;
+    return has_room(s, &series->items[series->behind]) && send_item(s, series, &series->items[series->behind]);
+}
+
+static void tend(sv_server *s, sv_series *series) {
+    if (series->canceled || is_old(s, series)) {
+        forget(s, series);
+    } else if (!series->done_ms) {
+        look(s, series);
+        give_up(s, series);
+        if (series->first == series->count) finish(s, series);
+    }
+}
+
+/* true: something was sent. */
+static bool go_round(sv_server *s) {
+    size_t count;
+    bool sent = false;
+    sv_series **all = sv_series_all(s->series, &count);
+    for (size_t i = 0; i < count; i++) {
+        tend(s, all[i]);
+        const bool one = !all[i]->done_ms && send_next(s, all[i]);
+        if (one) sv_series_to_end(s->series, all[i]);
+        sent |= one;
+        sv_series_unref(&all[i]);
+    }
+    free(all);
+    return sent;
+}
+
+static void wait_to_be_woken(sv_series_table *t) {
+    struct timespec at;
+    clock_gettime(CLOCK_MONOTONIC, &at);
+    at.tv_nsec += LOOK_MS * 1000000L;
+    at.tv_sec += at.tv_nsec / 1000000000L;
+    at.tv_nsec %= 1000000000L;
+    pthread_mutex_lock(&t->wake_lock);
+    if (!t->woken && !t->stopping) pthread_cond_timedwait(&t->wake, &t->wake_lock, &at);
+    t->woken = false;
+    pthread_mutex_unlock(&t->wake_lock);
+}
+
+static bool is_stopping(sv_series_table *t) {
+    pthread_mutex_lock(&t->wake_lock);
+    const bool stopping = t->stopping;
+    pthread_mutex_unlock(&t->wake_lock);
+    return stopping;
+}
+
+static void *feed(void *server) {
+    sv_server *s = server;
+    while (!is_stopping(s->series))
+        if (!go_round(s)) wait_to_be_woken(s->series);
+    return NULL;
+}
+
+/* ---- start and stop ---- */
+
+/* Its items are read again as they came. */
+static void take_earlier(void *server, sv_series *found, const char *body, size_t size) {
+    sv_server *s = server;
+    sv_series *series = NULL, *first = NULL;
+    char message[300];
+    int code;
+    json_t *json = body ? json_loadb(body, size, 0, NULL) : NULL;
+    const char *field;
+    if (json && found->kind == SV_SERIES_BATCH) series = sv_batch_read(s, NULL, &found->client, json, &code, message);
+    if (json && found->kind == SV_SERIES_LONG)
+        series = sv_long_read(s, NULL, &found->client, json, &code, &field, message);
+    if (!body) series = sv_series_ref(found);
+    if (series && body) {
+        memcpy(series->id, found->id, sizeof series->id);
+        series->created_ms = found->created_ms;
+        series->keyed = found->keyed;
+        series->once = found->once;
+    }
+    if (series) sv_series_put(s->series, series, &first);
+    sv_series_unref(&first);
+    sv_series_unref(&series);
+    json_decref(json);
+}
+
+ev_status sv_series_start(sv_server *s, ev_error *err) {
+    char dir[4096] = "";
+    if (s->durable) snprintf(dir, sizeof dir, "%s/series", s->config.data_dir);
+    const ev_status status = sv_series_table_create(&s->series, dir, err);
+    if (status != EV_OK) return status;
+    sv_series_read_all(s->series, take_earlier, s);
+    s->series->started = pthread_create(&s->series->thread, NULL, feed, s) == 0;
+    return s->series->started ? EV_OK
+                              : ev_fail(err, EV_E_DEVICE, "a thread cannot be started: raise the limit on processes");
+}
+
+void sv_series_stop(sv_server *s) {
+    sv_series_table *t = s->series;
+    if (!t || !t->started) return;
+    pthread_mutex_lock(&t->wake_lock);
+    t->stopping = true;
+    pthread_cond_signal(&t->wake);
+    pthread_mutex_unlock(&t->wake_lock);
+    pthread_join(t->thread, NULL);
+    t->started = false;
+}
