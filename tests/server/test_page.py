@@ -337,6 +337,39 @@ class Page(unittest.TestCase):
         self.assert_fits()
         self.shot("360-direction")
 
+    # ---- the description of the API ----
+
+    def test_the_api_for_people(self):
+        tab = self.open(width=360, height=740)
+        tab.click(".live a")
+        tab.until("document.querySelectorAll('.operation').length > 20")
+        self.assert_fits()
+        with urllib.request.urlopen(self.url + "openapi.json") as answer:
+            api = json.load(answer)
+        methods = sum(m in ("get", "post", "put", "delete") for item in api["paths"].values() for m in item)
+        self.assertEqual(tab.evaluate("document.querySelectorAll('#operations .operation').length"), methods)
+        self.assertEqual(tab.evaluate("document.querySelectorAll('#schemas .operation').length"), len(api["components"]["schemas"]))
+        tab.evaluate("location.hash = 'createSpeech'")
+        tab.until("document.querySelector('#createSpeech').open && document.querySelector('#createSpeech pre') !== null")
+        names = tab.evaluate("[...document.querySelectorAll('#createSpeech dt code:first-child')].map((n) => n.textContent)")
+        for name in ("input", "voice", "emotion", "sample_rate", "200", "503"):
+            self.assertIn(name, names)
+        with tempfile.TemporaryDirectory() as folder:  # its example does what it says
+            subprocess.run(["bash", "-euc", tab.evaluate("document.querySelector('#createSpeech pre').textContent")], cwd=folder, check=True)
+            self.assertGreater(pathlib.Path(folder, "speech.mp3").stat().st_size, 1000)
+        tab.evaluate("document.querySelectorAll('details').forEach((d) => { d.open = true; })")
+        tab.until("document.querySelectorAll('#schemas .fields').length > 10")
+        for width in (360, 1280):
+            tab.size(width, 740)
+            self.assert_fits()
+            self.shot(f"api-{width}")
+        places = tab.evaluate("[...document.querySelectorAll('main a[href^=\"#\"]')].filter((a) => !document.getElementById(a.hash.slice(1))).length")
+        self.assertEqual(places, 0, "every link leads somewhere")
+        tab.write("#filter", "subtitles srt")
+        tab.until("document.querySelector('#found').textContent.startsWith('1 of ')")
+        unnamed = [n[:2] for n in tab.accessible() if n[0] in ("button", "link", "searchbox", "textbox") and not n[1].strip()]
+        self.assertEqual(unnamed, [])
+
     # ---- thousands of voices ----
 
     @fake_only

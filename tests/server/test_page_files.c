@@ -13,7 +13,10 @@
 /* The file behind a path of the page, read from web/; its size in *size. The caller frees it. */
 static unsigned char *read_source(const char *path, size_t *size) {
     char name[4096];
-    snprintf(name, sizeof(name), "%s/../web%s", EV_TEST_DIR, strcmp(path, "/") == 0 ? "/index.html" : path);
+    const char *page = strcmp(path, "/") == 0 ? "index.html"
+                       : strchr(path, '.')    ? ""
+                                              : ".html"; /* "/docs" is docs.html */
+    snprintf(name, sizeof(name), "%s/../web%s%s", EV_TEST_DIR, path, page);
     FILE *file = fopen(name, "rb");
     assert_non_null(file);
     unsigned char *bytes = malloc(1 << 20);

@@ -149,7 +149,7 @@
     X(fetch, CHOICE, "off", 0, 0, "off|https|any", RESTART,                                                            \
       "whether references may be given as a URL")                                                                      \
     X(fetch_allow, HOSTS, "", 0, 8192, "", RESTART,                                                                    \
-      "hosts that URLs may name, private ones too; empty: any public host")                                            \
+      "hosts that URLs may name, private ones too, host:port where it is not 80 or 443; empty: any public host")                                            \
     X(fetch_formats, FORMATS, "wav mp3", 3, 64, "", RESTART,                                                           \
       "kinds of files that references by URL may be")                                                                  \
     X(fetch_per_minute, COUNT, "30", 0, 1000000, "fetches", LIVE,                                                      \

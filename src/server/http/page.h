@@ -8,7 +8,7 @@
 #include <stddef.h>
 
 typedef struct sv_page_file {
-    const char *path;         /* "/app.js"; index.html is "/" */
+    const char *path;         /* "/app.js"; index.html is "/", docs.html "/docs" */
     const char *content_type; /* with its charset */
     const char *etag;         /* quoted, from the contents: for ETag and If-None-Match */
     const unsigned char *data;

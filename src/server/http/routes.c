@@ -49,6 +49,7 @@ static const sv_route_row rows[] = {
     {"GET", "/v1/models/{id}", SV_ROUTE_MODELS, 0, READS, false, SV_BODY_NONE, SV_LANE_NONE, sv_answer_models},
     {"GET", "/v1/emotions", SV_ROUTE_MODELS, 0, READS, false, SV_BODY_NONE, SV_LANE_NONE, sv_answer_emotions},
     {"GET", "/status.json", SV_ROUTE_PAGE, 0, READS, false, SV_BODY_NONE, SV_LANE_NONE, sv_answer_status},
+    {"GET", "/docs", SV_ROUTE_PAGE, 0, READS, false, SV_BODY_NONE, SV_LANE_NONE, sv_answer_page},
     {"GET", "/openapi.json", SV_ROUTE_OPENAPI, 0, READS, false, SV_BODY_NONE, SV_LANE_NONE, sv_answer_openapi},
     {"GET", "/healthz", SV_ROUTE_HEALTH, 0, READS, false, SV_BODY_NONE, SV_LANE_NONE, sv_answer_health},
     {"GET", "/health", SV_ROUTE_HEALTH, 0, READS, false, SV_BODY_NONE, SV_LANE_NONE, sv_answer_health},
