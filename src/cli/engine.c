@@ -1,6 +1,8 @@
 /* engine: what most commands need before their own work: an open model, a synth, a voice. */
 #include "cli.h"
 
+#include "base/voice_names.h"
+
 #include <string.h>
 #include <strings.h>
 #include <unistd.h>
@@ -114,12 +116,27 @@ static int no_such_voice(const ev_model *model, const char *name) {
                     name);
 }
 
+/* The model's voice that a name means which it has not got: its own in another case, or one of other services, as the
+ * service takes them. NULL: none. */
+static const char *meant_voice(const ev_model *model, const char *name) {
+    const char *alias = ev_voice_alias(name, strlen(name)), *found = NULL;
+    for (size_t i = 0; i < ev_model_voice_count(model); i++) {
+        const char *candidate = ev_model_voice_name(model, i);
+        if (strcasecmp(candidate, name) == 0) return candidate;
+        if (alias != NULL && strcmp(candidate, alias) == 0) found = candidate;
+    }
+    return found;
+}
+
 int cli_engine_voice(ev_voice **out, cli_engine *engine, const char *spec) {
     ev_error err = {0};
     ev_status status = ev_voice_named(out, engine->model, spec, &err); /* a name may hold dots: it goes first */
     if (status == EV_OK) return CLI_OK;
     if (has_extension(spec, ".voice")) return unpack_file(out, engine, spec);
     if (strpbrk(spec, "./") != NULL) return cli_engine_reference(out, engine, spec);
+    const char *meant = status == EV_E_NOT_FOUND ? meant_voice(engine->model, spec) : NULL;
+    if (meant != NULL) status = ev_voice_named(out, engine->model, meant, &err);
+    if (status == EV_OK) return CLI_OK;
     return status == EV_E_NOT_FOUND ? no_such_voice(engine->model, spec) : cli_engine_failed(status, &err, NULL);
 }
 

@@ -3,8 +3,6 @@
 
 #include <string.h>
 
-const cli_command *const *cli_commands;
-
 #define WIDTH       80 /* fits any terminal, and reads well in a wide one */
 #define LABEL_WIDTH 32 /* where the explanations of options begin */
 
@@ -104,7 +102,7 @@ void cli_help_all(FILE *out) {
     command_rows(out, NULL);
     heading(out, "Options:");
     row(out, "-h, --help", 18, "this page; emotivoice COMMAND --help explains one command");
-    row(out, "--version", 18, "the version, and the instruction set in use");
+    row(out, "-V, --version", 18, "the version, and the instruction set in use");
     examples(out, first_steps);
     heading(out, "Exit codes:");
 #define CLI_EXIT_ROW(name, code, meaning) fprintf(out, "  %3d  %s\n", code, meaning);

@@ -39,12 +39,22 @@ static const cli_command *find_command(const char *name) {
 
 static int unknown_command(const char *word) {
     ev_near near = ev_near_to(word);
-    for (size_t i = 0; cli_commands[i] != NULL; i++) {
+    if (word[0] == '-') {
+        ev_near_offer(&near, "--version", strlen("--version"));
+        ev_near_offer(&near, "--help", strlen("--help"));
+        if (near.found[0] == '\0')
+            return cli_fail(CLI_USAGE,
+                            "there is no option '%.40s' before a command: put it behind one, such as "
+                            "emotivoice say",
+                            word);
+    }
+    for (size_t i = 0; cli_commands[i] != NULL && word[0] != '-'; i++) {
         if (cli_commands[i]->hidden) continue;
         ev_near_offer(&near, cli_commands[i]->name, strcspn(cli_commands[i]->name, " "));
     }
     if (near.found[0] != '\0') {
-        return cli_fail(CLI_USAGE, "there is no command '%.40s': did you mean '%s'?", word, near.found);
+        return cli_fail(CLI_USAGE, "there is no %s '%.40s': did you mean '%s'?",
+                        word[0] == '-' ? "option" : "command", word, near.found);
     }
     return cli_fail(CLI_USAGE, "there is no command '%.40s': see emotivoice --help", word);
 }
@@ -69,14 +79,18 @@ static int unknown_member(const char *group, const char *word) {
     return cli_fail(CLI_USAGE, "there is no command '%s %.40s': see emotivoice %s --help", group, word, group);
 }
 
+static void print_version(void) { printf("emotivoice %s\n", ev_version()); }
+
 static int run_command(const cli_command *command, int argc, char **argv) {
     cli_values values;
-    bool help = false;
+    cli_asked asked = CLI_ASKED_NOTHING;
     cli_operands operands = {.items = calloc((size_t)argc + 1, sizeof(char *))};
     if (operands.items == NULL) return cli_fail(CLI_FAILURE, "out of memory: free some and try again");
-    int code = cli_options_parse(command, argc, argv, &values, &operands, &help);
-    if (code == CLI_OK && help) {
+    int code = cli_options_parse(command, argc, argv, &values, &operands, &asked);
+    if (code == CLI_OK && asked == CLI_ASKED_HELP) {
         cli_help_command(stdout, command);
+    } else if (code == CLI_OK && asked == CLI_ASKED_VERSION) {
+        print_version();
     } else if (code == CLI_OK) {
         code = command->run(&values, &operands);
     }
@@ -86,6 +100,8 @@ static int run_command(const cli_command *command, int argc, char **argv) {
 
 static bool asks_help(const char *word) { return strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0; }
 
+static bool asks_version(const char *word) { return strcmp(word, "--version") == 0 || strcmp(word, "-V") == 0; }
+
 /* argv from the command's first word on. */
 static int dispatch(int argc, char **argv) {
     char name[64];
@@ -93,6 +109,10 @@ static int dispatch(int argc, char **argv) {
         if (argc < 2) return cli_fail(CLI_USAGE, "%s needs a command: see emotivoice %s --help", argv[0], argv[0]);
         if (asks_help(argv[1])) {
             cli_help_group(stdout, argv[0]);
+            return CLI_OK;
+        }
+        if (asks_version(argv[1])) {
+            print_version();
             return CLI_OK;
         }
         snprintf(name, sizeof name, "%s %s", argv[0], argv[1]);
@@ -121,8 +141,8 @@ static int help_on(int argc, char **argv) {
 static int run_command_line(int argc, char **argv) {
     cli_commands = commands;
     if (argc < 2) return cli_fail(CLI_USAGE, "there is no command: see emotivoice --help");
-    if (strcmp(argv[1], "--version") == 0) {
-        printf("emotivoice %s\n", ev_version());
+    if (asks_version(argv[1]) || strcmp(argv[1], "version") == 0) {
+        print_version();
         return CLI_OK;
     }
     bool help = strcmp(argv[1], "help") == 0;

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+const cli_command *const *cli_commands;
+
 void cli_values_init(const cli_command *command, cli_values *values) {
     memset(values, 0, sizeof *values);
     if (command->init != NULL) command->init(values);
@@ -112,15 +114,56 @@ static int set_value(const cli_option *option, const char *given, void *values) 
 
 /* ---- argv ---- */
 
+/* What other programs call an option of ours; the first that the command has is meant. */
+static const char *other_name(const cli_command *command, const char *name) {
+    static const char *const names[][2] = {
+        {"port", "listen"},       {"host", "listen"},         {"bind", "listen"},      {"address", "listen"},
+        {"addr", "listen"},       {"workers", "threads"},     {"jobs", "threads"},     {"api-key", "keys-file"},
+        {"keys", "keys-file"},    {"verbose", "log-level"},   {"debug", "log-level"},  {"cors", "cors-origins"},
+        {"out", "output"},        {"outfile", "output"},      {"ref", "reference"},    {"clone", "reference"},
+        {"speaker", "voice"},     {"lang", "language"},       {"rate", "sample-rate"}, {"tempo", "speed"},
+        {"pitch", "pitch-scale"}, {"energy", "energy-scale"}, {"silent", "quiet"}};
+    for (size_t i = 0; i < CLI_COUNT(names); i++) {
+        if (strcmp(names[i][0], name) == 0 && find_long(command, names[i][1], strlen(names[i][1])) != NULL)
+            return names[i][1];
+    }
+    return NULL;
+}
+
+static void offer_options(ev_near *near, const cli_command *command) {
+    for (const cli_option *option = command->options; option->name != NULL; option++) {
+        ev_near_offer(near, option->name, strlen(option->name));
+    }
+}
+
+/* An option that this command lacks and another has. */
+static const cli_command *command_with(const char *word, ev_near *near) {
+    const cli_command *owner = NULL;
+    *near = ev_near_to(word);
+    for (size_t i = 0; cli_commands[i] != NULL; i++) {
+        const size_t before = near->distance;
+        offer_options(near, cli_commands[i]);
+        if (near->distance < before) owner = cli_commands[i];
+    }
+    return owner;
+}
+
 static int unknown_option(const cli_command *command, const char *given, size_t length) {
     char name[64];
     snprintf(name, sizeof name, "%.*s", (int)(length < 60 ? length : 60), given);
-    ev_near near = ev_near_to(name[1] == '-' ? name + 2 : "");
-    for (const cli_option *option = command->options; option->name != NULL; option++) {
-        ev_near_offer(&near, option->name, strlen(option->name));
+    const char *word = name[1] == '-' ? name + 2 : "", *other = other_name(command, word);
+    ev_near near = ev_near_to(word), elsewhere;
+    offer_options(&near, command);
+    ev_near_offer(&near, "version", strlen("version"));
+    ev_near_offer(&near, "help", strlen("help"));
+    if (other != NULL || near.found[0] != '\0') {
+        return cli_fail(CLI_USAGE, "%s has no option '%s': did you mean '--%s'?", command->name, name,
+                        other != NULL ? other : near.found);
     }
-    if (near.found[0] != '\0') {
-        return cli_fail(CLI_USAGE, "%s has no option '%s': did you mean '--%s'?", command->name, name, near.found);
+    const cli_command *owner = command_with(word, &elsewhere);
+    if (owner != NULL) {
+        return cli_fail(CLI_USAGE, "%s has no option '%s': did you mean '--%s', which is an option of emotivoice %s?",
+                        command->name, name, elsewhere.found, owner->name);
     }
     return cli_fail(CLI_USAGE,
                     "%s has no option '%s': see emotivoice %s --help, or put -- before text that begins "
@@ -147,12 +190,17 @@ static int parse_long(const cli_command *command, int argc, char **argv, void *v
 }
 
 /* "-q", "-qj", "-oFILE", "-o FILE". */
-static int parse_short(const cli_command *command, int argc, char **argv, void *values, int *used, bool *help) {
+static int parse_short(const cli_command *command, int argc, char **argv, void *values, int *used, cli_asked *asked) {
     *used = 1;
+    const cli_option *whole = find_long(command, argv[0] + 1, strcspn(argv[0] + 1, "="));
+    if (whole != NULL && argv[0][2] != '\0') { /* "-voice" would be a voice called "oice" */
+        return cli_fail(CLI_USAGE, "%s has no option '%.40s': did you mean '--%s'?", command->name, argv[0],
+                        whole->name);
+    }
     for (const char *at = argv[0] + 1; *at != '\0'; at++) {
         const cli_option *option = find_letter(command, *at);
-        if (*at == 'h') {
-            *help = true;
+        if (*at == 'h' || (*at == 'V' && option == NULL)) {
+            *asked = *at == 'h' ? CLI_ASKED_HELP : CLI_ASKED_VERSION;
             continue;
         }
         if (option == NULL) {
@@ -189,7 +237,7 @@ static int check_operands(const cli_command *command, const cli_operands *operan
 }
 
 int cli_options_parse(const cli_command *command, int argc, char **argv, cli_values *values, cli_operands *operands,
-                      bool *help) {
+                      cli_asked *asked) {
     cli_values_init(command, values);
     operands->count = 0;
     bool options_end = false;
@@ -201,14 +249,16 @@ int cli_options_parse(const cli_command *command, int argc, char **argv, cli_val
         } else if (strcmp(argument, "--") == 0) {
             options_end = true;
         } else if (strcmp(argument, "--help") == 0) {
-            *help = true;
+            *asked = CLI_ASKED_HELP;
+        } else if (strcmp(argument, "--version") == 0) {
+            *asked = CLI_ASKED_VERSION;
         } else if (argument[1] == '-') {
             code = parse_long(command, argc - i, argv + i, values, &used);
         } else {
-            code = parse_short(command, argc - i, argv + i, values, &used, help);
+            code = parse_short(command, argc - i, argv + i, values, &used, asked);
         }
         if (code != CLI_OK) return code;
-        if (*help) return CLI_OK;
+        if (*asked != CLI_ASKED_NOTHING) return CLI_OK;
         i += used;
     }
     return check_operands(command, operands);

@@ -100,9 +100,11 @@ extern const cli_command *const *cli_commands;
 
 /* ---- options.c ---- */
 void cli_values_init(const cli_command *command, cli_values *values);
-/* Fills values and operands (items has room for argc). *help is set when --help was met. An exit code. */
+typedef enum cli_asked { CLI_ASKED_NOTHING, CLI_ASKED_HELP, CLI_ASKED_VERSION } cli_asked;
+/* Fills values and operands (items has room for argc). *asked is set when --help or --version was met. An exit code.
+ */
 int cli_options_parse(const cli_command *command, int argc, char **argv, cli_values *values, cli_operands *operands,
-                      bool *help);
+                      cli_asked *asked);
 /* "-o, --output FILE", into text. */
 void cli_option_label(const cli_option *option, char *text, size_t size);
 /* " (0.25 to 4, default 1)" or "": what the row says about values, into text. */

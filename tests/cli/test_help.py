@@ -26,7 +26,9 @@ class Help(CommandTest):
     def test_version(self):
         header = load(os.path.join(SETTINGS.source, "include/emotivoice.h")).decode()
         version = re.search(r'EV_VERSION_STRING "([^"]+)"', header).group(1)
-        self.assertRegex(self.good("--version").stdout.decode(), rf"\Aemotivoice {re.escape(version)} \(.+\)\n\Z")
+        for args in (["--version"], ["-V"], ["version"], ["voice", "--version"], *[[*name.split(), flag] for name in COMMANDS for flag in ("--version", "-V")],
+                     ["say", "a text", "--speed", "1.1", "--version"]):
+            self.assertRegex(self.good(*args).stdout.decode(), rf"\Aemotivoice {re.escape(version)} \(.+\)\n\Z", args)
 
     def test_help_and_man_page_agree(self):
         page = self.good("man").stdout.decode()
@@ -59,6 +61,14 @@ class Help(CommandTest):
                 (r"did you mean 'bench engine'", "bench", "engin"),
                 (r"bench serve .*build/tools/loadtest", "bench", "serve", "--url", "http://a"),
                 (r"did you mean '--emotion'", "say", "x", "--emotoin", "sad"),
+                (r"did you mean '--reference'", "say", "x", "--refrence", "me.wav"),
+                (r"did you mean '--pitch-scale'", "say", "x", "--pitch=1.1"),
+                (r"did you mean '--output'", "say", "x", "--out", "x.wav"),
+                (r"did you mean '--voice'", "say", "x", "-voice", "ava"),
+                (r"did you mean '--version'", "say", "x", "--verison"),
+                (r"no option '--verison': did you mean '--version'", "--verison"),
+                (r"no option '--voice' before a command", "--voice", "ava"),
+                (r"'--reference', which is an option of emotivoice say", "voice", "list", "--refrence", "me.wav"),
                 (r"no option '-5 degrees'.*put --", "say", "-5 degrees"),
                 (r"no option '-Z'", "say", "-qZ", "x"),
                 (r"--output needs a value", "say", "x", "--output"),
@@ -84,6 +94,16 @@ class Help(CommandTest):
                 (r"voice compare needs VOICE", "voice", "compare", "one")):
             self.bad(USAGE, pattern, *args, cwd=self.dir)
         self.assertEqual(os.listdir(self.dir), [])
+
+    def test_usage_errors_of_the_service(self):
+        if not SETTINGS.has_service:
+            self.skipTest("built without the service")
+        for pattern, *args in ((r"did you mean '--listen'", "serve", "--port", "80"),
+                               (r"did you mean '--listen'", "serve", "--host", "0.0.0.0"),
+                               (r"did you mean '--keys-file'", "serve", "--api-key", "x"),
+                               (r"did you mean '--fetch-allow'", "serve", "--fetch-alow", "x"),
+                               (r"'--reference', which is an option of emotivoice say", "serve", "--refrence", "me.wav")):
+            self.bad(USAGE, pattern, *args)
 
     def test_numbers(self):
         for option, low, high in (("--speed", "0.25", "4"), ("--pitch-scale", "0.5", "2"),

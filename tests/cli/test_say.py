@@ -62,6 +62,10 @@ class Say(NeedsModel):
             seen.add(samples.tobytes())
         self.assertEqual(len(seen), len(voices))
         self.assertTrue(read_wav(self.say("a.wav", FOX))[1].tobytes() in seen, "the default is one of them")
+        names = {voice["name"] for voice in voices}
+        for theirs, ours in (("alloy", "ava"), ("Onyx", "angus"), ("AF_heart", "ava"), ("zm_yunxi", "lin"), ("AVA", "ava")):
+            if ours in names:  # as the service maps them
+                self.assertEqual(read_wav(self.say("a.wav", FOX, "--voice", theirs)), read_wav(self.say("b.wav", FOX, "--voice", ours)), theirs)
 
     def test_controls_do_something(self):
         plain = read_wav(self.say("a.wav", FOX))[1]

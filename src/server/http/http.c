@@ -293,7 +293,9 @@ static int open_socket(const char *address, ev_error *err) {
     fd = socket(found->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd >= 0) setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
     if (fd < 0 || bind(fd, found->ai_addr, found->ai_addrlen) != 0 || listen(fd, 1024) != 0) {
-        ev_fail(err, EV_E_IO, "cannot listen on %s: %s; is another service running there?", address, strerror(errno));
+        ev_fail(err, EV_E_IO,
+                "cannot listen on %s: %s; is another service running there? End it, or listen elsewhere", address,
+                strerror(errno));
         if (fd >= 0) close(fd);
         fd = -1;
     }

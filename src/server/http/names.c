@@ -6,32 +6,15 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/voice_names.h"
 #include "server/http/fields.h"
 
 /* ---- voices ---- */
 
-/* OpenAI's clients must name a voice, and most name theirs; Kokoro's name a country and a sex. Each is one of ours of
- * a like kind, born to the language that its users expect; all speak both. */
-static const struct alias {
-    const char *theirs, *ours;
-} ALIASES[] = {{"alloy", "ava"}, {"ash", "ray"},      {"ballad", "angus"}, {"cedar", "ray"}, {"coral", "ella"},
-               {"echo", "ray"},  {"fable", "angus"},  {"marin", "ella"},   {"nova", "ella"}, {"onyx", "angus"},
-               {"sage", "ava"},  {"shimmer", "ella"}, {"verse", "ray"}};
-static const struct alias KOKORO[] = {{"af_", "ava"},   {"am_", "ray"}, {"bf_", "ella"},
-                                      {"bm_", "angus"}, {"zf_", "mei"}, {"zm_", "lin"}};
-
 /* NULL: it is not one of theirs, or the model has no such voice. */
 static const char *translate(const sv_catalogue *model, const char *name, size_t length) {
-    const char *ours = sv_catalogue_find(model, name, length);
-    for (size_t i = 0; i < EV_ARRAY_COUNT(ALIASES) && !ours; i++) {
-        if (strlen(ALIASES[i].theirs) == length && strncasecmp(ALIASES[i].theirs, name, length) == 0)
-            ours = sv_catalogue_find(model, ALIASES[i].ours, strlen(ALIASES[i].ours));
-    }
-    for (size_t i = 0; i < EV_ARRAY_COUNT(KOKORO) && !ours; i++) {
-        if (length > 3 && strncasecmp(KOKORO[i].theirs, name, 3) == 0)
-            ours = sv_catalogue_find(model, KOKORO[i].ours, strlen(KOKORO[i].ours));
-    }
-    return ours;
+    const char *ours = sv_catalogue_find(model, name, length), *alias = ours ? NULL : ev_voice_alias(name, length);
+    return alias ? sv_catalogue_find(model, alias, strlen(alias)) : ours;
 }
 
 /* ---- models ---- */
