@@ -17,6 +17,7 @@
 #include "server/http/websocket.h"
 #include "server/http/wyoming.h"
 #include "server/models/local.h"
+#include "server/redis/fallback.h"
 #include "server/server.h"
 
 /* by decoder_filter */
@@ -103,8 +104,11 @@ static ev_status load_keys(sv_server *s, const sv_config *c, ev_error *err) {
     return EV_OK;
 }
 
-static ev_status make_front(sv_server *s, ev_error *err) {
+static ev_status make_front(sv_server *s, sv_role role, ev_error *err) {
     ev_status status = sv_metrics_create(&s->metrics, err);
+    if (status == EV_OK && *s->config.otlp)
+        status = sv_tracer_create(&s->tracer, s->config.otlp,
+                                  role == SV_ROLE_WORKER ? "emotivoice-worker" : "emotivoice", &s->log, err);
     if (status == EV_OK) status = sv_limiter_create(&s->limiter, 0, err);
     if (status == EV_OK) status = sv_limiter_create(&s->key_limiter, 0, err);
     if (status == EV_OK) status = sv_ledger_create(&s->ledger, s->config.memory_max, err);
@@ -126,9 +130,32 @@ static void log_end(sv_server *s, sv_job *job) {
                 error.status ? ", " : "", error.status ? ev_status_text(error.status) : "");
 }
 
+/* Its waiting and its making, where it was made here. */
+static void trace_job(sv_server *s, sv_job *job) {
+    sv_times times;
+    ev_error error;
+    size_t count;
+    const bool elsewhere = *s->config.redis && !s->worker && !atomic_load(&job->here);
+    if (!s->tracer || elsewhere || !job->trace.trace[0]) return;
+    const sv_job_state state = sv_job_snapshot(job, &times, &count, &error);
+    const double started = times.started > 0 ? times.started : times.done;
+    sv_span wait = {.at = job->trace, .name = "queue", .begun = times.arrived, .ended = started};
+    sv_span made = {.at = job->trace, .name = "synthesis", .begun = started, .ended = times.done};
+    sv_span_text(&wait, "emotivoice.job_id", job->id);
+    sv_tracer_add(s->tracer, &wait);
+    if (times.started <= 0) return;
+    sv_span_text(&made, "emotivoice.job_id", job->id);
+    sv_span_text(&made, "emotivoice.state", sv_job_state_names[state]);
+    sv_span_number(&made, "emotivoice.audio_s", (double)count / sv_job_rate(s, job));
+    if (times.first > 0) sv_span_number(&made, "emotivoice.first_audio_s", times.first - times.started);
+    if (error.status) snprintf(made.error, sizeof made.error, "%s", ev_status_text(error.status));
+    sv_tracer_add(s->tracer, &made);
+}
+
 /* A job is over: whoever wanted to be told is. */
 static void on_ended(void *server, sv_job *job) {
     sv_server *s = server;
+    trace_job(s, job);
     if (atomic_load(&job->kept)) log_end(s, job);
     sv_access_settle(s, job, (double)job->count / sv_job_rate(s, job));
     if (!job->webhook) return;
@@ -193,24 +220,36 @@ static ev_status open_models(sv_server *s, sv_role role, const sv_device_calls *
                                               .dead_elsewhere = worker},
                                    .decoder = s->decoder,
                                    .fixed_least = LEAST_FOR_REQUESTS,
-                                   .no_engines = !worker && *s->config.redis};
+                                   .no_engines =
+                                       !worker && *s->config.redis && s->config.redis_fallback != SV_FALLBACK_LOCAL};
     ev_status status = sv_models_create(&s->models, &parts, err);
     if (status != EV_OK) return status;
     sv_model_list *list = sv_models_list(s->models);
     return sv_settings_load_models(s->settings, &list, err);
 }
 
+static ev_status make_gateway(sv_server *s, const sv_redis_parts *parts, ev_error *err) {
+    sv_backend *here = NULL;
+    ev_status status = sv_redis_gateway(&s->backend, parts, err);
+    if (status != EV_OK || s->config.redis_fallback != SV_FALLBACK_LOCAL) return status;
+    status = sv_backend_local(&here, s->models, s->jobs, s->durable, err);
+    return status == EV_OK ? sv_fallback_create(&s->backend, s->backend, here, err) : status;
+}
+
 /* Who makes the speech: engines here, or workers elsewhere. */
 static ev_status make_backend(sv_server *s, sv_role role, ev_error *err) {
+    if (*s->config.redis) s->sharing = sv_model_hold(s->models, NULL, 0);
     const sv_redis_parts parts = {.config = &s->config,
                                   .jobs = s->jobs,
                                   .metrics = s->metrics,
                                   .log = &s->log,
                                   .ledger = s->ledger,
                                   .model = sv_model_default(s->settings->models),
+                                  .voices = s->sharing ? s->sharing->voices : NULL,
+                                  .limiters = {s->limiter, s->key_limiter},
                                   .ended = on_ended,
                                   .ended_user = s};
-    if (role == SV_ROLE_SERVICE && *s->config.redis) return sv_redis_gateway(&s->backend, &parts, err);
+    if (role == SV_ROLE_SERVICE && *s->config.redis) return make_gateway(s, &parts, err);
     const ev_status status = role == SV_ROLE_WORKER ? sv_worker_create(&s->worker, &parts, err) : EV_OK;
     return status == EV_OK ? sv_backend_local(&s->backend, s->models, s->jobs, s->durable, err) : status;
 }
@@ -300,7 +339,7 @@ ev_status sv_server_start(sv_server **out, const sv_config *config, sv_role role
      * thread. */
     ev_status status = sv_decoder_create(&s->decoder, decoder_argv[config->decoder_filter], 1, err);
     if (status == EV_OK) status = sv_config_copy(&s->config, config, err);
-    if (status == EV_OK) status = make_front(s, err);
+    if (status == EV_OK) status = make_front(s, role, err);
     if (status == EV_OK) status = make_back(s, role, device, err);
     if (status == EV_OK) status = sv_executor_create(&s->executor, err);
     if (status == EV_OK && !s->worker) status = sv_series_start(s, err);
@@ -400,6 +439,7 @@ void sv_server_stop(sv_server **server) {
     sv_webhooks_free(&s->webhooks);
     sv_backend_close(&s->backend);
     sv_worker_free(&s->worker);
+    sv_model_drop(s->models, &s->sharing);
     sv_settings_unref(&s->settings); /* and its models with them */
     sv_models_free(&s->models);
     sv_jobs_free(&s->jobs);
@@ -411,6 +451,7 @@ void sv_server_stop(sv_server **server) {
     sv_limiter_free(&s->key_limiter);
     sv_ledger_free(&s->ledger);
     sv_device_free(&s->device);
+    sv_tracer_free(&s->tracer);
     sv_metrics_free(&s->metrics);
     sv_config_free(&s->config);
     pthread_mutex_destroy(&s->lock);

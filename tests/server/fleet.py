@@ -1,4 +1,5 @@
 """Gateways and workers over a real redis-server, for tests: all on free ports of the loopback, in a folder of their own."""
+import concurrent.futures
 import os
 import re
 import shutil
@@ -16,6 +17,19 @@ def free_port():
     with socket.socket() as s:
         s.bind(("127.0.0.1", 0))
         return s.getsockname()[1]
+
+
+def ask(port, *words):
+    """One command; the last line of a simple answer, or all of it."""
+    with socket.create_connection(("127.0.0.1", port), timeout=5) as s:
+        s.sendall(b"*%d\r\n" % len(words) + b"".join(b"$%d\r\n%s\r\n" % (len(str(w).encode()), str(w).encode()) for w in words))
+        answer = b""
+        while not answer.endswith(b"\r\n"):
+            more = s.recv(65536)
+            if not more:
+                raise OSError("closed")
+            answer += more
+    return answer[1:-2] if answer[:1] in b"+:" else answer
 
 
 class Redis:
@@ -39,16 +53,7 @@ class Redis:
         raise AssertionError("redis-server does not start")
 
     def ask(self, *words):
-        """One command; the last line of a simple answer, or all of it."""
-        with socket.create_connection(("127.0.0.1", self.port), timeout=5) as s:
-            s.sendall(b"*%d\r\n" % len(words) + b"".join(b"$%d\r\n%s\r\n" % (len(str(w).encode()), str(w).encode()) for w in words))
-            answer = b""
-            while not answer.endswith(b"\r\n"):
-                more = s.recv(65536)
-                if not more:
-                    raise OSError("closed")
-                answer += more
-        return answer[1:-2] if answer[:1] in b"+:" else answer
+        return ask(self.port, *words)
 
     def kill(self, sign=signal.SIGKILL):
         self.process.send_signal(sign)
@@ -60,6 +65,58 @@ class Redis:
             self.process.send_signal(signal.SIGCONT)
             self.process.kill()
             self.process.wait()
+
+
+class Sentinel:
+    """A master, its replica and a sentinel, which makes the replica the master when that is gone for half a second. An ACL user
+    of the URL's name and password may use them; replication and the sentinel are anybody."""
+
+    def __init__(self, folder):
+        acl = ("--user", "tts", "on", ">p@ss", "~{emotivoice}*", "&*", "+@all", "-flushall")
+        self.folder = folder
+        self.master = Redis(self._folder("master"), *acl)
+        self.replica = Redis(self._folder("replica"), *acl, "--replicaof", "127.0.0.1", str(self.master.port))
+        self.port = free_port()
+        # the first of them is nobody
+        self.url = f"redis-sentinel://tts:p%40ss@127.0.0.1:{free_port()},127.0.0.1:{self.port}/voices"
+
+    def _folder(self, name):
+        path = os.path.join(self.folder, name)
+        os.mkdir(path)
+        return path
+
+    def start(self):
+        self.master.start()
+        self.replica.start()
+        self._wait(lambda: b"state=online" in self.master.ask("INFO", "replication"))
+        path = os.path.join(self.folder, "sentinel.conf")
+        with open(path, "w", encoding="ascii") as file:
+            file.write(f"port {self.port}\nbind 127.0.0.1\nsentinel monitor voices 127.0.0.1 {self.master.port} 1\n"
+                       "sentinel down-after-milliseconds voices 500\nsentinel failover-timeout voices 3000\n")
+        self.process = subprocess.Popen(["redis-server", path, "--sentinel"], stdout=subprocess.DEVNULL, stderr=subprocess.STDOUT)
+        self._wait(lambda: str(self.replica.port).encode() in ask(self.port, "SENTINEL", "replicas", "voices"))
+        return self
+
+    @staticmethod
+    def _wait(what, seconds=15):
+        until = time.monotonic() + seconds
+        while time.monotonic() < until:
+            try:
+                if what():
+                    return
+            except OSError:
+                pass
+            time.sleep(0.05)
+        raise AssertionError("the sentinel does not start")
+
+    def ask(self, *words):
+        return self.master.ask(*words)
+
+    def stop(self):
+        self.process.kill()
+        self.process.wait()
+        for one in (self.master, self.replica):
+            one.stop()
 
 
 class Worker(service.Service):
@@ -84,23 +141,23 @@ class Worker(service.Service):
 class Fleet:
     """with Fleet(gateways=2, workers=2) as f: f.gateways[0].speech("Hello.")"""
 
-    def __init__(self, gateways=1, workers=1, flags=(), redis_flags=(), command=None, threads=1):
+    def __init__(self, gateways=1, workers=1, flags=(), redis_flags=(), command=None, threads=1, kind=Redis):
         self.command = command or service.COMMAND
         self.counts, self.threads = (gateways, workers), threads
         self.folder = tempfile.mkdtemp(prefix="emotivoice-fleet-")
-        self.flags, self.redis_flags = flags, redis_flags
+        self.flags, self.redis_flags, self.kind = flags, redis_flags, kind
         self.gateways, self.workers = [], []
 
     def __enter__(self):
         os.mkdir(os.path.join(self.folder, "redis"))
-        self.redis = Redis(os.path.join(self.folder, "redis"), *self.redis_flags).start()
+        self.redis = self.kind(os.path.join(self.folder, "redis"), *self.redis_flags).start()
         self.common = ("--redis", self.redis.url, "--data-dir", os.path.join(self.folder, "data"), "--log-level", "info",
                        "--redis-lease", "2s", *self.flags)
         try:
-            for _ in range(self.counts[1]):
-                self.add_worker()
-            for _ in range(self.counts[0]):
-                self.add_gateway()
+            with concurrent.futures.ThreadPoolExecutor() as pool:  # all at once
+                started = [pool.submit(self.add_worker) for _ in range(self.counts[1])] + [pool.submit(self.add_gateway) for _ in range(self.counts[0])]
+            for one in started:
+                one.result()
             self.settle()
         except BaseException:
             self.__exit__()

@@ -1,6 +1,7 @@
 """The service as a process, for tests: started on free ports, asked over HTTP, stopped; and what the command itself says.
 
 The program is the first argument of every test that imports this, build/emotivoice without it."""
+import functools
 import http.client
 import json
 import os
@@ -142,6 +143,7 @@ def multipart(fields):
     return b"".join(parts) + f"--{mark}--\r\n".encode(), {"Content-Type": f"multipart/form-data; boundary={mark}"}
 
 
+@functools.lru_cache(maxsize=None)
 def said(text, *flags):
     """What the command says, as 16-bit samples: the service must give the same bytes."""
     done = subprocess.run([COMMAND, "say", text, "-o", "-", "--format", "pcm", "--quiet", *flags], capture_output=True, check=True)

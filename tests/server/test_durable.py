@@ -258,7 +258,8 @@ class Durable(unittest.TestCase):
             until = time.monotonic() + 60
             while s.get("/readyz").json()["jobs"]["pending"] and time.monotonic() < until:
                 time.sleep(0.1)
-            time.sleep(2)
+            while self.result_file(jobs[0]).exists() and time.monotonic() < until:
+                time.sleep(0.1)
             self.assertLessEqual(s.get("/readyz").json()["jobs"]["result_bytes"], 1000000)
             self.assertFalse(self.result_file(jobs[0]).exists())
             self.assertTrue(self.result_file(jobs[-1]).exists())

@@ -48,6 +48,49 @@ static void keeps_the_rate_over_time(void **state) {
     sv_limiter_free(&l);
 }
 
+/* Two tables, and what all have left is kept as the queue's store keeps it. */
+static void what_is_shared_is_counted_together(void **state) {
+    (void)state;
+    sv_limiter *tables[2] = {limiter(0), limiter(0)};
+    sv_limiter_change changes[4];
+    double left = 10;
+    int granted = 0;
+    for (int i = 0; i < 2; i++) assert_int_equal(sv_limiter_share(tables[i], NULL), EV_OK);
+    for (int ms = 0; ms < 60000; ms++) {
+        const uint64_t now = (uint64_t)ms * 1000;
+        left = left + 0.005 < 10 ? left + 0.005 : 10;
+        if (ms % 8 == 0) granted += sv_limiter_take(tables[ms / 8 % 2], "ip:1", SV_RATE_ANONYMOUS, 1, now).ok;
+        for (int i = 0; i < 2 && ms % 50 == 0; i++) {
+            const size_t count = sv_limiter_changes(tables[i], changes, 4);
+            if (!count) continue;
+            assert_int_equal(count, 1);
+            assert_string_equal(changes[0].account, "ip:1");
+            left -= changes[0].taken;
+            sv_limiter_cap(tables[i], "ip:1", changes[0].rate, left, now);
+        }
+    }
+    assert_in_range(granted, 305, 322); /* 10 + 60 x 5, and what the second grants before it is told */
+    for (int i = 0; i < 2; i++) sv_limiter_free(&tables[i]);
+}
+
+static void changes_of_accounts_that_were_forgotten_are_no_one_s(void **state) {
+    (void)state;
+    sv_limiter *l = limiter(2);
+    sv_limiter_change changes[8];
+    const char *accounts[] = {"a", "b", "c", "d", "e"};
+    assert_int_equal(sv_limiter_share(l, NULL), EV_OK);
+    for (int i = 0; i < 5; i++) assert_true(sv_limiter_take(l, accounts[i], SV_RATE_ANONYMOUS, 2, 0).ok);
+    sv_limiter_give(l, "e", SV_RATE_ANONYMOUS, 1, 0);
+    assert_int_equal(sv_limiter_changes(l, changes, 8), 2);
+    for (int i = 0; i < 2; i++) assert_true(changes[i].taken == (changes[i].account[0] == 'e' ? 1 : 2));
+    assert_int_equal(sv_limiter_changes(l, changes, 8), 0);
+    sv_limiter_take(l, "d", SV_RATE_ANONYMOUS, 1, 0);
+    sv_limiter_cap(l, "d", SV_RATE_ANONYMOUS, 3, 0); /* of which one is to be told still */
+    assert_true(sv_limiter_take(l, "d", SV_RATE_ANONYMOUS, 2, 0).ok);
+    assert_false(sv_limiter_take(l, "d", SV_RATE_ANONYMOUS, 1, 0).ok);
+    sv_limiter_free(&l);
+}
+
 static void a_clock_that_runs_back_gives_nothing(void **state) {
     (void)state;
     sv_limiter *l = limiter(0);
@@ -196,6 +239,8 @@ static void threads_share_a_bucket(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(empties_and_refills),
+        cmocka_unit_test(what_is_shared_is_counted_together),
+        cmocka_unit_test(changes_of_accounts_that_were_forgotten_are_no_one_s),
         cmocka_unit_test(keeps_the_rate_over_time),
         cmocka_unit_test(a_clock_that_runs_back_gives_nothing),
         cmocka_unit_test(more_than_the_burst_is_paid_back),

@@ -4,9 +4,11 @@ import concurrent.futures
 import json
 import os
 import pathlib
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 import unittest
@@ -216,6 +218,33 @@ class Together(unittest.TestCase):
         self.assertEqual(pcm(self.a, again), said(LONG))
         self.assertEqual(self.b.get("/admin/dead", port=self.b.admin_port).json(), [])
 
+    def test_rates_are_counted_over_all_gateways(self):
+        """Asked by turns, far too fast: once both have heard of it, they grant together what one would."""
+        flags = (*self.fleet.common, "--rate-per-ip", "20", "--burst-per-ip", "20")
+        with service.Service(COMMAND, *flags) as a, service.Service(COMMAND, *flags) as b:
+            def granted(seconds):
+                until, count = time.monotonic() + seconds, 0
+                while time.monotonic() < until:
+                    count += sum(g.post("/tts", {"text": "Yes."}).code == 202 for g in (a, b))
+                return count
+            granted(0.5)
+            got = granted(1.5)
+        self.assertLessEqual(got, 20 * 1.5 + 8, "each counted for itself")
+        self.assertGreaterEqual(got, 20 * 1.5 / 2)
+
+    def test_a_recording_is_heard_once_by_all(self):
+        sound = service.reference("A recording that nobody has heard before, and that all of them know later on, for a while.")
+        def heard(gateway):
+            return gateway.metric('stage_duration_seconds_count{stage="speaker"}')
+        before = heard(self.a) + heard(self.b)
+        ids = [g.upload(name, sound).json()["id"] for g, name in ((self.a, "Ann"), (self.b, "Bea"))]
+        self.assertEqual(heard(self.a) + heard(self.b), before + 1)
+        self.assertIn(b"vector:", self.fleet.redis.ask("KEYS", "{emotivoice}:vector:*"))
+        for gateway, id in zip((self.a, self.b), ids):
+            self.assertEqual(gateway.ask("DELETE", "/v1/voices/" + id).code, 200)
+        self.assertEqual(self.fleet.redis.ask("KEYS", "{emotivoice}:vector:*"), b"*0\r\n")
+        self.assertEqual(self.fleet.redis.ask("KEYS", "{emotivoice}:recording:*"), b"*0\r\n")
+
     def jobs(self, *words):
         """What the command says of dead letters, over a gateway's second address."""
         return subprocess.run([COMMAND, "jobs", *words, "--admin", f"http://127.0.0.1:{self.b.admin_port}"],
@@ -274,7 +303,7 @@ class Faults(unittest.TestCase):
             self.assertEqual(g.speech(TEXT).code, 503)
             self.assertLess(time.monotonic() - first, 1, "also the one that notices it")
             self.check_away(g)
-            time.sleep(3)
+            time.sleep(1)
             f.redis.kill(signal.SIGCONT)
             wait(lambda: g.get("/readyz").code == 200, 10)
             wait(lambda: g.speech(TEXT, response_format="pcm").body == said(TEXT), 10)
@@ -393,6 +422,75 @@ class Faults(unittest.TestCase):
         self.assertGreater(report["accepted"], 10)
 
 
+class Fallback(unittest.TestCase):
+    def test_a_gateway_speaks_while_redis_is_away(self):
+        with fleet.Fleet(0, 1) as f:
+            gateway = f.add_gateway("--redis-fallback", "local", "--threads", "1")
+            f.settle()
+            self.assertEqual(gateway.speech("By a worker.", response_format="pcm").body, said("By a worker."))
+            self.assertEqual(gateway.metric('stage_duration_seconds_count{stage="decode"}'), 0, "it was made by the worker")
+            f.redis.kill()
+            wait(lambda: gateway.get("/readyz").json()["jobs"]["queue"] == "local", 5)
+            self.assertEqual(gateway.speech(TEXT, response_format="pcm").body, said(TEXT))
+            refused = gateway.post("/tts", {"text": TEXT})
+            self.assertEqual((refused.code, "retry-after" in refused.headers), (503, True))
+            f.redis.start()
+            wait(lambda: (s := gateway.get("/readyz").json()["jobs"])["queue"] == "redis" and s["workers"] == 1, 10)
+            made = gateway.metric('stage_duration_seconds_count{stage="decode"}')
+            self.assertGreater(made, 0)
+            self.assertEqual(finish(gateway, accept(gateway, "By a worker again."))["status"], "completed")
+            self.assertEqual(gateway.speech("And heard from it.", response_format="pcm").body, said("And heard from it."))
+            self.assertEqual(gateway.metric('stage_duration_seconds_count{stage="decode"}'), made)
+
+
+class Elsewhere(unittest.TestCase):
+    """Redis that is not just an address."""
+
+    def test_a_sentinel_says_who_is_the_master(self):
+        with fleet.Fleet(1, 1, kind=fleet.Sentinel) as f:
+            gateway, redis = f.gateways[0], f.redis
+            before = accept(gateway)
+            self.assertEqual(finish(gateway, before)["status"], "completed")
+            key = "{emotivoice}:job:" + before
+            wait(lambda: redis.replica.ask("EXISTS", key) == b"1", 5)
+            redis.master.kill()
+            begun = time.monotonic()
+            wait(lambda: gateway.get("/readyz").code == 503, 5)
+            wait(lambda: gateway.get("/readyz").code == 200 and gateway.get("/readyz").json()["jobs"]["workers"] == 1, 30)
+            print(f"failover: {time.monotonic() - begun:.1f} s from the master's kill -9 to ready")
+            self.assertEqual(pcm(gateway, before), said(TEXT))
+            self.assertEqual(finish(gateway, accept(gateway, "After it."))["status"], "completed")
+            self.assertIn(b"role:master", redis.replica.ask("INFO", "replication"))
+
+    def test_tls(self):
+        """Where hiredis has it; else what to do without is told."""
+        folder = tempfile.mkdtemp(prefix="emotivoice-tls-")
+        self.addCleanup(shutil.rmtree, folder, ignore_errors=True)
+        data = ("--data-dir", os.path.join(folder, "data"))
+        done = subprocess.run([COMMAND, "serve", "--redis", "rediss://", *data], capture_output=True, text=True, timeout=60)
+        if "no TLS" in done.stderr:
+            self.assertIn("stunnel", done.stderr)
+            self.skipTest("this build's hiredis has no TLS")
+        key, cert = os.path.join(folder, "key.pem"), os.path.join(folder, "cert.pem")
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", key, "-out", cert, "-days", "1",
+                        "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"], check=True, capture_output=True)
+        port = fleet.free_port()
+        redis = fleet.Redis(folder, "--tls-port", str(port), "--tls-cert-file", cert, "--tls-key-file", key, "--tls-ca-cert-file", cert,
+                            "--tls-auth-clients", "no").start()
+        self.addCleanup(redis.stop)
+        for host, authority, ready in (("localhost", cert, 200), ("127.0.0.1", cert, 503), ("localhost", "/dev/null", 503)):
+            flags = ("--redis", f"rediss://{host}:{port}", *data, "--log-level", "error")
+            with fleet.Worker(COMMAND, *flags, SSL_CERT_FILE=authority) as worker, \
+                 service.Service(COMMAND, *flags, SSL_CERT_FILE=authority) as gateway:
+                if ready == 200:
+                    wait(lambda: gateway.get("/readyz").json()["jobs"].get("workers") == 1, 10)
+                    self.assertEqual(gateway.speech(TEXT, response_format="pcm").body, said(TEXT))
+                else:
+                    time.sleep(0.5)
+                self.assertEqual(gateway.get("/readyz").code, ready, (host, authority, gateway.lines))
+                worker.kill()
+
+
 class Starts(unittest.TestCase):
     def refused(self, *flags, command="serve"):
         done = subprocess.run([COMMAND, command, "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0", *flags],
@@ -411,10 +509,10 @@ class Starts(unittest.TestCase):
                 self.assertIn("allkeys-lru", told)
         finally:
             redis.stop()
-        self.assertIn("stunnel", self.refused("--redis", "rediss://localhost", *data))
         self.assertIn("data_dir", self.refused("--redis", "redis://localhost"))
         self.assertIn("--redis", self.refused(command="worker"))
-        for url in ("http://localhost", "redis://", "redis://localhost:99999", "redis://localhost/zero", "localhost:6379"):
+        for url in ("http://localhost", "redis://", "redis://localhost:99999", "redis://localhost/zero", "localhost:6379",
+                    "redis-sentinel://localhost", "redis-sentinel:///voices", "redis-sentinel://a,/voices", "redis-sentinel://a:x,b/voices"):
             self.assertIn("redis://[user:password@]host", self.refused("--redis", url, *data), url)
 
     def test_it_starts_before_redis_does(self):

@@ -155,6 +155,8 @@ static ev_status check_redis(const checker *c, ev_error *err) {
              "on the command line is seen by every user of the machine: put it into the environment or the file");
     if (!config->redis[0] && was_given(c, SV_KEY_redis_lease))
         warn(c, SV_KEY_redis_lease, "has no effect: there is no redis");
+    if (!config->redis[0] && was_given(c, SV_KEY_redis_fallback))
+        warn(c, SV_KEY_redis_fallback, "has no effect: there is no redis");
     if (!config->redis[0] && was_given(c, SV_KEY_worker_jobs))
         warn(c, SV_KEY_worker_jobs, "has no effect: there is no redis");
     return EV_OK;

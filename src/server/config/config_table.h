@@ -100,6 +100,8 @@
       "redis://[user:password@]host[:port][/database] that gateways and workers share; empty: one process does all")   \
     X(redis_lease, SECONDS, "15s", 1, 3600, "", RESTART,                                                               \
       "redis: a worker that was not heard of for this long is dead, and others make its jobs")                         \
+    X(redis_fallback, CHOICE, "off", 0, 0, "off|local", RESTART,                                                       \
+      "redis: local: a gateway itself makes what is listened to while Redis is away")                                  \
     X(worker_jobs, COUNT, "0", 0, 256, "jobs", RESTART,                                                                \
       "redis: jobs that a worker takes at once; 0: batch_max")                                                         \
     /* caches */                                                                                                       \
@@ -162,7 +164,9 @@
     X(log_level, CHOICE, "info", 0, 0, "error|warn|info|debug", LIVE,                                                  \
       "least urgent lines that are written")                                                                           \
     X(log_text, SWITCH, "off", 0, 0, "", LIVE,                                                                         \
-      "whether the text of requests is logged")
+      "whether the text of requests is logged")                                                                        \
+    X(otlp, SECRET, "", 0, 900, "", RESTART,                                                                           \
+      "collector of OpenTelemetry that is told of requests and jobs, such as http://localhost:4318; empty: none")
 /* clang-format on */
 
 #endif

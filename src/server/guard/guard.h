@@ -101,6 +101,19 @@ sv_grant sv_limiter_take(sv_limiter *limiter, const char *account, sv_rate rate,
 void sv_limiter_give(sv_limiter *limiter, const char *account, sv_rate rate, double n, uint64_t now_us);
 /* Takes what was used beyond what was taken before: the bucket may owe any amount. */
 void sv_limiter_owe(sv_limiter *limiter, const char *account, sv_rate rate, double n, uint64_t now_us);
+
+/* What a service of several processes counts together: each takes from a table of its own, tells the others now and
+ * then what it took, and is told what all have left. */
+typedef struct sv_limiter_change {
+    char account[SV_ACCOUNT_SIZE];
+    sv_rate rate;
+    double taken; /* less what was given back */
+} sv_limiter_change;
+ev_status sv_limiter_share(sv_limiter *limiter, ev_error *err); /* changes are noted from now on. EV_E_MEMORY */
+/* Accounts whose buckets changed since they were told last, at most `most`; 0: none. */
+size_t sv_limiter_changes(sv_limiter *limiter, sv_limiter_change *out, size_t most);
+/* What all have left of an account, as far as its changes were told: its bucket holds no more than that. */
+void sv_limiter_cap(sv_limiter *limiter, const char *account, sv_rate rate, double tokens, uint64_t now_us);
 size_t sv_limiter_accounts(sv_limiter *limiter);
 
 /* ---- keys ---- */

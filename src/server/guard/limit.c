@@ -17,6 +17,9 @@ typedef struct bucket {
     uint64_t filled_us;    /* when tokens was right */
     uint32_t next;         /* in its chain */
     uint32_t newer, older; /* in the order of use */
+    double taken;          /* since the change was told; where it is shared */
+    sv_rate rate;          /* of the last use */
+    bool changed;          /* it stands in the list */
     char account[SV_ACCOUNT_SIZE];
 } bucket;
 
@@ -27,6 +30,8 @@ struct sv_limiter {
     uint32_t capacity, mask, used;
     uint32_t newest, oldest;
     uint64_t key[2];
+    uint32_t *changed; /* [capacity] buckets that changed; NULL: it is not shared */
+    uint32_t changes;
 };
 
 /* ---- hash: SipHash-2-4 (Aumasson and Bernstein) ---- */
@@ -102,7 +107,8 @@ static bucket *bucket_of(sv_limiter *l, const char *account, double burst, uint6
         i = free_bucket(l);
         bucket *b = &l->buckets[i];
         uint32_t *head = head_of(l, account);
-        *b = (bucket){.tokens = burst, .filled_us = now_us, .next = *head};
+        /* one that is given away keeps its place in the list, if it has one, as an account that took nothing */
+        *b = (bucket){.tokens = burst, .filled_us = now_us, .next = *head, .changed = b->changed};
         memcpy(b->account, account, strlen(account) + 1);
         *head = i;
     }
@@ -136,6 +142,15 @@ static sv_grant take(bucket *b, sv_rate rate, double n) {
     return (sv_grant){.ok = true, .remaining = b->tokens};
 }
 
+/* So many tokens were taken, for the others to be told. */
+static void note(sv_limiter *l, bucket *b, double n) {
+    if (!l->changed) return;
+    b->taken += n;
+    if (b->changed) return;
+    b->changed = true;
+    l->changed[l->changes++] = (uint32_t)(b - l->buckets);
+}
+
 /* The account's bucket, as full as it is by now; under the lock. */
 static bucket *open_bucket(sv_limiter *l, const char *account, sv_rate rate, uint64_t now_us) {
     char cut[SV_ACCOUNT_SIZE];
@@ -144,13 +159,16 @@ static bucket *open_bucket(sv_limiter *l, const char *account, sv_rate rate, uin
     cut[bytes] = '\0';
     bucket *b = bucket_of(l, cut, rate.burst, now_us);
     refill(b, rate, now_us);
+    b->rate = rate;
     return b;
 }
 
 sv_grant sv_limiter_take(sv_limiter *l, const char *account, sv_rate rate, double n, uint64_t now_us) {
     assert(rate.burst >= 1 && rate.per_s >= 0 && n > 0);
     pthread_mutex_lock(&l->mutex);
-    const sv_grant grant = take(open_bucket(l, account, rate, now_us), rate, n);
+    bucket *b = open_bucket(l, account, rate, now_us);
+    const sv_grant grant = take(b, rate, n);
+    if (grant.ok) note(l, b, n);
     pthread_mutex_unlock(&l->mutex);
     return grant;
 }
@@ -160,13 +178,48 @@ void sv_limiter_give(sv_limiter *l, const char *account, sv_rate rate, double n,
     pthread_mutex_lock(&l->mutex);
     bucket *b = open_bucket(l, account, rate, now_us);
     b->tokens = b->tokens + n < rate.burst ? b->tokens + n : rate.burst;
+    note(l, b, -n);
     pthread_mutex_unlock(&l->mutex);
 }
 
 void sv_limiter_owe(sv_limiter *l, const char *account, sv_rate rate, double n, uint64_t now_us) {
     assert(rate.burst >= 1 && rate.per_s >= 0 && n > 0);
     pthread_mutex_lock(&l->mutex);
-    open_bucket(l, account, rate, now_us)->tokens -= n;
+    bucket *b = open_bucket(l, account, rate, now_us);
+    b->tokens -= n;
+    note(l, b, n);
+    pthread_mutex_unlock(&l->mutex);
+}
+
+/* ---- together with others ---- */
+
+ev_status sv_limiter_share(sv_limiter *l, ev_error *err) {
+    pthread_mutex_lock(&l->mutex);
+    if (!l->changed) l->changed = calloc(l->capacity, sizeof *l->changed);
+    const bool shared = l->changed != NULL;
+    pthread_mutex_unlock(&l->mutex);
+    return shared ? EV_OK : ev_fail(err, EV_E_MEMORY, "out of memory: list of accounts");
+}
+
+size_t sv_limiter_changes(sv_limiter *l, sv_limiter_change *out, size_t most) {
+    size_t count = 0;
+    pthread_mutex_lock(&l->mutex);
+    while (l->changes && count < most) {
+        bucket *b = &l->buckets[l->changed[--l->changes]];
+        sv_limiter_change *change = &out[count++];
+        *change = (sv_limiter_change){.rate = b->rate, .taken = b->taken};
+        memcpy(change->account, b->account, sizeof b->account);
+        b->changed = false;
+        b->taken = 0;
+    }
+    pthread_mutex_unlock(&l->mutex);
+    return count;
+}
+
+void sv_limiter_cap(sv_limiter *l, const char *account, sv_rate rate, double tokens, uint64_t now_us) {
+    pthread_mutex_lock(&l->mutex);
+    bucket *b = open_bucket(l, account, rate, now_us);
+    if (b->tokens > tokens - b->taken) b->tokens = tokens - b->taken;
     pthread_mutex_unlock(&l->mutex);
 }
 
@@ -207,6 +260,7 @@ void sv_limiter_free(sv_limiter **limiter) {
     pthread_mutex_destroy(&(*limiter)->mutex);
     free((*limiter)->buckets);
     free((*limiter)->heads);
+    free((*limiter)->changed);
     free(*limiter);
     *limiter = NULL;
 }

@@ -230,7 +230,9 @@ static void on_completed(void *server, struct MHD_Connection *connection, void *
         note_left(req);
     sv_connection_note(req, SV_PART_HEAD);
     (void)sv_connection_serves(connection, NULL);
-    write_log(req, ev_clock_s() - req->start);
+    const double now_s = ev_clock_s();
+    write_log(req, now_s - req->start);
+    sv_spans_end(req, now_s);
     sv_request_leave_job(req);
     sv_uploads_remove(req->server->uploads, &req->upload);
     sv_ticket_drop(&req->ticket);

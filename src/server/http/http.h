@@ -28,6 +28,7 @@
 #include <jansson.h>
 #include <microhttpd.h>
 
+#include "server/metrics/traces.h"
 #include "server/http/executor.h"
 #include "server/models/models.h"
 #include "server/jobs/backend.h"
@@ -54,6 +55,7 @@ struct sv_server {
     sv_config config; /* as started */
     sv_log log;
     sv_metrics *metrics;
+    sv_tracer *tracer; /* NULL: nobody is told of spans */
     sv_device *device;
     sv_models *models;
     sv_decoder *decoder;
@@ -62,6 +64,7 @@ struct sv_server {
     sv_uploads *uploads;
     sv_backend *backend; /* what jobs are submitted to */
     sv_worker *worker;   /* NULL: this process is none */
+    sv_model *sharing;   /* whose vectors are shared with other processes, held; NULL: none */
     sv_executor *executor;
     sv_webhooks *webhooks;
     sv_ledger *ledger;                 /* of memory */

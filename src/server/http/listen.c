@@ -203,13 +203,21 @@ static void put_end(sv_listener *l, sv_job_state state, const ev_error *error) {
     ev_buf_printf(&l->ready, "}\n\n");
 }
 
+static void note_encoding(sv_request *req, double begun, double ended) {
+    if (req->encode_begun <= 0) req->encode_begun = begun;
+    req->encode_ended = ended;
+    req->encode_s += ended - begun;
+}
+
 static ev_status encode(sv_listener *l, const int16_t *samples, size_t count) {
     float block[PIECE];
     const void *bytes;
     size_t size;
+    const double begun = l->req->span[0] ? ev_clock_s() : 0;
     for (size_t i = 0; i < count; i++) block[i] = (float)samples[i] / 32768.0f;
     const ev_status status = ev_encoder_write(l->encoder, block, count, &bytes, &size, NULL);
     if (status == EV_OK) put(l, bytes, size);
+    if (begun > 0) note_encoding(l->req, begun, ev_clock_s());
     return status;
 }
 

@@ -15,9 +15,9 @@ static json_t *jobs_json(const sv_server *s) {
     sv_load load;
     if (*s->config.redis && !s->worker) {
         sv_backend_backlog(s->backend, &load);
-        return json_pack("{s:b, s:s, s:I, s:I, s:f, s:I}", "durable", 1, "queue", "redis", "workers",
-                         (json_int_t)load.workers, "pending", (json_int_t)load.jobs, "pending_audio_s", load.audio_s,
-                         "dead", (json_int_t)load.dead);
+        return json_pack("{s:b, s:s, s:I, s:I, s:f, s:I}", "durable", !load.here, "queue",
+                         load.here ? "local" : "redis", "workers", (json_int_t)load.workers, "pending",
+                         (json_int_t)load.jobs, "pending_audio_s", load.audio_s, "dead", (json_int_t)load.dead);
     }
     if (s->worker) return json_pack("{s:b, s:s}", "durable", 1, "queue", "redis");
     if (!s->durable)

@@ -3,7 +3,7 @@
 #define SV_HTTP_REQUEST_H
 
 #include "server/http/http.h"
-#include "server/http/trace.h"
+#include "server/metrics/trace.h"
 
 typedef struct sv_client { /* who asks */
     sv_address address;
@@ -34,6 +34,7 @@ typedef struct sv_request {
     char request_id[SV_ID_MAX + 1];
     sv_trace trace;            /* that it belongs to */
     bool traced;               /* a traceparent was seen */
+    char span[SV_SPAN_ID + 1]; /* its own, where it is told of; "": it is not */
     char id[SV_ID_MAX + 1];    /* {id} of the path */
     char allow[SV_ALLOW_SIZE]; /* methods of the path; where there is no route */
     ev_buf body;
@@ -82,7 +83,8 @@ typedef struct sv_request {
     /* for the log */
     int64_t chars;
     double audio_s, queue_s;
-    const char *param; /* the field that was wrong, in static memory; NULL: none */
+    double encode_begun, encode_ended, encode_s; /* of what is traced: when audio was encoded, and how long it took */
+    const char *param;                           /* the field that was wrong, in static memory; NULL: none */
     char error[252];
 } sv_request;
 
@@ -99,6 +101,13 @@ typedef struct sv_route_row {
     sv_lane lane;                   /* where it is answered; with a large body, in the lane for these */
     int (*answer)(sv_request *req); /* an MHD_Result */
 } sv_route_row;
+
+/* spans.c: the request is traced from here on, where a collector is told of such: one that belongs to no trace begins
+ * one. What is made for it belongs to the request's own span. */
+void sv_spans_begin(sv_request *req);
+sv_trace sv_spans_inside(const sv_request *req);
+/* It is over. */
+void sv_spans_end(sv_request *req, double now_s);
 
 /* http.c: it listens no more to its job, if it has one. */
 void sv_request_leave_job(sv_request *req);

@@ -127,7 +127,9 @@ static bool take_job(sv_request *req, sv_speech_params *params, double seconds, 
     req->job = sv_jobs_take(s->jobs, &params->speech, req->client.account, kept,
                             s->backend->decides_keys ? NULL : idempotency, fresh);
     if (req->job && idempotency && s->backend->decides_keys) req->job->idempotency = *idempotency;
+    sv_spans_begin(req);
     if (req->job && *fresh) {
+        req->job->trace = sv_spans_inside(req);
         req->job->webhook = params->webhook;
         req->job->show_words = params->words;
         req->job->weight = req->client.weight;

@@ -91,6 +91,7 @@ static void free_speech(speech **held) {
     speech *s = *held;
     *held = NULL;
     if (!s) return;
+    sv_spans_end(&s->req, ev_clock_s());
     sv_request_leave_job(&s->req);
     if (s->req.answer) MHD_destroy_response(s->req.answer);
     sv_settings_unref(&s->req.settings);

@@ -27,6 +27,7 @@ typedef struct sv_submission { /* what became of a job that was submitted */
 
 typedef struct sv_load { /* all that was accepted and is not over, wherever it is made */
     bool available;      /* jobs can be submitted */
+    bool here;           /* ... to this process alone, since the queue is away */
     int64_t jobs, dead;
     double audio_s;
     int64_t workers; /* processes that make speech; 0: this one */

@@ -17,6 +17,7 @@
 #include <stdatomic.h>
 
 #include "base/base.h"
+#include "server/metrics/trace.h"
 #include "server/schedule/ledger.h"
 #include "server/jobs/lexicon.h"
 #include "server/schedule/schedule.h"
@@ -118,6 +119,7 @@ typedef struct sv_job {
     atomic_int refs;
     atomic_int listeners;          /* 0 and not kept: nobody wants it any more */
     atomic_bool kept;              /* somebody may ask for it by id later */
+    atomic_bool here;              /* made in this process though there is a queue, since that is away */
     atomic_int durable;            /* an sv_durability */
     bool promised;                 /* an earlier process accepted it: it is not asked whether it may come in */
     bool recorded;                 /* how it ended is written down, so the table need not keep it */
@@ -127,6 +129,7 @@ typedef struct sv_job {
     char owner[64];                /* account that may see it */
     sv_speech speech;
     char *webhook;   /* NULL: nobody is told */
+    sv_trace trace;  /* that it belongs to; its parent is the request that asked for it */
     bool show_words; /* to those who ask by id */
     int32_t client;  /* fair-share account of the schedule */
     float weight;    /* of its share; 1 unless who made the job says otherwise */

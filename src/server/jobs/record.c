@@ -55,6 +55,11 @@ static char *request_text(const sv_job *job) {
     json_object_set_new(json, "markup", json_integer(s->markup));
     json_object_set_new(json, "audio_tags", json_integer(s->audio_tags));
     set_text(json, "webhook", job->webhook);
+    if (job->trace.trace[0]) {
+        char trace[SV_TRACE_TEXT];
+        sv_trace_text(&job->trace, trace);
+        set_text(json, "traceparent", trace);
+    }
     if (s->reference) json_object_set_new(json, "recording", json_integer((json_int_t)s->reference_bytes));
     if (s->deadline_us) json_object_set_new(json, "deadline_ms", json_integer(wall_of(s->deadline_us)));
     if (job->show_words) json_object_set_new(json, "timestamps", json_true());
@@ -273,6 +278,7 @@ static const char *read_job(sv_job *job, const sv_record *r, const json_t *json)
     memcpy(job->idempotency.body, r->once_body, sizeof job->idempotency.body);
     job->times.created = (time_t)(r->created_ms / 1000);
     job->show_words = json_is_true(json_object_get(json, "timestamps"));
+    sv_trace_parse(&job->trace, json_string_value(json_object_get(json, "traceparent")));
     job->quota_s = number_of(json, "quota_s");
     job->charged_s = number_of(json, "charged_s");
     const double weight = number_of(json, "weight");

@@ -10,8 +10,10 @@
 #include "server/jobs/result.h"
 #include "server/redis/link.h"
 #include "server/redis/message.h"
+#include "server/redis/rates.h"
 #include "server/redis/redis.h"
 #include "server/redis/shared.h"
+#include "server/redis/vectors.h"
 
 enum { LINKS = 4, BUCKETS = 1024, ORPHANS = 256, LOOKED_AT = 400, GATEWAY_NAME = 33 };
 #define LOOK_EVERY_S 1.0
@@ -30,6 +32,8 @@ typedef struct gateway {
     sv_redis_parts parts;
     sv_redis redis;
     sv_shared shared;
+    sv_rates *rates;
+    sv_vectors *vectors;
     char name[GATEWAY_NAME];
     struct {
         pthread_mutex_t lock;
@@ -830,6 +834,7 @@ static void end_all(gateway *g) {
 static void stop(sv_backend *b) {
     gateway *g = of(b);
     if (atomic_exchange(&g->stopping, true)) return;
+    sv_rates_stop(&g->rates);
     if (g->running) pthread_join(g->thread, NULL);
     atomic_store(&g->ended, true);
     end_all(g);
@@ -839,6 +844,7 @@ static void stop(sv_backend *b) {
 static void close_gateway(sv_backend *b) {
     gateway *g = of(b);
     stop(b);
+    sv_vectors_close(&g->vectors);
     for (int i = 0; i < LINKS; i++) {
         sv_link_close(&g->links[i].link);
         pthread_mutex_destroy(&g->links[i].lock);
@@ -878,6 +884,9 @@ ev_status sv_redis_gateway(sv_backend **out, const sv_redis_parts *parts, ev_err
     if (status == EV_OK && !sv_job_make_id(g->name)) status = ev_fail(err, EV_E_MEMORY, "no random numbers");
     if (status == EV_OK) status = sv_redis_start(&g->redis, err);
     if (status == EV_OK && atomic_load(&g->redis.up)) (void)look(g); /* before the first job names this gateway */
+    if (status == EV_OK)
+        status = sv_vectors_open(&g->vectors, &g->redis, parts->voices, parts->config->store_ttl, err);
+    if (status == EV_OK) status = sv_rates_start(&g->rates, &g->redis, parts->limiters, err);
     if (status == EV_OK) {
         g->running = pthread_create(&g->thread, NULL, main_of_thread, g) == 0;
         if (!g->running)

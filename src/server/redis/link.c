@@ -1,6 +1,5 @@
-/* link: connections to Redis. */
+/* link: connections to Redis that were introduced, and what is said over them. */
 #include <assert.h>
-#include <curl/curl.h>
 #include <errno.h>
 #include <math.h>
 #include <stdio.h>
@@ -9,78 +8,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "server/redis/connect.h"
 #include "server/redis/link.h"
 
 enum { CONNECT_MS = 300, COMMAND_MS = 400, TOLD_EVERY_S = 10 };
-
-/* ---- address ---- */
-
-static ev_status bad_url(ev_error *err, const char *why) {
-    return ev_fail(err, EV_E_ARGUMENT,
-                   "redis: %s: give redis://[user:password@]host[:port][/database], or unix:/path", why);
-}
-
-/* A part of the URL, decoded; *there says whether it has one. */
-static bool url_part(CURLU *url, CURLUPart part, unsigned flags, char *out, size_t size) {
-    char *text = NULL;
-    out[0] = '\0';
-    if (curl_url_get(url, part, &text, flags) != CURLUE_OK) return true; /* it has none */
-    const bool fits = strlen(text) < size;
-    if (fits) memcpy(out, text, strlen(text) + 1);
-    curl_free(text);
-    return fits;
-}
-
-/* "6379", or what is usual; -1: none. */
-static int number_of(const char *text, int usual, int most) {
-    char *end;
-    if (!*text) return usual;
-    const long value = strtol(text, &end, 10);
-    return *end || value < 0 || value > most ? -1 : (int)value;
-}
-
-static ev_status read_url(CURLU *url, sv_redis_url *out, ev_error *err) {
-    char port[16], path[32], host[SV_REDIS_HOST];
-    if (!url_part(url, CURLUPART_HOST, 0, host, sizeof host) || !*host) return bad_url(err, "there is no host");
-    if (!url_part(url, CURLUPART_USER, CURLU_URLDECODE, out->user, sizeof out->user) ||
-        !url_part(url, CURLUPART_PASSWORD, CURLU_URLDECODE, out->password, sizeof out->password))
-        return bad_url(err, "the user or password is too long");
-    if (!url_part(url, CURLUPART_PORT, 0, port, sizeof port) || (out->port = number_of(port, 6379, 65535)) < 1)
-        return bad_url(err, "the port is no number from 1 to 65535");
-    if (!url_part(url, CURLUPART_PATH, 0, path, sizeof path) ||
-        (out->database = number_of(*path ? path + 1 : path, 0, 1000000)) < 0)
-        return bad_url(err, "behind the host stands no number of a database");
-    const size_t length = strlen(host); /* [::1] */
-    const bool bracketed = *host == '[' && host[length - 1] == ']';
-    snprintf(out->host, sizeof out->host, "%.*s", (int)(length - (bracketed ? 2 : 0)), host + bracketed);
-    if (*out->user && !*out->password) { /* redis://password@host is not what anybody writes */
-        return bad_url(err, "there is a user without a password (of the password alone, write :password@)");
-    }
-    return EV_OK;
-}
-
-ev_status sv_redis_url_parse(sv_redis_url *out, const char *text, ev_error *err) {
-    *out = (sv_redis_url){0};
-    if (strncmp(text, "unix:/", 6) == 0) {
-        const char *path = text + 5;
-        while (path[0] == '/' && path[1] == '/') path++;
-        if (strlen(path) >= 100) return bad_url(err, "the path of the socket is too long");
-        snprintf(out->host, sizeof out->host, "%s", path);
-        return EV_OK;
-    }
-    if (strncmp(text, "rediss://", 9) == 0)
-        return ev_fail(err, EV_E_ARGUMENT,
-                       "redis: this build's hiredis has no TLS, so rediss:// cannot be spoken: let stunnel stand "
-                       "between (client = yes), and give redis:// with its address");
-    if (strncmp(text, "redis://", 8) != 0 && strncmp(text, "valkey://", 9) != 0)
-        return bad_url(err, "it begins with neither redis:// nor unix:/");
-    CURLU *url = curl_url();
-    if (!url) return ev_fail(err, EV_E_MEMORY, "out of memory");
-    const bool read = curl_url_set(url, CURLUPART_URL, text, CURLU_NON_SUPPORT_SCHEME) == CURLUE_OK;
-    const ev_status status = read ? read_url(url, out, err) : bad_url(err, "it is no URL");
-    curl_url_cleanup(url);
-    return status;
-}
 
 /* ---- arguments ---- */
 
@@ -130,7 +61,7 @@ void sv_link_close(sv_link *l) {
 static ev_status fail_io(sv_link *l, const char *why, ev_error *err) {
     const bool late = l->context && l->context->err == REDIS_ERR_IO && (errno == EAGAIN || errno == EWOULDBLOCK);
     if (late) why = "no answer in time";
-    const ev_status status = ev_fail(err, EV_E_IO, "redis at %s does not answer: %s", l->redis->url.host, why);
+    const ev_status status = ev_fail(err, EV_E_IO, "redis at %s does not answer: %s", l->redis->url.host.name, why);
     set_up(l->redis, false, why);
     sv_link_close(l);
     return status;
@@ -195,14 +126,18 @@ static ev_status introduce(sv_link *l, ev_error *err) {
 static ev_status connect_link(sv_link *l, ev_error *err) {
     const sv_redis_url *u = &l->redis->url;
     if (!l->caretaker && !atomic_load(&l->redis->up))
-        return ev_fail(err, EV_E_IO, "redis at %s does not answer", u->host);
-    l->context = u->port ? redisConnectWithTimeout(u->host, u->port, milliseconds(CONNECT_MS))
-                         : redisConnectUnixWithTimeout(u->host, milliseconds(CONNECT_MS));
-    if (!l->context) return ev_fail(err, EV_E_MEMORY, "out of memory");
-    if (l->context->err) return fail_io(l, l->context->errstr, err);
+        return ev_fail(err, EV_E_IO, "redis at %s does not answer", u->host.name);
+    ev_error why = {0};
+    l->context = sv_redis_connect(u, CONNECT_MS, &why);
+    if (!l->context) {
+        set_up(l->redis, false, why.message);
+        return ev_fail(err, why.status, "%s", why.message);
+    }
     redisEnableKeepAlive(l->context);
     l->loaded = 0;
-    return introduce(l, err);
+    const ev_status status = introduce(l, err);
+    if (status != EV_OK || !u->sentinel_count || sv_redis_is_master(l->context)) return status;
+    return fail_io(l, "it is no master now, and the sentinels do not know yet", err);
 }
 
 /* Error replies become statuses. */
@@ -210,6 +145,8 @@ static redisReply *checked(sv_link *l, redisReply *reply, ev_error *err) {
     if (!reply || reply->type != REDIS_REPLY_ERROR) return reply;
     const ev_status status = status_of(reply->str);
     ev_fail(err, status, "redis: %s", reply->str);
+    const bool deposed = l->redis->url.sentinel_count && strncmp(reply->str, "READONLY", 8) == 0;
+    if (deposed) fail_io(l, "it is no master any more", err); /* the sentinels know who is */
     if (status != EV_E_NOT_FOUND) tell(l->redis, reply->str);
     freeReplyObject(reply);
     return NULL;
@@ -321,13 +258,14 @@ static ev_status check_info(const sv_redis *r, const char *info, ev_error *err) 
     int major = 0, minor = 0;
     if (info_value(info, "redis_version:", version, sizeof version) &&
         sscanf(version, "%d.%d", &major, &minor) == 2 && (major < 6 || (major == 6 && minor < 2)))
-        return ev_fail(err, EV_E_ARGUMENT, "redis at %s is version %s: 6.2 or newer is needed", r->url.host, version);
+        return ev_fail(err, EV_E_ARGUMENT, "redis at %s is version %s: 6.2 or newer is needed", r->url.host.name,
+                       version);
     if (info_value(info, "maxmemory_policy:", policy, sizeof policy) && strcmp(policy, "noeviction") != 0)
         return ev_fail(
             err, EV_E_ARGUMENT,
             "redis at %s has maxmemory-policy %s, which would lose accepted jobs: set it to noeviction (CONFIG "
             "SET maxmemory-policy noeviction, and in its configuration), or give a server of its own",
-            r->url.host, policy);
+            r->url.host.name, policy);
     return EV_OK;
 }
 

@@ -14,20 +14,7 @@
 #include "base/base.h"
 #include "server/metrics/log.h"
 #include "server/redis/scripts.h"
-
-/* ---- address ---- */
-
-enum { SV_REDIS_HOST = 256, SV_REDIS_USER = 128, SV_REDIS_PASSWORD = 256 };
-
-typedef struct sv_redis_url {
-    char host[SV_REDIS_HOST]; /* of unix:/path: the path */
-    int port;                 /* 0: a Unix socket */
-    int database;
-    char user[SV_REDIS_USER], password[SV_REDIS_PASSWORD]; /* "": none */
-} sv_redis_url;
-/* redis://[user[:password]@]host[:port][/database], valkey:// likewise, or unix:/path. EV_E_ARGUMENT says what is
- * wrong, without the password. */
-ev_status sv_redis_url_parse(sv_redis_url *out, const char *text, ev_error *err);
+#include "server/redis/url.h"
 
 /* ---- what all links share ---- */
 

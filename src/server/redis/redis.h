@@ -2,9 +2,13 @@
  * worker; between them stand streams with a consumer group, and a directory (or object store) that all of them have.
  *
  *   scripts.h   START HERE: what lies in Redis, and the steps that a job takes there
- *   link.h      connections; message.h: what is said
+ *   url.h       where Redis is; connect.h: to it, over TLS, through Sentinel; link.h: what is asked over connections
+ *   message.h   what is said
  *   gateway.c   a backend of jobs (jobs/backend.h): hands them in, hears of them, finds what was promised
  *   worker.c    takes jobs for the engine of its process, keeps their leases; forward.c sends what it makes
+ *   fallback.h  a gateway that makes speech itself while Redis is away
+ *   rates.h     what clients may ask for in a second, counted over all gateways
+ *   vectors.h   the vectors of recordings that voices were made from
  *   shared.h    where recordings and results of more than 64 kB lie
  *
  * What is promised: a job that was accepted is finished or reported failed, as long as Redis keeps its data. At each
@@ -23,17 +27,21 @@
 
 #include "server/config/config.h"
 #include "server/engine/engine.h"
+#include "server/guard/guard.h"
 #include "server/jobs/backend.h"
 #include "server/metrics/log.h"
 #include "server/metrics/metrics.h"
+#include "server/voices/voices.h"
 
 typedef struct sv_redis_parts { /* borrowed, must outlive the maker; ended may be NULL */
     const sv_config *config;
     sv_jobs *jobs;
     sv_metrics *metrics;
     sv_log *log;
-    sv_ledger *ledger;     /* NULL: there is always enough */
-    const ev_model *model; /* that all of them have */
+    sv_ledger *ledger;       /* NULL: there is always enough */
+    const ev_model *model;   /* that all of them have */
+    sv_voices *voices;       /* whose vectors are shared; NULL: none */
+    sv_limiter *limiters[2]; /* of a gateway: what all gateways count together; NULL: none */
     /* a job is over for this process: of a gateway, one that somebody listened to; of a worker, one whose end counts
      */
     void (*ended)(void *user, sv_job *job);

@@ -265,5 +265,21 @@ const char *const sv_scripts[SV_SCRIPT_COUNT] = {
         "count(f[2], 1, number(f[3]))\n"
         "queue(again, f[1], f[2])\n"
         "return {'OK'}\n",
+    [SV_SCRIPT_RATES] =
+        "local out, t = {}, now()\n"
+        "for i = 1, #A, 4 do\n"
+        "  local k, rate, burst, taken = key('rate', A[i]), number(A[i + 1]), number(A[i + 2]), number(A[i + 3])\n"
+        "  local f = call('HMGET', k, 'left', 'at')\n"
+        "  local left = burst\n"
+        "  if f[1] then left = math.min(burst, number(f[1]) + math.max(t - number(f[2]), 0) / 1000 * rate) end\n"
+        "  left = math.min(burst, left - taken)\n"
+        "  if left >= burst or rate <= 0 then call('DEL', k)\n"
+        "  else\n"
+        "    call('HSET', k, 'left', tostring(left), 'at', t)\n"
+        "    call('PEXPIRE', k, math.ceil((burst - left) / rate * 1000) + 1000)\n"
+        "  end\n"
+        "  table.insert(out, tostring(left))\n"
+        "end\n"
+        "return out\n",
 };
 /* clang-format on */

@@ -12,6 +12,8 @@
  *   turns, shares           hashes by owner: entries in the streams; seconds of audio that wait or run
  *   sum                     hash: jobs, seconds, of all that wait or run
  *   quota:<owner>           hash: seconds of speech that a key may have (left), and as of when (at)
+ *   vector:, recording:     of vectors.h
+ *   rate:<account>          hash: what is left of the bucket of a client's requests, and as of when (at); until it is full
  *   key:<digest>            id of the job that came with an Idempotency-Key
  *   blob:<id>               there while the recording of a dead letter belongs to a job that tries it again
  *   dead                    sorted set of ids by time: jobs that failed as often as they may; their hashes stay
@@ -58,6 +60,8 @@ typedef enum sv_script {
     SV_SCRIPT_DROP,
     /* id, id of the new job -> OK | NONE */
     SV_SCRIPT_RETRY,
+    /* of each account: its name, tokens a second, tokens of a full bucket, tokens taken -> of each, what is left */
+    SV_SCRIPT_RATES,
     SV_SCRIPT_COUNT
 } sv_script;
 

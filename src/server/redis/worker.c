@@ -10,6 +10,7 @@
 #include "base/wait.h"
 #include "server/jobs/record.h"
 #include "server/redis/message.h"
+#include "server/redis/vectors.h"
 #include "server/redis/worker_inner.h"
 
 enum { BLOCK_MS = 250, IDLE_MS = 20, AWAY_MS = 200 };
@@ -517,6 +518,7 @@ ev_status sv_worker_create(sv_worker **out, const sv_redis_parts *parts, ev_erro
     if (status == EV_OK) status = sv_shared_open(&w->shared, c, err);
     if (status == EV_OK && !sv_job_make_id(nonce)) status = ev_fail(err, EV_E_MEMORY, "no random numbers");
     if (status == EV_OK) status = sv_redis_start(&w->redis, err);
+    if (status == EV_OK) status = sv_vectors_open(&w->vectors, &w->redis, parts->voices, c->store_ttl, err);
     if (status != EV_OK)
         sv_worker_free(out);
     else
@@ -572,6 +574,7 @@ void sv_worker_free(sv_worker **worker) {
     *worker = NULL;
     if (!w) return;
     sv_worker_stop(w);
+    sv_vectors_close(&w->vectors);
     sv_shared_close(&w->shared);
     pthread_cond_destroy(&w->changed);
     pthread_mutex_destroy(&w->lock);

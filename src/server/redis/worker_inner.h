@@ -30,6 +30,7 @@ struct sv_worker {
     sv_redis_parts parts;
     sv_redis redis;
     sv_shared shared;
+    struct sv_vectors *vectors;
     sv_engine *engine;
     void (*prepare)(void *user, sv_job *job);
     void *user;

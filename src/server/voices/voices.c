@@ -30,8 +30,10 @@ struct sv_voices {
     sv_voice *chains[BUCKETS];
     sv_voice *oldest, *newest;
     int64_t bytes, bytes_max;
-    bool shared;   /* other processes take in voices and delete them too */
-    double looked; /* when the directory was read for one that was not known; 0: never */
+    bool shared;                 /* other processes take in voices and delete them too */
+    double looked;               /* when the directory was read for one that was not known; 0: never */
+    pthread_rwlock_t share_lock; /* of shared vectors: read while one of its calls is under way */
+    sv_vector_cache vectors;     /* get NULL: there is none */
     pthread_mutex_t synth_lock;
     ev_synth *synth; /* for embedding alone; made at the first reference */
 };
@@ -49,6 +51,7 @@ ev_status sv_voices_create(sv_voices **out, ev_model *model, sv_decoder *decoder
     v->seconds_max = config->reference_seconds_max;
     pthread_mutex_init(&v->lock, NULL);
     pthread_mutex_init(&v->synth_lock, NULL);
+    pthread_rwlock_init(&v->share_lock, NULL);
     pthread_cond_init(&v->made, NULL);
     const ev_status status = *config->voices_dir ? sv_voices_open_store(v, config, log, err) : EV_OK;
     if (status != EV_OK) sv_voices_free(out);
@@ -83,6 +86,7 @@ void sv_voices_free(sv_voices **held) {
     ev_synth_free(&v->synth);
     pthread_cond_destroy(&v->made);
     pthread_mutex_destroy(&v->synth_lock);
+    pthread_rwlock_destroy(&v->share_lock);
     pthread_mutex_destroy(&v->lock);
     free(v);
 }
@@ -175,6 +179,42 @@ static ev_status embed(sv_voices *v, const ev_audio *audio, ev_voice **out, ev_e
     return status;
 }
 
+/* ---- vectors that other processes have made, or may use ---- */
+
+void sv_voices_share(sv_voices *v, const sv_vector_cache *cache) {
+    pthread_rwlock_wrlock(&v->share_lock);
+    v->vectors = cache ? *cache : (sv_vector_cache){0};
+    pthread_rwlock_unlock(&v->share_lock);
+}
+
+/* One that is of another model's encoder is not known. */
+static bool find_shared(sv_voices *v, const unsigned char *key, ev_voice **out) {
+    unsigned char packed[SV_VECTOR_MAX];
+    pthread_rwlock_rdlock(&v->share_lock);
+    const size_t size = v->vectors.get ? v->vectors.get(v->vectors.user, key, packed) : 0;
+    pthread_rwlock_unlock(&v->share_lock);
+    return size && ev_voice_unpack(out, v->model, packed, size, NULL) == EV_OK;
+}
+
+/* What is wrong with a recording is not part of its vector: who sends one like that is told by whoever makes it. */
+static void share_made(sv_voices *v, const unsigned char *key, const ev_voice *voice) {
+    unsigned char packed[SV_VECTOR_MAX];
+    size_t size;
+    if (ev_voice_faults(voice) || ev_voice_pack(voice, packed, sizeof packed, &size, NULL) != EV_OK) return;
+    pthread_rwlock_rdlock(&v->share_lock);
+    if (v->vectors.put) v->vectors.put(v->vectors.user, key, packed, size);
+    pthread_rwlock_unlock(&v->share_lock);
+}
+
+static void drop_shared(sv_voices *v, const ev_voice *voice) {
+    unsigned char packed[SV_VECTOR_MAX];
+    size_t size;
+    if (ev_voice_pack(voice, packed, sizeof packed, &size, NULL) != EV_OK) return;
+    pthread_rwlock_rdlock(&v->share_lock);
+    if (v->vectors.drop) v->vectors.drop(v->vectors.user, packed, size);
+    pthread_rwlock_unlock(&v->share_lock);
+}
+
 static ev_status make(sv_voices *v, const void *bytes, size_t size, ev_voice **out, ev_error *err) {
     ev_audio audio = {0};
     ev_status status = decode(v, bytes, size, &audio, err);
@@ -184,6 +224,14 @@ static ev_status make(sv_voices *v, const void *bytes, size_t size, ev_voice **o
     }
     if (status == EV_OK) status = embed(v, &audio, out, err);
     ev_audio_free(&audio);
+    return status;
+}
+
+static ev_status find_or_make(sv_voices *v, const unsigned char *key, const void *bytes, size_t size, ev_voice **out,
+                              ev_error *err) {
+    if (find_shared(v, key, out)) return EV_OK;
+    const ev_status status = make(v, bytes, size, out, err);
+    if (status == EV_OK) share_made(v, key, *out);
     return status;
 }
 
@@ -244,7 +292,7 @@ ev_status sv_voices_reference(sv_voices *v, const void *bytes, size_t size, sv_v
     pthread_mutex_unlock(&v->lock);
     if (!voice) return ev_fail(err, EV_E_MEMORY, "out of memory");
     if (v->metrics) sv_metric_add(v->metrics, SV_METRIC_VOICE_CACHE, hit ? SV_LOOKUP_HIT : SV_LOOKUP_MISS, 1);
-    if (!hit) complete(v, voice, make(v, bytes, size, &voice->voice, &voice->error));
+    if (!hit) complete(v, voice, find_or_make(v, key, bytes, size, &voice->voice, &voice->error));
     *out = voice;
     if (voice->voice && !hit) log_warnings(v, voice);
     if (voice->voice) return EV_OK;
@@ -400,6 +448,7 @@ ev_status sv_voices_delete(sv_voices *v, const char *id, const char *owner, ev_e
     ev_status status = sv_voice_store_get(v->store, id, owner, &voice, err);
     if (status == EV_OK) status = sv_voice_store_delete(v->store, id, owner, err);
     if (status == EV_OK) forget_references(v, voice);
+    if (status == EV_OK) drop_shared(v, voice);
     ev_voice_free(&voice);
     return status;
 }

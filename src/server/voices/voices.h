@@ -43,6 +43,21 @@ ev_status sv_voices_check(sv_voices *voices, const sv_catalogue *catalogue, cons
 /* bytes of a sound file (ev_audio_decode). EV_E_AUDIO, EV_E_LIMIT. */
 ev_status sv_voices_reference(sv_voices *voices, const void *bytes, size_t size, sv_voice **out, ev_error *err);
 
+/* Where the vectors of recordings are kept for other processes too, by the SHA-256 of the recordings. What is known
+ * there is not made again; the recordings themselves are never shared. Calls come from any thread, several at a time,
+ * and may wait for a network for about half a second. */
+enum { SV_VECTOR_KEY = 32, SV_VECTOR_MAX = 65536 };
+typedef struct sv_vector_cache {
+    void *user;
+    /* Bytes that were put, at most SV_VECTOR_MAX; 0: not known, or not now. */
+    size_t (*get)(void *user, const unsigned char key[SV_VECTOR_KEY], unsigned char *packed);
+    void (*put)(void *user, const unsigned char key[SV_VECTOR_KEY], const unsigned char *packed, size_t size);
+    /* All that have these bytes are forgotten. */
+    void (*drop)(void *user, const unsigned char *packed, size_t size);
+} sv_vector_cache;
+/* From now on; NULL: no more, and none of its calls is under way any more. */
+void sv_voices_share(sv_voices *voices, const sv_vector_cache *cache);
+
 /* Uploads. id: "voice_" and 32 hexadecimal digits. */
 enum { SV_VOICE_ID = 38, SV_VOICE_NAME_MAX = 64 };
 typedef struct sv_voice_card {

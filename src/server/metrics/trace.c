@@ -1,7 +1,9 @@
 /* trace: "00-<32 hex>-<16 hex>-<2 hex>"; https://www.w3.org/TR/trace-context/#traceparent-header */
-#include "server/http/trace.h"
+#include "server/metrics/trace.h"
 
+#include <stdio.h>
 #include <string.h>
+#include <sys/random.h>
 
 enum { VERSION = 0, TRACE = 3, PARENT = TRACE + SV_TRACE_ID + 1, FLAGS = PARENT + SV_SPAN_ID + 1, END = FLAGS + 2 };
 
@@ -26,4 +28,16 @@ bool sv_trace_parse(sv_trace *trace, const char *header) {
     memcpy(trace->parent, header + PARENT, SV_SPAN_ID);
     trace->sampled = strchr(odd, header[FLAGS + 1]) != NULL;
     return true;
+}
+
+void sv_trace_text(const sv_trace *t, char out[SV_TRACE_TEXT]) {
+    snprintf(out, SV_TRACE_TEXT, "00-%s-%s-%s", t->trace, t->parent, t->sampled ? "01" : "00");
+}
+
+void sv_trace_random(char *out, size_t digits) {
+    unsigned char bytes[SV_TRACE_ID / 2];
+    out[0] = '\0';
+    if (digits > SV_TRACE_ID || getrandom(bytes, digits / 2, 0) != (ssize_t)(digits / 2)) return;
+    bytes[0] |= 1;
+    for (size_t i = 0; i < digits / 2; i++) snprintf(out + 2 * i, 3, "%02x", bytes[i]);
 }

@@ -1,0 +1,120 @@
+/* vectors: the vectors of recordings that voices were made from, for all processes. */
+#include <openssl/evp.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "server/redis/shared.h"
+#include "server/redis/vectors.h"
+
+struct sv_vectors {
+    sv_voices *voices;
+    double ttl_s;
+    pthread_mutex_t lock; /* of the link: voices are made one at a time anyway */
+    sv_link link;
+};
+
+enum { NAME = 128 };
+
+static void name_key(char name[NAME], const char *kind, const unsigned char digest[SV_VECTOR_KEY]) {
+    char hex[2 * SV_VECTOR_KEY + 1];
+    sv_hex_of(digest, SV_VECTOR_KEY, hex);
+    snprintf(name, NAME, SV_REDIS_PREFIX ":%s:%s", kind, hex);
+}
+
+/* The answer; NULL: not now. */
+static redisReply *ask(sv_vectors *v, const sv_args *args) {
+    ev_error err = {0};
+    pthread_mutex_lock(&v->lock);
+    redisReply *reply = sv_link_call(&v->link, args, 0, &err);
+    pthread_mutex_unlock(&v->lock);
+    return reply;
+}
+
+static void tell(sv_vectors *v, const sv_args *args) {
+    redisReply *reply = ask(v, args);
+    if (reply) freeReplyObject(reply);
+}
+
+static size_t get(void *user, const unsigned char key[SV_VECTOR_KEY], unsigned char *packed) {
+    char name[NAME];
+    sv_args a = {0};
+    name_key(name, "vector", key);
+    sv_args_text(&a, "GET");
+    sv_args_text(&a, name);
+    redisReply *reply = ask(user, &a);
+    const bool found = reply && reply->type == REDIS_REPLY_STRING && reply->len <= SV_VECTOR_MAX;
+    const size_t size = found ? reply->len : 0;
+    if (size) memcpy(packed, reply->str, size);
+    if (reply) freeReplyObject(reply);
+    return size;
+}
+
+static bool name_recordings(char name[NAME], const unsigned char *packed, size_t size) {
+    unsigned char digest[SV_VECTOR_KEY];
+    if (!EVP_Digest(packed, size, digest, NULL, EVP_sha256(), NULL)) return false;
+    name_key(name, "recording", digest);
+    return true;
+}
+
+/* The way back first: a vector without one could not be forgotten. */
+static void put(void *user, const unsigned char key[SV_VECTOR_KEY], const unsigned char *packed, size_t size) {
+    sv_vectors *v = user;
+    char vector[NAME], recordings[NAME];
+    sv_args add = {0}, expire = {0}, set = {0};
+    name_key(vector, "vector", key);
+    if (!name_recordings(recordings, packed, size)) return;
+    sv_args_text(&add, "SADD");
+    sv_args_text(&add, recordings);
+    sv_args_text(&add, vector);
+    redisReply *reply = ask(v, &add);
+    if (!reply) return;
+    freeReplyObject(reply);
+    sv_args_text(&expire, "EXPIRE");
+    sv_args_text(&expire, recordings);
+    sv_args_int(&expire, (int64_t)v->ttl_s + 60);
+    tell(v, &expire);
+    sv_args_text(&set, "SET");
+    sv_args_text(&set, vector);
+    sv_args_bytes(&set, packed, size);
+    sv_args_text(&set, "EX");
+    sv_args_int(&set, (int64_t)v->ttl_s + 1);
+    tell(v, &set);
+}
+
+static void drop(void *user, const unsigned char *packed, size_t size) {
+    sv_vectors *v = user;
+    char name[NAME];
+    sv_args members = {0}, remove = {0};
+    if (!name_recordings(name, packed, size)) return;
+    sv_args_text(&members, "SMEMBERS");
+    sv_args_text(&members, name);
+    redisReply *reply = ask(v, &members);
+    sv_args_text(&remove, "DEL");
+    sv_args_text(&remove, name);
+    for (size_t i = 0; reply && i < reply->elements && i < SV_ARGS_MAX - 2; i++)
+        sv_args_text(&remove, sv_reply_text(reply, i));
+    tell(v, &remove);
+    if (reply) freeReplyObject(reply);
+}
+
+ev_status sv_vectors_open(sv_vectors **out, sv_redis *redis, sv_voices *voices, double ttl_s, ev_error *err) {
+    sv_vectors *v = *out = calloc(1, sizeof *v);
+    if (!v) return ev_fail(err, EV_E_MEMORY, "out of memory");
+    *v = (sv_vectors){.voices = voices, .ttl_s = ttl_s, .link = {.redis = redis}};
+    pthread_mutex_init(&v->lock, NULL);
+    const sv_vector_cache cache = {.user = v, .get = get, .put = put, .drop = drop};
+    if (voices) sv_voices_share(voices, &cache);
+    return EV_OK;
+}
+
+void sv_vectors_close(sv_vectors **vectors) {
+    sv_vectors *v = *vectors;
+    *vectors = NULL;
+    if (!v) return;
+    if (v->voices) sv_voices_share(v->voices, NULL);
+    sv_link_close(&v->link);
+    pthread_mutex_destroy(&v->lock);
+    free(v);
+}
