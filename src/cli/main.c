@@ -17,6 +17,7 @@ static const cli_command *const commands[] = {&cli_say,           &cli_voice_mak
                                               &cli_serve,         &cli_worker,
                                               &cli_jobs_dead,     &cli_jobs_show,
                                               &cli_jobs_retry,    &cli_jobs_drop,
+                                              &cli_store_check,   &cli_store_lifecycle,
                                               &cli_keys_new,      &cli_keys_check,
 #endif
                                               &cli_man,           NULL};

@@ -19,11 +19,11 @@ enum { OWN = 3 };                    /* options that are no settings, before tho
 static char names[SV_KEY_COUNT][40]; /* "batch-max" */
 static char helps[SV_KEY_COUNT][160];
 static const char *const placeholders[] = {
-    [SV_KIND_SECRET] = "TEXT",        [SV_KIND_FILE] = "FILE",         [SV_KIND_DIRECTORY] = "DIR",
-    [SV_KIND_MODELS] = "[NAME=]FILE", [SV_KIND_ADDRESS] = "ADDRESS",   [SV_KIND_HOSTS] = "HOSTS",
-    [SV_KIND_ORIGINS] = "ORIGINS",    [SV_KIND_NETWORKS] = "NETWORKS", [SV_KIND_FORMATS] = "FORMATS",
-    [SV_KIND_SWITCH] = "on|off",      [SV_KIND_COUNT] = "N",           [SV_KIND_NUMBER] = "X",
-    [SV_KIND_SECONDS] = "TIME",       [SV_KIND_BYTES] = "SIZE"};
+    [SV_KIND_SECRET] = "TEXT",     [SV_KIND_TEXT] = "TEXT",          [SV_KIND_FILE] = "FILE",
+    [SV_KIND_DIRECTORY] = "DIR",   [SV_KIND_MODELS] = "[NAME=]FILE", [SV_KIND_ADDRESS] = "ADDRESS",
+    [SV_KIND_HOSTS] = "HOSTS",     [SV_KIND_ORIGINS] = "ORIGINS",    [SV_KIND_NETWORKS] = "NETWORKS",
+    [SV_KIND_FORMATS] = "FORMATS", [SV_KIND_SWITCH] = "on|off",      [SV_KIND_COUNT] = "N",
+    [SV_KIND_NUMBER] = "X",        [SV_KIND_SECONDS] = "TIME",       [SV_KIND_BYTES] = "SIZE"};
 static cli_option options[SV_KEY_COUNT + OWN + 1] = {
     {.name = "config",
      .letter = 'c',

@@ -187,11 +187,24 @@ static ev_status set_voices_dir(sv_server *s, ev_error *err) {
     return sv_config_set(&s->config, "voices_dir", voices, (sv_origin){.from = SV_FROM_DEFAULT}, err);
 }
 
+/* Where results are, and what clients are given of them. */
+static ev_status open_stores(sv_server *s, ev_error *err) {
+    const sv_config *c = &s->config;
+    const ev_status status = sv_stores_open(&s->stores, c, s->metrics, &s->log, err);
+    s->results = (sv_results){.samples = s->stores.results,
+                              .files = s->stores.files,
+                              .ledger = s->ledger,
+                              .label = c->label,
+                              .url_s = c->store_url_ttl};
+    return status;
+}
+
 /* Jobs, results and dead letters in one directory, where there is one, unless they are in Redis. */
 static ev_status open_durable(sv_server *s, ev_error *err) {
     const sv_config *c = &s->config;
     if (!*c->data_dir || *c->redis) return EV_OK;
     const sv_durable_options options = {.dir = c->data_dir,
+                                        .results = &s->results,
                                         .ttl_s = c->store_ttl,
                                         .store_max = c->store_max,
                                         .jobs = s->jobs,
@@ -247,6 +260,8 @@ static ev_status make_backend(sv_server *s, sv_role role, ev_error *err) {
                                   .model = sv_model_default(s->settings->models),
                                   .voices = s->sharing ? s->sharing->voices : NULL,
                                   .limiters = {s->limiter, s->key_limiter},
+                                  .results = &s->results,
+                                  .recordings = s->stores.recordings,
                                   .ended = on_ended,
                                   .ended_user = s};
     if (role == SV_ROLE_SERVICE && *s->config.redis) return make_gateway(s, &parts, err);
@@ -257,6 +272,7 @@ static ev_status make_backend(sv_server *s, sv_role role, ev_error *err) {
 static ev_status make_back(sv_server *s, sv_role role, const sv_device_calls *device, ev_error *err) {
     const sv_config *c = &s->config;
     ev_status status = sv_jobs_create(&s->jobs, c->result_cache, c->store_ttl, c->coalesce, err);
+    if (status == EV_OK) status = open_stores(s, err);
     if (status == EV_OK) status = open_durable(s, err);
     if (status == EV_OK) status = set_voices_dir(s, err);
     if (status == EV_OK) status = sv_webhooks_create(&s->webhooks, &s->log, err);
@@ -265,6 +281,7 @@ static ev_status make_back(sv_server *s, sv_role role, const sv_device_calls *de
     if (status == EV_OK) status = sv_uploads_create(&s->uploads, err);
     if (status == EV_OK) status = make_backend(s, role, err);
     if (status != EV_OK) return status;
+    s->backend->results = &s->results;
     update_free_memory(s);
     sv_ledger_relief(s->ledger, sv_jobs_relieve, s->jobs);
     return EV_OK;
@@ -357,17 +374,20 @@ ev_status sv_server_start(sv_server **out, const sv_config *config, sv_role role
     return status;
 }
 
-/* What a start would read, without one: no port is opened and no process started. */
+/* What a start would read, without one: no port is opened and no process started; a bucket is asked. */
 ev_status sv_check(const sv_config *config, ev_error *err) {
     sv_settings *settings = NULL;
     sv_keys *keys = NULL;
     sv_lexicon *lexicon = NULL;
+    sv_stores stores = {0};
     ev_status status = sv_settings_create(&settings, config, err);
     if (status == EV_OK && *config->lexicon) status = sv_lexicon_load(&lexicon, config->lexicon, err);
     sv_lexicon_unref(&lexicon);
     if (status == EV_OK && *config->keys_file) status = sv_keys_load(&keys, config->keys_file, err);
     if (status == EV_E_FORMAT) status = EV_E_ARGUMENT; /* in lists, which are settings */
     if (status == EV_OK) status = sv_models_check(config, err);
+    if (status == EV_OK && *config->store) status = sv_stores_open(&stores, config, NULL, NULL, err);
+    sv_stores_close(&stores);
     sv_keys_unref(&keys);
     sv_settings_unref(&settings);
     return status;
@@ -442,6 +462,7 @@ void sv_server_stop(sv_server **server) {
     sv_model_drop(s->models, &s->sharing);
     sv_settings_unref(&s->settings); /* and its models with them */
     sv_models_free(&s->models);
+    sv_stores_close(&s->stores);
     sv_jobs_free(&s->jobs);
     sv_uploads_free(&s->uploads);
     sv_decoder_free(&s->decoder);
@@ -548,8 +569,9 @@ static void follow_voices(sv_server *s) {
 /* Whether what is accepted outlives the process. */
 static void greet_jobs(const sv_server *s) {
     sv_journal_state state;
+    const char *results = s->stores.s3 ? sv_s3_name(s->stores.s3) : s->config.data_dir;
     if (*s->config.redis) {
-        fprintf(stderr, "jobs are in Redis, and results in %s, for all gateways and workers\n", s->config.data_dir);
+        fprintf(stderr, "jobs are in Redis, and results in %s, for all gateways and workers\n", results);
         return;
     }
     if (!s->durable) {
@@ -557,8 +579,9 @@ static void greet_jobs(const sv_server *s) {
         return;
     }
     sv_durable_look(s->durable, &state);
-    fprintf(stderr, "jobs and results are kept in %s: %lld to be made, %lld results\n", s->config.data_dir,
-            (long long)state.pending, (long long)state.results);
+    fprintf(stderr, "jobs %s kept in %s%s%s: %lld to be made, %lld results\n",
+            s->stores.s3 ? "are" : "and results are", s->config.data_dir, s->stores.s3 ? ", results in " : "",
+            s->stores.s3 ? results : "", (long long)state.pending, (long long)state.results);
 }
 
 static void greet(const sv_server *s) {

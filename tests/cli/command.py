@@ -22,7 +22,7 @@ import wave
 SETTINGS = argparse.Namespace()
 OK, FAILURE, USAGE, INPUT, MODEL, INTERRUPT, PIPE = 0, 1, 2, 4, 5, 130, 141
 COMMANDS = ["say", "voice make", "voice list", "voice show", "voice compare", "phones", "import", "bench engine"]
-WITH_SERVICE = ["serve", "worker", "jobs dead", "jobs show", "jobs retry", "jobs drop", "keys new", "keys check"]  # a build without the service lacks these
+WITH_SERVICE = ["serve", "worker", "jobs dead", "jobs show", "jobs retry", "jobs drop", "store check", "store lifecycle", "keys new", "keys check"]  # a build without the service lacks these
 FOX = "The quick brown fox jumps over the lazy dog."
 HELLO = "你好，今天我非常开心！"
 

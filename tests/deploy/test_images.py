@@ -19,7 +19,7 @@ from service import COMMAND, FREE, Service  # noqa: E402
 
 DOCKERFILE = (DEPLOY / "docker/Dockerfile").read_text()
 CHART = DEPLOY / "helm/emotivoice"
-SETS = ("default", "one", "redis", "closed")
+SETS = ("default", "one", "redis", "closed", "store")
 KUBERNETES = ("1.29", "1.32", "1.35")
 WHOLE = importlib.util.find_spec("kubernetes_validate") is not None
 needs_programs = unittest.skipUnless(WHOLE, "needs tests/deploy/requirements.txt (script/nightly images)")
@@ -114,7 +114,7 @@ class Compose(unittest.TestCase):
 
     def test_profiles(self):
         self.assertEqual(set(self.plain), {"emotivoice"})
-        self.assertEqual(set(self.services), {"emotivoice", "redis", "gateway", "worker", "prometheus", "alertmanager", "grafana"})
+        self.assertEqual(set(self.services), {"emotivoice", "redis", "gateway", "worker", "s3", "emotivoice-s3", "prometheus", "alertmanager", "grafana"})
 
     def test_all_are_locked_up(self):
         for name, s in self.services.items():
@@ -127,7 +127,7 @@ class Compose(unittest.TestCase):
                     self.assertTrue(os.path.exists(mount["source"]) and mount["read_only"], mount)
 
     def test_settings_are_settings(self):
-        for name in ("emotivoice", "gateway", "worker"):
+        for name in ("emotivoice", "gateway", "worker", "emotivoice-s3"):
             environment = {**image_environment(), **self.services[name]["environment"]}
             config = settings(**environment)
             for key in environment:
@@ -195,13 +195,24 @@ class Chart(unittest.TestCase):
         self.assertNotIn("PersistentVolumeClaim", kinds["default"])
         self.assertIn("PersistentVolumeClaim", kinds["one"])
         self.assertNotIn("PersistentVolumeClaim", kinds["closed"])  # it has one
-        self.assertEqual([len(self.of(name, "Deployment")) for name in SETS], [1, 1, 2, 2])
-        self.assertEqual([len(self.of(name, "PodDisruptionBudget")) for name in SETS], [1, 1, 2, 2])
-        self.assertEqual([len(self.of(name, "NetworkPolicy")) for name in SETS], [1, 1, 1, 1])
-        self.assertEqual([bool(self.of(name, "ScaledObject")) for name in SETS], [False, False, True, False])
-        self.assertEqual([bool(self.of(name, "HorizontalPodAutoscaler")) for name in SETS], [False, False, False, True])
+        self.assertEqual([len(self.of(name, "Deployment")) for name in SETS], [1, 1, 2, 2, 2])
+        self.assertEqual([len(self.of(name, "PodDisruptionBudget")) for name in SETS], [1, 1, 2, 2, 2])
+        self.assertEqual([len(self.of(name, "NetworkPolicy")) for name in SETS], [1, 1, 1, 1, 1])
+        self.assertEqual([bool(self.of(name, "ScaledObject")) for name in SETS], [False, False, True, False, False])
+        self.assertEqual([bool(self.of(name, "HorizontalPodAutoscaler")) for name in SETS], [False, False, False, True, False])
         self.assertIn("ServiceMonitor", kinds["redis"])
         self.assertIn("Ingress", kinds["closed"])
+        self.assertNotIn("PersistentVolumeClaim", kinds["store"])
+
+    def test_a_bucket_stands_for_the_shared_disk(self):
+        for name, _, pod in self.pods():
+            has = {e["name"]: e for e in pod["containers"][0]["env"]}
+            self.assertEqual("EMOTIVOICE_STORE" in has, name == "store")
+            if name == "store":
+                self.assertEqual(has["EMOTIVOICE_DATA_DIR"]["value"], "")
+                self.assertEqual(has["EMOTIVOICE_STORE_SECRET_KEY"]["valueFrom"]["secretKeyRef"], {"name": "emotivoice-store", "key": "secret-key"})
+        ports = [p["port"] for rule in self.of("store", "NetworkPolicy")[0]["spec"]["egress"] for p in rule["ports"]]
+        self.assertEqual(ports, [53, 53, 6379, 9000])
 
     def test_pods_are_locked_up(self):
         """What the profile `restricted` of Kubernetes asks for, and a file system that is read only."""

@@ -58,13 +58,18 @@ class Local(unittest.TestCase):
         code, text = self.run_script("up")
         self.assertEqual(code, 0, text)
         started = self.pids()
-        self.assertEqual(len(started), 7)
+        with_s3 = os.access(DEPLOY.parent / ".venv-test/bin/moto_server", os.X_OK)
+        self.assertEqual(len(started), 8 if with_s3 else 7)
         self.assertEqual(self.run_script("up")[0], 1)  # it runs already
         self.assertEqual(self.ask("/v1/audio/speech", {"input": "All of it.", "response_format": "pcm"}), said("All of it."))
         jobs = [json.loads(self.ask("/tts", {"text": f"Number {n}."}))["request_id"] for n in range(4)]
         for job in jobs:  # whichever gateway is asked
             for _ in range(2):
                 wait_for(lambda: json.loads(self.ask(f"/tts/{job}"))["status"] == "completed", what="a job")
+        if with_s3:  # the file itself, from the bucket
+            state = json.loads(self.ask(f"/tts/{jobs[0]}"))
+            with urllib.request.urlopen(state["download_url"], timeout=60) as answer:
+                self.assertEqual(answer.read(), self.ask(f"/tts/{jobs[0]}/audio"))
         query = "/api/v1/query?" + urllib.parse.urlencode({"query": 'sum(up{job="emotivoice"})'})
         wait_for(lambda: (r := json.loads(self.ask(query, port=self.port + 9))["data"]["result"]) and r[0]["value"][1] == "4", what="four instances")
         code, text = self.run_script("down")

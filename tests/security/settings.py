@@ -33,6 +33,7 @@ def _folder(name):
     return path
 
 
+os.environ.update(AWS_ACCESS_KEY_ID="known", AWS_SECRET_ACCESS_KEY="kept")  # of a bucket that nobody is asked for
 # What cannot be made from the default.
 MODEL = os.environ.get("EMOTIVOICE_MODEL") or os.path.join(ROOT, "models", "emotivoice-default.safetensors")
 GIVEN = {
@@ -55,6 +56,9 @@ GIVEN = {
     "lexicon": (_file("lexicon", "gif = /JH IH1 F/\n"), _file("more-lexicon", "gif = /G IH1 F/\n")),
     "worker_jobs": ("4", "8"),
     "redis": ("redis://:s3cret@127.0.0.1:1/1", "unix:/nowhere"),
+    "store": ("s3://media/tts?endpoint=http://127.0.0.1:1", "s3://media?region=eu-west-1&endpoint=http://127.0.0.1:1"),
+    "store_access_key": ("known", "changed"), "store_secret_key": ("kept to itself", "and changed"),
+    "store_session_token": ("for-an-hour", "changed"),
     "data_dir": (_folder("data"), _folder("more-data")),
     "voices_dir": (_folder("voices"), _folder("more-voices")),
     "reference_seconds_max": ("20", "10"),
@@ -70,8 +74,9 @@ GIVEN = {
     "webhook_secret": ("kept to itself", "and changed"),
     "log_level": ("debug", "warn"),
 }
-SECRETS = ("webhook_secret", "redis")  # are never printed
-NEEDS = {"anonymous": "keys_file", "redis": "data_dir"}  # what a setting is of no use without
+SECRETS = ("webhook_secret", "redis", "store_access_key", "store_secret_key", "store_session_token")  # are never printed
+NEEDS = {"anonymous": "keys_file", "redis": "data_dir", "store": "data_dir",
+         "store_access_key": "store_secret_key", "store_secret_key": "store_access_key"}  # what a setting is of no use without
 if not os.path.exists(GIVEN["model"][1]):
     os.symlink(GIVEN["model"][0], GIVEN["model"][1])
     for lexicon in os.listdir(os.path.dirname(MODEL)):

@@ -141,17 +141,19 @@ class Worker(service.Service):
 class Fleet:
     """with Fleet(gateways=2, workers=2) as f: f.gateways[0].speech("Hello.")"""
 
-    def __init__(self, gateways=1, workers=1, flags=(), redis_flags=(), command=None, threads=1, kind=Redis):
+    def __init__(self, gateways=1, workers=1, flags=(), redis_flags=(), command=None, threads=1, kind=Redis, shared_folder=True, **environment):
         self.command = command or service.COMMAND
         self.counts, self.threads = (gateways, workers), threads
         self.folder = tempfile.mkdtemp(prefix="emotivoice-fleet-")
         self.flags, self.redis_flags, self.kind = flags, redis_flags, kind
+        self.shared = ("--data-dir", os.path.join(self.folder, "data")) if shared_folder else ()
+        self.environment = environment
         self.gateways, self.workers = [], []
 
     def __enter__(self):
         os.mkdir(os.path.join(self.folder, "redis"))
         self.redis = self.kind(os.path.join(self.folder, "redis"), *self.redis_flags).start()
-        self.common = ("--redis", self.redis.url, "--data-dir", os.path.join(self.folder, "data"), "--log-level", "info",
+        self.common = ("--redis", self.redis.url, *self.shared, "--log-level", "info",
                        "--redis-lease", "2s", *self.flags)
         try:
             with concurrent.futures.ThreadPoolExecutor() as pool:  # all at once
@@ -165,11 +167,11 @@ class Fleet:
         return self
 
     def add_gateway(self, *flags):
-        self.gateways.append(service.Service(self.command, *self.common, "--rate-per-ip", "0", *flags).__enter__())
+        self.gateways.append(service.Service(self.command, *self.common, "--rate-per-ip", "0", *flags, **self.environment).__enter__())
         return self.gateways[-1]
 
     def add_worker(self, *flags, **environment):
-        self.workers.append(Worker(self.command, *self.common, "--threads", str(self.threads), *flags, **environment).__enter__())
+        self.workers.append(Worker(self.command, *self.common, "--threads", str(self.threads), *flags, **self.environment, **environment).__enter__())
         return self.workers[-1]
 
     def settle(self):

@@ -14,7 +14,7 @@
 
 #include <cmocka.h>
 
-#include "server/jobs/store.h"
+#include "server/store/store.h"
 
 static const char KEY[] = "00112233445566778899aabbccddeeff", OTHER[] = "00ffffffffffffffffffffffffffffff";
 static char dir[64];
@@ -143,9 +143,9 @@ static void a_full_disk_leaves_the_old_value_and_nothing_beside_it(void **state)
     assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
 }
 
-static bool is_the_key(void *user, const char *key) {
+static sv_sweep_answer is_the_key(void *user, const char *key) {
     (void)user;
-    return strcmp(key, KEY) == 0;
+    return strcmp(key, KEY) == 0 ? SV_SWEEP_KEEP : SV_SWEEP_REMOVE;
 }
 
 static void the_sweep_takes_what_is_old_and_not_wanted(void **state) {

@@ -27,6 +27,7 @@ enum { SV_FILTER_REQUIRED, SV_FILTER_OPTIONAL };
 
 typedef enum sv_kind {
     SV_KIND_SECRET,
+    SV_KIND_TEXT,
     SV_KIND_FILE,
     SV_KIND_MODELS, /* files, a line each, perhaps "name=file" */
     SV_KIND_DIRECTORY,

@@ -145,10 +145,10 @@ static ev_status check_access(const checker *c, ev_error *err) {
 /* What more than one process needs. */
 static ev_status check_redis(const checker *c, ev_error *err) {
     const sv_config *config = c->config;
-    if (config->redis[0] && !config->data_dir[0])
+    if (config->redis[0] && !config->data_dir[0] && !config->store[0])
         return refuse(c, SV_KEY_redis, EV_E_ARGUMENT,
                       "needs data_dir: a directory that all gateways and workers share, for results, recordings and "
-                      "voices",
+                      "voices; or store: a bucket for the first two",
                       err);
     if (config->settings[SV_KEY_redis].from == SV_FROM_FLAG && strchr(config->redis, '@'))
         warn(c, SV_KEY_redis,
@@ -159,6 +159,26 @@ static ev_status check_redis(const checker *c, ev_error *err) {
         warn(c, SV_KEY_redis_fallback, "has no effect: there is no redis");
     if (!config->redis[0] && was_given(c, SV_KEY_worker_jobs))
         warn(c, SV_KEY_worker_jobs, "has no effect: there is no redis");
+    return EV_OK;
+}
+
+/* A bucket for results, and its keys. */
+static ev_status check_store(const checker *c, ev_error *err) {
+    static const sv_config_key keys[] = {SV_KEY_store_access_key, SV_KEY_store_secret_key, SV_KEY_store_session_token,
+                                         SV_KEY_store_url_ttl};
+    const sv_config *config = c->config;
+    if (config->store[0] && !config->data_dir[0] && !config->redis[0])
+        return refuse(c, SV_KEY_store, EV_E_ARGUMENT,
+                      "has the results alone: give data_dir too, for the list of jobs, or redis", err);
+    if (!config->store_access_key[0] != !config->store_secret_key[0])
+        return refuse(c, config->store_access_key[0] ? SV_KEY_store_access_key : SV_KEY_store_secret_key,
+                      EV_E_ARGUMENT, "is one of a pair: give store_access_key and store_secret_key, or neither", err);
+    for (size_t i = 0; i < EV_ARRAY_COUNT(keys); i++) {
+        if (!config->store[0] && was_given(c, keys[i])) warn(c, keys[i], "has no effect: there is no store");
+    }
+    if (config->settings[SV_KEY_store_secret_key].from == SV_FROM_FLAG)
+        warn(c, SV_KEY_store_secret_key,
+             "on the command line is seen by every user of the machine: put it into the environment or the file");
     return EV_OK;
 }
 
@@ -201,6 +221,7 @@ ev_status sv_config_check(const sv_config *config, ev_buf *warnings, ev_error *e
     ev_status status = check_listeners(&c, err);
     if (!status) status = check_access(&c, err);
     if (!status) status = check_redis(&c, err);
+    if (!status) status = check_store(&c, err);
     if (!status) status = check_paths(&c, err);
     if (status) return status;
     check_proxies(&c);

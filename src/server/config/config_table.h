@@ -12,6 +12,7 @@
 
 /* kind: its type in C */
 #define SV_TYPE_SECRET    const char * /* a text that is never printed */
+#define SV_TYPE_TEXT      const char *
 #define SV_TYPE_FILE      const char *
 #define SV_TYPE_MODELS    const char * /* see sv_models_next() */
 #define SV_TYPE_DIRECTORY const char *
@@ -96,6 +97,16 @@
       "where accepted jobs, results, dead letters and voices outlive a restart; empty: they end with the process")     \
     X(store_max, BYTES, "10GB", 1e6, 1e15, "", RESTART,                                                                \
       "results kept in data_dir; beyond it those of clients without a key go first, the oldest of who has most")       \
+    X(store, TEXT, "", 0, 1500, "", RESTART,                                                                           \
+      "s3://bucket/prefix?region=...&endpoint=...: where results are kept instead of in data_dir")                     \
+    X(store_access_key, SECRET, "", 0, 128, "", RESTART,                                                               \
+      "store: access key; empty: AWS_ACCESS_KEY_ID and its companions of the environment")                             \
+    X(store_secret_key, SECRET, "", 0, 256, "", RESTART,                                                               \
+      "store: secret key; empty: AWS_SECRET_ACCESS_KEY")                                                               \
+    X(store_session_token, SECRET, "", 0, 4096, "", RESTART,                                                           \
+      "store: session token of keys that are for a time; empty: AWS_SESSION_TOKEN, or none")                           \
+    X(store_url_ttl, SECONDS, "1h", 0, 604800, "", RESTART,                                                            \
+      "store: a URL for a result's file, given by /tts/{id}, is good for this long; 0: none is given")                 \
     X(redis, SECRET, "", 0, 900, "", RESTART,                                                                          \
       "redis://[user:password@]host[:port][/database] that gateways and workers share; empty: one process does all")   \
     X(redis_lease, SECONDS, "15s", 1, 3600, "", RESTART,                                                               \

@@ -81,13 +81,6 @@ json_t *sv_warnings_json(const char *warnings);
 /* A job that ended badly, as an answer. */
 int sv_reply_job_error(sv_request *req, sv_job_state state, const ev_error *error);
 
-/* sound.c: of a job that is over and kept whole. dB that normalize adds; samples that trim_silence leaves. */
-float sv_sound_gain_db(sv_job *job, int32_t rate);
-size_t sv_sound_trimmed_count(sv_job *job, int32_t rate);
-
-/* listen.c: the encoder of a job's file; whole: the job is over, so that what follows from all of it is known. */
-ev_status sv_listen_encoder(sv_request *req, sv_job *job, const sv_sound *sound, ev_format format, bool whole,
-                            ev_encoder **out);
 /* listen.c: answers with the job's audio. whole: it is over, so its head can tell its length; else as it is made. */
 int sv_listen(sv_request *req, ev_format format, bool sse, bool whole);
 

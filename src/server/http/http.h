@@ -33,6 +33,7 @@
 #include "server/models/models.h"
 #include "server/jobs/backend.h"
 #include "server/redis/redis.h"
+#include "server/store/stores.h"
 #include "server/voices/uploads.h"
 #include "server/jobs/webhook.h"
 
@@ -60,6 +61,8 @@ struct sv_server {
     sv_models *models;
     sv_decoder *decoder;
     sv_jobs *jobs;
+    sv_stores stores;
+    sv_results results;  /* in those */
     sv_durable *durable; /* NULL: jobs end with the process */
     sv_uploads *uploads;
     sv_backend *backend; /* what jobs are submitted to */

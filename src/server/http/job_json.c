@@ -1,5 +1,6 @@
 /* job_json: a job as JSON, for those who ask and for webhooks. */
 #include <string.h>
+#include <time.h>
 
 #include "server/http/answers.h"
 
@@ -34,6 +35,18 @@ json_t *sv_warnings_json(const char *warnings) {
 
 static double since(double then, double now) { return then > 0 ? (now - then) * 1000 : 0; }
 
+/* Where its file can be had without us, and until when (seconds since 1970). */
+static void add_url(const sv_server *s, const sv_job *job, json_t *body) {
+    ev_buf url = {0};
+    const sv_results *results = s->backend->results;
+    if (sv_result_url(results, job, &url)) {
+        json_object_set_new(body, "download_url", json_string((const char *)url.data));
+        json_object_set_new(body, "download_expires",
+                            json_integer((json_int_t)(time(NULL) + (time_t)results->url_s)));
+    }
+    ev_buf_free(&url);
+}
+
 json_t *sv_job_json(const sv_server *s, sv_job *job) {
     sv_times t;
     size_t count;
@@ -48,6 +61,7 @@ json_t *sv_job_json(const sv_server *s, sv_job *job) {
     json_object_set_new(body, "timings", timings);
     if (state == SV_JOB_COMPLETED) {
         json_object_set_new(body, "audio_url", json_sprintf("/tts/%s/audio", job->id));
+        add_url(s, job, body);
         if (job->warnings[0]) json_object_set_new(body, "warnings", sv_warnings_json(job->warnings));
         if (job->omitted_count) json_object_set_new(body, "omitted", sv_omitted_json(job));
         if (job->show_words) {

@@ -4,7 +4,6 @@
  * there is nothing yet, the connection is suspended until there is. Encoding is the executor's, but for formats in
  * which it is copying.
  */
-#include <math.h>
 #include <openssl/evp.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +12,7 @@
 #include "server/http/connections.h"
 #include "server/http/reply.h"
 #include "server/http/wait.h"
+#include "server/jobs/sound.h"
 
 enum { BLOCK = 4096, PIECE = 2400 }; /* samples encoded at once: 150 ms a piece keeps the first small */
 
@@ -324,32 +324,23 @@ static ssize_t read_bytes(void *listener, uint64_t position, char *out, size_t m
     return (ssize_t)now;
 }
 
-static bool is_plain(ev_format format) {
-    return format <= EV_FORMAT_PCM || format == EV_FORMAT_ULAW || format == EV_FORMAT_ALAW;
+static sv_file file_of(const sv_request *req, ev_format format, bool whole) {
+    return (sv_file){.format = format,
+                     .sound = req->sound,
+                     .rate = rate_of(req),
+                     .label = req->settings->config.label,
+                     .whole = whole};
 }
 
 static int32_t file_rate(const sv_request *req, ev_format format) {
-    return ev_format_rate(format, rate_of(req), req->sound.rate);
+    const sv_file file = file_of(req, format, false);
+    return sv_file_rate(&file);
 }
 
-ev_status sv_listen_encoder(sv_request *req, sv_job *job, const sv_sound *sound, ev_format format, bool whole,
-                            ev_encoder **out) {
-    const int32_t rate = sv_job_rate(req->server, job);
-    ev_encoder_options options;
-    size_t count;
-    sv_job_snapshot(job, NULL, &count, NULL);
-    ev_encoder_options_init(&options);
-    if (whole && sound->trim_silence && is_plain(format)) count = sv_sound_trimmed_count(job, rate);
-    if (whole && (!sound->trim_silence || is_plain(format))) options.known_count = count;
-    options.label = req->settings->config.label;
-    options.content_id = job->id;
-    options.file_rate = ev_format_rate(format, rate, sound->rate);
-    options.bitrate_kbps = sound->bitrate_kbps;
-    options.volume_db = sound->volume_db;
-    if (whole && sound->normalize) options.volume_db += sv_sound_gain_db(job, rate);
-    options.volume_db = fminf(fmaxf(options.volume_db, -40), 40);
-    options.trim_silence = sound->trim_silence;
-    return ev_encoder_create(out, format, rate, &options, NULL);
+/* whole: the job is over, so that what follows from all of it is known. */
+static ev_status make_encoder(sv_request *req, ev_encoder **out, ev_format format, bool whole, size_t count) {
+    const sv_file file = file_of(req, format, whole);
+    return sv_file_encoder(out, req->job, &file, count);
 }
 
 /* How many places are not spoken as they are written, and the first of them: "13-21 transliterated, 40-44 emoji". */
@@ -420,7 +411,7 @@ int sv_listen(sv_request *req, ev_format format, bool sse, bool whole) {
                         : envelope == SV_ENVELOPE_OBJECT ? "application/json"
                                                          : ev_format_media_type(format);
     if (envelope) sse = false;
-    if (!l || sv_listen_encoder(req, req->job, &req->sound, format, whole, &l->encoder) != EV_OK) {
+    if (!l || make_encoder(req, &l->encoder, format, whole, count) != EV_OK) {
         return sv_reply_busy(req, 503, 1000, "out of memory: try again later");
     }
     l->req = req;
@@ -430,10 +421,10 @@ int sv_listen(sv_request *req, ev_format format, bool sse, bool whole) {
     choose_lane(l);
     l->envelope = envelope;
     l->timing = (sv_timing){.rate = rate_of(req), .dialect = req->dialect};
-    l->copies = is_plain(format) && !sse && !envelope && is_as_made(req, format);
+    l->copies = sv_format_plain(format) && !sse && !envelope && is_as_made(req, format);
     if (!l->copies && (!whole || sse || envelope)) (void)refill(l); /* what is there goes out with the head */
     if (!whole || sse || envelope || !count) return answer_in_pieces(req, l, media, MHD_SIZE_UNKNOWN);
-    if (is_plain(format)) return answer_in_pieces(req, l, media, ev_encoder_size(l->encoder));
+    if (sv_format_plain(format)) return answer_in_pieces(req, l, media, ev_encoder_size(l->encoder));
     if ((double)count <= AT_ONCE * rate_of(req)) return answer_whole(req);
     return answer_in_pieces(req, l, media, MHD_SIZE_UNKNOWN);
 }

@@ -21,7 +21,7 @@
 #define SV_HTTP_SERIES_H
 
 #include "server/http/fields.h"
-#include "server/jobs/store.h"
+#include "server/store/store.h"
 
 enum {
     SV_LONG_ITEMS_MAX = 20000,

@@ -10,6 +10,7 @@
 #include "server/http/series.h"
 #include "server/http/wait.h"
 #include "server/http/zip.h"
+#include "server/jobs/sound.h"
 
 enum { PIECE = 2400 };
 #define TURN_S 0.03      /* of a turn at the executor, of the thread's own time */
@@ -123,6 +124,17 @@ static bool find_item(sv_reel *r) {
     return r->next < r->end;
 }
 
+static ev_status item_encoder(sv_reel *r, const sv_item *item) {
+    const sv_file file = {.format = format_of(r, item),
+                          .sound = item->sound,
+                          .rate = sv_job_rate(r->req->server, r->job),
+                          .label = r->req->settings->config.label,
+                          .whole = true};
+    size_t count;
+    sv_job_snapshot(r->job, NULL, &count, NULL);
+    return sv_file_encoder(&r->encoder, r->job, &file, count);
+}
+
 /* The next that has sound; false: there is none, or it cannot be read. */
 static bool open_item(sv_reel *r) {
     ev_error err = {0};
@@ -137,8 +149,7 @@ static bool open_item(sv_reel *r) {
         r->missing[r->next++] = true;
         return true;
     }
-    if (status == EV_OK && !r->one)
-        status = sv_listen_encoder(r->req, r->job, &item->sound, format_of(r, item), true, &r->encoder);
+    if (status == EV_OK && !r->one) status = item_encoder(r, item);
     if (status != EV_OK) break_off(r, err.message[0] ? err.message : "out of memory for the archive");
     r->file.size = 0;
     return status == EV_OK;

@@ -374,9 +374,9 @@ typedef struct keys {
     ev_buf list; /* of char[SV_STORE_KEY + 1] */
 } keys;
 
-static bool note_key(void *user, const char *key) {
+static sv_sweep_answer note_key(void *user, const char *key) {
     ev_buf_append(&((keys *)user)->list, key, SV_STORE_KEY + 1);
-    return true;
+    return SV_SWEEP_KEEP;
 }
 
 void sv_series_read_all(sv_series_table *table,

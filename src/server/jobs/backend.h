@@ -13,6 +13,7 @@
 #define SV_BACKEND_H
 
 #include "server/jobs/jobs.h"
+#include "server/jobs/result.h"
 
 typedef struct sv_backend sv_backend;
 
@@ -55,6 +56,7 @@ typedef struct sv_backend_calls { /* what a maker has to bring */
 
 struct sv_backend { /* the beginning of every maker's own */
     const sv_backend_calls *calls;
+    const sv_results *results; /* with whose URLs clients may be served; NULL: none */
     bool decides_keys; /* Idempotency-Keys are its to compare, since others use the same queue: not the table's */
 };
 

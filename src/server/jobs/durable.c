@@ -33,7 +33,6 @@ typedef struct ending { /* a job whose end is being written */
 struct sv_durable {
     sv_durable_options options;
     sv_journal *journal;
-    sv_store *store;
     pthread_mutex_t lock; /* of all below */
     pthread_cond_t work;  /* for the writers */
     pthread_cond_t turn;  /* for the one that hands over */
@@ -147,6 +146,7 @@ static void set_back(ending *e) {
     if (!e->told) {
         sv_job_ref(e->job);
         e->told = true;
+        e->job->filed = false; /* not yet, and who asks now is not told */
         tell(e);
     }
     pthread_mutex_lock(&d->lock);
@@ -163,7 +163,7 @@ static void settle(ending *e, ev_status status) {
         return;
     }
     if (status != EV_OK && e->entry.record.result_bytes) /* nobody may ask for it */
-        (void)sv_store_remove(d->store, e->job->id, NULL);
+        (void)sv_result_remove(d->options.results, e->job->id, NULL);
     if (!e->told) {
         e->job->recorded = status == EV_OK;
         tell(e);
@@ -185,8 +185,9 @@ static void wait_for_acceptance(const sv_job *job) {
 static void write_ending(ending *e) {
     ev_error err = {0};
     wait_for_acceptance(e->job);
-    const ev_status status =
-        e->state == SV_JOB_COMPLETED ? sv_result_write(e->durable->store, &e->entry.record, e->job, &err) : EV_OK;
+    const ev_status status = e->state == SV_JOB_COMPLETED
+                                 ? sv_result_write(e->durable->options.results, &e->entry.record, e->job, &err)
+                                 : EV_OK;
     if (status == EV_OK) {
         sv_journal_put(e->durable->journal, &e->entry);
         return;
@@ -246,6 +247,7 @@ static ending *make_ending(sv_durable *d, sv_job *job, sv_job_state state, const
     *e = (ending){
         .entry = {.kind = SV_ENTRY_END, .done = ending_done, .user = e}, .durable = d, .job = job, .state = state};
     if (error) e->error = *error;
+    job->filed = promised && state == SV_JOB_COMPLETED && d->options.results->files; /* when it is told */
     if (sv_record_outcome(&e->entry.record, job, state, error, job->rate) &&
         (promised || sv_record_request(&e->entry.record, job)))
         return e;
@@ -420,7 +422,7 @@ ev_status sv_durable_find(sv_durable *d, const char *id, const char *owner, bool
                                    .created = r.created_ms / 1000};
     }
     if (status == EV_OK && samples && r.state == SV_RECORD_COMPLETED)
-        status = sv_result_read(d->store, d->options.ledger, &r, *out, err);
+        status = sv_result_read(d->options.results, d->options.ledger, &r, *out, err);
     sv_record_free(&r);
     if (status != EV_OK) sv_job_unref(out);
     return status;
@@ -466,19 +468,16 @@ void sv_durable_look(sv_durable *d, sv_journal_state *state) { sv_journal_look(d
 
 static ev_status open_parts(sv_durable *d, ev_error *err) {
     const sv_durable_options *o = &d->options;
-    char results[PATH_SIZE + 16];
     if (mkdir(o->dir, 0700) != 0 && errno != EEXIST)
         return ev_fail(err, EV_E_IO, "data_dir = %s cannot be made: %s", o->dir, strerror(errno));
-    snprintf(results, sizeof results, "%.*s/results", PATH_SIZE - 1, o->dir);
-    ev_status status = sv_store_directory(&d->store, results, err);
     const sv_journal_options options = {.dir = o->dir,
-                                        .store = d->store,
+                                        .store = o->results->samples,
+                                        .files = o->results->files,
                                         .log = o->log,
                                         .ttl_s = o->ttl_s,
                                         .bytes_max = o->store_max,
                                         .reserve = RESERVE};
-    if (status == EV_OK) status = sv_journal_sqlite(&d->journal, &options, err);
-    return status;
+    return sv_journal_sqlite(&d->journal, &options, err);
 }
 
 ev_status sv_durable_open(sv_durable **out, const sv_durable_options *options, ev_error *err) {
@@ -528,7 +527,6 @@ void sv_durable_free(sv_durable **durable) {
         d->failed = e->next;
         free_ending(e);
     }
-    sv_store_close(&d->store);
     pthread_cond_destroy(&d->work);
     pthread_cond_destroy(&d->turn);
     pthread_mutex_destroy(&d->lock);

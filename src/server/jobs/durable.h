@@ -16,16 +16,18 @@
 
 #include "server/jobs/journal.h"
 #include "server/jobs/jobs.h"
+#include "server/jobs/result.h"
 #include "server/metrics/log.h"
 
 typedef struct sv_durable sv_durable;
 typedef struct sv_durable_options {
-    const char *dir;   /* made where it is not there */
-    double ttl_s;      /* what is over is kept so long */
-    int64_t store_max; /* bytes of results on the disk */
-    sv_jobs *jobs;     /* borrowed, as the rest */
-    sv_ledger *ledger; /* NULL: there is always memory */
-    sv_log *log;       /* NULL: none */
+    const char *dir;           /* made where it is not there */
+    const sv_results *results; /* borrowed */
+    double ttl_s;              /* what is over is kept so long */
+    int64_t store_max;         /* bytes of results on the disk */
+    sv_jobs *jobs;             /* borrowed, as the rest */
+    sv_ledger *ledger;         /* NULL: there is always memory */
+    sv_log *log;               /* NULL: none */
 } sv_durable_options;
 
 ev_status sv_durable_open(sv_durable **out, const sv_durable_options *options, ev_error *err);

@@ -123,6 +123,7 @@ typedef struct sv_job {
     atomic_int durable;            /* an sv_durability */
     bool promised;                 /* an earlier process accepted it: it is not asked whether it may come in */
     bool recorded;                 /* how it ended is written down, so the table need not keep it */
+    bool filed;                    /* completed: its file is in the store, for clients who are given a URL */
     int32_t rate;                  /* Hz of its samples; 0: not known yet */
     char id[SV_JOB_ID + 1];        /* 128 random bits, hexadecimal */
     unsigned char key[SV_JOB_KEY]; /* SHA-256 of all that decides the samples */

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,8 +29,10 @@ typedef struct journal {
     int lock_file;
     int64_t last; /* number of the last job that an earlier process accepted */
 
-    sv_database writer; /* its thread's alone */
-    bool sweep;         /* results that an earlier process left without a job are still to be removed */
+    sv_database writer;  /* its thread's alone */
+    atomic_bool leaving; /* the sweep of results that an earlier process left without a job is to end */
+    bool sweeping;
+    pthread_t sweeper;
 
     pthread_mutex_t reading; /* of the reader */
     sv_database reader;
@@ -168,8 +171,9 @@ static void write_list(journal *j, sv_entry *list) {
 /* Results go when their jobs are gone for good: a crash between the two leaves a file, which the sweep finds. */
 static void remove_result(journal *j, const char *id) {
     ev_error err = {0};
-    if (j->options.store && sv_store_remove(j->options.store, id, &err) != EV_OK && j->options.log)
-        sv_log_line(j->options.log, SV_LEVEL_WARN, NULL, "%s", err.message);
+    ev_status status = j->options.store ? sv_store_remove(j->options.store, id, &err) : EV_OK;
+    if (status == EV_OK && j->options.files) status = sv_store_remove(j->options.files, id, &err);
+    if (status != EV_OK && j->options.log) sv_log_line(j->options.log, SV_LEVEL_WARN, NULL, "%s", err.message);
 }
 
 static void finish_list(journal *j, sv_entry *list) {
@@ -286,19 +290,23 @@ static ev_status forget_dead(journal *j, ev_error *err) {
     return status;
 }
 
-static bool is_known(void *of_journal, const char *id) {
+static sv_sweep_answer judge(void *of_journal, const char *id) {
     journal *j = of_journal;
     sv_record record = {0};
+    if (atomic_load(&j->leaving)) return SV_SWEEP_END;
     const ev_status status = sv_journal_find(&j->journal, id, false, &record, NULL);
     sv_record_free(&record);
-    return status != EV_E_NOT_FOUND;
+    return status == EV_E_NOT_FOUND ? SV_SWEEP_REMOVE : SV_SWEEP_KEEP;
 }
 
 /* Results without a job: of one that was just deleted when the process ended. Younger ones may be those of a database
- * that was set aside, and whoever looks after that wants them. */
-static void sweep_store(journal *j) {
-    if (j->options.store) sv_store_sweep(j->options.store, j->options.ttl_s, is_known, j);
-    j->sweep = false;
+ * that was set aside, and whoever looks after that wants them. A bucket may be long and slow: in a thread of its own.
+ */
+static void *sweep_stores(void *of_journal) {
+    journal *j = of_journal;
+    if (j->options.store) sv_store_sweep(j->options.store, j->options.ttl_s, judge, j);
+    if (j->options.files) sv_store_sweep(j->options.files, j->options.ttl_s, judge, j);
+    return NULL;
 }
 
 static void keep_limits(journal *j) {
@@ -310,7 +318,6 @@ static void keep_limits(journal *j) {
     if (status == EV_OK) status = forget_dead(j, &err);
     if (status == EV_OK) (void)sv_database_run(&j->writer, SV_SQL_VACUUM, NULL);
     if (status != EV_OK) note_problem(j, explain(j, status, &err), &err);
-    if (j->sweep) sweep_store(j);
 }
 
 /* ---- the thread ---- */
@@ -439,6 +446,8 @@ static void close_journal(sv_journal *of) {
     j->closing = true;
     pthread_cond_signal(&j->work);
     pthread_mutex_unlock(&j->lock);
+    atomic_store(&j->leaving, true);
+    if (j->sweeping) pthread_join(j->sweeper, NULL);
     if (j->running) pthread_join(j->thread, NULL);
     sv_database_close(&j->reader);
     sv_database_close(&j->writer);
@@ -513,6 +522,7 @@ static ev_status open_all(journal *j, ev_error *err) {
         if (!j->running)
             status = ev_fail(err, EV_E_DEVICE, "a thread cannot be started: raise the limit on processes");
     }
+    if (status == EV_OK && j->options.store) j->sweeping = pthread_create(&j->sweeper, NULL, sweep_stores, j) == 0;
     return status;
 }
 
@@ -523,7 +533,7 @@ ev_status sv_journal_sqlite(sv_journal **out, const sv_journal_options *options,
     ev_error fault = {0};
     *out = NULL;
     if (!j) return ev_fail(err, EV_E_MEMORY, "out of memory");
-    *j = (journal){.journal = {&calls}, .options = *options, .lock_file = -1, .sweep = true};
+    *j = (journal){.journal = {&calls}, .options = *options, .lock_file = -1};
     j->end = &j->first;
     pthread_condattr_init(&monotonic);
     pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);

@@ -15,12 +15,13 @@
 #define SV_JOURNAL_SQLITE_H
 
 #include "server/jobs/journal.h"
-#include "server/jobs/store.h"
+#include "server/store/store.h"
 #include "server/metrics/log.h"
 
 typedef struct sv_journal_options {
     const char *dir;
     sv_store *store;   /* of the results, which go with their jobs; borrowed, outlives the journal; NULL: none */
+    sv_store *files;   /* ... and of their files for clients, likewise */
     sv_log *log;       /* NULL: none */
     double ttl_s;      /* what is over is forgotten after this; dead letters are not */
     int64_t bytes_max; /* of results. Beyond it untrusted clients' go first, of those who have most, the oldest; then

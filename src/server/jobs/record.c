@@ -130,6 +130,7 @@ bool sv_record_outcome(sv_record *r, const sv_job *job, sv_job_state state, cons
         json_object_set_new(json, "omitted", omitted_json(job));
         json_object_set_new(json, "omitted_count", json_integer((json_int_t)job->omitted_count));
     }
+    if (job->filed && state == SV_JOB_COMPLETED) json_object_set_new(json, "file", json_true());
     r->outcome = json ? json_dumps(json, JSON_COMPACT) : NULL;
     json_decref(json);
     return r->outcome != NULL;
@@ -259,6 +260,7 @@ static const char *read_outcome(sv_job *job, const sv_record *r, const json_t *j
     job->tries = (int32_t)number_of(json, "tries");
     job->count = (size_t)number_of(json, "samples");
     job->rate = (int32_t)number_of(json, "sample_rate");
+    job->filed = json_is_true(json_object_get(json, "file"));
     if (error)
         ev_fail(&job->error, (ev_status)json_integer_value(json_object_get(error, "status")), "%s",
                 json_string_value(json_object_get(error, "message"))

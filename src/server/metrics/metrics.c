@@ -18,6 +18,7 @@ const char *const sv_route_names[SV_ROUTE_COUNT] = {SV_ROUTE_MAP(TEXT_OF_ROUTE)}
 static const char *const stage_names[] = {SV_STAGE_MAP(TEXT_OF)};
 static const char *const result_names[] = {SV_LOOKUP_MAP(TEXT_OF)};
 static const char *const outcome_names[] = {SV_OUTCOME_MAP(TEXT_OF)};
+static const char *const operation_names[] = {SV_STORE_OPERATION_MAP(TEXT_OF)};
 static const char *const code_names[] = {SV_CODE_MAP(TEXT_OF_CODE) "other"};
 static const int codes[] = {SV_CODE_MAP(NUMBER_OF_CODE)};
 static const bool route_speaks[] = {SV_ROUTE_MAP(SPEAKS)};
@@ -30,6 +31,7 @@ static const sv_labels labels_ROUTE_CODE = {
 static const sv_labels labels_STAGE = {{"stage"}, {stage_names}, {SV_TIMED_COUNT, 1}};
 static const sv_labels labels_RESULT = {{"result"}, {result_names}, {SV_LOOKUP_COUNT, 1}};
 static const sv_labels labels_OUTCOME = {{"outcome"}, {outcome_names}, {SV_OUTCOME_COUNT, 1}};
+static const sv_labels labels_OPERATION = {{"operation"}, {operation_names}, {SV_STORE_OPERATION_COUNT, 1}};
 
 static const double times[] = {0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 30, 60};
 static const double sizes[] = {1, 2, 4, 8, 12, 16, 24, 32, 48, 64};

@@ -20,11 +20,15 @@
 #define SV_ENUM_STAGE(id, text)                                            SV_TIMED_##id,
 #define SV_ENUM_LOOKUP(id, text)                                           SV_LOOKUP_##id,
 #define SV_ENUM_OUTCOME(id, text)                                          SV_OUTCOME_##id,
+#define SV_ENUM_OPERATION(id, text)                                        SV_STORE_##id,
 #define SV_ENUM_METRIC(id, kind, name, labels, unit, buckets, zeros, help) SV_METRIC_##id,
 typedef enum sv_route { SV_ROUTE_MAP(SV_ENUM_ROUTE) SV_ROUTE_COUNT } sv_route;
 typedef enum sv_timed { SV_STAGE_MAP(SV_ENUM_STAGE) SV_TIMED_COUNT } sv_timed; /* stages as the metrics time them */
 typedef enum sv_lookup { SV_LOOKUP_MAP(SV_ENUM_LOOKUP) SV_LOOKUP_COUNT } sv_lookup;
 typedef enum sv_outcome { SV_OUTCOME_MAP(SV_ENUM_OUTCOME) SV_OUTCOME_COUNT } sv_outcome;
+typedef enum sv_store_operation {
+    SV_STORE_OPERATION_MAP(SV_ENUM_OPERATION) SV_STORE_OPERATION_COUNT
+} sv_store_operation;
 typedef enum sv_metric { SV_METRIC_MAP(SV_ENUM_METRIC) SV_METRIC_COUNT } sv_metric;
 
 extern const char *const sv_route_names[SV_ROUTE_COUNT];
@@ -33,8 +37,8 @@ typedef struct sv_metrics sv_metrics;
 ev_status sv_metrics_create(sv_metrics **out, ev_error *err);
 void sv_metrics_free(sv_metrics **metrics);
 
-/* label: an sv_timed, sv_lookup (hit or miss) or sv_outcome as the table says; 0 where there is none. What is not
- * finite is not counted. A negative amount is for gauges alone. */
+/* label: an sv_timed, sv_lookup (hit or miss), sv_outcome or sv_store_operation as the table says; 0 where there is
+ * none. What is not finite is not counted. A negative amount is for gauges alone. */
 void sv_metric_add(sv_metrics *m, sv_metric metric, unsigned label, double amount); /* counters and gauges */
 void sv_metric_set(sv_metrics *m, sv_metric gauge, double value);
 void sv_metric_observe(sv_metrics *m, sv_metric histogram, unsigned label, double value);

@@ -39,6 +39,9 @@
     X(COMPLETED, "completed") X(FAILED, "failed") X(EXPIRED, "expired") X(CANCELED, "canceled")                        \
     X(REJECTED_FULL, "rejected_full") X(REJECTED_QUOTA, "rejected_quota") X(REJECTED_WORDS, "rejected_words")
 
+#define SV_STORE_OPERATION_MAP(X)                                                                                      \
+    X(PUT, "put") X(GET, "get") X(DELETE, "delete") X(LIST, "list")
+
 #define SV_METRIC_MAP(X)                                                                                               \
     X(HTTP_REQUESTS, COUNTER, "http_requests_total", ROUTE_CODE, WHOLE, NONE, HIDDEN,                                  \
       "HTTP requests answered, by route and status code.")                                                             \
@@ -88,6 +91,16 @@
       "Jobs, or ends of jobs, that could not be written to data_dir when they came, as on a full disk.")               \
     X(STORE_BYTES, GAUGE, "store_bytes", NONE, WHOLE, NONE, SHOWN,                                                     \
       "Bytes of results kept in data_dir.")                                                                            \
+    X(STORE_UP, GAUGE, "store_up", NONE, WHOLE, NONE, HIDDEN,                                                          \
+      "Whether the bucket of store answered the last request, where there is one.")                                    \
+    X(STORE_REQUESTS, COUNTER, "store_requests_total", OPERATION, WHOLE, NONE, HIDDEN,                                 \
+      "Requests to the bucket of store, every try counted.")                                                           \
+    X(STORE_ERRORS, COUNTER, "store_errors_total", OPERATION, WHOLE, NONE, HIDDEN,                                     \
+      "Requests to the bucket of store that failed, every try counted, and removals that found no room to wait.")      \
+    X(STORE_DURATION, HISTOGRAM, "store_request_duration_seconds", OPERATION, MICRO, TIME, HIDDEN,                     \
+      "Time of one request to the bucket of store.")                                                                   \
+    X(STORE_TRANSFERRED, COUNTER, "store_transferred_bytes_total", OPERATION, WHOLE, NONE, HIDDEN,                     \
+      "Bytes sent to and received from the bucket of store, by requests that succeeded.")                              \
     X(REDIS_UP, GAUGE, "redis_up", NONE, WHOLE, NONE, HIDDEN,                                                          \
       "Whether Redis answers, where there is one.")                                                                    \
     X(WORKERS, GAUGE, "live_workers", NONE, WHOLE, NONE, HIDDEN,                                                            \

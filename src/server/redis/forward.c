@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/wait.h"
+#include "base/try.h"
 #include "server/jobs/record.h"
 #include "server/jobs/result.h"
 #include "server/redis/message.h"
@@ -151,7 +152,11 @@ static bool release(sv_link *link, sv_taken *t) {
 /* Its samples are where they can be found by its record. EV_E_LIMIT, EV_E_IO: not now. */
 static ev_status keep_result(sv_taken *t, sv_record *r, ev_error *err) {
     const bool small = t->job->count * sizeof(int16_t) <= SV_INLINE_MAX;
-    return small ? sv_result_describe(r, t->job, err) : sv_result_write(t->worker->shared.results, r, t->job, err);
+    const sv_results *results = t->worker->parts.results;
+    t->job->filed = results->files != NULL;
+    if (!small) return sv_result_write(results, r, t->job, err);
+    TRY(sv_result_describe(r, t->job, err));
+    return sv_result_write_file(results, t->job, err);
 }
 
 /* 1: it counts; 0: it was over already; -1: not now. */
@@ -192,7 +197,7 @@ static void ended(sv_taken *t, const sv_record *r, bool counts) {
     pthread_mutex_lock(&w->lock);
     w->made_s += (double)t->job->count / ev_model_sample_rate(w->parts.model);
     pthread_mutex_unlock(&w->lock);
-    if (t->in_blob && !r->dead) (void)sv_store_remove(w->shared.recordings, t->blob, NULL);
+    if (t->in_blob && !r->dead) (void)sv_store_remove(w->parts.recordings, t->blob, NULL);
     if (w->parts.ended) w->parts.ended(w->parts.ended_user, t->job);
 }
 

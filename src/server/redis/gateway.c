@@ -31,7 +31,6 @@ typedef struct gateway {
     sv_backend backend; /* first */
     sv_redis_parts parts;
     sv_redis redis;
-    sv_shared shared;
     sv_rates *rates;
     sv_vectors *vectors;
     char name[GATEWAY_NAME];
@@ -236,7 +235,7 @@ static redisReply *enqueue(gateway *g, const sv_job *job, const char *message, c
     sv_args_real(&a, g->parts.config->queue_audio);
     const double left_s = (double)s->deadline_us * 1e-6 - ev_clock_s();
     sv_args_int(&a, !s->deadline_us ? 0 : left_s > 0.001 ? (int64_t)(left_s * 1000) : 1);
-    if (aside && sv_store_put(g->shared.recordings, job->id, r->reference, r->reference_bytes, err) != EV_OK)
+    if (aside && sv_store_put(g->parts.recordings, job->id, r->reference, r->reference_bytes, err) != EV_OK)
         return NULL;
     sv_args_real(&a, job->quota_s);
     return run(g, SV_SCRIPT_ENQUEUE, &a, err);
@@ -244,7 +243,7 @@ static redisReply *enqueue(gateway *g, const sv_job *job, const char *message, c
 
 /* What is not in the queue needs no recording in the store. */
 static void drop_recording_aside(gateway *g, const sv_job *job, const sv_record *r) {
-    if (r->reference_bytes > SV_INLINE_MAX) (void)sv_store_remove(g->shared.recordings, job->id, NULL);
+    if (r->reference_bytes > SV_INLINE_MAX) (void)sv_store_remove(g->parts.recordings, job->id, NULL);
 }
 
 static void accepted(gateway *g, sv_job *job, sv_submission *out, const char *first) {
@@ -376,7 +375,7 @@ static ev_status job_of_hash(gateway *g, const redisReply *hash, const char *id,
         audio && audio->type == REDIS_REPLY_STRING && audio->len && (int64_t)audio->len == r.result_bytes;
     if (status == EV_OK && samples && r.state == SV_RECORD_COMPLETED)
         status = within ? sv_result_take(audio->str, g->parts.ledger, &r, *out, err)
-                        : sv_result_read(g->shared.results, g->parts.ledger, &r, *out, err);
+                        : sv_result_read(g->parts.results, g->parts.ledger, &r, *out, err);
     sv_record_free(&r);
     if (status != EV_OK) sv_job_unref(out);
     return status;
@@ -409,8 +408,8 @@ static ev_status cancel_id(gateway *g, const char *id, const char *owner, ev_err
     redisReply *reply = run(g, SV_SCRIPT_CANCEL, &a, &why);
     if (!reply) return not_now(err);
     freeReplyObject(reply);
-    (void)sv_store_remove(g->shared.results, id, NULL);
-    (void)sv_store_remove(g->shared.recordings, id, NULL);
+    (void)sv_result_remove(g->parts.results, id, NULL);
+    (void)sv_store_remove(g->parts.recordings, id, NULL);
     return EV_OK;
 }
 
@@ -496,7 +495,7 @@ static ev_status drop(sv_backend *b, const char *id, ev_error *err) {
     if (!reply) return not_now(err);
     const char *blob = sv_reply_text(reply, 0);
     const bool found = *blob != '\0';
-    if (found) (void)sv_store_remove(of(b)->shared.recordings, blob, NULL);
+    if (found) (void)sv_store_remove(of(b)->parts.recordings, blob, NULL);
     freeReplyObject(reply);
     return found ? EV_OK : no_dead_letter(id, err);
 }
@@ -791,7 +790,7 @@ static void cancel_orphans(gateway *g) {
             return;
         }
         freeReplyObject(reply);
-        (void)sv_store_remove(g->shared.recordings, id, NULL);
+        (void)sv_store_remove(g->parts.recordings, id, NULL);
     }
 }
 
@@ -850,7 +849,6 @@ static void close_gateway(sv_backend *b) {
         pthread_mutex_destroy(&g->links[i].lock);
     }
     sv_link_close(&g->link);
-    sv_shared_close(&g->shared);
     pthread_mutex_destroy(&g->lock);
     free(g);
 }
@@ -880,7 +878,6 @@ ev_status sv_redis_gateway(sv_backend **out, const sv_redis_parts *parts, ev_err
     *out = NULL;
     if (!g) return ev_fail(err, EV_E_MEMORY, "out of memory");
     ev_status status = sv_redis_url_parse(&g->redis.url, parts->config->redis, err);
-    if (status == EV_OK) status = sv_shared_open(&g->shared, parts->config, err);
     if (status == EV_OK && !sv_job_make_id(g->name)) status = ev_fail(err, EV_E_MEMORY, "no random numbers");
     if (status == EV_OK) status = sv_redis_start(&g->redis, err);
     if (status == EV_OK && atomic_load(&g->redis.up)) (void)look(g); /* before the first job names this gateway */

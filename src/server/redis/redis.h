@@ -1,5 +1,5 @@
 /* redis: jobs that are made elsewhere. `emotivoice serve --redis URL` is a gateway, `emotivoice worker --redis URL` a
- * worker; between them stand streams with a consumer group, and a directory (or object store) that all of them have.
+ * worker; between them stand streams with a consumer group, and a directory or bucket that all of them have.
  *
  *   scripts.h   START HERE: what lies in Redis, and the steps that a job takes there
  *   url.h       where Redis is; connect.h: to it, over TLS, through Sentinel; link.h: what is asked over connections
@@ -9,7 +9,7 @@
  *   fallback.h  a gateway that makes speech itself while Redis is away
  *   rates.h     what clients may ask for in a second, counted over all gateways
  *   vectors.h   the vectors of recordings that voices were made from
- *   shared.h    where recordings and results of more than 64 kB lie
+ *   shared.h    what of recordings and results goes through Redis, and what lies in the stores
  *
  * What is promised: a job that was accepted is finished or reported failed, as long as Redis keeps its data. At each
  * point where a process may end:
@@ -29,6 +29,7 @@
 #include "server/engine/engine.h"
 #include "server/guard/guard.h"
 #include "server/jobs/backend.h"
+#include "server/jobs/result.h"
 #include "server/metrics/log.h"
 #include "server/metrics/metrics.h"
 #include "server/voices/voices.h"
@@ -42,6 +43,8 @@ typedef struct sv_redis_parts { /* borrowed, must outlive the maker; ended may b
     const ev_model *model;   /* that all of them have */
     sv_voices *voices;       /* whose vectors are shared; NULL: none */
     sv_limiter *limiters[2]; /* of a gateway: what all gateways count together; NULL: none */
+    const sv_results *results; /* where all gateways and workers find them */
+    sv_store *recordings;      /* likewise */
     /* a job is over for this process: of a gateway, one that somebody listened to; of a worker, one whose end counts
      */
     void (*ended)(void *user, sv_job *job);
@@ -49,7 +52,7 @@ typedef struct sv_redis_parts { /* borrowed, must outlive the maker; ended may b
 } sv_redis_parts;
 
 /* A gateway. It starts too while Redis does not answer, and is not available then. EV_E_ARGUMENT: the URL is none, or
- * Redis is not to be trusted with jobs. EV_E_IO: data_dir. */
+ * Redis is not to be trusted with jobs. */
 ev_status sv_redis_gateway(sv_backend **out, const sv_redis_parts *parts, ev_error *err);
 
 typedef struct sv_worker sv_worker;

@@ -1,31 +1,8 @@
-/* shared: what all gateways and workers have in common beside Redis. */
-#include <errno.h>
+/* shared: see shared.h. */
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "server/redis/shared.h"
-
-static ev_status open_one(sv_store **out, const char *dir, const char *name, ev_error *err) {
-    char path[4200];
-    snprintf(path, sizeof path, "%s/%s", dir, name);
-    return sv_store_directory(out, path, err);
-}
-
-ev_status sv_shared_open(sv_shared *out, const sv_config *config, ev_error *err) {
-    *out = (sv_shared){0};
-    if (mkdir(config->data_dir, 0700) != 0 && errno != EEXIST)
-        return ev_fail(err, EV_E_IO, "data_dir = %s cannot be made: %s", config->data_dir, strerror(errno));
-    ev_status status = open_one(&out->results, config->data_dir, "results", err);
-    if (status == EV_OK) status = open_one(&out->recordings, config->data_dir, "recordings", err);
-    if (status != EV_OK) sv_shared_close(out);
-    return status;
-}
-
-void sv_shared_close(sv_shared *s) {
-    sv_store_close(&s->results);
-    sv_store_close(&s->recordings);
-}
 
 void sv_hex_of(const unsigned char *bytes, size_t size, char *out) {
     for (size_t i = 0; i < size; i++) snprintf(out + 2 * i, 3, "%02x", bytes[i]);

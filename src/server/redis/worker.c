@@ -72,7 +72,7 @@ static ev_status read_recording(sv_taken *t, const redisReply *reply, sv_record 
     }
     t->in_blob = true;
     snprintf(t->blob, sizeof t->blob, "%s", sv_reply_text(reply, 8));
-    const ev_status status = sv_store_get(t->worker->shared.recordings, t->blob, (size_t)bytes, r->reference, err);
+    const ev_status status = sv_store_get(t->worker->parts.recordings, t->blob, (size_t)bytes, r->reference, err);
     return status == EV_E_NOT_FOUND ? ev_fail(err, EV_E_IO, "its recording is not in the store any more") : status;
 }
 
@@ -463,9 +463,14 @@ static void *beat_main(void *worker) {
 #define SWEEP_EVERY_S 600.0
 #define SWEEP_AGE_S   3600.0
 
-/* Where that is not known, it is. */
-static bool is_wanted(void *user, const char *id) {
-    sv_link *link = user;
+typedef struct sweeping {
+    sv_worker *worker;
+    sv_link *link;
+} sweeping;
+
+/* Where it is not known whether it is wanted, it is. */
+static sv_sweep_answer judge(void *user, const char *id) {
+    const sweeping *s = user;
     char job[80], blob[80];
     ev_error err = {0};
     sv_args a = {0};
@@ -474,21 +479,24 @@ static bool is_wanted(void *user, const char *id) {
     sv_args_text(&a, "EXISTS");
     sv_args_text(&a, job);
     sv_args_text(&a, blob);
-    redisReply *reply = sv_link_call(link, &a, 0, &err);
+    if (atomic_load(&s->worker->stopping)) return SV_SWEEP_END;
+    redisReply *reply = sv_link_call(s->link, &a, 0, &err);
     const bool wanted = !reply || reply->type != REDIS_REPLY_INTEGER || reply->integer > 0;
     if (reply) freeReplyObject(reply);
-    return wanted;
+    return wanted ? SV_SWEEP_KEEP : SV_SWEEP_REMOVE;
 }
 
 static void *sweep_main(void *worker) {
     sv_worker *w = worker;
     sv_link link = {.redis = &w->redis};
+    sweeping sweep = {w, &link};
     double due = ev_clock_s() + SWEEP_EVERY_S;
     while (!atomic_load(&w->stopping)) {
         usleep(AWAY_MS * 1000);
         if (ev_clock_s() < due || !atomic_load(&w->redis.up)) continue;
-        sv_store_sweep(w->shared.results, SWEEP_AGE_S, is_wanted, &link);
-        sv_store_sweep(w->shared.recordings, SWEEP_AGE_S, is_wanted, &link);
+        sv_store_sweep(w->parts.results->samples, SWEEP_AGE_S, judge, &sweep);
+        if (w->parts.results->files) sv_store_sweep(w->parts.results->files, SWEEP_AGE_S, judge, &sweep);
+        sv_store_sweep(w->parts.recordings, SWEEP_AGE_S, judge, &sweep);
         due = ev_clock_s() + SWEEP_EVERY_S;
     }
     sv_link_close(&link);
@@ -515,7 +523,6 @@ ev_status sv_worker_create(sv_worker **out, const sv_redis_parts *parts, ev_erro
     pthread_condattr_destroy(&monotonic);
     gethostname(host, sizeof host - 1);
     ev_status status = sv_redis_url_parse(&w->redis.url, c->redis, err);
-    if (status == EV_OK) status = sv_shared_open(&w->shared, c, err);
     if (status == EV_OK && !sv_job_make_id(nonce)) status = ev_fail(err, EV_E_MEMORY, "no random numbers");
     if (status == EV_OK) status = sv_redis_start(&w->redis, err);
     if (status == EV_OK) status = sv_vectors_open(&w->vectors, &w->redis, parts->voices, c->store_ttl, err);
@@ -575,7 +582,6 @@ void sv_worker_free(sv_worker **worker) {
     if (!w) return;
     sv_worker_stop(w);
     sv_vectors_close(&w->vectors);
-    sv_shared_close(&w->shared);
     pthread_cond_destroy(&w->changed);
     pthread_mutex_destroy(&w->lock);
     free(w);

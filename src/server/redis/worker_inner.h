@@ -29,7 +29,6 @@ typedef struct sv_taken {    /* a job that this worker has the lease of */
 struct sv_worker {
     sv_redis_parts parts;
     sv_redis redis;
-    sv_shared shared;
     struct sv_vectors *vectors;
     sv_engine *engine;
     void (*prepare)(void *user, sv_job *job);

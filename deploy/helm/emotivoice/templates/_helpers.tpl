@@ -97,7 +97,14 @@ spec:
     {{- end }}
     - {name: EMOTIVOICE_LISTEN, value: "0.0.0.0:8080"}
     - {name: EMOTIVOICE_ADMIN_LISTEN, value: "0.0.0.0:9090"}
-    {{- if or $root.Values.persistence.enabled (include "emotivoice.shared" $root) }}
+    {{- if $root.Values.store.url }}
+    - {name: EMOTIVOICE_STORE, value: {{ $root.Values.store.url | quote }}}
+    - name: EMOTIVOICE_STORE_ACCESS_KEY
+      valueFrom: {secretKeyRef: {name: {{ $root.Values.store.existingSecret }}, key: access-key}}
+    - name: EMOTIVOICE_STORE_SECRET_KEY
+      valueFrom: {secretKeyRef: {name: {{ $root.Values.store.existingSecret }}, key: secret-key}}
+    {{- end }}
+    {{- if $root.Values.persistence.enabled }}
     - {name: EMOTIVOICE_DATA_DIR, value: /var/lib/emotivoice}
     {{- else }}
     - {name: EMOTIVOICE_DATA_DIR, value: ""}

@@ -1,4 +1,4 @@
-/* store_directory: a file for each value, written beside its place, made durable, and renamed into it; then the
+/* directory: a file for each value, written beside its place, made durable, and renamed into it; then the
  * folder is made durable too. Folders by the first two characters, so that none grows long.
  */
 #include <dirent.h>
@@ -12,7 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "server/jobs/store.h"
+#include "server/store/store.h"
 
 /* Ending of what is not whole yet, before eight random digits: several processes may write the same value. */
 static const char ASIDE[] = ".part";
@@ -24,10 +24,6 @@ typedef struct directory {
     int fd;         /* everything is opened relative to it */
     char *path;     /* for messages */
 } directory;
-
-static bool is_hex(const char *text, size_t length) {
-    return strlen(text) == length && strspn(text, "0123456789abcdef") == length;
-}
 
 static ev_status fault(const directory *d, const char *what, int cause, ev_error *err) {
     const bool full = cause == ENOSPC || cause == EDQUOT || cause == EFBIG;
@@ -80,7 +76,7 @@ static bool write_file(int folder, const char *key, const void *bytes, size_t si
 
 static ev_status put(sv_store *store, const char *key, const void *bytes, size_t size, ev_error *err) {
     const directory *d = (const directory *)store;
-    if (!is_hex(key, SV_STORE_KEY)) return ev_fail(err, EV_E_ARGUMENT, "'%s' is no key", key);
+    if (!sv_store_is_key(key)) return ev_fail(err, EV_E_ARGUMENT, "'%s' is no key", key);
     const int folder = open_folder(d, key, true);
     const bool ok = folder >= 0 && write_file(folder, key, bytes, size);
     const int cause = errno;
@@ -106,7 +102,7 @@ static bool read_all(int fd, char *out, size_t size) {
 static ev_status get(sv_store *store, const char *key, size_t size, void *out, ev_error *err) {
     const directory *d = (const directory *)store;
     struct stat info = {0};
-    if (!is_hex(key, SV_STORE_KEY)) return ev_fail(err, EV_E_ARGUMENT, "'%s' is no key", key);
+    if (!sv_store_is_key(key)) return ev_fail(err, EV_E_ARGUMENT, "'%s' is no key", key);
     const int folder = open_folder(d, key, false);
     const int fd = folder >= 0 ? openat(folder, key, O_RDONLY | O_NOFOLLOW | O_CLOEXEC) : -1;
     bool ok = fd >= 0 && fstat(fd, &info) == 0;
@@ -124,7 +120,7 @@ static ev_status get(sv_store *store, const char *key, size_t size, void *out, e
 
 static ev_status remove_value(sv_store *store, const char *key, ev_error *err) {
     const directory *d = (const directory *)store;
-    if (!is_hex(key, SV_STORE_KEY)) return ev_fail(err, EV_E_ARGUMENT, "'%s' is no key", key);
+    if (!sv_store_is_key(key)) return ev_fail(err, EV_E_ARGUMENT, "'%s' is no key", key);
     const int folder = open_folder(d, key, false);
     const bool ok = folder >= 0 ? unlinkat(folder, key, 0) == 0 || errno == ENOENT : errno == ENOENT;
     const int cause = errno;
@@ -132,37 +128,47 @@ static ev_status remove_value(sv_store *store, const char *key, ev_error *err) {
     return ok ? EV_OK : fault(d, "removed", cause, err);
 }
 
-/* What has no whole name and is old is a dead process's. */
-static bool is_left_over(const char *name, const struct stat *info, double age_s,
-                         bool (*wanted)(void *user, const char *key), void *user) {
-    const double age = (double)(time(NULL) - info->st_mtime);
-    if (!S_ISREG(info->st_mode) || age < age_s) return false;
-    return is_hex(name, SV_STORE_KEY)
-               ? !wanted(user, name)
-               : strncmp(name + strspn(name, "0123456789abcdef"), ASIDE, sizeof ASIDE - 1) == 0;
+/* What has no whole name is a dead process's. */
+static sv_sweep_answer judge_file(const char *name, sv_sweep_answer (*judge)(void *user, const char *key),
+                                  void *user) {
+    if (sv_store_is_key(name)) return judge(user, name);
+    const bool aside = strncmp(name + strspn(name, "0123456789abcdef"), ASIDE, sizeof ASIDE - 1) == 0;
+    return aside ? SV_SWEEP_REMOVE : SV_SWEEP_KEEP;
 }
 
-static void sweep_folder(int folder, double age_s, bool (*wanted)(void *user, const char *key), void *user) {
+static bool is_old(int folder, const char *name, double age_s) {
     struct stat info;
+    return name[0] != '.' && fstatat(folder, name, &info, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(info.st_mode) &&
+           (double)(time(NULL) - info.st_mtime) >= age_s;
+}
+
+/* false: it is to end. */
+static bool sweep_folder(int folder, double age_s, sv_sweep_answer (*judge)(void *user, const char *key),
+                         void *user) {
     DIR *list = fdopendir(folder);
+    bool goes_on = true;
     if (!list) {
         close(folder);
-        return;
+        return true;
     }
-    for (struct dirent *entry; (entry = readdir(list)) != NULL;) {
-        if (entry->d_name[0] == '.' || fstatat(folder, entry->d_name, &info, AT_SYMLINK_NOFOLLOW) != 0) continue;
-        if (is_left_over(entry->d_name, &info, age_s, wanted, user)) unlinkat(folder, entry->d_name, 0);
+    for (struct dirent *entry; goes_on && (entry = readdir(list)) != NULL;) {
+        if (!is_old(folder, entry->d_name, age_s)) continue;
+        const sv_sweep_answer answer = judge_file(entry->d_name, judge, user);
+        if (answer == SV_SWEEP_REMOVE) unlinkat(folder, entry->d_name, 0);
+        goes_on = answer != SV_SWEEP_END;
     }
     closedir(list);
+    return goes_on;
 }
 
-static void sweep(sv_store *store, double age_s, bool (*wanted)(void *user, const char *key), void *user) {
+static void sweep(sv_store *store, double age_s, sv_sweep_answer (*judge)(void *user, const char *key), void *user) {
     const directory *d = (const directory *)store;
-    for (int i = 0; i < FOLDERS; i++) {
+    bool goes_on = true;
+    for (int i = 0; goes_on && i < FOLDERS; i++) {
         char key[3];
         snprintf(key, sizeof key, "%02x", (unsigned)i);
         const int folder = open_folder(d, key, false);
-        if (folder >= 0) sweep_folder(folder, age_s, wanted, user);
+        if (folder >= 0) goes_on = sweep_folder(folder, age_s, judge, user);
     }
 }
 
@@ -174,7 +180,7 @@ static void close_directory(sv_store *store) {
 }
 
 ev_status sv_store_directory(sv_store **out, const char *dir, ev_error *err) {
-    static const sv_store_calls calls = {put, get, remove_value, sweep, close_directory};
+    static const sv_store_calls calls = {put, get, remove_value, sweep, close_directory, NULL};
     directory *d = calloc(1, sizeof *d);
     *out = NULL;
     if (d) *d = (directory){.store = {&calls}, .fd = -1, .path = strdup(dir)};
