@@ -53,9 +53,8 @@ static const cli_example check_examples[] = {
     {"emotivoice store check s3://media/tts?region=eu-central-1", "with the keys of AWS_ACCESS_KEY_ID ..."},
     {NULL, NULL}};
 static const cli_example lifecycle_examples[] = {
-    {"emotivoice store lifecycle s3://media/tts > rules.json", "then, by the bucket's owner:"},
-    {"aws s3api put-bucket-lifecycle-configuration --bucket media --lifecycle-configuration file://rules.json",
-     "takes the place of rules that are there"},
+    {"emotivoice store lifecycle s3://media/tts > rules.json",
+     "for the bucket's owner, who gives them to aws s3api put-bucket-lifecycle-configuration"},
     {NULL, NULL}};
 
 const cli_command cli_store_check = {

@@ -55,6 +55,8 @@ GIVEN = {
     "words_file": (_file("words", "forbidden\n"), _file("more-words", "unsaid\n")),
     "lexicon": (_file("lexicon", "gif = /JH IH1 F/\n"), _file("more-lexicon", "gif = /G IH1 F/\n")),
     "worker_jobs": ("4", "8"),
+    "redis_fallback": ("local", "off"),
+    "otlp": ("http://127.0.0.1:1", "http://127.0.0.1:2"),
     "redis": ("redis://:s3cret@127.0.0.1:1/1", "unix:/nowhere"),
     "store": ("s3://media/tts?endpoint=http://127.0.0.1:1", "s3://media?region=eu-west-1&endpoint=http://127.0.0.1:1"),
     "store_access_key": ("known", "changed"), "store_secret_key": ("kept to itself", "and changed"),
@@ -74,7 +76,7 @@ GIVEN = {
     "webhook_secret": ("kept to itself", "and changed"),
     "log_level": ("debug", "warn"),
 }
-SECRETS = ("webhook_secret", "redis", "store_access_key", "store_secret_key", "store_session_token")  # are never printed
+SECRETS = ("webhook_secret", "redis", "otlp", "store_access_key", "store_secret_key", "store_session_token")  # are never printed
 NEEDS = {"anonymous": "keys_file", "redis": "data_dir", "store": "data_dir",
          "store_access_key": "store_secret_key", "store_secret_key": "store_access_key"}  # what a setting is of no use without
 if not os.path.exists(GIVEN["model"][1]):

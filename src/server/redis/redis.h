@@ -39,10 +39,10 @@ typedef struct sv_redis_parts { /* borrowed, must outlive the maker; ended may b
     sv_jobs *jobs;
     sv_metrics *metrics;
     sv_log *log;
-    sv_ledger *ledger;       /* NULL: there is always enough */
-    const ev_model *model;   /* that all of them have */
-    sv_voices *voices;       /* whose vectors are shared; NULL: none */
-    sv_limiter *limiters[2]; /* of a gateway: what all gateways count together; NULL: none */
+    sv_ledger *ledger;         /* NULL: there is always enough */
+    const ev_model *model;     /* that all of them have */
+    sv_voices *voices;         /* whose vectors are shared; NULL: none */
+    sv_limiter *limiters[2];   /* of a gateway: what all gateways count together; NULL: none */
     const sv_results *results; /* where all gateways and workers find them */
     sv_store *recordings;      /* likewise */
     /* a job is over for this process: of a gateway, one that somebody listened to; of a worker, one whose end counts
