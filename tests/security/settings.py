@@ -95,7 +95,7 @@ def values(key):
         return ("off", "on") if default == "on" else ("on", "off")
     number = re.fullmatch(r"([0-9.]+)([a-zA-Z]*)", default)
     assert number, f"{key}: tests/security/settings.py needs two values for it"
-    return tuple(f"{float(number[1]) * more + 1:g}{number[2]}" for more in (1, 2))
+    return tuple(f"{float(number[1]) * more + 1:.10g}{number[2]}" for more in (1, 2))
 
 
 def conf(which, *keys, **instead):
