@@ -30,7 +30,7 @@ LEAD_FRAMES = 12  # of the teacher's silence before a sentence that are kept, th
                   # the first sound
 TAIL_FRAMES, QUIET = 12, -1.0  # of silence behind it that are kept; the teacher's energy where nothing is heard
 NAMED_SHARE, NEUTRAL_SHARE, MANDARIN_SHARE = 0.6, 0.5, 0.55
-QUESTION_SHARE = 0.1  # beside the questions that come by themselves: their melody is a rule of ours, and too few show it
+QUESTION_SHARE, WH_SHARE = 0.1, 0.5  # beside the questions that come by themselves: their melody is a rule of ours, and too few show it
 DEGREES = (0.5, 0.75, 1.0), (0.2, 0.2, 0.6)
 REFERENCE = ("今天下午我们一起去公园散步，好不好？", "They said that the weather would be better in the morning.")
 
@@ -155,7 +155,8 @@ def plan(index: int, split: str, texts: dict, cast: dict, question_share: float 
     language = "zh" if rng.random() < MANDARIN_SHARE else "en"
     text = texts[language][index % len(texts[language])]
     if rng.random() < question_share:
-        questions = [t for t in texts[language] if emotions.kind_of(t, language) == "question"] or [text]
+        kind = "wh" if rng.random() < WH_SHARE else "question"  # what tells them apart are words: both are needed
+        questions = [t for t in texts[language] if emotions.kind_of(t, language) == kind] or [text]
         text = questions[rng.integers(len(questions))]
     crowd = cast["crowd"]
     crowd = crowd[-speakers.TEST_CROWD:] if split == "test" else crowd[:-speakers.TEST_CROWD]
@@ -206,7 +207,7 @@ def main() -> None:
     parser.add_argument("--build", type=Path, default=Path("build"), help="where the engine's library is: its front-end reads the text")
     parser.add_argument("--split", choices=corpus.SPLITS, default="train")
     parser.add_argument("--labels", action="store_true", help="without sound")
-    parser.add_argument("--questions", type=float, default=QUESTION_SHARE, metavar="SHARE", help="so many are yes-or-no questions, beside those that come by themselves")
+    parser.add_argument("--questions", type=float, default=QUESTION_SHARE, metavar="SHARE", help="so many are questions, half of them yes-or-no, beside those that come by themselves")
     parser.add_argument("--count", type=int, default=100000, help="utterances at the most")
     parser.add_argument("--minutes", type=float, default=1e9)
     parser.add_argument("--workers", type=int, default=os.cpu_count())
