@@ -147,7 +147,7 @@ static int32_t next_duration(clock *c, double log_frames, double speed) {
 }
 
 /* A model may have learnt its symbols so many frames behind their sound; what is told of tokens is when they sound.
- */
+ * The last that may have frames ends later for it. */
 static void tell_earlier(ev_utterance *u, int delay) {
     int32_t moved = 0;
     for (size_t i = 0; i + 1 < u->token_count && moved < delay; i++) {
@@ -155,7 +155,9 @@ static void tell_earlier(ev_utterance *u, int delay) {
         u->durations[i] -= take;
         moved += take;
     }
-    if (u->token_count) u->durations[u->token_count - 1] += moved;
+    size_t last = u->token_count;
+    while (last > 1 && forced_of(u->forced_frames, last - 1) == 0) last--;
+    if (last) u->durations[last - 1] += moved;
 }
 
 /* Of one utterance: log_frames [rows][16], column 0. A token's forced frames are its first symbol's. */

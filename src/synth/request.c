@@ -143,6 +143,15 @@ static ev_status take_manners(ev_item *item, ev_error *err) {
     return EV_OK;
 }
 
+/* Behind a pause that ends a sentence its end marks have no frames: they would sound a little, after the silence. */
+static void end_with_pause(ev_item *item, const ev_sentence *s) {
+    const ev_phone *phones = item->phones->phones;
+    size_t end = s->phone_end;
+    while (end > s->phone_begin && phones[end - 1].word < 0 && phones[end - 1].pause_ms <= 0) end--;
+    if (end == s->phone_begin || phones[end - 1].pause_ms <= 0) return;
+    for (size_t i = end; i < s->phone_end; i++) item->forced[i] = 0;
+}
+
 static ev_status take_tokens(ev_item *item, ev_error *err) {
     const size_t n = item->phones->phone_count, sentences = item->phones->sentence_count;
     const ev_vocoder_config *v = &item->model->config.vocoder;
@@ -164,6 +173,7 @@ static ev_status take_tokens(ev_item *item, ev_error *err) {
     }
     for (size_t i = 0; i < sentences; i++) {
         const ev_sentence *s = &item->phones->sentences[i];
+        end_with_pause(item, s);
         item->rows_before[i + 1] =
             item->rows_before[i] + ev_acoustic_rows(&item->model->acoustic, item->tokens + s->phone_begin,
                                                     item->forced + s->phone_begin, s->phone_end - s->phone_begin);

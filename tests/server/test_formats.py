@@ -1,4 +1,5 @@
 """What clients ask for beside the words: formats, rates, loudness, names of voices and emotions, fields of other services."""
+import array
 import base64
 import io
 import json
@@ -107,12 +108,17 @@ class Formats(unittest.TestCase):
 
     @unittest.skipIf(TINY, "tiny networks hiss in a pause")
     def test_silence_is_cut(self):
+        """To 20 ms at both ends of what is under -50 dBFS, and nothing else."""
         text = "[pause:600ms] Hello there. [pause:600ms]"
         whole = self.good(text, response_format="pcm").body
         for more in ({}, {"stream_format": "audio"}, {"sample_rate": 16000}):
             cut = self.good(text, response_format="pcm", trim_silence=True, **more).body
             rate = more.get("sample_rate", RATE)
-            self.assertLess(len(cut) / 2 / rate, len(whole) / 2 / RATE - 0.5)
+            samples = array.array("h", cut)
+            loud = [at for at, sample in enumerate(samples) if abs(sample) > 32768 * 10 ** (-50 / 20)]
+            self.assertLess(loud[0] / rate, 0.03)
+            self.assertLess((len(samples) - loud[-1]) / rate, 0.03)
+            self.assertLess(len(cut) / 2 / rate, len(whole) / 2 / RATE - 0.05)
 
     def test_times_of_words(self):
         text = "It's 25 dollars: $25.40 on 3 May, 你好。"

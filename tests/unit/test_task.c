@@ -3,10 +3,10 @@
 
 enum { TASKS = 5, ROUNDS = 12 };
 
+static const char mandarin[] = "\xe4\xbd\xa0\xe5\xa5\xbd\xef\xbc\x8c\xe4\xbb\x8a\xe5\xa4\xa9\xe5\xa4\xa9"
+                               "\xe6\xb0\x94\xe5\xbe\x88\xe5\xa5\xbd\xe3\x80\x82";
 static const char *const texts[TASKS] = {"Good morning. [pause:300ms] How are you today? I am fine, thank you.",
-                                         "\xe4\xbd\xa0\xe5\xa5\xbd\xef\xbc\x8c\xe4\xbb\x8a\xe5\xa4\xa9\xe5\xa4\xa9"
-                                         "\xe6\xb0\x94\xe5\xbe\x88\xe5\xa5\xbd\xe3\x80\x82",
-                                         "Yes.",
+                                         mandarin, "Yes.",
                                          "One. Two. Three. Four. Five. Six. Seven. Eight. Nine. Ten. Eleven. Twelve.",
                                          "It ends with a pause. [pause:700ms]"};
 
