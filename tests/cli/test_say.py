@@ -96,8 +96,9 @@ class Say(NeedsModel):
         done = self.good("say", HELLO, "--reference", self.path("loud.wav"), "-o", self.path("a.wav"), "--json")
         self.assertIn(f"warning: {self.path('loud.wav')}: clipped: record it again with less gain", done.stderr.decode())
         self.assertIn("clipped: record it again with less gain", json.loads(done.stdout)["warnings"])
-        done = self.good("say", HELLO, "--reference", self.path("ref.wav"), "-o", self.path("a.wav"), "--json")
-        self.assertEqual((done.stderr, "warnings" in json.loads(done.stdout)), (b"", False))
+        if not SETTINGS.model.endswith("tiny.safetensors"):  # which speaks as noise
+            done = self.good("say", HELLO, "--reference", self.path("ref.wav"), "-o", self.path("a.wav"), "--json")
+            self.assertEqual((done.stderr, "warnings" in json.loads(done.stdout)), (b"", False))
         done = self.good("voice", "make", self.path("loud.wav"), "-o", self.path("me.voice"))
         self.assertIn("clipped", done.stderr.decode())
         self.assertEqual(self.good("say", HELLO, "--reference", self.path("loud.wav"), "-o", self.path("a.wav"), "--quiet").stderr, b"")

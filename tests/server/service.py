@@ -20,6 +20,7 @@ COMMAND = sys.argv.pop(1) if len(sys.argv) > 1 and os.path.isfile(sys.argv[1]) e
 TINY = os.environ.get("EMOTIVOICE_MODEL", "").endswith("tiny.safetensors")
 MODEL = pathlib.Path(os.environ.get("EMOTIVOICE_MODEL") or
                      pathlib.Path(__file__).resolve().parents[2] / "models" / "emotivoice-default.safetensors")
+MODEL_NAME = MODEL.stem.removesuffix("-default")  # that the service gives it
 
 
 def model_rate(path=MODEL):

@@ -14,7 +14,7 @@ import unittest
 import wave
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from service import COMMAND, FREE, RATE, TINY, Service, reference  # noqa: E402
+from service import COMMAND, FREE, MODEL_NAME, RATE, TINY, Service, reference  # noqa: E402
 
 TEXT = "The quick brown fox jumps over the lazy dog."
 PLAIN = {"pcm": 2, "ulaw": 1, "alaw": 1}
@@ -182,7 +182,7 @@ class Formats(unittest.TestCase):
             self.assertEqual(voices["voices"], voices["data"])
             self.assertTrue(all(v["id"] and v["name"] for v in voices["voices"]))
         for path in ("/v1/audio/models", "/v1/models"):
-            self.assertEqual([m["id"] for m in self.service.get(path).json()["models"]], ["emotivoice"])
+            self.assertEqual([m["id"] for m in self.service.get(path).json()["models"]], [MODEL_NAME])
 
     def test_under_a_path_of_a_proxy(self):
         page = self.service.get("/").body.decode()

@@ -14,7 +14,7 @@ import time
 import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from service import COMMAND, FREE, LONG, RATE, TINY, Service, said, scratch, wav_body  # noqa: E402
+from service import COMMAND, FREE, LONG, MODEL_NAME, RATE, TINY, Service, said, scratch, wav_body  # noqa: E402
 
 try:
     import openai
@@ -151,7 +151,7 @@ class Speech(unittest.TestCase):
         self.assertEqual(found[-1]["usage"]["input_tokens"], len("As events."))
 
     def test_models(self):
-        self.assertEqual([m.id for m in self.client.models.list()], ["emotivoice"])
+        self.assertEqual([m.id for m in self.client.models.list()], [MODEL_NAME])
         self.assertEqual(self.client.models.retrieve("tts-1").object, "model")
 
     def test_errors(self):

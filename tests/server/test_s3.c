@@ -268,16 +268,14 @@ static void what_is_large_goes_in_parts(void **state) {
 static void an_upload_that_fails_leaves_nothing(void **state) {
     (void)state;
     static const char *const prefixes[] = {"part-403", "complete-late"};
-    const size_t size = 9 << 20;
-    char *bytes = calloc(1, size);
+    static char bytes[9 << 20];
     for (size_t i = 0; i < EV_ARRAY_COUNT(prefixes); i++) {
         sv_store *store = open_store(prefixes[i]);
         ev_error err;
-        assert_int_not_equal(sv_store_put(store, KEY, bytes, size, &err), EV_OK);
+        assert_int_not_equal(sv_store_put(store, KEY, bytes, sizeof bytes, &err), EV_OK);
         is_missing(store, KEY);
         close_all(store);
     }
-    free(bytes);
 }
 
 static void what_fails_once_is_tried_again(void **state) {
@@ -300,9 +298,10 @@ static void what_is_damaged_is_never_given(void **state) {
     } cases[] = {{"always-cut", EV_E_LIMIT}, {"always-short", EV_E_FORMAT}, {"always-flip", EV_E_FORMAT}};
     for (size_t i = 0; i < EV_ARRAY_COUNT(cases); i++) {
         sv_store *store = open_store(cases[i].prefix);
-        char out[100];
+        static const char bytes[100] = "of a hundred";
+        char out[sizeof bytes];
         ev_error err;
-        is_put(store, KEY, cases, sizeof out);
+        is_put(store, KEY, bytes, sizeof bytes);
         assert_int_equal(sv_store_get(store, KEY, sizeof out, out, &err), cases[i].status);
         close_all(store);
     }
