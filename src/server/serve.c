@@ -159,20 +159,7 @@ static void on_ended(void *server, sv_job *job) {
     if (atomic_load(&job->kept)) log_end(s, job);
     sv_access_settle(s, job, (double)job->count / sv_job_rate(s, job));
     if (!job->webhook) return;
-    sv_settings *settings = sv_settings_ref(s);
-    json_t *state = sv_job_json(s, job);
-    char *body = state ? json_dumps(state, JSON_COMPACT | JSON_REAL_PRECISION(9)) : NULL;
-    json_decref(state);
-    const sv_webhook call = {.id = job->id,
-                             .account = job->owner,
-                             .url = job->webhook,
-                             .body = body,
-                             .secret = settings->config.webhook_secret,
-                             .hosts = settings->config.fetch_allow,
-                             .http = settings->config.webhook == SV_REACH_ANY};
-    if (body) sv_webhooks_call(s->webhooks, &call);
-    free(body);
-    sv_settings_unref(&settings);
+    sv_webhook_send(s, job->id, job->owner, job->webhook, sv_job_json(s, job));
 }
 
 /* Voices are in the directory of the rest, unless one is given for them. */

@@ -13,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 
 
 COMMAND = sys.argv.pop(1) if len(sys.argv) > 1 and os.path.isfile(sys.argv[1]) else "build/emotivoice"
@@ -20,7 +21,17 @@ COMMAND = sys.argv.pop(1) if len(sys.argv) > 1 and os.path.isfile(sys.argv[1]) e
 TINY = os.environ.get("EMOTIVOICE_MODEL", "").endswith("tiny.safetensors")
 MODEL = pathlib.Path(os.environ.get("EMOTIVOICE_MODEL") or
                      pathlib.Path(__file__).resolve().parents[2] / "models" / "emotivoice-default.safetensors")
-MODEL_NAME = MODEL.stem.removesuffix("-default")  # that the service gives it
+MODEL_NAME = MODEL.stem if os.environ.get("EMOTIVOICE_MODEL") else "emotivoice"  # that the service gives it
+
+
+def wait_for(look, until, seconds=60):
+    """What look() gives when until(it) is true."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if until(now := look()):
+            return now
+        time.sleep(0.02)
+    raise AssertionError(f"still not after {seconds} s: {now}")
 
 
 def model_rate(path=MODEL):

@@ -26,12 +26,7 @@ def state(s, batch):
 
 
 def finish(s, batch, until=lambda state: state["status"] == "completed"):
-    end = time.monotonic() + 60
-    while time.monotonic() < end:
-        if until(now := state(s, batch)):
-            return now
-        time.sleep(0.02)
-    raise AssertionError(f"the batch is never over: {now}")
+    return service.wait_for(lambda: state(s, batch), until, 60)
 
 
 def archive(s, batch, query=""):

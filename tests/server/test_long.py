@@ -42,12 +42,7 @@ def state(s, job):
 
 
 def finish(s, job, until=lambda now: now["status"] in ("completed", "failed")):
-    end = time.monotonic() + 120
-    while time.monotonic() < end:
-        if until(now := state(s, job)):
-            return now
-        time.sleep(0.02)
-    raise AssertionError(f"it is never over: {now}")
+    return service.wait_for(lambda: state(s, job), until, 120)
 
 
 def samples(body):

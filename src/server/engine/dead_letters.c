@@ -16,14 +16,6 @@ static json_t *describe(sv_job *job) {
                      (json_int_t)job->speech.text_bytes);
 }
 
-static void write_json(json_t *json, ev_buf *out) {
-    char *text = json_dumps(json, JSON_COMPACT);
-    json_decref(json);
-    if (text) ev_buf_append(out, text, strlen(text));
-    out->failed |= !text;
-    free(text);
-}
-
 static void add_dead(void *list, sv_job *job) { json_array_append_new(list, describe(job)); }
 
 void sv_engine_dead_letters(sv_engine *e, ev_buf *out) {
@@ -32,7 +24,7 @@ void sv_engine_dead_letters(sv_engine *e, ev_buf *out) {
     pthread_mutex_lock(&e->lock);
     for (size_t i = 0; i < e->dead_count; i++) add_dead(list, e->dead[i]);
     pthread_mutex_unlock(&e->lock);
-    write_json(list, out);
+    sv_record_append(out, list);
 }
 
 static char *copy(const char *text) { return text ? strdup(text) : NULL; }
@@ -146,7 +138,7 @@ ev_status sv_engine_dead_letter(sv_engine *e, const char *id, ev_buf *out, ev_er
     if (status == EV_OK) {
         json_t *json = describe(dead);
         json_object_set_new(json, "request", json_loads(r.request, 0, NULL));
-        write_json(json, out);
+        sv_record_append(out, json);
     }
     sv_record_free(&r);
     sv_job_unref(&dead);

@@ -117,5 +117,7 @@ void sv_access_settle(sv_server *s, const sv_job *job, double made_s);
 /* Hz of its samples. */
 int32_t sv_job_rate(const sv_server *s, const sv_job *job);
 json_t *sv_job_json(const sv_server *s, sv_job *job); /* its state, for those who ask and for webhooks */
+/* Calls the URL with a job's state, or a batch's, which is taken over; NULL: nobody is called. */
+void sv_webhook_send(sv_server *s, const char *id, const char *account, const char *url, json_t *state);
 
 #endif

@@ -72,3 +72,19 @@ json_t *sv_job_json(const sv_server *s, sv_job *job) {
     }
     return body;
 }
+
+void sv_webhook_send(sv_server *s, const char *id, const char *account, const char *url, json_t *state) {
+    sv_settings *settings = sv_settings_ref(s);
+    char *body = state ? json_dumps(state, JSON_COMPACT | JSON_REAL_PRECISION(9)) : NULL;
+    json_decref(state);
+    const sv_webhook call = {.id = id,
+                             .account = account,
+                             .url = url,
+                             .body = body,
+                             .secret = settings->config.webhook_secret,
+                             .hosts = settings->config.fetch_allow,
+                             .http = settings->config.webhook == SV_REACH_ANY};
+    if (body) sv_webhooks_call(s->webhooks, &call);
+    free(body);
+    sv_settings_unref(&settings);
+}

@@ -68,13 +68,16 @@ int sv_reply_bytes(sv_request *req, int code, const char *media, const void *byt
     return sv_reply_response(req, code, r);
 }
 
-int sv_reply_json(sv_request *req, int code, json_t *body) {
+int sv_reply_json(sv_request *req, int code, json_t *body) { return sv_reply_json_at(req, code, body, NULL); }
+
+int sv_reply_json_at(sv_request *req, int code, json_t *body, const char *location) {
     char *text = body ? json_dumps(body, JSON_COMPACT | JSON_REAL_PRECISION(9)) : NULL;
     json_decref(body);
     if (!text) return MHD_NO;
     struct MHD_Response *r = MHD_create_response_from_buffer(strlen(text), text, MHD_RESPMEM_MUST_FREE);
     if (!r) free(text);
     if (r) MHD_add_response_header(r, "Content-Type", "application/json");
+    if (r && location) MHD_add_response_header(r, "Location", location);
     return sv_reply_response(req, code, r);
 }
 

@@ -12,7 +12,8 @@ const char *sv_error_type(int code);
 void sv_request_id(char id[SV_ID_MAX + 1]); /* a new one */
 
 /* Replies; each at most once, and its result is the handler's. */
-int sv_reply_json(sv_request *req, int code, json_t *body); /* takes over body */
+int sv_reply_json(sv_request *req, int code, json_t *body);                          /* takes over body */
+int sv_reply_json_at(sv_request *req, int code, json_t *body, const char *location); /* and says where it is */
 int sv_reply_bytes(sv_request *req, int code, const char *media, const void *bytes, size_t size); /* copied */
 /* {"error": {message, type, param, code}}; the type follows from the code. param is static, or NULL: none. */
 int sv_reply_error(sv_request *req, int code, const char *param, const char *format, ...)

@@ -318,20 +318,7 @@ static void forget(sv_server *s, sv_series *series) {
 /* Whoever wants to be told of a long text's end; items of a batch tell of their own. */
 static void call_webhook(sv_server *s, sv_series *series) {
     if (!series->common.webhook) return;
-    sv_settings *settings = sv_settings_ref(s);
-    json_t *state = sv_series_json(s->series, series);
-    char *body = state ? json_dumps(state, JSON_COMPACT | JSON_REAL_PRECISION(9)) : NULL;
-    json_decref(state);
-    const sv_webhook call = {.id = series->id,
-                             .account = series->client.account,
-                             .url = series->common.webhook,
-                             .body = body,
-                             .secret = settings->config.webhook_secret,
-                             .hosts = settings->config.fetch_allow,
-                             .http = settings->config.webhook == SV_REACH_ANY};
-    if (body) sv_webhooks_call(s->webhooks, &call);
-    free(body);
-    sv_settings_unref(&settings);
+    sv_webhook_send(s, series->id, series->client.account, series->common.webhook, sv_series_json(s->series, series));
 }
 
 static void finish(sv_server *s, sv_series *series) {

@@ -16,12 +16,7 @@ static int reply_state(sv_request *req, int code, sv_series *series) {
     snprintf(place, sizeof place, "%s/v1/audio/speech/%s/%s", sv_prefix(req),
              series->kind == SV_SERIES_LONG ? "long" : "batch", series->id);
     json_t *body = sv_series_json(req->server->series, series);
-    char *text = body ? json_dumps(body, JSON_COMPACT | JSON_REAL_PRECISION(9)) : NULL;
-    json_decref(body);
-    struct MHD_Response *r = text ? MHD_create_response_from_buffer(strlen(text), text, MHD_RESPMEM_MUST_FREE) : NULL;
-    if (r) MHD_add_response_header(r, "Content-Type", "application/json");
-    if (r && code == 202) MHD_add_response_header(r, "Location", place);
-    return sv_reply_response(req, code, r);
+    return sv_reply_json_at(req, code, body, code == 202 ? place : NULL);
 }
 
 /* What is in memory alone must find room there until it is asked for. */

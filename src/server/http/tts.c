@@ -32,15 +32,7 @@ bool sv_read_idempotency(sv_request *req, const char *key, sv_idempotency *idemp
 static int reply_accepted(sv_request *req, const char *id) {
     char place[SV_PREFIX_MAX + SV_JOB_ID + 8];
     snprintf(place, sizeof place, "%s/tts/%s", sv_prefix(req), id);
-    json_t *body = json_pack("{s:s, s:s}", "status", "queued", "request_id", id);
-    char *text = json_dumps(body, JSON_COMPACT);
-    json_decref(body);
-    struct MHD_Response *r = text ? MHD_create_response_from_buffer(strlen(text), text, MHD_RESPMEM_MUST_FREE) : NULL;
-    if (r) {
-        MHD_add_response_header(r, "Content-Type", "application/json");
-        MHD_add_response_header(r, "Location", place);
-    }
-    return sv_reply_response(req, 202, r);
+    return sv_reply_json_at(req, 202, json_pack("{s:s, s:s}", "status", "queued", "request_id", id), place);
 }
 
 /* It is written down, or could not be. */

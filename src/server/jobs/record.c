@@ -317,3 +317,11 @@ ev_status sv_record_job(sv_job **out, const sv_record *r, ev_error *err) {
     return ev_fail(err, strcmp(wrong, "out of memory") == 0 ? EV_E_MEMORY : EV_E_FORMAT,
                    "the job %s cannot be read: %s", r->id, wrong);
 }
+
+void sv_record_append(ev_buf *out, json_t *json) {
+    char *text = json ? json_dumps(json, JSON_COMPACT) : NULL;
+    json_decref(json);
+    if (text) ev_buf_append(out, text, strlen(text));
+    out->failed |= !text;
+    free(text);
+}

@@ -2,6 +2,8 @@
 #ifndef SV_RECORD_H
 #define SV_RECORD_H
 
+#include <jansson.h>
+
 #include "server/jobs/jobs.h"
 #include "server/jobs/journal.h"
 
@@ -14,5 +16,7 @@ bool sv_record_outcome(sv_record *record, const sv_job *job, sv_job_state state,
 /* A job of its own, held once: queued, or over and still without its samples. It may be of another version, or
  * damaged. EV_E_FORMAT, EV_E_MEMORY. */
 ev_status sv_record_job(sv_job **out, const sv_record *record, ev_error *err);
+/* Appends the text of a value, which is taken over; NULL, or no memory: out has failed. */
+void sv_record_append(ev_buf *out, json_t *json);
 
 #endif

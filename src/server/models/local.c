@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "server/jobs/record.h"
 #include "server/models/local.h"
 
 typedef struct local {
@@ -151,11 +152,8 @@ static ev_status dead_letters(sv_backend *b, ev_buf *out, ev_error *err) {
     (void)err;
     sv_models_each(of(b)->models, add_letters, &l);
     json_t *sorted = in_order(l.all);
-    char *text = sorted && !l.failed ? json_dumps(sorted, JSON_COMPACT) : NULL;
-    json_decref(sorted);
-    if (text) ev_buf_append(out, text, strlen(text));
-    out->failed |= !text;
-    free(text);
+    sv_record_append(out, sorted);
+    out->failed |= l.failed;
     return EV_OK;
 }
 

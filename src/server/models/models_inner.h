@@ -30,7 +30,7 @@ struct sv_models {
     pthread_mutex_t loading; /* what loads and unloads; before `lock` */
     pthread_mutex_t lock;    /* of all below */
     sv_model_list *list;     /* in force */
-    sv_model **all;
+    sv_model **all;          /* and count: changed under both locks, so either is enough to read them */
     size_t count, room;
     uint32_t numbers;
     _Atomic uint64_t turns;

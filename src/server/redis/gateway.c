@@ -453,14 +453,6 @@ static json_t *describe_dead(const redisReply *one, bool request) {
     return json;
 }
 
-static void write_json(json_t *json, ev_buf *out) {
-    char *text = json_dumps(json, JSON_COMPACT);
-    json_decref(json);
-    if (text) ev_buf_append(out, text, strlen(text));
-    out->failed |= !text;
-    free(text);
-}
-
 static ev_status dead_letters(sv_backend *b, ev_buf *out, ev_error *err) {
     const sv_args none = {0};
     ev_error why = {0};
@@ -470,7 +462,7 @@ static ev_status dead_letters(sv_backend *b, ev_buf *out, ev_error *err) {
     for (size_t i = 0; reply->type == REDIS_REPLY_ARRAY && i < reply->elements; i++)
         json_array_append_new(list, describe_dead(reply->element[i], false));
     freeReplyObject(reply);
-    write_json(list, out);
+    sv_record_append(out, list);
     return EV_OK;
 }
 
@@ -481,7 +473,7 @@ static ev_status dead_letter(sv_backend *b, const char *id, ev_buf *out, ev_erro
     redisReply *reply = run(of(b), SV_SCRIPT_DEAD, &a, &why);
     if (!reply) return not_now(err);
     const redisReply *one = sv_reply_at(reply, 0);
-    if (one) write_json(describe_dead(one, true), out);
+    if (one) sv_record_append(out, describe_dead(one, true));
     const ev_status status = one ? EV_OK : no_dead_letter(id, err);
     freeReplyObject(reply);
     return status;
