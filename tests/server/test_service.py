@@ -85,7 +85,7 @@ class Speech(unittest.TestCase):
 
         def one(n):
             return service.speech(texts[n], voice=voices[n % 4], emotion=emotions[n // 4 % 4], response_format="pcm")
-        room = "--queue-wait", "300s", "--memory-max", "8GB"  # sanitizers have memory of their own
+        room = "--queue-wait", "300s", "--queue-audio", "1h", "--memory-max", "8GB"  # sanitizers have memory of their own
         with Service(COMMAND, *FREE, *room, "--batch-mode", "fixed") as service:
             with concurrent.futures.ThreadPoolExecutor(64) as pool:
                 answers = list(pool.map(one, range(64)))
