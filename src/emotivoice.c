@@ -60,7 +60,7 @@ ev_status ev_synth_create(ev_synth **out, ev_model *model, const ev_synth_option
     }
     if (status == EV_OK) {
         ev_compute_init(&s->compute, s->pool);
-        status = ev_arena_create(&s->arena, ev_synth_arena_bytes(s), err);
+        status = ev_queue_cpu(&s->queue, &s->compute, ev_synth_work_bytes(s), err);
     }
     if (status != EV_OK) {
         ev_synth_free(&s);
@@ -74,8 +74,8 @@ void ev_synth_free(ev_synth **synth) {
     ev_synth *s = *synth;
     *synth = NULL;
     if (!s) return;
+    ev_queue_free(&s->queue);
     ev_pool_free(&s->pool);
-    ev_arena_destroy(&s->arena);
     ev_model_free(&s->model);
     free(s);
 }

@@ -16,9 +16,13 @@
  *           at the end, at every ISA.
  *           One exception: which NaN comes out where several go in is not fixed.
  * Int8      A convolution may be quantised (ev_conv_quantize): its weights once, its inputs row by row as it runs,
- * both to -127 .. 127. Products are summed as int32, exactly, so the order does not matter and the same promises
- * hold. Threads   An operation splits its spans into tiles and runs them on the pool; it returns when all are done.
+ *           both to -127 .. 127. Products are summed as int32, exactly, so the order does not matter and the same
+ *           promises hold.
+ * Threads   An operation splits its spans into tiles and runs them on the pool; it returns when all are done.
  *           No operation allocates.
+ * Devices   Models do not call what is declared here: they enqueue the same operations on places of a device's memory
+ *           (queue.h), and the CPU's queue calls it. The speaker and style encoders run on the CPU whatever the
+ *           device, on pointers.
  * Ref       compute/ref/ is the definition, in plain C. cpu/ holds one source per group of operations, compiled per
  *           ISA. Tests compare every ISA with ref for equal bytes at odd sizes.
  */

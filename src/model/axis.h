@@ -6,7 +6,7 @@
 
 #include <assert.h>
 
-#include "compute/compute.h"
+#include "compute/queue.h"
 
 typedef struct ev_axis {
     const ev_span *spans;
@@ -25,6 +25,14 @@ static inline float *ev_matrix_take(ev_arena *arena, const ev_axis *a, size_t wi
     float *x = base + a->gap * width;
     ev_zero_gaps(x, width, a->gap, a->rows, a->spans, a->count);
     return x;
+}
+
+/* The same in a queue's memory. */
+static inline ev_rows ev_rows_take(ev_queue *q, const ev_axis *a, size_t width) {
+    const ev_at base = ev_queue_take(q, ev_matrix_bytes(a->rows, a->gap, width) / sizeof(float));
+    const ev_fresh_op op = {{base + a->gap * width, width}, a->gap, a->rows, a->spans, a->count};
+    ev_enqueue_fresh(q, &op);
+    return op.x;
 }
 
 /* Lays n spans of the given lengths end to end with the gap between them. */
@@ -53,6 +61,17 @@ static inline ev_conv_args ev_axis_conv(const ev_conv *conv, const ev_axis *a, c
                           .scale = 1.0f,
                           .spans = a->spans,
                           .span_count = a->count};
+}
+
+static inline ev_conv_op ev_axis_conv_op(const ev_conv *conv, const ev_axis *a, ev_rows x, ev_rows y) {
+    return (ev_conv_op){.conv = conv,
+                        .x = x,
+                        .tap_offset = -(conv->taps - 1) / 2,
+                        .dilation = 1,
+                        .y = y,
+                        .scale = 1.0f,
+                        .spans = a->spans,
+                        .span_count = a->count};
 }
 
 #endif

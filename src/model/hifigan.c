@@ -2,158 +2,87 @@
 #include "model/vocoder.h"
 
 #include <assert.h>
-#include <math.h>
-#include <string.h>
 
 static const float slope = 0.1f; /* of the leaky ReLUs, as published */
 
-/* ---- the harmonic source ---- */
-
-/* sum over the harmonics below Nyquist of weight * sin(2 pi n turns), by the Chebyshev recurrence. */
-static float harmonic_mix(const ev_hifigan *g, double turns, int harmonics) {
-    const float angle = (float)(turns - floor(turns)), twice = 2 * ev_sin_turns(angle + 0.25f);
-    float before = 0, now = ev_sin_turns(angle), sum = g->source_bias;
-    for (int n = 0; n < harmonics; n++) {
-        sum += g->source_weight[n] * now;
-        const float next = twice * now - before;
-        before = now;
-        now = next;
-    }
-    return ev_tanhf(sum);
-}
-
-/* How many harmonics of f0 lie below Nyquist, at most those that there are weights for. */
-static int harmonics_of(const ev_vocoder *v, double f0) {
-    const int below = (int)ceil(v->config.sample_rate / (2 * f0)) - 1;
-    return below < v->config.hifigan.harmonics ? below : v->config.hifigan.harmonics;
-}
-
-typedef struct source_job {
-    const ev_vocoder *v;
-    const ev_chunk *chunks;
-    const ev_axis *a;    /* in mel frames */
-    const size_t *first; /* utterance frame of each span's first row */
-    float *source;       /* [rows * hop][2] */
-} source_job;
-
-static void source_frame(const ev_vocoder *v, const ev_chunk *c, size_t frame, float *out) {
-    const size_t hop = (size_t)v->config.hop, half = hop / 2;
-    const double rate = v->config.sample_rate;
-    for (size_t i = 0; i < hop; i++) {
-        out[2 * i] = 0;
-        out[2 * i + 1] = ev_vocoder_noise(c->seed, (uint64_t)frame * hop + i);
-    }
-    if (!(c->f0[frame] > 0)) return;
-    const int harmonics = harmonics_of(v, c->f0[frame]);
-    for (size_t side = 0; side < 2; side++) { /* the interval that ends at this frame's centre, then the next */
-        double left, right;
-        ev_vocoder_interval(c->f0, c->frames, frame + side, &left, &right);
-        const double start = c->phase[frame + side], bend = (right - left) / (2.0 * (double)hop);
-        for (size_t i = 0; i < half; i++) {
-            const double k = (double)(side ? i : i + hop - half);
-            out[2 * (side * half + i)] = harmonic_mix(&v->hifigan, start + (left + bend * k) * k / rate, harmonics);
-        }
-    }
-}
-
-enum { SOURCE_ROWS = 8 }; /* frames a task makes */
-
-static void source_task(void *arg, size_t index) {
-    const source_job *job = arg;
-    const size_t hop = (size_t)job->v->config.hop, begin = index * SOURCE_ROWS, end = begin + SOURCE_ROWS;
-    for (size_t s = 0; s < job->a->count; s++) {
-        const ev_span span = job->a->spans[s];
-        size_t t = begin > span.begin ? begin : span.begin;
-        const size_t stop = end < span.begin + span.count ? end : span.begin + span.count;
-        for (; t < stop; t++) {
-            source_frame(job->v, &job->chunks[s], job->first[s] + t - span.begin, job->source + t * hop * 2);
-        }
-    }
-}
-
 /* ---- one stage ---- */
 
-/* Rows of one width in and out. */
-static ev_conv_args stage_conv(const ev_conv *conv, const ev_axis *a, const float *x, size_t ld, int dilation) {
-    ev_conv_args args = ev_axis_conv(conv, a, x, ld, NULL, ld);
-    args.tap_offset *= dilation;
-    args.dilation = dilation;
-    return args;
+/* Without an output yet. */
+static ev_conv_op stage_conv(const ev_conv *conv, const ev_axis *a, ev_rows x, int dilation) {
+    ev_conv_op op = ev_axis_conv_op(conv, a, x, (ev_rows){0});
+    op.tap_offset *= dilation;
+    op.dilation = dilation;
+    return op;
 }
 
 typedef struct stage_work { /* x: raw and activated; b: a residual block's running value, raw and activated twice */
-    float *x, *xa, *b, *ba[2], *sum;
+    ev_rows x, xa, b, ba[2], sum;
 } stage_work;
 
 /* The last convolution of a residual block adds its result to the sum over blocks; the last block scales it to the
  * mean and leaves only its activation, which is all that the next stage reads. */
 static void finish_block(const ev_hifigan_config *k, const stage_work *w, int block, bool last_stage,
-                         ev_conv_args *args) {
-    args->residual2 = block ? w->sum : NULL;
-    args->y = w->sum;
-    args->y2 = NULL;
+                         ev_conv_op *op) {
+    op->residual2 = block ? w->sum : (ev_rows){0};
+    op->y = w->sum;
+    op->y2 = (ev_rows){0};
     if (block == k->kinds - 1) {
-        args->scale = 1.0f / (float)k->kinds;
-        args->y = NULL;
-        args->y2 = w->sum;
-        args->act2 = EV_ACT_LRELU;
-        args->slope2 = last_stage ? (float)k->post_slope : slope;
+        op->scale = 1.0f / (float)k->kinds;
+        op->y = (ev_rows){0};
+        op->y2 = w->sum;
+        op->act2 = EV_ACT_LRELU;
+        op->slope2 = last_stage ? (float)k->post_slope : slope;
     }
 }
 
-static void run_block(const ev_hifigan_config *k, const ev_compute *compute, const ev_stage *stage, int block,
-                      const ev_axis *a, const stage_work *w, bool last_stage) {
+static void run_block(const ev_hifigan_config *k, ev_queue *q, const ev_stage *stage, int block, const ev_axis *a,
+                      const stage_work *w, bool last_stage) {
     const ev_resblock *r = &stage->blocks[block];
-    const size_t ld = ev_round16((size_t)stage->channels);
     const int count = k->dilation_count;
-    const float *raw = w->x, *activated = w->xa;
+    ev_rows raw = w->x, activated = w->xa;
     for (int i = 0; i < count; i++) {
         const ev_conv *conv = &r->convs1[i];
         int dilation = k->res_dilations[block][i];
         if (k->resblock == 1) { /* two convolutions, the first with the dilation */
-            ev_conv_args first = stage_conv(conv, a, activated, ld, dilation);
+            ev_conv_op first = stage_conv(conv, a, activated, dilation);
             first.y2 = w->ba[1];
             first.act2 = EV_ACT_LRELU;
             first.slope2 = slope;
-            ev_conv_run(compute, &first);
+            ev_enqueue_conv(q, &first);
             conv = &r->convs2[i];
             activated = w->ba[1];
             dilation = 1;
         }
-        float *next = activated == w->ba[0] ? w->ba[1] : w->ba[0];
-        ev_conv_args args = stage_conv(conv, a, activated, ld, dilation);
-        args.residual = raw;
-        args.y = w->b;
-        args.y2 = next;
-        args.act2 = EV_ACT_LRELU;
-        args.slope2 = slope;
-        if (i == count - 1) finish_block(k, w, block, last_stage, &args);
-        ev_conv_run(compute, &args);
+        const ev_rows next = activated.at == w->ba[0].at ? w->ba[1] : w->ba[0];
+        ev_conv_op op = stage_conv(conv, a, activated, dilation);
+        op.residual = raw;
+        op.y = w->b;
+        op.y2 = next;
+        op.act2 = EV_ACT_LRELU;
+        op.slope2 = slope;
+        if (i == count - 1) finish_block(k, w, block, last_stage, &op);
+        ev_enqueue_conv(q, &op);
         raw = w->b;
         activated = next;
     }
 }
 
-/* x (activated, [rows of the stage before]) -> the stage's activated output, in w->sum. */
-static void run_stage(const ev_hifigan_config *k, const ev_compute *compute, const ev_stage *stage, const float *x,
-                      size_t ldx, const float *source, const ev_axis *before, const ev_axis *a, const stage_work *w,
-                      bool last) {
-    const size_t ld = ev_round16((size_t)stage->channels);
-    ev_upconv_run(compute, &stage->up, x, ldx, w->x, source ? NULL : w->xa, NULL, slope, before->spans,
-                  before->count);
+/* x (activated, [rows of the stage before]) -> the stage's activated output, in w->sum. source 0: none. */
+static void run_stage(const ev_hifigan_config *k, ev_queue *q, const ev_stage *stage, ev_rows x, ev_at source,
+                      const ev_axis *before, const ev_axis *a, const stage_work *w, bool last) {
+    ev_enqueue_upconv(q, &stage->up, x, w->x.at, source ? 0 : w->xa.at, slope, before->spans, before->count);
     if (source) { /* x += noise(source); the source's rows here are `left` samples of 2 channels, half a row early */
         const size_t row = (size_t)stage->left * 2;
-        ev_conv_args args = stage_conv(&stage->noise, a, source - (size_t)stage->left / 2 * 2, row, 1);
-        args.tap_offset = 0;
-        args.residual = w->x;
-        args.y = w->x;
-        args.y2 = w->xa;
-        args.ldy = args.ldy2 = args.ldr = ld;
-        args.act2 = EV_ACT_LRELU;
-        args.slope2 = slope;
-        ev_conv_run(compute, &args);
+        ev_conv_op op = stage_conv(&stage->noise, a, (ev_rows){source - (size_t)stage->left / 2 * 2, row}, 1);
+        op.tap_offset = 0;
+        op.residual = w->x;
+        op.y = w->x;
+        op.y2 = w->xa;
+        op.act2 = EV_ACT_LRELU;
+        op.slope2 = slope;
+        ev_enqueue_conv(q, &op);
     }
-    for (int j = 0; j < k->kinds; j++) run_block(k, compute, stage, j, a, w, last);
+    for (int j = 0; j < k->kinds; j++) run_block(k, q, stage, j, a, w, last);
 }
 
 /* ---- the whole ---- */
@@ -180,75 +109,100 @@ size_t ev_hifigan_bytes(const ev_vocoder *v, size_t rows, size_t chunks) {
     return bytes > most ? bytes : most;
 }
 
-static ev_axis scaled_axis(ev_arena *arena, const ev_axis *base, size_t factor) {
-    ev_span *spans = ev_arena_take(arena, base->count * sizeof *spans);
-    assert(spans);
+static ev_axis scaled_axis(ev_queue *q, const ev_axis *base, size_t factor) {
+    ev_span *spans = ev_queue_host(q, base->count * sizeof *spans);
     for (size_t i = 0; i < base->count; i++) {
         spans[i] = (ev_span){base->spans[i].begin * factor, base->spans[i].count * factor};
     }
     return (ev_axis){spans, base->count, base->rows * factor, base->gap * factor};
 }
 
-static const float *make_source(const ev_vocoder *v, const ev_compute *compute, ev_arena *arena, const ev_axis *a,
-                                const ev_chunk *chunks, const size_t *first) {
-    if (!v->config.hifigan.harmonics) return NULL;
-    float *source = ev_matrix_take(arena, a, (size_t)v->config.hop * 2);
-    source_job job = {v, chunks, a, first, source};
-    ev_pool_run(compute->pool, (a->rows + SOURCE_ROWS - 1) / SOURCE_ROWS, source_task, &job);
-    return source;
+static ev_rows put_mels(const ev_vocoder *v, ev_queue *q, const ev_axis *a, const ev_chunk *chunks,
+                        const size_t *first) {
+    const size_t mels = ev_round16((size_t)v->config.inputs);
+    const ev_rows mel = ev_rows_take(q, a, mels);
+    for (size_t i = 0; i < a->count; i++) {
+        const ev_put_op op = {.from = chunks[i].input + first[i] * mels,
+                              .ld = mels,
+                              .to = ev_rows_from(mel, a->spans[i].begin * mels),
+                              .width = mels,
+                              .rows = a->spans[i].count};
+        ev_enqueue_put(q, &op);
+    }
+    return mel;
 }
 
-static ev_axis run_stages(const ev_vocoder *v, const ev_compute *compute, ev_arena *arena, const ev_axis *a,
-                          const float *source, const float **x, size_t *ld) {
+/* 0 where the vocoder has none. */
+static ev_at make_source(const ev_vocoder *v, ev_queue *q, const ev_axis *a, const ev_chunk *chunks,
+                         const size_t *first) {
+    if (!v->config.hifigan.harmonics) return 0;
+    const ev_rows y = ev_rows_take(q, a, (size_t)v->config.hop * 2);
+    const size_t mark = ev_queue_mark(q);
+    const ev_source_op op = {.source = {.hop = v->config.hop,
+                                        .rate = v->config.sample_rate,
+                                        .harmonics = v->config.hifigan.harmonics,
+                                        .weights = v->hifigan.source_weight,
+                                        .bias = v->hifigan.source_bias},
+                             .y = y.at,
+                             .tracks = ev_vocoder_tracks(q, chunks, first, a->count),
+                             .spans = a->spans,
+                             .span_count = a->count};
+    ev_enqueue_source(q, &op);
+    ev_queue_release(q, mark);
+    return y.at;
+}
+
+static ev_axis run_stages(const ev_vocoder *v, ev_queue *q, const ev_axis *a, ev_at source, ev_rows *x) {
     const ev_hifigan_config *k = &v->config.hifigan;
     ev_axis before = *a;
     for (int i = 0; i < k->stages; i++) {
         const ev_stage *stage = &v->hifigan.stages[i];
-        const ev_axis now = scaled_axis(arena, a, (size_t)v->config.hop / (size_t)stage->left);
+        const ev_axis now = scaled_axis(q, a, (size_t)v->config.hop / (size_t)stage->left);
         const size_t width = ev_round16((size_t)stage->channels);
-        float *sum = ev_matrix_take(arena, &now, width);
-        const size_t stage_mark = ev_arena_mark(arena);
-        const stage_work w = {.x = ev_matrix_take(arena, &now, width),
-                              .xa = ev_matrix_take(arena, &now, width),
-                              .b = ev_matrix_take(arena, &now, width),
-                              .ba = {ev_matrix_take(arena, &now, width), ev_matrix_take(arena, &now, width)},
+        const ev_rows sum = ev_rows_take(q, &now, width);
+        const size_t stage_mark = ev_queue_mark(q);
+        const stage_work w = {.x = ev_rows_take(q, &now, width),
+                              .xa = ev_rows_take(q, &now, width),
+                              .b = ev_rows_take(q, &now, width),
+                              .ba = {ev_rows_take(q, &now, width), ev_rows_take(q, &now, width)},
                               .sum = sum};
-        run_stage(k, compute, stage, *x, *ld, source, &before, &now, &w, i == k->stages - 1);
-        ev_arena_release(arena, stage_mark);
+        run_stage(k, q, stage, *x, source, &before, &now, &w, i == k->stages - 1);
+        ev_queue_release(q, stage_mark);
         *x = sum;
-        *ld = width;
         before = now;
     }
     return before;
 }
 
-void ev_hifigan_run(const ev_vocoder *v, const ev_compute *compute, ev_arena *arena, const ev_axis *a,
-                    const ev_chunk *chunks, const size_t *first) {
-    const size_t mels = ev_round16((size_t)v->config.inputs), hop = (size_t)v->config.hop;
-    float *mel = ev_matrix_take(arena, a, mels);
-    for (size_t i = 0; i < a->count; i++) {
-        memcpy(mel + a->spans[i].begin * mels, chunks[i].input + first[i] * mels,
-               a->spans[i].count * mels * sizeof *mel);
-    }
-    const float *source = make_source(v, compute, arena, a, chunks, first);
-
-    size_t ld = ev_round16((size_t)v->config.hifigan.channels);
-    float *x = ev_matrix_take(arena, a, ld);
-    ev_conv_args pre = stage_conv(&v->hifigan.pre, a, mel, mels, 1);
+void ev_hifigan_run(const ev_vocoder *v, ev_queue *q, const ev_axis *a, const ev_chunk *chunks, const size_t *first) {
+    const size_t hop = (size_t)v->config.hop;
+    const ev_rows mel = put_mels(v, q, a, chunks, first);
+    const ev_at source = make_source(v, q, a, chunks, first);
+    ev_rows x = ev_rows_take(q, a, ev_round16((size_t)v->config.hifigan.channels));
+    ev_conv_op pre = stage_conv(&v->hifigan.pre, a, mel, 1);
     pre.y2 = x;
-    pre.ldy2 = ld;
     pre.act2 = EV_ACT_LRELU;
     pre.slope2 = slope;
-    ev_conv_run(compute, &pre);
+    ev_enqueue_conv(q, &pre);
 
-    const float *last = x;
-    const ev_axis now = run_stages(v, compute, arena, a, source, &last, &ld);
-    const ev_conv_single_output *post = &v->hifigan.post;
-    float *samples = ev_matrix_take(arena, &(ev_axis){NULL, 0, now.rows, 0}, 1);
-    ev_conv_single_output_run(compute, post, last, ld, -(post->taps - 1) / 2, samples, EV_ACT_TANH, now.spans,
-                              now.count);
+    const ev_axis now = run_stages(v, q, a, source, &x);
+    const ev_conv_single_output *conv = &v->hifigan.post;
+    const ev_rows samples = ev_rows_take(q, &(ev_axis){NULL, 0, now.rows, 0}, 1);
+    const ev_conv_single_output_op post = {.conv = conv,
+                                           .x = x,
+                                           .tap_offset = -(conv->taps - 1) / 2,
+                                           .y = samples.at,
+                                           .act = EV_ACT_TANH,
+                                           .spans = now.spans,
+                                           .span_count = now.count};
+    ev_enqueue_conv_single_output(q, &post);
     for (size_t i = 0; i < a->count; i++) {
         const size_t from = (a->spans[i].begin + chunks[i].begin - first[i]) * hop;
-        memcpy(chunks[i].out, samples + from, (chunks[i].end - chunks[i].begin) * hop * sizeof(float));
+        const ev_get_op op = {.from = {samples.at + from, 1},
+                              .to = chunks[i].out,
+                              .ld = 1,
+                              .width = 1,
+                              .rows = (chunks[i].end - chunks[i].begin) * hop};
+        ev_enqueue_get(q, &op);
     }
 }

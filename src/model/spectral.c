@@ -4,7 +4,6 @@
 
 #include <assert.h>
 #include <math.h>
-#include <string.h>
 
 /* Frames beyond a chunk that its samples overlap with. */
 enum { BEFORE = 1, BEHIND = 2 };
@@ -13,8 +12,7 @@ enum { WINDOW = 2 };
 
 typedef struct spectral_run {
     const ev_vocoder *v;
-    const ev_compute *compute;
-    ev_arena *arena;
+    ev_queue *q;
     const ev_axis *a;
     const ev_chunk *chunks;
     const size_t *first; /* utterance frame of each span's first row */
@@ -52,21 +50,36 @@ static ev_axis narrowed(const spectral_run *r, size_t reach) {
 
 /* ---- frames in ---- */
 
-static float *make_input(const spectral_run *r) {
-    const ev_vocoder *v = r->v;
-    const size_t given = ev_round16((size_t)v->config.inputs), ld = input_of(v);
-    const size_t features = (size_t)v->config.inputs - 1;
-    float *x = ev_matrix_take(r->arena, r->a, ld);
+/* log(1 + F0) / 5 of a span's frames. */
+static const float *pitch_features(const spectral_run *r, size_t i) {
+    const size_t count = r->a->spans[i].count;
+    const float *f0 = r->chunks[i].f0 + r->first[i];
+    float *out = ev_queue_host(r->q, count * sizeof *out);
+    for (size_t t = 0; t < count; t++) out[t] = (float)(log1p(f0[t] > 0 ? (double)f0[t] : 0) / 5);
+    return out;
+}
+
+static void put_columns(const spectral_run *r, size_t i, const float *from, size_t ld, ev_rows x, size_t column,
+                        size_t width) {
+    const ev_span span = r->a->spans[i];
+    const ev_put_op op = {.from = from,
+                          .ld = ld,
+                          .to = ev_rows_from(x, span.begin * x.ld + column),
+                          .width = width,
+                          .rows = span.count};
+    ev_enqueue_put(r->q, &op);
+}
+
+static ev_rows put_input(const spectral_run *r) {
+    const size_t given = ev_round16((size_t)r->v->config.inputs), features = (size_t)r->v->config.inputs - 1;
+    const ev_rows x = ev_rows_take(r->q, r->a, input_of(r->v));
     for (size_t i = 0; i < r->a->count; i++) {
-        const ev_span span = r->a->spans[i];
-        for (size_t t = 0; t < span.count; t++) {
-            const float *from = r->chunks[i].input + (r->first[i] + t) * given;
-            const float f0 = r->chunks[i].f0[r->first[i] + t];
-            float *to = x + (span.begin + t) * ld;
-            memcpy(to, from, features * sizeof *to);
-            to[features] = (float)(log1p(f0 > 0 ? (double)f0 : 0) / 5);
-            to[features + 1] = from[features];
-        }
+        const float *from = r->chunks[i].input + r->first[i] * given;
+        const size_t mark = ev_queue_mark(r->q);
+        put_columns(r, i, from, given, x, 0, features);
+        put_columns(r, i, pitch_features(r, i), 1, x, features, 1);
+        put_columns(r, i, from + features, given, x, features + 1, 1);
+        ev_queue_release(r->q, mark);
     }
     return x;
 }
@@ -77,176 +90,155 @@ static ev_axis condition_axis(const spectral_run *r, ev_span *all) {
     return (ev_axis){all, 1, r->a->count, 0};
 }
 
-static float *gather_conditions(const spectral_run *r) {
+static ev_rows put_conditions(const spectral_run *r) {
     const size_t count = (size_t)(r->v->config.speaker + r->v->config.emotions), ld = condition_of(r->v);
     ev_span all;
     const ev_axis axis = condition_axis(r, &all);
-    float *x = ev_matrix_take(r->arena, &axis, ld);
-    for (size_t i = 0; i < r->a->count; i++) memcpy(x + i * ld, r->chunks[i].condition, count * sizeof *x);
+    const ev_rows x = ev_rows_take(r->q, &axis, ld);
+    for (size_t i = 0; i < r->a->count; i++) {
+        const ev_put_op op = {r->chunks[i].condition, count, ev_rows_from(x, i * ld), count, 1};
+        ev_enqueue_put(r->q, &op);
+    }
     return x;
 }
 
 /* ---- pulses and bursts ---- */
 
-typedef struct source_job {
-    const spectral_run *r;
-    const ev_axis *rows;
-    float *pulses, *bursts; /* [rows * hop]; bursts: NULL if there are none */
-} source_job;
-
-/* Halves of the two intervals between frames' centres that meet at this frame's own. */
-static void source_frame(const spectral_run *r, const ev_chunk *c, size_t frame, float *out, float *bursts) {
+/* Both for the frames that windows reach; bursts: 0 if there are none. */
+static ev_at make_source(const spectral_run *r, ev_at *bursts) {
     const ev_vocoder_config *k = &r->v->config;
-    const size_t hop = (size_t)k->hop, half = hop / 2;
-    if (!(c->f0[frame] > 0)) {
-        memset(out, 0, hop * sizeof *out);
-        if (bursts) memset(bursts, 0, hop * sizeof *bursts);
-        return;
-    }
-    for (size_t side = 0; side < 2; side++) { /* the interval that ends at this frame's centre, then the next */
-        double left, right;
-        ev_vocoder_interval(c->f0, c->frames, frame + side, &left, &right);
-        const ev_pulses pulses = {.start = c->phase[frame + side],
-                                  .left = left,
-                                  .bend = (right - left) / (2.0 * (double)hop),
-                                  .rate = k->sample_rate,
-                                  .first = side ? 0 : half,
-                                  .count = floor(k->spectral.highest_hz / (double)c->f0[frame]) + 0.5,
-                                  .seed = c->seed,
-                                  .number = frame * hop + side * half};
-        ev_pulses_make(r->compute, &pulses, out + side * half, bursts ? bursts + side * half : NULL, half);
-    }
-}
-
-enum { SOURCE_ROWS = 16 }; /* frames a task makes */
-
-static void source_task(void *arg, size_t index) {
-    const source_job *job = arg;
-    const size_t hop = (size_t)job->r->v->config.hop, begin = index * SOURCE_ROWS, end = begin + SOURCE_ROWS;
-    for (size_t s = 0; s < job->rows->count; s++) {
-        const ev_span span = job->rows->spans[s];
-        size_t t = begin > span.begin ? begin : span.begin;
-        const size_t stop = end < span.begin + span.count ? end : span.begin + span.count;
-        for (; t < stop; t++) {
-            const size_t frame = job->r->numbers[s] + t - span.begin;
-            source_frame(job->r, &job->r->chunks[s], frame, job->pulses + t * hop,
-                         job->bursts ? job->bursts + t * hop : NULL);
-        }
-    }
-}
-
-static source_job make_source(const spectral_run *r) {
+    const size_t hop = (size_t)k->hop;
     const ev_axis rows = narrowed(r, WINDOW);
-    const size_t hop = (size_t)r->v->config.hop;
-    source_job job = {.r = r, .rows = &rows, .pulses = ev_matrix_take(r->arena, r->a, hop)};
-    if (has_bursts(r->v)) job.bursts = ev_matrix_take(r->arena, r->a, hop);
-    ev_pool_run(r->compute->pool, (r->a->rows + SOURCE_ROWS - 1) / SOURCE_ROWS, source_task, &job);
-    job.rows = NULL; /* its life ends here */
-    return job;
+    const ev_rows pulses = ev_rows_take(r->q, r->a, hop);
+    *bursts = has_bursts(r->v) ? ev_rows_take(r->q, r->a, hop).at : 0;
+    const size_t mark = ev_queue_mark(r->q);
+    const ev_source_op op = {.source = {.hop = k->hop, .rate = k->sample_rate, .highest_hz = k->spectral.highest_hz},
+                             .y = pulses.at,
+                             .bursts = *bursts,
+                             .tracks = ev_vocoder_tracks(r->q, r->chunks, r->numbers, r->a->count),
+                             .spans = rows.spans,
+                             .span_count = rows.count};
+    ev_enqueue_source(r->q, &op);
+    ev_queue_release(r->q, mark);
+    return pulses.at;
 }
 
 /* ---- layers ---- */
 
 typedef struct layer_work {
-    float *x, *normed, *hidden;
-    float *conditions, *affine; /* a row per chunk: what it is conditioned on, a norm's scale and shift */
+    ev_rows x, normed, hidden;
+    ev_rows conditions, affine; /* a row per chunk: what it is conditioned on, a norm's scale and shift */
 } layer_work;
 
 static void run_norm(const spectral_run *r, const ev_frame_block *b, const layer_work *w, const ev_axis *a) {
-    const size_t width = width_of(r->v), ld = affine_of(r->v);
     ev_span all;
     const ev_axis axis = condition_axis(r, &all);
-    const ev_conv_args affine = ev_axis_conv(&b->affine, &axis, w->conditions, condition_of(r->v), w->affine, ld);
-    ev_conv_run(r->compute, &affine);
-    ev_layer_norm_spans_run(r->compute, w->normed, width, w->normed, width, r->v->config.spectral.width, w->affine,
-                            w->affine + width, ld, EV_SPECTRAL_EPS, a->spans, a->count);
+    const ev_conv_op affine = ev_axis_conv_op(&b->affine, &axis, w->conditions, w->affine);
+    ev_enqueue_conv(r->q, &affine);
+    const ev_layer_norm_op norm = {.x = w->normed,
+                                   .y = w->normed,
+                                   .channels = r->v->config.spectral.width,
+                                   .affine = w->affine,
+                                   .eps = EV_SPECTRAL_EPS,
+                                   .spans = a->spans,
+                                   .span_count = a->count};
+    ev_enqueue_layer_norm(r->q, &norm);
 }
 
 static void run_block(const spectral_run *r, const ev_frame_block *b, const layer_work *w, const ev_axis *a) {
-    const size_t width = width_of(r->v), hidden = hidden_of(r->v);
-    ev_depthwise_run(r->compute, &b->depthwise, w->x, width, -(b->depthwise.taps / 2), 1, w->normed, width, a->spans,
-                     a->count);
+    const ev_depthwise_op depthwise = {.conv = &b->depthwise,
+                                       .x = w->x,
+                                       .y = w->normed,
+                                       .tap_offset = -(b->depthwise.taps / 2),
+                                       .dilation = 1,
+                                       .spans = a->spans,
+                                       .span_count = a->count};
+    ev_enqueue_depthwise(r->q, &depthwise);
     run_norm(r, b, w, a);
-    ev_conv_args up = ev_axis_conv(&b->up, a, w->normed, width, w->hidden, hidden);
+    ev_conv_op up = ev_axis_conv_op(&b->up, a, w->normed, w->hidden);
     up.act = EV_ACT_GELU;
-    ev_conv_run(r->compute, &up);
-    ev_conv_args down = ev_axis_conv(&b->down, a, w->hidden, hidden, w->x, width);
+    ev_enqueue_conv(r->q, &up);
+    ev_conv_op down = ev_axis_conv_op(&b->down, a, w->hidden, w->x);
     down.residual = w->x;
-    ev_conv_run(r->compute, &down);
+    ev_enqueue_conv(r->q, &down);
 }
 
-static void run_blocks(const spectral_run *r, layer_work *w, const float *input) {
+static void run_blocks(const spectral_run *r, layer_work *w, ev_rows input) {
     const ev_vocoder *v = r->v;
     const size_t blocks = (size_t)v->config.spectral.blocks, half = (size_t)v->config.spectral.kernel / 2;
-    const size_t mark = ev_arena_mark(r->arena);
+    const size_t mark = ev_queue_mark(r->q);
     ev_span all;
     const ev_axis axis = condition_axis(r, &all);
-    w->conditions = gather_conditions(r);
-    w->affine = ev_matrix_take(r->arena, &axis, affine_of(v));
+    w->conditions = put_conditions(r);
+    w->affine = ev_rows_take(r->q, &axis, affine_of(v));
     ev_axis rows = narrowed(r, half * blocks);
-    const ev_conv_args in = ev_axis_conv(&v->spectral.in, &rows, input, input_of(v), w->x, width_of(v));
-    ev_conv_run(r->compute, &in);
+    const ev_conv_op in = ev_axis_conv_op(&v->spectral.in, &rows, input, w->x);
+    ev_enqueue_conv(r->q, &in);
     for (size_t i = 0; i < blocks; i++) {
         rows = narrowed(r, half * (blocks - 1 - i));
         run_block(r, &v->spectral.blocks[i], w, &rows);
     }
-    ev_arena_release(r->arena, mark);
+    ev_queue_release(r->q, mark);
 }
 
 /* -> the parts of each bin, in the rows that overlap with the wanted ones. */
-static float *run_layers(const spectral_run *r) {
+static ev_rows run_layers(const spectral_run *r) {
     const ev_vocoder *v = r->v;
     const ev_spectral *g = &v->spectral;
     const size_t width = width_of(v);
-    const float *input = make_input(r);
-    layer_work w = {.x = ev_matrix_take(r->arena, r->a, width),
-                    .normed = ev_matrix_take(r->arena, r->a, width),
-                    .hidden = ev_matrix_take(r->arena, r->a, hidden_of(v))};
+    const ev_rows input = put_input(r);
+    layer_work w = {.x = ev_rows_take(r->q, r->a, width),
+                    .normed = ev_rows_take(r->q, r->a, width),
+                    .hidden = ev_rows_take(r->q, r->a, hidden_of(v))};
     run_blocks(r, &w, input);
     const ev_axis rows = narrowed(r, 0);
-    ev_layer_norm_run(r->compute, w.x, width, w.normed, width, v->config.spectral.width, g->norm.gamma, g->norm.beta,
-                      EV_SPECTRAL_EPS, rows.spans, rows.count);
-    float *parts = ev_matrix_take(r->arena, r->a, parts_of(v));
-    const ev_conv_args head = ev_axis_conv(&g->head, &rows, w.normed, width, parts, parts_of(v));
-    ev_conv_run(r->compute, &head);
+    const ev_layer_norm_op norm = {.x = w.x,
+                                   .y = w.normed,
+                                   .channels = v->config.spectral.width,
+                                   .gamma = g->norm.gamma,
+                                   .beta = g->norm.beta,
+                                   .eps = EV_SPECTRAL_EPS,
+                                   .spans = rows.spans,
+                                   .span_count = rows.count};
+    ev_enqueue_layer_norm(r->q, &norm);
+    const ev_rows parts = ev_rows_take(r->q, r->a, parts_of(v));
+    const ev_conv_op head = ev_axis_conv_op(&g->head, &rows, w.normed, parts);
+    ev_enqueue_conv(r->q, &head);
     return parts;
 }
 
 /* ---- samples out ---- */
 
-static const float *make_frames(const spectral_run *r, const float *parts) {
+static ev_at make_frames(const spectral_run *r, ev_rows parts) {
     const ev_istft *stft = &r->v->spectral.stft;
-    const size_t scratch = ev_istft_scratch(stft, r->compute->pool ? ev_pool_threads(r->compute->pool) : 1);
-    const source_job source = make_source(r);
-    uint64_t *seeds = ev_arena_take(r->arena, r->a->count * sizeof *seeds);
-    float *y = ev_matrix_take(r->arena, r->a, (size_t)stft->fft);
-    float *work = ev_arena_take(r->arena, scratch * sizeof *work);
-    assert(seeds && work);
+    ev_at bursts;
+    const ev_at pulses = make_source(r, &bursts);
+    uint64_t *seeds = ev_queue_host(r->q, r->a->count * sizeof *seeds);
+    const ev_rows y = ev_rows_take(r->q, r->a, (size_t)stft->fft);
     for (size_t i = 0; i < r->a->count; i++) seeds[i] = r->chunks[i].seed;
     const ev_axis rows = narrowed(r, 0);
-    const ev_istft_args args = {.stft = stft,
-                                .parts = parts,
-                                .ld = parts_of(r->v),
-                                .pulses = source.pulses,
-                                .bursts = source.bursts,
-                                .y = y,
-                                .seeds = seeds,
-                                .first = r->numbers,
-                                .scratch = work,
-                                .spans = rows.spans,
-                                .span_count = rows.count};
-    ev_istft_run(r->compute, &args);
-    return y;
+    const ev_istft_op op = {.stft = stft,
+                            .parts = parts,
+                            .pulses = pulses,
+                            .bursts = bursts,
+                            .y = y.at,
+                            .seeds = seeds,
+                            .first = r->numbers,
+                            .spans = rows.spans,
+                            .span_count = rows.count};
+    ev_enqueue_istft(r->q, &op);
+    return y.at;
 }
 
-static void give_samples(const spectral_run *r, const float *y) {
-    float **out = ev_arena_take(r->arena, r->a->count * sizeof *out);
-    assert(out);
+static void give_samples(const spectral_run *r, ev_at y) {
+    float **out = ev_queue_host(r->q, r->a->count * sizeof *out);
     for (size_t i = 0; i < r->a->count; i++) {
         out[i] = r->chunks[i].out;
         r->spans[i] = rows_of(r, i, 0, 0, &r->numbers[i]);
     }
-    ev_overlap_add_run(r->compute, &r->v->spectral.stft, y, out, r->spans, r->a->count);
+    const ev_overlap_add_op op = {
+        .stft = &r->v->spectral.stft, .y = y, .out = out, .spans = r->spans, .span_count = r->a->count};
+    ev_enqueue_overlap_add(r->q, &op);
 }
 
 /* What follows the blocks: parts, source, frames, scratch. */
@@ -268,12 +260,11 @@ size_t ev_spectral_bytes(const ev_vocoder *v, size_t rows, size_t chunks, int th
     return bytes + late_bytes(v, rows, threads) + (early > least ? early - least : 0);
 }
 
-void ev_spectral_run(const ev_vocoder *v, const ev_compute *compute, ev_arena *arena, const ev_axis *a,
-                     const ev_chunk *chunks, const size_t *first) {
-    spectral_run r = {.v = v, .compute = compute, .arena = arena, .a = a, .chunks = chunks, .first = first};
-    r.spans = ev_arena_take(arena, a->count * sizeof *r.spans);
-    r.numbers = ev_arena_take(arena, a->count * sizeof *r.numbers);
-    assert(r.spans && r.numbers);
-    const float *parts = run_layers(&r);
+void ev_spectral_run(const ev_vocoder *v, ev_queue *q, const ev_axis *a, const ev_chunk *chunks,
+                     const size_t *first) {
+    spectral_run r = {.v = v, .q = q, .a = a, .chunks = chunks, .first = first};
+    r.spans = ev_queue_host(q, a->count * sizeof *r.spans);
+    r.numbers = ev_queue_host(q, a->count * sizeof *r.numbers);
+    const ev_rows parts = run_layers(&r);
     give_samples(&r, make_frames(&r, parts));
 }

@@ -1,8 +1,6 @@
 /* vocoder: see vocoder.h. Where chunks lie on a batch's axis, and who runs them. */
 #include "model/vocoder.h"
 
-#include <math.h>
-
 typedef struct layout { /* where a chunk lies on the batch's axis */
     size_t first, count;
 } layout;
@@ -22,10 +20,9 @@ size_t ev_vocoder_bytes(const ev_vocoder *v, size_t rows, size_t chunks, int thr
     return ev_hifigan_bytes(v, rows, chunks);
 }
 
-static ev_axis place_chunks(const ev_vocoder *v, ev_arena *arena, const ev_chunk *chunks, size_t n, size_t **first) {
-    ev_span *spans = ev_arena_take(arena, n * sizeof *spans);
-    *first = ev_arena_take(arena, n * sizeof **first);
-    assert(spans && *first);
+static ev_axis place_chunks(const ev_vocoder *v, ev_queue *q, const ev_chunk *chunks, size_t n, size_t **first) {
+    ev_span *spans = ev_queue_host(q, n * sizeof *spans);
+    *first = ev_queue_host(q, n * sizeof **first);
     size_t at = 0;
     for (size_t i = 0; i < n; i++) {
         const layout l = chunk_layout(v, &chunks[i]);
@@ -36,17 +33,18 @@ static ev_axis place_chunks(const ev_vocoder *v, ev_arena *arena, const ev_chunk
     return (ev_axis){spans, n, at - v->gap, v->gap};
 }
 
-void ev_vocoder_run(const ev_vocoder *v, const ev_compute *compute, ev_arena *arena, const ev_chunk *chunks,
-                    size_t n) {
-    if (!n) return;
-    const size_t mark = ev_arena_mark(arena);
+ev_status ev_vocoder_run(const ev_vocoder *v, ev_queue *q, const ev_chunk *chunks, size_t n, ev_error *err) {
+    if (!n) return EV_OK;
+    const size_t mark = ev_queue_mark(q);
     size_t *first;
-    const ev_axis a = place_chunks(v, arena, chunks, n, &first);
+    const ev_axis a = place_chunks(v, q, chunks, n, &first);
     if (v->config.family == EV_VOCODER_ISTFT)
-        ev_spectral_run(v, compute, arena, &a, chunks, first);
+        ev_spectral_run(v, q, &a, chunks, first);
     else
-        ev_hifigan_run(v, compute, arena, &a, chunks, first);
-    ev_arena_release(arena, mark);
+        ev_hifigan_run(v, q, &a, chunks, first);
+    const ev_status s = ev_queue_wait(q, err);
+    ev_queue_release(q, mark);
+    return s;
 }
 
 ev_status ev_vocoder_load(ev_vocoder *out, const ev_container *c, const ev_vocoder_config *config, ev_error *err) {

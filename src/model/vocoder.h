@@ -49,34 +49,24 @@ typedef struct ev_chunk {
 size_t ev_vocoder_chunk_rows(const ev_vocoder *v, const ev_chunk *chunk);
 /* Bytes of arena for chunks of `rows` rows in all (as counted above). */
 size_t ev_vocoder_bytes(const ev_vocoder *v, size_t rows, size_t chunks, int threads);
-void ev_vocoder_run(const ev_vocoder *v, const ev_compute *compute, ev_arena *arena, const ev_chunk *chunks,
-                    size_t n);
+/* Enqueues the chunks and waits for their samples. */
+ev_status ev_vocoder_run(const ev_vocoder *v, ev_queue *q, const ev_chunk *chunks, size_t n, ev_error *err);
 
 /* ---- for the families ---- */
 
-/* The F0 at the two ends of the interval between the centres of frames i-1 and i. */
-void ev_vocoder_interval(const float *f0, size_t frames, size_t i, double *left, double *right);
-
-/* Uniform in -1..1 from (seed, index): a hash, so that any stretch can be made without what came before it
- * (splitmix64's finalizer, Steele et al. 2014). */
-static inline float ev_vocoder_noise(uint64_t seed, uint64_t index) {
-    uint64_t z = seed * 0xd1342543de82ef95u + index * 0x9e3779b97f4a7c15u + 0x9e3779b97f4a7c15u;
-    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
-    z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
-    return (float)(int32_t)((z ^ (z >> 31)) >> 32) * (1.0f / 2147483648.0f);
-}
+/* The chunks' F0s, in the queue's host memory. first: as below. */
+ev_track *ev_vocoder_tracks(ev_queue *q, const ev_chunk *chunks, const size_t *first, size_t n);
 
 ev_status ev_hifigan_load(ev_vocoder *v, const ev_container *c, ev_error *err);
 void ev_hifigan_free(ev_hifigan *g);
 size_t ev_hifigan_bytes(const ev_vocoder *v, size_t rows, size_t chunks);
-/* a: the chunks' frames with their halos, in order; first: the utterance frame of each span's first row. */
-void ev_hifigan_run(const ev_vocoder *v, const ev_compute *compute, ev_arena *arena, const ev_axis *a,
-                    const ev_chunk *chunks, const size_t *first);
+/* Enqueues all. a: the chunks' frames with their halos, in order; first: the utterance frame of each span's first
+ * row. */
+void ev_hifigan_run(const ev_vocoder *v, ev_queue *q, const ev_axis *a, const ev_chunk *chunks, const size_t *first);
 
 ev_status ev_spectral_load(ev_vocoder *v, const ev_container *c, ev_error *err);
 void ev_spectral_free(ev_spectral *g);
 size_t ev_spectral_bytes(const ev_vocoder *v, size_t rows, size_t chunks, int threads);
-void ev_spectral_run(const ev_vocoder *v, const ev_compute *compute, ev_arena *arena, const ev_axis *a,
-                     const ev_chunk *chunks, const size_t *first);
+void ev_spectral_run(const ev_vocoder *v, ev_queue *q, const ev_axis *a, const ev_chunk *chunks, const size_t *first);
 
 #endif

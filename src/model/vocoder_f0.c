@@ -1,23 +1,25 @@
-/* vocoder_f0: what the families share: F0 between frames, and its phase. */
+/* vocoder_f0: what the families share: the phase of F0, and how sources are told of both. */
 #include "model/vocoder.h"
 
 #include <math.h>
-
-void ev_vocoder_interval(const float *f0, size_t frames, size_t i, double *left, double *right) {
-    *left = f0[i ? i - 1 : 0];
-    *right = f0[i < frames ? i : frames - 1];
-    const double l = *left, r = *right;
-    if (!(l > 0)) *left = r;
-    if (!(r > 0)) *right = l;
-}
 
 void ev_vocoder_phase(const ev_vocoder *v, const float *f0, size_t frames, double *phase) {
     double at = 0;
     for (size_t i = 0; i <= frames; i++) {
         double left, right;
-        ev_vocoder_interval(f0, frames, i, &left, &right);
+        ev_f0_interval(f0, frames, i, &left, &right);
         phase[i] = at;
         at += v->config.hop * (left + right) / 2 / v->config.sample_rate;
         at -= floor(at);
     }
+}
+
+ev_track *ev_vocoder_tracks(ev_queue *q, const ev_chunk *chunks, const size_t *first, size_t n) {
+    ev_track *tracks = ev_queue_host(q, n * sizeof *tracks);
+    for (size_t i = 0; i < n; i++) {
+        const ev_chunk *c = &chunks[i];
+        tracks[i] =
+            (ev_track){.f0 = c->f0, .phase = c->phase, .frames = c->frames, .first = first[i], .seed = c->seed};
+    }
+    return tracks;
 }

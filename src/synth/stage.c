@@ -131,7 +131,7 @@ static void set_manners(const job *j) {
 static void decode_group(ev_synth *s, const ev_encoded *encoded, job *jobs, size_t n) {
     ev_utterance *u[EV_ROUND_SENTENCES];
     for (size_t i = 0; i < n; i++) u[i] = &jobs[i].u;
-    ev_acoustic_decode(&s->model->acoustic, &s->compute, &s->arena, encoded, u, n);
+    ev_acoustic_decode(&s->model->acoustic, &s->compute, &s->queue->arena, encoded, u, n);
     for (size_t i = 0; i < n; i++) {
         set_manners(&jobs[i]);
         ev_vocoder_phase(&s->model->vocoder, u[i]->f0, u[i]->frames, jobs[i].decoded->phase);
@@ -139,7 +139,7 @@ static void decode_group(ev_synth *s, const ev_encoded *encoded, job *jobs, size
 }
 
 void ev_stage_decode(ev_synth *s, ev_item *const *items, size_t n) {
-    const size_t mark = ev_arena_mark(&s->arena);
+    const size_t mark = ev_arena_mark(&s->queue->arena);
     const double start = ev_clock_s();
     job jobs[EV_ROUND_SENTENCES];
     ev_utterance *u[EV_ROUND_SENTENCES];
@@ -150,7 +150,7 @@ void ev_stage_decode(ev_synth *s, ev_item *const *items, size_t n) {
         if (ev_item_next_tokens(items[i])) job_start(&jobs[count++], items[i]);
     }
     for (size_t i = 0; i < count; i++) u[i] = &jobs[i].u;
-    if (count) ev_acoustic_encode(&s->model->acoustic, &s->compute, &s->arena, u, count, &encoded);
+    if (count) ev_acoustic_encode(&s->model->acoustic, &s->compute, &s->queue->arena, u, count, &encoded);
     count = keep_decodable(s, jobs, count);
     for (size_t at = 0, end; at < count; at = end) {
         size_t frames = 0;
@@ -159,7 +159,7 @@ void ev_stage_decode(ev_synth *s, ev_item *const *items, size_t n) {
         }
         decode_group(s, &encoded, jobs + at, end - at);
     }
-    ev_arena_release(&s->arena, mark);
+    ev_arena_release(&s->queue->arena, mark);
     s->stats.acoustic_s += ev_clock_s() - start;
 }
 
@@ -168,7 +168,7 @@ void ev_stage_decode(ev_synth *s, ev_item *const *items, size_t n) {
 typedef struct batch { /* chunks gathered for one run of the vocoder */
     ev_synth *synth;
     ev_chunk chunks[EV_ROUND_CHUNKS];
-    float gains[EV_ROUND_CHUNKS];
+    ev_item *items[EV_ROUND_CHUNKS];          /* whose they are */
     const float *word_gains[EV_ROUND_CHUNKS]; /* per frame of the sentence; NULL: none */
     size_t count, rows;
     ev_decoded *spent; /* sentences whose frames the chunks still point to */
@@ -196,6 +196,10 @@ static void set_word_levels(const ev_chunk *c, const float *gain, size_t hop) {
     }
 }
 
+static float gain_of(const ev_item *item) {
+    return item->model->acoustic.family->energy_in_mels ? 1 : item->request->energy_scale;
+}
+
 /* HiFi-GAN ends in a tanh, and its loudness was the acoustic model's to decide. */
 static void set_levels(const batch *b) {
     const ev_vocoder_config *v = &b->synth->model->config.vocoder;
@@ -203,20 +207,29 @@ static void set_levels(const batch *b) {
         const ev_chunk *c = &b->chunks[i];
         if (b->word_gains[i]) set_word_levels(c, b->word_gains[i], (size_t)v->hop);
         if (v->family == EV_VOCODER_HIFIGAN && !b->word_gains[i]) continue;
-        set_level(c->out, (c->end - c->begin) * (size_t)v->hop, b->gains[i]);
+        set_level(c->out, (c->end - c->begin) * (size_t)v->hop, gain_of(b->items[i]));
     }
 }
 
-static float gain_of(const ev_item *item) {
-    return item->model->acoustic.family->energy_in_mels ? 1 : item->request->energy_scale;
+/* The device failed: those whose chunks they were, and nothing is heard. */
+static void lose_chunks(const batch *b, ev_status status, const ev_error *error) {
+    for (size_t i = 0; i < b->count; i++) {
+        const ev_chunk *c = &b->chunks[i];
+        memset(c->out, 0, (c->end - c->begin) * (size_t)b->synth->model->config.vocoder.hop * sizeof *c->out);
+        ev_item_fail(b->items[i], status, error);
+    }
 }
 
 static void flush(batch *b) {
     ev_synth *s = b->synth;
     if (b->count && !b->stopped) {
         const double start = ev_clock_s();
-        ev_vocoder_run(&s->model->vocoder, &s->compute, &s->arena, b->chunks, b->count);
-        set_levels(b);
+        ev_error error = {0};
+        const ev_status status = ev_vocoder_run(&s->model->vocoder, s->queue, b->chunks, b->count, &error);
+        if (status == EV_OK)
+            set_levels(b);
+        else
+            lose_chunks(b, status, &error);
         for (size_t i = 0; i < b->count; i++) s->stats.frames_useful += b->chunks[i].end - b->chunks[i].begin;
         s->stats.frames_processed += b->rows;
         s->stats.vocoder_s += ev_clock_s() - start;
@@ -242,7 +255,7 @@ static void add_chunk(batch *b, ev_item *item, ev_decoded *d, size_t frames) {
                             .out = item->samples + item->count};
     const size_t rows = ev_vocoder_chunk_rows(&b->synth->model->vocoder, &chunk);
     if (b->count == EV_ROUND_CHUNKS || b->rows + rows > b->synth->round_rows) flush(b);
-    b->gains[b->count] = gain_of(item);
+    b->items[b->count] = item;
     b->word_gains[b->count] = d->gain;
     b->chunks[b->count++] = chunk;
     b->rows += rows;
@@ -286,12 +299,11 @@ static void add_slice(batch *b, ev_item *item, size_t left) {
 }
 
 bool ev_stage_vocode(ev_synth *s, const ev_item_slice *slices, size_t n) {
-    const size_t mark = ev_arena_mark(&s->arena);
-    batch *b = ev_arena_take(&s->arena, sizeof *b);
-    assert(b);
+    const size_t mark = ev_queue_mark(s->queue);
+    batch *b = ev_queue_host(s->queue, sizeof *b);
     *b = (batch){.synth = s};
     for (size_t i = 0; i < n && !b->stopped; i++) add_slice(b, slices[i].item, slices[i].frames);
     flush(b);
-    ev_arena_release(&s->arena, mark);
+    ev_queue_release(s->queue, mark);
     return !canceled(s);
 }

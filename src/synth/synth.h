@@ -44,8 +44,8 @@ struct ev_synth {
     ev_model *model; /* retained */
     ev_synth_options options;
     ev_pool *pool;
-    ev_compute compute;
-    ev_arena arena;
+    ev_compute compute;  /* of what runs on the CPU whatever the device: the speaker encoder */
+    ev_queue *queue;     /* with the work memory */
     size_t round_frames; /* frames through the decoder at once */
     size_t round_rows;   /* rows through the vocoder at once */
     size_t chunk_frames; /* the longest slice of one sentence among them */
@@ -137,7 +137,7 @@ size_t ev_item_tokens(const ev_item *item, size_t sentence);
 static inline size_t ev_item_next_tokens(const ev_item *item) { return ev_item_tokens(item, item->next_sentence); }
 
 /* work.c: work memory for the largest round, and for embedding the longest reference. round_* are set before. */
-size_t ev_synth_arena_bytes(const ev_synth *synth);
+size_t ev_synth_work_bytes(const ev_synth *synth);
 
 /* run.c: all items to their ends. on_chunk NULL: gathers samples in the items; else streams the (one) item. */
 ev_status ev_synth_run(ev_synth *synth, ev_item *items, size_t n, ev_chunk_fn on_chunk, void *user, ev_error *err);

@@ -129,9 +129,9 @@ static ev_status embed_speech(ev_voice **out, ev_synth *s, const float *speech, 
     size_t frames = 0;
     const ev_status status = ev_fbank(speech, count, &bank, &frames, err);
     if (status != EV_OK) return status;
-    const size_t mark = ev_arena_mark(&s->arena);
-    ev_speaker_run(&s->model->speaker, &s->compute, &s->arena, bank, frames, vector);
-    ev_arena_release(&s->arena, mark);
+    const size_t mark = ev_arena_mark(&s->queue->arena);
+    ev_speaker_run(&s->model->speaker, &s->compute, &s->queue->arena, bank, frames, vector);
+    ev_arena_release(&s->queue->arena, mark);
     free(bank);
     for (size_t i = 0; i < (size_t)s->model->config.speaker.embedding; i++) {
         if (!isfinite(vector[i])) return ev_fail(err, EV_E_AUDIO, "reference gives no finite speaker vector");

@@ -29,7 +29,7 @@ static size_t batch_bytes(const ev_synth *s) {
                   vocode_bytes(s, s->round_rows));
 }
 
-size_t ev_synth_arena_bytes(const ev_synth *s) {
+size_t ev_synth_work_bytes(const ev_synth *s) {
     const bool embeds = s->model->config.speaker.embedding > 0;
     return larger(batch_bytes(s), embeds ? ev_speaker_bytes(&s->model->speaker, 3001) : 0) + 65536;
 }
@@ -66,7 +66,7 @@ void ev_synth_work(const ev_synth *s, ev_work *work) {
     const line encoder = encoder_line(m, s->options.threads), decoder = decoder_line(m, s->options.threads);
     const size_t none = ev_acoustic_encoded_bytes(m, 0, 0);
     const size_t gap = s->model->vocoder.gap, row = (vocode_bytes(s, gap + STEP) - vocode_bytes(s, gap)) / STEP;
-    *work = (ev_work){.bytes = s->arena.capacity,
+    *work = (ev_work){.bytes = s->queue->arena.capacity,
                       .batch_bytes = batch_bytes(s),
                       .decode_bytes = EV_ROUND_BYTES + none + larger(encoder.start, decoder.start),
                       .sentence_bytes = larger(encoder.sentence, decoder.sentence) +

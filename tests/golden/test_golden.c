@@ -56,7 +56,7 @@ typedef struct fixture {
     json_t *config;
     ev_pool *pool;
     ev_compute compute;
-    ev_arena arena;
+    ev_queue *queue;
 } fixture;
 
 static void fixture_open(fixture *f, const char *name, unsigned mask) {
@@ -69,14 +69,14 @@ static void fixture_open(fixture *f, const char *name, unsigned mask) {
     ev_cpu_mask(mask);
     assert_int_equal(ev_pool_create(&f->pool, 2, &err), EV_OK);
     ev_compute_init(&f->compute, f->pool);
-    assert_int_equal(ev_arena_create(&f->arena, ARENA_BYTES, &err), EV_OK);
+    assert_int_equal(ev_queue_cpu(&f->queue, &f->compute, ARENA_BYTES, &err), EV_OK);
 }
 
 static void fixture_close(fixture *f) {
     ev_container_free(&f->file);
     json_decref(f->config);
+    ev_queue_free(&f->queue);
     ev_pool_free(&f->pool);
-    ev_arena_destroy(&f->arena);
     ev_cpu_mask(~0u);
 }
 
@@ -164,25 +164,25 @@ static void spoken_close(spoken *s) {
 static void speak(const ev_acoustic *m, fixture *f, ev_utterance **u, size_t n) {
     ev_encoded encoded;
     ev_error err = {0};
-    const ev_arena whole = f->arena;
+    ev_queue *whole = f->queue;
     size_t rows = 0, frames = 0;
     for (size_t i = 0; i < n; i++) rows += ev_acoustic_rows(m, u[i]->tokens, u[i]->forced_frames, u[i]->token_count);
-    assert_int_equal(ev_arena_create(&f->arena, ev_acoustic_encode_bytes(m, rows, n, 2), &err), EV_OK);
+    assert_int_equal(ev_queue_cpu(&f->queue, &f->compute, ev_acoustic_encode_bytes(m, rows, n, 2), &err), EV_OK);
     const size_t before = atomic_load(&allocations);
-    ev_acoustic_encode(m, &f->compute, &f->arena, u, n, &encoded);
+    ev_acoustic_encode(m, &f->compute, &f->queue->arena, u, n, &encoded);
     assert_int_equal(atomic_load(&allocations), before);
-    assert_true(f->arena.used <= ev_acoustic_encoded_bytes(m, rows, n));
-    ev_arena_destroy(&f->arena);
+    assert_true(f->queue->arena.used <= ev_acoustic_encoded_bytes(m, rows, n));
+    ev_queue_free(&f->queue);
     for (size_t i = 0; i < n; i++) frames += u[i]->frames;
     const size_t bytes = ev_acoustic_encode_bytes(m, rows, n, 2),
                  kept = ev_acoustic_encoded_bytes(m, rows, n) + ev_acoustic_decode_bytes(m, frames, n, 2);
-    assert_int_equal(ev_arena_create(&f->arena, bytes > kept ? bytes : kept, &err), EV_OK);
-    ev_acoustic_encode(m, &f->compute, &f->arena, u, n, &encoded);
+    assert_int_equal(ev_queue_cpu(&f->queue, &f->compute, bytes > kept ? bytes : kept, &err), EV_OK);
+    ev_acoustic_encode(m, &f->compute, &f->queue->arena, u, n, &encoded);
     const size_t again = atomic_load(&allocations);
-    ev_acoustic_decode(m, &f->compute, &f->arena, &encoded, u, n);
+    ev_acoustic_decode(m, &f->compute, &f->queue->arena, &encoded, u, n);
     assert_int_equal(atomic_load(&allocations), again);
-    ev_arena_destroy(&f->arena);
-    f->arena = whole;
+    ev_queue_free(&f->queue);
+    f->queue = whole;
 }
 
 static void check_spoken(const fixture *f, const spoken *s, int i, size_t channels) {
@@ -376,14 +376,14 @@ static void vocoder_at(const char *name, unsigned mask) {
     ev_chunk one = chunk_of(&o, 0, o.frames, whole);
     assert_true(ev_vocoder_bytes(&o.v, ev_vocoder_chunk_rows(&o.v, &one), 1, 2) <= ARENA_BYTES);
     const size_t before = atomic_load(&allocations);
-    ev_vocoder_run(&o.v, &o.f.compute, &o.f.arena, &one, 1);
+    assert_int_equal(ev_vocoder_run(&o.v, o.f.queue, &one, 1, NULL), EV_OK);
     assert_int_equal(atomic_load(&allocations), before);
     for (size_t i = 0; i < o.samples; i++) assert_close(name, whole[i], o.want[i], 1e-4);
     /* the same in chunks of uneven length, out of order, sharing one batch */
     const size_t cuts[] = {0, 1, 4, 12, 29, o.frames};
     ev_chunk chunks[5];
     for (size_t i = 0; i < 5; i++) chunks[i] = chunk_of(&o, cuts[4 - i], cuts[5 - i], pieces);
-    ev_vocoder_run(&o.v, &o.f.compute, &o.f.arena, chunks, 5);
+    assert_int_equal(ev_vocoder_run(&o.v, o.f.queue, chunks, 5, NULL), EV_OK);
     assert_memory_equal(whole, pieces, o.samples * sizeof(float));
     free(whole);
     free(pieces);
@@ -406,10 +406,10 @@ static void istft_at(const char *name, unsigned mask, bool int8) {
     float *still = expected(&o.f, int8 ? "still_int8" : "still", &n), *pieces = calloc(o.samples, sizeof(float));
     assert_int_equal(n, o.samples);
     const ev_chunk one = chunk_of(&o, 0, o.frames, whole);
-    ev_vocoder_run(&o.v, &o.f.compute, &o.f.arena, &one, 1);
+    assert_int_equal(ev_vocoder_run(&o.v, o.f.queue, &one, 1, NULL), EV_OK);
     for (size_t i = 0; i < n; i++) assert_close("istft without noise", whole[i], still[i], 1e-4);
     ev_chunk chunks[2] = {chunk_of(&o, 11, o.frames, pieces), chunk_of(&o, 0, 11, pieces)};
-    ev_vocoder_run(&o.v, &o.f.compute, &o.f.arena, chunks, 2);
+    assert_int_equal(ev_vocoder_run(&o.v, o.f.queue, chunks, 2, NULL), EV_OK);
     assert_memory_equal(whole, pieces, n * sizeof(float));
     free(still);
     free(pieces);
@@ -433,7 +433,7 @@ static void company_at(unsigned mask) {
         chunks[1].condition = other;
         chunks[1].seed = 8;
         for (size_t i = 0; i < 2; i += batch ? 2 : 1) {
-            ev_vocoder_run(&o.v, &o.f.compute, &o.f.arena, chunks + i, batch ? 2 : 1);
+            assert_int_equal(ev_vocoder_run(&o.v, o.f.queue, chunks + i, batch ? 2 : 1, NULL), EV_OK);
         }
     }
     assert_memory_equal(alone, together, 2 * o.samples * sizeof(float));
@@ -471,9 +471,9 @@ static void bytes_of(const char *name, size_t chunk_count) {
         chunks[i] = chunk_of(&o, begin, end, out);
         rows += ev_vocoder_chunk_rows(&o.v, &chunks[i]);
     }
-    o.f.arena.peak = 0;
-    ev_vocoder_run(&o.v, &o.f.compute, &o.f.arena, chunks, chunk_count);
-    const size_t told = ev_vocoder_bytes(&o.v, rows, chunk_count, 2), taken = o.f.arena.peak;
+    o.f.queue->arena.peak = 0;
+    assert_int_equal(ev_vocoder_run(&o.v, o.f.queue, chunks, chunk_count, NULL), EV_OK);
+    const size_t told = ev_vocoder_bytes(&o.v, rows, chunk_count, 2), taken = o.f.queue->arena.peak;
     if (taken > told || told > taken + 8192) fail_msg("%s: told %zu bytes, took %zu", name, told, taken);
     const size_t slope =
         ev_vocoder_bytes(&o.v, rows + 16, chunk_count, 2) - told; /* work.c counts on a straight line */
@@ -504,7 +504,7 @@ static void speaker_at(unsigned mask) {
     if (ev_speaker_load(&s, f.file, &config, &err) != EV_OK) fail_msg("%s", err.message);
     float *bank = expected(&f, "fbank", &n), *want = expected(&f, "vector", &dims), got[64];
     assert_true(ev_speaker_bytes(&s, n / 80) <= ARENA_BYTES);
-    ev_speaker_run(&s, &f.compute, &f.arena, bank, n / 80, got);
+    ev_speaker_run(&s, &f.compute, &f.queue->arena, bank, n / 80, got);
     for (size_t i = 0; i < dims; i++) assert_close("speaker", got[i], want[i], 1e-5);
     free(bank);
     free(want);

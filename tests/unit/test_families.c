@@ -176,7 +176,7 @@ static void work_at(const char *name) {
             ev_task_progress(tasks[i], &p);
             tokens += p.next_tokens;
         }
-        f.synth->arena.peak = 0;
+        f.synth->queue->arena.peak = 0;
         assert_int_equal(ev_synth_decode(f.synth, tasks, TEXTS, &err), EV_OK);
         for (size_t i = 0; i < TEXTS; i++) {
             ev_task_progress(tasks[i], &p);
@@ -185,8 +185,9 @@ static void work_at(const char *name) {
         const size_t encoder = tokens * w.encode_bytes, decoder = frames * w.frame_bytes;
         const size_t told = w.decode_bytes + TEXTS * w.sentence_bytes + tokens * w.token_bytes +
                             (encoder > decoder ? encoder : decoder);
-        if (f.synth->arena.peak > told || told > 1.5 * (double)f.synth->arena.peak)
-            fail_msg("%s at speed %g: told %zu bytes, took %zu", name, (double)speeds[k], told, f.synth->arena.peak);
+        if (f.synth->queue->arena.peak > told || told > 1.5 * (double)f.synth->queue->arena.peak)
+            fail_msg("%s at speed %g: told %zu bytes, took %zu", name, (double)speeds[k], told,
+                     f.synth->queue->arena.peak);
         for (size_t i = 0; i < TEXTS; i++) ev_task_free(&tasks[i]);
     }
     family_close(&f);

@@ -41,8 +41,8 @@ static ev_progress progress_of(size_t i) {
 /* slack: told may be this many times what was taken, and a little more, which counts where there is hardly any work.
  */
 static void compare(const char *what, size_t n, size_t size, size_t told, double slack) {
-    const size_t taken = synth->arena.peak;
-    assert_int_equal(synth->arena.used, 0);
+    const size_t taken = synth->queue->arena.peak;
+    assert_int_equal(synth->queue->arena.used, 0);
     if (taken > told || (double)told > slack * (double)taken + 65536)
         fail_msg("%s of %zu, size %zu: told %zu bytes, took %zu", what, n, size, told, taken);
 }
@@ -53,7 +53,7 @@ static void decode(const ev_work *w) {
     size_t tokens = 0, frames = 0;
     ev_error err = {0};
     for (size_t i = 0; i < task_count; i++) tokens += progress_of(i).next_tokens;
-    synth->arena.peak = 0;
+    synth->queue->arena.peak = 0;
     if (ev_synth_decode(synth, tasks, task_count, &err) != EV_OK) fail_msg("%s", err.message);
     for (size_t i = 0; i < task_count; i++) frames += progress_of(i).ready_frames;
     const size_t encoder = tokens * w->encode_bytes, decoder = least(frames, w->frames_max) * w->frame_bytes;
@@ -72,7 +72,7 @@ static void vocode(const ev_work *w, size_t most) {
         slices[i] = (ev_slice){tasks[i], least(most, progress_of(i).ready_frames)};
         rows += slices[i].frames + w->slice_rows;
     }
-    synth->arena.peak = 0;
+    synth->queue->arena.peak = 0;
     if (ev_synth_vocode(synth, slices, task_count, &err) != EV_OK) fail_msg("%s", err.message);
     ev_synth_stats(synth, &stats);
     assert_true(stats.frames_processed <= rows);
