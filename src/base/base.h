@@ -1,4 +1,4 @@
-/* base: what every module stands on; beside it json.h, near.h, voice_names.h, wait.h and try.h. Needs libc and
+/* base: what every module stands on; beside it json.h, near.h, voice_names.h, lock.h and try.h. Needs libc and
  * pthreads alone.
  *
  * error    ev_fail() fills an ev_error and returns its status: `return ev_fail(err, EV_E_IO, "...", ...)`.
@@ -111,6 +111,7 @@ const char *ev_cpu_name(unsigned flags); /* "avx512", "avx2", "ref" */
 /* ---- clock ---- */
 double ev_clock_s(void);        /* monotonic */
 double ev_clock_thread_s(void); /* that the calling thread has computed */
+int64_t ev_clock_wall_ms(void); /* since 1970; may jump */
 
 /* ---- utf8 ---- */
 /* Decodes one code point at text[*at]; advances *at. Returns -1 (and leaves *at) on an invalid sequence:

@@ -1,9 +1,9 @@
-/* clock: seconds that never run backwards, for measuring and for deadlines. The zero is arbitrary. */
+/* clock: seconds that never run backwards, for measuring and for deadlines, their zero arbitrary; and the wall's. */
 #include <math.h>
 #include <time.h>
 
 #include "base/base.h"
-#include "base/wait.h"
+#include "base/lock.h"
 
 static double read_clock(clockid_t clock) {
     struct timespec t;
@@ -13,6 +13,12 @@ static double read_clock(clockid_t clock) {
 
 double ev_clock_s(void) { return read_clock(CLOCK_MONOTONIC); }
 double ev_clock_thread_s(void) { return read_clock(CLOCK_THREAD_CPUTIME_ID); }
+
+int64_t ev_clock_wall_ms(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
 
 struct timespec ev_clock_after(double seconds) {
     struct timespec at;

@@ -23,6 +23,7 @@
 #include <stdlib.h>
 
 #include "base/base.h"
+#include "base/lock.h"
 
 static const double SPIN_S = 40e-6; /* longer than the gap between two layers, shorter than anyone would notice */
 
@@ -42,8 +43,8 @@ struct ev_pool {
     atomic_int working;
     atomic_bool caller_sleeps;
     atomic_bool stop;
-    pthread_mutex_t lock; /* guards nothing but going to sleep; never held while a task runs */
-    pthread_cond_t work, finished, allowed;
+    ev_mutex lock; /* guards nothing but going to sleep; never held while a task runs */
+    ev_cond work, finished, allowed;
     double spin_s;   /* 0 where threads outnumber cores: a spinning thread would hold the core of one that works */
     int threads;     /* with the caller */
     int started;     /* entries of `workers` to join */
@@ -70,9 +71,9 @@ static void run_tasks(ev_pool *p, int number) {
         if (!atomic_compare_exchange_weak(&p->ticket, &ticket, ticket - 1)) continue;
         task(arg, n - untaken(ticket));
         if (atomic_fetch_add(&p->done, 1) + 1 == n && atomic_load(&p->caller_sleeps)) {
-            pthread_mutex_lock(&p->lock);
-            pthread_cond_signal(&p->finished);
-            pthread_mutex_unlock(&p->lock);
+            ev_mutex_lock(&p->lock);
+            ev_cond_signal(&p->finished);
+            ev_mutex_unlock(&p->lock);
         }
         ticket = atomic_load(&p->ticket);
     }
@@ -105,12 +106,12 @@ static void *worker_main(void *arg) {
     while (!atomic_load(&p->stop)) {
         run_tasks(p, w->number);
         if (may_work(w) && spin_until(p, work_waits)) continue;
-        pthread_mutex_lock(&p->lock);
-        while (!may_work(w)) pthread_cond_wait(&p->allowed, &p->lock);
+        ev_mutex_lock(&p->lock);
+        while (!may_work(w)) ev_cond_wait(&p->allowed, &p->lock);
         atomic_fetch_add(&p->sleepers, 1);
-        while (!work_waits(p) && may_work(w)) pthread_cond_wait(&p->work, &p->lock);
+        while (!work_waits(p) && may_work(w)) ev_cond_wait(&p->work, &p->lock);
         atomic_fetch_sub(&p->sleepers, 1);
-        pthread_mutex_unlock(&p->lock);
+        ev_mutex_unlock(&p->lock);
     }
     return NULL;
 }
@@ -134,10 +135,10 @@ ev_status ev_pool_create(ev_pool **out, int threads, ev_error *err) {
     ev_pool *p = ev_aligned_alloc(sizeof(*p));
     if (!p) return ev_fail(err, EV_E_MEMORY, "out of memory: thread pool");
     *p = (ev_pool){.threads = threads, .spin_s = threads <= ev_cores_available() ? SPIN_S : 0};
-    pthread_mutex_init(&p->lock, NULL);
-    pthread_cond_init(&p->work, NULL);
-    pthread_cond_init(&p->finished, NULL);
-    pthread_cond_init(&p->allowed, NULL);
+    ev_mutex_init(&p->lock);
+    ev_cond_init(&p->work);
+    ev_cond_init(&p->finished);
+    ev_cond_init(&p->allowed);
     atomic_init(&p->working, threads);
     p->workers = calloc((size_t)threads, sizeof(*p->workers));
     if (!p->workers || !start_workers(p)) {
@@ -151,16 +152,16 @@ ev_status ev_pool_create(ev_pool **out, int threads, ev_error *err) {
 void ev_pool_free(ev_pool **pool) {
     ev_pool *p = *pool;
     if (!p) return;
-    pthread_mutex_lock(&p->lock);
+    ev_mutex_lock(&p->lock);
     atomic_store(&p->stop, true);
-    pthread_cond_broadcast(&p->work);
-    pthread_cond_broadcast(&p->allowed);
-    pthread_mutex_unlock(&p->lock);
+    ev_cond_broadcast(&p->work);
+    ev_cond_broadcast(&p->allowed);
+    ev_mutex_unlock(&p->lock);
     for (int i = 0; i < p->started; i++) pthread_join(p->workers[i].thread, NULL);
-    pthread_cond_destroy(&p->allowed);
-    pthread_cond_destroy(&p->finished);
-    pthread_cond_destroy(&p->work);
-    pthread_mutex_destroy(&p->lock);
+    ev_cond_destroy(&p->allowed);
+    ev_cond_destroy(&p->finished);
+    ev_cond_destroy(&p->work);
+    ev_mutex_destroy(&p->lock);
     free(p->workers);
     free(p);
     *pool = NULL;
@@ -173,29 +174,29 @@ int ev_pool_working(const ev_pool *pool) { return atomic_load_explicit(&pool->wo
 void ev_pool_set_working(ev_pool *p, int working) {
     working = working < 1 ? 1 : working > p->threads ? p->threads : working;
     if (atomic_exchange(&p->working, working) == working) return;
-    pthread_mutex_lock(&p->lock);
-    pthread_cond_broadcast(&p->work); /* who may no longer work sleeps elsewhere */
-    pthread_cond_broadcast(&p->allowed);
-    pthread_mutex_unlock(&p->lock);
+    ev_mutex_lock(&p->lock);
+    ev_cond_broadcast(&p->work); /* who may no longer work sleeps elsewhere */
+    ev_cond_broadcast(&p->allowed);
+    ev_mutex_unlock(&p->lock);
 }
 
 static void wake_sleepers(ev_pool *p, size_t wanted) {
     if (atomic_load(&p->sleepers) == 0) return;
-    pthread_mutex_lock(&p->lock);
+    ev_mutex_lock(&p->lock);
     if (wanted >= (size_t)ev_pool_working(p) - 1)
-        pthread_cond_broadcast(&p->work);
+        ev_cond_broadcast(&p->work);
     else
-        for (size_t i = 0; i < wanted; i++) pthread_cond_signal(&p->work);
-    pthread_mutex_unlock(&p->lock);
+        for (size_t i = 0; i < wanted; i++) ev_cond_signal(&p->work);
+    ev_mutex_unlock(&p->lock);
 }
 
 static void wait_finished(ev_pool *p) {
     if (spin_until(p, job_done)) return;
-    pthread_mutex_lock(&p->lock);
+    ev_mutex_lock(&p->lock);
     atomic_store(&p->caller_sleeps, true);
-    while (!job_done(p)) pthread_cond_wait(&p->finished, &p->lock);
+    while (!job_done(p)) ev_cond_wait(&p->finished, &p->lock);
     atomic_store(&p->caller_sleeps, false);
-    pthread_mutex_unlock(&p->lock);
+    ev_mutex_unlock(&p->lock);
 }
 
 void ev_pool_run(ev_pool *p, size_t n, void (*task)(void *arg, size_t i), void *arg) {

@@ -4,6 +4,7 @@
  * A cancel that comes before the call it is meant for is lost by design, so the watcher repeats it until the program
  * ends. While no synth is watched there is nothing to undo, and after GRACE_S or a second signal patience is over:
  * then the program ends at once. */
+#include "base/lock.h"
 #include "cli.h"
 
 #include <pthread.h>
@@ -15,17 +16,17 @@
 #define GRACE_S 3.0
 #define RETIRE  SIGRTMIN /* sent to the watcher's thread alone: its work is done */
 
-static pthread_mutex_t watched_lock = PTHREAD_MUTEX_INITIALIZER;
+static ev_mutex watched_lock = EV_MUTEX_INITIALIZER;
 static ev_synth *watched; /* under watched_lock */
 static atomic_bool interrupted;
 static pthread_t watching; /* the watcher, while there is one */
 static bool has_watcher;
 
 static bool cancel_watched(void) {
-    pthread_mutex_lock(&watched_lock);
+    ev_mutex_lock(&watched_lock);
     bool any = watched != NULL;
     if (any) ev_synth_cancel(watched);
-    pthread_mutex_unlock(&watched_lock);
+    ev_mutex_unlock(&watched_lock);
     return any;
 }
 
@@ -68,9 +69,9 @@ void cli_interrupt_stop(void) {
 }
 
 void cli_interrupt_watch(ev_synth *synth) {
-    pthread_mutex_lock(&watched_lock);
+    ev_mutex_lock(&watched_lock);
     watched = synth;
-    pthread_mutex_unlock(&watched_lock);
+    ev_mutex_unlock(&watched_lock);
 }
 
 bool cli_interrupted(void) { return atomic_load(&interrupted); }

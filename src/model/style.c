@@ -1,7 +1,7 @@
 /* style: see style.h. */
+#include "base/lock.h"
 #include "model/style.h"
 
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -20,7 +20,7 @@ typedef struct kept { /* a vector by its text; empty where text is NULL */
 struct ev_style {
     ev_bert bert;
     ev_wordpiece *pieces;
-    pthread_mutex_t lock; /* of what follows */
+    ev_mutex lock; /* of what follows */
     uint64_t looks;
     kept kept[KEPT];
 };
@@ -30,7 +30,7 @@ ev_status ev_style_load(ev_style **out, const ev_container *c, const ev_bert_con
     *out = NULL;
     ev_style *s = calloc(1, sizeof *s);
     if (!s) return ev_fail(err, EV_E_MEMORY, "out of memory for the style encoder");
-    pthread_mutex_init(&s->lock, NULL);
+    ev_mutex_init(&s->lock);
     ev_status status = ev_wordpiece_open(&s->pieces, vocabulary, strlen(vocabulary), err);
     if (status == EV_OK && ev_wordpiece_count(s->pieces) != (size_t)config->vocabulary) {
         status = ev_fail(err, EV_E_FORMAT, "vocabulary has %zu pieces, the style encoder %d",
@@ -54,7 +54,7 @@ void ev_style_free(ev_style **style) {
     }
     ev_wordpiece_free(&s->pieces);
     ev_bert_free(&s->bert);
-    pthread_mutex_destroy(&s->lock);
+    ev_mutex_destroy(&s->lock);
     free(s);
 }
 
@@ -79,7 +79,7 @@ static kept *look(ev_style *s, const char *text, size_t bytes, uint64_t hash, bo
 static void keep(ev_style *s, const char *text, size_t bytes, uint64_t hash, const float *vector) {
     const size_t size = (size_t)s->bert.config.width * sizeof *vector;
     bool found = false;
-    pthread_mutex_lock(&s->lock);
+    ev_mutex_lock(&s->lock);
     kept *k = look(s, text, bytes, hash, &found);
     char *copy = found ? NULL : malloc(bytes + 1);
     if (copy && !k->vector) k->vector = malloc(size);
@@ -91,15 +91,15 @@ static void keep(ev_style *s, const char *text, size_t bytes, uint64_t hash, con
     } else {
         free(copy);
     }
-    pthread_mutex_unlock(&s->lock);
+    ev_mutex_unlock(&s->lock);
 }
 
 static bool recall(ev_style *s, const char *text, size_t bytes, uint64_t hash, float *out) {
     bool found = false;
-    pthread_mutex_lock(&s->lock);
+    ev_mutex_lock(&s->lock);
     const kept *k = look(s, text, bytes, hash, &found);
     if (found) memcpy(out, k->vector, (size_t)s->bert.config.width * sizeof *out);
-    pthread_mutex_unlock(&s->lock);
+    ev_mutex_unlock(&s->lock);
     return found;
 }
 

@@ -86,10 +86,10 @@ static ev_status load_lexicon(sv_server *s, const char *path, ev_error *err) {
     sv_lexicon *lexicon = NULL;
     const ev_status status = *path ? sv_lexicon_load(&lexicon, path, err) : EV_OK;
     if (status != EV_OK) return status;
-    pthread_mutex_lock(&s->lock);
+    ev_mutex_lock(&s->lock);
     sv_lexicon *old = s->lexicon;
     s->lexicon = lexicon;
-    pthread_mutex_unlock(&s->lock);
+    ev_mutex_unlock(&s->lock);
     sv_lexicon_unref(&old);
     return EV_OK;
 }
@@ -337,7 +337,7 @@ ev_status sv_server_start(sv_server **out, const sv_config *config, sv_role role
                           ev_error *err) {
     sv_server *s = *out = calloc(1, sizeof *s);
     if (!s) return ev_fail(err, EV_E_MEMORY, "out of memory");
-    pthread_mutex_init(&s->lock, NULL);
+    ev_mutex_init(&s->lock);
     sv_log_init(&s->log, STDERR_FILENO, (sv_level)config->log_level, config->log_text);
     /* The helper that decodes untrusted clients' files is started first, while this process is small and has one
      * thread. */
@@ -462,7 +462,7 @@ void sv_server_stop(sv_server **server) {
     sv_tracer_free(&s->tracer);
     sv_metrics_free(&s->metrics);
     sv_config_free(&s->config);
-    pthread_mutex_destroy(&s->lock);
+    ev_mutex_destroy(&s->lock);
     free(s);
 }
 
@@ -494,11 +494,11 @@ static void reload_settings(sv_server *s, sv_reload reload, void *user) {
         sv_models_use(s->models, settings->models);
         atomic_store(&s->log.level, fresh.log_level);
         atomic_store(&s->log.text, fresh.log_text);
-        pthread_mutex_lock(&s->lock);
+        ev_mutex_lock(&s->lock);
         sv_settings *old = s->settings;
         s->settings = settings;
         settings = old;
-        pthread_mutex_unlock(&s->lock);
+        ev_mutex_unlock(&s->lock);
         sv_log_line(&s->log, SV_LEVEL_INFO, NULL, "settings, keys, words, models and voices were read again%s%s%s",
                     read ? "" : ", but for voices that are still being read", notes.size ? ": " : "",
                     notes.size ? (const char *)notes.data : "");

@@ -4,17 +4,17 @@
  * are behind a lock, as foreign words are rare. It is opened once and lives as long as the process, like ICU's own
  * tables.
  */
-#include <pthread.h>
 #include <string.h>
 #include <unicode/uchar.h>
 #include <unicode/ustring.h>
 #include <unicode/utrans.h>
 
+#include "base/lock.h"
 #include "text/transliterate.h"
 
 enum { WORD_UNITS = 128 };
 
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static ev_mutex lock = EV_MUTEX_INITIALIZER;
 static UTransliterator *rules; /* under the lock */
 static bool tried;
 
@@ -55,10 +55,10 @@ size_t ev_transliterate(const char *word, size_t bytes, char out[EV_TRANSLITERAT
     u_strFromUTF8(units, WORD_UNITS, &count, word, (int32_t)(bytes > WORD_UNITS ? WORD_UNITS : bytes), &fault);
     if (U_FAILURE(fault) || count == 0) return 0;
     int32_t limit = count;
-    pthread_mutex_lock(&lock);
+    ev_mutex_lock(&lock);
     const UTransliterator *t = open_rules();
     if (t) utrans_transUChars(t, units, &count, 2 * EV_TRANSLITERATED_MAX, 0, &limit, &fault);
-    pthread_mutex_unlock(&lock);
+    ev_mutex_unlock(&lock);
     if (!t || U_FAILURE(fault)) return 0;
     return keep_letters(units, limit, out, EV_TRANSLITERATED_MAX);
 }

@@ -205,9 +205,9 @@ static void a_budget_that_was_given_is_kept(void **state) {
 /* ---- what is learnt ---- */
 
 static sv_schedule schedule_now(void) {
-    pthread_mutex_lock(&w.engine->lock);
+    ev_mutex_lock(&w.engine->lock);
     const sv_schedule now = w.engine->schedule;
-    pthread_mutex_unlock(&w.engine->lock);
+    ev_mutex_unlock(&w.engine->lock);
     return now;
 }
 

@@ -222,9 +222,9 @@ static void expired_or_abandoned_jobs_end_in_the_queue(void **state) {
     allow_silent();
     hold_voices(held, HELD);
     sv_job *late = hand_in(speech_in_no_voice(HELD)), *left = hand_in(speech_in_no_voice(HELD + 1));
-    pthread_mutex_lock(&w.engine->lock);
+    ev_mutex_lock(&w.engine->lock);
     late->speech.deadline_us = 1;
-    pthread_mutex_unlock(&w.engine->lock);
+    ev_mutex_unlock(&w.engine->lock);
     atomic_fetch_sub(&left->listeners, 1);
     assert_int_equal(wait_over(left), SV_JOB_CANCELED);
     assert_int_equal(wait_over(late), SV_JOB_EXPIRED);

@@ -196,9 +196,9 @@ static void leave(int fd) {
 
 /* By a write that failed, or while it waited. */
 static bool was_seen_to_leave(void) {
-    pthread_mutex_lock(&s->lock);
+    ev_mutex_lock(&s->lock);
     const bool gone = s->waiting && s->waiting->disconnected;
-    pthread_mutex_unlock(&s->lock);
+    ev_mutex_unlock(&s->lock);
     return gone || !atomic_load(&s->in_flight);
 }
 
@@ -215,9 +215,9 @@ static void clients_that_leave_are_499(void **state) {
 }
 
 static bool somebody_waits(void) {
-    pthread_mutex_lock(&s->lock);
+    ev_mutex_lock(&s->lock);
     const bool waits = s->waiting != NULL;
-    pthread_mutex_unlock(&s->lock);
+    ev_mutex_unlock(&s->lock);
     return waits;
 }
 

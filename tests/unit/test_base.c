@@ -19,7 +19,7 @@
 #include "base/base.h"
 #include "base/json.h"
 #include "base/near.h"
-#include "base/wait.h"
+#include "base/lock.h"
 
 /* ---- error ---- */
 

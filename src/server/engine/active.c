@@ -43,11 +43,11 @@ void sv_engine_publish_words(sv_job *job) {
         words[i].byte_begin = phones->words[i].byte_begin;
         words[i].byte_end = phones->words[i].byte_end;
     }
-    pthread_mutex_lock(&job->lock);
+    ev_mutex_lock(&job->lock);
     old = job->words;
     job->words = words;
     job->word_count = phones->word_count;
-    pthread_mutex_unlock(&job->lock);
+    ev_mutex_unlock(&job->lock);
     free(old);
 }
 
@@ -70,17 +70,17 @@ static void end_for_all(void *engine, sv_job *job, sv_job_state state, const ev_
 }
 
 void sv_engine_end(sv_engine *e, sv_job *job, sv_job_state state, const ev_error *err) {
-    pthread_mutex_lock(&e->lock);
+    ev_mutex_lock(&e->lock);
     forget_client(e, job);
-    pthread_mutex_unlock(&e->lock);
+    ev_mutex_unlock(&e->lock);
     if (state == SV_JOB_COMPLETED) sv_engine_publish_words(job);
     if (!job->dead) drop_recording(job);
     ev_task_free(&job->task);
     sv_voice_release(e->parts.voices, &job->voice);
     count_end(e, job, state);
-    pthread_mutex_lock(&job->lock);
+    ev_mutex_lock(&job->lock);
     job->times.done = ev_clock_s();
-    pthread_mutex_unlock(&job->lock);
+    ev_mutex_unlock(&job->lock);
     if (e->parts.durable && sv_durable_end(e->parts.durable, job, state, err, end_for_all, e)) return;
     end_for_all(e, job, state, err);
 }
@@ -178,11 +178,11 @@ static double gather_seconds(sv_engine *e) {
 }
 
 void sv_engine_load(sv_engine *e, int64_t *jobs, int64_t *dead, double *audio_s) {
-    pthread_mutex_lock(&e->lock);
+    ev_mutex_lock(&e->lock);
     *audio_s = gather_seconds(e);
     *jobs = (int64_t)e->count;
     *dead = (int64_t)e->dead_count;
-    pthread_mutex_unlock(&e->lock);
+    ev_mutex_unlock(&e->lock);
 }
 
 static void show_queue(sv_engine *e) {
@@ -243,9 +243,9 @@ void sv_engine_end_expired_or_abandoned(sv_engine *e, int64_t now_us) {
     while ((job = take_expired_or_abandoned(e, now_us, &state)) != NULL) {
         ev_error error = {0};
         ev_fail(&error, EV_E_CANCELED, "%s", state == SV_JOB_EXPIRED ? "the deadline cannot be met" : "canceled");
-        pthread_mutex_unlock(&e->lock);
+        ev_mutex_unlock(&e->lock);
         sv_engine_end(e, job, state, &error);
-        pthread_mutex_lock(&e->lock);
+        ev_mutex_lock(&e->lock);
     }
 }
 

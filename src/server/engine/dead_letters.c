@@ -21,9 +21,9 @@ static void add_dead(void *list, sv_job *job) { json_array_append_new(list, desc
 void sv_engine_dead_letters(sv_engine *e, ev_buf *out) {
     json_t *list = json_array();
     if (e->parts.durable) sv_durable_each_dead(e->parts.durable, add_dead, list);
-    pthread_mutex_lock(&e->lock);
+    ev_mutex_lock(&e->lock);
     for (size_t i = 0; i < e->dead_count; i++) add_dead(list, e->dead[i]);
-    pthread_mutex_unlock(&e->lock);
+    ev_mutex_unlock(&e->lock);
     sv_record_append(out, list);
 }
 
@@ -63,14 +63,14 @@ static size_t find_dead(const sv_engine *e, const char *id) {
 
 static sv_job *dead_letter_take(sv_engine *e, const char *id) {
     sv_job *job = NULL;
-    pthread_mutex_lock(&e->lock);
+    ev_mutex_lock(&e->lock);
     const size_t i = find_dead(e, id);
     if (i < e->dead_count) {
         job = e->dead[i];
         memmove(e->dead + i, e->dead + i + 1, (--e->dead_count - i) * sizeof(sv_job *));
     }
     sv_dead_letters_show(e);
-    pthread_mutex_unlock(&e->lock);
+    ev_mutex_unlock(&e->lock);
     return job;
 }
 
@@ -109,9 +109,9 @@ ev_status sv_engine_retry(sv_engine *e, const char *id, sv_job **again, int32_t 
     if (job) admission = sv_engine_submit(e, job, dead->owner);
     if (admission.verdict != SV_ACCEPT) {
         status = ev_fail(err, job ? EV_E_LIMIT : EV_E_MEMORY, "there is no room for it now");
-        pthread_mutex_lock(&e->lock); /* it can be asked for again */
+        ev_mutex_lock(&e->lock); /* it can be asked for again */
         sv_dead_letter_add(e, dead);
-        pthread_mutex_unlock(&e->lock);
+        ev_mutex_unlock(&e->lock);
         sv_job_unref(&job);
     }
     *retry_after_ms = admission.retry_after_ms;
@@ -123,10 +123,10 @@ ev_status sv_engine_retry(sv_engine *e, const char *id, sv_job **again, int32_t 
 /* As it ended, held. */
 static ev_status look_at_dead(sv_engine *e, const char *id, sv_job **dead, ev_error *err) {
     if (e->parts.durable) return sv_durable_dead(e->parts.durable, id, false, dead, err);
-    pthread_mutex_lock(&e->lock);
+    ev_mutex_lock(&e->lock);
     const size_t i = find_dead(e, id);
     *dead = i < e->dead_count ? sv_job_ref(e->dead[i]) : NULL;
-    pthread_mutex_unlock(&e->lock);
+    ev_mutex_unlock(&e->lock);
     return *dead ? EV_OK : no_dead_letter(id, err);
 }
 

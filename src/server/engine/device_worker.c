@@ -111,9 +111,9 @@ static bool try_again(sv_engine *e, sv_job *job, const ev_error *cause) {
     job->tries++;
     if (sv_schedule_retry(job->tries) == SV_RETRY_DEAD || job->tries >= e->parts.config->tries_max) {
         sv_log_line(e->parts.log, SV_LEVEL_ERROR, job->id, "job failed %d times: %s", job->tries, cause->message);
-        pthread_mutex_lock(&e->lock);
+        ev_mutex_lock(&e->lock);
         sv_dead_letter_add(e, job);
-        pthread_mutex_unlock(&e->lock);
+        ev_mutex_unlock(&e->lock);
         return false;
     }
     sv_metric_add(e->parts.metrics, SV_METRIC_RETRIES, 0, 1);
@@ -151,11 +151,11 @@ static bool settle(sv_engine *e, const sv_plan *plan, sv_job *const *jobs, ev_st
         ev_error error = *cause;
         sv_job *job = jobs[i];
         const step end = settle_one(e, job, &plan->items[i], plan->stage, batch, &short_of_memory, &error);
-        pthread_mutex_lock(&e->lock);
+        ev_mutex_lock(&e->lock);
         job->running = false;
         job->waiting_us = sv_us(ev_clock_s());
         if (end != GOES_ON) sv_engine_unlist(&e->list, job);
-        pthread_mutex_unlock(&e->lock);
+        ev_mutex_unlock(&e->lock);
         if (end != GOES_ON) sv_engine_end(e, job, end == COMPLETED ? SV_JOB_COMPLETED : SV_JOB_FAILED, &error);
     }
     return short_of_memory;
@@ -175,10 +175,10 @@ static int64_t frames_made(const sv_plan *plan, sv_job *const *jobs) {
 static void mark_started(sv_engine *e, sv_job *job) {
     job->running = true;
     if (job->times.started) return;
-    pthread_mutex_lock(&job->lock);
+    ev_mutex_lock(&job->lock);
     job->times.started = ev_clock_s();
     job->state = SV_JOB_RUNNING;
-    pthread_mutex_unlock(&job->lock);
+    ev_mutex_unlock(&job->lock);
     sv_metric_observe(e->parts.metrics, SV_METRIC_QUEUE_WAIT, 0, job->times.started - job->times.arrived);
 }
 
@@ -194,21 +194,21 @@ static void run_batch(sv_device_worker *r, const sv_plan *plan) {
     sv_schedule_started(&e->schedule, plan);
     start_running(r);
     const int64_t now_us = sv_us(ev_clock_s());
-    if (sv_schedule_can_start_batch(&e->schedule, e->items, e->count, now_us, e->busy)) pthread_cond_signal(&e->work);
-    pthread_mutex_unlock(&e->lock);
+    if (sv_schedule_can_start_batch(&e->schedule, e->items, e->count, now_us, e->busy)) ev_cond_signal(&e->work);
+    ev_mutex_unlock(&e->lock);
     const double start = ev_clock_s();
     const ev_status status = run_plan(r, plan, jobs, &error);
     const double elapsed = ev_clock_s() - start;
-    pthread_mutex_lock(&e->lock);
+    ev_mutex_lock(&e->lock);
     const double device_s = stop_running(r);
-    pthread_mutex_unlock(&e->lock);
+    ev_mutex_unlock(&e->lock);
     for (size_t i = 0; i < plan->count; i++) jobs[i]->compute_s += device_s / (double)plan->count;
     if (status == EV_OK) count_batch(r, plan, elapsed, device_s);
     if (status != EV_OK) /* a log whose reader is slow must not hold the lock */
         sv_log_line(e->parts.log, SV_LEVEL_ERROR, NULL, "a batch of %zu failed: %s", plan->count, error.message);
     const int64_t frames = status == EV_OK ? frames_made(plan, jobs) : 0;
     const bool short_of_memory = settle(e, plan, jobs, status, &error);
-    pthread_mutex_lock(&e->lock);
+    ev_mutex_lock(&e->lock);
     if (frames) sv_schedule_decoded(&e->schedule, plan->size, frames);
     if (status == EV_OK && !short_of_memory) {
         sv_schedule_done(&e->schedule, plan, sv_us(device_s));
@@ -219,18 +219,19 @@ static void run_batch(sv_device_worker *r, const sv_plan *plan) {
 
 /* ---- the threads ---- */
 
+enum { LOOK_US = 250000 }; /* deadlines and listeners are looked at anyway */
+
 static void wait_until(sv_engine *e, int64_t wake_us) {
-    const int64_t longest = sv_us(ev_clock_s()) + 250000; /* deadlines and listeners are looked at anyway */
-    const int64_t until = wake_us < longest ? wake_us : longest;
-    const struct timespec at = {.tv_sec = until / 1000000, .tv_nsec = until % 1000000 * 1000};
-    pthread_cond_timedwait(&e->work, &e->lock, &at);
+    const int64_t wait_us = wake_us - sv_us(ev_clock_s());
+    const struct timespec at = ev_clock_after(1e-6 * (double)(wait_us < LOOK_US ? wait_us : LOOK_US));
+    ev_cond_wait_until(&e->work, &e->lock, &at);
 }
 
 void *sv_device_worker_main(void *arg) {
     sv_device_worker *r = arg;
     sv_engine *e = r->engine;
     sv_plan plan;
-    pthread_mutex_lock(&e->lock);
+    ev_mutex_lock(&e->lock);
     while (!e->stopping) {
         const int64_t now_us = sv_us(ev_clock_s());
         sv_engine_collect_runnable(e, now_us);
@@ -245,6 +246,6 @@ void *sv_device_worker_main(void *arg) {
             run_batch(r, &plan);
         }
     }
-    pthread_mutex_unlock(&e->lock);
+    ev_mutex_unlock(&e->lock);
     return NULL;
 }

@@ -42,7 +42,7 @@ static sv_preprocess_pool *pool_of(sv_engine *e, const sv_job *job) {
 
 static void enqueue(sv_preprocess_pool *f, sv_job *job) {
     sv_queue_add(&f->queue, job);
-    pthread_cond_signal(&f->fresh);
+    ev_cond_signal(&f->fresh);
 }
 
 sv_admission sv_engine_submit(sv_engine *e, sv_job *job, const char *account) {
@@ -52,7 +52,7 @@ sv_admission sv_engine_submit(sv_engine *e, sv_job *job, const char *account) {
     sv_backlog backlog;
     job->tokens = sv_estimate_tokens(&job->speech);
     job->room = sv_engine_claim(e, job, account);
-    pthread_mutex_lock(&e->lock);
+    ev_mutex_lock(&e->lock);
     sv_preprocess_pool *pool = pool_of(e, job);
     job->client = client_of(e, account);
     const sv_admission_request request = {.tokens = job->tokens,
@@ -75,7 +75,7 @@ sv_admission sv_engine_submit(sv_engine *e, sv_job *job, const char *account) {
         if (!job->rate) job->rate = e->rate; /* one of before, or of elsewhere */
         enqueue(pool, sv_job_ref(job));
     }
-    pthread_mutex_unlock(&e->lock);
+    ev_mutex_unlock(&e->lock);
     if (admission.verdict == SV_ACCEPT || job->promised) return admission;
     sv_metric_add(e->parts.metrics, SV_METRIC_JOBS, outcome[admission.verdict], 1);
     ev_error error = {0};
@@ -105,23 +105,23 @@ void sv_engine_fail(sv_engine *e, sv_job *job, const ev_error *error) {
 }
 
 void sv_engine_join(sv_engine *e, sv_job *job, int32_t priority, bool stream) {
-    pthread_mutex_lock(&e->lock);
+    ev_mutex_lock(&e->lock);
     if (priority < job->speech.priority) job->speech.priority = priority;
     job->speech.stream |= stream;
-    pthread_mutex_unlock(&e->lock);
+    ev_mutex_unlock(&e->lock);
 }
 
 void sv_engine_nudge(sv_engine *e) {
-    pthread_mutex_lock(&e->lock);
-    pthread_cond_signal(&e->work);
-    pthread_mutex_unlock(&e->lock);
+    ev_mutex_lock(&e->lock);
+    ev_cond_signal(&e->work);
+    ev_mutex_unlock(&e->lock);
 }
 
 bool sv_engine_idle(sv_engine *e) {
-    pthread_mutex_lock(&e->lock);
+    ev_mutex_lock(&e->lock);
     bool idle = !e->list && !e->making;
     for (int i = 0; i < SV_POOL_COUNT; i++) idle &= !e->pools[i].queue.first;
-    pthread_mutex_unlock(&e->lock);
+    ev_mutex_unlock(&e->lock);
     return idle;
 }
 
@@ -171,16 +171,12 @@ ev_status sv_engine_create(sv_engine **out, const sv_engine_parts *parts, ev_err
     e->parts = *parts;
     e->device = parts->device ? *parts->device : plain;
     e->rate = ev_model_sample_rate(parts->model);
-    pthread_condattr_t monotonic;
-    pthread_condattr_init(&monotonic);
-    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-    pthread_mutex_init(&e->lock, NULL);
-    pthread_cond_init(&e->work, &monotonic);
+    ev_mutex_init(&e->lock);
+    ev_cond_init(&e->work);
     for (int i = 0; i < SV_POOL_COUNT; i++) {
         e->pools[i].engine = e;
-        pthread_cond_init(&e->pools[i].fresh, NULL);
+        ev_cond_init(&e->pools[i].fresh);
     }
-    pthread_condattr_destroy(&monotonic);
     ev_status status = make_workers(e, err);
     if (status == EV_OK) status = sv_engine_limits(e, err);
     if (status == EV_OK) {
@@ -203,14 +199,14 @@ static bool is_empty(const sv_engine *e) {
 /* Workers and pools touch a synth and the model for a job alone, and there is none. */
 bool sv_engine_detach(sv_engine *e) {
     ev_synth *synths[SV_PARALLEL_MAX] = {0};
-    pthread_mutex_lock(&e->lock);
+    ev_mutex_lock(&e->lock);
     const bool empty = is_empty(e);
     for (int i = 0; empty && i < e->worker_count; i++) {
         synths[i] = e->workers[i].synth;
         e->workers[i].synth = NULL;
     }
     if (empty) e->parts.model = NULL;
-    pthread_mutex_unlock(&e->lock);
+    ev_mutex_unlock(&e->lock);
     for (int i = 0; i < SV_PARALLEL_MAX; i++) ev_synth_free(&synths[i]);
     return empty;
 }
@@ -223,13 +219,13 @@ ev_status sv_engine_attach(sv_engine *e, ev_model *model, ev_error *err) {
     ev_status status = EV_OK;
     for (int i = 0; i < e->worker_count && status == EV_OK; i++)
         status = ev_synth_create(&synths[i], model, &options, err);
-    pthread_mutex_lock(&e->lock);
+    ev_mutex_lock(&e->lock);
     for (int i = 0; i < e->worker_count && status == EV_OK; i++) {
         e->workers[i].synth = synths[i];
         synths[i] = NULL;
     }
     if (status == EV_OK) e->parts.model = model;
-    pthread_mutex_unlock(&e->lock);
+    ev_mutex_unlock(&e->lock);
     for (int i = 0; i < SV_PARALLEL_MAX; i++) ev_synth_free(&synths[i]);
     return status;
 }
@@ -246,25 +242,25 @@ static void end_list(sv_engine *e, sv_job *list) {
 }
 
 void sv_engine_stop(sv_engine *e) {
-    pthread_mutex_lock(&e->lock);
+    ev_mutex_lock(&e->lock);
     const bool first = !e->stopping;
     e->stopping = true;
-    pthread_cond_broadcast(&e->work);
-    for (int i = 0; i < SV_POOL_COUNT; i++) pthread_cond_broadcast(&e->pools[i].fresh);
-    pthread_mutex_unlock(&e->lock);
+    ev_cond_broadcast(&e->work);
+    for (int i = 0; i < SV_POOL_COUNT; i++) ev_cond_broadcast(&e->pools[i].fresh);
+    ev_mutex_unlock(&e->lock);
     if (!first) return;
     for (int i = 0; i < e->started; i++) pthread_join(e->workers[i].thread, NULL);
     for (int i = 0; i < SV_POOL_COUNT; i++) {
         for (int k = 0; k < e->pools[i].count; k++) pthread_join(e->pools[i].threads[k], NULL);
     }
-    pthread_mutex_lock(&e->lock); /* who still submits is refused, but looks at the lists first */
+    ev_mutex_lock(&e->lock); /* who still submits is refused, but looks at the lists first */
     sv_job *list = e->list, *waiting[SV_POOL_COUNT];
     e->list = NULL;
     for (int i = 0; i < SV_POOL_COUNT; i++) {
         waiting[i] = e->pools[i].queue.first;
         e->pools[i].queue.first = e->pools[i].queue.last = NULL;
     }
-    pthread_mutex_unlock(&e->lock);
+    ev_mutex_unlock(&e->lock);
     end_list(e, list);
     for (int i = 0; i < SV_POOL_COUNT; i++) end_list(e, waiting[i]);
 }
@@ -276,9 +272,9 @@ void sv_engine_free(sv_engine **engine) {
     sv_engine_stop(e);
     for (size_t i = 0; i < e->dead_count; i++) sv_job_unref(&e->dead[i]);
     for (int i = 0; i < e->worker_count; i++) ev_synth_free(&e->workers[i].synth);
-    pthread_cond_destroy(&e->work);
-    for (int i = 0; i < SV_POOL_COUNT; i++) pthread_cond_destroy(&e->pools[i].fresh);
-    pthread_mutex_destroy(&e->lock);
+    ev_cond_destroy(&e->work);
+    for (int i = 0; i < SV_POOL_COUNT; i++) ev_cond_destroy(&e->pools[i].fresh);
+    ev_mutex_destroy(&e->lock);
     free(e->items);
     free(e->order);
     free(e);

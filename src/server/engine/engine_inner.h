@@ -2,6 +2,7 @@
 #ifndef SV_ENGINE_INNER_H
 #define SV_ENGINE_INNER_H
 
+#include "base/lock.h"
 #include "server/engine/engine.h"
 #include "server/engine/queue.h"
 
@@ -28,8 +29,8 @@ typedef struct sv_device_worker {
  * file: it has a pool of its own, and text never waits behind it. */
 typedef struct sv_preprocess_pool {
     struct sv_engine *engine;
-    sv_queue queue;       /* holds its jobs */
-    pthread_cond_t fresh; /* something is in it */
+    sv_queue queue; /* holds its jobs */
+    ev_cond fresh;  /* something is in it */
     pthread_t threads[SV_TEXT_THREADS_MAX];
     int count;     /* of threads */
     double mean_s; /* that one of them had a job lately; 0: it had none yet */
@@ -42,11 +43,11 @@ struct sv_engine {
     sv_device_worker workers[SV_PARALLEL_MAX]; /* the first has all of the device's threads when it is alone */
     int worker_count, started;                 /* with a synth; with a thread */
     int32_t threads;
-    int32_t rate;         /* Hz of the model's speech */
-    ev_work synth_work;   /* what a synth takes */
-    pthread_mutex_t lock; /* of all below, and of parts.model */
-    pthread_cond_t work;  /* for the workers */
-    int busy;             /* workers */
+    int32_t rate;       /* Hz of the model's speech */
+    ev_work synth_work; /* what a synth takes */
+    ev_mutex lock;      /* of all below, and of parts.model */
+    ev_cond work;       /* for the workers */
+    int busy;           /* workers */
     sv_schedule schedule;
     sv_account accounts[SV_CLIENTS_MAX];
     uint64_t numbers;

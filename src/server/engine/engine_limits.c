@@ -55,9 +55,9 @@ enum { MEMORY_PART = 4 };
 
 void sv_engine_memory(sv_engine *e, int64_t free_bytes) {
     if (e->parts.config->memory_budget) return; /* a number that somebody gave is kept */
-    pthread_mutex_lock(&e->lock);
+    ev_mutex_lock(&e->lock);
     sv_schedule_memory(&e->schedule, free_bytes / MEMORY_PART / e->worker_count);
-    pthread_mutex_unlock(&e->lock);
+    ev_mutex_unlock(&e->lock);
 }
 
 /* The first worker has spoken already. Who makes voices has one too. */

@@ -105,8 +105,8 @@ double sv_estimate_seconds(const sv_speech *speech) {
 }
 
 double sv_engine_seconds(sv_engine *e, const sv_speech *speech) {
-    pthread_mutex_lock(&e->lock);
+    ev_mutex_lock(&e->lock);
     const double per_token = sv_schedule_frames_per_token(&e->schedule) / e->schedule.config.frames_per_second;
-    pthread_mutex_unlock(&e->lock);
+    ev_mutex_unlock(&e->lock);
     return sv_estimate_tokens(speech) * per_token + (double)sv_estimate_pauses(speech) / 1000;
 }

@@ -31,10 +31,10 @@ static double seconds_of(sv_engine *e, const sv_job *job) {
         pauses_ms += phones->phones[i].pause_ms;
         tokens += 1 / fmin(fmax((double)(phones->phones[i].speed * s->speed), 0.25), 4);
     }
-    pthread_mutex_lock(&e->lock);
+    ev_mutex_lock(&e->lock);
     const double frames = sv_schedule_frames_per_token(&e->schedule) * tokens;
     const double rate = e->schedule.config.frames_per_second;
-    pthread_mutex_unlock(&e->lock);
+    ev_mutex_unlock(&e->lock);
     return frames / rate + pauses_ms / 1000;
 }
 
@@ -50,8 +50,8 @@ sv_claim_result sv_engine_claim(sv_engine *e, sv_job *job, const char *account) 
 }
 
 void sv_engine_settle(sv_engine *e, sv_job *job) {
-    pthread_mutex_lock(&job->lock); /* its listener may be letting go of samples */
+    ev_mutex_lock(&job->lock); /* its listener may be letting go of samples */
     const int64_t bytes = sv_job_bytes(job);
-    pthread_mutex_unlock(&job->lock);
+    ev_mutex_unlock(&job->lock);
     if (bytes < job->claim.bytes) sv_claim_set(e->parts.ledger, &job->claim, NULL, bytes, 1);
 }

@@ -109,9 +109,9 @@ static sv_job *take_next(sv_preprocess_pool *f) {
 
 /* The job is in `making`, so the model is not taken away before it ends. */
 static ev_status need_model(sv_engine *e, ev_error *err) {
-    pthread_mutex_lock(&e->lock);
+    ev_mutex_lock(&e->lock);
     const bool there = e->parts.model != NULL;
-    pthread_mutex_unlock(&e->lock);
+    ev_mutex_unlock(&e->lock);
     return there ? EV_OK : e->parts.needed(e->parts.needed_user, err);
 }
 
@@ -126,23 +126,23 @@ static void prepare(sv_engine *e, sv_job *job) {
     if (status == EV_OK && sv_engine_claim(e, job, job->owner) != SV_CLAIM_OK)
         status = ev_fail(&error, EV_E_LIMIT, "the text makes more speech than there is memory for: split it");
     if (status != EV_OK) {
-        pthread_mutex_lock(&e->lock);
+        ev_mutex_lock(&e->lock);
         sv_engine_unlist(&e->making, job);
-        pthread_mutex_unlock(&e->lock);
+        ev_mutex_unlock(&e->lock);
         sv_engine_end(e, job, SV_JOB_FAILED, &error);
         return;
     }
-    pthread_mutex_lock(&job->lock);
+    ev_mutex_lock(&job->lock);
     job->times.ready = ev_clock_s();
-    pthread_mutex_unlock(&job->lock);
+    ev_mutex_unlock(&job->lock);
     job->waiting_us = sv_us(job->times.ready);
-    pthread_mutex_lock(&e->lock);
+    ev_mutex_lock(&e->lock);
     sv_engine_unlist(&e->making, job);
     job->running = false;
     job->next = e->list;
     e->list = job;
-    pthread_cond_signal(&e->work);
-    pthread_mutex_unlock(&e->lock);
+    ev_cond_signal(&e->work);
+    ev_mutex_unlock(&e->lock);
 }
 
 int64_t sv_preprocess_wait_us(const sv_preprocess_pool *f, int32_t client) {
@@ -157,21 +157,21 @@ static void note_time(sv_preprocess_pool *f, double seconds) {
 void *sv_preprocess_main(void *pool) {
     sv_preprocess_pool *f = pool;
     sv_engine *e = f->engine;
-    pthread_mutex_lock(&e->lock);
+    ev_mutex_lock(&e->lock);
     while (!e->stopping) {
         if (!f->queue.first) {
-            pthread_cond_wait(&f->fresh, &e->lock);
+            ev_cond_wait(&f->fresh, &e->lock);
             continue;
         }
         sv_engine_end_expired_or_abandoned(e, sv_us(ev_clock_s())); /* before anything is spent on them */
         sv_job *job = take_next(f);
         if (!job) continue;
-        pthread_mutex_unlock(&e->lock);
+        ev_mutex_unlock(&e->lock);
         const double start = ev_clock_s();
         prepare(e, job);
-        pthread_mutex_lock(&e->lock);
+        ev_mutex_lock(&e->lock);
         note_time(f, ev_clock_s() - start);
     }
-    pthread_mutex_unlock(&e->lock);
+    ev_mutex_unlock(&e->lock);
     return NULL;
 }

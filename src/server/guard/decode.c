@@ -6,7 +6,6 @@
 #include <fcntl.h>
 #include <math.h>
 #include <poll.h>
-#include <pthread.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdlib.h>
@@ -15,6 +14,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/lock.h"
 #include "server/guard/decode.h"
 
 enum {
@@ -31,8 +31,8 @@ typedef struct helper {
 } helper;
 
 struct sv_decoder {
-    pthread_mutex_t mutex; /* all below but argv */
-    pthread_cond_t freed;
+    ev_mutex mutex; /* all below but argv */
+    ev_cond freed;
     helper spare[HELPERS_MAX];
     int spares, busy, helpers;
     uint64_t deaths;
@@ -194,14 +194,14 @@ static bool is_waiting(const helper *h) {
 
 /* Waits for a turn; a ready helper, or one started now. */
 static ev_status take_helper(sv_decoder *d, helper *h, ev_error *err) {
-    pthread_mutex_lock(&d->mutex);
-    while (d->busy == d->helpers) pthread_cond_wait(&d->freed, &d->mutex);
+    ev_mutex_lock(&d->mutex);
+    while (d->busy == d->helpers) ev_cond_wait(&d->freed, &d->mutex);
     d->busy++;
     const bool ready = d->spares > 0;
     if (ready) *h = d->spare[--d->spares];
     const bool died = ready && !is_waiting(h);
     d->deaths += died;
-    pthread_mutex_unlock(&d->mutex);
+    ev_mutex_unlock(&d->mutex);
     if (ready && !died) return EV_OK;
     if (ready) finish(h);
     return start(d, h, err);
@@ -209,12 +209,12 @@ static ev_status take_helper(sv_decoder *d, helper *h, ev_error *err) {
 
 /* Ends a turn, with a new spare for the next. Without one (h NULL) the next will start its own. */
 static void end_turn(sv_decoder *d, const helper *fresh, bool died) {
-    pthread_mutex_lock(&d->mutex);
+    ev_mutex_lock(&d->mutex);
     if (fresh) d->spare[d->spares++] = *fresh; /* never more than helpers: each turn takes one or starts its own */
     d->busy--;
     d->deaths += died;
-    pthread_cond_signal(&d->freed);
-    pthread_mutex_unlock(&d->mutex);
+    ev_cond_signal(&d->freed);
+    ev_mutex_unlock(&d->mutex);
 }
 
 static ev_status decode_by(const helper *h, const void *bytes, size_t size, ev_audio *out, bool *died,
@@ -244,9 +244,9 @@ ev_status sv_decode_audio(sv_decoder *d, const void *bytes, size_t size, ev_audi
 }
 
 uint64_t sv_decoder_deaths(sv_decoder *d) {
-    pthread_mutex_lock(&d->mutex);
+    ev_mutex_lock(&d->mutex);
     const uint64_t deaths = d->deaths;
-    pthread_mutex_unlock(&d->mutex);
+    ev_mutex_unlock(&d->mutex);
     return deaths;
 }
 
@@ -289,8 +289,8 @@ ev_status sv_decoder_create(sv_decoder **out, const char *const *argv, int helpe
         free(d);
         return ev_fail(err, EV_E_MEMORY, "out of memory: decoder");
     }
-    pthread_mutex_init(&d->mutex, NULL); /* with no attributes, these cannot fail here */
-    pthread_cond_init(&d->freed, NULL);
+    ev_mutex_init(&d->mutex);
+    ev_cond_init(&d->freed);
     d->helpers = helpers;
     ev_status status = try_one(d, err);
     while (!status && d->spares < helpers) {
@@ -310,8 +310,8 @@ void sv_decoder_free(sv_decoder **decoder) {
     while (d->spares > 0) finish(&d->spare[--d->spares]);
     for (char **arg = d->argv; *arg; arg++) free(*arg);
     free(d->argv);
-    pthread_cond_destroy(&d->freed);
-    pthread_mutex_destroy(&d->mutex);
+    ev_cond_destroy(&d->freed);
+    ev_mutex_destroy(&d->mutex);
     free(d);
     *decoder = NULL;
 }

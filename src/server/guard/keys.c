@@ -3,7 +3,6 @@
  * public prefix and never changes; a keyring swaps tables under readers, who hold what they read by a count. */
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
-#include <pthread.h>
 #include <stdatomic.h>
 #include <stddef.h>
 #include <stdlib.h>
@@ -11,6 +10,7 @@
 #include <strings.h>
 #include <sys/random.h>
 
+#include "base/lock.h"
 #include "server/guard/guard.h"
 #include "server/guard/lines.h"
 
@@ -21,7 +21,7 @@ struct sv_keys {
 };
 
 struct sv_keyring {
-    pthread_mutex_t mutex;
+    ev_mutex mutex;
     sv_keys *keys; /* one hold is the ring's; NULL: none yet */
 };
 
@@ -271,35 +271,33 @@ ev_status sv_key_make(char secret[SV_KEY_SECRET + 1], char prefix[SV_KEY_PREFIX 
 
 ev_status sv_keyring_create(sv_keyring **out, ev_error *err) {
     sv_keyring *ring = calloc(1, sizeof(*ring));
-    if (!ring || pthread_mutex_init(&ring->mutex, NULL) != 0) {
-        free(ring);
-        return ev_fail(err, EV_E_MEMORY, "out of memory: keyring");
-    }
+    if (!ring) return ev_fail(err, EV_E_MEMORY, "out of memory: keyring");
+    ev_mutex_init(&ring->mutex);
     *out = ring;
     return EV_OK;
 }
 
 void sv_keyring_swap(sv_keyring *ring, sv_keys **keys) {
-    pthread_mutex_lock(&ring->mutex);
+    ev_mutex_lock(&ring->mutex);
     sv_keys *before = ring->keys;
     ring->keys = *keys;
-    pthread_mutex_unlock(&ring->mutex);
+    ev_mutex_unlock(&ring->mutex);
     *keys = NULL;
     sv_keys_unref(&before);
 }
 
 sv_keys *sv_keyring_ref(sv_keyring *ring) {
-    pthread_mutex_lock(&ring->mutex);
+    ev_mutex_lock(&ring->mutex);
     sv_keys *keys = ring->keys;
     if (keys) atomic_fetch_add_explicit(&keys->refs, 1, memory_order_relaxed);
-    pthread_mutex_unlock(&ring->mutex);
+    ev_mutex_unlock(&ring->mutex);
     return keys;
 }
 
 void sv_keyring_free(sv_keyring **ring) {
     if (!ring || !*ring) return;
     sv_keys_unref(&(*ring)->keys);
-    pthread_mutex_destroy(&(*ring)->mutex);
+    ev_mutex_destroy(&(*ring)->mutex);
     free(*ring);
     *ring = NULL;
 }

@@ -3,11 +3,11 @@
  * given away; with an honest number of accounts it has long been full, so that nothing is forgotten that mattered.
  * Accounts are untrusted clients' choice, so the hash is keyed: nobody can make one chain long. */
 #include <assert.h>
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
 
+#include "base/lock.h"
 #include "server/guard/guard.h"
 
 enum { NONE = 0 }; /* no bucket; their numbers start at 1, so that a cleared index is an empty one */
@@ -24,9 +24,9 @@ typedef struct bucket {
 } bucket;
 
 struct sv_limiter {
-    pthread_mutex_t mutex; /* everything below but the sizes */
-    bucket *buckets;       /* [capacity + 1]; the first is not used */
-    uint32_t *heads;       /* [mask + 1] first of each chain */
+    ev_mutex mutex;  /* everything below but the sizes */
+    bucket *buckets; /* [capacity + 1]; the first is not used */
+    uint32_t *heads; /* [mask + 1] first of each chain */
     uint32_t capacity, mask, used;
     uint32_t newest, oldest;
     uint64_t key[2];
@@ -165,45 +165,45 @@ static bucket *open_bucket(sv_limiter *l, const char *account, sv_rate rate, uin
 
 sv_grant sv_limiter_take(sv_limiter *l, const char *account, sv_rate rate, double n, uint64_t now_us) {
     assert(rate.burst >= 1 && rate.per_s >= 0 && n > 0);
-    pthread_mutex_lock(&l->mutex);
+    ev_mutex_lock(&l->mutex);
     bucket *b = open_bucket(l, account, rate, now_us);
     const sv_grant grant = take(b, rate, n);
     if (grant.ok) note(l, b, n);
-    pthread_mutex_unlock(&l->mutex);
+    ev_mutex_unlock(&l->mutex);
     return grant;
 }
 
 void sv_limiter_give(sv_limiter *l, const char *account, sv_rate rate, double n, uint64_t now_us) {
     assert(rate.burst >= 1 && rate.per_s >= 0 && n > 0);
-    pthread_mutex_lock(&l->mutex);
+    ev_mutex_lock(&l->mutex);
     bucket *b = open_bucket(l, account, rate, now_us);
     b->tokens = b->tokens + n < rate.burst ? b->tokens + n : rate.burst;
     note(l, b, -n);
-    pthread_mutex_unlock(&l->mutex);
+    ev_mutex_unlock(&l->mutex);
 }
 
 void sv_limiter_owe(sv_limiter *l, const char *account, sv_rate rate, double n, uint64_t now_us) {
     assert(rate.burst >= 1 && rate.per_s >= 0 && n > 0);
-    pthread_mutex_lock(&l->mutex);
+    ev_mutex_lock(&l->mutex);
     bucket *b = open_bucket(l, account, rate, now_us);
     b->tokens -= n;
     note(l, b, n);
-    pthread_mutex_unlock(&l->mutex);
+    ev_mutex_unlock(&l->mutex);
 }
 
 /* ---- together with others ---- */
 
 ev_status sv_limiter_share(sv_limiter *l, ev_error *err) {
-    pthread_mutex_lock(&l->mutex);
+    ev_mutex_lock(&l->mutex);
     if (!l->changed) l->changed = calloc(l->capacity, sizeof *l->changed);
     const bool shared = l->changed != NULL;
-    pthread_mutex_unlock(&l->mutex);
+    ev_mutex_unlock(&l->mutex);
     return shared ? EV_OK : ev_fail(err, EV_E_MEMORY, "out of memory: list of accounts");
 }
 
 size_t sv_limiter_changes(sv_limiter *l, sv_limiter_change *out, size_t most) {
     size_t count = 0;
-    pthread_mutex_lock(&l->mutex);
+    ev_mutex_lock(&l->mutex);
     while (l->changes && count < most) {
         bucket *b = &l->buckets[l->changed[--l->changes]];
         sv_limiter_change *change = &out[count++];
@@ -212,21 +212,21 @@ size_t sv_limiter_changes(sv_limiter *l, sv_limiter_change *out, size_t most) {
         b->changed = false;
         b->taken = 0;
     }
-    pthread_mutex_unlock(&l->mutex);
+    ev_mutex_unlock(&l->mutex);
     return count;
 }
 
 void sv_limiter_cap(sv_limiter *l, const char *account, sv_rate rate, double tokens, uint64_t now_us) {
-    pthread_mutex_lock(&l->mutex);
+    ev_mutex_lock(&l->mutex);
     bucket *b = open_bucket(l, account, rate, now_us);
     if (b->tokens > tokens - b->taken) b->tokens = tokens - b->taken;
-    pthread_mutex_unlock(&l->mutex);
+    ev_mutex_unlock(&l->mutex);
 }
 
 size_t sv_limiter_accounts(sv_limiter *l) {
-    pthread_mutex_lock(&l->mutex);
+    ev_mutex_lock(&l->mutex);
     const size_t used = l->used;
-    pthread_mutex_unlock(&l->mutex);
+    ev_mutex_unlock(&l->mutex);
     return used;
 }
 
@@ -245,19 +245,20 @@ ev_status sv_limiter_create(sv_limiter **out, size_t accounts_max, ev_error *err
     l->buckets = calloc(accounts_max + 1, sizeof(*l->buckets)); /* pages come as accounts do */
     l->heads = calloc(heads, sizeof(*l->heads));
     const bool random = getrandom(l->key, sizeof(l->key), 0) == (ssize_t)sizeof(l->key);
-    if (!l->buckets || !l->heads || !random || pthread_mutex_init(&l->mutex, NULL) != 0) {
+    if (!l->buckets || !l->heads || !random) {
         free(l->buckets);
         free(l->heads);
         free(l);
         return ev_fail(err, EV_E_MEMORY, "out of memory: table of %zu accounts", accounts_max);
     }
+    ev_mutex_init(&l->mutex);
     *out = l;
     return EV_OK;
 }
 
 void sv_limiter_free(sv_limiter **limiter) {
     if (!limiter || !*limiter) return;
-    pthread_mutex_destroy(&(*limiter)->mutex);
+    ev_mutex_destroy(&(*limiter)->mutex);
     free((*limiter)->buckets);
     free((*limiter)->heads);
     free((*limiter)->changed);

@@ -84,9 +84,9 @@ bool sv_connection_allowed(sv_server *s, const struct sockaddr *peer) {
     const int64_t most = s->config.connections_per_ip;
     if (most == 0 || !sv_address_of(&address, peer) || is_proxy(s, &address)) return true;
     sv_address_account(&address, account);
-    pthread_mutex_lock(&s->lock);
+    ev_mutex_lock(&s->lock);
     const int64_t count = count_of(s, account);
-    pthread_mutex_unlock(&s->lock);
+    ev_mutex_unlock(&s->lock);
     return count < most;
 }
 
@@ -119,11 +119,11 @@ static void unlink_from(sv_connection *c) {
 /* Its connection ends in a moment. */
 static void on_gate_refused(sv_gate *gate) {
     sv_connection *c = (sv_connection *)gate;
-    pthread_mutex_lock(&gate->server->lock);
+    ev_mutex_lock(&gate->server->lock);
     c->part = SV_PART_REFUSED;
     c->since = ev_clock_s();
     c->waiting = 0;
-    pthread_mutex_unlock(&gate->server->lock);
+    ev_mutex_unlock(&gate->server->lock);
 }
 
 void sv_connection_opened(sv_server *s, struct MHD_Connection *connection, bool counted, void **state) {
@@ -138,9 +138,9 @@ void sv_connection_opened(sv_server *s, struct MHD_Connection *connection, bool 
         return;
     }
     if (counted) name_account(c, connection);
-    pthread_mutex_lock(&s->lock);
+    ev_mutex_lock(&s->lock);
     link_to(c, s);
-    pthread_mutex_unlock(&s->lock);
+    ev_mutex_unlock(&s->lock);
 }
 
 /* The library closes the socket after this, so that none is shut down that belongs to another by now. */
@@ -149,9 +149,9 @@ void sv_connection_closed(sv_server *s, void **state) {
     *state = NULL;
     sv_metric_add(s->metrics, SV_METRIC_OPEN_CONNECTIONS, 0, -1);
     if (!c) return;
-    pthread_mutex_lock(&s->lock);
+    ev_mutex_lock(&s->lock);
     unlink_from(c);
-    pthread_mutex_unlock(&s->lock);
+    ev_mutex_unlock(&s->lock);
     sv_gate_close(&c->gate);
     free(c);
 }
@@ -173,12 +173,12 @@ bool sv_connection_serves(struct MHD_Connection *connection, sv_request *req) {
 void sv_connection_note(sv_request *req, sv_part part) {
     sv_connection *c = connection_of(req);
     if (!c) return;
-    pthread_mutex_lock(&req->server->lock);
+    ev_mutex_lock(&req->server->lock);
     c->part = part;
     c->since = part == SV_PART_HEAD ? 0 : ev_clock_s();
     c->waiting = c->audio_s = c->moved = 0;
     if (part == SV_PART_HEAD) c->taken = bytes_received(c->gate.fd);
-    pthread_mutex_unlock(&req->server->lock);
+    ev_mutex_unlock(&req->server->lock);
 }
 
 void sv_connection_set_waiting(sv_request *req, bool waiting) {
@@ -192,17 +192,17 @@ void sv_connection_set_waiting(sv_request *req, bool waiting) {
 void sv_connection_audio_sent(sv_request *req, double audio_s) {
     sv_connection *c = connection_of(req);
     if (!c) return;
-    pthread_mutex_lock(&req->server->lock);
+    ev_mutex_lock(&req->server->lock);
     c->audio_s = audio_s;
-    pthread_mutex_unlock(&req->server->lock);
+    ev_mutex_unlock(&req->server->lock);
 }
 
 bool sv_connection_was_cut(const sv_request *req, sv_part at) {
     const sv_connection *c = connection_of(req);
     if (!c) return false;
-    pthread_mutex_lock(&req->server->lock);
+    ev_mutex_lock(&req->server->lock);
     const bool cut = c->cut && c->part == at;
-    pthread_mutex_unlock(&req->server->lock);
+    ev_mutex_unlock(&req->server->lock);
     return cut;
 }
 
@@ -231,23 +231,23 @@ static bool is_idle(const sv_connection *c) {
 
 bool sv_connections_busy(sv_server *s, bool idle_too) {
     bool busy = false;
-    pthread_mutex_lock(&s->lock);
+    ev_mutex_lock(&s->lock);
     for (const sv_connection *c = s->connections; c && !busy; c = c->next) busy = idle_too || !is_idle(c);
-    pthread_mutex_unlock(&s->lock);
+    ev_mutex_unlock(&s->lock);
     return busy;
 }
 
 void sv_connections_end_idle(sv_server *s) {
-    pthread_mutex_lock(&s->lock);
+    ev_mutex_lock(&s->lock);
     for (const sv_connection *c = s->connections; c; c = c->next) {
         if (is_idle(c)) shutdown(c->gate.fd, SHUT_RDWR);
     }
-    pthread_mutex_unlock(&s->lock);
+    ev_mutex_unlock(&s->lock);
 }
 
 void sv_connections_sweep(sv_server *s, double now_s) {
     const bool ends = atomic_load(&s->draining);
-    pthread_mutex_lock(&s->lock);
+    ev_mutex_lock(&s->lock);
     for (sv_connection *c = s->connections; c; c = c->next) {
         if (c->part == SV_PART_HEAD && c->since == 0) {
             if (bytes_received(c->gate.fd) > c->taken) c->since = now_s;
@@ -256,5 +256,5 @@ void sv_connections_sweep(sv_server *s, double now_s) {
             shutdown(c->gate.fd, SHUT_RDWR);
         }
     }
-    pthread_mutex_unlock(&s->lock);
+    ev_mutex_unlock(&s->lock);
 }

@@ -1,3 +1,4 @@
+#include "base/lock.h"
 #include "server/http/executor.h"
 
 #include <pthread.h>
@@ -28,7 +29,7 @@ static const struct lane_row {
 typedef struct lane {
     sv_executor *executor;
     const struct lane_row *row;
-    pthread_cond_t work;
+    ev_cond work;
     sv_exec_task *first, **end;
     uint32_t count, counts[BUCKETS]; /* that wait; by account */
     int busy[BUCKETS];               /* threads; by account */
@@ -39,7 +40,7 @@ typedef struct lane {
 } lane;
 
 struct sv_executor {
-    pthread_mutex_t lock; /* of all below */
+    ev_mutex lock; /* of all below */
     lane lanes[SV_LANE_COUNT];
     uint32_t seed; /* of the hash of accounts, which untrusted clients choose */
     bool stopping, joined;
@@ -75,7 +76,7 @@ static void add(lane *l, sv_exec_task *task) {
     l->end = &task->next;
     l->counts[task->bucket]++;
     l->count++;
-    pthread_cond_signal(&l->work);
+    ev_cond_signal(&l->work);
 }
 
 /* ---- threads ---- */
@@ -85,31 +86,31 @@ static void *serve(void *of_lane) {
     sv_executor *d = l->executor;
     /* on Linux a thread has a niceness of its own; where it cannot be had, all are equal */
     if (l->row->nice) (void)setpriority(PRIO_PROCESS, 0, l->row->nice);
-    pthread_mutex_lock(&d->lock);
+    ev_mutex_lock(&d->lock);
     while (l->first || !d->stopping) {
         sv_exec_task *task = take(l);
         if (!task) {
-            pthread_cond_wait(&l->work, &d->lock);
+            ev_cond_wait(&l->work, &d->lock);
             continue;
         }
         const uint32_t bucket = task->bucket; /* it may be put again, or be gone, once it has run */
-        pthread_mutex_unlock(&d->lock);
+        ev_mutex_unlock(&d->lock);
         task->run(task->user);
-        pthread_mutex_lock(&d->lock);
+        ev_mutex_lock(&d->lock);
         l->busy[bucket]--; /* this thread looks again; another may sleep before the last of them when it stops */
-        if (d->stopping) pthread_cond_broadcast(&l->work);
+        if (d->stopping) ev_cond_broadcast(&l->work);
     }
-    pthread_mutex_unlock(&d->lock);
+    ev_mutex_unlock(&d->lock);
     return NULL;
 }
 
 bool sv_executor_put(sv_executor *d, sv_lane which, sv_exec_task *task) {
     lane *l = &d->lanes[which];
-    pthread_mutex_lock(&d->lock);
+    ev_mutex_lock(&d->lock);
     task->bucket = (uint32_t)(ev_hash(EV_HASH_START ^ d->seed, task->account, strlen(task->account)) % BUCKETS);
     const bool taken = !d->stopping && has_room(l, task->bucket);
     if (taken) add(l, task);
-    pthread_mutex_unlock(&d->lock);
+    ev_mutex_unlock(&d->lock);
     return taken;
 }
 
@@ -132,12 +133,12 @@ static bool open_lane(sv_executor *d, sv_lane which) {
 ev_status sv_executor_create(sv_executor **out, ev_error *err) {
     sv_executor *d = *out = calloc(1, sizeof *d);
     if (!d) return ev_fail(err, EV_E_MEMORY, "out of memory");
-    pthread_mutex_init(&d->lock, NULL);
+    ev_mutex_init(&d->lock);
     bool ok = getrandom(&d->seed, sizeof d->seed, 0) == (ssize_t)sizeof d->seed;
     for (int i = SV_LANE_ASK; i < SV_LANE_COUNT; i++) {
         lane *l = &d->lanes[i];
         *l = (lane){.executor = d, .row = &LANES[i], .end = &l->first};
-        pthread_cond_init(&l->work, NULL);
+        ev_cond_init(&l->work);
     }
     for (int i = SV_LANE_ASK; i < SV_LANE_COUNT && ok; i++) ok = open_lane(d, (sv_lane)i);
     if (ok) return EV_OK;
@@ -146,11 +147,11 @@ ev_status sv_executor_create(sv_executor **out, ev_error *err) {
 }
 
 void sv_executor_stop(sv_executor *d) {
-    pthread_mutex_lock(&d->lock);
+    ev_mutex_lock(&d->lock);
     const bool joined = d->joined;
     d->stopping = d->joined = true;
-    for (int i = SV_LANE_ASK; i < SV_LANE_COUNT; i++) pthread_cond_broadcast(&d->lanes[i].work);
-    pthread_mutex_unlock(&d->lock);
+    for (int i = SV_LANE_ASK; i < SV_LANE_COUNT; i++) ev_cond_broadcast(&d->lanes[i].work);
+    ev_mutex_unlock(&d->lock);
     for (int i = SV_LANE_ASK; i < SV_LANE_COUNT && !joined; i++) {
         for (int t = 0; t < d->lanes[i].running; t++) pthread_join(d->lanes[i].threads[t], NULL);
     }
@@ -161,7 +162,7 @@ void sv_executor_free(sv_executor **executor) {
     *executor = NULL;
     if (!d) return;
     sv_executor_stop(d);
-    for (int i = SV_LANE_ASK; i < SV_LANE_COUNT; i++) pthread_cond_destroy(&d->lanes[i].work);
-    pthread_mutex_destroy(&d->lock);
+    for (int i = SV_LANE_ASK; i < SV_LANE_COUNT; i++) ev_cond_destroy(&d->lanes[i].work);
+    ev_mutex_destroy(&d->lock);
     free(d);
 }

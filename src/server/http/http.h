@@ -28,6 +28,7 @@
 #include <jansson.h>
 #include <microhttpd.h>
 
+#include "base/lock.h"
 #include "server/metrics/traces.h"
 #include "server/http/executor.h"
 #include "server/models/models.h"
@@ -75,7 +76,7 @@ struct sv_server {
     sv_keyring *keys;
     sv_lexicon *lexicon; /* of pronunciations; NULL: none; under the lock */
     struct sv_lexicon_seen lexicon_seen;
-    pthread_mutex_t lock; /* of settings and waiting */
+    ev_mutex lock; /* of settings and waiting */
     sv_settings *settings;
     int hangups;                /* epoll: sockets of those that wait; 0: none yet */
     struct sv_request *waiting; /* suspended requests */

@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "server/http/reply.h"
 
@@ -19,12 +18,10 @@ sv_series *sv_series_create(const sv_client *client, size_t count) {
         free(s);
         return NULL;
     }
-    struct timespec now;
-    clock_gettime(CLOCK_REALTIME, &now);
     atomic_init(&s->refs, 1);
     s->client = *client;
     s->count = count;
-    s->created_ms = (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+    s->created_ms = ev_clock_wall_ms();
     return s;
 }
 
@@ -105,7 +102,6 @@ bool sv_series_is_over(const sv_series *series) {
 /* ---- the table ---- */
 
 ev_status sv_series_table_create(sv_series_table **out, const char *dir, ev_error *err) {
-    pthread_condattr_t monotonic;
     sv_series_table *t = *out = calloc(1, sizeof *t);
     if (t && *dir) t->dir = strdup(dir);
     if (!t || (*dir && !t->dir)) {
@@ -113,12 +109,9 @@ ev_status sv_series_table_create(sv_series_table **out, const char *dir, ev_erro
         *out = NULL;
         return ev_fail(err, EV_E_MEMORY, "out of memory");
     }
-    pthread_mutex_init(&t->lock, NULL);
-    pthread_mutex_init(&t->wake_lock, NULL);
-    pthread_condattr_init(&monotonic);
-    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-    pthread_cond_init(&t->wake, &monotonic);
-    pthread_condattr_destroy(&monotonic);
+    ev_mutex_init(&t->lock);
+    ev_mutex_init(&t->wake_lock);
+    ev_cond_init(&t->wake);
     const ev_status status = *dir ? sv_store_directory(&t->store, dir, err) : EV_OK;
     if (status != EV_OK) sv_series_table_free(out);
     return status;
@@ -134,18 +127,18 @@ void sv_series_table_free(sv_series_table **table) {
         sv_series_unref(&series);
     }
     sv_store_close(&t->store);
-    pthread_cond_destroy(&t->wake);
-    pthread_mutex_destroy(&t->wake_lock);
-    pthread_mutex_destroy(&t->lock);
+    ev_cond_destroy(&t->wake);
+    ev_mutex_destroy(&t->wake_lock);
+    ev_mutex_destroy(&t->lock);
     free(t->dir);
     free(t);
 }
 
 void sv_series_wake(sv_series_table *t) {
-    pthread_mutex_lock(&t->wake_lock);
+    ev_mutex_lock(&t->wake_lock);
     t->woken = true;
-    pthread_cond_signal(&t->wake);
-    pthread_mutex_unlock(&t->wake_lock);
+    ev_cond_signal(&t->wake);
+    ev_mutex_unlock(&t->wake_lock);
 }
 
 /* ---- under the lock ---- */
@@ -189,7 +182,7 @@ static sv_series_verdict judge(sv_series_table *t, const sv_series *series) {
 }
 
 sv_series_verdict sv_series_put(sv_series_table *t, sv_series *series, sv_series **first) {
-    pthread_mutex_lock(&t->lock);
+    ev_mutex_lock(&t->lock);
     sv_series *same = same_request(t, series);
     sv_series_verdict verdict = judge(t, series);
     if (same) {
@@ -201,49 +194,49 @@ sv_series_verdict sv_series_put(sv_series_table *t, sv_series *series, sv_series
         series->next = NULL;
         *place_of(t, NULL) = sv_series_ref(series);
     }
-    pthread_mutex_unlock(&t->lock);
+    ev_mutex_unlock(&t->lock);
     return verdict;
 }
 
 bool sv_series_remove(sv_series_table *t, sv_series *series) {
-    pthread_mutex_lock(&t->lock);
+    ev_mutex_lock(&t->lock);
     sv_series **at = place_of(t, series), *found = *at;
     if (found) *at = found->next;
-    pthread_mutex_unlock(&t->lock);
+    ev_mutex_unlock(&t->lock);
     const bool there = found != NULL;
     sv_series_unref(&found);
     return there;
 }
 
 sv_series *sv_series_find(sv_series_table *t, const char *id, const char *account) {
-    pthread_mutex_lock(&t->lock);
+    ev_mutex_lock(&t->lock);
     sv_series *s = t->list;
     while (s && (strcmp(s->id, id) != 0 || !is_of(s, account) || s->canceled || s->forgotten)) s = s->next;
     if (s) sv_series_ref(s);
-    pthread_mutex_unlock(&t->lock);
+    ev_mutex_unlock(&t->lock);
     return s;
 }
 
 sv_series **sv_series_all(sv_series_table *t, size_t *count) {
     size_t n = 0;
     *count = 0;
-    pthread_mutex_lock(&t->lock);
+    ev_mutex_lock(&t->lock);
     for (const sv_series *s = t->list; s; s = s->next) n++;
     sv_series **all = n ? malloc(n * sizeof *all) : NULL;
     for (sv_series *s = t->list; all && s; s = s->next) all[(*count)++] = sv_series_ref(s);
-    pthread_mutex_unlock(&t->lock);
+    ev_mutex_unlock(&t->lock);
     return all;
 }
 
 void sv_series_to_end(sv_series_table *t, sv_series *series) {
-    pthread_mutex_lock(&t->lock);
+    ev_mutex_lock(&t->lock);
     sv_series **at = place_of(t, series);
     if (*at) {
         *at = series->next;
         series->next = NULL;
         *place_of(t, NULL) = series;
     }
-    pthread_mutex_unlock(&t->lock);
+    ev_mutex_unlock(&t->lock);
 }
 
 /* ---- a request that nobody sent ---- */

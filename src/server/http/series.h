@@ -20,6 +20,7 @@
 #ifndef SV_HTTP_SERIES_H
 #define SV_HTTP_SERIES_H
 
+#include "base/lock.h"
 #include "server/http/fields.h"
 #include "server/store/store.h"
 
@@ -105,14 +106,14 @@ typedef struct sv_series {
 } sv_series;
 
 typedef struct sv_series_table {
-    pthread_mutex_t lock; /* of the list, and of what items came to */
-    sv_series *list;      /* each is held */
-    sv_store *store;      /* NULL: they end with the process */
-    char *dir;            /* of the store */
+    ev_mutex lock;   /* of the list, and of what items came to */
+    sv_series *list; /* each is held */
+    sv_store *store; /* NULL: they end with the process */
+    char *dir;       /* of the store */
 
     /* the feeder's */
-    pthread_mutex_t wake_lock;
-    pthread_cond_t wake;
+    ev_mutex wake_lock;
+    ev_cond wake;
     bool woken, stopping, started;
     double flying_s; /* of speech that was sent and is not over */
     size_t flying;

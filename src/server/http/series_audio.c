@@ -115,12 +115,12 @@ static void finish_all(sv_reel *r) {
 /* On to the next that has sound; false: there is none. */
 static bool find_item(sv_reel *r) {
     sv_series_table *table = r->req->server->series;
-    pthread_mutex_lock(&table->lock); /* it may be canceled meanwhile */
+    ev_mutex_lock(&table->lock); /* it may be canceled meanwhile */
     for (; r->next < r->end; r->next++) {
         const sv_item *item = &r->series->items[r->next];
         if (item->state == SV_ITEM_COMPLETED && item->id[0]) break;
     }
-    pthread_mutex_unlock(&table->lock);
+    ev_mutex_unlock(&table->lock);
     return r->next < r->end;
 }
 

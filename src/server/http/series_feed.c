@@ -23,12 +23,6 @@ enum { LOOK_MS = 250 }; /* nobody wakes the feeder for a job that is only known 
 
 static double now_s(void) { return ev_clock_s(); }
 
-static int64_t wall_ms(void) {
-    struct timespec now;
-    clock_gettime(CLOCK_REALTIME, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 static double counted_s(const sv_server *s, const sv_item *item) {
     return fmin(item->seconds, s->config.queue_audio * ITEM_PART);
 }
@@ -42,12 +36,12 @@ static void note_flying(sv_server *s, const sv_item *item, int by) {
 }
 
 static void conclude(sv_server *s, sv_item *item, sv_item_state state, const sv_item_fault *fault) {
-    pthread_mutex_lock(&s->series->lock);
+    ev_mutex_lock(&s->series->lock);
     sv_job *job = item->job;
     item->job = NULL;
     item->state = state;
     if (fault) sv_item_fault_set(&item->fault, fault->code, fault->param, fault->message);
-    pthread_mutex_unlock(&s->series->lock);
+    ev_mutex_unlock(&s->series->lock);
     if (job) sv_job_forget_waiter(job, &item->waiter);
     sv_job_unref(&job);
     sv_item_forget_params(item);
@@ -61,10 +55,10 @@ static void conclude_job(sv_server *s, const sv_series *series, sv_item *item, s
     sv_item_fault fault = {0};
     const sv_job_state state = sv_job_snapshot(job, NULL, &count, &error);
     if (state == SV_JOB_COMPLETED) {
-        pthread_mutex_lock(&s->series->lock);
+        ev_mutex_lock(&s->series->lock);
         item->samples = count;
         item->rate = sv_job_rate(s, job);
-        pthread_mutex_unlock(&s->series->lock);
+        ev_mutex_unlock(&s->series->lock);
         conclude(s, item, SV_ITEM_COMPLETED, NULL);
         return;
     }
@@ -110,11 +104,11 @@ static bool make_key(const sv_series *series, const sv_item *item, sv_idempotenc
 
 /* One that is on its way from now on: of a job that wakes us, or that is known by its id alone. */
 static void note_sent(sv_server *s, sv_item *item, sv_job *job, const char *id) {
-    pthread_mutex_lock(&s->series->lock);
+    ev_mutex_lock(&s->series->lock);
     item->state = SV_ITEM_SENT;
     item->job = job ? sv_job_ref(job) : NULL;
     memcpy(item->id, id, sizeof item->id);
-    pthread_mutex_unlock(&s->series->lock);
+    ev_mutex_unlock(&s->series->lock);
     note_flying(s, item, 1);
     item->waiter = (sv_waiter){.wake = on_job, .user = s->series, .at = SV_AT_END};
     if (job && !sv_job_wait(job, &item->waiter)) sv_series_wake(s->series);
@@ -232,12 +226,12 @@ static void look_at_ticket(sv_server *s, sv_series *series, sv_item *item) {
     const sv_entry *e = &item->ticket->entry;
     const bool refused = e->status != EV_OK;
     if (refused) {
-        pthread_mutex_lock(&s->series->lock);
+        ev_mutex_lock(&s->series->lock);
         sv_job *job = item->job;
         item->job = NULL;
         item->state = SV_ITEM_WAITING;
         item->id[0] = '\0';
-        pthread_mutex_unlock(&s->series->lock);
+        ev_mutex_unlock(&s->series->lock);
         if (job) sv_job_forget_waiter(job, &item->waiter);
         sv_job_unref(&job);
         note_flying(s, item, -1);
@@ -323,9 +317,9 @@ static void call_webhook(sv_server *s, sv_series *series) {
 
 static void finish(sv_server *s, sv_series *series) {
     ev_error err = {0};
-    pthread_mutex_lock(&s->series->lock);
-    series->done_ms = wall_ms();
-    pthread_mutex_unlock(&s->series->lock);
+    ev_mutex_lock(&s->series->lock);
+    series->done_ms = ev_clock_wall_ms();
+    ev_mutex_unlock(&s->series->lock);
     call_webhook(s, series);
     (void)sv_claim_set(s->ledger, &series->claim, series->client.account, sv_series_kept_bytes(series), 1);
     sv_speech_params_free(&series->common);
@@ -340,9 +334,9 @@ static void finish(sv_server *s, sv_series *series) {
 
 /* A long text that lacks a part is none: nothing more is begun of it. */
 static void give_up(sv_server *s, sv_series *series) {
-    pthread_mutex_lock(&s->series->lock);
+    ev_mutex_lock(&s->series->lock);
     const bool failed = series->kind == SV_SERIES_LONG && sv_series_fault(series) != NULL;
-    pthread_mutex_unlock(&s->series->lock);
+    ev_mutex_unlock(&s->series->lock);
     for (size_t i = series->first; failed && i < series->count; i++) {
         sv_item *item = &series->items[i];
         if (item->state == SV_ITEM_WAITING) conclude(s, item, SV_ITEM_CANCELED, NULL);
@@ -351,7 +345,7 @@ static void give_up(sv_server *s, sv_series *series) {
 
 static bool is_old(const sv_server *s, const sv_series *series) {
     return series->forgotten ||
-           (series->done_ms && (double)(wall_ms() - series->done_ms) / 1000 > s->config.store_ttl);
+           (series->done_ms && (double)(ev_clock_wall_ms() - series->done_ms) / 1000 > s->config.store_ttl);
 }
 
 /* ---- the thread ---- */
@@ -396,21 +390,17 @@ static bool go_round(sv_server *s) {
 }
 
 static void wait_to_be_woken(sv_series_table *t) {
-    struct timespec at;
-    clock_gettime(CLOCK_MONOTONIC, &at);
-    at.tv_nsec += LOOK_MS * 1000000L;
-    at.tv_sec += at.tv_nsec / 1000000000L;
-    at.tv_nsec %= 1000000000L;
-    pthread_mutex_lock(&t->wake_lock);
-    if (!t->woken && !t->stopping) pthread_cond_timedwait(&t->wake, &t->wake_lock, &at);
+    const struct timespec at = ev_clock_after(1e-3 * LOOK_MS);
+    ev_mutex_lock(&t->wake_lock);
+    if (!t->woken && !t->stopping) ev_cond_wait_until(&t->wake, &t->wake_lock, &at);
     t->woken = false;
-    pthread_mutex_unlock(&t->wake_lock);
+    ev_mutex_unlock(&t->wake_lock);
 }
 
 static bool is_stopping(sv_series_table *t) {
-    pthread_mutex_lock(&t->wake_lock);
+    ev_mutex_lock(&t->wake_lock);
     const bool stopping = t->stopping;
-    pthread_mutex_unlock(&t->wake_lock);
+    ev_mutex_unlock(&t->wake_lock);
     return stopping;
 }
 
@@ -461,10 +451,10 @@ ev_status sv_series_start(sv_server *s, ev_error *err) {
 void sv_series_stop(sv_server *s) {
     sv_series_table *t = s->series;
     if (!t || !t->started) return;
-    pthread_mutex_lock(&t->wake_lock);
+    ev_mutex_lock(&t->wake_lock);
     t->stopping = true;
-    pthread_cond_signal(&t->wake);
-    pthread_mutex_unlock(&t->wake_lock);
+    ev_cond_signal(&t->wake);
+    ev_mutex_unlock(&t->wake_lock);
     pthread_join(t->thread, NULL);
     t->started = false;
 }

@@ -156,9 +156,9 @@ static json_t *long_json(sv_series *series) {
 }
 
 json_t *sv_series_json(sv_series_table *table, sv_series *series) {
-    pthread_mutex_lock(&table->lock);
+    ev_mutex_lock(&table->lock);
     json_t *body = series->kind == SV_SERIES_LONG ? long_json(series) : batch_json(series);
-    pthread_mutex_unlock(&table->lock);
+    ev_mutex_unlock(&table->lock);
     return body;
 }
 
@@ -297,9 +297,9 @@ static json_t *head_of(sv_series_table *table, const sv_series *series, bool ove
     json_t *items = over ? json_array() : NULL;
     json_object_set_new(head, "kind", json_string(series->kind == SV_SERIES_LONG ? "long" : "batch"));
     if (over && series->kind == SV_SERIES_LONG) json_object_set_new(head, "long", kept_chapters(series));
-    pthread_mutex_lock(&table->lock);
+    ev_mutex_lock(&table->lock);
     for (size_t i = 0; items && i < series->count; i++) json_array_append_new(items, kept_item(&series->items[i]));
-    pthread_mutex_unlock(&table->lock);
+    ev_mutex_unlock(&table->lock);
     if (items) json_object_set_new(head, "items", items);
     return head;
 }

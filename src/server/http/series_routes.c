@@ -126,9 +126,9 @@ int sv_answer_batch_state(sv_request *req) {
 }
 
 static bool is_over(sv_request *req, const sv_series *series) {
-    pthread_mutex_lock(&req->server->series->lock);
+    ev_mutex_lock(&req->server->series->lock);
     const bool over = series->done_ms != 0;
-    pthread_mutex_unlock(&req->server->series->lock);
+    ev_mutex_unlock(&req->server->series->lock);
     return over;
 }
 
@@ -179,12 +179,12 @@ static bool read_chapter(sv_request *req, const sv_series *series, size_t *first
 static bool is_made(sv_request *req, const sv_series *series, size_t first, size_t end, size_t *samples) {
     bool made = true;
     *samples = 0;
-    pthread_mutex_lock(&req->server->series->lock);
+    ev_mutex_lock(&req->server->series->lock);
     for (size_t i = first; i < end; i++) {
         made &= series->items[i].state == SV_ITEM_COMPLETED;
         *samples += series->items[i].samples;
     }
-    pthread_mutex_unlock(&req->server->series->lock);
+    ev_mutex_unlock(&req->server->series->lock);
     return made;
 }
 

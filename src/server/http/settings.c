@@ -21,9 +21,9 @@ ev_status sv_settings_load_models(sv_settings *a, sv_model_list **models, ev_err
 }
 
 sv_lexicon *sv_lexicon_hold(sv_server *s) {
-    pthread_mutex_lock(&s->lock);
+    ev_mutex_lock(&s->lock);
     sv_lexicon *lexicon = sv_lexicon_ref(s->lexicon);
-    pthread_mutex_unlock(&s->lock);
+    ev_mutex_unlock(&s->lock);
     return lexicon;
 }
 
@@ -37,10 +37,10 @@ int32_t sv_job_rate(const sv_server *s, const sv_job *job) {
 }
 
 sv_settings *sv_settings_ref(sv_server *s) {
-    pthread_mutex_lock(&s->lock);
+    ev_mutex_lock(&s->lock);
     sv_settings *a = s->settings;
     atomic_fetch_add(&a->refs, 1);
-    pthread_mutex_unlock(&s->lock);
+    ev_mutex_unlock(&s->lock);
     return a;
 }
 

@@ -37,7 +37,7 @@ static void unlink_waiting(sv_request *req) {
 static void note_waiting(sv_request *req, bool waits) {
     sv_server *s = req->server;
     if (req->suspended == waits) return;
-    pthread_mutex_lock(&s->lock);
+    ev_mutex_lock(&s->lock);
     if (waits)
         link_waiting(req);
     else
@@ -45,7 +45,7 @@ static void note_waiting(sv_request *req, bool waits) {
     watch(req, waits ? EPOLL_CTL_ADD : EPOLL_CTL_DEL);
     req->suspended = waits;
     sv_connection_set_waiting(req, waits);
-    pthread_mutex_unlock(&s->lock);
+    ev_mutex_unlock(&s->lock);
 }
 
 /* Before the waiter is listed anywhere: a wake that came between the two would be lost. */
@@ -99,18 +99,18 @@ static void execute(sv_request *req, sv_lane lane, void (*run)(void *user)) {
 
 /* Whether the client is still there; then nobody else looks at the request until it leaves the executor. */
 static bool arrive(sv_request *req) {
-    pthread_mutex_lock(&req->server->lock);
+    ev_mutex_lock(&req->server->lock);
     const bool there = !req->disconnected;
     req->executing = there;
-    pthread_mutex_unlock(&req->server->lock);
+    ev_mutex_unlock(&req->server->lock);
     if (!there) MHD_resume_connection(req->connection); /* and req may be gone with it */
     return there;
 }
 
 static void leave(sv_request *req) {
-    pthread_mutex_lock(&req->server->lock);
+    ev_mutex_lock(&req->server->lock);
     req->executing = false;
-    pthread_mutex_unlock(&req->server->lock);
+    ev_mutex_unlock(&req->server->lock);
 }
 
 static void answer_executed(void *request);
@@ -197,7 +197,7 @@ void sv_http_detect_disconnects(sv_server *s) {
     struct epoll_event events[HANGUPS];
     bool left = false;
     const double now = ev_clock_s();
-    pthread_mutex_lock(&s->lock);
+    ev_mutex_lock(&s->lock);
     const int count = epoll_wait(s->hangups, events, HANGUPS, 0);
     for (int i = 0; i < count; i++) {
         sv_request *req = events[i].data.ptr;
@@ -206,6 +206,6 @@ void sv_http_detect_disconnects(sv_server *s) {
         if (req->job) atomic_fetch_sub(&req->job->listeners, 1);
         if (req->upload) atomic_store(&req->upload->left, true);
     }
-    pthread_mutex_unlock(&s->lock);
+    ev_mutex_unlock(&s->lock);
     if (left) sv_backend_nudge(s->backend);
 }

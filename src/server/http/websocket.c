@@ -195,9 +195,9 @@ static void *serve(void *user) {
     while (turn(w)) {
     }
     give_back(w);
-    pthread_mutex_lock(&w->server->lock);
+    ev_mutex_lock(&w->server->lock);
     w->ended = true;
-    pthread_mutex_unlock(&w->server->lock);
+    ev_mutex_unlock(&w->server->lock);
     return NULL;
 }
 
@@ -215,9 +215,9 @@ static websocket *take_ended(sv_server *s, bool any) {
 
 static void reap(sv_server *s, bool all) {
     for (;;) {
-        pthread_mutex_lock(&s->lock);
+        ev_mutex_lock(&s->lock);
         websocket *w = take_ended(s, all);
-        pthread_mutex_unlock(&s->lock);
+        ev_mutex_unlock(&s->lock);
         if (!w) return;
         pthread_join(w->thread, NULL);
         free_websocket(&w);
@@ -229,12 +229,12 @@ void sv_websockets_stop(sv_server *s) { reap(s, true); }
 static bool has_room(sv_server *s, const char *account) {
     int64_t all = 0, own = 0;
     const int64_t most = s->config.websockets_max, each = (most + SHARE - 1) / SHARE;
-    pthread_mutex_lock(&s->lock);
+    ev_mutex_lock(&s->lock);
     for (const websocket *w = s->websockets; w; w = w->next) {
         all += !w->ended;
         own += !w->ended && strcmp(w->account, account) == 0;
     }
-    pthread_mutex_unlock(&s->lock);
+    ev_mutex_unlock(&s->lock);
     return all < most && own < each;
 }
 
@@ -273,14 +273,14 @@ static void on_upgrade(void *user, struct MHD_Connection *connection, void *stat
     sv_server *s = req->server;
     (void)connection, (void)state, (void)extra;
     websocket *w = extras ? NULL : new_websocket(req, fd, handle);
-    pthread_mutex_lock(&s->lock);
+    ev_mutex_lock(&s->lock);
     if (w) sv_connection_set_waiting(req, true); /* it has limits of its own */
     const bool started = w && pthread_create(&w->thread, NULL, serve, w) == 0;
     if (started) {
         w->next = s->websockets;
         s->websockets = w;
     }
-    pthread_mutex_unlock(&s->lock);
+    ev_mutex_unlock(&s->lock);
     if (started) return;
     if (w) free_websocket(&w);
     MHD_upgrade_action(handle, MHD_UPGRADE_ACTION_CLOSE);

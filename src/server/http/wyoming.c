@@ -1,4 +1,5 @@
 /* wyoming: events in, speech out. See wyoming.h. */
+#include "base/lock.h"
 #include "server/http/wyoming.h"
 
 #include "server/http/sentences.h"
@@ -31,7 +32,7 @@ struct sv_wyoming {
     sv_models *models;
     int32_t rate; /* Hz of all that is said here: the default's */
     pthread_t thread;
-    pthread_mutex_t lock; /* of lines and stopping */
+    ev_mutex lock; /* of lines and stopping */
     line lines[CONNECTIONS];
     bool stopping;
 };
@@ -302,9 +303,9 @@ static void *serve(void *user) {
     ev_buf_free(&bytes);
     ev_buf_free(&t.text);
     free(t.voice);
-    pthread_mutex_lock(&l->wyoming->lock);
+    ev_mutex_lock(&l->wyoming->lock);
     l->ended = true;
-    pthread_mutex_unlock(&l->wyoming->lock);
+    ev_mutex_unlock(&l->wyoming->lock);
     return NULL;
 }
 
@@ -328,13 +329,13 @@ static void *listen_for(void *user) {
     for (;;) {
         poll(either, EV_ARRAY_COUNT(either), -1);
         const int fd = accept4(w->fd, NULL, NULL, SOCK_CLOEXEC);
-        pthread_mutex_lock(&w->lock);
+        ev_mutex_lock(&w->lock);
         const bool stopping = w->stopping;
         line *l = fd >= 0 && !stopping ? free_line(w) : NULL;
         if (l) l->fd = fd;
         const bool started = l && pthread_create(&l->thread, NULL, serve, l) == 0;
         if (l && !started) l->fd = -1;
-        pthread_mutex_unlock(&w->lock);
+        ev_mutex_unlock(&w->lock);
         if (fd >= 0 && !started) close(fd);
         if (stopping) return NULL;
         if (fd < 0 && errno != EAGAIN) usleep(10000); /* out of descriptors: some will be free again */
@@ -363,7 +364,7 @@ ev_status sv_wyoming_create(sv_wyoming **out, int fd, const char *speech_url, sv
         close(fd);
         return ev_fail(err, EV_E_MEMORY, "out of memory, or of descriptors");
     }
-    pthread_mutex_init(&w->lock, NULL);
+    ev_mutex_init(&w->lock);
     for (size_t i = 0; i < CONNECTIONS; i++) w->lines[i].fd = -1;
     if (pthread_create(&w->thread, NULL, listen_for, w) == 0) {
         *out = w;
@@ -380,11 +381,11 @@ void sv_wyoming_free(sv_wyoming **wyoming) {
     sv_wyoming *w = *wyoming;
     *wyoming = NULL;
     if (!w) return;
-    pthread_mutex_lock(&w->lock);
+    ev_mutex_lock(&w->lock);
     w->stopping = true;
     for (size_t i = 0; i < CONNECTIONS; i++)
         if (w->lines[i].fd >= 0) shutdown(w->lines[i].fd, SHUT_RDWR);
-    pthread_mutex_unlock(&w->lock);
+    ev_mutex_unlock(&w->lock);
     (void)!write(w->wake, &(uint64_t){1}, sizeof(uint64_t));
     pthread_join(w->thread, NULL);
     for (size_t i = 0; i < CONNECTIONS; i++) {
@@ -394,7 +395,7 @@ void sv_wyoming_free(sv_wyoming **wyoming) {
     }
     close(w->fd);
     close(w->wake);
-    pthread_mutex_destroy(&w->lock);
+    ev_mutex_destroy(&w->lock);
     free(w->url);
     free(w);
 }

@@ -8,7 +8,7 @@
 #include <sys/stat.h>
 #include <time.h>
 
-#include "base/wait.h"
+#include "base/lock.h"
 #include "server/jobs/durable.h"
 #include "server/jobs/journal_sqlite.h"
 #include "server/jobs/record.h"
@@ -33,9 +33,9 @@ typedef struct ending { /* a job whose end is being written */
 struct sv_durable {
     sv_durable_options options;
     sv_journal *journal;
-    pthread_mutex_t lock; /* of all below */
-    pthread_cond_t work;  /* for the writers */
-    pthread_cond_t turn;  /* for the one that hands over */
+    ev_mutex lock;        /* of all below */
+    ev_cond work;         /* for the writers */
+    ev_cond turn;         /* for the one that hands over */
     ending *first, **end; /* to be written */
     ending *failed;       /* to be tried again */
     double again;         /* when */
@@ -50,9 +50,9 @@ struct sv_durable {
     void *user;
 };
 
-static void wait_ms(sv_durable *d, pthread_cond_t *cond, int ms) {
+static void wait_ms(sv_durable *d, ev_cond *cond, int ms) {
     const struct timespec at = ev_clock_after(1e-3 * ms);
-    pthread_cond_timedwait(cond, &d->lock, &at);
+    ev_cond_wait_until(cond, &d->lock, &at);
 }
 
 /* ---- tickets ---- */
@@ -132,9 +132,9 @@ static void free_ending(ending *e) {
     sv_record_free(&e->entry.record);
     if (e->told) sv_job_unref(&e->job);
     free(e);
-    pthread_mutex_lock(&d->lock);
+    ev_mutex_lock(&d->lock);
     d->endings--;
-    pthread_mutex_unlock(&d->lock);
+    ev_mutex_unlock(&d->lock);
 }
 
 /* For everybody; the job is the engine's again. */
@@ -149,11 +149,11 @@ static void set_back(ending *e) {
         e->job->filed = false; /* not yet, and who asks now is not told */
         tell(e);
     }
-    pthread_mutex_lock(&d->lock);
+    ev_mutex_lock(&d->lock);
     if (!d->failed) d->again = ev_clock_s() + AGAIN_MS * 1e-3;
     e->next = d->failed;
     d->failed = e;
-    pthread_mutex_unlock(&d->lock);
+    ev_mutex_unlock(&d->lock);
 }
 
 static void settle(ending *e, ev_status status) {
@@ -200,7 +200,7 @@ static void write_ending(ending *e) {
 
 static void *write_endings(void *durable) {
     sv_durable *d = durable;
-    pthread_mutex_lock(&d->lock);
+    ev_mutex_lock(&d->lock);
     while (d->first || !d->stopping) {
         if (d->failed && ev_clock_s() >= d->again) { /* behind the others */
             *d->end = d->failed;
@@ -214,21 +214,21 @@ static void *write_endings(void *durable) {
         }
         d->first = e->next;
         if (!d->first) d->end = &d->first;
-        pthread_mutex_unlock(&d->lock);
+        ev_mutex_unlock(&d->lock);
         write_ending(e);
-        pthread_mutex_lock(&d->lock);
+        ev_mutex_lock(&d->lock);
     }
-    pthread_mutex_unlock(&d->lock);
+    ev_mutex_unlock(&d->lock);
     return NULL;
 }
 
 /* One that was handed over makes room for the next. */
 static void note_resumed_over(sv_durable *d, const sv_job *job) {
     if (!job->promised) return;
-    pthread_mutex_lock(&d->lock);
+    ev_mutex_lock(&d->lock);
     d->resumed--;
-    pthread_cond_signal(&d->turn);
-    pthread_mutex_unlock(&d->lock);
+    ev_cond_signal(&d->turn);
+    ev_mutex_unlock(&d->lock);
 }
 
 /* A job that was accepted, unless its client wants it no more or the service stops in the middle of it; and every
@@ -263,15 +263,15 @@ bool sv_durable_end(sv_durable *d, sv_job *job, sv_job_state state, const ev_err
     if (!e) return false;
     e->over = over;
     e->user = user;
-    pthread_mutex_lock(&d->lock);
+    ev_mutex_lock(&d->lock);
     const bool taken = !d->stopping;
     if (taken) {
         *d->end = e;
         d->end = &e->next;
         d->endings++;
-        pthread_cond_signal(&d->work);
+        ev_cond_signal(&d->work);
     }
-    pthread_mutex_unlock(&d->lock);
+    ev_mutex_unlock(&d->lock);
     if (taken) return true;
     sv_record_free(&e->entry.record);
     free(e);
@@ -279,9 +279,9 @@ bool sv_durable_end(sv_durable *d, sv_job *job, sv_job_state state, const ev_err
 }
 
 bool sv_durable_idle(sv_durable *d) {
-    pthread_mutex_lock(&d->lock);
+    ev_mutex_lock(&d->lock);
     const bool idle = !d->endings;
-    pthread_mutex_unlock(&d->lock);
+    ev_mutex_unlock(&d->lock);
     return idle && sv_journal_idle(d->journal);
 }
 
@@ -307,18 +307,18 @@ static void fail_record(sv_durable *d, const sv_record *r, const ev_error *why) 
 }
 
 static bool wait_for_turn(sv_durable *d) {
-    pthread_mutex_lock(&d->lock);
-    while (!d->stopping && !d->paused && d->resumed >= RESUMED_MAX) pthread_cond_wait(&d->turn, &d->lock);
+    ev_mutex_lock(&d->lock);
+    while (!d->stopping && !d->paused && d->resumed >= RESUMED_MAX) ev_cond_wait(&d->turn, &d->lock);
     const bool goes_on = !d->stopping && !d->paused;
-    pthread_mutex_unlock(&d->lock);
+    ev_mutex_unlock(&d->lock);
     return goes_on;
 }
 
 static bool pause_ms(sv_durable *d, int ms) {
-    pthread_mutex_lock(&d->lock);
+    ev_mutex_lock(&d->lock);
     if (!d->stopping && !d->paused) wait_ms(d, &d->turn, ms);
     const bool goes_on = !d->stopping && !d->paused;
-    pthread_mutex_unlock(&d->lock);
+    ev_mutex_unlock(&d->lock);
     return goes_on;
 }
 
@@ -345,9 +345,9 @@ static void hand_over(sv_durable *d, sv_job *job) {
         sv_job_unref(&job);
         return;
     }
-    pthread_mutex_lock(&d->lock);
+    ev_mutex_lock(&d->lock);
     d->resumed++;
-    pthread_mutex_unlock(&d->lock);
+    ev_mutex_unlock(&d->lock);
     bool goes_on = true;
     while (goes_on && !d->submit(d->user, job)) goes_on = pause_ms(d, 200);
     if (goes_on) return;                  /* the engine has it */
@@ -396,10 +396,10 @@ void sv_durable_resume(sv_durable *d, void (*prepare)(void *user, sv_job *job),
 }
 
 void sv_durable_pause(sv_durable *d) {
-    pthread_mutex_lock(&d->lock);
+    ev_mutex_lock(&d->lock);
     d->paused = true;
-    pthread_cond_broadcast(&d->turn);
-    pthread_mutex_unlock(&d->lock);
+    ev_cond_broadcast(&d->turn);
+    ev_mutex_unlock(&d->lock);
 }
 
 /* ---- what was written ---- */
@@ -481,17 +481,13 @@ static ev_status open_parts(sv_durable *d, ev_error *err) {
 }
 
 ev_status sv_durable_open(sv_durable **out, const sv_durable_options *options, ev_error *err) {
-    pthread_condattr_t monotonic;
     sv_durable *d = *out = calloc(1, sizeof *d);
     if (!d) return ev_fail(err, EV_E_MEMORY, "out of memory");
     d->options = *options;
     d->end = &d->first;
-    pthread_mutex_init(&d->lock, NULL);
-    pthread_condattr_init(&monotonic);
-    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-    pthread_cond_init(&d->work, &monotonic);
-    pthread_cond_init(&d->turn, &monotonic);
-    pthread_condattr_destroy(&monotonic);
+    ev_mutex_init(&d->lock);
+    ev_cond_init(&d->work);
+    ev_cond_init(&d->turn);
     ev_status status = open_parts(d, err);
     for (; status == EV_OK && d->running < WRITERS; d->running++) {
         if (pthread_create(&d->writers[d->running], NULL, write_endings, d) == 0) continue;
@@ -503,12 +499,12 @@ ev_status sv_durable_open(sv_durable **out, const sv_durable_options *options, e
 }
 
 void sv_durable_stop(sv_durable *d) {
-    pthread_mutex_lock(&d->lock);
+    ev_mutex_lock(&d->lock);
     const bool first = !d->stopped;
     d->stopping = d->stopped = true;
-    pthread_cond_broadcast(&d->work);
-    pthread_cond_broadcast(&d->turn);
-    pthread_mutex_unlock(&d->lock);
+    ev_cond_broadcast(&d->work);
+    ev_cond_broadcast(&d->turn);
+    ev_mutex_unlock(&d->lock);
     if (!first) return;
     if (d->resuming) pthread_join(d->resumer, NULL);
     for (int i = 0; i < d->running; i++) pthread_join(d->writers[i], NULL);
@@ -527,8 +523,8 @@ void sv_durable_free(sv_durable **durable) {
         d->failed = e->next;
         free_ending(e);
     }
-    pthread_cond_destroy(&d->work);
-    pthread_cond_destroy(&d->turn);
-    pthread_mutex_destroy(&d->lock);
+    ev_cond_destroy(&d->work);
+    ev_cond_destroy(&d->turn);
+    ev_mutex_destroy(&d->lock);
     free(d);
 }

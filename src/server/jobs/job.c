@@ -86,7 +86,7 @@ sv_job *sv_job_create(sv_speech *speech, const char *owner) {
     atomic_init(&job->listeners, 0);
     atomic_init(&job->kept, false);
     atomic_init(&job->durable, SV_DURABLE_NO);
-    pthread_mutex_init(&job->lock, NULL);
+    ev_mutex_init(&job->lock);
     snprintf(job->owner, sizeof job->owner, "%s", owner);
     job->speech = *speech;
     job->rate = speech->model_rate;
@@ -108,7 +108,7 @@ void sv_job_unref(sv_job **held) {
     if (!job || atomic_fetch_sub_explicit(&job->refs, 1, memory_order_acq_rel) > 1) return;
     ev_task_free(&job->task);
     sv_speech_free(&job->speech);
-    pthread_mutex_destroy(&job->lock);
+    ev_mutex_destroy(&job->lock);
     free(job->webhook);
     resize(job, 0);
     free(job->words);
@@ -130,10 +130,10 @@ void sv_job_omit(sv_job *job, const ev_phones *phones) {
         omitted[i] =
             (sv_omitted){o->byte_begin, o->byte_end, strdup(o->reason), o->spoken ? strdup(o->spoken) : NULL};
     }
-    pthread_mutex_lock(&job->lock);
+    ev_mutex_lock(&job->lock);
     job->omitted = omitted;
     job->omitted_count = count;
-    pthread_mutex_unlock(&job->lock);
+    ev_mutex_unlock(&job->lock);
 }
 
 static bool is_there(const sv_job *job, const sv_waiter *waiter) {
@@ -164,9 +164,9 @@ static bool grow(sv_job *job, size_t more) {
 /* Before the job's lock is taken: who makes room may need it. What was claimed is as good as a prediction can be. */
 static bool claim_more(sv_job *job, size_t more) {
     sv_claim *c = &job->claim;
-    pthread_mutex_lock(&job->lock);
+    ev_mutex_lock(&job->lock);
     const int64_t held = (int64_t)((job->count - job->base + more) * sizeof *job->samples);
-    pthread_mutex_unlock(&job->lock);
+    ev_mutex_unlock(&job->lock);
     if (!c->ledger || held <= c->bytes) return true;
     return sv_claim_set(c->ledger, c, NULL, held + held / 8, 1) == SV_CLAIM_OK;
 }
@@ -176,7 +176,7 @@ static ev_status append(sv_job *job, const float *floats, const int16_t *words, 
     if (!count) return EV_OK;
     if (!claim_more(job, count))
         return ev_fail(err, EV_E_LIMIT, "the text makes more speech than there is memory for: split it");
-    pthread_mutex_lock(&job->lock);
+    ev_mutex_lock(&job->lock);
     const bool fits = grow(job, count);
     if (fits) {
         int16_t *out = job->samples + (job->count - job->base);
@@ -189,7 +189,7 @@ static ev_status append(sv_job *job, const float *floats, const int16_t *words, 
         job->count += count;
         wake_all(job);
     }
-    pthread_mutex_unlock(&job->lock);
+    ev_mutex_unlock(&job->lock);
     return fits ? EV_OK : ev_fail(err, EV_E_MEMORY, "out of memory for %zu samples", count);
 }
 
@@ -204,7 +204,7 @@ ev_status sv_job_append_made(sv_job *job, const int16_t *samples, size_t count, 
 }
 
 bool sv_job_finish(sv_job *job, sv_job_state state, const ev_error *err) {
-    pthread_mutex_lock(&job->lock);
+    ev_mutex_lock(&job->lock);
     const bool first = !sv_job_over(job->state);
     if (first) {
         job->state = state;
@@ -214,24 +214,24 @@ bool sv_job_finish(sv_job *job, sv_job_state state, const ev_error *err) {
         if (!job->times.done) job->times.done = ev_clock_s(); /* what was written down says the same */
         wake_all(job);
     }
-    pthread_mutex_unlock(&job->lock);
+    ev_mutex_unlock(&job->lock);
     return first;
 }
 
 size_t sv_job_read(sv_job *job, size_t at, int16_t *out, size_t most, bool *over) {
-    pthread_mutex_lock(&job->lock);
+    ev_mutex_lock(&job->lock);
     size_t count = job->count > at && at >= job->base ? job->count - at : 0;
     if (count > most) count = most;
     if (count) memcpy(out, job->samples + (at - job->base), count * sizeof *out);
     *over = sv_job_over(job->state) && at + count == job->count;
-    pthread_mutex_unlock(&job->lock);
+    ev_mutex_unlock(&job->lock);
     return count;
 }
 
 enum { LET_GO = 1 << 19 }; /* samples at once: a megabyte */
 
 void sv_job_heard(sv_job *job, size_t at) {
-    pthread_mutex_lock(&job->lock);
+    ev_mutex_lock(&job->lock);
     if (at > job->heard) job->heard = at;
     const size_t gone = job->heard - job->base, left = job->count - job->heard;
     if (gone >= LET_GO) {
@@ -239,14 +239,14 @@ void sv_job_heard(sv_job *job, size_t at) {
         job->base = job->heard;
         resize(job, left); /* smaller, so it does not fail */
     }
-    pthread_mutex_unlock(&job->lock);
+    ev_mutex_unlock(&job->lock);
 }
 
 bool sv_job_held(sv_job *job) {
     if (!job->speech.windowed) return false;
-    pthread_mutex_lock(&job->lock);
+    ev_mutex_lock(&job->lock);
     const size_t waiting = job->count - job->heard;
-    pthread_mutex_unlock(&job->lock);
+    ev_mutex_unlock(&job->lock);
     return waiting * sizeof *job->samples > SV_JOB_WINDOW;
 }
 
@@ -258,40 +258,40 @@ int64_t sv_job_bytes(const sv_job *job) {
 }
 
 bool sv_job_word(sv_job *job, size_t index, sv_word_time *out) {
-    pthread_mutex_lock(&job->lock);
+    ev_mutex_lock(&job->lock);
     const bool there = index < job->word_count;
     if (there) *out = job->words[index];
-    pthread_mutex_unlock(&job->lock);
+    ev_mutex_unlock(&job->lock);
     return there;
 }
 
 bool sv_job_wait(sv_job *job, sv_waiter *waiter) {
-    pthread_mutex_lock(&job->lock);
+    ev_mutex_lock(&job->lock);
     const bool waits = !is_there(job, waiter);
     if (waits) {
         waiter->next = job->waiters;
         job->waiters = waiter;
     }
-    pthread_mutex_unlock(&job->lock);
+    ev_mutex_unlock(&job->lock);
     return waits;
 }
 
 void sv_job_forget_waiter(sv_job *job, sv_waiter *waiter) {
-    pthread_mutex_lock(&job->lock);
+    ev_mutex_lock(&job->lock);
     for (sv_waiter **at = &job->waiters; *at; at = &(*at)->next) {
         if (*at != waiter) continue;
         *at = waiter->next;
         break;
     }
-    pthread_mutex_unlock(&job->lock);
+    ev_mutex_unlock(&job->lock);
 }
 
 sv_job_state sv_job_snapshot(sv_job *job, sv_times *times, size_t *count, ev_error *err) {
-    pthread_mutex_lock(&job->lock);
+    ev_mutex_lock(&job->lock);
     const sv_job_state state = job->state;
     if (times) *times = job->times;
     if (count) *count = job->count;
     if (err) *err = job->error;
-    pthread_mutex_unlock(&job->lock);
+    ev_mutex_unlock(&job->lock);
     return state;
 }

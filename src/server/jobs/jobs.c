@@ -7,6 +7,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/lock.h"
 #include "server/guard/guard.h"
 #include "server/jobs/jobs.h"
 
@@ -27,7 +28,7 @@ typedef struct sv_owner {
 } sv_owner;
 
 struct sv_jobs {
-    pthread_mutex_t lock;
+    ev_mutex lock;
     sv_job *by_id[BUCKETS], *by_key[BUCKETS], *by_idempotency[BUCKETS];
     sv_owner *owners[OWNERS]; /* of results for those who ask by id */
     sv_lru shared;            /* for equal requests alone: the first to go */
@@ -39,7 +40,7 @@ struct sv_jobs {
 ev_status sv_jobs_create(sv_jobs **out, int64_t results_max, double ttl_s, bool coalesce, ev_error *err) {
     sv_jobs *jobs = *out = calloc(1, sizeof *jobs);
     if (!jobs) return ev_fail(err, EV_E_MEMORY, "out of memory");
-    pthread_mutex_init(&jobs->lock, NULL);
+    ev_mutex_init(&jobs->lock);
     jobs->bytes_max = results_max;
     jobs->ttl_s = ttl_s;
     jobs->coalesce = coalesce;
@@ -270,7 +271,7 @@ void sv_jobs_free(sv_jobs **held) {
         }
     }
     forget_owners(jobs);
-    pthread_mutex_destroy(&jobs->lock);
+    ev_mutex_destroy(&jobs->lock);
     free(jobs);
 }
 
@@ -279,7 +280,7 @@ sv_job *sv_jobs_take(sv_jobs *jobs, sv_speech *speech, const char *owner, bool k
     unsigned char key[SV_JOB_KEY];
     const bool keyed = jobs->coalesce && !speech->deadline_us && !speech->windowed && content_key(speech, owner, key);
     *fresh = false;
-    pthread_mutex_lock(&jobs->lock);
+    ev_mutex_lock(&jobs->lock);
     sv_job *job = idempotency ? same_request(jobs, idempotency->key) : NULL;
     if (idempotency)
         idempotency->conflict =
@@ -297,28 +298,28 @@ sv_job *sv_jobs_take(sv_jobs *jobs, sv_speech *speech, const char *owner, bool k
         if (job && kept) atomic_store(&job->kept, true);
     }
     if (job) atomic_fetch_add(&job->listeners, 1);
-    pthread_mutex_unlock(&jobs->lock);
+    ev_mutex_unlock(&jobs->lock);
     return job;
 }
 
 sv_job *sv_jobs_find(sv_jobs *jobs, const char *id, const char *owner) {
     if (strlen(id) != SV_JOB_ID) return NULL;
-    pthread_mutex_lock(&jobs->lock);
+    ev_mutex_lock(&jobs->lock);
     sv_job *job = job_of_id(jobs, id);
     /* Ids cannot be guessed; that another account's is no secret to it would still be a leak. */
     job = job && atomic_load(&job->kept) && (!owner || strcmp(job->owner, owner) == 0) ? sv_job_ref(job) : NULL;
-    pthread_mutex_unlock(&jobs->lock);
+    ev_mutex_unlock(&jobs->lock);
     return job;
 }
 
 bool sv_jobs_restore(sv_jobs *jobs, sv_job *job) {
     static const unsigned char none[SV_JOB_KEY];
     const bool keyed = memcmp(job->idempotency.key, none, sizeof none) != 0;
-    pthread_mutex_lock(&jobs->lock);
+    ev_mutex_lock(&jobs->lock);
     const bool fresh = !job_of_id(jobs, job->id) && !(keyed && same_request(jobs, job->idempotency.key));
     if (fresh) chain_id(jobs, sv_job_ref(job));
     if (fresh && keyed) chain_once(jobs, job);
-    pthread_mutex_unlock(&jobs->lock);
+    ev_mutex_unlock(&jobs->lock);
     return fresh;
 }
 
@@ -344,24 +345,24 @@ static sv_job *promise(sv_jobs *jobs, sv_owner *owner, sv_job *job, sv_job *gone
 }
 
 void sv_jobs_limit(sv_jobs *jobs, int64_t results_max) {
-    pthread_mutex_lock(&jobs->lock);
+    ev_mutex_lock(&jobs->lock);
     if (results_max < jobs->bytes_max) jobs->bytes_max = results_max > 0 ? results_max : 0;
-    pthread_mutex_unlock(&jobs->lock);
+    ev_mutex_unlock(&jobs->lock);
 }
 
 void sv_jobs_relieve(void *table, int64_t bytes) {
     sv_jobs *jobs = table;
     sv_job *gone = NULL;
-    pthread_mutex_lock(&jobs->lock);
+    ev_mutex_lock(&jobs->lock);
     const int64_t until = jobs->bytes - bytes;
     while (jobs->shared.oldest && jobs->bytes > until) gone = pull(jobs, jobs->shared.oldest, gone);
-    pthread_mutex_unlock(&jobs->lock);
+    ev_mutex_unlock(&jobs->lock);
     drop_all(gone);
 }
 
 void sv_jobs_over(sv_jobs *jobs, sv_job *job) {
     sv_job *gone = NULL;
-    pthread_mutex_lock(&jobs->lock);
+    ev_mutex_lock(&jobs->lock);
     const bool completed = job->state == SV_JOB_COMPLETED;
     if (!completed) unchain_key(jobs, job); /* who asks again gets a new try */
     const bool kept = atomic_load(&job->kept) && !job->recorded;
@@ -377,30 +378,30 @@ void sv_jobs_over(sv_jobs *jobs, sv_job *job) {
         job->by_id = gone;
         gone = job;
     }
-    pthread_mutex_unlock(&jobs->lock);
+    ev_mutex_unlock(&jobs->lock);
     drop_all(gone);
 }
 
 bool sv_jobs_abandoned(sv_jobs *jobs, sv_job *job) {
-    pthread_mutex_lock(&jobs->lock);
+    ev_mutex_lock(&jobs->lock);
     const bool abandoned = atomic_load(&job->listeners) == 0 && !atomic_load(&job->kept);
     if (abandoned) unchain_key(jobs, job);
-    pthread_mutex_unlock(&jobs->lock);
+    ev_mutex_unlock(&jobs->lock);
     return abandoned;
 }
 
 void sv_jobs_forget(sv_jobs *jobs, sv_job *job) {
-    pthread_mutex_lock(&jobs->lock);
+    ev_mutex_lock(&jobs->lock);
     const bool there = remove_job(jobs, job);
-    pthread_mutex_unlock(&jobs->lock);
+    ev_mutex_unlock(&jobs->lock);
     if (there) sv_job_unref(&job);
 }
 
 void sv_jobs_cancel(sv_jobs *jobs, sv_job *job) {
-    pthread_mutex_lock(&jobs->lock);
+    ev_mutex_lock(&jobs->lock);
     atomic_store(&job->kept, false);
     unchain_idempotency(jobs, job);
-    pthread_mutex_unlock(&jobs->lock);
+    ev_mutex_unlock(&jobs->lock);
     if (sv_job_over(sv_job_snapshot(job, NULL, NULL, NULL))) sv_jobs_forget(jobs, job);
 }
 
@@ -411,12 +412,12 @@ static sv_job *pull_aged(sv_jobs *jobs, const sv_lru *lru, double now_s, sv_job 
 }
 
 void sv_jobs_sweep(sv_jobs *jobs, double now_s) {
-    pthread_mutex_lock(&jobs->lock);
+    ev_mutex_lock(&jobs->lock);
     sv_job *gone = pull_aged(jobs, &jobs->shared, now_s, NULL);
     for (size_t i = 0; i < OWNERS; i++) {
         for (sv_owner *o = jobs->owners[i]; o; o = o->next) gone = pull_aged(jobs, &o->lru, now_s, gone);
     }
     forget_owners(jobs);
-    pthread_mutex_unlock(&jobs->lock);
+    ev_mutex_unlock(&jobs->lock);
     drop_all(gone);
 }

@@ -13,10 +13,10 @@
 #ifndef SV_JOBS_H
 #define SV_JOBS_H
 
-#include <pthread.h>
 #include <stdatomic.h>
 
 #include "base/base.h"
+#include "base/lock.h"
 #include "server/metrics/trace.h"
 #include "server/schedule/ledger.h"
 #include "server/jobs/lexicon.h"
@@ -135,7 +135,7 @@ typedef struct sv_job {
     int32_t client;  /* fair-share account of the schedule */
     float weight;    /* of its share; 1 unless who made the job says otherwise */
 
-    pthread_mutex_t lock;
+    ev_mutex lock;
     sv_job_state state;
     ev_error error;   /* FAILED, EXPIRED */
     int16_t *samples; /* all that was made; of a windowed one, from sample `base` on */

@@ -15,7 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "base/wait.h"
+#include "base/lock.h"
 #include "server/jobs/journal_damage.h"
 
 enum { BATCH_MAX = 512, PATH_MAX_OURS = 4096 };
@@ -34,11 +34,11 @@ typedef struct journal {
     bool sweeping;
     pthread_t sweeper;
 
-    pthread_mutex_t reading; /* of the reader */
+    ev_mutex reading; /* of the reader */
     sv_database reader;
 
-    pthread_mutex_t lock; /* of all below */
-    pthread_cond_t work;
+    ev_mutex lock; /* of all below */
+    ev_cond work;
     sv_entry *first, **end;
     int busy; /* entries that wait, or are being written */
     bool closing, running;
@@ -69,11 +69,11 @@ static ev_status explain(const journal *j, ev_status status, ev_error *err) {
 }
 
 static void note_problem(journal *j, ev_status status, const ev_error *err) {
-    pthread_mutex_lock(&j->lock);
+    ev_mutex_lock(&j->lock);
     const bool fresh = j->told.failing != (status != EV_OK);
     j->told.failing = status != EV_OK;
     snprintf(j->told.problem, sizeof j->told.problem, "%s", status != EV_OK ? err->message : "");
-    pthread_mutex_unlock(&j->lock);
+    ev_mutex_unlock(&j->lock);
     if (!fresh || !j->options.log) return;
     if (status != EV_OK)
         sv_log_line(j->options.log, SV_LEVEL_ERROR, NULL, "jobs cannot be written down: %s", err->message);
@@ -86,12 +86,12 @@ static void note_problem(journal *j, ev_status status, const ev_error *err) {
 static ev_status commit(journal *j, const sv_counts *change, ev_error *err) {
     const ev_status status = sv_database_run(&j->writer, SV_SQL_COMMIT, err);
     if (status != EV_OK) return status;
-    pthread_mutex_lock(&j->lock);
+    ev_mutex_lock(&j->lock);
     j->counts.pending += change->pending;
     j->counts.dead += change->dead;
     j->counts.results += change->results;
     j->counts.result_bytes += change->result_bytes;
-    pthread_mutex_unlock(&j->lock);
+    ev_mutex_unlock(&j->lock);
     return EV_OK;
 }
 
@@ -162,9 +162,9 @@ static void write_list(journal *j, sv_entry *list) {
             err = own;
         }
     }
-    pthread_mutex_lock(&j->lock);
+    ev_mutex_lock(&j->lock);
     j->told.errors += failed;
-    pthread_mutex_unlock(&j->lock);
+    ev_mutex_unlock(&j->lock);
     note_problem(j, status, &err);
 }
 
@@ -185,9 +185,9 @@ static void finish_list(journal *j, sv_entry *list) {
         done->done(done);
         count++;
     }
-    pthread_mutex_lock(&j->lock);
+    ev_mutex_lock(&j->lock);
     j->busy -= count;
-    pthread_mutex_unlock(&j->lock);
+    ev_mutex_unlock(&j->lock);
 }
 
 /* ---- limits; the writer's thread ---- */
@@ -251,9 +251,9 @@ static ev_status forget(journal *j, const victims *v, ev_error *err) {
 }
 
 static int64_t result_bytes(journal *j) {
-    pthread_mutex_lock(&j->lock);
+    ev_mutex_lock(&j->lock);
     const int64_t bytes = j->counts.result_bytes;
-    pthread_mutex_unlock(&j->lock);
+    ev_mutex_unlock(&j->lock);
     return bytes;
 }
 
@@ -334,17 +334,17 @@ static sv_entry *take(journal *j) {
 
 static void wait_for_work(journal *j, const struct timespec *until) {
     while (!j->first && !j->closing)
-        if (pthread_cond_timedwait(&j->work, &j->lock, until) == ETIMEDOUT) break;
+        if (!ev_cond_wait_until(&j->work, &j->lock, until)) break;
 }
 
 static void *write_entries(void *of_journal) {
     journal *j = of_journal;
     struct timespec next = ev_clock_after(0);
-    pthread_mutex_lock(&j->lock);
+    ev_mutex_lock(&j->lock);
     while (j->first || !j->closing) {
         wait_for_work(j, &next);
         sv_entry *list = j->first ? take(j) : NULL;
-        pthread_mutex_unlock(&j->lock);
+        ev_mutex_unlock(&j->lock);
         if (list) {
             write_list(j, list);
             finish_list(j, list);
@@ -353,9 +353,9 @@ static void *write_entries(void *of_journal) {
             keep_limits(j);
             next = ev_clock_after(TICK_S);
         }
-        pthread_mutex_lock(&j->lock);
+        ev_mutex_lock(&j->lock);
     }
-    pthread_mutex_unlock(&j->lock);
+    ev_mutex_unlock(&j->lock);
     return NULL;
 }
 
@@ -364,15 +364,15 @@ static void *write_entries(void *of_journal) {
 static void put(sv_journal *of, sv_entry *entry) {
     journal *j = (journal *)of;
     entry->next = NULL;
-    pthread_mutex_lock(&j->lock);
+    ev_mutex_lock(&j->lock);
     const bool taken = !j->closing;
     if (taken) {
         *j->end = entry;
         j->end = &entry->next;
         j->busy++;
-        pthread_cond_signal(&j->work);
+        ev_cond_signal(&j->work);
     }
-    pthread_mutex_unlock(&j->lock);
+    ev_mutex_unlock(&j->lock);
     if (taken) return;
     entry->status = ev_fail(&entry->error, EV_E_CANCELED, "the service is stopping");
     entry->done(entry);
@@ -389,7 +389,7 @@ typedef struct question {
 static ev_status ask(sv_journal *of, const question *q, sv_record *out, ev_error *err) {
     journal *j = (journal *)of;
     *out = (sv_record){0};
-    pthread_mutex_lock(&j->reading);
+    ev_mutex_lock(&j->reading);
     sqlite3_stmt *s = sv_database_statement(&j->reader, q->which);
     if (s && q->id) sqlite3_bind_text(s, 1, q->id, -1, SQLITE_STATIC);
     if (s && q->key) sqlite3_bind_blob(s, 1, q->key, SV_RECORD_DIGEST, SQLITE_STATIC);
@@ -398,7 +398,7 @@ static ev_status ask(sv_journal *of, const question *q, sv_record *out, ev_error
     const ev_status status =
         s ? sv_row_next(&j->reader, s, q->reference, out, err) : sv_database_fault(&j->reader, err);
     if (s) sqlite3_reset(s);
-    pthread_mutex_unlock(&j->reading);
+    ev_mutex_unlock(&j->reading);
     return status == EV_E_FORMAT ? EV_E_IO : status;
 }
 
@@ -423,38 +423,38 @@ static ev_status next_dead(sv_journal *j, int64_t after, sv_record *out, ev_erro
 
 static void state(sv_journal *of, sv_journal_state *out) {
     journal *j = (journal *)of;
-    pthread_mutex_lock(&j->lock);
+    ev_mutex_lock(&j->lock);
     *out = j->told;
     out->pending = j->counts.pending;
     out->dead = j->counts.dead;
     out->results = j->counts.results;
     out->result_bytes = j->counts.result_bytes;
-    pthread_mutex_unlock(&j->lock);
+    ev_mutex_unlock(&j->lock);
 }
 
 static bool idle(sv_journal *of) {
     journal *j = (journal *)of;
-    pthread_mutex_lock(&j->lock);
+    ev_mutex_lock(&j->lock);
     const bool quiet = !j->busy;
-    pthread_mutex_unlock(&j->lock);
+    ev_mutex_unlock(&j->lock);
     return quiet;
 }
 
 static void close_journal(sv_journal *of) {
     journal *j = (journal *)of;
-    pthread_mutex_lock(&j->lock);
+    ev_mutex_lock(&j->lock);
     j->closing = true;
-    pthread_cond_signal(&j->work);
-    pthread_mutex_unlock(&j->lock);
+    ev_cond_signal(&j->work);
+    ev_mutex_unlock(&j->lock);
     atomic_store(&j->leaving, true);
     if (j->sweeping) pthread_join(j->sweeper, NULL);
     if (j->running) pthread_join(j->thread, NULL);
     sv_database_close(&j->reader);
     sv_database_close(&j->writer);
     if (j->lock_file >= 0) close(j->lock_file);
-    pthread_cond_destroy(&j->work);
-    pthread_mutex_destroy(&j->lock);
-    pthread_mutex_destroy(&j->reading);
+    ev_cond_destroy(&j->work);
+    ev_mutex_destroy(&j->lock);
+    ev_mutex_destroy(&j->reading);
     free(j);
 }
 
@@ -528,19 +528,15 @@ static ev_status open_all(journal *j, ev_error *err) {
 
 ev_status sv_journal_sqlite(sv_journal **out, const sv_journal_options *options, ev_error *err) {
     static const sv_journal_calls calls = {put, find, find_key, next_pending, next_dead, state, idle, close_journal};
-    pthread_condattr_t monotonic;
     journal *j = calloc(1, sizeof *j);
     ev_error fault = {0};
     *out = NULL;
     if (!j) return ev_fail(err, EV_E_MEMORY, "out of memory");
     *j = (journal){.journal = {&calls}, .options = *options, .lock_file = -1};
     j->end = &j->first;
-    pthread_condattr_init(&monotonic);
-    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-    pthread_cond_init(&j->work, &monotonic);
-    pthread_condattr_destroy(&monotonic);
-    pthread_mutex_init(&j->lock, NULL);
-    pthread_mutex_init(&j->reading, NULL);
+    ev_cond_init(&j->work);
+    ev_mutex_init(&j->lock);
+    ev_mutex_init(&j->reading);
     const int length = snprintf(j->dir, sizeof j->dir, "%s", options->dir);
     snprintf(j->path, sizeof j->path, "%.*s/jobs.db", PATH_MAX_OURS - 1, options->dir);
     ev_status status = length > 0 && length < PATH_MAX_OURS

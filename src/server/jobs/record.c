@@ -9,18 +9,12 @@
 #include "server/guard/guard.h"
 #include "server/jobs/record.h"
 
-static int64_t wall_ms(void) {
-    struct timespec now;
-    clock_gettime(CLOCK_REALTIME, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 /* A monotonic moment as one of the wall clock's, and back. */
 static int64_t wall_of(int64_t monotonic_us) {
-    return wall_ms() + (monotonic_us - (int64_t)(ev_clock_s() * 1e6)) / 1000;
+    return ev_clock_wall_ms() + (monotonic_us - (int64_t)(ev_clock_s() * 1e6)) / 1000;
 }
 static int64_t monotonic_of(int64_t moment_ms) {
-    const int64_t at = (int64_t)(ev_clock_s() * 1e6) + (moment_ms - wall_ms()) * 1000;
+    const int64_t at = (int64_t)(ev_clock_s() * 1e6) + (moment_ms - ev_clock_wall_ms()) * 1000;
     return at > 0 ? at : 1; /* 0 would be no moment */
 }
 
@@ -77,7 +71,7 @@ bool sv_record_request(sv_record *r, const sv_job *job) {
     r->keyed = job->listed_idempotency;
     memcpy(r->once_key, job->idempotency.key, sizeof r->once_key);
     memcpy(r->once_body, job->idempotency.body, sizeof r->once_body);
-    r->created_ms = wall_ms();
+    r->created_ms = ev_clock_wall_ms();
     r->request = request_text(job);
     if (!s->reference) return r->request != NULL;
     r->reference = malloc(s->reference_bytes);
@@ -118,7 +112,7 @@ bool sv_record_outcome(sv_record *r, const sv_job *job, sv_job_state state, cons
     memcpy(r->id, job->id, sizeof r->id);
     r->state = states[state];
     r->dead = job->dead && state == SV_JOB_FAILED;
-    r->done_ms = wall_ms();
+    r->done_ms = ev_clock_wall_ms();
     json_t *json = json_pack("{s:I, s:i, s:i, s:f, s:f, s:f}", "samples", (json_int_t)job->count, "sample_rate",
                              sample_rate, "tries", job->tries, "started_s", since(t->arrived, t->started), "first_s",
                              since(t->arrived, t->first), "total_s", since(t->arrived, t->done));

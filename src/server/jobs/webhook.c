@@ -1,6 +1,6 @@
+#include "base/lock.h"
 #include "server/jobs/webhook.h"
 
-#include <math.h>
 #include <openssl/hmac.h>
 #include <pthread.h>
 #include <stdlib.h>
@@ -20,8 +20,8 @@ typedef struct call {
 
 struct sv_webhooks {
     sv_log *log;
-    pthread_mutex_t lock; /* of all below */
-    pthread_cond_t work;
+    ev_mutex lock; /* of all below */
+    ev_cond work;
     call *first; /* by the time they are due */
     size_t count;
     call *under_way;
@@ -131,13 +131,13 @@ static void end(sv_webhooks *h, call *c) {
 /* Called and returns with the lock. */
 static void run_call(sv_webhooks *h, call **at) {
     call *c = start(h, at);
-    pthread_mutex_unlock(&h->lock);
+    ev_mutex_unlock(&h->lock);
     const bool ok = deliver(c);
     c->tries++;
     const bool again = !ok && c->tries < TRIES;
     if (!ok && !again)
         sv_log_line(h->log, SV_LEVEL_WARN, c->id, "the webhook could not be called in %d tries", TRIES);
-    pthread_mutex_lock(&h->lock);
+    ev_mutex_lock(&h->lock);
     end(h, c);
     if (!again || h->stopping) {
         free_call(c);
@@ -145,7 +145,7 @@ static void run_call(sv_webhooks *h, call **at) {
     }
     c->due_s = ev_clock_s() + pauses_s[c->tries - 1];
     insert(h, c);
-    pthread_cond_signal(&h->work);
+    ev_cond_signal(&h->work);
 }
 
 /* Until another call is due, or something changes. */
@@ -153,17 +153,16 @@ static void wait_for_work(sv_webhooks *h, double now_s) {
     const call *c = h->first;
     while (c && c->due_s <= now_s) c = c->next;
     if (!c) {
-        pthread_cond_wait(&h->work, &h->lock);
+        ev_cond_wait(&h->work, &h->lock);
         return;
     }
-    const double whole_s = floor(c->due_s);
-    const struct timespec at = {.tv_sec = (time_t)whole_s, .tv_nsec = (long)((c->due_s - whole_s) * 1e9)};
-    pthread_cond_timedwait(&h->work, &h->lock, &at);
+    const struct timespec at = ev_clock_after(c->due_s - ev_clock_s());
+    ev_cond_wait_until(&h->work, &h->lock, &at);
 }
 
 static void *deliver_calls(void *hooks) {
     sv_webhooks *h = hooks;
-    pthread_mutex_lock(&h->lock);
+    ev_mutex_lock(&h->lock);
     while (!h->stopping) {
         const double now_s = ev_clock_s();
         call **at = find_due(h, now_s);
@@ -173,7 +172,7 @@ static void *deliver_calls(void *hooks) {
             wait_for_work(h, now_s);
         }
     }
-    pthread_mutex_unlock(&h->lock);
+    ev_mutex_unlock(&h->lock);
     return NULL;
 }
 
@@ -181,12 +180,8 @@ ev_status sv_webhooks_create(sv_webhooks **out, sv_log *log, ev_error *err) {
     sv_webhooks *h = *out = calloc(1, sizeof *h);
     if (!h) return ev_fail(err, EV_E_MEMORY, "out of memory");
     h->log = log;
-    pthread_condattr_t monotonic;
-    pthread_condattr_init(&monotonic);
-    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-    pthread_mutex_init(&h->lock, NULL);
-    pthread_cond_init(&h->work, &monotonic);
-    pthread_condattr_destroy(&monotonic);
+    ev_mutex_init(&h->lock);
+    ev_cond_init(&h->work);
     for (; h->thread_count < THREADS; h->thread_count++) {
         if (pthread_create(&h->threads[h->thread_count], NULL, deliver_calls, h) == 0) continue;
         sv_webhooks_free(out);
@@ -197,14 +192,14 @@ ev_status sv_webhooks_create(sv_webhooks **out, sv_log *log, ev_error *err) {
 
 bool sv_webhooks_call(sv_webhooks *h, const sv_webhook *wanted) {
     call *c = copy_call(wanted);
-    pthread_mutex_lock(&h->lock);
+    ev_mutex_lock(&h->lock);
     const bool fits = c && h->count < WAITING_MAX && !h->stopping;
     if (fits) {
         c->due_s = ev_clock_s();
         insert(h, c);
-        pthread_cond_signal(&h->work);
+        ev_cond_signal(&h->work);
     }
-    pthread_mutex_unlock(&h->lock);
+    ev_mutex_unlock(&h->lock);
     if (fits) return true;
     free_call(c);
     sv_log_line(h->log, SV_LEVEL_WARN, wanted->id, "the webhook is not called: too many wait");
@@ -212,9 +207,9 @@ bool sv_webhooks_call(sv_webhooks *h, const sv_webhook *wanted) {
 }
 
 bool sv_webhooks_idle(sv_webhooks *h) {
-    pthread_mutex_lock(&h->lock);
+    ev_mutex_lock(&h->lock);
     const bool idle = !h->first && !h->under_way;
-    pthread_mutex_unlock(&h->lock);
+    ev_mutex_unlock(&h->lock);
     return idle;
 }
 
@@ -222,17 +217,17 @@ void sv_webhooks_free(sv_webhooks **hooks) {
     sv_webhooks *h = *hooks;
     *hooks = NULL;
     if (!h) return;
-    pthread_mutex_lock(&h->lock);
+    ev_mutex_lock(&h->lock);
     h->stopping = true;
-    pthread_cond_broadcast(&h->work);
-    pthread_mutex_unlock(&h->lock);
+    ev_cond_broadcast(&h->work);
+    ev_mutex_unlock(&h->lock);
     for (int i = 0; i < h->thread_count; i++) pthread_join(h->threads[i], NULL);
     while (h->first) {
         call *next = h->first->next;
         free_call(h->first);
         h->first = next;
     }
-    pthread_cond_destroy(&h->work);
-    pthread_mutex_destroy(&h->lock);
+    ev_cond_destroy(&h->work);
+    ev_mutex_destroy(&h->lock);
     free(h);
 }

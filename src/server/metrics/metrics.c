@@ -105,11 +105,11 @@ ev_status sv_metrics_create(sv_metrics **out, ev_error *err) {
         count += sv_metric_cells(&sv_metric_rows[i]) * sv_metric_cell_size(&sv_metric_rows[i]);
     }
     m->values = calloc(count, sizeof *m->values);
-    if (!m->values || pthread_mutex_init(&m->window_lock, NULL) != 0) {
-        free(m->values);
+    if (!m->values) {
         free(m);
         return ev_fail(err, EV_E_MEMORY, "metrics: out of memory");
     }
+    ev_mutex_init(&m->window_lock);
     *out = m;
     return EV_OK;
 }
@@ -117,7 +117,7 @@ ev_status sv_metrics_create(sv_metrics **out, ev_error *err) {
 void sv_metrics_free(sv_metrics **metrics) {
     sv_metrics *m = *metrics;
     if (!m) return;
-    pthread_mutex_destroy(&m->window_lock);
+    ev_mutex_destroy(&m->window_lock);
     free(m->values);
     free(m);
     *metrics = NULL;

@@ -2,9 +2,9 @@
 #ifndef SV_METRICS_STATE_H
 #define SV_METRICS_STATE_H
 
-#include <pthread.h>
 #include <stdatomic.h>
 
+#include "base/lock.h"
 #include "server/metrics/metrics.h"
 
 typedef enum sv_metric_kind { SV_COUNTER, SV_GAUGE, SV_HISTOGRAM } sv_metric_kind;
@@ -45,7 +45,7 @@ struct sv_metrics {
     size_t offset[SV_METRIC_COUNT]; /* first cell of a metric in values */
     _Atomic int64_t *values;
     _Atomic int64_t latency[SV_LATENCY_BUCKETS]; /* of answers that are speech */
-    pthread_mutex_t window_lock;                 /* guards what follows */
+    ev_mutex window_lock;                        /* guards what follows */
     sv_snapshot window[SV_WINDOW_S + 1];         /* a ring */
     size_t window_count, window_next;
 };

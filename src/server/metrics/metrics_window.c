@@ -45,7 +45,7 @@ static void take(const sv_metrics *m, double now_s, sv_snapshot *s) {
 }
 
 void sv_metrics_tick(sv_metrics *m, double now_s) {
-    pthread_mutex_lock(&m->window_lock);
+    ev_mutex_lock(&m->window_lock);
     const size_t places = EV_ARRAY_COUNT(m->window);
     const sv_snapshot *last = &m->window[(m->window_next + places - 1) % places];
     if (m->window_count == 0 || now_s - last->time_s >= 0.9) { /* timers come a little early, too */
@@ -53,20 +53,20 @@ void sv_metrics_tick(sv_metrics *m, double now_s) {
         m->window_next = (m->window_next + 1) % places;
         if (m->window_count < places) m->window_count++;
     }
-    pthread_mutex_unlock(&m->window_lock);
+    ev_mutex_unlock(&m->window_lock);
 }
 
 /* The oldest snapshot of the last minute; failing that (nobody ticked) the newest there is, or the one given. */
 static void find_old(sv_metrics *m, const sv_snapshot *now, sv_snapshot *old) {
     const size_t places = EV_ARRAY_COUNT(m->window);
     *old = *now;
-    pthread_mutex_lock(&m->window_lock);
+    ev_mutex_lock(&m->window_lock);
     for (size_t age = 1; age <= m->window_count; age++) {
         const sv_snapshot *s = &m->window[(m->window_next + places - age) % places];
         if (age > 1 && now->time_s - s->time_s > SV_WINDOW_S + 0.5) break;
         *old = *s;
     }
-    pthread_mutex_unlock(&m->window_lock);
+    ev_mutex_unlock(&m->window_lock);
 }
 
 /* ---- the last minute ---- */

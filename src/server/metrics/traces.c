@@ -10,6 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/lock.h"
 #include "server/metrics/traces.h"
 
 enum { ROOM = 2048, BATCH = 256, EVERY_S = 1, TIMEOUT_MS = 5000, LAST_TIMEOUT_MS = 2000 };
@@ -18,8 +19,8 @@ enum { ROOM = 2048, BATCH = 256, EVERY_S = 1, TIMEOUT_MS = 5000, LAST_TIMEOUT_MS
 struct sv_tracer {
     char url[1024], service[64], instance[SV_SPAN_ID + 1], host[64];
     sv_log *log;
-    pthread_mutex_t lock; /* of the list */
-    pthread_cond_t changed;
+    ev_mutex lock; /* of the list */
+    ev_cond changed;
     sv_span *spans; /* [ROOM], a ring */
     size_t first, count;
     int64_t lost; /* since the log was told */
@@ -49,16 +50,16 @@ void sv_span_number(sv_span *span, const char *name, double number) {
 
 void sv_tracer_add(sv_tracer *t, const sv_span *span) {
     if (!t || !span->at.trace[0] || !span->at.sampled) return;
-    pthread_mutex_lock(&t->lock);
+    ev_mutex_lock(&t->lock);
     if (t->count < ROOM) {
         sv_span *at = &t->spans[(t->first + t->count++) % ROOM];
         *at = *span;
         if (!at->id[0]) sv_trace_random(at->id, SV_SPAN_ID);
-        if (t->count == BATCH) pthread_cond_signal(&t->changed);
+        if (t->count == BATCH) ev_cond_signal(&t->changed);
     } else {
         t->lost++;
     }
-    pthread_mutex_unlock(&t->lock);
+    ev_mutex_unlock(&t->lock);
 }
 
 /* ---- as OTLP has them ---- */
@@ -150,10 +151,10 @@ static const char *post(const sv_tracer *t, CURL *curl, const char *text, long t
 static void tell(sv_tracer *t, const char *why) {
     const double now = ev_clock_s();
     if (t->told > 0 && now - t->told < TOLD_EVERY_S) return;
-    pthread_mutex_lock(&t->lock);
+    ev_mutex_lock(&t->lock);
     const int64_t lost = t->lost;
     t->lost = 0;
-    pthread_mutex_unlock(&t->lock);
+    ev_mutex_unlock(&t->lock);
     if (!lost) return;
     t->told = now;
     if (t->log)
@@ -167,27 +168,25 @@ static void send_batch(sv_tracer *t, CURL *curl, const sv_span *spans, size_t co
     const char *why = text && curl ? post(t, curl, text, timeout_ms, answer) : "out of memory";
     free(text);
     if (why) {
-        pthread_mutex_lock(&t->lock);
+        ev_mutex_lock(&t->lock);
         t->lost += (int64_t)count;
-        pthread_mutex_unlock(&t->lock);
+        ev_mutex_unlock(&t->lock);
     }
     tell(t, why);
 }
 
 /* What is there, once there is a batch or a second is over; *stopping: no more will come. */
 static size_t take(sv_tracer *t, sv_span spans[BATCH], bool *stopping) {
-    struct timespec until;
-    clock_gettime(CLOCK_REALTIME, &until);
-    until.tv_sec += EVERY_S;
-    pthread_mutex_lock(&t->lock);
-    while (!t->stopping && t->count < BATCH && pthread_cond_timedwait(&t->changed, &t->lock, &until) == 0) continue;
+    const struct timespec until = ev_clock_after(EVERY_S);
+    ev_mutex_lock(&t->lock);
+    while (!t->stopping && t->count < BATCH && ev_cond_wait_until(&t->changed, &t->lock, &until)) continue;
     size_t count = 0;
     for (; t->count && count < BATCH; count++, t->count--) {
         spans[count] = t->spans[t->first];
         t->first = (t->first + 1) % ROOM;
     }
     *stopping = t->stopping;
-    pthread_mutex_unlock(&t->lock);
+    ev_mutex_unlock(&t->lock);
     return count;
 }
 
@@ -229,8 +228,8 @@ ev_status sv_tracer_create(sv_tracer **out, const char *url, const char *service
     snprintf(t->service, sizeof t->service, "%s", service);
     sv_trace_random(t->instance, SV_SPAN_ID);
     gethostname(t->host, sizeof t->host - 1);
-    pthread_mutex_init(&t->lock, NULL);
-    pthread_cond_init(&t->changed, NULL);
+    ev_mutex_init(&t->lock);
+    ev_cond_init(&t->changed);
     ev_status status = set_url(t, url, err);
     t->spans = status == EV_OK ? calloc(ROOM, sizeof *t->spans) : NULL;
     if (status == EV_OK && !t->spans) status = ev_fail(err, EV_E_MEMORY, "out of memory");
@@ -249,13 +248,13 @@ void sv_tracer_free(sv_tracer **tracer) {
     sv_tracer *t = *tracer;
     *tracer = NULL;
     if (!t) return;
-    pthread_mutex_lock(&t->lock);
+    ev_mutex_lock(&t->lock);
     t->stopping = true;
-    pthread_cond_signal(&t->changed);
-    pthread_mutex_unlock(&t->lock);
+    ev_cond_signal(&t->changed);
+    ev_mutex_unlock(&t->lock);
     pthread_join(t->thread, NULL);
-    pthread_cond_destroy(&t->changed);
-    pthread_mutex_destroy(&t->lock);
+    ev_cond_destroy(&t->changed);
+    ev_mutex_destroy(&t->lock);
     free(t->spans);
     free(t);
 }

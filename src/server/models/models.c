@@ -92,17 +92,17 @@ static sv_model_list *make_list(sv_models *models, sv_model *const *items, size_
     atomic_init(&list->refs, 1);
     list->models = models;
     list->count = count;
-    pthread_mutex_lock(&models->lock);
+    ev_mutex_lock(&models->lock);
     for (size_t i = 0; i < count; i++) hold(list->items[i] = items[i]);
-    pthread_mutex_unlock(&models->lock);
+    ev_mutex_unlock(&models->lock);
     return list;
 }
 
 sv_model_list *sv_models_list(sv_models *models) {
-    pthread_mutex_lock(&models->lock);
+    ev_mutex_lock(&models->lock);
     sv_model_list *list = models->list;
     atomic_fetch_add(&list->refs, 1);
-    pthread_mutex_unlock(&models->lock);
+    ev_mutex_unlock(&models->lock);
     return list;
 }
 
@@ -110,9 +110,9 @@ void sv_model_list_unref(sv_model_list **held) {
     sv_model_list *list = *held;
     *held = NULL;
     if (!list || atomic_fetch_sub(&list->refs, 1) > 1) return;
-    pthread_mutex_lock(&list->models->lock);
+    ev_mutex_lock(&list->models->lock);
     for (size_t i = 0; i < list->count; i++) list->items[i]->residency->holds--;
-    pthread_mutex_unlock(&list->models->lock);
+    ev_mutex_unlock(&list->models->lock);
     free(list);
 }
 
@@ -192,22 +192,22 @@ ev_status sv_models_reload(sv_models *models, const sv_config *config, sv_model_
     size_t count = 0;
     sv_model *items[MODELS_MAX] = {0};
     *out = NULL;
-    pthread_mutex_lock(&models->loading);
+    ev_mutex_lock(&models->loading);
     ev_status status = read_specs(config, &specs, &count, err);
     if (status == EV_OK) status = open_all(models, specs, count, items, err);
     if (status == EV_OK && !(*out = make_list(models, items, count)))
         status = ev_fail(err, EV_E_MEMORY, "out of memory");
-    pthread_mutex_unlock(&models->loading);
+    ev_mutex_unlock(&models->loading);
     free(specs);
     return status; /* what was opened in vain has no list, and goes */
 }
 
 void sv_models_use(sv_models *models, sv_model_list *list) {
     atomic_fetch_add(&list->refs, 1);
-    pthread_mutex_lock(&models->lock);
+    ev_mutex_lock(&models->lock);
     sv_model_list *old = models->list;
     models->list = list;
-    pthread_mutex_unlock(&models->lock);
+    ev_mutex_unlock(&models->lock);
     sv_model_list_unref(&old);
 }
 
@@ -219,8 +219,8 @@ ev_status sv_models_create(sv_models **out, const sv_models_parts *parts, ev_err
     if (!models) return ev_fail(err, EV_E_MEMORY, "out of memory");
     models->parts = *parts;
     models->base = ev_memory_resident();
-    pthread_mutex_init(&models->lock, NULL);
-    pthread_mutex_init(&models->loading, NULL);
+    ev_mutex_init(&models->lock);
+    ev_mutex_init(&models->loading);
     const ev_status status = sv_models_reload(models, parts->engine.config, &list, err);
     if (status == EV_OK)
         sv_models_use(models, list);
@@ -242,15 +242,15 @@ void sv_models_free(sv_models **held) {
     sv_model_list_unref(&models->list);
     for (size_t i = 0; i < models->count; i++) sv_residency_close(models->all[i]);
     free(models->all);
-    pthread_mutex_destroy(&models->loading);
-    pthread_mutex_destroy(&models->lock);
+    ev_mutex_destroy(&models->loading);
+    ev_mutex_destroy(&models->lock);
     free(models);
 }
 
 /* One that nobody holds and that has nothing to do, off the list of all; NULL: none. Under `loading`. */
 static sv_model *take_closed(sv_models *models) {
     sv_model *closed = NULL;
-    pthread_mutex_lock(&models->lock);
+    ev_mutex_lock(&models->lock);
     for (size_t i = 0; i < models->count && !closed; i++) {
         int64_t jobs = 0, dead = 0;
         double audio_s;
@@ -261,12 +261,12 @@ static sv_model *take_closed(sv_models *models) {
         closed = models->all[i];
         memmove(models->all + i, models->all + i + 1, (--models->count - i) * sizeof(sv_model *));
     }
-    pthread_mutex_unlock(&models->lock);
+    ev_mutex_unlock(&models->lock);
     return closed;
 }
 
 void sv_models_tend(sv_models *models, int64_t free_bytes) {
-    pthread_mutex_lock(&models->loading);
+    ev_mutex_lock(&models->loading);
     size_t loaded = 0;
     for (sv_model *m; (m = take_closed(models)) != NULL;) {
         sv_log_line(models->parts.engine.log, SV_LEVEL_INFO, NULL, "the model %s was closed", m->name);
@@ -277,7 +277,7 @@ void sv_models_tend(sv_models *models, int64_t free_bytes) {
     for (size_t i = 0; i < models->count; i++)
         if (models->all[i]->engine)
             sv_engine_memory(models->all[i]->engine, free_bytes / (int64_t)(loaded ? loaded : 1));
-    pthread_mutex_unlock(&models->loading);
+    ev_mutex_unlock(&models->loading);
 }
 
 /* ---- for a job ---- */
@@ -288,32 +288,32 @@ static bool is_meant(const sv_model *m, const char *name, uint32_t number) {
 
 sv_model *sv_model_hold(sv_models *models, const char *name, uint32_t number) {
     sv_model *found = NULL;
-    pthread_mutex_lock(&models->lock);
+    ev_mutex_lock(&models->lock);
     if (!number && !name) found = models->list->items[0];
     for (size_t i = 0; i < models->list->count && !found; i++)
         if (is_meant(models->list->items[i], name, number)) found = models->list->items[i];
     for (size_t i = 0; number && i < models->count && !found; i++)
         if (models->all[i]->number == number) found = models->all[i];
     if (found) hold(found);
-    pthread_mutex_unlock(&models->lock);
+    ev_mutex_unlock(&models->lock);
     if (found) atomic_store(&found->residency->used, atomic_fetch_add(&models->turns, 1) + 1);
     return found;
 }
 
 void sv_model_drop(sv_models *models, sv_model **model) {
     if (!*model) return;
-    pthread_mutex_lock(&models->lock);
+    ev_mutex_lock(&models->lock);
     (*model)->residency->holds--;
-    pthread_mutex_unlock(&models->lock);
+    ev_mutex_unlock(&models->lock);
     *model = NULL;
 }
 
 void sv_models_each(sv_models *models, void (*each)(void *user, sv_model *m), void *user) {
     sv_model *held[2 * MODELS_MAX];
     size_t count = 0;
-    pthread_mutex_lock(&models->lock);
+    ev_mutex_lock(&models->lock);
     for (; count < models->count && count < EV_ARRAY_COUNT(held); count++) hold(held[count] = models->all[count]);
-    pthread_mutex_unlock(&models->lock);
+    ev_mutex_unlock(&models->lock);
     for (size_t i = 0; i < count; i++) {
         each(user, held[i]);
         sv_model_drop(models, &held[i]);

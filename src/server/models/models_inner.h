@@ -4,6 +4,7 @@
 
 #include <sys/types.h>
 
+#include "base/lock.h"
 #include "server/models/models.h"
 
 typedef struct sv_file_identity { /* zero: the default voice, wherever it lies */
@@ -27,10 +28,10 @@ typedef struct sv_residency {
 
 struct sv_models {
     sv_models_parts parts;
-    pthread_mutex_t loading; /* what loads and unloads; before `lock` */
-    pthread_mutex_t lock;    /* of all below */
-    sv_model_list *list;     /* in force */
-    sv_model **all;          /* and count: changed under both locks, so either is enough to read them */
+    ev_mutex loading;    /* what loads and unloads; before `lock` */
+    ev_mutex lock;       /* of all below */
+    sv_model_list *list; /* in force */
+    sv_model **all;      /* and count: changed under both locks, so either is enough to read them */
     size_t count, room;
     uint32_t numbers;
     _Atomic uint64_t turns;

@@ -17,9 +17,9 @@ static int64_t taken(const sv_models *models) {
 }
 
 int64_t sv_models_bytes(sv_models *models) {
-    pthread_mutex_lock(&models->loading);
+    ev_mutex_lock(&models->loading);
     const int64_t bytes = taken(models);
-    pthread_mutex_unlock(&models->loading);
+    ev_mutex_unlock(&models->loading);
     return bytes;
 }
 
@@ -103,9 +103,9 @@ ev_status sv_residency_load(sv_model *m, ev_error *err) {
 /* From a preprocess thread of the model's engine. */
 static ev_status needed(void *model, ev_error *err) {
     sv_model *m = model;
-    pthread_mutex_lock(&m->residency->models->loading);
+    ev_mutex_lock(&m->residency->models->loading);
     const ev_status status = sv_residency_load(m, err);
-    pthread_mutex_unlock(&m->residency->models->loading);
+    ev_mutex_unlock(&m->residency->models->loading);
     return status;
 }
 
@@ -155,10 +155,10 @@ static bool make_place(sv_models *models) {
 }
 
 static bool list_it(sv_models *models, sv_model *m) {
-    pthread_mutex_lock(&models->lock);
+    ev_mutex_lock(&models->lock);
     const bool fits = make_place(models);
     if (fits) models->all[models->count++] = m;
-    pthread_mutex_unlock(&models->lock);
+    ev_mutex_unlock(&models->lock);
     return fits;
 }
 

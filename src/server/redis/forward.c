@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/wait.h"
+#include "base/lock.h"
 #include "base/try.h"
 #include "server/jobs/record.h"
 #include "server/jobs/result.h"
@@ -26,14 +26,14 @@ static void put(sv_taken *t, double due) {
     t->behind = NULL;
     *w->end = t;
     w->end = &t->behind;
-    pthread_cond_broadcast(&w->changed);
+    ev_cond_broadcast(&w->changed);
 }
 
 static void wake(void *taken) { /* with the job's lock */
     sv_taken *t = taken;
-    pthread_mutex_lock(&t->worker->lock);
+    ev_mutex_lock(&t->worker->lock);
     put(t, 0);
-    pthread_mutex_unlock(&t->worker->lock);
+    ev_mutex_unlock(&t->worker->lock);
 }
 
 void sv_forward_watch(sv_taken *t) {
@@ -43,9 +43,9 @@ void sv_forward_watch(sv_taken *t) {
 }
 
 static void again(sv_taken *t, double delay_s) {
-    pthread_mutex_lock(&t->worker->lock);
+    ev_mutex_lock(&t->worker->lock);
     put(t, ev_clock_s() + delay_s);
-    pthread_mutex_unlock(&t->worker->lock);
+    ev_mutex_unlock(&t->worker->lock);
 }
 
 /* The first that is due; taken off. NULL: none; *wait_s: how long until one may be. */
@@ -67,15 +67,15 @@ static sv_taken *take_due(sv_worker *w, double now, double *wait_s) {
 
 void sv_taken_drop(sv_taken *t) {
     sv_worker *w = t->worker;
-    pthread_mutex_lock(&w->lock);
+    ev_mutex_lock(&w->lock);
     for (sv_taken **at = &w->all; *at; at = &(*at)->next) {
         if (*at != t) continue;
         *at = t->next;
         w->count--;
         break;
     }
-    pthread_cond_broadcast(&w->changed);
-    pthread_mutex_unlock(&w->lock);
+    ev_cond_broadcast(&w->changed);
+    ev_mutex_unlock(&w->lock);
     if (t->job) atomic_fetch_sub(&t->job->listeners, 1);
     sv_job_unref(&t->job);
     free(t);
@@ -194,9 +194,9 @@ static int tell_end(sv_link *link, sv_taken *t, const sv_record *r) {
 static void ended(sv_taken *t, const sv_record *r, bool counts) {
     sv_worker *w = t->worker;
     if (!counts) return;
-    pthread_mutex_lock(&w->lock);
+    ev_mutex_lock(&w->lock);
     w->made_s += (double)t->job->count / ev_model_sample_rate(w->parts.model);
-    pthread_mutex_unlock(&w->lock);
+    ev_mutex_unlock(&w->lock);
     if (t->in_blob && !r->dead) (void)sv_store_remove(w->parts.recordings, t->blob, NULL);
     if (w->parts.ended) w->parts.ended(w->parts.ended_user, t->job);
 }
@@ -256,25 +256,25 @@ static void forward(sv_link *link, sv_taken *t) {
 
 static void wait_for_work(sv_worker *w, double wait_s) {
     const struct timespec at = ev_clock_after(wait_s);
-    pthread_cond_timedwait(&w->changed, &w->lock, &at);
+    ev_cond_wait_until(&w->changed, &w->lock, &at);
 }
 
 void *sv_forward_main(void *worker) {
     sv_worker *w = worker;
     sv_link link = {.redis = &w->redis};
     double wait_s;
-    pthread_mutex_lock(&w->lock);
+    ev_mutex_lock(&w->lock);
     while (!atomic_load(&w->stopping) || w->all) {
         sv_taken *t = take_due(w, ev_clock_s(), &wait_s);
         if (!t) {
             wait_for_work(w, wait_s);
             continue;
         }
-        pthread_mutex_unlock(&w->lock);
+        ev_mutex_unlock(&w->lock);
         forward(&link, t);
-        pthread_mutex_lock(&w->lock);
+        ev_mutex_lock(&w->lock);
     }
-    pthread_mutex_unlock(&w->lock);
+    ev_mutex_unlock(&w->lock);
     sv_link_close(&link);
     return NULL;
 }

@@ -6,6 +6,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/lock.h"
 #include "server/jobs/record.h"
 #include "server/jobs/result.h"
 #include "server/redis/link.h"
@@ -35,10 +36,10 @@ typedef struct gateway {
     sv_vectors *vectors;
     char name[GATEWAY_NAME];
     struct {
-        pthread_mutex_t lock;
+        ev_mutex lock;
         sv_link link;
-    } links[LINKS];       /* of requests */
-    pthread_mutex_t lock; /* of all below */
+    } links[LINKS]; /* of requests */
+    ev_mutex lock;  /* of all below */
     listened *listened[BUCKETS];
     int count;
     sv_load load;
@@ -59,10 +60,10 @@ static gateway *of(sv_backend *backend) { return (gateway *)backend; }
 
 static redisReply *run(gateway *g, sv_script script, const sv_args *args, ev_error *err) {
     int i = 0;
-    while (i < LINKS - 1 && pthread_mutex_trylock(&g->links[i].lock) != 0) i++;
-    if (i == LINKS - 1) pthread_mutex_lock(&g->links[i].lock);
+    while (i < LINKS - 1 && !ev_mutex_try_lock(&g->links[i].lock)) i++;
+    if (i == LINKS - 1) ev_mutex_lock(&g->links[i].lock);
     redisReply *reply = sv_link_script(&g->links[i].link, script, args, err);
-    pthread_mutex_unlock(&g->links[i].lock);
+    ev_mutex_unlock(&g->links[i].lock);
     return reply;
 }
 
@@ -82,18 +83,18 @@ static bool listen_to(gateway *g, sv_job *job) {
     listened *l = calloc(1, sizeof *l);
     if (!l) return false;
     *l = (listened){.job = sv_job_ref(job), .heard = ev_clock_s()};
-    pthread_mutex_lock(&g->lock);
+    ev_mutex_lock(&g->lock);
     l->next = g->listened[bucket_of(job->id)];
     g->listened[bucket_of(job->id)] = l;
     g->count++;
-    pthread_mutex_unlock(&g->lock);
+    ev_mutex_unlock(&g->lock);
     return true;
 }
 
 /* Takes it off the list; its hold is the caller's. NULL: it is not on it. */
 static sv_job *unlisten(gateway *g, const char *id) {
     sv_job *job = NULL;
-    pthread_mutex_lock(&g->lock);
+    ev_mutex_lock(&g->lock);
     for (listened **at = &g->listened[bucket_of(id)]; *at; at = &(*at)->next) {
         listened *l = *at;
         if (strcmp(l->job->id, id) != 0) continue;
@@ -103,14 +104,14 @@ static sv_job *unlisten(gateway *g, const char *id) {
         g->count--;
         break;
     }
-    pthread_mutex_unlock(&g->lock);
+    ev_mutex_unlock(&g->lock);
     return job;
 }
 
 /* A hold of its own. */
 static sv_job *heard_of(gateway *g, const char *id) {
     sv_job *job = NULL;
-    pthread_mutex_lock(&g->lock);
+    ev_mutex_lock(&g->lock);
     for (listened *l = g->listened[bucket_of(id)]; l; l = l->next) {
         if (strcmp(l->job->id, id) != 0) continue;
         l->heard = ev_clock_s();
@@ -118,20 +119,20 @@ static sv_job *heard_of(gateway *g, const char *id) {
         job = sv_job_ref(l->job);
         break;
     }
-    pthread_mutex_unlock(&g->lock);
+    ev_mutex_unlock(&g->lock);
     return job;
 }
 
 static void add_orphan(gateway *g, const char *id) {
-    pthread_mutex_lock(&g->lock);
+    ev_mutex_lock(&g->lock);
     if (g->orphan_count < ORPHANS) memcpy(g->orphans[g->orphan_count++], id, SV_JOB_ID + 1);
-    pthread_mutex_unlock(&g->lock);
+    ev_mutex_unlock(&g->lock);
 }
 
 static void settle_claim(gateway *g, sv_job *job) {
-    pthread_mutex_lock(&job->lock);
+    ev_mutex_lock(&job->lock);
     const int64_t bytes = sv_job_bytes(job);
-    pthread_mutex_unlock(&job->lock);
+    ev_mutex_unlock(&job->lock);
     if (bytes < job->claim.bytes) sv_claim_set(g->parts.ledger, &job->claim, NULL, bytes, 1);
 }
 
@@ -494,16 +495,16 @@ static ev_status drop(sv_backend *b, const char *id, ev_error *err) {
 
 static void backlog(sv_backend *b, sv_load *out) {
     gateway *g = of(b);
-    pthread_mutex_lock(&g->lock);
+    ev_mutex_lock(&g->lock);
     *out = g->load;
-    pthread_mutex_unlock(&g->lock);
+    ev_mutex_unlock(&g->lock);
     out->available = atomic_load(&g->redis.up);
 }
 
 static bool idle(sv_backend *b) {
-    pthread_mutex_lock(&of(b)->lock);
+    ev_mutex_lock(&of(b)->lock);
     const bool none = !of(b)->count;
-    pthread_mutex_unlock(&of(b)->lock);
+    ev_mutex_unlock(&of(b)->lock);
     return none;
 }
 
@@ -534,12 +535,12 @@ static ev_status append_samples(gateway *g, sv_job *job, const sv_event *e, cons
 }
 
 static void mark_running(sv_job *job) {
-    pthread_mutex_lock(&job->lock);
+    ev_mutex_lock(&job->lock);
     if (job->state == SV_JOB_QUEUED) {
         job->state = SV_JOB_RUNNING;
         job->times.started = ev_clock_s();
     }
-    pthread_mutex_unlock(&job->lock);
+    ev_mutex_unlock(&job->lock);
 }
 
 static void on_audio(gateway *g, sv_job *job, const sv_event *e, const redisReply *bytes) {
@@ -569,7 +570,7 @@ static ev_status take_outcome(sv_job *job, const sv_event *e, ev_error *error) {
     if (status == EV_OK) status = r.outcome ? sv_record_job(&told, &r, error) : EV_E_MEMORY;
     if (status == EV_OK) {
         *error = told->error;
-        pthread_mutex_lock(&job->lock);
+        ev_mutex_lock(&job->lock);
         if (told->words) {
             free(job->words);
             job->words = told->words;
@@ -577,7 +578,7 @@ static ev_status take_outcome(sv_job *job, const sv_event *e, ev_error *error) {
             told->words = NULL;
             told->word_count = 0;
         }
-        pthread_mutex_unlock(&job->lock);
+        ev_mutex_unlock(&job->lock);
     }
     sv_job_unref(&told);
     sv_record_free(&r);
@@ -677,26 +678,26 @@ static bool read_events(gateway *g, bool *some) {
 static int quiet_ones(gateway *g, char (*ids)[SV_JOB_ID + 1]) {
     int count = 0;
     const double since = ev_clock_s() - QUIET_S;
-    pthread_mutex_lock(&g->lock);
+    ev_mutex_lock(&g->lock);
     for (size_t i = 0; i < BUCKETS; i++) {
         for (const listened *l = g->listened[i]; l && count < LOOKED_AT; l = l->next) {
             if (l->heard < since) memcpy(ids[count++], l->job->id, SV_JOB_ID + 1);
         }
     }
-    pthread_mutex_unlock(&g->lock);
+    ev_mutex_unlock(&g->lock);
     return count;
 }
 
 /* Twice, with all events read in between: its end would have come. */
 static bool was_missing_before(gateway *g, const char *id) {
     bool before = false;
-    pthread_mutex_lock(&g->lock);
+    ev_mutex_lock(&g->lock);
     for (listened *l = g->listened[bucket_of(id)]; l; l = l->next) {
         if (strcmp(l->job->id, id) != 0) continue;
         before = l->missing;
         l->missing = true;
     }
-    pthread_mutex_unlock(&g->lock);
+    ev_mutex_unlock(&g->lock);
     return before;
 }
 
@@ -705,9 +706,9 @@ static void note_load(gateway *g, const redisReply *reply) {
                           .audio_s = sv_reply_real(reply, 1),
                           .workers = sv_reply_int(reply, 2, 0),
                           .dead = sv_reply_int(reply, 3, 0)};
-    pthread_mutex_lock(&g->lock);
+    ev_mutex_lock(&g->lock);
     g->load = load;
-    pthread_mutex_unlock(&g->lock);
+    ev_mutex_unlock(&g->lock);
     sv_metric_set(g->parts.metrics, SV_METRIC_QUEUE_JOBS, (double)load.jobs);
     sv_metric_set(g->parts.metrics, SV_METRIC_QUEUE_AUDIO, load.audio_s);
     sv_metric_set(g->parts.metrics, SV_METRIC_DEAD_JOBS, (double)load.dead);
@@ -739,7 +740,7 @@ static bool look(gateway *g) {
 static sv_job *find_over(gateway *g, sv_job_state *state) {
     sv_job *found = NULL;
     const int64_t now_us = (int64_t)(ev_clock_s() * 1e6);
-    pthread_mutex_lock(&g->lock);
+    ev_mutex_lock(&g->lock);
     for (size_t i = 0; i < BUCKETS && !found; i++) {
         for (listened *l = g->listened[i]; l && !found; l = l->next) {
             const bool late = l->job->speech.deadline_us && l->job->speech.deadline_us < now_us;
@@ -749,7 +750,7 @@ static sv_job *find_over(gateway *g, sv_job_state *state) {
             found = sv_job_ref(l->job);
         }
     }
-    pthread_mutex_unlock(&g->lock);
+    ev_mutex_unlock(&g->lock);
     return found;
 }
 
@@ -768,10 +769,10 @@ static void cancel_orphans(gateway *g) {
     char id[SV_JOB_ID + 1];
     ev_error err = {0};
     for (;;) {
-        pthread_mutex_lock(&g->lock);
+        ev_mutex_lock(&g->lock);
         const bool some = g->orphan_count > 0;
         if (some) memcpy(id, g->orphans[--g->orphan_count], sizeof id);
-        pthread_mutex_unlock(&g->lock);
+        ev_mutex_unlock(&g->lock);
         if (!some) return;
         sv_args a = {0};
         sv_args_text(&a, id);
@@ -811,11 +812,11 @@ static void *main_of_thread(void *backend) {
 static void end_all(gateway *g) {
     for (;;) {
         char id[SV_JOB_ID + 1] = "";
-        pthread_mutex_lock(&g->lock);
+        ev_mutex_lock(&g->lock);
         for (size_t i = 0; i < BUCKETS && !*id; i++) {
             if (g->listened[i]) memcpy(id, g->listened[i]->job->id, sizeof id);
         }
-        pthread_mutex_unlock(&g->lock);
+        ev_mutex_unlock(&g->lock);
         if (!*id) return;
         add_orphan(g, id);
         end_listened(g, id, SV_JOB_CANCELED, EV_E_CANCELED, "the service is stopping");
@@ -838,10 +839,10 @@ static void close_gateway(sv_backend *b) {
     sv_vectors_close(&g->vectors);
     for (int i = 0; i < LINKS; i++) {
         sv_link_close(&g->links[i].link);
-        pthread_mutex_destroy(&g->links[i].lock);
+        ev_mutex_destroy(&g->links[i].lock);
     }
     sv_link_close(&g->link);
-    pthread_mutex_destroy(&g->lock);
+    ev_mutex_destroy(&g->lock);
     free(g);
 }
 
@@ -856,9 +857,9 @@ static gateway *make(const sv_redis_parts *parts) {
     g->parts = *parts;
     g->redis.log = parts->log;
     snprintf(g->last, sizeof g->last, "0-0");
-    pthread_mutex_init(&g->lock, NULL);
+    ev_mutex_init(&g->lock);
     for (int i = 0; i < LINKS; i++) {
-        pthread_mutex_init(&g->links[i].lock, NULL);
+        ev_mutex_init(&g->links[i].lock);
         g->links[i].link.redis = &g->redis;
     }
     g->link = (sv_link){.redis = &g->redis, .caretaker = true};

@@ -109,10 +109,10 @@ static void add_omitted(json_t *json, const sv_job *job) {
 char *sv_message_of_audio(sv_job *job, int32_t rate, size_t at, size_t *words_told, bool first) {
     json_t *json = json_pack("{s:i, s:s, s:s, s:i, s:I}", "v", SV_MESSAGE_VERSION, "type", "audio", "id", job->id,
                              "rate", rate, "at", (json_int_t)at);
-    pthread_mutex_lock(&job->lock);
+    ev_mutex_lock(&job->lock);
     if (json) add_words(json, job, words_told);
     if (json && first && job->omitted_count) add_omitted(json, job);
-    pthread_mutex_unlock(&job->lock);
+    ev_mutex_unlock(&job->lock);
     char *text = json ? json_dumps(json, JSON_COMPACT) : NULL;
     json_decref(json);
     return text;
@@ -252,8 +252,8 @@ static bool apply_omitted(const sv_event *e, sv_job *job) {
 }
 
 bool sv_event_apply(const sv_event *e, sv_job *job) {
-    pthread_mutex_lock(&job->lock);
+    ev_mutex_lock(&job->lock);
     const bool good = (!e->words || apply_words(e, job)) && (!e->omitted || apply_omitted(e, job));
-    pthread_mutex_unlock(&job->lock);
+    ev_mutex_unlock(&job->lock);
     return good;
 }

@@ -1,17 +1,17 @@
 /* vectors: the vectors of recordings that voices were made from, for all processes. */
 #include <openssl/evp.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/lock.h"
 #include "server/redis/shared.h"
 #include "server/redis/vectors.h"
 
 struct sv_vectors {
     sv_voices *voices;
     double ttl_s;
-    pthread_mutex_t lock; /* of the link: voices are made one at a time anyway */
+    ev_mutex lock; /* of the link: voices are made one at a time anyway */
     sv_link link;
 };
 
@@ -26,9 +26,9 @@ static void name_key(char name[NAME], const char *kind, const unsigned char dige
 /* The answer; NULL: not now. */
 static redisReply *ask(sv_vectors *v, const sv_args *args) {
     ev_error err = {0};
-    pthread_mutex_lock(&v->lock);
+    ev_mutex_lock(&v->lock);
     redisReply *reply = sv_link_call(&v->link, args, 0, &err);
-    pthread_mutex_unlock(&v->lock);
+    ev_mutex_unlock(&v->lock);
     return reply;
 }
 
@@ -103,7 +103,7 @@ ev_status sv_vectors_open(sv_vectors **out, sv_redis *redis, sv_voices *voices, 
     sv_vectors *v = *out = calloc(1, sizeof *v);
     if (!v) return ev_fail(err, EV_E_MEMORY, "out of memory");
     *v = (sv_vectors){.voices = voices, .ttl_s = ttl_s, .link = {.redis = redis}};
-    pthread_mutex_init(&v->lock, NULL);
+    ev_mutex_init(&v->lock);
     const sv_vector_cache cache = {.user = v, .get = get, .put = put, .drop = drop};
     if (voices) sv_voices_share(voices, &cache);
     return EV_OK;
@@ -115,6 +115,6 @@ void sv_vectors_close(sv_vectors **vectors) {
     if (!v) return;
     if (v->voices) sv_voices_share(v->voices, NULL);
     sv_link_close(&v->link);
-    pthread_mutex_destroy(&v->lock);
+    ev_mutex_destroy(&v->lock);
     free(v);
 }

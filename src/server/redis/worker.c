@@ -7,7 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base/wait.h"
+#include "base/lock.h"
 #include "server/jobs/record.h"
 #include "server/redis/message.h"
 #include "server/redis/vectors.h"
@@ -20,23 +20,23 @@ enum { BLOCK_MS = 250, IDLE_MS = 20, AWAY_MS = 200 };
 
 static void wait_changed(sv_worker *w, int ms) {
     const struct timespec at = ev_clock_after(1e-3 * ms);
-    pthread_mutex_lock(&w->lock);
-    pthread_cond_timedwait(&w->changed, &w->lock, &at);
-    pthread_mutex_unlock(&w->lock);
+    ev_mutex_lock(&w->lock);
+    ev_cond_wait_until(&w->changed, &w->lock, &at);
+    ev_mutex_unlock(&w->lock);
 }
 
 static int room_of(sv_worker *w) {
-    pthread_mutex_lock(&w->lock);
+    ev_mutex_lock(&w->lock);
     const int room = w->slots - w->count;
-    pthread_mutex_unlock(&w->lock);
+    ev_mutex_unlock(&w->lock);
     return room;
 }
 
 static bool has(sv_worker *w, const char *id) {
     bool found = false;
-    pthread_mutex_lock(&w->lock);
+    ev_mutex_lock(&w->lock);
     for (const sv_taken *t = w->all; t && !found; t = t->next) found = strcmp(t->id, id) == 0;
-    pthread_mutex_unlock(&w->lock);
+    ev_mutex_unlock(&w->lock);
     return found;
 }
 
@@ -47,11 +47,11 @@ static sv_taken *add(sv_worker *w, int class, const char *entry, const char *id)
     *t = (sv_taken){.worker = w, .class = class};
     snprintf(t->id, sizeof t->id, "%s", id);
     snprintf(t->entry, sizeof t->entry, "%s", entry);
-    pthread_mutex_lock(&w->lock);
+    ev_mutex_lock(&w->lock);
     t->next = w->all;
     w->all = t;
     w->count++;
-    pthread_mutex_unlock(&w->lock);
+    ev_mutex_unlock(&w->lock);
     return t;
 }
 
@@ -166,10 +166,10 @@ static void run(sv_worker *w, sv_link *link, sv_taken *t, bool alone) {
     redisReply *reply = take(w, link, t, alone);
     const char *what = sv_reply_text(reply, 0);
     if (strcmp(what, "SUSPECT") == 0) {
-        pthread_mutex_lock(&w->lock);
+        ev_mutex_lock(&w->lock);
         t->behind = w->suspects;
         w->suspects = t;
-        pthread_mutex_unlock(&w->lock);
+        ev_mutex_unlock(&w->lock);
     } else if (strcmp(what, "RUN") == 0) {
         if (make_job(t, reply, &err) == EV_OK)
             begin(t);
@@ -191,28 +191,28 @@ static void run(sv_worker *w, sv_link *link, sv_taken *t, bool alone) {
 /* ---- suspects ---- */
 
 static sv_taken *take_suspect(sv_worker *w) {
-    pthread_mutex_lock(&w->lock);
+    ev_mutex_lock(&w->lock);
     sv_taken *t = w->suspects;
     if (t) w->suspects = t->behind;
     if (t) t->behind = NULL;
-    pthread_mutex_unlock(&w->lock);
+    ev_mutex_unlock(&w->lock);
     return t;
 }
 
 /* Something else is with the engine, or on its way from it. */
 static bool is_busy(sv_worker *w) {
     bool busy = false;
-    pthread_mutex_lock(&w->lock);
+    ev_mutex_lock(&w->lock);
     for (const sv_taken *t = w->all; t && !busy; t = t->next) busy = atomic_load(&t->begun);
-    pthread_mutex_unlock(&w->lock);
+    ev_mutex_unlock(&w->lock);
     return busy;
 }
 
 /* One of them, alone. false: there is none. */
 static bool run_suspects(sv_worker *w, sv_link *link) {
-    pthread_mutex_lock(&w->lock);
+    ev_mutex_lock(&w->lock);
     const bool some = w->suspects != NULL;
-    pthread_mutex_unlock(&w->lock);
+    ev_mutex_unlock(&w->lock);
     if (!some) return false;
     if (is_busy(w)) {
         wait_changed(w, IDLE_MS);
@@ -406,12 +406,12 @@ static void *fetch_main(void *worker) {
 /* ---- leases ---- */
 
 static void lose(sv_worker *w, const char *id) {
-    pthread_mutex_lock(&w->lock);
+    ev_mutex_lock(&w->lock);
     for (sv_taken *t = w->all; t; t = t->next) {
         if (strcmp(t->id, id) != 0 || atomic_exchange(&t->lost, true)) continue;
         if (atomic_load(&t->begun)) atomic_store(&t->job->listeners, 0);
     }
-    pthread_mutex_unlock(&w->lock);
+    ev_mutex_unlock(&w->lock);
     sv_engine_nudge(w->engine);
 }
 
@@ -425,7 +425,7 @@ static bool beat(sv_worker *w, sv_link *link) {
     ev_error err = {0};
     sv_args a = {0};
     int count = 0;
-    pthread_mutex_lock(&w->lock);
+    ev_mutex_lock(&w->lock);
     sv_args_text(&a, w->name);
     sv_args_int(&a, atomic_load(&w->paused) ? 0 : w->slots);
     sv_args_real(&a, speed_of(w));
@@ -437,7 +437,7 @@ static bool beat(sv_worker *w, sv_link *link) {
         sv_args_text(&a, ids[count]);
     }
     if (count) w->busy_s += BEAT_S;
-    pthread_mutex_unlock(&w->lock);
+    ev_mutex_unlock(&w->lock);
     redisReply *reply = sv_link_script(link, SV_SCRIPT_BEAT, &a, &err);
     if (!reply) return false;
     for (size_t i = 0; reply->type == REDIS_REPLY_ARRAY && i < reply->elements; i++) lose(w, sv_reply_text(reply, i));
@@ -515,12 +515,8 @@ ev_status sv_worker_create(sv_worker **out, const sv_redis_parts *parts, ev_erro
     w->slots = (int)(c->worker_jobs ? c->worker_jobs : c->batch_max);
     if (w->slots > BEATS_AT_ONCE) w->slots = BEATS_AT_ONCE;
     w->end = &w->first;
-    pthread_condattr_t monotonic;
-    pthread_condattr_init(&monotonic);
-    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-    pthread_mutex_init(&w->lock, NULL);
-    pthread_cond_init(&w->changed, &monotonic);
-    pthread_condattr_destroy(&monotonic);
+    ev_mutex_init(&w->lock);
+    ev_cond_init(&w->changed);
     gethostname(host, sizeof host - 1);
     ev_status status = sv_redis_url_parse(&w->redis.url, c->redis, err);
     if (status == EV_OK && !sv_job_make_id(nonce)) status = ev_fail(err, EV_E_MEMORY, "no random numbers");
@@ -552,9 +548,9 @@ ev_status sv_worker_start(sv_worker *w, sv_engine *engine, void (*prepare)(void 
 void sv_worker_pause(sv_worker *w) { atomic_store(&w->paused, true); }
 
 bool sv_worker_idle(sv_worker *w) {
-    pthread_mutex_lock(&w->lock);
+    ev_mutex_lock(&w->lock);
     const bool idle = !w->count;
-    pthread_mutex_unlock(&w->lock);
+    ev_mutex_unlock(&w->lock);
     return idle;
 }
 
@@ -563,14 +559,14 @@ bool sv_worker_available(sv_worker *w) { return atomic_load(&w->redis.up); }
 void sv_worker_stop(sv_worker *w) {
     atomic_store(&w->paused, true);
     if (atomic_exchange(&w->stopping, true)) return;
-    pthread_mutex_lock(&w->lock);
-    pthread_cond_broadcast(&w->changed);
-    pthread_mutex_unlock(&w->lock);
+    ev_mutex_lock(&w->lock);
+    ev_cond_broadcast(&w->changed);
+    ev_mutex_unlock(&w->lock);
     if (w->fetching) pthread_join(w->fetcher, NULL);
     if (w->sweeping) pthread_join(w->sweeper, NULL);
-    pthread_mutex_lock(&w->lock);
-    pthread_cond_broadcast(&w->changed);
-    pthread_mutex_unlock(&w->lock);
+    ev_mutex_lock(&w->lock);
+    ev_cond_broadcast(&w->changed);
+    ev_mutex_unlock(&w->lock);
     for (int i = 0; i < w->forwarding; i++) pthread_join(w->forwarders[i], NULL);
     atomic_store(&w->stopped, true);
     if (w->beating) pthread_join(w->beater, NULL);
@@ -582,7 +578,7 @@ void sv_worker_free(sv_worker **worker) {
     if (!w) return;
     sv_worker_stop(w);
     sv_vectors_close(&w->vectors);
-    pthread_cond_destroy(&w->changed);
-    pthread_mutex_destroy(&w->lock);
+    ev_cond_destroy(&w->changed);
+    ev_mutex_destroy(&w->lock);
     free(w);
 }

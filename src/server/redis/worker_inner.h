@@ -2,6 +2,7 @@
 #ifndef SV_WORKER_INNER_H
 #define SV_WORKER_INNER_H
 
+#include "base/lock.h"
 #include "server/redis/link.h"
 #include "server/redis/redis.h"
 #include "server/redis/shared.h"
@@ -35,8 +36,8 @@ struct sv_worker {
     void *user;
     char name[SV_WORKER_NAME];
     int slots;
-    pthread_mutex_t lock;   /* of all below; taken with a job's lock held, never the other way round */
-    pthread_cond_t changed; /* something is over, or to be forwarded */
+    ev_mutex lock;   /* of all below; taken with a job's lock held, never the other way round */
+    ev_cond changed; /* something is over, or to be forwarded */
     sv_taken *all;
     int count;
     sv_taken *first, **end; /* to be forwarded */

@@ -1,7 +1,7 @@
+#include "base/lock.h"
 #include "server/schedule/ledger.h"
 
 #include <assert.h>
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -18,7 +18,7 @@ typedef struct sv_holder {
 } sv_holder;
 
 struct sv_ledger {
-    pthread_mutex_t lock; /* of all below */
+    ev_mutex lock; /* of all below */
     int64_t max, fixed;
     int64_t claimed, untrusted; /* by all; of it held by untrusted clients */
     sv_holder *holders[BUCKETS];
@@ -29,7 +29,7 @@ struct sv_ledger {
 ev_status sv_ledger_create(sv_ledger **out, int64_t bytes_max, ev_error *err) {
     sv_ledger *l = *out = calloc(1, sizeof *l);
     if (!l) return ev_fail(err, EV_E_MEMORY, "out of memory");
-    pthread_mutex_init(&l->lock, NULL);
+    ev_mutex_init(&l->lock);
     l->max = bytes_max;
     return EV_OK;
 }
@@ -39,27 +39,27 @@ void sv_ledger_free(sv_ledger **ledger) {
     *ledger = NULL;
     if (!l) return;
     assert(l->claimed == 0);
-    pthread_mutex_destroy(&l->lock);
+    ev_mutex_destroy(&l->lock);
     free(l);
 }
 
 void sv_ledger_fix(sv_ledger *l, int64_t bytes) {
-    pthread_mutex_lock(&l->lock);
+    ev_mutex_lock(&l->lock);
     l->fixed = bytes;
-    pthread_mutex_unlock(&l->lock);
+    ev_mutex_unlock(&l->lock);
 }
 
 void sv_ledger_relief(sv_ledger *l, void (*relieve)(void *user, int64_t bytes), void *user) {
-    pthread_mutex_lock(&l->lock);
+    ev_mutex_lock(&l->lock);
     l->relieve = relieve;
     l->user = user;
-    pthread_mutex_unlock(&l->lock);
+    ev_mutex_unlock(&l->lock);
 }
 
 int64_t sv_ledger_used(sv_ledger *l) {
-    pthread_mutex_lock(&l->lock);
+    ev_mutex_lock(&l->lock);
     const int64_t used = l->fixed + l->claimed;
-    pthread_mutex_unlock(&l->lock);
+    ev_mutex_unlock(&l->lock);
     return used;
 }
 
@@ -129,32 +129,32 @@ sv_claim_result sv_claim_set(sv_ledger *l, sv_claim *claim, const char *account,
     int64_t missing = 0;
     if (!l) return SV_CLAIM_OK;
     void (*relieve)(void *user, int64_t bytes) = NULL;
-    pthread_mutex_lock(&l->lock);
+    ev_mutex_lock(&l->lock);
     sv_claim_result room = try_set(l, claim, account, bytes, part);
     if (room == SV_CLAIM_LATER) {
         missing = l->fixed + l->claimed + bytes - claim->bytes - l->max;
         relieve = l->relieve;
     }
-    pthread_mutex_unlock(&l->lock);
+    ev_mutex_unlock(&l->lock);
     if (!relieve || missing <= 0) return room;
     relieve(l->user, missing);
-    pthread_mutex_lock(&l->lock);
+    ev_mutex_lock(&l->lock);
     room = try_set(l, claim, account, bytes, part);
-    pthread_mutex_unlock(&l->lock);
+    ev_mutex_unlock(&l->lock);
     return room;
 }
 
 static void let_go(sv_claim *claim, int64_t kept) {
     sv_ledger *l = claim->ledger;
     if (!l) return;
-    pthread_mutex_lock(&l->lock);
+    ev_mutex_lock(&l->lock);
     change(l, claim->holder, -claim->bytes);
     if (claim->holder) {
         claim->holder->claims--;
         forget_idle(l, claim->holder);
     }
     change(l, NULL, kept);
-    pthread_mutex_unlock(&l->lock);
+    ev_mutex_unlock(&l->lock);
     claim->holder = NULL;
     claim->bytes = kept;
 }

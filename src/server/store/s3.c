@@ -233,22 +233,22 @@ static ev_status remove_now(sv_s3 *s3, const char *key, double seconds, ev_error
 
 /* Waits while there are none. false: none will come. */
 static bool next_removal(sv_s3 *s3, sv_s3_removal *out) {
-    pthread_mutex_lock(&s3->lock);
-    while (!s3->count && !s3->closing) pthread_cond_wait(&s3->work, &s3->lock);
+    ev_mutex_lock(&s3->lock);
+    while (!s3->count && !s3->closing) ev_cond_wait(&s3->work, &s3->lock);
     const bool some = s3->count > 0;
     if (some) {
         *out = s3->removals[s3->first];
         s3->first = (s3->first + 1) % SV_S3_REMOVALS;
         s3->count--;
     }
-    pthread_mutex_unlock(&s3->lock);
+    ev_mutex_unlock(&s3->lock);
     return some;
 }
 
 static bool is_closing(sv_s3 *s3) {
-    pthread_mutex_lock(&s3->lock);
+    ev_mutex_lock(&s3->lock);
     const bool closing = s3->closing;
-    pthread_mutex_unlock(&s3->lock);
+    ev_mutex_unlock(&s3->lock);
     return closing;
 }
 
@@ -268,14 +268,14 @@ static ev_status remove_value(sv_store *store, const char *key, ev_error *err) {
     const bucket_store *b = (const bucket_store *)store;
     sv_s3 *s3 = b->s3;
     if (!sv_store_is_key(key)) return ev_fail(err, EV_E_ARGUMENT, "'%s' is no key", key);
-    pthread_mutex_lock(&s3->lock);
+    ev_mutex_lock(&s3->lock);
     const bool fits = s3->count < SV_S3_REMOVALS;
     if (fits) {
         key_of(b, key, s3->removals[(s3->first + s3->count) % SV_S3_REMOVALS].key);
         s3->count++;
-        pthread_cond_signal(&s3->work);
+        ev_cond_signal(&s3->work);
     }
-    pthread_mutex_unlock(&s3->lock);
+    ev_mutex_unlock(&s3->lock);
     if (!fits && s3->metrics) sv_metric_add(s3->metrics, SV_METRIC_STORE_ERRORS, SV_STORE_DELETE, 1);
     return EV_OK; /* what does not fit is the sweep's */
 }
@@ -437,8 +437,8 @@ ev_status sv_s3_open(sv_s3 **out, const sv_s3_options *options, ev_error *err) {
     if (!s3) return ev_fail(err, EV_E_MEMORY, "out of memory");
     s3->metrics = options->metrics;
     s3->log = options->log;
-    pthread_mutex_init(&s3->lock, NULL);
-    pthread_cond_init(&s3->work, NULL);
+    ev_mutex_init(&s3->lock);
+    ev_cond_init(&s3->work);
     s3->removals = calloc(SV_S3_REMOVALS, sizeof *s3->removals);
     ev_status status = s3->removals ? EV_OK : ev_fail(err, EV_E_MEMORY, "out of memory");
     if (status == EV_OK && getrandom(&s3->random, sizeof s3->random, 0) != (ssize_t)sizeof s3->random)
@@ -465,17 +465,17 @@ void sv_s3_close(sv_s3 **out) {
     sv_s3 *s3 = *out;
     *out = NULL;
     if (!s3) return;
-    pthread_mutex_lock(&s3->lock);
+    ev_mutex_lock(&s3->lock);
     s3->closing = true;
-    pthread_cond_broadcast(&s3->work);
-    pthread_mutex_unlock(&s3->lock);
+    ev_cond_broadcast(&s3->work);
+    ev_mutex_unlock(&s3->lock);
     if (s3->running) pthread_join(s3->remover, NULL);
     while (s3->idle) curl_easy_cleanup(s3->handles[--s3->idle]);
     forget(&s3->credentials.access_key);
     forget(&s3->credentials.secret_key);
     forget(&s3->credentials.session_token);
-    pthread_cond_destroy(&s3->work);
-    pthread_mutex_destroy(&s3->lock);
+    ev_cond_destroy(&s3->work);
+    ev_mutex_destroy(&s3->lock);
     free(s3->removals);
     free(s3);
 }

@@ -6,6 +6,7 @@
 #include <stdatomic.h>
 #include <time.h>
 
+#include "base/lock.h"
 #include "server/store/s3.h"
 
 /* ---- s3_place.c: where it is ---- */
@@ -100,13 +101,13 @@ struct sv_s3 {
     sv_metrics *metrics;
     sv_log *log;
     char name[SV_S3_BUCKET + SV_S3_URL + 32];
-    pthread_mutex_t lock;         /* of all below */
+    ev_mutex lock;                /* of all below */
     void *handles[SV_S3_HANDLES]; /* CURL, idle, with their connections */
     int idle;
     bool failing;      /* the last request that counts could not be answered ... */
     double away_until; /* ... and who is impatient fails until then */
     uint64_t random;
-    pthread_cond_t work;
+    ev_cond work;
     sv_s3_removal *removals; /* a ring */
     size_t first, count;
     bool closing, running;

@@ -190,18 +190,18 @@ static void curl_start(void) { curl_global_init(CURL_GLOBAL_DEFAULT); }
 
 static CURL *take_handle(sv_s3 *s3) {
     pthread_once(&curl_once, curl_start);
-    pthread_mutex_lock(&s3->lock);
+    ev_mutex_lock(&s3->lock);
     CURL *c = s3->idle ? s3->handles[--s3->idle] : NULL;
-    pthread_mutex_unlock(&s3->lock);
+    ev_mutex_unlock(&s3->lock);
     if (c) curl_easy_reset(c);
     return c ? c : curl_easy_init();
 }
 
 static void give_handle(sv_s3 *s3, CURL *c) {
-    pthread_mutex_lock(&s3->lock);
+    ev_mutex_lock(&s3->lock);
     const bool kept = c && s3->idle < SV_S3_HANDLES;
     if (kept) s3->handles[s3->idle++] = c;
-    pthread_mutex_unlock(&s3->lock);
+    ev_mutex_unlock(&s3->lock);
     if (!kept) curl_easy_cleanup(c);
 }
 
@@ -343,28 +343,28 @@ static ev_status judge(const sv_s3 *s3, const sv_s3_request *r, const sv_s3_answ
 /* ---- all tries ---- */
 
 static double random_upto(sv_s3 *s3, double most) {
-    pthread_mutex_lock(&s3->lock);
+    ev_mutex_lock(&s3->lock);
     s3->random = s3->random * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
     const double part = (double)(s3->random >> 33) / 2147483648.0;
-    pthread_mutex_unlock(&s3->lock);
+    ev_mutex_unlock(&s3->lock);
     return most * part;
 }
 
 static bool is_away(sv_s3 *s3) {
-    pthread_mutex_lock(&s3->lock);
+    ev_mutex_lock(&s3->lock);
     const bool away = s3->failing && ev_clock_s() < s3->away_until;
-    pthread_mutex_unlock(&s3->lock);
+    ev_mutex_unlock(&s3->lock);
     return away;
 }
 
 /* Told when it changes, and not for each request. */
 static void note(sv_s3 *s3, ev_status status, bool unreachable, const ev_error *err) {
     const bool well = status == EV_OK || status == EV_E_NOT_FOUND || status == EV_E_FORMAT;
-    pthread_mutex_lock(&s3->lock);
+    ev_mutex_lock(&s3->lock);
     const bool fresh = s3->failing == well;
     s3->failing = !well;
     s3->away_until = unreachable ? ev_clock_s() + AWAY_S : 0;
-    pthread_mutex_unlock(&s3->lock);
+    ev_mutex_unlock(&s3->lock);
     if (s3->metrics) sv_metric_set(s3->metrics, SV_METRIC_STORE_UP, well);
     if (!fresh || !s3->log) return;
     if (well)

@@ -1,11 +1,12 @@
+#include "base/lock.h"
 #include "server/voices/uploads.h"
 
 #include <pthread.h>
 #include <stdlib.h>
 
 struct sv_uploads {
-    pthread_mutex_t lock; /* of all below */
-    pthread_cond_t work;
+    ev_mutex lock; /* of all below */
+    ev_cond work;
     sv_upload *first, **end;
     int count; /* waiting, and at work */
     bool stopping, joined;
@@ -37,21 +38,21 @@ static void keep(sv_upload *u) {
 
 static void *make_uploads(void *uploads) {
     sv_uploads *q = uploads;
-    pthread_mutex_lock(&q->lock);
+    ev_mutex_lock(&q->lock);
     while (!q->stopping) {
         if (!q->first) {
-            pthread_cond_wait(&q->work, &q->lock);
+            ev_cond_wait(&q->work, &q->lock);
             continue;
         }
         sv_upload *u = take(q);
-        pthread_mutex_unlock(&q->lock);
+        ev_mutex_unlock(&q->lock);
         keep(u);
-        pthread_mutex_lock(&q->lock);
+        ev_mutex_lock(&q->lock);
         q->count--;
         end(u, SV_UPLOAD_OVER);
     }
     while (q->first) end(take(q), SV_UPLOAD_STOPS);
-    pthread_mutex_unlock(&q->lock);
+    ev_mutex_unlock(&q->lock);
     return NULL;
 }
 
@@ -59,8 +60,8 @@ ev_status sv_uploads_create(sv_uploads **out, ev_error *err) {
     sv_uploads *q = *out = calloc(1, sizeof *q);
     if (!q) return ev_fail(err, EV_E_MEMORY, "out of memory");
     q->end = &q->first;
-    pthread_mutex_init(&q->lock, NULL);
-    pthread_cond_init(&q->work, NULL);
+    ev_mutex_init(&q->lock);
+    ev_cond_init(&q->work);
     if (pthread_create(&q->thread, NULL, make_uploads, q) == 0) return EV_OK;
     q->joined = true; /* there is nothing to join */
     sv_uploads_free(out);
@@ -68,7 +69,7 @@ ev_status sv_uploads_create(sv_uploads **out, ev_error *err) {
 }
 
 void sv_uploads_put(sv_uploads *q, sv_upload *u) {
-    pthread_mutex_lock(&q->lock);
+    ev_mutex_lock(&q->lock);
     if (q->stopping || q->count == SV_UPLOADS_MAX) {
         end(u, q->stopping ? SV_UPLOAD_STOPS : SV_UPLOAD_FULL);
     } else {
@@ -76,27 +77,27 @@ void sv_uploads_put(sv_uploads *q, sv_upload *u) {
         *q->end = u;
         q->end = &u->next;
         q->count++;
-        pthread_cond_signal(&q->work);
+        ev_cond_signal(&q->work);
     }
-    pthread_mutex_unlock(&q->lock);
+    ev_mutex_unlock(&q->lock);
 }
 
 void sv_uploads_remove(sv_uploads *q, sv_upload **held) {
     sv_upload *u = *held;
     *held = NULL;
     if (!u) return;
-    pthread_mutex_lock(&q->lock); /* its wake may not have returned yet */
-    pthread_mutex_unlock(&q->lock);
+    ev_mutex_lock(&q->lock); /* its wake may not have returned yet */
+    ev_mutex_unlock(&q->lock);
     ev_buf_free(&u->audio);
     free(u);
 }
 
 void sv_uploads_stop(sv_uploads *q) {
-    pthread_mutex_lock(&q->lock);
+    ev_mutex_lock(&q->lock);
     const bool joined = q->joined;
     q->stopping = q->joined = true;
-    pthread_cond_signal(&q->work);
-    pthread_mutex_unlock(&q->lock);
+    ev_cond_signal(&q->work);
+    ev_mutex_unlock(&q->lock);
     if (!joined) pthread_join(q->thread, NULL);
 }
 
@@ -105,7 +106,7 @@ void sv_uploads_free(sv_uploads **uploads) {
     *uploads = NULL;
     if (!q) return;
     sv_uploads_stop(q);
-    pthread_cond_destroy(&q->work);
-    pthread_mutex_destroy(&q->lock);
+    ev_cond_destroy(&q->work);
+    ev_mutex_destroy(&q->lock);
     free(q);
 }

@@ -1,9 +1,9 @@
 /* voices: the table of voices in memory; uploads on disk are voices_store.c's. */
 #include <openssl/evp.h>
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/lock.h"
 #include "server/voices/voices_store.h"
 
 enum { BUCKETS = 1024, KEY = 32, OVERHEAD = 256 };
@@ -25,16 +25,16 @@ struct sv_voices {
     sv_log *log;
     sv_voice_store *_Atomic store; /* NULL: no uploads */
     double seconds_max;            /* of a reference */
-    pthread_mutex_t lock;          /* of all below */
-    pthread_cond_t made;
+    ev_mutex lock;                 /* of all below */
+    ev_cond made;
     sv_voice *chains[BUCKETS];
     sv_voice *oldest, *newest;
     int64_t bytes, bytes_max;
-    bool shared;                 /* other processes take in voices and delete them too */
-    double looked;               /* when the directory was read for one that was not known; 0: never */
-    pthread_rwlock_t share_lock; /* of shared vectors: read while one of its calls is under way */
-    sv_vector_cache vectors;     /* get NULL: there is none */
-    pthread_mutex_t synth_lock;
+    bool shared;             /* other processes take in voices and delete them too */
+    double looked;           /* when the directory was read for one that was not known; 0: never */
+    ev_rwlock share_lock;    /* of shared vectors: read while one of its calls is under way */
+    sv_vector_cache vectors; /* get NULL: there is none */
+    ev_mutex synth_lock;
     ev_synth *synth; /* for embedding alone; made at the first reference */
 };
 
@@ -49,10 +49,10 @@ ev_status sv_voices_create(sv_voices **out, ev_model *model, sv_decoder *decoder
     v->bytes_max = config->voice_cache;
     v->shared = *config->redis != '\0';
     v->seconds_max = config->reference_seconds_max;
-    pthread_mutex_init(&v->lock, NULL);
-    pthread_mutex_init(&v->synth_lock, NULL);
-    pthread_rwlock_init(&v->share_lock, NULL);
-    pthread_cond_init(&v->made, NULL);
+    ev_mutex_init(&v->lock);
+    ev_mutex_init(&v->synth_lock);
+    ev_rwlock_init(&v->share_lock);
+    ev_cond_init(&v->made);
     const ev_status status = *config->voices_dir ? sv_voices_open_store(v, config, log, err) : EV_OK;
     if (status != EV_OK) sv_voices_free(out);
     return status;
@@ -84,10 +84,10 @@ void sv_voices_free(sv_voices **held) {
     sv_voice_store *store = v->store;
     sv_voice_store_close(&store);
     ev_synth_free(&v->synth);
-    pthread_cond_destroy(&v->made);
-    pthread_mutex_destroy(&v->synth_lock);
-    pthread_rwlock_destroy(&v->share_lock);
-    pthread_mutex_destroy(&v->lock);
+    ev_cond_destroy(&v->made);
+    ev_mutex_destroy(&v->synth_lock);
+    ev_rwlock_destroy(&v->share_lock);
+    ev_mutex_destroy(&v->lock);
     free(v);
 }
 
@@ -103,10 +103,10 @@ void sv_voice_warnings(const sv_voice *voice, char out[SV_VOICE_WARNINGS]) {
 }
 
 void sv_voices_attach(sv_voices *v, ev_model *model) {
-    pthread_mutex_lock(&v->synth_lock);
+    ev_mutex_lock(&v->synth_lock);
     ev_synth_free(&v->synth); /* the next reference makes one */
     v->model = model;
-    pthread_mutex_unlock(&v->synth_lock);
+    ev_mutex_unlock(&v->synth_lock);
 }
 
 const ev_voice *sv_voice_get(const sv_voice *voice) { return voice->voice; }
@@ -150,9 +150,9 @@ void sv_voice_release(sv_voices *v, sv_voice **held) {
     sv_voice *voice = *held;
     *held = NULL;
     if (!voice) return;
-    pthread_mutex_lock(&v->lock);
+    ev_mutex_lock(&v->lock);
     if (--voice->users == 0 && !voice->cached) free_voice(voice);
-    pthread_mutex_unlock(&v->lock);
+    ev_mutex_unlock(&v->lock);
 }
 
 /* ---- a voice from a recording ---- */
@@ -164,7 +164,7 @@ static ev_status decode(sv_voices *v, const void *bytes, size_t size, ev_audio *
 
 static ev_status embed(sv_voices *v, const ev_audio *audio, ev_voice **out, ev_error *err) {
     ev_status status = EV_OK;
-    pthread_mutex_lock(&v->synth_lock);
+    ev_mutex_lock(&v->synth_lock);
     if (!v->synth) {
         ev_synth_options options;
         ev_synth_options_init(&options);
@@ -174,7 +174,7 @@ static ev_status embed(sv_voices *v, const ev_audio *audio, ev_voice **out, ev_e
     const double start = ev_clock_s();
     if (status == EV_OK)
         status = ev_voice_embed(out, v->synth, audio->samples, audio->count, audio->sample_rate, err);
-    pthread_mutex_unlock(&v->synth_lock);
+    ev_mutex_unlock(&v->synth_lock);
     if (v->metrics) sv_metric_observe(v->metrics, SV_METRIC_STAGE_DURATION, SV_TIMED_SPEAKER, ev_clock_s() - start);
     return status;
 }
@@ -182,17 +182,17 @@ static ev_status embed(sv_voices *v, const ev_audio *audio, ev_voice **out, ev_e
 /* ---- vectors that other processes have made, or may use ---- */
 
 void sv_voices_share(sv_voices *v, const sv_vector_cache *cache) {
-    pthread_rwlock_wrlock(&v->share_lock);
+    ev_rwlock_write(&v->share_lock);
     v->vectors = cache ? *cache : (sv_vector_cache){0};
-    pthread_rwlock_unlock(&v->share_lock);
+    ev_rwlock_unlock(&v->share_lock);
 }
 
 /* One that is of another model's encoder is not known. */
 static bool find_shared(sv_voices *v, const unsigned char *key, ev_voice **out) {
     unsigned char packed[SV_VECTOR_MAX];
-    pthread_rwlock_rdlock(&v->share_lock);
+    ev_rwlock_read(&v->share_lock);
     const size_t size = v->vectors.get ? v->vectors.get(v->vectors.user, key, packed) : 0;
-    pthread_rwlock_unlock(&v->share_lock);
+    ev_rwlock_unlock(&v->share_lock);
     return size && ev_voice_unpack(out, v->model, packed, size, NULL) == EV_OK;
 }
 
@@ -201,18 +201,18 @@ static void share_made(sv_voices *v, const unsigned char *key, const ev_voice *v
     unsigned char packed[SV_VECTOR_MAX];
     size_t size;
     if (ev_voice_faults(voice) || ev_voice_pack(voice, packed, sizeof packed, &size, NULL) != EV_OK) return;
-    pthread_rwlock_rdlock(&v->share_lock);
+    ev_rwlock_read(&v->share_lock);
     if (v->vectors.put) v->vectors.put(v->vectors.user, key, packed, size);
-    pthread_rwlock_unlock(&v->share_lock);
+    ev_rwlock_unlock(&v->share_lock);
 }
 
 static void drop_shared(sv_voices *v, const ev_voice *voice) {
     unsigned char packed[SV_VECTOR_MAX];
     size_t size;
     if (ev_voice_pack(voice, packed, sizeof packed, &size, NULL) != EV_OK) return;
-    pthread_rwlock_rdlock(&v->share_lock);
+    ev_rwlock_read(&v->share_lock);
     if (v->vectors.drop) v->vectors.drop(v->vectors.user, packed, size);
-    pthread_rwlock_unlock(&v->share_lock);
+    ev_rwlock_unlock(&v->share_lock);
 }
 
 static ev_status make(sv_voices *v, const void *bytes, size_t size, ev_voice **out, ev_error *err) {
@@ -250,7 +250,7 @@ static sv_voice *begin(sv_voices *v, const unsigned char *key) {
 
 static void complete(sv_voices *v, sv_voice *voice, ev_status status) {
     size_t floats = 0;
-    pthread_mutex_lock(&v->lock);
+    ev_mutex_lock(&v->lock);
     voice->making = false;
     if (status == EV_OK) {
         ev_voice_vector(voice->voice, &floats);
@@ -264,8 +264,8 @@ static void complete(sv_voices *v, sv_voice *voice, ev_status status) {
         if (!old->making) uncache(v, old);
         old = next;
     }
-    pthread_cond_broadcast(&v->made);
-    pthread_mutex_unlock(&v->lock);
+    ev_cond_broadcast(&v->made);
+    ev_mutex_unlock(&v->lock);
 }
 
 static void log_warnings(sv_voices *v, const sv_voice *voice) {
@@ -278,18 +278,18 @@ ev_status sv_voices_reference(sv_voices *v, const void *bytes, size_t size, sv_v
     unsigned char key[KEY];
     *out = NULL;
     if (!EVP_Digest(bytes, size, key, NULL, EVP_sha256(), NULL)) return ev_fail(err, EV_E_MEMORY, "out of memory");
-    pthread_mutex_lock(&v->lock);
+    ev_mutex_lock(&v->lock);
     sv_voice *voice = find_cached(v, key);
     const bool hit = voice != NULL;
     if (hit) {
         voice->users++;
         lru_unlink(v, voice);
         link_newest(v, voice);
-        while (voice->making) pthread_cond_wait(&v->made, &v->lock);
+        while (voice->making) ev_cond_wait(&v->made, &v->lock);
     } else {
         voice = begin(v, key);
     }
-    pthread_mutex_unlock(&v->lock);
+    ev_mutex_unlock(&v->lock);
     if (!voice) return ev_fail(err, EV_E_MEMORY, "out of memory");
     if (v->metrics) sv_metric_add(v->metrics, SV_METRIC_VOICE_CACHE, hit ? SV_LOOKUP_HIT : SV_LOOKUP_MISS, 1);
     if (!hit) complete(v, voice, find_or_make(v, key, bytes, size, &voice->voice, &voice->error));
@@ -308,10 +308,10 @@ ev_status sv_voices_reference(sv_voices *v, const void *bytes, size_t size, sv_v
 static bool may_look_again(sv_voices *v) {
     if (!v->shared) return false;
     const double now = ev_clock_s();
-    pthread_mutex_lock(&v->lock);
+    ev_mutex_lock(&v->lock);
     const bool may = v->looked == 0 || now - v->looked >= 1;
     if (may) v->looked = now;
-    pthread_mutex_unlock(&v->lock);
+    ev_mutex_unlock(&v->lock);
     return may;
 }
 
@@ -433,13 +433,13 @@ static bool equal(const ev_voice *a, const ev_voice *b) {
 /* What is deleted is not remembered either. A file does not tell of which recording its voice is, but equal vectors
  * do. */
 static void forget_references(sv_voices *v, const ev_voice *voice) {
-    pthread_mutex_lock(&v->lock);
+    ev_mutex_lock(&v->lock);
     for (sv_voice *at = v->oldest; at;) {
         sv_voice *next = at->newer;
         if (!at->making && equal(at->voice, voice)) uncache(v, at);
         at = next;
     }
-    pthread_mutex_unlock(&v->lock);
+    ev_mutex_unlock(&v->lock);
 }
 
 ev_status sv_voices_delete(sv_voices *v, const char *id, const char *owner, ev_error *err) {

@@ -13,7 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "base/wait.h"
+#include "base/lock.h"
 
 enum { VOICES_MAX = 10000, PACKED_MAX = 65536, FILE_MAX = 2 * PACKED_MAX, LOGGED_MAX = 20 };
 enum { UNTRUSTED_MAX = 5000, OF_KEY_MAX = 2500, OF_UNTRUSTED_MAX = 500 };
@@ -27,14 +27,14 @@ struct sv_voice_store {
     ev_model *model;
     sv_metrics *metrics;
     sv_log *log;
-    pthread_mutex_t lock;
+    ev_mutex lock;
     int dir;       /* everything is opened relative to it; -1 until it answered */
     stored *items; /* in the order of their coming */
     size_t count, room;
     size_t writing; /* voices on their way to the disk */
     /* the reader */
     char *path;
-    pthread_cond_t change;
+    ev_cond change;
     bool reading, again, closing; /* again: it was asked for while it was at work */
     ev_buf deleted;               /* char[SV_VOICE_ID + 1]: what was deleted since it began */
     ev_status status;             /* how the last reading ended */
@@ -188,16 +188,16 @@ static int by_id(const void *a, const void *b) {
 } /* also of stored: card.id is first */
 
 static void note_known(sv_voice_store *s, listing *l) {
-    pthread_mutex_lock(&s->lock);
+    ev_mutex_lock(&s->lock);
     for (size_t i = 0; i < s->count; i++) ev_buf_append(&l->known, s->items[i].card.id, SV_VOICE_ID + 1);
-    pthread_mutex_unlock(&s->lock);
+    ev_mutex_unlock(&s->lock);
     if (l->known.size) qsort(l->known.data, l->known.size / (SV_VOICE_ID + 1), SV_VOICE_ID + 1, by_id);
 }
 
 static bool is_closing(sv_voice_store *s) {
-    pthread_mutex_lock(&s->lock);
+    ev_mutex_lock(&s->lock);
     const bool closing = s->closing;
-    pthread_mutex_unlock(&s->lock);
+    ev_mutex_unlock(&s->lock);
     return closing;
 }
 
@@ -278,7 +278,7 @@ static bool was_deleted(const sv_voice_store *s, const stored *item) {
 
 static void take_in(sv_voice_store *s, listing *l) {
     const stored *found = (const stored *)(const void *)l->found.data;
-    pthread_mutex_lock(&s->lock);
+    ev_mutex_lock(&s->lock);
     drop_gone(s, l);
     for (size_t i = 0; i < ev_array_count(&l->found, stored); i++) {
         ev_voice *voice = found[i].voice;
@@ -286,20 +286,20 @@ static void take_in(sv_voice_store *s, listing *l) {
     }
     drop_doubles(s);
     ev_buf_free(&s->deleted);
-    pthread_mutex_unlock(&s->lock);
+    ev_mutex_unlock(&s->lock);
     if (s->metrics) sv_metric_set(s->metrics, SV_METRIC_DAMAGED_VOICES, (double)l->damaged);
 }
 
 static int open_once(sv_voice_store *s, ev_error *err) {
-    pthread_mutex_lock(&s->lock);
+    ev_mutex_lock(&s->lock);
     int dir = s->dir;
-    pthread_mutex_unlock(&s->lock);
+    ev_mutex_unlock(&s->lock);
     if (dir >= 0) return dir;
     dir = open(s->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (dir < 0) ev_fail(err, EV_E_IO, "%s: %s", s->path, strerror(errno));
-    pthread_mutex_lock(&s->lock);
+    ev_mutex_lock(&s->lock);
     s->dir = dir;
-    pthread_mutex_unlock(&s->lock);
+    ev_mutex_unlock(&s->lock);
     return dir;
 }
 
@@ -323,13 +323,13 @@ static void *run_reader(void *store) {
     while (more) {
         ev_error error = {0};
         const ev_status status = read_all(s, &error);
-        pthread_mutex_lock(&s->lock);
+        ev_mutex_lock(&s->lock);
         s->status = status;
         s->error = error;
         more = s->reading = s->again && !s->closing;
         s->again = false;
-        pthread_cond_broadcast(&s->change);
-        pthread_mutex_unlock(&s->lock);
+        ev_cond_broadcast(&s->change);
+        ev_mutex_unlock(&s->lock);
     }
     return NULL;
 }
@@ -337,14 +337,14 @@ static void *run_reader(void *store) {
 /* Under the lock. */
 static void wait_for_reader(sv_voice_store *s, int seconds) {
     const struct timespec until = ev_clock_after(seconds);
-    while (s->reading && pthread_cond_timedwait(&s->change, &s->lock, &until) != ETIMEDOUT) {
+    while (s->reading && ev_cond_wait_until(&s->change, &s->lock, &until)) {
     }
 }
 
 ev_status sv_voice_store_reload(sv_voice_store *s, bool *read, ev_error *err) {
     ev_status status = EV_OK;
     pthread_t thread;
-    pthread_mutex_lock(&s->lock);
+    ev_mutex_lock(&s->lock);
     if (s->reading) {
         s->again = true;
     } else if (pthread_create(&thread, NULL, run_reader, s) == 0) {
@@ -356,7 +356,7 @@ ev_status sv_voice_store_reload(sv_voice_store *s, bool *read, ev_error *err) {
     if (status == EV_OK) wait_for_reader(s, SV_VOICES_READ_S);
     *read = !s->reading;
     if (status == EV_OK && *read && s->status != EV_OK) status = ev_fail(err, s->status, "%s", s->error.message);
-    pthread_mutex_unlock(&s->lock);
+    ev_mutex_unlock(&s->lock);
     if (status == EV_OK && !*read && s->log)
         sv_log_line(s->log, SV_LEVEL_WARN, NULL,
                     "voices_dir is still being read after %d s: its voices come when that is done", SV_VOICES_READ_S);
@@ -373,12 +373,8 @@ ev_status sv_voice_store_open(sv_voice_store **out, ev_model *model, const char 
         free(path);
         return ev_fail(err, EV_E_MEMORY, "out of memory");
     }
-    pthread_condattr_t monotonic;
-    pthread_condattr_init(&monotonic);
-    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-    pthread_cond_init(&s->change, &monotonic);
-    pthread_condattr_destroy(&monotonic);
-    pthread_mutex_init(&s->lock, NULL);
+    ev_cond_init(&s->change);
+    ev_mutex_init(&s->lock);
     s->model = model;
     s->metrics = metrics;
     s->log = log;
@@ -397,19 +393,19 @@ void sv_voice_store_close(sv_voice_store **store) {
     sv_voice_store *s = *store;
     *store = NULL;
     if (!s) return;
-    pthread_mutex_lock(&s->lock);
+    ev_mutex_lock(&s->lock);
     s->closing = true;
     wait_for_reader(s, 1);
     const bool stuck = s->reading;
-    pthread_mutex_unlock(&s->lock);
+    ev_mutex_unlock(&s->lock);
     if (stuck) return; /* in a mount that does not answer: what it holds goes with the process */
     for (size_t i = 0; i < s->count; i++) ev_voice_free(&s->items[i].voice);
     free(s->items);
     if (s->dir >= 0) close(s->dir);
     free(s->path);
     ev_buf_free(&s->deleted);
-    pthread_cond_destroy(&s->change);
-    pthread_mutex_destroy(&s->lock);
+    ev_cond_destroy(&s->change);
+    ev_mutex_destroy(&s->lock);
     free(s);
 }
 
@@ -451,10 +447,10 @@ ev_status sv_voice_store_put(sv_voice_store *s, const ev_voice *voice, const cha
     snprintf(item.card.owner, sizeof item.card.owner, "%s", owner);
     snprintf(item.card.consent, sizeof item.card.consent, "%s", consent ? consent : "");
     item.card.created = (int64_t)time(NULL);
-    pthread_mutex_lock(&s->lock);
+    ev_mutex_lock(&s->lock);
     const bool answers = s->dir >= 0, room = has_room(s, owner);
     s->writing += room;
-    pthread_mutex_unlock(&s->lock); /* who looks a voice up does not wait for the disk */
+    ev_mutex_unlock(&s->lock); /* who looks a voice up does not wait for the disk */
     ev_status status = EV_OK;
     if (!answers)
         status = ev_fail(err, EV_E_IO, "the voice cannot be kept: the place for voices does not answer");
@@ -464,44 +460,44 @@ ev_status sv_voice_store_put(sv_voice_store *s, const ev_voice *voice, const cha
                     OF_KEY_MAX, OF_UNTRUSTED_MAX);
     else
         status = write_card(s, &item, err);
-    pthread_mutex_lock(&s->lock);
+    ev_mutex_lock(&s->lock);
     s->writing -= room;
     const bool known = status == EV_OK && knows(s, item.card.id); /* the directory was read again in between */
     if (status == EV_OK && !known && !add(s, &item)) status = ev_fail(err, EV_E_MEMORY, "out of memory");
-    pthread_mutex_unlock(&s->lock);
+    ev_mutex_unlock(&s->lock);
     *card = item.card;
     if (known || status != EV_OK) ev_voice_free(&item.voice);
     return status;
 }
 
 ev_status sv_voice_store_get(sv_voice_store *s, const char *id, const char *owner, ev_voice **out, ev_error *err) {
-    pthread_mutex_lock(&s->lock);
+    ev_mutex_lock(&s->lock);
     const stored *item = find_stored(s, id, owner);
     *out = item ? copy_voice(s->model, item->voice) : NULL;
-    pthread_mutex_unlock(&s->lock);
+    ev_mutex_unlock(&s->lock);
     if (!item) return ev_fail(err, EV_E_NOT_FOUND, "there is no voice '%.50s': see /v1/voices", id);
     return *out ? EV_OK : ev_fail(err, EV_E_MEMORY, "out of memory");
 }
 
 /* Out of the table. False: it is not there. */
 static bool forget(sv_voice_store *s, const char *id, const char *owner) {
-    pthread_mutex_lock(&s->lock);
+    ev_mutex_lock(&s->lock);
     stored *item = find_stored(s, id, owner);
     if (item) {
         if (s->reading) ev_buf_append(&s->deleted, item->card.id, SV_VOICE_ID + 1);
         ev_voice_free(&item->voice);
         memmove(item, item + 1, (size_t)(s->items + --s->count - item) * sizeof *item);
     }
-    pthread_mutex_unlock(&s->lock);
+    ev_mutex_unlock(&s->lock);
     return item != NULL;
 }
 
 ev_status sv_voice_store_delete(sv_voice_store *s, const char *id, const char *owner, ev_error *err) {
     char name[SV_VOICE_ID + 8];
-    pthread_mutex_lock(&s->lock);
+    ev_mutex_lock(&s->lock);
     const bool known = find_stored(s, id, owner) != NULL;
     const int dir = s->dir;
-    pthread_mutex_unlock(&s->lock); /* who looks a voice up does not wait for the disk */
+    ev_mutex_unlock(&s->lock); /* who looks a voice up does not wait for the disk */
     if (!known) return ev_fail(err, EV_E_NOT_FOUND, "there is no voice '%.50s': see /v1/voices", id);
     file_name(name, id, ".json");
     if (unlinkat(dir, name, 0) != 0 && errno != ENOENT)
@@ -512,9 +508,9 @@ ev_status sv_voice_store_delete(sv_voice_store *s, const char *id, const char *o
 
 void sv_voice_store_each(sv_voice_store *s, const char *owner, void (*each)(void *, const sv_voice_card *),
                          void *user) {
-    pthread_mutex_lock(&s->lock);
+    ev_mutex_lock(&s->lock);
     for (size_t i = 0; i < s->count; i++) {
         if (strcmp(s->items[i].card.owner, owner) == 0) each(user, &s->items[i].card);
     }
-    pthread_mutex_unlock(&s->lock);
+    ev_mutex_unlock(&s->lock);
 }
