@@ -9,18 +9,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const cli_command *const commands[] = {&cli_say,           &cli_voice_make,
-                                              &cli_voice_list,    &cli_voice_show,
-                                              &cli_voice_compare, &cli_phones,
-                                              &cli_import,        &cli_bench_engine,
+/* clang-format off */
+static const cli_command *const commands[] = {
+    &cli_say, &cli_voice_make, &cli_voice_list, &cli_voice_show, &cli_voice_compare, &cli_phones, &cli_import,
+    &cli_bench_engine,
 #ifdef EMOTIVOICE_SERVER
-                                              &cli_serve,         &cli_worker,
-                                              &cli_jobs_dead,     &cli_jobs_show,
-                                              &cli_jobs_retry,    &cli_jobs_drop,
-                                              &cli_store_check,   &cli_store_lifecycle,
-                                              &cli_keys_new,      &cli_keys_check,
+    &cli_serve, &cli_worker, &cli_scale, &cli_jobs_dead, &cli_jobs_show, &cli_jobs_retry, &cli_jobs_drop,
+    &cli_store_check, &cli_store_lifecycle, &cli_keys_new, &cli_keys_check,
 #endif
-                                              &cli_man,           NULL};
+    &cli_man, NULL};
+/* clang-format on */
 
 static bool is_group(const char *word) {
     size_t length = strlen(word);

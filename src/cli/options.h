@@ -93,8 +93,8 @@ extern const char *const cli_markups[], *const cli_audio_tags[]; /* engine.c */
     }
 
 extern const cli_command cli_say, cli_voice_make, cli_voice_list, cli_voice_show, cli_voice_compare, cli_phones,
-    cli_import, cli_bench_engine, cli_serve, cli_worker, cli_jobs_dead, cli_jobs_show, cli_jobs_retry, cli_jobs_drop,
-    cli_store_check, cli_store_lifecycle, cli_keys_new, cli_keys_check, cli_man;
+    cli_import, cli_bench_engine, cli_serve, cli_worker, cli_scale, cli_jobs_dead, cli_jobs_show, cli_jobs_retry,
+    cli_jobs_drop, cli_store_check, cli_store_lifecycle, cli_keys_new, cli_keys_check, cli_man;
 /* All of them, NULL-terminated: main.c has the table, help and the manual read it. */
 extern const cli_command *const *cli_commands;
 

@@ -1,60 +1,34 @@
-/* serve: `emotivoice serve`. Its options are the service's settings: the table is made from
- * server/config/config_table.h, so flags, environment, file and --help say the same.
- */
-#include <stdlib.h>
+/* serve: `emotivoice serve` and `emotivoice worker`. Their options are the service's settings. */
 #include <string.h>
-#include <unistd.h>
 
-#include "options.h"
 #include "server/config/supervisor.h"
 #include "server/server.h"
+#include "settings.h"
 
 typedef struct serve_values {
-    const char *keys[SV_KEY_COUNT]; /* as given; NULL: not given */
-    const char *config;
+    cli_settings settings;
     bool print_config, check;
 } serve_values;
 
-enum { OWN = 3 };                    /* options that are no settings, before those that are */
-static char names[SV_KEY_COUNT][40]; /* "batch-max" */
-static char helps[SV_KEY_COUNT][160];
-static const char *const placeholders[] = {
-    [SV_KIND_SECRET] = "TEXT",     [SV_KIND_TEXT] = "TEXT",          [SV_KIND_FILE] = "FILE",
-    [SV_KIND_DIRECTORY] = "DIR",   [SV_KIND_MODELS] = "[NAME=]FILE", [SV_KIND_ADDRESS] = "ADDRESS",
-    [SV_KIND_HOSTS] = "HOSTS",     [SV_KIND_ORIGINS] = "ORIGINS",    [SV_KIND_NETWORKS] = "NETWORKS",
-    [SV_KIND_FORMATS] = "FORMATS", [SV_KIND_SWITCH] = "on|off",      [SV_KIND_COUNT] = "N",
-    [SV_KIND_NUMBER] = "X",        [SV_KIND_SECONDS] = "TIME",       [SV_KIND_BYTES] = "SIZE"};
-static cli_option options[SV_KEY_COUNT + OWN + 1] = {
-    {.name = "config",
-     .letter = 'c',
-     .kind = CLI_STRING,
-     .offset = offsetof(serve_values, config),
-     .value = "FILE",
-     .help = "file of settings; flags and environment (EMOTIVOICE_BATCH_MAX for --batch-max) come before it"},
-    {.name = "print-config",
-     .kind = CLI_FLAG,
-     .offset = offsetof(serve_values, print_config),
-     .help = "print every setting and where it comes from, and stop"},
-    {.name = "check",
-     .kind = CLI_FLAG,
-     .offset = offsetof(serve_values, check),
-     .help = "say whether it would start with these settings, keys, words and model, and stop"}};
+static cli_option options[CLI_SETTINGS + 3];
 
 /* Before main: the tables of all commands are read by help and man page too. */
 static void __attribute__((constructor)) make_options(void) {
-    for (int key = 0; key < SV_KEY_COUNT; key++) {
-        const sv_config_row *row = &sv_config_rows[key];
-        snprintf(names[key], sizeof names[key], "%s", row->key);
-        for (char *at = names[key]; (at = strchr(at, '_')) != NULL;) *at = '-';
-        snprintf(helps[key], sizeof helps[key], "%s%s%s%s", row->help, *row->fallback ? " (default " : "",
-                 row->fallback, *row->fallback ? ")" : "");
-        options[key + OWN] = (cli_option){.name = names[key],
-                                          .kind = CLI_STRING,
-                                          .offset = offsetof(serve_values, keys) + sizeof(char *) * (size_t)key,
-                                          .value = row->kind == SV_KIND_CHOICE ? row->unit : placeholders[row->kind],
-                                          .help = helps[key],
-                                          .many = row->kind == SV_KIND_MODELS};
-    }
+    static const cli_option own[] = {{.name = "print-config",
+                                      .kind = CLI_FLAG,
+                                      .offset = offsetof(serve_values, print_config),
+                                      .help = "print every setting and where it comes from, and stop"},
+                                     {.name = "check",
+                                      .kind = CLI_FLAG,
+                                      .offset = offsetof(serve_values, check),
+                                      .help =
+                                          "say whether it would start with these settings, keys, words and model, "
+                                          "and stop"}};
+    cli_option settings[CLI_SETTINGS];
+    cli_settings_options(settings, offsetof(serve_values, settings));
+    options[0] = settings[0];
+    memcpy(options + 1, own, sizeof own);
+    memcpy(options + 3, settings + 1, sizeof settings - sizeof settings[0]);
 }
 
 static const cli_example examples[] = {
@@ -66,28 +40,6 @@ static const cli_example examples[] = {
     {"emotivoice serve -c emotivoice.conf --check", "before a restart: exit status 0 says that it is good"},
     {NULL, NULL}};
 
-/* Flags, then the environment, then the file, then sockets: each value remembers which it came from, so the order is
- * free. */
-static ev_status read_settings(void *values, sv_config *config, ev_error *err) {
-    const serve_values *v = values;
-    ev_buf warnings = {0};
-    ev_status status = sv_config_init(config, err);
-    for (int key = 0; status == EV_OK && key < SV_KEY_COUNT; key++) {
-        if (v->keys[key] == NULL) continue;
-        status = sv_config_set(config, sv_config_rows[key].key, v->keys[key], (sv_origin){.from = SV_FROM_FLAG}, err);
-    }
-    if (status == EV_OK) status = sv_config_environment(config, environ, &warnings, err);
-    if (status == EV_OK && v->config != NULL) status = sv_config_file(config, v->config, err);
-    if (status == EV_OK) status = sv_supervisor_config(config, err);
-    if (status == EV_OK) status = sv_config_check(config, &warnings, err);
-    for (char *line = (char *)warnings.data, *end; line != NULL && (end = strchr(line, '\n')) != NULL;
-         line = end + 1) {
-        cli_note("%.*s", (int)(end - line), line);
-    }
-    ev_buf_free(&warnings);
-    return status;
-}
-
 static int print_settings(const sv_config *config) {
     ev_buf text = {0};
     sv_config_print(config, &text);
@@ -97,15 +49,9 @@ static int print_settings(const sv_config *config) {
     return code;
 }
 
-static int code_of(ev_status status, const ev_error *err) {
-    if (status == EV_OK) return CLI_OK;
-    const int code = status == EV_E_FORMAT ? CLI_MODEL : status == EV_E_ARGUMENT ? CLI_CONFIG : CLI_FAILURE;
-    return cli_fail(code, "%s", err->message);
-}
-
 static int check_settings(const sv_config *config) {
     ev_error err = {0};
-    const int code = code_of(sv_check(config, &err), &err);
+    const int code = cli_settings_code(sv_check(config, &err), &err);
     if (code == CLI_OK) printf("the configuration is good\n");
     return code;
 }
@@ -115,7 +61,7 @@ static int run_role(const void *values, sv_role role) {
     sv_config config = {0};
     ev_error err = {0};
     int code = CLI_OK;
-    if (sv_supervisor_take(&err) != EV_OK || read_settings(&v, &config, &err) != EV_OK) {
+    if (sv_supervisor_take(&err) != EV_OK || cli_settings_read(&v.settings, &config, &err) != EV_OK) {
         code = cli_fail(CLI_CONFIG, "%s", err.message);
     } else if (role == SV_ROLE_WORKER && !*config.redis && !v.print_config) {
         code = cli_fail(CLI_CONFIG, "a worker needs --redis URL: where the gateways (emotivoice serve --redis URL) "
@@ -126,7 +72,7 @@ static int run_role(const void *values, sv_role role) {
         code = check_settings(&config);
     } else {
         cli_interrupt_stop(); /* the service waits for signals itself */
-        code = code_of(sv_serve(&config, role, read_settings, &v, &err), &err);
+        code = cli_settings_code(sv_serve(&config, role, cli_settings_read, &v.settings, &err), &err);
     }
     sv_config_free(&config);
     return code;

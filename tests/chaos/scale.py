@@ -1,18 +1,17 @@
 #!/usr/bin/env python3
-"""KEDA's rule applied to worker processes: load rises threefold and falls, workers follow the queue, and nothing is lost.
+"""`emotivoice scale` under a load that rises threefold and falls: workers follow the queue, and nothing is lost.
 
   tests/chaos/scale.py [build/emotivoice] [--rate 0.5] [--phase 60] [--part 0.06] [--plot docs/scale.svg]
 
-The rule is that of deploy/helm (autoscaling.yaml): as many workers as seconds of speech that wait, over `threshold`, rounded up,
-between 1 and --most; looked at every --poll seconds; fewer only when the rule has said so for --calm seconds. A worker is ended by
-SIGTERM and finishes what it took. Many workers on few cores are no faster than one, so each is held to a part of a core, which is
-what stands for a machine of its own: it is stopped (SIGSTOP) for the rest of each tenth of a second. One line of JSON at the end,
-exit status 1 if a request was lost; --plot draws load, queue, workers and the wait over time."""
+The command gets --threshold as --target, --most as --max, --poll as --every and --calm as --cooldown. Many workers on few cores
+are no faster than one, so each is held to a part of a core, which is what stands for a machine of its own: it is stopped
+(SIGSTOP) for the rest of each tenth of a second. One line of JSON at the end, exit status 1 if a request was lost or a worker
+did not end well; --plot draws load, queue, workers and the wait over time."""
 import argparse
 import json
-import math
 import os
 import random
+import re
 import signal
 import sys
 import threading
@@ -21,64 +20,34 @@ import time
 sys.path[:0] = [os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "server")]
 import service  # noqa: E402: takes the command from the arguments
 import fleet  # noqa: E402
+import scaler  # noqa: E402
 
 SLICE_S = 0.1
 TEXT = " The river runs through the valley and the wind goes over the hills." * 6
 
 
-class Limited(fleet.Worker):
-    """A worker that has a part of a core."""
+class Parts:
+    """The scaler's workers, each held to a part of a core."""
 
-    part = 0.2
-
-    def __enter__(self):
-        super().__enter__()
-        self.leaving = False
-        threading.Thread(target=self.hold, daemon=True).start()
-        return self
-
-    def hold(self):
-        while self.process.poll() is None:
-            for sign, seconds in ((signal.SIGCONT, self.part * SLICE_S), (signal.SIGSTOP, (1 - self.part) * SLICE_S)):
-                self.process.send_signal(sign)
-                time.sleep(seconds)
-
-
-class Scaler:
-    """The rule, and the workers that it has made."""
-
-    def __init__(self, f, given):
-        self.fleet, self.given, self.over = f, given, False
-        self.workers, self.ending, self.wanted = [], [], []
-        self.grow(1)
-
-    def grow(self, count):
-        while len(self.workers) < count:
-            flags = (*self.fleet.common, "--threads", "1", "--worker-jobs", "4")
-            self.workers.append(Limited(self.fleet.command, *flags).__enter__())
-
-    def shrink(self, count):
-        while len(self.workers) > count:
-            worker = self.workers.pop()
-            worker.process.send_signal(signal.SIGTERM)
-            self.ending.append(worker)
-
-    def queue_s(self):
-        return self.fleet.gateways[0].get("/readyz").json()["jobs"]["pending_audio_s"]
-
-    def look(self):
-        rule = min(max(math.ceil(self.queue_s() / self.given.threshold), 1), self.given.most)
-        self.wanted.append((time.monotonic(), rule))
-        self.wanted = [w for w in self.wanted if w[0] > time.monotonic() - self.given.calm]
-        if rule > len(self.workers):
-            self.grow(rule)
-        else:
-            self.shrink(max(n for _, n in self.wanted))  # the most that was wanted lately
+    def __init__(self, s, part):
+        self.scaler, self.part, self.over, self.held = s, part, False, {}
 
     def run(self):
         while not self.over:
-            self.look()
-            time.sleep(self.given.poll)
+            for pid in set(sum(self.scaler.workers(), [])) - set(self.held):
+                self.held[pid] = threading.Thread(target=self.hold, args=(pid,), daemon=True)
+                self.held[pid].start()
+            time.sleep(SLICE_S)
+
+    def hold(self, pid):
+        try:
+            while not self.over:
+                for sign, seconds in ((signal.SIGCONT, self.part * SLICE_S), (signal.SIGSTOP, (1 - self.part) * SLICE_S)):
+                    os.kill(pid, sign)
+                    time.sleep(seconds)
+            os.kill(pid, signal.SIGCONT)
+        except ProcessLookupError:
+            pass  # it has ended
 
 
 class Load:
@@ -132,6 +101,34 @@ def svg(rows, phase_s, path):
         file.write("\n".join(out) + "\n")
 
 
+def follow(f, s, given):
+    """The three phases: a row a second, what became of the load, the scaler's exit status."""
+    rows, parts, load, begun = [], Parts(s, given.part), Load(f, given.seed), time.monotonic()
+    state = lambda: f.gateways[0].get("/readyz").json()["jobs"]  # noqa: E731
+    while state()["workers"] < 1:
+        time.sleep(0.1)
+    load.rate = given.rate
+    threads = [threading.Thread(target=one.run) for one in (parts, load)]
+    for thread in threads:
+        thread.start()
+    for phase in (1, 3, 1):
+        load.rate = phase * given.rate
+        until = time.monotonic() + given.phase
+        while time.monotonic() < until:
+            time.sleep(1)
+            now = time.monotonic()
+            lately = [took for at, took in load.done if at + took > now - 10]
+            rows.append({"t": round(now - begun, 1), "rate": load.rate, "workers": len(s.workers()[0]), "queue_s": round(state()["pending_audio_s"], 1),
+                         "p95_s": round(p95(lately), 2)})
+    load.over = True
+    threads[1].join()
+    for thread in load.threads:
+        thread.join()
+    parts.over = True
+    threads[0].join()
+    return rows, load, begun, s.stop()
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     for name, value in (("rate", 0.5), ("phase", 60.0), ("part", 0.06), ("threshold", 40.0), ("poll", 2.0), ("calm", 15.0)):
@@ -140,48 +137,20 @@ def main():
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--plot")
     given = parser.parse_args()
-    Limited.part = given.part
-    rows = []
     with fleet.Fleet(1, 0, flags=("--queue-audio", "3600s", "--log-level", "error", "--redis-lease", "5s"), redis_flags=("--appendfsync", "everysec")) as f:
-        scaler, load, begun = Scaler(f, given), Load(f, given.seed), time.monotonic()
-        f.workers = []  # the scaler has them
-        while f.gateways[0].get("/readyz").json()["jobs"]["workers"] < 1:
-            time.sleep(0.1)
-        load.rate = given.rate
-        threads = [threading.Thread(target=one.run) for one in (scaler, load)]
-        for thread in threads:
-            thread.start()
-        for phase in (1, 3, 1):
-            load.rate = phase * given.rate
-            until = time.monotonic() + given.phase
-            while time.monotonic() < until:
-                time.sleep(1)
-                now = time.monotonic()
-                lately = [took for at, took in load.done if at + took > now - 10]
-                rows.append({"t": round(now - begun, 1), "rate": load.rate, "workers": len(scaler.workers), "queue_s": round(scaler.queue_s(), 1),
-                             "p95_s": round(p95(lately), 2)})
-        load.over = True
-        threads[1].join()
-        for thread in load.threads:
-            thread.join()
-        scaler.over = True
-        threads[0].join()
-        scaler.shrink(0)
-        ended = []
-        for worker in scaler.ending:
-            try:
-                ended.append(worker.process.wait(60))
-            finally:
-                worker.reader.join(5)
-                worker.process.stderr.close()
+        flags = [word for name, value in (("min", 1), ("max", given.most), ("target", given.threshold), ("every", given.poll),
+                                          ("cooldown", given.calm)) for word in (f"--{name}", str(value))]
+        with scaler.Scaler(f.command, *f.common, "--log-level", "info", "--threads", "1", "--worker-jobs", "4", *flags) as s:
+            rows, load, begun, status = follow(f, s, given)
+    ends = [int(code) for code in re.findall(r"worker \d+ ended with status (\d+)\"", "".join(s.lines))]
     if given.plot:
         svg(rows, given.phase, given.plot)
     third = [[took for at, took in load.done if i * given.phase <= at - begun < (i + 1) * given.phase] for i in range(3)]
     report = {"requests": load.number, "heard": len(load.done), "lost": len(load.lost), "workers_most": max(r["workers"] for r in rows),
-              "workers_at_the_end": rows[-1]["workers"], "workers_ended_well": ended.count(0), "ended": len(ended),
+              "workers_at_the_end": rows[-1]["workers"], "workers_ended_well": ends.count(0), "ended": len(ends),
               "p95_s": [round(p95(t), 2) for t in third], "queue_s_most": max(r["queue_s"] for r in rows)}
     print(json.dumps(report))
-    return 1 if load.lost or any(ended) else 0
+    return 1 if load.lost or status or any(ends) or "by itself" in "".join(s.lines) else 0
 
 
 sys.exit(main())

@@ -9,6 +9,7 @@
  *   fallback.h  a gateway that makes speech itself while Redis is away
  *   rates.h     what clients may ask for in a second, counted over all gateways
  *   vectors.h   the vectors of recordings that voices were made from
+ *   queue.h     how much waits, for who looks from outside
  *   shared.h    what of recordings and results goes through Redis, and what lies in the stores
  *
  * What is promised: a job that was accepted is finished or reported failed, as long as Redis keeps its data. At each
