@@ -10,10 +10,18 @@ enum { UNREAD = 1u << 31 }; /* no mask yet: the environment has not been read */
 static atomic_uint current_mask = UNREAD;
 
 #if defined(__x86_64__) || defined(__i386__)
+#include <cpuid.h>
+
+/* Numbers of 16 bits: clang 14 has no name for it. Whatever has AVX2 has this too, unless a hypervisor hides it. */
+static bool has_f16c(void) {
+    unsigned a, b, c, d;
+    return __get_cpuid(1, &a, &b, &c, &d) && (c & bit_F16C);
+}
+
 static unsigned detect(void) {
     unsigned flags = 0;
     __builtin_cpu_init();
-    if (!__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("fma")) return flags;
+    if (!__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("fma") || !has_f16c()) return flags;
     flags |= EV_CPU_AVX2;
     if (!__builtin_cpu_supports("avx512f") || !__builtin_cpu_supports("avx512bw") ||
         !__builtin_cpu_supports("avx512dq") || !__builtin_cpu_supports("avx512vl"))

@@ -48,7 +48,8 @@ static void conv_rows(const ev_kernels *kernels, const void *args, const ev_piec
         .x = row_at(a->x, a->ldx, row, a->tap_offset),
         .ldx = a->ldx,
         .tap_step = (size_t)a->dilation * a->ldx,
-        .w = conv->w8 ? NULL : conv->w + (size_t)begin * w_step,
+        .w = conv->w ? conv->w + (size_t)begin * w_step : NULL,
+        .w16 = conv->w16 ? conv->w16 + (size_t)begin * w_step : NULL,
         .w_step = w_step,
         .taps = conv->taps,
         .ci = conv->ci,
@@ -76,7 +77,7 @@ static void conv_rows(const ev_kernels *kernels, const void *args, const ev_piec
 }
 
 static void check_conv(const ev_conv_args *a) {
-    assert(a->conv && (a->conv->w || a->conv->w8) && a->x && (a->y || a->y2) && a->dilation >= 1);
+    assert(a->conv && (a->conv->w || a->conv->w16 || a->conv->w8) && a->x && (a->y || a->y2) && a->dilation >= 1);
     size_t width = (size_t)a->conv->co_blocks * 16;
     assert(!a->y || is_output(a->y, a->ldy, width));
     assert(!a->y2 || is_output(a->y2, a->ldy2, width));

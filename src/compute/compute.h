@@ -58,12 +58,13 @@ typedef enum ev_act {
     EV_ACT_SIGMOID
 } ev_act;
 
-/* Weights packed once at load: w [co_blocks][taps][ci][16], bias [co_blocks * 16], zero beyond co. Quantised, w8
- * takes the place of w: [co_blocks][inputs8 / 4][16][4], 128 more than the weight, of the inputs [taps][ci] as one
- * row. */
+/* Weights packed once at load: w [co_blocks][taps][ci][16], bias [co_blocks * 16], zero beyond co. Halved, w16
+ * takes the place of w, and is laid out alike. Quantised, w8 does: [co_blocks][inputs8 / 4][16][4], 128 more than the
+ * weight, of the inputs [taps][ci] as one row. */
 typedef struct ev_conv {
     int taps, ci, co, co_blocks; /* co_blocks = ceil(co / 16) */
     float *w, *bias;             /* owned */
+    uint16_t *w16;               /* owned; NULL: not halved */
     uint8_t *w8;                 /* owned; NULL: not quantised */
     float *scale8;               /* owned, [co_blocks * 16]: a weight is its 8 bits times its output's scale */
     int inputs8;                 /* taps * ci, rounded up to 16 */
@@ -71,6 +72,9 @@ typedef struct ev_conv {
 
 /* weight as PyTorch stores it: Conv1d [co][ci][taps], Linear [co][ci] (taps = 1). bias [co] or NULL (zeros). */
 ev_status ev_conv_pack(ev_conv *out, const float *weight, const float *bias, int co, int ci, int taps, ev_error *err);
+/* Weights to 16 bits (IEEE half), half of the memory: they are widened as they are read, so that results are those of
+ * the rounded weights in float, and the same bytes where all were such numbers already. */
+ev_status ev_conv_halve(ev_conv *conv, ev_error *err);
 /* Weights to 8 bits, symmetric, a scale for each output (dynamic quantisation in PyTorch's and ONNX's words): a
  * quarter of the memory, and up to four times as fast where the processor multiplies bytes (AVX-512 VNNI). A row's
  * inputs, those of all taps together, are divided by their largest magnitude / 127 and rounded to even; then acc =

@@ -21,7 +21,8 @@ typedef struct ev_tile {
     const float *x;       /* what the first tap reads for the first row */
     size_t ldx, tap_step; /* floats to the next row; to what the next tap reads for the same row */
     const float *w;       /* [blocks][taps][ci][16] */
-    size_t w_step;        /* floats to the next block: taps * ci * 16 */
+    const uint16_t *w16;  /* or the same in 16 bits; the other is NULL */
+    size_t w_step;        /* weights to the next block: taps * ci * 16 */
     int taps, ci;
     const uint8_t *w8; /* of a quantised layer: [blocks][inputs8 / 4][16][4], scale8 [blocks * 16] */
     const float *scale8;

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/half.h"
 #include "compute/kernels.h"
 
 /* Sizes come from model files: hostile. Bounds that no real layer reaches, and no product below overflows. */
@@ -52,6 +53,17 @@ ev_status ev_conv_pack(ev_conv *out, const float *weight, const float *bias, int
     return EV_OK;
 }
 
+ev_status ev_conv_halve(ev_conv *conv, ev_error *err) {
+    const size_t n = (size_t)conv->co_blocks * 16 * (size_t)conv->taps * (size_t)conv->ci;
+    uint16_t *half = ev_aligned_alloc(n * sizeof *half);
+    if (!half) return ev_fail(err, EV_E_MEMORY, "no memory for a layer of %zu weights", n);
+    for (size_t i = 0; i < n; i++) half[i] = ev_half_of_float(conv->w[i]);
+    free(conv->w);
+    conv->w = NULL;
+    conv->w16 = half;
+    return EV_OK;
+}
+
 /* The weight of an output for input [tap][ci]. */
 static float weight_of(const ev_conv *conv, int co, int input) {
     return *conv_weight(conv, co, input % conv->ci, input / conv->ci);
@@ -93,6 +105,7 @@ ev_status ev_conv_quantize(ev_conv *conv, ev_error *err) {
 
 void ev_conv_free(ev_conv *conv) {
     free(conv->w);
+    free(conv->w16);
     free(conv->w8);
     free(conv->scale8);
     free(conv->bias);

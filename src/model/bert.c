@@ -28,22 +28,11 @@ static ev_status store(ev_stored *out, float *floats, size_t n, bool half, ev_er
     return out->half ? EV_OK : ev_fail(err, EV_E_MEMORY, "out of memory for weights");
 }
 
-static bool is_half(const ev_container *c, const char *name) {
-    const ev_tensor *t = ev_container_find(c, name);
-    return t && t->dtype == EV_DTYPE_F16;
-}
-
-static size_t packed_count(const ev_conv *conv) { return (size_t)conv->co_blocks * 16 * (size_t)conv->ci; }
-
-static ev_status load_linear(ev_bert_linear *l, const ev_container *c, const char *prefix, const char *name, int co,
-                             int ci, ev_error *err) {
-    char full[NAME_MAX_BYTES], weight[NAME_MAX_BYTES + 8];
+static ev_status load_linear(ev_conv *l, const ev_container *c, const char *prefix, const char *name, int co, int ci,
+                             ev_error *err) {
+    char full[NAME_MAX_BYTES];
     snprintf(full, sizeof full, "%s%s", prefix, name);
-    snprintf(weight, sizeof weight, "%s.weight", full);
-    TRY(ev_weights_conv(&l->conv, c, full, co, ci, 1, err));
-    float *packed = l->conv.w;
-    l->conv.w = NULL;
-    return store(&l->w, packed, packed_count(&l->conv), is_half(c, weight), err);
+    return ev_weights_conv_as_stored(l, c, full, co, ci, 1, err);
 }
 
 static ev_status load_norm(ev_norm *out, const ev_container *c, const char *prefix, const char *name, int width,
@@ -72,7 +61,8 @@ static ev_status load_embeddings(ev_bert *b, const ev_container *c, ev_error *er
     const ev_bert_config *k = &b->config;
     float *table = NULL, *types = NULL;
     TRY(ev_weights_array(&table, c, words, 2, (int64_t[]){k->vocabulary, k->width}, err));
-    TRY(store(&b->words, table, (size_t)k->vocabulary * (size_t)k->width, is_half(c, words), err));
+    TRY(store(&b->words, table, (size_t)k->vocabulary * (size_t)k->width, ev_container_is_half(c, words), err));
+    ev_container_drop(c, words);
     TRY(ev_weights_array(&b->positions, c, "bert.embeddings.position_embeddings.weight", 2,
                          (int64_t[]){k->positions, k->width}, err));
     TRY(ev_weights_array(&types, c, "bert.embeddings.token_type_embeddings.weight", 2, (int64_t[]){2, k->width},
@@ -102,16 +92,11 @@ static void stored_free(ev_stored *s) {
     free(s->half);
 }
 
-static void linear_free(ev_bert_linear *l) {
-    ev_conv_free(&l->conv);
-    stored_free(&l->w);
-}
-
 void ev_bert_free(ev_bert *b) {
     for (int i = 0; i < b->config.layers && b->layers; i++) {
         ev_bert_layer *l = &b->layers[i];
-        ev_bert_linear *const linears[] = {&l->q, &l->k, &l->v, &l->out, &l->w1, &l->w2};
-        for (size_t j = 0; j < EV_ARRAY_COUNT(linears); j++) linear_free(linears[j]);
+        ev_conv *const linears[] = {&l->q, &l->k, &l->v, &l->out, &l->w1, &l->w2};
+        for (size_t j = 0; j < EV_ARRAY_COUNT(linears); j++) ev_conv_free(linears[j]);
         ev_norm_free(&l->attention_norm);
         ev_norm_free(&l->norm);
     }
@@ -119,38 +104,26 @@ void ev_bert_free(ev_bert *b) {
     free(b->positions);
     stored_free(&b->words);
     ev_norm_free(&b->norm);
-    linear_free(&b->pooler);
+    ev_conv_free(&b->pooler);
     *b = (ev_bert){0};
 }
 
 /* ---- run ---- */
 
-typedef struct work { /* rows of the width, of the hidden width; room for one layer's weights */
+typedef struct work { /* rows of the width, of the hidden width */
     ev_compute compute;
     ev_axis axis;
-    float *x, *y, *q, *k, *v, *hidden, *scratch, *weights;
+    float *x, *y, *q, *k, *v, *hidden, *scratch;
 } work;
-
-static size_t widest_weights(const ev_bert_config *k) {
-    return ev_round16((size_t)(k->hidden > k->width ? k->hidden : k->width)) *
-           (size_t)(k->hidden > k->width ? k->hidden : k->width);
-}
 
 static size_t work_bytes(const ev_bert_config *k, size_t n) {
     return 5 * ev_matrix_bytes(n, 0, (size_t)k->width) + ev_matrix_bytes(n, 0, ev_round16((size_t)k->hidden)) +
-           (ev_attention_scratch(n, k->heads, k->width / k->heads, 1) + widest_weights(k)) * sizeof(float) + 1024;
+           ev_attention_scratch(n, k->heads, k->width / k->heads, 1) * sizeof(float) + 1024;
 }
 
-static void linear(const work *s, const ev_bert_linear *l, const float *x, size_t ldx, float *y, size_t ldy,
-                   ev_act act, const float *residual) {
-    ev_conv conv = l->conv;
-    conv.w = l->w.wide;
-    if (!conv.w) {
-        const size_t n = packed_count(&conv);
-        for (size_t i = 0; i < n; i++) s->weights[i] = ev_float_of_half(l->w.half[i]);
-        conv.w = s->weights;
-    }
-    ev_conv_args args = ev_axis_conv(&conv, &s->axis, x, ldx, y, ldy);
+static void linear(const work *s, const ev_conv *l, const float *x, size_t ldx, float *y, size_t ldy, ev_act act,
+                   const float *residual) {
+    ev_conv_args args = ev_axis_conv(l, &s->axis, x, ldx, y, ldy);
     args.act = act;
     args.residual = residual;
     ev_conv_run(&s->compute, &args);
@@ -192,8 +165,7 @@ static void take_work(work *s, const ev_bert_config *k, ev_arena *arena, size_t 
     for (size_t i = 0; i < EV_ARRAY_COUNT(rows); i++) *rows[i] = ev_matrix_take(arena, &s->axis, (size_t)k->width);
     s->hidden = ev_matrix_take(arena, &s->axis, ev_round16((size_t)k->hidden));
     s->scratch = ev_arena_take(arena, ev_attention_scratch(n, k->heads, k->width / k->heads, 1) * sizeof(float));
-    s->weights = ev_arena_take(arena, widest_weights(k) * sizeof(float));
-    assert(s->scratch && s->weights);
+    assert(s->scratch);
 }
 
 ev_status ev_bert_run(const ev_bert *b, const int32_t *pieces, size_t n, float *out, ev_error *err) {

@@ -1,8 +1,8 @@
 /* bert: the pieces of a text in, one vector out: BERT's pooled output (Devlin et al. 2019, arXiv 1810.04805), here
  * the style encoder of the published EmotiVoice checkpoints. The reference is training/published.py.
  *
- * Weights that a file holds in 16 bits stay so in memory, and are widened layer by layer where they are used: the
- * encoder is the largest part of a model and runs once a text.
+ * Weights that a file holds in 16 bits stay so in memory: the encoder is the largest part of a model and runs once a
+ * text.
  */
 #ifndef EV_BERT_H
 #define EV_BERT_H
@@ -15,13 +15,8 @@ typedef struct ev_stored { /* one of the two */
     uint16_t *half;
 } ev_stored;
 
-typedef struct ev_bert_linear {
-    ev_conv conv; /* its w is the stored one, or lent for a run */
-    ev_stored w;
-} ev_bert_linear;
-
 typedef struct ev_bert_layer {
-    ev_bert_linear q, k, v, out, w1, w2;
+    ev_conv q, k, v, out, w1, w2;
     ev_norm attention_norm, norm; /* each behind its residual */
 } ev_bert_layer;
 
@@ -31,7 +26,7 @@ typedef struct ev_bert {
     float *positions;      /* [positions][width], with the first type's row added */
     ev_norm norm;          /* of the embeddings */
     ev_bert_layer *layers; /* [config.layers] */
-    ev_bert_linear pooler;
+    ev_conv pooler;
 } ev_bert;
 
 /* Tensors "bert.*". */

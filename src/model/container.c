@@ -16,6 +16,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/half.h"
+
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "tensors are little-endian and read in place");
 
 enum { HEADER_MAX = 16 << 20, TENSORS_MAX = 10000, NAME_MAX_BYTES = 256 };
@@ -271,6 +273,20 @@ const ev_tensor *ev_container_find(const ev_container *c, const char *name) {
     return bsearch(&key, c->tensors, c->count, sizeof(key), by_name);
 }
 
+bool ev_container_is_half(const ev_container *c, const char *name) {
+    const ev_tensor *t = ev_container_find(c, name);
+    return t && t->dtype == EV_DTYPE_F16;
+}
+
+void ev_container_drop(const ev_container *c, const char *name) {
+    const ev_tensor *t = ev_container_find(c, name);
+    if (!t || !c->owned) return;
+    const size_t page = (size_t)sysconf(_SC_PAGESIZE), begin = (size_t)((const unsigned char *)t->data - c->bytes);
+    const size_t first = (begin + page - 1) / page * page,
+                 end = (begin + t->count * dtypes[t->dtype].bytes) / page * page;
+    if (end > first) madvise((void *)(c->bytes + first), end - first, MADV_DONTNEED);
+}
+
 size_t ev_container_count(const ev_container *c) { return c->count; }
 
 const ev_tensor *ev_container_at(const ev_container *c, size_t index) {
@@ -278,20 +294,6 @@ const ev_tensor *ev_container_at(const ev_container *c, size_t index) {
 }
 
 /* ---- to floats ---- */
-
-static float float_of_bits(uint32_t bits) {
-    float value;
-    memcpy(&value, &bits, sizeof(value));
-    return value;
-}
-
-static float float_of_half(uint16_t half) {
-    uint32_t sign = (uint32_t)(half & 0x8000) << 16, exponent = (half >> 10) & 31, fraction = half & 1023;
-    if (exponent == 31) return float_of_bits(sign | 0x7F800000 | fraction << 13);
-    if (exponent > 0) return float_of_bits(sign | (exponent + 112) << 23 | fraction << 13);
-    float value = (float)fraction * 0x1p-24F; /* zero and subnormals: exact, float reaches much further down */
-    return sign ? -value : value;
-}
 
 /* memcpy for each element, since the file need not be aligned. */
 static void convert(float *out, const ev_tensor *t) {
@@ -303,7 +305,7 @@ static void convert(float *out, const ev_tensor *t) {
     for (size_t i = 0; i < t->count; i++) {
         uint16_t bits;
         memcpy(&bits, in + 2 * i, 2);
-        out[i] = t->dtype == EV_DTYPE_F16 ? float_of_half(bits) : float_of_bits((uint32_t)bits << 16);
+        out[i] = t->dtype == EV_DTYPE_F16 ? ev_float_of_half(bits) : ev_float_of_bits((uint32_t)bits << 16);
     }
 }
 

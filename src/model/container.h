@@ -34,6 +34,9 @@ void ev_container_free(ev_container **c);
 
 const char *ev_container_metadata(const ev_container *c, const char *key);   /* NULL if absent; lives with c */
 const ev_tensor *ev_container_find(const ev_container *c, const char *name); /* NULL if absent */
+bool ev_container_is_half(const ev_container *c, const char *name);          /* false if absent */
+/* The tensor will not be read again: its pages of the file's copy are given back. */
+void ev_container_drop(const ev_container *c, const char *name);
 size_t ev_container_count(const ev_container *c);
 const ev_tensor *ev_container_at(const ev_container *c, size_t index);
 

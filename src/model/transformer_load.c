@@ -36,7 +36,7 @@ static ev_status load_conv(ev_conv *out, const ev_container *c, const char *pref
                            int taps, ev_error *err) {
     char full[PREFIX_MAX * 2];
     snprintf(full, sizeof full, "%s%s", prefix, name);
-    return ev_weights_conv(out, c, full, co, ci, taps, err);
+    return ev_weights_conv_as_stored(out, c, full, co, ci, taps, err);
 }
 
 static ev_status load_norm(ev_norm *out, const ev_container *c, const char *prefix, const char *name, int channels,

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/try.h"
+
 enum { NAME_MAX_BYTES = 200 };
 
 ev_status ev_weights_array(float **out, const ev_container *c, const char *name, int dims, const int64_t *shape,
@@ -78,6 +80,16 @@ ev_status ev_weights_conv(ev_conv *out, const ev_container *c, const char *prefi
     free(weight);
     free(bias);
     return s;
+}
+
+ev_status ev_weights_conv_as_stored(ev_conv *out, const ev_container *c, const char *prefix, int co, int ci, int taps,
+                                    ev_error *err) {
+    char name[NAME_MAX_BYTES];
+    TRY(ev_weights_conv(out, c, prefix, co, ci, taps, err));
+    snprintf(name, sizeof name, "%s.weight", prefix);
+    if (ev_container_is_half(c, name)) TRY(ev_conv_halve(out, err));
+    ev_container_drop(c, name);
+    return EV_OK;
 }
 
 static ev_status norm_alloc(ev_norm *out, int channels, ev_error *err) {

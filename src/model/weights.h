@@ -13,6 +13,10 @@ typedef struct ev_norm {
  * Weight norm is folded where the file has <prefix>.weight_g/weight_v or ...parametrizations.weight.original0/1. */
 ev_status ev_weights_conv(ev_conv *out, const ev_container *c, const char *prefix, int co, int ci, int taps,
                           ev_error *err);
+/* The same; where the file has the weights in 16 bits they stay so (ev_conv_halve). Of networks that are large and
+ * are run for few rows. The tensor cannot be read again. */
+ev_status ev_weights_conv_as_stored(ev_conv *out, const ev_container *c, const char *prefix, int co, int ci, int taps,
+                                    ev_error *err);
 /* The dense weight behind it, [co][ci][taps], weight norm folded; *weight is the caller's (free). bias_out may be
  * NULL. */
 ev_status ev_weights_dense(float **weight, float **bias_out, const ev_container *c, const char *prefix, int first,

@@ -1,5 +1,6 @@
 /* The convolutions: every instruction set gives ref's bytes, ref agrees with the formula in double precision, a span
  * in a batch gives the bytes it gives alone, threads change nothing, and nothing outside the spans is written. */
+#include "base/half.h"
 #include "compute_test.h"
 
 enum { SPANS_MAX = 4 };
@@ -12,7 +13,7 @@ typedef struct conv_case {
     grid x;
     ev_span spans[SPANS_MAX];
     size_t span_count, rows, width, ld;
-    bool quantized;
+    bool quantized, halved;
     bool residual_in_y; /* y starts as a copy of the residual, which aliases it */
     ev_conv_args args;
 } conv_case;
@@ -54,9 +55,13 @@ static void case_make(conv_case *k, int rows_max, bool edges) {
     k->x = grid_make(k->rows, (size_t)reach, (size_t)k->ci, (size_t)k->ci + (size_t)rng_int(0, 5), k->spans,
                      k->span_count, edges);
     k->weight = random_floats((size_t)k->co * (size_t)k->ci * (size_t)k->taps, edges);
+    for (size_t i = 0; k->halved && i < (size_t)k->co * (size_t)k->ci * (size_t)k->taps; i++) {
+        k->weight[i] = ev_float_of_half(ev_half_of_float(k->weight[i]));
+    }
     k->bias = rng_chance(8) ? NULL : random_floats((size_t)k->co, edges);
     assert_int_equal(ev_conv_pack(&k->conv, k->weight, k->bias, k->co, k->ci, k->taps, NULL), EV_OK);
     if (k->quantized) assert_int_equal(ev_conv_quantize(&k->conv, NULL), EV_OK);
+    if (k->halved) assert_int_equal(ev_conv_halve(&k->conv, NULL), EV_OK);
     k->args = (ev_conv_args){.conv = &k->conv,
                              .x = k->x.x,
                              .ldx = k->x.ld,
@@ -193,15 +198,43 @@ static void check_case(conv_case *k, bool edges) {
 static void test_random_layers(void **state) {
     (void)state;
     rng_state = 11;
-    for (int i = 0; i < 300; i++) {
+    for (int i = 0; i < 450; i++) {
         conv_case k = {
             .co = rng_int(1, 100), .ci = rng_int(1, 100), .taps = rng_int(1, 11), .dilation = rng_int(1, 5)};
-        k.quantized = i % 4 >= 2;
+        k.quantized = i % 6 >= 4;
+        k.halved = i % 6 / 2 == 1;
         double cost = (double)k.co * k.ci * k.taps;
         int rows_max = cost > 40000 ? 6 : cost > 10000 ? 15 : 40;
         bool edges = i % 2;
         case_make(&k, rows_max, edges);
         check_case(&k, edges);
+        case_free(&k);
+    }
+}
+
+/* Numbers that 16 bits hold: a layer gives the bytes that it gives in float, on every instruction set. */
+static void test_halved(void **state) {
+    (void)state;
+    rng_state = 18;
+    for (int i = 0; i < 100; i++) {
+        conv_case k = {
+            .co = rng_int(1, 80), .ci = rng_int(1, 40), .taps = rng_int(1, 7), .dilation = 1, .halved = true};
+        case_make(&k, 40, i % 2);
+        ev_conv wide;
+        assert_int_equal(ev_conv_pack(&wide, k.weight, k.bias, k.co, k.ci, k.taps, NULL), EV_OK);
+        for (int isa = 0; isa < ISA_COUNT; isa++) {
+            ev_compute c;
+            if (!use_isa(&c, NULL, isa)) continue;
+            conv_case other = k;
+            other.args.conv = &wide;
+            float *y = alloc_output(k.rows, k.ld), *expected = alloc_output(k.rows, k.ld);
+            case_run(&k, &c, y, NULL);
+            case_run(&other, &c, expected, NULL);
+            assert_same(expected, y, k.rows * k.ld, isa_names[isa]);
+            free(y);
+            free(expected);
+        }
+        ev_conv_free(&wide);
         case_free(&k);
     }
 }
@@ -212,9 +245,10 @@ static void test_every_tile(void **state) {
     rng_state = 12;
     for (int rows = 1; rows <= 60; rows++)
         for (int blocks = 1; blocks <= 5; blocks++) {
-            for (int quantized = 0; quantized < 2; quantized++) {
+            for (int kind = 0; kind < 3; kind++) {
                 conv_case k = {.co = blocks * 16 - rng_int(0, 15), .ci = 3, .taps = 2, .dilation = 1};
-                k.quantized = quantized;
+                k.quantized = kind == 1;
+                k.halved = kind == 2;
                 case_make(&k, rows, false);
                 check_case(&k, false);
                 case_free(&k);
@@ -228,7 +262,8 @@ static void test_alone_and_batched(void **state) {
     ev_compute c = best_isa(NULL);
     for (int i = 0; i < 60; i++) {
         conv_case k = {.co = rng_int(1, 80), .ci = rng_int(1, 40), .taps = rng_int(1, 7), .dilation = rng_int(1, 3)};
-        k.quantized = i % 4 >= 2;
+        k.quantized = i % 6 >= 4;
+        k.halved = i % 6 / 2 == 1;
         case_make(&k, 50, i % 2);
         float *together = alloc_output(k.rows, k.ld), *alone = alloc_output(k.rows, k.ld);
         case_run(&k, &c, together, NULL);
@@ -421,13 +456,10 @@ static void test_impossible_sizes(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_random_layers),
-        cmocka_unit_test(test_every_tile),
-        cmocka_unit_test(test_alone_and_batched),
-        cmocka_unit_test(test_threads),
-        cmocka_unit_test(test_nan),
-        cmocka_unit_test(test_transposed),
-        cmocka_unit_test(test_one_channel),
+        cmocka_unit_test(test_random_layers),    cmocka_unit_test(test_halved),
+        cmocka_unit_test(test_every_tile),       cmocka_unit_test(test_alone_and_batched),
+        cmocka_unit_test(test_threads),          cmocka_unit_test(test_nan),
+        cmocka_unit_test(test_transposed),       cmocka_unit_test(test_one_channel),
         cmocka_unit_test(test_impossible_sizes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -287,6 +287,41 @@ static void files(void **state) {
     ev_buf_free(&b);
 }
 
+/* Three tensors of a few pages, each of its own number: what is dropped reads as zeros, its neighbours as before. */
+static void dropped_pages(void **state) {
+    (void)state;
+    enum { HALVES = 10000, BYTES = 2 * HALVES };
+    static const char header[] = "{\"a\":{\"dtype\":\"F16\",\"shape\":[10000],\"data_offsets\":[0,20000]},"
+                                 "\"b\":{\"dtype\":\"F16\",\"shape\":[10000],\"data_offsets\":[20000,40000]},"
+                                 "\"c\":{\"dtype\":\"F16\",\"shape\":[10000],\"data_offsets\":[40000,60000]}}";
+    ev_buf file = image(header, 3 * BYTES);
+    for (int i = 0; i < 3; i++) memset(file.data + 8 + strlen(header) + i * BYTES, i + 1, BYTES);
+    char path[] = "/tmp/ev_test_container_XXXXXX";
+    int fd = mkstemp(path);
+    assert_int_equal(write(fd, file.data, file.size), file.size);
+    ev_container *c = NULL;
+    assert_int_equal(ev_container_open(&c, path, NULL), EV_OK);
+    ev_container_drop(c, "b");
+    ev_container_drop(c, "none");
+    const unsigned char *a = ev_container_find(c, "a")->data, *b = a + BYTES, *after = b + BYTES;
+    int zeros = 0;
+    for (int i = 0; i < BYTES; i++) {
+        assert_int_equal(a[i], 1);
+        assert_int_equal(after[i], 3);
+        zeros += b[i] == 0;
+    }
+    assert_in_range(zeros, BYTES - 2 * 4096, BYTES);
+    assert_true(ev_container_is_half(c, "a") && !ev_container_is_half(c, "none"));
+    ev_container_free(&c);
+    c = open_good(&file); /* borrowed bytes are not ours to drop */
+    ev_container_drop(c, "b");
+    for (int i = 0; i < BYTES; i++) assert_int_equal(((const unsigned char *)ev_container_find(c, "b")->data)[i], 2);
+    ev_container_free(&c);
+    close(fd);
+    unlink(path);
+    ev_buf_free(&file);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(good_file),
@@ -299,6 +334,7 @@ int main(void) {
         cmocka_unit_test(floats_of_each_type),
         cmocka_unit_test(floats_of_the_wrong_shape),
         cmocka_unit_test(files),
+        cmocka_unit_test(dropped_pages),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -10,6 +10,7 @@
  * A register tile is `rows` time steps by `blocks` blocks of 16 output channels, all its sums in registers from the
  * bias to the stored result. For each (tap, input channel) it loads one row of weights, which is contiguous, and for
  * each time step broadcasts one input from memory: rows * blocks fused multiply-adds for rows + blocks loads.
+ * Weights of 16 bits are widened as they are loaded.
  * The loops over rows and blocks below have constant bounds and are unrolled whole; nothing may keep the compiler
  * from holding `acc` in registers, so check the generated code after a change (docs/speed-log.md says what to look
  * for). */
@@ -32,12 +33,18 @@ EV_INLINE hf broadcast_row(const char *const *group, size_t ld, size_t ld3, int 
     }
 }
 
+/* A register's width of weights of 4 or 2 bytes. */
+EV_INLINE hf load_weights(const char *w, const int bytes) {
+    return bytes == 2 ? h_load_half((const uint16_t *)(const void *)w) : h_load((const float *)(const void *)w);
+}
+
 /* acc[row][column] += x[row] w[column] for the input channel that `group` stands `ahead` channels before. */
-EV_INLINE void sum_channel(hf *acc, const char *const *group, size_t ld, size_t ld3, const float *w, size_t w_step,
-                           const int ahead, const int rows, const int columns) {
+EV_INLINE void sum_channel(hf *acc, const char *const *group, size_t ld, size_t ld3, const char *w, size_t w_step,
+                           const int bytes, const int ahead, const int rows, const int columns) {
     hf weights[COLUMNS_MAX];
     EV_UNROLL for (int j = 0; j < columns; j++) {
-        weights[j] = h_load(w + (size_t)(j / H_PER_BLOCK) * w_step + ahead * 16 + j % H_PER_BLOCK * H_LANES);
+        const int lane = ahead * 16 + j % H_PER_BLOCK * H_LANES;
+        weights[j] = load_weights(w + (size_t)(j / H_PER_BLOCK) * w_step + lane * bytes, bytes);
     }
     EV_UNROLL for (int r = 0; r < rows; r++) {
         hf b = broadcast_row(group, ld, ld3, r, ahead);
@@ -55,11 +62,11 @@ EV_INLINE void advance(const char **group, const int channels, const int rows) {
 }
 
 /* acc[row][column] += the whole sum over taps and input channels; a column is a register's width of channels. */
-EV_INLINE void sum_taps(hf *acc, const tile_at *at, const int rows, const int columns) {
+EV_INLINE void sum_taps(hf *acc, const tile_at *at, const int bytes, const int rows, const int columns) {
     const ev_tile *t = at->t;
-    size_t ld = t->ldx * sizeof(float), ld3 = 3 * ld, w_step = t->w_step;
+    size_t ld = t->ldx * sizeof(float), ld3 = 3 * ld, w_step = t->w_step * (size_t)bytes;
     EV_OPAQUE(ld3);
-    const float *w = t->w + (size_t)at->block * w_step;
+    const char *w = (bytes == 2 ? (const char *)t->w16 : (const char *)t->w) + (size_t)at->block * w_step;
     const char *x = (const char *)(t->x + at->row * t->ldx);
     for (int tap = 0; tap < t->taps; tap++, x += t->tap_step * sizeof(float)) {
         const char *group[ROW_GROUPS_MAX];
@@ -68,34 +75,36 @@ EV_INLINE void sum_taps(hf *acc, const tile_at *at, const int rows, const int co
             EV_OPAQUE(group[i]);
         }
         int c = t->ci;
-        for (; c >= TILE_CHANNELS; c -= TILE_CHANNELS, w += TILE_CHANNELS * 16) {
+        for (; c >= TILE_CHANNELS; c -= TILE_CHANNELS, w += TILE_CHANNELS * 16 * bytes) {
             EV_UNROLL for (int i = 0; i < TILE_CHANNELS; i++) {
-                sum_channel(acc, group, ld, ld3, w, w_step, i, rows, columns);
+                sum_channel(acc, group, ld, ld3, w, w_step, bytes, i, rows, columns);
             }
             advance(group, TILE_CHANNELS, rows);
         }
-        for (; c > 0; c--, w += 16) {
-            sum_channel(acc, group, ld, ld3, w, w_step, 0, rows, columns);
+        for (; c > 0; c--, w += 16 * bytes) {
+            sum_channel(acc, group, ld, ld3, w, w_step, bytes, 0, rows, columns);
             advance(group, 1, rows);
         }
     }
 }
 
-EV_INLINE void run_tile(const tile_at *at, const int rows, const int blocks) {
+EV_INLINE void run_tile(const tile_at *at, const int bytes, const int rows, const int blocks) {
     const int columns = blocks * H_PER_BLOCK, n = rows * columns;
     const float *bias = at_channel(at->t->bias, at, 0);
     hf acc[ACC_MAX];
     EV_UNROLL for (int i = 0; i < n; i++) acc[i] = bias ? h_load(bias + i % columns * H_LANES) : h_set(0.0f);
-    sum_taps(acc, at, rows, columns);
+    sum_taps(acc, at, bytes, rows, columns);
     finish_tile(acc, at, rows, columns);
 }
 
 typedef void (*tile_fn)(const tile_at *at);
 #define EV_TILE_BODY(rows, blocks)                                                                                   \
-    static void tile_##rows##x##blocks(const tile_at *at) { run_tile(at, rows, blocks); }
-#define EV_TILE_ENTRY(rows, blocks) [blocks][rows] = tile_##rows##x##blocks,
+    static void tile_##rows##x##blocks(const tile_at *at) { run_tile(at, 4, rows, blocks); }                         \
+    static void tile16_##rows##x##blocks(const tile_at *at) { run_tile(at, 2, rows, blocks); }
+#define EV_TILE_ENTRY(rows, blocks)   [0][blocks][rows] = tile_##rows##x##blocks,
+#define EV_TILE16_ENTRY(rows, blocks) [1][blocks][rows] = tile16_##rows##x##blocks,
 EV_TILES(EV_TILE_BODY)
-static const tile_fn tiles[5][ACC_MAX + 1] = {EV_TILES(EV_TILE_ENTRY)};
+static const tile_fn tiles[2][5][ACC_MAX + 1] = {EV_TILES(EV_TILE_ENTRY) EV_TILES(EV_TILE16_ENTRY)};
 static const size_t tile_rows_max[5] = TILE_ROWS_MAX;
 
 /* For few rows the widest tile that they fill, so that enough sums are in flight. */
@@ -109,13 +118,14 @@ static int tile_blocks(size_t rows, int blocks) {
  * flight to hide the latency of the multiply-add. */
 static void run_panel(tile_at *at, size_t rows, int blocks) {
     const size_t tall = blocks == 1 ? TILE_TALL : 0;
+    const tile_fn(*const of)[ACC_MAX + 1] = tiles[at->t->w16 != NULL];
     at->row = 0;
-    for (; tall > 0 && rows - at->row >= tall; at->row += tall) tiles[1][tall](at);
+    for (; tall > 0 && rows - at->row >= tall; at->row += tall) of[1][tall](at);
     rows -= at->row;
     size_t count = (rows + tile_rows_max[blocks] - 1) / tile_rows_max[blocks];
     for (size_t i = 0; i < count; i++) {
         size_t height = rows / count + (i < rows % count);
-        tiles[blocks][height](at);
+        of[blocks][height](at);
         at->row += height;
     }
 }

@@ -3,8 +3,8 @@
 #ifndef EV_COMPUTE_VEC_H
 #define EV_COMPUTE_VEC_H
 
-#if !defined(__AVX2__) || !defined(__FMA__)
-#error "compile this file with -mavx2 -mfma"
+#if !defined(__AVX2__) || !defined(__FMA__) || !defined(__F16C__)
+#error "compile this file with -mavx2 -mfma -mf16c"
 #endif
 #include <immintrin.h>
 #include <stddef.h>
@@ -161,6 +161,7 @@ enum { H_LANES = 8, H_PER_BLOCK = 2 };
 typedef __m256 hf;
 static inline hf h_set(float x) { return _mm256_set1_ps(x); }
 static inline hf h_load(const float *p) { return _mm256_loadu_ps(p); }
+static inline hf h_load_half(const uint16_t *p) { return _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)p)); }
 static inline void h_store(float *p, hf x) { _mm256_storeu_ps(p, x); }
 static inline hf h_add(hf a, hf b) { return _mm256_add_ps(a, b); }
 static inline hf h_sub(hf a, hf b) { return _mm256_sub_ps(a, b); }

@@ -109,6 +109,7 @@ enum { H_LANES = 16, H_PER_BLOCK = 1 };
 typedef __m512 hf;
 static inline hf h_set(float x) { return _mm512_set1_ps(x); }
 static inline hf h_load(const float *p) { return _mm512_loadu_ps(p); }
+static inline hf h_load_half(const uint16_t *p) { return _mm512_cvtph_ps(_mm256_loadu_si256((const __m256i *)p)); }
 static inline void h_store(float *p, hf x) { _mm512_storeu_ps(p, x); }
 static inline hf h_add(hf a, hf b) { return _mm512_add_ps(a, b); }
 static inline hf h_sub(hf a, hf b) { return _mm512_sub_ps(a, b); }

@@ -4,6 +4,7 @@
 #include <math.h>
 #include <stddef.h>
 
+#include "base/half.h"
 #include "compute/ref/vec_scalar.h"
 #include "compute/kernels.h"
 #include "compute/math.h"
@@ -27,14 +28,16 @@ static float epilogue(const ev_tile *t, float acc, size_t row, size_t channel) {
     return v * t->scale;
 }
 
+static float weight(const ev_tile *t, size_t i) { return t->w ? t->w[i] : ev_float_of_half(t->w16[i]); }
+
 static void conv_row_block(const ev_tile *t, size_t row, int block) {
     float acc[LANES];
-    const float *w = t->w + (size_t)block * t->w_step;
+    size_t w = (size_t)block * t->w_step;
     for (int i = 0; i < LANES; i++) acc[i] = t->bias ? t->bias[block * LANES + i] : 0.0f;
     for (int tap = 0; tap < t->taps; tap++) {
         const float *x = t->x + row * t->ldx + (size_t)tap * t->tap_step;
         for (int c = 0; c < t->ci; c++, w += LANES)
-            for (int i = 0; i < LANES; i++) acc[i] = fmaf(x[c], w[i], acc[i]);
+            for (int i = 0; i < LANES; i++) acc[i] = fmaf(x[c], weight(t, w + (size_t)i), acc[i]);
     }
     for (int i = 0; i < LANES; i++) {
         size_t channel = (size_t)block * LANES + (size_t)i;
