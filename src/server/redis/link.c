@@ -215,6 +215,35 @@ redisReply *sv_link_script(sv_link *l, sv_script script, const sv_args *args, ev
     return NULL;
 }
 
+/* ---- several ---- */
+
+void sv_links_open(sv_links *links, sv_redis *redis) {
+    for (int i = 0; i < SV_LINKS; i++) {
+        ev_mutex_init(&links->items[i].lock);
+        links->items[i].link = (sv_link){.redis = redis};
+    }
+}
+
+void sv_links_close(sv_links *links) {
+    for (int i = 0; i < SV_LINKS; i++) {
+        sv_link_close(&links->items[i].link);
+        ev_mutex_destroy(&links->items[i].lock);
+    }
+}
+
+redisReply *sv_links_script(sv_links *links, sv_script script, const sv_args *args, ev_error *err) {
+    for (int i = 0; i < SV_LINKS - 1; i++) {
+        if (!ev_mutex_try_lock(&links->items[i].lock)) continue;
+        redisReply *reply = sv_link_script(&links->items[i].link, script, args, err);
+        ev_mutex_unlock(&links->items[i].lock);
+        return reply;
+    }
+    ev_mutex_lock(&links->items[SV_LINKS - 1].lock);
+    redisReply *reply = sv_link_script(&links->items[SV_LINKS - 1].link, script, args, err);
+    ev_mutex_unlock(&links->items[SV_LINKS - 1].lock);
+    return reply;
+}
+
 /* ---- answers ---- */
 
 const redisReply *sv_reply_at(const redisReply *r, size_t i) {
@@ -240,6 +269,13 @@ double sv_reply_real(const redisReply *r, size_t i) {
     if (at && at->type == REDIS_REPLY_INTEGER) return (double)at->integer;
     const double value = strtod(sv_reply_text(r, i), NULL);
     return isfinite(value) ? value : 0;
+}
+
+const redisReply *sv_reply_field(const redisReply *hash, const char *name) {
+    for (size_t i = 0; i + 1 < hash->elements; i += 2) {
+        if (strcmp(sv_reply_text(hash, i), name) == 0) return hash->element[i + 1];
+    }
+    return NULL;
 }
 
 /* ---- may it be trusted with jobs ---- */

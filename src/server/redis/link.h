@@ -12,6 +12,7 @@
 #include <stdatomic.h>
 
 #include "base/base.h"
+#include "base/lock.h"
 #include "server/metrics/log.h"
 #include "server/redis/scripts.h"
 #include "server/redis/url.h"
@@ -64,11 +65,27 @@ redisReply *sv_link_quiet(sv_link *link, const sv_args *args, ev_error *err);
 /* The same of a script, which gets SV_REDIS_PREFIX as its key. */
 redisReply *sv_link_script(sv_link *link, sv_script script, const sv_args *args, ev_error *err);
 
+/* ---- a few links for many threads ---- */
+
+enum { SV_LINKS = 4 };
+typedef struct sv_links {
+    struct {
+        ev_mutex lock;
+        sv_link link;
+    } items[SV_LINKS];
+} sv_links;
+void sv_links_open(sv_links *links, sv_redis *redis);
+void sv_links_close(sv_links *links);
+/* sv_link_script over one that nobody uses now, or over the last. */
+redisReply *sv_links_script(sv_links *links, sv_script script, const sv_args *args, ev_error *err);
+
 /* ---- answers, whatever they are ---- */
 
 const redisReply *sv_reply_at(const redisReply *reply, size_t i);           /* NULL: it has none */
 const char *sv_reply_text(const redisReply *reply, size_t i);               /* "" if that is no text */
 int64_t sv_reply_int(const redisReply *reply, size_t i, int64_t otherwise); /* of a number, or of a text of digits */
 double sv_reply_real(const redisReply *reply, size_t i);                    /* 0 if it is none */
+/* Of names and values by turns; NULL: it has no such name. */
+const redisReply *sv_reply_field(const redisReply *hash, const char *name);
 
 #endif

@@ -1,0 +1,108 @@
+/* gateway_listen: jobs of this process that somebody listens to, by id, each held until it is over. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "server/redis/gateway_inner.h"
+
+size_t sv_gateway_bucket(const char *id) {
+    unsigned value = 0;
+    return sscanf(id, "%4x", &value) == 1 ? value % SV_GATEWAY_BUCKETS : 0;
+}
+
+bool sv_gateway_listen(sv_gateway *g, sv_job *job) {
+    sv_listened *l = calloc(1, sizeof *l);
+    if (!l) return false;
+    *l = (sv_listened){.job = sv_job_ref(job), .heard = ev_clock_s()};
+    ev_mutex_lock(&g->lock);
+    l->next = g->listened[sv_gateway_bucket(job->id)];
+    g->listened[sv_gateway_bucket(job->id)] = l;
+    g->count++;
+    ev_mutex_unlock(&g->lock);
+    return true;
+}
+
+sv_job *sv_gateway_unlisten(sv_gateway *g, const char *id) {
+    sv_job *job = NULL;
+    ev_mutex_lock(&g->lock);
+    for (sv_listened **at = &g->listened[sv_gateway_bucket(id)]; *at; at = &(*at)->next) {
+        sv_listened *l = *at;
+        if (strcmp(l->job->id, id) != 0) continue;
+        *at = l->next;
+        job = l->job;
+        free(l);
+        g->count--;
+        break;
+    }
+    ev_mutex_unlock(&g->lock);
+    return job;
+}
+
+sv_job *sv_gateway_heard(sv_gateway *g, const char *id) {
+    sv_job *job = NULL;
+    ev_mutex_lock(&g->lock);
+    for (sv_listened *l = g->listened[sv_gateway_bucket(id)]; l; l = l->next) {
+        if (strcmp(l->job->id, id) != 0) continue;
+        l->heard = ev_clock_s();
+        l->missing = false;
+        job = sv_job_ref(l->job);
+        break;
+    }
+    ev_mutex_unlock(&g->lock);
+    return job;
+}
+
+void sv_gateway_orphan(sv_gateway *g, const char *id) {
+    ev_mutex_lock(&g->lock);
+    if (g->orphan_count < SV_GATEWAY_ORPHANS) memcpy(g->orphans[g->orphan_count++], id, SV_JOB_ID + 1);
+    ev_mutex_unlock(&g->lock);
+}
+
+static void settle_claim(sv_gateway *g, sv_job *job) {
+    ev_mutex_lock(&job->lock);
+    const int64_t bytes = sv_job_bytes(job);
+    ev_mutex_unlock(&job->lock);
+    if (bytes < job->claim.bytes) sv_claim_set(g->parts.ledger, &job->claim, NULL, bytes, 1);
+}
+
+/* Equal requests are known by the content's hash: the recording itself is with the queue. */
+static void drop_recording(sv_job *job) {
+    free(job->speech.reference);
+    job->speech.reference = NULL;
+    job->speech.reference_bytes = 0;
+}
+
+void sv_gateway_end_job(sv_gateway *g, sv_job *job, sv_job_state state, const ev_error *error) {
+    static const sv_outcome outcomes[] = {[SV_JOB_COMPLETED] = SV_OUTCOME_COMPLETED,
+                                          [SV_JOB_FAILED] = SV_OUTCOME_FAILED,
+                                          [SV_JOB_EXPIRED] = SV_OUTCOME_EXPIRED,
+                                          [SV_JOB_CANCELED] = SV_OUTCOME_CANCELED};
+    sv_metric_add(g->parts.metrics, SV_METRIC_JOBS, outcomes[state], 1);
+    drop_recording(job);
+    sv_job_finish(job, state, error);
+    settle_claim(g, job);
+    if (g->parts.ended) g->parts.ended(g->parts.ended_user, job);
+    sv_jobs_over(g->parts.jobs, job);
+    sv_job_unref(&job);
+}
+
+void sv_gateway_end(sv_gateway *g, const char *id, sv_job_state state, ev_status status, const char *why) {
+    ev_error error = {0};
+    sv_job *job = sv_gateway_unlisten(g, id);
+    if (status != EV_OK) ev_fail(&error, status, "%s", why);
+    if (job) sv_gateway_end_job(g, job, state, &error);
+}
+
+void sv_gateway_end_all(sv_gateway *g) {
+    for (;;) {
+        char id[SV_JOB_ID + 1] = "";
+        ev_mutex_lock(&g->lock);
+        for (size_t i = 0; i < SV_GATEWAY_BUCKETS && !*id; i++) {
+            if (g->listened[i]) memcpy(id, g->listened[i]->job->id, sizeof id);
+        }
+        ev_mutex_unlock(&g->lock);
+        if (!*id) return;
+        sv_gateway_orphan(g, id);
+        sv_gateway_end(g, id, SV_JOB_CANCELED, EV_E_CANCELED, "the service is stopping");
+    }
+}
