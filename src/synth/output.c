@@ -27,12 +27,30 @@ void ev_item_silence(ev_item *item, size_t samples) {
     item->count += samples;
 }
 
-size_t ev_item_pause(const ev_item *item, size_t phone) {
+static size_t pause_of(const ev_item *item, size_t phone) {
     const int64_t ms = item->phones->phones[phone].pause_ms;
     if (ms <= 0) return 0;
     const ev_vocoder_config *v = &item->model->config.vocoder;
     const int64_t rest = ms * v->sample_rate / 1000 - (int64_t)item->durations[phone] * v->hop;
     return rest > 0 ? (size_t)rest : 0;
+}
+
+size_t ev_item_first_sound(const ev_item *item, size_t sentence) {
+    const ev_sentence *s = &item->phones->sentences[sentence];
+    size_t i = s->phone_begin;
+    while (i < s->phone_end && item->phones->phones[i].word < 0) i++;
+    return i;
+}
+
+size_t ev_item_lead(const ev_item *item, size_t sentence) {
+    const size_t end = ev_item_first_sound(item, sentence);
+    size_t samples = 0;
+    for (size_t i = item->phones->sentences[sentence].phone_begin; i < end; i++) samples += pause_of(item, i);
+    return samples;
+}
+
+size_t ev_item_pause(const ev_item *item, size_t sentence, size_t phone) {
+    return phone < ev_item_first_sound(item, sentence) ? 0 : pause_of(item, phone);
 }
 
 size_t ev_item_sentence_pause(const ev_item *item, size_t sentence) {
@@ -46,7 +64,8 @@ void ev_item_mark(ev_item *item, size_t sentence, size_t at) {
     const size_t hop = (size_t)item->model->config.vocoder.hop;
     for (size_t i = s->phone_begin; i < s->phone_end; i++) {
         const ev_phone *p = &item->phones->phones[i];
-        const size_t end = at + (size_t)item->durations[i] * hop + ev_item_pause(item, i);
+        const size_t lead = i == s->phone_begin ? ev_item_lead(item, sentence) : 0;
+        const size_t end = at + lead + (size_t)item->durations[i] * hop + ev_item_pause(item, sentence, i);
         item->marks[item->mark_count++] = (ev_mark){.phone = p->name,
                                                     .word = p->word,
                                                     .byte_begin = p->byte_begin,

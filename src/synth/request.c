@@ -152,6 +152,14 @@ static void end_with_pause(ev_item *item, const ev_sentence *s) {
     for (size_t i = end; i < s->phone_end; i++) item->forced[i] = 0;
 }
 
+/* A pause before a sentence's first sound has none either: the sound would begin in them. */
+static void begin_with_pause(ev_item *item, size_t sentence) {
+    const size_t end = ev_item_first_sound(item, sentence);
+    for (size_t i = item->phones->sentences[sentence].phone_begin; i < end; i++) {
+        if (item->phones->phones[i].pause_ms > 0) item->forced[i] = 0;
+    }
+}
+
 static ev_status take_tokens(ev_item *item, ev_error *err) {
     const size_t n = item->phones->phone_count, sentences = item->phones->sentence_count;
     const ev_vocoder_config *v = &item->model->config.vocoder;
@@ -173,6 +181,7 @@ static ev_status take_tokens(ev_item *item, ev_error *err) {
     }
     for (size_t i = 0; i < sentences; i++) {
         const ev_sentence *s = &item->phones->sentences[i];
+        begin_with_pause(item, i);
         end_with_pause(item, s);
         item->rows_before[i + 1] =
             item->rows_before[i] + ev_acoustic_rows(&item->model->acoustic, item->tokens + s->phone_begin,

@@ -57,14 +57,15 @@ static void next_piece(const ev_item *item, ev_decoded *d, size_t from) {
     const ev_sentence *s = &item->phones->sentences[d->sentence];
     for (d->phone = from; d->phone < s->phone_end; d->phone++) {
         d->piece_end += (size_t)item->durations[d->phone];
-        if (ev_item_pause(item, d->phone)) return;
+        if (ev_item_pause(item, d->sentence, d->phone)) return;
     }
 }
 
 static size_t sentence_samples(const ev_item *item, size_t sentence, size_t frames) {
     const ev_sentence *s = &item->phones->sentences[sentence];
     size_t samples = frames * (size_t)item->model->config.vocoder.hop + ev_item_sentence_pause(item, sentence);
-    for (size_t i = s->phone_begin; i < s->phone_end; i++) samples += ev_item_pause(item, i);
+    samples += ev_item_lead(item, sentence);
+    for (size_t i = s->phone_begin; i < s->phone_end; i++) samples += ev_item_pause(item, sentence, i);
     return samples;
 }
 
@@ -78,7 +79,7 @@ static ev_status hold(ev_item *item, job *j, ev_error *err) {
     unsigned char *block = ev_aligned_alloc(head + channels + phase + f0 + gain);
     if (!block) return ev_fail(err, EV_E_MEMORY, "out of memory for %zu frames", frames);
     ev_decoded *d = j->decoded = (ev_decoded *)(void *)block;
-    *d = (ev_decoded){.sentence = j->sentence, .frames = frames};
+    *d = (ev_decoded){.sentence = j->sentence, .frames = frames, .lead = ev_item_lead(item, j->sentence)};
     d->channels = (float *)(void *)(block + head);
     d->phase = (double *)(void *)(block + head + channels);
     d->f0 = (float *)(void *)(block + head + channels + phase);
@@ -269,7 +270,7 @@ static void end_piece(batch *b, ev_item *item) {
     ev_decoded *d = item->head;
     const ev_sentence *s = &item->phones->sentences[d->sentence];
     if (d->phone < s->phone_end) {
-        ev_item_silence(item, ev_item_pause(item, d->phone));
+        ev_item_silence(item, ev_item_pause(item, d->sentence, d->phone));
         next_piece(item, d, d->phone + 1);
         return;
     }
@@ -289,6 +290,8 @@ static bool goes_on(const batch *b, const ev_item *item, size_t left) {
 /* Frames of the item's in chunks of even length. */
 static void add_slice(batch *b, ev_item *item, size_t left) {
     while (goes_on(b, item, left)) {
+        ev_item_silence(item, item->head->lead);
+        item->head->lead = 0;
         const size_t piece = item->head->piece_end - item->head->at, most = left < piece ? left : piece;
         const size_t longest = b->synth->chunk_frames, parts = (most + longest - 1) / longest;
         const size_t now = parts ? (most + parts - 1) / parts : 0;

@@ -57,6 +57,7 @@ struct ev_synth {
 typedef struct ev_decoded {
     struct ev_decoded *next;
     size_t sentence, frames;
+    size_t lead;          /* samples of silence that are to come before its first frame */
     size_t at;            /* frames vocoded so far */
     size_t phone;         /* the phone after which the piece in hand ends: the next with a pause, or the last */
     size_t piece_end;     /* its frames: the piece is [at, piece_end) */
@@ -116,8 +117,13 @@ ev_status ev_item_reserve(ev_item *item, size_t more, ev_error *err);
 void ev_item_silence(ev_item *item, size_t samples); /* reserved before */
 /* Marks of one sentence whose first sample is `at`. */
 void ev_item_mark(ev_item *item, size_t sentence, size_t at);
-/* Samples of silence to put after phone i: what an explicit pause asks for beyond the frames that the model makes. */
-size_t ev_item_pause(const ev_item *item, size_t phone);
+/* The phone of a sentence's first sound; behind its last where it has none. */
+size_t ev_item_first_sound(const ev_item *item, size_t sentence);
+/* Samples of silence before a sentence's first frame: of pauses that it begins with. Its first mark has them. */
+size_t ev_item_lead(const ev_item *item, size_t sentence);
+/* Samples of silence to put after a phone: what a pause behind sounds asks for beyond the frames that the model
+ * makes. */
+size_t ev_item_pause(const ev_item *item, size_t sentence, size_t phone);
 /* Samples of silence between a sentence and the next; 0 after the last. */
 size_t ev_item_sentence_pause(const ev_item *item, size_t sentence);
 

@@ -107,6 +107,12 @@ class Formats(unittest.TestCase):
             self.assertAlmostEqual(level(one), level(other), delta=1.5)
 
     @unittest.skipIf(TINY, "tiny networks hiss in a pause")
+    def test_nothing_is_heard_before_a_pause_that_a_sentence_begins_with(self):
+        samples = array.array("h", self.good("[pause:600ms] Hello there. [pause:300ms] It is me.", response_format="pcm").body)
+        self.assertFalse(any(samples[:round(0.6 * RATE)]))
+        self.assertTrue(any(abs(s) > 2000 for s in samples[round(0.7 * RATE):round(0.9 * RATE)]))
+
+    @unittest.skipIf(TINY, "tiny networks hiss in a pause")
     def test_silence_is_cut(self):
         """To 20 ms at both ends of what is under -50 dBFS, and nothing else."""
         text = "[pause:600ms] Hello there. [pause:600ms]"
