@@ -123,8 +123,12 @@ class Limits(unittest.TestCase):
             now = finish(s, batch, lambda now: time.sleep(0.1) or now["status"] == "completed")
             self.assertEqual(now["request_counts"]["completed"], 8)
             self.assertGreater(time.monotonic() - start, 5 / 20)
+            self.assertEqual(s.metric('jobs_total{outcome="rejected'), 0, "nobody was refused")
             answer = send(s, [{"input": service.LONG}] * 5)
             self.assertEqual((answer.code, answer.json()["error"]["param"]), (413, "requests"), answer.body)
+            codes = [s.post("/tts", {"text": "Hi."}).code for _ in range(12)]
+            self.assertGreater(codes.count(429), 0, codes)
+            self.assertEqual(s.metric('jobs_total{outcome="rejected'), codes.count(429))
 
 
 class Durable(unittest.TestCase):

@@ -1,6 +1,7 @@
 """Gateways and workers over Redis, as a client and an operator meet them: real processes, a real redis-server, real kills."""
 import base64
 import concurrent.futures
+import io
 import json
 import os
 import pathlib
@@ -12,6 +13,7 @@ import tempfile
 import threading
 import time
 import unittest
+import zipfile
 
 import fleet
 import service
@@ -22,6 +24,7 @@ import fleet_kills  # noqa: E402: needs the path
 
 TEXT = "It is made elsewhere, and heard here."
 LONG = "The river runs through the valley and the wind goes over the hills. " * 40
+BATCH, BOOK = "/v1/audio/speech/batch", "/v1/audio/speech/long"
 OVER = ("completed", "failed", "expired", "canceled")
 
 
@@ -115,6 +118,59 @@ class Together(unittest.TestCase):
         self.assertEqual(self.b.ask("DELETE", "/tts/" + job).code, 200)
         self.assertEqual(self.a.get("/tts/" + job).code, 404)
         self.assertFalse(pathlib.Path(self.fleet.folder, "data", "results", job[:2], job).exists())
+
+    def test_a_batch_is_everybodys_and_outlives_its_gateway(self):
+        """Whoever took it in is killed in the middle: another goes on, makes nothing twice, and answers for all of it."""
+        third = self.fleet.add_gateway()
+        texts = [f"Number {n} is made for all. " * 14 for n in range(28)]
+        body = {"requests": [{"input": text} for text in texts] + [{"input": "Too fast.", "speed": 9}], "response_format": "pcm"}
+        headers = {"Idempotency-Key": "a-batch-of-all"}
+        first = third.post(BATCH, body, headers=headers)
+        self.assertEqual(first.code, 202, first.body)
+        batch = first.json()["id"]
+        again = self.a.post(BATCH, body, headers=headers)
+        self.assertEqual((again.code, again.json()["id"]), (202, batch))
+        self.assertEqual(self.b.post(BATCH, {"requests": [{"input": "Other."}]}, headers=headers).code, 422)
+
+        def seen():
+            answer = self.a.get(f"{BATCH}/{batch}")
+            assert answer.code == 200, answer.body
+            return answer.json()
+        before = wait(lambda: (s := seen())["request_counts"]["completed"] >= 3 and s)
+        self.assertEqual(before["status"], "running")
+        self.assertEqual(self.b.get(f"{BATCH}/{batch}/audio").code, 409)
+        self.fleet.gateways.remove(third)
+        third.process.kill()
+        third.process.wait()
+        third.reader.join(5)
+        third.process.stderr.close()
+        after = wait(lambda: (s := seen())["status"] == "completed" and s, 60)
+        self.assertEqual(after["request_counts"], {"total": 29, "completed": 28, "failed": 1})
+        made = {i["index"]: i["request_id"] for i in before["items"] if i["status"] == "completed"}
+        self.assertEqual(made, {n: after["items"][n]["request_id"] for n in made}, "what was made stays")
+        for gateway in (self.a, self.b):
+            archive = zipfile.ZipFile(io.BytesIO(gateway.get(f"{BATCH}/{batch}/audio").body))
+            self.assertEqual(archive.read("0027.pcm"), said(texts[27]))
+            self.assertEqual(archive.read("0000.pcm"), said(texts[0]))
+        self.assertEqual(self.b.ask("DELETE", f"{BATCH}/{batch}").code, 200)
+        self.assertEqual(self.a.get(f"{BATCH}/{batch}").code, 404)
+        wait(lambda: self.a.get("/tts/" + after["items"][0]["request_id"]).code == 404, 10)
+
+    def test_a_long_text_by_any_gateway(self):
+        text = "".join(f"Chapter {n}\n\n{LONG}\n\n" for n in (1, 2))
+        with service.Service(COMMAND, *service.FREE) as s:
+            job = s.post(BOOK, {"text": text, "response_format": "pcm"}).json()["id"]
+            wait(lambda: s.get(f"{BOOK}/{job}").json()["status"] == "completed", 60)
+            alone = [s.get(f"{BOOK}/{job}/audio{part}").body for part in ("", "?chapter=1")]
+        job = self.a.post(BOOK, {"text": text, "response_format": "pcm"}).json()["id"]
+        got = wait(lambda: (s := self.b.get(f"{BOOK}/{job}").json())["status"] == "completed" and s, 60)
+        self.assertEqual([c["title"] for c in got["chapters"]], ["Chapter 1", "Chapter 2"])
+        self.assertEqual([self.b.get(f"{BOOK}/{job}/audio{part}").body for part in ("", "?chapter=1")], alone)
+        self.assertEqual(self.a.get(f"{BATCH}/{job}").code, 404)
+        job = self.a.post(BOOK, {"text": text * 20}).json()["id"]
+        self.assertEqual(self.b.ask("DELETE", f"{BOOK}/{job}").code, 200)
+        self.assertEqual(wait(lambda: self.a.get(f"{BOOK}/{job}").code == 404), True)
+        wait(lambda: self.b.get("/readyz").json()["jobs"]["pending"] == 0, 20)
 
     def test_a_key_means_one_job_whichever_gateway_it_comes_to(self):
         for n in range(5):

@@ -77,7 +77,8 @@ sv_admission sv_engine_submit(sv_engine *e, sv_job *job, const char *account) {
     }
     ev_mutex_unlock(&e->lock);
     if (admission.verdict == SV_ACCEPT || job->promised) return admission;
-    sv_metric_add(e->parts.metrics, SV_METRIC_JOBS, outcome[admission.verdict], 1);
+    if (admission.verdict == SV_LATE || !sv_job_comes_again(job))
+        sv_metric_add(e->parts.metrics, SV_METRIC_JOBS, outcome[admission.verdict], 1);
     ev_error error = {0};
     ev_fail(&error, EV_E_LIMIT, "refused");
     sv_job_finish(job, SV_JOB_FAILED, &error);

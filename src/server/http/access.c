@@ -105,7 +105,7 @@ static bool take(sv_request *req, const char *kind, sv_rate rate, double n, cons
     sv_grant grant = sv_limiter_take(limiter_of(req), account, rate, n, now_us());
     if (grant.ok && !req->client.has_key) grant = take_of_site(req, kind, rate, n);
     if (grant.ok) return true;
-    sv_metric_add(req->server->metrics, SV_METRIC_JOBS, SV_OUTCOME_REJECTED_QUOTA, 1);
+    if (!req->comes_again) sv_metric_add(req->server->metrics, SV_METRIC_JOBS, SV_OUTCOME_REJECTED_QUOTA, 1);
     *result = sv_reply_busy(req, 429, (int64_t)grant.retry_after_ms, message);
     return false;
 }

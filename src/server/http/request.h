@@ -80,6 +80,7 @@ typedef struct sv_request {
     char warnings[SV_VOICE_WARNINGS]; /* of the recording that it brought, for a header; "" none */
     char ignored[SV_IGNORED_SIZE];    /* fields that mean nothing here, for a header; "" none */
     bool answer_sse, answer_stream, answer_words;
+    bool comes_again; /* nobody is refused: where there is no room now it is sent again, and counted then */
     /* for the log */
     int64_t chars;
     double audio_s, queue_s;

@@ -2,6 +2,7 @@
 #include "server/http/series.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -154,7 +155,7 @@ static bool is_of(const sv_series *series, const char *account) {
 }
 
 static sv_series *same_request(sv_series_table *t, const sv_series *series) {
-    for (sv_series *s = t->list; series->keyed && s; s = s->next)
+    for (sv_series *s = t->list; series->keyed && !t->shared && s; s = s->next)
         if (s->keyed && !s->canceled && memcmp(s->once.key, series->once.key, sizeof s->once.key) == 0) return s;
     return NULL;
 }
@@ -239,6 +240,34 @@ void sv_series_to_end(sv_series_table *t, sv_series *series) {
     ev_mutex_unlock(&t->lock);
 }
 
+/* ---- what is on its way ---- */
+
+#define ITEM_PART 0.25 /* of the queue's audio, that an item counts for at most, as the schedule counts it */
+
+double sv_item_counted_s(const sv_server *s, const sv_item *item) {
+    return fmin(item->seconds, s->config.queue_audio * ITEM_PART);
+}
+
+void sv_item_flying(sv_server *s, const sv_item *item, int by) {
+    s->series->flying_s += by * sv_item_counted_s(s, item);
+    s->series->flying += (size_t)by;
+    if (!s->series->flying) s->series->flying_s = 0;
+}
+
+static void on_job(void *user) { sv_series_wake(user); }
+
+/* One that is on its way from now on: of a job that wakes us, or that is known by its id alone. */
+void sv_item_sent(sv_server *s, sv_item *item, sv_job *job, const char *id) {
+    ev_mutex_lock(&s->series->lock);
+    item->state = SV_ITEM_SENT;
+    item->job = job ? sv_job_ref(job) : NULL;
+    if (id != item->id) memcpy(item->id, id, sizeof item->id);
+    ev_mutex_unlock(&s->series->lock);
+    sv_item_flying(s, item, 1);
+    item->waiter = (sv_waiter){.wake = on_job, .user = s->series, .at = SV_AT_END};
+    if (job && !sv_job_wait(job, &item->waiter)) sv_series_wake(s->series);
+}
+
 /* ---- a request that nobody sent ---- */
 
 void sv_series_request(sv_request *req, sv_server *server, const sv_client *client) {
@@ -248,6 +277,7 @@ void sv_series_request(sv_request *req, sv_server *server, const sv_client *clie
                         .client = *client,
                         .start = ev_clock_s(),
                         .chars = -1,
+                        .comes_again = true,
                         .executing = true}; /* answers are kept, not sent */
     req->settings = sv_settings_ref(server);
     sv_request_id(req->request_id);

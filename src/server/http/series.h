@@ -5,6 +5,7 @@
  *   series_json.c   a series as JSON, for those who ask and for the disk
  *   series_body.c   a body to its items; chapters.h: a long text to its parts
  *   series_feed.c   START HERE: the thread that sends items to the backend, a few at a time, each as a job of its own
+ *   series_shared.c what gateways of one queue know of each other's series (jobs/documents.h)
  *   series_audio.c  its results as one answer
  *
  * An item becomes a job as POST /tts makes one, through the same door: words, rate, quota and admission are asked for
@@ -13,6 +14,9 @@
  *
  * With data_dir a series is written down before it is promised, and its items are durable jobs, each with an
  * Idempotency-Key of its own: after a restart those that are made are found again by it, and the others are sent.
+ *
+ * Over Redis a series is a document there, which one gateway tends under a lease; its items have keys likewise. When
+ * that gateway is gone another one takes it, and finds what was made. Any answers for it.
  *
  * Threads: the table's lock guards lists and what items came to; what stands under "the feeder's" is its thread's.
  * Jobs wake the feeder by a lock of its own, since they hold theirs. Lock order: table, job, wake.
@@ -69,6 +73,7 @@ typedef struct sv_item {
     const char *text_as; /* what the client called its text */
     sv_waiter waiter;
     sv_ticket *ticket; /* that is put; NULL: none */
+    double asked;      /* when it was looked for by its id, last */
     atomic_bool written;
 } sv_item;
 
@@ -103,6 +108,9 @@ typedef struct sv_series {
     sv_claim claim;       /* of memory, for what its items are to say */
     size_t first, behind; /* items before are over; this one and those behind wait */
     double again, patience;
+    bool lost;      /* another gateway tends it now */
+    size_t noted;   /* items that were over when others were told last ... */
+    double told_at; /* ... and when that was */
 } sv_series;
 
 typedef struct sv_series_table {
@@ -110,6 +118,7 @@ typedef struct sv_series_table {
     sv_series *list; /* each is held */
     sv_store *store; /* NULL: they end with the process */
     char *dir;       /* of the store */
+    bool shared;     /* they are known to all gateways, which tell who came first */
 
     /* the feeder's */
     ev_mutex wake_lock;
@@ -117,7 +126,7 @@ typedef struct sv_series_table {
     bool woken, stopping, started;
     double flying_s; /* of speech that was sent and is not over */
     size_t flying;
-    double swept;
+    double renewed; /* the leases, last */
     pthread_t thread;
 } sv_series_table;
 
@@ -157,6 +166,12 @@ sv_series *sv_series_find(sv_series_table *table, const char *id, const char *ac
 sv_series **sv_series_all(sv_series_table *table, size_t *count);
 void sv_series_to_end(sv_series_table *table, sv_series *series); /* the others have their turn first */
 
+/* The feeder's: an item's part of the queue, as long as it is on its way; by: 1, or -1 when it is over. */
+double sv_item_counted_s(const sv_server *server, const sv_item *item);
+void sv_item_flying(sv_server *server, const sv_item *item, int by);
+/* ... and one that is on its way from now on: of a job that wakes the feeder, or that is known by its id alone. */
+void sv_item_sent(sv_server *server, sv_item *item, sv_job *job, const char *id);
+
 /* A request on behalf of a client whose own is answered: what it is answered stays in it. */
 void sv_series_request(sv_request *req, sv_server *server, const sv_client *client);
 void sv_series_request_end(sv_request *req);
@@ -170,6 +185,9 @@ json_t *sv_series_json(sv_series_table *table, sv_series *series);
  * where nothing is kept. EV_E_IO, EV_E_LIMIT (full), EV_E_MEMORY. */
 ev_status sv_series_write(sv_series_table *table, sv_series *series, const void *body, size_t size, ev_error *err);
 void sv_series_erase(sv_series_table *table, const char *id);
+/* What is known of it as text of one line, with what came of each item where those are told; NULL: out of memory. */
+char *sv_series_head(sv_series_table *table, const sv_series *series, bool items);
+sv_series *sv_series_of_head(const char *text, size_t size, const char *id); /* held; NULL: it is none */
 /* What an earlier process left: each with its body (NULL: it is over), which `each` turns into a series that is put.
  */
 void sv_series_read_all(sv_series_table *table,
@@ -184,10 +202,28 @@ sv_series *sv_batch_read(sv_server *server, sv_ledger *ledger, const sv_client *
 sv_series *sv_long_read(sv_server *server, sv_ledger *ledger, const sv_client *client, json_t *body, int *code,
                         const char **field, char message[300]);
 double sv_series_seconds(const sv_series *series); /* of speech, a guess */
+/* What an earlier process or another one left, its items read again from the body as it came; held. NULL: they cannot
+ * be. */
+sv_series *sv_series_read_again(sv_server *server, const sv_series *found, const char *body, size_t size);
 
 /* ---- series_feed.c ---- */
 ev_status sv_series_start(sv_server *server, ev_error *err); /* what an earlier process left goes on */
 void sv_series_stop(sv_server *server);                      /* sends no more */
+
+/* ---- series_shared.c: where there are other gateways ---- */
+bool sv_series_is_shared(const sv_server *server);
+/* Known to all of them, and this one's; first: the id of the one that came before. Errors as of documents.h. */
+ev_status sv_series_share(sv_server *server, sv_series *series, const ev_buf *body, sv_series_verdict *verdict,
+                          char first[SV_JOB_ID + 1], ev_error *err);
+/* As it was told last; held, and in no table. Errors as of documents.h. */
+ev_status sv_series_elsewhere(sv_server *server, const char *id, const char *account, sv_series **out, ev_error *err);
+ev_status sv_series_cancel_elsewhere(sv_server *server, const char *id, const char *account, ev_error *err);
+/* The feeder's: leases are renewed, what nobody tends is taken, now and then. */
+void sv_series_keep(sv_server *server);
+/* The feeder's: others are told how it goes, when that is worth it; over: at once. false: not now. */
+bool sv_series_tell(sv_server *server, sv_series *series, bool over);
+void sv_series_let_go(sv_server *server); /* of all that is tended here */
+void sv_series_forget_elsewhere(sv_server *server, const char *id);
 
 /* ---- series_audio.c ---- */
 /* All results in one archive; format: of all, or EV_FORMAT_COUNT, each in its own. The series is over. */

@@ -366,3 +366,24 @@ double sv_series_seconds(const sv_series *series) {
     for (size_t i = 0; i < series->count; i++) seconds += series->items[i].seconds;
     return seconds;
 }
+
+/* ---- of an earlier process, or of another one ---- */
+
+sv_series *sv_series_read_again(sv_server *s, const sv_series *found, const char *body, size_t size) {
+    sv_series *series = NULL;
+    char message[300];
+    int code;
+    json_t *json = json_loadb(body, size, 0, NULL);
+    const char *field;
+    if (json && found->kind == SV_SERIES_BATCH) series = sv_batch_read(s, NULL, &found->client, json, &code, message);
+    if (json && found->kind == SV_SERIES_LONG)
+        series = sv_long_read(s, NULL, &found->client, json, &code, &field, message);
+    if (series) {
+        memcpy(series->id, found->id, sizeof series->id);
+        series->created_ms = found->created_ms;
+        series->keyed = found->keyed;
+        series->once = found->once;
+    }
+    json_decref(json);
+    return series;
+}

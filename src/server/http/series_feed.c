@@ -13,9 +13,9 @@
 #include "server/http/series.h"
 
 /* Of the queue's audio, that items may have in it: who comes meanwhile finds it nearly empty. One item is always
- * sent, and counts for a quarter at most, as the schedule counts it. */
-#define PART      0.2
-#define ITEM_PART 0.25
+ * sent.
+ */
+#define PART 0.2
 
 #define PATIENCE_S   0.25 /* until what had no room is tried again, twice as long each time ... */
 #define PATIENCE_MAX 5.0
@@ -23,17 +23,7 @@ enum { LOOK_MS = 250 }; /* nobody wakes the feeder for a job that is only known 
 
 static double now_s(void) { return ev_clock_s(); }
 
-static double counted_s(const sv_server *s, const sv_item *item) {
-    return fmin(item->seconds, s->config.queue_audio * ITEM_PART);
-}
-
 /* ---- what items come to ---- */
-
-static void note_flying(sv_server *s, const sv_item *item, int by) {
-    s->series->flying_s += by * counted_s(s, item);
-    s->series->flying += (size_t)by;
-    if (!s->series->flying) s->series->flying_s = 0;
-}
 
 static void conclude(sv_server *s, sv_item *item, sv_item_state state, const sv_item_fault *fault) {
     ev_mutex_lock(&s->series->lock);
@@ -79,8 +69,6 @@ static void conclude_job(sv_server *s, const sv_series *series, sv_item *item, s
 
 /* ---- sending ---- */
 
-static void on_job(void *user) { sv_series_wake(user); }
-
 typedef struct putting { /* a ticket's user, until it is woken */
     sv_series_table *table;
     sv_item *item;
@@ -100,18 +88,6 @@ static bool make_key(const sv_series *series, const sv_item *item, sv_idempotenc
     const int bytes = snprintf(text, sizeof text, "series %s %zu", series->id, (size_t)(item - series->items));
     *once = (sv_idempotency){0};
     return EVP_Digest(text, (size_t)bytes, once->key, NULL, EVP_sha256(), NULL) == 1;
-}
-
-/* One that is on its way from now on: of a job that wakes us, or that is known by its id alone. */
-static void note_sent(sv_server *s, sv_item *item, sv_job *job, const char *id) {
-    ev_mutex_lock(&s->series->lock);
-    item->state = SV_ITEM_SENT;
-    item->job = job ? sv_job_ref(job) : NULL;
-    memcpy(item->id, id, sizeof item->id);
-    ev_mutex_unlock(&s->series->lock);
-    note_flying(s, item, 1);
-    item->waiter = (sv_waiter){.wake = on_job, .user = s->series, .at = SV_AT_END};
-    if (job && !sv_job_wait(job, &item->waiter)) sv_series_wake(s->series);
 }
 
 /* false: out of memory, and the job is canceled. */
@@ -179,7 +155,8 @@ static bool begin(sv_server *s, const sv_series *series, sv_item *item, sv_reque
         return false;
     }
     req->chars = item->chars;
-    const bool begun = sv_speech_begin(req, &params, true, s->durable ? &once : NULL, fresh, &result);
+    const bool keyed = s->durable || sv_series_is_shared(s);
+    const bool begun = sv_speech_begin(req, &params, true, keyed ? &once : NULL, fresh, &result);
     sv_speech_params_free(&params);
     if (!begun || write_down(s, item, req->job, *fresh)) return begun;
     sv_reply_busy(req, 503, 1000, "out of memory: try again later");
@@ -194,7 +171,7 @@ static bool find_earlier(sv_server *s, const sv_series *series, sv_item *item) {
     if (!s->durable || !make_key(series, item, &once)) return false;
     if (sv_durable_find_idempotency(s->durable, &once, id, NULL) != EV_OK) return false;
     if (sv_backend_snapshot(s->backend, id, series->client.account, false, &job, NULL) != EV_OK) return false;
-    note_sent(s, item, NULL, id);
+    sv_item_sent(s, item, NULL, id);
     sv_job_unref(&job);
     return true;
 }
@@ -207,7 +184,7 @@ static bool send_item(sv_server *s, sv_series *series, sv_item *item) {
     sv_series_request(&req, s, &series->client);
     const bool sent = begin(s, series, item, &req, &fresh), waits = !sent && must_wait(s, series, &req);
     if (sent) {
-        note_sent(s, item, req.job, req.job->id);
+        sv_item_sent(s, item, sv_series_is_shared(s) ? NULL : req.job, req.job->id);
         series->patience = series->again = 0;
     } else if (!waits) {
         sv_item_fault fault = {0};
@@ -234,7 +211,7 @@ static void look_at_ticket(sv_server *s, sv_series *series, sv_item *item) {
         ev_mutex_unlock(&s->series->lock);
         if (job) sv_job_forget_waiter(job, &item->waiter);
         sv_job_unref(&job);
-        note_flying(s, item, -1);
+        sv_item_flying(s, item, -1);
         if ((size_t)(item - series->items) < series->behind) series->behind = (size_t)(item - series->items);
         series->again = now_s() + PATIENCE_MAX;
     }
@@ -249,13 +226,15 @@ static void look_at_item(sv_server *s, sv_series *series, sv_item *item) {
         if (item->state != SV_ITEM_SENT) return;
     }
     ev_status status = EV_OK;
+    if (!item->job && now_s() - item->asked < LOOK_MS * 1e-3) return;
+    if (!item->job) item->asked = now_s();
     if (item->job)
         job = sv_job_ref(item->job);
     else
         status = sv_backend_snapshot(s->backend, item->id, series->client.account, false, &job, NULL);
     const bool gone = status == EV_E_NOT_FOUND, over = job && sv_job_over(sv_job_snapshot(job, NULL, NULL, NULL));
     const sv_item_fault fault = {.code = 404, .message = (char[]){"its result is no longer kept"}};
-    if (gone || over) note_flying(s, item, -1);
+    if (gone || over) sv_item_flying(s, item, -1);
     if (over) conclude_job(s, series, item, job);
     if (gone) conclude(s, item, SV_ITEM_FAILED, &fault);
     sv_job_unref(&job);
@@ -283,7 +262,7 @@ static void forget_written(sv_server *s, const char *id) {
 /* As DELETE /tts/{id}. */
 static void forget_item(sv_server *s, const sv_series *series, sv_item *item) {
     sv_job *job = NULL;
-    if (item->state == SV_ITEM_SENT) note_flying(s, item, -1);
+    if (item->state == SV_ITEM_SENT) sv_item_flying(s, item, -1);
     if (item->id[0] &&
         sv_backend_snapshot(s->backend, item->id, series->client.account, false, &job, NULL) == EV_OK) {
         (void)sv_backend_cancel(s->backend, job, NULL);
@@ -305,8 +284,20 @@ static void forget(sv_server *s, sv_series *series) {
         sv_ticket_drop(&item->ticket);
         if (series->canceled && item->state != SV_ITEM_CANCELED) forget_item(s, series, item);
     }
-    if (all) sv_series_erase(s->series, series->id);
-    if (all) sv_series_remove(s->series, series);
+    if (!all) return;
+    sv_series_erase(s->series, series->id);
+    if (sv_series_is_shared(s)) sv_series_forget_elsewhere(s, series->id);
+    sv_series_remove(s->series, series);
+}
+
+/* Another gateway tends it: what was sent goes on. */
+static void leave(sv_server *s, sv_series *series) {
+    for (size_t i = 0; i < series->count; i++) {
+        if (series->items[i].state != SV_ITEM_SENT) continue;
+        sv_item_flying(s, &series->items[i], -1);
+        conclude(s, &series->items[i], SV_ITEM_CANCELED, NULL);
+    }
+    sv_series_remove(s->series, series);
 }
 
 /* Whoever wants to be told of a long text's end; items of a batch tell of their own. */
@@ -315,11 +306,35 @@ static void call_webhook(sv_server *s, sv_series *series) {
     sv_webhook_send(s, series->id, series->client.account, series->common.webhook, sv_series_json(s->series, series));
 }
 
+static void set_done(sv_server *s, sv_series *series, int64_t done_ms) {
+    ev_mutex_lock(&s->series->lock);
+    series->done_ms = done_ms;
+    ev_mutex_unlock(&s->series->lock);
+}
+
+static void log_end(sv_server *s, const sv_series *series) {
+    sv_log_line(&s->log, SV_LEVEL_INFO, series->id, "all %zu %s are over", series->count,
+                series->kind == SV_SERIES_LONG ? "parts of a long text" : "of a batch");
+}
+
+/* All gateways know it first; from then on it is in no table. */
+static void finish_shared(sv_server *s, sv_series *series) {
+    if (now_s() < series->again) return;
+    set_done(s, series, ev_clock_wall_ms());
+    if (!sv_series_tell(s, series, true)) {
+        set_done(s, series, 0);
+        series->again = now_s() + PATIENCE_S;
+        return;
+    }
+    if (series->lost) return;
+    call_webhook(s, series);
+    log_end(s, series);
+    sv_series_remove(s->series, series);
+}
+
 static void finish(sv_server *s, sv_series *series) {
     ev_error err = {0};
-    ev_mutex_lock(&s->series->lock);
-    series->done_ms = ev_clock_wall_ms();
-    ev_mutex_unlock(&s->series->lock);
+    set_done(s, series, ev_clock_wall_ms());
     call_webhook(s, series);
     (void)sv_claim_set(s->ledger, &series->claim, series->client.account, sv_series_kept_bytes(series), 1);
     sv_speech_params_free(&series->common);
@@ -328,8 +343,7 @@ static void finish(sv_server *s, sv_series *series) {
     if (sv_series_write(s->series, series, NULL, 0, &err) != EV_OK)
         sv_log_line(&s->log, SV_LEVEL_WARN, series->id, "how it ended is not written down, and is found again: %s",
                     err.message);
-    sv_log_line(&s->log, SV_LEVEL_INFO, series->id, "all %zu %s are over", series->count,
-                series->kind == SV_SERIES_LONG ? "parts of a long text" : "of a batch");
+    log_end(s, series);
 }
 
 /* A long text that lacks a part is none: nothing more is begun of it. */
@@ -352,7 +366,7 @@ static bool is_old(const sv_server *s, const sv_series *series) {
 
 static bool has_room(const sv_server *s, const sv_item *item) {
     const sv_series_table *t = s->series;
-    return !t->flying || t->flying_s + counted_s(s, item) <= PART * s->config.queue_audio;
+    return !t->flying || t->flying_s + sv_item_counted_s(s, item) <= PART * s->config.queue_audio;
 }
 
 /* Sends one; false: none, or not now. */
@@ -364,12 +378,16 @@ static bool send_next(sv_server *s, sv_series *series) {
 }
 
 static void tend(sv_server *s, sv_series *series) {
-    if (series->canceled || is_old(s, series)) {
+    const bool shared = sv_series_is_shared(s);
+    if (series->lost) {
+        leave(s, series);
+    } else if (series->canceled || is_old(s, series)) {
         forget(s, series);
     } else if (!series->done_ms) {
         look(s, series);
         give_up(s, series);
-        if (series->first == series->count) finish(s, series);
+        if (shared) (void)sv_series_tell(s, series, false);
+        if (series->first == series->count) (shared ? finish_shared : finish)(s, series);
     }
 }
 
@@ -377,10 +395,11 @@ static void tend(sv_server *s, sv_series *series) {
 static bool go_round(sv_server *s) {
     size_t count;
     bool sent = false;
+    if (sv_series_is_shared(s)) sv_series_keep(s);
     sv_series **all = sv_series_all(s->series, &count);
     for (size_t i = 0; i < count; i++) {
         tend(s, all[i]);
-        const bool one = !all[i]->done_ms && send_next(s, all[i]);
+        const bool one = !all[i]->done_ms && !all[i]->lost && send_next(s, all[i]);
         if (one) sv_series_to_end(s->series, all[i]);
         sent |= one;
         sv_series_unref(&all[i]);
@@ -413,28 +432,12 @@ static void *feed(void *server) {
 
 /* ---- start and stop ---- */
 
-/* Its items are read again as they came. */
 static void take_earlier(void *server, sv_series *found, const char *body, size_t size) {
     sv_server *s = server;
-    sv_series *series = NULL, *first = NULL;
-    char message[300];
-    int code;
-    json_t *json = body ? json_loadb(body, size, 0, NULL) : NULL;
-    const char *field;
-    if (json && found->kind == SV_SERIES_BATCH) series = sv_batch_read(s, NULL, &found->client, json, &code, message);
-    if (json && found->kind == SV_SERIES_LONG)
-        series = sv_long_read(s, NULL, &found->client, json, &code, &field, message);
-    if (!body) series = sv_series_ref(found);
-    if (series && body) {
-        memcpy(series->id, found->id, sizeof series->id);
-        series->created_ms = found->created_ms;
-        series->keyed = found->keyed;
-        series->once = found->once;
-    }
+    sv_series *first = NULL, *series = body ? sv_series_read_again(s, found, body, size) : sv_series_ref(found);
     if (series) sv_series_put(s->series, series, &first);
     sv_series_unref(&first);
     sv_series_unref(&series);
-    json_decref(json);
 }
 
 ev_status sv_series_start(sv_server *s, ev_error *err) {
@@ -442,6 +445,7 @@ ev_status sv_series_start(sv_server *s, ev_error *err) {
     if (s->durable) snprintf(dir, sizeof dir, "%s/series", s->config.data_dir);
     const ev_status status = sv_series_table_create(&s->series, dir, err);
     if (status != EV_OK) return status;
+    s->series->shared = sv_series_is_shared(s);
     sv_series_read_all(s->series, take_earlier, s);
     s->series->started = pthread_create(&s->series->thread, NULL, feed, s) == 0;
     return s->series->started ? EV_OK
@@ -457,4 +461,5 @@ void sv_series_stop(sv_server *s) {
     ev_mutex_unlock(&t->wake_lock);
     pthread_join(t->thread, NULL);
     t->started = false;
+    if (t->shared) sv_series_let_go(s);
 }

@@ -231,16 +231,16 @@ static json_t *kept_item(const sv_item *item) {
                      f->param, "message", f->message);
 }
 
-static bool read_item(sv_item *item, json_t *json) {
+static bool read_item(sv_item *item, json_t *json, bool over) {
     const char *id = "", *name = NULL, *param = NULL, *message = NULL;
     int state, code;
+    const int least = over ? SV_ITEM_COMPLETED : SV_ITEM_WAITING;
     json_int_t samples, chars, begin, end;
     json_t *sound;
     if (json_unpack(json, "{s:i, s:s, s?s, s:I, s:i, s:I, s:[I, I], s:o, s:i, s?s, s?s}", "state", &state, "id", &id,
                     "name", &name, "samples", &samples, "rate", &item->rate, "chars", &chars, "place", &begin, &end,
                     "sound", &sound, "code", &code, "param", &param, "message", &message) != 0 ||
-        state < SV_ITEM_COMPLETED || state > SV_ITEM_CANCELED || samples < 0 ||
-        !read_sound(sound, &item->format, &item->sound))
+        state < least || state > SV_ITEM_CANCELED || samples < 0 || !read_sound(sound, &item->format, &item->sound))
         return false;
     item->state = (sv_item_state)state;
     snprintf(item->id, sizeof item->id, "%s", id);
@@ -286,7 +286,7 @@ static bool read_chapters(sv_series *series, json_t *kept) {
     return true;
 }
 
-static json_t *head_of(sv_series_table *table, const sv_series *series, bool over) {
+static json_t *head_of(sv_series_table *table, const sv_series *series, bool told) {
     json_t *head =
         json_pack("{s:i, s:s, s:o, s:I, s:I}", "version", 1, "id", series->id, "client", client_json(&series->client),
                   "created_ms", (json_int_t)series->created_ms, "done_ms", (json_int_t)series->done_ms);
@@ -294,9 +294,9 @@ static json_t *head_of(sv_series_table *table, const sv_series *series, bool ove
         json_object_set_new(head, "key", hexadecimal(series->once.key, sizeof series->once.key));
         json_object_set_new(head, "body", hexadecimal(series->once.body, sizeof series->once.body));
     }
-    json_t *items = over ? json_array() : NULL;
+    json_t *items = told ? json_array() : NULL;
     json_object_set_new(head, "kind", json_string(series->kind == SV_SERIES_LONG ? "long" : "batch"));
-    if (over && series->kind == SV_SERIES_LONG) json_object_set_new(head, "long", kept_chapters(series));
+    if (told && series->kind == SV_SERIES_LONG) json_object_set_new(head, "long", kept_chapters(series));
     ev_mutex_lock(&table->lock);
     for (size_t i = 0; items && i < series->count; i++) json_array_append_new(items, kept_item(&series->items[i]));
     ev_mutex_unlock(&table->lock);
@@ -304,12 +304,17 @@ static json_t *head_of(sv_series_table *table, const sv_series *series, bool ove
     return head;
 }
 
+char *sv_series_head(sv_series_table *table, const sv_series *series, bool items) {
+    json_t *head = head_of(table, series, items);
+    char *line = head ? json_dumps(head, JSON_COMPACT | JSON_REAL_PRECISION(9)) : NULL;
+    json_decref(head);
+    return line;
+}
+
 ev_status sv_series_write(sv_series_table *table, sv_series *series, const void *body, size_t size, ev_error *err) {
     ev_buf file = {0};
     if (!table->store) return EV_OK;
-    json_t *head = head_of(table, series, !body);
-    char *line = head ? json_dumps(head, JSON_COMPACT | JSON_REAL_PRECISION(9)) : NULL;
-    json_decref(head);
+    char *line = sv_series_head(table, series, !body);
     ev_buf_printf(&file, "%s\n", line ? line : "");
     if (body) ev_buf_append(&file, body, size);
     ev_status status = EV_OK;
@@ -345,7 +350,7 @@ static char *read_file(const char *path, size_t *size) {
 
 static bool read_items(sv_series *series, json_t *items) {
     for (size_t i = 0; i < series->count; i++)
-        if (!read_item(&series->items[i], json_array_get(items, i))) return false;
+        if (!read_item(&series->items[i], json_array_get(items, i), series->done_ms != 0)) return false;
     return true;
 }
 
@@ -370,6 +375,13 @@ static sv_series *read_head(json_t *head, const char *id) {
     return NULL;
 }
 
+sv_series *sv_series_of_head(const char *text, size_t size, const char *id) {
+    json_t *head = json_loadb(text, size, 0, NULL);
+    sv_series *series = head ? read_head(head, id) : NULL;
+    json_decref(head);
+    return series;
+}
+
 typedef struct keys {
     ev_buf list; /* of char[SV_STORE_KEY + 1] */
 } keys;
@@ -390,11 +402,9 @@ void sv_series_read_all(sv_series_table *table,
         size_t size;
         snprintf(path, sizeof path, "%s/%.2s/%s", table->dir, id, id);
         char *bytes = read_file(path, &size), *end = bytes ? memchr(bytes, '\n', size) : NULL;
-        json_t *head = end ? json_loadb(bytes, (size_t)(end - bytes), 0, NULL) : NULL;
-        sv_series *series = head ? read_head(head, id) : NULL;
+        sv_series *series = end ? sv_series_of_head(bytes, (size_t)(end - bytes), id) : NULL;
         if (series) each(user, series, series->done_ms ? NULL : end + 1, size - (size_t)(end + 1 - bytes));
         sv_series_unref(&series);
-        json_decref(head);
         free(bytes);
     }
     ev_buf_free(&found.list);

@@ -24,7 +24,7 @@ static bool check_room(sv_request *req, const sv_series *series, const char *fie
     const sv_server *s = req->server;
     const int32_t rate = sv_catalogue_rate(req->settings->models->items[0]->catalogue); /* others are alike */
     const double bytes = sv_series_seconds(series) * rate * 2;
-    if (s->durable || bytes <= (double)s->config.result_cache / 2) return true;
+    if (s->durable || sv_series_is_shared(s) || bytes <= (double)s->config.result_cache / 2) return true;
     *result =
         sv_reply_error(req, 413, field,
                        "this makes about %.0f s of speech, more than is kept in memory until it is asked for: send "
@@ -43,11 +43,36 @@ static int refuse(sv_request *req, sv_series_verdict verdict) {
     return sv_reply_busy(req, 503, 10000, "there are too many batches and long texts here: try again later");
 }
 
+static int reply_not_now(sv_request *req, ev_status status, const ev_error *err) {
+    return sv_reply_not_durable(req, status == EV_E_NOT_FOUND ? EV_E_IO : status, err);
+}
+
+/* All gateways know it, then it is promised. */
+static int take_in_shared(sv_request *req, sv_series *series) {
+    ev_error err = {0};
+    char id[SV_JOB_ID + 1];
+    sv_series *first = NULL, *before = NULL;
+    sv_series_verdict verdict;
+    ev_status status = sv_series_share(req->server, series, &req->body, &verdict, id, &err);
+    if (status == EV_OK && verdict == SV_SERIES_AGAIN)
+        status = sv_series_elsewhere(req->server, id, req->client.account, &before, &err);
+    if (status != EV_OK) return reply_not_now(req, status, &err);
+    const bool mine = verdict == SV_SERIES_TAKEN;
+    if (mine) verdict = sv_series_put(req->server->series, series, &first);
+    if (mine && verdict != SV_SERIES_TAKEN) sv_series_forget_elsewhere(req->server, series->id);
+    const bool good = verdict == SV_SERIES_TAKEN || verdict == SV_SERIES_AGAIN;
+    const int result = good ? reply_state(req, 202, before ? before : series) : refuse(req, verdict);
+    sv_series_unref(&before);
+    sv_series_wake(req->server->series);
+    return result;
+}
+
 /* Written down, then promised. */
 static int take_in(sv_request *req, sv_series *series) {
     ev_error err = {0};
     sv_series *first = NULL;
     sv_series_table *table = req->server->series;
+    if (sv_series_is_shared(req->server)) return take_in_shared(req, series);
     const ev_status status = sv_series_write(table, series, req->body.data, req->body.size, &err);
     if (status != EV_OK) return sv_reply_not_durable(req, status, &err);
     const sv_series_verdict verdict = sv_series_put(table, series, &first);
@@ -92,11 +117,6 @@ int sv_answer_batch(sv_request *req) {
     const char *key = sv_header(req, "Idempotency-Key");
     sv_idempotency once;
     int result = MHD_YES;
-    if (*req->server->config.redis)
-        return sv_reply_error(
-            req, 501, NULL,
-            "batches are not made by gateways of a Redis: send each text to /tts, or ask a service of one "
-            "process");
     if (atomic_load(&req->server->draining))
         return sv_reply_busy(req, 503, 1000, "the service is stopping: ask another one");
     if (key && !sv_read_idempotency(req, key, &once, &result)) return result;
@@ -109,7 +129,15 @@ int sv_answer_batch(sv_request *req) {
 
 /* The path's; NULL: answered. */
 static sv_series *find(sv_request *req, int *result) {
+    ev_error err = {0};
     sv_series *series = sv_series_find(req->server->series, req->id, req->client.account);
+    if (!series && sv_series_is_shared(req->server)) {
+        const ev_status status = sv_series_elsewhere(req->server, req->id, req->client.account, &series, &err);
+        if (status != EV_OK && status != EV_E_NOT_FOUND) {
+            *result = reply_not_now(req, status, &err);
+            return NULL;
+        }
+    }
     if (series && (series->kind == SV_SERIES_LONG) != is_long(req)) sv_series_unref(&series);
     if (!series)
         *result = sv_reply_error(req, 404, NULL, "there is no %s %s: it was never made here, or is too long ago",
@@ -206,11 +234,24 @@ int sv_answer_long_audio(sv_request *req) {
     return result;
 }
 
+/* false: answered. */
+static bool cancel_elsewhere(sv_request *req, int *result) {
+    ev_error err = {0};
+    const ev_status status = sv_series_cancel_elsewhere(req->server, req->id, req->client.account, &err);
+    if (status == EV_OK || status == EV_E_NOT_FOUND) return true;
+    *result = reply_not_now(req, status, &err);
+    return false;
+}
+
 /* Nobody finds it any more; the feeder cancels what is on its way, and drops what was made. */
 int sv_answer_batch_cancel(sv_request *req) {
     int result = MHD_YES;
     sv_series *series = find(req, &result);
     if (!series) return result;
+    if (sv_series_is_shared(req->server) && !cancel_elsewhere(req, &result)) {
+        sv_series_unref(&series);
+        return result;
+    }
     sv_series_erase(req->server->series, series->id);
     atomic_store(&series->canceled, true);
     sv_series_wake(req->server->series);

@@ -132,6 +132,7 @@ static bool take_job(sv_request *req, sv_speech_params *params, double seconds, 
         req->job->trace = sv_spans_inside(req);
         req->job->webhook = params->webhook;
         req->job->show_words = params->words;
+        req->job->comes_again = req->comes_again;
         req->job->weight = req->client.weight;
         req->job->quota_s = req->client.audio_s;
         req->job->charged_s = seconds;

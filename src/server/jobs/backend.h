@@ -12,6 +12,7 @@
 #ifndef SV_BACKEND_H
 #define SV_BACKEND_H
 
+#include "server/jobs/documents.h"
 #include "server/jobs/jobs.h"
 #include "server/jobs/result.h"
 
@@ -57,6 +58,7 @@ typedef struct sv_backend_calls { /* what a maker has to bring */
 struct sv_backend { /* the beginning of every maker's own */
     const sv_backend_calls *calls;
     const sv_results *results; /* with whose URLs clients may be served; NULL: none */
+    sv_documents *documents; /* what all gateways know of batches and long texts; NULL: there is this process alone */
     bool decides_keys; /* Idempotency-Keys are its to compare, since others use the same queue: not the table's */
 };
 

@@ -129,11 +129,12 @@ typedef struct sv_job {
     unsigned char key[SV_JOB_KEY]; /* SHA-256 of all that decides the samples */
     char owner[64];                /* account that may see it */
     sv_speech speech;
-    char *webhook;   /* NULL: nobody is told */
-    sv_trace trace;  /* that it belongs to; its parent is the request that asked for it */
-    bool show_words; /* to those who ask by id */
-    int32_t client;  /* fair-share account of the schedule */
-    float weight;    /* of its share; 1 unless who made the job says otherwise */
+    char *webhook;    /* NULL: nobody is told */
+    sv_trace trace;   /* that it belongs to; its parent is the request that asked for it */
+    bool show_words;  /* to those who ask by id */
+    bool comes_again; /* where there is no room for it now, somebody sends it again */
+    int32_t client;   /* fair-share account of the schedule */
+    float weight;     /* of its share; 1 unless who made the job says otherwise */
 
     ev_mutex lock;
     sv_job_state state;
@@ -205,6 +206,9 @@ int64_t sv_job_bytes(const sv_job *job); /* that it takes now, its engine's task
 /* Pages for so many samples of a job that nobody else has yet, to be filled. NULL: out of memory, or none. */
 int16_t *sv_job_room(sv_job *job, size_t count);
 sv_job_state sv_job_snapshot(sv_job *job, sv_times *times, size_t *count, ev_error *err); /* any may be NULL */
+
+/* It was refused for want of room, and waits elsewhere: that is no refusal to be counted. */
+static inline bool sv_job_comes_again(const sv_job *job) { return job->comes_again && job->room != SV_CLAIM_NEVER; }
 
 /* ---- jobs.c ---- */
 typedef struct sv_jobs sv_jobs;

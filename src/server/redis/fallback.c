@@ -110,7 +110,9 @@ ev_status sv_fallback_create(sv_backend **out, sv_backend *queue, sv_backend *he
         sv_backend_close(&here);
         return ev_fail(err, EV_E_MEMORY, "out of memory");
     }
-    *f = (fallback){.backend = {.calls = &calls, .decides_keys = true}, .queue = queue, .here = here};
+    *f = (fallback){.backend = {.calls = &calls, .decides_keys = true, .documents = queue->documents},
+                    .queue = queue,
+                    .here = here};
     *out = &f->backend;
     return EV_OK;
 }

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "server/jobs/record.h"
+#include "server/redis/documents.h"
 #include "server/redis/gateway_inner.h"
 #include "server/redis/message.h"
 #include "server/redis/shared.h"
@@ -30,8 +31,9 @@ static void refuse(sv_gateway *g, sv_job *job, sv_submission *out, sv_verdict ve
     sv_job_unref(&listened_to);
     ev_error error = {0};
     ev_fail(&error, EV_E_LIMIT, "refused");
-    sv_metric_add(g->parts.metrics, SV_METRIC_JOBS,
-                  verdict == SV_OVER_SHARE ? SV_OUTCOME_REJECTED_QUOTA : SV_OUTCOME_REJECTED_FULL, 1);
+    if (!sv_job_comes_again(job))
+        sv_metric_add(g->parts.metrics, SV_METRIC_JOBS,
+                      verdict == SV_OVER_SHARE ? SV_OUTCOME_REJECTED_QUOTA : SV_OUTCOME_REJECTED_FULL, 1);
     sv_job_finish(job, SV_JOB_FAILED, &error);
     sv_jobs_forget(g->parts.jobs, job);
 }
@@ -187,6 +189,7 @@ static void close_gateway(sv_backend *b) {
     sv_gateway *g = sv_gateway_of(b);
     stop(b);
     sv_vectors_close(&g->vectors);
+    sv_redis_documents_close(&g->backend.documents);
     sv_links_close(&g->links);
     sv_link_close(&g->link);
     ev_mutex_destroy(&g->lock);
@@ -233,6 +236,7 @@ ev_status sv_redis_gateway(sv_backend **out, const sv_redis_parts *parts, ev_err
         (void)sv_gateway_look(g); /* before the first job names this sv_gateway */
     if (status == EV_OK)
         status = sv_vectors_open(&g->vectors, &g->redis, parts->voices, parts->config->store_ttl, err);
+    if (status == EV_OK) status = sv_redis_documents(&g->backend.documents, &g->redis, g->name, parts->config, err);
     if (status == EV_OK) status = sv_rates_start(&g->rates, &g->redis, parts->limiters, err);
     if (status == EV_OK) {
         g->running = pthread_create(&g->thread, NULL, sv_gateway_main, g) == 0;

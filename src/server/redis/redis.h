@@ -9,6 +9,7 @@
  *   worker.c    takes jobs for the engine of its process, keeps their leases; forward.c sends what it makes
  *   fallback.h  a gateway that makes speech itself while Redis is away
  *   rates.h     what clients may ask for in a second, counted over all gateways
+ *   documents.h what all gateways know of batches and long texts
  *   vectors.h   the vectors of recordings that voices were made from
  *   queue.h     how much waits, for who looks from outside
  *   shared.h    what of recordings and results goes through Redis, and what lies in the stores

@@ -281,5 +281,85 @@ const char *const sv_scripts[SV_SCRIPT_COUNT] = {
         "  table.insert(out, tostring(left))\n"
         "end\n"
         "return out\n",
+    [SV_SCRIPT_SERIES_PUT] =
+        "local id, account, same, t = A[1], A[2], A[6], now()\n"
+        "if same ~= '' then\n"
+        "  local first = call('GET', key('series_key', same))\n"
+        "  local f = first and call('HMGET', key('series', first), 'digest', 'canceled')\n"
+        "  if f and f[1] and not f[2] then\n"
+        "    if f[1] == A[7] then return {'SAME', first} end\n"
+        "    return {'CONFLICT'}\n"
+        "  end\n"
+        "end\n"
+        "if call('EXISTS', key('series', id)) == 1 then return {'OK'} end\n"
+        "if call('SCARD', key('series_of', account)) >= number(A[9]) then return {'MANY'} end\n"
+        "if call('ZCARD', key('series')) >= number(A[10]) then return {'FULL'} end\n"
+        "call('HSET', key('series', id), 'account', account, 'holder', A[3], 'head', A[4], 'body', A[5], 'key', same, 'digest', A[7])\n"
+        "call('SADD', key('series_of', account), id)\n"
+        "call('ZADD', key('series'), t + number(A[8]), id)\n"
+        "if same ~= '' then call('SET', key('series_key', same), id) end\n"
+        "return {'OK'}\n",
+    [SV_SCRIPT_SERIES_NOTE] =
+        "local id, ttl, t = A[1], A[5], now()\n"
+        "local f = call('HMGET', key('series', id), 'holder', 'account', 'key', 'canceled')\n"
+        "if f[1] ~= A[2] or f[4] then return 0 end\n"
+        "call('HSET', key('series', id), 'head', A[3])\n"
+        "if A[4] ~= '1' then return 1 end\n"
+        "call('HDEL', key('series', id), 'body')\n"
+        "call('SREM', key('series_of', f[2]), id)\n"
+        "call('ZREM', key('series'), id)\n"
+        "call('EXPIRE', key('series', id), ttl)\n"
+        "if f[3] ~= '' then call('EXPIRE', key('series_key', f[3]), ttl) end\n"
+        "local kept = key('series_kept', f[2])\n"
+        "call('ZADD', kept, t, id)\n"
+        "call('EXPIRE', kept, ttl)\n"
+        "for _, old in ipairs(call('ZRANGE', kept, 0, -101)) do\n"
+        "  call('ZREM', kept, old)\n"
+        "  call('DEL', key('series', old))\n"
+        "end\n"
+        "return 1\n",
+    [SV_SCRIPT_SERIES_GET] =
+        "local f = call('HMGET', key('series', A[1]), 'account', 'head', 'canceled')\n"
+        "if f[1] ~= A[2] or f[3] then return {} end\n"
+        "return {f[2]}\n",
+    [SV_SCRIPT_SERIES_CANCEL] =
+        "local id, account = A[1], A[2]\n"
+        "local f = call('HMGET', key('series', id), 'account', 'key', 'canceled')\n"
+        "if f[1] ~= account or f[3] then return 0 end\n"
+        "call('HSET', key('series', id), 'canceled', '1')\n"
+        "call('PERSIST', key('series', id))\n"
+        "call('SREM', key('series_of', account), id)\n"
+        "call('ZREM', key('series_kept', account), id)\n"
+        "if f[2] ~= '' then call('DEL', key('series_key', f[2])) end\n"
+        /* of one that is over nobody has a lease: whoever comes first cancels its jobs */
+        "call('ZADD', key('series'), 'NX', 0, id)\n"
+        "return 1\n",
+    [SV_SCRIPT_SERIES_TAKE] =
+        "local t = now()\n"
+        "local id = call('ZRANGEBYSCORE', key('series'), '-inf', t, 'LIMIT', 0, 1)[1]\n"
+        "if not id then return {} end\n"
+        "local f = call('HMGET', key('series', id), 'head', 'body', 'canceled')\n"
+        "if not f[1] then call('ZREM', key('series'), id) return {} end\n"
+        "call('ZADD', key('series'), t + number(A[2]), id)\n"
+        "call('HSET', key('series', id), 'holder', A[1])\n"
+        "return {id, f[1], f[2] or '', f[3] or ''}\n",
+    [SV_SCRIPT_SERIES_RENEW] =
+        "local out, t = {}, now()\n"
+        "for i = 3, #A do\n"
+        "  local f = call('HMGET', key('series', A[i]), 'holder', 'canceled')\n"
+        "  local mine = f[1] == A[1]\n"
+        "  if mine then call('ZADD', key('series'), 'XX', t + number(A[2]), A[i]) end\n"
+        "  table.insert(out, not mine and 1 or f[2] and 2 or 0)\n"
+        "end\n"
+        "return out\n",
+    [SV_SCRIPT_SERIES_FORGET] =
+        "local f = call('HMGET', key('series', A[1]), 'holder', 'account', 'key')\n"
+        "if f[1] ~= A[2] then return 0 end\n"
+        "call('DEL', key('series', A[1]))\n"
+        "call('ZREM', key('series'), A[1])\n"
+        "call('SREM', key('series_of', f[2]), A[1])\n"
+        "call('ZREM', key('series_kept', f[2]), A[1])\n"
+        "if f[3] ~= '' and call('GET', key('series_key', f[3])) == A[1] then call('DEL', key('series_key', f[3])) end\n"
+        "return 1\n",
 };
 /* clang-format on */

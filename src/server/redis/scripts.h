@@ -18,6 +18,11 @@
  *   blob:<id>               there while the recording of a dead letter belongs to a job that tries it again
  *   dead                    sorted set of ids by time: jobs that failed as often as they may; their hashes stay
  *   workers, slots, speed   sorted set of names by when they were seen; hashes by name: jobs at once, audio made a second
+ *   series:<id>             hash, of a batch or a long text: account, holder (a gateway), head (what is known of it), body
+ *                           (until it is over), key, digest, canceled; the sorted set `series` has by the end of their
+ *                           leases those that are not over, or canceled
+ *   series_of:<account>     set of ids that are not over; series_kept:<account>: sorted set by time of those that are
+ *   series_key:<digest>     id of the series that came with an Idempotency-Key
  *   gateway:<name>          there while that gateway lives
  *   events:<name>           stream of what its listeners wait for
  *
@@ -62,6 +67,20 @@ typedef enum sv_script {
     SV_SCRIPT_RETRY,
     /* of each account: its name, tokens a second, tokens of a full bucket, tokens taken -> of each, what is left */
     SV_SCRIPT_RATES,
+    /* id account gateway head body key digest lease_ms open_max all_max -> OK | SAME id | CONFLICT | MANY | FULL */
+    SV_SCRIPT_SERIES_PUT,
+    /* id gateway head over ttl_s -> 1; 0: it is not this gateway's */
+    SV_SCRIPT_SERIES_NOTE,
+    /* id account -> head */
+    SV_SCRIPT_SERIES_GET,
+    /* id account -> 1: it was there, 0 */
+    SV_SCRIPT_SERIES_CANCEL,
+    /* gateway lease_ms -> id head body canceled; nothing: all have a holder */
+    SV_SCRIPT_SERIES_TAKE,
+    /* gateway lease_ms, then ids -> of each: 0 held, 1 lost, 2 canceled */
+    SV_SCRIPT_SERIES_RENEW,
+    /* id gateway */
+    SV_SCRIPT_SERIES_FORGET,
     SV_SCRIPT_COUNT
 } sv_script;
 
