@@ -48,6 +48,10 @@ double ev_compute_peak_flops(const ev_compute *c);
 typedef struct ev_span {
     size_t begin, count;
 } ev_span; /* rows [begin, begin + count) */
+/* Behind the last row of ascending spans. */
+static inline size_t ev_spans_end(const ev_span *spans, size_t n) {
+    return n ? spans[n - 1].begin + spans[n - 1].count : 0;
+}
 
 typedef enum ev_act {
     EV_ACT_NONE,

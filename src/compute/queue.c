@@ -127,12 +127,12 @@ void ev_enqueue_overlap_add(ev_queue *q, const ev_overlap_add_op *op) {
 }
 
 void ev_enqueue_put(ev_queue *q, const ev_put_op *op) {
-    assert(op->from && op->to.at && (op->rows <= 1 || (op->ld >= op->width && op->to.ld >= op->width)));
+    assert(op->from && op->to.at && op->ld >= op->width && op->to.ld >= op->width);
     q->ops->put(q, op);
 }
 
 void ev_enqueue_get(ev_queue *q, const ev_get_op *op) {
-    assert(op->to && op->from.at && (op->rows <= 1 || op->ld >= op->width));
+    assert(op->to && op->from.at && op->ld >= op->width);
     q->ops->get(q, op);
 }
 

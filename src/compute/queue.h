@@ -147,20 +147,24 @@ typedef struct ev_overlap_add_op {
     size_t span_count;
 } ev_overlap_add_op;
 
-/* Rows between host and device, `width` floats of each. */
+/* Rows of spans between host and device, `width` floats of each; ld: of the host's. */
 typedef struct ev_put_op {
     const float *from;
-    size_t ld; /* of `from` */
+    size_t ld;
     ev_rows to;
-    size_t width, rows;
+    size_t width;
+    const ev_span *spans;
+    size_t span_count;
 } ev_put_op;
 
 typedef struct ev_get_op {
     ev_rows from;
-    const int32_t *index; /* NULL, or row t is row index[t]; host memory */
+    const int32_t *index; /* NULL, or row t of `to` is row index[t]; host memory */
     float *to;
-    size_t ld; /* of `to` */
-    size_t width, rows;
+    size_t ld;
+    size_t width;
+    const ev_span *spans; /* of `to` */
+    size_t span_count;
 } ev_get_op;
 
 /* A matrix that begins: rows [-margin, rows + margin) which lie in no span are zeros, the others hold nothing yet. */

@@ -74,14 +74,12 @@ static void layer_norm(ev_queue *q, const ev_layer_norm_op *op) {
     }
 }
 
+/* Scratch as for one span of all rows: that is what callers leave room for. */
 static void attention(ev_queue *q, const ev_attention_op *op) {
-    const size_t mark = ev_queue_mark(q);
-    size_t longest = 0;
-    for (size_t s = 0; s < op->span_count; s++) {
-        if (op->spans[s].count > longest) longest = op->spans[s].count;
-    }
-    float *scratch =
-        ev_queue_host(q, ev_attention_scratch(longest, op->heads, op->head_dim, threads_of(q)) * sizeof *scratch);
+    if (!op->span_count) return;
+    const size_t mark = ev_queue_mark(q), rows = ev_spans_end(op->spans, op->span_count);
+    const size_t floats = ev_attention_scratch(rows, op->heads, op->head_dim, threads_of(q));
+    float *scratch = ev_queue_host(q, floats * sizeof *scratch);
     ev_attention_run(compute_of(q), at(q, op->q), at(q, op->k), at(q, op->v), op->ld, at(q, op->y.at), op->y.ld,
                      op->heads, op->head_dim, scratch, op->spans, op->span_count);
     ev_queue_release(q, mark);
@@ -159,20 +157,36 @@ static void overlap_add(ev_queue *q, const ev_overlap_add_op *op) {
 
 /* ---- between host and device ---- */
 
+/* n rows: in one piece where nothing lies between them. */
+static void copy_rows(float *to, size_t ld_to, const float *from, size_t ld_from, size_t width, size_t n) {
+    if (ld_to == width && ld_from == width) {
+        memcpy(to, from, n * width * sizeof *to);
+        return;
+    }
+    for (size_t t = 0; t < n; t++) memcpy(to + t * ld_to, from + t * ld_from, width * sizeof *to);
+}
+
 static void put(ev_queue *q, const ev_put_op *op) {
-    float *to = at(q, op->to.at);
-    const bool dense = op->ld == op->width && op->to.ld == op->width;
-    const size_t rows = dense ? 1 : op->rows, width = dense ? op->width * op->rows : op->width;
-    for (size_t t = 0; t < rows; t++) memcpy(to + t * op->to.ld, op->from + t * op->ld, width * sizeof *to);
+    for (size_t s = 0; s < op->span_count; s++) {
+        const ev_span span = op->spans[s];
+        copy_rows(at(q, op->to.at) + span.begin * op->to.ld, op->to.ld, op->from + span.begin * op->ld, op->ld,
+                  op->width, span.count);
+    }
 }
 
 static void get(ev_queue *q, const ev_get_op *op) {
     const float *from = at(q, op->from.at);
-    const bool dense = !op->index && op->ld == op->width && op->from.ld == op->width;
-    const size_t rows = dense ? 1 : op->rows, width = dense ? op->width * op->rows : op->width;
-    for (size_t t = 0; t < rows; t++) {
-        const size_t row = op->index ? (size_t)op->index[t] : t;
-        memcpy(op->to + t * op->ld, from + row * op->from.ld, width * sizeof *from);
+    for (size_t s = 0; s < op->span_count; s++) {
+        const ev_span span = op->spans[s];
+        float *to = op->to + span.begin * op->ld;
+        if (!op->index) {
+            copy_rows(to, op->ld, from + span.begin * op->from.ld, op->from.ld, op->width, span.count);
+            continue;
+        }
+        for (size_t t = 0; t < span.count; t++) {
+            const size_t row = (size_t)op->index[span.begin + t];
+            memcpy(to + t * op->ld, from + row * op->from.ld, op->width * sizeof *to);
+        }
     }
 }
 

@@ -126,7 +126,6 @@ static void source_task(void *arg, size_t index) {
 void ev_source_run(const ev_compute *c, const ev_source *source, const ev_track *tracks, float *y, float *bursts,
                    const ev_span *spans, size_t span_count) {
     assert(source->hop > 0 && y && (!source->harmonics || (source->weights && !bursts)));
-    if (!span_count) return;
     source_job job = {.compute = c,
                       .source = source,
                       .tracks = tracks,
@@ -135,8 +134,7 @@ void ev_source_run(const ev_compute *c, const ev_source *source, const ev_track 
                       .spans = spans,
                       .span_count = span_count,
                       .task_rows = source->harmonics ? MIX_ROWS : PULSE_ROWS};
-    const size_t rows = spans[span_count - 1].begin + spans[span_count - 1].count;
-    const size_t tasks = (rows + job.task_rows - 1) / job.task_rows;
+    const size_t tasks = (ev_spans_end(spans, span_count) + job.task_rows - 1) / job.task_rows;
     if (c->pool)
         ev_pool_run(c->pool, tasks, source_task, &job);
     else

@@ -28,17 +28,17 @@ typedef struct ev_manner {
     size_t text_bytes;
 } ev_manner;
 
-/* What encode leaves for decode, in the arena; a family fills what it needs. */
+/* What encode leaves for decode, in the queue's memory; a family fills what it needs. */
 typedef struct ev_encoded {
-    float *hidden;      /* [rows][width] */
-    float *features;    /* convnext: [rows][text_width] */
-    int32_t *durations; /* convnext: [rows] frames of each symbol */
-    float *pitch;       /* fastspeech2, prompttts: [rows][16], column 0: absolute token pitch */
-    float *centre;      /* likewise: [rows] Gaussian centres, relative to the utterance's first frame */
+    ev_rows hidden;     /* [rows][width] */
+    ev_rows features;   /* convnext: [rows][text_width] */
+    int32_t *durations; /* convnext: [rows] frames of each symbol; host memory */
+    ev_rows pitch;      /* fastspeech2, prompttts: [rows][16], column 0: absolute token pitch */
+    float *centre;      /* likewise: [rows] Gaussian centres, relative to the utterance's first frame; host memory */
 } ev_encoded;
 
-/* The functions take the model that load made. Those on a batch never fail: the arena holds the bytes that the sizes
- * say (asserted). Threads: a loaded model never changes. */
+/* The functions take the model that load made. Those on a batch fail with the device alone: the queue's memory holds
+ * the bytes that the sizes say (asserted). Threads: a loaded model never changes. */
 struct ev_acoustic_family {
     bool takes_prompts; /* a manner may be any text, each sentence has a condition of its own, voices need no pitch */
     const char *name;   /* "family" in a model file */
@@ -60,16 +60,16 @@ struct ev_acoustic_family {
      * And the most that any n tokens take. NULL: n. */
     size_t (*rows)(const void *model, const int32_t *tokens, const int32_t *forced, size_t n);
     size_t (*rows_max)(const void *model, size_t n);
-    /* Bytes of arena that encode needs for `rows` rows in `utterances` utterances, what of them it keeps for decode,
+    /* Bytes of memory that encode needs for `rows` rows in `utterances` utterances, what of them it keeps for decode,
      * and what decode needs for `frames` frames on top of what was kept. */
     size_t (*encode_bytes)(const void *model, size_t rows, size_t utterances, int threads);
     size_t (*encoded_bytes)(const void *model, size_t rows, size_t utterances);
     size_t (*decode_bytes)(const void *model, size_t frames, size_t utterances, int threads);
-    /* An utterance whose frames come out 0 has frames = 0. */
-    void (*encode)(const void *model, const ev_compute *compute, ev_arena *arena, ev_utterance *const *u, size_t n,
-                   ev_encoded *out);
-    void (*decode)(const void *model, const ev_compute *compute, ev_arena *arena, const ev_encoded *encoded,
-                   ev_utterance *const *u, size_t n);
+    /* An utterance whose frames come out 0 has frames = 0. What is made for it is there when they return EV_OK. */
+    ev_status (*encode)(const void *model, ev_queue *q, ev_utterance *const *u, size_t n, ev_encoded *out,
+                        ev_error *err);
+    ev_status (*decode)(const void *model, ev_queue *q, const ev_encoded *encoded, ev_utterance *const *u, size_t n,
+                        ev_error *err);
 };
 
 typedef struct ev_acoustic {
@@ -108,14 +108,14 @@ static inline ev_status ev_acoustic_condition(const ev_acoustic *m, const ev_man
     return m->family->condition(m->model, manner, out, err);
 }
 
-static inline void ev_acoustic_encode(const ev_acoustic *m, const ev_compute *compute, ev_arena *arena,
-                                      ev_utterance *const *u, size_t n, ev_encoded *out) {
-    m->family->encode(m->model, compute, arena, u, n, out);
+static inline ev_status ev_acoustic_encode(const ev_acoustic *m, ev_queue *q, ev_utterance *const *u, size_t n,
+                                           ev_encoded *out, ev_error *err) {
+    return m->family->encode(m->model, q, u, n, out, err);
 }
 
-static inline void ev_acoustic_decode(const ev_acoustic *m, const ev_compute *compute, ev_arena *arena,
-                                      const ev_encoded *encoded, ev_utterance *const *u, size_t n) {
-    m->family->decode(m->model, compute, arena, encoded, u, n);
+static inline ev_status ev_acoustic_decode(const ev_acoustic *m, ev_queue *q, const ev_encoded *encoded,
+                                           ev_utterance *const *u, size_t n, ev_error *err) {
+    return m->family->decode(m->model, q, encoded, u, n, err);
 }
 
 /* ---- for the families ---- */

@@ -78,36 +78,44 @@ void ev_convblock_free(ev_convblock *b) {
 
 /* ---- run ---- */
 
-void ev_convblock_film(const ev_convblock *b, const ev_compute *compute, const float *condition, size_t ldc, size_t n,
-                       float *film) {
-    const size_t w = (size_t)b->width;
+void ev_convblock_film(const ev_convblock *b, ev_queue *q, ev_rows condition, size_t n, ev_rows film) {
     const ev_span rows = {0, n};
     const ev_axis a = {&rows, 1, n, 0};
-    const ev_conv_args args = ev_axis_conv(&b->film, &a, condition, ldc, film, 2 * w);
-    ev_conv_run(compute, &args);
-    for (size_t s = 0; s < n; s++, film += 2 * w) { /* gamma (1 + scale), beta (1 + scale) + shift */
-        for (size_t i = 0; i < w; i++) {
-            const float scale = 1.0f + film[i];
-            film[w + i] += b->norm.beta[i] * scale;
-            film[i] = b->norm.gamma[i] * scale;
-        }
-    }
+    const ev_conv_op conv = ev_axis_conv_op(&b->film, &a, condition, film);
+    ev_enqueue_conv(q, &conv);
+    const ev_film_op op = {
+        .gamma = b->norm.gamma, .beta = b->norm.beta, .x = film, .width = (size_t)b->width, .rows = n};
+    ev_enqueue_film(q, &op);
 }
 
-void ev_convblock_run(const ev_convblock *b, const ev_compute *compute, const ev_axis *a, const float *film, float *x,
-                      float *norm, float *hidden) {
-    const size_t w = (size_t)b->width, h = (size_t)b->hidden;
-    ev_depthwise_run(compute, &b->dw, x, w, -(b->dw.taps - 1) / 2 * b->dilation, b->dilation, norm, w, a->spans,
-                     a->count);
-    if (film) {
-        ev_layer_norm_spans_run(compute, norm, w, norm, w, b->width, film, film + w, 2 * w, eps, a->spans, a->count);
-    } else {
-        ev_layer_norm_run(compute, norm, w, norm, w, b->width, b->norm.gamma, b->norm.beta, eps, a->spans, a->count);
-    }
-    ev_conv_args args = ev_axis_conv(&b->pw1, a, norm, w, hidden, h);
-    args.act = EV_ACT_GELU;
-    ev_conv_run(compute, &args);
-    args = ev_axis_conv(&b->pw2, a, hidden, h, x, w);
-    args.residual = x;
-    ev_conv_run(compute, &args);
+static void norm_run(const ev_convblock *b, ev_queue *q, const ev_axis *a, ev_rows film, ev_rows x) {
+    const ev_layer_norm_op op = {.x = x,
+                                 .y = x,
+                                 .channels = b->width,
+                                 .gamma = film.at ? NULL : b->norm.gamma,
+                                 .beta = film.at ? NULL : b->norm.beta,
+                                 .affine = film,
+                                 .eps = eps,
+                                 .spans = a->spans,
+                                 .span_count = a->count};
+    ev_enqueue_layer_norm(q, &op);
+}
+
+void ev_convblock_run(const ev_convblock *b, ev_queue *q, const ev_axis *a, ev_rows film, ev_rows x, ev_rows norm,
+                      ev_rows hidden) {
+    const ev_depthwise_op depthwise = {.conv = &b->dw,
+                                       .x = x,
+                                       .y = norm,
+                                       .tap_offset = -(b->dw.taps - 1) / 2 * b->dilation,
+                                       .dilation = b->dilation,
+                                       .spans = a->spans,
+                                       .span_count = a->count};
+    ev_enqueue_depthwise(q, &depthwise);
+    norm_run(b, q, a, film, norm);
+    ev_conv_op op = ev_axis_conv_op(&b->pw1, a, norm, hidden);
+    op.act = EV_ACT_GELU;
+    ev_enqueue_conv(q, &op);
+    op = ev_axis_conv_op(&b->pw2, a, hidden, x);
+    op.residual = x;
+    ev_enqueue_conv(q, &op);
 }

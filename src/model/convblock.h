@@ -24,12 +24,11 @@ ev_status ev_convblock_load(ev_convblock *out, const ev_container *c, const char
                             int kernel, int dilation, int condition, ev_error *err);
 void ev_convblock_free(ev_convblock *b);
 
-/* film [n][2 width]: the norm's gamma and beta for each of n conditions, which lie as rows of ldc floats. */
-void ev_convblock_film(const ev_convblock *b, const ev_compute *compute, const float *condition, size_t ldc, size_t n,
-                       float *film);
-/* x [rows][width] in place; its gaps are zero. film NULL: none. norm [rows][width] and hidden [rows][hidden] are
+/* film [n][2 width]: the norm's gamma and beta for each of n conditions. */
+void ev_convblock_film(const ev_convblock *b, ev_queue *q, ev_rows condition, size_t n, ev_rows film);
+/* x [rows][width] in place; its gaps are zero. film.at 0: none. norm [rows][width] and hidden [rows][hidden] are
  * work. */
-void ev_convblock_run(const ev_convblock *b, const ev_compute *compute, const ev_axis *a, const float *film, float *x,
-                      float *norm, float *hidden);
+void ev_convblock_run(const ev_convblock *b, ev_queue *q, const ev_axis *a, ev_rows film, ev_rows x, ev_rows norm,
+                      ev_rows hidden);
 
 #endif

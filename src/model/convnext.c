@@ -44,19 +44,26 @@ static size_t count_rows(const ev_convnext *m, const int32_t *tokens, const int3
     return rows;
 }
 
-static void embed_symbols(const ev_convnext *m, const ev_symbol_net *t, const ev_utterance *u, float *x) {
-    const size_t w = (size_t)t->width;
+/* The symbols of utterances on the encoder's axis. */
+static int32_t *spell_all(const ev_convnext *m, ev_queue *q, const ev_axis *a, ev_utterance *const *u) {
+    int32_t *ids = ev_queue_host(q, a->rows * sizeof *ids);
     const int32_t *symbols;
-    for (size_t i = 0; i < u->token_count; i++) {
-        const size_t n = spell(m, u->tokens[i], forced_of(u->forced_frames, i), &symbols);
-        for (size_t j = 0; j < n; j++, x += w) memcpy(x, t->embedding + (size_t)symbols[j] * w, w * sizeof *x);
+    for (size_t i = 0; i < a->count; i++) {
+        int32_t *to = ids + a->spans[i].begin;
+        for (size_t t = 0; t < u[i]->token_count; t++) {
+            const size_t n = spell(m, u[i]->tokens[t], forced_of(u[i]->forced_frames, t), &symbols);
+            memcpy(to, symbols, n * sizeof *to);
+            to += n;
+        }
     }
+    return ids;
 }
 
 /* ---- text ---- */
 
-typedef struct text_work { /* buffers that the layers use in turn: rows of the width, of three times it */
-    float *norm, *wide, *scratch;
+typedef struct text_work { /* the symbols, and buffers that the layers use in turn: of the width, of three times it */
+    const int32_t *symbols;
+    ev_rows norm, wide;
 } text_work;
 
 static size_t widest_text(const ev_acoustic_config *c) { return most((size_t)c->text_width, (size_t)c->width); }
@@ -66,71 +73,92 @@ static size_t scratch_bytes(const ev_acoustic_config *c, size_t rows, int thread
     return ev_attention_scratch(rows, c->heads, head, threads) * sizeof(float);
 }
 
-static text_work text_work_take(ev_arena *arena, const ev_axis *a, const ev_acoustic_config *c, int threads) {
-    const size_t w = widest_text(c);
-    text_work s = {.norm = ev_matrix_take(arena, a, w), .wide = ev_matrix_take(arena, a, 3 * w)};
-    s.scratch = ev_arena_take(arena, scratch_bytes(c, a->rows, threads));
-    assert(s.scratch);
-    return s;
+/* A work matrix as rows of another width; what it held is lost. */
+static ev_rows narrow(ev_rows x, size_t width) { return (ev_rows){x.at, width}; }
+
+static void linear(ev_queue *q, const ev_conv *conv, const ev_axis *a, ev_rows x, ev_rows y, ev_act act,
+                   ev_rows residual) {
+    ev_conv_op op = ev_axis_conv_op(conv, a, x, y);
+    op.act = act;
+    op.residual = residual;
+    ev_enqueue_conv(q, &op);
 }
 
-static void linear(const ev_compute *compute, const ev_conv *conv, const ev_axis *a, const float *x, size_t ldx,
-                   float *y, size_t ldy, ev_act act, const float *residual) {
-    ev_conv_args args = ev_axis_conv(conv, a, x, ldx, y, ldy);
-    args.act = act;
-    args.residual = residual;
-    ev_conv_run(compute, &args);
-}
+static const ev_rows none = {0, 0};
 
-static void norm_run(const ev_compute *compute, const ev_norm *norm, const ev_axis *a, const float *x, float *y,
-                     int width) {
-    ev_layer_norm_run(compute, x, (size_t)width, y, (size_t)width, width, norm->gamma, norm->beta, eps, a->spans,
-                      a->count);
+static void norm_run(ev_queue *q, const ev_norm *norm, const ev_axis *a, ev_rows x, ev_rows y, int width) {
+    const ev_layer_norm_op op = {.x = x,
+                                 .y = y,
+                                 .channels = width,
+                                 .gamma = norm->gamma,
+                                 .beta = norm->beta,
+                                 .eps = eps,
+                                 .spans = a->spans,
+                                 .span_count = a->count};
+    ev_enqueue_layer_norm(q, &op);
 }
 
 /* Attention and two linear layers, each behind a norm and beside a residual. */
-static void attention_layer(const ev_symbol_net *t, const ev_compute *compute, const ev_axis *a, const text_work *s,
-                            float *x) {
-    const size_t w = (size_t)t->width, h = (size_t)t->hidden;
-    norm_run(compute, &t->norm1, a, x, s->norm, t->width);
-    linear(compute, &t->qkv, a, s->norm, w, s->wide, 3 * w, EV_ACT_NONE, NULL);
-    ev_attention_run(compute, s->wide, s->wide + w, s->wide + 2 * w, 3 * w, s->norm, w, t->heads, t->width / t->heads,
-                     s->scratch, a->spans, a->count);
-    linear(compute, &t->out, a, s->norm, w, x, w, EV_ACT_NONE, x);
-    norm_run(compute, &t->norm2, a, x, s->norm, t->width);
-    linear(compute, &t->w1, a, s->norm, w, s->wide, h, EV_ACT_GELU, NULL);
-    linear(compute, &t->w2, a, s->wide, h, x, w, EV_ACT_NONE, x);
+static void attention_layer(const ev_symbol_net *t, ev_queue *q, const ev_axis *a, const text_work *s, ev_rows x) {
+    const size_t w = (size_t)t->width;
+    const ev_rows norm = narrow(s->norm, w), wide = narrow(s->wide, 3 * w),
+                  hidden = narrow(s->wide, (size_t)t->hidden);
+    norm_run(q, &t->norm1, a, x, norm, t->width);
+    linear(q, &t->qkv, a, norm, wide, EV_ACT_NONE, none);
+    const ev_attention_op attention = {.q = wide.at,
+                                       .k = wide.at + w,
+                                       .v = wide.at + 2 * w,
+                                       .ld = wide.ld,
+                                       .y = norm,
+                                       .heads = t->heads,
+                                       .head_dim = t->width / t->heads,
+                                       .spans = a->spans,
+                                       .span_count = a->count};
+    ev_enqueue_attention(q, &attention);
+    linear(q, &t->out, a, norm, x, EV_ACT_NONE, x);
+    norm_run(q, &t->norm2, a, x, norm, t->width);
+    linear(q, &t->w1, a, norm, hidden, EV_ACT_GELU, none);
+    linear(q, &t->w2, a, hidden, x, EV_ACT_NONE, x);
 }
 
 /* x [rows][width], its gaps zero: all of the network but its last norm. */
-static void text_run(const ev_convnext *m, const ev_symbol_net *t, const ev_compute *compute, const ev_axis *a,
-                     ev_utterance *const *u, const text_work *s, float *x) {
-    for (size_t i = 0; i < a->count; i++) embed_symbols(m, t, u[i], x + a->spans[i].begin * (size_t)t->width);
-    for (int i = 0; i < 2; i++) ev_convblock_run(&t->convs[i], compute, a, NULL, x, s->norm, s->wide);
-    for (int i = 0; i < t->passes; i++) attention_layer(t, compute, a, s, x);
+static void text_run(const ev_symbol_net *t, ev_queue *q, const ev_axis *a, const text_work *s, ev_rows x) {
+    const size_t w = (size_t)t->width;
+    const ev_gather_op embed = {
+        .table = t->embedding, .index = s->symbols, .y = x, .width = w, .spans = a->spans, .span_count = a->count};
+    ev_enqueue_gather(q, &embed);
+    for (int i = 0; i < 2; i++) {
+        const ev_rows hidden = narrow(s->wide, (size_t)t->convs[i].hidden);
+        ev_convblock_run(&t->convs[i], q, a, none, x, narrow(s->norm, w), hidden);
+    }
+    for (int i = 0; i < t->passes; i++) attention_layer(t, q, a, s, x);
 }
 
 /* ---- condition ---- */
 
 /* Rows [n][condition_width]: the speaker's vector, then the emotions' weights. */
-static void write_conditions(const ev_acoustic_config *c, ev_utterance *const *u, size_t n, float *condition) {
-    const size_t ld = condition_width(c);
-    for (size_t i = 0; i < n; i++, condition += ld) {
-        memcpy(condition, u[i]->condition, (size_t)c->condition * sizeof *condition);
+static ev_rows put_conditions(const ev_acoustic_config *c, ev_queue *q, ev_utterance *const *u, size_t n) {
+    const size_t count = (size_t)c->condition, ld = condition_width(c);
+    const ev_span all = {0, n}, one = {0, 1};
+    const ev_rows x = ev_rows_take(q, &(ev_axis){&all, 1, n, 0}, ld);
+    for (size_t i = 0; i < n; i++) {
+        const ev_put_op op = {u[i]->condition, count, ev_rows_from(x, i * ld), count, &one, 1};
+        ev_enqueue_put(q, &op);
     }
+    return x;
 }
 
-/* The prosody's last norm adds what the condition says: params [n][2 width], gamma and beta of each utterance. */
-static void conditioned_norm(const ev_convnext *m, const ev_compute *compute, const float *condition, size_t n,
-                             float *params) {
+/* The prosody's last norm adds what the condition says: rows [n][2 width], gamma and beta of each utterance. */
+static ev_rows conditioned_norm(const ev_convnext *m, ev_queue *q, ev_rows condition, size_t n) {
     const size_t w = (size_t)m->config.width;
-    const ev_span rows = {0, n};
-    const ev_axis a = {&rows, 1, n, 0};
-    linear(compute, &m->condition, &a, condition, condition_width(&m->config), params + w, 2 * w, EV_ACT_NONE, NULL);
-    for (size_t i = 0; i < n; i++, params += 2 * w) {
-        for (size_t j = 0; j < w; j++) params[w + j] += m->prosody.after.beta[j];
-        memcpy(params, m->prosody.after.gamma, w * sizeof *params);
-    }
+    const ev_span all = {0, n};
+    const ev_axis a = {&all, 1, n, 0};
+    const ev_rows params = ev_rows_take(q, &(ev_axis){NULL, 0, n, 0}, 2 * w); /* scale stays 0 */
+    linear(q, &m->condition, &a, condition, ev_rows_from(params, w), EV_ACT_NONE, none);
+    const ev_film_op op = {
+        .gamma = m->prosody.after.gamma, .beta = m->prosody.after.beta, .x = params, .width = w, .rows = n};
+    ev_enqueue_film(q, &op);
+    return params;
 }
 
 /* ---- durations ---- */
@@ -160,7 +188,7 @@ static void tell_earlier(ev_utterance *u, int delay) {
     if (last) u->durations[last - 1] += moved;
 }
 
-/* Of one utterance: log_frames [rows][16], column 0. A token's forced frames are its first symbol's. */
+/* Of one utterance: log_frames [rows]. A token's forced frames are its first symbol's. */
 static void decide_durations(const ev_convnext *m, ev_utterance *u, const float *log_frames, int32_t *durations) {
     clock c = {0, 0};
     const int32_t *symbols;
@@ -171,7 +199,7 @@ static void decide_durations(const ev_convnext *m, ev_utterance *u, const float 
         u->durations[i] = 0;
         for (size_t first = row; row < end; row++) {
             if (forced < 0) {
-                durations[row] = next_duration(&c, (double)log_frames[row * 16], speed);
+                durations[row] = next_duration(&c, (double)log_frames[row], speed);
             } else {
                 durations[row] = row == first ? forced : 0;
                 c.target_frames += durations[row];
@@ -199,14 +227,14 @@ static size_t encode_bytes(const void *model, size_t rows, size_t utterances, in
     const ev_acoustic_config *c = &m->config;
     const size_t gap = symbol_gap(c), all = rows + utterances * gap, w = (size_t)c->width, widest = widest_text(c);
     return encoded_bytes(m, rows, utterances) + utterances * (condition_width(c) + 2 * w) * sizeof(float) +
-           scratch_bytes(c, all, threads) + 192 + ev_matrix_bytes(all, gap, w) + ev_matrix_bytes(all, gap, 16) +
-           ev_matrix_bytes(all, gap, widest) + ev_matrix_bytes(all, gap, 3 * widest);
+           scratch_bytes(c, all, threads) + 448 + ev_matrix_bytes(all, gap, w) + ev_matrix_bytes(all, gap, 16) +
+           ev_matrix_bytes(all, gap, widest) + ev_matrix_bytes(all, gap, 3 * widest) +
+           all * (sizeof(int32_t) + sizeof(float));
 }
 
-static ev_axis symbol_axis(const ev_convnext *m, ev_arena *arena, ev_utterance *const *u, size_t n) {
-    ev_span *spans = ev_arena_take(arena, n * sizeof *spans);
-    size_t *lengths = ev_arena_take(arena, n * sizeof *lengths);
-    assert(spans && lengths);
+static ev_axis symbol_axis(const ev_convnext *m, ev_queue *q, ev_utterance *const *u, size_t n) {
+    ev_span *spans = ev_queue_host(q, n * sizeof *spans);
+    size_t *lengths = ev_queue_host(q, n * sizeof *lengths);
     for (size_t i = 0; i < n; i++) {
         lengths[i] = count_rows(m, u[i]->tokens, u[i]->forced_frames, u[i]->token_count);
     }
@@ -215,46 +243,62 @@ static ev_axis symbol_axis(const ev_convnext *m, ev_arena *arena, ev_utterance *
     return a;
 }
 
-/* What the frames need of the prosody's text network, and durations. */
-static void encode_prosody(const ev_convnext *m, const ev_compute *compute, ev_arena *arena, const ev_axis *a,
-                           ev_utterance *const *u, const text_work *s, ev_encoded *out) {
-    const size_t w = (size_t)m->config.width, n = a->count;
-    float *condition = ev_arena_take(arena, n * condition_width(&m->config) * sizeof *condition);
-    float *params = ev_arena_take(arena, n * 2 * w * sizeof *params);
-    assert(condition && params);
-    write_conditions(&m->config, u, n, condition);
-    conditioned_norm(m, compute, condition, n, params);
-
-    float *x = ev_matrix_take(arena, a, w), *log_frames = ev_matrix_take(arena, a, 16);
-    text_run(m, &m->prosody, compute, a, u, s, x);
-    ev_layer_norm_spans_run(compute, x, w, x, w, m->config.width, params, params + w, 2 * w, eps, a->spans, n);
-    linear(compute, &m->duration1, a, x, w, s->norm, w, EV_ACT_GELU, NULL);
-    linear(compute, &m->duration2, a, s->norm, w, log_frames, 16, EV_ACT_NONE, NULL);
-    for (size_t i = 0; i < n; i++) {
-        const size_t at = a->spans[i].begin;
-        decide_durations(m, u[i], log_frames + at * 16, out->durations + at);
+/* log_frames [rows][16], column 0: to the host, which decides. */
+static ev_status decide(const ev_convnext *m, ev_queue *q, const ev_axis *a, ev_utterance *const *u,
+                        ev_rows log_frames, int32_t *durations, ev_error *err) {
+    float *host = ev_queue_host(q, a->rows * sizeof *host);
+    const ev_get_op op = {
+        .from = log_frames, .to = host, .ld = 1, .width = 1, .spans = a->spans, .span_count = a->count};
+    ev_enqueue_get(q, &op);
+    const ev_status s = ev_queue_wait(q, err);
+    for (size_t i = 0; i < a->count && s == EV_OK; i++) {
+        decide_durations(m, u[i], host + a->spans[i].begin, durations + a->spans[i].begin);
     }
-    linear(compute, &m->frame_in, a, x, w, out->hidden, w, EV_ACT_NONE, NULL); /* before it is repeated: less of it */
+    return s;
 }
 
-static void encode(const void *model, const ev_compute *compute, ev_arena *arena, ev_utterance *const *u, size_t n,
-                   ev_encoded *out) {
-    const ev_convnext *m = model;
-    const ev_axis a = symbol_axis(m, arena, u, n);
-    out->features = ev_matrix_take(arena, &a, (size_t)m->config.text_width);
-    out->hidden = ev_matrix_take(arena, &a, (size_t)m->config.width);
-    out->durations = ev_arena_take(arena, a.rows * sizeof *out->durations);
-    assert(out->durations);
+/* What the frames need of the prosody's text network, and durations. */
+static ev_status encode_prosody(const ev_convnext *m, ev_queue *q, const ev_axis *a, ev_utterance *const *u,
+                                const text_work *s, ev_encoded *out, ev_error *err) {
+    const size_t w = (size_t)m->config.width;
+    const ev_rows params = conditioned_norm(m, q, put_conditions(&m->config, q, u, a->count), a->count);
+    const ev_rows x = ev_rows_take(q, a, w), log_frames = ev_rows_take(q, a, 16), norm = narrow(s->norm, w);
+    text_run(&m->prosody, q, a, s, x);
+    const ev_layer_norm_op after = {.x = x,
+                                    .y = x,
+                                    .channels = m->config.width,
+                                    .affine = params,
+                                    .eps = eps,
+                                    .spans = a->spans,
+                                    .span_count = a->count};
+    ev_enqueue_layer_norm(q, &after);
+    linear(q, &m->duration1, a, x, norm, EV_ACT_GELU, none);
+    linear(q, &m->duration2, a, norm, log_frames, EV_ACT_NONE, none);
+    linear(q, &m->frame_in, a, x, out->hidden, EV_ACT_NONE, none); /* before it is repeated: less of it */
+    return decide(m, q, a, u, log_frames, out->durations, err);
+}
 
-    const size_t mark = ev_arena_mark(arena);
-    const text_work s = text_work_take(arena, &a, &m->config, ev_pool_threads(compute->pool));
-    text_run(m, &m->text, compute, &a, u, &s, out->features);
-    norm_run(compute, &m->text.after, &a, out->features, out->features, m->config.text_width);
-    encode_prosody(m, compute, arena, &a, u, &s, out);
-    ev_arena_release(arena, mark);
+static ev_status encode(const void *model, ev_queue *q, ev_utterance *const *u, size_t n, ev_encoded *out,
+                        ev_error *err) {
+    const ev_convnext *m = model;
+    const ev_axis a = symbol_axis(m, q, u, n);
+    *out = (ev_encoded){.features = ev_rows_take(q, &a, (size_t)m->config.text_width),
+                        .hidden = ev_rows_take(q, &a, (size_t)m->config.width),
+                        .durations = ev_queue_host(q, a.rows * sizeof(int32_t))};
+    const size_t mark = ev_queue_mark(q), widest = widest_text(&m->config);
+    const text_work s = {.norm = ev_rows_take(q, &a, widest),
+                         .wide = ev_rows_take(q, &a, 3 * widest),
+                         .symbols = spell_all(m, q, &a, u)};
+    text_run(&m->text, q, &a, &s, out->features);
+    norm_run(q, &m->text.after, &a, out->features, out->features, m->config.text_width);
+    const ev_status status = encode_prosody(m, q, &a, u, &s, out, err);
+    ev_queue_release(q, mark);
+    return status;
 }
 
 /* ---- decode ---- */
+
+enum { PROSODY = 3 * EV_FRAME_PAIR }; /* of two frames log F0 about the median, energies, voicings */
 
 static size_t decode_bytes(const void *model, size_t frames, size_t utterances, int threads) {
     (void)threads;
@@ -262,29 +306,55 @@ static size_t decode_bytes(const void *model, size_t frames, size_t utterances, 
     const ev_acoustic_config *c = &m->config;
     const size_t gap = pair_gap(c), w = (size_t)c->width;
     const size_t rows = (frames + utterances + 1) / EV_FRAME_PAIR + utterances * gap;
-    return utterances * (sizeof(ev_span) + sizeof(size_t) + (condition_width(c) + 2 * w) * sizeof(float)) + 256 +
-           2 * ev_matrix_bytes(rows, gap, w) + ev_matrix_bytes(rows, gap, 2 * w) + ev_matrix_bytes(rows, gap, 16);
+    return utterances * (sizeof(ev_span) + sizeof(size_t) + (condition_width(c) + 2 * w) * sizeof(float)) + 512 +
+           2 * ev_matrix_bytes(rows, gap, w) + ev_matrix_bytes(rows, gap, 2 * w) + ev_matrix_bytes(rows, gap, 16) +
+           rows * PROSODY * sizeof(float) + (rows + frames) * sizeof(int32_t);
 }
 
-static ev_axis pair_axis(const ev_convnext *m, ev_arena *arena, ev_utterance *const *u, size_t n) {
-    ev_span *spans = ev_arena_take(arena, n * sizeof *spans);
-    size_t *lengths = ev_arena_take(arena, n * sizeof *lengths);
-    assert(spans && lengths);
+static ev_axis pair_axis(const ev_convnext *m, ev_queue *q, ev_utterance *const *u, size_t n) {
+    ev_span *spans = ev_queue_host(q, n * sizeof *spans);
+    size_t *lengths = ev_queue_host(q, n * sizeof *lengths);
     for (size_t i = 0; i < n; i++) lengths[i] = (u[i]->frames + EV_FRAME_PAIR - 1) / EV_FRAME_PAIR;
     return ev_axis_place(spans, lengths, n, pair_gap(&m->config));
 }
 
-/* x [pairs][width]: the row of the symbol that a pair's first frame belongs to. */
-static void repeat_hidden(const ev_encoded *encoded, const ev_utterance *u, size_t w, float *x) {
+/* Of every step-th frame: the row of its symbol. */
+static void symbol_rows(const ev_encoded *encoded, const ev_utterance *u, size_t step, int32_t *rows) {
     size_t frame = 0;
     for (size_t row = u->token_span.begin; row < u->token_span.begin + u->token_span.count; row++) {
         const size_t end = frame + (size_t)encoded->durations[row];
         for (; frame < end; frame++) {
-            if (frame % EV_FRAME_PAIR == 0) {
-                memcpy(x + frame / EV_FRAME_PAIR * w, encoded->hidden + row * w, w * sizeof *x);
-            }
+            if (frame % step == 0) rows[frame / step] = (int32_t)row;
         }
     }
+}
+
+/* x [pairs][width]: the row of the symbol that a pair's first frame belongs to. */
+static void repeat_hidden(ev_queue *q, const ev_axis *a, const ev_encoded *encoded, ev_utterance *const *u,
+                          ev_rows x) {
+    const size_t mark = ev_queue_mark(q);
+    int32_t *rows = ev_queue_host(q, a->rows * sizeof *rows);
+    for (size_t i = 0; i < a->count; i++) symbol_rows(encoded, u[i], EV_FRAME_PAIR, rows + a->spans[i].begin);
+    const ev_gather_op op = {
+        .x = encoded->hidden, .index = rows, .y = x, .width = x.ld, .spans = a->spans, .span_count = a->count};
+    ev_enqueue_gather(q, &op);
+    ev_queue_release(q, mark);
+}
+
+/* The features of each frame's symbol, to the utterance's channels. */
+static void get_features(const ev_convnext *m, ev_queue *q, const ev_encoded *encoded, const ev_utterance *u) {
+    const size_t mark = ev_queue_mark(q);
+    int32_t *rows = ev_queue_host(q, u->frames * sizeof *rows);
+    symbol_rows(encoded, u, 1, rows);
+    const ev_get_op op = {.from = encoded->features,
+                          .index = rows,
+                          .to = u->channels,
+                          .ld = ev_round16((size_t)m->config.channels),
+                          .width = (size_t)m->config.text_width,
+                          .spans = &(ev_span){0, u->frames},
+                          .span_count = 1};
+    ev_enqueue_get(q, &op);
+    ev_queue_release(q, mark);
 }
 
 static float hertz(const ev_utterance *u, float log_f0, float voicing) {
@@ -292,45 +362,51 @@ static float hertz(const ev_utterance *u, float log_f0, float voicing) {
     return voicing > 0 && hz < highest_hz ? (float)hz : 0.0f; /* false for NaN too */
 }
 
-/* prosody [pairs][16]: of two frames log F0 about the median, then both energies, then both voicings. */
-static void write_frames(const ev_convnext *m, const ev_encoded *encoded, const ev_utterance *u,
-                         const float *prosody) {
+/* What stands behind the features, and F0. */
+static void finish_frames(const ev_convnext *m, const ev_utterance *u, const float *prosody) {
     const size_t width = (size_t)m->config.text_width, ld = ev_round16((size_t)m->config.channels);
-    size_t frame = 0;
-    for (size_t row = u->token_span.begin; row < u->token_span.begin + u->token_span.count; row++) {
-        const size_t end = frame + (size_t)encoded->durations[row];
-        for (; frame < end; frame++) {
-            const float *p = prosody + frame / EV_FRAME_PAIR * 16 + frame % EV_FRAME_PAIR;
-            float *to = u->channels + frame * ld;
-            memcpy(to, encoded->features + row * width, width * sizeof *to);
-            memset(to + width, 0, (ld - width) * sizeof *to);
-            to[width] = p[EV_FRAME_PAIR];
-            u->f0[frame] = hertz(u, p[0], p[2 * EV_FRAME_PAIR]);
-        }
+    for (size_t frame = 0; frame < u->frames; frame++) {
+        const float *p = prosody + frame / EV_FRAME_PAIR * PROSODY + frame % EV_FRAME_PAIR;
+        float *to = u->channels + frame * ld + width;
+        memset(to, 0, (ld - width) * sizeof *to);
+        *to = p[EV_FRAME_PAIR];
+        u->f0[frame] = hertz(u, p[0], p[2 * EV_FRAME_PAIR]);
     }
 }
 
-static void decode(const void *model, const ev_compute *compute, ev_arena *arena, const ev_encoded *encoded,
-                   ev_utterance *const *u, size_t n) {
-    const ev_convnext *m = model;
-    const size_t mark = ev_arena_mark(arena), w = (size_t)m->config.width;
-    const ev_axis a = pair_axis(m, arena, u, n);
-    float *condition = ev_arena_take(arena, n * condition_width(&m->config) * sizeof *condition);
-    float *film = ev_arena_take(arena, n * 2 * w * sizeof *film);
-    assert(condition && film);
-    write_conditions(&m->config, u, n, condition);
-    float *x = ev_matrix_take(arena, &a, w), *norm = ev_matrix_take(arena, &a, w);
-    float *hidden = ev_matrix_take(arena, &a, 2 * w), *prosody = ev_matrix_take(arena, &a, 16);
-
-    for (size_t i = 0; i < n; i++) repeat_hidden(encoded, u[i], w, x + a.spans[i].begin * w);
+/* All but what the host makes of it: prosody [pairs][PROSODY], there after the wait. */
+static void enqueue_frames(const ev_convnext *m, ev_queue *q, const ev_axis *a, const ev_encoded *encoded,
+                           ev_utterance *const *u, float *prosody) {
+    const size_t n = a->count, w = (size_t)m->config.width;
+    const ev_span all = {0, n};
+    const ev_rows condition = put_conditions(&m->config, q, u, n);
+    const ev_rows film = ev_rows_take(q, &(ev_axis){&all, 1, n, 0}, 2 * w);
+    const ev_rows x = ev_rows_take(q, a, w), norm = ev_rows_take(q, a, w), hidden = ev_rows_take(q, a, 2 * w);
+    const ev_rows heads = ev_rows_take(q, a, 16);
+    repeat_hidden(q, a, encoded, u, x);
     for (int i = 0; i < m->config.frame_blocks; i++) {
         const ev_convblock *b = &m->frame_blocks[i];
-        ev_convblock_film(b, compute, condition, condition_width(&m->config), n, film);
-        ev_convblock_run(b, compute, &a, film, x, norm, hidden);
+        ev_convblock_film(b, q, condition, n, film);
+        ev_convblock_run(b, q, a, film, x, norm, narrow(hidden, (size_t)b->hidden));
     }
-    linear(compute, &m->frame_out, &a, x, w, prosody, 16, EV_ACT_NONE, NULL);
-    for (size_t i = 0; i < n; i++) write_frames(m, encoded, u[i], prosody + a.spans[i].begin * 16);
-    ev_arena_release(arena, mark);
+    linear(q, &m->frame_out, a, x, heads, EV_ACT_NONE, none);
+    const ev_get_op op = {
+        .from = heads, .to = prosody, .ld = PROSODY, .width = PROSODY, .spans = a->spans, .span_count = a->count};
+    ev_enqueue_get(q, &op);
+    for (size_t i = 0; i < n; i++) get_features(m, q, encoded, u[i]);
+}
+
+static ev_status decode(const void *model, ev_queue *q, const ev_encoded *encoded, ev_utterance *const *u, size_t n,
+                        ev_error *err) {
+    const ev_convnext *m = model;
+    const size_t mark = ev_queue_mark(q);
+    const ev_axis a = pair_axis(m, q, u, n);
+    float *prosody = ev_queue_host(q, a.rows * PROSODY * sizeof *prosody);
+    enqueue_frames(m, q, &a, encoded, u, prosody);
+    const ev_status s = ev_queue_wait(q, err);
+    for (size_t i = 0; i < n && s == EV_OK; i++) finish_frames(m, u[i], prosody + a.spans[i].begin * PROSODY);
+    ev_queue_release(q, mark);
+    return s;
 }
 
 /* ---- the family ---- */

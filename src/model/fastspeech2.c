@@ -1,10 +1,11 @@
 /* fastspeech2: see fastspeech2.h. The forward pass reads top to bottom as training/acoustic.py does. */
 #include "model/fastspeech2.h"
 
-#include <assert.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "model/mel_frames.h"
 
 /* ---- encode ---- */
 
@@ -36,7 +37,7 @@ static void decide_durations(ev_utterance *u, const float *log_duration, float *
             target_frames += d;
             given += d;
         } else {
-            const double one = exp((double)log_duration[t * 16]) - 1.0;
+            const double one = exp((double)log_duration[t]) - 1.0;
             const double speed = (double)(u->token_speed ? u->token_speed[t] : u->speed);
             target_frames += fmin(fmax(one, 0.0) / speed, 1e4);
             const double end = nearbyint(target_frames);
@@ -56,8 +57,8 @@ static void scale_pitch_energy(const ev_acoustic_config *c, const ev_utterance *
     const float shift = (float)(median + log((double)u->pitch_scale) / c->pitch_scale);
     const float louder = (float)(log((double)u->energy_scale) / c->energy_std);
     for (size_t t = 0; t < u->token_count; t++) {
-        pitch[t * 16] += shift;
-        energy[t * 16] += louder;
+        pitch[t] += shift;
+        energy[t] += louder;
     }
 }
 
@@ -69,60 +70,59 @@ static size_t encode_bytes(const void *model, size_t tokens, size_t utterances, 
     return ev_phone_encoder_bytes(&((const ev_fastspeech2 *)model)->config, tokens, utterances, threads);
 }
 
-static void encode(const void *model, const ev_compute *compute, ev_arena *arena, ev_utterance *const *u, size_t n,
-                   ev_encoded *out) {
+static ev_status encode(const void *model, ev_queue *q, ev_utterance *const *u, size_t n, ev_encoded *out,
+                        ev_error *err) {
     static const ev_phone_decisions decisions = {condition_bias, decide_durations, scale_pitch_energy};
     const ev_fastspeech2 *m = model;
-    ev_phone_encoder_run(&m->phones, &m->config, &m->positions, &decisions, m, compute, arena, u, n, out);
+    return ev_phone_encoder_run(&m->phones, &m->config, &m->positions, &decisions, m, q, u, n, out, err);
 }
 
 /* ---- decode ---- */
+
+enum { HEAD = 2 }; /* of a frame: log F0's correction, voicing */
 
 static size_t decode_bytes(const void *model, size_t frames, size_t utterances, int threads) {
     const ev_fastspeech2 *m = model;
     const ev_acoustic_config *c = &m->config;
     const size_t gap = ev_transformer_gap(c), rows = frames + utterances * gap;
-    return utterances * (2 * sizeof(ev_span) + sizeof(size_t)) + 256 + ev_matrix_bytes(rows, gap, (size_t)c->width) +
+    return utterances * (2 * sizeof(ev_span) + sizeof(size_t)) + 320 + ev_matrix_bytes(rows, gap, (size_t)c->width) +
            2 * ev_matrix_bytes(rows, gap, 16) + ev_matrix_bytes(rows, gap, ev_round16((size_t)c->channels)) +
-           ev_stack_bytes(c, rows, threads);
+           rows * HEAD * sizeof(float) + ev_stack_bytes(c, rows, threads);
 }
 
-/* F0 of a frame: the upsampled token pitch plus the head's correction, where the head says voiced. */
-static void write_f0(const ev_fastspeech2 *m, const float *head, const float *pitch_up, size_t frames, float *f0) {
+/* F0 of a frame: the upsampled token pitch, which f0 holds, plus the head's correction, where the head says voiced.
+ */
+static void finish_f0(const ev_fastspeech2 *m, const float *head, size_t frames, float *f0) {
     const ev_acoustic_config *c = &m->config;
     for (size_t t = 0; t < frames; t++) {
-        const double log_f0 = ((double)head[t * 16] + (double)pitch_up[t * 16]) * c->pitch_scale + c->pitch_centre;
-        f0[t] = head[t * 16 + 1] > 0 ? (float)exp(log_f0) : 0.0f;
+        const double log_f0 = ((double)head[t * HEAD] + (double)f0[t]) * c->pitch_scale + c->pitch_centre;
+        f0[t] = head[t * HEAD + 1] > 0 ? (float)exp(log_f0) : 0.0f;
     }
 }
 
-static void decode(const void *model, const ev_compute *compute, ev_arena *arena, const ev_encoded *encoded,
-                   ev_utterance *const *u, size_t n) {
+static ev_status decode(const void *model, ev_queue *q, const ev_encoded *encoded, ev_utterance *const *u, size_t n,
+                        ev_error *err) {
     const ev_fastspeech2 *m = model;
-    const size_t mark = ev_arena_mark(arena), w = (size_t)m->config.width, gap = ev_transformer_gap(&m->config);
-    const size_t mels = ev_round16((size_t)m->config.channels);
-    ev_span *spans = ev_arena_take(arena, n * sizeof *spans), *tokens = ev_arena_take(arena, n * sizeof *tokens);
-    size_t *lengths = ev_arena_take(arena, n * sizeof *lengths);
-    assert(spans && tokens && lengths);
-    for (size_t i = 0; i < n; i++) {
-        lengths[i] = u[i]->frames;
-        tokens[i] = u[i]->token_span;
+    const size_t mark = ev_queue_mark(q);
+    const ev_axis a = ev_mel_frames_axis(&m->config, q, u, n);
+    const ev_rows y = ev_rows_take(q, &a, (size_t)m->config.width), pitch = ev_rows_take(q, &a, 16);
+    const ev_rows head = ev_rows_take(q, &a, 16);
+    const ev_rows mel = ev_rows_take(q, &a, ev_round16((size_t)m->config.channels));
+    float *heads = ev_queue_host(q, a.rows * HEAD * sizeof *heads);
+    ev_mel_frames_upsample(&m->config, q, &a, encoded, u, y, pitch);
+    ev_stack_run(&m->decoder, &m->config, &m->positions, q, &a, y);
+    ev_linear_run(q, &m->to_mel, &a, y, mel);
+    ev_linear_run(q, &m->to_f0, &a, y, head);
+    ev_mel_frames_get(q, &a, u, mel, pitch);
+    const ev_get_op op = {
+        .from = head, .to = heads, .ld = HEAD, .width = HEAD, .spans = a.spans, .span_count = a.count};
+    ev_enqueue_get(q, &op);
+    const ev_status s = ev_queue_wait(q, err);
+    for (size_t i = 0; i < n && s == EV_OK; i++) {
+        finish_f0(m, heads + a.spans[i].begin * HEAD, a.spans[i].count, u[i]->f0);
     }
-    const ev_axis a = ev_axis_place(spans, lengths, n, gap);
-    float *y = ev_matrix_take(arena, &a, w), *pitch_up = ev_matrix_take(arena, &a, 16),
-          *head = ev_matrix_take(arena, &a, 16);
-    float *mel = ev_matrix_take(arena, &a, mels);
-    const float delta = (float)m->config.delta;
-    ev_upsample_run(compute, encoded->hidden, w, encoded->centre, delta, y, w, m->config.width, tokens, spans, n);
-    ev_upsample_run(compute, encoded->pitch, 16, encoded->centre, delta, pitch_up, 16, 16, tokens, spans, n);
-    ev_stack_run(&m->decoder, &m->config, &m->positions, compute, arena, &a, y);
-    ev_linear_run(compute, &m->to_mel, &a, y, w, mel, mels);
-    ev_linear_run(compute, &m->to_f0, &a, y, w, head, 16);
-    for (size_t i = 0; i < n; i++) {
-        memcpy(u[i]->channels, mel + spans[i].begin * mels, spans[i].count * mels * sizeof(float));
-        write_f0(m, head + spans[i].begin * 16, pitch_up + spans[i].begin * 16, spans[i].count, u[i]->f0);
-    }
-    ev_arena_release(arena, mark);
+    ev_queue_release(q, mark);
+    return s;
 }
 
 /* ---- the family ---- */

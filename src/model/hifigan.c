@@ -126,7 +126,8 @@ static ev_rows put_mels(const ev_vocoder *v, ev_queue *q, const ev_axis *a, cons
                               .ld = mels,
                               .to = ev_rows_from(mel, a->spans[i].begin * mels),
                               .width = mels,
-                              .rows = a->spans[i].count};
+                              .spans = &(ev_span){0, a->spans[i].count},
+                              .span_count = 1};
         ev_enqueue_put(q, &op);
     }
     return mel;
@@ -202,7 +203,8 @@ void ev_hifigan_run(const ev_vocoder *v, ev_queue *q, const ev_axis *a, const ev
                               .to = chunks[i].out,
                               .ld = 1,
                               .width = 1,
-                              .rows = (chunks[i].end - chunks[i].begin) * hop};
+                              .spans = &(ev_span){0, (chunks[i].end - chunks[i].begin) * hop},
+                              .span_count = 1};
         ev_enqueue_get(q, &op);
     }
 }

@@ -1,7 +1,6 @@
 /* phone_encoder: see phone_encoder.h. */
 #include "model/phone_encoder.h"
 
-#include <assert.h>
 #include <stdlib.h>
 
 #include "base/try.h"
@@ -31,10 +30,14 @@ void ev_phone_encoder_free(ev_phone_encoder *e) {
     free(e->token_embedding);
 }
 
+/* Of each token on the host: its duration, pitch, energy and centre. */
+enum { HOST_FLOATS = 4 };
+
 size_t ev_phone_encoder_kept(const ev_acoustic_config *c, size_t tokens, size_t utterances) {
     const size_t gap = ev_transformer_gap(c), rows = tokens + utterances * gap, w = (size_t)c->width;
-    return utterances * (sizeof(ev_span) + sizeof(size_t) + sizeof(float *) + w * sizeof(float)) + 256 +
-           4 * ev_matrix_bytes(rows, gap, w) + 4 * ev_matrix_bytes(rows, gap, 16);
+    return utterances * (sizeof(ev_span) + sizeof(size_t) + sizeof(float *) + w * sizeof(float)) + 512 +
+           4 * ev_matrix_bytes(rows, gap, w) + 3 * ev_matrix_bytes(rows, gap, 16) +
+           HOST_FLOATS * rows * sizeof(float);
 }
 
 size_t ev_phone_encoder_bytes(const ev_acoustic_config *c, size_t tokens, size_t utterances, int threads) {
@@ -42,41 +45,81 @@ size_t ev_phone_encoder_bytes(const ev_acoustic_config *c, size_t tokens, size_t
     return ev_phone_encoder_kept(c, tokens, utterances) + ev_stack_bytes(c, rows, threads);
 }
 
-void ev_phone_encoder_run(const ev_phone_encoder *e, const ev_acoustic_config *c, const ev_positions *positions,
-                          const ev_phone_decisions *decisions, const void *model, const ev_compute *compute,
-                          ev_arena *arena, ev_utterance *const *u, size_t n, ev_encoded *out) {
-    const size_t w = (size_t)c->width;
-    ev_span *spans = ev_arena_take(arena, n * sizeof *spans);
-    size_t *lengths = ev_arena_take(arena, n * sizeof *lengths);
-    const float **bias = ev_arena_take(arena, n * sizeof *bias);
-    float *bias_rows = ev_arena_take(arena, n * w * sizeof *bias_rows);
-    assert(spans && lengths && bias && bias_rows);
+static ev_axis token_axis(const ev_acoustic_config *c, ev_queue *q, ev_utterance *const *u, size_t n) {
+    ev_span *spans = ev_queue_host(q, n * sizeof *spans);
+    size_t *lengths = ev_queue_host(q, n * sizeof *lengths);
     for (size_t i = 0; i < n; i++) lengths[i] = u[i]->token_count;
     const ev_axis a = ev_axis_place(spans, lengths, n, ev_transformer_gap(c));
-    for (size_t i = 0; i < n; i++) {
-        u[i]->token_span = spans[i];
-        bias[i] = bias_rows + i * w;
-        decisions->condition(model, u[i], bias_rows + i * w);
-    }
-    float *x = ev_matrix_take(arena, &a, w), *hidden = ev_matrix_take(arena, &a, w);
-    float *const work[2] = {ev_matrix_take(arena, &a, w), ev_matrix_take(arena, &a, w)};
-    float *duration = ev_matrix_take(arena, &a, 16), *pitch = ev_matrix_take(arena, &a, 16);
-    float *energy = ev_matrix_take(arena, &a, 16), *centre = ev_matrix_take(arena, &a, 16);
+    for (size_t i = 0; i < n; i++) u[i]->token_span = spans[i];
+    return a;
+}
 
-    ev_embed_tokens(c, e->token_embedding, &a, u, x);
-    ev_stack_run(&e->stack, c, positions, compute, arena, &a, x);
-    ev_conv_args project = ev_axis_conv(&e->project.conv, &a, x, w, hidden, w);
-    project.span_bias = bias;
-    ev_conv_run(compute, &project);
-    ev_predictor_run(&e->duration, c, compute, &a, hidden, work, duration);
-    ev_predictor_run(&e->pitch, c, compute, &a, hidden, work, pitch);
-    ev_predictor_run(&e->energy, c, compute, &a, hidden, work, energy);
-    for (size_t i = 0; i < n; i++) {
-        const size_t at = spans[i].begin;
-        decisions->durations(u[i], duration + at * 16, centre + at);
-        decisions->pitch_energy(c, u[i], pitch + at * 16, energy + at * 16);
+/* hidden = the projection of x and of each utterance's condition. */
+static void project(const ev_phone_encoder *e, const ev_phone_decisions *decisions, const void *model, ev_queue *q,
+                    const ev_axis *a, ev_utterance *const *u, ev_rows x, ev_rows hidden) {
+    const size_t w = x.ld;
+    const float **bias = ev_queue_host(q, a->count * sizeof *bias);
+    float *rows = ev_queue_host(q, a->count * w * sizeof *rows);
+    for (size_t i = 0; i < a->count; i++) {
+        bias[i] = rows + i * w;
+        decisions->condition(model, u[i], rows + i * w);
     }
-    ev_conv_add_run(compute, &e->pitch_embed, &a, pitch, 16, hidden, w);
-    ev_conv_add_run(compute, &e->energy_embed, &a, energy, 16, hidden, w);
+    ev_conv_op op = ev_axis_conv_op(&e->project.conv, a, x, hidden);
+    op.span_bias = bias;
+    ev_enqueue_conv(q, &op);
+}
+
+static void get_column(ev_queue *q, const ev_axis *a, ev_rows x, float *to) {
+    const ev_get_op op = {.from = x, .to = to, .ld = 1, .width = 1, .spans = a->spans, .span_count = a->count};
+    ev_enqueue_get(q, &op);
+}
+
+static void put_column(ev_queue *q, const ev_axis *a, const float *from, ev_rows x) {
+    const ev_put_op op = {.from = from, .ld = 1, .to = x, .width = 1, .spans = a->spans, .span_count = a->count};
+    ev_enqueue_put(q, &op);
+}
+
+/* The one trip to the host and back: duration, pitch, energy [rows][16], column 0 of each. */
+static ev_status decide(const ev_acoustic_config *c, const ev_phone_decisions *decisions, ev_queue *q,
+                        const ev_axis *a, ev_utterance *const *u, const ev_rows heads[3], float *centre,
+                        ev_error *err) {
+    float *host[3];
+    for (int i = 0; i < 3; i++) {
+        host[i] = ev_queue_host(q, a->rows * sizeof **host);
+        get_column(q, a, heads[i], host[i]);
+    }
+    const ev_status s = ev_queue_wait(q, err);
+    if (s != EV_OK) return s;
+    for (size_t i = 0; i < a->count; i++) {
+        const size_t at = a->spans[i].begin;
+        decisions->durations(u[i], host[0] + at, centre + at);
+        decisions->pitch_energy(c, u[i], host[1] + at, host[2] + at);
+    }
+    for (int i = 1; i < 3; i++) put_column(q, a, host[i], heads[i]);
+    return EV_OK;
+}
+
+ev_status ev_phone_encoder_run(const ev_phone_encoder *e, const ev_acoustic_config *c, const ev_positions *positions,
+                               const ev_phone_decisions *decisions, const void *model, ev_queue *q,
+                               ev_utterance *const *u, size_t n, ev_encoded *out, ev_error *err) {
+    const size_t w = (size_t)c->width;
+    const ev_axis a = token_axis(c, q, u, n);
+    const ev_rows x = ev_rows_take(q, &a, w), hidden = ev_rows_take(q, &a, w);
+    const ev_rows work[2] = {ev_rows_take(q, &a, w), ev_rows_take(q, &a, w)};
+    const ev_rows duration = ev_rows_take(q, &a, 16), pitch = ev_rows_take(q, &a, 16);
+    const ev_rows energy = ev_rows_take(q, &a, 16);
+    float *centre = ev_queue_host(q, a.rows * sizeof *centre);
+
+    ev_embed_tokens(q, c, e->token_embedding, &a, u, x);
+    ev_stack_run(&e->stack, c, positions, q, &a, x);
+    project(e, decisions, model, q, &a, u, x, hidden);
+    ev_predictor_run(&e->duration, c, q, &a, hidden, work, duration);
+    ev_predictor_run(&e->pitch, c, q, &a, hidden, work, pitch);
+    ev_predictor_run(&e->energy, c, q, &a, hidden, work, energy);
+    const ev_status s = decide(c, decisions, q, &a, u, (ev_rows[]){duration, pitch, energy}, centre, err);
+    if (s != EV_OK) return s;
+    ev_conv_add_run(q, &e->pitch_embed, &a, pitch, hidden);
+    ev_conv_add_run(q, &e->energy_embed, &a, energy, hidden);
     *out = (ev_encoded){.hidden = hidden, .pitch = pitch, .centre = centre};
+    return EV_OK;
 }

@@ -16,8 +16,8 @@ typedef struct ev_phone_encoder {
     ev_conv pitch_embed, energy_embed;
 } ev_phone_encoder;
 
-/* What a family decides. bias [width]: the projection of the utterance's condition. Of the rows of [16] only column 0
- * counts: log durations become frames and centres, pitch and energy what was asked for. */
+/* What a family decides, on the host. bias [width]: the projection of the utterance's condition. Of each token: log
+ * durations become frames and centres, pitch and energy what was asked for. */
 typedef struct ev_phone_decisions {
     void (*condition)(const void *model, const ev_utterance *u, float *bias);
     void (*durations)(ev_utterance *u, const float *log_duration, float *centre);
@@ -29,13 +29,13 @@ ev_status ev_phone_encoder_load(ev_phone_encoder *out, const ev_container *c, co
                                 ev_error *err);
 void ev_phone_encoder_free(ev_phone_encoder *e);
 
-/* Bytes of arena: what is kept for decode, and that with what encode needs beside it. */
+/* Bytes of memory: what is kept for decode, and that with what encode needs beside it. */
 size_t ev_phone_encoder_kept(const ev_acoustic_config *c, size_t tokens, size_t utterances);
 size_t ev_phone_encoder_bytes(const ev_acoustic_config *c, size_t tokens, size_t utterances, int threads);
 
 /* A family's encode. model: the family's, for decisions->condition. */
-void ev_phone_encoder_run(const ev_phone_encoder *e, const ev_acoustic_config *c, const ev_positions *positions,
-                          const ev_phone_decisions *decisions, const void *model, const ev_compute *compute,
-                          ev_arena *arena, ev_utterance *const *u, size_t n, ev_encoded *out);
+ev_status ev_phone_encoder_run(const ev_phone_encoder *e, const ev_acoustic_config *c, const ev_positions *positions,
+                               const ev_phone_decisions *decisions, const void *model, ev_queue *q,
+                               ev_utterance *const *u, size_t n, ev_encoded *out, ev_error *err);
 
 #endif

@@ -1,9 +1,10 @@
 /* prompttts: see prompttts.h. The forward pass reads top to bottom as training/published.py's acoustic() does. */
 #include "model/prompttts.h"
 
-#include <assert.h>
 #include <math.h>
 #include <string.h>
+
+#include "model/mel_frames.h"
 
 /* ---- condition ---- */
 
@@ -51,11 +52,11 @@ static void condition_bias(const void *model, const ev_utterance *u, float *bias
 static void decide_durations(ev_utterance *u, const float *log_duration, float *centre) {
     double published = 0, wished = 0, given = 0;
     for (size_t t = 0; t < u->token_count; t++) {
-        published += fmax(nearbyint(fmin(exp((double)log_duration[t * 16]) - 1.0, 1e4)), 0.0);
+        published += fmax(nearbyint(fmin(exp((double)log_duration[t]) - 1.0, 1e4)), 0.0);
         if (u->forced_frames && u->forced_frames[t] > 0) published += u->forced_frames[t];
     }
     for (size_t t = 0; t < u->token_count; t++) {
-        const double own = fmax(nearbyint(fmin(exp((double)log_duration[t * 16]) - 1.0, 1e4)), 0.0);
+        const double own = fmax(nearbyint(fmin(exp((double)log_duration[t]) - 1.0, 1e4)), 0.0);
         double d = 0;
         if (u->forced_frames && u->forced_frames[t] >= 0) {
             d = u->forced_frames[t];
@@ -78,8 +79,8 @@ static void scale_pitch_energy(const ev_acoustic_config *c, const ev_utterance *
     const float higher = (float)((p - 1) * c->pitch_mean / c->pitch_std);
     const float louder = (float)((e - 1) * c->energy_mean / c->energy_std);
     for (size_t t = 0; t < u->token_count; t++) {
-        pitch[t * 16] = pitch[t * 16] * (float)p + higher;
-        energy[t * 16] = energy[t * 16] * (float)e + louder;
+        pitch[t] = pitch[t] * (float)p + higher;
+        energy[t] = energy[t] * (float)e + louder;
     }
 }
 
@@ -91,11 +92,11 @@ static size_t encode_bytes(const void *model, size_t tokens, size_t utterances, 
     return ev_phone_encoder_bytes(&((const ev_prompttts *)model)->config, tokens, utterances, threads);
 }
 
-static void encode(const void *model, const ev_compute *compute, ev_arena *arena, ev_utterance *const *u, size_t n,
-                   ev_encoded *out) {
+static ev_status encode(const void *model, ev_queue *q, ev_utterance *const *u, size_t n, ev_encoded *out,
+                        ev_error *err) {
     static const ev_phone_decisions decisions = {condition_bias, decide_durations, scale_pitch_energy};
     const ev_prompttts *m = model;
-    ev_phone_encoder_run(&m->phones, &m->config, &m->positions, &decisions, m, compute, arena, u, n, out);
+    return ev_phone_encoder_run(&m->phones, &m->config, &m->positions, &decisions, m, q, u, n, out, err);
 }
 
 /* ---- decode ---- */
@@ -108,33 +109,26 @@ static size_t decode_bytes(const void *model, size_t frames, size_t utterances, 
            ev_stack_bytes(c, rows, threads);
 }
 
-static void decode(const void *model, const ev_compute *compute, ev_arena *arena, const ev_encoded *encoded,
-                   ev_utterance *const *u, size_t n) {
+static ev_status decode(const void *model, ev_queue *q, const ev_encoded *encoded, ev_utterance *const *u, size_t n,
+                        ev_error *err) {
     const ev_prompttts *m = model;
     const ev_acoustic_config *c = &m->config;
-    const size_t mark = ev_arena_mark(arena), w = (size_t)c->width, mels = ev_round16((size_t)c->channels);
-    ev_span *spans = ev_arena_take(arena, n * sizeof *spans), *tokens = ev_arena_take(arena, n * sizeof *tokens);
-    size_t *lengths = ev_arena_take(arena, n * sizeof *lengths);
-    assert(spans && tokens && lengths);
-    for (size_t i = 0; i < n; i++) {
-        lengths[i] = u[i]->frames;
-        tokens[i] = u[i]->token_span;
-    }
-    const ev_axis a = ev_axis_place(spans, lengths, n, ev_transformer_gap(c));
-    float *y = ev_matrix_take(arena, &a, w), *pitch = ev_matrix_take(arena, &a, 16);
-    float *mel = ev_matrix_take(arena, &a, mels);
-    ev_upsample_run(compute, encoded->hidden, w, encoded->centre, (float)c->delta, y, w, c->width, tokens, spans, n);
-    ev_upsample_run(compute, encoded->pitch, 16, encoded->centre, (float)c->delta, pitch, 16, 16, tokens, spans, n);
-    ev_stack_run(&m->decoder, c, &m->positions, compute, arena, &a, y);
-    ev_linear_run(compute, &m->to_mel, &a, y, w, mel, mels);
-    for (size_t i = 0; i < n; i++) {
-        const float *p = pitch + spans[i].begin * 16;
-        memcpy(u[i]->channels, mel + spans[i].begin * mels, spans[i].count * mels * sizeof(float));
-        for (size_t t = 0; t < spans[i].count; t++) { /* of use to a listener alone: this vocoder takes none */
-            u[i]->f0[t] = (float)fmax(c->pitch_mean + c->pitch_std * (double)p[t * 16], 0.0);
+    const size_t mark = ev_queue_mark(q);
+    const ev_axis a = ev_mel_frames_axis(c, q, u, n);
+    const ev_rows y = ev_rows_take(q, &a, (size_t)c->width), pitch = ev_rows_take(q, &a, 16);
+    const ev_rows mel = ev_rows_take(q, &a, ev_round16((size_t)c->channels));
+    ev_mel_frames_upsample(c, q, &a, encoded, u, y, pitch);
+    ev_stack_run(&m->decoder, c, &m->positions, q, &a, y);
+    ev_linear_run(q, &m->to_mel, &a, y, mel);
+    ev_mel_frames_get(q, &a, u, mel, pitch);
+    const ev_status s = ev_queue_wait(q, err);
+    for (size_t i = 0; i < n && s == EV_OK; i++) {
+        for (size_t t = 0; t < u[i]->frames; t++) { /* of use to a listener alone: this vocoder takes none */
+            u[i]->f0[t] = (float)fmax(c->pitch_mean + c->pitch_std * (double)u[i]->f0[t], 0.0);
         }
     }
-    ev_arena_release(arena, mark);
+    ev_queue_release(q, mark);
+    return s;
 }
 
 /* ---- the family ---- */

@@ -66,7 +66,8 @@ static void put_columns(const spectral_run *r, size_t i, const float *from, size
                           .ld = ld,
                           .to = ev_rows_from(x, span.begin * x.ld + column),
                           .width = width,
-                          .rows = span.count};
+                          .spans = &(ev_span){0, span.count},
+                          .span_count = 1};
     ev_enqueue_put(r->q, &op);
 }
 
@@ -96,7 +97,7 @@ static ev_rows put_conditions(const spectral_run *r) {
     const ev_axis axis = condition_axis(r, &all);
     const ev_rows x = ev_rows_take(r->q, &axis, ld);
     for (size_t i = 0; i < r->a->count; i++) {
-        const ev_put_op op = {r->chunks[i].condition, count, ev_rows_from(x, i * ld), count, 1};
+        const ev_put_op op = {r->chunks[i].condition, count, ev_rows_from(x, i * ld), count, &(ev_span){0, 1}, 1};
         ev_enqueue_put(r->q, &op);
     }
     return x;

@@ -64,22 +64,22 @@ void ev_conditioned_free(ev_conditioned *l);
 ev_status ev_positions_make(ev_positions *out, size_t count, int width, ev_error *err);
 void ev_positions_free(ev_positions *p);
 
-/* ---- transformer.c ---- */
-void ev_linear_run(const ev_compute *compute, const ev_conv *conv, const ev_axis *a, const float *x, size_t ldx,
-                   float *y, size_t ldy);
+/* ---- transformer.c: enqueued ---- */
+void ev_linear_run(ev_queue *q, const ev_conv *conv, const ev_axis *a, ev_rows x, ev_rows y);
 /* y += conv(x) */
-void ev_conv_add_run(const ev_compute *compute, const ev_conv *conv, const ev_axis *a, const float *x, size_t ldx,
-                     float *y, size_t ldy);
+void ev_conv_add_run(ev_queue *q, const ev_conv *conv, const ev_axis *a, ev_rows x, ev_rows y);
 /* Rows of the tokens' embeddings [tokens][width]. */
-void ev_embed_tokens(const ev_acoustic_config *c, const float *embedding, const ev_axis *a, ev_utterance *const *u,
-                     float *x);
-/* Bytes of arena for the work of a stack over `rows` rows. x [rows][width] in place. */
+void ev_embed_tokens(ev_queue *q, const ev_acoustic_config *c, const float *embedding, const ev_axis *a,
+                     ev_utterance *const *u, ev_rows x);
+/* Bytes of memory for the work of a stack over `rows` rows. x [rows][width] in place. */
 size_t ev_stack_bytes(const ev_acoustic_config *c, size_t rows, int threads);
-void ev_stack_run(const ev_stack *stack, const ev_acoustic_config *c, const ev_positions *positions,
-                  const ev_compute *compute, ev_arena *arena, const ev_axis *a, float *x);
+void ev_stack_run(const ev_stack *stack, const ev_acoustic_config *c, const ev_positions *positions, ev_queue *q,
+                  const ev_axis *a, ev_rows x);
 /* out [rows][16], column 0: one scalar per token. work: two matrices of width. */
-void ev_predictor_run(const ev_predictor *p, const ev_acoustic_config *c, const ev_compute *compute, const ev_axis *a,
-                      const float *x, float *const work[2], float *out);
+void ev_predictor_run(const ev_predictor *p, const ev_acoustic_config *c, ev_queue *q, const ev_axis *a, ev_rows x,
+                      const ev_rows work[2], ev_rows out);
+
+/* ---- on the host ---- */
 /* bias [width]: all of the layer that does not see x. */
 void ev_conditioned_bias(const ev_conditioned *l, const float *condition, float *bias);
 

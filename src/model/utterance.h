@@ -2,7 +2,7 @@
 #ifndef EV_UTTERANCE_H
 #define EV_UTTERANCE_H
 
-#include "compute/compute.h"
+#include "compute/queue.h"
 
 /* One utterance of a batch. */
 typedef struct ev_utterance {

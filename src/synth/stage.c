@@ -129,10 +129,20 @@ static void set_manners(const job *j) {
     for (; d->gain && frame < d->frames; frame++) d->gain[frame] = 1;
 }
 
+/* The device failed. */
+static void fail_jobs(const job *jobs, size_t n, ev_status status, const ev_error *error) {
+    for (size_t i = 0; i < n; i++) ev_item_fail(jobs[i].item, status, error);
+}
+
 static void decode_group(ev_synth *s, const ev_encoded *encoded, job *jobs, size_t n) {
     ev_utterance *u[EV_ROUND_SENTENCES];
+    ev_error error = {0};
     for (size_t i = 0; i < n; i++) u[i] = &jobs[i].u;
-    ev_acoustic_decode(&s->model->acoustic, &s->compute, &s->queue->arena, encoded, u, n);
+    const ev_status status = ev_acoustic_decode(&s->model->acoustic, s->queue, encoded, u, n, &error);
+    if (status != EV_OK) {
+        fail_jobs(jobs, n, status, &error);
+        return;
+    }
     for (size_t i = 0; i < n; i++) {
         set_manners(&jobs[i]);
         ev_vocoder_phase(&s->model->vocoder, u[i]->f0, u[i]->frames, jobs[i].decoded->phase);
@@ -140,18 +150,21 @@ static void decode_group(ev_synth *s, const ev_encoded *encoded, job *jobs, size
 }
 
 void ev_stage_decode(ev_synth *s, ev_item *const *items, size_t n) {
-    const size_t mark = ev_arena_mark(&s->queue->arena);
+    const size_t mark = ev_queue_mark(s->queue);
     const double start = ev_clock_s();
     job jobs[EV_ROUND_SENTENCES];
     ev_utterance *u[EV_ROUND_SENTENCES];
     ev_encoded encoded;
+    ev_error error = {0};
+    ev_status status = EV_OK;
     size_t count = 0;
     assert(n <= EV_ROUND_SENTENCES);
     for (size_t i = 0; i < n; i++) {
         if (ev_item_next_tokens(items[i])) job_start(&jobs[count++], items[i]);
     }
     for (size_t i = 0; i < count; i++) u[i] = &jobs[i].u;
-    if (count) ev_acoustic_encode(&s->model->acoustic, &s->compute, &s->queue->arena, u, count, &encoded);
+    if (count) status = ev_acoustic_encode(&s->model->acoustic, s->queue, u, count, &encoded, &error);
+    if (status != EV_OK) fail_jobs(jobs, count, status, &error);
     count = keep_decodable(s, jobs, count);
     for (size_t at = 0, end; at < count; at = end) {
         size_t frames = 0;
@@ -160,7 +173,7 @@ void ev_stage_decode(ev_synth *s, ev_item *const *items, size_t n) {
         }
         decode_group(s, &encoded, jobs + at, end - at);
     }
-    ev_arena_release(&s->queue->arena, mark);
+    ev_queue_release(s->queue, mark);
     s->stats.acoustic_s += ev_clock_s() - start;
 }
 

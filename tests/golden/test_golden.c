@@ -169,7 +169,7 @@ static void speak(const ev_acoustic *m, fixture *f, ev_utterance **u, size_t n) 
     for (size_t i = 0; i < n; i++) rows += ev_acoustic_rows(m, u[i]->tokens, u[i]->forced_frames, u[i]->token_count);
     assert_int_equal(ev_queue_cpu(&f->queue, &f->compute, ev_acoustic_encode_bytes(m, rows, n, 2), &err), EV_OK);
     const size_t before = atomic_load(&allocations);
-    ev_acoustic_encode(m, &f->compute, &f->queue->arena, u, n, &encoded);
+    assert_int_equal(ev_acoustic_encode(m, f->queue, u, n, &encoded, &err), EV_OK);
     assert_int_equal(atomic_load(&allocations), before);
     assert_true(f->queue->arena.used <= ev_acoustic_encoded_bytes(m, rows, n));
     ev_queue_free(&f->queue);
@@ -177,9 +177,9 @@ static void speak(const ev_acoustic *m, fixture *f, ev_utterance **u, size_t n) 
     const size_t bytes = ev_acoustic_encode_bytes(m, rows, n, 2),
                  kept = ev_acoustic_encoded_bytes(m, rows, n) + ev_acoustic_decode_bytes(m, frames, n, 2);
     assert_int_equal(ev_queue_cpu(&f->queue, &f->compute, bytes > kept ? bytes : kept, &err), EV_OK);
-    ev_acoustic_encode(m, &f->compute, &f->queue->arena, u, n, &encoded);
+    assert_int_equal(ev_acoustic_encode(m, f->queue, u, n, &encoded, &err), EV_OK);
     const size_t again = atomic_load(&allocations);
-    ev_acoustic_decode(m, &f->compute, &f->queue->arena, &encoded, u, n);
+    assert_int_equal(ev_acoustic_decode(m, f->queue, &encoded, u, n, &err), EV_OK);
     assert_int_equal(atomic_load(&allocations), again);
     ev_queue_free(&f->queue);
     f->queue = whole;
