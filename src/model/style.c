@@ -20,9 +20,9 @@ typedef struct kept { /* a vector by its text; empty where text is NULL */
 struct ev_style {
     ev_bert bert;
     ev_wordpiece *pieces;
-    ev_mutex lock; /* of what follows */
-    uint64_t looks;
-    kept kept[KEPT];
+    ev_mutex lock;
+    uint64_t looks EV_GUARDED_BY(lock);
+    kept kept[KEPT] EV_GUARDED_BY(lock);
 };
 
 ev_status ev_style_load(ev_style **out, const ev_container *c, const ev_bert_config *config, const char *vocabulary,
@@ -44,7 +44,7 @@ ev_status ev_style_load(ev_style **out, const ev_container *c, const ev_bert_con
     return status;
 }
 
-void ev_style_free(ev_style **style) {
+void ev_style_free(ev_style **style) EV_NOT_SHARED {
     ev_style *s = *style;
     *style = NULL;
     if (!s) return;
@@ -60,7 +60,7 @@ void ev_style_free(ev_style **style) {
 
 /* The entry of a text; or the one to be replaced, the longest unused. *found tells. A table of this size is searched
  * in a hundredth of what one run of the encoder takes, whatever texts are asked for. */
-static kept *look(ev_style *s, const char *text, size_t bytes, uint64_t hash, bool *found) {
+static kept *look(ev_style *s, const char *text, size_t bytes, uint64_t hash, bool *found) EV_REQUIRES(s->lock) {
     kept *oldest = &s->kept[0];
     s->looks++;
     for (size_t i = 0; i < KEPT; i++) {

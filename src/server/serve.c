@@ -205,7 +205,8 @@ enum { LEAST_FOR_REQUESTS = 64 << 20 }; /* bytes of memory_max */
 static char *name_voice(void *model, const char *asked) { return sv_names_voice(model, asked); }
 
 /* A worker's jobs are told of when their end counts, and a gateway's are made elsewhere. */
-static ev_status open_models(sv_server *s, sv_role role, const sv_device_calls *device, ev_error *err) {
+static ev_status open_models(sv_server *s, sv_role role, const sv_device_calls *device, ev_error *err)
+    EV_REQUIRES(s->lock) {
     const bool worker = role == SV_ROLE_WORKER;
     const sv_models_parts parts = {.engine = {.config = &s->config,
                                               .jobs = s->jobs,
@@ -237,7 +238,7 @@ static ev_status make_gateway(sv_server *s, const sv_redis_parts *parts, ev_erro
 }
 
 /* Who makes the speech: engines here, or workers elsewhere. */
-static ev_status make_backend(sv_server *s, sv_role role, ev_error *err) {
+static ev_status make_backend(sv_server *s, sv_role role, ev_error *err) EV_REQUIRES(s->lock) {
     if (*s->config.redis) s->sharing = sv_model_hold(s->models, NULL, 0);
     const sv_redis_parts parts = {.config = &s->config,
                                   .jobs = s->jobs,
@@ -256,7 +257,8 @@ static ev_status make_backend(sv_server *s, sv_role role, ev_error *err) {
     return status == EV_OK ? sv_backend_local(&s->backend, s->models, s->jobs, s->durable, err) : status;
 }
 
-static ev_status make_back(sv_server *s, sv_role role, const sv_device_calls *device, ev_error *err) {
+static ev_status make_back(sv_server *s, sv_role role, const sv_device_calls *device, ev_error *err)
+    EV_REQUIRES(s->lock) {
     const sv_config *c = &s->config;
     ev_status status = sv_jobs_create(&s->jobs, c->result_cache, c->store_ttl, c->coalesce, err);
     if (status == EV_OK) status = open_stores(s, err);
@@ -334,7 +336,7 @@ static bool resume_job(void *server, sv_job *job) {
 }
 
 ev_status sv_server_start(sv_server **out, const sv_config *config, sv_role role, const sv_device_calls *device,
-                          ev_error *err) {
+                          ev_error *err) EV_NOT_SHARED {
     sv_server *s = *out = calloc(1, sizeof *s);
     if (!s) return ev_fail(err, EV_E_MEMORY, "out of memory");
     ev_mutex_init(&s->lock);

@@ -15,10 +15,10 @@
 enum { WORD_UNITS = 128 };
 
 static ev_mutex lock = EV_MUTEX_INITIALIZER;
-static UTransliterator *rules; /* under the lock */
-static bool tried;
+static UTransliterator *rules EV_GUARDED_BY(lock);
+static bool tried EV_GUARDED_BY(lock);
 
-static UTransliterator *open_rules(void) {
+static UTransliterator *open_rules(void) EV_REQUIRES(lock) {
     static const char source[] =
         ":: Russian-Latin/BGN; :: Greek-Latin/UNGEGN; :: Any-Latin;"
         "[\\u0259\\u018F] > a; [\\u025B\\u0190] > e; [\\u0254\\u0186] > o; [\\u014B\\u014A] > ng;"

@@ -7,7 +7,7 @@
 
 /* ---- ends ---- */
 
-static void forget_client(sv_engine *e, sv_job *job) {
+static void forget_client(sv_engine *e, sv_job *job) EV_REQUIRES(e->lock) {
     if (job->client >= 0) e->accounts[job->client].users--;
     job->client = -1;
 }
@@ -101,7 +101,7 @@ void sv_dead_letter_add(sv_engine *e, sv_job *job) {
     sv_dead_letters_show(e);
 }
 
-/* ---- what waits, as the schedule sees it; under the lock ---- */
+/* ---- what waits, as the schedule sees it ---- */
 
 sv_work_item sv_engine_item(const sv_engine *e, const sv_job *job) {
     const sv_speech *s = &job->speech;
@@ -130,7 +130,7 @@ sv_work_item sv_engine_item(const sv_engine *e, const sv_job *job) {
     return u;
 }
 
-static bool make_room(sv_engine *e, size_t more) {
+static bool make_room(sv_engine *e, size_t more) EV_REQUIRES(e->lock) {
     if (e->count + more <= e->room) return true;
     const size_t room = 2 * (e->count + more);
     sv_work_item *items = realloc(e->items, room * sizeof *items);
@@ -143,7 +143,7 @@ static bool make_room(sv_engine *e, size_t more) {
 }
 
 /* What runs is one thread's alone, the device's or a pool's, and others ask too: it is shown as it was. */
-static void add_item(sv_engine *e, sv_job *job) {
+static void add_item(sv_engine *e, sv_job *job) EV_REQUIRES(e->lock) {
     if (!make_room(e, 1)) return; /* it waits for the next look */
     if (!job->running) job->item = sv_engine_item(e, job);
     e->items[e->count] = job->item;
@@ -168,8 +168,8 @@ void sv_engine_gather(sv_engine *e, bool all) {
     }
 }
 
-/* Predicted seconds of audio of all that waits or runs, which is gathered; under the lock. */
-static double gather_seconds(sv_engine *e) {
+/* Predicted seconds of audio of all that waits or runs, which is gathered. */
+static double gather_seconds(sv_engine *e) EV_REQUIRES(e->lock) {
     sv_backlog backlog;
     const sv_admission_request nobody = {.tokens = 1, .sentences = 1, .client = 0, .weight = 1};
     sv_engine_gather(e, true);
@@ -185,7 +185,7 @@ void sv_engine_load(sv_engine *e, int64_t *jobs, int64_t *dead, double *audio_s)
     ev_mutex_unlock(&e->lock);
 }
 
-static void show_queue(sv_engine *e) {
+static void show_queue(sv_engine *e) EV_REQUIRES(e->lock) {
     const double seconds = round(gather_seconds(e) * 1e6) / 1e6; /* as gauges keep it, so that differences add up */
     sv_metrics *m = e->parts.metrics;                            /* gauges are the sums of all engines */
     sv_metric_add(m, SV_METRIC_QUEUE_JOBS, 0, (double)((int64_t)e->count - e->shown_jobs));
@@ -208,7 +208,8 @@ void sv_engine_unlist(sv_job **list, sv_job *job) {
 }
 
 /* The first on a list that nobody waits for any more, or that cannot be in time. */
-static sv_job *find_expired_or_abandoned(sv_engine *e, sv_job *list, int64_t now_us, sv_job_state *state) {
+static sv_job *find_expired_or_abandoned(sv_engine *e, sv_job *list, int64_t now_us, sv_job_state *state)
+    EV_REQUIRES(e->lock) {
     for (sv_job *job = list; job; job = job->next) {
         if (job->running) continue;
         const bool left = atomic_load(&job->listeners) == 0 && !atomic_load(&job->kept);
@@ -226,7 +227,7 @@ static sv_job *find_expired_or_abandoned(sv_engine *e, sv_job *list, int64_t now
 }
 
 /* The next of all that wait; taken off its list. */
-static sv_job *take_expired_or_abandoned(sv_engine *e, int64_t now_us, sv_job_state *state) {
+static sv_job *take_expired_or_abandoned(sv_engine *e, int64_t now_us, sv_job_state *state) EV_REQUIRES(e->lock) {
     sv_job *job = find_expired_or_abandoned(e, e->list, now_us, state);
     if (job) sv_engine_unlist(&e->list, job);
     for (int i = 0; !job && i < SV_POOL_COUNT; i++) {

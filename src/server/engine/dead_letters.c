@@ -54,8 +54,8 @@ static bool copy_speech(const sv_speech *from, sv_speech *to) {
     return whole;
 }
 
-/* Under the lock; e->dead_count: there is none. */
-static size_t find_dead(const sv_engine *e, const char *id) {
+/* e->dead_count: there is none. */
+static size_t find_dead(const sv_engine *e, const char *id) EV_REQUIRES(e->lock) {
     size_t i = 0;
     while (i < e->dead_count && strcmp(e->dead[i]->id, id) != 0) i++;
     return i;

@@ -8,7 +8,7 @@
 
 #include <math.h>
 
-/* ---- the device, among the workers; under the lock ---- */
+/* ---- the device, among the workers ---- */
 
 /* Of its threads, when other models' engines run at the same time. */
 static int32_t threads_of(const sv_engine *e) {
@@ -17,7 +17,7 @@ static int32_t threads_of(const sv_engine *e) {
 }
 
 /* Closes the account of each busy worker, and gives it its part from now on. */
-static void share_device(sv_engine *e) {
+static void share_device(sv_engine *e) EV_REQUIRES(e->lock) {
     const double now = ev_clock_s();
     int left = e->busy;
     int32_t threads = threads_of(e);
@@ -34,19 +34,19 @@ static void share_device(sv_engine *e) {
     }
 }
 
-static void start_running(sv_device_worker *r) {
+static void start_running(sv_engine *e, sv_device_worker *r) EV_REQUIRES(e->lock) {
     r->busy = true;
-    if (r->engine->busy++ == 0 && r->engine->parts.busy) atomic_fetch_add(r->engine->parts.busy, 1);
+    if (e->busy++ == 0 && e->parts.busy) atomic_fetch_add(e->parts.busy, 1);
     r->share = r->since = r->device_s = 0;
-    share_device(r->engine);
+    share_device(e);
 }
 
 /* Seconds of the whole device that the batch took. */
-static double stop_running(sv_device_worker *r) {
-    share_device(r->engine);
+static double stop_running(sv_engine *e, sv_device_worker *r) EV_REQUIRES(e->lock) {
+    share_device(e);
     r->busy = false;
-    if (--r->engine->busy == 0 && r->engine->parts.busy) atomic_fetch_sub(r->engine->parts.busy, 1);
-    share_device(r->engine);
+    if (--e->busy == 0 && e->parts.busy) atomic_fetch_sub(e->parts.busy, 1);
+    share_device(e);
     return r->device_s;
 }
 
@@ -182,9 +182,10 @@ static void mark_started(sv_engine *e, sv_job *job) {
     sv_metric_observe(e->parts.metrics, SV_METRIC_QUEUE_WAIT, 0, job->times.started - job->times.arrived);
 }
 
-/* Called and returns with the lock. */
-static void run_batch(sv_device_worker *r, const sv_plan *plan) {
-    sv_engine *e = r->engine;
+/* Lets go of the lock while it works. */
+static void run_batch(sv_engine *e, sv_device_worker *r, const sv_plan *plan) EV_REQUIRES(e->lock)
+    EV_REQUIRES(e->lock) EV_REQUIRES(e->lock) EV_REQUIRES(e->lock) EV_REQUIRES(e->lock) EV_REQUIRES(e->lock)
+        EV_REQUIRES(e->lock) EV_REQUIRES(e->lock) EV_REQUIRES(e->lock) EV_REQUIRES(e->lock) {
     sv_job *jobs[SV_BATCH_MAX];
     ev_error error = {0};
     for (size_t i = 0; i < plan->count; i++) {
@@ -192,7 +193,7 @@ static void run_batch(sv_device_worker *r, const sv_plan *plan) {
         e->items[plan->items[i].index].size = 0; /* waits no more */
     }
     sv_schedule_started(&e->schedule, plan);
-    start_running(r);
+    start_running(e, r);
     const int64_t now_us = sv_us(ev_clock_s());
     if (sv_schedule_can_start_batch(&e->schedule, e->items, e->count, now_us, e->busy)) ev_cond_signal(&e->work);
     ev_mutex_unlock(&e->lock);
@@ -200,7 +201,7 @@ static void run_batch(sv_device_worker *r, const sv_plan *plan) {
     const ev_status status = run_plan(r, plan, jobs, &error);
     const double elapsed = ev_clock_s() - start;
     ev_mutex_lock(&e->lock);
-    const double device_s = stop_running(r);
+    const double device_s = stop_running(e, r);
     ev_mutex_unlock(&e->lock);
     for (size_t i = 0; i < plan->count; i++) jobs[i]->compute_s += device_s / (double)plan->count;
     if (status == EV_OK) count_batch(r, plan, elapsed, device_s);
@@ -221,7 +222,7 @@ static void run_batch(sv_device_worker *r, const sv_plan *plan) {
 
 enum { LOOK_US = 250000 }; /* deadlines and listeners are looked at anyway */
 
-static void wait_until(sv_engine *e, int64_t wake_us) {
+static void wait_until(sv_engine *e, int64_t wake_us) EV_REQUIRES(e->lock) {
     const int64_t wait_us = wake_us - sv_us(ev_clock_s());
     const struct timespec at = ev_clock_after(1e-6 * (double)(wait_us < LOOK_US ? wait_us : LOOK_US));
     ev_cond_wait_until(&e->work, &e->lock, &at);
@@ -243,7 +244,7 @@ void *sv_device_worker_main(void *arg) {
         if (plan.stage == SV_IDLE) {
             wait_until(e, plan.wake_us);
         } else {
-            run_batch(r, &plan);
+            run_batch(e, r, &plan);
         }
     }
     ev_mutex_unlock(&e->lock);

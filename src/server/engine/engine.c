@@ -15,7 +15,7 @@ enum { MEMORY_RETRY_MS = 2000 }; /* until somebody's answer was read, perhaps */
 
 /* The schedule's number for an account: its own, or that of the one which has been quiet longest. Untrusted clients
  * have places of their own, so that however many come, no key shares its part with one. */
-static int32_t client_of(sv_engine *e, const char *account) {
+static int32_t client_of(sv_engine *e, const char *account) EV_REQUIRES(e->lock) {
     enum { KEYS = SV_CLIENTS_MAX / 2 };
     const uint64_t hash = ev_hash(EV_HASH_START, account, strlen(account));
     char site[SV_ACCOUNT_SIZE];
@@ -59,7 +59,7 @@ sv_admission sv_engine_submit(sv_engine *e, sv_job *job, const char *account) {
                                           .sentences = job->tokens / 40 + 1,
                                           .client = job->client,
                                           .weight = job->weight,
-                                          .ready_us = sv_preprocess_wait_us(pool, job->client),
+                                          .ready_us = sv_preprocess_wait_us(e, pool, job->client),
                                           .deadline_us = job->speech.deadline_us};
     sv_engine_gather(e, true);
     sv_schedule_backlog(&e->schedule, e->items, e->count, &request, &backlog);
@@ -190,8 +190,8 @@ ev_status sv_engine_create(sv_engine **out, const sv_engine_parts *parts, ev_err
 
 /* ---- the model comes and goes ---- */
 
-/* Nothing that would need the model; under the lock. */
-static bool is_empty(const sv_engine *e) {
+/* Nothing that would need the model. */
+static bool is_empty(const sv_engine *e) EV_REQUIRES(e->lock) {
     bool empty = !e->list && !e->making && !e->busy;
     for (int i = 0; i < SV_POOL_COUNT; i++) empty &= !e->pools[i].queue.first;
     return empty;
@@ -266,7 +266,7 @@ void sv_engine_stop(sv_engine *e) {
     for (int i = 0; i < SV_POOL_COUNT; i++) end_list(e, waiting[i]);
 }
 
-void sv_engine_free(sv_engine **engine) {
+void sv_engine_free(sv_engine **engine) EV_NOT_SHARED {
     sv_engine *e = *engine;
     *engine = NULL;
     if (!e) return;

@@ -43,25 +43,26 @@ struct sv_engine {
     sv_device_worker workers[SV_PARALLEL_MAX]; /* the first has all of the device's threads when it is alone */
     int worker_count, started;                 /* with a synth; with a thread */
     int32_t threads;
-    int32_t rate;       /* Hz of the model's speech */
-    ev_work synth_work; /* what a synth takes */
-    ev_mutex lock;      /* of all below, and of parts.model */
-    ev_cond work;       /* for the workers */
-    int busy;           /* workers */
-    sv_schedule schedule;
-    sv_account accounts[SV_CLIENTS_MAX];
-    uint64_t numbers;
+    int32_t rate;                 /* Hz of the model's speech */
+    ev_work synth_work;           /* what a synth takes */
+    ev_mutex lock;                /* of all below, and of parts.model */
+    ev_cond work;                 /* for the workers */
+    int busy EV_GUARDED_BY(lock); /* workers */
+    sv_schedule schedule EV_GUARDED_BY(lock);
+    sv_account accounts[SV_CLIENTS_MAX] EV_GUARDED_BY(lock);
+    uint64_t numbers EV_GUARDED_BY(lock);
     sv_preprocess_pool pools[SV_POOL_COUNT];
-    sv_job *making; /* with a pool thread; held */
-    sv_job *list;   /* ready: waiting or running; held */
-    sv_job **order; /* of items; both have room for `room` */
+    sv_job *making EV_GUARDED_BY(lock); /* with a pool thread; held */
+    sv_job *list EV_GUARDED_BY(lock);   /* ready: waiting or running; held */
+    sv_job **order;                     /* of items; both have room for `room` */
     sv_work_item *items;
-    size_t count, room;
-    int64_t shown_jobs, shown_dead, shown_bytes; /* its part of the gauges */
-    double shown_audio_s;
-    sv_job *dead[SV_DEAD_MAX]; /* held, oldest first */
-    size_t dead_count;
-    bool stopping;
+    size_t count EV_GUARDED_BY(lock), room;
+    int64_t shown_jobs EV_GUARDED_BY(lock), shown_dead EV_GUARDED_BY(lock),
+        shown_bytes EV_GUARDED_BY(lock); /* its part of the gauges */
+    double shown_audio_s EV_GUARDED_BY(lock);
+    sv_job *dead[SV_DEAD_MAX] EV_GUARDED_BY(lock); /* held, oldest first */
+    size_t dead_count EV_GUARDED_BY(lock);
+    bool stopping EV_GUARDED_BY(lock);
 };
 
 static inline int64_t sv_us(double seconds) { return (int64_t)(seconds * 1e6); }
@@ -74,8 +75,8 @@ int64_t sv_estimate_pauses(const sv_speech *speech);
 
 /* preprocess.c */
 void *sv_preprocess_main(void *pool);
-int64_t sv_preprocess_wait_us(const sv_preprocess_pool *f,
-                              int32_t client); /* that its next job would queue; under the lock */
+/* That its next job would queue. */
+int64_t sv_preprocess_wait_us(const sv_engine *e, const sv_preprocess_pool *f, int32_t client) EV_REQUIRES(e->lock);
 /* The job's phones (again); a failure is the job's own. */
 ev_status sv_preprocess_task(sv_engine *e, sv_job *job, ev_error *err);
 
@@ -86,34 +87,34 @@ ev_status sv_engine_limits(sv_engine *e, ev_error *err);
  */
 void sv_engine_warm_up(sv_engine *e);
 
-/* active.c: a dead letter, over for its listeners, kept for whoever repairs. Under the lock. */
-void sv_dead_letter_add(sv_engine *e, sv_job *job);
-void sv_dead_letters_show(sv_engine *e); /* their number to the metrics; under the lock */
+/* active.c: a dead letter, over for its listeners, kept for whoever repairs. */
+void sv_dead_letter_add(sv_engine *e, sv_job *job) EV_REQUIRES(e->lock);
+void sv_dead_letters_show(sv_engine *e) EV_REQUIRES(e->lock); /* their number to the metrics */
 
-/* memory.c: memory that jobs take, claimed before they do. Without the lock. */
+/* memory.c: memory that jobs take, claimed before they do. */
 /* By what is known of it: its text, or its phones. */
-sv_claim_result sv_engine_claim(sv_engine *e, sv_job *job, const char *account);
-void sv_engine_settle(sv_engine *e, sv_job *job); /* what it took, once it is over */
+sv_claim_result sv_engine_claim(sv_engine *e, sv_job *job, const char *account) EV_EXCLUDES(e->lock);
+void sv_engine_settle(sv_engine *e, sv_job *job) EV_EXCLUDES(e->lock); /* what it took, once it is over */
 
 /* device_worker.c */
 void *sv_device_worker_main(void *worker);
 
 /* active.c */
-/* A job as the schedule sees it; under the lock. */
-sv_work_item sv_engine_item(const sv_engine *e, const sv_job *job);
+/* A job as the schedule sees it. */
+sv_work_item sv_engine_item(const sv_engine *e, const sv_job *job) EV_REQUIRES(e->lock);
 /* Jobs that wait for the device into `items` and `order`; with all: those that run, are not ready or wait for their
- * listeners too. Under the lock. */
-void sv_engine_gather(sv_engine *e, bool all);
-/* Ends what is expired or abandoned, then gathers; under the lock */
-void sv_engine_collect_runnable(sv_engine *e, int64_t now_us);
+ * listeners too. */
+void sv_engine_gather(sv_engine *e, bool all) EV_REQUIRES(e->lock);
+/* Ends what is expired or abandoned, then gathers. */
+void sv_engine_collect_runnable(sv_engine *e, int64_t now_us) EV_REQUIRES(e->lock);
 /* ... the first alone: jobs that nobody waits for any more, or that cannot be in time; lets go of the lock meanwhile
  */
-void sv_engine_end_expired_or_abandoned(sv_engine *e, int64_t now_us);
-/* takes it off a list that it may be on; under the lock */
+void sv_engine_end_expired_or_abandoned(sv_engine *e, int64_t now_us) EV_REQUIRES(e->lock);
+/* Takes it off a list that it may be on, with the lock. */
 void sv_engine_unlist(sv_job **list, sv_job *job);
 /* Its words as far as they are made, for who listens; without the engine's lock. */
 void sv_engine_publish_words(sv_job *job);
-/* ... without the lock, of a job that is on no list any more */
-void sv_engine_end(sv_engine *e, sv_job *job, sv_job_state state, const ev_error *err);
+/* Of a job that is on no list any more. */
+void sv_engine_end(sv_engine *e, sv_job *job, sv_job_state state, const ev_error *err) EV_EXCLUDES(e->lock);
 
 #endif

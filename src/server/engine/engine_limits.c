@@ -65,7 +65,7 @@ int64_t sv_engine_reserve(const sv_engine *e) { return (int64_t)e->synth_work.by
 
 /* One sentence that nobody hears: the first requests find warm caches, and admission knows what this machine takes
  * before it has to promise anything. What fails here will fail, and be told, where somebody waits for it. */
-void sv_engine_warm_up(sv_engine *e) {
+void sv_engine_warm_up(sv_engine *e) EV_NOT_SHARED {
     ev_request request;
     ev_request_init(&request);
     request.text = "The kettle is on, and the rain has stopped.";

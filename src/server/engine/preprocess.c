@@ -96,9 +96,8 @@ static ev_status find_voice(sv_engine *e, sv_job *job, ev_error *err) {
     return EV_OK;
 }
 
-/* The next of the queue, which the backlog still sees as it was there; under the lock. NULL: none. */
-static sv_job *take_next(sv_preprocess_pool *f) {
-    sv_engine *e = f->engine;
+/* The next of the queue, which the backlog still sees as it was there. NULL: none. */
+static sv_job *take_next(sv_engine *e, sv_preprocess_pool *f) EV_REQUIRES(e->lock) {
     sv_job *job = sv_queue_take(&f->queue);
     if (!job) return NULL;
     job->running = true;
@@ -145,11 +144,12 @@ static void prepare(sv_engine *e, sv_job *job) {
     ev_mutex_unlock(&e->lock);
 }
 
-int64_t sv_preprocess_wait_us(const sv_preprocess_pool *f, int32_t client) {
+int64_t sv_preprocess_wait_us(const sv_engine *e, const sv_preprocess_pool *f, int32_t client) {
+    (void)e; /* has the lock */
     return f->count ? sv_us((double)sv_queue_ahead(&f->queue, client) * f->mean_s / f->count) : 0;
 }
 
-/* The last ten or so; under the lock. */
+/* The last ten or so. */
 static void note_time(sv_preprocess_pool *f, double seconds) {
     f->mean_s = f->mean_s > 0 ? 0.9 * f->mean_s + 0.1 * seconds : seconds;
 }
@@ -164,7 +164,7 @@ void *sv_preprocess_main(void *pool) {
             continue;
         }
         sv_engine_end_expired_or_abandoned(e, sv_us(ev_clock_s())); /* before anything is spent on them */
-        sv_job *job = take_next(f);
+        sv_job *job = take_next(e, f);
         if (!job) continue;
         ev_mutex_unlock(&e->lock);
         const double start = ev_clock_s();

@@ -31,11 +31,11 @@ typedef struct helper {
 } helper;
 
 struct sv_decoder {
-    ev_mutex mutex; /* all below but argv */
+    ev_mutex mutex;
     ev_cond freed;
-    helper spare[HELPERS_MAX];
-    int spares, busy, helpers;
-    uint64_t deaths;
+    helper spare[HELPERS_MAX] EV_GUARDED_BY(mutex);
+    int spares EV_GUARDED_BY(mutex), busy EV_GUARDED_BY(mutex), helpers;
+    uint64_t deaths EV_GUARDED_BY(mutex);
     char **argv; /* owned */
 };
 
@@ -280,7 +280,7 @@ static ev_status try_one(sv_decoder *d, ev_error *err) {
         d->argv[0]);
 }
 
-ev_status sv_decoder_create(sv_decoder **out, const char *const *argv, int helpers, ev_error *err) {
+ev_status sv_decoder_create(sv_decoder **out, const char *const *argv, int helpers, ev_error *err) EV_NOT_SHARED {
     if (!argv || !argv[0] || helpers < 1 || helpers > HELPERS_MAX)
         return ev_fail(err, EV_E_ARGUMENT, "a decoder needs a program and 1 to %d helpers", HELPERS_MAX);
     sv_decoder *d = calloc(1, sizeof(*d));
@@ -304,7 +304,7 @@ ev_status sv_decoder_create(sv_decoder **out, const char *const *argv, int helpe
     return status;
 }
 
-void sv_decoder_free(sv_decoder **decoder) {
+void sv_decoder_free(sv_decoder **decoder) EV_NOT_SHARED {
     if (!decoder || !*decoder) return;
     sv_decoder *d = *decoder;
     while (d->spares > 0) finish(&d->spare[--d->spares]);

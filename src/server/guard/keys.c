@@ -22,7 +22,7 @@ struct sv_keys {
 
 struct sv_keyring {
     ev_mutex mutex;
-    sv_keys *keys; /* one hold is the ring's; NULL: none yet */
+    sv_keys *keys EV_GUARDED_BY(mutex); /* one hold is the ring's; NULL: none yet */
 };
 
 static bool sha256(const char *text, size_t bytes, unsigned char out[32]) {

@@ -24,14 +24,14 @@ typedef struct bucket {
 } bucket;
 
 struct sv_limiter {
-    ev_mutex mutex;  /* everything below but the sizes */
-    bucket *buckets; /* [capacity + 1]; the first is not used */
-    uint32_t *heads; /* [mask + 1] first of each chain */
-    uint32_t capacity, mask, used;
-    uint32_t newest, oldest;
+    ev_mutex mutex;
+    bucket *buckets EV_GUARDED_BY(mutex); /* [capacity + 1]; the first is not used */
+    uint32_t *heads EV_GUARDED_BY(mutex); /* [mask + 1] first of each chain */
+    uint32_t capacity, mask, used EV_GUARDED_BY(mutex);
+    uint32_t newest EV_GUARDED_BY(mutex), oldest EV_GUARDED_BY(mutex);
     uint64_t key[2];
-    uint32_t *changed; /* [capacity] buckets that changed; NULL: it is not shared */
-    uint32_t changes;
+    uint32_t *changed EV_GUARDED_BY(mutex); /* [capacity] buckets that changed; NULL: it is not shared */
+    uint32_t changes EV_GUARDED_BY(mutex);
 };
 
 /* ---- hash: SipHash-2-4 (Aumasson and Bernstein) ---- */
@@ -65,17 +65,17 @@ static uint64_t sip_hash(const uint64_t key[2], const char *text, size_t bytes) 
 
 /* ---- table ---- */
 
-static uint32_t *head_of(sv_limiter *l, const char *account) {
+static uint32_t *head_of(sv_limiter *l, const char *account) EV_REQUIRES(l->mutex) {
     return &l->heads[sip_hash(l->key, account, strlen(account)) & l->mask];
 }
 
-static void unlink_use(sv_limiter *l, uint32_t i) {
+static void unlink_use(sv_limiter *l, uint32_t i) EV_REQUIRES(l->mutex) {
     const bucket *b = &l->buckets[i];
     *(b->newer ? &l->buckets[b->newer].older : &l->newest) = b->older;
     *(b->older ? &l->buckets[b->older].newer : &l->oldest) = b->newer;
 }
 
-static void link_newest(sv_limiter *l, uint32_t i) {
+static void link_newest(sv_limiter *l, uint32_t i) EV_REQUIRES(l->mutex) {
     bucket *b = &l->buckets[i];
     b->newer = NONE;
     b->older = l->newest;
@@ -83,14 +83,14 @@ static void link_newest(sv_limiter *l, uint32_t i) {
     l->newest = i;
 }
 
-static void unlink_chain(sv_limiter *l, uint32_t i) {
+static void unlink_chain(sv_limiter *l, uint32_t i) EV_REQUIRES(l->mutex) {
     uint32_t *link = head_of(l, l->buckets[i].account);
     while (*link != i) link = &l->buckets[*link].next;
     *link = l->buckets[i].next;
 }
 
 /* A bucket nobody has: an unused one, else the one used longest ago. */
-static uint32_t free_bucket(sv_limiter *l) {
+static uint32_t free_bucket(sv_limiter *l) EV_REQUIRES(l->mutex) {
     if (l->used < l->capacity) return ++l->used;
     const uint32_t i = l->oldest;
     unlink_chain(l, i);
@@ -98,7 +98,7 @@ static uint32_t free_bucket(sv_limiter *l) {
     return i;
 }
 
-static bucket *bucket_of(sv_limiter *l, const char *account, double burst, uint64_t now_us) {
+static bucket *bucket_of(sv_limiter *l, const char *account, double burst, uint64_t now_us) EV_REQUIRES(l->mutex) {
     uint32_t i = *head_of(l, account);
     while (i && strcmp(l->buckets[i].account, account) != 0) i = l->buckets[i].next;
     if (i) {
@@ -143,7 +143,7 @@ static sv_grant take(bucket *b, sv_rate rate, double n) {
 }
 
 /* So many tokens were taken, for the others to be told. */
-static void note(sv_limiter *l, bucket *b, double n) {
+static void note(sv_limiter *l, bucket *b, double n) EV_REQUIRES(l->mutex) {
     if (!l->changed) return;
     b->taken += n;
     if (b->changed) return;
@@ -151,8 +151,8 @@ static void note(sv_limiter *l, bucket *b, double n) {
     l->changed[l->changes++] = (uint32_t)(b - l->buckets);
 }
 
-/* The account's bucket, as full as it is by now; under the lock. */
-static bucket *open_bucket(sv_limiter *l, const char *account, sv_rate rate, uint64_t now_us) {
+/* The account's bucket, as full as it is by now. */
+static bucket *open_bucket(sv_limiter *l, const char *account, sv_rate rate, uint64_t now_us) EV_REQUIRES(l->mutex) {
     char cut[SV_ACCOUNT_SIZE];
     const size_t bytes = strnlen(account, sizeof(cut) - 1);
     memcpy(cut, account, bytes);
@@ -232,7 +232,7 @@ size_t sv_limiter_accounts(sv_limiter *l) {
 
 /* ---- life ---- */
 
-ev_status sv_limiter_create(sv_limiter **out, size_t accounts_max, ev_error *err) {
+ev_status sv_limiter_create(sv_limiter **out, size_t accounts_max, ev_error *err) EV_NOT_SHARED {
     if (accounts_max == 0) accounts_max = SV_ACCOUNTS_MAX;
     if (accounts_max > 1 << 30)
         return ev_fail(err, EV_E_ARGUMENT, "a table of %zu accounts is too large: at most %d", accounts_max, 1 << 30);
@@ -256,7 +256,7 @@ ev_status sv_limiter_create(sv_limiter **out, size_t accounts_max, ev_error *err
     return EV_OK;
 }
 
-void sv_limiter_free(sv_limiter **limiter) {
+void sv_limiter_free(sv_limiter **limiter) EV_NOT_SHARED {
     if (!limiter || !*limiter) return;
     ev_mutex_destroy(&(*limiter)->mutex);
     free((*limiter)->buckets);

@@ -56,7 +56,7 @@ static bool bytes_acked(int fd, uint64_t *bytes) {
     return size > offsetof(struct tcp_info, tcpi_bytes_acked);
 }
 
-/* ---- of one account; under the lock ---- */
+/* ---- of one account ---- */
 
 static sv_connection **bucket_of(sv_server *s, const char *account) {
     return &s->callers[ev_hash(EV_HASH_START, account, strlen(account)) % SV_CALLER_BUCKETS];
@@ -98,7 +98,7 @@ static void name_account(sv_connection *c, struct MHD_Connection *connection) {
 
 /* ---- one by one ---- */
 
-static void link_to(sv_connection *c, sv_server *s) {
+static void link_to(sv_connection *c, sv_server *s) EV_REQUIRES(s->lock) {
     c->next = s->connections;
     c->place = &s->connections;
     if (c->next) c->next->place = &c->next;

@@ -35,7 +35,7 @@ typedef enum sv_part {
 void sv_connection_opened(sv_server *s, struct MHD_Connection *connection, bool counted, void **state);
 void sv_connection_closed(sv_server *s, void **state);
 void sv_connection_note(sv_request *req, sv_part part);
-void sv_connection_set_waiting(sv_request *req, bool waiting);  /* waits for the engine, or goes on; under the lock */
+void sv_connection_set_waiting(sv_request *req, bool waiting);  /* waits for the engine, or goes on, with the lock */
 void sv_connection_audio_sent(sv_request *req, double audio_s); /* so much audio is out, in all */
 bool sv_connections_busy(sv_server *s, bool idle_too); /* whether a request comes or is answered; or any is open */
 void sv_connections_end_idle(sv_server *s);            /* those on which nothing is asked */

@@ -40,13 +40,13 @@ typedef struct lane {
 } lane;
 
 struct sv_executor {
-    ev_mutex lock; /* of all below */
+    ev_mutex lock;
     lane lanes[SV_LANE_COUNT];
     uint32_t seed; /* of the hash of accounts, which untrusted clients choose */
-    bool stopping, joined;
+    bool stopping EV_GUARDED_BY(lock), joined;
 };
 
-/* ---- under the lock ---- */
+/* ---- with the lock ---- */
 
 /* The next is of the client whose last turn is longest ago, of those that may have one more thread. NULL: none. */
 static sv_exec_task *take(lane *l) {

@@ -74,18 +74,19 @@ struct sv_server {
     sv_ledger *ledger;                 /* of memory */
     sv_limiter *limiter, *key_limiter; /* of untrusted clients, and of keys */
     sv_keyring *keys;
-    sv_lexicon *lexicon; /* of pronunciations; NULL: none; under the lock */
+    sv_lexicon *lexicon EV_GUARDED_BY(lock); /* of pronunciations; NULL: none */
     struct sv_lexicon_seen lexicon_seen;
-    ev_mutex lock; /* of settings and waiting */
-    sv_settings *settings;
-    int hangups;                /* epoll: sockets of those that wait; 0: none yet */
-    struct sv_request *waiting; /* suspended requests */
-    struct sv_connection *connections, *callers[SV_CALLER_BUCKETS]; /* all, and those of one account in chains */
+    ev_mutex lock;
+    sv_settings *settings EV_GUARDED_BY(lock);
+    int hangups;                                    /* epoll: sockets of those that wait; 0: none yet */
+    struct sv_request *waiting EV_GUARDED_BY(lock); /* suspended requests */
+    struct sv_connection *connections EV_GUARDED_BY(lock),
+        *callers[SV_CALLER_BUCKETS] EV_GUARDED_BY(lock); /* all, and those of one account in chains */
     const struct sv_route_row *(*find_route)(const char *method, const char *path, bool admin, bool simple,
                                              char id[SV_ID_MAX + 1], char allow[SV_ALLOW_SIZE]);
-    struct sv_series_table *series;  /* what was asked for as many at once */
-    struct sv_wyoming *wyoming;      /* NULL: none */
-    struct sv_websocket *websockets; /* under the lock */
+    struct sv_series_table *series; /* what was asked for as many at once */
+    struct sv_wyoming *wyoming;     /* NULL: none */
+    struct sv_websocket *websockets EV_GUARDED_BY(lock);
     struct MHD_Daemon *public_daemon, *admin_daemon;
     atomic_bool leaving, draining, stopping; /* not ready; admits nothing more; ends */
     _Atomic double probed;                   /* when /readyz was asked last */

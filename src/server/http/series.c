@@ -118,7 +118,7 @@ ev_status sv_series_table_create(sv_series_table **out, const char *dir, ev_erro
     return status;
 }
 
-void sv_series_table_free(sv_series_table **table) {
+void sv_series_table_free(sv_series_table **table) EV_NOT_SHARED {
     sv_series_table *t = *table;
     *table = NULL;
     if (!t) return;
@@ -142,8 +142,6 @@ void sv_series_wake(sv_series_table *t) {
     ev_mutex_unlock(&t->wake_lock);
 }
 
-/* ---- under the lock ---- */
-
 static sv_series **place_of(sv_series_table *t, const sv_series *series) {
     sv_series **at = &t->list;
     while (*at && *at != series) at = &(*at)->next;
@@ -154,14 +152,14 @@ static bool is_of(const sv_series *series, const char *account) {
     return strcmp(series->client.account, account) == 0;
 }
 
-static sv_series *same_request(sv_series_table *t, const sv_series *series) {
+static sv_series *same_request(sv_series_table *t, const sv_series *series) EV_REQUIRES(t->lock) {
     for (sv_series *s = t->list; series->keyed && !t->shared && s; s = s->next)
         if (s->keyed && !s->canceled && memcmp(s->once.key, series->once.key, sizeof s->once.key) == 0) return s;
     return NULL;
 }
 
 /* The oldest that is over gives way where a client has too many of them. */
-static void let_go_of_oldest(sv_series_table *t, const char *account) {
+static void let_go_of_oldest(sv_series_table *t, const char *account) EV_REQUIRES(t->lock) {
     sv_series *oldest = NULL;
     size_t kept = 0;
     for (sv_series *s = t->list; s; s = s->next) {
@@ -172,7 +170,7 @@ static void let_go_of_oldest(sv_series_table *t, const char *account) {
     if (kept >= SV_SERIES_KEPT_MAX) oldest->forgotten = true;
 }
 
-static sv_series_verdict judge(sv_series_table *t, const sv_series *series) {
+static sv_series_verdict judge(sv_series_table *t, const sv_series *series) EV_REQUIRES(t->lock) {
     size_t open = 0, all = 0;
     for (const sv_series *s = t->list; s; s = s->next) {
         all++;

@@ -114,11 +114,11 @@ typedef struct sv_series {
 } sv_series;
 
 typedef struct sv_series_table {
-    ev_mutex lock;   /* of the list, and of what items came to */
-    sv_series *list; /* each is held */
-    sv_store *store; /* NULL: they end with the process */
-    char *dir;       /* of the store */
-    bool shared;     /* they are known to all gateways, which tell who came first */
+    ev_mutex lock;                       /* of the list, and of what items came to */
+    sv_series *list EV_GUARDED_BY(lock); /* each is held */
+    sv_store *store;                     /* NULL: they end with the process */
+    char *dir;                           /* of the store */
+    bool shared;                         /* they are known to all gateways, which tell who came first */
 
     /* the feeder's */
     ev_mutex wake_lock;
@@ -144,10 +144,10 @@ void sv_item_forget_params(sv_item *item);
 bool sv_series_chapters(sv_series *series, size_t count); /* room for them; false: out of memory */
 /* Samples of silence behind a part of a long text. */
 size_t sv_series_pause(const sv_series *series, size_t item, int32_t rate);
-/* Under the lock: the first item that is over without sound, for which a long text has failed; NULL: none. */
+/* With the lock: the first item that is over without sound, for which a long text has failed; NULL: none. */
 const sv_item *sv_series_fault(const sv_series *series);
 int64_t sv_series_kept_bytes(const sv_series *series); /* of memory, when it is over */
-/* Under the lock, or of one that is not listed: all its items are over. */
+/* With the lock, or of one that is not listed: all its items are over. */
 bool sv_series_is_over(const sv_series *series);
 
 typedef enum sv_series_verdict {

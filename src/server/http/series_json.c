@@ -15,7 +15,7 @@ enum { FILE_MAX = 256 << 20 };
 
 static const char *const state_names[] = {"queued", "queued", "completed", "failed", "expired", "canceled"};
 
-/* ---- for those who ask; under the lock ---- */
+/* ---- for those who ask ---- */
 
 static const char *state_of(const sv_item *item) {
     const bool runs =

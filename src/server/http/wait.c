@@ -13,23 +13,23 @@ static void wake(void *user) {
 }
 
 /* The system tells when a socket of the list hangs up. One that it cannot watch is seen to have left when its answer
- * is sent. Under the lock, so that what epoll gives is on the list. */
-static void watch(const sv_request *req, int operation) {
+ * is sent. With the lock, so that what epoll gives is on the list. */
+static void watch(const sv_server *s, const sv_request *req, int operation) EV_REQUIRES(s->lock) {
     const union MHD_ConnectionInfo *info =
         MHD_get_connection_info(req->connection, MHD_CONNECTION_INFO_CONNECTION_FD);
     struct epoll_event event = {.events = EPOLLRDHUP, .data.ptr = (void *)(uintptr_t)req};
-    if (info) epoll_ctl(req->server->hangups, operation, info->connect_fd, &event);
+    if (info) epoll_ctl(s->hangups, operation, info->connect_fd, &event);
 }
 
-static void link_waiting(sv_request *req) {
-    sv_server *s = req->server;
+static void link_waiting(sv_server *s, sv_request *req) EV_REQUIRES(s->lock) {
     req->next_waiting = s->waiting;
     req->waiting_place = &s->waiting;
     if (s->waiting) s->waiting->waiting_place = &req->next_waiting;
     s->waiting = req;
 }
 
-static void unlink_waiting(sv_request *req) {
+static void unlink_waiting(const sv_server *s, sv_request *req) EV_REQUIRES(s->lock) {
+    (void)s; /* has the lock */
     *req->waiting_place = req->next_waiting;
     if (req->next_waiting) req->next_waiting->waiting_place = req->waiting_place;
 }
@@ -39,10 +39,10 @@ static void note_waiting(sv_request *req, bool waits) {
     if (req->suspended == waits) return;
     ev_mutex_lock(&s->lock);
     if (waits)
-        link_waiting(req);
+        link_waiting(s, req);
     else
-        unlink_waiting(req);
-    watch(req, waits ? EPOLL_CTL_ADD : EPOLL_CTL_DEL);
+        unlink_waiting(s, req);
+    watch(s, req, waits ? EPOLL_CTL_ADD : EPOLL_CTL_DEL);
     req->suspended = waits;
     sv_connection_set_waiting(req, waits);
     ev_mutex_unlock(&s->lock);

@@ -32,9 +32,9 @@ struct sv_wyoming {
     sv_models *models;
     int32_t rate; /* Hz of all that is said here: the default's */
     pthread_t thread;
-    ev_mutex lock; /* of lines and stopping */
-    line lines[CONNECTIONS];
-    bool stopping;
+    ev_mutex lock;
+    line lines[CONNECTIONS] EV_GUARDED_BY(lock);
+    bool stopping EV_GUARDED_BY(lock);
 };
 
 typedef struct talk { /* one connection */
@@ -309,7 +309,7 @@ static void *serve(void *user) {
     return NULL;
 }
 
-/* Under the lock: a line that is free, or over. */
+/* A line that is free, or over. */
 static line *free_line(sv_wyoming *w) {
     for (size_t i = 0; i < CONNECTIONS; i++) {
         line *l = &w->lines[i];
@@ -349,7 +349,8 @@ static int32_t rate_of(sv_models *models) {
     return rate;
 }
 
-ev_status sv_wyoming_create(sv_wyoming **out, int fd, const char *speech_url, sv_models *models, ev_error *err) {
+ev_status sv_wyoming_create(sv_wyoming **out, int fd, const char *speech_url, sv_models *models,
+                            ev_error *err) EV_NOT_SHARED {
     sv_wyoming *w = calloc(1, sizeof *w);
     if (w)
         *w = (sv_wyoming){.fd = fd,
@@ -377,7 +378,7 @@ ev_status sv_wyoming_create(sv_wyoming **out, int fd, const char *speech_url, sv
     return ev_fail(err, EV_E_DEVICE, "a thread cannot be started: raise the limit on processes");
 }
 
-void sv_wyoming_free(sv_wyoming **wyoming) {
+void sv_wyoming_free(sv_wyoming **wyoming) EV_NOT_SHARED {
     sv_wyoming *w = *wyoming;
     *wyoming = NULL;
     if (!w) return;

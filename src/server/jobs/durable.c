@@ -33,15 +33,15 @@ typedef struct ending { /* a job whose end is being written */
 struct sv_durable {
     sv_durable_options options;
     sv_journal *journal;
-    ev_mutex lock;        /* of all below */
-    ev_cond work;         /* for the writers */
-    ev_cond turn;         /* for the one that hands over */
-    ending *first, **end; /* to be written */
-    ending *failed;       /* to be tried again */
-    double again;         /* when */
-    int endings;          /* in any of these places, or at work */
-    int resumed;          /* handed over and not over */
-    bool stopping, paused, stopped;
+    ev_mutex lock;
+    ev_cond work;                                                 /* for the writers */
+    ev_cond turn;                                                 /* for the one that hands over */
+    ending *first EV_GUARDED_BY(lock), **end EV_GUARDED_BY(lock); /* to be written */
+    ending *failed EV_GUARDED_BY(lock);                           /* to be tried again */
+    double again EV_GUARDED_BY(lock);                             /* when */
+    int endings EV_GUARDED_BY(lock);                              /* in any of these places, or at work */
+    int resumed EV_GUARDED_BY(lock);                              /* handed over and not over */
+    bool stopping EV_GUARDED_BY(lock), paused EV_GUARDED_BY(lock), stopped;
     pthread_t writers[WRITERS], resumer;
     int running;
     bool resuming;
@@ -50,7 +50,7 @@ struct sv_durable {
     void *user;
 };
 
-static void wait_ms(sv_durable *d, ev_cond *cond, int ms) {
+static void wait_ms(sv_durable *d, ev_cond *cond, int ms) EV_REQUIRES(d->lock) {
     const struct timespec at = ev_clock_after(1e-3 * ms);
     ev_cond_wait_until(cond, &d->lock, &at);
 }
@@ -480,7 +480,7 @@ static ev_status open_parts(sv_durable *d, ev_error *err) {
     return sv_journal_sqlite(&d->journal, &options, err);
 }
 
-ev_status sv_durable_open(sv_durable **out, const sv_durable_options *options, ev_error *err) {
+ev_status sv_durable_open(sv_durable **out, const sv_durable_options *options, ev_error *err) EV_NOT_SHARED {
     sv_durable *d = *out = calloc(1, sizeof *d);
     if (!d) return ev_fail(err, EV_E_MEMORY, "out of memory");
     d->options = *options;
@@ -512,7 +512,7 @@ void sv_durable_stop(sv_durable *d) {
     while (d->journal && !sv_journal_idle(d->journal)) nanosleep(&moment, NULL);
 }
 
-void sv_durable_free(sv_durable **durable) {
+void sv_durable_free(sv_durable **durable) EV_NOT_SHARED {
     sv_durable *d = *durable;
     *durable = NULL;
     if (!d) return;

@@ -136,11 +136,11 @@ void sv_job_omit(sv_job *job, const ev_phones *phones) {
     ev_mutex_unlock(&job->lock);
 }
 
-static bool is_there(const sv_job *job, const sv_waiter *waiter) {
+static bool is_there(const sv_job *job, const sv_waiter *waiter) EV_REQUIRES(job->lock) {
     return job->count > waiter->at || sv_job_over(job->state);
 }
 
-static void wake_all(sv_job *job) {
+static void wake_all(sv_job *job) EV_REQUIRES(job->lock) {
     for (sv_waiter **at = &job->waiters; *at;) {
         sv_waiter *waiter = *at;
         if (!is_there(job, waiter)) {

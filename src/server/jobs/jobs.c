@@ -29,10 +29,11 @@ typedef struct sv_owner {
 
 struct sv_jobs {
     ev_mutex lock;
-    sv_job *by_id[BUCKETS], *by_key[BUCKETS], *by_idempotency[BUCKETS];
-    sv_owner *owners[OWNERS]; /* of results for those who ask by id */
-    sv_lru shared;            /* for equal requests alone: the first to go */
-    int64_t bytes, bytes_max;
+    sv_job *by_id[BUCKETS] EV_GUARDED_BY(lock), *by_key[BUCKETS] EV_GUARDED_BY(lock),
+        *by_idempotency[BUCKETS] EV_GUARDED_BY(lock);
+    sv_owner *owners[OWNERS] EV_GUARDED_BY(lock); /* of results for those who ask by id */
+    sv_lru shared EV_GUARDED_BY(lock);            /* for equal requests alone: the first to go */
+    int64_t bytes EV_GUARDED_BY(lock), bytes_max;
     double ttl_s;
     bool coalesce;
 };
@@ -103,7 +104,7 @@ static size_t bucket_of_id(const char *id) {
     return sscanf(id, "%4x", &value) == 1 ? value % BUCKETS : 0;
 }
 
-/* ---- the chains; under the lock ---- */
+/* ---- the chains ---- */
 
 static void unchain_key(sv_jobs *jobs, sv_job *job) {
     if (!job->listed_key) return;
@@ -134,7 +135,7 @@ static bool unchain_id(sv_jobs *jobs, sv_job *job) {
     return false;
 }
 
-static void link_newest(sv_jobs *jobs, sv_lru *lru, sv_job *job) {
+static void link_newest(sv_jobs *jobs, sv_lru *lru, sv_job *job) EV_REQUIRES(jobs->lock) {
     job->lru = lru;
     job->older = lru->newest;
     *(lru->newest ? &lru->newest->newer : &lru->oldest) = job;
@@ -142,7 +143,7 @@ static void link_newest(sv_jobs *jobs, sv_lru *lru, sv_job *job) {
     jobs->bytes += sv_job_bytes(job);
 }
 
-static void lru_unlink(sv_jobs *jobs, sv_job *job) {
+static void lru_unlink(sv_jobs *jobs, sv_job *job) EV_REQUIRES(jobs->lock) {
     if (!job->lru) return;
     if (job->lru != &jobs->shared) {
         sv_owner *owner = (sv_owner *)(void *)((char *)job->lru - offsetof(sv_owner, lru));
@@ -156,7 +157,7 @@ static void lru_unlink(sv_jobs *jobs, sv_job *job) {
     jobs->bytes -= sv_job_bytes(job);
 }
 
-/* ---- owners; under the lock ---- */
+/* ---- owners ---- */
 
 /* NULL: out of memory. */
 static sv_owner *owner_of(sv_jobs *jobs, const char *account) {
@@ -173,7 +174,7 @@ static sv_owner *owner_of(sv_jobs *jobs, const char *account) {
 }
 
 /* Whose promise is the first to be broken. */
-static sv_owner *who_has_most(const sv_jobs *jobs) {
+static sv_owner *who_has_most(const sv_jobs *jobs) EV_REQUIRES(jobs->lock) {
     sv_owner *most = NULL;
     for (size_t i = 0; i < OWNERS; i++) {
         for (sv_owner *o = jobs->owners[i]; o; o = o->next) {
@@ -200,14 +201,14 @@ static void forget_owners(sv_jobs *jobs) {
 }
 
 /* Out of the table; the table's hold is the caller's to drop. */
-static bool remove_job(sv_jobs *jobs, sv_job *job) {
+static bool remove_job(sv_jobs *jobs, sv_job *job) EV_REQUIRES(jobs->lock) {
     unchain_key(jobs, job);
     unchain_idempotency(jobs, job);
     lru_unlink(jobs, job);
     return unchain_id(jobs, job);
 }
 
-static sv_job *equal_job(sv_jobs *jobs, const unsigned char *key) {
+static sv_job *equal_job(sv_jobs *jobs, const unsigned char *key) EV_REQUIRES(jobs->lock) {
     for (sv_job *job = jobs->by_key[bucket_of_key(key)]; job; job = job->by_key) {
         /* one with a deadline may end without sound; nobody else's wish is tied to that */
         if (memcmp(job->key, key, SV_JOB_KEY) == 0 && !job->speech.deadline_us) return job;
@@ -215,24 +216,24 @@ static sv_job *equal_job(sv_jobs *jobs, const unsigned char *key) {
     return NULL;
 }
 
-static sv_job *same_request(sv_jobs *jobs, const unsigned char *key) {
+static sv_job *same_request(sv_jobs *jobs, const unsigned char *key) EV_REQUIRES(jobs->lock) {
     sv_job *job = jobs->by_idempotency[bucket_of_key(key)];
     while (job && memcmp(job->idempotency.key, key, SV_JOB_KEY) != 0) job = job->by_idempotency;
     return job;
 }
 
-static void chain_id(sv_jobs *jobs, sv_job *job) {
+static void chain_id(sv_jobs *jobs, sv_job *job) EV_REQUIRES(jobs->lock) {
     job->by_id = jobs->by_id[bucket_of_id(job->id)];
     jobs->by_id[bucket_of_id(job->id)] = job;
 }
 
-static void chain_once(sv_jobs *jobs, sv_job *job) {
+static void chain_once(sv_jobs *jobs, sv_job *job) EV_REQUIRES(jobs->lock) {
     job->by_idempotency = jobs->by_idempotency[bucket_of_key(job->idempotency.key)];
     jobs->by_idempotency[bucket_of_key(job->idempotency.key)] = job;
     job->listed_idempotency = true;
 }
 
-static sv_job *job_of_id(const sv_jobs *jobs, const char *id) {
+static sv_job *job_of_id(const sv_jobs *jobs, const char *id) EV_REQUIRES(jobs->lock) {
     sv_job *job = jobs->by_id[bucket_of_id(id)];
     while (job && strcmp(job->id, id) != 0) job = job->by_id;
     return job;
@@ -240,7 +241,7 @@ static sv_job *job_of_id(const sv_jobs *jobs, const char *id) {
 
 /* A new job in the chains, held by the table too. NULL: out of memory. */
 static sv_job *add_job(sv_jobs *jobs, sv_speech *speech, const char *owner, const unsigned char *key,
-                       sv_idempotency *idempotency) {
+                       sv_idempotency *idempotency) EV_REQUIRES(jobs->lock) {
     sv_job *job = sv_job_create(speech, owner);
     if (!job) return NULL;
     chain_id(jobs, sv_job_ref(job));
@@ -259,7 +260,7 @@ static sv_job *add_job(sv_jobs *jobs, sv_speech *speech, const char *owner, cons
 
 /* ---- the table ---- */
 
-void sv_jobs_free(sv_jobs **held) {
+void sv_jobs_free(sv_jobs **held) EV_NOT_SHARED {
     sv_jobs *jobs = *held;
     *held = NULL;
     if (!jobs) return;
@@ -332,13 +333,13 @@ static void drop_all(sv_job *list) {
     }
 }
 
-static sv_job *pull(sv_jobs *jobs, sv_job *job, sv_job *list) {
+static sv_job *pull(sv_jobs *jobs, sv_job *job, sv_job *list) EV_REQUIRES(jobs->lock) {
     remove_job(jobs, job);
     job->by_id = list;
     return job;
 }
 
-static sv_job *promise(sv_jobs *jobs, sv_owner *owner, sv_job *job, sv_job *gone) {
+static sv_job *promise(sv_jobs *jobs, sv_owner *owner, sv_job *job, sv_job *gone) EV_REQUIRES(jobs->lock) {
     owner->bytes += sv_job_bytes(job);
     owner->count++;
     return owner->count > PROMISED_MAX ? pull(jobs, owner->lru.oldest, gone) : gone;
@@ -406,7 +407,7 @@ void sv_jobs_cancel(sv_jobs *jobs, sv_job *job) {
 }
 
 /* Those that are too old. */
-static sv_job *pull_aged(sv_jobs *jobs, const sv_lru *lru, double now_s, sv_job *list) {
+static sv_job *pull_aged(sv_jobs *jobs, const sv_lru *lru, double now_s, sv_job *list) EV_REQUIRES(jobs->lock) {
     while (lru->oldest && now_s - lru->oldest->times.done > jobs->ttl_s) list = pull(jobs, lru->oldest, list);
     return list;
 }

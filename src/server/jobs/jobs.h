@@ -136,13 +136,13 @@ typedef struct sv_job {
     int32_t client;   /* fair-share account of the schedule */
     float weight;     /* of its share; 1 unless who made the job says otherwise */
 
-    ev_mutex lock;
+    ev_mutex lock; /* who makes the speech alone writes, with the lock, and reads without; what is over stays */
     sv_job_state state;
     ev_error error;   /* FAILED, EXPIRED */
     int16_t *samples; /* all that was made; of a windowed one, from sample `base` on */
     size_t base, count, capacity;
-    size_t heard; /* windowed: its listener has those before */
-    sv_waiter *waiters;
+    size_t heard EV_GUARDED_BY(lock); /* windowed: its listener has those before */
+    sv_waiter *waiters EV_GUARDED_BY(lock);
     sv_times times;
     sv_word_time *words; /* grow with the samples; sample_end 0: not made yet */
     size_t word_count;

@@ -34,16 +34,16 @@ typedef struct journal {
     bool sweeping;
     pthread_t sweeper;
 
-    ev_mutex reading; /* of the reader */
+    ev_mutex reading;
     sv_database reader;
 
-    ev_mutex lock; /* of all below */
+    ev_mutex lock;
     ev_cond work;
-    sv_entry *first, **end;
-    int busy; /* entries that wait, or are being written */
-    bool closing, running;
-    sv_counts counts;
-    sv_journal_state told; /* but for its counts */
+    sv_entry *first EV_GUARDED_BY(lock), **end EV_GUARDED_BY(lock);
+    int busy EV_GUARDED_BY(lock); /* entries that wait, or are being written */
+    bool closing EV_GUARDED_BY(lock), running;
+    sv_counts counts EV_GUARDED_BY(lock);
+    sv_journal_state told EV_GUARDED_BY(lock); /* but for its counts */
     pthread_t thread;
 } journal;
 
@@ -322,8 +322,8 @@ static void keep_limits(journal *j) {
 
 /* ---- the thread ---- */
 
-/* What waits, BATCH_MAX of it; under the lock. */
-static sv_entry *take(journal *j) {
+/* What waits, BATCH_MAX of it. */
+static sv_entry *take(journal *j) EV_REQUIRES(j->lock) {
     sv_entry *list = j->first, **at = &j->first;
     for (int i = 0; i < BATCH_MAX && *at; i++) at = &(*at)->next;
     j->first = *at;
@@ -332,7 +332,7 @@ static sv_entry *take(journal *j) {
     return list;
 }
 
-static void wait_for_work(journal *j, const struct timespec *until) {
+static void wait_for_work(journal *j, const struct timespec *until) EV_REQUIRES(j->lock) {
     while (!j->first && !j->closing)
         if (!ev_cond_wait_until(&j->work, &j->lock, until)) break;
 }
@@ -526,7 +526,7 @@ static ev_status open_all(journal *j, ev_error *err) {
     return status;
 }
 
-ev_status sv_journal_sqlite(sv_journal **out, const sv_journal_options *options, ev_error *err) {
+ev_status sv_journal_sqlite(sv_journal **out, const sv_journal_options *options, ev_error *err) EV_NOT_SHARED {
     static const sv_journal_calls calls = {put, find, find_key, next_pending, next_dead, state, idle, close_journal};
     journal *j = calloc(1, sizeof *j);
     ev_error fault = {0};

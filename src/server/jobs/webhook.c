@@ -20,12 +20,12 @@ typedef struct call {
 
 struct sv_webhooks {
     sv_log *log;
-    ev_mutex lock; /* of all below */
+    ev_mutex lock;
     ev_cond work;
-    call *first; /* by the time they are due */
-    size_t count;
-    call *under_way;
-    bool stopping;
+    call *first EV_GUARDED_BY(lock); /* by the time they are due */
+    size_t count EV_GUARDED_BY(lock);
+    call *under_way EV_GUARDED_BY(lock);
+    bool stopping EV_GUARDED_BY(lock);
     pthread_t threads[THREADS];
     int thread_count;
 };
@@ -90,7 +90,7 @@ static bool deliver(const call *c) {
     return ok;
 }
 
-static void insert(sv_webhooks *h, call *c) {
+static void insert(sv_webhooks *h, call *c) EV_REQUIRES(h->lock) {
     call **at = &h->first;
     while (*at && (*at)->due_s <= c->due_s) at = &(*at)->next;
     c->next = *at;
@@ -98,7 +98,7 @@ static void insert(sv_webhooks *h, call *c) {
     h->count++;
 }
 
-static bool is_called(const sv_webhooks *h, const char *account) {
+static bool is_called(const sv_webhooks *h, const char *account) EV_REQUIRES(h->lock) {
     for (const call *c = h->under_way; c; c = c->next) {
         if (strcmp(c->account, account) == 0) return true;
     }
@@ -106,14 +106,14 @@ static bool is_called(const sv_webhooks *h, const char *account) {
 }
 
 /* The first that is due, of an account that is not being called. NULL: none. */
-static call **find_due(sv_webhooks *h, double now_s) {
+static call **find_due(sv_webhooks *h, double now_s) EV_REQUIRES(h->lock) {
     for (call **at = &h->first; *at && (*at)->due_s <= now_s; at = &(*at)->next) {
         if (!is_called(h, (*at)->account)) return at;
     }
     return NULL;
 }
 
-static call *start(sv_webhooks *h, call **at) {
+static call *start(sv_webhooks *h, call **at) EV_REQUIRES(h->lock) {
     call *c = *at;
     *at = c->next;
     h->count--;
@@ -128,8 +128,8 @@ static void end(sv_webhooks *h, call *c) {
     *at = c->next;
 }
 
-/* Called and returns with the lock. */
-static void run_call(sv_webhooks *h, call **at) {
+/* Lets go of the lock while it calls. */
+static void run_call(sv_webhooks *h, call **at) EV_REQUIRES(h->lock) {
     call *c = start(h, at);
     ev_mutex_unlock(&h->lock);
     const bool ok = deliver(c);
@@ -149,7 +149,7 @@ static void run_call(sv_webhooks *h, call **at) {
 }
 
 /* Until another call is due, or something changes. */
-static void wait_for_work(sv_webhooks *h, double now_s) {
+static void wait_for_work(sv_webhooks *h, double now_s) EV_REQUIRES(h->lock) {
     const call *c = h->first;
     while (c && c->due_s <= now_s) c = c->next;
     if (!c) {
@@ -213,7 +213,7 @@ bool sv_webhooks_idle(sv_webhooks *h) {
     return idle;
 }
 
-void sv_webhooks_free(sv_webhooks **hooks) {
+void sv_webhooks_free(sv_webhooks **hooks) EV_NOT_SHARED {
     sv_webhooks *h = *hooks;
     *hooks = NULL;
     if (!h) return;

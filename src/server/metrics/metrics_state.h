@@ -45,9 +45,9 @@ struct sv_metrics {
     size_t offset[SV_METRIC_COUNT]; /* first cell of a metric in values */
     _Atomic int64_t *values;
     _Atomic int64_t latency[SV_LATENCY_BUCKETS]; /* of answers that are speech */
-    ev_mutex window_lock;                        /* guards what follows */
-    sv_snapshot window[SV_WINDOW_S + 1];         /* a ring */
-    size_t window_count, window_next;
+    ev_mutex window_lock;
+    sv_snapshot window[SV_WINDOW_S + 1] EV_GUARDED_BY(window_lock); /* a ring */
+    size_t window_count EV_GUARDED_BY(window_lock), window_next EV_GUARDED_BY(window_lock);
 };
 
 /* A histogram's cell is its buckets, the one above them, and the sum; any other's is one value. */

@@ -19,12 +19,12 @@ enum { ROOM = 2048, BATCH = 256, EVERY_S = 1, TIMEOUT_MS = 5000, LAST_TIMEOUT_MS
 struct sv_tracer {
     char url[1024], service[64], instance[SV_SPAN_ID + 1], host[64];
     sv_log *log;
-    ev_mutex lock; /* of the list */
+    ev_mutex lock;
     ev_cond changed;
     sv_span *spans; /* [ROOM], a ring */
-    size_t first, count;
-    int64_t lost; /* since the log was told */
-    bool stopping;
+    size_t first EV_GUARDED_BY(lock), count EV_GUARDED_BY(lock);
+    int64_t lost EV_GUARDED_BY(lock); /* since the log was told */
+    bool stopping EV_GUARDED_BY(lock);
     pthread_t thread;
     double told; /* the thread's alone */
 };

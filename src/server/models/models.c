@@ -148,7 +148,7 @@ const ev_model *sv_model_default(const sv_model_list *list) { return list->items
 /* ---- a list for a setting; under `loading` ---- */
 
 /* The one in force that is the same file under the same name. */
-static sv_model *find_same(const sv_models *models, const spec *s) {
+static sv_model *find_same(const sv_models *models, const spec *s) EV_REQUIRES(models->loading) {
     for (size_t i = 0; models->list && i < models->list->count; i++) {
         sv_model *m = models->list->items[i];
         const sv_residency *r = m->residency;
@@ -160,10 +160,11 @@ static sv_model *find_same(const sv_models *models, const spec *s) {
 }
 
 /* What a kept one must be in the new list that it was not in the old one. */
-static ev_status keep(sv_models *models, sv_model *m, bool first, bool keeps_uploads, ev_error *err) {
+static ev_status keep(sv_models *models, sv_model *m, bool first, bool keeps_uploads, ev_error *err)
+    EV_REQUIRES(models->loading) {
     const sv_engine_parts *parts = &models->parts.engine;
     const bool opens = keeps_uploads && !m->keeps_uploads && sv_catalogue_clones(m->catalogue);
-    ev_status status = first || opens ? sv_residency_load(m, err) : EV_OK;
+    ev_status status = first || opens ? sv_residency_load(models, m, err) : EV_OK;
     if (status == EV_OK && opens) status = sv_voices_open_store(m->voices, parts->config, parts->log, err);
     if (status != EV_OK) return status;
     m->keeps_uploads |= opens;
@@ -171,7 +172,8 @@ static ev_status keep(sv_models *models, sv_model *m, bool first, bool keeps_upl
     return EV_OK;
 }
 
-static ev_status open_all(sv_models *models, const spec *specs, size_t count, sv_model **items, ev_error *err) {
+static ev_status open_all(sv_models *models, const spec *specs, size_t count, sv_model **items, ev_error *err)
+    EV_REQUIRES(models->loading) {
     bool uploads = *models->parts.engine.config->voices_dir != '\0'; /* nobody keeps them yet */
     for (size_t i = 0; i < count; i++) {
         const spec *s = &specs[i];

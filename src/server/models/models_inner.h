@@ -28,12 +28,12 @@ typedef struct sv_residency {
 
 struct sv_models {
     sv_models_parts parts;
-    ev_mutex loading;    /* what loads and unloads; before `lock` */
-    ev_mutex lock;       /* of all below */
-    sv_model_list *list; /* in force */
-    sv_model **all;      /* and count: changed under both locks, so either is enough to read them */
+    ev_mutex loading; /* what loads and unloads; before `lock` */
+    ev_mutex lock;
+    sv_model_list *list EV_GUARDED_BY(lock); /* in force */
+    sv_model **all; /* and count: changed under both locks, so either is enough to read them */
     size_t count, room;
-    uint32_t numbers;
+    uint32_t numbers EV_GUARDED_BY(loading);
     _Atomic uint64_t turns;
     atomic_int busy; /* engines that run batches */
     int64_t base;    /* bytes of the process without any model */
@@ -41,12 +41,14 @@ struct sv_models {
 
 /* residency.c; under `loading` */
 ev_status sv_residency_open(sv_models *models, const char *name, const char *path, const sv_file_identity *file,
-                            bool stays, bool keeps_uploads, sv_model **out, ev_error *err);
-ev_status sv_residency_load(sv_model *m, ev_error *err); /* unless it is */
+                            bool stays, bool keeps_uploads, sv_model **out, ev_error *err)
+    EV_REQUIRES(models->loading);
+ev_status sv_residency_load(sv_models *models, sv_model *m, ev_error *err)
+    EV_REQUIRES(models->loading); /* unless it is */
 void sv_residency_close(sv_model *m);
 /* Tells the ledger and the table of jobs what the loaded models leave. */
-void sv_residency_budget(sv_models *models);
+void sv_residency_budget(sv_models *models) EV_REQUIRES(models->loading);
 /* Unloads what was not used for longest, but not `except`, until so many bytes more would fit. */
-bool sv_residency_make_room(sv_models *models, const sv_model *except, int64_t bytes);
+bool sv_residency_make_room(sv_models *models, const sv_model *except, int64_t bytes) EV_REQUIRES(models->loading);
 
 #endif

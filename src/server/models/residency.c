@@ -8,8 +8,7 @@
 
 static const sv_config *config_of(const sv_models *models) { return models->parts.engine.config; }
 
-/* Under `loading`. */
-static int64_t taken(const sv_models *models) {
+static int64_t taken(const sv_models *models) EV_REQUIRES(models->loading) {
     int64_t bytes = models->base + config_of(models)->voice_cache;
     for (size_t i = 0; i < models->count; i++)
         if (models->all[i]->residency->model) bytes += models->all[i]->residency->bytes;
@@ -77,11 +76,11 @@ static ev_status open_file(const sv_model *m, ev_model **out, ev_error *err) {
     return ev_model_open(out, r->path, &options, err);
 }
 
-ev_status sv_residency_load(sv_model *m, ev_error *err) {
+ev_status sv_residency_load(sv_models *models, sv_model *m, ev_error *err) {
     sv_residency *r = m->residency;
     ev_model *model = NULL;
     if (r->model) return EV_OK;
-    if (!sv_residency_make_room(r->models, m, r->bytes))
+    if (!sv_residency_make_room(models, m, r->bytes))
         return ev_fail(err, EV_E_MEMORY, "there is no memory for the model %s now: the others are busy", m->name);
     ev_status status = open_file(m, &model, err);
     if (status == EV_OK) {
@@ -96,16 +95,17 @@ ev_status sv_residency_load(sv_model *m, ev_error *err) {
         ev_model_free(&model);
         if (status != EV_E_MEMORY) ev_fail(err, EV_E_DEVICE, "the model %s cannot be loaded again", m->name);
     }
-    sv_residency_budget(r->models);
+    sv_residency_budget(models);
     return status;
 }
 
 /* From a preprocess thread of the model's engine. */
 static ev_status needed(void *model, ev_error *err) {
     sv_model *m = model;
-    ev_mutex_lock(&m->residency->models->loading);
-    const ev_status status = sv_residency_load(m, err);
-    ev_mutex_unlock(&m->residency->models->loading);
+    sv_models *models = m->residency->models;
+    ev_mutex_lock(&models->loading);
+    const ev_status status = sv_residency_load(models, m, err);
+    ev_mutex_unlock(&models->loading);
     return status;
 }
 
@@ -162,7 +162,8 @@ static bool list_it(sv_models *models, sv_model *m) {
     return fits;
 }
 
-static sv_model *make_empty(sv_models *models, const char *name, const char *path, const sv_file_identity *file) {
+static sv_model *make_empty(sv_models *models, const char *name, const char *path, const sv_file_identity *file)
+    EV_REQUIRES(models->loading) {
     sv_model *m = calloc(1, sizeof *m);
     sv_residency *r = calloc(1, sizeof *r);
     char *copy = path ? strdup(path) : NULL;

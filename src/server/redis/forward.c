@@ -20,7 +20,7 @@ enum { EVENTS_MAX = 1024 }; /* that wait for a gateway */
 /* ---- the queue of those that have something to send ---- */
 
 /* Under the worker's lock. */
-static void put(sv_taken *t, double due) {
+static void put(sv_taken *t, double due) EV_REQUIRES(t->worker->lock) {
     sv_worker *w = t->worker;
     t->due = due;
     t->behind = NULL;
@@ -49,7 +49,7 @@ static void again(sv_taken *t, double delay_s) {
 }
 
 /* The first that is due; taken off. NULL: none; *wait_s: how long until one may be. */
-static sv_taken *take_due(sv_worker *w, double now, double *wait_s) {
+static sv_taken *take_due(sv_worker *w, double now, double *wait_s) EV_REQUIRES(w->lock) {
     *wait_s = 1;
     for (sv_taken **at = &w->first; *at; at = &(*at)->behind) {
         sv_taken *t = *at;
@@ -254,7 +254,7 @@ static void forward(sv_link *link, sv_taken *t) {
     }
 }
 
-static void wait_for_work(sv_worker *w, double wait_s) {
+static void wait_for_work(sv_worker *w, double wait_s) EV_REQUIRES(w->lock) {
     const struct timespec at = ev_clock_after(wait_s);
     ev_cond_wait_until(&w->changed, &w->lock, &at);
 }

@@ -32,12 +32,13 @@ typedef struct sv_gateway {
     sv_vectors *vectors;
     char name[SV_GATEWAY_ID];
     sv_links links; /* of requests */
-    ev_mutex lock;  /* of all below */
-    sv_listened *listened[SV_GATEWAY_BUCKETS];
-    int count;
-    sv_load load;
-    char orphans[SV_GATEWAY_ORPHANS][SV_JOB_ID + 1]; /* nobody listens any more, and the queue is to be told */
-    int orphan_count;
+    ev_mutex lock;
+    sv_listened *listened[SV_GATEWAY_BUCKETS] EV_GUARDED_BY(lock);
+    int count EV_GUARDED_BY(lock);
+    sv_load load EV_GUARDED_BY(lock);
+    char orphans[SV_GATEWAY_ORPHANS][SV_JOB_ID + 1] EV_GUARDED_BY(
+        lock); /* nobody listens any more, and the queue is to be told */
+    int orphan_count EV_GUARDED_BY(lock);
     /* the thread's alone */
     sv_link link;
     char last[48]; /* id of the last event */

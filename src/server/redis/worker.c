@@ -418,7 +418,7 @@ static void lose(sv_worker *w, const char *id) {
 enum { BEATS_AT_ONCE = 200 };
 
 /* Audio that this worker makes in a second when it has something to make; 0: it had nothing yet. */
-static double speed_of(const sv_worker *w) { return w->busy_s > 1 ? w->made_s / w->busy_s : 0; }
+static double speed_of(const sv_worker *w) EV_REQUIRES(w->lock) { return w->busy_s > 1 ? w->made_s / w->busy_s : 0; }
 
 static bool beat(sv_worker *w, sv_link *link) {
     char entries[BEATS_AT_ONCE][SV_ENTRY_ID], ids[BEATS_AT_ONCE][SV_JOB_ID + 1];
@@ -505,7 +505,7 @@ static void *sweep_main(void *worker) {
 
 /* ---- life ---- */
 
-ev_status sv_worker_create(sv_worker **out, const sv_redis_parts *parts, ev_error *err) {
+ev_status sv_worker_create(sv_worker **out, const sv_redis_parts *parts, ev_error *err) EV_NOT_SHARED {
     char host[48] = "worker", nonce[SV_JOB_ID + 1];
     const sv_config *c = parts->config;
     sv_worker *w = *out = calloc(1, sizeof *w);

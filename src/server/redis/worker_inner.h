@@ -38,12 +38,12 @@ struct sv_worker {
     int slots;
     ev_mutex lock;   /* of all below; taken with a job's lock held, never the other way round */
     ev_cond changed; /* something is over, or to be forwarded */
-    sv_taken *all;
-    int count;
-    sv_taken *first, **end; /* to be forwarded */
-    sv_taken *suspects;     /* each is made alone */
-    double made_s;          /* seconds of audio since the start, of jobs that are over ... */
-    double busy_s;          /* ... and seconds in which there was something to make */
+    sv_taken *all EV_GUARDED_BY(lock);
+    int count EV_GUARDED_BY(lock);
+    sv_taken *first EV_GUARDED_BY(lock), **end EV_GUARDED_BY(lock); /* to be forwarded */
+    sv_taken *suspects EV_GUARDED_BY(lock);                         /* each is made alone */
+    double made_s EV_GUARDED_BY(lock); /* seconds of audio since the start, of jobs that are over ... */
+    double busy_s EV_GUARDED_BY(lock); /* ... and seconds in which there was something to make */
     atomic_bool paused, stopping, stopped;
     pthread_t fetcher, beater, sweeper, forwarders[SV_FORWARDERS];
     bool fetching, beating, sweeping;

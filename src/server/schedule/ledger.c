@@ -18,12 +18,12 @@ typedef struct sv_holder {
 } sv_holder;
 
 struct sv_ledger {
-    ev_mutex lock; /* of all below */
-    int64_t max, fixed;
-    int64_t claimed, untrusted; /* by all; of it held by untrusted clients */
-    sv_holder *holders[BUCKETS];
-    void (*relieve)(void *user, int64_t bytes);
-    void *user;
+    ev_mutex lock;
+    int64_t max, fixed EV_GUARDED_BY(lock);
+    int64_t claimed EV_GUARDED_BY(lock), untrusted EV_GUARDED_BY(lock); /* by all; of it held by untrusted clients */
+    sv_holder *holders[BUCKETS] EV_GUARDED_BY(lock);
+    void (*relieve)(void *user, int64_t bytes) EV_GUARDED_BY(lock);
+    void *user EV_GUARDED_BY(lock);
 };
 
 ev_status sv_ledger_create(sv_ledger **out, int64_t bytes_max, ev_error *err) {
@@ -34,7 +34,7 @@ ev_status sv_ledger_create(sv_ledger **out, int64_t bytes_max, ev_error *err) {
     return EV_OK;
 }
 
-void sv_ledger_free(sv_ledger **ledger) {
+void sv_ledger_free(sv_ledger **ledger) EV_NOT_SHARED {
     sv_ledger *l = *ledger;
     *ledger = NULL;
     if (!l) return;
@@ -63,7 +63,7 @@ int64_t sv_ledger_used(sv_ledger *l) {
     return used;
 }
 
-/* ---- holders; under the lock ---- */
+/* ---- holders ---- */
 
 static sv_holder **bucket_of(sv_ledger *l, const char *name) {
     return &l->holders[ev_hash(EV_HASH_START, name, strlen(name)) % BUCKETS];
@@ -91,16 +91,17 @@ static void forget_idle(sv_ledger *l, sv_holder *h) {
     free(h);
 }
 
-/* ---- claims; under the lock ---- */
+/* ---- claims ---- */
 
-static void change(sv_ledger *l, sv_holder *h, int64_t bytes) {
+static void change(sv_ledger *l, sv_holder *h, int64_t bytes) EV_REQUIRES(l->lock) {
     l->claimed += bytes;
     if (!h) return;
     h->bytes += bytes;
     if (h->untrusted) l->untrusted += bytes;
 }
 
-static sv_claim_result claim_fits(const sv_ledger *l, const sv_holder *h, int64_t more, int64_t bytes, int part) {
+static sv_claim_result claim_fits(const sv_ledger *l, const sv_holder *h, int64_t more, int64_t bytes, int part)
+    EV_REQUIRES(l->lock) {
     const int64_t all = l->max - l->fixed, share = all / SHARES / part;
     if (more <= 0) return SV_CLAIM_OK;
     if (h && bytes > share) return SV_CLAIM_NEVER;
@@ -108,7 +109,8 @@ static sv_claim_result claim_fits(const sv_ledger *l, const sv_holder *h, int64_
     return h && h->untrusted && l->untrusted + more > all / SHARES * UNTRUSTED_PARTS ? SV_CLAIM_LATER : SV_CLAIM_OK;
 }
 
-static sv_claim_result try_set(sv_ledger *l, sv_claim *claim, const char *account, int64_t bytes, int part) {
+static sv_claim_result try_set(sv_ledger *l, sv_claim *claim, const char *account, int64_t bytes, int part)
+    EV_REQUIRES(l->lock) {
     const bool first = !claim->ledger;
     sv_holder *h = first && account ? find_holder(l, account) : claim->holder;
     if (first && account && !h) return SV_CLAIM_LATER;
@@ -129,15 +131,17 @@ sv_claim_result sv_claim_set(sv_ledger *l, sv_claim *claim, const char *account,
     int64_t missing = 0;
     if (!l) return SV_CLAIM_OK;
     void (*relieve)(void *user, int64_t bytes) = NULL;
+    void *user = NULL;
     ev_mutex_lock(&l->lock);
     sv_claim_result room = try_set(l, claim, account, bytes, part);
     if (room == SV_CLAIM_LATER) {
         missing = l->fixed + l->claimed + bytes - claim->bytes - l->max;
         relieve = l->relieve;
+        user = l->user;
     }
     ev_mutex_unlock(&l->lock);
     if (!relieve || missing <= 0) return room;
-    relieve(l->user, missing);
+    relieve(user, missing);
     ev_mutex_lock(&l->lock);
     room = try_set(l, claim, account, bytes, part);
     ev_mutex_unlock(&l->lock);

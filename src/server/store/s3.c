@@ -461,7 +461,7 @@ static void forget(char **secret) {
     *secret = NULL;
 }
 
-void sv_s3_close(sv_s3 **out) {
+void sv_s3_close(sv_s3 **out) EV_NOT_SHARED {
     sv_s3 *s3 = *out;
     *out = NULL;
     if (!s3) return;

@@ -101,16 +101,16 @@ struct sv_s3 {
     sv_metrics *metrics;
     sv_log *log;
     char name[SV_S3_BUCKET + SV_S3_URL + 32];
-    ev_mutex lock;                /* of all below */
-    void *handles[SV_S3_HANDLES]; /* CURL, idle, with their connections */
-    int idle;
-    bool failing;      /* the last request that counts could not be answered ... */
-    double away_until; /* ... and who is impatient fails until then */
-    uint64_t random;
+    ev_mutex lock;
+    void *handles[SV_S3_HANDLES] EV_GUARDED_BY(lock); /* CURL, idle, with their connections */
+    int idle EV_GUARDED_BY(lock);
+    bool failing EV_GUARDED_BY(lock);      /* the last request that counts could not be answered ... */
+    double away_until EV_GUARDED_BY(lock); /* ... and who is impatient fails until then */
+    uint64_t random EV_GUARDED_BY(lock);
     ev_cond work;
     sv_s3_removal *removals; /* a ring */
-    size_t first, count;
-    bool closing, running;
+    size_t first EV_GUARDED_BY(lock), count EV_GUARDED_BY(lock);
+    bool closing EV_GUARDED_BY(lock), running;
     pthread_t remover;
 };
 

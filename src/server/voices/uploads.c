@@ -5,15 +5,13 @@
 #include <stdlib.h>
 
 struct sv_uploads {
-    ev_mutex lock; /* of all below */
+    ev_mutex lock;
     ev_cond work;
-    sv_upload *first, **end;
-    int count; /* waiting, and at work */
-    bool stopping, joined;
+    sv_upload *first EV_GUARDED_BY(lock), **end EV_GUARDED_BY(lock);
+    int count EV_GUARDED_BY(lock); /* waiting, and at work */
+    bool stopping EV_GUARDED_BY(lock), joined;
     pthread_t thread;
 };
-
-/* ---- under the lock ---- */
 
 static void end(sv_upload *u, sv_upload_state state) {
     ev_buf_free(&u->audio);
@@ -21,7 +19,7 @@ static void end(sv_upload *u, sv_upload_state state) {
     u->wake(u->user);
 }
 
-static sv_upload *take(sv_uploads *q) {
+static sv_upload *take(sv_uploads *q) EV_REQUIRES(q->lock) {
     sv_upload *u = q->first;
     q->first = u->next;
     if (!q->first) q->end = &q->first;
@@ -56,7 +54,7 @@ static void *make_uploads(void *uploads) {
     return NULL;
 }
 
-ev_status sv_uploads_create(sv_uploads **out, ev_error *err) {
+ev_status sv_uploads_create(sv_uploads **out, ev_error *err) EV_NOT_SHARED {
     sv_uploads *q = *out = calloc(1, sizeof *q);
     if (!q) return ev_fail(err, EV_E_MEMORY, "out of memory");
     q->end = &q->first;

@@ -25,15 +25,15 @@ struct sv_voices {
     sv_log *log;
     sv_voice_store *_Atomic store; /* NULL: no uploads */
     double seconds_max;            /* of a reference */
-    ev_mutex lock;                 /* of all below */
+    ev_mutex lock;
     ev_cond made;
-    sv_voice *chains[BUCKETS];
-    sv_voice *oldest, *newest;
-    int64_t bytes, bytes_max;
-    bool shared;             /* other processes take in voices and delete them too */
-    double looked;           /* when the directory was read for one that was not known; 0: never */
-    ev_rwlock share_lock;    /* of shared vectors: read while one of its calls is under way */
-    sv_vector_cache vectors; /* get NULL: there is none */
+    sv_voice *chains[BUCKETS] EV_GUARDED_BY(lock);
+    sv_voice *oldest EV_GUARDED_BY(lock), *newest EV_GUARDED_BY(lock);
+    int64_t bytes EV_GUARDED_BY(lock), bytes_max;
+    bool shared;                       /* other processes take in voices and delete them too */
+    double looked EV_GUARDED_BY(lock); /* when the directory was read for one that was not known; 0: never */
+    ev_rwlock share_lock;              /* of shared vectors: read while one of its calls is under way */
+    sv_vector_cache vectors;           /* get NULL: there is none */
     ev_mutex synth_lock;
     ev_synth *synth; /* for embedding alone; made at the first reference */
 };
@@ -70,7 +70,7 @@ static void free_voice(sv_voice *voice) {
     free(voice);
 }
 
-void sv_voices_free(sv_voices **held) {
+void sv_voices_free(sv_voices **held) EV_NOT_SHARED {
     sv_voices *v = *held;
     *held = NULL;
     if (!v) return;
@@ -111,7 +111,7 @@ void sv_voices_attach(sv_voices *v, ev_model *model) {
 
 const ev_voice *sv_voice_get(const sv_voice *voice) { return voice->voice; }
 
-/* ---- the cache; under the lock ---- */
+/* ---- the cache ---- */
 
 static size_t bucket(const unsigned char *key) { return (key[0] | (size_t)key[1] << 8) % BUCKETS; }
 
@@ -121,14 +121,14 @@ static void lru_unlink(sv_voices *v, sv_voice *voice) {
     voice->older = voice->newer = NULL;
 }
 
-static void link_newest(sv_voices *v, sv_voice *voice) {
+static void link_newest(sv_voices *v, sv_voice *voice) EV_REQUIRES(v->lock) {
     voice->older = v->newest;
     *(v->newest ? &v->newest->newer : &v->oldest) = voice;
     v->newest = voice;
 }
 
 /* Out of the cache; it lives on while it has users. */
-static void uncache(sv_voices *v, sv_voice *voice) {
+static void uncache(sv_voices *v, sv_voice *voice) EV_REQUIRES(v->lock) {
     for (sv_voice **at = &v->chains[bucket(voice->key)]; *at; at = &(*at)->chain) {
         if (*at != voice) continue;
         *at = voice->chain;
@@ -140,7 +140,7 @@ static void uncache(sv_voices *v, sv_voice *voice) {
     if (!voice->users) free_voice(voice);
 }
 
-static sv_voice *find_cached(const sv_voices *v, const unsigned char *key) {
+static sv_voice *find_cached(const sv_voices *v, const unsigned char *key) EV_REQUIRES(v->lock) {
     sv_voice *voice = v->chains[bucket(key)];
     while (voice && memcmp(voice->key, key, KEY) != 0) voice = voice->chain;
     return voice;
@@ -235,8 +235,8 @@ static ev_status find_or_make(sv_voices *v, const unsigned char *key, const void
     return status;
 }
 
-/* A new entry that is being made; under the lock. NULL: out of memory. */
-static sv_voice *begin(sv_voices *v, const unsigned char *key) {
+/* A new entry that is being made. NULL: out of memory. */
+static sv_voice *begin(sv_voices *v, const unsigned char *key) EV_REQUIRES(v->lock) {
     sv_voice *voice = calloc(1, sizeof *voice);
     if (!voice) return NULL;
     memcpy(voice->key, key, KEY);

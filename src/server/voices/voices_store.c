@@ -28,17 +28,18 @@ struct sv_voice_store {
     sv_metrics *metrics;
     sv_log *log;
     ev_mutex lock;
-    int dir;       /* everything is opened relative to it; -1 until it answered */
-    stored *items; /* in the order of their coming */
-    size_t count, room;
-    size_t writing; /* voices on their way to the disk */
+    int dir EV_GUARDED_BY(lock);       /* everything is opened relative to it; -1 until it answered */
+    stored *items EV_GUARDED_BY(lock); /* in the order of their coming */
+    size_t count EV_GUARDED_BY(lock), room EV_GUARDED_BY(lock);
+    size_t writing EV_GUARDED_BY(lock); /* voices on their way to the disk */
     /* the reader */
     char *path;
     ev_cond change;
-    bool reading, again, closing; /* again: it was asked for while it was at work */
-    ev_buf deleted;               /* char[SV_VOICE_ID + 1]: what was deleted since it began */
-    ev_status status;             /* how the last reading ended */
-    ev_error error;
+    bool reading EV_GUARDED_BY(lock), again EV_GUARDED_BY(lock),
+        closing EV_GUARDED_BY(lock);      /* again: it was asked for while it was at work */
+    ev_buf deleted EV_GUARDED_BY(lock);   /* char[SV_VOICE_ID + 1]: what was deleted since it began */
+    ev_status status EV_GUARDED_BY(lock); /* how the last reading ended */
+    ev_error error EV_GUARDED_BY(lock);
 };
 
 /* ---- one file ---- */
@@ -85,7 +86,7 @@ static void file_name(char name[SV_VOICE_ID + 8], const char *id, const char *en
     snprintf(name, SV_VOICE_ID + 8, "%s%s", id, ending);
 }
 
-static ev_status write_card(sv_voice_store *s, const stored *item, ev_error *err) {
+static ev_status write_card(int dir, const stored *item, ev_error *err) {
     char name[SV_VOICE_ID + 8], aside[SV_VOICE_ID + 8];
     file_name(name, item->card.id, ".json");
     file_name(aside, item->card.id, ".part");
@@ -93,20 +94,20 @@ static ev_status write_card(sv_voice_store *s, const stored *item, ev_error *err
     char *text = json ? json_dumps(json, JSON_INDENT(1)) : NULL;
     json_decref(json);
     if (!text) return ev_fail(err, EV_E_MEMORY, "out of memory");
-    const int fd = openat(s->dir, aside, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
+    const int fd = openat(dir, aside, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
     bool ok = fd >= 0 && write(fd, text, strlen(text)) == (ssize_t)strlen(text) && fsync(fd) == 0;
     const int cause = errno;
     if (fd >= 0 && close(fd) != 0) ok = false;
-    if (ok) ok = renameat(s->dir, aside, s->dir, name) == 0 && fsync(s->dir) == 0;
+    if (ok) ok = renameat(dir, aside, dir, name) == 0 && fsync(dir) == 0;
     free(text);
     if (ok) return EV_OK;
-    unlinkat(s->dir, aside, 0);
+    unlinkat(dir, aside, 0);
     return ev_fail(err, EV_E_IO, "the voice cannot be kept: %s", strerror(cause));
 }
 
-/* ---- the table; under the lock, but at open ---- */
+/* ---- the table ---- */
 
-static bool add(sv_voice_store *s, const stored *item) {
+static bool add(sv_voice_store *s, const stored *item) EV_REQUIRES(s->lock) {
     if (s->count == s->room) {
         const size_t room = s->room ? 2 * s->room : 64;
         stored *grown = realloc(s->items, room * sizeof *grown);
@@ -118,7 +119,7 @@ static bool add(sv_voice_store *s, const stored *item) {
     return true;
 }
 
-static stored *find_stored(const sv_voice_store *s, const char *id, const char *owner) {
+static stored *find_stored(const sv_voice_store *s, const char *id, const char *owner) EV_REQUIRES(s->lock) {
     for (size_t i = 0; i < s->count; i++) {
         if (strcmp(s->items[i].card.id, id) == 0)
             return strcmp(s->items[i].card.owner, owner) == 0 ? &s->items[i] : NULL;
@@ -169,7 +170,7 @@ static bool read_file(sv_voice_store *s, int dir, const char *name, stored *out,
     return false;
 }
 
-static bool knows(const sv_voice_store *s, const char *id) {
+static bool knows(const sv_voice_store *s, const char *id) EV_REQUIRES(s->lock) {
     for (size_t i = 0; i < s->count; i++)
         if (memcmp(s->items[i].card.id, id, SV_VOICE_ID) == 0) return true;
     return false;
@@ -245,7 +246,7 @@ static void note_gone(sv_voice_store *s, int dir, listing *l) {
 }
 
 /* What is in the table twice, since it was kept while the directory was read, is one. */
-static void drop_doubles(sv_voice_store *s) {
+static void drop_doubles(sv_voice_store *s) EV_REQUIRES(s->lock) {
     size_t kept = 0;
     if (s->count) qsort(s->items, s->count, sizeof *s->items, by_id);
     for (size_t i = 0; i < s->count; i++) {
@@ -258,7 +259,7 @@ static void drop_doubles(sv_voice_store *s) {
     if (s->count) qsort(s->items, s->count, sizeof *s->items, by_age);
 }
 
-static void drop_gone(sv_voice_store *s, const listing *l) {
+static void drop_gone(sv_voice_store *s, const listing *l) EV_REQUIRES(s->lock) {
     size_t kept = 0;
     for (size_t i = 0; i < s->count; i++) {
         if (l->gone.size &&
@@ -270,7 +271,7 @@ static void drop_gone(sv_voice_store *s, const listing *l) {
     s->count = kept;
 }
 
-static bool was_deleted(const sv_voice_store *s, const stored *item) {
+static bool was_deleted(const sv_voice_store *s, const stored *item) EV_REQUIRES(s->lock) {
     for (size_t at = 0; at < s->deleted.size; at += SV_VOICE_ID + 1)
         if (by_id(item, s->deleted.data + at) == 0) return true;
     return false;
@@ -334,8 +335,7 @@ static void *run_reader(void *store) {
     return NULL;
 }
 
-/* Under the lock. */
-static void wait_for_reader(sv_voice_store *s, int seconds) {
+static void wait_for_reader(sv_voice_store *s, int seconds) EV_REQUIRES(s->lock) {
     const struct timespec until = ev_clock_after(seconds);
     while (s->reading && ev_cond_wait_until(&s->change, &s->lock, &until)) {
     }
@@ -364,7 +364,7 @@ ev_status sv_voice_store_reload(sv_voice_store *s, bool *read, ev_error *err) {
 }
 
 ev_status sv_voice_store_open(sv_voice_store **out, ev_model *model, const char *dir, sv_metrics *metrics,
-                              sv_log *log, ev_error *err) {
+                              sv_log *log, ev_error *err) EV_NOT_SHARED {
     *out = NULL;
     sv_voice_store *s = calloc(1, sizeof *s);
     char *path = strdup(dir);
@@ -389,7 +389,7 @@ ev_status sv_voice_store_open(sv_voice_store **out, ev_model *model, const char 
     return status;
 }
 
-void sv_voice_store_close(sv_voice_store **store) {
+void sv_voice_store_close(sv_voice_store **store) EV_NOT_SHARED {
     sv_voice_store *s = *store;
     *store = NULL;
     if (!s) return;
@@ -419,8 +419,8 @@ static ev_voice *copy_voice(ev_model *model, const ev_voice *voice) {
     return copy;
 }
 
-/* Untrusted clients fill half of the store at most, one of them a twentieth, a key a quarter; under the lock. */
-static bool has_room(const sv_voice_store *s, const char *owner) {
+/* Untrusted clients fill half of the store at most, one of them a twentieth, a key a quarter. */
+static bool has_room(const sv_voice_store *s, const char *owner) EV_REQUIRES(s->lock) {
     char site[SV_ACCOUNT_SIZE], other[SV_ACCOUNT_SIZE];
     const bool untrusted = sv_account_site(owner, site);
     const size_t most = untrusted ? OF_UNTRUSTED_MAX : OF_KEY_MAX;
@@ -448,18 +448,19 @@ ev_status sv_voice_store_put(sv_voice_store *s, const ev_voice *voice, const cha
     snprintf(item.card.consent, sizeof item.card.consent, "%s", consent ? consent : "");
     item.card.created = (int64_t)time(NULL);
     ev_mutex_lock(&s->lock);
-    const bool answers = s->dir >= 0, room = has_room(s, owner);
+    const int dir = s->dir;
+    const bool room = has_room(s, owner);
     s->writing += room;
     ev_mutex_unlock(&s->lock); /* who looks a voice up does not wait for the disk */
     ev_status status = EV_OK;
-    if (!answers)
+    if (dir < 0)
         status = ev_fail(err, EV_E_IO, "the voice cannot be kept: the place for voices does not answer");
     else if (!room)
         status =
             ev_fail(err, EV_E_LIMIT, "no more voices of yours are kept (%d of a key, %d of an address): delete some",
                     OF_KEY_MAX, OF_UNTRUSTED_MAX);
     else
-        status = write_card(s, &item, err);
+        status = write_card(dir, &item, err);
     ev_mutex_lock(&s->lock);
     s->writing -= room;
     const bool known = status == EV_OK && knows(s, item.card.id); /* the directory was read again in between */
