@@ -61,6 +61,7 @@ ev_status ev_synth_create(ev_synth **out, ev_model *model, const ev_synth_option
     if (status == EV_OK) {
         ev_compute_init(&s->compute, s->pool);
         status = ev_queue_cpu(&s->queue, &s->compute, ev_synth_work_bytes(s), err);
+        if (status == EV_OK) status = ev_model_upload(model, s->queue, err);
     }
     if (status != EV_OK) {
         ev_synth_free(&s);

@@ -21,8 +21,8 @@
  * Threads   An operation splits its spans into tiles and runs them on the pool; it returns when all are done.
  *           No operation allocates.
  * Devices   Models do not call what is declared here: they enqueue the same operations on places of a device's memory
- *           (queue.h), and the CPU's queue calls it. The speaker and style encoders run on the CPU whatever the
- *           device, on pointers.
+ *           (queue.h), and the CPU's queue calls it. The speaker encoder runs on the CPU whatever the device, on
+ *           pointers; so does the style encoder, on a CPU's queue.
  * Ref       compute/ref/ is the definition, in plain C. cpu/ holds one source per group of operations, compiled per
  *           ISA. Tests compare every ISA with ref for equal bytes at odd sizes.
  */

@@ -140,3 +140,8 @@ void ev_enqueue_fresh(ev_queue *q, const ev_fresh_op *op) {
     assert(op->x.at && op->x.at >= EV_AT_FIRST + op->margin * op->x.ld);
     q->ops->fresh(q, op);
 }
+
+void ev_enqueue_upload(ev_queue *q, ev_weights_kind kind, const void *weights, size_t count) {
+    assert(weights);
+    q->ops->upload(q, &(ev_upload_op){kind, weights, count});
+}

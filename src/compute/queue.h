@@ -1,20 +1,23 @@
-/* queue: the operations of compute.h on a device that has memory of its own, one behind the other. Whoever runs them
- * is a maker: a table of functions (ev_queue_ops) around a struct that begins with ev_queue. Today's, ev_queue_cpu,
- * runs each operation as it is enqueued.
+/* queue: the operations of compute.h on a device that has memory of its own, one behind the other. Whoever runs
+ * them is a maker: a table of functions (ev_queue_ops) around a struct that begins with ev_queue. Today's is
+ * ev_queue_cpu, which runs each operation as it is enqueued.
  *
- * Places    An activation is a place, not an address: an ev_at counts the floats from the beginning of the queue's
- *           memory, and the host cannot look behind it. Places are added to as pointers are; place 0 is never taken
- *           and means "none". Where an element lies, and in how many bits, is the maker's affair.
- * Memory    The queue's memory is taken and given back by a mark, as an arena is, by the host alone; what an
- * operation still to run reads may be given back and taken again, since operations keep their order. Host memory for
- *           lists (ev_queue_host) comes from the same mark, so that one sum sizes both. Neither is taken while
- *           another thread enqueues: a queue belongs to one thread at a time. Scratch is the maker's: on the CPU it
- * is taken behind the mark, so callers leave room for it (ev_attention_scratch, ev_istft_scratch). Host      What an
- * operation is told in host memory (spans, lists, rows to put) it has read when the call returns. What it writes
- * there (get, overlap_add) is whole when ev_queue_wait has returned EV_OK, and must live until then. Weights are
- * borrowed for as long as the queue lives. Errors    Enqueueing does not fail. A device that fails skips what
- * follows, and the wait that comes next says what went wrong; what was to be written is then undefined. Bytes Same
- * order of sums, same promises as compute.h: one maker gives the same bytes in any batch.
+ * Places    An activation is a place, not an address: an ev_at counts the floats from the beginning of the
+ *           queue's memory, and the host cannot look behind it. Places are added to as pointers are; place 0 is
+ *           never taken and means "none". Where an element lies, and in how many bits, is the maker's affair.
+ * Memory    The queue's memory is taken and given back by a mark, as an arena's is, by the host alone. What an
+ *           operation still to run reads may be given back and taken again, since operations keep their order.
+ *           Host memory for lists (ev_queue_host) comes from the same mark, so that one sum sizes both. A queue
+ *           belongs to one thread at a time. Scratch is the maker's: on the CPU it is taken behind the mark, so
+ *           callers leave room for it (ev_attention_scratch, ev_istft_scratch).
+ * Host      What an operation is told in host memory (spans, lists, rows to put) it has read when the call returns.
+ *           What it writes there (get, overlap_add) is whole when ev_queue_wait has returned EV_OK, and must live
+ *           until then.
+ * Weights   are borrowed for as long as the queue lives, and uploaded before an operation uses them: a device packs
+ *           its own copy once and finds it by its address. The CPU's are packed when a model is loaded.
+ * Errors    Enqueueing does not fail. A device that fails skips what follows, and the wait that comes next says
+ *           what went wrong; what was to be written is then undefined.
+ * Bytes     Same order of sums, same promises as compute.h: one maker gives the same bytes in any batch.
  */
 #ifndef EV_COMPUTE_QUEUE_H
 #define EV_COMPUTE_QUEUE_H
@@ -167,6 +170,21 @@ typedef struct ev_get_op {
     size_t span_count;
 } ev_get_op;
 
+/* What operations borrow. */
+typedef enum ev_weights_kind {
+    EV_WEIGHTS_CONV,          /* an ev_conv */
+    EV_WEIGHTS_SINGLE_OUTPUT, /* an ev_conv_single_output */
+    EV_WEIGHTS_DEPTHWISE,     /* an ev_depthwise */
+    EV_WEIGHTS_ISTFT,         /* an ev_istft: windows, twiddles */
+    EV_WEIGHTS_FLOATS         /* `count` of them: a table, a norm's gamma or beta */
+} ev_weights_kind;
+
+typedef struct ev_upload_op {
+    ev_weights_kind kind;
+    const void *weights;
+    size_t count;
+} ev_upload_op;
+
 /* A matrix that begins: rows [-margin, rows + margin) which lie in no span are zeros, the others hold nothing yet. */
 typedef struct ev_fresh_op {
     ev_rows x;
@@ -197,6 +215,7 @@ typedef struct ev_queue_ops {
     void (*put)(ev_queue *q, const ev_put_op *op);
     void (*get)(ev_queue *q, const ev_get_op *op);
     void (*fresh)(ev_queue *q, const ev_fresh_op *op);
+    void (*upload)(ev_queue *q, const ev_upload_op *op);
     ev_status (*wait)(ev_queue *q, ev_error *err);
     void (*free)(ev_queue *q);
 } ev_queue_ops;
@@ -239,6 +258,7 @@ void ev_enqueue_overlap_add(ev_queue *q, const ev_overlap_add_op *op);
 void ev_enqueue_put(ev_queue *q, const ev_put_op *op);
 void ev_enqueue_get(ev_queue *q, const ev_get_op *op);
 void ev_enqueue_fresh(ev_queue *q, const ev_fresh_op *op);
+void ev_enqueue_upload(ev_queue *q, ev_weights_kind kind, const void *weights, size_t count);
 /* Until all that was enqueued has run. */
 ev_status ev_queue_wait(ev_queue *q, ev_error *err);
 

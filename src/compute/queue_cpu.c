@@ -190,6 +190,11 @@ static void get(ev_queue *q, const ev_get_op *op) {
     }
 }
 
+static void upload(ev_queue *q, const ev_upload_op *op) { /* packed already */
+    (void)q;
+    (void)op;
+}
+
 /* ---- the queue ---- */
 
 static ev_status wait(ev_queue *q, ev_error *err) { /* all has run */
@@ -219,6 +224,7 @@ static const ev_queue_ops cpu_ops = {.name = "cpu",
                                      .put = put,
                                      .get = get,
                                      .fresh = fresh,
+                                     .upload = upload,
                                      .wait = wait,
                                      .free = cpu_free};
 

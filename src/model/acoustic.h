@@ -53,6 +53,8 @@ struct ev_acoustic_family {
     ev_status (*load)(void **out, const ev_container *c, const ev_acoustic_config *config, size_t positions_max,
                       ev_error *err);
     void (*free)(void *model); /* takes NULL */
+    /* The weights that encode and decode borrow, to a queue that will run them. */
+    void (*upload)(const void *model, ev_queue *q);
 
     ev_status (*condition)(const void *model, const ev_manner *manner, float *out, ev_error *err);
 
@@ -82,6 +84,8 @@ typedef struct ev_acoustic {
 ev_status ev_acoustic_load(ev_acoustic *out, const ev_container *c, const ev_acoustic_config *config,
                            size_t positions_max, ev_error *err);
 void ev_acoustic_free(ev_acoustic *m);
+
+static inline void ev_acoustic_upload(const ev_acoustic *m, ev_queue *q) { m->family->upload(m->model, q); }
 
 static inline size_t ev_acoustic_rows(const ev_acoustic *m, const int32_t *tokens, const int32_t *forced, size_t n) {
     return m->family->rows ? m->family->rows(m->model, tokens, forced, n) : n;

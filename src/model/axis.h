@@ -4,8 +4,6 @@
 #ifndef EV_AXIS_H
 #define EV_AXIS_H
 
-#include <assert.h>
-
 #include "compute/queue.h"
 
 typedef struct ev_axis {
@@ -18,16 +16,7 @@ static inline size_t ev_matrix_bytes(size_t rows, size_t gap, size_t width) {
     return (rows + 2 * gap) * width * sizeof(float) + 64;
 }
 
-/* Fresh rows of `width` floats (a multiple of 16) whose gaps are zero; the arena was sized for them. */
-static inline float *ev_matrix_take(ev_arena *arena, const ev_axis *a, size_t width) {
-    float *base = ev_arena_take(arena, ev_matrix_bytes(a->rows, a->gap, width));
-    assert(base && "the arena was sized for this round");
-    float *x = base + a->gap * width;
-    ev_zero_gaps(x, width, a->gap, a->rows, a->spans, a->count);
-    return x;
-}
-
-/* The same in a queue's memory. */
+/* Fresh rows of `width` floats (a multiple of 16) whose gaps are zero; the queue's memory was sized for them. */
 static inline ev_rows ev_rows_take(ev_queue *q, const ev_axis *a, size_t width) {
     const ev_at base = ev_queue_take(q, ev_matrix_bytes(a->rows, a->gap, width) / sizeof(float));
     const ev_fresh_op op = {{base + a->gap * width, width}, a->gap, a->rows, a->spans, a->count};
@@ -45,25 +34,8 @@ static inline ev_axis ev_axis_place(ev_span *spans, const size_t *lengths, size_
     return (ev_axis){spans, n, n ? at - gap : 0, gap};
 }
 
-/* y = conv(x) with "same" padding over the axis; callers add what else they want. x and y have rows of ldx, ldy. */
-static inline ev_conv_args ev_axis_conv(const ev_conv *conv, const ev_axis *a, const float *x, size_t ldx, float *y,
-                                        size_t ldy) {
-    return (ev_conv_args){.conv = conv,
-                          .x = x,
-                          .ldx = ldx,
-                          .tap_offset = -(conv->taps - 1) / 2,
-                          .dilation = 1,
-                          .y = y,
-                          .ldy = ldy,
-                          .ldy2 = ldy,
-                          .ldr = ldy,
-                          .ldr2 = ldy,
-                          .scale = 1.0f,
-                          .spans = a->spans,
-                          .span_count = a->count};
-}
-
-static inline ev_conv_op ev_axis_conv_op(const ev_conv *conv, const ev_axis *a, ev_rows x, ev_rows y) {
+/* y = conv(x) with "same" padding over the axis; callers add what else they want. */
+static inline ev_conv_op ev_axis_conv(const ev_conv *conv, const ev_axis *a, ev_rows x, ev_rows y) {
     return (ev_conv_op){.conv = conv,
                         .x = x,
                         .tap_offset = -(conv->taps - 1) / 2,

@@ -4,7 +4,6 @@
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/half.h"
 #include "base/try.h"
@@ -111,31 +110,38 @@ void ev_bert_free(ev_bert *b) {
 /* ---- run ---- */
 
 typedef struct work { /* rows of the width, of the hidden width */
-    ev_compute compute;
+    ev_queue *queue;
     ev_axis axis;
-    float *x, *y, *q, *k, *v, *hidden, *scratch;
+    ev_rows x, y, q, k, v, hidden;
 } work;
 
 static size_t work_bytes(const ev_bert_config *k, size_t n) {
-    return 5 * ev_matrix_bytes(n, 0, (size_t)k->width) + ev_matrix_bytes(n, 0, ev_round16((size_t)k->hidden)) +
+    return 6 * ev_matrix_bytes(n, 0, (size_t)k->width) + ev_matrix_bytes(n, 0, ev_round16((size_t)k->hidden)) +
            ev_attention_scratch(n, k->heads, k->width / k->heads, 1) * sizeof(float) + 1024;
 }
 
-static void linear(const work *s, const ev_conv *l, const float *x, size_t ldx, float *y, size_t ldy, ev_act act,
-                   const float *residual) {
-    ev_conv_args args = ev_axis_conv(l, &s->axis, x, ldx, y, ldy);
-    args.act = act;
-    args.residual = residual;
-    ev_conv_run(&s->compute, &args);
+static void linear(const work *s, const ev_conv *l, ev_rows x, ev_rows y, ev_act act, ev_rows residual) {
+    ev_conv_op op = ev_axis_conv(l, &s->axis, x, y);
+    op.act = act;
+    op.residual = residual;
+    ev_enqueue_conv(s->queue, &op);
 }
 
-static void norm(const work *s, const ev_norm *n, const float *x, float *y, int width) {
-    ev_layer_norm_run(&s->compute, x, (size_t)width, y, (size_t)width, width, n->gamma, n->beta, eps, s->axis.spans,
-                      1);
+static void norm(const work *s, const ev_norm *n, ev_rows x, ev_rows y) {
+    const ev_layer_norm_op op = {.x = x,
+                                 .y = y,
+                                 .channels = (int)x.ld,
+                                 .gamma = n->gamma,
+                                 .beta = n->beta,
+                                 .eps = eps,
+                                 .spans = s->axis.spans,
+                                 .span_count = 1};
+    ev_enqueue_layer_norm(s->queue, &op);
 }
 
-static void embed(const ev_bert *b, const int32_t *pieces, size_t n, float *x) {
-    const size_t w = (size_t)b->config.width;
+static void embed(const ev_bert *b, const work *s, const int32_t *pieces, ev_rows to) {
+    const size_t w = (size_t)b->config.width, n = s->axis.rows;
+    float *x = ev_queue_host(s->queue, n * w * sizeof *x);
     for (size_t t = 0; t < n; t++) {
         assert(pieces[t] >= 0 && pieces[t] < b->config.vocabulary);
         const size_t at = (size_t)pieces[t] * w;
@@ -144,45 +150,55 @@ static void embed(const ev_bert *b, const int32_t *pieces, size_t n, float *x) {
             x[t * w + j] = word + b->positions[t * w + j];
         }
     }
+    const ev_put_op op = {x, w, to, w, s->axis.spans, 1};
+    ev_enqueue_put(s->queue, &op);
 }
 
 static void layer_run(const ev_bert *b, const ev_bert_layer *l, const work *s) {
-    const int width = b->config.width, heads = b->config.heads;
-    const size_t w = (size_t)width, h = ev_round16((size_t)b->config.hidden);
-    linear(s, &l->q, s->x, w, s->q, w, EV_ACT_NONE, NULL);
-    linear(s, &l->k, s->x, w, s->k, w, EV_ACT_NONE, NULL);
-    linear(s, &l->v, s->x, w, s->v, w, EV_ACT_NONE, NULL);
-    ev_attention_run(&s->compute, s->q, s->k, s->v, w, s->y, w, heads, width / heads, s->scratch, s->axis.spans, 1);
-    linear(s, &l->out, s->y, w, s->q, w, EV_ACT_NONE, s->x);
-    norm(s, &l->attention_norm, s->q, s->x, width);
-    linear(s, &l->w1, s->x, w, s->hidden, h, EV_ACT_GELU, NULL);
-    linear(s, &l->w2, s->hidden, h, s->y, w, EV_ACT_NONE, s->x);
-    norm(s, &l->norm, s->y, s->x, width);
+    static const ev_rows none = {0, 0};
+    const ev_attention_op attention = {.q = s->q.at,
+                                       .k = s->k.at,
+                                       .v = s->v.at,
+                                       .ld = s->q.ld,
+                                       .y = s->y,
+                                       .heads = b->config.heads,
+                                       .head_dim = b->config.width / b->config.heads,
+                                       .spans = s->axis.spans,
+                                       .span_count = 1};
+    linear(s, &l->q, s->x, s->q, EV_ACT_NONE, none);
+    linear(s, &l->k, s->x, s->k, EV_ACT_NONE, none);
+    linear(s, &l->v, s->x, s->v, EV_ACT_NONE, none);
+    ev_enqueue_attention(s->queue, &attention);
+    linear(s, &l->out, s->y, s->q, EV_ACT_NONE, s->x);
+    norm(s, &l->attention_norm, s->q, s->x);
+    linear(s, &l->w1, s->x, s->hidden, EV_ACT_GELU, none);
+    linear(s, &l->w2, s->hidden, s->y, EV_ACT_NONE, s->x);
+    norm(s, &l->norm, s->y, s->x);
 }
 
-static void take_work(work *s, const ev_bert_config *k, ev_arena *arena, size_t n) {
-    float **const rows[] = {&s->x, &s->y, &s->q, &s->k, &s->v};
-    for (size_t i = 0; i < EV_ARRAY_COUNT(rows); i++) *rows[i] = ev_matrix_take(arena, &s->axis, (size_t)k->width);
-    s->hidden = ev_matrix_take(arena, &s->axis, ev_round16((size_t)k->hidden));
-    s->scratch = ev_arena_take(arena, ev_attention_scratch(n, k->heads, k->width / k->heads, 1) * sizeof(float));
-    assert(s->scratch);
+static void take_work(work *s, const ev_bert_config *k) {
+    ev_rows *const rows[] = {&s->x, &s->y, &s->q, &s->k, &s->v};
+    for (size_t i = 0; i < EV_ARRAY_COUNT(rows); i++) *rows[i] = ev_rows_take(s->queue, &s->axis, (size_t)k->width);
+    s->hidden = ev_rows_take(s->queue, &s->axis, ev_round16((size_t)k->hidden));
 }
 
 ev_status ev_bert_run(const ev_bert *b, const int32_t *pieces, size_t n, float *out, ev_error *err) {
     assert(n > 0 && n <= (size_t)b->config.positions);
     const size_t w = (size_t)b->config.width;
     const ev_span all = {0, n}, first = {0, 1};
-    ev_arena arena = {0};
-    TRY(ev_arena_create(&arena, work_bytes(&b->config, n), err));
+    ev_compute compute;
     work s = {.axis = {&all, 1, n, 0}};
-    ev_compute_init(&s.compute, NULL);
-    take_work(&s, &b->config, &arena, n);
-    embed(b, pieces, n, s.y);
-    norm(&s, &b->norm, s.y, s.x, b->config.width);
+    ev_compute_init(&compute, NULL);
+    TRY(ev_queue_cpu(&s.queue, &compute, work_bytes(&b->config, n), err));
+    take_work(&s, &b->config);
+    embed(b, &s, pieces, s.y);
+    norm(&s, &b->norm, s.y, s.x);
     for (int i = 0; i < b->config.layers; i++) layer_run(b, &b->layers[i], &s);
     s.axis = (ev_axis){&first, 1, 1, 0};
-    linear(&s, &b->pooler, s.x, w, s.y, w, EV_ACT_TANH, NULL);
-    memcpy(out, s.y, w * sizeof *out);
-    ev_arena_destroy(&arena);
-    return EV_OK;
+    linear(&s, &b->pooler, s.x, s.y, EV_ACT_TANH, (ev_rows){0});
+    const ev_get_op op = {.from = s.y, .to = out, .ld = w, .width = w, .spans = &first, .span_count = 1};
+    ev_enqueue_get(s.queue, &op);
+    const ev_status status = ev_queue_wait(s.queue, err);
+    ev_queue_free(&s.queue);
+    return status;
 }

@@ -76,12 +76,20 @@ void ev_convblock_free(ev_convblock *b) {
     *b = (ev_convblock){0};
 }
 
+void ev_convblock_upload(const ev_convblock *b, ev_queue *q) {
+    ev_enqueue_upload(q, EV_WEIGHTS_DEPTHWISE, &b->dw, 0);
+    ev_norm_upload(&b->norm, b->width, q);
+    ev_conv_upload(&b->pw1, q);
+    ev_conv_upload(&b->pw2, q);
+    if (b->film.taps) ev_conv_upload(&b->film, q);
+}
+
 /* ---- run ---- */
 
 void ev_convblock_film(const ev_convblock *b, ev_queue *q, ev_rows condition, size_t n, ev_rows film) {
     const ev_span rows = {0, n};
     const ev_axis a = {&rows, 1, n, 0};
-    const ev_conv_op conv = ev_axis_conv_op(&b->film, &a, condition, film);
+    const ev_conv_op conv = ev_axis_conv(&b->film, &a, condition, film);
     ev_enqueue_conv(q, &conv);
     const ev_film_op op = {
         .gamma = b->norm.gamma, .beta = b->norm.beta, .x = film, .width = (size_t)b->width, .rows = n};
@@ -112,10 +120,10 @@ void ev_convblock_run(const ev_convblock *b, ev_queue *q, const ev_axis *a, ev_r
                                        .span_count = a->count};
     ev_enqueue_depthwise(q, &depthwise);
     norm_run(b, q, a, film, norm);
-    ev_conv_op op = ev_axis_conv_op(&b->pw1, a, norm, hidden);
+    ev_conv_op op = ev_axis_conv(&b->pw1, a, norm, hidden);
     op.act = EV_ACT_GELU;
     ev_enqueue_conv(q, &op);
-    op = ev_axis_conv_op(&b->pw2, a, hidden, x);
+    op = ev_axis_conv(&b->pw2, a, hidden, x);
     op.residual = x;
     ev_enqueue_conv(q, &op);
 }

@@ -23,6 +23,7 @@ typedef struct ev_convblock {
 ev_status ev_convblock_load(ev_convblock *out, const ev_container *c, const char *prefix, int width, int hidden,
                             int kernel, int dilation, int condition, ev_error *err);
 void ev_convblock_free(ev_convblock *b);
+void ev_convblock_upload(const ev_convblock *b, ev_queue *q);
 
 /* film [n][2 width]: the norm's gamma and beta for each of n conditions. */
 void ev_convblock_film(const ev_convblock *b, ev_queue *q, ev_rows condition, size_t n, ev_rows film);

@@ -78,7 +78,7 @@ static ev_rows narrow(ev_rows x, size_t width) { return (ev_rows){x.at, width}; 
 
 static void linear(ev_queue *q, const ev_conv *conv, const ev_axis *a, ev_rows x, ev_rows y, ev_act act,
                    ev_rows residual) {
-    ev_conv_op op = ev_axis_conv_op(conv, a, x, y);
+    ev_conv_op op = ev_axis_conv(conv, a, x, y);
     op.act = act;
     op.residual = residual;
     ev_enqueue_conv(q, &op);
@@ -428,6 +428,7 @@ const ev_acoustic_family ev_convnext_family = {
     .config_read = ev_convnext_config_read,
     .load = ev_convnext_load,
     .free = ev_convnext_free,
+    .upload = ev_convnext_upload,
     .condition = join_condition,
     .rows = rows,
     .rows_max = rows_max,

@@ -39,5 +39,6 @@ ev_status ev_convnext_config_read(ev_acoustic_config *config, const json_t *json
 ev_status ev_convnext_load(void **out, const ev_container *c, const ev_acoustic_config *config, size_t positions_max,
                            ev_error *err);
 void ev_convnext_free(void *model);
+void ev_convnext_upload(const void *model, ev_queue *q);
 
 #endif

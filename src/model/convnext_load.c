@@ -198,3 +198,23 @@ void ev_convnext_free(void *model) {
     free(m->symbols);
     free(m);
 }
+
+/* ---- to a device ---- */
+
+static void symbol_net_upload(const ev_symbol_net *t, int symbols, ev_queue *q) {
+    const ev_conv *const convs[] = {&t->qkv, &t->out, &t->w1, &t->w2};
+    const ev_norm *const norms[] = {&t->norm1, &t->norm2, &t->after};
+    ev_enqueue_upload(q, EV_WEIGHTS_FLOATS, t->embedding, (size_t)symbols * (size_t)t->width);
+    for (int i = 0; i < 2; i++) ev_convblock_upload(&t->convs[i], q);
+    for (size_t i = 0; i < EV_ARRAY_COUNT(convs); i++) ev_conv_upload(convs[i], q);
+    for (size_t i = 0; i < EV_ARRAY_COUNT(norms); i++) ev_norm_upload(norms[i], t->width, q);
+}
+
+void ev_convnext_upload(const void *model, ev_queue *q) {
+    const ev_convnext *m = model;
+    const ev_conv *const convs[] = {&m->condition, &m->duration1, &m->duration2, &m->frame_in, &m->frame_out};
+    symbol_net_upload(&m->text, m->config.symbols, q);
+    symbol_net_upload(&m->prosody, m->config.symbols, q);
+    for (size_t i = 0; i < EV_ARRAY_COUNT(convs); i++) ev_conv_upload(convs[i], q);
+    for (int i = 0; i < m->config.frame_blocks; i++) ev_convblock_upload(&m->frame_blocks[i], q);
+}

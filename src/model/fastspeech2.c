@@ -139,6 +139,7 @@ const ev_acoustic_family ev_fastspeech2_family = {
     .config_read = ev_fastspeech2_config_read,
     .load = ev_fastspeech2_load,
     .free = ev_fastspeech2_free,
+    .upload = ev_fastspeech2_upload,
     .condition = join_condition,
     .encode_bytes = encode_bytes,
     .encoded_bytes = encoded_bytes,

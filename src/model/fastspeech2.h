@@ -24,5 +24,6 @@ ev_status ev_fastspeech2_config_read(ev_acoustic_config *config, const json_t *j
 ev_status ev_fastspeech2_load(void **out, const ev_container *c, const ev_acoustic_config *config,
                               size_t positions_max, ev_error *err);
 void ev_fastspeech2_free(void *model);
+void ev_fastspeech2_upload(const void *model, ev_queue *q);
 
 #endif

@@ -55,3 +55,12 @@ void ev_fastspeech2_free(void *model) {
     free(m->emotion_embedding);
     free(m);
 }
+
+void ev_fastspeech2_upload(const void *model, ev_queue *q) {
+    const ev_fastspeech2 *m = model;
+    ev_phone_encoder_upload(&m->phones, &m->config, q);
+    ev_stack_upload(&m->decoder, m->config.width, q);
+    ev_positions_upload(&m->positions, m->config.width, q);
+    ev_conv_upload(&m->to_mel, q);
+    ev_conv_upload(&m->to_f0, q);
+}

@@ -9,7 +9,7 @@ static const float slope = 0.1f; /* of the leaky ReLUs, as published */
 
 /* Without an output yet. */
 static ev_conv_op stage_conv(const ev_conv *conv, const ev_axis *a, ev_rows x, int dilation) {
-    ev_conv_op op = ev_axis_conv_op(conv, a, x, (ev_rows){0});
+    ev_conv_op op = ev_axis_conv(conv, a, x, (ev_rows){0});
     op.tap_offset *= dilation;
     op.dilation = dilation;
     return op;

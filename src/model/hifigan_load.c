@@ -164,3 +164,25 @@ void ev_hifigan_free(ev_hifigan *g) {
         }
     }
 }
+
+/* ---- to a device ---- */
+
+static void stage_upload(const ev_stage *s, const ev_hifigan_config *k, ev_queue *q) {
+    for (int i = 0; i < s->up.part_count; i++) ev_conv_upload(&s->up.part[i].conv, q);
+    if (k->harmonics) ev_conv_upload(&s->noise, q);
+    for (int j = 0; j < k->kinds; j++) {
+        for (int d = 0; d < k->dilation_count; d++) {
+            ev_conv_upload(&s->blocks[j].convs1[d], q);
+            if (k->resblock == 1) ev_conv_upload(&s->blocks[j].convs2[d], q);
+        }
+    }
+}
+
+void ev_hifigan_upload(const ev_vocoder *v, ev_queue *q) {
+    const ev_hifigan *g = &v->hifigan;
+    const ev_hifigan_config *k = &v->config.hifigan;
+    ev_conv_upload(&g->pre, q);
+    ev_enqueue_upload(q, EV_WEIGHTS_SINGLE_OUTPUT, &g->post, 0);
+    if (k->harmonics) ev_enqueue_upload(q, EV_WEIGHTS_FLOATS, g->source_weight, (size_t)k->harmonics);
+    for (int i = 0; i < k->stages; i++) stage_upload(&g->stages[i], k, q);
+}

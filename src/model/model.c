@@ -213,3 +213,9 @@ ev_status ev_model_unknown(const char *kind, const char *name, size_t bytes, con
     }
     return ev_fail(err, EV_E_NOT_FOUND, "no %s \"%.*s\"; there are: %s", kind, shown, name, all);
 }
+
+ev_status ev_model_upload(const ev_model *model, ev_queue *q, ev_error *err) {
+    ev_acoustic_upload(&model->acoustic, q);
+    ev_vocoder_upload(&model->vocoder, q);
+    return ev_queue_wait(q, err);
+}

@@ -27,6 +27,8 @@ struct ev_model {
 };
 
 ev_model *ev_model_retain(ev_model *model);
+/* The networks' weights to a queue that will run them. */
+ev_status ev_model_upload(const ev_model *model, ev_queue *q, ev_error *err);
 /* The JSON object of a named voice. */
 const json_t *ev_model_voice(const ev_model *model, size_t index);
 /* Adds "; did you mean X?" or a list to an error about an unknown name. kind: "voice", "emotion". */

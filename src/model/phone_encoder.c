@@ -30,6 +30,17 @@ void ev_phone_encoder_free(ev_phone_encoder *e) {
     free(e->token_embedding);
 }
 
+void ev_phone_encoder_upload(const ev_phone_encoder *e, const ev_acoustic_config *c, ev_queue *q) {
+    ev_enqueue_upload(q, EV_WEIGHTS_FLOATS, e->token_embedding, (size_t)c->tokens * (size_t)c->width);
+    ev_stack_upload(&e->stack, c->width, q);
+    ev_conv_upload(&e->project.conv, q);
+    ev_predictor_upload(&e->duration, c->width, q);
+    ev_predictor_upload(&e->pitch, c->width, q);
+    ev_predictor_upload(&e->energy, c->width, q);
+    ev_conv_upload(&e->pitch_embed, q);
+    ev_conv_upload(&e->energy_embed, q);
+}
+
 /* Of each token on the host: its duration, pitch, energy and centre. */
 enum { HOST_FLOATS = 4 };
 
@@ -64,7 +75,7 @@ static void project(const ev_phone_encoder *e, const ev_phone_decisions *decisio
         bias[i] = rows + i * w;
         decisions->condition(model, u[i], rows + i * w);
     }
-    ev_conv_op op = ev_axis_conv_op(&e->project.conv, a, x, hidden);
+    ev_conv_op op = ev_axis_conv(&e->project.conv, a, x, hidden);
     op.span_bias = bias;
     ev_enqueue_conv(q, &op);
 }

@@ -28,6 +28,7 @@ typedef struct ev_phone_decisions {
 ev_status ev_phone_encoder_load(ev_phone_encoder *out, const ev_container *c, const ev_acoustic_config *k, int inputs,
                                 ev_error *err);
 void ev_phone_encoder_free(ev_phone_encoder *e);
+void ev_phone_encoder_upload(const ev_phone_encoder *e, const ev_acoustic_config *c, ev_queue *q);
 
 /* Bytes of memory: what is kept for decode, and that with what encode needs beside it. */
 size_t ev_phone_encoder_kept(const ev_acoustic_config *c, size_t tokens, size_t utterances);

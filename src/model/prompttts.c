@@ -141,6 +141,7 @@ const ev_acoustic_family ev_prompttts_family = {
     .config_read = ev_prompttts_config_read,
     .load = ev_prompttts_load,
     .free = ev_prompttts_free,
+    .upload = ev_prompttts_upload,
     .condition = condition,
     .encode_bytes = encode_bytes,
     .encoded_bytes = encoded_bytes,

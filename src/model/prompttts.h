@@ -27,5 +27,6 @@ ev_status ev_prompttts_config_read(ev_acoustic_config *config, const json_t *jso
 ev_status ev_prompttts_load(void **out, const ev_container *c, const ev_acoustic_config *config, size_t positions_max,
                             ev_error *err);
 void ev_prompttts_free(void *model);
+void ev_prompttts_upload(const void *model, ev_queue *q);
 
 #endif

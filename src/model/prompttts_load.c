@@ -94,3 +94,11 @@ void ev_prompttts_free(void *model) {
     free(m->emotions);
     free(m);
 }
+
+void ev_prompttts_upload(const void *model, ev_queue *q) {
+    const ev_prompttts *m = model;
+    ev_phone_encoder_upload(&m->phones, &m->config, q);
+    ev_stack_upload(&m->decoder, m->config.width, q);
+    ev_positions_upload(&m->positions, m->config.width, q);
+    ev_conv_upload(&m->to_mel, q);
+}

@@ -134,7 +134,7 @@ typedef struct layer_work {
 static void run_norm(const spectral_run *r, const ev_frame_block *b, const layer_work *w, const ev_axis *a) {
     ev_span all;
     const ev_axis axis = condition_axis(r, &all);
-    const ev_conv_op affine = ev_axis_conv_op(&b->affine, &axis, w->conditions, w->affine);
+    const ev_conv_op affine = ev_axis_conv(&b->affine, &axis, w->conditions, w->affine);
     ev_enqueue_conv(r->q, &affine);
     const ev_layer_norm_op norm = {.x = w->normed,
                                    .y = w->normed,
@@ -156,10 +156,10 @@ static void run_block(const spectral_run *r, const ev_frame_block *b, const laye
                                        .span_count = a->count};
     ev_enqueue_depthwise(r->q, &depthwise);
     run_norm(r, b, w, a);
-    ev_conv_op up = ev_axis_conv_op(&b->up, a, w->normed, w->hidden);
+    ev_conv_op up = ev_axis_conv(&b->up, a, w->normed, w->hidden);
     up.act = EV_ACT_GELU;
     ev_enqueue_conv(r->q, &up);
-    ev_conv_op down = ev_axis_conv_op(&b->down, a, w->hidden, w->x);
+    ev_conv_op down = ev_axis_conv(&b->down, a, w->hidden, w->x);
     down.residual = w->x;
     ev_enqueue_conv(r->q, &down);
 }
@@ -173,7 +173,7 @@ static void run_blocks(const spectral_run *r, layer_work *w, ev_rows input) {
     w->conditions = put_conditions(r);
     w->affine = ev_rows_take(r->q, &axis, affine_of(v));
     ev_axis rows = narrowed(r, half * blocks);
-    const ev_conv_op in = ev_axis_conv_op(&v->spectral.in, &rows, input, w->x);
+    const ev_conv_op in = ev_axis_conv(&v->spectral.in, &rows, input, w->x);
     ev_enqueue_conv(r->q, &in);
     for (size_t i = 0; i < blocks; i++) {
         rows = narrowed(r, half * (blocks - 1 - i));
@@ -203,7 +203,7 @@ static ev_rows run_layers(const spectral_run *r) {
                                    .span_count = rows.count};
     ev_enqueue_layer_norm(r->q, &norm);
     const ev_rows parts = ev_rows_take(r->q, r->a, parts_of(v));
-    const ev_conv_op head = ev_axis_conv_op(&g->head, &rows, w.normed, parts);
+    const ev_conv_op head = ev_axis_conv(&g->head, &rows, w.normed, parts);
     ev_enqueue_conv(r->q, &head);
     return parts;
 }

@@ -143,3 +143,18 @@ void ev_spectral_free(ev_spectral *g) {
         ev_conv_free(&g->blocks[i].down);
     }
 }
+
+void ev_spectral_upload(const ev_vocoder *v, ev_queue *q) {
+    const ev_spectral *g = &v->spectral;
+    ev_conv_upload(&g->in, q);
+    ev_conv_upload(&g->head, q);
+    ev_norm_upload(&g->norm, v->config.spectral.width, q);
+    ev_enqueue_upload(q, EV_WEIGHTS_ISTFT, &g->stft, 0);
+    for (int i = 0; i < v->config.spectral.blocks; i++) {
+        const ev_frame_block *b = &g->blocks[i];
+        ev_enqueue_upload(q, EV_WEIGHTS_DEPTHWISE, &b->depthwise, 0);
+        ev_conv_upload(&b->affine, q);
+        ev_conv_upload(&b->up, q);
+        ev_conv_upload(&b->down, q);
+    }
+}

@@ -12,18 +12,18 @@ size_t ev_transformer_gap(const ev_acoustic_config *c) {
 }
 
 void ev_linear_run(ev_queue *q, const ev_conv *conv, const ev_axis *a, ev_rows x, ev_rows y) {
-    const ev_conv_op op = ev_axis_conv_op(conv, a, x, y);
+    const ev_conv_op op = ev_axis_conv(conv, a, x, y);
     ev_enqueue_conv(q, &op);
 }
 
 void ev_conv_add_run(ev_queue *q, const ev_conv *conv, const ev_axis *a, ev_rows x, ev_rows y) {
-    ev_conv_op op = ev_axis_conv_op(conv, a, x, y);
+    ev_conv_op op = ev_axis_conv(conv, a, x, y);
     op.residual = y;
     ev_enqueue_conv(q, &op);
 }
 
 static void conv_act(ev_queue *q, const ev_conv *conv, const ev_axis *a, ev_rows x, ev_rows y, ev_act act) {
-    ev_conv_op op = ev_axis_conv_op(conv, a, x, y);
+    ev_conv_op op = ev_axis_conv(conv, a, x, y);
     op.act = act;
     ev_enqueue_conv(q, &op);
 }

@@ -55,14 +55,17 @@ ev_status ev_config_transformer(ev_acoustic_config *config, const json_t *json, 
 ev_status ev_stack_load(ev_stack *out, const ev_container *c, const ev_acoustic_config *k, const char *name,
                         int layers, ev_error *err);
 void ev_stack_free(ev_stack *s);
+void ev_stack_upload(const ev_stack *s, int width, ev_queue *q);
 ev_status ev_predictor_load(ev_predictor *out, const ev_container *c, const ev_acoustic_config *k, const char *name,
                             int layers, ev_error *err);
 void ev_predictor_free(ev_predictor *p);
+void ev_predictor_upload(const ev_predictor *p, int width, ev_queue *q);
 /* am.embed_projection1 [width][width + inputs] */
 ev_status ev_conditioned_load(ev_conditioned *out, const ev_container *c, int width, int inputs, ev_error *err);
 void ev_conditioned_free(ev_conditioned *l);
 ev_status ev_positions_make(ev_positions *out, size_t count, int width, ev_error *err);
 void ev_positions_free(ev_positions *p);
+void ev_positions_upload(const ev_positions *p, int width, ev_queue *q);
 
 /* ---- transformer.c: enqueued ---- */
 void ev_linear_run(ev_queue *q, const ev_conv *conv, const ev_axis *a, ev_rows x, ev_rows y);

@@ -162,3 +162,28 @@ void ev_predictor_free(ev_predictor *p) {
     }
     ev_conv_free(&p->linear);
 }
+
+/* ---- to a device ---- */
+
+void ev_stack_upload(const ev_stack *s, int width, ev_queue *q) {
+    for (int i = 0; i < s->layers; i++) {
+        const ev_block *b = &s->blocks[i];
+        const ev_conv *const convs[] = {&b->q, &b->k, &b->v, &b->out, &b->w1, &b->w2};
+        for (size_t j = 0; j < EV_ARRAY_COUNT(convs); j++) ev_conv_upload(convs[j], q);
+        ev_norm_upload(&b->norm1, width, q);
+        ev_norm_upload(&b->norm2, width, q);
+    }
+    ev_norm_upload(&s->after, width, q);
+}
+
+void ev_predictor_upload(const ev_predictor *p, int width, ev_queue *q) {
+    for (int i = 0; i < p->layers; i++) {
+        ev_conv_upload(&p->conv[i], q);
+        ev_norm_upload(&p->norm[i], width, q);
+    }
+    ev_conv_upload(&p->linear, q);
+}
+
+void ev_positions_upload(const ev_positions *p, int width, ev_queue *q) {
+    ev_enqueue_upload(q, EV_WEIGHTS_FLOATS, p->rows, p->count * (size_t)width);
+}

@@ -62,3 +62,10 @@ void ev_vocoder_free(ev_vocoder *v) {
         ev_hifigan_free(&v->hifigan);
     *v = (ev_vocoder){0};
 }
+
+void ev_vocoder_upload(const ev_vocoder *v, ev_queue *q) {
+    if (v->config.family == EV_VOCODER_ISTFT)
+        ev_spectral_upload(v, q);
+    else
+        ev_hifigan_upload(v, q);
+}

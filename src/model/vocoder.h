@@ -26,6 +26,8 @@ typedef struct ev_vocoder {
 
 ev_status ev_vocoder_load(ev_vocoder *out, const ev_container *c, const ev_vocoder_config *config, ev_error *err);
 void ev_vocoder_free(ev_vocoder *v);
+/* The weights that ev_vocoder_run borrows, to a queue that will run them. */
+void ev_vocoder_upload(const ev_vocoder *v, ev_queue *q);
 
 /* Phase of the fundamental at each frame's centre, in turns, for an utterance; needed whole before chunks of it run.
  * F0 is linear between the centres of voiced neighbours and constant beside an unvoiced one.
@@ -59,6 +61,7 @@ ev_track *ev_vocoder_tracks(ev_queue *q, const ev_chunk *chunks, const size_t *f
 
 ev_status ev_hifigan_load(ev_vocoder *v, const ev_container *c, ev_error *err);
 void ev_hifigan_free(ev_hifigan *g);
+void ev_hifigan_upload(const ev_vocoder *v, ev_queue *q);
 size_t ev_hifigan_bytes(const ev_vocoder *v, size_t rows, size_t chunks);
 /* Enqueues all. a: the chunks' frames with their halos, in order; first: the utterance frame of each span's first
  * row. */
@@ -66,6 +69,7 @@ void ev_hifigan_run(const ev_vocoder *v, ev_queue *q, const ev_axis *a, const ev
 
 ev_status ev_spectral_load(ev_vocoder *v, const ev_container *c, ev_error *err);
 void ev_spectral_free(ev_spectral *g);
+void ev_spectral_upload(const ev_vocoder *v, ev_queue *q);
 size_t ev_spectral_bytes(const ev_vocoder *v, size_t rows, size_t chunks, int threads);
 void ev_spectral_run(const ev_vocoder *v, ev_queue *q, const ev_axis *a, const ev_chunk *chunks, const size_t *first);
 

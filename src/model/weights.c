@@ -147,3 +147,8 @@ void ev_norm_free(ev_norm *n) {
     free(n->beta);
     *n = (ev_norm){0};
 }
+
+void ev_norm_upload(const ev_norm *n, int channels, ev_queue *q) {
+    ev_enqueue_upload(q, EV_WEIGHTS_FLOATS, n->gamma, (size_t)channels);
+    ev_enqueue_upload(q, EV_WEIGHTS_FLOATS, n->beta, (size_t)channels);
+}

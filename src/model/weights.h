@@ -2,7 +2,7 @@
 #ifndef EV_WEIGHTS_H
 #define EV_WEIGHTS_H
 
-#include "compute/compute.h"
+#include "compute/queue.h"
 #include "model/container.h"
 
 typedef struct ev_norm {
@@ -28,5 +28,11 @@ ev_status ev_weights_batch_norm(ev_norm *out, const ev_container *c, const char 
 ev_status ev_weights_array(float **out, const ev_container *c, const char *name, int dims, const int64_t *shape,
                            ev_error *err);
 void ev_norm_free(ev_norm *n);
+
+/* To a queue that will run them. */
+static inline void ev_conv_upload(const ev_conv *conv, ev_queue *q) {
+    ev_enqueue_upload(q, EV_WEIGHTS_CONV, conv, 0);
+}
+void ev_norm_upload(const ev_norm *n, int channels, ev_queue *q);
 
 #endif

@@ -6,6 +6,7 @@
 #define EV_QUEUE_CHECK_H
 
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -41,8 +42,10 @@ typedef struct queue_check {
     ev_queue *inner; /* the device: memory of its own */
     checked_op *head, *tail;
     size_t enqueued, waits; /* in all */
-    size_t fails_at;        /* the number of the operation that fails, from 1; 0: none */
-    ev_status status;       /* until the next wait */
+    const void **uploaded;  /* weights */
+    size_t upload_count;
+    size_t fails_at;  /* the number of the operation that fails, from 1; 0: none */
+    ev_status status; /* until the next wait */
 } queue_check;
 
 /* ---- copies ---- */
@@ -78,28 +81,49 @@ static inline checked_op *check_add(ev_queue *q, void (*run)(ev_queue *inner, co
     return o;
 }
 
+/* ---- weights: an operation may use what was uploaded, nothing else ---- */
+
+static inline void check_upload(ev_queue *q, const ev_upload_op *op) {
+    queue_check *c = (queue_check *)q;
+    c->uploaded = realloc(c->uploaded, (c->upload_count + 1) * sizeof *c->uploaded);
+    if (!c->uploaded) abort();
+    c->uploaded[c->upload_count++] = op->weights;
+}
+
+static inline void check_weights(const ev_queue *q, const void *weights) {
+    const queue_check *c = (const queue_check *)q;
+    if (!weights) return;
+    for (size_t i = 0; i < c->upload_count; i++)
+        if (c->uploaded[i] == weights) return;
+    fputs("queue_check: an operation uses weights that were not uploaded\n", stderr);
+    abort();
+}
+
 /* ---- operations: those that have no list but spans ---- */
 
 #define CHECKED_OP(name)                                                                                             \
     static inline void check_run_##name(ev_queue *inner, const void *op) { inner->ops->name(inner, op); }
-#define CHECKED_SPANS_OP(name)                                                                                       \
+#define CHECKED_SPANS_OP(name, weights, more)                                                                        \
     CHECKED_OP(name)                                                                                                 \
     static inline void check_##name(ev_queue *q, const ev_##name##_op *op) {                                         \
+        check_weights(q, weights);                                                                                   \
+        check_weights(q, more);                                                                                      \
         checked_op *o = check_add(q, check_run_##name);                                                              \
         o->op.name = *op;                                                                                            \
         o->op.name.spans = check_spans(o, op->spans, op->span_count);                                                \
     }
 
-CHECKED_SPANS_OP(conv_single_output)
-CHECKED_SPANS_OP(depthwise)
-CHECKED_SPANS_OP(layer_norm)
-CHECKED_SPANS_OP(attention)
-CHECKED_SPANS_OP(positions)
+CHECKED_SPANS_OP(conv_single_output, op->conv, NULL)
+CHECKED_SPANS_OP(depthwise, op->conv, NULL)
+CHECKED_SPANS_OP(layer_norm, op->gamma, op->beta)
+CHECKED_SPANS_OP(attention, NULL, NULL)
+CHECKED_SPANS_OP(positions, op->table, NULL)
 
 /* ---- the others ---- */
 
 CHECKED_OP(conv)
 static inline void check_conv(ev_queue *q, const ev_conv_op *op) {
+    check_weights(q, op->conv);
     checked_op *o = check_add(q, check_run_conv);
     const size_t width = (size_t)op->conv->co_blocks * 16;
     o->op.conv = *op;
@@ -127,6 +151,7 @@ static inline void check_upsample(ev_queue *q, const ev_upsample_op *op) {
 
 CHECKED_OP(gather)
 static inline void check_gather(ev_queue *q, const ev_gather_op *op) {
+    check_weights(q, op->table);
     checked_op *o = check_add(q, check_run_gather);
     o->op.gather = *op;
     o->op.gather.spans = check_spans(o, op->spans, op->span_count);
@@ -134,11 +159,16 @@ static inline void check_gather(ev_queue *q, const ev_gather_op *op) {
 }
 
 CHECKED_OP(film)
-static inline void check_film(ev_queue *q, const ev_film_op *op) { check_add(q, check_run_film)->op.film = *op; }
+static inline void check_film(ev_queue *q, const ev_film_op *op) {
+    check_weights(q, op->gamma);
+    check_weights(q, op->beta);
+    check_add(q, check_run_film)->op.film = *op;
+}
 
 CHECKED_OP(source)
 /* The tracks' numbers go into two blocks, one behind the other. */
 static inline void check_source(ev_queue *q, const ev_source_op *op) {
+    check_weights(q, op->source.harmonics ? op->source.weights : NULL);
     checked_op *o = check_add(q, check_run_source);
     size_t frames = 0;
     o->op.source = *op;
@@ -163,6 +193,7 @@ static inline void check_source(ev_queue *q, const ev_source_op *op) {
 
 CHECKED_OP(istft)
 static inline void check_istft(ev_queue *q, const ev_istft_op *op) {
+    check_weights(q, op->stft);
     checked_op *o = check_add(q, check_run_istft);
     o->op.istft = *op;
     o->op.istft.spans = check_spans(o, op->spans, op->span_count);
@@ -172,6 +203,7 @@ static inline void check_istft(ev_queue *q, const ev_istft_op *op) {
 
 CHECKED_OP(overlap_add)
 static inline void check_overlap_add(ev_queue *q, const ev_overlap_add_op *op) {
+    check_weights(q, op->stft);
     checked_op *o = check_add(q, check_run_overlap_add);
     o->op.overlap_add = *op;
     o->op.overlap_add.spans = check_spans(o, op->spans, op->span_count);
@@ -243,6 +275,7 @@ static inline void check_free(ev_queue *q) {
     queue_check *c = (queue_check *)q;
     while (c->head) check_drop(c);
     ev_queue_free(&c->inner);
+    free(c->uploaded);
     ev_arena_destroy(&q->arena);
     free(c);
 }
@@ -263,6 +296,7 @@ static const ev_queue_ops check_ops = {.name = "check",
                                        .put = check_put,
                                        .get = check_get,
                                        .fresh = check_fresh,
+                                       .upload = check_upload,
                                        .wait = check_wait,
                                        .free = check_free};
 

@@ -57,6 +57,7 @@ static ev_synth *make_synth(ev_model *model, queue_check **checked) {
         ev_queue_free(&s->queue);
         *checked = queue_check_make(&s->compute, ev_synth_work_bytes(s));
         s->queue = &(*checked)->queue;
+        assert_int_equal(ev_model_upload(model, s->queue, &err), EV_OK);
     }
     return s;
 }
