@@ -102,6 +102,22 @@ static bool minus_follows(const en_work *w, size_t i) {
     return variable || (i > 0 && en_is_digit(w->s[i - 1]) && end > next && w->s[en_skip_spaces(w, end)] == '=');
 }
 
+/* "an A- in art": a grade, where the sentence goes on or ends behind it. */
+static bool is_grade(const en_work *w, size_t i) {
+    bool letter = i > 1 && w->s[i - 1] >= 'A' && w->s[i - 1] <= 'D' && en_is_space(w->s[i - 2]);
+    char next = w->s[i + 1];
+    bool alone = next == '\0' || next == '.' || next == ',' || next == ')' || next == '\n' || next == '!' ||
+                 next == '?' || (next == ' ' && en_is_lower(w->s[i + 2]));
+    return letter && alone && !en_in_list(" and or ", w->s + i + 2, en_letters_end(w, i + 2) - (i + 2));
+}
+
+/* ".NET": a name that begins with its dot. */
+static bool dot_before_name(const en_work *w, size_t i) {
+    size_t end = en_letters_end(w, i + 1);
+    return w->s[i] == '.' && (i == 0 || en_is_space(w->s[i - 1]) || w->s[i - 1] == '(') && end - i > 2 &&
+           !en_is_alnum(w->s[end]) && (i > 0 || !w->s[end] || w->s[end] == ' ');
+}
+
 /* "ourdailynews.abc", "node.js": no blank and no capital behind the dot, and no word that begins a sentence. */
 static bool dot_in_name(const en_work *w, size_t i) {
     char lower[EN_WORD_LETTERS + 1];
@@ -117,7 +133,7 @@ static size_t dots(en_work *w, size_t i) {
     size_t end = i;
     bool behind_letter = i > 0 && en_is_alpha(w->s[i - 1]) && (i < 2 || !en_is_alnum(w->s[i - 2]));
     if (behind_letter && w->s[i] == '.' && en_is_digit(w->s[i + 1])) return 1; /* "H.264" */
-    if (dot_in_name(w, i)) {
+    if (dot_in_name(w, i) || dot_before_name(w, i)) {
         en_span(w, i, i + 1);
         en_put(w, "dot");
         return 1;
@@ -147,6 +163,13 @@ static size_t question_or_exclaim(en_work *w, size_t i) {
     return end - i;
 }
 
+/* ":D", ":P": a face and no letter. */
+static bool is_emoticon(const en_work *w, size_t i) {
+    char next = w->s[i + 1], behind = next ? w->s[i + 2] : 0;
+    return w->s[i] == ':' && next && strchr("DPpOo", next) && (i == 0 || en_is_space(w->s[i - 1])) &&
+           (!behind || en_is_space(behind) || behind == '.' || behind == ',' || behind == '!');
+}
+
 static size_t punctuation(en_work *w, size_t i) {
     char c = w->s[i];
     switch (c) {
@@ -160,6 +183,12 @@ static size_t punctuation(en_work *w, size_t i) {
     case ',':
     case ';':
     case ':':
+        if (is_emoticon(w, i)) {
+            ev_sink_omit(w->sink, w->chars[i].at, w->chars[i + 1].at + w->chars[i + 1].bytes, "emoticon");
+            return 2;
+        }
+        en_break(w, EV_BREAK_COMMA);
+        return 1;
     case '(':
     case ')':
     case '[':
@@ -170,7 +199,7 @@ static size_t punctuation(en_work *w, size_t i) {
     case EN_EN_DASH:
     case EN_LEAD: en_break(w, EV_BREAK_COMMA); return 1;
     case '-':
-        if (minus_follows(w, i)) {
+        if (minus_follows(w, i) || is_grade(w, i)) {
             en_span(w, i, i + 1);
             en_put(w, "minus");
             return 1;

@@ -35,6 +35,7 @@ static const struct {
     {"maj", "major", TITLE},
     {"fr", "father", TITLE},
     {"mt", "mount", TITLE},
+    {"pt", "point", TITLE},
     {"ft", "fort", TITLE},
     {"jr", "junior", ANYWHERE},
     {"sr", "senior", DOTTED},
@@ -89,6 +90,10 @@ static const struct {
     {"ste", "suite", BEFORE_NUMBER},
     {"hrs", "hours", DOTTED},
     {"mins", "minutes", DOTTED},
+    {"yoy", "year over year", ANYWHERE},
+    {"qoq", "quarter over quarter", ANYWHERE},
+    {"tmrw", "tomorrow", ANYWHERE},
+    {"ppl", "people", ANYWHERE},
 };
 
 static const struct {
@@ -162,12 +167,22 @@ static size_t dotted_letters(const en_work *w, size_t i, char *letters, size_t *
     return n;
 }
 
+/* "E. coli": what the genus is short for is followed by a small word that no sentence begins with. */
+static bool species_follows(const en_work *w, size_t i) {
+    static const char common[] =
+        " coli rex sapiens aureus elegans cerevisiae melanogaster difficile diff albicans pneumoniae pylori "
+        "tuberculosis "
+        "botulinum subtilis thaliana falciparum vivax influenzae faecalis canis lupus catus musculus ";
+    size_t next = en_skip_spaces(w, i), end = en_letters_end(w, next);
+    return next > i && en_in_list(common, w->s + next, end - next);
+}
+
 static size_t initials(en_work *w, size_t i) {
     char letters[8];
     size_t end, n = dotted_letters(w, i, letters, &end);
     if (n == 0 || en_is_alpha(w->s[end])) return 0;
     if (n == 1) { /* "J. Smith"; a lone letter at the end of a sentence is no initial */
-        bool name = en_is_upper(letters[0]) && letters[0] != 'I' && name_follows(w, end);
+        bool name = en_is_upper(letters[0]) && letters[0] != 'I' && (name_follows(w, end) || species_follows(w, end));
         const char *previous = en_previous(w);
         bool after_label = en_in_list(" plan grade vitamin option group team type class section part hepatitis ",
                                       previous, strlen(previous));
@@ -223,13 +238,22 @@ static size_t weekday(en_work *w, size_t i, size_t end) {
         if (open) return finish(w, i, stop, days[k].said, true);
         size_t next = en_skip_spaces(w, stop + (w->s[stop] == ','));
         bool dated = next > end && (en_is_digit(w->s[next]) || en_month_at(w, next, &unused));
-        if (!days[k].plain && !dated) return 0;
-        return finish(w, i, stop, days[k].said, true);
+        bool goes_on = stop > end && next > stop && en_is_lower(w->s[next]); /* "Mon. to Wed." */
+        const char *previous = en_previous(w);                               /* "closed on Mon." */
+        bool on = (w->s[stop] == '\0' || w->s[end] == '.') &&
+                  en_in_list(" on by until till since every next last ", previous, strlen(previous));
+        if (!days[k].plain && !dated && !goes_on && !on) return 0;
+        return finish(w, i, stop, days[k].said, !goes_on);
     }
     return 0;
 }
 
 /* ---- the way in ---- */
+
+static bool follows_number(const en_work *w) {
+    size_t count = en_word_count(w);
+    return w->pending == EV_BREAK_WORD && count > w->sentence_from && en_word_at(w, count - 1)->number;
+}
 
 static size_t plain_abbreviation(en_work *w, size_t i, size_t end) {
     bool dot = w->s[end] == '.';
@@ -242,6 +266,8 @@ static size_t plain_abbreviation(en_work *w, size_t i, size_t end) {
         bool roman = w->s[next] && strchr("IVX", w->s[next]) && !en_is_lower(w->s[next + 1]) && end - i > 2;
         if (u == BEFORE_NUMBER && !(dot && (en_is_digit(w->s[next]) || roman))) return 0;
         if (u == DOTTED && !dot) return 0;
+        if (dot && en_word_is(w, i, "min") && en_is_digit(w->s[next]) && !follows_number(w))
+            return finish(w, i, end + 1, "minimum", false); /* "min. 3 hours" */
         /* "max." and "min." at the end of a sentence may just be words with its full stop, and so may "co" */
         if (u == DOTTED && !capital && en_ends_sentence(w, end + 1) && end - i > 2 &&
             strcmp("misc", abbreviations[k].written))
@@ -253,6 +279,9 @@ static size_t plain_abbreviation(en_work *w, size_t i, size_t end) {
             return title ? finish(w, i, end + 1, abbreviations[k].said, false) : 0;
         }
         bool alone = dot && w->s[next] == '\0' && i == 0; /* "Hon." */
+        bool generation = !dot && en_word_is(w, i, "gen") &&
+                          ((en_is_upper(w->s[next]) && !en_is_alnum(w->s[next + 1])) || en_word_is(w, next, "alpha"));
+        if (generation) return 0; /* "Gen Z" */
         if (u == TITLE && !(form_of_address || alone || name_follows(w, end + dot))) return 0;
         return finish(w, i, end + dot, abbreviations[k].said, u != TITLE && u != BEFORE_NUMBER);
     }

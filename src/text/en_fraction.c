@@ -114,6 +114,16 @@ size_t en_match_fraction(en_work *w, const en_number *first, size_t begin) {
         en_say_date(w, 0, (int)a, (int)b);
         return bottom.end;
     }
+    static const char marks[] =
+        " scored score scores rating rated rates grade graded got gave "; /* "scored 98/100" */
+    if (en_in_list(marks, en_previous(w), strlen(en_previous(w))) &&
+        (b == 5 || b == 10 || b == 20 || b == 50 || b == 100) && a <= b &&
+        !en_word_is(w, en_skip_spaces(w, bottom.end), "of")) {
+        en_say_integer(w, a);
+        en_put(w, "out of");
+        en_say_integer(w, b);
+        return bottom.end;
+    }
     bool zero_first = top.digit_count == 2 && top.digits[0] == '0' && bottom.digit_count == 2;
     if (zero_first && en_valid_day(a, b)) { /* "08/16" */
         en_say_date(w, 0, (int)a, (int)b);

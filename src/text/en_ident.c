@@ -120,7 +120,8 @@ static size_t grouped(en_work *w, size_t i) {
     for (size_t k = 0; k < count; k++) digits += widths[k];
     bool card = count == 4 && widths[0] == 4 && widths[1] == 4 && widths[2] == 4 && widths[3] == 4;
     bool social = hyphens && count == 3 && widths[0] == 3 && widths[1] == 2 && widths[2] == 4;
-    bool book = hyphens && count >= 4 && cue_before(w, " isbn issn ", 2);
+    bool book =
+        hyphens && ((count >= 4 && cue_before(w, " isbn issn ", 2)) || (count == 2 && cue_before(w, " issn ", 2)));
     bool telephone = hyphens && count >= 4 && digits >= 10 && widths[1] >= 2;
     bool trunk = !hyphens && count >= 2 && w->s[i] == '0' && widths[0] >= 3 && digits >= 9 && digits <= 12;
     if ((!card && !social && !telephone && !trunk && !book) || en_is_alnum(w->s[end])) return 0;
@@ -248,8 +249,32 @@ static size_t hyphen_name(en_work *w, size_t i, size_t end) {
     return 3;
 }
 
+/* "1Z999AA10123456784", "SN12345678": capitals and many figures in one string are nobody's number. */
+static size_t tracking(en_work *w, size_t i) {
+    size_t end = i, digits = 0, letters = 0, longest = 0;
+    while (en_is_digit(w->s[end]) || en_is_upper(w->s[end])) {
+        size_t stop = en_digits_end(w, end);
+        if (stop > end + longest) longest = stop - end;
+        digits += stop - end;
+        letters += stop == end;
+        end = stop > end ? stop : end + 1;
+    }
+    if (!letters || digits < 6 || longest < 5 || end - i < 8 || en_is_alnum(w->s[end]) || w->s[end] == '-') return 0;
+    for (size_t at = i, stop; at < end; at = stop) {
+        for (stop = at + 1; stop < end && en_is_digit(w->s[stop]) == en_is_digit(w->s[at]);) stop++;
+        en_span(w, at, stop);
+        if (en_is_digit(w->s[at]))
+            en_say_digits(w, at, stop);
+        else
+            en_put_letters(w, w->s + at, stop - at, "");
+    }
+    return end - i;
+}
+
 size_t en_match_identifier(en_work *w, size_t i) {
-    if (!en_is_digit(w->s[i])) return 0;
+    if (!en_is_digit(w->s[i]) && !en_is_upper(w->s[i])) return 0;
+    size_t name = tracking(w, i);
+    if (name || !en_is_digit(w->s[i])) return name;
     size_t end = en_digits_end(w, i), used = section_plan(w, i, end);
     if (!used) used = quarter(w, i);
     if (!used) used = hexadecimal(w, i);

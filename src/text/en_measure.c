@@ -43,6 +43,22 @@ static void say_maybe_year(en_work *w, const en_number *n, size_t end) {
 }
 
 /* "1980s", "1980's", "80s", "1900s": "nineteen eighties", "nineteen hundreds". */
+/* "1,000s of people", "100s": by how many noughts. */
+static size_t round_plural(en_work *w, const en_number *n, size_t begin) {
+    static const char *const names[] = {
+        "tens", "hundreds", "thousands", "tens of thousands", "hundreds of thousands", "millions"};
+    size_t noughts = 0, at = n->end;
+    if (w->s[at] != 's' || n->digit_count > EV_ARRAY_COUNT(names) + 1) return 0;
+    while (noughts + 1 < n->digit_count && n->digits[n->digit_count - 1 - noughts] == '0') noughts++;
+    bool round =
+        n->digit_count == noughts + 1 && n->digits[0] == '1' && noughts >= 1 && noughts <= EV_ARRAY_COUNT(names);
+    if (!round || n->fraction_n || en_is_alnum(w->s[at + 1])) return 0;
+    if (!en_word_is(w, en_skip_spaces(w, at + 1), "of")) return 0;
+    en_span(w, begin, at + 1);
+    en_put(w, names[noughts - 1]);
+    return at + 1;
+}
+
 static size_t decade(en_work *w, const en_number *n, size_t begin) {
     size_t at = n->end;
     if (w->s[at] == '\'') at++;
@@ -378,8 +394,9 @@ static bool code_is(const en_work *w, const char *codes) {
 
 static size_t unsigned_number(en_work *w, size_t begin, size_t i) {
     typedef size_t (*form)(en_work *, const en_number *, size_t);
-    static const form forms[] = {ordinal, inches_alone, feet_alone, decade, feet,        en_match_fraction,
-                                 power,   scientific,   unit_range, range,  short_scale, measured};
+    static const form forms[] = {ordinal, inches_alone,      feet_alone, round_plural, decade,
+                                 feet,    en_match_fraction, power,      scientific,   unit_range,
+                                 range,   short_scale,       measured};
     static const char codes[] = " code pin password passcode zip extension ext otp call dial dialed ";
     en_number n;
     if (!en_parse_number(w, i, &n)) return 0;

@@ -101,9 +101,23 @@ static void decimal_comma(const en_work *w, amount *a) {
     a->end = n->end;
 }
 
+/* "Rs. 500", "Rs 1,00,000" */
+static bool parse_rupees(const en_work *w, size_t i, amount *out) {
+    size_t at = i + 2 + (w->s[i + 2] == '.');
+    at += w->s[at] == ' ';
+    for (size_t k = 0; k < EV_ARRAY_COUNT(currencies); k++)
+        if (currencies[k].sign == 0x20B9) out->currency = &currencies[k];
+    if (!en_is_digit(w->s[at]) || !en_parse_number(w, at, &out->number)) return false;
+    out->end = out->number.end;
+    lakhs(w, out);
+    out->scale = en_scale_at(w, out->end, &out->end);
+    return true;
+}
+
 /* [letters]sign number [scale]; false: none here. */
 static bool parse_amount(const en_work *w, size_t i, amount *out) {
     *out = (amount){.begin = i};
+    if (w->s[i] == 'R' && w->s[i + 1] == 's') return parse_rupees(w, i, out);
     while (out->prefix_n < 3 && en_is_upper(w->s[i + out->prefix_n])) out->prefix_n++;
     i += out->prefix_n;
     out->currency = currency_at(w, i);
@@ -147,7 +161,9 @@ static void put_currency(en_work *w, const char *name) {
 static void say_prefix(en_work *w, const amount *a) {
     static const struct {
         const char *written, *said;
-    } places[] = {{"HK", "hong kong"}, {"NT", "new taiwan"}, {"S", "singapore"}, {"NZ", "new zealand"}};
+    } places[] = {{"HK", "hong kong"},  {"NT", "new taiwan"}, {"S", "singapore"},  {"NZ", "new zealand"},
+                  {"AU", "australian"}, {"CA", "canadian"},   {"A", "australian"}, {"C", "canadian"},
+                  {"CAD", "canadian"},  {"SG", "singapore"}};
     if (a->prefix_n == 0 || (a->prefix_n == 3 && w->s[a->begin + 3] != '$')) return;
     for (size_t k = 0; k < EV_ARRAY_COUNT(places); k++)
         if (strlen(places[k].written) == a->prefix_n &&
@@ -155,13 +171,7 @@ static void say_prefix(en_work *w, const amount *a) {
             en_put(w, places[k].said);
             return;
         }
-    bool australian = a->prefix_n == 1 && w->s[a->begin] == 'A', canadian = a->prefix_n == 1 && w->s[a->begin] == 'C';
-    if (australian)
-        en_put(w, "australian");
-    else if (canadian)
-        en_put(w, "canadian");
-    else
-        en_put_letters(w, w->s + a->begin, a->prefix_n, "");
+    en_put_letters(w, w->s + a->begin, a->prefix_n, "");
 }
 
 /* Whole units and hundredths: "five dollars and fifty cents", "ninety nine cents". */

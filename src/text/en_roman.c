@@ -1,5 +1,7 @@
-/* en_roman: roman numerals. Only capitals, and only where one is expected: "Henry VIII", "Chapter IV", "World War
- * II", or a clear one (II, III, IV ...) behind a capitalised word. Everything else in those letters is an acronym. */
+/* en_roman: roman numerals. Small ones behind a label ("section iii"); else only capitals, and only where one is
+ * expected: "Henry VIII", "Chapter IV", "World War II", or a clear one (II, III, IV ...) behind a capitalised word.
+ * Everything else in those letters is an acronym. */
+#include <stdio.h>
 #include <string.h>
 
 #include "text/en.h"
@@ -53,11 +55,41 @@ static bool previous_in(const en_work *w, const char *list) {
 
 static void say_ordinal(en_work *w, int value, const char *suffix) {
     char digits[8];
-    size_t k = sizeof(digits);
-    for (int rest = value; rest > 0; rest /= 10) digits[--k] = (char)('0' + rest % 10);
+    const int n = snprintf(digits, sizeof digits, "%d", value);
     w->span_number = false;
     en_put(w, "the");
-    en_say_ordinal(w, digits + k, sizeof(digits) - k, suffix);
+    en_say_ordinal(w, digits, (size_t)n, suffix);
+}
+
+static void put_ordinal(en_work *w, int value) {
+    char digits[8];
+    const int n = snprintf(digits, sizeof digits, "%d", value);
+    w->span_number = false;
+    en_say_ordinal(w, digits, (size_t)n, "");
+}
+
+/* "the XXI century", "XVIII-XIX centuries" */
+static bool century_follows(const en_work *w, size_t end) {
+    size_t next = end + (w->s[end] == ' ' || w->s[end] == '-');
+    return next > end &&
+           (en_word_is(w, next, "century") || en_word_is(w, next, "centuries") || en_word_is(w, next, "c"));
+}
+
+/* "section iii", "scene i", "chapter xiv": in small letters behind a label alone. */
+static size_t small_roman(en_work *w, size_t i, size_t end, const char *labels) {
+    char letters[9];
+    size_t n = end - i;
+    if (n > 8 || !previous_in(w, labels) || w->pending != EV_BREAK_WORD || i == 0 || w->s[i - 1] != ' ') return 0;
+    for (size_t k = 0; k < n; k++) {
+        if (!strchr("ivx", w->s[i + k])) return 0;
+        letters[k] = (char)(w->s[i + k] - 'a' + 'A');
+    }
+    int value = parse_roman(letters, n);
+    if (!value || en_is_alnum(w->s[end]) || w->s[end] == '\'') return 0;
+    if (n == 1 && en_is_lower(w->s[en_skip_spaces(w, end)])) return 0; /* "the part i like" */
+    en_span(w, i, end);
+    en_say_integer(w, value);
+    return n;
 }
 
 size_t en_match_roman(en_work *w, size_t i) {
@@ -73,8 +105,9 @@ size_t en_match_roman(en_work *w, size_t i) {
         " war chapter part volume act scene book section article phase type class title appendix rocky fantasy bowl "
         "grade level stage episode mark canto psalm figure table tier category vatican apollo amendment ii division "
         "unit lesson series ";
-    if (!digit_value(w->s[i])) return 0;
     size_t end = en_letters_end(w, i), n = end - i;
+    if (w->s[i] == 'i' || w->s[i] == 'v' || w->s[i] == 'x') return small_roman(w, i, end, labels);
+    if (!digit_value(w->s[i])) return 0;
     int value = parse_roman(w->s + i, n);
     bool possessive = w->s[end] == '\'' && en_word_is(w, end + 1, "s");
     if (!value || (w->s[end] == '\'' && !possessive) || w->s[end] == '&' || en_is_digit(w->s[end])) return 0;
@@ -82,6 +115,11 @@ size_t en_match_roman(en_work *w, size_t i) {
     if (i == 0 && count == 0 && n >= 2 && !w->s[end] && value < 40) { /* nothing else: "IV" */
         en_span(w, i, end);
         en_say_integer(w, value);
+        return n;
+    }
+    if (n >= 2 && value <= 30 && century_follows(w, end)) {
+        en_span(w, i, end);
+        put_ordinal(w, value);
         return n;
     }
     const en_word *before = count > w->sentence_from ? en_word_at(w, count - 1) : NULL;

@@ -402,6 +402,9 @@ size_t en_match_symbol(en_work *w, size_t i) {
         said = "hash";
     else if (c == '~' && digit_next)
         said = "about";
+    else if (c == '/' && terms && digit_next && i > 1 && w->s[i - 1] == ' ' && en_is_digit(w->s[i - 2]) &&
+             w->s[i + 1] == ' ')
+        said = "divided by"; /* "6 / 2" */
     else if (c == '/' && terms && (w->s[i + 1] == ' ' || long_words(w, i)))
         said = "slash";
     else if (c == '_' && terms)

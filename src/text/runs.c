@@ -147,8 +147,10 @@ static size_t latin_in_chinese(const runs *r, size_t i, size_t end, char *kind) 
         letters[n] = (char)r->chars[i + n].cp, n++;
     bool pronoun =
         n == 1 && is_one_of(r->chars[i].cp, "Ia") && char_at(r, stop) == ' ' && is_small(char_at(r, stop + 1));
+    int32_t below = char_at(r, stop);
+    if (below >= 0x2080 && below <= 0x2089) below = '0' + (below - 0x2080); /* CO₂ */
     bool alone = (i > 0 && kind_of(r->chars[i - 1].cp) == LANG_ZH) || kind_of(char_at(r, stop)) == LANG_ZH;
-    if (n == stop - i && n && !pronoun && en_letters_in_chinese(r->en, letters, n, is_digit(char_at(r, stop)), alone))
+    if (n == stop - i && n && !pronoun && en_letters_in_chinese(r->en, letters, n, is_digit(below), alone))
         *kind = LANG_LETTERS;
     return stop > i ? stop : i + 1;
 }
@@ -231,6 +233,18 @@ static bool is_slang(const runs *r, size_t begin, size_t end) {
     return false;
 }
 
+/* "3×4=12，10^2=100。": Chinese punctuation, and no words. */
+static bool is_chinese_formula(const runs *r, size_t begin, size_t end) {
+    bool wide = false;
+    for (size_t i = begin, letters = 0; i < end; i++) {
+        int32_t c = r->chars[i].cp;
+        letters = kind_of(c) == LANG_EN ? letters + 1 : 0;
+        wide |= c == 0x3002 || c == 0x3001 || (is_one_of(c, ",;:!?()") && r->chars[i].bytes == 3);
+        if (letters > 2) return false;
+    }
+    return wide;
+}
+
 /* A segment without Chinese that is read in Mandarin all the same. */
 static bool is_mandarin(const runs *r, size_t begin, size_t end, bool latin, char hint) {
     size_t clause;
@@ -255,7 +269,8 @@ static void mark(runs *r, char hint) {
             number |= is_digit(r->chars[i].cp);
             yuan |= r->chars[i].cp == 0xA5 && r->chars[i].bytes == 3; /* the wide sign of Chinese keyboards */
         }
-        if (han || is_mandarin(r, begin, end, latin, hint))
+        if (han || is_mandarin(r, begin, end, latin, hint) ||
+            (number && hint == LANG_NONE && is_chinese_formula(r, begin, end)))
             mark_mixed(r, begin, end);
         else
             memset(r->language + begin, latin ? LANG_EN : yuan ? LANG_ZH : number ? hint : LANG_NONE, end - begin);

@@ -4,13 +4,10 @@
 #include "text/zh.h"
 
 bool zh_in(int32_t cp, const char *utf8_set) {
-    size_t at = 0, bytes = strlen(utf8_set);
-    while (cp && at < bytes) {
-        int32_t member = ev_utf8_next(utf8_set, bytes, &at);
-        if (member == cp) return true;
-        if (member < 0) return false;
-    }
-    return false;
+    char member[5];
+    if (cp > 0 && cp < 0x80) return strchr(utf8_set, cp) != NULL;
+    member[cp > 0 ? ev_utf8_put(cp, member) : 0] = '\0'; /* no character begins inside another */
+    return *member && strstr(utf8_set, member) != NULL;
 }
 
 bool ev_zh_is_han(int32_t cp) {

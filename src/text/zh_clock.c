@@ -103,8 +103,72 @@ static size_t half_first(const zh_view *v, size_t i, zh_out *out) {
     return c.end - i;
 }
 
+/* 约翰福音3:16: chapter and verse; "3:16-18". */
+static size_t verse(const zh_view *v, size_t i, zh_out *out) {
+    static const char books[] = "创世记|出埃及记|利未记|民数记|申命记|约书亚记|士师记|路得记|撒母耳记上|撒母耳记下|"
+                                "列王纪上|列王纪下|历代志上|历代志下|"
+                                "以斯拉记|尼希米记|以斯帖记|约伯记|诗篇|箴言|传道书|雅歌|以赛亚书|耶利米书|但以理书|"
+                                "福音|使徒行传|罗马书|前书|后书|"
+                                "加拉太书|以弗所书|腓立比书|歌罗西书|提多书|希伯来书|雅各书|犹大书|启示录|圣经";
+    size_t chapter = zh_count_digits(v, i), at = i + chapter + 1, number = zh_count_digits(v, at);
+    if (!chapter || chapter > 3 || zh_at(v, i + chapter) != ':' || !number || number > 3) return 0;
+    if (!zh_precedes_any(v, i - (i > 0 && zh_at(v, i - 1) == ' '), books)) return 0;
+    const size_t places[][3] = {{i, chapter, 0}, {at, number, 1}};
+    for (size_t k = 0; k < 2; k++) {
+        char digits[4] = {0};
+        for (size_t d = 0; d < places[k][1]; d++) digits[d] = (char)zh_at(v, places[k][0] + d);
+        zh_range(out, v, k ? places[k][0] - 1 : places[k][0], places[k][0] + places[k][1]);
+        zh_put_cardinal(out, digits, false, ZH_FIXED);
+        zh_put(out, k ? "节" : "章", 0);
+    }
+    return at + number - i;
+}
+
+/* 1'23"45, 5'30": minutes, seconds and their hundredths, of races. */
+static size_t lap(const zh_view *v, size_t i, zh_out *out) {
+    size_t minutes = zh_count_digits(v, i), at = i + minutes + 1, seconds = zh_count_digits(v, at);
+    if (!minutes || minutes > 2 || !zh_in(zh_at(v, i + minutes), "'′’") || seconds != 2 || zh_value(v, at, 2) > 59)
+        return 0;
+    size_t end = at + 2;
+    if (!zh_in(zh_at(v, end), "\"″”") || (i > 0 && zh_in(zh_at(v, i - 1), "°度"))) return 0;
+    char digits[4] = {(char)zh_at(v, i), minutes > 1 ? (char)zh_at(v, i + 1) : 0, 0};
+    zh_range(out, v, i, at - 1);
+    zh_put_cardinal(out, digits, false, ZH_FIXED);
+    zh_put(out, "分", 0);
+    zh_range(out, v, at - 1, end + 1);
+    put_two(out, zh_value(v, at, 2), "秒");
+    size_t rest = zh_count_digits(v, end + 1);
+    if (!rest || rest > 3) return end + 1 - i;
+    char tail[4] = {0};
+    for (size_t k = 0; k < rest; k++) tail[k] = (char)zh_at(v, end + 1 + k);
+    zh_range(out, v, end + 1, end + 1 + rest);
+    zh_put_digits(out, tail, 4, false);
+    return end + 1 + rest - i;
+}
+
+/* 9秒58: hundredths, figure by figure. */
+static size_t hundredths(const zh_view *v, size_t i, zh_out *out) {
+    size_t seconds = zh_count_digits(v, i), at = i + seconds + 1, rest = zh_count_digits(v, at);
+    if (!seconds || seconds > 3 || zh_at(v, i + seconds) != 0x79D2 || rest != 2 || zh_in(zh_at(v, at + 2), "."))
+        return 0;
+    if (ev_zh_is_han(zh_at(v, at + 2)) && !zh_in(zh_at(v, at + 2), "的夺获打完跑游成破创排位"))
+        return 0; /* 3秒10下 */
+    char digits[4] = {0}, tail[3] = {(char)zh_at(v, at), (char)zh_at(v, at + 1), 0};
+    for (size_t k = 0; k < seconds; k++) digits[k] = (char)zh_at(v, i + k);
+    zh_range(out, v, i, at);
+    zh_put_cardinal(out, digits, false, ZH_FIXED);
+    zh_put(out, "秒", 0);
+    zh_range(out, v, at, at + 2);
+    zh_put_digits(out, tail, 4, false);
+    return at + 2 - i;
+}
+
 size_t zh_clock(const zh_view *v, size_t i, zh_out *out) {
     clock first, second;
+    size_t special = zh_digit(v, i) ? verse(v, i, out) : 0;
+    if (!special && zh_digit(v, i)) special = lap(v, i, out);
+    if (!special && zh_digit(v, i)) special = hundredths(v, i, out);
+    if (special) return special;
     if (zh_letter(zh_at(v, i))) return half_first(v, i, out);
     if (i > 0 && zh_in(zh_at(v, i - 1), ":.")) return 0;
     if (!take_time(v, i, &first)) {

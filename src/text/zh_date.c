@@ -52,6 +52,11 @@ static bool take_chain(const zh_view *v, size_t i, chain *out) {
 /* ---- what stands around ---- */
 
 static bool day_after(const zh_view *v, size_t end) {
+    if (zh_at(v, end) == 0x662F) /* 12/25是圣诞节 */
+        return zh_follows_any(
+            v, end + 1,
+            "圣诞|元旦|国庆|中秋|春节|端午|清明|劳动|儿童|情人|母亲|父亲|教师|妇女|植树|平安夜|除夕|万圣|"
+            "感恩|周|星期|生日|我生日|我的生日|他的生日|她的生日|结婚|纪念日|截止|最后|节|假期|冬至|夏至|立春");
     if (zh_at(v, end) == 0x7684) end++; /* 的 */
     if (zh_at(v, end) == ' ') end++;
     return zh_follows_any(
@@ -202,6 +207,20 @@ static bool is_named_day(const zh_view *v, const chain *c) {
            (a->value == 6 && b->value == 18 && zh_follows_any(v, end, "大促|购物|年中|狂欢|活动|促销"));
 }
 
+/* 1990s: 九十年代, of which century the figures tell. */
+static size_t decade(const zh_view *v, size_t i, zh_out *out) {
+    bool tens = zh_count_digits(v, i) == 4 && zh_follows_any(v, i, "18|19|20") && zh_at(v, i + 3) == '0';
+    size_t end = i + 4;
+    if (zh_at(v, end) == '\'') end++;
+    if (!tens || zh_at(v, end) != 's' || zh_letter(zh_at(v, end + 1)) || zh_digit(v, end + 1)) return 0;
+    char year[5] = {0};
+    for (size_t k = 0; k < 4; k++) year[k] = (char)zh_at(v, i + k);
+    zh_range(out, v, i, end + 1);
+    zh_put_digits(out, year, 4, false);
+    zh_put(out, "年代", 0);
+    return end + 1 - i;
+}
+
 /* 2934ad, 221 b.c., 44BCE: 公元 and 公元前. */
 static size_t era(const zh_view *v, size_t i, zh_out *out) {
     size_t digits = zh_count_digits(v, i), at = i + digits + (zh_at(v, i + digits) == ' ');
@@ -241,6 +260,7 @@ size_t zh_date(const zh_view *v, size_t i, zh_out *out) {
     chain first, second = {0};
     shape one, two;
     size_t year = zh_count_digits(v, i) ? era(v, i, out) : 0;
+    if (!year) year = decade(v, i, out);
     if (year) return year;
     if (!take_chain(v, i, &first) || first.count < 2) return 0;
     if (first.separator == '.' && names_a_version(v, i)) return 0;

@@ -81,11 +81,14 @@ static size_t bracketed(const zh_view *v, size_t i, zh_out *out) {
     size_t area = zh_count_digits(v, i + 1), start = i + 1 + area + 1;
     if (area < 3 || area > 4 || zh_at(v, i + 1) != '0' || zh_at(v, start - 1) != ')') return 0;
     if (zh_in(zh_at(v, start), " -")) start++;
-    size_t digits = zh_count_digits(v, start);
-    if (digits != 7 && digits != 8) return 0;
+    size_t digits = zh_count_digits(v, start), rest = 0;
+    if ((digits == 3 || digits == 4) && zh_in(zh_at(v, start + digits), " -")) /* 8888-6666 */
+        rest = zh_count_digits(v, start + digits + 1);
+    if (rest ? rest != 4 : digits != 7 && digits != 8) return 0;
     put_group(v, (group){i + 1, area}, out);
     put_group(v, (group){start, digits}, out);
-    return start + digits - i;
+    if (rest) put_group(v, (group){start + digits + 1, rest}, out);
+    return start + digits + (rest ? 1 + rest : 0) - i;
 }
 
 /* The port of an address, or how many bits name its network. */

@@ -125,11 +125,24 @@ static bool is_hotline(const zh_view *v, size_t i, size_t digits) {
     return strstr(lines, text) != NULL;
 }
 
+static bool is_line(const zh_view *v, size_t i) {
+    return zh_count_digits(v, i) == 3 && !zh_digit(v, i - 1) && zh_follows_any(v, i, "110|119|120|122|114");
+}
+
+/* "119、120、110都是": two and more of them in a row are no amounts. */
+static bool is_one_of_several(const zh_view *v, size_t i) {
+    if (is_counted(v, i + 3)) return false;
+    size_t list = before_list(v, i);
+    if (list != i && list > 0 && is_line(v, list)) return true;
+    size_t next = i + 3 + (zh_in(zh_at(v, i + 3), "、,/和或及与") ? 1 : 0);
+    return next > i + 3 && is_line(v, next) && !is_counted(v, next + 3);
+}
+
 static bool is_emergency(const zh_view *v, size_t i, size_t digits) {
     if (digits != 3 || !zh_follows_any(v, i, "110|119|120|122|114|911|999")) return false;
     if (zh_follows_any(v, i + 3, "报警|是报警|电话|急救|火警|救护|民警|指挥|接警|出警|热线|消防|查号|来了|救援|警"))
         return true;
-    if (has_word_before(v, i, emergency_calls)) return true;
+    if (has_word_before(v, i, emergency_calls) || is_one_of_several(v, i)) return true;
     return i == 0 && v->n == 3 && zh_follows(v, i, "110");
 }
 

@@ -45,29 +45,44 @@ bool zh_precedes(const zh_view *v, size_t i, const char *utf8) {
     return i >= length && zh_follows(v, i - length, utf8);
 }
 
+static size_t count_characters(const char *utf8, size_t bytes) {
+    size_t count = 0;
+    for (size_t k = 0; k < bytes; k++) count += ((unsigned char)utf8[k] & 0xC0) != 0x80;
+    return count;
+}
+
+/* Asked at every figure of a text, with lists that seldom have any word that begins or ends like this place: so the
+ * one character beside it is looked for first, in all of the list at once. */
+static const char *find_beside(const zh_view *v, size_t i, const char *list, char out[5]) {
+    const int32_t cp = zh_at(v, i);
+    out[cp && cp != '|' ? ev_utf8_put(cp, out) : 0] = '\0';
+    return *out ? strstr(list, out) : NULL;
+}
+
 size_t zh_follows_any(const zh_view *v, size_t i, const char *list) {
-    for (size_t at = 0, bytes = strlen(list); at < bytes;) {
-        size_t count = 0;
-        bool same = true;
-        while (at < bytes && list[at] != '|') {
-            int32_t cp = ev_utf8_next(list, bytes, &at);
-            same = same && cp == zh_at(v, i + count);
-            count += same;
-        }
-        if (same && count) return count;
-        at++;
+    char first[5];
+    for (const char *at = find_beside(v, i, list, first); at; at = strstr(at + 1, first)) {
+        if (at > list && at[-1] != '|') continue;
+        const size_t bytes = strcspn(at, "|");
+        size_t count = 0, k = 0;
+        while (k < bytes && ev_utf8_next(at, bytes, &k) == zh_at(v, i + count)) count++;
+        if (count == count_characters(at, bytes)) return count;
     }
     return 0;
 }
 
 bool zh_precedes_any(const zh_view *v, size_t i, const char *list) {
-    for (size_t at = 0, bytes = strlen(list); at < bytes;) {
-        size_t length = 0, end = at;
-        for (; end < bytes && list[end] != '|'; end++) length += ((unsigned char)list[end] & 0xC0) != 0x80;
-        bool same = length > 0 && length <= i;
-        for (size_t k = i - length; same && at < end; k++) same = ev_utf8_next(list, bytes, &at) == zh_at(v, k);
-        if (same) return true;
-        at = end + 1;
+    char last[5];
+    if (i == 0) return false;
+    for (const char *at = find_beside(v, i - 1, list, last); at; at = strstr(at + 1, last)) {
+        const char *end = at + strlen(last), *begin = at;
+        if (*end && *end != '|') continue;
+        while (begin > list && begin[-1] != '|') begin--;
+        const size_t bytes = (size_t)(end - begin), length = count_characters(begin, bytes);
+        size_t k = 0, count = 0;
+        if (length > i) continue;
+        while (k < bytes && ev_utf8_next(begin, bytes, &k) == zh_at(v, i - length + count)) count++;
+        if (count == length) return true;
     }
     return false;
 }

@@ -141,6 +141,18 @@ static size_t superscript(const zh_view *v, size_t i, zh_out *out) {
     return 1;
 }
 
+/* CO₂, C₆H₁₂O₆ */
+static size_t subscript(const zh_view *v, size_t i, zh_out *out) {
+    char digits[4] = {0};
+    size_t n = 0;
+    while (n < sizeof digits - 1 && zh_at(v, i + n) >= 0x2080 && zh_at(v, i + n) <= 0x2089)
+        digits[n] = (char)('0' + (zh_at(v, i + n) - 0x2080)), n++;
+    if (!n || i == 0 || !(zh_letter(zh_at(v, i - 1)) || zh_at(v, i - 1) == ')')) return 0;
+    zh_range(out, v, i, i + n);
+    zh_put_cardinal(out, digits, false, ZH_FIXED);
+    return n;
+}
+
 /* 2^10, 10^-3, 10^(-3) */
 static size_t caret(const zh_view *v, size_t i, zh_out *out) {
     size_t bracket = zh_at(v, i + 1) == '(', at = i + 1 + bracket, minus = zh_in(zh_at(v, at), "-−");
@@ -158,11 +170,20 @@ static size_t caret(const zh_view *v, size_t i, zh_out *out) {
 
 /* ---- operators ---- */
 
+/* "≥18岁", "，<5%", "（>=3": a bound at the head of a clause. */
+static bool is_bound(const zh_view *v, size_t i, size_t length) {
+    int32_t left = i > 0 ? zh_at(v, i - 1) : 0, c = zh_at(v, i);
+    if (c != '<' && c != '>' && c != 0x2264 && c != 0x2265 && c != 0x2266 && c != 0x2267 && c != 0x2248 &&
+        c != 0x2260)
+        return false;
+    return (left == 0 || zh_in(left, " \n,;:.(、。!?[\"“”‘")) && zh_digit(v, i + length);
+}
+
 static size_t pair(const zh_view *v, size_t i, const char **name) {
     for (size_t k = 0; k < EV_ARRAY_COUNT(pairs); k++) {
         if (zh_at(v, i) != pairs[k].text[0] || zh_at(v, i + 1) != pairs[k].text[1]) continue;
         int32_t left = beside(v, i, -1), right = beside(v, i + 1, 1);
-        if (!is_operand(left) || !is_operand(right)) return 0;
+        if (!is_bound(v, i, 2) && (!is_operand(left) || !is_operand(right))) return 0;
         *name = pairs[k].name;
         return 2;
     }
@@ -191,6 +212,7 @@ static bool is_about(const zh_view *v, size_t i) {
 static const char *operator_name(const zh_view *v, size_t i) {
     int32_t c = zh_at(v, i), left = beside(v, i, -1), right = beside(v, i, 1);
     const char *name = find_sign(operators, EV_ARRAY_COUNT(operators), c);
+    if (name && is_bound(v, i, 1)) return name;
     if (!name || !is_operand(left) || !is_operand(right)) return NULL;
     bool strict = c == '<' || c == '>' || c == '*' || c == '^' || c == 0x2212; /* may be mark-up */
     if ((left == '-' || left == '.') && c != '=') return NULL;
@@ -220,6 +242,7 @@ size_t zh_sign(const zh_view *v, size_t i, zh_out *out) {
         return 1;
     }
     size_t length = c == '/' ? per(v, i, out) : c == '^' ? caret(v, i, out) : superscript(v, i, out);
+    if (!length) length = subscript(v, i, out);
     const char *name = NULL;
     if (length) return length;
     if ((length = pair(v, i, &name))) {
