@@ -1,4 +1,4 @@
-/* base: what every module stands on; beside it json.h, near.h, voice_names.h, lock.h and try.h. Needs libc and
+/* base: what every module stands on; beside it json.h, near.h, voice_names.h, lock.h, map.h and try.h. Needs libc and
  * pthreads alone.
  *
  * error    ev_fail() fills an ev_error and returns its status: `return ev_fail(err, EV_E_IO, "...", ...)`.
@@ -8,7 +8,7 @@
  * cpu      which instruction sets may be used (detected & mask).
  * memory   how much of it is free, for the machine and the control group; cgroup: where that stands.
  * clock    monotonic seconds.
- * hash     FNV-1a: buckets, identities and damage; nothing that an adversary must not find.
+ * hash     FNV-1a: identities and damage; nothing that an adversary must not find (map.h has a secret).
  */
 #ifndef EV_BASE_H
 #define EV_BASE_H

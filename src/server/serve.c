@@ -338,7 +338,11 @@ static bool resume_job(void *server, sv_job *job) {
 ev_status sv_server_start(sv_server **out, const sv_config *config, sv_role role, const sv_device_calls *device,
                           ev_error *err) EV_NOT_SHARED {
     sv_server *s = *out = calloc(1, sizeof *s);
-    if (!s) return ev_fail(err, EV_E_MEMORY, "out of memory");
+    if (!s || !ev_map_init(&s->callers, 0)) {
+        free(s);
+        *out = NULL;
+        return ev_fail(err, EV_E_MEMORY, "out of memory");
+    }
     ev_mutex_init(&s->lock);
     sv_log_init(&s->log, STDERR_FILENO, (sv_level)config->log_level, config->log_text);
     /* The helper that decodes untrusted clients' files is started first, while this process is small and has one
@@ -464,6 +468,7 @@ void sv_server_stop(sv_server **server) {
     sv_tracer_free(&s->tracer);
     sv_metrics_free(&s->metrics);
     sv_config_free(&s->config);
+    ev_map_free(&s->callers);
     ev_mutex_destroy(&s->lock);
     free(s);
 }

@@ -1,13 +1,13 @@
-/* limit: token buckets, one an account, in a table that never grows: an index of chains over a fixed array of
+/* limit: token buckets, one an account, in a table that never grows: an index (base/map.h) over a fixed array of
  * buckets, which are also a list in the order of their last use. When all are taken, the one used longest ago is
  * given away; with an honest number of accounts it has long been full, so that nothing is forgotten that mattered.
  * Accounts are untrusted clients' choice, so the hash is keyed: nobody can make one chain long. */
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 
 #include "base/lock.h"
+#include "base/map.h"
 #include "server/guard/guard.h"
 
 enum { NONE = 0 }; /* no bucket; their numbers start at 1, so that a cleared index is an empty one */
@@ -15,7 +15,7 @@ enum { NONE = 0 }; /* no bucket; their numbers start at 1, so that a cleared ind
 typedef struct bucket {
     double tokens;
     uint64_t filled_us;    /* when tokens was right */
-    uint32_t next;         /* in its chain */
+    ev_map_node node;      /* by account */
     uint32_t newer, older; /* in the order of use */
     double taken;          /* since the change was told; where it is shared */
     sv_rate rate;          /* of the last use */
@@ -26,48 +26,14 @@ typedef struct bucket {
 struct sv_limiter {
     ev_mutex mutex;
     bucket *buckets EV_GUARDED_BY(mutex); /* [capacity + 1]; the first is not used */
-    uint32_t *heads EV_GUARDED_BY(mutex); /* [mask + 1] first of each chain */
-    uint32_t capacity, mask, used EV_GUARDED_BY(mutex);
+    ev_map accounts EV_GUARDED_BY(mutex);
+    uint32_t capacity, used EV_GUARDED_BY(mutex);
     uint32_t newest EV_GUARDED_BY(mutex), oldest EV_GUARDED_BY(mutex);
-    uint64_t key[2];
     uint32_t *changed EV_GUARDED_BY(mutex); /* [capacity] buckets that changed; NULL: it is not shared */
     uint32_t changes EV_GUARDED_BY(mutex);
 };
 
-/* ---- hash: SipHash-2-4 (Aumasson and Bernstein) ---- */
-
-static uint64_t rotate(uint64_t x, unsigned n) { return x << n | x >> (64 - n); }
-
-static void sip_round(uint64_t v[4]) {
-    v[0] += v[1], v[2] += v[3];
-    v[1] = rotate(v[1], 13) ^ v[0], v[3] = rotate(v[3], 16) ^ v[2];
-    v[0] = rotate(v[0], 32);
-    v[2] += v[1], v[0] += v[3];
-    v[1] = rotate(v[1], 17) ^ v[2], v[3] = rotate(v[3], 21) ^ v[0];
-    v[2] = rotate(v[2], 32);
-}
-
-static uint64_t sip_hash(const uint64_t key[2], const char *text, size_t bytes) {
-    uint64_t v[4] = {key[0] ^ 0x736f6d6570736575u, key[1] ^ 0x646f72616e646f6du, key[0] ^ 0x6c7967656e657261u,
-                     key[1] ^ 0x7465646279746573u};
-    for (size_t at = 0; at <= bytes; at += 8) {
-        const size_t left = bytes - at;
-        uint64_t word = left < 8 ? (uint64_t)bytes << 56 : 0;
-        for (size_t i = 0; i < (left < 8 ? left : 8); i++) word |= (uint64_t)(unsigned char)text[at + i] << 8 * i;
-        v[3] ^= word;
-        sip_round(v), sip_round(v);
-        v[0] ^= word;
-    }
-    v[2] ^= 0xff;
-    for (int i = 0; i < 4; i++) sip_round(v);
-    return v[0] ^ v[1] ^ v[2] ^ v[3];
-}
-
 /* ---- table ---- */
-
-static uint32_t *head_of(sv_limiter *l, const char *account) EV_REQUIRES(l->mutex) {
-    return &l->heads[sip_hash(l->key, account, strlen(account)) & l->mask];
-}
 
 static void unlink_use(sv_limiter *l, uint32_t i) EV_REQUIRES(l->mutex) {
     const bucket *b = &l->buckets[i];
@@ -83,34 +49,27 @@ static void link_newest(sv_limiter *l, uint32_t i) EV_REQUIRES(l->mutex) {
     l->newest = i;
 }
 
-static void unlink_chain(sv_limiter *l, uint32_t i) EV_REQUIRES(l->mutex) {
-    uint32_t *link = head_of(l, l->buckets[i].account);
-    while (*link != i) link = &l->buckets[*link].next;
-    *link = l->buckets[i].next;
-}
-
 /* A bucket nobody has: an unused one, else the one used longest ago. */
 static uint32_t free_bucket(sv_limiter *l) EV_REQUIRES(l->mutex) {
     if (l->used < l->capacity) return ++l->used;
     const uint32_t i = l->oldest;
-    unlink_chain(l, i);
+    ev_map_remove(&l->accounts, &l->buckets[i].node);
     unlink_use(l, i);
     return i;
 }
 
 static bucket *bucket_of(sv_limiter *l, const char *account, double burst, uint64_t now_us) EV_REQUIRES(l->mutex) {
-    uint32_t i = *head_of(l, account);
-    while (i && strcmp(l->buckets[i].account, account) != 0) i = l->buckets[i].next;
+    const bucket *known = EV_MAP_OWNER(ev_map_find(&l->accounts, account, strlen(account)), bucket, node);
+    uint32_t i = known ? (uint32_t)(known - l->buckets) : NONE;
     if (i) {
         unlink_use(l, i);
     } else {
         i = free_bucket(l);
         bucket *b = &l->buckets[i];
-        uint32_t *head = head_of(l, account);
         /* one that is given away keeps its place in the list, if it has one, as an account that took nothing */
-        *b = (bucket){.tokens = burst, .filled_us = now_us, .next = *head, .changed = b->changed};
+        *b = (bucket){.tokens = burst, .filled_us = now_us, .changed = b->changed};
         memcpy(b->account, account, strlen(account) + 1);
-        *head = i;
+        ev_map_add(&l->accounts, &b->node, b->account, strlen(account));
     }
     link_newest(l, i);
     return &l->buckets[i];
@@ -238,16 +197,10 @@ ev_status sv_limiter_create(sv_limiter **out, size_t accounts_max, ev_error *err
         return ev_fail(err, EV_E_ARGUMENT, "a table of %zu accounts is too large: at most %d", accounts_max, 1 << 30);
     sv_limiter *l = calloc(1, sizeof(*l));
     if (!l) return ev_fail(err, EV_E_MEMORY, "out of memory: table of accounts");
-    uint32_t heads = 16;
-    while (heads < accounts_max) heads *= 2;
     l->capacity = (uint32_t)accounts_max;
-    l->mask = heads - 1;
     l->buckets = calloc(accounts_max + 1, sizeof(*l->buckets)); /* pages come as accounts do */
-    l->heads = calloc(heads, sizeof(*l->heads));
-    const bool random = getrandom(l->key, sizeof(l->key), 0) == (ssize_t)sizeof(l->key);
-    if (!l->buckets || !l->heads || !random) {
+    if (!l->buckets || !ev_map_init(&l->accounts, accounts_max)) {
         free(l->buckets);
-        free(l->heads);
         free(l);
         return ev_fail(err, EV_E_MEMORY, "out of memory: table of %zu accounts", accounts_max);
     }
@@ -260,7 +213,7 @@ void sv_limiter_free(sv_limiter **limiter) EV_NOT_SHARED {
     if (!limiter || !*limiter) return;
     ev_mutex_destroy(&(*limiter)->mutex);
     free((*limiter)->buckets);
-    free((*limiter)->heads);
+    ev_map_free(&(*limiter)->accounts);
     free((*limiter)->changed);
     free(*limiter);
     *limiter = NULL;

@@ -29,7 +29,7 @@
 struct sv_connection {
     sv_gate gate; /* first: the one is found by the other */
     sv_connection *next, **place;
-    sv_connection *next_caller, **caller_place; /* in the chain of its account's bucket */
+    ev_map_node caller; /* by account */
     char account[SV_ACCOUNT_SIZE];
     sv_part part;
     uint64_t taken; /* HEAD: bytes that came before the request that is awaited */
@@ -58,15 +58,10 @@ static bool bytes_acked(int fd, uint64_t *bytes) {
 
 /* ---- of one account ---- */
 
-static sv_connection **bucket_of(sv_server *s, const char *account) {
-    return &s->callers[ev_hash(EV_HASH_START, account, strlen(account)) % SV_CALLER_BUCKETS];
-}
-
-static int64_t count_of(sv_server *s, const char *account) {
+static int64_t count_of(sv_server *s, const char *account) EV_REQUIRES(s->lock) {
     int64_t count = 0;
-    for (const sv_connection *c = *bucket_of(s, account); c; c = c->next_caller) {
-        count += strcmp(c->account, account) == 0;
-    }
+    const ev_map_node *node = ev_map_find(&s->callers, account, strlen(account));
+    for (; node; node = ev_map_find_more(node)) count++;
     return count;
 }
 
@@ -103,17 +98,13 @@ static void link_to(sv_connection *c, sv_server *s) EV_REQUIRES(s->lock) {
     c->place = &s->connections;
     if (c->next) c->next->place = &c->next;
     s->connections = c;
-    c->caller_place = bucket_of(s, c->account);
-    c->next_caller = *c->caller_place;
-    if (c->next_caller) c->next_caller->caller_place = &c->next_caller;
-    *c->caller_place = c;
+    if (c->account[0]) ev_map_add(&s->callers, &c->caller, c->account, strlen(c->account));
 }
 
-static void unlink_from(sv_connection *c) {
+static void unlink_from(sv_connection *c, sv_server *s) EV_REQUIRES(s->lock) {
     *c->place = c->next;
     if (c->next) c->next->place = c->place;
-    *c->caller_place = c->next_caller;
-    if (c->next_caller) c->next_caller->caller_place = c->caller_place;
+    ev_map_remove(&s->callers, &c->caller);
 }
 
 /* Its connection ends in a moment. */
@@ -150,7 +141,7 @@ void sv_connection_closed(sv_server *s, void **state) {
     sv_metric_add(s->metrics, SV_METRIC_OPEN_CONNECTIONS, 0, -1);
     if (!c) return;
     ev_mutex_lock(&s->lock);
-    unlink_from(c);
+    unlink_from(c, s);
     ev_mutex_unlock(&s->lock);
     sv_gate_close(&c->gate);
     free(c);

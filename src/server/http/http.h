@@ -29,6 +29,7 @@
 #include <microhttpd.h>
 
 #include "base/lock.h"
+#include "base/map.h"
 #include "server/metrics/traces.h"
 #include "server/http/executor.h"
 #include "server/models/models.h"
@@ -49,7 +50,7 @@ typedef struct sv_settings { /* what a reload may replace, all at once; counted 
     sv_sounds *sounds; /* the same list as it is heard; NULL likewise */
 } sv_settings;
 
-enum { SV_CALLER_BUCKETS = 1024, SV_ALLOW_SIZE = 32 /* "GET, HEAD, POST, DELETE", with its NUL */ };
+enum { SV_ALLOW_SIZE = 32 /* "GET, HEAD, POST, DELETE", with its NUL */ };
 
 typedef struct sv_server sv_server;
 /* What HTTP answers from, borrowed of serve.c, and its own state. */
@@ -80,8 +81,8 @@ struct sv_server {
     sv_settings *settings EV_GUARDED_BY(lock);
     int hangups;                                    /* epoll: sockets of those that wait; 0: none yet */
     struct sv_request *waiting EV_GUARDED_BY(lock); /* suspended requests */
-    struct sv_connection *connections EV_GUARDED_BY(lock),
-        *callers[SV_CALLER_BUCKETS] EV_GUARDED_BY(lock); /* all, and those of one account in chains */
+    struct sv_connection *connections EV_GUARDED_BY(lock);
+    ev_map callers EV_GUARDED_BY(lock); /* those of one account */
     const struct sv_route_row *(*find_route)(const char *method, const char *path, bool admin, bool simple,
                                              char id[SV_ID_MAX + 1], char allow[SV_ALLOW_SIZE]);
     struct sv_series_table *series; /* what was asked for as many at once */

@@ -8,10 +8,10 @@
 #include <strings.h>
 
 #include "base/lock.h"
+#include "base/map.h"
 #include "server/guard/guard.h"
 #include "server/jobs/jobs.h"
 
-enum { BUCKETS = 4096, OWNERS = 1024 };
 enum { PROMISED_MAX = 10000 }; /* results of one owner */
 
 typedef struct sv_lru { /* jobs that are over, by the time they ended */
@@ -20,7 +20,7 @@ typedef struct sv_lru { /* jobs that are over, by the time they ended */
 
 /* Who was promised results: an account, or of untrusted clients a whole /48. */
 typedef struct sv_owner {
-    struct sv_owner *next;
+    ev_map_node node; /* by name */
     sv_lru lru;
     int64_t bytes, count;
     bool untrusted;
@@ -29,18 +29,34 @@ typedef struct sv_owner {
 
 struct sv_jobs {
     ev_mutex lock;
-    sv_job *by_id[BUCKETS] EV_GUARDED_BY(lock), *by_key[BUCKETS] EV_GUARDED_BY(lock),
-        *by_idempotency[BUCKETS] EV_GUARDED_BY(lock);
-    sv_owner *owners[OWNERS] EV_GUARDED_BY(lock); /* of results for those who ask by id */
-    sv_lru shared EV_GUARDED_BY(lock);            /* for equal requests alone: the first to go */
+    ev_map by_id EV_GUARDED_BY(lock), by_key EV_GUARDED_BY(lock), by_idempotency EV_GUARDED_BY(lock);
+    ev_map owners EV_GUARDED_BY(lock); /* of results for those who ask by id */
+    sv_lru shared EV_GUARDED_BY(lock); /* for equal requests alone: the first to go */
     int64_t bytes EV_GUARDED_BY(lock), bytes_max;
     double ttl_s;
     bool coalesce;
 };
 
+static bool make_maps(sv_jobs *jobs) EV_NOT_SHARED {
+    return ev_map_init(&jobs->by_id, 0) && ev_map_init(&jobs->by_key, 0) && ev_map_init(&jobs->by_idempotency, 0) &&
+           ev_map_init(&jobs->owners, 0);
+}
+
+static void free_maps(sv_jobs *jobs) EV_NOT_SHARED {
+    ev_map_free(&jobs->by_id);
+    ev_map_free(&jobs->by_key);
+    ev_map_free(&jobs->by_idempotency);
+    ev_map_free(&jobs->owners);
+}
+
 ev_status sv_jobs_create(sv_jobs **out, int64_t results_max, double ttl_s, bool coalesce, ev_error *err) {
     sv_jobs *jobs = *out = calloc(1, sizeof *jobs);
-    if (!jobs) return ev_fail(err, EV_E_MEMORY, "out of memory");
+    if (!jobs || !make_maps(jobs)) {
+        if (jobs) free_maps(jobs);
+        free(jobs);
+        *out = NULL;
+        return ev_fail(err, EV_E_MEMORY, "out of memory");
+    }
     ev_mutex_init(&jobs->lock);
     jobs->bytes_max = results_max;
     jobs->ttl_s = ttl_s;
@@ -97,42 +113,11 @@ static bool content_key(const sv_speech *s, const char *owner, unsigned char key
     return true;
 }
 
-static size_t bucket_of_key(const unsigned char *key) { return (key[0] | (size_t)key[1] << 8) % BUCKETS; }
+/* ---- where a job is found ---- */
 
-static size_t bucket_of_id(const char *id) {
-    unsigned value = 0;
-    return sscanf(id, "%4x", &value) == 1 ? value % BUCKETS : 0;
-}
-
-/* ---- the chains ---- */
-
-static void unchain_key(sv_jobs *jobs, sv_job *job) {
-    if (!job->listed_key) return;
-    for (sv_job **at = &jobs->by_key[bucket_of_key(job->key)]; *at; at = &(*at)->by_key) {
-        if (*at != job) continue;
-        *at = job->by_key;
-        break;
-    }
-    job->listed_key = false;
-}
-
-static void unchain_idempotency(sv_jobs *jobs, sv_job *job) {
-    if (!job->listed_idempotency) return;
-    for (sv_job **at = &jobs->by_idempotency[bucket_of_key(job->idempotency.key)]; *at; at = &(*at)->by_idempotency) {
-        if (*at != job) continue;
-        *at = job->by_idempotency;
-        break;
-    }
+static void forget_idempotency(sv_jobs *jobs, sv_job *job) EV_REQUIRES(jobs->lock) {
+    ev_map_remove(&jobs->by_idempotency, &job->by_idempotency);
     job->listed_idempotency = false;
-}
-
-static bool unchain_id(sv_jobs *jobs, sv_job *job) {
-    for (sv_job **at = &jobs->by_id[bucket_of_id(job->id)]; *at; at = &(*at)->by_id) {
-        if (*at != job) continue;
-        *at = job->by_id;
-        return true;
-    }
-    return false;
 }
 
 static void link_newest(sv_jobs *jobs, sv_lru *lru, sv_job *job) EV_REQUIRES(jobs->lock) {
@@ -160,100 +145,77 @@ static void lru_unlink(sv_jobs *jobs, sv_job *job) EV_REQUIRES(jobs->lock) {
 /* ---- owners ---- */
 
 /* NULL: out of memory. */
-static sv_owner *owner_of(sv_jobs *jobs, const char *account) {
+static sv_owner *owner_of(sv_jobs *jobs, const char *account) EV_REQUIRES(jobs->lock) {
     char name[SV_ACCOUNT_SIZE];
     const bool untrusted = sv_account_site(account, name);
-    sv_owner **bucket = &jobs->owners[ev_hash(EV_HASH_START, name, strlen(name)) % OWNERS], *o = *bucket;
-    while (o && strcmp(o->name, name) != 0) o = o->next;
+    sv_owner *o = EV_MAP_OWNER(ev_map_find(&jobs->owners, name, strlen(name)), sv_owner, node);
     if (o || !(o = calloc(1, sizeof *o))) return o;
     memcpy(o->name, name, sizeof o->name);
     o->untrusted = untrusted;
-    o->next = *bucket;
-    *bucket = o;
+    ev_map_add(&jobs->owners, &o->node, o->name, strlen(o->name));
     return o;
 }
 
 /* Whose promise is the first to be broken. */
 static sv_owner *who_has_most(const sv_jobs *jobs) EV_REQUIRES(jobs->lock) {
     sv_owner *most = NULL;
-    for (size_t i = 0; i < OWNERS; i++) {
-        for (sv_owner *o = jobs->owners[i]; o; o = o->next) {
-            if (!o->count || (most && most->untrusted && !o->untrusted)) continue;
-            if (!most || o->untrusted > most->untrusted || o->bytes > most->bytes) most = o;
-        }
+    for (ev_map_node *at = NULL; (at = ev_map_next(&jobs->owners, at)) != NULL;) {
+        sv_owner *o = EV_MAP_OWNER(at, sv_owner, node);
+        if (!o->count || (most && most->untrusted && !o->untrusted)) continue;
+        if (!most || o->untrusted > most->untrusted || o->bytes > most->bytes) most = o;
     }
     return most;
 }
 
 /* Those that have nothing any more; at the end all. */
-static void forget_owners(sv_jobs *jobs) {
-    for (size_t i = 0; i < OWNERS; i++) {
-        for (sv_owner **at = &jobs->owners[i]; *at;) {
-            sv_owner *o = *at;
-            if (o->count) {
-                at = &o->next;
-                continue;
-            }
-            *at = o->next;
-            free(o);
-        }
+static void forget_owners(sv_jobs *jobs) EV_REQUIRES(jobs->lock) {
+    for (ev_map_node *at = ev_map_next(&jobs->owners, NULL), *next; at; at = next) {
+        sv_owner *o = EV_MAP_OWNER(at, sv_owner, node);
+        next = ev_map_next(&jobs->owners, at);
+        if (o->count) continue;
+        ev_map_remove(&jobs->owners, at);
+        free(o);
     }
 }
 
 /* Out of the table; the table's hold is the caller's to drop. */
 static bool remove_job(sv_jobs *jobs, sv_job *job) EV_REQUIRES(jobs->lock) {
-    unchain_key(jobs, job);
-    unchain_idempotency(jobs, job);
+    ev_map_remove(&jobs->by_key, &job->by_key);
+    forget_idempotency(jobs, job);
     lru_unlink(jobs, job);
-    return unchain_id(jobs, job);
+    return ev_map_remove(&jobs->by_id, &job->by_id);
 }
 
 static sv_job *equal_job(sv_jobs *jobs, const unsigned char *key) EV_REQUIRES(jobs->lock) {
-    for (sv_job *job = jobs->by_key[bucket_of_key(key)]; job; job = job->by_key) {
-        /* one with a deadline may end without sound; nobody else's wish is tied to that */
-        if (memcmp(job->key, key, SV_JOB_KEY) == 0 && !job->speech.deadline_us) return job;
-    }
-    return NULL;
+    return EV_MAP_OWNER(ev_map_find(&jobs->by_key, key, SV_JOB_KEY), sv_job, by_key);
 }
 
 static sv_job *same_request(sv_jobs *jobs, const unsigned char *key) EV_REQUIRES(jobs->lock) {
-    sv_job *job = jobs->by_idempotency[bucket_of_key(key)];
-    while (job && memcmp(job->idempotency.key, key, SV_JOB_KEY) != 0) job = job->by_idempotency;
-    return job;
+    return EV_MAP_OWNER(ev_map_find(&jobs->by_idempotency, key, SV_JOB_KEY), sv_job, by_idempotency);
 }
 
-static void chain_id(sv_jobs *jobs, sv_job *job) EV_REQUIRES(jobs->lock) {
-    job->by_id = jobs->by_id[bucket_of_id(job->id)];
-    jobs->by_id[bucket_of_id(job->id)] = job;
-}
-
-static void chain_once(sv_jobs *jobs, sv_job *job) EV_REQUIRES(jobs->lock) {
-    job->by_idempotency = jobs->by_idempotency[bucket_of_key(job->idempotency.key)];
-    jobs->by_idempotency[bucket_of_key(job->idempotency.key)] = job;
+static void list_idempotency(sv_jobs *jobs, sv_job *job) EV_REQUIRES(jobs->lock) {
+    ev_map_add(&jobs->by_idempotency, &job->by_idempotency, job->idempotency.key, SV_JOB_KEY);
     job->listed_idempotency = true;
 }
 
 static sv_job *job_of_id(const sv_jobs *jobs, const char *id) EV_REQUIRES(jobs->lock) {
-    sv_job *job = jobs->by_id[bucket_of_id(id)];
-    while (job && strcmp(job->id, id) != 0) job = job->by_id;
-    return job;
+    return EV_MAP_OWNER(ev_map_find(&jobs->by_id, id, SV_JOB_ID), sv_job, by_id);
 }
 
-/* A new job in the chains, held by the table too. NULL: out of memory. */
+/* A new job that is found, held by the table too. NULL: out of memory. */
 static sv_job *add_job(sv_jobs *jobs, sv_speech *speech, const char *owner, const unsigned char *key,
                        sv_idempotency *idempotency) EV_REQUIRES(jobs->lock) {
     sv_job *job = sv_job_create(speech, owner);
     if (!job) return NULL;
-    chain_id(jobs, sv_job_ref(job));
+    ev_map_add(&jobs->by_id, &sv_job_ref(job)->by_id, job->id, SV_JOB_ID);
     if (key && !equal_job(jobs, key)) {
         memcpy(job->key, key, sizeof job->key);
-        job->by_key = jobs->by_key[bucket_of_key(key)];
-        jobs->by_key[bucket_of_key(key)] = job;
-        job->listed_key = true;
+        ev_map_add(&jobs->by_key, &job->by_key, job->key, SV_JOB_KEY);
     }
     if (idempotency) {
         job->idempotency = *idempotency;
-        chain_once(jobs, job);
+        list_idempotency(jobs, job);
     }
     return job;
 }
@@ -264,14 +226,12 @@ void sv_jobs_free(sv_jobs **held) EV_NOT_SHARED {
     sv_jobs *jobs = *held;
     *held = NULL;
     if (!jobs) return;
-    for (size_t i = 0; i < BUCKETS; i++) {
-        while (jobs->by_id[i]) {
-            sv_job *job = jobs->by_id[i];
-            remove_job(jobs, job);
-            sv_job_unref(&job);
-        }
+    for (sv_job *job; (job = EV_MAP_OWNER(ev_map_next(&jobs->by_id, NULL), sv_job, by_id)) != NULL;) {
+        remove_job(jobs, job);
+        sv_job_unref(&job);
     }
     forget_owners(jobs);
+    free_maps(jobs);
     ev_mutex_destroy(&jobs->lock);
     free(jobs);
 }
@@ -318,8 +278,8 @@ bool sv_jobs_restore(sv_jobs *jobs, sv_job *job) {
     const bool keyed = memcmp(job->idempotency.key, none, sizeof none) != 0;
     ev_mutex_lock(&jobs->lock);
     const bool fresh = !job_of_id(jobs, job->id) && !(keyed && same_request(jobs, job->idempotency.key));
-    if (fresh) chain_id(jobs, sv_job_ref(job));
-    if (fresh && keyed) chain_once(jobs, job);
+    if (fresh) ev_map_add(&jobs->by_id, &sv_job_ref(job)->by_id, job->id, SV_JOB_ID);
+    if (fresh && keyed) list_idempotency(jobs, job);
     ev_mutex_unlock(&jobs->lock);
     return fresh;
 }
@@ -328,14 +288,14 @@ bool sv_jobs_restore(sv_jobs *jobs, sv_job *job) {
 static void drop_all(sv_job *list) {
     while (list) {
         sv_job *job = list;
-        list = job->by_id;
+        list = job->older;
         sv_job_unref(&job);
     }
 }
 
 static sv_job *pull(sv_jobs *jobs, sv_job *job, sv_job *list) EV_REQUIRES(jobs->lock) {
     remove_job(jobs, job);
-    job->by_id = list;
+    job->older = list;
     return job;
 }
 
@@ -365,10 +325,10 @@ void sv_jobs_over(sv_jobs *jobs, sv_job *job) {
     sv_job *gone = NULL;
     ev_mutex_lock(&jobs->lock);
     const bool completed = job->state == SV_JOB_COMPLETED;
-    if (!completed) unchain_key(jobs, job); /* who asks again gets a new try */
+    if (!completed) ev_map_remove(&jobs->by_key, &job->by_key); /* who asks again gets a new try */
     const bool kept = atomic_load(&job->kept) && !job->recorded;
     sv_owner *owner = kept ? owner_of(jobs, job->owner) : NULL;
-    if (owner || (completed && job->listed_key)) {
+    if (owner || (completed && job->by_key.key)) {
         sv_claim_keep(&job->claim);
         link_newest(jobs, owner ? &owner->lru : &jobs->shared, job);
         if (owner) gone = promise(jobs, owner, job, gone);
@@ -376,7 +336,7 @@ void sv_jobs_over(sv_jobs *jobs, sv_job *job) {
             gone = pull(jobs, jobs->shared.oldest ? jobs->shared.oldest : who_has_most(jobs)->lru.oldest, gone);
         }
     } else if (remove_job(jobs, job)) {
-        job->by_id = gone;
+        job->older = gone;
         gone = job;
     }
     ev_mutex_unlock(&jobs->lock);
@@ -386,7 +346,7 @@ void sv_jobs_over(sv_jobs *jobs, sv_job *job) {
 bool sv_jobs_abandoned(sv_jobs *jobs, sv_job *job) {
     ev_mutex_lock(&jobs->lock);
     const bool abandoned = atomic_load(&job->listeners) == 0 && !atomic_load(&job->kept);
-    if (abandoned) unchain_key(jobs, job);
+    if (abandoned) ev_map_remove(&jobs->by_key, &job->by_key);
     ev_mutex_unlock(&jobs->lock);
     return abandoned;
 }
@@ -401,7 +361,7 @@ void sv_jobs_forget(sv_jobs *jobs, sv_job *job) {
 void sv_jobs_cancel(sv_jobs *jobs, sv_job *job) {
     ev_mutex_lock(&jobs->lock);
     atomic_store(&job->kept, false);
-    unchain_idempotency(jobs, job);
+    forget_idempotency(jobs, job);
     ev_mutex_unlock(&jobs->lock);
     if (sv_job_over(sv_job_snapshot(job, NULL, NULL, NULL))) sv_jobs_forget(jobs, job);
 }
@@ -415,9 +375,8 @@ static sv_job *pull_aged(sv_jobs *jobs, const sv_lru *lru, double now_s, sv_job 
 void sv_jobs_sweep(sv_jobs *jobs, double now_s) {
     ev_mutex_lock(&jobs->lock);
     sv_job *gone = pull_aged(jobs, &jobs->shared, now_s, NULL);
-    for (size_t i = 0; i < OWNERS; i++) {
-        for (sv_owner *o = jobs->owners[i]; o; o = o->next) gone = pull_aged(jobs, &o->lru, now_s, gone);
-    }
+    for (ev_map_node *at = NULL; (at = ev_map_next(&jobs->owners, at)) != NULL;)
+        gone = pull_aged(jobs, &EV_MAP_OWNER(at, sv_owner, node)->lru, now_s, gone);
     forget_owners(jobs);
     ev_mutex_unlock(&jobs->lock);
     drop_all(gone);

@@ -17,6 +17,7 @@
 
 #include "base/base.h"
 #include "base/lock.h"
+#include "base/map.h"
 #include "server/metrics/trace.h"
 #include "server/schedule/ledger.h"
 #include "server/jobs/lexicon.h"
@@ -170,11 +171,11 @@ typedef struct sv_job {
     sv_work_item item;         /* as the schedule sees it; while it runs, as it was before */
 
     /* the table's alone */
-    struct sv_job *by_id, *by_key, *by_idempotency; /* chains */
+    ev_map_node by_id, by_key, by_idempotency;
     sv_idempotency idempotency;
     struct sv_lru *lru; /* finished ones, by age; NULL: on no list */
     struct sv_job *older, *newer;
-    bool listed_key, listed_idempotency;
+    bool listed_idempotency; /* not forgotten since */
 } sv_job;
 
 /* ---- job.c ---- */

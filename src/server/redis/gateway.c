@@ -168,7 +168,7 @@ static void backlog(sv_backend *b, sv_load *out) {
 
 static bool idle(sv_backend *b) {
     ev_mutex_lock(&sv_gateway_of(b)->lock);
-    const bool none = !sv_gateway_of(b)->count;
+    const bool none = !sv_gateway_of(b)->listened.count;
     ev_mutex_unlock(&sv_gateway_of(b)->lock);
     return none;
 }
@@ -192,12 +192,13 @@ static void close_gateway(sv_backend *b) {
     sv_redis_documents_close(&g->backend.documents);
     sv_links_close(&g->links);
     sv_link_close(&g->link);
+    ev_map_free(&g->listened);
     ev_mutex_destroy(&g->lock);
     free(g);
 }
 
 /* No two gateways have one, nor a gateway and the one that it was before. */
-static sv_gateway *make(const sv_redis_parts *parts) {
+static sv_gateway *make(const sv_redis_parts *parts) EV_NOT_SHARED {
     static const sv_backend_calls calls = {seconds,
                                            windowed,
                                            submit,
@@ -214,7 +215,10 @@ static sv_gateway *make(const sv_redis_parts *parts) {
                                            stop,
                                            close_gateway};
     sv_gateway *g = calloc(1, sizeof *g);
-    if (!g) return NULL;
+    if (!g || !ev_map_init(&g->listened, 0)) {
+        free(g);
+        return NULL;
+    }
     g->backend = (sv_backend){.calls = &calls, .decides_keys = true};
     g->parts = *parts;
     g->redis.log = parts->log;

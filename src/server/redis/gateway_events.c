@@ -186,10 +186,10 @@ static int quiet_ones(sv_gateway *g, char (*ids)[SV_JOB_ID + 1]) {
     int count = 0;
     const double since = ev_clock_s() - QUIET_S;
     ev_mutex_lock(&g->lock);
-    for (size_t i = 0; i < SV_GATEWAY_BUCKETS; i++) {
-        for (const sv_listened *l = g->listened[i]; l && count < LOOKED_AT; l = l->next) {
-            if (l->heard < since) memcpy(ids[count++], l->job->id, SV_JOB_ID + 1);
-        }
+    ev_map_node *node = ev_map_next(&g->listened, NULL);
+    for (; node && count < LOOKED_AT; node = ev_map_next(&g->listened, node)) {
+        const sv_listened *l = EV_MAP_OWNER(node, sv_listened, node);
+        if (l->heard < since) memcpy(ids[count++], l->job->id, SV_JOB_ID + 1);
     }
     ev_mutex_unlock(&g->lock);
     return count;
@@ -197,13 +197,10 @@ static int quiet_ones(sv_gateway *g, char (*ids)[SV_JOB_ID + 1]) {
 
 /* Twice, with all events read in between: its end would have come. */
 static bool was_missing_before(sv_gateway *g, const char *id) {
-    bool before = false;
     ev_mutex_lock(&g->lock);
-    for (sv_listened *l = g->listened[sv_gateway_bucket(id)]; l; l = l->next) {
-        if (strcmp(l->job->id, id) != 0) continue;
-        before = l->missing;
-        l->missing = true;
-    }
+    sv_listened *l = sv_gateway_listened(g, id);
+    const bool before = l && l->missing;
+    if (l) l->missing = true;
     ev_mutex_unlock(&g->lock);
     return before;
 }
@@ -247,14 +244,14 @@ static sv_job *find_over(sv_gateway *g, sv_job_state *state) {
     sv_job *found = NULL;
     const int64_t now_us = (int64_t)(ev_clock_s() * 1e6);
     ev_mutex_lock(&g->lock);
-    for (size_t i = 0; i < SV_GATEWAY_BUCKETS && !found; i++) {
-        for (sv_listened *l = g->listened[i]; l && !found; l = l->next) {
-            const bool late = l->job->speech.deadline_us && l->job->speech.deadline_us < now_us;
-            const bool left = atomic_load(&l->job->listeners) == 0;
-            if (!late && !(left && sv_jobs_abandoned(g->parts.jobs, l->job))) continue;
-            *state = late ? SV_JOB_EXPIRED : SV_JOB_CANCELED;
-            found = sv_job_ref(l->job);
-        }
+    ev_map_node *node = ev_map_next(&g->listened, NULL);
+    for (; node && !found; node = ev_map_next(&g->listened, node)) {
+        const sv_listened *l = EV_MAP_OWNER(node, sv_listened, node);
+        const bool late = l->job->speech.deadline_us && l->job->speech.deadline_us < now_us;
+        const bool left = atomic_load(&l->job->listeners) == 0;
+        if (!late && !(left && sv_jobs_abandoned(g->parts.jobs, l->job))) continue;
+        *state = late ? SV_JOB_EXPIRED : SV_JOB_CANCELED;
+        found = sv_job_ref(l->job);
     }
     ev_mutex_unlock(&g->lock);
     return found;

@@ -9,18 +9,19 @@
 #define SV_GATEWAY_INNER_H
 
 #include "base/lock.h"
+#include "base/map.h"
 #include "server/redis/link.h"
 #include "server/redis/rates.h"
 #include "server/redis/redis.h"
 #include "server/redis/vectors.h"
 
-enum { SV_GATEWAY_BUCKETS = 1024, SV_GATEWAY_ORPHANS = 256, SV_GATEWAY_ID = 33 };
+enum { SV_GATEWAY_ORPHANS = 256, SV_GATEWAY_ID = 33 };
 
 typedef struct sv_listened { /* a job of this process that somebody listens to */
-    struct sv_listened *next;
-    sv_job *job;  /* held */
-    double heard; /* of it, last */
-    bool missing; /* it was not there at the last look */
+    ev_map_node node;        /* by the job's id */
+    sv_job *job;             /* held */
+    double heard;            /* of it, last */
+    bool missing;            /* it was not there at the last look */
     size_t words_told;
 } sv_listened;
 
@@ -33,8 +34,7 @@ typedef struct sv_gateway {
     char name[SV_GATEWAY_ID];
     sv_links links; /* of requests */
     ev_mutex lock;
-    sv_listened *listened[SV_GATEWAY_BUCKETS] EV_GUARDED_BY(lock);
-    int count EV_GUARDED_BY(lock);
+    ev_map listened EV_GUARDED_BY(lock);
     sv_load load EV_GUARDED_BY(lock);
     char orphans[SV_GATEWAY_ORPHANS][SV_JOB_ID + 1] EV_GUARDED_BY(
         lock); /* nobody listens any more, and the queue is to be told */
@@ -51,7 +51,7 @@ typedef struct sv_gateway {
 static inline sv_gateway *sv_gateway_of(sv_backend *backend) { return (sv_gateway *)backend; }
 
 /* ---- gateway_listen.c ---- */
-size_t sv_gateway_bucket(const char *id);
+sv_listened *sv_gateway_listened(const sv_gateway *g, const char *id) EV_REQUIRES(g->lock); /* NULL: it is not one */
 bool sv_gateway_listen(sv_gateway *g, sv_job *job) EV_EXCLUDES(g->lock);
 /* Takes it off the list; its hold is the caller's. NULL: it is not on it. */
 sv_job *sv_gateway_unlisten(sv_gateway *g, const char *id) EV_EXCLUDES(g->lock);

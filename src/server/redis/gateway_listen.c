@@ -5,9 +5,8 @@
 
 #include "server/redis/gateway_inner.h"
 
-size_t sv_gateway_bucket(const char *id) {
-    unsigned value = 0;
-    return sscanf(id, "%4x", &value) == 1 ? value % SV_GATEWAY_BUCKETS : 0;
+sv_listened *sv_gateway_listened(const sv_gateway *g, const char *id) {
+    return EV_MAP_OWNER(ev_map_find(&g->listened, id, strlen(id)), sv_listened, node);
 }
 
 bool sv_gateway_listen(sv_gateway *g, sv_job *job) {
@@ -15,9 +14,7 @@ bool sv_gateway_listen(sv_gateway *g, sv_job *job) {
     if (!l) return false;
     *l = (sv_listened){.job = sv_job_ref(job), .heard = ev_clock_s()};
     ev_mutex_lock(&g->lock);
-    l->next = g->listened[sv_gateway_bucket(job->id)];
-    g->listened[sv_gateway_bucket(job->id)] = l;
-    g->count++;
+    ev_map_add(&g->listened, &l->node, job->id, strlen(job->id));
     ev_mutex_unlock(&g->lock);
     return true;
 }
@@ -25,14 +22,11 @@ bool sv_gateway_listen(sv_gateway *g, sv_job *job) {
 sv_job *sv_gateway_unlisten(sv_gateway *g, const char *id) {
     sv_job *job = NULL;
     ev_mutex_lock(&g->lock);
-    for (sv_listened **at = &g->listened[sv_gateway_bucket(id)]; *at; at = &(*at)->next) {
-        sv_listened *l = *at;
-        if (strcmp(l->job->id, id) != 0) continue;
-        *at = l->next;
+    sv_listened *l = sv_gateway_listened(g, id);
+    if (l) {
+        ev_map_remove(&g->listened, &l->node);
         job = l->job;
         free(l);
-        g->count--;
-        break;
     }
     ev_mutex_unlock(&g->lock);
     return job;
@@ -41,12 +35,11 @@ sv_job *sv_gateway_unlisten(sv_gateway *g, const char *id) {
 sv_job *sv_gateway_heard(sv_gateway *g, const char *id) {
     sv_job *job = NULL;
     ev_mutex_lock(&g->lock);
-    for (sv_listened *l = g->listened[sv_gateway_bucket(id)]; l; l = l->next) {
-        if (strcmp(l->job->id, id) != 0) continue;
+    sv_listened *l = sv_gateway_listened(g, id);
+    if (l) {
         l->heard = ev_clock_s();
         l->missing = false;
         job = sv_job_ref(l->job);
-        break;
     }
     ev_mutex_unlock(&g->lock);
     return job;
@@ -97,9 +90,8 @@ void sv_gateway_end_all(sv_gateway *g) {
     for (;;) {
         char id[SV_JOB_ID + 1] = "";
         ev_mutex_lock(&g->lock);
-        for (size_t i = 0; i < SV_GATEWAY_BUCKETS && !*id; i++) {
-            if (g->listened[i]) memcpy(id, g->listened[i]->job->id, sizeof id);
-        }
+        const sv_listened *l = EV_MAP_OWNER(ev_map_next(&g->listened, NULL), sv_listened, node);
+        if (l) memcpy(id, l->job->id, sizeof id);
         ev_mutex_unlock(&g->lock);
         if (!*id) return;
         sv_gateway_orphan(g, id);

@@ -1,4 +1,5 @@
 #include "base/lock.h"
+#include "base/map.h"
 #include "server/schedule/ledger.h"
 
 #include <assert.h>
@@ -7,10 +8,10 @@
 
 #include "server/guard/guard.h"
 
-enum { BUCKETS = 1024, SHARES = 4, UNTRUSTED_PARTS = 3 /* of 4 */ };
+enum { SHARES = 4, UNTRUSTED_PARTS = 3 /* of 4 */ };
 
 typedef struct sv_holder {
-    struct sv_holder *next;
+    ev_map_node node; /* by name */
     int64_t bytes;
     int claims;
     bool untrusted;
@@ -21,14 +22,18 @@ struct sv_ledger {
     ev_mutex lock;
     int64_t max, fixed EV_GUARDED_BY(lock);
     int64_t claimed EV_GUARDED_BY(lock), untrusted EV_GUARDED_BY(lock); /* by all; of it held by untrusted clients */
-    sv_holder *holders[BUCKETS] EV_GUARDED_BY(lock);
+    ev_map holders EV_GUARDED_BY(lock);
     void (*relieve)(void *user, int64_t bytes) EV_GUARDED_BY(lock);
     void *user EV_GUARDED_BY(lock);
 };
 
-ev_status sv_ledger_create(sv_ledger **out, int64_t bytes_max, ev_error *err) {
+ev_status sv_ledger_create(sv_ledger **out, int64_t bytes_max, ev_error *err) EV_NOT_SHARED {
     sv_ledger *l = *out = calloc(1, sizeof *l);
-    if (!l) return ev_fail(err, EV_E_MEMORY, "out of memory");
+    if (!l || !ev_map_init(&l->holders, 0)) {
+        free(l);
+        *out = NULL;
+        return ev_fail(err, EV_E_MEMORY, "out of memory");
+    }
     ev_mutex_init(&l->lock);
     l->max = bytes_max;
     return EV_OK;
@@ -39,6 +44,7 @@ void sv_ledger_free(sv_ledger **ledger) EV_NOT_SHARED {
     *ledger = NULL;
     if (!l) return;
     assert(l->claimed == 0);
+    ev_map_free(&l->holders);
     ev_mutex_destroy(&l->lock);
     free(l);
 }
@@ -65,29 +71,21 @@ int64_t sv_ledger_used(sv_ledger *l) {
 
 /* ---- holders ---- */
 
-static sv_holder **bucket_of(sv_ledger *l, const char *name) {
-    return &l->holders[ev_hash(EV_HASH_START, name, strlen(name)) % BUCKETS];
-}
-
 /* Made where there is none. NULL: out of memory. */
 static sv_holder *find_holder(sv_ledger *l, const char *account) {
     char name[SV_ACCOUNT_SIZE];
     const bool untrusted = sv_account_site(account, name);
-    sv_holder **bucket = bucket_of(l, name), *h = *bucket;
-    while (h && strcmp(h->name, name) != 0) h = h->next;
+    sv_holder *h = EV_MAP_OWNER(ev_map_find(&l->holders, name, strlen(name)), sv_holder, node);
     if (h || !(h = calloc(1, sizeof *h))) return h;
     memcpy(h->name, name, sizeof h->name);
     h->untrusted = untrusted;
-    h->next = *bucket;
-    *bucket = h;
+    ev_map_add(&l->holders, &h->node, h->name, strlen(h->name));
     return h;
 }
 
 static void forget_idle(sv_ledger *l, sv_holder *h) {
     if (h->claims) return;
-    sv_holder **at = bucket_of(l, h->name);
-    while (*at != h) at = &(*at)->next;
-    *at = h->next;
+    ev_map_remove(&l->holders, &h->node);
     free(h);
 }
 

@@ -4,12 +4,14 @@
 #include <string.h>
 
 #include "base/lock.h"
+#include "base/map.h"
 #include "server/voices/voices_store.h"
 
-enum { BUCKETS = 1024, KEY = 32, OVERHEAD = 256 };
+enum { KEY = 32, OVERHEAD = 256 };
 
-struct sv_voice { /* one voice in memory: of a reference, cached by its content, or of an upload or the model */
-    sv_voice *chain, *older, *newer;
+struct sv_voice {     /* one voice in memory: of a reference, cached by its content, or of an upload or the model */
+    ev_map_node node; /* by key */
+    sv_voice *older, *newer;
     unsigned char key[KEY];
     ev_voice *voice; /* NULL while it is being made, and when that failed */
     ev_error error;  /* why */
@@ -27,7 +29,7 @@ struct sv_voices {
     double seconds_max;            /* of a reference */
     ev_mutex lock;
     ev_cond made;
-    sv_voice *chains[BUCKETS] EV_GUARDED_BY(lock);
+    ev_map cached EV_GUARDED_BY(lock);
     sv_voice *oldest EV_GUARDED_BY(lock), *newest EV_GUARDED_BY(lock);
     int64_t bytes EV_GUARDED_BY(lock), bytes_max;
     bool shared;                       /* other processes take in voices and delete them too */
@@ -39,9 +41,13 @@ struct sv_voices {
 };
 
 ev_status sv_voices_create(sv_voices **out, ev_model *model, sv_decoder *decoder, const sv_config *config,
-                           sv_metrics *metrics, sv_log *log, ev_error *err) {
+                           sv_metrics *metrics, sv_log *log, ev_error *err) EV_NOT_SHARED {
     sv_voices *v = *out = calloc(1, sizeof *v);
-    if (!v) return ev_fail(err, EV_E_MEMORY, "out of memory");
+    if (!v || !ev_map_init(&v->cached, 0)) {
+        free(v);
+        *out = NULL;
+        return ev_fail(err, EV_E_MEMORY, "out of memory");
+    }
     v->model = model;
     v->decoder = decoder;
     v->metrics = metrics;
@@ -74,13 +80,12 @@ void sv_voices_free(sv_voices **held) EV_NOT_SHARED {
     sv_voices *v = *held;
     *held = NULL;
     if (!v) return;
-    for (size_t i = 0; i < BUCKETS; i++) {
-        while (v->chains[i]) {
-            sv_voice *next = v->chains[i]->chain;
-            free_voice(v->chains[i]);
-            v->chains[i] = next;
-        }
+    while (v->oldest) {
+        sv_voice *next = v->oldest->newer;
+        free_voice(v->oldest);
+        v->oldest = next;
     }
+    ev_map_free(&v->cached);
     sv_voice_store *store = v->store;
     sv_voice_store_close(&store);
     ev_synth_free(&v->synth);
@@ -113,8 +118,6 @@ const ev_voice *sv_voice_get(const sv_voice *voice) { return voice->voice; }
 
 /* ---- the cache ---- */
 
-static size_t bucket(const unsigned char *key) { return (key[0] | (size_t)key[1] << 8) % BUCKETS; }
-
 static void lru_unlink(sv_voices *v, sv_voice *voice) {
     *(voice->older ? &voice->older->newer : &v->oldest) = voice->newer;
     *(voice->newer ? &voice->newer->older : &v->newest) = voice->older;
@@ -129,11 +132,7 @@ static void link_newest(sv_voices *v, sv_voice *voice) EV_REQUIRES(v->lock) {
 
 /* Out of the cache; it lives on while it has users. */
 static void uncache(sv_voices *v, sv_voice *voice) EV_REQUIRES(v->lock) {
-    for (sv_voice **at = &v->chains[bucket(voice->key)]; *at; at = &(*at)->chain) {
-        if (*at != voice) continue;
-        *at = voice->chain;
-        break;
-    }
+    ev_map_remove(&v->cached, &voice->node);
     lru_unlink(v, voice);
     v->bytes -= voice->bytes;
     voice->cached = false;
@@ -141,9 +140,7 @@ static void uncache(sv_voices *v, sv_voice *voice) EV_REQUIRES(v->lock) {
 }
 
 static sv_voice *find_cached(const sv_voices *v, const unsigned char *key) EV_REQUIRES(v->lock) {
-    sv_voice *voice = v->chains[bucket(key)];
-    while (voice && memcmp(voice->key, key, KEY) != 0) voice = voice->chain;
-    return voice;
+    return EV_MAP_OWNER(ev_map_find(&v->cached, key, KEY), sv_voice, node);
 }
 
 void sv_voice_release(sv_voices *v, sv_voice **held) {
@@ -242,8 +239,7 @@ static sv_voice *begin(sv_voices *v, const unsigned char *key) EV_REQUIRES(v->lo
     memcpy(voice->key, key, KEY);
     voice->making = voice->cached = true;
     voice->users = 1;
-    voice->chain = v->chains[bucket(key)];
-    v->chains[bucket(key)] = voice;
+    ev_map_add(&v->cached, &voice->node, voice->key, KEY);
     link_newest(v, voice);
     return voice;
 }
