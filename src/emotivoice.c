@@ -120,7 +120,8 @@ static ev_status run_items(ev_synth *s, ev_item *items, const ev_request *const 
     const double start = ev_clock_s();
     atomic_store_explicit(&s->canceled, false, memory_order_relaxed);
     s->stats = (ev_stats){0};
-    for (size_t i = 0; i < n; i++) ev_item_prepare(&items[i], s->model, s->options.sentence_ms_max, requests[i]);
+    for (size_t i = 0; i < n; i++)
+        ev_item_prepare(&items[i], s->model, s->pool, s->options.sentence_ms_max, requests[i]);
     s->stats.text_s = ev_clock_s() - start;
     const ev_status status = ev_synth_run(s, items, n, on_chunk, user, err);
     for (size_t i = 0; i < n; i++) s->stats.audio_s += (double)items[i].count / ev_model_sample_rate(s->model);

@@ -26,6 +26,7 @@ typedef struct ev_manner {
     float degree;       /* of the prompt; what it leaves of 1 is the neutral emotion's */
     const char *text;   /* what is said, as it is written */
     size_t text_bytes;
+    ev_pool *pool; /* threads for a network that reads the texts; NULL: the calling one */
 } ev_manner;
 
 /* What encode leaves for decode, in the queue's memory; a family fills what it needs. */

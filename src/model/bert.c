@@ -115,9 +115,9 @@ typedef struct work { /* rows of the width, of the hidden width */
     ev_rows x, y, q, k, v, hidden;
 } work;
 
-static size_t work_bytes(const ev_bert_config *k, size_t n) {
+static size_t work_bytes(const ev_bert_config *k, size_t n, int threads) {
     return 6 * ev_matrix_bytes(n, 0, (size_t)k->width) + ev_matrix_bytes(n, 0, ev_round16((size_t)k->hidden)) +
-           ev_attention_scratch(n, k->heads, k->width / k->heads, 1) * sizeof(float) + 1024;
+           ev_attention_scratch(n, k->heads, k->width / k->heads, threads) * sizeof(float) + 1024;
 }
 
 static void linear(const work *s, const ev_conv *l, ev_rows x, ev_rows y, ev_act act, ev_rows residual) {
@@ -182,14 +182,14 @@ static void take_work(work *s, const ev_bert_config *k) {
     s->hidden = ev_rows_take(s->queue, &s->axis, ev_round16((size_t)k->hidden));
 }
 
-ev_status ev_bert_run(const ev_bert *b, const int32_t *pieces, size_t n, float *out, ev_error *err) {
+ev_status ev_bert_run(const ev_bert *b, ev_pool *pool, const int32_t *pieces, size_t n, float *out, ev_error *err) {
     assert(n > 0 && n <= (size_t)b->config.positions);
     const size_t w = (size_t)b->config.width;
     const ev_span all = {0, n}, first = {0, 1};
     ev_compute compute;
     work s = {.axis = {&all, 1, n, 0}};
-    ev_compute_init(&compute, NULL);
-    TRY(ev_queue_cpu(&s.queue, &compute, work_bytes(&b->config, n), err));
+    ev_compute_init(&compute, pool);
+    TRY(ev_queue_cpu(&s.queue, &compute, work_bytes(&b->config, n, pool ? ev_pool_threads(pool) : 1), err));
     take_work(&s, &b->config);
     embed(b, &s, pieces, s.y);
     norm(&s, &b->norm, s.y, s.x);

@@ -34,7 +34,7 @@ ev_status ev_bert_load(ev_bert *out, const ev_container *c, const ev_bert_config
 void ev_bert_free(ev_bert *b);
 
 /* pieces [n], ids below config.vocabulary, n <= config.positions; out [width]. Takes its work memory itself:
- * EV_E_MEMORY. Any thread. */
-ev_status ev_bert_run(const ev_bert *b, const int32_t *pieces, size_t n, float *out, ev_error *err);
+ * EV_E_MEMORY. Any thread; pool NULL: it alone. */
+ev_status ev_bert_run(const ev_bert *b, ev_pool *pool, const int32_t *pieces, size_t n, float *out, ev_error *err);
 
 #endif

@@ -14,8 +14,8 @@ static ev_status mix_style(const ev_prompttts *m, const ev_manner *manner, float
     const ev_acoustic_config *c = &m->config;
     const size_t width = (size_t)c->style.width;
     if (manner->prompt) {
-        const ev_status s =
-            ev_style_vector(m->style, "the prompt", manner->prompt, strlen(manner->prompt), true, out, err);
+        const ev_status s = ev_style_vector(m->style, manner->pool, "the prompt", manner->prompt,
+                                            strlen(manner->prompt), true, out, err);
         for (size_t j = 0; s == EV_OK && j < width; j++) {
             out[j] = manner->degree * out[j] + (1 - manner->degree) * m->emotions[j];
         }
@@ -37,8 +37,8 @@ static ev_status condition(const void *model, const ev_manner *manner, float *ou
     memcpy(out, manner->speaker, speaker * sizeof *out);
     const ev_status s = mix_style(m, manner, out + speaker, err);
     if (s != EV_OK) return s;
-    return ev_style_vector(m->style, "a sentence", manner->text, manner->text_bytes, false, out + speaker + width,
-                           err);
+    return ev_style_vector(m->style, manner->pool, "a sentence", manner->text, manner->text_bytes, false,
+                           out + speaker + width, err);
 }
 
 /* ---- encode ---- */

@@ -49,8 +49,8 @@ static ev_status make_emotions(ev_prompttts *m, ev_error *err) {
     if (!m->emotions) return ev_fail(err, EV_E_MEMORY, "out of memory for weights");
     for (size_t i = 0; i < (size_t)m->config.emotion_count; i++) {
         const json_t *prompt = json_array_get(m->config.prompts, i);
-        TRY(ev_style_vector(m->style, "an emotion's prompt", json_string_value(prompt), json_string_length(prompt),
-                            true, m->emotions + i * width, err));
+        TRY(ev_style_vector(m->style, NULL, "an emotion's prompt", json_string_value(prompt),
+                            json_string_length(prompt), true, m->emotions + i * width, err));
     }
     return EV_OK;
 }

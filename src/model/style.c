@@ -103,8 +103,8 @@ static bool recall(ev_style *s, const char *text, size_t bytes, uint64_t hash, f
     return found;
 }
 
-ev_status ev_style_vector(ev_style *s, const char *what, const char *text, size_t bytes, bool whole, float *out,
-                          ev_error *err) {
+ev_status ev_style_vector(ev_style *s, ev_pool *pool, const char *what, const char *text, size_t bytes, bool whole,
+                          float *out, ev_error *err) {
     const size_t places = (size_t)s->bert.config.positions;
     const uint64_t hash = ev_hash(EV_HASH_START, text, bytes);
     if (bytes <= KEPT_TEXT_BYTES && recall(s, text, bytes, hash, out)) return EV_OK;
@@ -116,7 +116,7 @@ ev_status ev_style_vector(ev_style *s, const char *what, const char *text, size_
         status =
             ev_fail(err, EV_E_LIMIT, "%s has %zu pieces, the style encoder takes %zu; shorten it", what, n, places);
     }
-    if (status == EV_OK) status = ev_bert_run(&s->bert, ids, n < places ? n : places, out, err);
+    if (status == EV_OK) status = ev_bert_run(&s->bert, pool, ids, n < places ? n : places, out, err);
     free(ids);
     if (status == EV_OK && bytes <= KEPT_TEXT_BYTES) keep(s, text, bytes, hash, out);
     return status;

@@ -14,8 +14,8 @@ ev_status ev_style_load(ev_style **out, const ev_container *c, const ev_bert_con
 void ev_style_free(ev_style **style);
 
 /* out [config.width]. whole: more pieces than the encoder has places for are an error (EV_E_LIMIT, `what` names the
- * text), else those behind are left out. Also EV_E_MEMORY. */
-ev_status ev_style_vector(ev_style *style, const char *what, const char *text, size_t bytes, bool whole, float *out,
-                          ev_error *err);
+ * text), else those behind are left out. pool as in ev_bert_run. Also EV_E_MEMORY. */
+ev_status ev_style_vector(ev_style *style, ev_pool *pool, const char *what, const char *text, size_t bytes,
+                          bool whole, float *out, ev_error *err);
 
 #endif

@@ -301,11 +301,12 @@ static ev_status resolve_voice(ev_item *item, const float **speaker, ev_error *e
     return check_voice(item, voice, err);
 }
 
-static ev_status prepare(ev_item *item, int32_t sentence_ms_max, ev_error *err) {
+static ev_status prepare(ev_item *item, ev_pool *pool, int32_t sentence_ms_max, ev_error *err) {
     const ev_request *r = item->request;
     if (!r || !r->text) return ev_fail(err, EV_E_ARGUMENT, "request has no text");
     float emotion_weights[EV_EMOTIONS_MAX];
-    ev_manner manner = {.emotion_weights = emotion_weights, .prompt = r->prompt, .degree = r->emotion_degree};
+    ev_manner manner = {
+        .emotion_weights = emotion_weights, .prompt = r->prompt, .degree = r->emotion_degree, .pool = pool};
     ev_status s = check_numbers(r, err);
     if (s == EV_OK) s = check_prompt(item->model, r, err);
     if (s == EV_OK) s = ev_emotion_parse(item->model, r->emotion, r->emotion_degree, emotion_weights, err);
@@ -322,10 +323,11 @@ static ev_status prepare(ev_item *item, int32_t sentence_ms_max, ev_error *err) 
     return s;
 }
 
-void ev_item_prepare(ev_item *item, ev_model *model, int32_t sentence_ms_max, const ev_request *request) {
+void ev_item_prepare(ev_item *item, ev_model *model, ev_pool *pool, int32_t sentence_ms_max,
+                     const ev_request *request) {
     ev_error error = {0};
     *item = (ev_item){.model = model, .request = request};
-    const ev_status s = prepare(item, sentence_ms_max, &error);
+    const ev_status s = prepare(item, pool, sentence_ms_max, &error);
     if (s != EV_OK) ev_item_fail(item, s, &error);
 }
 

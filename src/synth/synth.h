@@ -105,8 +105,9 @@ static inline ev_text_options ev_request_text(const ev_request *r, ev_text_voice
                              ev_text_knows_voice, voices};
 }
 /* Fills *item from the request; on failure item->status and error say why. Call ev_item_free always.
- * sentence_ms_max as in ev_synth_options. */
-void ev_item_prepare(ev_item *item, ev_model *model, int32_t sentence_ms_max, const ev_request *request);
+ * pool: threads for the networks that read it; NULL: the calling one. sentence_ms_max as in ev_synth_options. */
+void ev_item_prepare(ev_item *item, ev_model *model, ev_pool *pool, int32_t sentence_ms_max,
+                     const ev_request *request);
 void ev_item_free(ev_item *item);
 void ev_item_fail(ev_item *item, ev_status status, const ev_error *err);
 /* "happy", "happy:0.6,surprised:0.4" (NULL: neutral) and a degree to one weight per emotion, summing to 1. */

@@ -39,7 +39,7 @@ ev_status ev_task_create(ev_task **out, ev_model *model, const ev_request *reque
     if (request->voice && !t->voice) {
         status = ev_fail(err, EV_E_MEMORY, "out of memory");
     } else {
-        ev_item_prepare(&t->item, model, limits.sentence_ms_max, &t->request);
+        ev_item_prepare(&t->item, model, NULL, limits.sentence_ms_max, &t->request);
         status = ev_task_status(t, err);
     }
     t->request.text = t->request.language = t->request.emotion = t->request.prompt = NULL;

@@ -19,7 +19,8 @@ static int write_vectors(ev_style *style, size_t width, float *vector) {
     ev_error err = {0};
     while (fgets(line, sizeof line, stdin)) {
         line[strcspn(line, "\n")] = '\0';
-        if (ev_style_vector(style, "line", line, strlen(line), true, vector, &err) != EV_OK) return fail(err.message);
+        if (ev_style_vector(style, NULL, "line", line, strlen(line), true, vector, &err) != EV_OK)
+            return fail(err.message);
         if (fwrite(vector, sizeof *vector, width, stdout) != width) return fail("cannot write");
     }
     return 0;
