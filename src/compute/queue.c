@@ -1,4 +1,4 @@
-/* queue: see queue.h. What all makers have: memory by a mark, the checks, operations that are made of others. */
+/* queue: see queue.h. What all makers have: memory by a mark, and the checks. */
 #undef NDEBUG /* cheap asserts stay on in release */
 #include "compute/queue.h"
 
@@ -45,26 +45,9 @@ void ev_enqueue_conv(ev_queue *q, const ev_conv_op *op) {
     q->ops->conv(q, op);
 }
 
-/* Rows of the input are `stride` rows of `co` of the output, of which a part makes some side by side. */
-void ev_enqueue_upconv(ev_queue *q, const ev_upconv *up, ev_rows x, ev_at y, ev_at y2, float slope2,
-                       const ev_span *spans, size_t span_count) {
-    assert(up->co % LINE == 0 && up->part_count >= 1);
-    const size_t ld = (size_t)up->co * (size_t)up->stride;
-    for (int i = 0; i < up->part_count; i++) {
-        const size_t column = (size_t)up->part[i].phase * (size_t)up->co;
-        const ev_conv_op op = {.conv = &up->part[i].conv,
-                               .x = x,
-                               .tap_offset = up->part[i].tap_offset,
-                               .dilation = 1,
-                               .y = y ? (ev_rows){y + column, ld} : (ev_rows){0},
-                               .y2 = y2 ? (ev_rows){y2 + column, ld} : (ev_rows){0},
-                               .act2 = EV_ACT_LRELU,
-                               .slope2 = slope2,
-                               .scale = 1.0f,
-                               .spans = spans,
-                               .span_count = span_count};
-        ev_enqueue_conv(q, &op);
-    }
+void ev_enqueue_upconv(ev_queue *q, const ev_upconv_op *op) {
+    assert(op->conv->part_count >= 1 && op->x.at && (op->y || op->y2) && op->y % LINE == 0 && op->y2 % LINE == 0);
+    q->ops->upconv(q, op);
 }
 
 void ev_enqueue_conv_single_output(ev_queue *q, const ev_conv_single_output_op *op) {

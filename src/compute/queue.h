@@ -49,6 +49,15 @@ typedef struct ev_conv_op {
     size_t span_count;
 } ev_conv_op;
 
+typedef struct ev_upconv_op {
+    const ev_upconv *conv;
+    ev_rows x;
+    ev_at y, y2; /* rows of `co`, y2 their LRELU; either may be none */
+    float slope2;
+    const ev_span *spans; /* of x */
+    size_t span_count;
+} ev_upconv_op;
+
 typedef struct ev_conv_single_output_op {
     const ev_conv_single_output *conv;
     ev_rows x;
@@ -173,6 +182,7 @@ typedef struct ev_get_op {
 /* What operations borrow. */
 typedef enum ev_weights_kind {
     EV_WEIGHTS_CONV,          /* an ev_conv */
+    EV_WEIGHTS_UPCONV,        /* an ev_upconv */
     EV_WEIGHTS_SINGLE_OUTPUT, /* an ev_conv_single_output */
     EV_WEIGHTS_DEPTHWISE,     /* an ev_depthwise */
     EV_WEIGHTS_ISTFT,         /* an ev_istft: windows, twiddles */
@@ -201,6 +211,7 @@ typedef struct ev_queue ev_queue;
 typedef struct ev_queue_ops {
     const char *name;
     void (*conv)(ev_queue *q, const ev_conv_op *op);
+    void (*upconv)(ev_queue *q, const ev_upconv_op *op);
     void (*conv_single_output)(ev_queue *q, const ev_conv_single_output_op *op);
     void (*depthwise)(ev_queue *q, const ev_depthwise_op *op);
     void (*layer_norm)(ev_queue *q, const ev_layer_norm_op *op);
@@ -241,9 +252,7 @@ ev_at ev_queue_take(ev_queue *q, size_t floats);
 void *ev_queue_host(ev_queue *q, size_t bytes);
 
 void ev_enqueue_conv(ev_queue *q, const ev_conv_op *op);
-/* As ev_upconv_run: y and y2 (its LRELU) have rows of `co`; either may be none. */
-void ev_enqueue_upconv(ev_queue *q, const ev_upconv *up, ev_rows x, ev_at y, ev_at y2, float slope2,
-                       const ev_span *spans, size_t span_count);
+void ev_enqueue_upconv(ev_queue *q, const ev_upconv_op *op);
 void ev_enqueue_conv_single_output(ev_queue *q, const ev_conv_single_output_op *op);
 void ev_enqueue_depthwise(ev_queue *q, const ev_depthwise_op *op);
 void ev_enqueue_layer_norm(ev_queue *q, const ev_layer_norm_op *op);

@@ -50,6 +50,11 @@ static void conv(ev_queue *q, const ev_conv_op *op) {
     ev_conv_run(compute_of(q), &args);
 }
 
+static void upconv(ev_queue *q, const ev_upconv_op *op) {
+    ev_upconv_run(compute_of(q), op->conv, at(q, op->x.at), op->x.ld, at(q, op->y), at(q, op->y2), NULL, op->slope2,
+                  op->spans, op->span_count);
+}
+
 static void conv_single_output(ev_queue *q, const ev_conv_single_output_op *op) {
     ev_conv_single_output_run(compute_of(q), op->conv, at(q, op->x.at), op->x.ld, op->tap_offset, at(q, op->y),
                               op->act, op->spans, op->span_count);
@@ -210,6 +215,7 @@ static void cpu_free(ev_queue *q) {
 
 static const ev_queue_ops cpu_ops = {.name = "cpu",
                                      .conv = conv,
+                                     .upconv = upconv,
                                      .conv_single_output = conv_single_output,
                                      .depthwise = depthwise,
                                      .layer_norm = layer_norm,

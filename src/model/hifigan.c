@@ -70,7 +70,14 @@ static void run_block(const ev_hifigan_config *k, ev_queue *q, const ev_stage *s
 /* x (activated, [rows of the stage before]) -> the stage's activated output, in w->sum. source 0: none. */
 static void run_stage(const ev_hifigan_config *k, ev_queue *q, const ev_stage *stage, ev_rows x, ev_at source,
                       const ev_axis *before, const ev_axis *a, const stage_work *w, bool last) {
-    ev_enqueue_upconv(q, &stage->up, x, w->x.at, source ? 0 : w->xa.at, slope, before->spans, before->count);
+    const ev_upconv_op up = {.conv = &stage->up,
+                             .x = x,
+                             .y = w->x.at,
+                             .y2 = source ? 0 : w->xa.at,
+                             .slope2 = slope,
+                             .spans = before->spans,
+                             .span_count = before->count};
+    ev_enqueue_upconv(q, &up);
     if (source) { /* x += noise(source); the source's rows here are `left` samples of 2 channels, half a row early */
         const size_t row = (size_t)stage->left * 2;
         ev_conv_op op = stage_conv(&stage->noise, a, (ev_rows){source - (size_t)stage->left / 2 * 2, row}, 1);

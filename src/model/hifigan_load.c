@@ -168,7 +168,7 @@ void ev_hifigan_free(ev_hifigan *g) {
 /* ---- to a device ---- */
 
 static void stage_upload(const ev_stage *s, const ev_hifigan_config *k, ev_queue *q) {
-    for (int i = 0; i < s->up.part_count; i++) ev_conv_upload(&s->up.part[i].conv, q);
+    ev_enqueue_upload(q, EV_WEIGHTS_UPCONV, &s->up, 0);
     if (k->harmonics) ev_conv_upload(&s->noise, q);
     for (int j = 0; j < k->kinds; j++) {
         for (int d = 0; d < k->dilation_count; d++) {

@@ -20,6 +20,7 @@ typedef struct checked_op { /* an operation that waits, with copies of its lists
     size_t copy_count;
     union {
         ev_conv_op conv;
+        ev_upconv_op upconv;
         ev_conv_single_output_op conv_single_output;
         ev_depthwise_op depthwise;
         ev_layer_norm_op layer_norm;
@@ -113,6 +114,7 @@ static inline void check_weights(const ev_queue *q, const void *weights) {
         o->op.name.spans = check_spans(o, op->spans, op->span_count);                                                \
     }
 
+CHECKED_SPANS_OP(upconv, op->conv, NULL)
 CHECKED_SPANS_OP(conv_single_output, op->conv, NULL)
 CHECKED_SPANS_OP(depthwise, op->conv, NULL)
 CHECKED_SPANS_OP(layer_norm, op->gamma, op->beta)
@@ -282,6 +284,7 @@ static inline void check_free(ev_queue *q) {
 
 static const ev_queue_ops check_ops = {.name = "check",
                                        .conv = check_conv,
+                                       .upconv = check_upconv,
                                        .conv_single_output = check_conv_single_output,
                                        .depthwise = check_depthwise,
                                        .layer_norm = check_layer_norm,

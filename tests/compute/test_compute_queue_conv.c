@@ -116,7 +116,7 @@ static void test_upconv(void **state) {
         bench_spans(b, 20);
         fill(w, weights, false);
         assert_int_equal(ev_upconv_pack(&up, w, NULL, ci, co, kernel, stride, NULL), EV_OK);
-        for (int p = 0; p < up.part_count; p++) upload(b, EV_WEIGHTS_CONV, &up.part[p].conv, 0);
+        upload(b, EV_WEIGHTS_UPCONV, &up, 0);
         grid x = make(b, (size_t)ci);
         float *y = zeros(b, ld), *y2 = zeros(b, ld);
         ev_upconv_run(&b->c, &up, x.x, x.ld, y, i % 2 ? y2 : NULL, NULL, 0.1f, b->spans, b->n);
@@ -124,7 +124,8 @@ static void test_upconv(void **state) {
             ev_queue *q = b->queues[k];
             const size_t mark = ev_queue_mark(q);
             const ev_rows in = take(b, q, &x, (size_t)ci), out = take(b, q, NULL, ld), out2 = take(b, q, NULL, ld);
-            ev_enqueue_upconv(q, &up, in, out.at, i % 2 ? out2.at : 0, 0.1f, b->spans, b->n);
+            const ev_upconv_op op = {&up, in, out.at, i % 2 ? out2.at : 0, 0.1f, b->spans, b->n};
+            ev_enqueue_upconv(q, &op);
             check(b, q, out, y, ld, ld, "upconv");
             if (i % 2) check(b, q, out2, y2, ld, ld, "upconv's second output");
             ev_queue_release(q, mark);
