@@ -225,12 +225,14 @@ static void set_levels(const batch *b) {
     }
 }
 
-/* The device failed: those whose chunks they were, and nothing is heard. */
+/* The device failed: those whose chunks they were. What they have ends before them, so that nobody hears what was not
+ * made. */
 static void lose_chunks(const batch *b, ev_status status, const ev_error *error) {
     for (size_t i = 0; i < b->count; i++) {
-        const ev_chunk *c = &b->chunks[i];
-        memset(c->out, 0, (c->end - c->begin) * (size_t)b->synth->model->config.vocoder.hop * sizeof *c->out);
-        ev_item_fail(b->items[i], status, error);
+        ev_item *item = b->items[i];
+        const size_t at = (size_t)(b->chunks[i].out - item->samples);
+        if (at < item->count) item->count = at;
+        ev_item_fail(item, status, error);
     }
 }
 
@@ -269,6 +271,7 @@ static void add_chunk(batch *b, ev_item *item, ev_decoded *d, size_t frames) {
                             .out = item->samples + item->count};
     const size_t rows = ev_vocoder_chunk_rows(&b->synth->model->vocoder, &chunk);
     if (b->count == EV_ROUND_CHUNKS || b->rows + rows > b->synth->round_rows) flush(b);
+    if (item->status != EV_OK) return; /* one of its chunks was lost */
     b->items[b->count] = item;
     b->word_gains[b->count] = d->gain;
     b->chunks[b->count++] = chunk;

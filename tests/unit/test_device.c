@@ -164,37 +164,71 @@ static void test_failures(void **state) {
     }
 }
 
-/* Of two tasks the one that was on the device when it failed has failed, with silence where its samples would be; the
+static size_t taken(ev_task *task, float *into) {
+    const float *samples;
+    size_t count;
+    ev_task_take(task, &samples, &count);
+    memcpy(into, samples, count * sizeof *samples);
+    return count;
+}
+
+/* Of two tasks the one that was on the device when it failed has failed, and has no samples beyond what was made; the
  * other goes on. */
 static void test_failure_of_one(void **state) {
     (void)state;
+    static float samples[2][48000];
     queue_check *checked;
     ev_model *model = open_model("tiny");
     ev_synth *device = make_synth(model, &checked);
     const ev_request requests[2] = {request_of(0), request_of(1)};
+    const size_t hop = (size_t)model->config.vocoder.hop;
     ev_task *tasks[2];
     ev_error err = {0};
-    const float *samples;
-    size_t count;
     for (size_t i = 0; i < 2; i++) assert_int_equal(ev_task_create(&tasks[i], model, &requests[i], 0, &err), EV_OK);
     assert_int_equal(ev_synth_decode(device, tasks, 2, &err), EV_OK);
+    const ev_slice slices[2] = {{tasks[0], 10}, {tasks[1], 10}};
+    assert_int_equal(ev_synth_vocode(device, slices, 2, &err), EV_OK);
     checked->fails_at = checked->enqueued + 1;
-    assert_int_equal(ev_synth_vocode(device, &(ev_slice){tasks[0], 20}, 1, &err), EV_OK);
-    assert_int_equal(ev_synth_vocode(device, &(ev_slice){tasks[1], 20}, 1, &err), EV_OK);
+    assert_int_equal(ev_synth_vocode(device, &slices[0], 1, &err), EV_OK);
+    assert_int_equal(ev_synth_vocode(device, &slices[1], 1, &err), EV_OK);
     assert_int_equal(ev_task_status(tasks[0], &err), EV_E_MEMORY);
     assert_int_equal(ev_task_status(tasks[1], &err), EV_OK);
-    ev_task_take(tasks[0], &samples, &count);
-    for (size_t i = 0; i < count; i++) assert_true(samples[i] == 0);
-    ev_task_take(tasks[1], &samples, &count);
-    assert_true(count > 0);
-    for (size_t i = 0; i < count; i++) assert_true(isfinite(samples[i]));
-    for (size_t i = 0; i < 2; i++) ev_task_free(&tasks[i]);
+    assert_int_equal(taken(tasks[0], samples[0]), 10 * hop);
+    assert_int_equal(taken(tasks[1], samples[1]), 20 * hop);
+    for (size_t i = 0; i < 2; i++) {
+        ev_audio audio;
+        assert_int_equal(ev_say(device, &requests[i], &audio, &err), EV_OK);
+        assert_memory_equal(audio.samples, samples[i], (i + 1) * 10 * hop * sizeof(float));
+        ev_audio_free(&audio);
+        ev_task_free(&tasks[i]);
+    }
+    ev_synth_free(&device);
+    ev_model_free(&model);
+}
+
+/* A stream ends with the last piece that was made. */
+static void test_failure_in_stream(void **state) {
+    (void)state;
+    static stream whole, streamed;
+    queue_check *checked;
+    ev_model *model = open_model("tiny_mels");
+    ev_synth *device = make_synth(model, &checked);
+    const ev_request r = request_of(1);
+    ev_error err = {0};
+    const size_t before = checked->enqueued;
+    assert_int_equal(ev_say_stream(device, &r, &err, on_chunk, &whole), EV_OK);
+    const size_t operations = checked->enqueued - before;
+    checked->fails_at = checked->enqueued + operations - 1;
+    assert_int_equal(ev_say_stream(device, &r, &err, on_chunk, &streamed), EV_E_MEMORY);
+    assert_true(streamed.count > 0 && streamed.count < whole.count);
+    assert_memory_equal(whole.samples, streamed.samples, streamed.count * sizeof(float));
     ev_synth_free(&device);
     ev_model_free(&model);
 }
 
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_same_bytes), cmocka_unit_test(test_failures),
-                                       cmocka_unit_test(test_failure_of_one)};
+                                       cmocka_unit_test(test_failure_of_one),
+                                       cmocka_unit_test(test_failure_in_stream)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
