@@ -233,6 +233,25 @@ class Published(unittest.TestCase):
             with self.subTest(says):
                 self.refused(says, prepare)
 
+    def test_other_projects(self):
+        """Tensors as ming024's FastSpeech2, ESPnet's JETS and jik876's HiFi-GAN have them: no voices that this family speaks with."""
+        def zeros(**shapes):
+            return {name.replace("__", "."): torch.zeros(shape) for name, shape in shapes.items()}
+
+        ming = zeros(encoder__src_word_emb__weight=(361, 256), encoder__layer_stack__0__slf_attn__w_qs__weight=(256, 256),
+                     encoder__layer_stack__0__slf_attn__layer_norm__weight=(256,), encoder__layer_stack__0__pos_ffn__w_1__weight=(1024, 256, 9),
+                     variance_adaptor__pitch_bins=(255,), variance_adaptor__pitch_embedding__weight=(256, 256), mel_linear__weight=(80, 256))
+        jets = zeros(tts__generator__encoder__embed__0__weight=(78, 256), tts__generator__encoder__embed__1__alpha=(1,),
+                     tts__generator__encoder__encoders__0__self_attn__linear_q__weight=(256, 256),
+                     tts__generator__generator__input_conv__weight_v=(512, 256, 7),
+                     tts__generator__generator__upsamples__0__1__weight_v=(512, 256, 16))
+        hifigan = zeros(conv_pre__weight_g=(512, 1, 1), conv_pre__weight_v=(512, 80, 7), ups__0__weight_v=(512, 256, 16))
+        for says, table in (('no "generator" in it', {"model": ming, "optimizer": {"param_groups": []}}), ('no "generator" in it', jets),
+                            ("no tensor am.src_word_emb.weight; is it one of EmotiVoice", {"generator": ming}),
+                            ("no tensor am.src_word_emb.weight; is it one of EmotiVoice", {"generator": hifigan})):
+            with self.subTest(says):
+                self.refused(says, lambda f, g, s, table=table: torch.save(table, f["g"]))
+
     def test_fine_tuned_rows_and_highest_number(self):
         folder = self.folder / "tuned"
         k, generator, _ = P.write_folder(folder, dict(P.SMALL, speakers=7), seed=5)
