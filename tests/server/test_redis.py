@@ -1,6 +1,7 @@
 """Gateways and workers over Redis, as a client and an operator meet them: real processes, a real redis-server, real kills."""
 import base64
 import concurrent.futures
+import http.client
 import io
 import json
 import os
@@ -428,6 +429,47 @@ class Faults(unittest.TestCase):
         for t in threads:
             t.join()
         self.assertEqual(wrong, [])
+
+    def keys(self, f, pattern):
+        answer = f.redis.ask("KEYS", "{emotivoice}:" + pattern)
+        return [line.decode() for line in answer.split(b"\r\n")[1:] if line.startswith(b"{")]
+
+    def field(self, f, key, name):
+        return f.redis.ask("HGET", key, name).split(b"\r\n")[1].decode()  # of none ""
+
+    def test_equal_requests_of_two_gateways_are_made_once(self):
+        """Also where the first who asked leaves, and of a recording that lies in the store."""
+        f = self.fleet(2, 1, flags=("--queue-audio", "3600s", "--redis-lease", "10s"))
+        recording = base64.b64encode(service.reference("A voice that is heard once, and then again. " * 2)).decode()
+        self.assertGreater(len(recording) * 3 / 4, 65536)
+        made = lambda: f.workers[0].metric('jobs_total{outcome="completed"}')  # noqa: E731
+        requests = [{"input": "Two ask for this at once.", "response_format": "pcm"},
+                    {"input": "One of two who ask for this leaves.", "response_format": "pcm", "reference_audio": recording}]
+        for leaves, body in enumerate(requests):
+            before = made()
+            f.workers[0].process.send_signal(signal.SIGSTOP)
+            first = http.client.HTTPConnection("127.0.0.1", f.gateways[0].port, timeout=60)
+            first.request("POST", "/v1/audio/speech", json.dumps(body))
+            job = wait(lambda: self.keys(f, "job:*"))[0]
+            with concurrent.futures.ThreadPoolExecutor() as pool:
+                others = [pool.submit(f.gateways[1].post, "/v1/audio/speech", body), pool.submit(f.gateways[1].post, "/v1/audio/speech", dict(body, seed=7))]
+                wait(lambda: self.field(f, job, "also"))
+                wait(lambda: len(self.keys(f, "job:*")) == 3)  # it, who joined it, and one that is not equal
+                if leaves:
+                    first.close()
+                    wait(lambda: self.field(f, job, "as"))
+                f.workers[0].process.send_signal(signal.SIGCONT)
+                second, unequal = (one.result() for one in others)
+            if leaves:
+                self.assertEqual(second.body, f.gateways[0].post("/v1/audio/speech", dict(body, priority="low")).body)
+                before += 1
+            self.assertEqual((second.code, unequal.code), (200, 200), (second.body[:200], unequal.body[:200]))
+            if not leaves:
+                self.assertEqual(first.getresponse().read(), said(body["input"]))
+                self.assertEqual(second.body, said(body["input"]))
+            wait(lambda: not self.keys(f, "job:*") and not self.keys(f, "equal:*"), 10)
+            self.assertEqual(made() - before, 2)
+            first.close()
 
     def test_clients_have_fair_turns_and_a_bounded_queue(self):
         keys = service.scratch("")

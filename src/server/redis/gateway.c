@@ -62,6 +62,16 @@ static void add_key(sv_args *a, const sv_job *job, char key[2 * SV_JOB_KEY + 1],
     sv_args_text(a, body);
 }
 
+/* By which equal requests of other gateways are known: the same as within one, so whoever may not share there does
+ * not here. What is promised is never shared. */
+static void add_content(sv_args *a, const sv_job *job, char content[2 * SV_JOB_KEY + 1]) {
+    static const unsigned char none[SV_JOB_KEY];
+    content[0] = '\0';
+    if (!atomic_load(&job->kept) && memcmp(job->key, none, sizeof none) != 0)
+        sv_hex_of(job->key, SV_JOB_KEY, content);
+    sv_args_text(a, content);
+}
+
 /* The answer to ENQUEUE; NULL: err says why not. */
 static redisReply *enqueue(sv_gateway *g, const sv_job *job, const char *message, const sv_record *r, double length_s,
                            ev_error *err) {
@@ -84,6 +94,8 @@ static redisReply *enqueue(sv_gateway *g, const sv_job *job, const char *message
     if (aside && sv_store_put(g->parts.recordings, job->id, r->reference, r->reference_bytes, err) != EV_OK)
         return NULL;
     sv_args_real(&a, job->quota_s);
+    char content[2 * SV_JOB_KEY + 1];
+    add_content(&a, job, content);
     return sv_links_script(&g->links, SV_SCRIPT_ENQUEUE, &a, err);
 }
 
@@ -106,7 +118,9 @@ static void answer(sv_gateway *g, sv_job *job, const sv_record *r, const redisRe
         return;
     }
     drop_recording_aside(g, job, r);
-    if (strcmp(what, "SAME") == 0) {
+    if (strcmp(what, "JOINED") == 0) {
+        accepted(g, job, out, "");
+    } else if (strcmp(what, "SAME") == 0) {
         accepted(g, job, out, sv_reply_text(reply, 1));
     } else if (strcmp(what, "CONFLICT") == 0) {
         out->conflict = true;

@@ -110,7 +110,7 @@ static void on_end(sv_gateway *g, sv_job *job, const sv_event *e) {
     if (mine) sv_gateway_end_job(g, mine, state, &error);
 }
 
-/* {"m": JSON, "s": samples} */
+/* {"m": JSON, "s": samples, "as": id here of a job that is another's there} */
 static void on_event(sv_gateway *g, const redisReply *fields) {
     const redisReply *message = fields->type == REDIS_REPLY_ARRAY ? sv_reply_field(fields, "m") : NULL;
     sv_event e;
@@ -120,13 +120,15 @@ static void on_event(sv_gateway *g, const redisReply *fields) {
         sv_log_line(g->parts.log, SV_LEVEL_ERROR, NULL, "%s", err.message);
         return;
     }
-    sv_job *job = sv_gateway_heard(g, e.id);
+    const redisReply *as = sv_reply_field(fields, "as");
+    const char *id = as && as->type == REDIS_REPLY_STRING && as->len == SV_JOB_ID ? as->str : e.id;
+    sv_job *job = sv_gateway_heard(g, id);
     if (job && e.end)
         on_end(g, job, &e);
     else if (job)
         on_audio(g, job, &e, sv_reply_field(fields, "s"));
     else if (!e.end)
-        sv_gateway_orphan(g, e.id); /* nobody is there any more who listens */
+        sv_gateway_orphan(g, id); /* nobody is there any more who listens */
     sv_job_unref(&job);
     sv_event_free(&e);
 }
@@ -285,8 +287,9 @@ void sv_gateway_cancel_orphans(sv_gateway *g) {
             sv_gateway_orphan(g, id);
             return;
         }
+        const bool others = reply->type == REDIS_REPLY_INTEGER && reply->integer == 2;
         freeReplyObject(reply);
-        (void)sv_store_remove(g->parts.recordings, id, NULL);
+        if (!others) (void)sv_store_remove(g->parts.recordings, id, NULL);
     }
 }
 

@@ -6,7 +6,12 @@
  *   job:<id>                hash: state (queued, running, completed, failed, expired); message (message.h); owner, class,
  *                           seconds, gateway, created, deadline, attempts, worker; recording, recording_bytes, blob (where
  *                           the store has it); key, body (of an Idempotency-Key); quota, charged; at the end outcome, done,
- *                           bytes, digest, audio. `entry` in the stream; without one it waits for its owner's turn
+ *                           bytes, digest, audio. `entry` in the stream; without one it waits for its owner's turn.
+ *                           Of a job that equal requests of other gateways joined: also (" gateway:id" of each, the id
+ *                           by which that gateway knows it), as (likewise of `gateway`, where the first one left),
+ *                           equal (its content); heard: samples were sent, and nobody can join any more. job:<id of one
+ *                           who joined> has first, the job's id, and gateway
+ *   equal:<digest>          id of a job that somebody listens to, by its content
  *   wait:<class>:<owner>    list of ids that wait for a turn: an owner has so many entries in the streams as the workers
  *                           run at the same time, at least eight, and the next when one of them is over
  *   turns, shares           hashes by owner: entries in the streams; seconds of audio that wait or run
@@ -17,7 +22,8 @@
  *   key:<digest>            id of the job that came with an Idempotency-Key
  *   blob:<id>               there while the recording of a dead letter belongs to a job that tries it again
  *   dead                    sorted set of ids by time: jobs that failed as often as they may; their hashes stay
- *   workers, slots, speed   sorted set of names by when they were seen; hashes by name: jobs at once, audio made a second
+ *   workers, slots, speed, tells   sorted set of names by when they were seen; hashes by name: jobs at once, audio made
+ *                           a second, that it sends to all who listen
  *   series:<id>             hash, of a batch or a long text: account, holder (a gateway), head (what is known of it), body
  *                           (until it is over), key, digest, canceled; the sorted set `series` has by the end of their
  *                           leases those that are not over, or canceled
@@ -39,7 +45,8 @@ enum { SV_REDIS_CLASSES = 3, SV_REDIS_DEAD_MAX = 1000 };
 
 typedef enum sv_script {
     /* id class owner seconds gateway message recording recording_bytes key body limit_s deadline_ms
-     * quota_s -> OK | SAME id | CONFLICT | FULL retry_ms | QUOTA retry_ms | SHARE retry_ms | NOBODY */
+     * quota_s content -> OK | JOINED | SAME id | CONFLICT | FULL retry_ms | QUOTA retry_ms | SHARE retry_ms | NOBODY
+     */
     SV_SCRIPT_ENQUEUE,
     /* id worker entry class alone tries_max -> GONE | SUSPECT | DEAD, RUN message recording age_ms left_ms attempts
      * gateway recording_bytes blob */
@@ -55,7 +62,7 @@ typedef enum sv_script {
     SV_SCRIPT_SEND,
     /* gateway, then ids -> jobs seconds workers dead, then ids that are gone */
     SV_SCRIPT_LOOK,
-    /* id owner -> 1: it was there, 0 */
+    /* id owner -> 1: it was there, 0; owner "": who listens by that id leaves, 2: others listen still */
     SV_SCRIPT_CANCEL,
     /* id -> fields and values of its hash, and `now` */
     SV_SCRIPT_FIND,
