@@ -133,7 +133,8 @@ static void on_event(sv_gateway *g, const redisReply *fields) {
     sv_event_free(&e);
 }
 
-/* What was read is not needed any more: it would only take Redis's memory. */
+/* What was read is not needed any more: it would only take Redis's memory. Not behind each event, which the next one
+ * would wait for. */
 static void trim_events(sv_gateway *g) {
     char key[80], *dash;
     char next[64];
@@ -148,9 +149,10 @@ static void trim_events(sv_gateway *g) {
     sv_args_text(&a, next);
     redisReply *reply = sv_link_call(&g->link, &a, 0, &err);
     if (reply) freeReplyObject(reply);
+    g->untrimmed = 0;
 }
 
-enum { EVENTS_AT_ONCE = 64, EVENTS_BLOCK_MS = 200 };
+enum { EVENTS_AT_ONCE = 64, EVENTS_BLOCK_MS = 200, TRIM_AT = 64 };
 
 /* Waits a moment for events. *some: there were. false: Redis does not answer. */
 static bool read_events(sv_gateway *g, bool *some) {
@@ -174,10 +176,11 @@ static bool read_events(sv_gateway *g, bool *some) {
         const redisReply *fields = sv_reply_at(entries->element[i], 1);
         snprintf(g->last, sizeof g->last, "%s", sv_reply_text(entries->element[i], 0));
         *some = true;
+        g->untrimmed++;
         if (fields) on_event(g, fields);
     }
     freeReplyObject(reply);
-    if (*some) trim_events(g);
+    if (g->untrimmed >= TRIM_AT || (g->untrimmed && !*some)) trim_events(g);
     return true;
 }
 

@@ -42,6 +42,7 @@ typedef struct sv_gateway {
     /* the thread's alone */
     sv_link link;
     char last[48]; /* id of the last event */
+    int untrimmed; /* events that were read and are there still */
     double looked;
     pthread_t thread;
     bool running;

@@ -29,6 +29,12 @@ const char sv_script_common[] =
     "    end\n"
     "  end\n"
     "end\n"
+    /* A script that fails half-way leaves what it wrote: keys of another type fail it here, before that. */
+    "local function check_types(class, owner)\n"
+    "  for _, name in ipairs({'sum', 'shares', 'turns'}) do call('HLEN', key(name)) end\n"
+    "  call('XLEN', key('queue', class))\n"
+    "  call('LLEN', key('wait', class, owner))\n"
+    "end\n"
     "local function queue(id, class, owner)\n"
     "  if number(call('HGET', key('turns'), owner)) < turns_max() then push(id, class, owner)\n"
     "  else call('RPUSH', key('wait', class, owner), id) end\n"
@@ -49,6 +55,7 @@ const char sv_script_common[] =
     "end\n"
     /* neither waits nor runs any more */
     "local function leave(id, job)\n"
+    "  check_types(job.class, job.owner)\n"
     "  unqueue(id, job.class, job.owner, job.entry)\n"
     "  count(job.owner, -1, -number(job.seconds))\n"
     "end\n"
@@ -153,6 +160,7 @@ const char *const sv_scripts[SV_SCRIPT_COUNT] = {
         "local quota, charged = number(A[13]), number(A[4])\n"
         "local lacks = quota > 0 and charged - allowance(owner, quota, t) or 0\n"
         "if lacks > 0 then return {'QUOTA', math.ceil(math.min(lacks / quota, 1) * 3600000)} end\n"
+        "check_types(class, owner)\n"
         "spend(owner, quota, charged, t)\n"
         "local deadline = number(A[12])\n"
         "if deadline > 0 then deadline = t + deadline end\n"

@@ -1,0 +1,200 @@
+"""Gateways and workers over a Redis that fails in every way but by being killed alone, and what clients saw of it.
+
+A round is each fault once, with a proxy between them and Redis for what a network does. After each a job must be accepted and
+made within ten seconds; at the end every job that was accepted has been made, or was in Redis when that was emptied; no process
+wrote more than twenty lines of its log in a second."""
+import collections
+import json
+import random
+import signal
+import socket
+import struct
+import threading
+import time
+
+import fleet
+import fleet_kills
+
+RECOVER_S, LINES_A_SECOND = 10, 20
+ASIDE = ("sum", "shares", "turns", "workers", "queue:1")  # that are of another type for a while
+
+
+class Proxy:
+    """Hands on what comes, as late or as seldom as it is told."""
+
+    def __init__(self, port):
+        self.to, self.delay_s, self.resets, self.random = port, 0, 0, random.Random(0)
+        self.listener = socket.create_server(("127.0.0.1", 0), backlog=128)
+        self.port = self.listener.getsockname()[1]
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self):
+        while True:
+            try:
+                near = self.listener.accept()[0]
+            except OSError:
+                return
+            try:
+                far = socket.create_connection(("127.0.0.1", self.to), timeout=5)
+                far.settimeout(None)
+            except OSError:
+                near.close()
+                continue
+            for pair in ((near, far), (far, near)):
+                pair[0].setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                threading.Thread(target=self._pump, args=pair, daemon=True).start()
+
+    def _pump(self, source, to):
+        try:
+            while data := source.recv(65536):
+                if self.resets and self.random.random() < self.resets:
+                    for s in (source, to):  # closed by a reset, not by an end
+                        s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                    break
+                if self.delay_s:
+                    time.sleep(self.delay_s)
+                to.sendall(data)
+        except OSError:
+            pass
+        for s in (source, to):
+            try:
+                s.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass
+            s.close()
+
+
+class ProxiedRedis(fleet.Redis):
+    def __init__(self, folder, *flags):
+        super().__init__(folder, *flags)
+        self.proxy = Proxy(self.port)
+        self.url = f"redis://127.0.0.1:{self.proxy.port}"
+
+    def stop(self):
+        super().stop()
+        self.proxy.listener.close()
+
+
+class RedisFaults(fleet_kills.FleetKills):
+    FAULTS = ("kill", "stop", "latency", "resets", "flush", "memory", "types")
+
+    def __init__(self, command, seed=0, clients=2, fault_s=10.0):
+        super().__init__(command, "redis", seed=seed, clients=clients, texts=fleet_kills.SHORT)
+        self.fleet.kind, self.fault_s = ProxiedRedis, fault_s
+        self.flushable, self.flushed_at = set(), 0.0
+        self.recoveries = collections.defaultdict(list)
+
+    # ---- the faults ----
+
+    def kill_fault(self, redis):
+        redis.kill()
+        time.sleep(1)
+        redis.start()
+
+    def stop_fault(self, redis):
+        redis.kill(signal.SIGSTOP)
+        time.sleep(self.fault_s)
+        redis.kill(signal.SIGCONT)
+
+    def latency_fault(self, redis):
+        redis.proxy.delay_s = 0.1  # there, and back
+        time.sleep(self.fault_s)
+        redis.proxy.delay_s = 0
+
+    def resets_fault(self, redis):
+        redis.proxy.resets = 0.05
+        time.sleep(self.fault_s)
+        redis.proxy.resets = 0
+
+    def flush_fault(self, redis):
+        redis.ask("FLUSHALL")
+        self.flushed_at = time.monotonic()
+        time.sleep(0.5)
+        with self.lock:  # those too whose 202 was on its way
+            self.flushable |= set(self.accepted)
+
+    def memory_fault(self, redis):
+        redis.ask("CONFIG", "SET", "maxmemory", "1")
+        time.sleep(3)
+        redis.ask("CONFIG", "SET", "maxmemory", "0")
+
+    def types_fault(self, redis):
+        for name in ASIDE:
+            key = "{emotivoice}:" + name
+            there = redis.ask("EXISTS", key) == b"1"
+            if there:
+                redis.ask("RENAME", key, key + ":aside")
+            redis.ask("SET", key, "of another type")
+            time.sleep(1)
+            redis.ask("DEL", key)
+            if there:
+                redis.ask("RENAME", key + ":aside", key)
+
+    # ---- what was promised ----
+
+    def recover(self, fault):
+        """Seconds until a job is accepted and made."""
+        begun = time.monotonic()
+        while time.monotonic() < begun + 60:
+            answer = self.ask("POST", "/tts", json.dumps({"text": self.texts[0], "priority": "high"}))
+            if answer is None or answer[0] != 202:
+                time.sleep(0.05)
+                continue
+            job = json.loads(answer[1])["request_id"]
+            while time.monotonic() < begun + 60:
+                looked = self.ask("GET", f"/tts/{job}")
+                if looked and looked[0] == 200 and json.loads(looked[1])["status"] == "completed":
+                    self.recoveries[fault].append(time.monotonic() - begun)
+                    if self.recoveries[fault][-1] > RECOVER_S:
+                        self.note("a late recovery", fault, self.recoveries[fault][-1])
+                    return
+                if looked and looked[0] not in (200, 503):
+                    break
+                time.sleep(0.02)
+        self.note("no recovery", fault)
+
+    def note(self, what, *details):
+        if what == "a promised job is not there" and details[0] in self.flushable:
+            self.counts["flushed"] += details[0] not in self.ends
+            return
+        if what == "two jobs for one key" and time.monotonic() - self.flushed_at < 30:
+            return  # the key went with the rest
+        super().note(what, *details)
+
+    def look(self, job):
+        state = super().look(job)
+        if state == "lost" and job in self.flushable:
+            self.ends.setdefault(job, "flushed")
+        return state
+
+    def run(self, rounds):
+        self.start()
+        threads = [threading.Thread(target=self.client, args=(self.random.random(),)) for _ in range(self.clients)]
+        for thread in threads:
+            thread.start()
+        for _ in range(rounds):
+            for fault in self.FAULTS:
+                time.sleep(self.random.uniform(0.5, 1.5))
+                getattr(self, fault + "_fault")(self.fleet.redis)
+                self.recover(fault)
+        self.over = True
+        for thread in threads:
+            thread.join()
+        self.settle()
+
+    def finish_service(self):
+        super().finish_service()
+        for process in self.fleet.gateways + self.fleet.workers:
+            seconds = collections.Counter(json.loads(line)["time"][:19] for line in list(process.lines) if line.startswith('{"time"'))
+            self.counts["log_lines"] += seconds.total()
+            self.counts["log_lines_a_second_most"] = max(self.counts["log_lines_a_second_most"], *seconds.values(), 0)
+            if self.counts["log_lines_a_second_most"] > LINES_A_SECOND:
+                self.note("a log storm", seconds.most_common(1))
+
+    def report(self):
+        told = super().report()
+        ends = collections.Counter(self.ends.values())
+        if ends.total() != len(self.accepted):
+            self.note("counts do not reconcile", dict(ends), len(self.accepted))
+        return {**told, "kills": len(self.recoveries["kill"]),
+                "recovered_s_most": {fault: round(max(times), 2) for fault, times in self.recoveries.items()}}
