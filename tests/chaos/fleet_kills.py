@@ -61,7 +61,7 @@ class FleetKills(kills.Kills):
         """Nothing is left in the queue when all is over, which a gateway looks at once a second."""
         until = kills.time.monotonic() + 20
         while True:
-            state = self.fleet.gateways[0].get("/readyz").json()["jobs"]
+            state = self.fleet.gateways[0].get("/readyz").json().get("jobs", {"pending": "it is not ready", "dead": 0})
             if not state["pending"] and state["dead"] == collections.Counter(self.ends.values())["failed"]:
                 return
             if kills.time.monotonic() > until:

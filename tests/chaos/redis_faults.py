@@ -40,8 +40,9 @@ class Proxy:
             except OSError:
                 near.close()
                 continue
+            for s in (near, far):
+                s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             for pair in ((near, far), (far, near)):
-                pair[0].setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 threading.Thread(target=self._pump, args=pair, daemon=True).start()
 
     def _pump(self, source, to):
