@@ -4,8 +4,7 @@
  *   scripts.h   START HERE: what lies in Redis, and the steps that a job takes there
  *   url.h       where Redis is; connect.h: to it, over TLS, through Sentinel; link.h: what is asked over connections
  *   message.h   what is said
- *   gateway_inner.h  a gateway, a backend of jobs (jobs/backend.h): gateway.c hands them in, gateway_events.c hears of
- *               them, gateway_find.c finds what was promised
+ *   gateway.c   a backend of jobs (jobs/backend.h): hands them in; gateway_inner.h names the files beside it
  *   worker.c    takes jobs for the engine of its process, keeps their leases; forward.c sends what it makes
  *   fallback.h  a gateway that makes speech itself while Redis is away
  *   rates.h     what clients may ask for in a second, counted over all gateways
