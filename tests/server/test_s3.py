@@ -112,9 +112,10 @@ class Command(unittest.TestCase):
         self.check(S3.url(endpoint="http://127.0.0.1:9"), "cannot be asked now", 6)
         self.check("s3://media?regoin=x", "no option 'regoin'", 3)
         self.check(S3.url(), "AWS_ACCESS_KEY_ID", 3, **NO_KEYS)
-        S3.front.skew = 3600
         try:
-            self.check(S3.url(), "this machine's clock and that of", 3)
+            for S3.front.skew, says in ((3600, " s behind, "), (-3600, " s ahead, ")):
+                self.check(S3.url(), "this machine's clock and that of", 3)
+                self.check(S3.url(), says, 3)
         finally:
             S3.front.skew = 0
 

@@ -12,6 +12,7 @@
  *   - x-amz-date must be its own: one that is given is sent twice. So its time is this machine's, always.
  */
 #include <curl/curl.h>
+#include <math.h>
 #include <openssl/evp.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -278,6 +279,15 @@ static ev_status not_a_certificate(const sv_s3 *s3, ev_error *err) {
                    s3->place.endpoint);
 }
 
+static ev_status skewed(const sv_s3_place *p, const sv_s3_answer *a, ev_error *err) {
+    const double ahead_s = a->date > 0 ? difftime(time(NULL), a->date) : 0;
+    return ev_fail(
+        err, EV_E_ARGUMENT,
+        "this machine's clock and that of %s differ: it is %.0f s %s, and requests are good for 15 minutes: "
+        "set the clock (NTP)",
+        p->endpoint, fabs(ahead_s), ahead_s < 0 ? "behind" : "ahead");
+}
+
 /* It answered, and will answer the same again. */
 static ev_status refused(const sv_s3 *s3, const sv_s3_request *r, const sv_s3_answer *a, ev_error *err) {
     const char *e = a->error;
@@ -293,11 +303,7 @@ static ev_status refused(const sv_s3 *s3, const sv_s3_request *r, const sv_s3_an
     if (a->code == 301 || a->code == 307 || strcmp(e, "AuthorizationHeaderMalformed") == 0)
         return ev_fail(err, EV_E_ARGUMENT,
                        "the bucket %s is not in the region %s: give its own as region=", p->bucket, p->region);
-    if (strcmp(e, "RequestTimeTooSkewed") == 0)
-        return ev_fail(err, EV_E_ARGUMENT,
-                       "this machine's clock and that of %s differ by %.0f s, and requests are good for 15 minutes: "
-                       "set the clock (NTP)",
-                       p->endpoint, a->date > 0 ? difftime(time(NULL), a->date) : 0.0);
+    if (strcmp(e, "RequestTimeTooSkewed") == 0) return skewed(p, a, err);
     if (strcmp(e, "InvalidAccessKeyId") == 0)
         return ev_fail(err, EV_E_ARGUMENT, "%s does not know the access key: correct it, or the endpoint", s3->name);
     if (strcmp(e, "SignatureDoesNotMatch") == 0)
