@@ -45,15 +45,15 @@ function properties(schema) {
     return [...found.values()].sort((a, b) => b[2] - a[2]);
 }
 
-/* What may stand there, as nodes: "string", "integer 0..9", a link to a schema ... */
+/* What may stand there, as nodes: "string", "integer 0..9", a link to a schema ... That null counts as missing is told once. */
 function typeOf(schema) {
     const name = nameOf(schema);
     if (name) return [make("a", {href: `#schema-${name}`, text: name})];
     if (schema.const !== undefined) return [code(JSON.stringify(schema.const))];
-    if (schema.enum) return join(schema.enum.map((v) => [code(String(v))]), ", ");
-    for (const key of ["oneOf", "anyOf"]) if (schema[key]) return join(schema[key].map(typeOf), " or ");
+    if (schema.enum) return join(schema.enum.filter((v) => v !== null).map((v) => [code(String(v))]), ", ");
+    for (const key of ["oneOf", "anyOf"]) if (schema[key]) return join(schema[key].filter((one) => one.type !== "null").map(typeOf), " or ");
     if (schema.type === "array") return ["list of ", ...typeOf(schema.items || {})];
-    const type = [].concat(schema.type || (schema.allOf ? "object" : "any")).join(" or ");
+    const type = [].concat(schema.type || (schema.allOf ? "object" : "any")).filter((one) => one !== "null").join(" or ");
     return [type + limits(schema)];
 }
 

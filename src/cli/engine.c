@@ -128,7 +128,7 @@ static const char *meant_voice(const ev_model *model, const char *name) {
     return found;
 }
 
-int cli_engine_voice(ev_voice **out, cli_engine *engine, const char *spec) {
+static int one_voice(ev_voice **out, cli_engine *engine, const char *spec) {
     ev_error err = {0};
     ev_status status = ev_voice_named(out, engine->model, spec, &err); /* a name may hold dots: it goes first */
     if (status == EV_OK) return CLI_OK;
@@ -138,6 +138,37 @@ int cli_engine_voice(ev_voice **out, cli_engine *engine, const char *spec) {
     if (meant != NULL) status = ev_voice_named(out, engine->model, meant, &err);
     if (status == EV_OK) return CLI_OK;
     return status == EV_E_NOT_FOUND ? no_such_voice(engine->model, spec) : cli_engine_failed(status, &err, NULL);
+}
+
+/* "ava(2)+ray(1)": voices of the model or files, as the service mixes them. */
+static int mixed_voice(ev_voice **out, cli_engine *engine, const char *spec) {
+    ev_error err = {0};
+    ev_voice *parts[EV_VOICE_PARTS_MAX] = {0};
+    float weights[EV_VOICE_PARTS_MAX] = {0};
+    size_t count = 0;
+    int code = CLI_OK;
+    for (const char *at = spec; *at && code == CLI_OK; count += code == CLI_OK) {
+        char part[EV_VOICE_PART_SIZE];
+        if (count == EV_VOICE_PARTS_MAX || !ev_voice_next_part(&at, part, &weights[count]))
+            code = cli_fail(CLI_USAGE,
+                            "--voice: a mixture is written 'ava+ray' or 'ava(2)+ray(1)', of at most %d voices",
+                            EV_VOICE_PARTS_MAX);
+        else
+            code = one_voice(&parts[count], engine, part);
+    }
+    if (code == CLI_OK) {
+        const ev_status status = ev_voice_mix(out, (const ev_voice *const *)parts, weights, count, &err);
+        if (status != EV_OK) code = cli_engine_failed(status, &err, NULL);
+    }
+    for (size_t i = 0; i < count; i++) ev_voice_free(&parts[i]);
+    return code;
+}
+
+/* A name or a file may hold anything: it goes first. */
+int cli_engine_voice(ev_voice **out, cli_engine *engine, const char *spec) {
+    ev_error err = {0};
+    if (!ev_voice_is_mixed(spec) || access(spec, F_OK) == 0) return one_voice(out, engine, spec);
+    return ev_voice_named(out, engine->model, spec, &err) == EV_OK ? CLI_OK : mixed_voice(out, engine, spec);
 }
 
 /* The first label of "happy:0.6, hapy:0.4" that the model lacks, into label. */

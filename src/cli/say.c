@@ -25,7 +25,8 @@ static const cli_option options[] = {
      .kind = CLI_STRING,
      .offset = AT(voice),
      .value = "NAME",
-     .help = "a voice of the model, OpenAI's name of one (alloy), or a FILE.voice made by emotivoice voice make; "
+     .help = "a voice of the model, OpenAI's name of one (alloy), a mixture (ava(2)+ray(1)), or a FILE.voice made by "
+             "emotivoice voice make; "
              "without it, the model's first"},
     {.name = "reference",
      .letter = 'r',

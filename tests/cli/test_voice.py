@@ -2,7 +2,7 @@
 import json
 import os
 
-from command import INPUT, FOX, load, write_wav, buzz, NeedsModel, main
+from command import INPUT, USAGE, FOX, load, write_wav, buzz, NeedsModel, main
 
 
 class Voice(NeedsModel):
@@ -33,6 +33,14 @@ class Voice(NeedsModel):
         other = json.loads(self.good("voice", "compare", names[0], names[1], "--json").stdout)
         self.assertLess(other["cosine"], 0.999)
         self.assertIn(b"cosine", self.good("voice", "compare", names[0], names[1]).stdout)
+
+    def test_mixtures(self):
+        a, b = [voice["name"] for voice in json.loads(self.good("voice", "list", "--json").stdout)["voices"]][:2]
+        nearer, farther = [json.loads(self.good("voice", "compare", mixed, a, "--json").stdout)["cosine"]
+                           for mixed in (f"{a}(3)+{b}(1)", f"{b}(3)+{a}(1)")]
+        self.assertGreater(nearer, farther)
+        self.same(load(self.say("a.wav", FOX, "--voice", f"{a}(2)+{b}(2)")), load(self.say("b.wav", FOX, "--voice", f"{a}+{b}")))
+        self.bad(USAGE, r"a mixture is written", "voice", "show", a + "+")
 
     def test_references_of_two_rates(self):
         write_wav(self.path("a.wav"), 16000, buzz(1.5))

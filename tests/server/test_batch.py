@@ -82,6 +82,11 @@ class Batches(unittest.TestCase):
         with archive(self.s, first["id"]) as z:  # one that was deleted by itself is missing
             self.assertEqual(z.namelist(), ["0002.flac", "0005-line.wav", "results.json"])
 
+    def test_what_is_wrong_for_all_is_told_at_once(self):
+        for shared, field in (({"speed": 9}, "speed"), ({"strict": 1}, "strict"), ({"emotion": "sleepy"}, "emotion")):
+            answer = send(self.s, [{"input": "Hello."}], **shared)
+            self.assertEqual((answer.code, answer.json()["error"]["param"]), (400, field), answer.body)
+
     def test_what_is_wrong_with_all_is_said(self):
         for body in ({}, {"requests": []}, {"requests": {}}, {"requests": [{"input": "x"}] * 1001}):
             answer = self.s.post(BATCH, body)

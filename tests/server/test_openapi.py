@@ -425,11 +425,19 @@ class Bounds(Asking):
             found.append("x" * (schema["maxLength"] + 1))
         return found + [""] if schema.get("minLength") else found
 
+    @staticmethod
+    def not_null(schema):
+        """Of a field that may be null: what else it may be."""
+        kinds = [kind for kind in [schema["type"]] if isinstance(kind, str)] or [kind for kind in schema["type"] if kind != "null"]
+        plain = {**schema, "type": kinds[0]}
+        return {**plain, "enum": [one for one in schema["enum"] if one is not None]} if "enum" in schema else plain
+
     def cases(self):
         for path, name, base in self.ROUTES:
             for field, schema in properties(API["components"]["schemas"][name]).items():
                 for one in schema.get("anyOf", [schema]):
-                    yield path, base, field, one, "anyOf" in schema
+                    if one.get("type") != "null":
+                        yield path, base, field, self.not_null(one), "anyOf" in schema
 
     def test_inside(self):
         wanted = [(path, {**base, field: value}) for path, base, field, schema, _ in self.cases() for value in self.inside(schema)]

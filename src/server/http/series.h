@@ -195,9 +195,9 @@ void sv_series_read_all(sv_series_table *table,
 
 /* ---- series_body.c ---- */
 /* The items of a batch's body, {"requests": [...], what they share}, their memory claimed of the ledger (NULL: there
- * is always room). NULL: `code` and `message` say what is wrong with "requests". */
+ * is always room). NULL: `code`, `field` (static) and `message` say what is wrong. */
 sv_series *sv_batch_read(sv_server *server, sv_ledger *ledger, const sv_client *client, json_t *body, int *code,
-                         char message[300]);
+                         const char **field, char message[300]);
 /* The parts of a long text's body, {"text" or "chapters", ...}, likewise; `field` (static) says what is wrong. */
 sv_series *sv_long_read(sv_server *server, sv_ledger *ledger, const sv_client *client, json_t *body, int *code,
                         const char **field, char message[300]);

@@ -97,8 +97,32 @@ static bool read_items(sv_series *series, sv_server *server, sv_ledger *ledger, 
     return true;
 }
 
-sv_series *sv_batch_read(sv_server *server, sv_ledger *ledger, const sv_client *client, json_t *body, int *code,
+/* What all items share is wrong for each of them: one answer tells it at once. */
+static bool check_shared(sv_server *server, const sv_client *client, json_t *shared, int *code, const char **field,
                          char message[300]) {
+    static const char *const of_items[] = {"text", "input", "body", "custom_id", "method", "url"};
+    json_t *all = json_copy(shared);
+    sv_request req;
+    sv_speech_params params;
+    int result;
+    for (size_t i = 0; i < EV_ARRAY_COUNT(of_items); i++) json_object_del(all, of_items[i]);
+    json_object_set_new(all, "text", json_string("."));
+    sv_series_request(&req, server, client);
+    const bool read = all && sv_fields_take_job(&req, all, &params, &result);
+    const bool wrong = !read && req.code == 400;
+    if (read) sv_speech_params_free(&params);
+    if (wrong) {
+        *code = 400;
+        *field = req.param;
+        snprintf(message, 300, "%s", req.error);
+    }
+    json_decref(all);
+    sv_series_request_end(&req);
+    return !wrong;
+}
+
+sv_series *sv_batch_read(sv_server *server, sv_ledger *ledger, const sv_client *client, json_t *body, int *code,
+                         const char **field, char message[300]) {
     json_t *requests = json_object_get(body, "requests"), *shared;
     const size_t count = json_array_size(requests);
     *code = 400;
@@ -120,7 +144,9 @@ sv_series *sv_batch_read(sv_server *server, sv_ledger *ledger, const sv_client *
     if (!shared) sv_series_unref(&series);
     if (!shared) return NULL;
     json_object_del(shared, "requests");
-    if (!read_items(series, server, ledger, shared, requests, code)) {
+    if (ledger && !check_shared(server, client, shared, code, field, message)) /* one of before was promised */
+        sv_series_unref(&series);
+    else if (!read_items(series, server, ledger, shared, requests, code)) {
         snprintf(
             message, 300,
             "the requests take more memory than there is for you: send fewer at once, and upload a recording that "
@@ -375,7 +401,8 @@ sv_series *sv_series_read_again(sv_server *s, const sv_series *found, const char
     int code;
     json_t *json = json_loadb(body, size, 0, NULL);
     const char *field;
-    if (json && found->kind == SV_SERIES_BATCH) series = sv_batch_read(s, NULL, &found->client, json, &code, message);
+    if (json && found->kind == SV_SERIES_BATCH)
+        series = sv_batch_read(s, NULL, &found->client, json, &code, &field, message);
     if (json && found->kind == SV_SERIES_LONG)
         series = sv_long_read(s, NULL, &found->client, json, &code, &field, message);
     if (series) {

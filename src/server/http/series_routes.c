@@ -101,7 +101,7 @@ static int answer_body(sv_request *req, json_t *body, const sv_idempotency *once
     int code = 400, result = MHD_YES;
     sv_server *s = req->server;
     sv_series *series = is_long(req) ? sv_long_read(s, s->ledger, &req->client, body, &code, &field, message)
-                                     : sv_batch_read(s, s->ledger, &req->client, body, &code, message);
+                                     : sv_batch_read(s, s->ledger, &req->client, body, &code, &field, message);
     if (!series && code == 503) return sv_reply_busy(req, code, 2000, message);
     if (!series) return sv_reply_error(req, code, field, "%s", message);
     series->keyed = once != NULL;

@@ -86,8 +86,9 @@ static const char *query_of(const sv_request *req, const char *ours, const char 
 }
 
 static bool read_count(sv_request *req, const char *ours, const char *theirs, size_t low, size_t *out, int *result) {
-    const char *text = query_of(req, ours, theirs);
+    const char *text = sv_query(req, ours);
     char *end = NULL;
+    if (!text && theirs) text = sv_query(req, theirs);
     if (!text) return true;
     const unsigned long number = strtoul(text, &end, 10);
     *out = number;

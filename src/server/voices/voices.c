@@ -5,6 +5,7 @@
 
 #include "base/lock.h"
 #include "base/map.h"
+#include "base/voice_names.h"
 #include "server/voices/voices_store.h"
 
 enum { KEY = 32, OVERHEAD = 256 };
@@ -325,31 +326,14 @@ static ev_status find_voice(sv_voices *v, const char *name, const char *owner, e
     return is_upload(v, name) ? find_upload(v, name, owner, out, err) : ev_voice_named(out, v->model, name, err);
 }
 
-enum { MIXED_MAX = 8 };
-
 static ev_status not_mixed(ev_error *err) {
     return ev_fail(err, EV_E_ARGUMENT,
-                   "voice: a mixture is written 'ava+ray' or 'ava(2)+ray(1)', of at most %d voices", MIXED_MAX);
+                   "voice: a mixture is written 'ava+ray' or 'ava(2)+ray(1)', of at most %d voices",
+                   EV_VOICE_PARTS_MAX);
 }
 
-enum { PART_SIZE = 128 };
-
-/* One part of "ava(2)+ray(1)"; *at moves behind it. */
-static ev_status mixed_part(const char **at, char name[PART_SIZE], float *weight, ev_error *err) {
-    const size_t length = strcspn(*at, "+(");
-    char *end = NULL;
-    if (length == 0 || length >= PART_SIZE) return not_mixed(err);
-    snprintf(name, PART_SIZE, "%.*s", (int)length, *at);
-    *at += length;
-    *weight = 1;
-    if (**at == '(') {
-        *weight = strtof(*at + 1, &end);
-        if (end == *at + 1 || *end != ')' || !(*weight > 0 && *weight <= 1000)) return not_mixed(err);
-        *at = end + 1;
-    }
-    if (**at && (**at != '+' || !(*at)[1])) return not_mixed(err);
-    if (**at) ++*at;
-    return EV_OK;
+static ev_status mixed_part(const char **at, char name[EV_VOICE_PART_SIZE], float *weight, ev_error *err) {
+    return ev_voice_next_part(at, name, weight) ? EV_OK : not_mixed(err);
 }
 
 static ev_status check_voice(sv_voices *v, const sv_catalogue *c, const char *name, const char *owner,
@@ -362,26 +346,26 @@ static ev_status check_voice(sv_voices *v, const sv_catalogue *c, const char *na
 }
 
 ev_status sv_voices_check(sv_voices *v, const sv_catalogue *c, const char *name, const char *owner, ev_error *err) {
-    char part[PART_SIZE];
+    char part[EV_VOICE_PART_SIZE];
     float weight;
-    if (!strpbrk(name, "+(")) return check_voice(v, c, name, owner, err);
+    if (!ev_voice_is_mixed(name)) return check_voice(v, c, name, owner, err);
     ev_status status = EV_OK;
     size_t count = 0;
     for (const char *at = name; *at && !status; count++) {
-        status = count == MIXED_MAX ? not_mixed(err) : mixed_part(&at, part, &weight, err);
+        status = count == EV_VOICE_PARTS_MAX ? not_mixed(err) : mixed_part(&at, part, &weight, err);
         if (!status) status = check_voice(v, c, part, owner, err);
     }
     return status;
 }
 
 static ev_status mix(sv_voices *v, const char *name, const char *owner, ev_voice **out, ev_error *err) {
-    ev_voice *parts[MIXED_MAX] = {0};
-    char part[PART_SIZE];
-    float weights[MIXED_MAX] = {0};
+    ev_voice *parts[EV_VOICE_PARTS_MAX] = {0};
+    char part[EV_VOICE_PART_SIZE];
+    float weights[EV_VOICE_PARTS_MAX] = {0};
     size_t count = 0;
     ev_status status = EV_OK;
     for (const char *at = name; *at && !status; count += !status) {
-        status = count == MIXED_MAX ? not_mixed(err) : mixed_part(&at, part, &weights[count], err);
+        status = count == EV_VOICE_PARTS_MAX ? not_mixed(err) : mixed_part(&at, part, &weights[count], err);
         if (!status) status = find_voice(v, part, owner, &parts[count], err);
     }
     if (!status) status = ev_voice_mix(out, (const ev_voice *const *)parts, weights, count, err);
@@ -394,7 +378,7 @@ ev_status sv_voices_named(sv_voices *v, const char *name, const char *owner, sv_
     sv_voice *voice = calloc(1, sizeof *voice);
     if (!voice) return ev_fail(err, EV_E_MEMORY, "out of memory");
     voice->users = 1;
-    const bool mixed = strpbrk(name, "+(") != NULL;
+    const bool mixed = ev_voice_is_mixed(name);
     const ev_status status =
         mixed ? mix(v, name, owner, &voice->voice, err) : find_voice(v, name, owner, &voice->voice, err);
     if (status != EV_OK) {
