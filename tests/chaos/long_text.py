@@ -58,7 +58,8 @@ def read_all(s, job):
     while piece := response.read(1 << 16):
         size += len(piece)
     connection.close()
-    return size if response.status == 200 else 0
+    assert response.status == 200, response.status
+    return size
 
 
 def main():
