@@ -103,10 +103,6 @@ ev_status ev_model_open(ev_model **out, const char *path, const ev_model_options
     ev_model *m = calloc(1, sizeof *m);
     if (!m) return ev_fail(err, EV_E_MEMORY, "out of memory");
     atomic_init(&m->references, 1);
-    if (options) {
-        m->log = options->log;
-        m->log_user = options->log_user;
-    }
     const char *lexicons = options && options->lexicon_dir ? options->lexicon_dir : lexicons_for(directory);
     const ev_status s = load_all(m, path, lexicons, err);
     if (s != EV_OK) {

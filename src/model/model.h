@@ -22,8 +22,6 @@ struct ev_model {
     size_t voice_count;
     float *voice_vectors; /* [voice_count][embedding] */
     uint64_t encoder_id;  /* tells speaker encoders apart: vectors of one mean nothing to another */
-    void (*log)(void *user, int level, const char *line);
-    void *log_user;
 };
 
 ev_model *ev_model_retain(ev_model *model);

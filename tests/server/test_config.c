@@ -422,10 +422,10 @@ static void reload_keeps_what_needs_a_restart(void **state) {
     assert_string_equal(
         notes.data, "emotivoice.conf:2: listen = 127.0.0.1:81 takes effect at the next start: 127.0.0.1:8080 stays\n"
                     "emotivoice.conf:1: threads = 4 takes effect at the next start: 2 stays\n");
-    assert_true(sv_config_reloadable("log_level"));
-    assert_true(sv_config_reloadable("keys-file"));
-    assert_false(sv_config_reloadable("listen"));
-    assert_false(sv_config_reloadable("nothing"));
+    assert_true(sv_config_find("log_level")->live);
+    assert_true(sv_config_find("keys-file")->live);
+    assert_false(sv_config_find("listen")->live);
+    assert_null(sv_config_find("nothing"));
     ev_buf_free(&notes);
     sv_config_free(&fresh);
 }

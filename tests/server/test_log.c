@@ -78,14 +78,14 @@ static void level_filters_and_may_change(void **state) {
     sv_log_line(log, SV_LEVEL_DEBUG, NULL, "no");
     assert_null(read_line(bytes));
     atomic_store(&log->level, SV_LEVEL_DEBUG);
-    sv_log_engine(log, 3, "yes");
+    sv_log_line(log, SV_LEVEL_DEBUG, NULL, "yes");
     json_t *line = read_line(bytes);
     assert_string_equal(text_of(line, "level"), "debug");
     json_decref(line);
     atomic_store(&log->level, SV_LEVEL_ERROR);
     sv_log_line(log, SV_LEVEL_WARN, NULL, "no");
     assert_null(read_line(bytes));
-    sv_log_engine(log, -7, "a level that is none is the most urgent");
+    sv_log_line(log, SV_LEVEL_ERROR, NULL, "the most urgent");
     line = read_line(bytes);
     assert_string_equal(text_of(line, "level"), "error");
     json_decref(line);

@@ -24,11 +24,6 @@ const sv_config_row *sv_config_find(const char *key) {
     return NULL;
 }
 
-bool sv_config_reloadable(const char *key) {
-    const sv_config_row *row = sv_config_find(key);
-    return row && row->live;
-}
-
 /* ---- names in messages ---- */
 
 /* The key as it is spelt where it was given. place: "emotivoice.conf:12", of a file. */

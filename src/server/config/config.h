@@ -90,7 +90,6 @@ ev_status sv_config_copy(sv_config *to, const sv_config *from, ev_error *err);
  * without leading dashes. EV_E_NOT_FOUND: no such key. EV_E_ARGUMENT: no such value. */
 ev_status sv_config_set(sv_config *config, const char *key, const char *value, sv_origin origin, ev_error *err);
 const sv_config_row *sv_config_find(const char *key); /* NULL: no such key */
-bool sv_config_reloadable(const char *key);
 /* After SIGHUP: takes over into `fresh` what `running` has and only a restart may change. A line per such difference
  * is added to notes. EV_E_MEMORY. */
 ev_status sv_config_keep(sv_config *fresh, const sv_config *running, ev_buf *notes, ev_error *err);

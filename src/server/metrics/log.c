@@ -140,11 +140,6 @@ void sv_log_line(sv_log *log, sv_level level, const char *request_id, const char
     end_line(log, &l);
 }
 
-void sv_log_engine(void *user, int level, const char *text) {
-    sv_level known = level < 0 ? SV_LEVEL_ERROR : level > SV_LEVEL_DEBUG ? SV_LEVEL_DEBUG : (sv_level)level;
-    sv_log_line(user, known, NULL, "%s", text);
-}
-
 static sv_level level_of(int code) {
     if (code == 503 || code == 429) return SV_LEVEL_WARN;
     return code >= 500 ? SV_LEVEL_ERROR : SV_LEVEL_INFO;

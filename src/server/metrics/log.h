@@ -14,7 +14,7 @@
 
 #include "base/base.h"
 
-/* In the order of the setting log_level, and of ev_model_options.log. */
+/* In the order of the setting log_level. */
 typedef enum sv_level { SV_LEVEL_ERROR, SV_LEVEL_WARN, SV_LEVEL_INFO, SV_LEVEL_DEBUG } sv_level;
 
 typedef struct sv_log {
@@ -28,8 +28,6 @@ void sv_log_init(sv_log *log, int fd, sv_level level, bool text);
 /* {"time":...,"level":...,"msg":...}. request_id NULL: none. */
 void sv_log_line(sv_log *log, sv_level level, const char *request_id, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
-/* Fits ev_model_options.log; user is the sv_log. */
-void sv_log_engine(void *user, int level, const char *line);
 
 /* A request that was answered. What is NULL, or negative where it is a number, is left out. */
 typedef struct sv_log_request {

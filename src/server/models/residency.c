@@ -69,11 +69,7 @@ bool sv_residency_make_room(sv_models *models, const sv_model *except, int64_t b
 
 static ev_status open_file(const sv_model *m, ev_model **out, ev_error *err) {
     const sv_residency *r = m->residency;
-    ev_model_options options;
-    ev_model_options_init(&options);
-    options.log = sv_log_engine;
-    options.log_user = r->models->parts.engine.log;
-    return ev_model_open(out, r->path, &options, err);
+    return ev_model_open(out, r->path, NULL, err);
 }
 
 ev_status sv_residency_load(sv_models *models, sv_model *m, ev_error *err) {
