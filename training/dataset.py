@@ -13,6 +13,7 @@ from .convnext import EMOTIONS
 from .phase import follow
 from .spectral import pulses, swell
 from .teacher import emotions
+from .teacher.symbols import ALPHABET
 
 RATE, HOP = 24000, 300
 LOUDNESS = -20.0        # LUFS
@@ -84,6 +85,8 @@ class Dataset:
             item = {key: z[key] for key in ("symbols", "durations", "f0", "energy") + (("wav",) if self.sound else ())}
         item.update({key: row[key] for key in ("name", "speaker", "language", "emotion", "text")})
         item["weights"] = emotion_weights(row["emotion"], row["degree"])
+        if emotions.kind_of(row["text"], row["language"]) == "wh":  # the engine spells it so (wh_falls): the mark alone decides
+            item["symbols"] = np.where(item["symbols"] == ALPHABET["?"], ALPHABET["."], item["symbols"])
         if self.sound:
             wav = item["wav"].astype(np.float32) / 32767
             target = LOUDNESS + emotions.EMOTIONS[row["emotion"]].gain * row["degree"]

@@ -47,6 +47,7 @@ typedef struct ev_acoustic_config {
     int symbols, text_width, text_passes, passes, text_kernel, kernel, frame_blocks, dilations[EV_FRAME_BLOCKS_MAX];
     bool int8;           /* its large layers are quantised */
     int delay;           /* frames that its symbols come behind their sound; default 0 */
+    bool wh_falls;       /* "what is it?" was learnt as a statement: its mark is a full stop. Default false */
     const json_t *table; /* [tokens] lists of at most EV_SPELLING_MAX symbols; borrowed from the JSON */
 } ev_acoustic_config;
 

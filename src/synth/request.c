@@ -160,6 +160,16 @@ static void begin_with_pause(ev_item *item, size_t sentence) {
     }
 }
 
+/* A question that asks for a word is spoken as a statement by models that learnt it so. */
+static void end_as_statement(ev_item *item, size_t sentence) {
+    const ev_sentence *s = &item->phones->sentences[sentence];
+    const int question = ev_token_find("?", 1), stop = ev_token_find(".", 1);
+    if (!item->model->config.acoustic.wh_falls) return;
+    for (size_t i = s->phone_end; i-- > s->phone_begin && item->phones->phones[i].word < 0;) {
+        if (item->tokens[i] == question && ev_text_asks_for_a_word(item->phones, sentence)) item->tokens[i] = stop;
+    }
+}
+
 static ev_status take_tokens(ev_item *item, ev_error *err) {
     const size_t n = item->phones->phone_count, sentences = item->phones->sentence_count;
     const ev_vocoder_config *v = &item->model->config.vocoder;
@@ -181,6 +191,7 @@ static ev_status take_tokens(ev_item *item, ev_error *err) {
     }
     for (size_t i = 0; i < sentences; i++) {
         const ev_sentence *s = &item->phones->sentences[i];
+        end_as_statement(item, i);
         begin_with_pause(item, i);
         end_with_pause(item, s);
         item->rows_before[i + 1] =

@@ -49,6 +49,9 @@ ev_status ev_text_phones(ev_phones **out, const ev_text *text, const char *utf8,
 ev_status ev_text_content(ev_buf *out, size_t *ends, const char *utf8, size_t bytes, const ev_text_options *options,
                           const ev_phones *phones, ev_error *err);
 
+/* question.c: whether a question asks for a word (what, where, 什么), not for yes or no. */
+bool ev_text_asks_for_a_word(const ev_phones *phones, size_t sentence);
+
 /* ---- tokens.c ---- */
 #define EV_TOKEN_COUNT 502
 const char *ev_token_name(int id);                 /* NULL out of range */

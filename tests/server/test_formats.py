@@ -126,6 +126,13 @@ class Formats(unittest.TestCase):
             self.assertLess((len(samples) - loud[-1]) / rate, 0.03)
             self.assertLess(len(cut) / 2 / rate, len(whole) / 2 / RATE - 0.05)
 
+    @unittest.skipIf(TINY, "a promise of the default voice")
+    def test_what_and_where_end_as_statements_do(self):
+        """And yes-or-no questions do not."""
+        same = lambda text: len({self.good(text + mark, response_format="pcm", seed=7).body for mark in "?."}) == 1  # noqa: E731
+        self.assertTrue(same("Where do you live now"))
+        self.assertFalse(same("Do you live there now"))
+
     def test_times_of_words(self):
         text = "It's 25 dollars: $25.40 on 3 May, 你好。"
         for trimmed in (False, True):

@@ -272,6 +272,32 @@ static void what_is_left_out_still_parts_words(void **state) {
 
 /* ---- controls ---- */
 
+static void questions_ask_for_a_word_or_for_yes_or_no(void **state) {
+    (void)state;
+    static const struct {
+        const char *text;
+        bool word;
+    } cases[] = {{"What time is it?", true},
+                 {"And where is she now?", true},
+                 {"Who's there?", true},
+                 {"Is it an apple?", false},
+                 {"Do you know what time it is?", false}, /* wants a yes */
+                 {"You like music?", false},
+                 {"你住在哪里？", true},
+                 {"现在几点了？", true},
+                 {"这是为什么？", true},
+                 {"你喜欢音乐吗？", false},
+                 {"谁都知道吗？", false},
+                 {"他几乎忘了？", false},
+                 {"iPhone 多少钱？", true}};
+    for (size_t i = 0; i < EV_ARRAY_COUNT(cases); i++) {
+        ev_phones *r = speak(cases[i].text);
+        assert_int_equal(r->sentence_count, 1);
+        assert_int_equal(ev_text_asks_for_a_word(r, 0), cases[i].word);
+        ev_phones_free(&r);
+    }
+}
+
 static void pauses_are_marks_with_a_length(void **state) {
     (void)state;
     ev_phones *r = speak("go[pause:500ms]on");
@@ -518,6 +544,7 @@ int main(void) {
         cmocka_unit_test(omissions_are_reported),
         cmocka_unit_test(foreign_names_are_said_and_reported),
         cmocka_unit_test(what_is_left_out_still_parts_words),
+        cmocka_unit_test(questions_ask_for_a_word_or_for_yes_or_no),
         cmocka_unit_test(pauses_are_marks_with_a_length),
         cmocka_unit_test(bad_controls_are_errors),
         cmocka_unit_test(brackets_may_be_text),
