@@ -74,7 +74,7 @@ typedef struct ev_synth ev_synth; /* one worker's threads and work memory */
 typedef struct ev_model_options {
     const char *lexicon_dir; /* where lexicon files lie; default NULL: the model file's directory, or where none lie
                                 there the default voice's */
-    uint64_t reserved[8]; /* zero */
+    uint64_t reserved[8];    /* zero */
 } ev_model_options;
 
 EV_API void ev_model_options_init(ev_model_options *options);

@@ -258,7 +258,7 @@ class Durable(unittest.TestCase):
             until = time.monotonic() + 60
             while s.get("/readyz").json()["jobs"]["pending"] and time.monotonic() < until:
                 time.sleep(0.1)
-            while self.result_file(jobs[0]).exists() and time.monotonic() < until:
+            while s.get("/readyz").json()["jobs"]["result_bytes"] > 1000000 and time.monotonic() < until:
                 time.sleep(0.1)
             self.assertLessEqual(s.get("/readyz").json()["jobs"]["result_bytes"], 1000000)
             self.assertFalse(self.result_file(jobs[0]).exists())
