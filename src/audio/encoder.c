@@ -209,7 +209,8 @@ static ev_status check(ev_format format, int32_t rate, uint64_t count, ev_error 
     if (ev_codec_rate(format, rate) != rate)
         return ev_fail(err, EV_E_ARGUMENT, "%s has no rate of %d Hz: convert the sound to %d Hz",
                        ev_format_name(format), (int)rate, (int)ev_codec_rate(format, rate));
-    if (format != EV_FORMAT_PCM && !is_g711(format) && count > FILE_BYTES_MAX / sample_bytes(format))
+    const bool sized = format == EV_FORMAT_WAV || format == EV_FORMAT_WAV_FLOAT; /* others have no size in them */
+    if (sized && count > FILE_BYTES_MAX / sample_bytes(format))
         return ev_fail(err, EV_E_LIMIT, "%llu samples do not fit into one file", (unsigned long long)count);
     return EV_OK;
 }

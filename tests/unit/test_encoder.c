@@ -233,6 +233,20 @@ static uint32_t le32(const unsigned char *b) {
     return (uint32_t)b[0] | (uint32_t)b[1] << 8 | (uint32_t)b[2] << 16 | (uint32_t)b[3] << 24;
 }
 
+static void only_wav_ends_at_two_gigabytes(void **state) {
+    (void)state;
+    ev_encoder_options options;
+    ev_encoder_options_init(&options);
+    options.known_count = 16ull * 3600 * RATE * 4; /* 64 hours */
+    for (ev_format f = 0; f < EV_FORMAT_COUNT; f++) {
+        ev_encoder *e = NULL;
+        const bool sized = f == EV_FORMAT_WAV || f == EV_FORMAT_WAV_FLOAT;
+        options.file_rate = ev_format_rate(f, RATE, 0);
+        assert_int_equal(ev_encoder_create(&e, f, RATE, &options, NULL), sized ? EV_E_LIMIT : EV_OK);
+        ev_encoder_free(&e);
+    }
+}
+
 static void known_counts_are_in_the_head(void **state) {
     (void)state;
     ev_encoder_options options;
@@ -489,6 +503,7 @@ int main(void) {
         cmocka_unit_test(plain_formats_are_the_whole_file),
         cmocka_unit_test(short_sounds_are_whole),
         cmocka_unit_test(bytes_come_soon),
+        cmocka_unit_test(only_wav_ends_at_two_gigabytes),
         cmocka_unit_test(known_counts_are_in_the_head),
         cmocka_unit_test(bit_rates_are_kept),
         cmocka_unit_test(files_say_what_they_are),
