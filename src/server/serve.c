@@ -68,7 +68,7 @@ static void show_life(sv_server *s) {
  * once. */
 static void follow_lexicon(sv_server *s) {
     sv_settings *settings = sv_settings_ref(s);
-    sv_lexicon *now = sv_lexicon_hold(s);
+    sv_lexicon *now = sv_lexicon_in_force(s);
     ev_error err = {0};
     if (*settings->config.lexicon && sv_lexicon_changed(now, &s->lexicon_seen, settings->config.lexicon)) {
         if (sv_load_lexicon(s, settings->config.lexicon, &err) == EV_OK)

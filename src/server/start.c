@@ -176,7 +176,7 @@ static ev_status make_gateway(sv_server *s, const sv_redis_parts *parts, ev_erro
 
 /* Who makes the speech: engines here, or workers elsewhere. */
 static ev_status make_backend(sv_server *s, sv_role role, ev_error *err) EV_REQUIRES(s->lock) {
-    if (*s->config.redis) s->sharing = sv_model_hold(s->models, NULL, 0);
+    if (*s->config.redis) s->sharing = sv_model_ref(s->models, NULL, 0);
     const sv_redis_parts parts = {.config = &s->config,
                                   .jobs = s->jobs,
                                   .metrics = s->metrics,
@@ -244,29 +244,29 @@ static void set_model(sv_job *job, const sv_model *m) {
  * in force here and now. */
 static void prepare_job(void *server, sv_job *job) {
     sv_server *s = server;
-    sv_model *m = sv_model_hold(s->models, job->speech.model, 0);
-    if (!job->speech.lexicon) job->speech.lexicon = sv_lexicon_hold(s);
+    sv_model *m = sv_model_ref(s->models, job->speech.model, 0);
+    if (!job->speech.lexicon) job->speech.lexicon = sv_lexicon_in_force(s);
     if (m) set_model(job, m);
-    sv_model_drop(s->models, &m);
+    sv_model_unref(s->models, &m);
 }
 
 /* The model that it was for is not served any more. */
 static bool fail_job(sv_server *s, sv_job *job) {
-    sv_model *first = sv_model_hold(s->models, NULL, 0);
+    sv_model *first = sv_model_ref(s->models, NULL, 0);
     ev_error error = {0};
     ev_fail(&error, EV_E_NOT_FOUND, "the model %s is not served here any more", job->speech.model);
     sv_engine_fail(first->engine, job, &error);
-    sv_model_drop(s->models, &first);
+    sv_model_unref(s->models, &first);
     return true;
 }
 
 static bool resume_job(void *server, sv_job *job) {
     sv_server *s = server;
-    sv_model *m = sv_model_hold(s->models, job->speech.model, job->speech.model_number);
-    if (!m) m = sv_model_hold(s->models, job->speech.model, 0); /* a reload read its file again */
+    sv_model *m = sv_model_ref(s->models, job->speech.model, job->speech.model_number);
+    if (!m) m = sv_model_ref(s->models, job->speech.model, 0); /* a reload read its file again */
     if (m && m->number != job->speech.model_number) set_model(job, m);
     const bool resumed = m ? sv_engine_resume(m->engine, job) : fail_job(s, job);
-    sv_model_drop(s->models, &m);
+    sv_model_unref(s->models, &m);
     return resumed;
 }
 

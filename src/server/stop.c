@@ -62,7 +62,7 @@ void sv_server_stop(sv_server **server) {
     sv_webhooks_free(&s->webhooks);
     sv_backend_close(&s->backend);
     sv_worker_free(&s->worker);
-    sv_model_drop(s->models, &s->sharing);
+    sv_model_unref(s->models, &s->sharing);
     sv_settings_unref(&s->settings); /* and its models with them */
     sv_models_free(&s->models);
     sv_stores_close(&s->stores);

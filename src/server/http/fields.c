@@ -334,7 +334,7 @@ static bool conclude(sv_request *req, const sv_fields *f, bool ok, int *result) 
 static bool take(sv_request *req, bool native, const json_t *body, sv_speech_params *params, int *result) {
     sv_fields f = fields_of(req, native);
     const bool ok = read_object(&f, body, params);
-    if (ok) params->speech.lexicon = sv_lexicon_hold(req->server);
+    if (ok) params->speech.lexicon = sv_lexicon_in_force(req->server);
     return conclude(req, &f, ok, result);
 }
 
@@ -349,6 +349,6 @@ bool sv_fields_take_job(sv_request *req, const json_t *body, sv_speech_params *p
 bool sv_fields_read(sv_request *req, sv_speech_params *params, bool native, int *result) {
     sv_fields f = fields_of(req, native);
     const bool ok = sv_fields_parse(&f, req->body.data, req->body.size, params);
-    if (ok) params->speech.lexicon = sv_lexicon_hold(req->server);
+    if (ok) params->speech.lexicon = sv_lexicon_in_force(req->server);
     return conclude(req, &f, ok, result);
 }

@@ -109,7 +109,7 @@ void sv_http_leave(sv_server *s); /* lets nobody in any more, and those inside g
 
 sv_settings *sv_settings_ref(sv_server *s);
 void sv_settings_unref(sv_settings **settings);
-sv_lexicon *sv_lexicon_hold(sv_server *s); /* the one in force; NULL: none */
+sv_lexicon *sv_lexicon_in_force(sv_server *s);                                           /* held; NULL: none */
 ev_status sv_settings_create(sv_settings **out, const sv_config *config, ev_error *err); /* reads lists and words */
 /* With these models from now on, whose hold it takes over; lets the default's front-end read the listed words, before
  * anybody is judged by them. */

@@ -20,7 +20,7 @@ ev_status sv_settings_load_models(sv_settings *a, sv_model_list **models, ev_err
     return a->words ? sv_sounds_create(&a->sounds, a->words, sv_model_default(a->models), err) : EV_OK;
 }
 
-sv_lexicon *sv_lexicon_hold(sv_server *s) {
+sv_lexicon *sv_lexicon_in_force(sv_server *s) {
     ev_mutex_lock(&s->lock);
     sv_lexicon *lexicon = sv_lexicon_ref(s->lexicon);
     ev_mutex_unlock(&s->lock);

@@ -17,22 +17,22 @@ typedef struct local {
 
 static local *of(sv_backend *backend) { return (local *)backend; }
 
-/* Until sv_model_drop. NULL: a reload took it away. */
+/* Until sv_model_unref. NULL: a reload took it away. */
 static sv_model *hold(sv_backend *b, const sv_speech *s) {
-    return sv_model_hold(of(b)->models, s->model, s->model_number);
+    return sv_model_ref(of(b)->models, s->model, s->model_number);
 }
 
 static double seconds(sv_backend *b, const sv_speech *speech) {
     sv_model *m = hold(b, speech);
     const double length_s = m ? sv_engine_seconds(m->engine, speech) : 0;
-    sv_model_drop(of(b)->models, &m);
+    sv_model_unref(of(b)->models, &m);
     return length_s;
 }
 
 static bool windowed(sv_backend *b, const sv_speech *speech, double length_s) {
     sv_model *m = hold(b, speech);
     const bool is = m && sv_engine_windowed(m->engine, length_s);
-    sv_model_drop(of(b)->models, &m);
+    sv_model_unref(of(b)->models, &m);
     return is;
 }
 
@@ -41,13 +41,13 @@ static void submit(sv_backend *b, sv_job *job, const char *account, sv_submissio
     out->admission = m ? sv_engine_submit(m->engine, job, account) : (sv_admission){.verdict = SV_FULL};
     out->unavailable = !m;
     if (!m) ev_fail(&out->error, EV_E_NOT_FOUND, "the model was taken away");
-    sv_model_drop(of(b)->models, &m);
+    sv_model_unref(of(b)->models, &m);
 }
 
 static void join(sv_backend *b, sv_job *job, int32_t priority, bool stream) {
     sv_model *m = hold(b, &job->speech);
     if (m) sv_engine_join(m->engine, job, priority, stream);
-    sv_model_drop(of(b)->models, &m);
+    sv_model_unref(of(b)->models, &m);
 }
 
 static void nudge_one(void *user, sv_model *m) {
@@ -96,7 +96,7 @@ static ev_status retry_durable(sv_backend *b, const char *id, sv_job **job, int3
     sv_model *m = hold(b, &dead->speech);
     status = m ? sv_engine_retry(m->engine, id, job, retry_after_ms, err)
                : ev_fail(err, EV_E_FORMAT, "the model %s is not served here any more", dead->speech.model);
-    sv_model_drop(of(b)->models, &m);
+    sv_model_unref(of(b)->models, &m);
     sv_job_unref(&dead);
     return status;
 }

@@ -288,7 +288,7 @@ static bool is_meant(const sv_model *m, const char *name, uint32_t number) {
     return number ? m->number == number : strcasecmp(m->name, name) == 0;
 }
 
-sv_model *sv_model_hold(sv_models *models, const char *name, uint32_t number) {
+sv_model *sv_model_ref(sv_models *models, const char *name, uint32_t number) {
     sv_model *found = NULL;
     ev_mutex_lock(&models->lock);
     if (!number && !name) found = models->list->items[0];
@@ -302,7 +302,7 @@ sv_model *sv_model_hold(sv_models *models, const char *name, uint32_t number) {
     return found;
 }
 
-void sv_model_drop(sv_models *models, sv_model **model) {
+void sv_model_unref(sv_models *models, sv_model **model) {
     if (!*model) return;
     ev_mutex_lock(&models->lock);
     (*model)->residency->holds--;
@@ -318,6 +318,6 @@ void sv_models_each(sv_models *models, void (*each)(void *user, sv_model *m), vo
     ev_mutex_unlock(&models->lock);
     for (size_t i = 0; i < count; i++) {
         each(user, held[i]);
-        sv_model_drop(models, &held[i]);
+        sv_model_unref(models, &held[i]);
     }
 }

@@ -75,10 +75,10 @@ void sv_models_use(sv_models *models, sv_model_list *list);
 void sv_models_tend(sv_models *models, int64_t free_bytes);
 int64_t sv_models_bytes(sv_models *models); /* that are taken or promised whatever is asked for, caches included */
 
-/* One for a job, held until sv_model_drop: of that number, or 0: the one in force under that name, NULL: the default.
- * NULL: there is none any more. */
-sv_model *sv_model_hold(sv_models *models, const char *name, uint32_t number);
-void sv_model_drop(sv_models *models, sv_model **model);
+/* One for a job: of that number, or 0: the one in force under that name, NULL: the default. NULL: there is none any
+ * more. */
+sv_model *sv_model_ref(sv_models *models, const char *name, uint32_t number);
+void sv_model_unref(sv_models *models, sv_model **model);
 /* All that are not closed, in the order of their coming; each is held during its call. */
 void sv_models_each(sv_models *models, void (*each)(void *user, sv_model *model), void *user);
 
