@@ -5,6 +5,7 @@ The front fails by the key's first part: s3://media/once-503/... is a place whos
 See Front.fault for all of them. A test may also set front.plan, a function of the request."""
 import base64
 import collections
+import contextlib
 import datetime
 import functools
 import hashlib
@@ -13,6 +14,9 @@ import http.server
 import logging
 import random
 import socket
+import ssl
+import subprocess
+import tempfile
 import threading
 import time
 import urllib.parse
@@ -157,6 +161,24 @@ class Front:
         self.server.daemon_threads, self.server.front = True, self
         self.port = self.server.server_port
         threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
+
+    @contextlib.contextmanager
+    def tls(self):
+        """The same behind TLS: (port, file of its authority), the certificate made for this."""
+        with tempfile.TemporaryDirectory() as folder:
+            key, certificate = f"{folder}/key.pem", f"{folder}/certificate.pem"
+            subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2", "-subj",
+                            "/CN=s3", "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", key, "-out", certificate], check=True, capture_output=True)
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(certificate, key)
+            server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+            server.daemon_threads, server.front = True, self
+            server.handle_error = lambda *_: None  # who does not trust it hangs up
+            server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
+            threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
+            yield server.server_port, certificate
+            server.shutdown()
+            server.server_close()
 
     def fault(self, request, nth):
         """once-503/..., always-cut/..., part-500/... (of a PUT of a second part): by the first part of the key or of a prefix."""

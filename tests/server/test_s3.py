@@ -102,6 +102,13 @@ class Command(unittest.TestCase):
         self.check(S3.url("checked", endpoint=f"http://localhost:{S3.front.port}", style="virtual"), "can be listed")
         self.assertEqual(S3.keys("checked"), [])
 
+    def test_over_tls(self):
+        """Only where the endpoint's certificate has an authority that is known here."""
+        with S3.front.tls() as (port, authority):
+            url = S3.url("checked/tls", endpoint=f"https://127.0.0.1:{port}")
+            self.check(url, "can be listed, written, read and deleted from", AWS_CA_BUNDLE=authority)
+            self.check(url, "give the authority's file as AWS_CA_BUNDLE", 3)
+
     def test_what_would_not(self):
         access, secret = S3.pairs["stranger"]
         self.check(S3.url().replace("//media", "//nowhere"), "there is no bucket nowhere", 3)
