@@ -261,14 +261,17 @@ static sv_speech speech_of(const char *text) {
 }
 
 /* Handed in and accepted; the caller listens. */
-static sv_job *hand_in(sv_speech speech) {
+static sv_job *hand_in_as(sv_speech speech, sv_durability durable) {
     bool fresh;
     sv_job *job = sv_jobs_take(w.jobs, &speech, "ann", false, NULL, &fresh);
     assert_non_null(job);
     assert_true(fresh);
+    atomic_store(&job->durable, durable);
     assert_int_equal(sv_engine_submit(w.engine, job, "ann").verdict, SV_ACCEPT);
     return job;
 }
+
+static sv_job *hand_in(sv_speech speech) { return hand_in_as(speech, SV_DURABLE_NO); }
 
 static sv_job *say(const char *text) { return hand_in(speech_of(text)); }
 

@@ -279,6 +279,21 @@ static sv_speech speech_with_recording(const char *text) {
     return speech;
 }
 
+/* The engine may be done before the thread of the request has copied it into the journal. */
+static void a_recording_stays_until_it_is_written_down(void **state) {
+    (void)state;
+    open_world(NULL, NULL);
+    sv_job *job = hand_in_as(speech_with_recording(texts[0]), SV_DURABLE_WANTED);
+    assert_int_equal(wait_over(job), SV_JOB_COMPLETED);
+    assert_non_null(job->speech.reference);
+    leave(&job);
+    job = hand_in_as(speech_with_recording(texts[1]), SV_DURABLE_PENDING);
+    assert_int_equal(wait_over(job), SV_JOB_COMPLETED);
+    assert_null(job->speech.reference);
+    leave(&job);
+    close_world();
+}
+
 /* Once its job is over it has done its work, however that ended; a dead letter may need it again. */
 static void a_recording_goes_with_its_work(void **state) {
     (void)state;
@@ -438,6 +453,7 @@ int main(void) {
         cmocka_unit_test_teardown(what_comes_again_is_no_underrun, end_world),
         cmocka_unit_test_teardown(no_numbers_reach_nobody, end_world),
         cmocka_unit_test_teardown(no_numbers_are_tried_again, end_world),
+        cmocka_unit_test_teardown(a_recording_stays_until_it_is_written_down, end_world),
         cmocka_unit_test_teardown(a_recording_goes_with_its_work, end_world),
         cmocka_unit_test_teardown(who_left_leaves_the_batch, end_world),
         cmocka_unit_test_teardown(kept_jobs_need_no_listener, end_world),

@@ -52,8 +52,10 @@ void sv_engine_publish_words(sv_job *job) {
 }
 
 /* Equal requests are known by the content's hash: the recording itself has done its work, and would take the place of
- * other results. */
+ * other results. A dead letter may need it again. One that is still to be written down keeps it, too: the thread of
+ * its request is about to copy it into the journal (sv_durable_accept). */
 static void drop_recording(sv_job *job) {
+    if (job->dead || atomic_load(&job->durable) == SV_DURABLE_WANTED) return;
     free(job->speech.reference);
     job->speech.reference = NULL;
     job->speech.reference_bytes = 0;
@@ -74,7 +76,7 @@ void sv_engine_end(sv_engine *e, sv_job *job, sv_job_state state, const ev_error
     forget_client(e, job);
     ev_mutex_unlock(&e->lock);
     if (state == SV_JOB_COMPLETED) sv_engine_publish_words(job);
-    if (!job->dead) drop_recording(job);
+    drop_recording(job);
     ev_task_free(&job->task);
     sv_voice_release(e->parts.voices, &job->voice);
     count_end(e, job, state);
