@@ -79,10 +79,9 @@ class ProxiedRedis(fleet.Redis):
 class RedisFaults(fleet_kills.FleetKills):
     FAULTS = ("kill", "stop", "latency", "resets", "flush", "memory", "types")
 
-    def __init__(self, command, seed=0, clients=2, fault_s=10.0):
-        super().__init__(command, "redis", seed=seed, clients=clients, texts=fleet_kills.SHORT)
+    def __init__(self, command, fault_s=10.0, **more):
+        super().__init__(command, "redis", **more)
         self.fleet.kind, self.fault_s = ProxiedRedis, fault_s
-        self.flushable, self.flushed_at = set(), 0.0
         self.recoveries = collections.defaultdict(list)
 
     # ---- the faults ----
@@ -108,11 +107,9 @@ class RedisFaults(fleet_kills.FleetKills):
         redis.proxy.resets = 0
 
     def flush_fault(self, redis):
+        since = self.history.now()
         redis.ask("FLUSHALL")
-        self.flushed_at = time.monotonic()
-        time.sleep(0.5)
-        with self.lock:  # those too whose 202 was on its way
-            self.flushable |= set(self.accepted)
+        self.history.event("emptied", since=since)
 
     def memory_fault(self, redis):
         redis.ask("CONFIG", "SET", "maxmemory", "1")
@@ -135,53 +132,29 @@ class RedisFaults(fleet_kills.FleetKills):
 
     def recover(self, fault):
         """Seconds until a job is accepted and made."""
-        begun = time.monotonic()
-        while time.monotonic() < begun + 60:
-            answer = self.ask("POST", "/tts", json.dumps({"text": self.texts[0], "priority": "high"}))
-            if answer is None or answer[0] != 202:
-                time.sleep(0.05)
-                continue
-            job = json.loads(answer[1])["request_id"]
-            while time.monotonic() < begun + 60:
-                looked = self.ask("GET", f"/tts/{job}")
-                if looked and looked[0] == 200 and json.loads(looked[1])["status"] == "completed":
-                    self.recoveries[fault].append(time.monotonic() - begun)
-                    if self.recoveries[fault][-1] > RECOVER_S:
-                        self.note("a late recovery", fault, self.recoveries[fault][-1])
-                    return
-                if looked and looked[0] not in (200, 503):
-                    break
-                time.sleep(0.02)
+        begun, job = time.monotonic(), None
+        key = f"after-{fault}-{len(self.recoveries[fault])}"
+        while (took := time.monotonic() - begun) < 60:
+            job = job or self.submit(self.texts[0], key, priority="high")
+            state = self.look(job) if job else None
+            if state == "completed":
+                self.recoveries[fault].append(took)
+                if took > RECOVER_S:
+                    self.note("a late recovery", fault, took)
+                return
+            if state not in (None, "queued", "running"):
+                job = None
+            time.sleep(0.02)
         self.note("no recovery", fault)
 
-    def note(self, what, *details):
-        if what == "a promised job is not there" and details[0] in self.flushable:
-            self.counts["flushed"] += details[0] not in self.ends
-            return
-        if what == "two jobs for one key" and time.monotonic() - self.flushed_at < 30:
-            return  # the key went with the rest
-        super().note(what, *details)
-
-    def look(self, job):
-        state = super().look(job)
-        if state == "lost" and job in self.flushable:
-            self.ends.setdefault(job, "flushed")
-        return state
-
     def run(self, rounds):
-        self.start()
-        threads = [threading.Thread(target=self.client, args=(self.random.random(),)) for _ in range(self.clients)]
-        for thread in threads:
-            thread.start()
-        for _ in range(rounds):
-            for fault in self.FAULTS:
-                time.sleep(self.random.uniform(0.5, 1.5))
-                getattr(self, fault + "_fault")(self.fleet.redis)
-                self.recover(fault)
-        self.over = True
-        for thread in threads:
-            thread.join()
-        self.settle()
+        with self.load():
+            for _ in range(rounds):
+                for fault in self.FAULTS:
+                    time.sleep(self.random.uniform(0.5, 1.5))
+                    getattr(self, fault + "_fault")(self.fleet.redis)
+                    self.recover(fault)
+        self.judge()
 
     def finish_service(self):
         super().finish_service()
@@ -193,9 +166,5 @@ class RedisFaults(fleet_kills.FleetKills):
                 self.note("a log storm", seconds.most_common(1))
 
     def report(self):
-        told = super().report()
-        ends = collections.Counter(self.ends.values())
-        if ends.total() != len(self.accepted):
-            self.note("counts do not reconcile", dict(ends), len(self.accepted))
-        return {**told, "kills": len(self.recoveries["kill"]),
+        return {**super().report(), "kills": len(self.recoveries["kill"]),
                 "recovered_s_most": {fault: round(max(times), 2) for fault, times in self.recoveries.items()}}

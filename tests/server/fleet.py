@@ -131,12 +131,6 @@ class Worker(service.Service):
         self.reader.start()
         return self
 
-    def kill(self):
-        self.process.kill()
-        self.process.wait()
-        self.reader.join(5)
-        self.process.stderr.close()
-
 
 class Fleet:
     """with Fleet(gateways=2, workers=2) as f: f.gateways[0].speech("Hello.")"""
@@ -184,14 +178,15 @@ class Fleet:
             time.sleep(0.05)
         raise AssertionError(f"they do not find each other: {states}")
 
+    def worker_of(self, job):
+        """The process that makes a job, as its name in Redis says: host-pid-nonce."""
+        answer = self.redis.ask("HGET", "{emotivoice}:job:" + job, "worker")
+        name = answer.split(b"\r\n")[1].decode() if answer.startswith(b"$") and b"\r\n" in answer else ""
+        return int(name.split("-")[-2]) if name.count("-") >= 2 else None
+
     def __exit__(self, *_):
         for s in self.gateways + self.workers:
-            if s.process.poll() is None:
-                s.process.send_signal(signal.SIGCONT)
-                s.process.kill()
-                s.process.wait()
-            s.reader.join(5)
-            s.process.stderr.close()
+            s.kill()
         if hasattr(self, "redis"):
             self.redis.stop()
         shutil.rmtree(self.folder, ignore_errors=True)

@@ -103,6 +103,12 @@ class Service:
         self.process.stderr.close()
         return code
 
+    def kill(self):
+        self.process.kill()
+        self.process.wait()
+        self.reader.join(5)
+        self.process.stderr.close()
+
     def connect(self, port=None):
         return http.client.HTTPConnection("127.0.0.1", port or self.port, timeout=120)
 

@@ -22,6 +22,7 @@ from service import COMMAND, said
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "chaos"))
 import fleet_kills  # noqa: E402: needs the path
+import poison  # noqa: E402
 
 TEXT = "It is made elsewhere, and heard here."
 LONG = "The river runs through the valley and the wind goes over the hills. " * 40
@@ -68,12 +69,6 @@ class Together(unittest.TestCase):
     @classmethod
     def tearDownClass(cls):
         cls.fleet.__exit__()
-
-    def worker_of(self, job):
-        """The process that makes a job, as its name in Redis says: host-pid-nonce."""
-        answer = self.fleet.redis.ask("HGET", "{emotivoice}:job:" + job, "worker")
-        name = answer.split(b"\r\n")[1].decode() if answer.startswith(b"$") and b"\r\n" in answer else ""
-        return int(name.split("-")[-2]) if name.count("-") >= 2 else None
 
     def test_speech_is_the_same_as_without_redis(self):
         for text in ("Hello.", TEXT, "你好，今天我非常开心！"):
@@ -141,10 +136,7 @@ class Together(unittest.TestCase):
         self.assertEqual(before["status"], "running")
         self.assertEqual(self.b.get(f"{BATCH}/{batch}/audio").code, 409)
         self.fleet.gateways.remove(third)
-        third.process.kill()
-        third.process.wait()
-        third.reader.join(5)
-        third.process.stderr.close()
+        third.kill()
         after = wait(lambda: (s := seen())["status"] == "completed" and s, 60)
         self.assertEqual(after["request_counts"], {"total": 29, "completed": 28, "failed": 1})
         made = {i["index"]: i["request_id"] for i in before["items"] if i["status"] == "completed"}
@@ -239,7 +231,7 @@ class Together(unittest.TestCase):
 
     def test_what_a_dead_worker_had_is_made_by_another(self):
         job = accept(self.a, LONG)
-        victim = wait(lambda: state(self.b, job)["status"] == "running" and self.worker_of(job))
+        victim = wait(lambda: state(self.b, job)["status"] == "running" and self.fleet.worker_of(job))
         heard = {}
         listener = threading.Thread(target=lambda: heard.update(a=self.b.speech(LONG, response_format="pcm")))
         listener.start()
@@ -258,10 +250,10 @@ class Together(unittest.TestCase):
         poison = accept(self.a, LONG)
         innocents = [accept(self.b, f"Beside it stands number {n}.") for n in range(24)]
         for _ in range(3):
-            victim = wait(lambda: self.a.get("/tts/" + poison).json()["status"] == "running" and self.worker_of(poison))
+            victim = wait(lambda: self.a.get("/tts/" + poison).json()["status"] == "running" and self.fleet.worker_of(poison))
             os.kill(victim, signal.SIGKILL)
             self.fleet.add_worker()
-            wait(lambda: self.worker_of(poison) != victim or state(self.a, poison)["status"] in OVER, 30)
+            wait(lambda: self.fleet.worker_of(poison) != victim or state(self.a, poison)["status"] in OVER, 30)
         got = finish(self.b, poison)
         self.assertEqual(got["status"], "failed", got)
         self.assertIn("ended", got["error"]["message"])
@@ -513,11 +505,17 @@ class Faults(unittest.TestCase):
 
     def test_kills_under_load(self):
         """A small share of tests/chaos/run."""
-        chaos = fleet_kills.FleetKills(COMMAND, "worker", seed=1, texts=fleet_kills.SHORT)
+        chaos = fleet_kills.FleetKills(COMMAND, "worker", seed=1)
         chaos.run(3)
         report = chaos.report()
         self.assertEqual(chaos.anomalies, [], report)
         self.assertGreater(report["accepted"], 10)
+
+    def test_poison_in_full_batches(self):
+        """A small share of tests/chaos/run --what poison."""
+        chaos = poison.Poison(COMMAND, ahead=20, seed=1)
+        chaos.run(1)
+        self.assertEqual(chaos.anomalies, [], chaos.report())
 
 
 class Fallback(unittest.TestCase):
