@@ -73,8 +73,8 @@ class Poison(fleet_kills.FleetKills):
         if innocent := {job: end for job, end in self.ends.items() if end != "completed" and job not in self.poisons}:
             self.note("an innocent job was not made", innocent)
         for job, beside in zip(self.poisons, self.beside):
-            if len(beside) != TRIES or self.ends.get(job) not in OVER or beside[0] < 2 or beside[-1] != 1:
-                self.note("it did not stand among others first, and alone at last", job, beside, self.ends.get(job))
+            if beside[:1] < [2] or beside[1:] != [1] * (TRIES - 1) or self.ends.get(job) not in OVER:
+                self.note("it did not stand among others at first, and alone from then on", job, beside, self.ends.get(job))
 
     def report(self):
         return {**super().report(), "poisons": len(self.poisons), "in_hand_when_it_died": self.beside}

@@ -9,6 +9,7 @@ import random
 import signal
 import socket
 import struct
+import sys
 import threading
 import time
 
@@ -149,11 +150,13 @@ class RedisFaults(fleet_kills.FleetKills):
 
     def run(self, rounds):
         with self.load():
-            for _ in range(rounds):
+            for n in range(rounds):
                 for fault in self.FAULTS:
                     time.sleep(self.random.uniform(0.5, 1.5))
                     getattr(self, fault + "_fault")(self.fleet.redis)
                     self.recover(fault)
+                print(f"round {n + 1}, recovered after", *(f"{fault} {times[-1]:.1f} s," for fault, times in self.recoveries.items()),
+                      f"{len(self.accepted)} jobs", file=sys.stderr, flush=True)
         self.judge()
 
     def finish_service(self):

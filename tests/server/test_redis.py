@@ -397,6 +397,27 @@ class Faults(unittest.TestCase):
             self.assertEqual(pcm(g, job), said(f"{n} and its neighbours are spoken."))
         self.assertEqual(g.get("/readyz").json()["jobs"]["pending"], 0)
 
+    def test_what_may_have_ended_a_worker_is_made_alone(self):
+        """Also where no other suspect waits behind it, and much else does."""
+        f = self.fleet(1, 1, flags=("--queue-audio", "3600s"))
+        g = f.gateways[0]
+        suspect = accept(g, LONG * 6)
+        wait(lambda: state(g, suspect)["status"] == "running")
+        f.workers.pop().kill()
+        f.add_worker()
+        wait(lambda: self.field(f, "{emotivoice}:job:" + suspect, "attempts") == "2")
+        innocents = [accept(g, f"Number {n} waits for it.") for n in range(4)]
+        looks = 0
+        while True:
+            seen = {state(g, job)["status"] for job in innocents}
+            if state(g, suspect)["status"] != "running":
+                break
+            self.assertEqual(seen, {"queued"})
+            looks += 1
+        self.assertGreater(looks, 1)
+        for job in (suspect, *innocents):
+            self.assertEqual(finish(g, job)["status"], "completed")
+
     def test_workers_are_replaced_under_load(self):
         f = self.fleet(1, 2)
         g = f.gateways[0]

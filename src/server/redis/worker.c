@@ -25,9 +25,11 @@ static void wait_changed(sv_worker *w, int ms) {
     ev_mutex_unlock(&w->lock);
 }
 
+/* None beside what is made alone. */
 static int room_of(sv_worker *w) {
     ev_mutex_lock(&w->lock);
-    const int room = w->slots - w->count;
+    int room = w->slots - w->count;
+    for (const sv_taken *t = w->all; t && room; t = t->next) room = t->alone ? 0 : room;
     ev_mutex_unlock(&w->lock);
     return room;
 }
@@ -190,11 +192,12 @@ static void run(sv_worker *w, sv_link *link, sv_taken *t, bool alone) {
 
 /* ---- suspects ---- */
 
-static sv_taken *take_suspect(sv_worker *w) {
+static sv_taken *take_suspect(sv_worker *w, bool alone) {
     ev_mutex_lock(&w->lock);
     sv_taken *t = w->suspects;
     if (t) w->suspects = t->behind;
     if (t) t->behind = NULL;
+    if (t) t->alone = alone;
     ev_mutex_unlock(&w->lock);
     return t;
 }
@@ -218,7 +221,7 @@ static bool run_suspects(sv_worker *w, sv_link *link) {
         wait_changed(w, IDLE_MS);
         return true;
     }
-    sv_taken *t = take_suspect(w);
+    sv_taken *t = take_suspect(w, true);
     if (t && atomic_load(&t->lost))
         sv_taken_drop(t);
     else if (t)
@@ -230,7 +233,7 @@ static bool run_suspects(sv_worker *w, sv_link *link) {
 static void give_back_suspects(sv_worker *w, sv_link *link) {
     sv_taken *t;
     ev_error err = {0};
-    while ((t = take_suspect(w)) != NULL) {
+    while ((t = take_suspect(w, false)) != NULL) {
         sv_args a = {0};
         sv_args_text(&a, t->id);
         sv_args_text(&a, w->name);

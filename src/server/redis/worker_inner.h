@@ -20,6 +20,7 @@ typedef struct sv_taken {    /* a job that this worker has the lease of */
     atomic_bool begun; /* the engine has or had it, or it is over */
     atomic_bool lost;  /* it is another's now, or nobody's: whatever it comes to is dropped */
     bool in_blob;      /* its recording is in the store */
+    bool alone;        /* a suspect's turn has come: nothing is taken beside it (the worker's lock) */
     sv_waiter waiter;
     double due;    /* when the forwarders look at it again */
     double ending; /* since when its end is being told; 0: not yet */
