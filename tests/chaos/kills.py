@@ -82,12 +82,11 @@ class Kills:
         with self.lock:
             self.anomalies.append((what, *details))
 
-    def submit(self, text, key, source=None, **fields):
+    def submit(self, text, key, source=None):
         """The job, if it was accepted. source: the address it comes from."""
         begun = time.monotonic()
         op = self.history.call("submit", key=key, request=digest(text))
-        body = json.dumps({"text": text, "response_format": "pcm", **fields})
-        code, body = self.ask("POST", "/tts", body, {"Idempotency-Key": key}, source)
+        code, body = self.ask("POST", "/tts", json.dumps({"text": text, "response_format": "pcm"}), {"Idempotency-Key": key}, source)
         job = json.loads(body)["request_id"] if code == 202 else None
         self.history.returned(op, code, **({"job": job} if job else {}))
         if job:

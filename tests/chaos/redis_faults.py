@@ -132,13 +132,14 @@ class RedisFaults(fleet_kills.FleetKills):
     # ---- what was promised ----
 
     def recover(self, fault):
-        """Seconds until a job is accepted and made."""
+        """Seconds until a job is accepted and made, of a client whose turn does not wait for the others' jobs."""
         begun, job = time.monotonic(), None
         key = f"after-{fault}-{len(self.recoveries[fault])}"
-        while (took := time.monotonic() - begun) < 60:
-            job = job or self.submit(self.texts[0], key, priority="high")
+        while time.monotonic() < begun + 60:
+            job = job or self.submit(self.texts[0], key, source="127.0.0.8")
             state = self.look(job) if job else None
             if state == "completed":
+                took = time.monotonic() - begun
                 self.recoveries[fault].append(took)
                 if took > RECOVER_S:
                     self.note("a late recovery", fault, took)

@@ -53,38 +53,34 @@ class Load:
         for thread in self.threads:
             thread.start()
 
-    def ask(self, connection, path, body):
-        connection.request("POST", path, json.dumps(body), {"Host": gateways.NAME, "Content-Type": "application/json"})
-        answer = connection.getresponse()
-        return answer.status, answer.read()
+    def ask(self, path, body):
+        try:
+            code, _, body = self.proxy.ask("POST", path, json.dumps(body), {"Content-Type": "application/json"})
+            return code, body
+        except (OSError, http.client.HTTPException) as error:
+            return None, repr(error)
 
     def later(self):
-        connection = self.proxy.connect()
         while not self.over:
             waits = self.gateway.get("/readyz").json()["jobs"]["pending"]
             for _ in range(AHEAD * self.workers - waits):
                 text = f"Number {next(self.number)}." + MINUTE
-                code, body = self.ask(connection, "/tts", {"text": text, "response_format": "pcm"})
+                code, body = self.ask("/tts", {"text": text, "response_format": "pcm"})
                 if code == 202:
                     self.jobs.append((json.loads(body)["request_id"], text))
                 else:
                     self.wrong.append((code, body[:200]))
             time.sleep(0.3)
-        connection.close()
 
     def heard(self, n):
-        connection = self.proxy.connect()
         while not self.over:
             if n >= LISTENERS * self.workers:
                 time.sleep(0.1)
                 continue
-            try:
-                code, body = self.ask(connection, "/v1/audio/speech", {"input": f"The train leaves at half past nine, number {next(self.number)}.", "response_format": "pcm"})
-            except (OSError, http.client.HTTPException) as error:
-                code, body = None, repr(error)
+            text = f"The train leaves at half past nine, number {next(self.number)}."
+            code, body = self.ask("/v1/audio/speech", {"input": text, "response_format": "pcm"})
             if code != 200 or len(body) < 2 * service.RATE:
                 self.wrong.append((code, body[:200]))
-        connection.close()
 
     def end(self):
         self.over = True
@@ -156,6 +152,8 @@ def main():
             gateways.Nginx(types.SimpleNamespace(ports=g.ports * 3), ("rate=50r/s", "rate=100000r/s")) as proxy:
         gateway = g.services[0]
         f.gateways.append(gateway)
+        add_worker(f)
+        f.settle()
         load, parts = Load(proxy, gateway, given.kind), Parts(f, gateway, proxy)
         try:
             for n in range(given.rounds):
