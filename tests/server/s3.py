@@ -6,6 +6,7 @@ See Front.fault for all of them. A test may also set front.plan, a function of t
 import base64
 import collections
 import contextlib
+import copy
 import datetime
 import functools
 import hashlib
@@ -162,6 +163,11 @@ class Front:
         self.port = self.server.server_port
         threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
 
+    def close(self):
+        self.ending.set()
+        self.server.shutdown()
+        self.server.server_close()
+
     @contextlib.contextmanager
     def tls(self):
         """The same behind TLS: (port, file of its authority), the certificate made for this."""
@@ -275,9 +281,16 @@ class S3:
         return self
 
     def __exit__(self, *_):
-        self.front.ending.set()
-        self.front.server.shutdown()
+        self.front.close()
         self.moto.stop()
+
+    @contextlib.contextmanager
+    def beside(self):
+        """The same bucket behind a front of its own, whose faults nobody else meets."""
+        other = copy.copy(self)
+        other.front = Front(self.moto_port, self.front.credentials)
+        yield other
+        other.front.close()
 
     @property
     def endpoint(self):

@@ -3,7 +3,9 @@ that have nothing in common but Redis and the bucket.
 
 EMOTIVOICE_S3_FAULTS: so many requests to the bucket fail in Faults (script/nightly takes 500)."""
 import base64
+import concurrent.futures
 import http.client
+import itertools
 import json
 import os
 import re
@@ -23,6 +25,7 @@ if not s3.there():
     print("skipped: moto is not here; script/bootstrap --test puts it into .venv-test")
     sys.exit(77)
 PROGRAM = sys.argv.pop(1) if len(sys.argv) > 1 and os.path.isfile(sys.argv[1]) else None
+AT_ONCE = 4  # clients of Faults
 FAULTS = int(os.environ.get("EMOTIVOICE_S3_FAULTS", "40"))
 SAID = ["Hello from the bucket.", "Nothing is lost.", "The river runs through the valley and the wind goes over the hills, all day long."]
 NO_KEYS = {"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": "", "AWS_SESSION_TOKEN": ""}
@@ -73,18 +76,30 @@ class Home(service.Service):
 
 
 class Maker(unittest.TestCase):
-    """The C tests that need an S3."""
+    """The C tests that need an S3: mostly pauses before another try, so their program runs beside the other tests from the beginning."""
+
+    @classmethod
+    def begin(cls, front, output):
+        cls.front, cls.output = front, output
+        environment = {**os.environ, **front.environment, "EMOTIVOICE_TEST_S3_ENDPOINT": front.endpoint}
+        cls.process = subprocess.Popen([PROGRAM], env=environment, stdout=output, stderr=output)
+
+    @classmethod
+    def end(cls):
+        cls.process.kill()
+        cls.process.wait()
 
     @unittest.skipUnless(PROGRAM, "its program was not named")
     def test_as_a_store(self):
-        environment = {**os.environ, **S3.environment, "EMOTIVOICE_TEST_S3_ENDPOINT": S3.endpoint}
-        done = subprocess.run([PROGRAM], env=environment, capture_output=True, text=True)
-        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
-        self.assertNotIn("SKIPPED", done.stdout + done.stderr)
+        code = self.process.wait(300)
+        self.output.seek(0)
+        told = self.output.read().decode()
+        self.assertEqual(code, 0, told)
+        self.assertNotIn("SKIPPED", told)
         # an upload that failed has left no parts, which would be paid for, and no object
         self.assertEqual(S3.uploads(), [])
         self.assertEqual([key for key in S3.keys() if key.startswith(("part-", "complete-"))], [])
-        parts = {r.query["partNumber"] for r in S3.front.requests if "partNumber" in r.query and r.path.startswith("/media/large/")}
+        parts = {r.query["partNumber"] for r in self.front.front.requests if "partNumber" in r.query and r.path.startswith("/media/large/")}
         self.assertEqual(parts, {"1", "2", "3"})  # of 20 MB
 
 
@@ -198,10 +213,10 @@ class AtHome(unittest.TestCase):
             self.assertGreater(at.metric("store_errors_total"), 0)
 
     def test_without_urls(self):
-        with Home(self.folder, "plain", "--store-url-ttl", "0") as at:
+        with Home(self.folder, "no-urls", "--store-url-ttl", "0") as at:
             job, state = spoken(at, SAID[0])
             self.assertNotIn("download_url", state)
-            self.assertEqual(S3.keys("plain"), [f"plain/results/{job}"])
+            self.assertEqual(S3.keys("no-urls"), [f"no-urls/results/{job}"])
 
     def test_the_bucket_as_a_host(self):
         url = S3.url("virtual", endpoint=f"http://localhost:{S3.front.port}", style="virtual")
@@ -230,21 +245,26 @@ class Faults(unittest.TestCase):
         folder = tempfile.mkdtemp()
         self.addCleanup(shutil.rmtree, folder, True)
         plan, jobs, busy = s3.randomly(0.33, 20260101, ("500", "503", "403", "507", "close", "cut", "short", "flip", "lost")), {}, 0
+        texts = itertools.cycle(SAID)
         try:
             with Home(folder, "faults", "--log-level", "error") as at:
                 truth = {text: at.speech(text, response_format="wav").body for text in SAID}
                 S3.front.plan = plan  # behind the start, which a refusal would end
-                while sum(plan.injected.values()) < FAULTS * 3 // 4:
-                    text = SAID[len(jobs) % len(SAID)]
+
+                def client(_):
+                    text = next(texts)
                     job, state = spoken(at, text, response_format="wav")
                     jobs[job] = text
                     self.check(at, job, truth[text], state)
+                with concurrent.futures.ThreadPoolExecutor(AT_ONCE) as pool:
+                    while sum(plan.injected.values()) < FAULTS * 3 // 4:
+                        list(pool.map(client, range(AT_ONCE)))
             S3.front.plan = None
             with Home(folder, "faults", "--log-level", "error", "--result-cache", "0") as at:  # all of it from the bucket
                 S3.front.plan = plan
-                while jobs and sum(plan.injected.values()) < FAULTS:
-                    for job, text in jobs.items():
-                        busy += self.check(at, job, truth[text], finished(at, job))
+                with concurrent.futures.ThreadPoolExecutor(AT_ONCE) as pool:
+                    while sum(plan.injected.values()) < FAULTS:
+                        busy += sum(pool.map(lambda job: self.check(at, job, truth[jobs[job]], finished(at, job)), jobs))
         finally:
             S3.front.plan = None
         print(f"{len(jobs)} jobs, {sum(plan.injected.values())} of {len(S3.front.requests)} requests failed: {dict(plan.injected)}; "
@@ -295,11 +315,11 @@ class Together(unittest.TestCase):
 
 def setUpModule():
     global S3
-    S3 = s3.S3().__enter__()
-
-
-def tearDownModule():
-    S3.__exit__()
+    S3 = unittest.enterModuleContext(s3.S3())
+    if PROGRAM:
+        output = unittest.enterModuleContext(tempfile.TemporaryFile())
+        Maker.begin(unittest.enterModuleContext(S3.beside()), output)
+        unittest.addModuleCleanup(Maker.end)
 
 
 if __name__ == "__main__":
