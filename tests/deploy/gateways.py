@@ -17,18 +17,9 @@ HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 DEPLOY = ROOT / "deploy"
 sys.path.insert(0, str(HERE.parent / "server"))
-from service import COMMAND, Service  # noqa: E402
+from service import COMMAND, Service, free_port  # noqa: E402
 
 NAME = "voice.example.org"
-
-
-def free_ports(count):
-    with contextlib.ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for s in sockets:
-            s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            s.bind(("127.0.0.1", 0))
-        return [s.getsockname()[1] for s in sockets]
 
 
 def replace(text, *pairs):
@@ -58,7 +49,7 @@ def certificate(folder):
 
 class Gateways:
     def __init__(self, *flags, count=3):
-        self.flags, self.ports = flags, free_ports(count)
+        self.flags, self.ports = flags, [free_port() for _ in range(count)]
         self.services = [None] * count
 
     def start(self, n):
@@ -96,7 +87,7 @@ class Proxy:
     def __enter__(self):
         self.folder = tempfile.mkdtemp(prefix="emotivoice-proxy-")
         certificate(self.folder)
-        self.port, self.tls_port, self.admin_port = free_ports(3)
+        self.port, self.tls_port, self.admin_port = (free_port() for _ in range(3))
         self.log = open(os.path.join(self.folder, "stderr"), "wb")
         self.process = subprocess.Popen(self.command(), stdout=self.log, stderr=self.log)
         try:

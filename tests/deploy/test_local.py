@@ -3,7 +3,6 @@ import json
 import os
 import pathlib
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
@@ -12,23 +11,8 @@ import urllib.parse
 import urllib.request
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from gateways import DEPLOY, free_ports, wait_for  # noqa: E402
-from service import COMMAND, said  # noqa: E402
-
-
-def free_range(count):
-    """The first of so many ports that are free one behind the other."""
-    while True:
-        first = free_ports(1)[0]
-        if first + count > 65535:
-            continue
-        try:
-            for port in range(first, first + count):
-                with socket.socket() as s:
-                    s.bind(("127.0.0.1", port))
-            return first
-        except OSError:
-            continue
+from gateways import DEPLOY, wait_for  # noqa: E402
+from service import COMMAND, free_port, said  # noqa: E402
 
 
 @unittest.skipUnless(shutil.which("redis-server"), "there is no redis-server")
@@ -49,7 +33,7 @@ class Local(unittest.TestCase):
         return [int(p.read_text()) for p in pathlib.Path(self.folder).glob("*.pid")]
 
     def test_up_and_down(self):
-        self.port = free_range(10)
+        self.port = free_port(10)
         self.folder = tempfile.mkdtemp(prefix="emotivoice-local-")
         self.addCleanup(shutil.rmtree, self.folder)
         self.environment = {**os.environ, "PORT": str(self.port), "EMOTIVOICE": os.path.abspath(COMMAND), "EMOTIVOICE_LOCAL": self.folder,

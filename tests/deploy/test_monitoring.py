@@ -18,8 +18,8 @@ import urllib.parse
 import urllib.request
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from gateways import DEPLOY, HERE, free_ports, replace, wait_for  # noqa: E402
-from service import COMMAND, FREE, Service, reference  # noqa: E402
+from gateways import DEPLOY, HERE, replace, wait_for  # noqa: E402
+from service import COMMAND, FREE, Service, free_port, reference  # noqa: E402
 
 DASHBOARD = json.loads((DEPLOY / "grafana/dashboards/emotivoice.json").read_text())
 PANELS = [p for p in DASHBOARD["panels"] if p["type"] != "row"]
@@ -112,7 +112,7 @@ class Running(unittest.TestCase):
     def setUpClass(cls):
         cls.folder = pathlib.Path(tempfile.mkdtemp(prefix="emotivoice-monitoring-"))
         cls.addClassCleanup(shutil.rmtree, cls.folder)
-        cls.port, cls.alert_port, hook = free_ports(3)
+        cls.port, cls.alert_port, hook = (free_port() for _ in range(3))
         cls.service = cls.enterClassContext(Service(COMMAND, *FREE, "--queue-wait", "120s", "--data-dir", str(cls.folder / "data")))
         cls.webhook = Webhook(hook)
         cls.addClassCleanup(cls.webhook.close)

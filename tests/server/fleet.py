@@ -11,12 +11,7 @@ import threading
 import time
 
 import service
-
-
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
+from service import free_port
 
 
 def ask(port, *words):
@@ -50,6 +45,8 @@ class Redis:
                     return self
             except OSError:
                 time.sleep(0.02)
+            if self.process.poll() is not None:
+                break
         raise AssertionError("redis-server does not start")
 
     def ask(self, *words):

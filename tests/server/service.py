@@ -1,13 +1,16 @@
 """The service as a process, for tests: started on free ports, asked over HTTP, stopped; and what the command itself says.
 
 The program is the first argument of every test that imports this, build/emotivoice without it."""
+import contextlib
 import functools
 import http.client
 import json
 import os
 import pathlib
+import random
 import re
 import signal
+import socket
 import struct
 import subprocess
 import sys
@@ -22,6 +25,18 @@ TINY = os.environ.get("EMOTIVOICE_MODEL", "").endswith("tiny.safetensors")
 MODEL = pathlib.Path(os.environ.get("EMOTIVOICE_MODEL") or
                      pathlib.Path(__file__).resolve().parents[2] / "models" / "emotivoice-default.safetensors")
 MODEL_NAME = MODEL.stem if os.environ.get("EMOTIVOICE_MODEL") else "emotivoice"  # that the service gives it
+
+
+def free_port(count=1):
+    """The first of so many, one behind the other, that nobody has: below those that the system gives to whoever connects, or asks
+    for any, so that what listens there may end and find its port again."""
+    for first in random.SystemRandom().sample(range(10240, 32768 - count), 100):
+        with contextlib.suppress(OSError):
+            for port in range(first, first + count):
+                with socket.socket() as s:
+                    s.bind(("127.0.0.1", port))
+            return first
+    raise AssertionError("no port is free")
 
 
 def wait_for(look, until, seconds=60):

@@ -1,4 +1,5 @@
 """Many texts in one request: each is a job of its own, fails alone, waits for its turn, and is found again after a kill."""
+import concurrent.futures
 import io
 import json
 import pathlib
@@ -103,20 +104,17 @@ class Batches(unittest.TestCase):
 
     def test_others_are_answered_meanwhile_and_what_is_canceled_is_not_made(self):
         long = "It goes on and on, as long as anybody listens to what it has to say. " * 25
-        batch = send(self.s, [{"input": f"{i}. {long}"} for i in range(12)]).json()["id"]
+        batch = send(self.s, [{"input": f"{i}. {long}"} for i in range(20)]).json()["id"]
         finish(self.s, batch, lambda now: any(item["status"] != "queued" for item in now["items"]))
         self.assertEqual(self.s.get(f"{BATCH}/{batch}/audio").code, 409)
         start = time.monotonic()
         self.assertEqual(self.s.speech("Excuse me.").code, 200)
         self.assertLess(time.monotonic() - start, 5)
         jobs = [item["request_id"] for item in state(self.s, batch)["items"] if "request_id" in item]
-        self.assertLess(len(jobs), 12)  # they did not fill the queue
+        self.assertLess(len(jobs), 20)  # they did not fill the queue
         self.assertEqual(self.s.ask("DELETE", f"{BATCH}/{batch}").json(), {"id": batch, "status": "canceled"})
         self.assertEqual(self.s.get(f"{BATCH}/{batch}").code, 404)
-        end = time.monotonic() + 10
-        while self.s.metric("queue_jobs") > 0 and time.monotonic() < end:
-            time.sleep(0.05)
-        self.assertEqual(self.s.metric("queue_jobs"), 0)
+        service.wait_for(lambda: self.s.metric("queue_jobs"), lambda now: now == 0)
         self.assertEqual({self.s.get(f"/tts/{job}").code for job in jobs}, {404})
 
 
@@ -131,8 +129,9 @@ class Limits(unittest.TestCase):
             self.assertEqual(s.metric('jobs_total{outcome="rejected'), 0, "nobody was refused")
             answer = send(s, [{"input": service.LONG}] * 5)
             self.assertEqual((answer.code, answer.json()["error"]["param"]), (413, "requests"), answer.body)
-            codes = [s.post("/tts", {"text": "Hi."}).code for _ in range(12)]
-            self.assertGreater(codes.count(429), 0, codes)
+            codes = []
+            with concurrent.futures.ThreadPoolExecutor(24) as pool:  # faster than the rate, on any machine, sooner or later
+                service.wait_for(lambda: codes.extend(pool.map(lambda _: s.post("/tts", {"text": "Hi."}).code, range(24))) or codes, lambda all: 429 in all)
             self.assertEqual(s.metric('jobs_total{outcome="rejected'), codes.count(429))
 
 

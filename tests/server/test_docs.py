@@ -9,14 +9,13 @@ import pathlib
 import re
 import shlex
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
 import threading
 import unittest
 
-from service import COMMAND, FREE, TINY, Service, said
+from service import COMMAND, FREE, TINY, Service, free_port, said
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 PAGES = ("clients", "docker", "home-assistant", "livekit-pipecat", "open-webui", "systemd")
@@ -32,12 +31,6 @@ ELSEWHERE = {("docker", 0): "there is no Docker", ("docker", 2): "there is no Do
 def blocks(page):
     """(language, content) of each, in order."""
     return re.findall(r"^```(\w*)\n(.*?)^```$", (ROOT / f"docs/{page}.md").read_text(), re.M | re.S)
-
-
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
 
 
 class Docs(unittest.TestCase):

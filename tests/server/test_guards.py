@@ -19,7 +19,7 @@ import time
 import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from service import COMMAND, FREE, LONG, Service, multipart, reference, scratch, wav_body  # noqa: E402
+from service import COMMAND, FREE, LONG, Service, multipart, reference, scratch, wait_for, wav_body  # noqa: E402
 
 
 class Receiver:
@@ -43,11 +43,7 @@ class Receiver:
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 
     def wait(self, count):
-        for _ in range(200):
-            if len(self.calls) >= count:
-                return self.calls
-            time.sleep(0.05)
-        raise AssertionError(f"{len(self.calls)} calls, {count} expected")
+        return wait_for(lambda: self.calls, lambda calls: len(calls) >= count)
 
     def close(self):
         self.server.shutdown()
@@ -336,34 +332,25 @@ class Guards(unittest.TestCase):
             with open(path, "w", encoding="utf-8") as file:
                 file.write("fine\n")
             s.process.send_signal(signal.SIGHUP)
-            for _ in range(100):
-                if s.speech("This is fine, too.").code == 422:
-                    break
-                time.sleep(0.05)
-            self.assertEqual(s.speech("This is fine, too.").code, 422)
+            wait_for(lambda: s.speech("This is fine, too.").code, lambda code: code == 422)
             self.assertEqual(s.speech("This is forbidden.").code, 200)
 
     def test_voices_come_and_go_with_their_files(self):
         folder = tempfile.mkdtemp()
         body, headers = multipart({"name": "Ann", "audio": reference()})
         with Service(COMMAND, *FREE, "--voices-dir", folder) as s, Service(COMMAND, *FREE, "--voices-dir", folder) as other:
-            def wait_for(expected):
+            def wait_until_listed(expected):
                 other.process.send_signal(signal.SIGHUP)
-                for _ in range(200):
-                    listed = [v["id"] for v in other.get("/v1/voices").json()["data"] if v["kind"] == "uploaded"]
-                    if sorted(listed) == sorted(expected):
-                        return
-                    time.sleep(0.05)
-                self.assertEqual(listed, expected)
+                wait_for(lambda: sorted(v["id"] for v in other.get("/v1/voices").json()["data"] if v["kind"] == "uploaded"), lambda listed: listed == sorted(expected))
             made = s.post("/v1/voices", body, headers=headers).json()["id"]
-            wait_for([made])
+            wait_until_listed([made])
             spoken = other.speech("In her voice.", voice=made, response_format="pcm")
             self.assertEqual(spoken.body, s.speech("In her voice.", voice=made, response_format="pcm").body)
             second = other.post("/v1/voices", body, headers=headers).json()["id"]
             third = s.post("/v1/voices", body, headers=headers).json()["id"]
-            wait_for([made, second, third])  # each once
+            wait_until_listed([made, second, third])  # each once
             self.assertEqual(s.ask("DELETE", f"/v1/voices/{made}").code, 200)
-            wait_for([second, third])
+            wait_until_listed([second, third])
             self.assertEqual(other.speech("Nobody's voice.", voice=made).code, 404)
 
     def test_a_full_queue_says_when_to_come_back(self):

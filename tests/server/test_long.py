@@ -117,7 +117,7 @@ class Books(unittest.TestCase):
         self.assertEqual(self.s.get(f"{LONG}/{book}/audio").code, 409)
 
     def test_it_is_canceled(self):
-        book = self.send(text=PROSE * 20)
+        book = self.send(text=PROSE * 60)
         self.assertEqual(self.s.ask("DELETE", f"{LONG}/{book}").json(), {"id": book, "status": "canceled"})
         self.assertEqual(self.s.get(f"{LONG}/{book}").code, 404)
 
@@ -126,7 +126,7 @@ class Durable(unittest.TestCase):
     def test_it_goes_on_after_a_kill_and_makes_no_part_twice(self):
         folder = tempfile.mkdtemp(prefix="emotivoice-long-")
         self.addCleanup(shutil.rmtree, folder, ignore_errors=True)
-        text = "\n\n".join(f"Chapter {i}\n\n{PROSE}" for i in range(1, 7))
+        text = "\n\n".join(f"Chapter {i}\n\n{PROSE}" for i in range(1, 25))
         results = pathlib.Path(folder, "results")
         with Service(COMMAND, *service.FREE, "--data-dir", folder) as s:
             book = s.post(LONG, {"text": text, "response_format": "pcm"}).json()["id"]

@@ -9,11 +9,10 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
 import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from service import COMMAND, FREE, Service, multipart, reference, said, scratch  # noqa: E402
+from service import COMMAND, FREE, Service, multipart, reference, said, scratch, wait_for  # noqa: E402
 
 GOLDEN = pathlib.Path(__file__).resolve().parents[1] / "golden"
 TINY, MELS, PROMPTS = (str(GOLDEN / f"{name}.safetensors") for name in ("tiny", "tiny_mels", "tiny_prompts"))
@@ -61,11 +60,7 @@ class Several(unittest.TestCase):
 
     def test_a_job_too(self):
         job = self.service.post("/tts", {"text": TEXT, "voice": "old/ray", "response_format": "pcm"}).json()["request_id"]
-        for _ in range(400):
-            answer = self.service.get(f"/tts/{job}/audio")
-            if answer.code == 200:
-                break
-            time.sleep(0.02)
+        answer = wait_for(lambda: self.service.get(f"/tts/{job}/audio"), lambda answer: answer.code == 200)
         self.assertEqual((answer.body, answer.headers["x-sample-rate"]), (self.sounds[MELS, "ray"], "16000"))
 
     def test_elevenlabs_clients_choose_too(self):
@@ -154,12 +149,7 @@ class Settings(unittest.TestCase):
 class Restart(unittest.TestCase):
     """Jobs on the disk keep their model and its rate."""
     def finish(self, service, job):
-        for _ in range(1000):
-            state = service.get(f"/tts/{job}").json()
-            if state["status"] not in ("queued", "running"):
-                return state
-            time.sleep(0.02)
-        self.fail("the job is never over")
+        return wait_for(lambda: service.get(f"/tts/{job}").json(), lambda state: state["status"] not in ("queued", "running"))
 
     def test_jobs_stay_their_models(self):
         models = ["--model", TINY, "--model", f"old={MELS}"]
@@ -246,11 +236,7 @@ class Reload(unittest.TestCase):
     def reload(self, service, words):
         seen = len(service.lines)
         service.process.send_signal(signal.SIGHUP)
-        for _ in range(400):
-            if any(words in line for line in service.lines[seen:]):
-                return
-            time.sleep(0.02)
-        self.fail(f"no '{words}' in {service.lines[seen:]}")
+        wait_for(lambda: service.lines[seen:], lambda lines: any(words in line for line in lines))
 
     def spoken(self, service, **fields):
         return service.post("/v1/audio/speech", {"input": TEXT, "response_format": "pcm", **fields}).body
@@ -283,12 +269,9 @@ class Reload(unittest.TestCase):
             self.assertEqual(self.spoken(service, voice="ava"), tiny)
             self.assertTrue(service.get("/v1/voices?limit=1").json()["uploads"])
             self.reload(service, "models and voices were read again")
-            for _ in range(400):  # those that no list has are closed when their work is done
-                if sum("was closed" in line for line in service.lines) >= 3:
-                    break
-                time.sleep(0.05)
-            closed = sorted(line.split("the model ")[1].split()[0] for line in service.lines if "was closed" in line)
-            self.assertEqual(closed, ["changing", "changing", "third"])
+            # those that no list has are closed when their work is done
+            closed = wait_for(lambda: [line for line in service.lines if "was closed" in line], lambda lines: len(lines) >= 3)
+            self.assertEqual(sorted(line.split("the model ")[1].split()[0] for line in closed), ["changing", "changing", "third"])
 
 
 if __name__ == "__main__":

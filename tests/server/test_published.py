@@ -4,11 +4,10 @@ import base64
 import os
 import pathlib
 import sys
-import time
 import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from service import COMMAND, FREE, Service, multipart, said, scratch  # noqa: E402
+from service import COMMAND, FREE, Service, multipart, said, scratch, wait_for  # noqa: E402
 
 MODEL = pathlib.Path(__file__).resolve().parents[1] / "golden" / "tiny_prompts.safetensors"
 VOICES = 2014  # 8051 and on; of every four two are women's, every third is a Mandarin one
@@ -52,11 +51,7 @@ class Published(unittest.TestCase):
         self.assertNotEqual(self.pcm(prompt="哭唧唧"), self.pcm(prompt="Happy"))
         self.assertEqual(self.pcm(prompt=""), self.pcm())
         job = self.service.post("/tts", {"text": TEXT, "prompt": "哭唧唧", "response_format": "pcm"}).json()["request_id"]
-        for _ in range(200):
-            answer = self.service.get(f"/tts/{job}/audio")
-            if answer.code == 200:
-                break
-            time.sleep(0.05)
+        answer = wait_for(lambda: self.service.get(f"/tts/{job}/audio"), lambda answer: answer.code == 200)
         self.assertEqual(answer.body, self.said("--prompt", "哭唧唧"))
 
     def test_emotions_by_any_name_and_blend(self):

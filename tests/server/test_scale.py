@@ -34,7 +34,7 @@ class Follows(unittest.TestCase):
         with scaler.Scaler(self.fleet.command, *self.fleet.common, "--threads", "1", *RULE) as s:
             s.wait(1)
             first = s.workers()[0][0]
-            ids = [self.gateway.post("/tts", {"text": f"{n}. {service.LONG[:1800]}"}).json()["request_id"] for n in range(5)]
+            ids = [self.gateway.post("/tts", {"text": f"{n}. {service.LONG[:1800]}"}).json()["request_id"] for n in range(10)]
             s.wait(3)
             service.wait_for(self.jobs, lambda j: j["workers"] == 3)
             os.kill(s.workers()[0][1], signal.SIGKILL)  # another takes its place, and others its job

@@ -17,7 +17,7 @@ import time
 import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from service import COMMAND, FREE, LONG, RATE, Service, multipart, reference, said, scratch, wav_body  # noqa: E402
+from service import COMMAND, FREE, LONG, RATE, Service, multipart, reference, said, scratch, wait_for, wav_body  # noqa: E402
 
 
 class Speech(unittest.TestCase):
@@ -217,11 +217,7 @@ class Speech(unittest.TestCase):
         response.read(1000)
         response.close()
         connection.close()
-        for _ in range(100):
-            if self.service.metric('jobs_total{outcome="canceled"}') > before:
-                break
-            time.sleep(0.1)
-        self.assertEqual(self.service.metric('jobs_total{outcome="canceled"}'), before + 1)
+        wait_for(lambda: self.service.metric('jobs_total{outcome="canceled"}'), lambda now: now == before + 1)
         self.assertGreater(self.service.metric("canceled_compute_seconds_total"), 0)
 
     def test_a_slow_reader_harms_nobody(self):
@@ -247,12 +243,7 @@ class Jobs(unittest.TestCase):
         cls.service.__exit__()
 
     def wait(self, request_id):
-        for _ in range(300):
-            state = self.service.get(f"/tts/{request_id}").json()
-            if state["status"] not in ("queued", "running"):
-                return state
-            time.sleep(0.05)
-        self.fail("the job never ended")
+        return wait_for(lambda: self.service.get(f"/tts/{request_id}").json(), lambda state: state["status"] not in ("queued", "running"), 120)
 
     def test_accepted_then_asked_for(self):
         answer = self.service.post("/tts", {"text": "Later.", "emotion": "happy", "voice": "ray"})
@@ -278,10 +269,7 @@ class Jobs(unittest.TestCase):
     def test_how_it_ended_is_logged(self):
         with Service(COMMAND, "--rate-per-ip", "0") as s:
             good, bad = (s.post("/tts", {"text": "Later.", "voice": voice}).json()["request_id"] for voice in ("ray", "nobody"))
-            for _ in range(300):
-                if all(s.get(f"/tts/{one}").json()["status"] in ("completed", "failed") for one in (good, bad)):
-                    break
-                time.sleep(0.05)
+            wait_for(lambda: {s.get(f"/tts/{one}").json()["status"] for one in (good, bad)}, lambda now: now == {"completed", "failed"})
             self.assertEqual(s.stop(), 0)
         told = {line["request_id"]: line["msg"] for line in map(json.loads, s.lines) if line.get("msg", "").startswith("job ")}
         self.assertRegex(told[good], r"^job completed after [0-9.]+ s: [0-9.]+ s of speech$")
@@ -365,7 +353,7 @@ class Jobs(unittest.TestCase):
             self.assertEqual(self.service.get(path).code, 404, path)
 
     def test_audio_before_it_is_ready(self):
-        request_id = self.service.post("/tts", {"text": LONG}).json()["request_id"]
+        request_id = self.service.post("/tts", {"text": LONG * 4}).json()["request_id"]
         self.assertEqual(self.service.get(f"/tts/{request_id}/audio").code, 409)
         self.assertEqual(self.service.ask("DELETE", f"/tts/{request_id}").json()["status"], "canceled")
         self.assertEqual(self.service.get(f"/tts/{request_id}").code, 404)
@@ -474,11 +462,7 @@ class Uploads(unittest.TestCase):
         return lambda: os.kill(helper, signal.SIGCONT)
 
     def wait_for(self, service, metric, value):
-        for _ in range(6000):
-            if service.metric(metric) == value:
-                return
-            time.sleep(0.01)
-        self.fail(f"{metric} is {service.metric(metric)}, not {value}")
+        wait_for(lambda: service.metric(metric), lambda now: now == value)
 
     def wait_in_flight(self, service, count):
         self.wait_for(service, "requests_in_flight", count + 1)  # the one that asks
@@ -537,9 +521,8 @@ class Stopping(unittest.TestCase):
             response = connection.getresponse()
             first = response.read(32000)
             s.process.send_signal(signal.SIGTERM)
-            time.sleep(0.3)
+            wait_for(lambda: s.speech("Too late.").code, lambda code: code == 503)
             self.assertEqual(s.get("/readyz").code, 503)
-            self.assertEqual(s.speech("Too late.").code, 503)
             rest = response.read()
             connection.close()
             self.assertEqual(len(first + rest), len(said(LONG)))
@@ -549,11 +532,7 @@ class Stopping(unittest.TestCase):
         with Service(COMMAND, *FREE, "--drain-delay", "6s") as s:
             self.assertEqual(s.get("/readyz").code, 200)
             s.process.send_signal(signal.SIGTERM)
-            for _ in range(500):
-                if s.get("/readyz").code == 503:
-                    break
-                time.sleep(0.01)
-            self.assertEqual(s.get("/readyz").code, 503)
+            wait_for(lambda: s.get("/readyz").code, lambda code: code == 503)
             self.assertEqual(s.speech("Still in time.").code, 200)
             self.assertEqual(s.process.wait(60), 0)
         with Service(COMMAND, *FREE, "--drain-delay", "600s") as s:  # nobody watches: nobody is waited for

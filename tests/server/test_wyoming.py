@@ -6,7 +6,7 @@ import sys
 import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from service import COMMAND, FREE, RATE, Service  # noqa: E402
+from service import COMMAND, FREE, RATE, Service, free_port  # noqa: E402
 
 try:
     from wyoming.audio import AudioChunk, AudioStart, AudioStop
@@ -18,12 +18,6 @@ try:
 except ImportError:
     print("skipped: there is no wyoming; script/bootstrap --test installs it into .venv-test")
     sys.exit(77)
-
-
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
 
 
 async def exchange(port, events, until):
