@@ -5,7 +5,7 @@
  *
  *   typedef struct job { ev_map_node node; char id[33]; } job;
  *   ev_map_add(&m, &j->node, j->id, strlen(j->id));
- *   job *j = EV_MAP_OWNER(ev_map_find(&m, id, strlen(id)), job, node);
+ *   job *j = EV_CONTAINER_OF(ev_map_find(&m, id, strlen(id)), job, node);
  */
 #ifndef EV_MAP_H
 #define EV_MAP_H
@@ -13,6 +13,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#include "base/container_of.h"
 
 typedef struct ev_map_node {
     struct ev_map_node *next;
@@ -26,11 +28,6 @@ typedef struct ev_map {
     size_t mask, count;
     uint64_t secret[2];
 } ev_map;
-
-#define EV_MAP_OWNER(node, type, member) ((type *)ev_map_owner((node), offsetof(type, member)))
-static inline void *ev_map_owner(ev_map_node *node, size_t offset) {
-    return node ? (void *)((char *)node - offset) : NULL;
-}
 
 /* room: nodes for which it need not grow. false: there is no memory, or there are no random bits. */
 bool ev_map_init(ev_map *m, size_t room);

@@ -68,7 +68,7 @@ static void what_is_added_is_found(void **state) {
         snprintf(key, sizeof key, "%d", rand() % KEYS);
         const owner *last = search(all, key, &expected);
         ev_map_node *node = ev_map_find(&m, key, strlen(key));
-        assert_ptr_equal(EV_MAP_OWNER(node, owner, node), last);
+        assert_ptr_equal(EV_CONTAINER_OF(node, owner, node), last);
         for (; node; node = ev_map_find_more(node)) count++;
         assert_int_equal(count, expected);
         for (node = NULL; (node = ev_map_next(&m, node)) != NULL;) all_of_them++;

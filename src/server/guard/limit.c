@@ -1,78 +1,60 @@
 /* limit: token buckets, one an account, in a table that never grows: an index (base/map.h) over a fixed array of
- * buckets, which are also a list in the order of their last use. When all are taken, the one used longest ago is
- * given away; with an honest number of accounts it has long been full, so that nothing is forgotten that mattered.
- * Accounts are untrusted clients' choice, so the hash is keyed: nobody can make one chain long. */
+ * buckets, which are also a list (base/list.h) in the order of their last use. When all are taken, the one used
+ * longest ago is given away; with an honest number of accounts it has long been full, so that nothing is forgotten
+ * that mattered. Accounts are untrusted clients' choice, so the hash is keyed: nobody can make one chain long. */
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/list.h"
 #include "base/lock.h"
 #include "base/map.h"
 #include "server/guard/guard.h"
 
-enum { NONE = 0 }; /* no bucket; their numbers start at 1, so that a cleared index is an empty one */
-
 typedef struct bucket {
     double tokens;
-    uint64_t filled_us;    /* when tokens was right */
-    ev_map_node node;      /* by account */
-    uint32_t newer, older; /* in the order of use */
-    double taken;          /* since the change was told; where it is shared */
-    sv_rate rate;          /* of the last use */
-    bool changed;          /* it stands in the list */
+    uint64_t filled_us; /* when tokens was right */
+    ev_map_node node;   /* by account */
+    ev_list_node use;   /* least recently used first */
+    double taken;       /* since the change was told; where it is shared */
+    sv_rate rate;       /* of the last use */
+    bool changed;       /* it stands among the changes */
     char account[SV_ACCOUNT_SIZE];
 } bucket;
 
 struct sv_limiter {
     ev_mutex mutex;
-    bucket *buckets EV_GUARDED_BY(mutex); /* [capacity + 1]; the first is not used */
+    bucket *buckets EV_GUARDED_BY(mutex); /* [capacity] */
     ev_map accounts EV_GUARDED_BY(mutex);
-    uint32_t capacity, used EV_GUARDED_BY(mutex);
-    uint32_t newest EV_GUARDED_BY(mutex), oldest EV_GUARDED_BY(mutex);
+    uint32_t capacity;
+    ev_list uses EV_GUARDED_BY(mutex);      /* of those that are used */
     uint32_t *changed EV_GUARDED_BY(mutex); /* [capacity] buckets that changed; NULL: it is not shared */
     uint32_t changes EV_GUARDED_BY(mutex);
 };
 
 /* ---- table ---- */
 
-static void unlink_use(sv_limiter *l, uint32_t i) EV_REQUIRES(l->mutex) {
-    const bucket *b = &l->buckets[i];
-    *(b->newer ? &l->buckets[b->newer].older : &l->newest) = b->older;
-    *(b->older ? &l->buckets[b->older].newer : &l->oldest) = b->newer;
-}
-
-static void link_newest(sv_limiter *l, uint32_t i) EV_REQUIRES(l->mutex) {
-    bucket *b = &l->buckets[i];
-    b->newer = NONE;
-    b->older = l->newest;
-    *(l->newest ? &l->buckets[l->newest].newer : &l->oldest) = i;
-    l->newest = i;
-}
-
 /* A bucket nobody has: an unused one, else the one used longest ago. */
-static uint32_t free_bucket(sv_limiter *l) EV_REQUIRES(l->mutex) {
-    if (l->used < l->capacity) return ++l->used;
-    const uint32_t i = l->oldest;
-    ev_map_remove(&l->accounts, &l->buckets[i].node);
-    unlink_use(l, i);
-    return i;
+static bucket *free_bucket(sv_limiter *l) EV_REQUIRES(l->mutex) {
+    if (l->uses.count < l->capacity) return &l->buckets[l->uses.count];
+    bucket *b = EV_CONTAINER_OF(ev_list_pop(&l->uses), bucket, use);
+    ev_map_remove(&l->accounts, &b->node);
+    return b;
 }
 
 static bucket *bucket_of(sv_limiter *l, const char *account, double burst, uint64_t now_us) EV_REQUIRES(l->mutex) {
-    const bucket *known = EV_MAP_OWNER(ev_map_find(&l->accounts, account, strlen(account)), bucket, node);
-    uint32_t i = known ? (uint32_t)(known - l->buckets) : NONE;
-    if (i) {
-        unlink_use(l, i);
-    } else {
-        i = free_bucket(l);
-        bucket *b = &l->buckets[i];
-        /* one that is given away keeps its place in the list, if it has one, as an account that took nothing */
-        *b = (bucket){.tokens = burst, .filled_us = now_us, .changed = b->changed};
-        memcpy(b->account, account, strlen(account) + 1);
-        ev_map_add(&l->accounts, &b->node, b->account, strlen(account));
+    bucket *b = EV_CONTAINER_OF(ev_map_find(&l->accounts, account, strlen(account)), bucket, node);
+    if (b) {
+        ev_list_renew(&b->use);
+        return b;
     }
-    link_newest(l, i);
-    return &l->buckets[i];
+    b = free_bucket(l);
+    /* one that is given away keeps its place among the changes, if it has one, as an account that took nothing */
+    *b = (bucket){.tokens = burst, .filled_us = now_us, .changed = b->changed};
+    memcpy(b->account, account, strlen(account) + 1);
+    ev_map_add(&l->accounts, &b->node, b->account, strlen(account));
+    ev_list_append(&l->uses, &b->use);
+    return b;
 }
 
 /* ---- take ---- */
@@ -184,7 +166,7 @@ void sv_limiter_cap(sv_limiter *l, const char *account, sv_rate rate, double tok
 
 size_t sv_limiter_accounts(sv_limiter *l) {
     ev_mutex_lock(&l->mutex);
-    const size_t used = l->used;
+    const size_t used = l->uses.count;
     ev_mutex_unlock(&l->mutex);
     return used;
 }
@@ -198,7 +180,7 @@ ev_status sv_limiter_create(sv_limiter **out, size_t accounts_max, ev_error *err
     sv_limiter *l = calloc(1, sizeof(*l));
     if (!l) return ev_fail(err, EV_E_MEMORY, "out of memory: table of accounts");
     l->capacity = (uint32_t)accounts_max;
-    l->buckets = calloc(accounts_max + 1, sizeof(*l->buckets)); /* pages come as accounts do */
+    l->buckets = calloc(accounts_max, sizeof(*l->buckets)); /* pages come as accounts do */
     if (!l->buckets || !ev_map_init(&l->accounts, accounts_max)) {
         free(l->buckets);
         free(l);

@@ -148,7 +148,7 @@ static void lru_unlink(sv_jobs *jobs, sv_job *job) EV_REQUIRES(jobs->lock) {
 static sv_owner *owner_of(sv_jobs *jobs, const char *account) EV_REQUIRES(jobs->lock) {
     char name[SV_ACCOUNT_SIZE];
     const bool untrusted = sv_account_site(account, name);
-    sv_owner *o = EV_MAP_OWNER(ev_map_find(&jobs->owners, name, strlen(name)), sv_owner, node);
+    sv_owner *o = EV_CONTAINER_OF(ev_map_find(&jobs->owners, name, strlen(name)), sv_owner, node);
     if (o || !(o = calloc(1, sizeof *o))) return o;
     memcpy(o->name, name, sizeof o->name);
     o->untrusted = untrusted;
@@ -160,7 +160,7 @@ static sv_owner *owner_of(sv_jobs *jobs, const char *account) EV_REQUIRES(jobs->
 static sv_owner *who_has_most(const sv_jobs *jobs) EV_REQUIRES(jobs->lock) {
     sv_owner *most = NULL;
     for (ev_map_node *at = NULL; (at = ev_map_next(&jobs->owners, at)) != NULL;) {
-        sv_owner *o = EV_MAP_OWNER(at, sv_owner, node);
+        sv_owner *o = EV_CONTAINER_OF(at, sv_owner, node);
         if (!o->count || (most && most->untrusted && !o->untrusted)) continue;
         if (!most || o->untrusted > most->untrusted || o->bytes > most->bytes) most = o;
     }
@@ -170,7 +170,7 @@ static sv_owner *who_has_most(const sv_jobs *jobs) EV_REQUIRES(jobs->lock) {
 /* Those that have nothing any more; at the end all. */
 static void forget_owners(sv_jobs *jobs) EV_REQUIRES(jobs->lock) {
     for (ev_map_node *at = ev_map_next(&jobs->owners, NULL), *next; at; at = next) {
-        sv_owner *o = EV_MAP_OWNER(at, sv_owner, node);
+        sv_owner *o = EV_CONTAINER_OF(at, sv_owner, node);
         next = ev_map_next(&jobs->owners, at);
         if (o->count) continue;
         ev_map_remove(&jobs->owners, at);
@@ -187,11 +187,11 @@ static bool remove_job(sv_jobs *jobs, sv_job *job) EV_REQUIRES(jobs->lock) {
 }
 
 static sv_job *equal_job(sv_jobs *jobs, const unsigned char *key) EV_REQUIRES(jobs->lock) {
-    return EV_MAP_OWNER(ev_map_find(&jobs->by_key, key, SV_JOB_KEY), sv_job, by_key);
+    return EV_CONTAINER_OF(ev_map_find(&jobs->by_key, key, SV_JOB_KEY), sv_job, by_key);
 }
 
 static sv_job *same_request(sv_jobs *jobs, const unsigned char *key) EV_REQUIRES(jobs->lock) {
-    return EV_MAP_OWNER(ev_map_find(&jobs->by_idempotency, key, SV_JOB_KEY), sv_job, by_idempotency);
+    return EV_CONTAINER_OF(ev_map_find(&jobs->by_idempotency, key, SV_JOB_KEY), sv_job, by_idempotency);
 }
 
 static void list_idempotency(sv_jobs *jobs, sv_job *job) EV_REQUIRES(jobs->lock) {
@@ -200,7 +200,7 @@ static void list_idempotency(sv_jobs *jobs, sv_job *job) EV_REQUIRES(jobs->lock)
 }
 
 static sv_job *job_of_id(const sv_jobs *jobs, const char *id) EV_REQUIRES(jobs->lock) {
-    return EV_MAP_OWNER(ev_map_find(&jobs->by_id, id, SV_JOB_ID), sv_job, by_id);
+    return EV_CONTAINER_OF(ev_map_find(&jobs->by_id, id, SV_JOB_ID), sv_job, by_id);
 }
 
 /* A new job that is found, held by the table too. NULL: out of memory. */
@@ -226,7 +226,7 @@ void sv_jobs_free(sv_jobs **held) EV_NOT_SHARED {
     sv_jobs *jobs = *held;
     *held = NULL;
     if (!jobs) return;
-    for (sv_job *job; (job = EV_MAP_OWNER(ev_map_next(&jobs->by_id, NULL), sv_job, by_id)) != NULL;) {
+    for (sv_job *job; (job = EV_CONTAINER_OF(ev_map_next(&jobs->by_id, NULL), sv_job, by_id)) != NULL;) {
         remove_job(jobs, job);
         sv_job_unref(&job);
     }
@@ -376,7 +376,7 @@ void sv_jobs_sweep(sv_jobs *jobs, double now_s) {
     ev_mutex_lock(&jobs->lock);
     sv_job *gone = pull_aged(jobs, &jobs->shared, now_s, NULL);
     for (ev_map_node *at = NULL; (at = ev_map_next(&jobs->owners, at)) != NULL;)
-        gone = pull_aged(jobs, &EV_MAP_OWNER(at, sv_owner, node)->lru, now_s, gone);
+        gone = pull_aged(jobs, &EV_CONTAINER_OF(at, sv_owner, node)->lru, now_s, gone);
     forget_owners(jobs);
     ev_mutex_unlock(&jobs->lock);
     drop_all(gone);

@@ -193,7 +193,7 @@ static int quiet_ones(sv_gateway *g, char (*ids)[SV_JOB_ID + 1]) {
     ev_mutex_lock(&g->lock);
     ev_map_node *node = ev_map_next(&g->listened, NULL);
     for (; node && count < LOOKED_AT; node = ev_map_next(&g->listened, node)) {
-        const sv_listened *l = EV_MAP_OWNER(node, sv_listened, node);
+        const sv_listened *l = EV_CONTAINER_OF(node, sv_listened, node);
         if (l->heard < since) memcpy(ids[count++], l->job->id, SV_JOB_ID + 1);
     }
     ev_mutex_unlock(&g->lock);
@@ -251,7 +251,7 @@ static sv_job *find_over(sv_gateway *g, sv_job_state *state) {
     ev_mutex_lock(&g->lock);
     ev_map_node *node = ev_map_next(&g->listened, NULL);
     for (; node && !found; node = ev_map_next(&g->listened, node)) {
-        const sv_listened *l = EV_MAP_OWNER(node, sv_listened, node);
+        const sv_listened *l = EV_CONTAINER_OF(node, sv_listened, node);
         const bool late = l->job->speech.deadline_us && l->job->speech.deadline_us < now_us;
         const bool left = atomic_load(&l->job->listeners) == 0;
         if (!late && !(left && sv_jobs_abandoned(g->parts.jobs, l->job))) continue;

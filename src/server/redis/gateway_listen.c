@@ -6,7 +6,7 @@
 #include "server/redis/gateway_inner.h"
 
 sv_listened *sv_gateway_listened(const sv_gateway *g, const char *id) {
-    return EV_MAP_OWNER(ev_map_find(&g->listened, id, strlen(id)), sv_listened, node);
+    return EV_CONTAINER_OF(ev_map_find(&g->listened, id, strlen(id)), sv_listened, node);
 }
 
 bool sv_gateway_listen(sv_gateway *g, sv_job *job) {
@@ -90,7 +90,7 @@ void sv_gateway_end_all(sv_gateway *g) {
     for (;;) {
         char id[SV_JOB_ID + 1] = "";
         ev_mutex_lock(&g->lock);
-        const sv_listened *l = EV_MAP_OWNER(ev_map_next(&g->listened, NULL), sv_listened, node);
+        const sv_listened *l = EV_CONTAINER_OF(ev_map_next(&g->listened, NULL), sv_listened, node);
         if (l) memcpy(id, l->job->id, sizeof id);
         ev_mutex_unlock(&g->lock);
         if (!*id) return;

@@ -75,7 +75,7 @@ int64_t sv_ledger_used(sv_ledger *l) {
 static sv_holder *find_holder(sv_ledger *l, const char *account) {
     char name[SV_ACCOUNT_SIZE];
     const bool untrusted = sv_account_site(account, name);
-    sv_holder *h = EV_MAP_OWNER(ev_map_find(&l->holders, name, strlen(name)), sv_holder, node);
+    sv_holder *h = EV_CONTAINER_OF(ev_map_find(&l->holders, name, strlen(name)), sv_holder, node);
     if (h || !(h = calloc(1, sizeof *h))) return h;
     memcpy(h->name, name, sizeof h->name);
     h->untrusted = untrusted;

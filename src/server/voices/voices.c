@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/list.h"
 #include "base/lock.h"
 #include "base/map.h"
 #include "base/voice_names.h"
@@ -12,7 +13,7 @@ enum { KEY = 32, OVERHEAD = 256 };
 
 struct sv_voice {     /* one voice in memory: of a reference, cached by its content, or of an upload or the model */
     ev_map_node node; /* by key */
-    sv_voice *older, *newer;
+    ev_list_node use; /* in the cache, least recently used first */
     unsigned char key[KEY];
     ev_voice *voice; /* NULL while it is being made, and when that failed */
     ev_error error;  /* why */
@@ -31,7 +32,7 @@ struct sv_voices {
     ev_mutex lock;
     ev_cond made;
     ev_map cached EV_GUARDED_BY(lock);
-    sv_voice *oldest EV_GUARDED_BY(lock), *newest EV_GUARDED_BY(lock);
+    ev_list uses EV_GUARDED_BY(lock); /* of what is cached */
     int64_t bytes EV_GUARDED_BY(lock), bytes_max;
     bool shared;                       /* other processes take in voices and delete them too */
     double looked EV_GUARDED_BY(lock); /* when the directory was read for one that was not known; 0: never */
@@ -81,11 +82,7 @@ void sv_voices_free(sv_voices **held) EV_NOT_SHARED {
     sv_voices *v = *held;
     *held = NULL;
     if (!v) return;
-    while (v->oldest) {
-        sv_voice *next = v->oldest->newer;
-        free_voice(v->oldest);
-        v->oldest = next;
-    }
+    for (sv_voice *one; (one = EV_CONTAINER_OF(ev_list_pop(&v->uses), sv_voice, use)) != NULL;) free_voice(one);
     ev_map_free(&v->cached);
     sv_voice_store *store = v->store;
     sv_voice_store_close(&store);
@@ -119,29 +116,17 @@ const ev_voice *sv_voice_get(const sv_voice *voice) { return voice->voice; }
 
 /* ---- the cache ---- */
 
-static void lru_unlink(sv_voices *v, sv_voice *voice) {
-    *(voice->older ? &voice->older->newer : &v->oldest) = voice->newer;
-    *(voice->newer ? &voice->newer->older : &v->newest) = voice->older;
-    voice->older = voice->newer = NULL;
-}
-
-static void link_newest(sv_voices *v, sv_voice *voice) EV_REQUIRES(v->lock) {
-    voice->older = v->newest;
-    *(v->newest ? &v->newest->newer : &v->oldest) = voice;
-    v->newest = voice;
-}
-
 /* Out of the cache; it lives on while it has users. */
 static void uncache(sv_voices *v, sv_voice *voice) EV_REQUIRES(v->lock) {
     ev_map_remove(&v->cached, &voice->node);
-    lru_unlink(v, voice);
+    ev_list_remove(&voice->use);
     v->bytes -= voice->bytes;
     voice->cached = false;
     if (!voice->users) free_voice(voice);
 }
 
 static sv_voice *find_cached(const sv_voices *v, const unsigned char *key) EV_REQUIRES(v->lock) {
-    return EV_MAP_OWNER(ev_map_find(&v->cached, key, KEY), sv_voice, node);
+    return EV_CONTAINER_OF(ev_map_find(&v->cached, key, KEY), sv_voice, node);
 }
 
 void sv_voice_release(sv_voices *v, sv_voice **held) {
@@ -241,7 +226,7 @@ static sv_voice *begin(sv_voices *v, const unsigned char *key) EV_REQUIRES(v->lo
     voice->making = voice->cached = true;
     voice->users = 1;
     ev_map_add(&v->cached, &voice->node, voice->key, KEY);
-    link_newest(v, voice);
+    ev_list_append(&v->uses, &voice->use);
     return voice;
 }
 
@@ -256,10 +241,10 @@ static void complete(sv_voices *v, sv_voice *voice, ev_status status) {
     } else {
         uncache(v, voice); /* its users see the error */
     }
-    for (sv_voice *old = v->oldest; old && v->bytes > v->bytes_max;) {
-        sv_voice *next = old->newer;
+    for (ev_list_node *at = v->uses.first, *next; at && v->bytes > v->bytes_max; at = next) {
+        sv_voice *old = EV_CONTAINER_OF(at, sv_voice, use);
+        next = at->next;
         if (!old->making) uncache(v, old);
-        old = next;
     }
     ev_cond_broadcast(&v->made);
     ev_mutex_unlock(&v->lock);
@@ -280,8 +265,7 @@ ev_status sv_voices_reference(sv_voices *v, const void *bytes, size_t size, sv_v
     const bool hit = voice != NULL;
     if (hit) {
         voice->users++;
-        lru_unlink(v, voice);
-        link_newest(v, voice);
+        ev_list_renew(&voice->use);
         while (voice->making) ev_cond_wait(&v->made, &v->lock);
     } else {
         voice = begin(v, key);
@@ -414,10 +398,10 @@ static bool equal(const ev_voice *a, const ev_voice *b) {
  * do. */
 static void forget_references(sv_voices *v, const ev_voice *voice) {
     ev_mutex_lock(&v->lock);
-    for (sv_voice *at = v->oldest; at;) {
-        sv_voice *next = at->newer;
-        if (!at->making && equal(at->voice, voice)) uncache(v, at);
-        at = next;
+    for (ev_list_node *at = v->uses.first, *next; at; at = next) {
+        sv_voice *one = EV_CONTAINER_OF(at, sv_voice, use);
+        next = at->next;
+        if (!one->making && equal(one->voice, voice)) uncache(v, one);
     }
     ev_mutex_unlock(&v->lock);
 }
