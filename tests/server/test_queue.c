@@ -12,7 +12,7 @@
 enum { JOBS_MAX = 8 };
 
 static sv_queue queue;
-static sv_job jobs[JOBS_MAX];
+static sv_active jobs[JOBS_MAX];
 
 /* One job of each client that is named, in this order. */
 static void fill(const char *clients) {
@@ -31,8 +31,8 @@ static void assert_taken(const char *places) {
 
 static void assert_empty(void) {
     assert_null(sv_queue_take(&queue));
-    assert_null(queue.first);
-    assert_null(queue.last);
+    assert_null(queue.waiting.first);
+    assert_null(queue.waiting.last);
 }
 
 static void clients_take_turns(void **state) {
@@ -78,7 +78,7 @@ static void what_leaves_the_queue_leaves_no_gap(void **state) {
     for (int gone = 0; gone < 3; gone++) {
         static const char *const left[] = {"123", "023", "013"};
         fill("abc");
-        sv_queue_remove(&queue, &jobs[gone]);
+        assert_true(ev_list_remove(&jobs[gone].place));
         jobs[3].client = 'd';
         sv_queue_add(&queue, &jobs[3]);
         assert_taken(left[gone]);

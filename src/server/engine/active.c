@@ -1,18 +1,14 @@
 /* active: jobs that came in and are not over: how they end, and what of them waits, as the schedule sees it. */
 #include "server/engine/engine_inner.h"
 
+#include <assert.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 /* ---- ends ---- */
 
-static void forget_client(sv_engine *e, sv_job *job) EV_REQUIRES(e->lock) {
-    if (job->client >= 0) e->accounts[job->client].users--;
-    job->client = -1;
-}
-
-static void count_end(sv_engine *e, const sv_job *job, sv_job_state state) {
+static void count_end(sv_engine *e, const sv_job *job, sv_job_state state, double compute_s) {
     static const sv_outcome outcomes[] = {[SV_JOB_COMPLETED] = SV_OUTCOME_COMPLETED,
                                           [SV_JOB_FAILED] = SV_OUTCOME_FAILED,
                                           [SV_JOB_EXPIRED] = SV_OUTCOME_EXPIRED,
@@ -20,17 +16,18 @@ static void count_end(sv_engine *e, const sv_job *job, sv_job_state state) {
     sv_metrics *m = e->parts.metrics;
     sv_metric_add(m, SV_METRIC_JOBS, outcomes[state], 1);
     sv_metric_add(m, SV_METRIC_AUDIO_SECONDS, 0, (double)job->count / e->rate);
-    if (state == SV_JOB_CANCELED) sv_metric_add(m, SV_METRIC_CANCELED_COMPUTE, 0, job->compute_s);
+    if (state == SV_JOB_CANCELED) sv_metric_add(m, SV_METRIC_CANCELED_COMPUTE, 0, compute_s);
 }
 
 /* From the first of a word's phones to the last, of the sentences that are decoded. Without memory for them, speech
  * without its times is better than none. */
-void sv_engine_publish_words(sv_job *job) {
+void sv_engine_publish_words(sv_active *a) {
+    sv_job *job = a->job;
     size_t count;
-    const ev_mark *marks = ev_task_marks(job->task, &count);
-    const ev_phones *phones = ev_task_phones(job->task);
-    if (count == job->marks_read) return;
-    job->marks_read = count;
+    const ev_mark *marks = ev_task_marks(a->task, &count);
+    const ev_phones *phones = ev_task_phones(a->task);
+    if (count == a->marks_read) return;
+    a->marks_read = count;
     sv_word_time *words = calloc(phones->word_count + 1, sizeof *words), *old;
     if (!words) return;
     for (size_t i = 0; i < count; i++) {
@@ -71,15 +68,23 @@ static void end_for_all(void *engine, sv_job *job, sv_job_state state, const ev_
     sv_job_unref(&job);
 }
 
-void sv_engine_end(sv_engine *e, sv_job *job, sv_job_state state, const ev_error *err) {
+void sv_engine_end(sv_engine *e, sv_active *a, sv_job_state state, const ev_error *err) {
+    sv_job *job = a->job;
+    const double compute_s = a->compute_s;
+    assert(!a->place.list);
     ev_mutex_lock(&e->lock);
-    forget_client(e, job);
+    e->accounts[a->client].users--;
     ev_mutex_unlock(&e->lock);
-    if (state == SV_JOB_COMPLETED) sv_engine_publish_words(job);
+    if (state == SV_JOB_COMPLETED) sv_engine_publish_words(a);
+    ev_task_free(&a->task);
+    sv_voice_release(e->parts.voices, &a->voice);
+    free(a);
+    sv_engine_end_job(e, job, state, compute_s, err);
+}
+
+void sv_engine_end_job(sv_engine *e, sv_job *job, sv_job_state state, double compute_s, const ev_error *err) {
     drop_recording(job);
-    ev_task_free(&job->task);
-    sv_voice_release(e->parts.voices, &job->voice);
-    count_end(e, job, state);
+    count_end(e, job, state, compute_s);
     ev_mutex_lock(&job->lock);
     job->times.done = ev_clock_s();
     ev_mutex_unlock(&job->lock);
@@ -105,25 +110,26 @@ void sv_dead_letter_add(sv_engine *e, sv_job *job) {
 
 /* ---- what waits, as the schedule sees it ---- */
 
-sv_work_item sv_engine_item(const sv_engine *e, const sv_job *job) {
+sv_work_item sv_engine_item(const sv_engine *e, const sv_active *a) {
+    const sv_job *job = a->job;
     const sv_speech *s = &job->speech;
-    sv_work_item u = {.id = job->number,
+    sv_work_item u = {.id = a->number,
                       .stage = SV_ACOUSTIC,
-                      .size = job->tokens,
-                      .sentences_left = job->tokens / 40 + 1,
-                      .tokens_left = job->tokens,
-                      .client = job->client,
+                      .size = a->tokens,
+                      .sentences_left = a->tokens / 40 + 1,
+                      .tokens_left = a->tokens,
+                      .client = a->client,
                       .weight = job->weight,
                       .priority = s->priority,
                       .tries = job->tries,
                       .streaming = s->stream,
                       .arrived_us = sv_us(job->times.arrived),
-                      .waiting_us = job->waiting_us,
+                      .waiting_us = a->waiting_us,
                       .deadline_us = s->deadline_us,
-                      .frames_done = job->frames_done};
-    if (!job->task) return u;
+                      .frames_done = a->frames_done};
+    if (!a->task) return u;
     ev_progress p;
-    ev_task_progress(job->task, &p);
+    ev_task_progress(a->task, &p);
     u.stage = p.ready_frames ? SV_VOCODE : SV_ACOUSTIC;
     u.size = (int32_t)(p.ready_frames ? p.ready_frames : p.next_tokens);
     u.sentences_left = (int32_t)(p.sentences - p.decoded);
@@ -137,7 +143,7 @@ static bool make_room(sv_engine *e, size_t more) EV_REQUIRES(e->lock) {
     const size_t room = 2 * (e->count + more);
     sv_work_item *items = realloc(e->items, room * sizeof *items);
     if (items) e->items = items;
-    sv_job **order = realloc(e->order, room * sizeof(sv_job *));
+    sv_active **order = realloc(e->order, room * sizeof(sv_active *));
     if (order) e->order = order;
     if (!items || !order) return false;
     e->room = room;
@@ -145,29 +151,33 @@ static bool make_room(sv_engine *e, size_t more) EV_REQUIRES(e->lock) {
 }
 
 /* What runs is one thread's alone, the device's or a pool's, and others ask too: it is shown as it was. */
-static void add_item(sv_engine *e, sv_job *job) EV_REQUIRES(e->lock) {
+static void add_item(sv_engine *e, sv_active *a) EV_REQUIRES(e->lock) {
     if (!make_room(e, 1)) return; /* it waits for the next look */
-    if (!job->running) job->item = sv_engine_item(e, job);
-    e->items[e->count] = job->item;
-    e->order[e->count++] = job;
+    if (!a->running) a->item = sv_engine_item(e, a);
+    e->items[e->count] = a->item;
+    e->order[e->count++] = a;
+}
+
+static void add_all(sv_engine *e, const ev_list *list) EV_REQUIRES(e->lock) {
+    for (const ev_list_node *at = list->first; at; at = at->next) add_item(e, sv_active_of(at));
 }
 
 /* Waits for its listener, not for the device: what it waits there is not held against anybody. */
-static bool is_held(sv_job *job) {
-    if (job->running || !sv_job_held(job)) return false;
-    job->waiting_us = sv_us(ev_clock_s());
+static bool is_held(sv_active *a) {
+    if (!sv_job_held(a->job)) return false;
+    a->waiting_us = sv_us(ev_clock_s());
     return true;
 }
 
 void sv_engine_gather(sv_engine *e, bool all) {
     e->count = 0;
-    for (sv_job *job = e->list; job; job = job->next) {
-        if (all || (!job->running && !is_held(job))) add_item(e, job);
+    for (const ev_list_node *at = e->ready.first; at; at = at->next) {
+        sv_active *a = sv_active_of(at);
+        if (all || (!a->running && !is_held(a))) add_item(e, a);
     }
-    for (sv_job *job = e->making; all && job; job = job->next) add_item(e, job);
-    for (int i = 0; all && i < SV_POOL_COUNT; i++) {
-        for (sv_job *job = e->pools[i].queue.first; job; job = job->next) add_item(e, job);
-    }
+    if (!all) return;
+    add_all(e, &e->making);
+    for (int i = 0; i < SV_POOL_COUNT; i++) add_all(e, &e->pools[i].queue.waiting);
 }
 
 /* Predicted seconds of audio of all that waits or runs, which is gathered. */
@@ -200,22 +210,14 @@ static void show_queue(sv_engine *e) EV_REQUIRES(e->lock) {
 
 /* ---- ends that the engine notices itself ---- */
 
-void sv_engine_unlist(sv_job **list, sv_job *job) {
-    for (sv_job **at = list; *at; at = &(*at)->next) {
-        if (*at != job) continue;
-        *at = job->next;
-        job->next = NULL;
-        return;
-    }
-}
-
-/* The first on a list that nobody waits for any more, or that cannot be in time. */
-static sv_job *find_expired_or_abandoned(sv_engine *e, sv_job *list, int64_t now_us, sv_job_state *state)
-    EV_REQUIRES(e->lock) {
-    for (sv_job *job = list; job; job = job->next) {
-        if (job->running) continue;
+/* The first on a list that nobody waits for any more, or that cannot be in time; taken off it. */
+static sv_active *take_from(sv_engine *e, ev_list *list, int64_t now_us, sv_job_state *state) EV_REQUIRES(e->lock) {
+    for (ev_list_node *at = list->first; at; at = at->next) {
+        sv_active *a = sv_active_of(at);
+        sv_job *job = a->job;
+        if (a->running) continue;
         const bool left = atomic_load(&job->listeners) == 0 && !atomic_load(&job->kept);
-        const sv_work_item item = job->speech.deadline_us ? sv_engine_item(e, job) : (sv_work_item){0};
+        const sv_work_item item = job->speech.deadline_us ? sv_engine_item(e, a) : (sv_work_item){0};
         if (left && sv_jobs_abandoned(e->parts.jobs, job)) {
             *state = SV_JOB_CANCELED;
         } else if (job->speech.deadline_us && sv_schedule_expired(&e->schedule, &item, now_us)) {
@@ -223,31 +225,27 @@ static sv_job *find_expired_or_abandoned(sv_engine *e, sv_job *list, int64_t now
         } else {
             continue;
         }
-        return job;
+        ev_list_remove(at);
+        return a;
     }
     return NULL;
 }
 
-/* The next of all that wait; taken off its list. */
-static sv_job *take_expired_or_abandoned(sv_engine *e, int64_t now_us, sv_job_state *state) EV_REQUIRES(e->lock) {
-    sv_job *job = find_expired_or_abandoned(e, e->list, now_us, state);
-    if (job) sv_engine_unlist(&e->list, job);
-    for (int i = 0; !job && i < SV_POOL_COUNT; i++) {
-        sv_queue *queue = &e->pools[i].queue;
-        job = find_expired_or_abandoned(e, queue->first, now_us, state);
-        if (job) sv_queue_remove(queue, job);
-    }
-    return job;
+/* ... of all that wait. */
+static sv_active *take_expired_or_abandoned(sv_engine *e, int64_t now_us, sv_job_state *state) EV_REQUIRES(e->lock) {
+    sv_active *a = take_from(e, &e->ready, now_us, state);
+    for (int i = 0; !a && i < SV_POOL_COUNT; i++) a = take_from(e, &e->pools[i].queue.waiting, now_us, state);
+    return a;
 }
 
 void sv_engine_end_expired_or_abandoned(sv_engine *e, int64_t now_us) {
     sv_job_state state;
-    sv_job *job;
-    while ((job = take_expired_or_abandoned(e, now_us, &state)) != NULL) {
+    sv_active *a;
+    while ((a = take_expired_or_abandoned(e, now_us, &state)) != NULL) {
         ev_error error = {0};
         ev_fail(&error, EV_E_CANCELED, "%s", state == SV_JOB_EXPIRED ? "the deadline cannot be met" : "canceled");
         ev_mutex_unlock(&e->lock);
-        sv_engine_end(e, job, state, &error);
+        sv_engine_end(e, a, state, &error);
         ev_mutex_lock(&e->lock);
     }
 }

@@ -1,7 +1,7 @@
 /* device_worker: a thread that runs batches, on its part of the device. It shows what waits to schedule.h, runs the
  * plan that it is given, and hands the samples to their jobs.
  *
- * Runners that are busy share the device's threads; what a batch takes is counted in seconds of the whole device, so
+ * Workers that are busy share the device's threads; what a batch takes is counted in seconds of the whole device, so
  * that costs mean the same however many run. A job belongs to one worker while it is marked as running.
  */
 #include "server/engine/engine_inner.h"
@@ -52,12 +52,12 @@ static double stop_running(sv_engine *e, sv_device_worker *r) EV_REQUIRES(e->loc
 
 /* ---- one batch; without the lock, its jobs marked as running ---- */
 
-static ev_status run_plan(sv_device_worker *r, const sv_plan *plan, sv_job *const *jobs, ev_error *err) {
+static ev_status run_plan(sv_device_worker *r, const sv_plan *plan, sv_active *const *batch, ev_error *err) {
     ev_task *tasks[SV_BATCH_MAX];
     ev_slice slices[SV_BATCH_MAX];
     for (size_t i = 0; i < plan->count; i++) {
-        tasks[i] = jobs[i]->task;
-        slices[i] = (ev_slice){jobs[i]->task, (size_t)plan->items[i].amount};
+        tasks[i] = batch[i]->task;
+        slices[i] = (ev_slice){batch[i]->task, (size_t)plan->items[i].amount};
     }
     const sv_device_calls *device = &r->engine->device;
     if (plan->stage == SV_ACOUSTIC) return device->decode(r->synth, tasks, plan->count, err);
@@ -85,19 +85,22 @@ static bool all_finite(const float *samples, size_t count) {
 }
 
 /* The job's new samples to its listeners. */
-static ev_status deliver(sv_engine *e, sv_job *job, ev_error *err) {
+static ev_status deliver(sv_engine *e, sv_active *a, ev_error *err) {
+    sv_job *job = a->job;
     const float *samples;
     size_t count;
-    ev_task_take(job->task, &samples, &count);
+    ev_task_take(a->task, &samples, &count);
     if (!count) return EV_OK;
     if (!all_finite(samples, count)) return ev_fail(err, EV_E_DEVICE, "the model output is not finite for this text");
     const double now = ev_clock_s(), dry = job->times.first + (double)job->count / e->rate;
-    const bool heard_before = count <= job->skip; /* by an earlier try: the listener does not wait for it */
-    if (job->item.streaming && job->count && !heard_before && now > dry)
+    const bool heard_before = count <= a->skip; /* by an earlier try: the listener does not wait for it */
+    if (a->item.streaming && job->count && !heard_before && now > dry)
         sv_metric_add(e->parts.metrics, SV_METRIC_PLAYBACK_UNDERRUNS, 0, 1);
     const bool first = job->count == 0;
-    sv_engine_publish_words(job); /* before the samples that they are about */
-    const ev_status status = sv_job_append(job, samples, count, err);
+    sv_engine_publish_words(a); /* before the samples that they are about */
+    const size_t drop = count < a->skip ? count : a->skip;
+    a->skip -= drop;
+    const ev_status status = sv_job_append(job, samples + drop, count - drop, err);
     if (first && job->count) {
         sv_metric_observe(e->parts.metrics, SV_METRIC_FIRST_AUDIO, 0, job->times.first - job->times.arrived);
     }
@@ -106,7 +109,8 @@ static ev_status deliver(sv_engine *e, sv_job *job, ev_error *err) {
 
 /* After a batch that failed: alone next time, from the beginning; what was handed out is dropped when it comes again.
  */
-static bool try_again(sv_engine *e, sv_job *job, const ev_error *cause) {
+static bool try_again(sv_engine *e, sv_active *a, const ev_error *cause) {
+    sv_job *job = a->job;
     ev_error error = {0};
     job->tries++;
     if (sv_schedule_retry(job->tries) == SV_RETRY_DEAD || job->tries >= e->parts.config->tries_max) {
@@ -117,63 +121,65 @@ static bool try_again(sv_engine *e, sv_job *job, const ev_error *cause) {
         return false;
     }
     sv_metric_add(e->parts.metrics, SV_METRIC_RETRIES, 0, 1);
-    job->skip = job->count;
-    job->frames_done = 0;
-    return sv_preprocess_task(e, job, &error) == EV_OK;
+    a->skip = job->count;
+    a->frames_done = 0;
+    return sv_preprocess_task(e, a, &error) == EV_OK;
 }
 
 typedef enum { GOES_ON, COMPLETED, FAILED } step;
 
 /* *short_of_memory: set where this member had none. */
-static step settle_one(sv_engine *e, sv_job *job, const sv_plan_item *item, sv_stage stage, ev_status batch,
+static step settle_one(sv_engine *e, sv_active *a, const sv_plan_item *item, sv_stage stage, ev_status batch,
                        bool *short_of_memory, ev_error *err) {
     ev_status status = batch;
     if (batch == EV_OK) {
-        if (stage == SV_VOCODE) job->frames_done += item->amount;
-        status = deliver(e, job, err);
-        if (status == EV_OK) status = ev_task_status(job->task, err);
+        if (stage == SV_VOCODE) a->frames_done += item->amount;
+        status = deliver(e, a, err);
+        if (status == EV_OK) status = ev_task_status(a->task, err);
     }
     /* Memory that one member did not get, or an output that is no number, is no more the text's fault than a batch
      * that failed. */
     *short_of_memory |= status == EV_E_MEMORY;
     if (batch != EV_OK || status == EV_E_MEMORY || status == EV_E_DEVICE)
-        return try_again(e, job, err) ? GOES_ON : FAILED;
+        return try_again(e, a, err) ? GOES_ON : FAILED;
     if (status != EV_OK) return FAILED;
     ev_progress p;
-    ev_task_progress(job->task, &p);
+    ev_task_progress(a->task, &p);
     return p.done ? COMPLETED : GOES_ON;
 }
 
 /* True: memory was short, for the batch or for one of its members. */
-static bool settle(sv_engine *e, const sv_plan *plan, sv_job *const *jobs, ev_status batch, const ev_error *cause) {
+static bool settle(sv_engine *e, const sv_plan *plan, sv_active *const *batch, ev_status outcome,
+                   const ev_error *cause) {
     bool short_of_memory = false;
     for (size_t i = 0; i < plan->count; i++) {
         ev_error error = *cause;
-        sv_job *job = jobs[i];
-        const step end = settle_one(e, job, &plan->items[i], plan->stage, batch, &short_of_memory, &error);
+        sv_active *a = batch[i];
+        const step end = settle_one(e, a, &plan->items[i], plan->stage, outcome, &short_of_memory, &error);
         ev_mutex_lock(&e->lock);
-        job->running = false;
-        job->waiting_us = sv_us(ev_clock_s());
-        if (end != GOES_ON) sv_engine_unlist(&e->list, job);
+        a->running = false;
+        a->waiting_us = sv_us(ev_clock_s());
+        if (end != GOES_ON) ev_list_remove(&a->place);
         ev_mutex_unlock(&e->lock);
-        if (end != GOES_ON) sv_engine_end(e, job, end == COMPLETED ? SV_JOB_COMPLETED : SV_JOB_FAILED, &error);
+        if (end != GOES_ON) sv_engine_end(e, a, end == COMPLETED ? SV_JOB_COMPLETED : SV_JOB_FAILED, &error);
     }
     return short_of_memory;
 }
 
 /* Of sentences that were just decoded: a job has one at a time between the stages. */
-static int64_t frames_made(const sv_plan *plan, sv_job *const *jobs) {
+static int64_t frames_made(const sv_plan *plan, sv_active *const *batch) {
     int64_t frames = 0;
     for (size_t i = 0; plan->stage == SV_ACOUSTIC && i < plan->count; i++) {
         ev_progress p;
-        ev_task_progress(jobs[i]->task, &p);
-        frames += (int64_t)((double)p.ready_frames * (double)jobs[i]->speech.speed); /* as at the usual speed */
+        ev_task_progress(batch[i]->task, &p);
+        frames += (int64_t)((double)p.ready_frames * (double)batch[i]->job->speech.speed); /* as at the usual speed */
     }
     return frames;
 }
 
-static void mark_started(sv_engine *e, sv_job *job) {
-    job->running = true;
+static void mark_started(sv_engine *e, sv_active *a) {
+    sv_job *job = a->job;
+    a->running = true;
     if (job->times.started) return;
     ev_mutex_lock(&job->lock);
     job->times.started = ev_clock_s();
@@ -183,13 +189,11 @@ static void mark_started(sv_engine *e, sv_job *job) {
 }
 
 /* Lets go of the lock while it works. */
-static void run_batch(sv_engine *e, sv_device_worker *r, const sv_plan *plan) EV_REQUIRES(e->lock)
-    EV_REQUIRES(e->lock) EV_REQUIRES(e->lock) EV_REQUIRES(e->lock) EV_REQUIRES(e->lock) EV_REQUIRES(e->lock)
-        EV_REQUIRES(e->lock) EV_REQUIRES(e->lock) EV_REQUIRES(e->lock) EV_REQUIRES(e->lock) {
-    sv_job *jobs[SV_BATCH_MAX];
+static void run_batch(sv_engine *e, sv_device_worker *r, const sv_plan *plan) EV_REQUIRES(e->lock) {
+    sv_active *batch[SV_BATCH_MAX];
     ev_error error = {0};
     for (size_t i = 0; i < plan->count; i++) {
-        mark_started(e, jobs[i] = e->order[plan->items[i].index]);
+        mark_started(e, batch[i] = e->order[plan->items[i].index]);
         e->items[plan->items[i].index].size = 0; /* waits no more */
     }
     sv_schedule_started(&e->schedule, plan);
@@ -198,17 +202,17 @@ static void run_batch(sv_engine *e, sv_device_worker *r, const sv_plan *plan) EV
     if (sv_schedule_can_start_batch(&e->schedule, e->items, e->count, now_us, e->busy)) ev_cond_signal(&e->work);
     ev_mutex_unlock(&e->lock);
     const double start = ev_clock_s();
-    const ev_status status = run_plan(r, plan, jobs, &error);
+    const ev_status status = run_plan(r, plan, batch, &error);
     const double elapsed = ev_clock_s() - start;
     ev_mutex_lock(&e->lock);
     const double device_s = stop_running(e, r);
     ev_mutex_unlock(&e->lock);
-    for (size_t i = 0; i < plan->count; i++) jobs[i]->compute_s += device_s / (double)plan->count;
+    for (size_t i = 0; i < plan->count; i++) batch[i]->compute_s += device_s / (double)plan->count;
     if (status == EV_OK) count_batch(r, plan, elapsed, device_s);
     if (status != EV_OK) /* a log whose reader is slow must not hold the lock */
         sv_log_line(e->parts.log, SV_LEVEL_ERROR, NULL, "a batch of %zu failed: %s", plan->count, error.message);
-    const int64_t frames = status == EV_OK ? frames_made(plan, jobs) : 0;
-    const bool short_of_memory = settle(e, plan, jobs, status, &error);
+    const int64_t frames = status == EV_OK ? frames_made(plan, batch) : 0;
+    const bool short_of_memory = settle(e, plan, batch, status, &error);
     ev_mutex_lock(&e->lock);
     if (frames) sv_schedule_decoded(&e->schedule, plan->size, frames);
     if (status == EV_OK && !short_of_memory) {

@@ -3,7 +3,6 @@
  */
 #include "server/engine/engine_inner.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -40,26 +39,29 @@ static sv_preprocess_pool *pool_of(sv_engine *e, const sv_job *job) {
     return &e->pools[recorded ? SV_POOL_VOICE : SV_POOL_TEXT];
 }
 
-static void enqueue(sv_preprocess_pool *f, sv_job *job) {
-    sv_queue_add(&f->queue, job);
+static void enqueue(sv_engine *e, sv_preprocess_pool *f, sv_active *a) EV_REQUIRES(e->lock) {
+    sv_job *job = sv_job_ref(a->job);
+    e->accounts[a->client].users++;
+    e->accounts[a->client].last = a->number = ++e->numbers;
+    a->waiting_us = sv_us(job->times.arrived);
+    a->item = sv_engine_item(e, a);
+    if (!job->rate) job->rate = e->rate; /* one of before, or of elsewhere */
+    sv_queue_add(&f->queue, a);
     ev_cond_signal(&f->fresh);
 }
 
-sv_admission sv_engine_submit(sv_engine *e, sv_job *job, const char *account) {
-    static const sv_outcome outcome[] = {[SV_FULL] = SV_OUTCOME_REJECTED_FULL,
-                                         [SV_OVER_SHARE] = SV_OUTCOME_REJECTED_QUOTA,
-                                         [SV_LATE] = SV_OUTCOME_EXPIRED};
+/* Whether it comes in: then it is queued. */
+static sv_admission admit(sv_engine *e, sv_active *a, const char *account) EV_EXCLUDES(e->lock) {
+    const sv_job *job = a->job;
     sv_backlog backlog;
-    job->tokens = sv_estimate_tokens(&job->speech);
-    job->room = sv_engine_claim(e, job, account);
     ev_mutex_lock(&e->lock);
     sv_preprocess_pool *pool = pool_of(e, job);
-    job->client = client_of(e, account);
-    const sv_admission_request request = {.tokens = job->tokens,
-                                          .sentences = job->tokens / 40 + 1,
-                                          .client = job->client,
+    a->client = client_of(e, account);
+    const sv_admission_request request = {.tokens = a->tokens,
+                                          .sentences = a->tokens / 40 + 1,
+                                          .client = a->client,
                                           .weight = job->weight,
-                                          .ready_us = sv_preprocess_wait_us(e, pool, job->client),
+                                          .ready_us = sv_preprocess_wait_us(e, pool, a->client),
                                           .deadline_us = job->speech.deadline_us};
     sv_engine_gather(e, true);
     sv_schedule_backlog(&e->schedule, e->items, e->count, &request, &backlog);
@@ -67,16 +69,26 @@ sv_admission sv_engine_submit(sv_engine *e, sv_job *job, const char *account) {
     if (job->promised) admission.verdict = SV_ACCEPT; /* the question was answered when it came */
     if (job->room != SV_CLAIM_OK) admission = (sv_admission){.verdict = SV_FULL, .retry_after_ms = MEMORY_RETRY_MS};
     if (e->stopping) admission = (sv_admission){.verdict = SV_FULL, .retry_after_ms = 1000};
-    if (admission.verdict == SV_ACCEPT) {
-        e->accounts[job->client].users++;
-        e->accounts[job->client].last = job->number = ++e->numbers;
-        job->waiting_us = sv_us(job->times.arrived);
-        job->item = sv_engine_item(e, job);
-        if (!job->rate) job->rate = e->rate; /* one of before, or of elsewhere */
-        enqueue(pool, sv_job_ref(job));
-    }
+    if (admission.verdict == SV_ACCEPT) enqueue(e, pool, a);
     ev_mutex_unlock(&e->lock);
-    if (admission.verdict == SV_ACCEPT || job->promised) return admission;
+    return admission;
+}
+
+sv_admission sv_engine_submit(sv_engine *e, sv_job *job, const char *account) {
+    static const sv_outcome outcome[] = {[SV_FULL] = SV_OUTCOME_REJECTED_FULL,
+                                         [SV_OVER_SHARE] = SV_OUTCOME_REJECTED_QUOTA,
+                                         [SV_LATE] = SV_OUTCOME_EXPIRED};
+    sv_admission admission = {.verdict = SV_FULL, .retry_after_ms = MEMORY_RETRY_MS};
+    sv_active *a = calloc(1, sizeof *a);
+    if (a) {
+        a->job = job;
+        a->tokens = sv_estimate_tokens(&job->speech);
+        job->room = sv_engine_claim(e, a, account);
+        admission = admit(e, a, account);
+    }
+    if (admission.verdict == SV_ACCEPT) return admission;
+    free(a);
+    if (job->promised) return admission;
     if (admission.verdict == SV_LATE || !sv_job_comes_again(job))
         sv_metric_add(e->parts.metrics, SV_METRIC_JOBS, outcome[admission.verdict], 1);
     ev_error error = {0};
@@ -101,8 +113,7 @@ bool sv_engine_resume(void *engine, sv_job *job) {
 }
 
 void sv_engine_fail(sv_engine *e, sv_job *job, const ev_error *error) {
-    job->client = -1;
-    sv_engine_end(e, job, SV_JOB_FAILED, error);
+    sv_engine_end_job(e, job, SV_JOB_FAILED, 0, error);
 }
 
 void sv_engine_join(sv_engine *e, sv_job *job, int32_t priority, bool stream) {
@@ -120,8 +131,8 @@ void sv_engine_nudge(sv_engine *e) {
 
 bool sv_engine_idle(sv_engine *e) {
     ev_mutex_lock(&e->lock);
-    bool idle = !e->list && !e->making;
-    for (int i = 0; i < SV_POOL_COUNT; i++) idle &= !e->pools[i].queue.first;
+    bool idle = !e->ready.count && !e->making.count;
+    for (int i = 0; i < SV_POOL_COUNT; i++) idle &= !e->pools[i].queue.waiting.count;
     ev_mutex_unlock(&e->lock);
     return idle;
 }
@@ -192,8 +203,8 @@ ev_status sv_engine_create(sv_engine **out, const sv_engine_parts *parts, ev_err
 
 /* Nothing that would need the model. */
 static bool is_empty(const sv_engine *e) EV_REQUIRES(e->lock) {
-    bool empty = !e->list && !e->making && !e->busy;
-    for (int i = 0; i < SV_POOL_COUNT; i++) empty &= !e->pools[i].queue.first;
+    bool empty = !e->ready.count && !e->making.count && !e->busy;
+    for (int i = 0; i < SV_POOL_COUNT; i++) empty &= !e->pools[i].queue.waiting.count;
     return empty;
 }
 
@@ -231,15 +242,17 @@ ev_status sv_engine_attach(sv_engine *e, ev_model *model, ev_error *err) {
     return status;
 }
 
-static void end_list(sv_engine *e, sv_job *list) {
+/* Nobody adds to the list any more; who still submits is refused, but looks at it first. */
+static void end_list(sv_engine *e, ev_list *list) EV_EXCLUDES(e->lock) {
     ev_error error = {0};
+    sv_active *a;
     ev_fail(&error, EV_E_CANCELED, "the service is stopping");
-    while (list) {
-        sv_job *job = list;
-        list = job->next;
-        job->next = NULL;
-        sv_engine_end(e, job, SV_JOB_CANCELED, &error);
-    }
+    do {
+        ev_mutex_lock(&e->lock);
+        a = sv_active_of(ev_list_pop(list));
+        ev_mutex_unlock(&e->lock);
+        if (a) sv_engine_end(e, a, SV_JOB_CANCELED, &error);
+    } while (a);
 }
 
 void sv_engine_stop(sv_engine *e) {
@@ -254,16 +267,8 @@ void sv_engine_stop(sv_engine *e) {
     for (int i = 0; i < SV_POOL_COUNT; i++) {
         for (int k = 0; k < e->pools[i].count; k++) pthread_join(e->pools[i].threads[k], NULL);
     }
-    ev_mutex_lock(&e->lock); /* who still submits is refused, but looks at the lists first */
-    sv_job *list = e->list, *waiting[SV_POOL_COUNT];
-    e->list = NULL;
-    for (int i = 0; i < SV_POOL_COUNT; i++) {
-        waiting[i] = e->pools[i].queue.first;
-        e->pools[i].queue.first = e->pools[i].queue.last = NULL;
-    }
-    ev_mutex_unlock(&e->lock);
-    end_list(e, list);
-    for (int i = 0; i < SV_POOL_COUNT; i++) end_list(e, waiting[i]);
+    end_list(e, &e->ready);
+    for (int i = 0; i < SV_POOL_COUNT; i++) end_list(e, &e->pools[i].queue.waiting);
 }
 
 void sv_engine_free(sv_engine **engine) EV_NOT_SHARED {

@@ -5,7 +5,7 @@
  *   device_worker.c  the threads that run the device, asking schedule.h what is next
  *   preprocess.c     a few threads that make a job ready: its voice (named, uploaded, or from its reference), its
  *                    phones; who brings a recording has a queue (queue.h) and threads apart
- *   active.c         what waits, as the schedule sees it, and how it ends
+ *   active.h         a job while it is here; active.c: what waits, as the schedule sees it, and how it ends
  *   memory.c         memory that jobs take, claimed before they do
  *   estimate.c       what a text will come to
  *   local.h          the engine as a backend of jobs: what HTTP submits to
@@ -27,6 +27,7 @@
 #include "server/jobs/jobs.h"
 #include "server/metrics/log.h"
 #include "server/metrics/metrics.h"
+#include "server/schedule/schedule.h"
 #include "server/voices/voices.h"
 
 /* The device, so that tests can put a failing one in its place. */

@@ -3,6 +3,7 @@
 #define SV_ENGINE_INNER_H
 
 #include "base/lock.h"
+#include "server/engine/active.h"
 #include "server/engine/engine.h"
 #include "server/engine/queue.h"
 
@@ -29,8 +30,8 @@ typedef struct sv_device_worker {
  * file: it has a pool of its own, and text never waits behind it. */
 typedef struct sv_preprocess_pool {
     struct sv_engine *engine;
-    sv_queue queue; /* holds its jobs */
-    ev_cond fresh;  /* something is in it */
+    sv_queue queue;
+    ev_cond fresh; /* something is in it */
     pthread_t threads[SV_TEXT_THREADS_MAX];
     int count;     /* of threads */
     double mean_s; /* that one of them had a job lately; 0: it had none yet */
@@ -52,9 +53,9 @@ struct sv_engine {
     sv_account accounts[SV_CLIENTS_MAX] EV_GUARDED_BY(lock);
     uint64_t numbers EV_GUARDED_BY(lock);
     sv_preprocess_pool pools[SV_POOL_COUNT];
-    sv_job *making EV_GUARDED_BY(lock); /* with a pool thread; held */
-    sv_job *list EV_GUARDED_BY(lock);   /* ready: waiting or running; held */
-    sv_job **order;                     /* of items; both have room for `room` */
+    ev_list making EV_GUARDED_BY(lock); /* with a pool thread */
+    ev_list ready EV_GUARDED_BY(lock);  /* waiting for the device, or running */
+    sv_active **order;                  /* of items; both have room for `room` */
     sv_work_item *items;
     size_t count EV_GUARDED_BY(lock), room;
     int64_t shown_jobs EV_GUARDED_BY(lock), shown_dead EV_GUARDED_BY(lock),
@@ -78,7 +79,7 @@ void *sv_preprocess_main(void *pool);
 /* That its next job would queue. */
 int64_t sv_preprocess_wait_us(const sv_engine *e, const sv_preprocess_pool *f, int32_t client) EV_REQUIRES(e->lock);
 /* The job's phones (again); a failure is the job's own. */
-ev_status sv_preprocess_task(sv_engine *e, sv_job *job, ev_error *err);
+ev_status sv_preprocess_task(sv_engine *e, sv_active *a, ev_error *err);
 
 /* engine_limits.c; while the engine has no threads yet */
 /* The schedule, from the settings and the synth. */
@@ -93,7 +94,7 @@ void sv_dead_letters_show(sv_engine *e) EV_REQUIRES(e->lock); /* their number to
 
 /* memory.c: memory that jobs take, claimed before they do. */
 /* By what is known of it: its text, or its phones. */
-sv_claim_result sv_engine_claim(sv_engine *e, sv_job *job, const char *account) EV_EXCLUDES(e->lock);
+sv_claim_result sv_engine_claim(sv_engine *e, sv_active *a, const char *account) EV_EXCLUDES(e->lock);
 void sv_engine_settle(sv_engine *e, sv_job *job) EV_EXCLUDES(e->lock); /* what it took, once it is over */
 
 /* device_worker.c */
@@ -101,7 +102,7 @@ void *sv_device_worker_main(void *worker);
 
 /* active.c */
 /* A job as the schedule sees it. */
-sv_work_item sv_engine_item(const sv_engine *e, const sv_job *job) EV_REQUIRES(e->lock);
+sv_work_item sv_engine_item(const sv_engine *e, const sv_active *a) EV_REQUIRES(e->lock);
 /* Jobs that wait for the device into `items` and `order`; with all: those that run, are not ready or wait for their
  * listeners too. */
 void sv_engine_gather(sv_engine *e, bool all) EV_REQUIRES(e->lock);
@@ -110,11 +111,12 @@ void sv_engine_collect_runnable(sv_engine *e, int64_t now_us) EV_REQUIRES(e->loc
 /* ... the first alone: jobs that nobody waits for any more, or that cannot be in time; lets go of the lock meanwhile
  */
 void sv_engine_end_expired_or_abandoned(sv_engine *e, int64_t now_us) EV_REQUIRES(e->lock);
-/* Takes it off a list that it may be on, with the lock. */
-void sv_engine_unlist(sv_job **list, sv_job *job);
 /* Its words as far as they are made, for who listens; without the engine's lock. */
-void sv_engine_publish_words(sv_job *job);
-/* Of a job that is on no list any more. */
-void sv_engine_end(sv_engine *e, sv_job *job, sv_job_state state, const ev_error *err) EV_EXCLUDES(e->lock);
+void sv_engine_publish_words(sv_active *a);
+/* Of one that is on no list any more; it is gone then. */
+void sv_engine_end(sv_engine *e, sv_active *a, sv_job_state state, const ev_error *err) EV_EXCLUDES(e->lock);
+/* ... and of a job alone, which took so much of the device. */
+void sv_engine_end_job(sv_engine *e, sv_job *job, sv_job_state state, double compute_s, const ev_error *err)
+    EV_EXCLUDES(e->lock);
 
 #endif

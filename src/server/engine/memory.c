@@ -22,10 +22,10 @@ static double bytes_per_second(const sv_engine *e) { return (double)e->rate * (d
 bool sv_engine_windowed(sv_engine *e, double seconds) { return seconds * bytes_per_second(e) > WHOLE_MAX; }
 
 /* Seconds of audio, by its phones where they are known. */
-static double seconds_of(sv_engine *e, const sv_job *job) {
-    const sv_speech *s = &job->speech;
-    if (!job->task) return sv_engine_seconds(e, s);
-    const ev_phones *phones = ev_task_phones(job->task);
+static double seconds_of(sv_engine *e, const sv_active *a) {
+    const sv_speech *s = &a->job->speech;
+    if (!a->task) return sv_engine_seconds(e, s);
+    const ev_phones *phones = ev_task_phones(a->task);
     double pauses_ms = 0, tokens = 0; /* tokens: of the model's own speed, that last as long */
     for (size_t i = 0; i < phones->phone_count; i++) {
         pauses_ms += phones->phones[i].pause_ms;
@@ -38,12 +38,13 @@ static double seconds_of(sv_engine *e, const sv_job *job) {
     return frames / rate + pauses_ms / 1000;
 }
 
-sv_claim_result sv_engine_claim(sv_engine *e, sv_job *job, const char *account) {
-    const double seconds = seconds_of(e, job), rate = bytes_per_second(e);
-    const double tokens = job->task ? (double)ev_task_phones(job->task)->phone_count : (double)job->tokens;
+sv_claim_result sv_engine_claim(sv_engine *e, sv_active *a, const char *account) {
+    sv_job *job = a->job;
+    const double seconds = seconds_of(e, a), rate = bytes_per_second(e);
+    const double tokens = a->task ? (double)ev_task_phones(a->task)->phone_count : (double)a->tokens;
     const double samples = job->speech.windowed ? WHOLE_MAX : seconds * rate;
     const double sentence = fmin(seconds, SENTENCE_S) * rate * 2 * FRAME_PART; /* floats, of twice the size */
-    const double bytes = (double)sv_job_bytes(job) + samples + sentence + tokens * TOKEN_BYTES;
+    const double bytes = (double)sv_job_bytes(job) + sizeof *a + samples + sentence + tokens * TOKEN_BYTES;
     const int64_t whole = bytes < 1e15 ? (int64_t)bytes : INT64_C(1000000000000000);
     if (job->claim.bytes >= whole) return SV_CLAIM_OK;
     return sv_claim_set(e->parts.ledger, &job->claim, account, whole, 1);

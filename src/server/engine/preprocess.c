@@ -45,7 +45,8 @@ static void forget_named(named *n) {
     }
 }
 
-ev_status sv_preprocess_task(sv_engine *e, sv_job *job, ev_error *err) {
+ev_status sv_preprocess_task(sv_engine *e, sv_active *a, ev_error *err) {
+    sv_job *job = a->job;
     const sv_speech *s = &job->speech;
     ev_request request;
     ev_dictionary *own = NULL;
@@ -53,7 +54,7 @@ ev_status sv_preprocess_task(sv_engine *e, sv_job *job, ev_error *err) {
     ev_request_init(&request);
     request.find_voice = find_named;
     request.find_user = &voices;
-    request.voice = job->voice ? sv_voice_get(job->voice) : NULL;
+    request.voice = a->voice ? sv_voice_get(a->voice) : NULL;
     request.emotion = s->emotion;
     request.prompt = s->prompt;
     request.emotion_degree = s->emotion_degree;
@@ -61,18 +62,18 @@ ev_status sv_preprocess_task(sv_engine *e, sv_job *job, ev_error *err) {
     request.pitch_scale = s->pitch_scale;
     request.energy_scale = s->energy_scale;
     request.seed = s->seed;
-    ev_task_free(&job->task);
+    ev_task_free(&a->task);
     const double start = ev_clock_s();
     ev_status status = sv_speech_reading(s, &request, &own, err);
-    if (status == EV_OK) status = ev_task_create(&job->task, e->parts.model, &request, 0, err);
+    if (status == EV_OK) status = ev_task_create(&a->task, e->parts.model, &request, 0, err);
     ev_dictionary_free(&own);
     forget_named(&voices);
-    if (status == EV_OK) sv_job_omit(job, ev_task_phones(job->task));
+    if (status == EV_OK) sv_job_omit(job, ev_task_phones(a->task));
     sv_metric_observe(e->parts.metrics, SV_METRIC_STAGE_DURATION, SV_TIMED_TEXT, ev_clock_s() - start);
     return status;
 }
 
-static ev_status fetch_voice(sv_engine *e, sv_job *job, ev_error *err) {
+static ev_status fetch_voice(sv_engine *e, sv_active *a, ev_error *err) {
     const sv_config *c = e->parts.config;
     sv_fetch_options options;
     sv_fetch_options_init(&options);
@@ -81,29 +82,28 @@ static ev_status fetch_voice(sv_engine *e, sv_job *job, ev_error *err) {
     options.listed_only = *c->fetch_allow != '\0';
     options.bytes_max = (size_t)c->reference_bytes_max;
     ev_buf body = {0};
-    ev_status status = sv_fetch(&body, job->speech.reference_url, &options, NULL, err);
+    ev_status status = sv_fetch(&body, a->job->speech.reference_url, &options, NULL, err);
     if (status == EV_OK) status = sv_formats_check(c->fetch_formats, body.data, body.size, err);
-    if (status == EV_OK) status = sv_voices_reference(e->parts.voices, body.data, body.size, &job->voice, err);
+    if (status == EV_OK) status = sv_voices_reference(e->parts.voices, body.data, body.size, &a->voice, err);
     ev_buf_free(&body);
     return status;
 }
 
-static ev_status find_voice(sv_engine *e, sv_job *job, ev_error *err) {
-    const sv_speech *s = &job->speech;
-    if (s->reference) return sv_voices_reference(e->parts.voices, s->reference, s->reference_bytes, &job->voice, err);
-    if (s->reference_url) return fetch_voice(e, job, err);
-    if (s->voice) return sv_voices_named(e->parts.voices, s->voice, job->owner, &job->voice, err);
+static ev_status find_voice(sv_engine *e, sv_active *a, ev_error *err) {
+    const sv_speech *s = &a->job->speech;
+    if (s->reference) return sv_voices_reference(e->parts.voices, s->reference, s->reference_bytes, &a->voice, err);
+    if (s->reference_url) return fetch_voice(e, a, err);
+    if (s->voice) return sv_voices_named(e->parts.voices, s->voice, a->job->owner, &a->voice, err);
     return EV_OK;
 }
 
 /* The next of the queue, which the backlog still sees as it was there. NULL: none. */
-static sv_job *take_next(sv_engine *e, sv_preprocess_pool *f) EV_REQUIRES(e->lock) {
-    sv_job *job = sv_queue_take(&f->queue);
-    if (!job) return NULL;
-    job->running = true;
-    job->next = e->making;
-    e->making = job;
-    return job;
+static sv_active *take_next(sv_engine *e, sv_preprocess_pool *f) EV_REQUIRES(e->lock) {
+    sv_active *a = sv_queue_take(&f->queue);
+    if (!a) return NULL;
+    a->running = true;
+    ev_list_append(&e->making, &a->place);
+    return a;
 }
 
 /* The job is in `making`, so the model is not taken away before it ends. */
@@ -115,31 +115,31 @@ static ev_status need_model(sv_engine *e, ev_error *err) {
 }
 
 /* Ready, or over. */
-static void prepare(sv_engine *e, sv_job *job) {
+static void prepare(sv_engine *e, sv_active *a) {
+    sv_job *job = a->job;
     ev_error error = {0};
     ev_status status = need_model(e, &error);
-    if (status == EV_OK) status = find_voice(e, job, &error);
-    if (status == EV_OK && job->voice && (job->speech.reference || job->speech.reference_url))
-        sv_voice_warnings(job->voice, job->warnings);
-    if (status == EV_OK) status = sv_preprocess_task(e, job, &error);
-    if (status == EV_OK && sv_engine_claim(e, job, job->owner) != SV_CLAIM_OK)
+    if (status == EV_OK) status = find_voice(e, a, &error);
+    if (status == EV_OK && a->voice && (job->speech.reference || job->speech.reference_url))
+        sv_voice_warnings(a->voice, job->warnings);
+    if (status == EV_OK) status = sv_preprocess_task(e, a, &error);
+    if (status == EV_OK && sv_engine_claim(e, a, job->owner) != SV_CLAIM_OK)
         status = ev_fail(&error, EV_E_LIMIT, "the text makes more speech than there is memory for: split it");
     if (status != EV_OK) {
         ev_mutex_lock(&e->lock);
-        sv_engine_unlist(&e->making, job);
+        ev_list_remove(&a->place);
         ev_mutex_unlock(&e->lock);
-        sv_engine_end(e, job, SV_JOB_FAILED, &error);
+        sv_engine_end(e, a, SV_JOB_FAILED, &error);
         return;
     }
     ev_mutex_lock(&job->lock);
     job->times.ready = ev_clock_s();
     ev_mutex_unlock(&job->lock);
-    job->waiting_us = sv_us(job->times.ready);
+    a->waiting_us = sv_us(job->times.ready);
     ev_mutex_lock(&e->lock);
-    sv_engine_unlist(&e->making, job);
-    job->running = false;
-    job->next = e->list;
-    e->list = job;
+    ev_list_remove(&a->place);
+    ev_list_append(&e->ready, &a->place);
+    a->running = false;
     ev_cond_signal(&e->work);
     ev_mutex_unlock(&e->lock);
 }
@@ -159,16 +159,16 @@ void *sv_preprocess_main(void *pool) {
     sv_engine *e = f->engine;
     ev_mutex_lock(&e->lock);
     while (!e->stopping) {
-        if (!f->queue.first) {
+        if (!f->queue.waiting.count) {
             ev_cond_wait(&f->fresh, &e->lock);
             continue;
         }
         sv_engine_end_expired_or_abandoned(e, sv_us(ev_clock_s())); /* before anything is spent on them */
-        sv_job *job = take_next(e, f);
-        if (!job) continue;
+        sv_active *a = take_next(e, f);
+        if (!a) continue;
         ev_mutex_unlock(&e->lock);
         const double start = ev_clock_s();
-        prepare(e, job);
+        prepare(e, a);
         ev_mutex_lock(&e->lock);
         note_time(f, ev_clock_s() - start);
     }

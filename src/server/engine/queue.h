@@ -6,17 +6,16 @@
 #ifndef SV_QUEUE_H
 #define SV_QUEUE_H
 
-#include "server/jobs/jobs.h"
+#include "server/engine/active.h"
 
 typedef struct sv_queue {
-    sv_job *first, *last; /* as they came, by `next` */
-    uint64_t turns;       /* so far */
+    ev_list waiting; /* as they came; who leaves before its turn takes itself out */
+    uint64_t turns;  /* so far */
     uint64_t last_turn[SV_CLIENTS_MAX];
 } sv_queue;
 
-void sv_queue_add(sv_queue *queue, sv_job *job);
-sv_job *sv_queue_take(sv_queue *queue);             /* NULL: none waits */
-void sv_queue_remove(sv_queue *queue, sv_job *job); /* one that waits in it */
+void sv_queue_add(sv_queue *queue, sv_active *active);
+sv_active *sv_queue_take(sv_queue *queue); /* NULL: none waits */
 /* Jobs that have their turn before one that this client would add now. */
 size_t sv_queue_ahead(const sv_queue *queue, int32_t client);
 void sv_queue_client_reset(sv_queue *queue, int32_t client); /* the account goes to another client */

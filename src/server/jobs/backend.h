@@ -15,6 +15,7 @@
 #include "server/jobs/documents.h"
 #include "server/jobs/jobs.h"
 #include "server/jobs/result.h"
+#include "server/schedule/schedule.h"
 
 typedef struct sv_backend sv_backend;
 

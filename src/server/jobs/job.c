@@ -106,7 +106,6 @@ void sv_job_unref(sv_job **held) {
     sv_job *job = *held;
     *held = NULL;
     if (!job || atomic_fetch_sub_explicit(&job->refs, 1, memory_order_acq_rel) > 1) return;
-    ev_task_free(&job->task);
     sv_speech_free(&job->speech);
     ev_mutex_destroy(&job->lock);
     free(job->webhook);
@@ -141,15 +140,12 @@ static bool is_there(const sv_job *job, const sv_waiter *waiter) EV_REQUIRES(job
 }
 
 static void wake_all(sv_job *job) EV_REQUIRES(job->lock) {
-    for (sv_waiter **at = &job->waiters; *at;) {
-        sv_waiter *waiter = *at;
-        if (!is_there(job, waiter)) {
-            at = &waiter->next;
-            continue;
-        }
-        *at = waiter->next;
-        waiter->next = NULL;
-        waiter->wake(waiter->user);
+    for (ev_list_node *at = job->waiters.first, *next; at; at = next) {
+        sv_waiter *waiter = EV_CONTAINER_OF(at, sv_waiter, node);
+        next = at->next;
+        if (!is_there(job, waiter)) continue;
+        ev_list_remove(at);
+        waiter->wake(waiter->user); /* which may free it, or use it again */
     }
 }
 
@@ -194,9 +190,7 @@ static ev_status append(sv_job *job, const float *floats, const int16_t *words, 
 }
 
 ev_status sv_job_append(sv_job *job, const float *samples, size_t count, ev_error *err) {
-    const size_t drop = count < job->skip ? count : job->skip;
-    job->skip -= drop;
-    return append(job, samples + drop, NULL, count - drop, err);
+    return append(job, samples, NULL, count, err);
 }
 
 ev_status sv_job_append_made(sv_job *job, const int16_t *samples, size_t count, ev_error *err) {
@@ -268,21 +262,14 @@ bool sv_job_word(sv_job *job, size_t index, sv_word_time *out) {
 bool sv_job_wait(sv_job *job, sv_waiter *waiter) {
     ev_mutex_lock(&job->lock);
     const bool waits = !is_there(job, waiter);
-    if (waits) {
-        waiter->next = job->waiters;
-        job->waiters = waiter;
-    }
+    if (waits) ev_list_append(&job->waiters, &waiter->node);
     ev_mutex_unlock(&job->lock);
     return waits;
 }
 
 void sv_job_forget_waiter(sv_job *job, sv_waiter *waiter) {
     ev_mutex_lock(&job->lock);
-    for (sv_waiter **at = &job->waiters; *at; at = &(*at)->next) {
-        if (*at != waiter) continue;
-        *at = waiter->next;
-        break;
-    }
+    ev_list_remove(&waiter->node);
     ev_mutex_unlock(&job->lock);
 }
 

@@ -2,11 +2,11 @@
  * while there is room, not made again.
  */
 #include <openssl/evp.h>
-#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
+#include "base/list.h"
 #include "base/lock.h"
 #include "base/map.h"
 #include "server/guard/guard.h"
@@ -14,15 +14,11 @@
 
 enum { PROMISED_MAX = 10000 }; /* results of one owner */
 
-typedef struct sv_lru { /* jobs that are over, by the time they ended */
-    sv_job *oldest, *newest;
-} sv_lru;
-
 /* Who was promised results: an account, or of untrusted clients a whole /48. */
 typedef struct sv_owner {
     ev_map_node node; /* by name */
-    sv_lru lru;
-    int64_t bytes, count;
+    ev_list results;  /* oldest first */
+    int64_t bytes;
     bool untrusted;
     char name[SV_ACCOUNT_SIZE];
 } sv_owner;
@@ -30,8 +26,8 @@ typedef struct sv_owner {
 struct sv_jobs {
     ev_mutex lock;
     ev_map by_id EV_GUARDED_BY(lock), by_key EV_GUARDED_BY(lock), by_idempotency EV_GUARDED_BY(lock);
-    ev_map owners EV_GUARDED_BY(lock); /* of results for those who ask by id */
-    sv_lru shared EV_GUARDED_BY(lock); /* for equal requests alone: the first to go */
+    ev_map owners EV_GUARDED_BY(lock);  /* of results for those who ask by id */
+    ev_list shared EV_GUARDED_BY(lock); /* for equal requests alone, oldest first: the first to go */
     int64_t bytes EV_GUARDED_BY(lock), bytes_max;
     double ttl_s;
     bool coalesce;
@@ -120,27 +116,19 @@ static void forget_idempotency(sv_jobs *jobs, sv_job *job) EV_REQUIRES(jobs->loc
     job->listed_idempotency = false;
 }
 
-static void link_newest(sv_jobs *jobs, sv_lru *lru, sv_job *job) EV_REQUIRES(jobs->lock) {
-    job->lru = lru;
-    job->older = lru->newest;
-    *(lru->newest ? &lru->newest->newer : &lru->oldest) = job;
-    lru->newest = job;
+static void list_result(sv_jobs *jobs, ev_list *results, sv_job *job) EV_REQUIRES(jobs->lock) {
+    ev_list_append(results, &job->by_age);
     jobs->bytes += sv_job_bytes(job);
 }
 
-static void lru_unlink(sv_jobs *jobs, sv_job *job) EV_REQUIRES(jobs->lock) {
-    if (!job->lru) return;
-    if (job->lru != &jobs->shared) {
-        sv_owner *owner = (sv_owner *)(void *)((char *)job->lru - offsetof(sv_owner, lru));
-        owner->bytes -= sv_job_bytes(job);
-        owner->count--;
-    }
-    *(job->older ? &job->older->newer : &job->lru->oldest) = job->newer;
-    *(job->newer ? &job->newer->older : &job->lru->newest) = job->older;
-    job->older = job->newer = NULL;
-    job->lru = NULL;
+static void unlist_result(sv_jobs *jobs, sv_job *job) EV_REQUIRES(jobs->lock) {
+    const ev_list *results = job->by_age.list;
+    if (!ev_list_remove(&job->by_age)) return;
+    if (results != &jobs->shared) EV_CONTAINER_OF(results, sv_owner, results)->bytes -= sv_job_bytes(job);
     jobs->bytes -= sv_job_bytes(job);
 }
+
+static sv_job *oldest_of(const ev_list *results) { return EV_CONTAINER_OF(results->first, sv_job, by_age); }
 
 /* ---- owners ---- */
 
@@ -161,7 +149,7 @@ static sv_owner *who_has_most(const sv_jobs *jobs) EV_REQUIRES(jobs->lock) {
     sv_owner *most = NULL;
     for (ev_map_node *at = NULL; (at = ev_map_next(&jobs->owners, at)) != NULL;) {
         sv_owner *o = EV_CONTAINER_OF(at, sv_owner, node);
-        if (!o->count || (most && most->untrusted && !o->untrusted)) continue;
+        if (!o->results.count || (most && most->untrusted && !o->untrusted)) continue;
         if (!most || o->untrusted > most->untrusted || o->bytes > most->bytes) most = o;
     }
     return most;
@@ -172,18 +160,19 @@ static void forget_owners(sv_jobs *jobs) EV_REQUIRES(jobs->lock) {
     for (ev_map_node *at = ev_map_next(&jobs->owners, NULL), *next; at; at = next) {
         sv_owner *o = EV_CONTAINER_OF(at, sv_owner, node);
         next = ev_map_next(&jobs->owners, at);
-        if (o->count) continue;
+        if (o->results.count) continue;
         ev_map_remove(&jobs->owners, at);
         free(o);
     }
 }
 
-/* Out of the table; the table's hold is the caller's to drop. */
+/* Out of the table; the table's hold is the caller's to drop. false: it was not there. */
 static bool remove_job(sv_jobs *jobs, sv_job *job) EV_REQUIRES(jobs->lock) {
+    if (!ev_map_remove(&jobs->by_id, &job->by_id)) return false;
     ev_map_remove(&jobs->by_key, &job->by_key);
     forget_idempotency(jobs, job);
-    lru_unlink(jobs, job);
-    return ev_map_remove(&jobs->by_id, &job->by_id);
+    unlist_result(jobs, job);
+    return true;
 }
 
 static sv_job *equal_job(sv_jobs *jobs, const unsigned char *key) EV_REQUIRES(jobs->lock) {
@@ -285,24 +274,18 @@ bool sv_jobs_restore(sv_jobs *jobs, sv_job *job) {
 }
 
 /* Jobs that are no longer in the table, to be dropped outside of its lock. */
-static void drop_all(sv_job *list) {
-    while (list) {
-        sv_job *job = list;
-        list = job->older;
-        sv_job_unref(&job);
-    }
+static void drop_all(ev_list *gone) {
+    for (sv_job *job; (job = EV_CONTAINER_OF(ev_list_pop(gone), sv_job, by_age)) != NULL;) sv_job_unref(&job);
 }
 
-static sv_job *pull(sv_jobs *jobs, sv_job *job, sv_job *list) EV_REQUIRES(jobs->lock) {
-    remove_job(jobs, job);
-    job->older = list;
-    return job;
+static void pull(sv_jobs *jobs, sv_job *job, ev_list *gone) EV_REQUIRES(jobs->lock) {
+    if (remove_job(jobs, job)) ev_list_append(gone, &job->by_age);
 }
 
-static sv_job *promise(sv_jobs *jobs, sv_owner *owner, sv_job *job, sv_job *gone) EV_REQUIRES(jobs->lock) {
+static void promise(sv_jobs *jobs, sv_owner *owner, sv_job *job, ev_list *gone) EV_REQUIRES(jobs->lock) {
+    list_result(jobs, &owner->results, job);
     owner->bytes += sv_job_bytes(job);
-    owner->count++;
-    return owner->count > PROMISED_MAX ? pull(jobs, owner->lru.oldest, gone) : gone;
+    if (owner->results.count > PROMISED_MAX) pull(jobs, oldest_of(&owner->results), gone);
 }
 
 void sv_jobs_limit(sv_jobs *jobs, int64_t results_max) {
@@ -313,16 +296,16 @@ void sv_jobs_limit(sv_jobs *jobs, int64_t results_max) {
 
 void sv_jobs_relieve(void *table, int64_t bytes) {
     sv_jobs *jobs = table;
-    sv_job *gone = NULL;
+    ev_list gone = {0};
     ev_mutex_lock(&jobs->lock);
     const int64_t until = jobs->bytes - bytes;
-    while (jobs->shared.oldest && jobs->bytes > until) gone = pull(jobs, jobs->shared.oldest, gone);
+    while (jobs->shared.count && jobs->bytes > until) pull(jobs, oldest_of(&jobs->shared), &gone);
     ev_mutex_unlock(&jobs->lock);
-    drop_all(gone);
+    drop_all(&gone);
 }
 
 void sv_jobs_over(sv_jobs *jobs, sv_job *job) {
-    sv_job *gone = NULL;
+    ev_list gone = {0};
     ev_mutex_lock(&jobs->lock);
     const bool completed = job->state == SV_JOB_COMPLETED;
     if (!completed) ev_map_remove(&jobs->by_key, &job->by_key); /* who asks again gets a new try */
@@ -330,17 +313,17 @@ void sv_jobs_over(sv_jobs *jobs, sv_job *job) {
     sv_owner *owner = kept ? owner_of(jobs, job->owner) : NULL;
     if (owner || (completed && job->by_key.key)) {
         sv_claim_keep(&job->claim);
-        link_newest(jobs, owner ? &owner->lru : &jobs->shared, job);
-        if (owner) gone = promise(jobs, owner, job, gone);
-        while (jobs->bytes > jobs->bytes_max) {
-            gone = pull(jobs, jobs->shared.oldest ? jobs->shared.oldest : who_has_most(jobs)->lru.oldest, gone);
-        }
-    } else if (remove_job(jobs, job)) {
-        job->older = gone;
-        gone = job;
+        if (owner)
+            promise(jobs, owner, job, &gone);
+        else
+            list_result(jobs, &jobs->shared, job);
+        while (jobs->bytes > jobs->bytes_max)
+            pull(jobs, oldest_of(jobs->shared.count ? &jobs->shared : &who_has_most(jobs)->results), &gone);
+    } else {
+        pull(jobs, job, &gone);
     }
     ev_mutex_unlock(&jobs->lock);
-    drop_all(gone);
+    drop_all(&gone);
 }
 
 bool sv_jobs_abandoned(sv_jobs *jobs, sv_job *job) {
@@ -367,17 +350,18 @@ void sv_jobs_cancel(sv_jobs *jobs, sv_job *job) {
 }
 
 /* Those that are too old. */
-static sv_job *pull_aged(sv_jobs *jobs, const sv_lru *lru, double now_s, sv_job *list) EV_REQUIRES(jobs->lock) {
-    while (lru->oldest && now_s - lru->oldest->times.done > jobs->ttl_s) list = pull(jobs, lru->oldest, list);
-    return list;
+static void pull_aged(sv_jobs *jobs, const ev_list *results, double now_s, ev_list *gone) EV_REQUIRES(jobs->lock) {
+    while (results->count && now_s - oldest_of(results)->times.done > jobs->ttl_s)
+        pull(jobs, oldest_of(results), gone);
 }
 
 void sv_jobs_sweep(sv_jobs *jobs, double now_s) {
+    ev_list gone = {0};
     ev_mutex_lock(&jobs->lock);
-    sv_job *gone = pull_aged(jobs, &jobs->shared, now_s, NULL);
+    pull_aged(jobs, &jobs->shared, now_s, &gone);
     for (ev_map_node *at = NULL; (at = ev_map_next(&jobs->owners, at)) != NULL;)
-        gone = pull_aged(jobs, &EV_CONTAINER_OF(at, sv_owner, node)->lru, now_s, gone);
+        pull_aged(jobs, &EV_CONTAINER_OF(at, sv_owner, node)->results, now_s, &gone);
     forget_owners(jobs);
     ev_mutex_unlock(&jobs->lock);
-    drop_all(gone);
+    drop_all(&gone);
 }

@@ -6,9 +6,9 @@
  *
  * A job is counted: the table, the engine and every listener hold it. Its samples only grow, and a listener reads
  * them from the first at its own pace, so that one who joins late, or asks again, hears the same from the beginning.
+ * What only the engine has of it, while it is being made, is in engine/active.h.
  *
- * Threads: `lock` guards what listeners see (samples, state, waiters). What only the engine touches is marked so and
- * needs none. Lock order: jobs table, then job.
+ * Threads: `lock` guards what listeners see (samples, state, waiters). Lock order: jobs table, then job.
  */
 #ifndef SV_JOBS_H
 #define SV_JOBS_H
@@ -16,12 +16,12 @@
 #include <stdatomic.h>
 
 #include "base/base.h"
+#include "base/list.h"
 #include "base/lock.h"
 #include "base/map.h"
 #include "server/metrics/trace.h"
-#include "server/schedule/ledger.h"
 #include "server/jobs/lexicon.h"
-#include "server/schedule/schedule.h"
+#include "server/schedule/ledger.h"
 
 enum { SV_JOB_ID = 32, SV_JOB_KEY = 32 };
 
@@ -78,7 +78,7 @@ ev_status sv_speech_reading(const sv_speech *speech, ev_request *request, ev_dic
 /* Somebody who waits for sample `at`, or for the end. wake is called once, with the job's lock held, from the
  * engine's threads. */
 typedef struct sv_waiter {
-    struct sv_waiter *next;
+    ev_list_node node; /* among the job's */
     void (*wake)(void *user);
     void *user;
     size_t at;
@@ -118,63 +118,52 @@ typedef enum sv_durability {                      /* of a job that somebody may 
 
 typedef struct sv_job {
     atomic_int refs;
-    atomic_int listeners;          /* 0 and not kept: nobody wants it any more */
-    atomic_bool kept;              /* somebody may ask for it by id later */
-    atomic_bool here;              /* made in this process though there is a queue, since that is away */
-    atomic_int durable;            /* an sv_durability */
-    bool promised;                 /* an earlier process accepted it: it is not asked whether it may come in */
-    bool recorded;                 /* how it ended is written down, so the table need not keep it */
-    bool filed;                    /* completed: its file is in the store, for clients who are given a URL */
-    int32_t rate;                  /* Hz of its samples; 0: not known yet */
+    atomic_int listeners; /* 0 and not kept: nobody wants it any more */
+    atomic_bool kept;     /* somebody may ask for it by id later */
+    atomic_bool here;     /* made in this process though there is a queue, since that is away */
+    atomic_int durable;   /* an sv_durability */
+    bool promised;        /* an earlier process accepted it: it is not asked whether it may come in */
+    bool recorded;        /* how it ended is written down, so the table need not keep it */
+    bool filed;           /* completed: its file is in the store, for clients who are given a URL */
+
+    /* what was asked for, and by whom: as it came in */
     char id[SV_JOB_ID + 1];        /* 128 random bits, hexadecimal */
     unsigned char key[SV_JOB_KEY]; /* SHA-256 of all that decides the samples */
     char owner[64];                /* account that may see it */
     sv_speech speech;
-    char *webhook;    /* NULL: nobody is told */
-    sv_trace trace;   /* that it belongs to; its parent is the request that asked for it */
-    bool show_words;  /* to those who ask by id */
-    bool comes_again; /* where there is no room for it now, somebody sends it again */
-    int32_t client;   /* fair-share account of the schedule */
-    float weight;     /* of its share; 1 unless who made the job says otherwise */
+    sv_idempotency idempotency;
+    char *webhook;             /* NULL: nobody is told */
+    sv_trace trace;            /* that it belongs to; its parent is the request that asked for it */
+    bool show_words;           /* to those who ask by id */
+    bool comes_again;          /* where there is no room for it now, somebody sends it again */
+    float weight;              /* of its share; 1 unless who made the job says otherwise */
+    double quota_s, charged_s; /* of its owner an hour (0: any), and taken of it so far */
 
-    ev_mutex lock; /* who makes the speech alone writes, with the lock, and reads without; what is over stays */
+    /* what became of it: who makes the speech alone writes, with the lock, and reads without; what is over stays */
+    ev_mutex lock;
     sv_job_state state;
-    ev_error error;   /* FAILED, EXPIRED */
+    sv_times times;
+    ev_error error; /* FAILED, EXPIRED */
+    int32_t tries;
+    bool dead;        /* a dead letter, or was one: whoever repairs needs all that was asked for */
+    int32_t rate;     /* Hz of its samples; 0: not known yet */
     int16_t *samples; /* all that was made; of a windowed one, from sample `base` on */
     size_t base, count, capacity;
     size_t heard EV_GUARDED_BY(lock); /* windowed: its listener has those before */
-    sv_waiter *waiters EV_GUARDED_BY(lock);
-    sv_times times;
+    ev_list waiters EV_GUARDED_BY(lock);
     sv_word_time *words; /* grow with the samples; sample_end 0: not made yet */
     size_t word_count;
     char warnings[320];  /* of its reference recording, before the first sample; "" none (sv_voice_warnings) */
     sv_omitted *omitted; /* before the first sample; NULL: nothing */
     size_t omitted_count;
 
-    /* the engine's alone */
-    struct sv_job *next; /* in a pool's queue, or in the engine's list */
-    uint64_t number;     /* in the order of coming */
-    ev_task *task;
-    struct sv_voice *voice; /* NULL: the model's first */
-    int32_t tokens;         /* estimate, until there is a task */
-    int32_t tries;
-    size_t marks_read; /* of the task, for words */
-    size_t skip;       /* samples to drop: they were handed out by an earlier try */
-    int64_t waiting_us;
-    int64_t frames_done;
-    double compute_s;
-    bool dead;                 /* a dead letter, or was one: whoever repairs needs all that was asked for */
-    bool running;              /* with a pool thread, or in the batch at hand */
-    sv_claim claim;            /* of memory, for all that the job may take */
-    sv_claim_result room;      /* why submit found none */
-    double quota_s, charged_s; /* of its owner an hour (0: any), and taken of it so far */
-    sv_work_item item;         /* as the schedule sees it; while it runs, as it was before */
+    /* memory */
+    sv_claim claim;       /* for all that the job may take */
+    sv_claim_result room; /* why submit found none */
 
     /* the table's alone */
     ev_map_node by_id, by_key, by_idempotency;
-    sv_idempotency idempotency;
-    struct sv_lru *lru; /* finished ones, by age; NULL: on no list */
-    struct sv_job *older, *newer;
+    ev_list_node by_age;     /* of finished ones */
     bool listed_idempotency; /* not forgotten since */
 } sv_job;
 
