@@ -2,9 +2,9 @@
  * library closes a connection on which nothing moves; one that sends or reads a byte now and then it would keep for
  * ever, and this does not.
  *
- * The system's count of bytes tells a connection that began a request from one that is idle. A connection that is too
- * late is shut down, not closed: the library sees its end and closes it. It gets no answer, since the library can
- * send none before it has read the body; the log says 408.
+ * Who owes something has a timer on a wheel, so that a tick costs what became due, and those that wait or are idle
+ * cost nothing. A connection that is too late is shut down, not closed: the library sees its end and closes it. It
+ * gets no answer, since the library can send none before it has read the body; the log says 408.
  */
 #include <linux/tcp.h>
 #include <netinet/in.h>
@@ -23,17 +23,20 @@
 /* How long who was refused may go on sending before it looks at the answer. */
 #define REFUSED_SLACK 2.0
 
+#define TICKS 4 /* of the wheel in a second */
+
 /* While the service ends, an answer of which nobody reads, or a body that does not come, is waited for no longer. */
 #define DRAIN_STALL 5.0
 
 struct sv_connection {
-    sv_gate gate; /* first: the one is found by the other */
-    sv_connection *next, **place;
+    sv_gate gate;       /* first: the one is found by the other */
+    ev_list_node open;  /* among all */
+    ev_timer timer;     /* while it is late one day */
     ev_map_node caller; /* by account */
     char account[SV_ACCOUNT_SIZE];
     sv_part part;
     uint64_t taken; /* HEAD: bytes that came before the request that is awaited */
-    double since;   /* HEAD: the first byte of it was seen, 0 not yet; BODY: its headers were complete;
+    double since;   /* HEAD: the first byte of it came, 0 not yet; BODY: its headers were complete;
                      * ANSWER: it began, later by what was waited */
     double waiting; /* ANSWER: since then it waits for the engine; 0: it does not */
     double audio_s; /* ANSWER: that was handed out */
@@ -94,17 +97,34 @@ static void name_account(sv_connection *c, struct MHD_Connection *connection) {
 /* ---- one by one ---- */
 
 static void link_to(sv_connection *c, sv_server *s) EV_REQUIRES(s->lock) {
-    c->next = s->connections;
-    c->place = &s->connections;
-    if (c->next) c->next->place = &c->next;
-    s->connections = c;
+    ev_list_append(&s->connections, &c->open);
     if (c->account[0]) ev_map_add(&s->callers, &c->caller, c->account, strlen(c->account));
 }
 
 static void unlink_from(sv_connection *c, sv_server *s) EV_REQUIRES(s->lock) {
-    *c->place = c->next;
-    if (c->next) c->next->place = c->place;
+    ev_list_remove(&c->open);
+    ev_wheel_clear(&c->timer);
     ev_map_remove(&s->callers, &c->caller);
+}
+
+static sv_connection *connection_at(const ev_list_node *open) { return EV_CONTAINER_OF(open, sv_connection, open); }
+
+static double deadline_of(const sv_server *s, const sv_connection *c) {
+    switch (c->part) {
+    case SV_PART_HEAD: return c->since + s->config.header_timeout;
+    case SV_PART_BODY: return c->since + s->config.body_timeout;
+    case SV_PART_REFUSED: return c->since + REFUSED_SLACK;
+    default: return c->since + ANSWER_SLACK + ANSWER_PACE * c->audio_s;
+    }
+}
+
+/* After its part, or since when, changed. A deadline that audio puts off is looked at again when the timer fires. */
+static void set_timer(sv_server *s, sv_connection *c) EV_REQUIRES(s->lock) {
+    const bool idle = c->part == SV_PART_HEAD && c->since == 0;
+    if (idle || c->waiting > 0 || c->cut)
+        ev_wheel_clear(&c->timer);
+    else
+        ev_wheel_set(&s->deadlines, &c->timer, (int64_t)(deadline_of(s, c) * TICKS) + 1);
 }
 
 /* Its connection ends in a moment. */
@@ -114,6 +134,18 @@ static void on_gate_refused(sv_gate *gate) {
     c->part = SV_PART_REFUSED;
     c->since = ev_clock_s();
     c->waiting = 0;
+    set_timer(gate->server, c);
+    ev_mutex_unlock(&gate->server->lock);
+}
+
+/* From the first of them on the rest is owed. */
+static void on_gate_head(sv_gate *gate) {
+    sv_connection *c = (sv_connection *)gate;
+    ev_mutex_lock(&gate->server->lock);
+    if (c->part == SV_PART_HEAD && c->since == 0) {
+        c->since = ev_clock_s();
+        set_timer(gate->server, c);
+    }
     ev_mutex_unlock(&gate->server->lock);
 }
 
@@ -122,7 +154,7 @@ void sv_connection_opened(sv_server *s, struct MHD_Connection *connection, bool 
     sv_connection *c = info ? calloc(1, sizeof *c) : NULL;
     sv_metric_add(s->metrics, SV_METRIC_OPEN_CONNECTIONS, 0, 1);
     *state = c;
-    if (!c || !sv_gate_open(&c->gate, s, info->connect_fd, on_gate_refused)) {
+    if (!c || !sv_gate_open(&c->gate, s, info->connect_fd, on_gate_head, on_gate_refused)) {
         if (info) shutdown(info->connect_fd, SHUT_RDWR);
         *state = NULL;
         free(c);
@@ -169,15 +201,17 @@ void sv_connection_note(sv_request *req, sv_part part) {
     c->since = part == SV_PART_HEAD ? 0 : ev_clock_s();
     c->waiting = c->audio_s = c->moved = 0;
     if (part == SV_PART_HEAD) c->taken = bytes_received(c->gate.fd);
+    set_timer(req->server, c);
     ev_mutex_unlock(&req->server->lock);
 }
 
-void sv_connection_set_waiting(sv_request *req, bool waiting) {
+void sv_connection_set_waiting(sv_server *s, const sv_request *req, bool waiting) {
     sv_connection *c = connection_of(req);
     const double now = ev_clock_s();
     if (!c) return;
     if (c->waiting > 0) c->since += now - c->waiting;
     c->waiting = waiting ? now : 0;
+    set_timer(s, c);
 }
 
 void sv_connection_audio_sent(sv_request *req, double audio_s) {
@@ -197,15 +231,6 @@ bool sv_connection_was_cut(const sv_request *req, sv_part at) {
     return cut;
 }
 
-static double time_for(const sv_server *s, const sv_connection *c) {
-    switch (c->part) {
-    case SV_PART_HEAD: return s->config.header_timeout;
-    case SV_PART_BODY: return s->config.body_timeout;
-    case SV_PART_REFUSED: return REFUSED_SLACK;
-    default: return ANSWER_SLACK + ANSWER_PACE * c->audio_s;
-    }
-}
-
 /* Is it one that the service's end need not wait for? Who reads slowly has until drain_timeout. */
 static bool is_stalled(sv_connection *c, double now_s) {
     uint64_t acked = 0;
@@ -223,29 +248,46 @@ static bool is_idle(const sv_connection *c) {
 bool sv_connections_busy(sv_server *s, bool idle_too) {
     bool busy = false;
     ev_mutex_lock(&s->lock);
-    for (const sv_connection *c = s->connections; c && !busy; c = c->next) busy = idle_too || !is_idle(c);
+    for (const ev_list_node *at = s->connections.first; at && !busy; at = at->next)
+        busy = idle_too || !is_idle(connection_at(at));
     ev_mutex_unlock(&s->lock);
     return busy;
 }
 
 void sv_connections_end_idle(sv_server *s) {
     ev_mutex_lock(&s->lock);
-    for (const sv_connection *c = s->connections; c; c = c->next) {
+    for (const ev_list_node *at = s->connections.first; at; at = at->next) {
+        const sv_connection *c = connection_at(at);
         if (is_idle(c)) shutdown(c->gate.fd, SHUT_RDWR);
     }
     ev_mutex_unlock(&s->lock);
 }
 
-void sv_connections_sweep(sv_server *s, double now_s) {
-    const bool ends = atomic_load(&s->draining);
-    ev_mutex_lock(&s->lock);
-    for (sv_connection *c = s->connections; c; c = c->next) {
-        if (c->part == SV_PART_HEAD && c->since == 0) {
-            if (bytes_received(c->gate.fd) > c->taken) c->since = now_s;
-        } else if (c->waiting == 0 && (now_s - c->since > time_for(s, c) || (ends && is_stalled(c, now_s)))) {
-            c->cut = true;
-            shutdown(c->gate.fd, SHUT_RDWR);
-        }
+static void cut(sv_server *s, sv_connection *c) EV_REQUIRES(s->lock) {
+    c->cut = true;
+    set_timer(s, c);
+    shutdown(c->gate.fd, SHUT_RDWR);
+}
+
+/* While the service ends all are looked at. */
+static void cut_stalled(sv_server *s, double now_s) EV_REQUIRES(s->lock) {
+    for (const ev_list_node *at = s->connections.first; at; at = at->next) {
+        sv_connection *c = connection_at(at);
+        if (c->waiting == 0 && !c->cut && is_stalled(c, now_s)) cut(s, c);
     }
+}
+
+void sv_connections_sweep(sv_server *s, double now_s) {
+    ev_list expired = {0};
+    ev_mutex_lock(&s->lock);
+    ev_wheel_advance(&s->deadlines, (int64_t)(now_s * TICKS), &expired);
+    for (ev_list_node *at; (at = ev_list_pop(&expired)) != NULL;) {
+        sv_connection *c = EV_CONTAINER_OF(at, sv_connection, timer.node);
+        if (now_s > deadline_of(s, c))
+            cut(s, c);
+        else
+            set_timer(s, c);
+    }
+    if (atomic_load(&s->draining)) cut_stalled(s, now_s);
     ev_mutex_unlock(&s->lock);
 }

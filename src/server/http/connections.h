@@ -12,10 +12,11 @@ typedef struct sv_gate { /* what stands between a connection's socket and the li
     int fd;
     bool refused;                             /* it was told so; the rest is thrown away */
     size_t drained;                           /* bytes of the rest */
+    void (*on_head)(struct sv_gate *gate);    /* bytes came, and there is no request that they could belong to */
     void (*on_refused)(struct sv_gate *gate); /* its connection ends in a moment */
 } sv_gate;
 /* false: there cannot be so many */
-bool sv_gate_open(sv_gate *gate, sv_server *s, int fd, void (*refused)(sv_gate *gate));
+bool sv_gate_open(sv_gate *gate, sv_server *s, int fd, void (*head)(sv_gate *gate), void (*refused)(sv_gate *gate));
 void sv_gate_close(sv_gate *gate);
 ev_status sv_gate_check(ev_error *err); /* whether the library reads through gates at all */
 
@@ -35,7 +36,8 @@ typedef enum sv_part {
 void sv_connection_opened(sv_server *s, struct MHD_Connection *connection, bool counted, void **state);
 void sv_connection_closed(sv_server *s, void **state);
 void sv_connection_note(sv_request *req, sv_part part);
-void sv_connection_set_waiting(sv_request *req, bool waiting);  /* waits for the engine, or goes on, with the lock */
+/* Waits for the engine, or goes on. */
+void sv_connection_set_waiting(sv_server *s, const sv_request *req, bool waiting) EV_REQUIRES(s->lock);
 void sv_connection_audio_sent(sv_request *req, double audio_s); /* so much audio is out, in all */
 bool sv_connections_busy(sv_server *s, bool idle_too); /* whether a request comes or is answered; or any is open */
 void sv_connections_end_idle(sv_server *s);            /* those on which nothing is asked */

@@ -24,8 +24,8 @@ enum {
 
 static _Atomic(sv_gate *) gates[GATES];
 
-bool sv_gate_open(sv_gate *g, sv_server *s, int fd, void (*refused)(sv_gate *gate)) {
-    *g = (sv_gate){.server = s, .fd = fd, .on_refused = refused};
+bool sv_gate_open(sv_gate *g, sv_server *s, int fd, void (*head)(sv_gate *gate), void (*refused)(sv_gate *gate)) {
+    *g = (sv_gate){.server = s, .fd = fd, .on_head = head, .on_refused = refused};
     if (fd < 0 || fd >= GATES) return false;
     atomic_store(&gates[fd], g);
     return true;
@@ -104,6 +104,7 @@ static ssize_t read_some(sv_gate *g, char *out, size_t room, int flags, size_t *
     char block[BLOCK];
     if (!plain) {
         const ssize_t got = recvfrom(g->fd, block, sizeof block, flags, NULL, NULL);
+        if (got > 0 && !g->request) g->on_head(g);
         if (got <= 0 || sv_framing_take(&g->framing, block, (size_t)got)) return got;
         errno = ECONNRESET;
         return -1;

@@ -28,8 +28,10 @@
 #include <jansson.h>
 #include <microhttpd.h>
 
+#include "base/list.h"
 #include "base/lock.h"
 #include "base/map.h"
+#include "base/wheel.h"
 #include "server/metrics/traces.h"
 #include "server/http/executor.h"
 #include "server/models/models.h"
@@ -79,10 +81,11 @@ struct sv_server {
     struct sv_lexicon_seen lexicon_seen;
     ev_mutex lock;
     sv_settings *settings EV_GUARDED_BY(lock);
-    int hangups;                                    /* epoll: sockets of those that wait; 0: none yet */
-    struct sv_request *waiting EV_GUARDED_BY(lock); /* suspended requests */
-    struct sv_connection *connections EV_GUARDED_BY(lock);
-    ev_map callers EV_GUARDED_BY(lock); /* those of one account */
+    int hangups;                             /* epoll: sockets of those that wait; 0: none yet */
+    ev_list waiting EV_GUARDED_BY(lock);     /* suspended requests */
+    ev_list connections EV_GUARDED_BY(lock); /* that are open */
+    ev_wheel deadlines EV_GUARDED_BY(lock);  /* of those that owe something */
+    ev_map callers EV_GUARDED_BY(lock);      /* those of one account */
     const struct sv_route_row *(*find_route)(const char *method, const char *path, bool admin, bool simple,
                                              char id[SV_ID_MAX + 1], char allow[SV_ALLOW_SIZE]);
     struct sv_series_table *series; /* what was asked for as many at once */

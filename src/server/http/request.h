@@ -25,7 +25,7 @@ typedef enum sv_subtitles { SV_SUBTITLES_SRT, SV_SUBTITLES_VTT, SV_SUBTITLES_JSO
 enum { SV_IGNORED_SIZE = 256 };
 
 typedef struct sv_request {
-    struct sv_request *next_waiting, **waiting_place; /* on the server's list, while it is suspended */
+    ev_list_node waiting; /* on the server's list, while it is suspended */
     sv_server *server;
     struct MHD_Connection *connection;
     const struct sv_route_row *route;

@@ -21,30 +21,17 @@ static void watch(const sv_server *s, const sv_request *req, int operation) EV_R
     if (info) epoll_ctl(s->hangups, operation, info->connect_fd, &event);
 }
 
-static void link_waiting(sv_server *s, sv_request *req) EV_REQUIRES(s->lock) {
-    req->next_waiting = s->waiting;
-    req->waiting_place = &s->waiting;
-    if (s->waiting) s->waiting->waiting_place = &req->next_waiting;
-    s->waiting = req;
-}
-
-static void unlink_waiting(const sv_server *s, sv_request *req) EV_REQUIRES(s->lock) {
-    (void)s; /* has the lock */
-    *req->waiting_place = req->next_waiting;
-    if (req->next_waiting) req->next_waiting->waiting_place = req->waiting_place;
-}
-
 static void note_waiting(sv_request *req, bool waits) {
     sv_server *s = req->server;
     if (req->suspended == waits) return;
     ev_mutex_lock(&s->lock);
     if (waits)
-        link_waiting(s, req);
+        ev_list_append(&s->waiting, &req->waiting);
     else
-        unlink_waiting(s, req);
+        ev_list_remove(&req->waiting);
     watch(s, req, waits ? EPOLL_CTL_ADD : EPOLL_CTL_DEL);
     req->suspended = waits;
-    sv_connection_set_waiting(req, waits);
+    sv_connection_set_waiting(s, req, waits);
     ev_mutex_unlock(&s->lock);
 }
 

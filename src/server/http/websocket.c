@@ -274,7 +274,7 @@ static void on_upgrade(void *user, struct MHD_Connection *connection, void *stat
     (void)connection, (void)state, (void)extra;
     websocket *w = extras ? NULL : new_websocket(req, fd, handle);
     ev_mutex_lock(&s->lock);
-    if (w) sv_connection_set_waiting(req, true); /* it has limits of its own */
+    if (w) sv_connection_set_waiting(s, req, true); /* it has limits of its own */
     const bool started = w && pthread_create(&w->thread, NULL, serve, w) == 0;
     if (started) {
         w->next = s->websockets;
