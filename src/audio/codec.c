@@ -120,7 +120,7 @@ ev_status ev_codec_open(ev_codec *c, ev_format format, int32_t rate, int32_t bit
 int16_t ev_sample_int16(float value) {
     if (!(value > -1.0F)) return value <= -1.0F ? -32768 : 0;
     float scaled = value * 32768.0F;
-    return scaled >= 32767.0F ? 32767 : (int16_t)lrintf(scaled);
+    return (int16_t)(scaled >= 32767.0F ? 32767 : lrintf(scaled));
 }
 
 float ev_sample_finite(float value) { return isfinite(value) ? value : 0; }

@@ -22,7 +22,7 @@ static double mel_to_hz(double mel) { return 700.0 * (pow(10.0, mel / 2595.0) - 
 /* A triangle's rising width serves both its slopes, so that its foot falls short of the next centre: SpeechBrain's
  * construction. */
 static void plan_triangles(fbank_plan *p) {
-    double top = 2595.0 * log10(1.0 + RATE / 2 / 700.0);
+    double top = 2595.0 * log10(1.0 + RATE / 2.0 / 700.0);
     for (int b = 0; b < BINS; b++) {
         double below = mel_to_hz(top * b / (BINS + 1)), centre = mel_to_hz(top * (b + 1) / (BINS + 1));
         p->first[b] = SPECTRUM;

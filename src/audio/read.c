@@ -162,7 +162,9 @@ static ev_status step_mp3(mono_sink *sink, mpg123_handle *decoder, const unsigne
     size_t done = 0;
     *answer = mpg123_decode(decoder, bytes, size, block, BLOCK_VALUES * sizeof(float), &done);
     size_t values = done / sizeof(float);
-    ev_status status = values > 0 ? take(sink, block, values / (size_t)sink->channels, err) : EV_OK;
+    ev_status status = EV_OK;
+    if (values > 0 && sink->channels == 0) return FAULT("%s is damaged: it has sound before its format", sink->label);
+    if (values > 0) status = take(sink, block, values / (size_t)sink->channels, err);
     if (!status && *answer == MPG123_NEW_FORMAT) status = take_mp3_format(sink, decoder, err);
     if (!status && *answer == MPG123_ERR) status = FAULT("%s is damaged: %s", sink->label, mpg123_strerror(decoder));
     return status;

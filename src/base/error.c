@@ -39,7 +39,7 @@ static void copy_safe(char *out, size_t capacity, const char *line, size_t bytes
     out[used] = '\0';
 }
 
-ev_status ev_fail(ev_error *err, ev_status status, const char *format, ...) {
+ev_status(ev_fail)(ev_error *err, ev_status status, const char *format, ...) {
     if (!err) return status;
     /* Longer than the message, so that the cut falls in copy_safe; and apart from it, since an argument may be the
      * very message that is being replaced: ev_fail(err, s, "voice: %s", err->message). */
@@ -48,7 +48,7 @@ ev_status ev_fail(ev_error *err, ev_status status, const char *format, ...) {
     va_start(args, format);
     int n = vsnprintf(line, sizeof(line), format, args);
     va_end(args);
-    if (n <= 0) n = snprintf(line, sizeof(line), "%s", ev_status_text(status));
+    if (n <= 0) snprintf(line, sizeof(line), "%s", ev_status_text(status));
     err->status = status;
     copy_safe(err->message, sizeof(err->message), line, strnlen(line, sizeof(line)));
     return status;

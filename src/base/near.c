@@ -6,7 +6,7 @@
 
 static size_t min2(size_t a, size_t b) { return a < b ? a : b; }
 
-static char folded(char c) { return c == '-' ? '_' : c >= 'A' && c <= 'Z' ? (char)(c + 32) : c; }
+static char folded(char c) { return (char)(c == '-' ? '_' : c >= 'A' && c <= 'Z' ? c + 32 : c); }
 
 size_t ev_edit_distance(const char *a, size_t a_size, const char *b, size_t b_size) {
     size_t rows[3][EV_WORD_MAX + 1]; /* the row in work and the two above it, in turns */

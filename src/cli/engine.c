@@ -3,6 +3,7 @@
 
 #include "base/voice_names.h"
 
+#include <assert.h>
 #include <string.h>
 #include <strings.h>
 #include <unistd.h>
@@ -40,7 +41,8 @@ const char *const cli_audio_tags[] = {"speak", "drop", NULL};     /* of ev_audio
 
 static int index_of(const char *const *names, const char *name) {
     int i = 0;
-    while (strcmp(names[i], name) != 0) i++; /* the option table let nothing else in */
+    while (names[i] != NULL && strcmp(names[i], name) != 0) i++;
+    assert(names[i] != NULL); /* the option table let nothing else in */
     return i;
 }
 

@@ -163,7 +163,7 @@ static int run_check(const void *values, const cli_operands *operands) {
     if (v->json) code = print_keys_json(keys);
     for (size_t i = 0; !v->json && i < sv_keys_count(keys); i++) print_key(sv_keys_at(keys, i));
     sv_keys_unref(&keys);
-    return CLI_OK;
+    return code;
 }
 
 static const cli_option new_options[] = {

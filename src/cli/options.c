@@ -84,7 +84,7 @@ static int add_line(const char *given, const char **value) {
     char *grown = realloc(lines, before + strlen(given) + 1);
     if (grown == NULL) return cli_fail(CLI_FAILURE, "out of memory: give fewer values");
     if (before) grown[before - 1] = '\n';
-    strcpy(grown + before, given);
+    memcpy(grown + before, given, strlen(given) + 1);
     *value = lines = grown;
     return CLI_OK;
 }

@@ -37,7 +37,7 @@ static void print_line(const char *colour, const char *format, va_list arguments
             used += length;
         } else if (*at == '\n' || *at == '\t' || *at == '\r') {
             line[used++] = '\\';
-            line[used++] = *at == '\n' ? 'n' : *at == '\t' ? 't' : 'r';
+            line[used++] = (char)(*at == '\n' ? 'n' : *at == '\t' ? 't' : 'r');
         } else {
             used += (size_t)snprintf(line + used, 5, "\\x%02x", *at);
         }
@@ -47,7 +47,7 @@ static void print_line(const char *colour, const char *format, va_list arguments
     fwrite(line, 1, used, stderr); /* one write: lines of two processes do not mix */
 }
 
-int cli_fail(int code, const char *format, ...) {
+int(cli_fail)(int code, const char *format, ...) {
     va_list arguments;
     va_start(arguments, format);
     print_line("\033[1;31m", format, arguments);
@@ -70,8 +70,8 @@ static int exit_code_for(ev_status status) {
     case EV_E_LIMIT:
     case EV_E_TEXT:
     case EV_E_AUDIO:
-    case EV_E_NOT_FOUND: return CLI_INPUT;
-    case EV_E_IO: /* what the engine reads after the model is the user's reference */ return CLI_INPUT;
+    case EV_E_NOT_FOUND:
+    case EV_E_IO: return CLI_INPUT; /* what the engine reads after the model is the user's reference */
     case EV_E_MEMORY:
     case EV_E_CANCELED:
     case EV_E_DEVICE: return CLI_FAILURE;

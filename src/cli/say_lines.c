@@ -141,6 +141,7 @@ static int write_line(say_job *job, const pattern *p, const line *l, ev_result *
     outcome->samples = result->audio.count;
     outcome->audio = &result->audio;
     say_report(job, outcome);
+    outcome->output = NULL;
     return CLI_OK;
 }
 

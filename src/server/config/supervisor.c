@@ -95,7 +95,7 @@ int sv_supervisor_socket(sv_config_key key) {
 ev_status sv_supervisor_config(sv_config *config, ev_error *err) {
     ev_status status = EV_OK;
     for (int i = 0; i < LISTENERS && status == EV_OK; i++) {
-        struct sockaddr_storage address;
+        struct sockaddr_storage address = {0};
         socklen_t size = sizeof address;
         char host[INET6_ADDRSTRLEN], text[INET6_ADDRSTRLEN + 16];
         if (!given.sockets[i]) continue;

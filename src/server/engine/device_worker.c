@@ -6,6 +6,7 @@
  */
 #include "server/engine/engine_inner.h"
 
+#include <assert.h>
 #include <math.h>
 
 /* ---- the device, among the workers ---- */
@@ -24,6 +25,7 @@ static void share_device(sv_engine *e) EV_REQUIRES(e->lock) {
     for (int i = 0; i < e->worker_count; i++) {
         sv_device_worker *r = &e->workers[i];
         if (!r->busy) continue;
+        assert(left > 0);
         const int32_t some = (threads + left - 1) / left, part = some > 0 ? some : 1;
         r->device_s += (now - r->since) * r->share;
         r->since = now;

@@ -344,7 +344,7 @@ static bool spans_sentences(const heard *h) {
         if (!h->spoken[i].after_pause) continue;
         const size_t begin = word_at(h, i)->byte_begin;
         for (size_t at = word_at(h, i - 1)->byte_end; at < begin; at++) {
-            const bool stop = memchr(".?!", h->text[at], 3) != NULL;
+            const bool stop = h->text[at] == '.' || h->text[at] == '?' || h->text[at] == '!';
             if (stop && h->text[begin] >= 'A' && h->text[begin] <= 'Z') return true;
         }
     }

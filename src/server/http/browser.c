@@ -28,7 +28,7 @@ static bool read_authority(authority *a, const char *text) {
     size_t size = text[0] == '[' ? length - 2 : length;
     if (strlen(text) < length || size == 0 || size >= sizeof a->host || strchr(host, '/')) return false;
     if (size > 1 && host[size - 1] == '.') size--;
-    for (size_t i = 0; i < size; i++) a->host[i] = host[i] >= 'A' && host[i] <= 'Z' ? (char)(host[i] | 32) : host[i];
+    for (size_t i = 0; i < size; i++) a->host[i] = (char)(host[i] >= 'A' && host[i] <= 'Z' ? host[i] | 32 : host[i]);
     a->host[size] = '\0';
     a->port = 0;
     if (*rest == '\0') return true;

@@ -72,7 +72,7 @@ static void name_file(const sv_reel *r, const sv_item *item, char name[SV_ITEM_N
     int used = snprintf(name, 32, "%04zu%s", index, item->name ? "-" : "");
     for (const char *at = item->name; at && *at; at++) {
         const unsigned char c = (unsigned char)*at;
-        name[used++] = c < ' ' || c == 0x7f || strchr("/\\:*?\"<>|", c) ? '_' : (char)c;
+        name[used++] = (char)(c < ' ' || c == 0x7f || strchr("/\\:*?\"<>|", c) ? '_' : c);
     }
     const ev_format format = format_of(r, item);
     snprintf(name + used, 16, ".%s", format == EV_FORMAT_OPUS ? "ogg" : ev_format_name(format));

@@ -1,4 +1,5 @@
 /* series_body: a body to its items. What is wrong with one is its own error, told with the others' states. */
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -228,6 +229,7 @@ static bool read_text(book *b, json_t *body) {
 
 static bool check_text(book *b, const sv_config *config) {
     const char *text = (const char *)b->text.data;
+    assert(text); /* something was appended */
     const size_t chars = characters(text, 0, b->text.size), blank = strspn(text, " \t\r\n");
     if ((int64_t)chars > config->long_chars_max)
         return wrong(b, 400, b->field, "%s has %zu characters: send at most %lld, or split it", b->field, chars,

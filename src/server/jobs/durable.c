@@ -418,7 +418,7 @@ ev_status sv_durable_find(sv_durable *d, const char *id, const char *owner, bool
     if (status == EV_OK) status = sv_record_job(out, &r, err);
     if (status == EV_OK && waits) {
         (*out)->state = SV_JOB_QUEUED;
-        (*out)->times = (sv_times){.arrived = ev_clock_s() - (double)(time(NULL) - r.created_ms / 1000),
+        (*out)->times = (sv_times){.arrived = ev_clock_s() - (double)(ev_clock_wall_ms() - r.created_ms) * 1e-3,
                                    .created = r.created_ms / 1000};
     }
     if (status == EV_OK && samples && r.state == SV_RECORD_COMPLETED)

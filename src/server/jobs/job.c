@@ -1,4 +1,5 @@
 /* job: what was asked for, the samples made so far, who waits for more. */
+#include <assert.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -175,11 +176,12 @@ static ev_status append(sv_job *job, const float *floats, const int16_t *words, 
     ev_mutex_lock(&job->lock);
     const bool fits = grow(job, count);
     if (fits) {
+        assert(job->samples);
         int16_t *out = job->samples + (job->count - job->base);
         for (size_t i = 0; i < count; i++) {
             /* as the encoder does: what it gets back is what it would have made */
             const float x = floats ? floats[i] * 32768.0f : 0.0f;
-            out[i] = !floats ? words[i] : x < -32768.0f ? INT16_MIN : x > 32767.0f ? INT16_MAX : (int16_t)lrintf(x);
+            out[i] = (int16_t)(!floats ? words[i] : x < -32768.0f ? INT16_MIN : x > 32767.0f ? INT16_MAX : lrintf(x));
         }
         if (!job->count) job->times.first = ev_clock_s();
         job->count += count;
