@@ -190,9 +190,12 @@ class Kills:
             os.unlink(self.history.path)
 
     def settle(self, patience_s=600):
-        left, until = set(self.accepted), time.monotonic() + patience_s
-        while left and time.monotonic() < until:
-            left -= {job for job in left if self.look(job) in (*OVER, "gone")}
+        """Until none has ended for so long: to look at all of them once may take longer."""
+        left, moved = set(self.accepted), time.monotonic()
+        while left and time.monotonic() < moved + patience_s:
+            over = {job for job in left if self.look(job) in (*OVER, "gone")}
+            left -= over
+            moved = time.monotonic() if over else moved
             time.sleep(0.2)
         self.finish_service()
 

@@ -17,6 +17,10 @@ import fleet
 import fleet_kills
 
 RECOVER_S, LINES_A_SECOND = 10, 20
+ANOTHER_TYPE = """if redis.call('EXISTS', ARGV[1]) == 1 then redis.call('RENAME', ARGV[1], ARGV[1] .. ':aside') end
+return redis.call('SET', ARGV[1], 'of another type')"""
+AS_IT_WAS = """redis.call('DEL', ARGV[1])
+return redis.call('EXISTS', ARGV[1] .. ':aside') == 1 and redis.call('RENAME', ARGV[1] .. ':aside', ARGV[1])"""
 ASIDE = ("sum", "shares", "turns", "workers", "queue:1")  # that are of another type for a while
 
 
@@ -118,16 +122,11 @@ class RedisFaults(fleet_kills.FleetKills):
         redis.ask("CONFIG", "SET", "maxmemory", "0")
 
     def types_fault(self, redis):
+        """Each step is one of Redis', so that nothing which is written meanwhile is put aside for good."""
         for name in ASIDE:
-            key = "{emotivoice}:" + name
-            there = redis.ask("EXISTS", key) == b"1"
-            if there:
-                redis.ask("RENAME", key, key + ":aside")
-            redis.ask("SET", key, "of another type")
+            redis.ask("EVAL", ANOTHER_TYPE, 0, "{emotivoice}:" + name)
             time.sleep(1)
-            redis.ask("DEL", key)
-            if there:
-                redis.ask("RENAME", key + ":aside", key)
+            redis.ask("EVAL", AS_IT_WAS, 0, "{emotivoice}:" + name)
 
     # ---- what was promised ----
 
