@@ -113,7 +113,8 @@ static int refuse(sv_request *req, const sv_submission *submission) {
         return sv_reply_busy(req, 503, a->retry_after_ms,
                              "there is no memory left for you: read the answers you have, or try again later");
     if (a->verdict == SV_LATE)
-        return sv_reply_error(req, 504, "deadline_ms", "the deadline cannot be met: the queue is too long");
+        return sv_reply_error(req, 504, "deadline_ms",
+                              "the deadline cannot be met: this text and what waits before it take longer");
     return sv_reply_busy(req, 503, a->retry_after_ms,
                          a->verdict == SV_FULL ? "the service is full: try again after the time in Retry-After"
                                                : "the service is nearly full and most of it is yours: wait for "
