@@ -45,6 +45,7 @@ static char class_of(int32_t c) {
     case 0xBB:
     case 0x300C:
     case 0x300D: return '"';
+    case 0xB7: return ' '; /* 京A·12345 */
     case 0x2010:
     case 0x2011:
     case 0x2212: return '-';
@@ -126,14 +127,21 @@ static bool dot_in_name(const en_work *w, size_t i) {
         n > EN_WORD_LETTERS)
         return false;
     for (size_t k = 0; k < n; k++) lower[k] = en_lower(w->s[i + 1 + k]);
+    if (w->s[end] == '(' && w->s[end + 1] == ')') return true; /* "list.append()" */
     return !en_list_is_common(lower, n) && !en_ends_sentence(w, i + 1) && n <= 5;
+}
+
+/* "BRK.B": a class of shares. */
+static bool dot_in_ticker(const en_work *w, size_t i) {
+    return i > 1 && en_is_upper(w->s[i - 1]) && en_is_upper(w->s[i - 2]) && en_is_upper(w->s[i + 1]) &&
+           !en_is_alnum(w->s[i + 2]) && w->s[i + 2] != '.' && w->s[i + 2] != '\'';
 }
 
 static size_t dots(en_work *w, size_t i) {
     size_t end = i;
     bool behind_letter = i > 0 && en_is_alpha(w->s[i - 1]) && (i < 2 || !en_is_alnum(w->s[i - 2]));
     if (behind_letter && w->s[i] == '.' && en_is_digit(w->s[i + 1])) return 1; /* "H.264" */
-    if (dot_in_name(w, i) || dot_before_name(w, i)) {
+    if (dot_in_name(w, i) || dot_before_name(w, i) || dot_in_ticker(w, i)) {
         en_span(w, i, i + 1);
         en_put(w, "dot");
         return 1;
@@ -215,9 +223,9 @@ static size_t punctuation(en_work *w, size_t i) {
 
 static size_t match(en_work *w, size_t i) {
     typedef size_t (*matcher)(en_work *, size_t);
-    static const matcher at_start[] = {en_match_chat,       en_match_net,   en_match_money,   en_match_phone,
-                                       en_match_date,       en_match_time,  en_match_address, en_match_dotted_number,
-                                       en_match_identifier, en_match_number};
+    static const matcher at_start[] = {
+        en_match_chat, en_match_net,  en_match_money,   en_match_formula,       en_match_citation,   en_match_phone,
+        en_match_date, en_match_time, en_match_address, en_match_dotted_number, en_match_identifier, en_match_number};
     static const matcher words[] = {en_match_abbreviation, en_match_roman, en_match_word};
     bool start = i == 0 || !en_is_alnum(w->s[i - 1]);
     if (start)

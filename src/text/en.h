@@ -5,9 +5,10 @@
  *   en_net.c        addresses, file names, hashtags
  *   en_money.c      money
  *   en_date.c       dates, times      en_phone.c  telephone numbers, versions, IP addresses
+ *   en_cite.c       verses, standards, "0615 hrs"     en_chem.c  formulas
  *   en_ident.c      digits that are names: cards, codes, flights     en_address.c  streets, states
  *   en_measure.c    numbers in text: ordinals, ranges, percent, years      en_fraction.c  fractions
- *   en_units.c      units of measure
+ *   en_units.c      units of measure      en_length.c  feet and inches by their marks
  *   en_number.c     digits to number words
  *   en_abbrev.c     abbreviations, initials      en_roman.c  roman numerals
  *   en_token.c      words: contractions, acronyms, camelCase, elongation
@@ -92,9 +93,10 @@ static inline bool en_is_alnum(char c) { return en_is_alpha(c) || en_is_digit(c)
 static inline bool en_is_space(char c) { return c == ' ' || c == '\n'; }
 static inline char en_lower(char c) { return en_is_upper(c) ? (char)(c + 32) : c; }
 static inline bool en_is_dash(char c) { return c == '-' || c == EN_EN_DASH || c == EN_EM_DASH; }
-size_t en_digits_end(const en_work *w, size_t i);  /* past the digits at i */
-size_t en_letters_end(const en_work *w, size_t i); /* past the letters at i (at most EN_WORD_LETTERS + 1) */
-size_t en_skip_spaces(const en_work *w, size_t i); /* past at most 4 spaces, no newline */
+size_t en_digits_end(const en_work *w, size_t i);    /* past the digits at i */
+size_t en_letters_end(const en_work *w, size_t i);   /* past the letters at i (at most EN_WORD_LETTERS + 1) */
+size_t en_skip_spaces(const en_work *w, size_t i);   /* past at most 4 spaces, no newline */
+size_t en_before_spaces(const en_work *w, size_t i); /* the character before i, at most 4 spaces skipped; 0 at 0 */
 bool en_starts(const en_work *w, size_t i, const char *lower);  /* s[i..] is this, case aside */
 bool en_word_is(const en_work *w, size_t i, const char *lower); /* the same, and no letter or digit follows */
 bool en_ends_sentence(const en_work *w, size_t i); /* after an abbreviation's '.': does a new sentence start at i? */
@@ -109,6 +111,8 @@ size_t en_match_phone(en_work *w, size_t i);
 size_t en_match_dotted_number(en_work *w, size_t i);
 size_t en_match_address(en_work *w, size_t i);
 size_t en_match_identifier(en_work *w, size_t i);
+size_t en_match_citation(en_work *w, size_t i);
+size_t en_match_formula(en_work *w, size_t i);
 size_t en_match_date(en_work *w, size_t i);
 size_t en_match_time(en_work *w, size_t i);
 size_t en_match_number(en_work *w, size_t i);
@@ -149,6 +153,10 @@ void en_say_unit(en_work *w, const en_unit *unit, bool singular);
 const char *en_scale_at(const en_work *w, size_t i, size_t *end); /* " million", "bn", "M": spoken, or NULL */
 size_t en_match_fraction(en_work *w, const en_number *first,
                          size_t begin); /* past it; 0: none. "3/4", "2 1/3", "2½" */
+
+/* ---- en_length.c: past what is said; 0: none ---- */
+size_t en_match_length(en_work *w, const en_number *n, size_t begin); /* 6'2", 12" */
+size_t en_behind_fraction(en_work *w, size_t begin, size_t end);      /* the mark and the x behind 8 1/2 */
 
 /* ---- en_ident.c ---- */
 void en_say_pairs(en_work *w, size_t begin, size_t end); /* digits: "twelve thirty four" */

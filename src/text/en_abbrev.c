@@ -71,6 +71,7 @@ static const struct {
     {"ver", "version", BEFORE_NUMBER},
     {"ext", "extension", BEFORE_NUMBER},
     {"art", "article", BEFORE_NUMBER},
+    {"op", "opus", BEFORE_NUMBER},
     {"tel", "telephone", DOTTED},
     {"temp", "temperature", DOTTED},
     {"misc", "miscellaneous", DOTTED},
@@ -188,7 +189,8 @@ static size_t initials(en_work *w, size_t i) {
                                       previous, strlen(previous));
         if (!name || after_label) return 0;
     } else if (w->s[end - 1] != '.' && n < 3) {
-        return 0;
+        bool both = en_is_upper(letters[0]) && en_is_upper(letters[1]) && letters[0] != 'I'; /* "340 A.D" */
+        if (!both || en_is_alnum(w->s[end]) || (i > 0 && en_is_alnum(w->s[i - 1]))) return 0;
     }
     en_span(w, i, end);
     en_put_letters(w, letters, n, "");
@@ -200,6 +202,21 @@ static size_t initials(en_work *w, size_t i) {
         return end + 2 - i;
     }
     return end - i;
+}
+
+/* ---- law, roads ---- */
+
+/* "Roe v. Wade", "the 5th Cir." */
+static size_t law_or_road(en_work *w, size_t i, size_t end) {
+    bool road = en_word_is(w, i, "rd") && en_is_upper(w->s[i]) && en_is_lower(w->s[i + 1]) && previous_is_capital(w);
+    if (road && w->s[end] != '.') return finish(w, i, end, "road", false); /* "King's Rd, Leeds" */
+    if (w->s[end] != '.') return 0;
+    if (end - i == 1 && w->s[i] == 'v' && previous_is_capital(w) && name_follows(w, end + 1))
+        return finish(w, i, end + 1, "versus", false);
+    bool court = en_word_count(w) > w->sentence_from && en_word_at(w, en_word_count(w) - 1)->number;
+    if (en_word_is(w, i, "cir") && en_is_upper(w->s[i]) && (court || en_is_digit(w->s[en_skip_spaces(w, end + 1)])))
+        return finish(w, i, end + 1, "circuit", false);
+    return 0;
 }
 
 /* ---- weekdays ---- */
@@ -258,8 +275,10 @@ static bool follows_number(const en_work *w) {
 static size_t plain_abbreviation(en_work *w, size_t i, size_t end) {
     bool dot = w->s[end] == '.';
     size_t next = en_skip_spaces(w, end + dot);
+    char first = en_lower(w->s[i]);
     bool capital = en_is_upper(w->s[i]), shouted = end - i > 1 && en_is_upper(w->s[i + 1]);
     for (size_t k = 0; k < EV_ARRAY_COUNT(abbreviations); k++) {
+        if (abbreviations[k].written[0] != first) continue; /* asked at every word: most are none of these */
         if (end - i != strlen(abbreviations[k].written) || !en_starts(w, i, abbreviations[k].written)) continue;
         use u = abbreviations[k].use;
         if (shouted && u != TITLE && strcmp(abbreviations[k].written, "attn") != 0) return 0;
@@ -302,6 +321,7 @@ size_t en_match_abbreviation(en_work *w, size_t i) {
     if (end - i > 8) return 0;
     if (w->s[end] == '\'' && en_is_alpha(w->s[end + 1])) return 0;
     size_t used = doctor_or_saint(w, i, end);
+    if (!used) used = law_or_road(w, i, end);
     if (!used) used = weekday(w, i, end);
     if (!used) used = plain_abbreviation(w, i, end);
     return used ? used : initials(w, i);

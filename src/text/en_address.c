@@ -181,7 +181,8 @@ static size_t state(en_work *w, size_t i) {
 static size_t unit(en_work *w, size_t i) {
     static const struct {
         const char *written, *said;
-    } units[] = {{"apt", "apartment"}, {"ste", "suite"}, {"bldg", "building"}, {"fl", "floor"}};
+    } units[] = {{"apt", "apartment"}, {"ste", "suite"}, {"bldg", "building"},
+                 {"fl", "floor"},      {"rm", "room"},   {"rte", "route"}};
     size_t end = en_letters_end(w, i);
     for (size_t k = 0; k < EV_ARRAY_COUNT(units); k++) {
         if (end - i != strlen(units[k].written) || !en_starts(w, i, units[k].written) || !en_is_upper(w->s[i]))

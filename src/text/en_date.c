@@ -100,6 +100,19 @@ static size_t slash_date(en_work *w, size_t i) {
     return at - i;
 }
 
+/* "1/8/2023 – 3/8/2023", "2024-01-05 to ...": the dash between two dates in figures is "to". */
+static size_t figures_range(en_work *w, size_t end, char separator) {
+    size_t at = en_skip_spaces(w, end), next = en_skip_spaces(w, at + 1), stop;
+    bool dash = w->s[at] == EN_EN_DASH || w->s[at] == '~' || (w->s[at] == '-' && (separator != '-' || at > end));
+    if (!dash || digits_at(w, next, 1, 4, &stop) < 1 || w->s[stop] != separator) return 0;
+    if (digits_at(w, stop + 1, 1, 2, &stop) < 1 || w->s[stop] != separator) return 0;
+    if (digits_at(w, stop + 1, 1, 4, &stop) < 1 || en_is_alnum(w->s[stop])) return 0;
+    en_span(w, at, at + 1);
+    w->span_number = false;
+    en_put(w, "to");
+    return next - end;
+}
+
 /* ---- dates with a month's name ---- */
 
 /* " , 2026" or " 2026" at i: the year and past it. */
@@ -131,23 +144,25 @@ static bool small_month(const en_work *w, size_t i, size_t month_end, size_t day
            en_word_is(w, next, "is") || en_word_is(w, next, "was") || en_word_is(w, next, "or");
 }
 
-/* "Jan 5 - Feb 10", "June 3–July 4": the dash between two dates is "to". */
+/* "Jan 5 - Feb 10", "June 3–July 4", "12 Jan – 4 Feb": the dash between two dates is "to". */
 static size_t date_range(en_work *w, size_t end) {
     size_t at = en_skip_spaces(w, end), unused;
     if (!(w->s[at] == '-' || w->s[at] == EN_EN_DASH)) return 0;
-    size_t next = en_skip_spaces(w, at + 1);
-    if (!en_month_at(w, next, &unused)) return 0;
+    size_t next = en_skip_spaces(w, at + 1), month = next;
+    if (digits_at(w, next, 1, 2, &month) >= 1) month = en_skip_spaces(w, ordinal_suffix(w, month));
+    if (!en_month_at(w, month, &unused)) return 0;
     en_span(w, at, at + 1);
     w->span_number = false;
     en_put(w, "to");
     return next - end;
 }
 
-/* "-7" behind a day: past the second day, or 0. */
+/* "-7", " – 7" behind a day: past the second day, or 0. */
 static size_t day_range(const en_work *w, size_t i) {
     size_t end;
-    if (w->s[i] != '-' && w->s[i] != EN_EN_DASH) return 0;
-    long day = digits_at(w, i + 1, 1, 2, &end);
+    bool spaced = w->s[i] == ' ' && w->s[i + 1] == EN_EN_DASH && w->s[i + 2] == ' ';
+    if (w->s[i] != '-' && w->s[i] != EN_EN_DASH && !spaced) return 0;
+    long day = digits_at(w, i + (spaced ? 3 : 1), 1, 2, &end);
     end = ordinal_suffix(w, end);
     return day >= 1 && day <= 31 && !en_is_alnum(w->s[end]) && w->s[end] != '-' && w->s[end] != ':' ? end : 0;
 }
@@ -174,8 +189,9 @@ static size_t month_first(en_work *w, size_t i) {
             en_say_date(w, 0, month, (int)day);
             w->span_number = false;
             en_put(w, "to");
-            en_span(w, after + 1, until);
-            say_day(w, (int)digits_at(w, after + 1, 1, 2, &at));
+            size_t second = after + (w->s[after] == ' ' ? 3 : 1);
+            en_span(w, second, until);
+            say_day(w, (int)digits_at(w, second, 1, 2, &at));
             year = year_at(w, until, &end);
             if (!year) return until - i;
             en_say_year(w, year);
@@ -228,7 +244,7 @@ static size_t day_first(en_work *w, size_t i) {
         say_day(w, (int)day);
         w->span_number = false;
         en_put(w, "to the");
-        return at + 1 - i;
+        return at + (w->s[at] == ' ' ? 3 : 1) - i;
     }
     size_t after = ordinal_suffix(w, at), next = en_skip_spaces(w, after);
     bool of = en_word_is(w, next, "of");
@@ -253,16 +269,19 @@ static size_t day_first(en_work *w, size_t i) {
     w->span_number = false;
     en_put(w, "of");
     en_say_date(w, year, month, 0);
-    if (!year && w->s[end - 1] == '.' && en_ends_sentence(w, end)) en_break(w, EV_BREAK_FINAL);
-    return end - i;
+    size_t more = date_range(w, end);
+    if (!more && !year && w->s[end - 1] == '.' && en_ends_sentence(w, end)) en_break(w, EV_BREAK_FINAL);
+    return end - i + more;
 }
 
 size_t en_match_date(en_work *w, size_t i) {
     if (en_is_alpha(w->s[i])) return strchr("jfmasondJFMASOND", w->s[i]) ? month_first(w, i) : 0;
     if (!en_is_digit(w->s[i])) return 0;
-    size_t used = iso_date(w, i);
+    size_t used = iso_date(w, i), first;
     if (!used) used = slash_date(w, i);
-    return used ? used : day_first(w, i);
+    if (!used) return day_first(w, i);
+    first = en_digits_end(w, i);
+    return used + figures_range(w, i + used, w->s[first]);
 }
 
 /* ---- times ---- */
@@ -359,6 +378,11 @@ static size_t colon_time(en_work *w, size_t i) {
         counted(w, second, " second");
     } else {
         say_clock(w, hour, minute, half != 0);
+        if (!half && w->s[end] == '.' && en_is_digit(w->s[end + 1])) { /* "1:23.456" of a race */
+            half_end = en_digits_end(w, end + 1);
+            en_put(w, "point");
+            en_say_digits(w, end + 1, half_end);
+        }
     }
     if (half) say_meridiem(w, half, half_end);
     return half_end - i + zone(w, half_end);
@@ -368,7 +392,8 @@ static size_t colon_time(en_work *w, size_t i) {
 static size_t time_range(en_work *w, size_t end) {
     size_t at = w->s[end] == ' ' && w->s[end + 2] == ' ' ? end + 1 : end; /* "10am - 4pm" */
     size_t next = at > end ? at + 2 : at + 1;
-    if (!(w->s[at] == '-' || w->s[at] == EN_EN_DASH) || !en_is_digit(w->s[next])) return 0;
+    bool named = en_word_is(w, next, "noon") || en_word_is(w, next, "midnight");
+    if (!(w->s[at] == '-' || w->s[at] == EN_EN_DASH) || !(named || en_is_digit(w->s[next]))) return 0;
     en_span(w, at, at + 1);
     w->span_number = false;
     en_put(w, "to");
@@ -392,8 +417,9 @@ size_t en_match_time(en_work *w, size_t i) {
         return end - i + time_range(w, end) + zone(w, end);
     }
     size_t later = at + 1, later_end;
-    if ((w->s[at] == '-' || w->s[at] == EN_EN_DASH) && digits_at(w, later, 1, 2, &later_end) > 0 &&
-        meridiem(w, later_end, &end)) { /* "2-3pm" */
+    bool second = (w->s[at] == '-' || w->s[at] == EN_EN_DASH) && digits_at(w, later, 1, 2, &later_end) > 0;
+    if (second && w->s[later_end] == ':' && en_digits_end(w, later_end + 1) == later_end + 3) later_end += 3;
+    if (second && meridiem(w, later_end, &end)) { /* "2-3pm", "10-11:30am" */
         en_span(w, i, at);
         en_say_integer(w, hour);
         return at - i + time_range(w, at);

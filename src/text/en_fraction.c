@@ -87,6 +87,13 @@ static void say_pair(en_work *w, long top, long bottom) {
     en_say_integer(w, bottom);
 }
 
+/* "in 3/4 time" */
+static bool is_meter(const en_work *w, size_t end, long bottom) {
+    size_t next = en_skip_spaces(w, end), stop = en_letters_end(w, next);
+    return (bottom == 2 || bottom == 4 || bottom == 8 || bottom == 16) && next > end &&
+           en_in_list(" time meter metre signature beat rhythm groove ", w->s + next, stop - next);
+}
+
 size_t en_match_fraction(en_work *w, const en_number *first, size_t begin) {
     en_number top, bottom;
     if (!first) return glyph_fraction(w, NULL, begin, begin);
@@ -108,6 +115,12 @@ size_t en_match_fraction(en_work *w, const en_number *first, size_t begin) {
     }
     if (!slashed(w, first->begin, &top, &bottom)) return 0;
     long a = en_number_value(&top), b = en_number_value(&bottom);
+    if (is_meter(w, bottom.end, b)) {
+        en_span(w, begin, bottom.end);
+        en_say_integer(w, a);
+        en_say_integer(w, b);
+        return bottom.end;
+    }
     static const char date_words[] = " on by until since before after dated ";
     en_span(w, begin, bottom.end);
     if (en_in_list(date_words, en_previous(w), strlen(en_previous(w))) && en_valid_day(a, b)) {

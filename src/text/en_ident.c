@@ -124,7 +124,15 @@ static size_t grouped(en_work *w, size_t i) {
         hyphens && ((count >= 4 && cue_before(w, " isbn issn ", 2)) || (count == 2 && cue_before(w, " issn ", 2)));
     bool telephone = hyphens && count >= 4 && digits >= 10 && widths[1] >= 2;
     bool trunk = !hyphens && count >= 2 && w->s[i] == '0' && widths[0] >= 3 && digits >= 9 && digits <= 12;
-    if ((!card && !social && !telephone && !trunk && !book) || en_is_alnum(w->s[end])) return 0;
+    bool dictated = !hyphens && count >= 2 && digits >= 8 && digits <= 12 && /* "Zoom ID 876 5432 1098" */
+                    (cue_before(w, " id zoom meeting passcode account ", 1) ||
+                     cue_before(w, " call phone fax tel telephone dial mobile whatsapp ", 1));
+    bool mobile = hyphens && count == 3 && widths[0] == 3 && widths[1] == 4 && widths[2] == 4; /* 138-1234-5678 */
+    bool area = hyphens && count == 2 && w->s[i] == '0' && widths[0] >= 3 && widths[0] <= 4 && widths[1] >= 4;
+    if (area && w->s[end] == ' ' && en_digits_end(w, end + 1) == end + 5) end += 5; /* 0755-8888 8888 */
+    if ((!card && !social && !telephone && !trunk && !book && !mobile && !area && !dictated) ||
+        en_is_alnum(w->s[end]))
+        return 0;
     say_groups(w, i, end);
     return end - i;
 }
@@ -170,8 +178,9 @@ static size_t cued(en_work *w, size_t i, size_t end) {
         if (n < 3 || !stop) return 0;
     }
     if (w->s[end] == ',' && en_is_digit(w->s[end + 1])) return 0;
-    bool short_code =
-        n >= 5 && n <= 6 && cue_before(w, " to ", 1) && cue_before(w, " text sms send message ", CUE_WORDS);
+    bool short_code = n >= 5 && n <= 6 &&
+                      (cue_before(w, " text sms ", 1) ||
+                       (cue_before(w, " to ", 1) && cue_before(w, " text sms send message ", CUE_WORDS)));
     const char *previous = en_previous(w);
     bool beside = w->code_end && i - w->code_end < 6 && en_in_list(" or and ", previous, strlen(previous));
     bool code = n >= 4 && cue_before(w, codes, 3) && !cue_before(w, " of for about over under than costs cost ", 1);

@@ -30,7 +30,7 @@ static const entry words[] = {
     {"cetera", "S EH1 T ER0 AH0"}, {"chatbot", "CH AE1 T B AA2 T"}, {"chatgpt", "CH AE1 T JH IY1 P IY1 T IY1"},
     {"cliche", "K L IY0 SH EY1"}, {"clickbait", "K L IH1 K B EY2 T"}, {"codec", "K OW1 D EH2 K"},
     {"com", "K AA1 M"}, {"config", "K AH0 N F IH1 G"}, {"coronavirus", "K ER0 OW1 N AH0 V AY2 R AH0 S"},
-    {"could've", "K UH1 D AH0 V"}, {"couldn't", "K UH1 D AH0 N T"}, {"covax", "K OW1 V AE2 K S"},
+    {"could've", "K UH1 D AH0 V"}, {"couldn't", "K UH1 D AH0 N T"}, {"cov", "K OW1 V"}, {"covax", "K OW1 V AE2 K S"},
     {"covid", "K OW1 V IH0 D"}, {"crowdfunding", "K R AW1 D F AH2 N D IH0 NG"}, {"crypto", "K R IH1 P T OW0"},
     {"cryptocurrency", "K R IH2 P T OW0 K ER1 AH0 N S IY0"}, {"cuda", "K UW1 D AH0"},
     {"cybersecurity", "S AY2 B ER0 S IH0 K Y UH1 R AH0 T IY0"}, {"darpa", "D AA1 R P AH0"},
@@ -115,9 +115,9 @@ static const entry words[] = {
     {"pixels", "P IH1 K S AH0 L Z"}, {"playlist", "P L EY1 L IH2 S T"}, {"playstation", "P L EY1 S T EY2 SH AH0 N"},
     {"pls", "P L IY1 Z"}, {"plz", "P L IY1 Z"}, {"pm", "P IY1 EH1 M"}, {"podcast", "P AA1 D K AE2 S T"},
     {"podcasts", "P AA1 D K AE2 S T S"}, {"pokemon", "P OW1 K IY0 M AA2 N"}, {"posix", "P AA1 Z IH0 K S"},
-    {"postgres", "P OW1 S T G R EH2 S"}, {"potus", "P OW1 T AH0 S"}, {"protege", "P R OW1 T AH0 ZH EY2"},
+    {"postgres", "P OW1 S T G R EH2 S"}, {"potus", "P OW1 T AH0 S"}, {"prn", "P IY1 AA1 R EH1 N"}, {"protege", "P R OW1 T AH0 ZH EY2"},
     {"psst", "P S T"}, {"python", "P AY1 TH AA2 N"}, {"pytorch", "P AY1 T AO2 R CH"},
-    {"quadrillion", "K W AA0 D R IH1 L Y AH0 N"}, {"quinoa", "K IY1 N W AA2"}, {"qwen", "K W EH1 N"},
+    {"qid", "K Y UW1 AY1 D IY1"}, {"quadrillion", "K W AA0 D R IH1 L Y AH0 N"}, {"quinoa", "K IY1 N W AA2"}, {"qwen", "K W EH1 N"},
     {"radar", "R EY1 D AA2 R"}, {"ram", "R AE1 M"}, {"recommend", "R EH2 K AH0 M EH1 N D"},
     {"reddit", "R EH1 D IH0 T"}, {"redis", "R EH1 D IH0 S"}, {"represent", "R EH2 P R AH0 Z EH1 N T"},
     {"resume", "R IH0 Z UW1 M"}, {"roblox", "R OW1 B L AA2 K S"}, {"rom", "R AA1 M"}, {"router", "R AW1 T ER0"},
@@ -140,7 +140,7 @@ static const entry words[] = {
     {"there'll", "DH EH1 R AH0 L"}, {"there's", "DH EH1 R Z"}, {"they'd", "DH EY1 D"}, {"they'll", "DH EY1 L"},
     {"they're", "DH EH1 R"}, {"they've", "DH EY1 V"}, {"thirteen", "TH ER0 T IY1 N"},
     {"thirtieth", "TH ER1 T IY0 AH0 TH"}, {"thousand", "TH AW1 Z AH0 N D"}, {"thousandth", "TH AW1 Z AH0 N D TH"},
-    {"thousandths", "TH AW1 Z AH0 N D TH S"}, {"thx", "TH AE1 NG K S"}, {"tiktok", "T IH1 K T AA2 K"},
+    {"thousandths", "TH AW1 Z AH0 N D TH S"}, {"thx", "TH AE1 NG K S"}, {"tid", "T IY1 AY1 D IY1"}, {"tiktok", "T IH1 K T AA2 K"},
     {"timestamp", "T AY1 M S T AE2 M P"}, {"timestamps", "T AY1 M S T AE2 M P S"}, {"tofu", "T OW1 F UW0"},
     {"trillion", "T R IH1 L Y AH0 N"}, {"tsk", "T IH1 S K"}, {"tsunami", "T S UW0 N AA1 M IY0"},
     {"tv", "T IY1 V IY1"}, {"twelfth", "T W EH1 L F TH"}, {"twelfths", "T W EH1 L F TH S"},
@@ -224,7 +224,7 @@ static const char common[] =
     " a i an as at be by do go he if in is me my no of on or so to up we and any are ask bad big but buy can did "
     "for get got had has her hey him his hot how its let lot may new not now off old one our out own put ran red run "
     "said saw say see she sit six son sun ten the too top try two use war was way who why win won yes yet you all "
-    "act "
+    "act bug fix "
     "add age ago air art bag bar bed bit box boy car cat cut dad day die dog dry due ear eat end eye far fat few fit "
     "fly fun gun guy hat hit ice ill job joy key kid law lay led leg lie low man map men mix mom net nor oil pay pen "
     "per pet pop raw sad sea set sex sir sky ten tie tip toy van via wet yeah back best call come cool dear does "

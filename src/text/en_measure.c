@@ -12,6 +12,26 @@ static bool plain_integer(const en_number *n) { return n->digit_count > 0 && !n-
 
 /* ---- years ---- */
 
+static bool year_like(const en_number *n) {
+    long value = en_number_value(n);
+    return plain_integer(n) && n->digit_count == 4 && value >= 1100 && value <= 2099;
+}
+
+/* "the year was", "the year is": what follows is one. */
+static bool of_a_year(const en_work *w) {
+    size_t count = en_word_count(w);
+    return count >= w->sentence_from + 2 && previous_in(w, " was is ") &&
+           strcmp(en_word_text(w, en_word_at(w, count - 2)), "year") == 0;
+}
+
+/* "340 A.D.", "1200 BCE": the era behind a number. */
+static bool era_follows(const en_work *w, size_t end) {
+    size_t at = en_skip_spaces(w, end), stop = en_letters_end(w, at);
+    if (at == end || !en_is_upper(w->s[at])) return false;
+    bool dotted = en_starts(w, at, "a.d") || en_starts(w, at, "b.c") || en_starts(w, at, "c.e");
+    return dotted || (en_is_upper(w->s[stop - 1]) && en_in_list(" ad bc bce ce ", w->s + at, stop - at));
+}
+
 /* A plain four-digit number is a year unless what follows is counted: "1999", but "1200 meters". */
 static bool is_year(const en_work *w, const en_number *n, size_t end) {
     static const char context[] =
@@ -24,9 +44,12 @@ static bool is_year(const en_work *w, const en_number *n, size_t end) {
     if (value <= 1000 || value > 2999 || value % 1000 == 0) return value == 2000 && previous_in(w, context);
     bool alone = n->begin == 0 && !w->s[end]; /* nothing else is said */
     if (alone) return value >= 1100;
-    if (value > 2099) return false;
-    if (value < 1100 && !previous_in(w, " in since until before after circa around year of ")) return false;
+    if (value > 2099 || (n->begin > 1 && w->s[n->begin - 1] == ' ' && w->s[en_before_spaces(w, n->begin)] == '/'))
+        return false;
     size_t next = en_skip_spaces(w, end), stop = en_letters_end(w, next);
+    bool bracketed = n->begin > 0 && w->s[n->begin - 1] == '(' && w->s[end] == ')' && value >= 1100; /* "(1803)" */
+    if (bracketed || of_a_year(w) || en_word_is(w, next, "when") || strcmp(en_previous(w), "A D") == 0) return true;
+    if (value < 1100 && !previous_in(w, " in since until before after circa around year of ")) return false;
     size_t letters = stop - next;
     static const char verbs[] = " was is has its this as ";
     bool plural = letters > 3 && w->s[stop - 1] == 's' && w->s[stop - 2] != 's' && next > end &&
@@ -36,7 +59,10 @@ static bool is_year(const en_work *w, const en_number *n, size_t end) {
 }
 
 static void say_maybe_year(en_work *w, const en_number *n, size_t end) {
-    if (is_year(w, n, end))
+    bool dated = plain_integer(n) && n->digits[0] != '0' && era_follows(w, end);
+    if (dated && n->digit_count == 3)
+        en_say_pairs(w, n->begin, n->whole_end);
+    else if ((dated && n->digit_count == 4) || is_year(w, n, end))
         en_say_year(w, en_number_value(n));
     else
         en_say_number(w, n);
@@ -61,7 +87,7 @@ static size_t round_plural(en_work *w, const en_number *n, size_t begin) {
 
 static size_t decade(en_work *w, const en_number *n, size_t begin) {
     size_t at = n->end;
-    if (w->s[at] == '\'') at++;
+    if (w->s[at] == '\'' || (w->s[at] == ' ' && year_like(n) && n->digits[3] == '0')) at++; /* "1980 s" */
     if (w->s[at] != 's' || en_is_alnum(w->s[at + 1]) || !plain_integer(n)) return 0;
     long value = en_number_value(n), low = value % 100;
     bool year = n->digit_count == 4 && value >= 1100 && value <= 2099 && low % 10 == 0;
@@ -102,58 +128,17 @@ static size_t ordinal(en_work *w, const en_number *n, size_t begin) {
     bool possessive = w->s[end] == '\'' && w->s[end + 1] == 's' && !en_is_alnum(w->s[end + 2]);
     en_span(w, begin, end);
     en_say_ordinal(w, n->digits, n->digit_count, possessive ? "'s" : "");
+    size_t second = en_digits_end(w, end + 1);
+    bool more = (w->s[end] == '-' || w->s[end] == EN_EN_DASH) && second > end + 1 &&
+                (en_word_is(w, second, "st") || en_word_is(w, second, "nd") || en_word_is(w, second, "rd") ||
+                 en_word_is(w, second, "th"));
+    if (more) { /* "1st-3rd place" */
+        w->span_number = false;
+        en_span(w, end, end + 1);
+        en_put(w, "to");
+        return end + 1;
+    }
     return possessive ? end + 2 : end;
-}
-
-/* "8.5\" x 11\"", "10' x 12'": the x between them. */
-static size_t by_after(en_work *w, size_t end) {
-    if (w->s[end] != ' ' || en_lower(w->s[end + 1]) != 'x' || w->s[end + 2] != ' ' || !en_is_digit(w->s[end + 3]))
-        return end;
-    en_span(w, end + 1, end + 2);
-    w->span_number = false;
-    en_put(w, "by");
-    return end + 3;
-}
-
-/* "10' x 12'", "6' tall": feet, where a measure follows or stands in front. */
-static size_t feet_alone(en_work *w, const en_number *n, size_t begin) {
-    if (w->s[n->end] != '\'' || en_is_alnum(w->s[n->end + 1]) || n->grouped || n->digit_count > 3) return 0;
-    size_t next = en_skip_spaces(w, n->end + 1);
-    bool measure = en_in_list(" tall wide long high deep x by ", w->s + next, en_letters_end(w, next) - next);
-    if (!measure && !previous_in(w, " by ")) return 0;
-    en_span(w, begin, n->end + 1);
-    en_say_number(w, n);
-    w->span_number = false;
-    en_put(w, en_is_one(n) ? "foot" : "feet");
-    return by_after(w, n->end + 1);
-}
-
-/* 12": inches, unless a quotation ends here. */
-static size_t inches_alone(en_work *w, const en_number *n, size_t begin) {
-    if (w->s[n->end] != '"' || en_is_alnum(w->s[n->end + 1]) || n->grouped || n->digit_count > 3) return 0;
-    size_t quotes = 0;
-    for (size_t k = begin; k > 0 && begin - k < 400 && w->s[k - 1] != '\n'; k--)
-        quotes += w->s[k - 1] == '"' && !(k > 1 && en_is_digit(w->s[k - 2]));
-    if (quotes % 2) return 0;
-    bool article = previous_in(w, " a an ");
-    en_span(w, begin, n->end + 1);
-    en_say_number(w, n);
-    w->span_number = false;
-    en_put(w, en_is_one(n) || article ? "inch" : "inches");
-    return by_after(w, n->end + 1);
-}
-
-/* 6'2": feet and inches. */
-static size_t feet(en_work *w, const en_number *n, size_t begin) {
-    en_number inches;
-    if (!plain_integer(n) || n->digit_count > 2 || w->s[n->end] != '\'' || !en_is_digit(w->s[n->end + 1])) return 0;
-    if (!en_parse_number(w, n->end + 1, &inches) || inches.digit_count > 2 || en_is_alpha(w->s[inches.end])) return 0;
-    en_span(w, begin, inches.end + (w->s[inches.end] == '"'));
-    en_say_number(w, n);
-    en_put(w, en_is_one(n) ? "foot" : "feet");
-    en_say_number(w, &inches);
-    en_put(w, en_is_one(&inches) ? "inch" : "inches");
-    return inches.end + (w->s[inches.end] == '"');
 }
 
 /* Large numbers written short: "5M users", "1.2bn". "4K" and "10K" are said as they are written. */
@@ -165,12 +150,21 @@ static size_t short_scale(en_work *w, const en_number *n, size_t begin) {
         "parameters "
         "params tokens words times customers players fans members votes streams visitors requests lines images ";
     size_t next = en_skip_spaces(w, end);
-    if (w->s[n->end] == 'x' && next > end && en_is_lower(w->s[next])) { /* "3x faster" */
+    bool closes = w->s[end] == '\0' || (w->s[end] && strchr(".,;:!?)\n", w->s[end]) && !en_is_alnum(w->s[end + 1]));
+    closes = closes && en_word_count(w) > w->sentence_from;                           /* "2x" alone may be anything */
+    if (w->s[n->end] == 'x' && (closes || (next > end && en_is_lower(w->s[next])))) { /* "3x faster", "up 22x." */
         en_span(w, begin, n->end + 1);
         en_say_number(w, n);
         w->span_number = false;
         en_put(w, "times");
         return n->end + 1;
+    }
+    if (w->s[n->end] == 'x' && w->s[end] == '/' && en_is_alpha(w->s[end + 1])) { /* "3x/week" */
+        en_span(w, begin, end + 1);
+        en_say_number(w, n);
+        w->span_number = false;
+        en_put(w, "times per");
+        return end + 1;
     }
     bool crowd = next > end && en_in_list(counted, w->s + next, en_letters_end(w, next) - next);
     if (w->s[n->end] == 'M' || (w->s[n->end] == 'm' && crowd)) said = "million";
@@ -184,6 +178,40 @@ static size_t short_scale(en_work *w, const en_number *n, size_t begin) {
     en_span(w, begin, end);
     en_say_number(w, n);
     en_put(w, said);
+    return end;
+}
+
+/* "3k-5k": each of the two ends with its letter. */
+static size_t scale_range(en_work *w, const en_number *n, size_t begin) {
+    char c = en_lower(w->s[n->end]);
+    size_t dash = n->end + 1, next = dash + 1, stop = en_digits_end(w, next);
+    if ((c != 'k' && c != 'm' && c != 'b') || !en_is_dash(w->s[dash]) || stop == next) return 0;
+    if (en_lower(w->s[stop]) != c || en_is_alnum(w->s[stop + 1])) return 0;
+    en_span(w, begin, dash);
+    en_say_number(w, n);
+    w->span_number = false;
+    en_put_letters(w, w->s + n->end, 1, "");
+    en_span(w, dash, next);
+    en_put(w, "to");
+    return next;
+}
+
+/* "1h30min", "2h30": hours and minutes in one word. */
+static size_t hours_minutes(en_work *w, const en_number *n, size_t begin) {
+    size_t at = n->end + 1, stop = en_digits_end(w, at), end = en_letters_end(w, stop);
+    if (w->s[n->end] != 'h' || stop == at || stop - at > 2 || !plain_integer(n)) return 0;
+    bool unit = en_in_list(" m min mins ", w->s + stop, end - stop);
+    if (!(unit || (end == stop && stop - at == 2)) || en_is_digit(w->s[end])) return 0;
+    en_number minutes;
+    if (!en_parse_number(w, at, &minutes) || minutes.end != stop) return 0;
+    en_span(w, begin, at);
+    en_say_number(w, n);
+    w->span_number = false;
+    en_put(w, en_is_one(n) ? "hour" : "hours");
+    en_span(w, at, end);
+    en_say_number(w, &minutes);
+    w->span_number = false;
+    en_put(w, en_is_one(&minutes) ? "minute" : "minutes");
     return end;
 }
 
@@ -257,6 +285,10 @@ static size_t measured(en_work *w, const en_number *n, size_t begin) {
     if (!unit.singular) return 0;
     bool hyphen = w->s[n->end] == '-';
     if (hyphen && !en_is_alpha(w->s[n->end + 1])) return 0;
+    if (strcmp(unit.singular, "bit per second") == 0 && en_number_value(n) <= 250) { /* no line is so slow */
+        unit.singular = "basis point";
+        unit.plural = NULL;
+    }
     en_unit below = unit.per ? en_unit_at(w, unit.end + 1) : (en_unit){0};
     size_t end = unit.per ? (below.singular ? below.end : unit.end + 1) : unit.end;
     en_span(w, begin, end);
@@ -267,11 +299,6 @@ static size_t measured(en_work *w, const en_number *n, size_t begin) {
 }
 
 /* ---- ranges ---- */
-
-static bool year_like(const en_number *n) {
-    long value = en_number_value(n);
-    return plain_integer(n) && n->digit_count == 4 && value >= 1100 && value <= 2099;
-}
 
 /* Where the second number of a range starts, or 0. *word: what is said between. */
 static size_t range_sign(const en_work *w, size_t i, const char **word) {
@@ -290,7 +317,7 @@ static size_t unit_range(en_work *w, const en_number *n, size_t begin) {
     if (!unit.singular || unit.per) return 0;
     size_t at = unit.end, spaced = w->s[at] == ' ' && w->s[at + 1] && w->s[at + 2] == ' ';
     if (spaced) at++;
-    if (!(w->s[at] == '-' || w->s[at] == EN_EN_DASH)) return 0;
+    if (!(w->s[at] == '-' || w->s[at] == EN_EN_DASH || w->s[at] == '~')) return 0;
     size_t next = spaced ? at + 2 : at + 1;
     en_number second;
     if (!en_is_digit(w->s[next]) || !en_parse_number(w, next, &second)) return 0;
@@ -328,7 +355,13 @@ static size_t power(en_work *w, const en_number *n, size_t begin) {
     }
     en_put(w, minus ? "to the power of minus" : "to the power of");
     en_say_cardinal(w, digits, count);
-    return at;
+    en_unit unit = w->s[at] == ' ' ? en_unit_at(w, at) : (en_unit){0}; /* "3 × 10⁸ m/s" */
+    if (!unit.singular) return at;
+    en_unit below = unit.per ? en_unit_at(w, unit.end + 1) : (en_unit){0};
+    size_t end = unit.per ? (below.singular ? below.end : unit.end + 1) : unit.end;
+    en_span(w, at + 1, end);
+    en_say_unit(w, &unit, false);
+    return end;
 }
 
 /* "1e-5" */
@@ -361,7 +394,8 @@ static size_t range(en_work *w, const en_number *n, size_t begin) {
     if (chain) return 0; /* "1-413-te-b-1-5": a serial number */
     bool split = n->digit_count == 2 && second.digit_count == 2 && strcmp(n->digits, "50") == 0 &&
                  strcmp(second.digits, "50") == 0;
-    if (w->s[second.end] == '=') word = "minus"; /* "5-3=2" */
+    if (w->s[second.end] == '=') word = "minus";                                                /* "5-3=2" */
+    bool docket = previous_in(w, " number ") && n->digit_count == 2 && second.digit_count >= 3; /* "No. 21-1234" */
     en_span(w, begin, second.end);
     bool years =
         year_like(n) && (year_like(&second) || second.digit_count == 2) && !en_unit_at(w, second.end).singular;
@@ -370,8 +404,9 @@ static size_t range(en_work *w, const en_number *n, size_t begin) {
     else
         en_say_number(w, n);
     w->span_number = false;
-    if (!split) en_put(w, word);
-    size_t end = years ? 0 : measured(w, &second, at);
+    if (!split && !docket) en_put(w, word);
+    size_t end = years ? 0 : short_scale(w, &second, at);
+    if (!end && !years) end = measured(w, &second, at);
     if (end) return end;
     long value = en_number_value(&second), century = en_number_value(n) / 100 * 100;
     if (years && (second.digit_count == 4 || century == 2000))
@@ -394,15 +429,15 @@ static bool code_is(const en_work *w, const char *codes) {
 
 static size_t unsigned_number(en_work *w, size_t begin, size_t i) {
     typedef size_t (*form)(en_work *, const en_number *, size_t);
-    static const form forms[] = {ordinal, inches_alone,      feet_alone, round_plural, decade,
-                                 feet,    en_match_fraction, power,      scientific,   unit_range,
-                                 range,   short_scale,       measured};
+    static const form forms[] = {ordinal,     en_match_length, round_plural, decade,      en_match_fraction,
+                                 power,       scientific,      unit_range,   scale_range, range,
+                                 short_scale, hours_minutes,   measured};
     static const char codes[] = " code pin password passcode zip extension ext otp call dial dialed ";
     en_number n;
     if (!en_parse_number(w, i, &n)) return 0;
     for (size_t k = 0; k < EV_ARRAY_COUNT(forms); k++) {
         size_t end = forms[k](w, &n, begin);
-        if (end) return end;
+        if (end) return forms[k] == en_match_fraction ? en_behind_fraction(w, begin, end) : end;
     }
     en_span(w, begin, n.end);
     bool lines = n.digit_count == 4 && w->s[n.end] == 'p'; /* 1080p */
@@ -412,7 +447,8 @@ static size_t unsigned_number(en_work *w, size_t begin, size_t i) {
                      w->s[n.end + 2] == ' ' && en_is_digit(w->s[n.end + 3]);
     bool by = spaced_by || (w->s[n.end] == 'x' && en_is_digit(w->s[n.end + 1]));
     bool port = begin >= 2 && w->s[begin - 1] == ':' && en_is_alpha(w->s[begin - 2]); /* localhost:8080 */
-    bool code = port || previous_in(w, codes) || code_is(w, codes);
+    bool handle = begin > 1 && w->s[begin - 1] == '_' && n.digit_count >= 3;          /* wx_12345 */
+    bool code = port || handle || previous_in(w, codes) || code_is(w, codes);
     if (plain_integer(&n) && n.digit_count >= 3 && code)
         en_say_digits(w, n.begin, n.end);
     else if (lines || (by && n.digit_count == 4))
@@ -422,8 +458,11 @@ static size_t unsigned_number(en_work *w, size_t begin, size_t i) {
     if (!by) return n.end;
     w->span_number = false;
     en_span(w, n.end + spaced_by, n.end + spaced_by + 1);
-    en_put(w, "by");
-    return n.end + (spaced_by ? 3 : 1);
+    size_t second = n.end + (spaced_by ? 3 : 1), second_end = en_digits_end(w, second);
+    bool power = w->s[second_end] == '^' || (second_end < w->n && w->chars[second_end].cp >= 0x2070 &&
+                                             w->chars[second_end].cp <= 0x207B); /* "4.5 x 10^9" */
+    en_put(w, power ? "times" : "by");
+    return second;
 }
 
 /* Digits behind letters: "MP3", "GPT-4o", "R2D2". */

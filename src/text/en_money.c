@@ -81,11 +81,14 @@ static void european(const en_work *w, amount *a) {
         n.digit_count += 3;
         i += 4;
     }
-    if (i == first || w->s[i] != ',' || en_digits_end(w, i + 1) != i + 3) return;
-    n.whole_end = i;
-    n.fraction = i + 1;
-    n.fraction_n = 2;
-    n.end = i + 3;
+    bool cents = w->s[i] == ',' && en_digits_end(w, i + 1) == i + 3;
+    if (i == first || !(cents || (i - first > 4 && !en_is_digit(w->s[i])))) return; /* "€1.234" has three decimals */
+    n.whole_end = n.end = i;
+    if (cents) {
+        n.fraction = i + 1;
+        n.fraction_n = 2;
+        n.end = i + 3;
+    }
     a->number = n;
     a->end = n.end;
 }
@@ -123,8 +126,9 @@ static bool parse_amount(const en_work *w, size_t i, amount *out) {
     out->currency = currency_at(w, i);
     if (!out->currency && out->prefix_n == 3) { /* "EUR 99.90" */
         out->currency = coded(w, i - 3);
-        if (!out->currency || en_is_alnum(w->s[i]) || (out->begin > 0 && en_is_alnum(w->s[out->begin - 1])))
-            return false;
+        bool pair =
+            out->begin > 0 && (en_is_alnum(w->s[out->begin - 1]) || w->s[out->begin - 1] == '/'); /* EUR/USD */
+        if (!out->currency || en_is_alnum(w->s[i]) || pair) return false;
         i--;
     } else if (!out->currency || (out->prefix_n && w->s[i] != '$')) {
         return false;
@@ -219,7 +223,10 @@ static bool parse_second(const en_work *w, const amount *first, amount *second) 
     char dash = w->s[first->end];
     if (dash != '-' && dash != EN_EN_DASH) return false;
     size_t i = first->end + 1;
-    if (parse_amount(w, i, second)) return second->prefix_n == 0 && second->currency == first->currency;
+    if (parse_amount(w, i, second)) {
+        bool alike = second->prefix_n == first->prefix_n && !memcmp(w->s + i, w->s + first->begin, first->prefix_n);
+        return (second->prefix_n == 0 || alike) && second->currency == first->currency;
+    }
     *second = (amount){.currency = first->currency, .begin = i};
     if (!en_is_digit(w->s[i]) || !en_parse_number(w, i, &second->number)) return false;
     second->end = second->number.end;

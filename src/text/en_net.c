@@ -170,6 +170,7 @@ static size_t dotted_name(en_work *w, size_t i, size_t end) {
     bool named = (last > begin + 2 || brief) && dots > 0;
     if (!named || stop != end || !en_in_list(extensions, w->s + last, stop - last)) return 0;
     if (en_is_upper(w->s[last]) && en_is_lower(w->s[last + 1])) return 0; /* "end.So" lacks a space */
+    if (en_is_upper(w->s[last]) && stop - last == 1 && en_is_upper(w->s[last - 2])) return 0; /* "U.S.C." */
     say_address(w, i, end, true);
     return end - i;
 }
@@ -179,7 +180,14 @@ static size_t tag(en_work *w, size_t i, size_t end) {
     size_t stop = i + 1;
     while (stop < end && (en_is_alnum(w->s[stop]) || w->s[stop] == '_')) stop++;
     if (stop == i + 1 || !en_is_alpha(w->s[i + 1])) return 0;
+    static const char numbered[] =
+        " order orders invoice ticket case issue item model part serial tracking id number "
+        "room suite apartment unit lot booking confirmation reference ref sku ";
     en_span(w, i, i + 1);
+    if (w->s[i] == '#' && en_is_upper(w->s[i + 1]) && en_in_list(numbered, en_previous(w), strlen(en_previous(w)))) {
+        en_put(w, "number"); /* "order #A1234": what follows is read as it is anywhere */
+        return 1;
+    }
     en_put(w, w->s[i] == '#' ? "hashtag" : "at");
     for (size_t at = i + 1; at < stop;) {
         size_t part = at;

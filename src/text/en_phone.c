@@ -83,6 +83,21 @@ size_t en_match_phone(en_work *w, size_t i) {
     return stop - i;
 }
 
+/* "1.234.567": millions as they are written in most of Europe; no version has parts like these. */
+static bool is_grouped(const en_work *w, size_t i, size_t end) {
+    size_t first = en_digits_end(w, i) - i;
+    return w->s[i] != '0' && first <= 3 && end - i == first + 8 && w->s[i + first + 4] == '.';
+}
+
+static void say_grouped(en_work *w, size_t i, size_t end) {
+    char digits[12];
+    size_t n = 0;
+    for (size_t at = i; at < end; at++)
+        if (en_is_digit(w->s[at])) digits[n++] = w->s[at];
+    en_span(w, i, end);
+    en_say_cardinal(w, digits, n);
+}
+
 /* "1.2.3", "192.168.0.1", "v2.0.1": numbers and points. Digits one by one where there are three, as in addresses. */
 size_t en_match_dotted_number(en_work *w, size_t i) {
     if (!en_is_digit(w->s[i])) return 0;
@@ -92,6 +107,10 @@ size_t en_match_dotted_number(en_work *w, size_t i) {
         dots++;
     }
     if (dots < 2) return 0;
+    if (dots == 2 && is_grouped(w, i, end)) {
+        say_grouped(w, i, end);
+        return end - i;
+    }
     en_span(w, i, end);
     for (size_t at = i; at < end;) {
         size_t stop = en_digits_end(w, at), n = stop - at;
@@ -103,6 +122,13 @@ size_t en_match_dotted_number(en_work *w, size_t i) {
         at = stop + 1;
     }
     size_t port = end + 1, port_end = en_digits_end(w, port);
+    bool mask = dots == 3 && w->s[end] == '/' && port_end > port && port_end - port < 3; /* "10.0.0.0/8" */
+    if (mask && !en_is_alnum(w->s[port_end])) {
+        en_span(w, end, port_end);
+        en_put(w, "slash");
+        en_say_cardinal(w, w->s + port, port_end - port);
+        return port_end - i;
+    }
     if (dots != 3 || w->s[end] != ':' || port_end - port < 2 || en_is_alnum(w->s[port_end])) return end - i;
     en_span(w, end, port_end);
     en_put(w, "colon");

@@ -161,7 +161,8 @@ static size_t token_end(const en_work *w, size_t i) {
 static size_t slash_word(en_work *w, size_t i) {
     static const struct {
         const char *written, *said;
-    } forms[] = {{"w/o", "without"}, {"w/", "with"}, {"n/a", ""}, {"c/o", "care of"}, {"b/c", "because"}};
+    } forms[] = {{"w/o", "without"}, {"w/", "with"},     {"n/a", ""},
+                 {"c/o", "care of"}, {"b/c", "because"}, {"y/o", "year old"}};
     for (size_t k = 0; k < EV_ARRAY_COUNT(forms); k++) {
         size_t n = strlen(forms[k].written);
         if (!en_starts(w, i, forms[k].written) || (k != 1 && en_is_alnum(w->s[i + n]))) continue;
@@ -279,6 +280,27 @@ static const struct {
              {0x3C9, "omega"},
              {0x3A9, "ohms"},
              {0xB6, "paragraph"},
+             {0xBA, "degrees"},
+             {0x20A9, "won"},
+             {0x20BF, "bitcoin"},
+             {0x20B9, "rupees"},
+             {0x222B, "the integral of"},
+             {0x222A, "union"},
+             {0x2229, "intersection"},
+             {0x2220, "angle"},
+             {0x25B3, "triangle"},
+             {0x224C, "is congruent to"},
+             {0x2245, "is congruent to"},
+             {0x22A5, "is perpendicular to"},
+             {0x2225, "is parallel to"},
+             {0x2208, "is in"},
+             {0x2234, "therefore"},
+             {0x2235, "because"},
+             {0x2200, "for all"},
+             {0x21D2, "implies"},
+             {0x221D, "is proportional to"},
+             {0x266D, "flat"},
+             {0x266F, "sharp"},
              {0x2713, "check"}};
 
 static const char *sign_name(int32_t cp) {
@@ -353,6 +375,31 @@ static size_t small_digits(en_work *w, size_t i) {
     return n;
 }
 
+static bool per_unit_behind_power(const en_work *w, size_t i) {
+    size_t begin = i;
+    while (begin > 0 && i - begin < 4 && en_is_digit(w->s[begin - 1])) begin--;
+    int32_t before = i > 0 ? w->chars[i - 1].cp : 0;
+    bool power = (begin < i && begin > 0 && w->s[begin - 1] == '^') || (before >= 0x2070 && before <= 0x2079);
+    return power && en_in_list(" l ml dl m s h kg g mol ", w->s + i + 1, en_letters_end(w, i + 1) - i - 1);
+}
+
+static size_t per_unit(en_work *w, size_t i) {
+    en_unit unit = en_unit_at(w, i + 1);
+    en_put(w, "per");
+    if (!unit.singular) return 1;
+    unit.per = false;
+    en_span(w, i + 1, unit.end);
+    en_say_unit(w, &unit, true);
+    return unit.end - i;
+}
+
+/* A number, or money: "<$5". */
+static bool amount_at(const en_work *w, size_t i) {
+    int32_t cp = i < w->n ? w->chars[i].cp : 0;
+    bool currency = cp == '$' || cp == 0xA3 || cp == 0x20AC || cp == 0xA5;
+    return en_is_digit(w->s[i]) || (currency && en_is_digit(w->s[i + 1]));
+}
+
 size_t en_match_symbol(en_work *w, size_t i) {
     static const char silent[] = "\"'`*_|\\~^#/<>";
     char c = w->s[i];
@@ -367,7 +414,7 @@ size_t en_match_symbol(en_work *w, size_t i) {
     }
     en_span(w, i, i + 1);
     bool terms = between_terms(w, i);
-    bool digit_next = en_is_digit(w->s[en_skip_spaces(w, i + 1)]);
+    bool digit_next = amount_at(w, en_skip_spaces(w, i + 1));
     bool arrow = w->s[i + 1] == '=';
     const char *said = sign_name(cp);
     bool terms_behind = arrow && terms_around(w, i, i + 2);
@@ -394,7 +441,11 @@ size_t en_match_symbol(en_work *w, size_t i) {
         said = "sharp";
     else if (c == '*' && terms && digit_next)
         said = "times";
-    else if (c == '^' && terms)
+    else if (c == '^' && terms && (w->s[i + 1] == '2' || w->s[i + 1] == '3') && !en_is_alnum(w->s[i + 2])) {
+        en_span(w, i, i + 2); /* "x^2" */
+        en_put(w, w->s[i + 1] == '2' ? "squared" : "cubed");
+        return 2;
+    } else if (c == '^' && terms)
         said = "to the power of";
     else if (c == '#' && digit_next)
         said = "number";
@@ -405,6 +456,10 @@ size_t en_match_symbol(en_work *w, size_t i) {
     else if (c == '/' && terms && digit_next && i > 1 && w->s[i - 1] == ' ' && en_is_digit(w->s[i - 2]) &&
              w->s[i + 1] == ' ')
         said = "divided by"; /* "6 / 2" */
+    else if (c == '/' && per_unit_behind_power(w, i))
+        return per_unit(w, i); /* "10^9/L" */
+    else if (c == '/' && i > 0 && en_is_digit(w->s[i - 1]) && en_is_lower(w->s[i + 1]) && !en_is_alnum(w->s[i + 2]))
+        said = "over"; /* "1/f noise" */
     else if (c == '/' && terms && (w->s[i + 1] == ' ' || long_words(w, i)))
         said = "slash";
     else if (c == '_' && terms)

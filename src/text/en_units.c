@@ -111,7 +111,7 @@ static bool degrees(const en_work *w, size_t i, en_unit *unit) {
     unit->end = i + 1;
     unit->singular = "degree";
     unit->plural = "degrees";
-    if (w->s[i + 1] && strchr("NSEW", w->s[i + 1]) && !en_is_alnum(w->s[i + 2])) return compass(w, i + 1, unit);
+    if (w->s[letter] && strchr("NSEW", w->s[letter]) && alone) return compass(w, letter, unit);
     if (alone && w->s[letter] == 'C') {
         unit->singular = "degree celsius";
         unit->plural = "degrees celsius";
@@ -205,6 +205,7 @@ static bool fahrenheit(const en_work *w, size_t i, size_t at, en_unit *unit) {
         return false;
     size_t next = en_skip_spaces(w, at + 1);
     if (!en_is_lower(w->s[next]) && w->s[next] && !strchr(".,;!?)", w->s[next])) return false;
+    if (w->s[at + 1] == '.' && en_is_alnum(w->s[at + 2])) return false;           /* "29 C.F.R." */
     if (i < 2 || !(en_is_digit(w->s[i - 2]) || w->s[i - 2] == '.')) return false; /* two digits: "Type 5 C" is none */
     bool f = w->s[at] == 'F';
     unit->singular = f ? "degree fahrenheit" : "degree celsius";
@@ -315,10 +316,10 @@ const char *en_scale_at(const en_work *w, size_t i, size_t *end) {
         const char *written, *said;
         bool spaced;
     } scales[] = {{"thousand", "thousand", true}, {"million", "million", true}, {"billion", "billion", true},
-                  {"trillion", "trillion", true}, {"hundred", "hundred", true}, {"bn", "billion", false},
-                  {"mn", "million", false},       {"mm", "million", false},     {"tn", "trillion", false},
-                  {"k", "thousand", false},       {"m", "million", false},      {"b", "billion", false},
-                  {"t", "trillion", false}};
+                  {"trillion", "trillion", true}, {"hundred", "hundred", true}, {"lakh", "lakh", true},
+                  {"crore", "crore", true},       {"bn", "billion", false},     {"mn", "million", false},
+                  {"mm", "million", false},       {"tn", "trillion", false},    {"k", "thousand", false},
+                  {"m", "million", false},        {"b", "billion", false},      {"t", "trillion", false}};
     for (size_t k = 0; k < EV_ARRAY_COUNT(scales); k++) {
         size_t at = scales[k].spaced ? en_skip_spaces(w, i) : i;
         if (!en_word_is(w, at, scales[k].written)) continue;

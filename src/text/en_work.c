@@ -69,6 +69,12 @@ bool en_shouting(en_work *w, size_t i) {
     return w->shouting;
 }
 
+size_t en_before_spaces(const en_work *w, size_t i) {
+    size_t at = i > 0 ? i - 1 : 0;
+    while (at > 0 && i - at < 5 && w->s[at] == ' ') at--;
+    return at;
+}
+
 /* ---- putting words ---- */
 
 size_t en_word_count(const en_work *w) { return ev_array_count(&w->words, en_word); }

@@ -132,6 +132,18 @@ static bool is_to(const runs *r, size_t i, size_t end) {
            is_one_of(r->chars[i + 2].cp, "BCGOPF");
 }
 
+/* The letters at i are of a chemical formula: "NaCl", the OH of "C2H5OH". */
+static bool in_formula(const runs *r, size_t i) {
+    size_t begin = i;
+    while (begin > 0 && i - begin < 24) {
+        int32_t c = r->chars[begin - 1].cp;
+        if (!is_letter(c) && !is_digit(c) && !(c >= 0x2080 && c <= 0x2089) && !is_one_of(c, "()")) break;
+        begin--;
+    }
+    while (begin < i && !is_letter(r->chars[begin].cp)) begin++; /* the 2 of 2H2O */
+    return ev_en_formula(r->chars, r->n, begin) > i;
+}
+
 static size_t latin_in_chinese(const runs *r, size_t i, size_t end, char *kind) {
     size_t word = latin_word_end(r, i, end - i > WORD_MAX ? i + WORD_MAX : end), stop;
     *kind = LANG_EN;
@@ -139,6 +151,11 @@ static size_t latin_in_chinese(const runs *r, size_t i, size_t end, char *kind) 
     if (is_to(r, i, word)) {
         *kind = LANG_LETTERS;
         return word;
+    }
+    if (in_formula(r, i)) {
+        *kind = LANG_LETTERS;
+        for (stop = i; stop < end && is_letter(r->chars[stop].cp);) stop++;
+        return stop;
     }
     stop = letters_end(r, i, word > i ? word : i + 1);
     char letters[16] = {0};

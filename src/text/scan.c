@@ -107,6 +107,7 @@ static bool is_emoji_tail(int32_t c) {
 /* End of the emoji that starts at `at` with c, or `at`. One emoji: a flag, a keycap, or pictographs glued by
  * joiners with their skin tones, variation selectors and tags. */
 static size_t emoji_end(const scanner *s, int32_t c, size_t at) {
+    if (c >= 0x4E00 && c <= 0x9FFF) return at; /* most of Mandarin: not even looked past */
     size_t next = skip(s, at);
     int32_t after = peek(s, next);
     if (is_flag_letter(c)) return is_flag_letter(after) ? skip(s, next) : next;
@@ -118,6 +119,7 @@ static size_t emoji_end(const scanner *s, int32_t c, size_t at) {
         return peek(s, next) == 0xFE0F ? skip(s, next) : next; /* in either order */
     }
     if (!is_pictograph(c) || (c < 0x2300 && after != 0xFE0F)) return at; /* a bare (c) or arrow is a symbol */
+    if (c >= 0x266D && c <= 0x266F) return at;                           /* flat, natural, sharp */
     for (;;) {
         while (is_emoji_tail(peek(s, next))) next = skip(s, next);
         if (peek(s, next) != 0x200D || !is_pictograph(peek(s, skip(s, next)))) return next;
@@ -140,6 +142,7 @@ static bool is_greek(int32_t c) { return (c >= 0x370 && c <= 0x3FF) || (c >= 0x1
 /* One character for one, else c itself. */
 static int32_t fold(int32_t c) {
     if (c < 0xA0 || (c >= 0x4E00 && c <= 0x9FFF)) return c;
+    if (c == 0xBA) return 0xB0; /* "45º": who types it means degrees */
     int kind = utf8proc_get_property(c)->decomp_type;
     if (kind == UTF8PROC_DECOMP_TYPE_SUPER || kind == UTF8PROC_DECOMP_TYPE_SUB ||
         kind == UTF8PROC_DECOMP_TYPE_FRACTION)

@@ -115,6 +115,7 @@ typedef struct ev_en ev_en;
 ev_status ev_en_open(ev_en **out, const char *lexicon_dir, ev_error *err);
 void ev_en_free(ev_en **en);
 ev_status ev_en_speak(const ev_en *en, const ev_char *chars, size_t n, ev_sink *sink, ev_error *err);
+size_t ev_en_formula(const ev_char *chars, size_t n, size_t i); /* en_chem.c: past the formula at i; i: none there */
 /* en_in_chinese.c: letters beside Chinese, by their names. Which are letters there, and saying them. */
 bool en_letters_in_chinese(const ev_en *en, const char *letters, size_t n, bool digit_follows, bool alone);
 bool en_is_chinese_slang(const char *lower, size_t n); /* "yyds": Chinese without a Chinese character */

@@ -164,6 +164,7 @@ size_t zh_digit_string(const zh_view *v, size_t i, zh_out *out);
 size_t zh_quantity(const zh_view *v, size_t i, zh_out *out);
 size_t zh_sign(const zh_view *v, size_t i, zh_out *out);
 size_t zh_name(const zh_view *v, size_t i, zh_out *out);
+size_t zh_standard(const zh_view *v, size_t i, zh_out *out); /* GB/T 7714-2015; zh_name.c */
 const char *zh_dash(const zh_view *v, size_t i); /* 到 where a dash at i joins what is counted alike, else NULL */
 size_t zh_roman(const zh_view *v, size_t i, zh_out *out);
 /* Figures [at, at + count) one by one, in groups as they are dictated. */

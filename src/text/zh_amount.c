@@ -128,7 +128,9 @@ static bool counts_two(const zh_view *v, size_t end) {
         return false;
     if (zh_in(zh_at(v, end), "到至") && zh_digit(v, end + 1)) end += 1 + zh_count_digits(v, end + 1); /* 2到3个 */
     if (zh_at(v, end) == ' ') end++;
-    if (zh_follows_any(v, end, "室一|室1|室两|室2|厅|卫|房一|房1|房两|房2|情相悦|袖清风|相情愿|肋插刀|鬓|代人"))
+    if (zh_follows_any(v, end,
+                       "大勺|大碗|大杯|大口|大块|大片|大把|大盘|大包|大箱|大类|大步|大瓶|大袋|大桶|室一|室1|室两|室2|"
+                       "厅|卫|房一|房1|房两|房2|情相悦|袖清风|相情愿|肋插刀|鬓|代人"))
         return true;
     return zh_in(zh_at(v, end), "个只本张件台把条辆份位名次天年周岁分秒元块斤公千百万亿米里升吨克毫小度瓶杯碗盘包盒箱"
                                 "袋双对套间层座家所棵株朵根支枝枚颗粒片滴股门"

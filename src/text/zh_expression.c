@@ -22,8 +22,8 @@ static bool signs_number(const zh_view *v, size_t i) {
 }
 
 static size_t at_digit(const zh_view *v, size_t i, zh_out *out) {
-    static size_t (*const kinds[])(const zh_view *, size_t, zh_out *) = {zh_date, zh_clock, zh_score, zh_digit_string,
-                                                                         zh_quantity};
+    static size_t (*const kinds[])(const zh_view *, size_t, zh_out *) = {zh_standard, zh_date,         zh_clock,
+                                                                         zh_score,    zh_digit_string, zh_quantity};
     for (size_t k = 0; k < EV_ARRAY_COUNT(kinds); k++) {
         size_t length = kinds[k](v, i, out);
         if (length) return length;
@@ -57,6 +57,11 @@ size_t zh_expression(const zh_view *v, size_t i, zh_out *out) {
     if (c >= '0' && c <= '9') return at_digit(v, i, out);
     if (zh_letter(c)) return at_letter(v, i, out);
     if (c == '(') return zh_digit_string(v, i, out);
+    if (c == '.' && i > 0 && zh_digit(v, i - 1) && zh_follows_any(v, i + 1, "SH|SZ|BJ|HK")) { /* 600519.SH */
+        zh_range(out, v, i, i + 1);
+        zh_put(out, "点", ZH_START);
+        return 1;
+    }
     if (c == '.') return is_decimal(v, i) ? zh_quantity(v, i, out) : 0;
     if (c < 0x80 && c != '+' && c != '-' && c != '$' && !zh_in(c, "<=>!&*^/@#%~")) return 0;
     if (ev_zh_is_han(c)) return 0;

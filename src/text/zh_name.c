@@ -47,7 +47,7 @@ static const char numbered[] = "号码|编号|单号|群号|群|卡号|账号|�
                                "批号|型号|代号|档案号|病历号|会员号|"
                                "座|楼|楼层|单号为|流水|案号|票号|座机号|机号|卡密|学籍号|工牌|区号|端口|错误码|"
                                "状态码|错误代码|股票代码|后四位|末四位|后三位|前六位|单元|栋|"
-                               "幢|号楼|弄|信箱|频道|用户名|用户|"
+                               "幢|号楼|层|弄|信箱|频道|用户名|用户|"
                                "ID|id|UID|QQ|qq|PIN|IMEI|ISBN|No.|NO.|No|NO";
 static const char called[] = "电话|手机|座机|固话|传真|热线|客服|拨打|致电|来电|呼叫|拨|分机|转|微信|短信|短号|发送|"
                              "回复|联系|电联|tel|Tel|TEL";
@@ -180,7 +180,7 @@ static const struct {
     {"798", "北京", "艺术|园区|文创"},
     {"101", "台北", "大楼|大厦|中学"},
     {"502", NULL, "胶|强力|错误"},
-    {"404", NULL, "错误|页面|报错|了|未"},
+    {"404", NULL, NULL},
     {"403", NULL, "错误|页面|报错"},
     {"500", NULL, "错误|报错"},
     {"233", NULL, NULL},
@@ -189,6 +189,7 @@ static const struct {
     {"555", NULL, "啊|呀|哦|了|啦|好|我|太|,|~|…"},
     {"886", NULL, "啊|了|啦|,|~"},
     {"999", NULL, "感冒|牌|胃泰"},
+    {"88", NULL, "啦|咯|~"},
     {"58", NULL, "同城|到家"},
     {"51", NULL, "社保|信用卡"},
 };
@@ -202,7 +203,7 @@ static bool is_listed(const zh_view *v, size_t i, size_t digits) {
     if (digits < 2 || digits > 7 || is_amount_before(v, i)) return false;
     for (; k < EV_ARRAY_COUNT(listed); k++) {
         if (!equals(v, i, digits, listed[k].figures)) continue;
-        if (!listed[k].before && !listed[k].behind) return !is_counted(v, end);
+        if (!listed[k].before && !listed[k].behind) return !is_counted(v, end) || zh_follows(v, end, "页面");
         if (listed[k].before && zh_precedes_any(v, i, listed[k].before)) return true;
         return listed[k].behind && zh_follows_any(v, end, listed[k].behind);
     }
@@ -241,7 +242,7 @@ static bool is_plate(const zh_view *v, size_t i, size_t digits) {
         return false;
     while (end - i < 16 && (zh_digit(v, end) || zh_letter(zh_at(v, end)))) end++;
     for (size_t k = at + 1; k < end; k++) after += zh_digit(v, k) || zh_letter(zh_at(v, k));
-    return after == 5 || after == 6;
+    return after == 5 || after == 6 || (after == 4 && zh_in(zh_at(v, end), "学警挂港澳领使"));
 }
 
 /* G1234次, 坐D301 */
@@ -286,7 +287,67 @@ static size_t second_part(const zh_view *v, size_t i) {
     return code && !is_counted(v, i + first + 1 + second) ? second : 0;
 }
 
+/* ---- standards ---- */
+
+/* The letters and slashes before i name who makes standards: GB/T, ISO/IEC. */
+static bool standard_before(const zh_view *v, size_t i) {
+    size_t end = i - (i > 0 && zh_in(zh_at(v, i - 1), " -")), begin = end;
+    while (begin > 0 && end - begin < 8 && (zh_letter(zh_at(v, begin - 1)) || zh_at(v, begin - 1) == '/')) begin--;
+    if (end - begin < 2) return false;
+    if (end - begin == 2 && begin > 3 && zh_digit(v, begin - 1)) return zh_follows(v, begin - 4, "DB"); /* DB11/T */
+    return zh_follows_any(
+               v, begin,
+               "GB/T|GB/Z|GBZ|GBJ|GB|GJB|ISO/IEC|ISO|IEC|IEEE|ANSI|ASTM|DIN|EN|JIS|YY/T|YY|HG/T|JB/T|QB/T|NB/T|"
+               "JGJ|JTG|DB/T|SH/T|SL|T/CECS|HJ|WS/T|WS") == end - begin;
+}
+
+/* GB/T 7714-2015, GB 5009.3-2016, ISO 9001:2015: figure by figure, the year too. */
+size_t zh_standard(const zh_view *v, size_t i, zh_out *out) {
+    if (i < 2 || !(zh_letter(zh_at(v, i - 1)) || zh_in(zh_at(v, i - 1), " -"))) return 0;
+    size_t digits = zh_count_digits(v, i), end = i + digits;
+    if (digits < 1 || digits > 6 || !standard_before(v, i)) return 0;
+    while (zh_at(v, end) == '.' && zh_digit(v, end + 1)) end += 1 + zh_count_digits(v, end + 1);
+    int32_t sign = zh_at(v, end);
+    bool year = (sign == ':' || zh_is_range_mark(sign)) && zh_count_digits(v, end + 1) == 4 &&
+                zh_follows_any(v, end + 1, "19|20");
+    if (!year && (digits < 4 || (is_counted(v, end) && !zh_follows(v, end, "字符")))) return 0;
+    zh_put_name(v, i, digits, out, false);
+    for (size_t at = i + digits; at < end; at += 1 + zh_count_digits(v, at + 1)) {
+        zh_range(out, v, at, at + 1);
+        zh_put(out, "点", ZH_START);
+        zh_put_name(v, at + 1, zh_count_digits(v, at + 1), out, false);
+    }
+    if (!year) return end - i;
+    if (sign != ':') {
+        zh_range(out, v, end, end + 1);
+        zh_put(out, "杠", ZH_START);
+    }
+    zh_put_name(v, end + 1, 4, out, false);
+    return end + 5 - i;
+}
+
 /* ---- here ---- */
+
+/* （2023）京01民初123号, 国发〔2023〕5号: the year by itself in brackets. */
+static bool is_bracketed_year(const zh_view *v, size_t i, size_t digits) {
+    return digits == 4 && i > 0 && zh_in(zh_at(v, i - 1), "(〔[［【") && zh_in(zh_at(v, i + 4), ")〕]］】") &&
+           zh_follows_any(v, i, "19|20");
+}
+
+/* 贵州茅台(600519), 600519跌停: codes of shares. */
+static bool is_share(const zh_view *v, size_t i, size_t digits) {
+    if (digits != 6 || !zh_follows_any(v, i, "60|68|00|30|83|87|43|51|15|16|50")) return false;
+    bool bracketed = i > 1 && zh_at(v, i - 1) == '(' && ev_zh_is_han(zh_at(v, i - 2)) && zh_in(zh_at(v, i + 6), ").");
+    return bracketed || zh_follows_any(v, i + 6, "跌停|涨停|停牌|复牌|开盘|收盘|股价|.SH|.SZ|.BJ");
+}
+
+/* 返回404, 报502: what servers answer. */
+static bool is_status(const zh_view *v, size_t i, size_t digits) {
+    size_t glue = i - (i > 0 && zh_in(zh_at(v, i - 1), ": 了"));
+    return digits == 3 &&
+           zh_follows_any(v, i, "200|201|204|301|302|304|400|401|403|404|405|408|413|429|500|501|502|503|504") &&
+           zh_precedes_any(v, glue, "返回|报|报错|状态|响应|响应码|返回码|抛|抛出|提示|错误|HTTP|http");
+}
 
 static bool is_resolution(const zh_view *v, size_t i, size_t digits) {
     size_t end = i + digits;
@@ -307,12 +368,14 @@ size_t zh_name(const zh_view *v, size_t i, zh_out *out) {
     if (i > 0 && zh_in(zh_at(v, i - 1), ".") && i > 1 && zh_digit(v, i - 2)) return 0;
     bool model = is_model(v, i, digits);
     bool amount = digits < 2 || is_counted(v, end);
-    bool named = !amount && (is_numbered(v, i, digits) || is_emergency(v, i, digits) || is_hotline(v, i, digits) ||
-                             has_word_behind(v, i, digits));
+    bool dated = is_bracketed_year(v, i, digits);
+    bool named =
+        !amount && (dated || is_share(v, i, digits) || is_status(v, i, digits) || is_numbered(v, i, digits) ||
+                    is_emergency(v, i, digits) || is_hotline(v, i, digits) || has_word_behind(v, i, digits));
     if (!model && !named && !is_listed(v, i, digits) && !is_resolution(v, i, digits)) return 0;
     bool year = model && !named && digits == 4 && zh_follows_any(v, i, "19|20") && !is_train(v, i, digits);
     bool date = !model && !named && zh_follows_any(v, i, "918|911|512|315|521|1314|5201314|1024|731|51"); /* 九一八 */
-    zh_put_name(v, i, digits, out, !year && !date && digits > 1);
+    zh_put_name(v, i, digits, out, !year && !date && !dated && digits > 1);
     while (named && zh_at(v, end) == '-' && zh_digit(v, end + 1) && end - i < ZH_DIGITS_MAX) { /* 8888-1234 */
         digits = zh_count_digits(v, end + 1);
         zh_put_name(v, end + 1, digits, out, true);

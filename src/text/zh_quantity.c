@@ -12,9 +12,19 @@ static void put_between(const zh_view *v, zh_out *out, size_t at, size_t end, co
 
 /* ---- fractions and products ---- */
 
-/* 血压120/80 is two numbers, 24/7 too. */
-static bool is_pair(const zh_view *v, const zh_amount *a, const zh_number *below) {
-    if (zh_mentioned(v, a->begin, "血压") || zh_follows(v, below->end, "mmHg")) return true;
+/* 血压120/80, and 135/85 in the clause behind: what is said between them is 比. */
+static bool is_pressure(const zh_view *v, const zh_amount *a, const zh_number *below) {
+    uint64_t high = zh_value(v, a->number.begin, strlen(a->number.digits)),
+             low = zh_value(v, below->begin, strlen(below->digits));
+    if (a->number.decimals[0] || high < 60 || high > 300 || low < 30 || low >= high) return false;
+    bool spoken_of = zh_follows(v, below->end, "mmHg") || zh_follows(v, below->end, "毫米汞柱");
+    for (size_t back = 2; !spoken_of && back <= 24 && back <= a->begin; back++)
+        spoken_of = zh_follows_any(v, a->begin - back, "血压|BP");
+    return spoken_of;
+}
+
+/* 24/7 is two numbers. */
+static bool is_pair(const zh_amount *a, const zh_number *below) {
     return strcmp(a->number.digits, "24") == 0 && strcmp(below->digits, "7") == 0;
 }
 
@@ -25,11 +35,14 @@ static size_t fraction(const zh_view *v, const zh_amount *a, zh_out *out) {
     if (!zh_amount_plain(a)) return 0;
     bool spaced = zh_at(v, slash) == ' ' && zh_at(v, slash + 1) == '/' && zh_at(v, slash + 2) == ' ';
     slash += spaced;
+    if (a->begin > 1 && zh_at(v, a->begin - 1) == '/' && zh_digit(v, a->begin - 2)) return 0; /* 8/2/10 */
     if (!zh_in(zh_at(v, slash), "/⁄") || !zh_number_parse(v, slash + 1 + spaced, &below)) return 0;
     if (below.decimals[0] || (zh_at(v, below.end) == '/' && zh_digit(v, below.end + 1))) return 0;
-    if (is_pair(v, a, &below)) { /* the second comes by itself, perhaps with its unit */
+    bool pressure = is_pressure(v, a, &below);
+    if (pressure || is_pair(a, &below)) { /* the second comes by itself, perhaps with its unit */
         zh_range(out, v, a->begin, slash);
         zh_put_number(out, &a->number, false, 0);
+        if (pressure) put_between(v, out, slash, slash + 1, "比");
         return slash + 1 + spaced - a->begin;
     }
     zh_range(out, v, a->begin, below.end);
@@ -79,6 +92,20 @@ static bool of_a_match(const zh_view *v, size_t i, size_t end) {
     return !zh_in(zh_at(v, behind), "个次天年人岁月日号点分名所家支倍万亿%") && zh_precedes_any(v, before, teams);
 }
 
+/* 6-4，3-6，7-6: games of sets, one behind the other. */
+static bool of_sets(const zh_view *v, const zh_amount *a, const zh_amount *b) {
+    if (strlen(a->number.digits) != 1 || strlen(b->number.digits) != 1) return false;
+    size_t next = b->end + (zh_in(zh_at(v, b->end), ",、") ? 1 : 0), at = a->begin;
+    next += zh_at(v, next) == ' ';
+    bool behind = next > b->end && zh_digit(v, next) && zh_at(v, next + 1) == '-' && zh_digit(v, next + 2) &&
+                  !zh_digit(v, next + 3) && (!ev_zh_is_han(zh_at(v, next + 3)) || of_a_match(v, next, next + 3));
+    if (behind && !ev_zh_is_han(zh_at(v, b->end))) return true;
+    at -= at > 0 && zh_at(v, at - 1) == ' ';
+    if (at < 4 || !zh_in(zh_at(v, at - 1), ",、")) return false;
+    return zh_digit(v, at - 2) && zh_at(v, at - 3) == '-' && zh_digit(v, at - 4) &&
+           !(at > 4 && zh_digit(v, at - 5)) && !ev_zh_is_han(zh_at(v, b->end));
+}
+
 static bool runs_down(const zh_view *v, const zh_amount *a, const zh_amount *b) {
     return zh_value(v, a->number.begin, strlen(a->number.digits)) >
            zh_value(v, b->number.begin, strlen(b->number.digits));
@@ -89,7 +116,7 @@ static const char *range_word(const zh_view *v, const zh_amount *a, const zh_amo
     if (after == '=' || (after == ' ' && zh_at(v, b->end + 1) == '=')) return "减";
     bool names = zh_at(v, mark) == '-' && zh_amount_plain(a) && zh_amount_plain(b);
     if (!names) return "到";
-    if (of_a_match(v, a->begin, b->end)) return "比";
+    if (of_a_match(v, a->begin, b->end) || of_sets(v, a, b)) return "比";
     if (!runs_down(v, a, b)) return "到";
     if (strcmp(b->number.digits, "0") == 0) return "比"; /* 3-0 */
     return "杠";                                         /* 8-2室: no range runs down */
@@ -115,6 +142,7 @@ static bool runs_on(const zh_view *v, const zh_amount *a, const zh_amount *b) {
     if (!zh_amount_plain(a) || n < 2 || n > 3 || strlen(y) != 1 || b->number.decimals[0] || b->prefix) return false;
     if (!b->unit.name && !ev_zh_is_han(zh_at(v, b->end)) && zh_at(v, b->end) != 0 && zh_at(v, b->end) != ' ')
         return false;
+    if (zh_precedes_any(v, a->begin, "门牌|门牌号|图|表|第|号")) return false;
     return x[n - 1] > '0' && y[0] == x[n - 1] + 1 && !zh_follows_any(v, b->end, "室|号|栋|单元|楼");
 }
 

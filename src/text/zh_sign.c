@@ -25,6 +25,7 @@ static const struct {
 /* Spoken wherever they stand. */
 static const sign names[] = {
     {0xB1, "正负"},     {0x221A, "根号"},   {0x221E, "无穷大"}, {0x2103, "摄氏度"},  {0x2109, "华氏度"},
+    {0x224C, "全等于"}, {0x221D, "正比于"}, {0x222B, "积分"},   {0x266D, "降号"},    {0x266F, "升号"},
     {0x2030, "千分号"}, {0x2116, "号"},     {0x3C0, "派"},      {0x2220, "角"},      {0x25B3, "三角形"},
     {0x2208, "属于"},   {0x222A, "并"},     {0x2229, "交"},     {0x2211, "西格玛"},  {0x2234, "所以"},
     {0x2235, "因为"},   {0x22A5, "垂直于"}, {0x2225, "平行于"}, {0x3B1, "阿尔法"},   {0x3B2, "贝塔"},
@@ -90,10 +91,16 @@ const char *zh_dash(const zh_view *v, size_t i) {
     return zh_digit(v, i + 1) || zh_in(zh_at(v, i + 1), "周星礼一二三四五六七八九十零上下早晚") ? "到" : NULL;
 }
 
+static int raised(int32_t cp) {
+    if (cp == 0x2070 || (cp >= 0x2074 && cp <= 0x2079)) return cp - 0x2070;
+    return cp == 0xB9 ? 1 : cp == 0xB2 ? 2 : cp == 0xB3 ? 3 : -1;
+}
+
 /* 5元/斤, 5.2万/㎡, 80次/min: 每, and the unit behind it. Its characters. */
 static size_t per(const zh_view *v, size_t i, zh_out *out) {
     const char *name = NULL;
     size_t unit = zh_unit_below(v, i + 1, &name), back = number_before(v, i);
+    if (!back && i > 0 && raised(zh_at(v, i - 1)) >= 0) back = 1;                 /* 5.2×10⁹/L */
     if (!back && i > 2 && zh_at(v, i - 2) == '/') back = number_before(v, i - 2); /* 100元/人/天 */
     if (!unit &&
         (!ev_zh_is_han(zh_at(v, i + 1)) || (!back && !zh_in(zh_at(v, i - 1), "元角分块镑米里斤克升吨字次转"))))
@@ -109,11 +116,6 @@ static size_t per(const zh_view *v, size_t i, zh_out *out) {
 }
 
 /* ---- powers ---- */
-
-static int raised(int32_t cp) {
-    if (cp == 0x2070 || (cp >= 0x2074 && cp <= 0x2079)) return cp - 0x2070;
-    return cp == 0xB9 ? 1 : cp == 0xB2 ? 2 : cp == 0xB3 ? 3 : -1;
-}
 
 static size_t put_power(const zh_view *v, size_t i, size_t end, bool negative, const char *digits, zh_out *out) {
     zh_range(out, v, i, end);
@@ -255,9 +257,11 @@ size_t zh_sign(const zh_view *v, size_t i, zh_out *out) {
     if (!name && is_about(v, i)) name = "约";
     if (!name && (c == '-' || c == 0x2212) && zh_follows_any(v, i + 1, "百分之|千分之|万分之")) name = "负";
     if (!name) name = operator_name(v, i);
-    if (!name) name = find_sign(names, EV_ARRAY_COUNT(names), c);
-    if (!name) name = find_sign(fractions, EV_ARRAY_COUNT(fractions), c);
+    if (!name && c >= 0x80) name = find_sign(names, EV_ARRAY_COUNT(names), c);
+    if (!name && c >= 0x80) name = find_sign(fractions, EV_ARRAY_COUNT(fractions), c);
     if (!name && c == '@' && (ev_zh_is_han(beside(v, i, -1)) || ev_zh_is_han(beside(v, i, 1)))) name = "艾特";
+    bool number = i > 0 && zh_digit(v, i - 1) && ev_zh_is_han(zh_at(v, i + 1)); /* 92#汽油, 3#楼 */
+    if (!name && c == '#' && number) name = "号";
     if (!name && c == '#' && zh_digit(v, i + 1)) name = "井号";
     if (!name && c == '%' && i > 0 && ev_zh_is_han(zh_at(v, i - 1))) name = "百分号";
     if (!name) return 0;

@@ -20,6 +20,8 @@ static const unit units[] = {
     {"kWh", "千瓦时"},
     {"mmHg", "毫米汞柱"},
     {"pct", "个百分点"},
+    {"bps", "个基点"},
+    {"bp", "个基点"},
     {"mmol", "毫摩尔"},
     {"μmol", "微摩尔"},
     {"mAh", "毫安时"},
@@ -179,8 +181,11 @@ static bool ends_well(const zh_view *v, size_t i, size_t length) {
 }
 
 static size_t find(const zh_view *v, size_t i, const unit *table, size_t n, const char **name) {
+    const int32_t c = small(zh_at(v, i));
     for (int any_case = 0; any_case < 2; any_case++)
         for (size_t k = 0; k < n; k++) {
+            const unsigned char first = (unsigned char)table[k].sign[0];
+            if (first < 0x80 && small(first) != c) continue; /* most signs begin otherwise */
             size_t length = !any_case           ? zh_follows(v, i, table[k].sign)
                             : !table[k].sign[1] ? 0
                                                 : follows_any_case(v, i, table[k].sign);
