@@ -54,8 +54,8 @@ class Batches(unittest.TestCase):
                                {"input": "Nobody says this.", "voice": "nobody-here"},
                                {"custom_id": "line", "method": "POST", "url": "/v1/audio/speech", "body": {"input": "A line."}},
                                {"custom_id": 7, "input": "A name that is none."},
-                               {"input": "🙂"}], voice="ray", response_format="wav")
-        self.assertEqual(answer.code, 202, answer.body)
+                               {"input": "🙂"}], voice="ray", response_format="wav", colour="red")
+        self.assertEqual((answer.code, answer.headers.get("x-ignored-fields")), (202, "colour"), answer.body)
         first = answer.json()
         self.assertEqual(answer.headers["location"], f"{BATCH}/{first['id']}")
         self.assertEqual([first["items"][i]["status"] for i in (1, 3, 6)], ["failed"] * 3)

@@ -102,9 +102,12 @@ class Books(unittest.TestCase):
                             ({"text": "Hi.", "chapters": [{"text": "Hi."}]}, "chapters"), ({"chapters": ["Hi."]}, "chapters"),
                             ({"text": "Hi.", "speed": 9}, "speed"), ({"text": "Hi.", "normalize": True}, "normalize"),
                             ({"text": "Hi.", "chapter_pause_ms": -1}, "chapter_pause_ms"),
+                            ({"text": "Hi.", "voice": "nobody-here"}, "voice"),
                             ({"text": "Hi.", "reference_audio": "AAAA"}, "reference_audio")):
             answer = self.s.post(LONG, body)
             self.assertEqual((answer.code, answer.json()["error"]["param"]), (400, param), answer.body[:300])
+        answer = self.s.post(LONG, {"text": "Hi.", "colour": "red"})
+        self.assertEqual((answer.code, answer.headers.get("x-ignored-fields")), (202, "colour"))
         answer = self.s.post(LONG, {"text": PROSE * 200})
         self.assertEqual((answer.code, answer.json()["error"]["param"]), (413, "text"), answer.body)
 

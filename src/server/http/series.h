@@ -103,6 +103,7 @@ typedef struct sv_series {
     ev_format format;
     sv_sound sound;
     int32_t chapter_pause_ms;
+    char ignored[SV_IGNORED_SIZE]; /* fields for all that mean nothing here: told once, and not kept */
 
     /* the feeder's */
     sv_claim claim;       /* of memory, for what its items are to say */

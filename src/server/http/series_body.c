@@ -99,7 +99,7 @@ static bool read_items(sv_series *series, sv_server *server, sv_ledger *ledger, 
 }
 
 /* What all items share is wrong for each of them: one answer tells it at once. */
-static bool check_shared(sv_server *server, const sv_client *client, json_t *shared, int *code, const char **field,
+static bool check_shared(sv_server *server, sv_series *series, json_t *shared, int *code, const char **field,
                          char message[300]) {
     static const char *const of_items[] = {"text", "input", "body", "custom_id", "method", "url"};
     json_t *all = json_copy(shared);
@@ -108,8 +108,9 @@ static bool check_shared(sv_server *server, const sv_client *client, json_t *sha
     int result;
     for (size_t i = 0; i < EV_ARRAY_COUNT(of_items); i++) json_object_del(all, of_items[i]);
     json_object_set_new(all, "text", json_string("."));
-    sv_series_request(&req, server, client);
+    sv_series_request(&req, server, &series->client);
     const bool read = all && sv_fields_take_job(&req, all, &params, &result);
+    memcpy(series->ignored, req.ignored, sizeof req.ignored);
     const bool wrong = !read && req.code == 400;
     if (read) sv_speech_params_free(&params);
     if (wrong) {
@@ -145,7 +146,7 @@ sv_series *sv_batch_read(sv_server *server, sv_ledger *ledger, const sv_client *
     if (!shared) sv_series_unref(&series);
     if (!shared) return NULL;
     json_object_del(shared, "requests");
-    if (ledger && !check_shared(server, client, shared, code, field, message)) /* one of before was promised */
+    if (ledger && !check_shared(server, series, shared, code, field, message)) /* one of before was promised */
         sv_series_unref(&series);
     else if (!read_items(series, server, ledger, shared, requests, code)) {
         snprintf(
@@ -242,8 +243,19 @@ static bool check_text(book *b, const sv_config *config) {
     return true;
 }
 
-/* All but the text, which a placeholder stands for. */
-static bool read_common(book *b, sv_server *server, json_t *body) {
+/* A book in a voice that nobody has would fail part by part. */
+static bool check_voice(book *b, const sv_request *req) {
+    const sv_speech *speech = &b->series->common.speech;
+    const sv_model *m = sv_model_find(req->settings->models, speech->model, strlen(speech->model));
+    ev_error err = {0};
+    if (!speech->voice ||
+        sv_voices_check(m->voices, m->catalogue, speech->voice, b->series->client.account, &err) == EV_OK)
+        return true;
+    return wrong(b, 400, "voice", "%s", err.message);
+}
+
+/* All but the text, which a placeholder stands for. first: it was not promised before. */
+static bool read_common(book *b, sv_server *server, json_t *body, bool first) {
     static const char *const ours[] = {"text",   "input",        "chapters", "speak_titles", "chapter_pause_ms",
                                        "stream", "stream_format"};
     json_t *all = json_copy(body);
@@ -263,8 +275,10 @@ static bool read_common(book *b, sv_server *server, json_t *body) {
         b->field = req.param; /* static, as all names of fields are */
         sv_item_fault_set(&fault, 0, NULL, NULL);
     }
+    const bool heard = read && (!first || check_voice(b, &req));
+    memcpy(b->series->ignored, req.ignored, sizeof req.ignored);
     sv_series_request_end(&req);
-    if (!read) return false;
+    if (!heard) return false;
     if (p->speech.reference || p->speech.reference_url)
         return wrong(b, 400, p->speech.reference ? "reference_audio" : "reference_audio_url",
                      "a long text is made in many parts: upload the recording to /v1/voices, and name it as voice");
@@ -357,7 +371,7 @@ static bool read_book(book *b, sv_server *server, sv_ledger *ledger, json_t *bod
     sv_series *s = b->series;
     sv_settings *settings = sv_settings_ref(server);
     const bool good = read_text(b, body) && check_text(b, &settings->config) && read_options(b, body) &&
-                      read_common(b, server, body);
+                      read_common(b, server, body, ledger != NULL);
     const int32_t usual = sv_catalogue_rate(settings->models->items[0]->catalogue);
     const int32_t rate = s->common.speech.model_rate ? s->common.speech.model_rate : usual; /* of silences */
     sv_settings_unref(&settings);

@@ -104,6 +104,7 @@ static int answer_body(sv_request *req, json_t *body, const sv_idempotency *once
                                      : sv_batch_read(s, s->ledger, &req->client, body, &code, &field, message);
     if (!series && code == 503) return sv_reply_busy(req, code, 2000, message);
     if (!series) return sv_reply_error(req, code, field, "%s", message);
+    memcpy(req->ignored, series->ignored, sizeof req->ignored);
     series->keyed = once != NULL;
     if (once) series->once = *once;
     for (size_t i = 0; i < series->count && series->kind == SV_SERIES_LONG; i++)
