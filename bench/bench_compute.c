@@ -127,16 +127,20 @@ typedef struct layer {
     const char *note;
 } layer;
 
+typedef enum weights { FLOATS, INT8, WINOGRAD } weights;
+
 static void run_conv(const ev_compute *c, void *arg) { ev_conv_run(c, arg); }
 
-static void bench_layer(const layer *l, bool quantized, const ev_compute *c, const options *o, double peak) {
+static void bench_layer(const layer *l, weights as, const ev_compute *c, const options *o, double peak) {
     size_t margin = (size_t)(l->taps * l->dilation), ld = (size_t)l->ci;
     ev_conv conv;
     float *w = numbers((size_t)(l->co * l->ci * l->taps)), *memory = numbers((l->rows + 2 * margin) * ld);
     if (ev_conv_pack(&conv, w, NULL, l->co, l->ci, l->taps, NULL)) abort();
-    if (quantized && ev_conv_quantize(&conv, NULL)) abort();
+    if (as == INT8 && ev_conv_quantize(&conv, NULL)) abort();
+    if (as == WINOGRAD && ev_conv_winograd(&conv, NULL)) abort();
     size_t width = (size_t)conv.co_blocks * 16;
     float *y = numbers(l->rows * width), *residual = numbers(l->rows * width);
+    float *scratch = numbers(ev_conv_scratch(&conv, l->dilation, ev_pool_threads(c->pool)));
     ev_span span = {0, l->rows};
     ev_conv_args args = {.conv = &conv,
                          .x = memory + margin * ld,
@@ -151,14 +155,15 @@ static void bench_layer(const layer *l, bool quantized, const ev_compute *c, con
                          .slope = 0.1f,
                          .scale = 1,
                          .spans = &span,
-                         .span_count = 1};
+                         .span_count = 1,
+                         .scratch = scratch};
     char name[128];
     snprintf(name, sizeof(name), "conv %dx%d k%d d%d T%zu%s%s", l->ci, l->co, l->taps, l->dilation, l->rows,
              l->note ? " " : "", l->note ? l->note : "");
     bench b = {name, 2.0 * l->co * l->ci * l->taps * (double)l->rows, run_conv, &args};
     time_bench(&b, c, o, peak);
     ev_conv_free(&conv);
-    free(w), free(memory), free(y), free(residual);
+    free(w), free(memory), free(y), free(residual), free(scratch);
 }
 
 static void bench_layers(const ev_compute *c, const options *o, double peak) {
@@ -167,7 +172,7 @@ static void bench_layers(const ev_compute *c, const options *o, double peak) {
         for (size_t k = 0; k < EV_ARRAY_COUNT(taps); k++) {
             int ch = channels[i];
             layer l = {ch, ch, taps[k], 1, 96000 / (size_t)ch, EV_ACT_LRELU, true, NULL}; /* 3 x 375 KiB */
-            bench_layer(&l, false, c, o, peak);
+            bench_layer(&l, FLOATS, c, o, peak);
         }
     static const layer others[] = {
         {64, 64, 11, 5, 1500, EV_ACT_LRELU, true, "dilated"},
@@ -183,7 +188,7 @@ static void bench_layers(const ev_compute *c, const options *o, double peak) {
         {192, 192, 1, 1, 1, EV_ACT_NONE, false, "one row"},
         {64, 64, 3, 1, 1500, EV_ACT_GELU, false, "gelu"},
     };
-    for (size_t i = 0; i < EV_ARRAY_COUNT(others); i++) bench_layer(&others[i], false, c, o, peak);
+    for (size_t i = 0; i < EV_ARRAY_COUNT(others); i++) bench_layer(&others[i], FLOATS, c, o, peak);
     static const layer both[] = {
         /* of the default voice, in float and quantised */
         {256, 384, 1, 1, 240, EV_ACT_GELU, false, "vocoder up"},
@@ -198,7 +203,14 @@ static void bench_layers(const ev_compute *c, const options *o, double peak) {
         char note[64];
         snprintf(note, sizeof note, "%s, %s", l.note, i % 2 ? "int8" : "float");
         l.note = note;
-        bench_layer(&l, i % 2, c, o, peak);
+        bench_layer(&l, i % 2 ? INT8 : FLOATS, c, o, peak);
+    }
+    static const int sizes[][4] = {{256, 3, 1, 1000}, {256, 7, 3, 1000},  {256, 11, 5, 1000}, {128, 3, 1, 8000},
+                                   {128, 7, 1, 8000}, {128, 11, 1, 8000}, {64, 7, 1, 16000},  {64, 11, 1, 16000}};
+    for (size_t i = 0; i < 2 * EV_ARRAY_COUNT(sizes); i++) { /* of HiFi-GAN V1, two seconds */
+        const int *k = sizes[i / 2];
+        layer l = {k[0], k[0], k[1], k[2], (size_t)k[3], EV_ACT_NONE, true, i % 2 ? "Winograd" : "as written"};
+        bench_layer(&l, i % 2 ? WINOGRAD : FLOATS, c, o, peak);
     }
 }
 

@@ -77,7 +77,8 @@ static void conv_rows(const ev_kernels *kernels, const void *args, const ev_piec
 }
 
 static void check_conv(const ev_conv_args *a) {
-    assert(a->conv && (a->conv->w || a->conv->w16 || a->conv->w8) && a->x && (a->y || a->y2) && a->dilation >= 1);
+    assert(a->conv && (a->conv->w || a->conv->w16 || a->conv->w8 || a->conv->winograd) && a->x && (a->y || a->y2) &&
+           a->dilation >= 1);
     size_t width = (size_t)a->conv->co_blocks * 16;
     assert(!a->y || is_output(a->y, a->ldy, width));
     assert(!a->y2 || is_output(a->y2, a->ldy2, width));
@@ -92,6 +93,10 @@ static void check_conv(const ev_conv_args *a) {
 void ev_conv_run(const ev_compute *c, const ev_conv_args *args) {
     check_conv(args);
     const ev_conv *conv = args->conv;
+    if (conv->winograd) {
+        ev_winograd_run(c, args);
+        return;
+    }
     size_t cache_floats = 384 * 1024 / sizeof(float), width = (size_t)conv->co_blocks * 16;
     double row_cost = (double)conv->taps * conv->ci * (double)width / (conv->w8 ? 4 : 1);
     size_t rows_max = cache_floats / (size_t)conv->ci;

@@ -14,6 +14,8 @@
  *           one polynomial each (compute/math.h), compiled per ISA with explicit fma only, for the same reason.
  *           Reductions (layer norm, softmax, pooling) keep 16 partial sums, element i in sum i % 16, added pairwise
  *           at the end, at every ISA.
+ *           A convolution may be transformed for Winograd's algorithm (ev_conv_winograd): its sums have an order of
+ *           their own, with the same promises.
  *           One exception: which NaN comes out where several go in is not fixed.
  * Int8      A convolution may be quantised (ev_conv_quantize): its weights once, its inputs row by row as it runs,
  *           both to -127 .. 127. Products are summed as int32, exactly, so the order does not matter and the same
@@ -64,11 +66,12 @@ typedef enum ev_act {
 
 /* Weights packed once at load: w [co_blocks][taps][ci][16], bias [co_blocks * 16], zero beyond co. Halved, w16
  * takes the place of w, and is laid out alike. Quantised, w8 does: [co_blocks][inputs8 / 4][16][4], 128 more than the
- * weight, of the inputs [taps][ci] as one row. */
+ * weight, of the inputs [taps][ci] as one row. For Winograd's algorithm, `winograd` does (winograd.c). */
 typedef struct ev_conv {
     int taps, ci, co, co_blocks; /* co_blocks = ceil(co / 16) */
     float *w, *bias;             /* owned */
     uint16_t *w16;               /* owned; NULL: not halved */
+    float *winograd;             /* owned; NULL: not so transformed */
     uint8_t *w8;                 /* owned; NULL: not quantised */
     float *scale8;               /* owned, [co_blocks * 16]: a weight is its 8 bits times its output's scale */
     int inputs8;                 /* taps * ci, rounded up to 16 */
@@ -86,6 +89,12 @@ ev_status ev_conv_halve(ev_conv *conv, ev_error *err);
  * inputs stays as it is. */
 enum { EV_INT8_INPUTS_MAX = 2048 };
 ev_status ev_conv_quantize(ev_conv *conv, ev_error *err);
+/* Weights for Winograd's algorithm F(2, 3): a third of the products less for each three taps, a third more memory,
+ * and sums in an order of their own (winograd.c): bytes depend on a row's number in its utterance, which is told, and
+ * on nothing else. Not for a layer with `act`, gain, span_bias, nor of fewer than three taps. */
+ev_status ev_conv_winograd(ev_conv *conv, ev_error *err);
+/* Floats of ev_conv_args.scratch; threads: the pool's. 0 for a layer of another kind. */
+size_t ev_conv_scratch(const ev_conv *conv, int dilation, int threads);
 void ev_conv_free(ev_conv *conv); /* zeroes it */
 
 typedef struct ev_conv_args {
@@ -108,6 +117,8 @@ typedef struct ev_conv_args {
     float scale;         /* applied last before storing; 1 for none */
     const ev_span *spans;
     size_t span_count;
+    const size_t *first; /* Winograd: per span, the number of its first row in its utterance; NULL: 0 */
+    float *scratch;      /* Winograd: ev_conv_scratch floats, 64-byte aligned */
 } ev_conv_args;
 
 /* v = act(acc); v = fma(v, gain, shift); v += residual; v += residual2; v *= scale; y = v; y2 = act2(v).

@@ -140,6 +140,7 @@ typedef struct ev_rows_job {
     size_t rows_max; /* rows that one task should not exceed (cache), 0: no limit */
 } ev_rows_job;
 void ev_run_rows(const ev_compute *c, const ev_rows_job *job);
+void ev_winograd_run(const ev_compute *c, const ev_conv_args *args); /* ev_conv_run of such a layer (winograd.c) */
 int ev_compute_threads(const ev_compute *c);
 
 #endif

@@ -106,6 +106,7 @@ ev_status ev_conv_quantize(ev_conv *conv, ev_error *err) {
 void ev_conv_free(ev_conv *conv) {
     free(conv->w);
     free(conv->w16);
+    free(conv->winograd);
     free(conv->w8);
     free(conv->scale8);
     free(conv->bias);

@@ -9,7 +9,7 @@
  *           operation still to run reads may be given back and taken again, since operations keep their order.
  *           Host memory for lists (ev_queue_host) comes from the same mark, so that one sum sizes both. A queue
  *           belongs to one thread at a time. Scratch is the maker's: on the CPU it is taken behind the mark, so
- *           callers leave room for it (ev_attention_scratch, ev_istft_scratch).
+ *           callers leave room for it (ev_attention_scratch, ev_conv_scratch, ev_istft_scratch).
  * Host      What an operation is told in host memory (spans, lists, rows to put) it has read when the call returns.
  *           What it writes there (get, overlap_add) is whole when ev_queue_wait has returned EV_OK, and must live
  *           until then.
@@ -47,6 +47,7 @@ typedef struct ev_conv_op {
     float slope, slope2, scale;
     const ev_span *spans;
     size_t span_count;
+    const size_t *first; /* as in ev_conv_args; host memory */
 } ev_conv_op;
 
 typedef struct ev_upconv_op {

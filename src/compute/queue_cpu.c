@@ -26,6 +26,7 @@ static int threads_of(const ev_queue *q) {
 /* ---- convolutions ---- */
 
 static void conv(ev_queue *q, const ev_conv_op *op) {
+    const size_t mark = ev_queue_mark(q), scratch = ev_conv_scratch(op->conv, op->dilation, threads_of(q));
     const ev_conv_args args = {.conv = op->conv,
                                .x = at(q, op->x.at),
                                .ldx = op->x.ld,
@@ -46,8 +47,11 @@ static void conv(ev_queue *q, const ev_conv_op *op) {
                                .slope2 = op->slope2,
                                .scale = op->scale,
                                .spans = op->spans,
-                               .span_count = op->span_count};
+                               .span_count = op->span_count,
+                               .first = op->first,
+                               .scratch = scratch ? ev_queue_host(q, scratch * sizeof(float)) : NULL};
     ev_conv_run(compute_of(q), &args);
+    ev_queue_release(q, mark);
 }
 
 static void upconv(ev_queue *q, const ev_upconv_op *op) {

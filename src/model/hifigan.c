@@ -17,6 +17,7 @@ static ev_conv_op stage_conv(const ev_conv *conv, const ev_axis *a, ev_rows x, i
 
 typedef struct stage_work { /* x: raw and activated; b: a residual block's running value, raw and activated twice */
     ev_rows x, xa, b, ba[2], sum;
+    const size_t *first; /* per span: its first row's number in its utterance */
 } stage_work;
 
 /* The last convolution of a residual block adds its result to the sum over blocks; the last block scales it to the
@@ -44,17 +45,19 @@ static void run_block(const ev_hifigan_config *k, ev_queue *q, const ev_stage *s
         const ev_conv *conv = &r->convs1[i];
         int dilation = k->res_dilations[block][i];
         if (k->resblock == 1) { /* two convolutions, the first with the dilation */
-            ev_conv_op first = stage_conv(conv, a, activated, dilation);
-            first.y2 = w->ba[1];
-            first.act2 = EV_ACT_LRELU;
-            first.slope2 = slope;
-            ev_enqueue_conv(q, &first);
+            ev_conv_op dilated = stage_conv(conv, a, activated, dilation);
+            dilated.first = w->first;
+            dilated.y2 = w->ba[1];
+            dilated.act2 = EV_ACT_LRELU;
+            dilated.slope2 = slope;
+            ev_enqueue_conv(q, &dilated);
             conv = &r->convs2[i];
             activated = w->ba[1];
             dilation = 1;
         }
         const ev_rows next = activated.at == w->ba[0].at ? w->ba[1] : w->ba[0];
         ev_conv_op op = stage_conv(conv, a, activated, dilation);
+        op.first = w->first;
         op.residual = raw;
         op.y = w->b;
         op.y2 = next;
@@ -99,10 +102,26 @@ static size_t stage_matrix_bytes(const ev_vocoder *v, int i, size_t rows) {
     return ev_matrix_bytes(rows * per_row, v->gap * per_row, ev_round16((size_t)v->hifigan.stages[i].channels));
 }
 
-size_t ev_hifigan_bytes(const ev_vocoder *v, size_t rows, size_t chunks) {
+/* What the convolutions of a stage need at most beside their rows. */
+static size_t stage_scratch_bytes(const ev_vocoder *v, int i, int threads) {
+    const ev_hifigan_config *k = &v->config.hifigan;
+    size_t most = 0;
+    for (int j = 0; j < k->kinds; j++) {
+        const ev_resblock *r = &v->hifigan.stages[i].blocks[j];
+        for (int d = 0; d < k->dilation_count; d++) {
+            const size_t one = ev_conv_scratch(&r->convs1[d], k->res_dilations[j][d], threads);
+            const size_t two = ev_conv_scratch(&r->convs2[d], 1, threads);
+            if (one > most) most = one;
+            if (two > most) most = two;
+        }
+    }
+    return most * sizeof(float);
+}
+
+size_t ev_hifigan_bytes(const ev_vocoder *v, size_t rows, size_t chunks, int threads) {
     const ev_hifigan_config *k = &v->config.hifigan;
     rows -= rows < v->gap ? rows : v->gap; /* behind the last chunk there is only the margin that all matrices have */
-    size_t bytes = chunks * ((size_t)(k->stages + 1) * sizeof(ev_span) + sizeof(size_t)) + 1024;
+    size_t bytes = chunks * ((size_t)(k->stages + 1) * (sizeof(ev_span) + sizeof(size_t))) + 2048;
     bytes += ev_matrix_bytes(rows, v->gap, ev_round16((size_t)v->config.inputs));
     bytes += ev_matrix_bytes(rows, v->gap, ev_round16((size_t)k->channels));
     if (k->harmonics) bytes += ev_matrix_bytes(rows, v->gap, (size_t)v->config.hop * 2);
@@ -110,7 +129,8 @@ size_t ev_hifigan_bytes(const ev_vocoder *v, size_t rows, size_t chunks) {
     for (int i = 0; i < k->stages; i++) { /* each stage's result stays, its work goes */
         const size_t one = stage_matrix_bytes(v, i, rows);
         bytes += one;
-        if (bytes + 5 * one > most) most = bytes + 5 * one;
+        const size_t work = 5 * one + stage_scratch_bytes(v, i, threads);
+        if (bytes + work > most) most = bytes + work;
     }
     bytes += ev_matrix_bytes(rows, 0, (size_t)v->config.hop);
     return bytes > most ? bytes : most;
@@ -160,12 +180,20 @@ static ev_at make_source(const ev_vocoder *v, ev_queue *q, const ev_axis *a, con
     return y.at;
 }
 
-static ev_axis run_stages(const ev_vocoder *v, ev_queue *q, const ev_axis *a, ev_at source, ev_rows *x) {
+static const size_t *scaled_first(ev_queue *q, const ev_axis *a, const size_t *first, size_t factor) {
+    size_t *rows = ev_queue_host(q, a->count * sizeof *rows);
+    for (size_t i = 0; i < a->count; i++) rows[i] = first[i] * factor;
+    return rows;
+}
+
+static ev_axis run_stages(const ev_vocoder *v, ev_queue *q, const ev_axis *a, const size_t *first, ev_at source,
+                          ev_rows *x) {
     const ev_hifigan_config *k = &v->config.hifigan;
     ev_axis before = *a;
     for (int i = 0; i < k->stages; i++) {
         const ev_stage *stage = &v->hifigan.stages[i];
-        const ev_axis now = scaled_axis(q, a, (size_t)v->config.hop / (size_t)stage->left);
+        const size_t per_frame = (size_t)v->config.hop / (size_t)stage->left;
+        const ev_axis now = scaled_axis(q, a, per_frame);
         const size_t width = ev_round16((size_t)stage->channels);
         const ev_rows sum = ev_rows_take(q, &now, width);
         const size_t stage_mark = ev_queue_mark(q);
@@ -173,7 +201,8 @@ static ev_axis run_stages(const ev_vocoder *v, ev_queue *q, const ev_axis *a, ev
                               .xa = ev_rows_take(q, &now, width),
                               .b = ev_rows_take(q, &now, width),
                               .ba = {ev_rows_take(q, &now, width), ev_rows_take(q, &now, width)},
-                              .sum = sum};
+                              .sum = sum,
+                              .first = scaled_first(q, a, first, per_frame)};
         run_stage(k, q, stage, *x, source, &before, &now, &w, i == k->stages - 1);
         ev_queue_release(q, stage_mark);
         *x = sum;
@@ -193,7 +222,7 @@ void ev_hifigan_run(const ev_vocoder *v, ev_queue *q, const ev_axis *a, const ev
     pre.slope2 = slope;
     ev_enqueue_conv(q, &pre);
 
-    const ev_axis now = run_stages(v, q, a, source, &x);
+    const ev_axis now = run_stages(v, q, a, first, source, &x);
     const ev_conv_single_output *conv = &v->hifigan.post;
     const ev_rows samples = ev_rows_take(q, &(ev_axis){NULL, 0, now.rows, 0}, 1);
     const ev_conv_single_output_op post = {.conv = conv,

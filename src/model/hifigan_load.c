@@ -61,16 +61,25 @@ static ev_status load_noise(ev_conv *out, const ev_container *c, int i, int co, 
     return s;
 }
 
+/* Winograd's algorithm pays where a row's products outweigh the sums and differences that it takes beside them. */
+enum { WINOGRAD_PRODUCTS_MIN = 32 * 11 };
+
+static ev_status load_block_conv(ev_conv *out, const ev_container *c, const char *name, int channels, int taps,
+                                 ev_error *err) {
+    TRY(ev_weights_conv(out, c, name, channels, channels, taps, err));
+    return taps >= 3 && channels * taps >= WINOGRAD_PRODUCTS_MIN ? ev_conv_winograd(out, err) : EV_OK;
+}
+
 static ev_status load_block(ev_resblock *r, const ev_container *c, const ev_hifigan_config *k, int index, int kind,
                             int channels, ev_error *err) {
     char name[NAME_MAX_BYTES];
     const int taps = k->res_kernels[kind];
     for (int d = 0; d < k->dilation_count; d++) {
         snprintf(name, sizeof name, "generator.resblocks.%d.convs%s.%d", index, k->resblock == 1 ? "1" : "", d);
-        TRY(ev_weights_conv(&r->convs1[d], c, name, channels, channels, taps, err));
+        TRY(load_block_conv(&r->convs1[d], c, name, channels, taps, err));
         if (k->resblock != 1) continue;
         snprintf(name, sizeof name, "generator.resblocks.%d.convs2.%d", index, d);
-        TRY(ev_weights_conv(&r->convs2[d], c, name, channels, channels, taps, err));
+        TRY(load_block_conv(&r->convs2[d], c, name, channels, taps, err));
     }
     return EV_OK;
 }

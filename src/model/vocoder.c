@@ -17,7 +17,7 @@ size_t ev_vocoder_chunk_rows(const ev_vocoder *v, const ev_chunk *chunk) {
 
 size_t ev_vocoder_bytes(const ev_vocoder *v, size_t rows, size_t chunks, int threads) {
     if (v->config.family == EV_VOCODER_ISTFT) return ev_spectral_bytes(v, rows, chunks, threads);
-    return ev_hifigan_bytes(v, rows, chunks);
+    return ev_hifigan_bytes(v, rows, chunks, threads);
 }
 
 static ev_axis place_chunks(const ev_vocoder *v, ev_queue *q, const ev_chunk *chunks, size_t n, size_t **first) {

@@ -62,7 +62,7 @@ ev_track *ev_vocoder_tracks(ev_queue *q, const ev_chunk *chunks, const size_t *f
 ev_status ev_hifigan_load(ev_vocoder *v, const ev_container *c, ev_error *err);
 void ev_hifigan_free(ev_hifigan *g);
 void ev_hifigan_upload(const ev_vocoder *v, ev_queue *q);
-size_t ev_hifigan_bytes(const ev_vocoder *v, size_t rows, size_t chunks);
+size_t ev_hifigan_bytes(const ev_vocoder *v, size_t rows, size_t chunks, int threads);
 /* Enqueues all. a: the chunks' frames with their halos, in order; first: the utterance frame of each span's first
  * row. */
 void ev_hifigan_run(const ev_vocoder *v, ev_queue *q, const ev_axis *a, const ev_chunk *chunks, const size_t *first);

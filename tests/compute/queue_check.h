@@ -130,6 +130,7 @@ static inline void check_conv(ev_queue *q, const ev_conv_op *op) {
     const size_t width = (size_t)op->conv->co_blocks * 16;
     o->op.conv = *op;
     o->op.conv.spans = check_spans(o, op->spans, op->span_count);
+    o->op.conv.first = check_copy(o, op->first, op->span_count * sizeof *op->first);
     if (!op->span_bias) return;
     float *rows = malloc(op->span_count * width * sizeof *rows);
     const float **bias = check_copy(o, op->span_bias, op->span_count * sizeof *bias);

@@ -104,6 +104,54 @@ static void test_conv(void **state) {
     }
 }
 
+/* By Winograd's algorithm, of parts of utterances. */
+static void test_winograd(void **state) {
+    bench *b = *state;
+    rng_state = 55;
+    for (int i = 0; i < ROUNDS; i++) {
+        bench_spans(b, 40);
+        const int co = rng_int(1, 40), ci = rng_int(1, 40), taps = i % 2 ? 3 : 5, dilation = rng_int(1, 2);
+        const size_t ld = ev_round16((size_t)co), first[SPANS_MAX] = {(size_t)rng_int(0, 9), 5, 2, 3};
+        ev_conv conv = random_conv(co, ci, taps);
+        assert_int_equal(ev_conv_winograd(&conv, NULL), EV_OK);
+        upload(b, EV_WEIGHTS_CONV, &conv, 0);
+        grid x = make(b, (size_t)ci);
+        float *y = zeros(b, ld);
+        float *scratch = alloc_floats(ev_conv_scratch(&conv, dilation, ev_pool_threads(b->pool)));
+        const ev_conv_args args = {.conv = &conv,
+                                   .x = x.x,
+                                   .ldx = x.ld,
+                                   .tap_offset = -(taps - 1) / 2 * dilation,
+                                   .dilation = dilation,
+                                   .y = y,
+                                   .ldy = ld,
+                                   .scale = 0.5f,
+                                   .spans = b->spans,
+                                   .span_count = b->n,
+                                   .first = first,
+                                   .scratch = scratch};
+        ev_conv_run(&b->c, &args);
+        for (int k = 0; k < 2; k++) {
+            ev_queue *q = b->queues[k];
+            const size_t mark = ev_queue_mark(q);
+            const ev_conv_op op = {.conv = &conv,
+                                   .x = take(b, q, &x, (size_t)ci),
+                                   .tap_offset = args.tap_offset,
+                                   .dilation = dilation,
+                                   .y = take(b, q, NULL, ld),
+                                   .scale = args.scale,
+                                   .spans = b->spans,
+                                   .span_count = b->n,
+                                   .first = first};
+            ev_enqueue_conv(q, &op);
+            check(b, q, op.y, y, ld, ld, "conv by Winograd's algorithm");
+            ev_queue_release(q, mark);
+        }
+        zeros_free(y, ld), free(x.memory), free(scratch);
+        ev_conv_free(&conv);
+    }
+}
+
 static void test_upconv(void **state) {
     bench *b = *state;
     rng_state = 52;
@@ -194,7 +242,8 @@ static void test_depthwise(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_conv), cmocka_unit_test(test_upconv),
-                                       cmocka_unit_test(test_single_output), cmocka_unit_test(test_depthwise)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_conv), cmocka_unit_test(test_winograd),
+                                       cmocka_unit_test(test_upconv), cmocka_unit_test(test_single_output),
+                                       cmocka_unit_test(test_depthwise)};
     return cmocka_run_group_tests(tests, setup, teardown);
 }

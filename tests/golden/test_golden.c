@@ -488,6 +488,7 @@ static void test_bytes(void **state) {
         bytes_of("istft", n);
         bytes_of("istft_free", n);
         bytes_of("vocoder_ours", n);
+        bytes_of("vocoder_v1", n);
     }
 }
 
