@@ -5,7 +5,8 @@
  * - TILE_ROWS_MAX: {[blocks] = most rows of its tiles}, of all heights from 1 up; 1 and 2 blocks must exist;
  * - TILE_TALL: the height of one taller tile of one block, or 0;
  * - TILE_CHANNELS: input channels in one turn of the innermost loop;
- * - TILE_BLOCKS: how many blocks, 1 or 2, the tile for many rows has.
+ * - TILE_BLOCKS: how many blocks, 1 or 2, the tile for many rows has;
+ * - TILE_PREFETCH: how many bytes ahead weights are prefetched, or 0.
  *
  * A register tile is `rows` time steps by `blocks` blocks of 16 output channels, all its sums in registers from the
  * bias to the stored result. For each (tap, input channel) it loads one row of weights, which is contiguous, and for
@@ -45,6 +46,7 @@ EV_INLINE void sum_channel(hf *acc, const char *const *group, size_t ld, size_t 
     EV_UNROLL for (int j = 0; j < columns; j++) {
         const int lane = ahead * 16 + j % H_PER_BLOCK * H_LANES;
         weights[j] = load_weights(w + (size_t)(j / H_PER_BLOCK) * w_step + lane * bytes, bytes);
+        if (TILE_PREFETCH) __builtin_prefetch(w + (size_t)(j / H_PER_BLOCK) * w_step + lane * bytes + TILE_PREFETCH);
     }
     EV_UNROLL for (int r = 0; r < rows; r++) {
         hf b = broadcast_row(group, ld, ld3, r, ahead);

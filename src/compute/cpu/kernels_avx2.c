@@ -8,6 +8,7 @@
 #define TILE_TALL     0
 #define TILE_CHANNELS 2
 #define TILE_BLOCKS   1
+#define TILE_PREFETCH 0 /* loads are short as it is */
 
 /* 8 sums, 4 of weights (even and odd bytes), 2 inputs. */
 #define EV_TILES8(X) X(1, 1) X(2, 1) X(3, 1) X(4, 1)

@@ -21,6 +21,7 @@
 #define TILE_TALL     28
 #define TILE_CHANNELS 1
 #define TILE_BLOCKS   2
+#define TILE_PREFETCH 1024
 
 /* Quantised, without VNNI: 24 sums, 4 of weights (even and odd bytes), 2 inputs. */
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) || defined(EV_FEW_TILES)
