@@ -24,8 +24,8 @@ typedef struct sv_model {
     uint32_t number; /* no other model of this process has it, nor the same file when it is read again */
     sv_catalogue *catalogue;
     sv_voices *voices;
-    sv_engine *engine; /* NULL: speech is made elsewhere */
-    bool keeps_uploads;
+    sv_engine *engine;              /* NULL: speech is made elsewhere */
+    atomic_bool keeps_uploads;      /* set when its store is open, by a reload too while requests read it */
     struct sv_residency *residency; /* the rest, for this module alone */
 } sv_model;
 
