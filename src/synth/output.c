@@ -56,7 +56,8 @@ size_t ev_item_pause(const ev_item *item, size_t sentence, size_t phone) {
 size_t ev_item_sentence_pause(const ev_item *item, size_t sentence) {
     const bool last = sentence + 1 == item->phones->sentence_count;
     const size_t ms = last ? 0 : EV_SENTENCE_PAUSE_MS;
-    return (size_t)((float)(ms * (size_t)item->model->config.vocoder.sample_rate / 1000) / item->request->speed);
+    const size_t samples = ms * (size_t)item->model->config.vocoder.sample_rate / 1000;
+    return (size_t)((float)samples / item->request->speed);
 }
 
 void ev_item_mark(ev_item *item, size_t sentence, size_t at) {

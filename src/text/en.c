@@ -26,7 +26,7 @@ static char plain_letter(int32_t c) {
     utf8proc_int32_t parts[32];
     int boundary = 0;
     utf8proc_ssize_t n = utf8proc_decompose_char(c, parts, 32, UTF8PROC_DECOMPOSE | UTF8PROC_COMPAT, &boundary);
-    return n > 0 && n <= 32 && parts[0] < 0x80 && en_is_alpha((char)parts[0]) ? (char)parts[0] : EN_SYMBOL;
+    return (char)(n > 0 && n <= 32 && parts[0] < 0x80 && en_is_alpha((char)parts[0]) ? parts[0] : EN_SYMBOL);
 }
 
 static char class_of(int32_t c) {
@@ -173,7 +173,7 @@ static size_t question_or_exclaim(en_work *w, size_t i) {
 
 /* ":D", ":P": a face and no letter. */
 static bool is_emoticon(const en_work *w, size_t i) {
-    char next = w->s[i + 1], behind = next ? w->s[i + 2] : 0;
+    char next = w->s[i + 1], behind = (char)(next ? w->s[i + 2] : 0);
     return w->s[i] == ':' && next && strchr("DPpOo", next) && (i == 0 || en_is_space(w->s[i - 1])) &&
            (!behind || en_is_space(behind) || behind == '.' || behind == ',' || behind == '!');
 }

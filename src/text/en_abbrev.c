@@ -289,7 +289,7 @@ static size_t plain_abbreviation(en_work *w, size_t i, size_t end) {
             return finish(w, i, end + 1, "minimum", false); /* "min. 3 hours" */
         /* "max." and "min." at the end of a sentence may just be words with its full stop, and so may "co" */
         if (u == DOTTED && !capital && en_ends_sentence(w, end + 1) && end - i > 2 &&
-            strcmp("misc", abbreviations[k].written))
+            strcmp("misc", abbreviations[k].written) != 0)
             return 0;
         bool form_of_address = dot && en_in_list(" mr mrs ms ", w->s + i, end - i); /* "Mr. and Mrs. Hill" */
         if (u == TITLE && !capital) {                                               /* "dr. jones" */

@@ -11,7 +11,7 @@ static bool derive(const ev_en *en, const char *word, size_t n, int depth, en_ph
 
 static char stress_of(int token) {
     const char *name = ev_token_name(token);
-    return name[3] == '0' || name[3] == '1' || name[3] == '2' ? name[3] : '\0';
+    return (char)(name[3] == '0' || name[3] == '1' || name[3] == '2' ? name[3] : 0);
 }
 
 static bool ends(const char *word, size_t n, const char *ending, size_t *stem) {

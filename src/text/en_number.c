@@ -1,6 +1,7 @@
 /* en_number: digits to number words, American style ("one hundred twenty three"). Cardinals go to 10^15, with
  * commas to 10^18; what is larger, or starts with a zero, is said digit by digit, as people do with codes. */
 #include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -178,7 +179,8 @@ void en_say_ordinal(en_work *w, const char *digits, size_t n, const char *suffix
     memcpy(number, digits, n);
     cardinal(phrase, strtoll(number, NULL, 10));
     ordinal_ending(phrase);
-    strcat(phrase, suffix);
+    const size_t used = strlen(phrase);
+    snprintf(phrase + used, sizeof phrase - used, "%s", suffix);
     w->span_number = true;
     en_put(w, phrase);
 }

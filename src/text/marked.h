@@ -116,7 +116,7 @@ void markup_comma(markup *m, size_t at);                                       /
 void markup_pause(markup *m, int ms, size_t begin, size_t end);
 void markup_omit(markup *m, size_t begin, size_t end, const char *reason);
 bool markup_at_line_start(const markup *m); /* nothing was written since the last line end */
-static inline char markup_char(const markup *m, size_t at) { return at < m->bytes ? m->text[at] : 0; }
+static inline char markup_char(const markup *m, size_t at) { return (char)(at < m->bytes ? m->text[at] : 0); }
 const char *markup_attribute_of(const markup_tag *tag, const char *name); /* NULL: none */
 void markup_end_paragraph(markup *m);               /* emphasis and brackets do not reach over it */
 size_t markup_line_end(const markup *m, size_t at); /* its '\n', or the end */

@@ -194,9 +194,9 @@ static void *main_of_thread(void *tracer) {
     sv_tracer *t = tracer;
     CURL *curl = curl_easy_init();
     sv_span *spans = malloc(BATCH * sizeof *spans);
-    bool stopping = !spans;
+    bool stopping = false;
     double until = 0;
-    while (!stopping || until > 0) {
+    while (spans && (!stopping || until > 0)) {
         const size_t count = take(t, spans, &stopping);
         if (stopping && until <= 0) until = ev_clock_s() + LAST_TIMEOUT_MS * 1e-3;
         const double left_s = until - ev_clock_s();

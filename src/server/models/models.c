@@ -1,6 +1,7 @@
 /* models: the list, and a reload of it. */
 #include "server/models/models.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -291,6 +292,7 @@ static bool is_meant(const sv_model *m, const char *name, uint32_t number) {
 sv_model *sv_model_ref(sv_models *models, const char *name, uint32_t number) {
     sv_model *found = NULL;
     ev_mutex_lock(&models->lock);
+    assert(models->list->items[0]);
     if (!number && !name) found = models->list->items[0];
     for (size_t i = 0; i < models->list->count && !found; i++)
         if (is_meant(models->list->items[i], name, number)) found = models->list->items[i];

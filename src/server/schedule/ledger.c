@@ -62,13 +62,6 @@ void sv_ledger_relief(sv_ledger *l, void (*relieve)(void *user, int64_t bytes), 
     ev_mutex_unlock(&l->lock);
 }
 
-int64_t sv_ledger_used(sv_ledger *l) {
-    ev_mutex_lock(&l->lock);
-    const int64_t used = l->fixed + l->claimed;
-    ev_mutex_unlock(&l->lock);
-    return used;
-}
-
 /* ---- holders ---- */
 
 /* Made where there is none. NULL: out of memory. */
@@ -110,7 +103,7 @@ static sv_claim_result claim_fits(const sv_ledger *l, const sv_holder *h, int64_
 static sv_claim_result try_set(sv_ledger *l, sv_claim *claim, const char *account, int64_t bytes, int part)
     EV_REQUIRES(l->lock) {
     const bool first = !claim->ledger;
-    sv_holder *h = first && account ? find_holder(l, account) : claim->holder;
+    sv_holder *h = !first ? claim->holder : account ? find_holder(l, account) : NULL;
     if (first && account && !h) return SV_CLAIM_LATER;
     const sv_claim_result room = claim_fits(l, h, bytes - claim->bytes, bytes, part);
     if (room == SV_CLAIM_OK) {

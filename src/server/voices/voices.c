@@ -1,4 +1,5 @@
 /* voices: the table of voices in memory; uploads on disk are voices_store.c's. */
+#include <assert.h>
 #include <openssl/evp.h>
 #include <stdlib.h>
 #include <string.h>
@@ -82,7 +83,10 @@ void sv_voices_free(sv_voices **held) EV_NOT_SHARED {
     sv_voices *v = *held;
     *held = NULL;
     if (!v) return;
-    for (sv_voice *one; (one = EV_CONTAINER_OF(ev_list_pop(&v->uses), sv_voice, use)) != NULL;) free_voice(one);
+    for (ev_list_node *at = v->uses.first, *next; at; at = next) {
+        next = at->next;
+        free_voice(EV_CONTAINER_OF(at, sv_voice, use));
+    }
     ev_map_free(&v->cached);
     sv_voice_store *store = v->store;
     sv_voice_store_close(&store);
@@ -118,11 +122,12 @@ const ev_voice *sv_voice_get(const sv_voice *voice) { return voice->voice; }
 
 /* Out of the cache; it lives on while it has users. */
 static void uncache(sv_voices *v, sv_voice *voice) EV_REQUIRES(v->lock) {
+    const bool used = voice->users > 0;
     ev_map_remove(&v->cached, &voice->node);
     ev_list_remove(&voice->use);
     v->bytes -= voice->bytes;
     voice->cached = false;
-    if (!voice->users) free_voice(voice);
+    if (!used) free_voice(voice);
 }
 
 static sv_voice *find_cached(const sv_voices *v, const unsigned char *key) EV_REQUIRES(v->lock) {
@@ -233,6 +238,7 @@ static sv_voice *begin(sv_voices *v, const unsigned char *key) EV_REQUIRES(v->lo
 static void complete(sv_voices *v, sv_voice *voice, ev_status status) {
     size_t floats = 0;
     ev_mutex_lock(&v->lock);
+    assert(voice->users > 0); /* who made it */
     voice->making = false;
     if (status == EV_OK) {
         ev_voice_vector(voice->voice, &floats);
@@ -277,7 +283,9 @@ ev_status sv_voices_reference(sv_voices *v, const void *bytes, size_t size, sv_v
     *out = voice;
     if (voice->voice && !hit) log_warnings(v, voice);
     if (voice->voice) return EV_OK;
-    const ev_status status = ev_fail(err, voice->error.status, "%s", voice->error.message);
+    const ev_status status = voice->error.status;
+    assert(status != EV_OK);
+    ev_fail(err, status, "%s", voice->error.message);
     sv_voice_release(v, out);
     return status;
 }
