@@ -21,13 +21,12 @@
 #else
 #define EV_THREAD_SAFETY(attribute)
 #endif
-#define EV_GUARDED_BY(lock)     EV_THREAD_SAFETY(guarded_var)
-#define EV_REQUIRES(...)        EV_THREAD_SAFETY(requires_capability(__VA_ARGS__))
-#define EV_REQUIRES_SHARED(...) EV_THREAD_SAFETY(requires_shared_capability(__VA_ARGS__))
-#define EV_EXCLUDES(...)        EV_THREAD_SAFETY(locks_excluded(__VA_ARGS__))
-#define EV_ACQUIRE(...)         EV_THREAD_SAFETY(acquire_capability(__VA_ARGS__))
-#define EV_RELEASE(...)         EV_THREAD_SAFETY(release_capability(__VA_ARGS__))
-#define EV_NOT_SHARED           EV_THREAD_SAFETY(no_thread_safety_analysis)
+#define EV_GUARDED_BY(lock) EV_THREAD_SAFETY(guarded_var)
+#define EV_REQUIRES(...)    EV_THREAD_SAFETY(requires_capability(__VA_ARGS__))
+#define EV_EXCLUDES(...)    EV_THREAD_SAFETY(locks_excluded(__VA_ARGS__))
+#define EV_ACQUIRE(...)     EV_THREAD_SAFETY(acquire_capability(__VA_ARGS__))
+#define EV_RELEASE(...)     EV_THREAD_SAFETY(release_capability(__VA_ARGS__))
+#define EV_NOT_SHARED       EV_THREAD_SAFETY(no_thread_safety_analysis)
 
 /* ---- mutex ---- */
 typedef struct EV_THREAD_SAFETY(capability("mutex")) ev_mutex {
@@ -65,8 +64,6 @@ static inline bool ev_mutex_try_lock(ev_mutex *m) EV_THREAD_SAFETY(try_acquire_c
 typedef struct ev_cond {
     pthread_cond_t pthread;
 } ev_cond;
-#define EV_COND_INITIALIZER                                                                                          \
-    { PTHREAD_COND_INITIALIZER } /* is not waited for with an end: its clock is the wall's */
 
 static inline void ev_cond_init(ev_cond *c) {
     pthread_condattr_t monotonic;

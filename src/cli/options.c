@@ -8,7 +8,7 @@
 
 const cli_command *const *cli_commands;
 
-void cli_values_init(const cli_command *command, cli_values *values) {
+static void cli_values_init(const cli_command *command, cli_values *values) {
     memset(values, 0, sizeof *values);
     if (command->init != NULL) command->init(values);
 }

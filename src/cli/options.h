@@ -99,7 +99,6 @@ extern const cli_command cli_say, cli_voice_make, cli_voice_list, cli_voice_show
 extern const cli_command *const *cli_commands;
 
 /* ---- options.c ---- */
-void cli_values_init(const cli_command *command, cli_values *values);
 typedef enum cli_asked { CLI_ASKED_NOTHING, CLI_ASKED_HELP, CLI_ASKED_VERSION } cli_asked;
 /* Fills values and operands (items has room for argc). *asked is set when --help or --version was met. An exit code.
  */

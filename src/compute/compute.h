@@ -128,13 +128,13 @@ void ev_conv_run(const ev_compute *c, const ev_conv_args *args);
 
 /* Transposed convolution (PyTorch ConvTranspose1d, weight [ci][co][kernel], stride, padding (kernel-stride)/2 with
  * kernel - stride even, kernel a multiple of stride) as convolutions over the input rows, grouped by equal tap
- * offset: part p makes the `phases` output phases from `phase` on. co * stride must be laid out as rows of the input:
+ * offset: part p makes the output phases from `phase` on. co * stride must be laid out as rows of the input:
  * output row t * stride + r, channel j is y[(t * stride + r) * ldy + j], ldy = co exactly (co a multiple of 16). */
 typedef struct ev_upconv {
     int stride, ci, co, part_count;
     struct {
         ev_conv conv;
-        int phase, phases, tap_offset;
+        int phase, tap_offset;
     } part[2];
 } ev_upconv;
 ev_status ev_upconv_pack(ev_upconv *out, const float *weight, const float *bias, int ci, int co, int kernel,

@@ -70,6 +70,10 @@ struct ev_kernels {
                        const float *beta, float eps, size_t rows);
     void (*softmax)(float *x, size_t ldx, size_t n, size_t rows); /* each row, in place */
     void (*upsample)(const ev_upsample_tile *tile, size_t rows);
+    /* 64-byte aligned, nothing overlaps, the input is overwritten; work: size x 16 floats.
+     * forward: x [size][16] -> bins [size / 2 + 1][re, im][16].
+     * inverse: bins -> x, `size` times the inverse; the imaginary parts of the first bin and the last do not count.
+     */
     void (*fft_forward)(const ev_fft *fft, float *x, float *bins, float *work);
     void (*fft_inverse)(const ev_fft *fft, float *bins, float *x, float *work);
     void (*istft)(const ev_istft_tile *tile, size_t rows);

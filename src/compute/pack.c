@@ -125,7 +125,6 @@ static ev_status upconv_part(ev_upconv *up, const float *weight, const float *bi
     if (status) return status;
     up->part_count++;
     up->part[part].phase = phase;
-    up->part[part].phases = phases;
     up->part[part].tap_offset = q - taps + 1;
     for (int r = 0; r < phases; r++)
         for (int o = 0; o < up->co; o++) {

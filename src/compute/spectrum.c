@@ -61,18 +61,6 @@ void ev_fft_free(ev_fft *fft) {
     *fft = (ev_fft){0};
 }
 
-static bool aligned(const void *p) { return (uintptr_t)p % 64 == 0; }
-
-void ev_fft_forward(const ev_compute *c, const ev_fft *fft, float *x, float *bins, float *work) {
-    assert(fft->twiddles && aligned(x) && aligned(bins) && aligned(work));
-    c->kernels->fft_forward(fft, x, bins, work);
-}
-
-void ev_fft_inverse(const ev_compute *c, const ev_fft *fft, float *bins, float *x, float *work) {
-    assert(fft->twiddles && aligned(x) && aligned(bins) && aligned(work));
-    c->kernels->fft_inverse(fft, bins, x, work);
-}
-
 ev_status ev_istft_make(ev_istft *out, int fft, int parts, ev_error *err) {
     assert(parts == EV_ISTFT_PARTS_BURSTS || parts == EV_ISTFT_PARTS_MAX);
     *out = (ev_istft){.fft = fft, .hop = fft / 4, .bins = fft / 2 + 1, .parts = parts};
@@ -88,7 +76,7 @@ ev_status ev_istft_make(ev_istft *out, int fft, int parts, ev_error *err) {
     for (int i = 0; i < fft; i++) {
         const double hann = 0.5 - 0.5 * cos(2 * acos(-1.0) * i / fft);
         out->before[i] = (float)(hann * 4 / fft);
-        out->after[i] = (float)(hann / 1.5 / fft); /* 1 / fft: ev_fft_inverse is that much too large */
+        out->after[i] = (float)(hann / 1.5 / fft); /* 1 / fft: the inverse is that much too large */
     }
     return EV_OK;
 }
@@ -101,6 +89,8 @@ void ev_istft_free(ev_istft *stft) {
 }
 
 /* ---- spectra to frames ---- */
+
+static bool aligned(const void *p) { return (uintptr_t)p % 64 == 0; }
 
 /* x, bins, work, bins of bursts */
 static size_t slot_floats(const ev_istft *stft) {

@@ -21,11 +21,6 @@ typedef struct ev_fft {
 /* size: even, 2^a 3^b 5^c, 4 .. EV_FFT_SIZE_MAX; else EV_E_FORMAT */
 ev_status ev_fft_plan(ev_fft *out, int size, ev_error *err);
 void ev_fft_free(ev_fft *fft);
-/* Both: 64-byte aligned, nothing overlaps, the input is overwritten; work: size x 16 floats.
- * forward: x [size][16] -> bins [size / 2 + 1][re, im][16].
- * inverse: bins -> x, `size` times the inverse; the imaginary parts of the first bin and the last do not count. */
-void ev_fft_forward(const ev_compute *c, const ev_fft *fft, float *x, float *bins, float *work);
-void ev_fft_inverse(const ev_compute *c, const ev_fft *fft, float *bins, float *x, float *work);
 
 /* Four or five numbers a bin and frame to frames of samples. With P and B the spectra of the windowed pulses and
  * bursts, Z noise, the parts harmonic, turn, rough, burst; or harmonic, turn, rough, free, angle:

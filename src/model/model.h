@@ -36,7 +36,7 @@ ev_status ev_model_unknown(const char *kind, const char *name, size_t bytes, con
 struct ev_voice {
     uint64_t encoder_id;
     bool unit_length; /* its direction tells the speaker; else its length does too (a row of a learned table) */
-    float pitch;      /* median F0, Hz; 0 not told */
+    float pitch;      /* median F0, Hz; 0: unknown */
     unsigned faults;  /* ev_voice_fault of the recording that it was heard in */
     size_t size;
     float vector[];

@@ -50,7 +50,7 @@ static void condition_bias(const void *model, const ev_utterance *u, float *bias
 /* Frames as the checkpoints round them, token by token and half to even; a speed is asked of their running sum. Where
  * nothing would be heard each token gets one. */
 static void decide_durations(ev_utterance *u, const float *log_duration, float *centre) {
-    double published = 0, wished = 0, given = 0;
+    double published = 0, target_frames = 0, given = 0;
     for (size_t t = 0; t < u->token_count; t++) {
         published += fmax(nearbyint(fmin(exp((double)log_duration[t]) - 1.0, 1e4)), 0.0);
         if (u->forced_frames && u->forced_frames[t] > 0) published += u->forced_frames[t];
@@ -60,11 +60,11 @@ static void decide_durations(ev_utterance *u, const float *log_duration, float *
         double d = 0;
         if (u->forced_frames && u->forced_frames[t] >= 0) {
             d = u->forced_frames[t];
-            wished += d;
+            target_frames += d;
         } else {
             const double speed = (double)(u->token_speed ? u->token_speed[t] : u->speed);
-            wished += (published > 0 ? own : 1) / speed;
-            d = fmax(nearbyint(wished) - given, 0.0);
+            target_frames += (published > 0 ? own : 1) / speed;
+            d = fmax(nearbyint(target_frames) - given, 0.0);
         }
         u->durations[t] = (int32_t)d;
         centre[t] = (float)(given + d * 0.5);

@@ -11,7 +11,7 @@
 #include "model/utterance.h"
 #include "model/weights.h"
 
-enum { EV_LAYERS_MAX = 32, EV_PREDICTOR_LAYERS_MAX = 8 };
+enum { EV_PREDICTOR_LAYERS_MAX = 8 };
 
 typedef struct ev_block {
     ev_norm norm1, norm2;

@@ -96,7 +96,9 @@ static ev_status parse_part(const ev_model *model, const char *text, size_t byte
     return EV_OK;
 }
 
-ev_status ev_emotion_parse(const ev_model *model, const char *emotion, float degree, float *weights, ev_error *err) {
+/* "happy", "happy:0.6,surprised:0.4" (NULL: neutral) and a degree to one weight per emotion, summing to 1. */
+static ev_status parse_emotion(const ev_model *model, const char *emotion, float degree, float *weights,
+                               ev_error *err) {
     memset(weights, 0, EV_EMOTIONS_MAX * sizeof *weights);
     float sum = 0;
     for (const char *at = emotion; at && *at;) {
@@ -320,7 +322,7 @@ static ev_status prepare(ev_item *item, ev_pool *pool, int32_t sentence_ms_max, 
         .emotion_weights = emotion_weights, .prompt = r->prompt, .degree = r->emotion_degree, .pool = pool};
     ev_status s = check_numbers(r, err);
     if (s == EV_OK) s = check_prompt(item->model, r, err);
-    if (s == EV_OK) s = ev_emotion_parse(item->model, r->emotion, r->emotion_degree, emotion_weights, err);
+    if (s == EV_OK) s = parse_emotion(item->model, r->emotion, r->emotion_degree, emotion_weights, err);
     if (s == EV_OK) s = resolve_voice(item, &manner.speaker, err);
     if (s == EV_OK) {
         ev_text_voices voices = {item->model, r};

@@ -110,8 +110,6 @@ void ev_item_prepare(ev_item *item, ev_model *model, ev_pool *pool, int32_t sent
                      const ev_request *request);
 void ev_item_free(ev_item *item);
 void ev_item_fail(ev_item *item, ev_status status, const ev_error *err);
-/* "happy", "happy:0.6,surprised:0.4" (NULL: neutral) and a degree to one weight per emotion, summing to 1. */
-ev_status ev_emotion_parse(const ev_model *model, const char *emotion, float degree, float *weights, ev_error *err);
 
 /* output.c: room for `more` samples behind those that are there; samples that were taken make place first. */
 ev_status ev_item_reserve(ev_item *item, size_t more, ev_error *err);

@@ -91,7 +91,7 @@ static inline bool en_is_lower(char c) { return c >= 'a' && c <= 'z'; }
 static inline bool en_is_alpha(char c) { return en_is_upper(c) || en_is_lower(c); }
 static inline bool en_is_alnum(char c) { return en_is_alpha(c) || en_is_digit(c); }
 static inline bool en_is_space(char c) { return c == ' ' || c == '\n'; }
-static inline char en_lower(char c) { return en_is_upper(c) ? (char)(c + 32) : c; }
+static inline char en_lower(char c) { return (char)(en_is_upper(c) ? c + 32 : c); }
 static inline bool en_is_dash(char c) { return c == '-' || c == EN_EN_DASH || c == EN_EM_DASH; }
 size_t en_digits_end(const en_work *w, size_t i);    /* past the digits at i */
 size_t en_letters_end(const en_work *w, size_t i);   /* past the letters at i (at most EN_WORD_LETTERS + 1) */
@@ -167,7 +167,6 @@ bool en_flight_near(const en_work *w);                   /* the last words speak
 void en_say_date(en_work *w, long year, int month, int day); /* year 0: none */
 bool en_valid_day(long month, long day);
 int en_month_at(const en_work *w, size_t i, size_t *end); /* 1..12 where a month name or abbreviation stands */
-bool en_is_month(const char *word);
 /* ---- en_token.c ---- */
 void en_say_token(en_work *w, size_t begin, size_t end); /* letters and apostrophes s[begin, end) as a word */
 

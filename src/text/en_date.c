@@ -1,4 +1,5 @@
 /* en_date: dates and times of day. "Nov 23, 2026", "23 November", "2026-11-23", "11/23/2026"; "7:30pm", "19:05". */
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -26,12 +27,6 @@ int en_month_at(const en_work *w, size_t i, size_t *end) {
     return 0;
 }
 
-bool en_is_month(const char *word) {
-    for (int m = 0; m < 12; m++)
-        if (strcmp(months[m], word) == 0) return true;
-    return false;
-}
-
 bool en_valid_day(long month, long day) { return month >= 1 && month <= 12 && day >= 1 && day <= 31; }
 
 static void say_day(en_work *w, int day) {
@@ -40,6 +35,7 @@ static void say_day(en_work *w, int day) {
 }
 
 void en_say_date(en_work *w, long year, int month, int day) {
+    assert(month >= 1 && month <= 12);
     w->span_number = true;
     en_put(w, months[month - 1]);
     if (day) say_day(w, day);

@@ -1,6 +1,6 @@
 /* markup_element: what an element of HTML or SSML means for reading, whoever found it (the tag scanner or expat).
  *
- * Elements that change what stands in them (<sub>, <say-as>, <phoneme>) let it be written as it is, and exchange it
+ * Elements that change what stands in them (<sub>, <say-as>, <phoneme>) let it be written as it is, and replace it
  * when they are closed. What is never closed changes nothing but how it is spoken.
  */
 #include <string.h>
@@ -282,7 +282,7 @@ static void close_sup(markup *m, const char *content, const ev_origin *origins, 
     }
 }
 
-static void exchange(markup *m, const markup_element *e) {
+static void replace(markup *m, const markup_element *e) {
     const size_t n = m->out->text.size - e->out;
     ev_buf text = {0}, origins = {0};
     ev_buf_append(&text, m->out->text.data + e->out, n);
@@ -320,7 +320,7 @@ static void close_top(markup *m, size_t begin, size_t end) {
         break;
     case SAY_AS:
     case SUP:
-        if (m->out->text.size > e->out && !m->values.failed) exchange(m, e);
+        if (m->out->text.size > e->out && !m->values.failed) replace(m, e);
         break;
     case VOICE:
         if (m->manner.voice != e->outer.voice) markup_end_line(m, begin);

@@ -177,7 +177,6 @@ typedef struct zh_measure {
 } zh_measure;
 size_t zh_unit(const zh_view *v, size_t i, zh_measure *out);
 size_t zh_unit_below(const zh_view *v, size_t i, const char **name); /* what may stand behind '/' */
-const char *zh_currency(int32_t cp);                                 /* name of a currency sign, NULL: not one */
 /* "HK$" of "HK$20", the space after it too; "USD" of "20 USD": characters, 0: none. */
 size_t zh_currency_before(const zh_view *v, size_t i, const char **name);
 size_t zh_currency_after(const zh_view *v, size_t i, const char **name);

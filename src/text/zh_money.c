@@ -19,7 +19,8 @@ static const currency codes[] = {
     {"ZAR", "兰特"},     {"AED", "迪拉姆"},   {"RM", "林吉特"},
 };
 
-const char *zh_currency(int32_t cp) {
+/* Name of a currency sign, NULL: not one. */
+static const char *currency_sign(int32_t cp) {
     switch (cp) {
     case 0xA5:
     case 0xFFE5: return "元";
@@ -55,19 +56,19 @@ static size_t code_at(const zh_view *v, size_t i, const char **name) {
 
 size_t zh_currency_before(const zh_view *v, size_t i, const char **name) {
     size_t n = 0;
-    if ((*name = zh_currency(zh_at(v, i))))
+    if ((*name = currency_sign(zh_at(v, i))))
         n = 1;
     else if (!(i > 0 && (zh_letter(zh_at(v, i - 1)) || zh_digit(v, i - 1))))
         n = code_at(v, i, name);
     if (!n) return 0;
-    if (n > 1 && zh_currency(zh_at(v, i + n))) n++; /* JPY¥ */
+    if (n > 1 && currency_sign(zh_at(v, i + n))) n++; /* JPY¥ */
     if (zh_at(v, i + n) == ' ' && zh_digit(v, i + n + 1)) return n + 1;
     return zh_digit(v, i + n) ? n : 0;
 }
 
 size_t zh_currency_after(const zh_view *v, size_t i, const char **name) {
     size_t space = zh_at(v, i) == ' ';
-    if ((*name = zh_currency(zh_at(v, i)))) return zh_digit(v, i + 1) ? 0 : 1;
+    if ((*name = currency_sign(zh_at(v, i)))) return zh_digit(v, i + 1) ? 0 : 1;
     size_t n = code_at(v, i + space, name);
     if (n < 3 || zh_letter(zh_at(v, i + space + n)) || zh_digit(v, i + space + n)) return 0;
     return space + n;

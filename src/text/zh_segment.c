@@ -24,7 +24,7 @@ static size_t ready_word(const zh_char *c, size_t n, size_t i) {
     return end - i > 1 ? end - i : 0;
 }
 
-static void offer(cell *best, const cell *rest, uint32_t end, uint32_t node, uint32_t cost) {
+static void relax(cell *best, const cell *rest, uint32_t end, uint32_t node, uint32_t cost) {
     uint64_t total = rest->cost + cost;
     if (total < best->cost) *best = (cell){total, end, node};
 }
@@ -46,7 +46,7 @@ static void find_best(const ev_lexicon *lexicon, const zh_char *c, size_t n, cel
             if (!node) break;
             uint32_t cost = ev_lexicon_cost(lexicon, EV_LEXICON_WORDS, node);
             if (cost)
-                offer(&cells[i], &cells[k + 1], (uint32_t)k + 1, node, cost);
+                relax(&cells[i], &cells[k + 1], (uint32_t)k + 1, node, cost);
             else if (k == i)
                 cells[i].node = node;
         }

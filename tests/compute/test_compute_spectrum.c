@@ -2,6 +2,7 @@
  * formula in double precision, company and threads change nothing, nothing outside the spans is written. */
 #include "compute_test.h"
 
+#include "compute/kernels.h"
 #include "compute/spectrum.h"
 
 enum { LANES = EV_FFT_LANES, SPANS_MAX = 3 };
@@ -26,9 +27,9 @@ static transformed transform(const ev_compute *c, const ev_fft *fft, const float
     transformed t = {alloc_floats(floats), alloc_output(n + 2, LANES), alloc_output(n, LANES)};
     float *work = alloc_floats(floats), *copy = alloc_floats((n + 2) * LANES);
     memcpy(t.x, samples, floats * sizeof(float));
-    ev_fft_forward(c, fft, t.x, t.bins, work);
+    c->kernels->fft_forward(fft, t.x, t.bins, work);
     memcpy(copy, t.bins, (n + 2) * LANES * sizeof(float));
-    ev_fft_inverse(c, fft, copy, t.back, work);
+    c->kernels->fft_inverse(fft, copy, t.back, work);
     free(work), free(copy);
     return t;
 }

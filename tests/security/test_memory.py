@@ -92,7 +92,7 @@ class Bounded(unittest.TestCase):
 
 
 class Tenants(unittest.TestCase):
-    def test_strangers_do_not_push_out_promises(self):
+    def test_untrusted_clients_do_not_push_out_promises(self):
         ann, line = key("a", "ann")
         with Service(COMMAND, *FREE, "--keys-file", scratch(line), "--result-cache", "24MB") as s:
             job = s.post("/tts", {"text": "Ann's."}, headers=ann).json()["request_id"]

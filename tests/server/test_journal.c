@@ -96,8 +96,8 @@ static void a_key_means_one_job(void **state) {
     for (int n = 1; n <= 2; n++) {
         sv_entry e = entry_of(SV_ENTRY_ACCEPT, n);
         e.record.keyed = true;
-        memset(e.record.once_key, 'k', sizeof e.record.once_key);
-        memset(e.record.once_body, 'a' + n, sizeof e.record.once_body);
+        memset(e.record.idempotency_key, 'k', sizeof e.record.idempotency_key);
+        memset(e.record.idempotency_body, 'a' + n, sizeof e.record.idempotency_body);
         assert_int_equal(write_entry(j, &e), EV_OK);
         assert_string_equal(e.other, n == 1 ? "" : "00000000000000000000000000000001");
     }
@@ -109,7 +109,7 @@ static void a_key_means_one_job(void **state) {
     memset(key, 'k', sizeof key);
     assert_int_equal(sv_journal_find_key(j, key, &r, NULL), EV_OK);
     assert_string_equal(r.id, "00000000000000000000000000000001");
-    assert_int_equal(r.once_body[0], 'b');
+    assert_int_equal(r.idempotency_body[0], 'b');
     sv_record_free(&r);
     memset(key, 'l', sizeof key);
     assert_int_equal(sv_journal_find_key(j, key, &r, NULL), EV_E_NOT_FOUND);
@@ -238,7 +238,7 @@ static void what_is_old_goes_and_what_is_owed_stays(void **state) {
     sv_store_close(&store);
 }
 
-static void strangers_give_way_before_keys_and_who_has_most_first(void **state) {
+static void untrusted_clients_give_way_before_keys_and_who_has_most_first(void **state) {
     (void)state;
     sv_journal_options options = plain_options();
     options.bytes_max = 1000;
@@ -357,7 +357,8 @@ int main(void) {
         cmocka_unit_test_setup_teardown(many_acceptances_share_an_fsync, make_dir, remove_dir),
         cmocka_unit_test_setup_teardown(what_was_put_first_is_done_first, make_dir, remove_dir),
         cmocka_unit_test_setup_teardown(what_is_old_goes_and_what_is_owed_stays, make_dir, remove_dir),
-        cmocka_unit_test_setup_teardown(strangers_give_way_before_keys_and_who_has_most_first, make_dir, remove_dir),
+        cmocka_unit_test_setup_teardown(untrusted_clients_give_way_before_keys_and_who_has_most_first, make_dir,
+                                        remove_dir),
         cmocka_unit_test_setup_teardown(a_directory_is_one_process_s, make_dir, remove_dir),
         cmocka_unit_test_setup_teardown(what_is_not_ours_is_left_alone, make_dir, remove_dir),
         cmocka_unit_test_setup_teardown(a_newer_version_s_is_left_alone, make_dir, remove_dir),

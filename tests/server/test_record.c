@@ -93,7 +93,7 @@ static void what_was_asked_for_is_the_same(void **state) {
     sv_job_unref(&back);
 }
 
-static void a_stranger_s_counts_for_his_site(void **state) {
+static void an_untrusted_client_s_counts_for_its_site(void **state) {
     (void)state;
     sv_speech s;
     sv_speech_init(&s);
@@ -256,7 +256,7 @@ static void a_missing_recording_is_a_failure_and_not_another_voice(void **state)
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_was_asked_for_is_the_same),
-        cmocka_unit_test(a_stranger_s_counts_for_his_site),
+        cmocka_unit_test(an_untrusted_client_s_counts_for_its_site),
         cmocka_unit_test(how_it_ended_is_the_same),
         cmocka_unit_test(what_was_left_out_is_the_same),
         cmocka_unit_test(a_failure_is_told_in_its_words),

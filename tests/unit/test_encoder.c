@@ -345,7 +345,7 @@ static void files_say_what_they_are(void **state) {
 }
 
 /* libsndfile finds the texts, so the tags are well formed and not only there. */
-static void strangers_find_the_texts(void **state) {
+static void others_find_the_texts(void **state) {
     (void)state;
     static const ev_format formats[] = {EV_FORMAT_WAV, EV_FORMAT_FLAC, EV_FORMAT_OPUS, EV_FORMAT_MP3};
     ev_encoder_options options;
@@ -507,7 +507,7 @@ int main(void) {
         cmocka_unit_test(known_counts_are_in_the_head),
         cmocka_unit_test(bit_rates_are_kept),
         cmocka_unit_test(files_say_what_they_are),
-        cmocka_unit_test(strangers_find_the_texts),
+        cmocka_unit_test(others_find_the_texts),
         cmocka_unit_test(impossible_encoders_are_refused),
         cmocka_unit_test(calls_out_of_order_are_refused),
         cmocka_unit_test(announced_counts_are_held_to),

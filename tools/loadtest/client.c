@@ -4,7 +4,7 @@
  * waits in whole milliseconds.
  *
  * At most --connections requests are under way. What comes on top waits here, in order, while its latency runs. */
-#include "exchange.h"
+#include "request.h"
 
 #include <errno.h>
 #include <math.h>
@@ -119,7 +119,7 @@ static void begin_waiting(load_client *client) {
         waiting next = client->queue[client->queue_first];
         client->queue_first = (client->queue_first + 1) % client->queue_room;
         client->queue_count--;
-        if (load_exchange_begin(slot, next.number, next.at_s)) {
+        if (load_request_begin(slot, next.number, next.at_s)) {
             add_transfer(client, slot);
         } else {
             tell(client, slot);
@@ -191,7 +191,7 @@ static bool reap(load_client *client) {
         curl_multi_remove_handle(client->multi, easy);
         if (slot == NULL) {
             scrape_done(client, result);
-        } else if (!load_exchange_next(slot, result)) {
+        } else if (!load_request_next(slot, result)) {
             tell(client, slot);
             release(client, slot);
         } else if (slot->due_s > 0) {

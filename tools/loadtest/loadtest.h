@@ -5,7 +5,7 @@
  *   main.c                            START HERE: the order of things
  *   options.c values.c                the command line; options that are lists: rates, names, addresses
  *   sentences.c reference.c mix.c     what is asked: the body of request number N, from the seed alone
- *   client.c exchange.c               how it is asked: one thread, one curl multi handle, one epoll, one timer
+ *   client.c request.c               how it is asked: one thread, one curl multi handle, one epoll, one timer
  *   audio.c                           what is heard: the answer's audio checked and played, as it arrives
  *   step.c ramp.c                     when it is asked: one load for some seconds; the search for the highest load
  *   stats.c metrics.c                 what came of it, from the samples and from the service's own counters
@@ -214,11 +214,9 @@ typedef struct load_run {
     double stable_rate; /* found by the ramp; 0: none */
 } load_run;
 
-double load_step_load(const load_step *step); /* arrivals a second, or clients */
 int load_step_run(load_run *run, double rate, size_t concurrency);
 int load_ramp(load_run *run, double first_rate);
 void load_summarise(load_step *step, double p95_limit_s);
-load_spread load_spread_of(double *values, size_t count); /* sorts them */
 
 /* ---- client.c ---- */
 typedef struct load_listener {

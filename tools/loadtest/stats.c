@@ -13,7 +13,8 @@ static double nearest_rank(const double *sorted, size_t count, unsigned percent)
     return sorted[(percent * count + 99) / 100 - 1];
 }
 
-load_spread load_spread_of(double *values, size_t count) {
+/* Sorts them. */
+static load_spread load_spread_of(double *values, size_t count) {
     load_spread spread = {.count = count, NAN, NAN, NAN, NAN, NAN, NAN};
     double sum = 0;
     if (count == 0) return spread;

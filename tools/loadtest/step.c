@@ -26,10 +26,6 @@ typedef struct stepping {
     size_t ok, rejected, errors; /* so far, for the progress line */
 } stepping;
 
-double load_step_load(const load_step *step) {
-    return step->concurrency > 0 ? (double)step->concurrency : step->rate;
-}
-
 /* ---- what comes back ---- */
 
 static void *grow(void *items, size_t *room, size_t count, size_t size) {

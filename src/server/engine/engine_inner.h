@@ -71,8 +71,6 @@ static inline int64_t sv_us(double seconds) { return (int64_t)(seconds * 1e6); }
 /* estimate.c */
 /* Rough, before the phones are known: tokens that a speech will have, at its speed. */
 int32_t sv_estimate_tokens(const sv_speech *speech);
-/* Milliseconds of all [pause:..] together. */
-int64_t sv_estimate_pauses(const sv_speech *speech);
 
 /* preprocess.c */
 void *sv_preprocess_main(void *pool);

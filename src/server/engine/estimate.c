@@ -50,7 +50,8 @@ static size_t silence_at(const char *text, size_t bytes, double *ms) {
     return pause ? pause : *text == '<' ? break_at(text, bytes, ms) : 0;
 }
 
-int64_t sv_estimate_pauses(const sv_speech *speech) {
+/* Milliseconds of all [pause:..] together. */
+static int64_t pauses_of(const sv_speech *speech) {
     double all = 0, ms;
     const char *at = speech->text, *end = at + speech->text_bytes;
     while (at < end) {
@@ -101,12 +102,12 @@ double sv_estimate_seconds(const sv_speech *speech) {
     sv_schedule_config usual;
     sv_schedule_config_init(&usual);
     return sv_estimate_tokens(speech) * usual.frames_per_token / usual.frames_per_second +
-           (double)sv_estimate_pauses(speech) / 1000;
+           (double)pauses_of(speech) / 1000;
 }
 
 double sv_engine_seconds(sv_engine *e, const sv_speech *speech) {
     ev_mutex_lock(&e->lock);
     const double per_token = sv_schedule_frames_per_token(&e->schedule) / e->schedule.config.frames_per_second;
     ev_mutex_unlock(&e->lock);
-    return sv_estimate_tokens(speech) * per_token + (double)sv_estimate_pauses(speech) / 1000;
+    return sv_estimate_tokens(speech) * per_token + (double)pauses_of(speech) / 1000;
 }

@@ -99,7 +99,7 @@ static void finish(const helper *h) {
     }
 }
 
-/* ---- one exchange ---- */
+/* ---- one request ---- */
 
 static int left_ms(double deadline_s) {
     const double left = (deadline_s - ev_clock_s()) * 1e3;
@@ -125,7 +125,7 @@ static int receive_some(const helper *h, ev_buf *reply) {
 }
 
 /* The file there, the answer back, until the helper closes its end; false on its fault or when time is up. */
-static bool exchange(const helper *h, const char *bytes, size_t size, ev_buf *reply) {
+static bool round_trip(const helper *h, const char *bytes, size_t size, ev_buf *reply) {
     const double deadline_s = ev_clock_s() + SV_DECODE_WALL_MS * 1e-3;
     size_t sent = 0;
     bool closed = false;
@@ -220,7 +220,7 @@ static void end_turn(sv_decoder *d, const helper *fresh, bool died) {
 static ev_status decode_by(const helper *h, const void *bytes, size_t size, ev_audio *out, bool *died,
                            ev_error *err) {
     ev_buf reply = {0};
-    const bool answered = exchange(h, bytes, size, &reply);
+    const bool answered = round_trip(h, bytes, size, &reply);
     finish(h);
     ev_status status = answered ? read_reply(&reply, out, died, err) : undecodable(err);
     if (!answered) *died = true;

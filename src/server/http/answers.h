@@ -58,7 +58,8 @@ typedef struct sv_timing {
     size_t next_word, next_byte; /* what comes next */
     double last_s;               /* the end of what was told */
 } sv_timing;
-/* What was not told yet and is made (before sample `made`), or over: all; of an ElevenLabs dialect an alignment. */
+/* Words that were not sent yet and are made (before sample `made`), or over: all; of an ElevenLabs dialect an
+ * alignment. */
 json_t *sv_timed_words(sv_job *job, sv_timing *timing, size_t made, bool over);
 void sv_timed_subtitles(sv_job *job, sv_timing *timing, bool vtt, ev_buf *out); /* of a job that is completed */
 

@@ -42,7 +42,7 @@ bool sv_fields_take_job(sv_request *req, const json_t *body, sv_speech_params *p
 /* names.c: the caller's (free). NULL: out of memory; of an emotion, also that it is not known. */
 /* In the model's own names, without the name of the model. */
 char *sv_names_voice(const sv_model *model, const char *asked);
-/* Which of several models speaks: `name` (NULL: not told) and the parts of the voice (NULL: none) before a '/' say
+/* Which of several models speaks: `name` (NULL: not given) and the parts of the voice (NULL: none) before a '/' say
  * it; else the default, unless another alone has the voice. NULL: `name` is none here, or (*mixed) they say different
  * ones. */
 const sv_model *sv_names_model(const sv_model_list *models, const char *name, const char *voice, bool *mixed);

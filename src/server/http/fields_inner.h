@@ -1,5 +1,5 @@
 /* fields_inner: what the files that read a request's fields share. The first mistake ends the reading: those behind
- * it are not told. */
+ * it are not reported. */
 #ifndef SV_HTTP_FIELDS_INNER_H
 #define SV_HTTP_FIELDS_INNER_H
 

@@ -74,7 +74,6 @@ static bool take_head(sv_framing *f) {
     f->heads++;
     f->good += end;
     f->left = head.length;
-    f->trailer = 0;
     f->part = head.chunked ? SV_FRAMING_CHUNK_SIZE : head.length ? SV_FRAMING_BODY : SV_FRAMING_HEAD;
     return true;
 }

@@ -22,7 +22,6 @@ enum {
     SV_HEAD_MAX = 16384, /* bytes of a head: the library's memory for a connection holds twice as much */
     SV_FIELDS_MAX = 100, /* lines of it */
     SV_TARGET_MAX = 4096,
-    SV_TRAILER_MAX = 4096, /* bytes of the fields behind a chunked body */
 };
 
 typedef struct sv_fault { /* code 0: none */
@@ -42,7 +41,6 @@ typedef enum sv_framing_part {
 typedef struct sv_framing { /* starts as {0} */
     sv_framing_part part;
     uint64_t left;   /* bytes of the body, or of the chunk */
-    size_t trailer;  /* bytes of it so far */
     ev_buf held;     /* came, and was not handed on: up to `good` it may be */
     size_t at, good; /* of held: handed on; judged */
     uint64_t heads;  /* that were good */

@@ -84,7 +84,7 @@ static void put_base64(sv_listener *l, const unsigned char *bytes, size_t size) 
     }
 }
 
-/* ,"timestamps":[...]} of what was not told yet */
+/* ,"timestamps":[...]} of words that were not sent yet */
 static void put_times(sv_listener *l, bool over) {
     const int32_t rate = l->timing.rate;
     l->timing.skipped_s = (double)ev_encoder_skipped(l->encoder) / rate;

@@ -154,7 +154,9 @@ static bool is_of(const sv_series *series, const char *account) {
 
 static sv_series *same_request(sv_series_table *t, const sv_series *series) EV_REQUIRES(t->lock) {
     for (sv_series *s = t->list; series->keyed && !t->shared && s; s = s->next)
-        if (s->keyed && !s->canceled && memcmp(s->once.key, series->once.key, sizeof s->once.key) == 0) return s;
+        if (s->keyed && !s->canceled &&
+            memcmp(s->idempotency.key, series->idempotency.key, sizeof s->idempotency.key) == 0)
+            return s;
     return NULL;
 }
 
@@ -185,7 +187,8 @@ sv_series_verdict sv_series_put(sv_series_table *t, sv_series *series, sv_series
     sv_series *same = same_request(t, series);
     sv_series_verdict verdict = judge(t, series);
     if (same) {
-        const bool equal = memcmp(same->once.body, series->once.body, sizeof same->once.body) == 0;
+        const bool equal =
+            memcmp(same->idempotency.body, series->idempotency.body, sizeof same->idempotency.body) == 0;
         verdict = equal ? SV_SERIES_AGAIN : SV_SERIES_CONFLICT;
         if (equal) *first = sv_series_ref(same);
     } else if (verdict == SV_SERIES_TAKEN) {

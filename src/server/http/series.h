@@ -90,7 +90,7 @@ typedef struct sv_series {
     char id[SV_JOB_ID + 1];
     sv_client client; /* who asked */
     bool keyed;       /* it came with an Idempotency-Key */
-    sv_idempotency once;
+    sv_idempotency idempotency;
     int64_t created_ms, done_ms; /* wall clock; done 0: not over */
     size_t count;
     sv_item *items;

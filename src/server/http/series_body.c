@@ -425,7 +425,7 @@ sv_series *sv_series_read_again(sv_server *s, const sv_series *found, const char
         memcpy(series->id, found->id, sizeof series->id);
         series->created_ms = found->created_ms;
         series->keyed = found->keyed;
-        series->once = found->once;
+        series->idempotency = found->idempotency;
     }
     json_decref(json);
     return series;

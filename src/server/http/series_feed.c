@@ -83,11 +83,11 @@ static void on_written(void *user) {
 }
 
 /* Every item has a key of its own, by which it is found after a restart. */
-static bool make_key(const sv_series *series, const sv_item *item, sv_idempotency *once) {
+static bool make_key(const sv_series *series, const sv_item *item, sv_idempotency *idempotency) {
     char text[SV_JOB_ID + 32];
     const int bytes = snprintf(text, sizeof text, "series %s %zu", series->id, (size_t)(item - series->items));
-    *once = (sv_idempotency){0};
-    return EVP_Digest(text, (size_t)bytes, once->key, NULL, EVP_sha256(), NULL) == 1;
+    *idempotency = (sv_idempotency){0};
+    return EVP_Digest(text, (size_t)bytes, idempotency->key, NULL, EVP_sha256(), NULL) == 1;
 }
 
 /* false: out of memory, and the job is canceled. */
@@ -147,16 +147,16 @@ static bool copy_params(sv_speech_params *copy, const sv_series *series, const s
 /* Through the same door as a request of its own; false: it was refused, and req says how. */
 static bool begin(sv_server *s, const sv_series *series, sv_item *item, sv_request *req, bool *fresh) {
     sv_speech_params params;
-    sv_idempotency once;
+    sv_idempotency idempotency;
     int result;
     if (!sv_access_again_known(req, &result)) return false;
-    if (!make_key(series, item, &once) || !copy_params(&params, series, item)) {
+    if (!make_key(series, item, &idempotency) || !copy_params(&params, series, item)) {
         sv_reply_busy(req, 503, 1000, "out of memory: try again later");
         return false;
     }
     req->chars = item->chars;
     const bool keyed = s->durable || sv_series_is_shared(s);
-    const bool begun = sv_speech_begin(req, &params, true, keyed ? &once : NULL, fresh, &result);
+    const bool begun = sv_speech_begin(req, &params, true, keyed ? &idempotency : NULL, fresh, &result);
     sv_speech_params_free(&params);
     if (!begun || write_down(s, item, req->job, *fresh)) return begun;
     sv_reply_busy(req, 503, 1000, "out of memory: try again later");
@@ -166,10 +166,10 @@ static bool begin(sv_server *s, const sv_series *series, sv_item *item, sv_reque
 /* The job that an earlier process made of it. */
 static bool find_earlier(sv_server *s, const sv_series *series, sv_item *item) {
     char id[SV_JOB_ID + 1];
-    sv_idempotency once;
+    sv_idempotency idempotency;
     sv_job *job = NULL;
-    if (!s->durable || !make_key(series, item, &once)) return false;
-    if (sv_durable_find_idempotency(s->durable, &once, id, NULL) != EV_OK) return false;
+    if (!s->durable || !make_key(series, item, &idempotency)) return false;
+    if (sv_durable_find_idempotency(s->durable, &idempotency, id, NULL) != EV_OK) return false;
     if (sv_backend_snapshot(s->backend, id, series->client.account, false, &job, NULL) != EV_OK) return false;
     sv_item_sent(s, item, NULL, id);
     sv_job_unref(&job);

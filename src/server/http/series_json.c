@@ -291,8 +291,8 @@ static json_t *head_of(sv_series_table *table, const sv_series *series, bool tol
         json_pack("{s:i, s:s, s:o, s:I, s:I}", "version", 1, "id", series->id, "client", client_json(&series->client),
                   "created_ms", (json_int_t)series->created_ms, "done_ms", (json_int_t)series->done_ms);
     if (series->keyed) {
-        json_object_set_new(head, "key", hexadecimal(series->once.key, sizeof series->once.key));
-        json_object_set_new(head, "body", hexadecimal(series->once.body, sizeof series->once.body));
+        json_object_set_new(head, "key", hexadecimal(series->idempotency.key, sizeof series->idempotency.key));
+        json_object_set_new(head, "body", hexadecimal(series->idempotency.body, sizeof series->idempotency.body));
     }
     json_t *items = told ? json_array() : NULL;
     json_object_set_new(head, "kind", json_string(series->kind == SV_SERIES_LONG ? "long" : "batch"));
@@ -364,8 +364,8 @@ static sv_series *read_head(json_t *head, const char *id) {
     snprintf(s->id, sizeof s->id, "%s", id);
     s->created_ms = json_integer_value(json_object_get(head, "created_ms"));
     s->done_ms = json_integer_value(json_object_get(head, "done_ms"));
-    s->keyed = read_hexadecimal(json_object_get(head, "key"), s->once.key, sizeof s->once.key) &&
-               read_hexadecimal(json_object_get(head, "body"), s->once.body, sizeof s->once.body);
+    s->keyed = read_hexadecimal(json_object_get(head, "key"), s->idempotency.key, sizeof s->idempotency.key) &&
+               read_hexadecimal(json_object_get(head, "body"), s->idempotency.body, sizeof s->idempotency.body);
     const char *kind = json_string_value(json_object_get(head, "kind"));
     s->kind = kind && strcmp(kind, "long") == 0 ? SV_SERIES_LONG : SV_SERIES_BATCH;
     const bool whole = s->kind == SV_SERIES_BATCH || !items || read_chapters(s, json_object_get(head, "long"));

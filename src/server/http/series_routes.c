@@ -95,7 +95,7 @@ static bool claim_body(sv_request *req, sv_series *series, int *result) {
     return false;
 }
 
-static int answer_body(sv_request *req, json_t *body, const sv_idempotency *once) {
+static int answer_body(sv_request *req, json_t *body, const sv_idempotency *idempotency) {
     char message[300];
     const char *field = "requests";
     int code = 400, result = MHD_YES;
@@ -105,8 +105,8 @@ static int answer_body(sv_request *req, json_t *body, const sv_idempotency *once
     if (!series && code == 503) return sv_reply_busy(req, code, 2000, message);
     if (!series) return sv_reply_error(req, code, field, "%s", message);
     memcpy(req->ignored, series->ignored, sizeof req->ignored);
-    series->keyed = once != NULL;
-    if (once) series->once = *once;
+    series->keyed = idempotency != NULL;
+    if (idempotency) series->idempotency = *idempotency;
     for (size_t i = 0; i < series->count && series->kind == SV_SERIES_LONG; i++)
         req->chars = (i ? req->chars : 0) + series->items[i].chars;
     if (check_room(req, series, field, &result) && claim_body(req, series, &result)) result = take_in(req, series);
@@ -116,14 +116,14 @@ static int answer_body(sv_request *req, json_t *body, const sv_idempotency *once
 
 int sv_answer_batch(sv_request *req) {
     const char *key = sv_header(req, "Idempotency-Key");
-    sv_idempotency once;
+    sv_idempotency idempotency;
     int result = MHD_YES;
     if (atomic_load(&req->server->draining))
         return sv_reply_busy(req, 503, 1000, "the service is stopping: ask another one");
-    if (key && !sv_read_idempotency(req, key, &once, &result)) return result;
+    if (key && !sv_read_idempotency(req, key, &idempotency, &result)) return result;
     json_t *body = sv_body_of_many(req, &result);
     if (!body) return result;
-    result = answer_body(req, body, key ? &once : NULL);
+    result = answer_body(req, body, key ? &idempotency : NULL);
     json_decref(body);
     return result;
 }

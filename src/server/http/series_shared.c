@@ -27,7 +27,7 @@ ev_status sv_series_share(sv_server *s, sv_series *series, const ev_buf *body, s
     if (!head) return ev_fail(err, EV_E_MEMORY, "out of memory");
     const sv_document document = {.id = series->id,
                                   .account = series->client.account,
-                                  .once = series->keyed ? &series->once : NULL,
+                                  .idempotency = series->keyed ? &series->idempotency : NULL,
                                   .head = head,
                                   .body = body->data,
                                   .body_bytes = body->size,

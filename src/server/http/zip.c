@@ -1,6 +1,7 @@
 /* zip: after PKWARE's APPNOTE.TXT, the parts 4.3.7 (head of a file), 4.3.12 (directory) and 4.3.16 (its end). */
 #include "server/http/zip.h"
 
+#include <assert.h>
 #include <string.h>
 #include <zlib.h>
 
@@ -48,6 +49,7 @@ void sv_zip_add(sv_zip *zip, ev_buf *out, const char *name, const void *bytes, s
     put32(&zip->directory, (uint32_t)0100644 << 16);
     put32(&zip->directory, at);
     ev_buf_append(&zip->directory, name, length);
+    assert(zip->entries < SV_ZIP_ENTRIES_MAX); /* a series has fewer items */
     zip->entries++;
     zip->size += out->size - before;
 }

@@ -17,9 +17,9 @@
 
 typedef struct sv_document { /* borrowed */
     const char *id, *account;
-    const sv_idempotency *once; /* NULL: it came without an Idempotency-Key */
-    const char *head;           /* what is known of it, as text */
-    const void *body;           /* as it came; NULL: it is over */
+    const sv_idempotency *idempotency; /* NULL: it came without an Idempotency-Key */
+    const char *head;                  /* what is known of it, as text */
+    const void *body;                  /* as it came; NULL: it is over */
     size_t body_bytes;
     int open_max, all_max; /* of its account; of all */
 } sv_document;

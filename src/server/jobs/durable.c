@@ -14,7 +14,7 @@
 #include "server/jobs/record.h"
 #include "server/jobs/result.h"
 
-enum { WRITERS = 2, RESUMED_MAX = 64, PATH_SIZE = 4096 };
+enum { WRITERS = 2, RESUMED_MAX = 64 };
 enum { RESERVE = 16 << 20 }; /* bytes of the disk that are left for results when no more jobs are accepted */
 enum { AGAIN_MS = 1000 };    /* until what could not be written is tried again */
 
@@ -146,7 +146,7 @@ static void set_back(ending *e) {
     if (!e->told) {
         sv_job_ref(e->job);
         e->told = true;
-        e->job->filed = false; /* not yet, and who asks now is not told */
+        e->job->filed = false; /* not yet, as who asks now must see */
         tell(e);
     }
     ev_mutex_lock(&d->lock);
@@ -433,7 +433,7 @@ ev_status sv_durable_find_idempotency(sv_durable *d, const sv_idempotency *idemp
     sv_record r;
     ev_status status = sv_journal_find_key(d->journal, idempotency->key, &r, err);
     if (status != EV_OK) return status;
-    if (memcmp(r.once_body, idempotency->body, sizeof r.once_body) != 0)
+    if (memcmp(r.idempotency_body, idempotency->body, sizeof r.idempotency_body) != 0)
         status = ev_fail(err, EV_E_ARGUMENT, "this Idempotency-Key was used with another body: take a new one");
     memcpy(id, r.id, sizeof r.id);
     sv_record_free(&r);

@@ -35,7 +35,7 @@ typedef struct sv_record {       /* a job, as it is written down; starts as {0} 
     sv_record_state state;
     bool dead;  /* FAILED as often as it may: a dead letter */
     bool keyed; /* it came with an Idempotency-Key, whose digests follow: of owner and key, of body */
-    unsigned char once_key[SV_RECORD_DIGEST], once_body[SV_RECORD_DIGEST];
+    unsigned char idempotency_key[SV_RECORD_DIGEST], idempotency_body[SV_RECORD_DIGEST];
     int64_t created_ms, done_ms;            /* wall clock, since 1970; done 0: not over */
     int64_t result_bytes;                   /* COMPLETED: what the store holds under the id ... */
     unsigned char digest[SV_RECORD_DIGEST]; /* ... and its SHA-256 */

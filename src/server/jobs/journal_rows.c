@@ -48,8 +48,8 @@ ev_status sv_row_insert(sv_database *db, const sv_record *r, bool *added, ev_err
     sqlite3_bind_int(s, 4, r->untrusted);
     sqlite3_bind_int(s, 5, r->state);
     sqlite3_bind_int(s, 6, r->dead);
-    bind_digest(s, 7, r->once_key, r->keyed);
-    bind_digest(s, 8, r->once_body, r->keyed);
+    bind_digest(s, 7, r->idempotency_key, r->keyed);
+    bind_digest(s, 8, r->idempotency_body, r->keyed);
     sqlite3_bind_int64(s, 9, r->created_ms);
     sqlite3_bind_int64(s, 10, r->done_ms);
     sqlite3_bind_int64(s, 11, r->result_bytes);
@@ -67,11 +67,12 @@ static ev_status find_other(sv_database *db, sv_entry *e, ev_error *err) {
     sqlite3_stmt *s = sv_database_statement(db, SV_SQL_FIND_KEY);
     sv_record there = {0};
     if (!s) return sv_database_fault(db, err);
-    bind_digest(s, 1, r->once_key, true);
+    bind_digest(s, 1, r->idempotency_key, true);
     const ev_status status = sv_row_next(db, s, false, &there, err);
     sqlite3_reset(s);
     if (status == EV_OK) memcpy(e->other, there.id, sizeof there.id);
-    e->same_body = status == EV_OK && memcmp(there.once_body, r->once_body, sizeof r->once_body) == 0;
+    e->same_body =
+        status == EV_OK && memcmp(there.idempotency_body, r->idempotency_body, sizeof r->idempotency_body) == 0;
     sv_record_free(&there);
     return status == EV_E_NOT_FOUND ? EV_OK : status;
 }
@@ -225,7 +226,7 @@ static bool read_row(sqlite3_stmt *s, sv_record *out) {
     const int state = sqlite3_column_int(s, 5);
     out->state = (sv_record_state)state;
     out->dead = sqlite3_column_int(s, 6) != 0;
-    out->keyed = copy_digest(s, 7, out->once_key) && copy_digest(s, 8, out->once_body);
+    out->keyed = copy_digest(s, 7, out->idempotency_key) && copy_digest(s, 8, out->idempotency_body);
     out->created_ms = sqlite3_column_int64(s, 9);
     out->done_ms = sqlite3_column_int64(s, 10);
     out->result_bytes = sqlite3_column_int64(s, 11);

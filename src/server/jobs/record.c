@@ -69,8 +69,8 @@ bool sv_record_request(sv_record *r, const sv_job *job) {
     snprintf(r->owner, sizeof r->owner, "%s", job->owner);
     r->untrusted = sv_account_site(job->owner, r->holder);
     r->keyed = job->listed_idempotency;
-    memcpy(r->once_key, job->idempotency.key, sizeof r->once_key);
-    memcpy(r->once_body, job->idempotency.body, sizeof r->once_body);
+    memcpy(r->idempotency_key, job->idempotency.key, sizeof r->idempotency_key);
+    memcpy(r->idempotency_body, job->idempotency.body, sizeof r->idempotency_body);
     r->created_ms = ev_clock_wall_ms();
     r->request = request_text(job);
     if (!s->reference) return r->request != NULL;
@@ -270,8 +270,8 @@ static const char *read_outcome(sv_job *job, const sv_record *r, const json_t *j
 
 static const char *read_job(sv_job *job, const sv_record *r, const json_t *json) {
     memcpy(job->id, r->id, sizeof job->id);
-    memcpy(job->idempotency.key, r->once_key, sizeof job->idempotency.key);
-    memcpy(job->idempotency.body, r->once_body, sizeof job->idempotency.body);
+    memcpy(job->idempotency.key, r->idempotency_key, sizeof job->idempotency.key);
+    memcpy(job->idempotency.body, r->idempotency_body, sizeof job->idempotency.body);
     job->times.created = (time_t)(r->created_ms / 1000);
     job->show_words = json_is_true(json_object_get(json, "timestamps"));
     sv_trace_parse(&job->trace, json_string_value(json_object_get(json, "traceparent")));

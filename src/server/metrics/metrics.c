@@ -72,14 +72,13 @@ size_t sv_metric_code(int code) {
 
 size_t sv_metric_cells(const sv_metric_row *row) { return row->labels->count[0] * row->labels->count[1]; }
 
-size_t sv_metric_cell_size(const sv_metric_row *row) {
-    return row->kind == SV_HISTOGRAM ? row->buckets->count + 2 : 1;
-}
+/* A histogram's cell is its buckets, the one above them, and the sum; any other's is one value. */
+static size_t cell_size(const sv_metric_row *row) { return row->kind == SV_HISTOGRAM ? row->buckets->count + 2 : 1; }
 
 static _Atomic int64_t *cell_at(const sv_metrics *m, sv_metric metric, size_t cell) {
     const sv_metric_row *row = &sv_metric_rows[metric];
     assert(cell < sv_metric_cells(row));
-    return m->values + m->offset[metric] + cell * sv_metric_cell_size(row);
+    return m->values + m->offset[metric] + cell * cell_size(row);
 }
 
 int64_t sv_metric_read(const sv_metrics *m, sv_metric metric, size_t cell, size_t place) {
@@ -102,7 +101,7 @@ ev_status sv_metrics_create(sv_metrics **out, ev_error *err) {
     if (!m) return ev_fail(err, EV_E_MEMORY, "metrics: out of memory");
     for (size_t i = 0; i < SV_METRIC_COUNT; i++) {
         m->offset[i] = count;
-        count += sv_metric_cells(&sv_metric_rows[i]) * sv_metric_cell_size(&sv_metric_rows[i]);
+        count += sv_metric_cells(&sv_metric_rows[i]) * cell_size(&sv_metric_rows[i]);
     }
     m->values = calloc(count, sizeof *m->values);
     if (!m->values) {

@@ -50,8 +50,6 @@ struct sv_metrics {
     size_t window_count EV_GUARDED_BY(window_lock), window_next EV_GUARDED_BY(window_lock);
 };
 
-/* A histogram's cell is its buckets, the one above them, and the sum; any other's is one value. */
-size_t sv_metric_cell_size(const sv_metric_row *row);
 size_t sv_metric_cells(const sv_metric_row *row);
 /* A metric's value at `place` of its cell. */
 int64_t sv_metric_read(const sv_metrics *m, sv_metric metric, size_t cell, size_t place);

@@ -73,7 +73,6 @@ void sv_models_use(sv_models *models, sv_model_list *list);
 
 /* Now and then: closes what is no list's any more, and tells the engines what memory is free. */
 void sv_models_tend(sv_models *models, int64_t free_bytes);
-int64_t sv_models_bytes(sv_models *models); /* that are taken or promised whatever is asked for, caches included */
 
 /* One for a job: of that number, or 0: the one in force under that name, NULL: the default. NULL: there is none any
  * more. */

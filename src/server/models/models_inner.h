@@ -48,7 +48,5 @@ ev_status sv_residency_load(sv_models *models, sv_model *m, ev_error *err)
 void sv_residency_close(sv_model *m);
 /* Tells the ledger and the table of jobs what the loaded models leave. */
 void sv_residency_budget(sv_models *models) EV_REQUIRES(models->loading);
-/* Unloads what was not used for longest, but not `except`, until so many bytes more would fit. */
-bool sv_residency_make_room(sv_models *models, const sv_model *except, int64_t bytes) EV_REQUIRES(models->loading);
 
 #endif

@@ -15,13 +15,6 @@ static int64_t taken(const sv_models *models) EV_REQUIRES(models->loading) {
     return bytes;
 }
 
-int64_t sv_models_bytes(sv_models *models) {
-    ev_mutex_lock(&models->loading);
-    const int64_t bytes = taken(models);
-    ev_mutex_unlock(&models->loading);
-    return bytes;
-}
-
 void sv_residency_budget(sv_models *models) {
     const int64_t fixed = taken(models), rest = config_of(models)->memory_max - fixed;
     if (models->parts.engine.ledger) sv_ledger_fix(models->parts.engine.ledger, fixed);
@@ -54,7 +47,8 @@ static sv_model *least_used(const sv_models *models, const sv_model *except, uin
     return least;
 }
 
-bool sv_residency_make_room(sv_models *models, const sv_model *except, int64_t bytes) {
+/* Unloads what was not used for longest, but not `except`, until so many bytes more would fit. */
+static bool make_room(sv_models *models, const sv_model *except, int64_t bytes) EV_REQUIRES(models->loading) {
     const int64_t most = config_of(models)->memory_max - models->parts.fixed_least - bytes;
     uint64_t after = 0; /* those that are busy are passed over */
     while (taken(models) > most) {
@@ -76,7 +70,7 @@ ev_status sv_residency_load(sv_models *models, sv_model *m, ev_error *err) {
     sv_residency *r = m->residency;
     ev_model *model = NULL;
     if (r->model) return EV_OK;
-    if (!sv_residency_make_room(models, m, r->bytes))
+    if (!make_room(models, m, r->bytes))
         return ev_fail(err, EV_E_MEMORY, "there is no memory for the model %s now: the others are busy", m->name);
     ev_status status = open_file(m, &model, err);
     if (status == EV_OK) {
@@ -182,7 +176,7 @@ ev_status sv_residency_open(sv_models *models, const char *name, const char *pat
     sv_model *m = make_empty(models, name, path, file);
     *out = NULL;
     if (!m) return ev_fail(err, EV_E_MEMORY, "out of memory");
-    sv_residency_make_room(models, NULL, file->size); /* at least; what it takes is known when it is there */
+    make_room(models, NULL, file->size); /* at least; what it takes is known when it is there */
     const int64_t before = ev_memory_resident();
     ev_status status = open_file(m, &m->residency->model, err);
     m->keeps_uploads = keeps_uploads && status == EV_OK && ev_model_clones(m->residency->model);
@@ -195,7 +189,7 @@ ev_status sv_residency_open(sv_models *models, const char *name, const char *pat
         return status;
     }
     atomic_store(&m->residency->loaded, true);
-    sv_residency_make_room(models, m, 0);
+    make_room(models, m, 0);
     sv_residency_budget(models);
     *out = m;
     return EV_OK;

@@ -305,7 +305,8 @@ static ev_status check_info(const sv_redis *r, const char *info, ev_error *err) 
     return EV_OK;
 }
 
-ev_status sv_redis_check(sv_redis *r, ev_error *err) {
+/* EV_E_IO: it does not answer (now). EV_E_ARGUMENT: it does, and cannot be used. */
+static ev_status check_server(sv_redis *r, ev_error *err) {
     sv_link link = {.redis = r, .caretaker = true};
     sv_args a = {0};
     sv_args_text(&a, "INFO");
@@ -319,7 +320,7 @@ ev_status sv_redis_check(sv_redis *r, ev_error *err) {
 
 ev_status sv_redis_start(sv_redis *r, ev_error *err) {
     ev_error why = {0};
-    const ev_status status = sv_redis_check(r, &why);
+    const ev_status status = check_server(r, &why);
     if (status == EV_E_ARGUMENT) return ev_fail(err, status, "%s", why.message);
     if (status == EV_OK)
         set_up(r, true, "");
@@ -332,7 +333,7 @@ bool sv_redis_await(sv_redis *r, sv_link *link) {
     ev_error err = {0};
     if (atomic_load(&r->up) && is_connected(link, &err)) return true;
     sv_link_close(link);
-    const ev_status status = sv_redis_check(r, &err);
+    const ev_status status = check_server(r, &err);
     if (status == EV_E_ARGUMENT) tell(r, err.message);
     if (status == EV_OK) set_up(r, true, "");
     return status == EV_OK && is_connected(link, &err);

@@ -25,10 +25,8 @@ typedef struct sv_redis {
     atomic_bool up;
     _Atomic double told; /* when the log was told last of an answer that was an error */
 } sv_redis;
-/* Whether it is a server that can be trusted with jobs: 6.2 or newer, maxmemory-policy noeviction. EV_E_IO: it does
- * not answer (now). EV_E_ARGUMENT: it does, and cannot be used: the message says what to change. */
-ev_status sv_redis_check(sv_redis *redis, ev_error *err);
-/* The same at a start, where it need not answer yet. EV_E_ARGUMENT: it does, and cannot be used. */
+/* Whether it is a server that can be trusted with jobs: 6.2 or newer, maxmemory-policy noeviction. It need not answer
+ * yet. EV_E_ARGUMENT: it does, and cannot be used: the message says what to change. */
 ev_status sv_redis_start(sv_redis *redis, ev_error *err);
 
 /* ---- a command ---- */

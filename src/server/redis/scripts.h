@@ -41,7 +41,7 @@
 #define SV_REDIS_PREFIX "{emotivoice}"
 #define SV_REDIS_GROUP  "workers"
 
-enum { SV_REDIS_CLASSES = 3, SV_REDIS_DEAD_MAX = 1000 };
+enum { SV_REDIS_CLASSES = 3 };
 
 typedef enum sv_script {
     /* id class owner seconds gateway message recording recording_bytes key body limit_s deadline_ms

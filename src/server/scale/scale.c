@@ -125,7 +125,7 @@ static void told_of(scaler *s, const child *c, int status, double now) {
                 ceil(wait_s));
 }
 
-static void bury(scaler *s, double now) {
+static void reap(scaler *s, double now) {
     for (child *c = s->children; c < s->children + CHILDREN_MAX; c++) {
         int status;
         if (!c->pid || waitpid(c->pid, &status, WNOHANG) != c->pid) continue;
@@ -165,7 +165,7 @@ static void run(scaler *s, const sigset_t *signals) {
     double next = ev_clock_s();
     for (;;) {
         const double now = ev_clock_s();
-        bury(s, now);
+        reap(s, now);
         if (now >= next) {
             look(s, now);
             next = now + s->o->every_s;
@@ -188,7 +188,7 @@ static void leave(scaler *s, const sigset_t *signals) {
     while (count(s, false)) end_one(s);
     for (;;) {
         const double now = ev_clock_s();
-        bury(s, now);
+        reap(s, now);
         if (!count(s, true)) return;
         if (now > until) tell_all(s, SIGKILL);
         const int got = sigtimedwait(signals, NULL, &(struct timespec){.tv_nsec = 200000000});

@@ -37,6 +37,5 @@ sv_claim_result sv_claim_set(sv_ledger *ledger, sv_claim *claim, const char *acc
 /* No holder's any more. */
 void sv_claim_keep(sv_claim *claim);
 void sv_claim_release(sv_claim *claim);
-int64_t sv_ledger_used(sv_ledger *ledger); /* what was told and what is claimed */
 
 #endif

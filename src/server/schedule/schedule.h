@@ -276,7 +276,5 @@ bool sv_order_before(const sv_order *o, const sv_work_item *u, const sv_work_ite
 bool sv_work_item_started(const sv_work_item *u);     /* something of it is made */
 void sv_memory_grow(sv_schedule *s);                  /* after a good batch */
 void sv_memory_shrink(sv_schedule *s, int64_t bytes); /* after one of so many that did not fit */
-/* Predicted microseconds for one job alone: sentences with tokens yet to decode, frames ready to vocode. */
-double sv_work_us(const sv_schedule *s, double tokens, double sentences, double frames);
 
 #endif

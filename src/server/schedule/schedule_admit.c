@@ -9,7 +9,8 @@
 #define JOB_PART    0.25 /* of queue_s that one job counts for at most */
 enum { RETRY_MS_MIN = 100, RETRY_MS_MAX = 600000 };
 
-double sv_work_us(const sv_schedule *s, double tokens, double sentences, double frames) {
+/* Predicted microseconds for one job alone: sentences with tokens yet to decode, frames ready to vocode. */
+static double work_us(const sv_schedule *s, double tokens, double sentences, double frames) {
     const sv_cost *acoustic = &s->cost[SV_ACOUSTIC], *vocode = &s->cost[SV_VOCODE];
     const double all = frames + tokens * sv_schedule_frames_per_token(s);
     const double slices = ceil(all / s->config.slice_frames);
@@ -86,8 +87,8 @@ sv_admission sv_schedule_admit(const sv_schedule *s, const sv_backlog *backlog, 
     } else if (total > queue || wait > (double)s->config.wait_us) {
         answer.verdict = SV_FULL;
         answer.retry_after_ms = retry_ms(fmax((total - queue) * per_second, wait - (double)s->config.wait_us));
-    } else if (request->deadline_us && (double)(request->deadline_us - now_us) <
-                                           wait + sv_work_us(s, request->tokens, request->sentences, 0)) {
+    } else if (request->deadline_us &&
+               (double)(request->deadline_us - now_us) < wait + work_us(s, request->tokens, request->sentences, 0)) {
         answer.verdict = SV_LATE;
     }
     return answer;
@@ -96,7 +97,7 @@ sv_admission sv_schedule_admit(const sv_schedule *s, const sv_backlog *backlog, 
 bool sv_schedule_expired(const sv_schedule *s, const sv_work_item *item, int64_t now_us) {
     if (!item->deadline_us) return false;
     const double ready = item->stage == SV_VOCODE && item->size > 0 ? item->size : 0;
-    const double work = sv_work_us(s, item->tokens_left, item->sentences_left, ready);
+    const double work = work_us(s, item->tokens_left, item->sentences_left, ready);
     return (double)(item->deadline_us - now_us) < work;
 }
 

@@ -28,18 +28,18 @@ enum { TEXT_MAX = 4 << 20, TRIES = 4, DIGEST = 32, CONNECT_MS = 3000 };
 #define AWAY_S    2.0
 #define FLOOR     (256 << 10) /* bytes a second; what is slower is broken off, and tried again */
 
-typedef struct exchange { /* one try */
+typedef struct attempt {
     const sv_s3_request *request;
     sv_s3_answer *answer;
     CURL *curl;
     size_t sent;
     bool too_much; /* more bytes than there is room for */
-} exchange;
+} attempt;
 
 /* ---- callbacks ---- */
 
-static size_t on_read(char *out, size_t one, size_t most, void *of_exchange) {
-    exchange *x = of_exchange;
+static size_t on_read(char *out, size_t one, size_t most, void *of_attempt) {
+    attempt *x = of_attempt;
     const size_t left = x->request->size - x->sent, now = left < one * most ? left : one * most;
     if (now) memcpy(out, (const char *)x->request->body + x->sent, now);
     x->sent += now;
@@ -47,15 +47,15 @@ static size_t on_read(char *out, size_t one, size_t most, void *of_exchange) {
 }
 
 /* A connection that had been closed meanwhile: from the beginning, on another one. */
-static int on_seek(void *of_exchange, curl_off_t offset, int origin) {
-    exchange *x = of_exchange;
+static int on_seek(void *of_attempt, curl_off_t offset, int origin) {
+    attempt *x = of_attempt;
     if (origin != SEEK_SET || offset < 0 || (size_t)offset > x->request->size) return CURL_SEEKFUNC_CANTSEEK;
     x->sent = (size_t)offset;
     return CURL_SEEKFUNC_OK;
 }
 
-static size_t on_body(char *bytes, size_t one, size_t n, void *of_exchange) {
-    exchange *x = of_exchange;
+static size_t on_body(char *bytes, size_t one, size_t n, void *of_attempt) {
+    attempt *x = of_attempt;
     sv_s3_answer *a = x->answer;
     long code = 0;
     (void)one;
@@ -80,8 +80,8 @@ static bool is_header(const char *line, size_t size, const char *name, char *val
     return true;
 }
 
-static size_t on_header(char *line, size_t one, size_t size, void *of_exchange) {
-    sv_s3_answer *a = ((exchange *)of_exchange)->answer;
+static size_t on_header(char *line, size_t one, size_t size, void *of_attempt) {
+    sv_s3_answer *a = ((attempt *)of_attempt)->answer;
     char value[80];
     (void)one;
     if (is_header(line, size, "content-length", value, sizeof value)) a->length = strtoll(value, NULL, 10);
@@ -123,7 +123,7 @@ static bool make_headers(struct curl_slist **list, const sv_s3 *s3, const sv_s3_
     return ok;
 }
 
-static CURLcode set_method(CURL *c, exchange *x) {
+static CURLcode set_method(CURL *c, attempt *x) {
     const sv_s3_request *r = x->request;
     CURLcode bad = CURLE_OK;
 #define SET(option, value) bad |= curl_easy_setopt(c, option, value)
@@ -148,7 +148,7 @@ static CURLcode set_method(CURL *c, exchange *x) {
 }
 
 /* All of a new handle's other settings are off; a proxy of the environment is used, as other programs do. */
-static bool set_up(CURL *c, const sv_s3 *s3, exchange *x, struct curl_slist *headers, long most_ms) {
+static bool set_up(CURL *c, const sv_s3 *s3, attempt *x, struct curl_slist *headers, long most_ms) {
     const sv_s3_request *r = x->request;
     char scope[SV_S3_REGION + 16];
     sv_s3_target t;
@@ -222,7 +222,7 @@ static bool has_error(const sv_s3_request *r, const sv_s3_answer *a) {
 
 static CURLcode try_once(sv_s3 *s3, const sv_s3_request *r, sv_s3_answer *a, double left_s, bool *too_much) {
     struct curl_slist *headers = NULL;
-    exchange x = {.request = r, .answer = a, .curl = take_handle(s3)};
+    attempt x = {.request = r, .answer = a, .curl = take_handle(s3)};
     const double floor_s = 4 + (double)(r->size + r->room) / FLOOR, most_s = left_s < floor_s ? left_s : floor_s;
     CURLcode code = CURLE_OUT_OF_MEMORY;
     sv_s3_answer_free(a);

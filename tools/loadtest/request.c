@@ -1,9 +1,9 @@
-/* exchange: one request from its body to its sample. A speech request is one transfer; a job is three kinds:
+/* request: one request from its body to its sample. A speech request is one transfer; a job is three kinds:
  *
  *   POST /tts -> 202 and a request_id;  GET /tts/{id}, again and again, until it is completed;  GET /tts/{id}/audio
  *
  * All of them count into one latency, from the scheduled time to the last byte of audio. */
-#include "exchange.h"
+#include "request.h"
 
 #include <arpa/inet.h>
 #include <jansson.h>
@@ -121,7 +121,7 @@ static bool set_transfer(load_slot *slot, load_phase phase) {
     return true;
 }
 
-bool load_exchange_begin(load_slot *slot, uint64_t number, double at_s) {
+bool load_request_begin(load_slot *slot, uint64_t number, double at_s) {
     const load_target *target = slot->target;
     double now_s = ev_clock_s();
     slot->sample = (load_sample){.at_s = at_s, .first_byte_s = -1, .first_audio_s = -1};
@@ -210,7 +210,7 @@ static bool follow_job(load_slot *slot) {
     return goes_on;
 }
 
-bool load_exchange_next(load_slot *slot, CURLcode result) {
+bool load_request_next(load_slot *slot, CURLcode result) {
     if (result != CURLE_OK) return finish_broken(slot, result);
     long status = status_of(slot->easy);
     bool expected = status == 200 || (slot->phase == LOAD_SUBMIT && status == 202);

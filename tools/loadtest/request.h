@@ -1,6 +1,6 @@
-/* exchange: one request from its body to its sample, as the client's slot carries it through its transfers. */
-#ifndef LOAD_EXCHANGE_H
-#define LOAD_EXCHANGE_H
+/* request: one request from its body to its sample, as the client's slot carries it through its transfers. */
+#ifndef LOAD_REQUEST_H
+#define LOAD_REQUEST_H
 
 #include "loadtest.h"
 
@@ -33,8 +33,8 @@ typedef struct load_slot {
 bool load_slot_open(load_slot *slot, load_target *target);
 void load_slot_close(load_slot *slot);
 /* Sets the first transfer up. False: it cannot begin, and the sample is finished. */
-bool load_exchange_begin(load_slot *slot, uint64_t number, double at_s);
+bool load_request_begin(load_slot *slot, uint64_t number, double at_s);
 /* What a finished transfer means. True: another one is set up, to begin at slot->due_s. */
-bool load_exchange_next(load_slot *slot, CURLcode result);
+bool load_request_next(load_slot *slot, CURLcode result);
 
 #endif
