@@ -93,7 +93,7 @@ class Common:
     def test_speech_and_ids(self):
         code, headers, body = self.speech("Through a proxy.")
         self.assertEqual((code, body), (200, said("Through a proxy.")))
-        wait_for(lambda: any(headers["x-request-id"] in line for s in self.gateways.services for line in s.lines), 5, "the id in a log")
+        wait_for(lambda: any(headers["x-request-id"] in line for s in self.gateways.services for line in s.lines), 30, "the id in a log")
 
     def test_streams_arrive_as_they_are_made(self):
         text = LONG[:1500]
@@ -131,7 +131,7 @@ class Common:
                 before = served(self.gateways)
                 with concurrent.futures.ThreadPoolExecutor(6) as pool:
                     codes = list(pool.map(lambda n: self.speech(f"Number {n}.", proxy)[0], range(24)))
-                wait_for(lambda: sum(served(self.gateways)) == sum(before) + 24, 5, "the last count")
+                wait_for(lambda: sum(served(self.gateways)) == sum(before) + 24, 30, "the last count")
                 after = served(self.gateways)
                 shares = [b - a for a, b in zip(before, after)]
                 self.assertEqual((set(codes), sum(shares)), ({200}, 24))
