@@ -29,6 +29,7 @@ class Kills:
         self.history = History(path)
         self.lock = threading.Lock()
         self.accepted, self.ends, self.anomalies = {}, {}, []  # id -> text; id -> first end seen
+        self.gone = set()  # that were not there when they were looked at
         self.sources = {}  # id -> address of the client whose it is, where that is not everybody's
         self.counts, self.starts, self.acceptances = collections.Counter(), [], []
         self.totals, self.reasons = {}, collections.Counter()  # id -> seconds from its coming to its end
@@ -112,7 +113,10 @@ class Kills:
         code, body = self.ask("GET", f"/tts/{job}", source=self.sources[job])
         if code != 200:
             self.history.returned(op, code)
-            return "gone" if code == 404 else None
+            if code != 404:
+                return None
+            self.gone.add(job)
+            return "gone"
         told = json.loads(body)
         state = told["status"]
         self.history.returned(op, code, status=state, **({"outcome": digest(body)} if state in OVER else {}))
@@ -189,15 +193,18 @@ class Kills:
         if not self.keep and not self.anomalies:
             os.unlink(self.history.path)
 
-    def settle(self, patience_s=600):
-        """Until none has ended for so long: to look at all of them once may take longer."""
-        left, moved = set(self.accepted), time.monotonic()
+    def settle(self):
+        self.see_ends(set(self.accepted))
+        self.finish_service()
+
+    def see_ends(self, left, patience_s=600):
+        """Looks at these until they are over, or none has ended for so long: to look at all of them once may take longer."""
+        moved = time.monotonic()
         while left and time.monotonic() < moved + patience_s:
             over = {job for job in left if self.look(job) in (*OVER, "gone")}
             left -= over
             moved = time.monotonic() if over else moved
             time.sleep(0.2)
-        self.finish_service()
 
     def finish_service(self):
         self.service.stop()

@@ -112,6 +112,10 @@ class RedisFaults(fleet_kills.FleetKills):
         redis.proxy.resets = 0
 
     def flush_fault(self, redis):
+        """What was accepted before comes to its end first: else its loss at another fault would be taken for this one's."""
+        with self.lock:
+            jobs = set(self.accepted) - set(self.ends) - self.gone
+        self.see_ends(jobs)
         since = self.history.now()
         redis.ask("FLUSHALL")
         self.history.event("emptied", since=since)
