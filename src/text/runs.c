@@ -205,6 +205,8 @@ static size_t mark_next(runs *r, size_t i, size_t end, bool owned, char *before)
         kind = says_english(r, i, stop, *before, owned) ? LANG_EN : LANG_ZH;
     } else if (kind == LANG_EN) {
         stop = owned ? latin_in_chinese(r, i, end, &kind) : latin_word_end(r, i, end);
+    } else if (c == '.' && i > 0 && is_letter(r->chars[i - 1].cp) && is_digit(char_at(r, i + 1))) {
+        kind = LANG_LETTERS;  /* H.265: of the name, and silent */
     } else if (is_digit(c)) { /* the whole number at once, in the language that runs */
         while (stop < end && is_digit(r->chars[stop].cp)) stop++;
     }

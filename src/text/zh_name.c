@@ -216,9 +216,9 @@ static bool is_listed(const zh_view *v, size_t i, size_t digits) {
 
 /* ---- letters before ---- */
 
-/* The letters right before i, past a hyphen: how many; *at: the first of them. */
+/* The letters right before i, past a hyphen or point: how many; *at: the first of them. */
 static size_t letters_before(const zh_view *v, size_t i, size_t *at) {
-    if (i > 1 && zh_at(v, i - 1) == '-') i--;
+    if (i > 1 && zh_in(zh_at(v, i - 1), "-.")) i--;
     size_t n = 0;
     while (n < 12 && n < i && zh_letter(zh_at(v, i - n - 1))) n++;
     *at = i - n;

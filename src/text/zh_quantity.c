@@ -37,7 +37,9 @@ static size_t fraction(const zh_view *v, const zh_amount *a, zh_out *out) {
     slash += spaced;
     if (a->begin > 1 && zh_at(v, a->begin - 1) == '/' && zh_digit(v, a->begin - 2)) return 0; /* 8/2/10 */
     if (!zh_in(zh_at(v, slash), "/⁄") || !zh_number_parse(v, slash + 1 + spaced, &below)) return 0;
-    if (below.decimals[0] || (zh_at(v, below.end) == '/' && zh_digit(v, below.end + 1))) return 0;
+    if ((below.decimals[0] && !zh_follows(v, below.end, "英寸")) ||
+        (zh_at(v, below.end) == '/' && zh_digit(v, below.end + 1)))
+        return 0;
     bool pressure = is_pressure(v, a, &below);
     if (pressure || is_pair(a, &below)) { /* the second comes by itself, perhaps with its unit */
         zh_range(out, v, a->begin, slash);

@@ -196,6 +196,7 @@ static size_t pair(const zh_view *v, size_t i, const char **name) {
 static bool is_and_more(const zh_view *v, size_t i) {
     if (zh_at(v, i) != '+' || i == 0 || zh_at(v, i + 1) == '+') return false;
     int32_t left = zh_at(v, i - 1);
+    if (left == '%') return true;
     bool scaled = (left | 0x20) == 'w' || (left | 0x20) == 'k';
     if (left >= 'A' && left <= 'Z' && !(i > 1 && (zh_letter(zh_at(v, i - 2)) || zh_digit(v, i - 2))))
         return true; /* A+ */
