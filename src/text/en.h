@@ -7,7 +7,7 @@
  *   en_date.c       dates, times      en_phone.c  telephone numbers, versions, IP addresses
  *   en_cite.c       verses, standards, "0615 hrs"     en_chem.c  formulas
  *   en_ident.c      digits that are names: cards, codes, flights     en_address.c  streets, states
- *   en_measure.c    numbers in text: ordinals, ranges, percent, years      en_fraction.c  fractions
+ *   en_measure.c    numbers in text: ordinals, ranges, percent, years      en_fraction.c  fractions, powers
  *   en_units.c      units of measure      en_length.c  feet and inches by their marks
  *   en_number.c     digits to number words
  *   en_abbrev.c     abbreviations, initials      en_roman.c  roman numerals
@@ -153,6 +153,9 @@ void en_say_unit(en_work *w, const en_unit *unit, bool singular);
 const char *en_scale_at(const en_work *w, size_t i, size_t *end); /* " million", "bn", "M": spoken, or NULL */
 size_t en_match_fraction(en_work *w, const en_number *first,
                          size_t begin); /* past it; 0: none. "3/4", "2 1/3", "2½" */
+
+size_t en_match_power(en_work *w, const en_number *n, size_t begin); /* 10⁶, 3 × 10⁸ m/s; past it, 0: none */
+size_t en_match_scientific(en_work *w, const en_number *n, size_t begin); /* 1e-5 */
 
 /* ---- en_length.c: past what is said; 0: none ---- */
 size_t en_match_length(en_work *w, const en_number *n, size_t begin); /* 6'2", 12" */

@@ -1,4 +1,4 @@
-/* en_fraction: "3/4", "2 1/3", "2½", "½", and what only looks like one ("24/7", "120/80"). */
+/* en_fraction: powers ("10⁶", "1e-5"); "3/4", "2 1/3", "2½", "½", and what only looks like one ("24/7", "120/80"). */
 #include <string.h>
 
 #include "text/en.h"
@@ -156,4 +156,57 @@ size_t en_match_fraction(en_work *w, const en_number *first, size_t begin) {
     }
     say_fraction(w, a, b, false);
     return with_unit(w, bottom.end, true);
+}
+
+/* ---- powers ---- */
+
+/* "10⁶", "10⁻³": to the power. */
+size_t en_match_power(en_work *w, const en_number *n, size_t begin) {
+    static const int32_t supers[] = {0x2070, 0xB9, 0xB2, 0xB3, 0x2074, 0x2075, 0x2076, 0x2077, 0x2078, 0x2079};
+    size_t at = n->end, count = 0;
+    char digits[8];
+    bool minus = at < w->n && w->chars[at].cp == 0x207B;
+    if (minus) at++;
+    for (; at < w->n && count < sizeof digits; at++, count++) {
+        int k = 0;
+        while (k < 10 && supers[k] != w->chars[at].cp) k++;
+        if (k == 10) break;
+        digits[count] = (char)('0' + k);
+    }
+    if (!count) return 0;
+    en_span(w, begin, n->end);
+    en_say_number(w, n);
+    en_span(w, n->end, at);
+    w->span_number = false;
+    if (!minus && count == 1 && (digits[0] == '2' || digits[0] == '3')) {
+        en_put(w, digits[0] == '2' ? "squared" : "cubed");
+        return at;
+    }
+    en_put(w, minus ? "to the power of minus" : "to the power of");
+    en_say_cardinal(w, digits, count);
+    en_unit unit = w->s[at] == ' ' ? en_unit_at(w, at) : (en_unit){0}; /* "3 × 10⁸ m/s" */
+    if (!unit.singular) return at;
+    en_unit below = unit.per ? en_unit_at(w, unit.end + 1) : (en_unit){0};
+    size_t end = unit.per ? (below.singular ? below.end : unit.end + 1) : unit.end;
+    en_span(w, at + 1, end);
+    en_say_unit(w, &unit, false);
+    return end;
+}
+
+/* "1e-5" */
+size_t en_match_scientific(en_work *w, const en_number *n, size_t begin) {
+    size_t at = n->end;
+    if (en_lower(w->s[at]) != 'e') return 0;
+    bool minus = w->s[at + 1] == '-', plus = w->s[at + 1] == '+';
+    size_t digits = at + 1 + (minus || plus), end = en_digits_end(w, digits);
+    if (end == digits || end - digits > 3 || en_is_alnum(w->s[end]) ||
+        !(minus || plus || n->fraction_n || n->digit_count == 1))
+        return 0;
+    while (digits + 1 < end && w->s[digits] == '0') digits++;
+    en_span(w, begin, end);
+    en_say_number(w, n);
+    w->span_number = false;
+    en_put(w, minus ? "times ten to the minus" : "times ten to the power of");
+    en_say_cardinal(w, w->s + digits, end - digits);
+    return end;
 }
