@@ -324,9 +324,12 @@ ev_status sv_check(const sv_config *config, ev_error *err) {
 int sv_server_port(const sv_server *s, bool admin) {
     struct MHD_Daemon *daemon = admin ? s->admin_daemon : s->public_daemon;
     const union MHD_DaemonInfo *info = daemon ? MHD_get_daemon_info(daemon, MHD_DAEMON_INFO_LISTEN_FD) : NULL;
-    struct sockaddr_storage address = {0};
+    union { /* of either family */
+        struct sockaddr any;
+        struct sockaddr_in v4;
+        struct sockaddr_in6 v6;
+    } address = {.v6 = {0}};
     socklen_t size = sizeof address;
-    if (!info || getsockname(info->listen_fd, (struct sockaddr *)&address, &size) != 0) return 0;
-    if (address.ss_family == AF_INET6) return ntohs(((struct sockaddr_in6 *)&address)->sin6_port);
-    return ntohs(((struct sockaddr_in *)&address)->sin_port);
+    if (!info || getsockname(info->listen_fd, &address.any, &size) != 0) return 0;
+    return ntohs(address.any.sa_family == AF_INET6 ? address.v6.sin6_port : address.v4.sin_port);
 }

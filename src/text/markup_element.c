@@ -302,6 +302,11 @@ static void replace(markup *m, const markup_element *e) {
     ev_buf_free(&origins);
 }
 
+static bool is_same_manner(const ev_prosody *a, const ev_prosody *b) {
+    return a->speed == b->speed && a->pitch_scale == b->pitch_scale && a->energy_scale == b->energy_scale &&
+           a->voice == b->voice && a->language == b->language;
+}
+
 static void close_top(markup *m, size_t begin, size_t end) {
     const markup_element *e = &m->elements[--m->depth];
     const bool inside = e->content < begin;
@@ -328,9 +333,7 @@ static void close_top(markup *m, size_t begin, size_t end) {
     case SPEAK: m->ssml = false; /* fall through */
     default: break;
     }
-    if (m->manner.voice != e->outer.voice || memcmp(&m->manner.speed, &e->outer.speed, sizeof(float) * 3) != 0 ||
-        m->manner.language != e->outer.language)
-        set_manner(m, e->outer, end);
+    if (!is_same_manner(&m->manner, &e->outer)) set_manner(m, e->outer, end);
 }
 
 void markup_close(markup *m, const char *name, size_t begin, size_t end) {

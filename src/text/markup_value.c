@@ -48,6 +48,15 @@ static double within(double value, double low, double high) {
     return value < low ? low : value > high ? high : value;
 }
 
+/* base to the power of value, for a base a little above one: whole steps, and the rest of one all but exactly. */
+static double steps(double base, double value) {
+    const int whole = (int)value;
+    double factor = 1;
+    for (int i = 0; i < whole; i++) factor *= base;
+    for (int i = 0; i > whole; i--) factor /= base;
+    return factor * (1 + (value - whole) * (base - 1));
+}
+
 typedef struct label {
     const char *name;
     double factor;
@@ -92,10 +101,7 @@ static bool pitch_of(const char *s, double *factor) {
     if (strcmp(unit, "%") == 0) {
         *factor = sign ? 1 + value / 100 : value / 100;
     } else if (strcasecmp(unit, "st") == 0) {
-        *factor = 1;
-        for (value = within(value, -24, 24); value >= 1; value--) *factor *= 1.0594630943592953;
-        for (; value <= -1; value++) *factor /= 1.0594630943592953;
-        *factor *= 1 + value * 0.0594630943592953; /* the rest of a semitone, all but exactly */
+        *factor = steps(1.0594630943592953, within(value, -24, 24)); /* semitones */
     } else {
         return false;
     }
@@ -112,10 +118,7 @@ static bool volume_of(const char *s, double *factor) {
     if (labelled(s, labels, EV_ARRAY_COUNT(labels), factor)) return true;
     if (!number_of(s, &value, &sign, &unit)) return false;
     if (strcasecmp(unit, "db") == 0) {
-        *factor = 1;
-        for (value = within(value, -60, 24); value >= 1; value--) *factor *= 1.1220184543019633;
-        for (; value <= -1; value++) *factor /= 1.1220184543019633;
-        *factor *= 1 + value * 0.1220184543019633;
+        *factor = steps(1.1220184543019633, within(value, -60, 24)); /* decibels */
     } else if (strcmp(unit, "%") == 0 || !*unit) {
         *factor = sign ? 1 + value / 100 : value / 100;
     } else {

@@ -41,7 +41,8 @@ static char last_read(const markup *m) {
 bool markup_at_line_start(const markup *m) { return last_read(m) == '\n'; }
 
 void markup_end_line(markup *m, size_t at) {
-    if (m->out->text.size && (m->out->text.size < 2 || memcmp(m->out->text.data + m->out->text.size - 2, "\n\n", 2)))
+    if (m->out->text.size &&
+        (m->out->text.size < 2 || memcmp(m->out->text.data + m->out->text.size - 2, "\n\n", 2) != 0))
         markup_put(m, "\n\n", 2, at, at);
 }
 

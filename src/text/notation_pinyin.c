@@ -91,24 +91,24 @@ static bool parts_of(const char *s, size_t n, char initial[3], char final[SYLLAB
     rest[n] = '\0';
     for (size_t i = 0; i < EV_ARRAY_COUNT(whole); i++)
         if (strcmp(rest, whole[i][0]) == 0) {
-            strcpy(final, whole[i][1]);
+            snprintf(final, SYLLABLE_MAX + 1, "%s", whole[i][1]);
             return true;
         }
     for (size_t i = 0; i < EV_ARRAY_COUNT(initials) && !initial[0]; i++) {
         const size_t length = strlen(initials[i]);
         if (strncmp(rest, initials[i], length) != 0) continue;
-        strcpy(initial, initials[i]);
+        snprintf(initial, 3, "%s", initials[i]);
         memmove(rest, rest + length, n - length + 1);
     }
     const bool palatal = initial[0] && strchr("jqx", initial[0]), back = strchr(initial, 'h') && initial[1];
     if (palatal && rest[0] == 'u') rest[0] = 'v';
     for (size_t i = 0; i < EV_ARRAY_COUNT(shortened); i++)
-        if (strcmp(rest, shortened[i][0]) == 0) strcpy(rest, shortened[i][1]);
-    if (strcmp(rest, "i") == 0 && (back || strcmp(initial, "r") == 0)) strcpy(rest, "iii");
-    if (strcmp(rest, "i") == 0 && initial[0] && !initial[1] && strchr("zcs", initial[0])) strcpy(rest, "ii");
+        if (strcmp(rest, shortened[i][0]) == 0) snprintf(rest, sizeof rest, "%s", shortened[i][1]);
+    if (strcmp(rest, "i") == 0 && (back || strcmp(initial, "r") == 0)) memcpy(rest, "iii", 4);
+    if (strcmp(rest, "i") == 0 && initial[0] && !initial[1] && strchr("zcs", initial[0])) memcpy(rest, "ii", 3);
     const bool high = rest[0] == 'i' || rest[0] == 'v';
     if (!is_final(rest) || (palatal && !high) || (!initial[0] && strchr("iuv", rest[0]))) return false;
-    strcpy(final, rest);
+    memcpy(final, rest, strlen(rest) + 1);
     return true;
 }
 

@@ -3,6 +3,7 @@
  * Only characters whose reading changes in everyday text, and only rules that a reader could state in a sentence.
  * Words of two and more characters never come here: the lexicon knows them.
  */
+#include <assert.h>
 #include <string.h>
 
 #include "text/zh.h"
@@ -166,6 +167,7 @@ static int find_name(const ev_zh *zh, const char *final) {
 
 zh_syllable zh_read_alone(const ev_zh *zh, const zh_phrase *p, size_t word, zh_syllable usual) {
     const zh_word *w = &zh_words(p)[word];
+    assert(word < zh_word_count(p) && w);
     place at = {.p = p, .word = word};
     at.before = word ? w - 1 : NULL;
     at.after = word + 1 < zh_word_count(p) ? w + 1 : NULL;

@@ -3,6 +3,7 @@
  * Cardinals: 万 and 亿 group by four digits, up to 10^16. 零 stands once for any inner gap. 两 is said for a lone 2
  * before what is counted, and for 2000, 20000, 2 亿 at the head of a number; else 二.
  */
+#include <assert.h>
 #include <string.h>
 
 #include "text/zh.h"
@@ -221,6 +222,7 @@ void zh_put_digits(zh_out *out, const char *digits, size_t group, bool yao) {
     for (size_t i = 0; i < n && out->phrase; i++) {
         bool starts = i == 0 || (in_group >= group && n - i > 1); /* no digit is left alone at the end */
         size_t at = zh_char_count(out->phrase);
+        assert(digits[i] >= '0' && digits[i] <= '9');
         zh_put(out, yao && digits[i] == '1' ? "幺" : numerals[digits[i] - '0'], ZH_FIXED | ZH_START);
         if (!starts) join_last(out, at);
         in_group = starts ? 1 : in_group + 1;

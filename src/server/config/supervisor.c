@@ -95,19 +95,22 @@ int sv_supervisor_socket(sv_config_key key) {
 ev_status sv_supervisor_config(sv_config *config, ev_error *err) {
     ev_status status = EV_OK;
     for (int i = 0; i < LISTENERS && status == EV_OK; i++) {
-        struct sockaddr_storage address = {0};
+        union { /* of either family */
+            struct sockaddr any;
+            struct sockaddr_in v4;
+            struct sockaddr_in6 v6;
+        } address = {.v6 = {0}};
         socklen_t size = sizeof address;
         char host[INET6_ADDRSTRLEN], text[INET6_ADDRSTRLEN + 16];
         if (!given.sockets[i]) continue;
-        if (getsockname(given.sockets[i], (struct sockaddr *)&address, &size) != 0)
+        if (getsockname(given.sockets[i], &address.any, &size) != 0)
             return ev_fail(err, EV_E_IO, "the socket for %s has no address: %s", sv_config_rows[keys[i]].key,
                            strerror(errno));
-        const bool six = address.ss_family == AF_INET6;
-        const struct sockaddr_in6 *a6 = (const struct sockaddr_in6 *)&address;
-        const struct sockaddr_in *a4 = (const struct sockaddr_in *)&address;
-        inet_ntop(address.ss_family, six ? (const void *)&a6->sin6_addr : (const void *)&a4->sin_addr, host,
-                  sizeof host);
-        snprintf(text, sizeof text, six ? "[%s]:%d" : "%s:%d", host, ntohs(six ? a6->sin6_port : a4->sin_port));
+        const bool six = address.any.sa_family == AF_INET6;
+        inet_ntop(address.any.sa_family,
+                  six ? (const void *)&address.v6.sin6_addr : (const void *)&address.v4.sin_addr, host, sizeof host);
+        snprintf(text, sizeof text, six ? "[%s]:%d" : "%s:%d", host,
+                 ntohs(six ? address.v6.sin6_port : address.v4.sin_port));
         status = sv_config_set(config, sv_config_rows[keys[i]].key, text, (sv_origin){.from = SV_FROM_SOCKET}, err);
     }
     return status;
