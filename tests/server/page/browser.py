@@ -21,8 +21,16 @@ FLAGS = ["--headless=new", "--no-first-run", "--disable-gpu", "--disable-dev-shm
          "--force-color-profile=srgb", "--font-render-hinting=none", "--hide-scrollbars"]
 
 
+# What Chromium answers to what was asked of a page that is gone.
+NAVIGATED = ("Inspected target navigated or closed", "Cannot find default execution context", "Execution context was destroyed.")
+
+
 class BrowserError(Exception):
     pass
+
+
+class Navigated(BrowserError):
+    """The page went to another while it was asked."""
 
 
 class Browser:
@@ -74,7 +82,8 @@ class Browser:
             self.pump(end - time.monotonic(), method)
         answer = self.answers.pop(number)
         if "error" in answer:
-            raise BrowserError(f"{method}: {answer['error'].get('message')}")
+            message = answer["error"].get("message")
+            raise (Navigated if message in NAVIGATED else BrowserError)(f"{method}: {message}")
         return answer["result"]
 
     def pump(self, seconds, waiting_for="an event"):
@@ -193,7 +202,10 @@ class Tab:
         """Waits until a script's value, or a function's, is true, and returns it."""
         end = time.monotonic() + seconds
         while True:
-            value = condition() if callable(condition) else self.evaluate(condition)
+            try:
+                value = condition() if callable(condition) else self.evaluate(condition)
+            except Navigated:  # asked while the page went to another: that one is asked next
+                value = None
             if value:
                 return value
             if time.monotonic() > end:
