@@ -12,7 +12,7 @@ static json_t *describe(sv_job *job) {
     ev_error error;
     sv_job_snapshot(job, &times, NULL, &error);
     return json_pack("{s:s, s:s, s:I, s:i, s:I}", "id", job->id, "error", error.message, "created",
-                     (json_int_t)times.created, "tries", job->tries, "text_bytes",
+                     (json_int_t)(times.created_ms / 1000), "tries", job->tries, "text_bytes",
                      (json_int_t)job->speech.text_bytes);
 }
 

@@ -54,7 +54,7 @@ json_t *sv_job_json(const sv_server *s, sv_job *job) {
     const sv_job_state state = sv_job_snapshot(job, &t, &count, &error);
     const double now = t.done > 0 ? t.done : ev_clock_s(), rate = sv_job_rate(s, job);
     json_t *body = json_pack("{s:s, s:s, s:I, s:f}", "request_id", job->id, "status", sv_job_state_names[state],
-                             "created", (json_int_t)t.created, "audio_s", (double)count / rate);
+                             "created", (json_int_t)(t.created_ms / 1000), "audio_s", (double)count / rate);
     json_t *timings = json_pack("{s:f, s:f, s:f}", "queued_ms", since(t.arrived, t.started > 0 ? t.started : now),
                                 "first_audio_ms", t.first > 0 ? since(t.arrived, t.first) : 0.0, "total_ms",
                                 since(t.arrived, t.done > 0 ? t.done : now));

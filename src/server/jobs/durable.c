@@ -419,7 +419,7 @@ ev_status sv_durable_find(sv_durable *d, const char *id, const char *owner, bool
     if (status == EV_OK && waits) {
         (*out)->state = SV_JOB_QUEUED;
         (*out)->times = (sv_times){.arrived = ev_clock_s() - (double)(ev_clock_wall_ms() - r.created_ms) * 1e-3,
-                                   .created = r.created_ms / 1000};
+                                   .created_ms = r.created_ms};
     }
     if (status == EV_OK && samples && r.state == SV_RECORD_COMPLETED)
         status = sv_result_read(d->options.results, d->options.ledger, &r, *out, err);

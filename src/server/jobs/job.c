@@ -94,7 +94,7 @@ sv_job *sv_job_create(sv_speech *speech, const char *owner) {
     job->weight = 1;
     *speech = (sv_speech){0};
     job->times.arrived = ev_clock_s();
-    job->times.created = time(NULL);
+    job->times.created_ms = ev_clock_wall_ms();
     return job;
 }
 

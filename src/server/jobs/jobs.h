@@ -105,7 +105,7 @@ enum { SV_OMITTED_MAX = 100 }; /* that are kept; they are counted beyond */
 
 typedef struct sv_times { /* monotonic seconds; 0: not yet */
     double arrived, ready, started, first, done;
-    time_t created; /* wall clock */
+    int64_t created_ms; /* wall clock, since 1970 */
 } sv_times;
 
 typedef enum sv_durability {                      /* of a job that somebody may ask for later */

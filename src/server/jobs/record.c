@@ -71,7 +71,7 @@ bool sv_record_request(sv_record *r, const sv_job *job) {
     r->keyed = job->listed_idempotency;
     memcpy(r->idempotency_key, job->idempotency.key, sizeof r->idempotency_key);
     memcpy(r->idempotency_body, job->idempotency.body, sizeof r->idempotency_body);
-    r->created_ms = ev_clock_wall_ms();
+    r->created_ms = job->times.created_ms;
     r->request = request_text(job);
     if (!s->reference) return r->request != NULL;
     r->reference = malloc(s->reference_bytes);
@@ -272,7 +272,7 @@ static const char *read_job(sv_job *job, const sv_record *r, const json_t *json)
     memcpy(job->id, r->id, sizeof job->id);
     memcpy(job->idempotency.key, r->idempotency_key, sizeof job->idempotency.key);
     memcpy(job->idempotency.body, r->idempotency_body, sizeof job->idempotency.body);
-    job->times.created = (time_t)(r->created_ms / 1000);
+    job->times.created_ms = r->created_ms;
     job->show_words = json_is_true(json_object_get(json, "timestamps"));
     sv_trace_parse(&job->trace, json_string_value(json_object_get(json, "traceparent")));
     job->quota_s = number_of(json, "quota_s");

@@ -60,7 +60,7 @@ static ev_status job_of_hash(sv_gateway *g, const redisReply *hash, const char *
     if (status == EV_OK && waits) {
         const double age_s = (strtod(text_of(hash, "now"), NULL) - strtod(text_of(hash, "created"), NULL)) / 1000;
         (*out)->state = running ? SV_JOB_RUNNING : SV_JOB_QUEUED;
-        (*out)->times = (sv_times){.arrived = ev_clock_s() - age_s, .created = r.created_ms / 1000};
+        (*out)->times = (sv_times){.arrived = ev_clock_s() - age_s, .created_ms = r.created_ms};
     }
     const redisReply *audio = sv_reply_field(hash, "audio");
     const bool within =
