@@ -96,7 +96,7 @@ common() {
 # The rate that the search found, held for longer; lower where that was luck.
 hold() {
     local factor
-    for factor in 1 0.95 0.9 0.85 0.8; do
+    for factor in 1 0.95 0.9 0.85 0.8 0.75 0.7; do
         load hold "$hold" --rate "$(times "$dir/ramp.json" "$factor")"
         ! python3 "$report" stable "$dir/hold.json" || return 0
     done
