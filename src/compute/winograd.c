@@ -134,6 +134,7 @@ static void make_differences(const item *k, size_t far, float sign, float sign_f
     if (begin < 0) begin = 0;
     if (end > rows) end = rows;
     if (end < begin) end = begin;
+    assert(k->differences);
     memset(k->differences, 0, (size_t)begin * ld * sizeof(float));
     memset(k->differences + (size_t)end * ld, 0, (size_t)(rows - end) * ld * sizeof(float));
     const float *x = a->x + (k->base + begin + a->tap_offset) * (ptrdiff_t)a->ldx;
