@@ -1,11 +1,11 @@
 /* start: the parts of the service, made in an order in which each finds what it needs. */
-#include <arpa/inet.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "server/config/supervisor.h"
 #include "server/http/fields.h"
 #include "server/http/series.h"
 #include "server/http/wyoming.h"
@@ -324,12 +324,5 @@ ev_status sv_check(const sv_config *config, ev_error *err) {
 int sv_server_port(const sv_server *s, bool admin) {
     struct MHD_Daemon *daemon = admin ? s->admin_daemon : s->public_daemon;
     const union MHD_DaemonInfo *info = daemon ? MHD_get_daemon_info(daemon, MHD_DAEMON_INFO_LISTEN_FD) : NULL;
-    union { /* of either family */
-        struct sockaddr any;
-        struct sockaddr_in v4;
-        struct sockaddr_in6 v6;
-    } address = {.v6 = {0}};
-    socklen_t size = sizeof address;
-    if (!info || getsockname(info->listen_fd, &address.any, &size) != 0) return 0;
-    return ntohs(address.any.sa_family == AF_INET6 ? address.v6.sin6_port : address.v4.sin_port);
+    return info ? sv_socket_port(info->listen_fd, NULL) : 0;
 }

@@ -92,25 +92,30 @@ int sv_supervisor_socket(sv_config_key key) {
     return -1;
 }
 
+int sv_socket_port(int fd, char host[SV_SOCKET_HOST]) {
+    union { /* of either family */
+        struct sockaddr any;
+        struct sockaddr_in v4;
+        struct sockaddr_in6 v6;
+    } address = {.v6 = {0}};
+    socklen_t size = sizeof address;
+    if (getsockname(fd, &address.any, &size) != 0) return 0;
+    const bool six = address.any.sa_family == AF_INET6;
+    if (host && six) inet_ntop(AF_INET6, &address.v6.sin6_addr, host, SV_SOCKET_HOST);
+    if (host && !six) inet_ntop(AF_INET, &address.v4.sin_addr, host, SV_SOCKET_HOST);
+    return ntohs(six ? address.v6.sin6_port : address.v4.sin_port);
+}
+
 ev_status sv_supervisor_config(sv_config *config, ev_error *err) {
     ev_status status = EV_OK;
     for (int i = 0; i < LISTENERS && status == EV_OK; i++) {
-        union { /* of either family */
-            struct sockaddr any;
-            struct sockaddr_in v4;
-            struct sockaddr_in6 v6;
-        } address = {.v6 = {0}};
-        socklen_t size = sizeof address;
-        char host[INET6_ADDRSTRLEN], text[INET6_ADDRSTRLEN + 16];
+        char host[SV_SOCKET_HOST], text[SV_SOCKET_HOST + 16];
         if (!given.sockets[i]) continue;
-        if (getsockname(given.sockets[i], &address.any, &size) != 0)
+        const int port = sv_socket_port(given.sockets[i], host);
+        if (!port)
             return ev_fail(err, EV_E_IO, "the socket for %s has no address: %s", sv_config_rows[keys[i]].key,
                            strerror(errno));
-        const bool six = address.any.sa_family == AF_INET6;
-        inet_ntop(address.any.sa_family,
-                  six ? (const void *)&address.v6.sin6_addr : (const void *)&address.v4.sin_addr, host, sizeof host);
-        snprintf(text, sizeof text, six ? "[%s]:%d" : "%s:%d", host,
-                 ntohs(six ? address.v6.sin6_port : address.v4.sin_port));
+        snprintf(text, sizeof text, strchr(host, ':') ? "[%s]:%d" : "%s:%d", host, port);
         status = sv_config_set(config, sv_config_rows[keys[i]].key, text, (sv_origin){.from = SV_FROM_SOCKET}, err);
     }
     return status;

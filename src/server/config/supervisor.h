@@ -17,6 +17,9 @@
  * inherited further nor waited on. A second call does nothing. EV_E_ARGUMENT: a socket that cannot be served from. */
 ev_status sv_supervisor_take(ev_error *err);
 int sv_supervisor_socket(sv_config_key key); /* that listens; -1: none was handed over for it */
+enum { SV_SOCKET_HOST = 46 };                /* INET6_ADDRSTRLEN */
+/* The port that a socket of either family is bound to, and its address where `host` is given. 0: errno says why. */
+int sv_socket_port(int fd, char host[SV_SOCKET_HOST]);
 /* The addresses of those sockets are the settings', whatever flags and files say. */
 ev_status sv_supervisor_config(sv_config *config, ev_error *err);
 /* "READY=1", "STATUS=...", lines as sd_notify(3) has them; one that nobody takes is lost. */
