@@ -11,24 +11,14 @@ import numpy as np
 
 from .convnext import EMOTIONS
 from .phase import follow
-from .spectral import pulses, swell
+from .spectral import pulses, soft_clipped, swell
 from .teacher import emotions
 from .teacher.symbols import ALPHABET
 
 RATE, HOP = 24000, 300
 LOUDNESS = -20.0        # LUFS
 MEASURABLE_S = 1.2      # shorter ones are as loud as their speaker's others
-KNEE, CEILING = 0.8, 0.89
 VECTOR_GAIN = 8.0       # training sees unit vectors at this length; export takes it back
-
-
-def limited(x):
-    """Peaks above the knee bent under the ceiling (-1 dBFS), as the engine does."""
-    over = np.abs(x) > KNEE
-    if not over.any():
-        return x
-    bent = np.sign(x) * (KNEE + (CEILING - KNEE) * np.tanh((np.abs(x) - KNEE) / (CEILING - KNEE)))
-    return np.where(over, bent, x)
 
 
 def loudness(wav):
@@ -98,7 +88,7 @@ class Dataset:
                 gain = float(np.median(known)) + target - LOUDNESS
             else:
                 return None
-            item["wav"] = np.round(limited(wav * 10 ** (gain / 20)) * 32767).astype(np.int16)
+            item["wav"] = np.round(soft_clipped(wav * 10 ** (gain / 20)) * 32767).astype(np.int16)
             turns = follow(item["f0"], wav)
             item["source"], item["swell"] = pulses(item["f0"], turns).astype(np.float16), swell(item["f0"], turns).astype(np.float16)
         return item

@@ -162,7 +162,7 @@ def one_istft(folder, name, parts, means):
     with torch.no_grad():
         spectra = model.spectra(x, f0, energy, condition)
         still = model.still(spectra, source)
-        wave = still + model.rough(spectra, bursts, torch.from_numpy(spectral.noise(7, frames))[None])
+        wave = model.wave(spectra, source, bursts, torch.from_numpy(spectral.noise(7, frames))[None])
     state = {key: value.clone() for key, value in model.state_dict().items()}
     quantize(model)
     with torch.no_grad():
@@ -171,7 +171,7 @@ def one_istft(folder, name, parts, means):
     print(f"{name}: peak {wave.abs().max():.2f}, without noise {still.abs().max():.2f}")
     save(folder, name, state, "generator", model.config,
          {"input": torch.cat([x[0], energy[0][:, None] / spectral.ENERGY_UNIT], 1), "f0": f0[0], "condition": condition[0], "wave": wave[0],
-          "still": still[0], "still_int8": int8[0]})
+          "still": spectral.soft_clipped(still)[0], "still_int8": spectral.soft_clipped(int8)[0]})
 
 
 def speaker(folder):

@@ -13,7 +13,7 @@ import torch
 
 from . import corpus, needs
 from .convnext import EMOTIONS, Acoustic
-from .dataset import RATE, VECTOR_GAIN, limited
+from .dataset import RATE, VECTOR_GAIN
 from .front import Front
 from .spectral import Generator, noise, sources
 from .teacher import emotions, make, speakers, symbols
@@ -44,7 +44,7 @@ class Student:
             f0, energy = torch.from_numpy(labels["f0"]), torch.from_numpy(labels["energy"])
         spectra = self.generator.spectra(features[None], f0[None], energy[None], torch.cat([vector, weights])[None])
         hiss = torch.from_numpy(noise(seed, len(f0)))[None]
-        return limited(self.generator.wave(spectra, *sources(f0.numpy(), seed), hiss)[0].numpy())
+        return self.generator.wave(spectra, *sources(f0.numpy(), seed), hiss)[0].numpy()
 
 
 def main():

@@ -18,6 +18,7 @@ from .convnext import EMOTIONS, ENERGY_UNIT, EPS, Block
 DEFAULT = dict(family="istft", sample_rate=24000, hop=300, fft=1200, features=128, width=256, hidden=384, blocks=8, kernel=7, highest_hz=11000,
                speaker=256, emotions=len(EMOTIONS), parts=4)
 LOUDEST = 7.0  # of a log magnitude
+KNEE, CEILING = 0.8, 0.891  # -1 dBFS
 
 
 class Generator(nn.Module):
@@ -50,7 +51,7 @@ class Generator(nn.Module):
         return self.samples(y + size(spectra[3]) * self.transform(bursts) if len(spectra) == 4 else y)
 
     def wave(self, spectra, source, bursts, noise):
-        return self.still(spectra, source) + self.rough(spectra, bursts, noise)
+        return soft_clipped(self.still(spectra, source) + self.rough(spectra, bursts, noise))
 
     def transform(self, x):
         return torch.fft.rfft(x.unfold(-1, self.fft, self.hop) * self.window / (self.fft / 4))
@@ -61,6 +62,12 @@ class Generator(nn.Module):
         y = F.fold(y.transpose(1, 2), (1, length), (1, self.fft), stride=(1, self.hop))[:, 0, 0] / 1.5
         y = F.pad(y, (0, self.hop))  # the last frame's second half
         return y[:, self.fft // 2:self.fft // 2 + spectra.shape[1] * self.hop]
+
+
+def soft_clipped(x):
+    """Peaks above the knee bent under the ceiling, as the engine does (src/compute/spectrum.h)."""
+    over, room = (abs(x) - KNEE).clip(0), CEILING - KNEE
+    return x.clip(-KNEE, KNEE) + (x > 0) * (bent := over * room / (over + room)) - (x < 0) * bent
 
 
 def size(log_magnitude):

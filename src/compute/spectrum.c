@@ -161,7 +161,12 @@ typedef struct overlap_args {
     const ev_span *spans;
 } overlap_args;
 
-/* Plain sums, one order: whatever vectors the compiler makes of them gives these bytes. */
+/* Plain operations, one order: whatever vectors the compiler makes of them gives these bytes. */
+static float soft_clipped(float x) {
+    const float room = EV_CLIP_CEILING - EV_CLIP_KNEE, over = fabsf(x) - EV_CLIP_KNEE;
+    return over > 0 ? copysignf(EV_CLIP_KNEE + over * room / (over + room), x) : x; /* what is not a number stays so */
+}
+
 static void overlap_rows(const ev_kernels *kernels, const void *args, const ev_piece *piece) {
     (void)kernels;
     const overlap_args *a = args;
@@ -171,7 +176,7 @@ static void overlap_rows(const ev_kernels *kernels, const void *args, const ev_p
         const float *next = now + fft + hop, *last = now + 2 * fft;
         float *out = a->out[piece->span] + t * hop;
         now += 2 * hop;
-        for (size_t i = 0; i < hop; i++) out[i] = ((before[i] + now[i]) + next[i]) + last[i];
+        for (size_t i = 0; i < hop; i++) out[i] = soft_clipped(((before[i] + now[i]) + next[i]) + last[i]);
     }
 }
 

@@ -328,6 +328,7 @@ static void test_frames(void **state) {
 static void test_overlap_add(void **state) {
     (void)state;
     rng_state = 54;
+    size_t clipped = 0;
     for (int i = 0; i < 20; i++) {
         ev_istft stft;
         ev_error err;
@@ -347,9 +348,12 @@ static void test_overlap_add(void **state) {
         for (size_t s = 0; s < n; s++) {
             for (size_t k = 0; k < spans[s].count * hop; k++) {
                 const float *at = y + (spans[s].begin + k / hop) * width + k % hop; /* of the row before */
-                const float want = ((at[3 * hop] + at[width + 2 * hop]) + at[2 * width + hop]) + at[3 * width];
-                if (want != out[s][k])
-                    fail_msg("sample %zu: %.9g, expected %.9g", k, (double)out[s][k], (double)want);
+                const float sum = ((at[3 * hop] + at[width + 2 * hop]) + at[2 * width + hop]) + at[3 * width];
+                const double over = fabs((double)sum) - 0.8, bent = 0.8 + over * 0.091 / (over + 0.091);
+                const double want = over > 0 ? copysign(bent, (double)sum) : (double)sum;
+                clipped += over > 0;
+                if (fabs(want - (double)out[s][k]) > (over > 0 ? 1e-6 : 0))
+                    fail_msg("sample %zu: %.9g, expected %.9g", k, (double)out[s][k], want);
             }
             assert_true(bits_of(out[s][spans[s].count * hop]) == CANARY);
             free(out[s]);
@@ -358,6 +362,7 @@ static void test_overlap_add(void **state) {
         ev_istft_free(&stft);
         free(y);
     }
+    assert_true(clipped > 100);
 }
 
 int main(void) {

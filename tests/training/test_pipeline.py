@@ -85,7 +85,7 @@ class Pipeline(unittest.TestCase):
         levels = [dataset.loudness(i["wav"] / 32767) for i in items if i["emotion"] == "neutral"]
         for level in filter(None, levels):
             self.assertAlmostEqual(level, dataset.LOUDNESS, delta=0.6)
-        self.assertTrue(all(np.abs(i["wav"]).max() <= dataset.CEILING * 32767 + 1 for i in items))
+        self.assertTrue(all(np.abs(i["wav"]).max() <= spectral.CEILING * 32767 + 1 for i in items))
 
     def test_4_the_networks_take_steps(self):
         printed = self.step("train_acoustic", "--from", "hibari", "--minutes", 50, "--steps", 2, "--threads", 2)
