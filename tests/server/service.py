@@ -1,6 +1,7 @@
 """The service as a process, for tests: started on free ports, asked over HTTP, stopped; and what the command itself says.
 
 The program is the first argument of every test that imports this, build/emotivoice without it."""
+import base64
 import contextlib
 import functools
 import http.client
@@ -194,6 +195,13 @@ def wav_body(data):
             return data[at + 8:at + 8 + size]
         at += 8 + size + size % 2
     raise AssertionError("no data chunk")
+
+
+def silence(seconds=3, rate=16000):
+    """A recording without a sound, in base64: it is taken, and fails when it is listened to."""
+    samples = bytes(2 * seconds * rate)
+    header = struct.pack("<4sI8sIHHIIHH4sI", b"RIFF", 36 + len(samples), b"WAVEfmt ", 16, 1, 1, rate, 2 * rate, 2, 16, b"data", len(samples))
+    return base64.b64encode(header + samples).decode()
 
 
 def reference(seconds_of="The quick brown fox jumps over the lazy dog, and then it rests in the warm sun.", voice="ray"):

@@ -19,7 +19,7 @@ import time
 import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from service import COMMAND, FREE, LONG, Service, multipart, reference, scratch, wait_for, wav_body  # noqa: E402
+from service import COMMAND, FREE, LONG, Service, multipart, reference, scratch, silence, wait_for, wav_body  # noqa: E402
 
 
 class Receiver:
@@ -69,10 +69,10 @@ class Webhooks(unittest.TestCase):
                          (request_id, "completed", f"/tts/{request_id}/audio"))
         signed = hmac.new(b"s3cret", headers["X-EmotiVoice-Timestamp"].encode() + b"." + body, "sha256").hexdigest()
         self.assertEqual(headers["X-EmotiVoice-Signature"], "sha256=" + signed)
-        service.post("/tts", {"text": "Nobody's.", "voice": "nobody", "webhook": url})
+        service.post("/tts", {"text": "Nobody's.", "reference_audio": silence(), "webhook": url})
         failed = json.loads(receiver.wait(3)[2][1])
         self.assertEqual(failed["status"], "failed")
-        self.assertIn("nobody", failed["error"]["message"])
+        self.assertIn("silent", failed["error"]["message"])
 
     def test_who_does_not_answer_delays_itself_alone(self):
         secret = "ev_" + "h" * 43

@@ -199,10 +199,11 @@ class Together(unittest.TestCase):
     def test_mistakes_are_told_as_without_redis(self):
         for gateway in (self.a, self.b):
             self.assertEqual(gateway.speech("Hello.", voice="nobody").code, 404)
-        job = accept(self.a, "Hello.", voice="voice_" + 32 * "0")
+            self.assertEqual(gateway.post("/tts", {"text": "Hello.", "voice": "voice_" + 32 * "0"}).code, 404)
+        job = accept(self.a, "Hello.", reference_audio=service.silence())
         got = finish(self.b, job)
         self.assertEqual(got["status"], "failed")
-        self.assertIn("voice", got["error"]["message"])
+        self.assertIn("silent", got["error"]["message"])
 
     def canceled(self):
         return sum(w.metric('jobs_total{outcome="canceled"}') for w in self.fleet.workers if w.process.poll() is None)

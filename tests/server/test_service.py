@@ -17,7 +17,7 @@ import time
 import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from service import COMMAND, FREE, LONG, RATE, Service, multipart, reference, said, scratch, wait_for, wav_body  # noqa: E402
+from service import COMMAND, FREE, LONG, RATE, Service, multipart, reference, said, scratch, silence, wait_for, wav_body  # noqa: E402
 
 
 class Speech(unittest.TestCase):
@@ -260,21 +260,26 @@ class Jobs(unittest.TestCase):
         self.assertEqual(self.service.get(f"/tts/{request_id}").code, 404)
 
     def test_what_fails_says_so(self):
-        request_id = self.service.post("/tts", {"text": "Hello.", "voice": "nobody"}).json()["request_id"]
+        request_id = self.service.post("/tts", {"text": "Hello.", "reference_audio": silence()}).json()["request_id"]
         state = self.wait(request_id)
         self.assertEqual(state["status"], "failed")
-        self.assertIn("nobody", state["error"]["message"])
-        self.assertEqual(self.service.get(f"/tts/{request_id}/audio").code, 404)
+        self.assertIn("silent", state["error"]["message"])
+        self.assertEqual(self.service.get(f"/tts/{request_id}/audio").code, 422)
+
+    def test_a_voice_that_is_not_there_is_refused_at_once(self):
+        for voice in ("nobody", "ava+nobody", "voice_" + 32 * "0"):
+            refused = self.service.post("/tts", {"text": "Hello.", "voice": voice})
+            self.assertEqual((refused.code, refused.json()["error"]["param"]), (404, "voice"), voice)
 
     def test_how_it_ended_is_logged(self):
         with Service(COMMAND, "--rate-per-ip", "0") as s:
-            good, bad = (s.post("/tts", {"text": "Later.", "voice": voice}).json()["request_id"] for voice in ("ray", "nobody"))
+            good, bad = (s.post("/tts", {"text": "Later.", **how}).json()["request_id"] for how in ({"voice": "ray"}, {"reference_audio": silence()}))
             wait_for(lambda: {s.get(f"/tts/{one}").json()["status"] for one in (good, bad)}, lambda now: now == {"completed", "failed"})
             self.assertEqual(s.stop(), 0)
         told = {line["request_id"]: line["msg"] for line in map(json.loads, s.lines) if line.get("msg", "").startswith("job ")}
         self.assertRegex(told[good], r"^job completed after [0-9.]+ s: [0-9.]+ s of speech$")
         self.assertRegex(told[bad], r"^job failed after [0-9.]+ s: 0.00 s of speech, .+$")
-        self.assertNotIn("nobody", told[bad])
+        self.assertNotIn("Later", told[bad])
 
     def test_the_same_request_twice_is_one_job(self):
         once = {"Idempotency-Key": "order-17"}

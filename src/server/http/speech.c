@@ -83,10 +83,10 @@ static bool check_priority(sv_request *req, const sv_speech *speech, int *result
 }
 
 /* What was made in a voice is for those who may speak with it: not for others, nor for anybody once it is deleted.
- * What is kept is never shared, and finds its voice when it is made. */
-static bool check_voice(sv_request *req, const sv_speech *speech, bool kept, int *result) {
+ * What is accepted for later is asked for in a voice that there is now. */
+static bool check_voice(sv_request *req, const sv_speech *speech, int *result) {
     ev_error err = {0};
-    if (kept || !speech->voice) return true;
+    if (!speech->voice) return true;
     const sv_model *m = sv_model_find(req->settings->models, speech->model, strlen(speech->model));
     if (sv_voices_check(m->voices, m->catalogue, speech->voice, req->client.account, &err) != EV_OK) {
         *result = err.status == EV_E_ARGUMENT ? sv_reply_error(req, 400, "voice", "%s", err.message)
@@ -203,7 +203,7 @@ bool sv_speech_begin(sv_request *req, sv_speech_params *params, bool kept, sv_id
     }
     if (!check_words(req, &params->speech, result) || !check_consent(req, &params->speech, result)) return false;
     if (!check_priority(req, &params->speech, result)) return false;
-    if (!check_voice(req, &params->speech, kept, result)) return false;
+    if (!check_voice(req, &params->speech, result)) return false;
     const sv_charge charge = {.audio_s = sv_backend_seconds(s->backend, &params->speech),
                               .fetch = params->speech.reference_url != NULL};
     if (!check_quota(req, charge.audio_s, result) || !sv_access_charge(req, charge, result)) return false;
