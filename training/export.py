@@ -110,8 +110,11 @@ def main():
     table["voices.vectors"] = vectors
     own = packed and any(entry["note"] == "from recordings" for entry in entries)
     trained_on = a.trained_on or (f"{packed.config['trained_on']}; then recordings of {', '.join(e['name'] for e in entries)}" if own else TRAINED_ON)
+    config = configuration(a.name, a.licence, trained_on, entries, a.precision)
+    if packed and "finished" in packed.config:
+        config["finished"] = packed.config["finished"]  # by finish.py: not to be done again
     Path(a.out).parent.mkdir(parents=True, exist_ok=True)
-    save_file(table, a.out, metadata={"emotivoice": json.dumps(configuration(a.name, a.licence, trained_on, entries, a.precision), ensure_ascii=False)})
+    save_file(table, a.out, metadata={"emotivoice": json.dumps(config, ensure_ascii=False)})
     if packed:
         copy_lexicons(a.start, a.out)
     print(f"{a.out}: {Path(a.out).stat().st_size / 1e6:.1f} MB, {len(table)} tensors, voices {', '.join(e['name'] for e in entries)}")

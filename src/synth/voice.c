@@ -16,7 +16,7 @@ ev_voice *ev_voice_make(const ev_model *model, const float *vector, float pitch)
     if (!v) return NULL;
     v->faults = 0;
     v->encoder_id = model->encoder_id;
-    v->unit_length = !model->acoustic.family->voice_rows;
+    v->keeps_length = !model->acoustic.family->voice_rows;
     v->pitch = pitch;
     v->size = n;
     memcpy(v->vector, vector, n * sizeof(float));
@@ -59,8 +59,14 @@ static float mixed_pitch(const ev_voice *const *voices, const float *weights, si
     return (float)exp(log_pitch);
 }
 
+static double length_of(const ev_voice *v) {
+    double squares = 0;
+    for (size_t k = 0; k < v->size; k++) squares += (double)v->vector[k] * (double)v->vector[k];
+    return sqrt(squares);
+}
+
 ev_status ev_voice_mix(ev_voice **out, const ev_voice *const *voices, const float *weights, size_t n, ev_error *err) {
-    double sum = 0, squares = 0;
+    double sum = 0, wanted = 0;
     *out = NULL;
     const ev_status status = check_mixture(voices, weights, n, err);
     if (status != EV_OK) return status;
@@ -74,12 +80,12 @@ ev_status ev_voice_mix(ev_voice **out, const ev_voice *const *voices, const floa
         double value = 0;
         for (size_t i = 0; i < n; i++) value += (double)weights[i] / sum * (double)voices[i]->vector[k];
         v->vector[k] = (float)value;
-        squares += value * value;
     }
-    /* A mean of unit vectors is shorter than they are, and no speaker's. A mean of a table's rows is what the model
-     * has learnt to read between them. */
-    const double length = v->unit_length && squares > 0 ? sqrt(squares) : 1;
-    for (size_t k = 0; k < v->size; k++) v->vector[k] = (float)((double)v->vector[k] / length);
+    /* A mean of vectors is shorter than they are, and no speaker's: it becomes as long as they are in the mean. A mean
+     * of a table's rows is what the model has learnt to read between them. */
+    for (size_t i = 0; i < n; i++) wanted += (double)weights[i] / sum * length_of(voices[i]);
+    const double length = length_of(v), factor = v->keeps_length && length > 0 ? wanted / length : 1;
+    for (size_t k = 0; k < v->size; k++) v->vector[k] = (float)((double)v->vector[k] * factor);
     *out = v;
     return EV_OK;
 }

@@ -1,0 +1,88 @@
+"""What finish.py sets right: each setting changes what it says, by so much, and nothing else."""
+import copy
+import json
+import tempfile
+import unittest
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from training import convnext, finish, spectral
+from tests.training.support import run
+
+IDS = torch.arange(1, 20)
+
+
+class Finish(unittest.TestCase):
+    def setUp(self):
+        torch.manual_seed(2)
+        self.acoustic = convnext.Acoustic(dict(symbols=40, text_width=16, width=24, speaker=8)).eval()
+        self.generator = spectral.Generator(dict(features=16, width=16, hidden=24, blocks=1, speaker=8)).eval()
+        with torch.no_grad():
+            self.acoustic.pn.pro_out.bias[-convnext.PAIR:] = 5  # all voiced
+            self.acoustic.pn.dur[-1].bias.fill_(1.9)
+        self.config = dict(acoustic=self.acoustic.config, vocoder=self.generator.config, voices=[dict(name="ann", pitch=200.0)])
+        self.tensors = {"voices.vectors": torch.nn.functional.normalize(torch.randn(1, 8))}
+        for prefix, network in (("am.", self.acoustic), ("generator.", self.generator)):
+            self.tensors |= {prefix + key: value.clone() for key, value in network.state_dict().items()}
+
+    def finished(self, **settings):
+        """(acoustic model, vocoder, configuration) after it."""
+        tensors, config = {key: value.clone() for key, value in self.tensors.items()}, copy.deepcopy(self.config)
+        finish.finish(tensors, config, **dict(dict(melody=1.0, tilt=0.0, strength=1.0, pitch=1.0, pace=1.0), **settings))
+        networks = []
+        for prefix, network in (("am.", self.acoustic), ("generator.", self.generator)):
+            networks.append(copy.deepcopy(network))
+            networks[-1].load_state_dict({key.removeprefix(prefix): value for key, value in tensors.items() if key.startswith(prefix)})
+        return *networks, tensors, config
+
+    def said(self, acoustic):
+        return acoustic.infer(IDS, torch.zeros(8), 200.0, torch.eye(8)[0])
+
+    def test_melody(self):
+        before, after = self.said(self.acoustic), self.said(self.finished(melody=1.5)[0])
+        np.testing.assert_allclose(np.log(after[1] / 200), 1.5 * np.log(before[1] / 200), atol=1e-5)
+        for k in (0, 2, 3):
+            torch.testing.assert_close(after[k], before[k])
+
+    def test_tilt(self):
+        told = torch.randn(1, 9, 16), torch.full((1, 9), 150.0), torch.randn(1, 9), torch.zeros(1, 16)
+        with torch.no_grad():
+            before, after = self.generator.spectra(*told), self.finished(tilt=2.0)[1].spectra(*told)
+        for part in (0, 2, 3):
+            decibels = (after[part] - before[part])[0, 0] * 20 / np.log(10)
+            for hz, wanted in ((1000, 0.0), (2000, 2.0), (500, -2.0), (11000, 2 * np.log2(6)), (40, 2 * np.log2(0.15))):
+                self.assertAlmostEqual(float(decibels[hz // 20]), wanted, places=4)
+        torch.testing.assert_close(after[1], before[1])
+
+    def test_pace(self):
+        before, after = self.said(self.acoustic)[3].sum(), self.said(self.finished(pace=0.8)[0])[3].sum()
+        self.assertAlmostEqual(float(after / before), 1 / 0.8, delta=0.06)
+
+    def test_voices(self):
+        _, _, tensors, config = self.finished(strength=1.3, pitch=0.96)
+        torch.testing.assert_close(tensors["voices.vectors"], 1.3 * self.tensors["voices.vectors"])
+        self.assertEqual(config["voices"][0]["pitch"], 192.0)
+
+    def test_not_twice_and_not_others(self):
+        _, _, tensors, config = self.finished(melody=1.1)
+        for other in (config, dict(self.config, vocoder=dict(self.config["vocoder"], parts=5)), dict(self.config, acoustic={"family": "fastspeech2"})):
+            with self.assertRaises(SystemExit):
+                finish.finish(tensors, other, 1, 0, 1, 1, 1)
+
+    def test_as_a_command(self):
+        from safetensors import safe_open
+        from safetensors.torch import save_file
+        with tempfile.TemporaryDirectory() as folder:
+            model, out = Path(folder) / "model.safetensors", Path(folder) / "out.safetensors"
+            save_file({key: value.half() for key, value in self.tensors.items()}, model, metadata={"emotivoice": json.dumps(self.config)})
+            run("finish", "--model", model, "--out", out, "--pitch", "0.5")
+            with safe_open(out, "pt") as file:
+                config = json.loads(file.metadata()["emotivoice"])
+                self.assertEqual(file.get_tensor("voices.vectors").dtype, torch.float16)
+            self.assertEqual((config["voices"][0]["pitch"], config["finished"]["pitch"]), (100.0, 0.5))
+
+
+if __name__ == "__main__":
+    unittest.main()

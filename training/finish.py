@@ -1,0 +1,83 @@
+"""Sets right in a packed model what training leaves: a melody that is too narrow, sound that is too dull, voices that are too much alike.
+
+python -m training.finish --model MODEL --out MODEL [--melody 1.12] [--tilt 0.75] [--strength 1.3] [--pitch 0.96] [--pace 0.95]
+
+A network that is trained to be near on average answers with averages. Measured against the teacher on the same sentences, its F0 spreads 0.92
+of the teacher's in Mandarin and 0.89 in English, and it is half a decibel weaker above 800 Hz; what tells one speaker from another is
+likewise drawn towards the mean of all. Each is a linear thing in the last layer or in the voices' vectors, so it costs nothing when it is
+set right there. Nothing changes for clones but the melody and the tilt. How far to go was decided by listeners (README.md).
+"""
+from __future__ import annotations
+
+import argparse
+import json
+import math
+
+import numpy as np
+import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
+
+from .convnext import PAIR
+
+TILT_HZ = 150.0, 1000.0, 6000.0  # from, unchanged at, to
+
+
+def widen_melody(tensors: dict, factor: float) -> None:
+    """Log F0 about the voice's median, times factor."""
+    for key in ("am.pn.pro_out.weight", "am.pn.pro_out.bias"):
+        tensors[key][:PAIR] *= factor
+
+
+def tilt_spectra(tensors: dict, vocoder: dict, db_per_octave: float) -> None:
+    """The log magnitudes of pulses, noise and bursts; their turn stays."""
+    low, middle, high = TILT_HZ
+    bins = vocoder["fft"] // 2 + 1
+    hz = np.clip(np.arange(bins) * vocoder["sample_rate"] / vocoder["fft"], low, high)
+    log_gain = torch.from_numpy(db_per_octave * np.log2(hz / middle) * math.log(10) / 20).float()
+    for part in (0, 2, 3):
+        tensors["generator.head.bias"][part * bins:(part + 1) * bins] += log_gain
+
+
+def slow_down(tensors: dict, pace: float) -> None:
+    """Durations, which the network gives as log(1 + frames): exact for a symbol of six frames, near for the others."""
+    frames = 6.0
+    tensors["am.pn.dur.2.bias"] += math.log((1 + frames / pace) / (1 + frames))
+
+
+def finish(tensors: dict, config: dict, melody: float, tilt: float, strength: float, pitch: float, pace: float) -> None:
+    """Changes float32 tensors and the configuration in place."""
+    if config.get("finished"):
+        raise SystemExit("this model is finished already: finish the one that export wrote")
+    if config["acoustic"].get("family") != "convnext" or config["vocoder"].get("parts") != 4:
+        raise SystemExit("only a convnext acoustic model with an istft vocoder of four parts can be finished")
+    widen_melody(tensors, melody)
+    tilt_spectra(tensors, config["vocoder"], tilt)
+    slow_down(tensors, pace)
+    tensors["voices.vectors"] *= strength
+    for voice in config["voices"]:
+        voice["pitch"] = round(voice["pitch"] * pitch, 2)
+    config["finished"] = dict(melody=melody, tilt=tilt, strength=strength, pitch=pitch, pace=pace)
+
+
+def main() -> None:
+    p = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    p.add_argument("--model", required=True)
+    p.add_argument("--out", required=True)
+    p.add_argument("--melody", type=float, default=1.12, help="factor on log F0 about the median")
+    p.add_argument("--tilt", type=float, default=0.75, help="dB an octave about 1 kHz")
+    p.add_argument("--strength", type=float, default=1.3, help="length of the named voices' vectors")
+    p.add_argument("--pitch", type=float, default=0.96, help="factor on the named voices' median F0")
+    p.add_argument("--pace", type=float, default=0.95, help="speech is so fast, against what was learnt")
+    a = p.parse_args()
+    with safe_open(a.model, "pt") as file:
+        config, kept = json.loads(file.metadata()["emotivoice"]), {key: file.get_tensor(key) for key in file.keys()}
+    tensors = {key: value.float() for key, value in kept.items()}
+    finish(tensors, config, a.melody, a.tilt, a.strength, a.pitch, a.pace)
+    save_file({key: value.to(kept[key].dtype).contiguous() for key, value in tensors.items()}, a.out,
+              metadata={"emotivoice": json.dumps(config, ensure_ascii=False)})
+    print(f"{a.out}: {config['finished']}")
+
+
+if __name__ == "__main__":
+    main()
