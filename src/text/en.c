@@ -205,8 +205,12 @@ static size_t punctuation(en_work *w, size_t i) {
     case '}':
     case EN_EM_DASH:
     case EN_EN_DASH:
-    case EN_LEAD: en_break(w, EV_BREAK_COMMA); return 1;
+    case EN_LEAD:
+        if (en_join_eras(w, i)) return 1;
+        en_break(w, EV_BREAK_COMMA);
+        return 1;
     case '-':
+        if (en_join_eras(w, i)) return 1;
         if (minus_follows(w, i) || is_grade(w, i)) {
             en_span(w, i, i + 1);
             en_put(w, "minus");

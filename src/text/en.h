@@ -158,6 +158,7 @@ size_t en_match_power(en_work *w, const en_number *n, size_t begin); /* 10⁶, 3
 size_t en_match_scientific(en_work *w, const en_number *n, size_t begin); /* 1e-5 */
 
 /* ---- en_length.c: past what is said; 0: none ---- */
+bool en_join_eras(en_work *w, size_t i); /* the dash of "753 BC – 476 AD" at i, as "to" */
 size_t en_match_length(en_work *w, const en_number *n, size_t begin); /* 6'2", 12" */
 size_t en_behind_fraction(en_work *w, size_t begin, size_t end);      /* the mark and the x behind 8 1/2 */
 

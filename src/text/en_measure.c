@@ -32,6 +32,17 @@ static bool era_follows(const en_work *w, size_t end) {
     return dotted || (en_is_upper(w->s[stop - 1]) && en_in_list(" ad bc bce ce ", w->s + at, stop - at));
 }
 
+bool en_join_eras(en_work *w, size_t i) {
+    size_t digits = i;
+    while (digits > 0 && !en_is_digit(w->s[digits - 1]) && i - digits < 7) digits--;
+    const size_t next = en_skip_spaces(w, i + 1), end = en_digits_end(w, next);
+    if (digits == 0 || !en_is_digit(w->s[digits - 1]) || !era_follows(w, digits)) return false;
+    if (end == next || end > next + 4 || !era_follows(w, end)) return false;
+    en_span(w, i, i + 1);
+    en_put(w, "to");
+    return true;
+}
+
 /* A plain four-digit number is a year unless what follows is counted: "1999", but "1200 meters". */
 static bool is_year(const en_work *w, const en_number *n, size_t end) {
     static const char context[] =
@@ -68,7 +79,6 @@ static void say_maybe_year(en_work *w, const en_number *n, size_t end) {
         en_say_number(w, n);
 }
 
-/* "1980s", "1980's", "80s", "1900s": "nineteen eighties", "nineteen hundreds". */
 /* "1,000s of people", "100s": by how many noughts. */
 static size_t round_plural(en_work *w, const en_number *n, size_t begin) {
     static const char *const names[] = {
@@ -85,11 +95,25 @@ static size_t round_plural(en_work *w, const en_number *n, size_t begin) {
     return at + 1;
 }
 
+/* "a 30s ad": what follows is counted in seconds, and no music of the thirties. */
+static bool lasts_seconds(const en_work *w, size_t i) {
+    static const char timed[] = " ad ads spot spots clip clips teaser trailer timer timeout delay sprint plank countdown interval cooldown ";
+    const size_t at = en_skip_spaces(w, i), end = en_letters_end(w, at);
+    return at > i && end > at && en_in_list(timed, w->s + at, end - at);
+}
+
+/* "1980s", "1980's", "80s", "1900s": "nineteen eighties", "nineteen hundreds". */
 static size_t decade(en_work *w, const en_number *n, size_t begin) {
     size_t at = n->end;
     if (w->s[at] == '\'' || (w->s[at] == ' ' && year_like(n) && n->digits[3] == '0')) at++; /* "1980 s" */
     if (w->s[at] != 's' || en_is_alnum(w->s[at + 1]) || !plain_integer(n)) return 0;
     long value = en_number_value(n), low = value % 100;
+    if (n->digit_count == 2 && lasts_seconds(w, at + 1)) {
+        en_span(w, begin, at + 1);
+        en_say_number(w, n);
+        en_put(w, "second");
+        return at + 1;
+    }
     bool year = n->digit_count == 4 && value >= 1100 && value <= 2099 && low % 10 == 0;
     bool short_form = n->digit_count == 2 && low >= 20 && low % 10 == 0;
     if (!year && !short_form) return 0;

@@ -225,6 +225,13 @@ static bool cue_around(const en_work *w, size_t i, const char *list) {
     return false;
 }
 
+/* "5V/2A", "5V 2A": the number that ends at i stands behind volts. */
+static bool beside_volts(const en_work *w, size_t i) {
+    while (i > 0 && (en_is_digit(w->s[i - 1]) || w->s[i - 1] == '.')) i--;
+    if (i > 0 && (w->s[i - 1] == '/' || w->s[i - 1] == ' ')) i--;
+    return i > 1 && w->s[i - 1] == 'V' && en_is_digit(w->s[i - 2]);
+}
+
 /* One capital behind a number is a letter ("705A", "gate 12A", "Llama-3.1-8B") unless a blank or the sentence makes
  * it a unit: "5 A", "a 10A fuse", "64 B". at: of the letter, i: past the number. */
 static bool single_letter(const en_work *w, size_t i, size_t at) {
@@ -238,6 +245,7 @@ static bool single_letter(const en_work *w, size_t i, size_t at) {
         size_t next = en_skip_spaces(w, at + 1);
         return c != 'N' && !en_is_upper(w->s[next]) && w->s[at + 1] != '\'';
     }
+    if (c == 'A' && at == i && beside_volts(w, i)) return true;
     return cue_around(w, i, c == 'A' ? electric : c == 'B' ? data : " newton newtons force forces ");
 }
 

@@ -28,6 +28,21 @@ static bool is_pair(const zh_amount *a, const zh_number *below) {
     return strcmp(a->number.digits, "24") == 0 && strcmp(below->digits, "7") == 0;
 }
 
+/* 第1/3页: the first of three, and no third of a page. */
+static size_t one_of(const zh_view *v, const zh_amount *a, const zh_number *below, zh_out *out) {
+    static const char *const units[] = {"页", "章", "集", "步", "题", "关", "节", "课", "张", "回", "季", "卷", "册", "部", "轮", "局", "天"};
+    if (a->begin == 0 || !zh_follows(v, a->begin - 1, "第")) return 0;
+    for (size_t k = 0; k < EV_ARRAY_COUNT(units); k++) {
+        if (!zh_follows(v, below->end, units[k])) continue;
+        zh_range(out, v, a->begin, a->number.end);
+        zh_put_number(out, &a->number, false, 0);
+        zh_put(out, units[k], 0);
+        put_between(v, out, a->number.end, a->number.end + 1, "共");
+        return a->number.end + 1 - a->begin; /* the second comes by itself, with its unit */
+    }
+    return 0;
+}
+
 /* 3/4 and 1 / 2, but not 3/4/5. */
 static size_t fraction(const zh_view *v, const zh_amount *a, zh_out *out) {
     zh_number below;
@@ -40,6 +55,8 @@ static size_t fraction(const zh_view *v, const zh_amount *a, zh_out *out) {
     if ((below.decimals[0] && !zh_follows(v, below.end, "英寸")) ||
         (zh_at(v, below.end) == '/' && zh_digit(v, below.end + 1)))
         return 0;
+    const size_t ordered = one_of(v, a, &below, out);
+    if (ordered) return ordered;
     bool pressure = is_pressure(v, a, &below);
     if (pressure || is_pair(a, &below)) { /* the second comes by itself, perhaps with its unit */
         zh_range(out, v, a->begin, slash);
