@@ -362,7 +362,8 @@ EV_API void ev_synth_free(ev_synth **synth);
 /* Stops the call now running on this synth, if any: it returns EV_E_CANCELED. Any thread. */
 EV_API void ev_synth_cancel(ev_synth *synth);
 /* How many of its threads work, 1..options.threads (the nearest is taken); also those of the call now running. For
- * who runs several synths on the same cores, and knows which are busy. Samples are the same. Any thread. */
+ * a program that runs several synths on the same cores, and knows which are busy. Samples are the same. Any thread.
+ */
 EV_API void ev_synth_set_threads(ev_synth *synth, int32_t threads);
 
 /* ---- voices ------------------------------------------------------------------------------------------------ */
@@ -394,12 +395,12 @@ EV_API ev_status ev_voice_from_file(ev_voice **out, ev_synth *synth, const char 
 EV_API ev_status ev_voice_pack(const ev_voice *voice, void *bytes, size_t capacity, size_t *used, ev_error *err);
 EV_API ev_status ev_voice_unpack(ev_voice **out, ev_model *model, const void *bytes, size_t size, ev_error *err);
 /* A voice between several of one model: the mean of their vectors and of their pitches' logarithms, by weights > 0;
- * as long again as they are in the mean where the vectors are a speaker encoder's, a plain mean of a published model's
- * rows. EV_E_ARGUMENT: none, other weights, or voices of several speaker encoders. */
+ * as long again as they are in the mean where the vectors are a speaker encoder's, a plain mean of a published
+ * model's rows. EV_E_ARGUMENT: none, other weights, or voices of several speaker encoders. */
 EV_API ev_status ev_voice_mix(ev_voice **out, const ev_voice *const *voices, const float *weights, size_t n,
                               ev_error *err);
-/* Lives with the voice. A recording's is of unit length; a named voice's may be longer: what is its own is spoken more
- * strongly. A published model's is of any length. */
+/* Lives with the voice. A recording's is of unit length; a named voice's may be longer: what is its own is spoken
+ * more strongly. A published model's is of any length. */
 EV_API const float *ev_voice_vector(const ev_voice *voice, size_t *count);
 EV_API float ev_voice_pitch(const ev_voice *voice);                     /* median F0, Hz; 0 not told */
 EV_API float ev_voice_similarity(const ev_voice *a, const ev_voice *b); /* cosine, -1..1 */

@@ -21,7 +21,7 @@ static ev_status not_ours(const char *label, ev_error *err) {
     return FAULT("%s is not a " EV_SOUND_READ " file", label);
 }
 
-/* Known by its name, so that who sent it need not guess. */
+/* Known by its name, so that the message can say what it is. */
 static ev_status not_read(const char *kind, const char *label, ev_error *err) {
     static const struct {
         const char *kind, *name;

@@ -14,7 +14,7 @@
  * holds between `caller_sleeps` and `done`.
  *
  * Fewer threads for a while: thread k (the caller is 0) takes tasks only while k < `working`. The others sleep apart,
- * on `allowed`, so that a job does not wake whom it cannot use. */
+ * on `allowed`, so that a job does not wake threads that it cannot use. */
 #include <assert.h>
 #include <pthread.h>
 #include <signal.h>
@@ -175,7 +175,7 @@ void ev_pool_set_working(ev_pool *p, int working) {
     working = working < 1 ? 1 : working > p->threads ? p->threads : working;
     if (atomic_exchange(&p->working, working) == working) return;
     ev_mutex_lock(&p->lock);
-    ev_cond_broadcast(&p->work); /* who may no longer work sleeps elsewhere */
+    ev_cond_broadcast(&p->work); /* threads that may no longer work sleep elsewhere */
     ev_cond_broadcast(&p->allowed);
     ev_mutex_unlock(&p->lock);
 }

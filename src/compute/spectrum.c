@@ -164,7 +164,8 @@ typedef struct overlap_args {
 /* Plain operations, one order: whatever vectors the compiler makes of them gives these bytes. */
 static float soft_clipped(float x) {
     const float room = EV_CLIP_CEILING - EV_CLIP_KNEE, over = fabsf(x) - EV_CLIP_KNEE;
-    return over > 0 ? copysignf(EV_CLIP_KNEE + over * room / (over + room), x) : x; /* what is not a number stays so */
+    return over > 0 ? copysignf(EV_CLIP_KNEE + over * room / (over + room), x)
+                    : x; /* what is not a number stays so */
 }
 
 static void overlap_rows(const ev_kernels *kernels, const void *args, const ev_piece *piece) {

@@ -67,10 +67,10 @@ void ev_istft_run(const ev_compute *c, const ev_istft_args *args);
 
 /* Samples of the rows of spans out of frames: for span s, row t (from 0), sample i
  * out[s][t * hop + i] = clip(((y[t - 1][3 hop + i] + y[t][2 hop + i]) + y[t + 1][hop + i]) + y[t + 2][i]).
- * Frames that do not exist are rows of zeros, in the gap. clip() leaves what is within the knee as it is; beyond, with
- * room = ceiling - knee, knee + over becomes knee + over room / (over + room): the slope is one at the knee, and no
- * sample reaches the ceiling, -1 dBFS, so that a low voice's pulses do not clip where they are played. */
-#define EV_CLIP_KNEE 0.8f
+ * Frames that do not exist are rows of zeros, in the gap. clip() leaves what is within the knee as it is; beyond,
+ * with room = ceiling - knee, knee + over becomes knee + over room / (over + room): the slope is one at the knee, and
+ * no sample reaches the ceiling, -1 dBFS, so that a low voice's pulses do not clip where they are played. */
+#define EV_CLIP_KNEE    0.8f
 #define EV_CLIP_CEILING 0.891f
 void ev_overlap_add_run(const ev_compute *c, const ev_istft *stft, const float *y, float *const *out,
                         const ev_span *spans, size_t span_count);

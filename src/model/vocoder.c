@@ -1,4 +1,4 @@
-/* vocoder: see vocoder.h. Where chunks lie on a batch's axis, and who runs them. */
+/* vocoder: see vocoder.h. Where chunks lie on a batch's axis, and which family runs them. */
 #include "model/vocoder.h"
 
 typedef struct layout { /* where a chunk lies on the batch's axis */

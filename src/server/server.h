@@ -5,8 +5,8 @@
  *   http/http.h        requests and answers
  *   models/models.h    the model files, each with its voices and an engine
  *   engine/engine.h    jobs -> samples; schedule/schedule.h decides, schedule/ledger.h counts memory
- *   jobs/jobs.h        jobs, and their results; jobs/webhook.h tells who wants to be told
- *   voices/voices.h    whom it can speak as; voices/uploads.h makes what is to be kept
+ *   jobs/jobs.h        jobs, and their results; jobs/webhook.h calls the URLs that asked for it
+ *   voices/voices.h    the voices it speaks in; voices/uploads.h makes what is to be kept
  *   redis/redis.h      jobs that are made elsewhere: gateways and workers; scale/scale.h: as many workers as they
  * need guard/guard.h      what stands between untrusted clients and all this config/config.h metrics/metrics.h
  * metrics/log.h

@@ -18,7 +18,7 @@ static const char *const decoder_argv[][3] = {
     [SV_FILTER_REQUIRED] = {"/proc/self/exe", "--decode-reference"},
     [SV_FILTER_OPTIONAL] = {"/proc/self/exe", "--decode-reference-unfiltered"}};
 
-/* What the file says now is for who asks from now on. */
+/* What the file says now holds for requests from now on. */
 ev_status sv_load_lexicon(sv_server *s, const char *path, ev_error *err) {
     sv_lexicon *lexicon = NULL;
     const ev_status status = *path ? sv_lexicon_load(&lexicon, path, err) : EV_OK;

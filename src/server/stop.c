@@ -8,8 +8,8 @@
 #include "server/http/wyoming.h"
 #include "server/serve_inner.h"
 
-enum { PROBED_S = 60 };   /* who asked /readyz within this asks again */
-#define HANDED_OVER_S 0.5 /* who asks on an open connection within this is told to open another one */
+enum { PROBED_S = 60 };   /* a prober of /readyz within this time asks again */
+#define HANDED_OVER_S 0.5 /* a request on an open connection within this is told to open another one */
 
 static bool is_written(const sv_server *s) {
     return (!s->durable || sv_durable_idle(s->durable)) && (!s->worker || sv_worker_idle(s->worker));

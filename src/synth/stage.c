@@ -2,7 +2,7 @@
  * with the request. vocode: slices of those frames, of many requests, through the vocoder, which appends samples.
  *
  * What a sentence sounds like depends neither on its company nor on where slices are cut (vocoder.h), so callers
- * decide freely: run.c as fast as it can, a service by who is waiting.
+ * decide freely: run.c as fast as it can, a service by what is waiting.
  */
 #include <assert.h>
 #include <stdlib.h>

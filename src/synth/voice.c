@@ -81,8 +81,8 @@ ev_status ev_voice_mix(ev_voice **out, const ev_voice *const *voices, const floa
         for (size_t i = 0; i < n; i++) value += (double)weights[i] / sum * (double)voices[i]->vector[k];
         v->vector[k] = (float)value;
     }
-    /* A mean of vectors is shorter than they are, and no speaker's: it becomes as long as they are in the mean. A mean
-     * of a table's rows is what the model has learnt to read between them. */
+    /* A mean of vectors is shorter than they are, and no speaker's: it becomes as long as they are in the mean. A
+     * mean of a table's rows is what the model has learnt to read between them. */
     for (size_t i = 0; i < n; i++) wanted += (double)weights[i] / sum * length_of(voices[i]);
     const double length = length_of(v), factor = v->keeps_length && length > 0 ? wanted / length : 1;
     for (size_t k = 0; k < v->size; k++) v->vector[k] = (float)((double)v->vector[k] * factor);

@@ -65,7 +65,7 @@ static size_t numbered_book(en_work *w, size_t i) {
 
 /* ---- standards ---- */
 
-/* The letters and slashes before the number at i name who makes standards: "ISO/IEC", "GB/T". */
+/* The letters and slashes before the number at i name a maker of standards: "ISO/IEC", "GB/T". */
 static bool standard_before(const en_work *w, size_t i) {
     static const char bodies[] = " iso iec iso/iec ieee ansi astm din en bs jis gb gb/t gb/z yy yy/t hg/t jb/t qb/t "
                                  "nb/t sae nfpa iso/ts iec/tr "

@@ -97,7 +97,8 @@ static size_t round_plural(en_work *w, const en_number *n, size_t begin) {
 
 /* "a 30s ad": what follows is counted in seconds, and no music of the thirties. */
 static bool lasts_seconds(const en_work *w, size_t i) {
-    static const char timed[] = " ad ads spot spots clip clips teaser trailer timer timeout delay sprint plank countdown interval cooldown ";
+    static const char timed[] =
+        " ad ads spot spots clip clips teaser trailer timer timeout delay sprint plank countdown interval cooldown ";
     const size_t at = en_skip_spaces(w, i), end = en_letters_end(w, at);
     return at > i && end > at && en_in_list(timed, w->s + at, end - at);
 }

@@ -1,5 +1,5 @@
 /* lexicon_file: the container of compiled dictionaries and models, a check sum and named sections in one file
- * (training/lexicons.py writes it). What the sections hold is for who reads them to check. */
+ * (training/lexicons.py writes it). What the sections hold is for their readers to check. */
 #ifndef EV_TEXT_LEXICON_FILE_H
 #define EV_TEXT_LEXICON_FILE_H
 

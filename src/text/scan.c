@@ -142,7 +142,7 @@ static bool is_greek(int32_t c) { return (c >= 0x370 && c <= 0x3FF) || (c >= 0x1
 /* One character for one, else c itself. */
 static int32_t fold(int32_t c) {
     if (c < 0xA0 || (c >= 0x4E00 && c <= 0x9FFF)) return c;
-    if (c == 0xBA) return 0xB0; /* "45º": who types it means degrees */
+    if (c == 0xBA) return 0xB0; /* "45º": it is meant as degrees */
     int kind = utf8proc_get_property(c)->decomp_type;
     if (kind == UTF8PROC_DECOMP_TYPE_SUPER || kind == UTF8PROC_DECOMP_TYPE_SUB ||
         kind == UTF8PROC_DECOMP_TYPE_FRACTION)

@@ -289,7 +289,7 @@ static size_t second_part(const zh_view *v, size_t i) {
 
 /* ---- standards ---- */
 
-/* The letters and slashes before i name who makes standards: GB/T, ISO/IEC. */
+/* The letters and slashes before i name a maker of standards: GB/T, ISO/IEC. */
 static bool standard_before(const zh_view *v, size_t i) {
     size_t end = i - (i > 0 && zh_in(zh_at(v, i - 1), " -")), begin = end;
     while (begin > 0 && end - begin < 8 && (zh_letter(zh_at(v, begin - 1)) || zh_at(v, begin - 1) == '/')) begin--;

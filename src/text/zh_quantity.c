@@ -30,7 +30,8 @@ static bool is_pair(const zh_amount *a, const zh_number *below) {
 
 /* 第1/3页: the first of three, and no third of a page. */
 static size_t one_of(const zh_view *v, const zh_amount *a, const zh_number *below, zh_out *out) {
-    static const char *const units[] = {"页", "章", "集", "步", "题", "关", "节", "课", "张", "回", "季", "卷", "册", "部", "轮", "局", "天"};
+    static const char *const units[] = {"页", "章", "集", "步", "题", "关", "节", "课", "张",
+                                        "回", "季", "卷", "册", "部", "轮", "局", "天"};
     if (a->begin == 0 || !zh_follows(v, a->begin - 1, "第")) return 0;
     for (size_t k = 0; k < EV_ARRAY_COUNT(units); k++) {
         if (!zh_follows(v, below->end, units[k])) continue;

@@ -288,7 +288,8 @@ static ev_voice *stronger(const ev_voice *voice, const ev_model *model) {
 }
 
 /* By a family's kind of voices: vectors of a speaker encoder keep the direction of their mean, and the mean of their
- * lengths; of the rows of a table it is the mean itself, whatever their length. A voice mixed of itself is that voice.
+ * lengths; of the rows of a table it is the mean itself, whatever their length. A voice mixed of itself is that
+ * voice.
  */
 static void mixtures_are_by_family(void **state) {
     (void)state;

@@ -96,7 +96,7 @@
     X(data_dir, DIRECTORY, "", 0, 3800, "", RESTART,                                                                   \
       "where accepted jobs, results, dead letters and voices outlive a restart; empty: they end with the process")     \
     X(store_max, BYTES, "10GB", 1e6, 1e15, "", RESTART,                                                                \
-      "results kept in data_dir; beyond it those of clients without a key go first, the oldest of who has most")       \
+      "results kept in data_dir; beyond it those of clients without a key go first, the oldest of the client that has most")       \
     X(store, TEXT, "", 0, 1500, "", RESTART,                                                                           \
       "s3://bucket/prefix?region=...&endpoint=...: where results are kept instead of in data_dir")                     \
     X(store_access_key, SECRET, "", 0, 128, "", RESTART,                                                               \

@@ -4,7 +4,7 @@
  *
  * A socket is named as the setting whose address it stands for (FileDescriptorName=listen, admin_listen or wyoming);
  * a single one of any other name is listen. The supervisor keeps it open: what connects between two processes waits
- * in its backlog and is nobody's refused connection. So who ends must neither spoil nor empty it.
+ * in its backlog and is nobody's refused connection. So a process that ends must neither spoil nor empty it.
  *
  * Threads: sv_supervisor_take() before any other is started; the rest any.
  */

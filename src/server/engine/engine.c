@@ -242,7 +242,7 @@ ev_status sv_engine_attach(sv_engine *e, ev_model *model, ev_error *err) {
     return status;
 }
 
-/* Nobody adds to the list any more; who still submits is refused, but looks at it first. */
+/* Nobody adds to the list any more; a submission that is under way is refused, but looks at it first. */
 static void end_list(sv_engine *e, ev_list *list) EV_EXCLUDES(e->lock) {
     ev_error error = {0};
     sv_active *a;

@@ -4,7 +4,7 @@
  *   dead_letters.c   the list of them, and another try
  *   device_worker.c  the threads that run the device, asking schedule.h what is next
  *   preprocess.c     a few threads that make a job ready: its voice (named, uploaded, or from its reference), its
- *                    phones; who brings a recording has a queue (queue.h) and threads apart
+ *                    phones; requests with a recording have a queue (queue.h) and threads apart
  *   active.h         a job while it is here; active.c: what waits, as the schedule sees it, and how it ends
  *   memory.c         memory that jobs take, claimed before they do
  *   estimate.c       what a text will come to
@@ -13,8 +13,8 @@
  *
  * sv_engine_submit -> admission -> a pool's queue -> pool thread -> engine's list -> batches -> samples, end
  *
- * What can go wrong stays with whom it concerns: a text or voice that cannot be used fails its own job; a batch that
- * fails sends its members to run alone, three times in all; what still fails is a dead letter.
+ * What can go wrong stays with the job that it concerns: a text or voice that cannot be used fails its own job; a
+ * batch that fails sends its members to run alone, three times in all; what still fails is a dead letter.
  *
  * Threads: submit, join and nudge by any thread. Lock order: engine, jobs table, job.
  */
@@ -86,7 +86,7 @@ sv_admission sv_engine_submit(sv_engine *engine, sv_job *job, const char *accoun
 bool sv_engine_resume(void *engine, sv_job *job);
 /* Ends one that was never submitted. Takes over the caller's hold. */
 void sv_engine_fail(sv_engine *engine, sv_job *job, const ev_error *error);
-/* Somebody else hears a job that was submitted, who may be in more of a hurry. */
+/* Another client hears a job that was submitted, perhaps with a higher priority. */
 void sv_engine_join(sv_engine *engine, sv_job *job, int32_t priority, bool stream);
 /* Something about jobs changed from outside (a listener left): look again soon. */
 void sv_engine_nudge(sv_engine *engine);

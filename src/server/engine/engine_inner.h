@@ -109,7 +109,7 @@ void sv_engine_collect_runnable(sv_engine *e, int64_t now_us) EV_REQUIRES(e->loc
 /* ... the first alone: jobs that nobody waits for any more, or that cannot be in time; lets go of the lock meanwhile
  */
 void sv_engine_end_expired_or_abandoned(sv_engine *e, int64_t now_us) EV_REQUIRES(e->lock);
-/* Its words as far as they are made, for who listens; without the engine's lock. */
+/* Its words as far as they are made, for listeners; without the engine's lock. */
 void sv_engine_publish_words(sv_active *a);
 /* Of one that is on no list any more; it is gone then. */
 void sv_engine_end(sv_engine *e, sv_active *a, sv_job_state state, const ev_error *err) EV_EXCLUDES(e->lock);

@@ -9,7 +9,7 @@
 #include "server/engine/active.h"
 
 typedef struct sv_queue {
-    ev_list waiting; /* as they came; who leaves before its turn takes itself out */
+    ev_list waiting; /* as they came; one that leaves before its turn takes itself out */
     uint64_t turns;  /* so far */
     uint64_t last_turn[SV_CLIENTS_MAX];
 } sv_queue;

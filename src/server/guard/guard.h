@@ -3,7 +3,7 @@
  *
  *   address.c       whose request is it: peer or forwarded client, its account; which addresses are public, or ours
  *   limit.c         may it have n more: token buckets in a table of bounded size
- *   keys.c          whom does this secret belong to, and what may they do
+ *   keys.c          whose is this secret, and what may they do
  *   words*.c        does the text hold a listed word, however it is disguised
  *   sounds.c        would one be heard when it is spoken
  *   names.c         may something be called that
@@ -62,7 +62,7 @@ void sv_networks_free(sv_networks *networks);
  * not one. Several header lines are joined with commas, in their order. What cannot be read ends the walk at the last
  * hop that could. forwarded_for may be NULL. */
 sv_address sv_address_client(const sv_address *peer, const char *forwarded_for, const sv_networks *trusted);
-/* What limits count by: an IPv4 address, or the /64 an IPv6 address lies in (who has one has them all). */
+/* What limits count by: an IPv4 address, or the /64 an IPv6 address lies in (one customer has all of it). */
 void sv_address_account(const sv_address *address, char out[SV_ACCOUNT_SIZE]);
 /* Whom an account is part of: a /64 of its /48, which is what a provider gives to one customer; all others of
  * themselves. true: it is an address's, not a key's. */

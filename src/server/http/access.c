@@ -122,8 +122,9 @@ static sv_rate making_rate(const sv_request *req) {
 }
 
 /* What makes nothing costs little, and a page or a client asks for several such things to make one: ten times the
- * rate, from a bucket of its own, so that who looks too often can still speak. Probes have one more, since a balancer
- * must not be told that a service is ill because somebody beside it is curious. The admin listener counts nobody. */
+ * rate, from a bucket of its own, so that a client that polls too often can still speak. Probes have one more, since
+ * a balancer must not be told that a service is ill because somebody beside it is curious. The admin listener counts
+ * nobody. */
 enum { READS_PER_MAKE = 10 };
 
 static bool check_rate(sv_request *req, int *result) {

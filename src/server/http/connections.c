@@ -20,7 +20,7 @@
 #define ANSWER_SLACK 300.0
 #define ANSWER_PACE  2.0
 
-/* How long who was refused may go on sending before it looks at the answer. */
+/* How long a refused client may go on sending before it looks at the answer. */
 #define REFUSED_SLACK 2.0
 
 #define TICKS 4 /* of the wheel in a second */

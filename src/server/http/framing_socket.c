@@ -19,7 +19,7 @@
 enum {
     GATES = 1 << 20, /* descriptors; their pages come as they are used */
     BLOCK = 4096,
-    DRAIN_MAX = 1 << 20, /* bytes that are read behind a refusal: who closes on unread ones takes the answer back */
+    DRAIN_MAX = 1 << 20, /* bytes that are read behind a refusal: closing on unread ones takes the answer back */
 };
 
 static _Atomic(sv_gate *) gates[GATES];

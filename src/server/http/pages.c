@@ -102,7 +102,8 @@ int sv_answer_metrics(sv_request *req) {
     return reply_buffer(req, SV_METRICS_CONTENT_TYPE, &text);
 }
 
-/* A compiled-in file, or 304 to who has it already; its type and tag. *code is the answer's. NULL: out of memory. */
+/* A compiled-in file, or 304 to a client that has it already; its type and tag. *code is the answer's. NULL: out of
+ * memory. */
 static struct MHD_Response *file_response(sv_request *req, const sv_page_file *file, int *code) {
     const char *known = sv_header(req, "If-None-Match");
     const bool same = known && strcmp(known, file->etag) == 0;

@@ -119,7 +119,7 @@ typedef struct sv_series_table {
     sv_series *list EV_GUARDED_BY(lock); /* each is held */
     sv_store *store;                     /* NULL: they end with the process */
     char *dir;                           /* of the store */
-    bool shared;                         /* they are known to all gateways, which tell who came first */
+    bool shared;                         /* they are known to all gateways, which tell which came first */
 
     /* the feeder's */
     ev_mutex wake_lock;

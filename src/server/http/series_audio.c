@@ -16,7 +16,7 @@ enum { PIECE = 2400 };
 #define TURN_S 0.03      /* of a turn at the executor, of the thread's own time */
 enum { ENOUGH = 65536 }; /* bytes of one */
 
-typedef struct sv_reel { /* what is on its way to who asked */
+typedef struct sv_reel { /* what is on its way to the client */
     sv_request *req;
     sv_series *series;
     ev_format format; /* EV_FORMAT_COUNT: each in its own */

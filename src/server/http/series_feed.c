@@ -12,8 +12,8 @@
 #include "server/http/reply.h"
 #include "server/http/series.h"
 
-/* Of the queue's audio, that items may have in it: who comes meanwhile finds it nearly empty. One item is always
- * sent.
+/* Of the queue's audio, that items may have in it: requests that come meanwhile find it nearly empty. One item is
+ * always sent.
  */
 #define PART 0.2
 

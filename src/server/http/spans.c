@@ -44,7 +44,7 @@ static void tell_request(const sv_request *req, double now_s) {
 }
 
 void sv_spans_end(sv_request *req, double now_s) {
-    if (req->traced) sv_spans_begin(req); /* who asks for a trace of it has one, whatever it is */
+    if (req->traced) sv_spans_begin(req); /* a request with a trace has spans, whatever it is */
     if (!req->span[0]) return;
     if (req->encode_begun > 0) tell_encoding(req);
     tell_request(req, now_s);

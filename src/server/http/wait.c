@@ -164,8 +164,8 @@ void sv_request_resumed(sv_request *req) { note_waiting(req, false); }
 #define HALF_CLOSED_S 1.0 /* how long one that sends no more is waited for before it is asked whether it is there */
 
 /* A client that closed its side may have left, or wait for its answer: both look the same until something is sent.
- * The one thing that may be sent before an answer is "100 Continue"; who left answers it with a reset. Under the
- * lock, so that the library does not write at the same time: the connection is suspended. */
+ * The one thing that may be sent before an answer is "100 Continue"; a client that left answers it with a reset.
+ * Under the lock, so that the library does not write at the same time: the connection is suspended. */
 static bool has_left(sv_request *req, uint32_t events, double now) {
     static const char there[] = "HTTP/1.1 100 Continue\r\n\r\n";
     if (events & (EPOLLHUP | EPOLLERR)) return true;

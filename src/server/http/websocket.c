@@ -24,7 +24,7 @@ enum {
     SHARE = 4, /* one client has a quarter of the connections at most */
 };
 #define PING_S  20.0 /* what is silent for so long is asked whether it is there ... */
-#define STALL_S 30.0 /* ... and given up, as is who reads nothing */
+#define STALL_S 30.0 /* ... and given up, as is a client that reads nothing */
 
 struct sv_websocket {
     struct sv_websocket *next; /* on the server's list, under its lock */

@@ -4,7 +4,8 @@
  *   models/local.c     the engines of this process, with their table of jobs and its journal
  *   redis/gateway.c    workers elsewhere, behind Redis
  *
- * submit -> samples and the end in the job, for who listens; snapshot for who asks later; cancel, where nobody will
+ * submit -> samples and the end in the job, for its listeners; snapshot for clients that ask later; cancel, where
+ * nobody will
  *
  * Threads: any. submit, snapshot, cancel and retry may wait for a disk or a network, at most about half a second:
  * not on a thread that serves everybody. The others never wait.
@@ -78,7 +79,7 @@ static inline void sv_backend_submit(sv_backend *b, sv_job *job, const char *acc
     *out = (sv_submission){0};
     b->calls->submit(b, job, account, out);
 }
-/* Somebody else hears a job that was submitted, who may be in more of a hurry. */
+/* Another client hears a job that was submitted, perhaps with a higher priority. */
 static inline void sv_backend_join(sv_backend *b, sv_job *job, int32_t priority, bool stream) {
     b->calls->join(b, job, priority, stream);
 }

@@ -146,7 +146,7 @@ static void set_back(ending *e) {
     if (!e->told) {
         sv_job_ref(e->job);
         e->told = true;
-        e->job->filed = false; /* not yet, as who asks now must see */
+        e->job->filed = false; /* not yet, as a client that asks now must see */
         tell(e);
     }
     ev_mutex_lock(&d->lock);

@@ -158,7 +158,7 @@ static bool grow(sv_job *job, size_t more) {
     return resize(job, capacity);
 }
 
-/* Before the job's lock is taken: who makes room may need it. What was claimed is as good as a prediction can be. */
+/* Before the job's lock is taken: making room may need it. What was claimed is as good as a prediction can be. */
 static bool claim_more(sv_job *job, size_t more) {
     sv_claim *c = &job->claim;
     ev_mutex_lock(&job->lock);

@@ -81,7 +81,7 @@ static bool names_voices(const sv_speech *s) {
     return false;
 }
 
-/* All that decides the samples; not who asks, how urgently, or in which format. None: what lies behind a URL may be
+/* All that decides the samples; not the client, how urgently, or in which format. None: what lies behind a URL may be
  * another thing next time, or withdrawn. */
 static bool content_key(const sv_speech *s, const char *owner, unsigned char key[SV_JOB_KEY]) {
     const float numbers[] = {s->emotion_degree, s->speed, s->pitch_scale, s->energy_scale};
@@ -308,7 +308,7 @@ void sv_jobs_over(sv_jobs *jobs, sv_job *job) {
     ev_list gone = {0};
     ev_mutex_lock(&jobs->lock);
     const bool completed = job->state == SV_JOB_COMPLETED;
-    if (!completed) ev_map_remove(&jobs->by_key, &job->by_key); /* who asks again gets a new try */
+    if (!completed) ev_map_remove(&jobs->by_key, &job->by_key); /* the same request again gets a new try */
     const bool kept = atomic_load(&job->kept) && !job->recorded;
     sv_owner *owner = kept ? owner_of(jobs, job->owner) : NULL;
     if (owner || (completed && job->by_key.key)) {

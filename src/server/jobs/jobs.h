@@ -66,7 +66,7 @@ typedef struct sv_speech {
     int64_t deadline_us; /* monotonic; 0: none */
     bool stream;         /* somebody listens while it is made */
     bool windowed;    /* too long to be kept whole: its one listener hears it as it is made, and it is never shared */
-    ev_format format; /* of its audio, where who asks later names none ... */
+    ev_format format; /* of its audio, where a later request names none ... */
     sv_sound sound;   /* ... and always this */
 } sv_speech;
 void sv_speech_init(sv_speech *speech);
@@ -136,10 +136,10 @@ typedef struct sv_job {
     sv_trace trace;            /* that it belongs to; its parent is the request that asked for it */
     bool show_words;           /* to those who ask by id */
     bool comes_again;          /* where there is no room for it now, somebody sends it again */
-    float weight;              /* of its share; 1 unless who made the job says otherwise */
+    float weight;              /* of its share; 1 unless the request says otherwise */
     double quota_s, charged_s; /* of its owner an hour (0: any), and taken of it so far */
 
-    /* what became of it: who makes the speech alone writes, with the lock, and reads without; what is over stays */
+    /* what became of it: only its maker writes, with the lock, and reads without; what is over stays */
     ev_mutex lock;
     sv_job_state state;
     sv_times times;
@@ -175,7 +175,7 @@ bool sv_job_make_id(char id[SV_JOB_ID + 1]); /* 128 random bits; false: there ar
 void sv_job_unref(sv_job **job);
 /* Engine's side: what its text leaves out, once, before any sample; short of memory, none is told. */
 void sv_job_omit(sv_job *job, const ev_phones *phones);
-/* More samples; EV_E_MEMORY. Wakes who waits. */
+/* More samples; EV_E_MEMORY. Wakes the listeners. */
 ev_status sv_job_append(sv_job *job, const float *samples, size_t count, ev_error *err);
 /* ... that another process made, as they are. */
 ev_status sv_job_append_made(sv_job *job, const int16_t *samples, size_t count, ev_error *err);
@@ -204,13 +204,13 @@ static inline bool sv_job_comes_again(const sv_job *job) { return job->comes_aga
 typedef struct sv_jobs sv_jobs;
 /* results_max: bytes of finished audio kept for equal requests and for those who ask by id; ttl_s: how long at most.
  * Where there is no room, what is kept for equal requests goes first, the oldest of it before the rest; then what was
- * promised to untrusted clients; then to keys. Among equals, who has most gives way, with its own oldest: nobody
- * pushes out the results of one who has less, and untrusted clients never those of a key. coalesce: equal requests
- * are made once. */
+ * promised to untrusted clients; then to keys. Among equals, the client that has most gives way, with its own oldest:
+ * nobody pushes out the results of one that has less, and untrusted clients never those of a key. coalesce: equal
+ * requests are made once. */
 ev_status sv_jobs_create(sv_jobs **out, int64_t results_max, double ttl_s, bool coalesce, ev_error *err);
 void sv_jobs_free(sv_jobs **jobs);
 /* The job for this speech: one that is being made or kept with equal content (*fresh false), or a new one (*fresh
- * true: the caller hands it to the engine). Whether who asks may use its voice is the caller's to know. Takes over
+ * true: the caller hands it to the engine). Whether the client may use its voice is the caller's to know. Takes over
  * speech. The result is held for the caller and counts one
  * listener. kept: it gets an id to be asked for later, and is never shared. NULL: out of memory. */
 /* idempotency, which may be NULL: the job that was taken with the same key before, as long as the table has it; or,
@@ -223,7 +223,7 @@ bool sv_jobs_restore(sv_jobs *jobs, sv_job *job);
 /* A job is over: it is kept within limits, or forgotten. What is written down is kept for equal requests alone. */
 void sv_jobs_over(sv_jobs *jobs, sv_job *job);
 void sv_jobs_forget(sv_jobs *jobs, sv_job *job);
-/* Nobody may ask for it any more, by its id or with its Idempotency-Key; who listens now is the last. */
+/* Nobody may ask for it any more, by its id or with its Idempotency-Key; present listeners are the last. */
 void sv_jobs_cancel(sv_jobs *jobs, sv_job *job);
 /* Nobody listens and nobody may ask later. Once true, nobody can join any more. */
 bool sv_jobs_abandoned(sv_jobs *jobs, sv_job *job);

@@ -29,8 +29,8 @@ typedef enum sv_record_state {
 typedef struct sv_record {       /* a job, as it is written down; starts as {0} */
     char id[SV_RECORD_ID + 1];   /* hexadecimal */
     char owner[SV_RECORD_NAME];  /* account that may see it */
-    char holder[SV_RECORD_NAME]; /* whom its result's bytes count for: the account, or of untrusted clients a whole
-                                    /48 */
+    char holder[SV_RECORD_NAME]; /* what its result's bytes count for: the account, or of untrusted
+                                    clients a whole /48 */
     bool untrusted;              /* that is an address's, whose results give way before a key's */
     sv_record_state state;
     bool dead;  /* FAILED as often as it may: a dead letter */

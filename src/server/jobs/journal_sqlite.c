@@ -213,7 +213,8 @@ static ev_status find_aged(journal *j, victims *v, ev_error *err) {
     return status;
 }
 
-/* The oldest of who has most, of untrusted clients first, until so many bytes are found or there are no more of his.
+/* The oldest of the client that has most, of untrusted clients first, until so many bytes are found or there are no
+ * more of its.
  */
 static ev_status find_excess(journal *j, int64_t bytes, victims *v, ev_error *err) {
     sqlite3_stmt *most = sv_database_statement(&j->writer, SV_SQL_MOST);
@@ -257,7 +258,8 @@ static int64_t result_bytes(journal *j) {
     return bytes;
 }
 
-/* Below the limit by a tenth, so that the search is worth its while; by steps, since who has most changes. */
+/* Below the limit by a tenth, so that the search is worth its while; by steps, since the client that has most
+ * changes. */
 static ev_status forget_excess(journal *j, ev_error *err) {
     const int64_t limit = j->options.bytes_max, goal = limit - limit / 10;
     if (result_bytes(j) <= limit) return EV_OK;

@@ -52,7 +52,7 @@
     X(REQUEST_DURATION, HISTOGRAM, "request_duration_seconds", ROUTE, MICRO, TIME, HIDDEN,                             \
       "Time from a request's headers to the end of its answer.")                                                       \
     X(FIRST_AUDIO, HISTOGRAM, "first_audio_seconds", NONE, MICRO, TIME, SHOWN,                                         \
-      "Time from a job's creation to its first samples; who joins a job or meets its result has none.")                \
+      "Time from a job's creation to its first samples; a request that joins a job or meets its result has none.")                \
     X(AUDIO_SECONDS, COUNTER, "audio_seconds_total", NONE, MICRO, NONE, SHOWN,                                         \
       "Seconds of speech made, also for clients that left.")                                                           \
     X(TEXT_CHARACTERS, COUNTER, "text_characters_total", NONE, WHOLE, NONE, SHOWN,                                     \

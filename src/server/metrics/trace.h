@@ -13,7 +13,7 @@ enum { SV_TRACE_ID = 32, SV_SPAN_ID = 16 };
 
 typedef struct sv_trace {
     char trace[SV_TRACE_ID + 1]; /* lower case hexadecimal; "": there is none */
-    char parent[SV_SPAN_ID + 1]; /* the span of who asked */
+    char parent[SV_SPAN_ID + 1]; /* the client's span */
     bool sampled;                /* it keeps what it traces */
 } sv_trace;
 

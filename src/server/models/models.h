@@ -11,7 +11,7 @@
  * unloaded, the one unused for longest first, where another is needed and memory_max has no room for both; their
  * catalogue stays, and the next job brings them back.
  *
- * Threads: any. A load takes a second; who waits for it is the preprocess thread of the model's own engine.
+ * Threads: any. A load takes a second; what waits for it is the preprocess thread of the model's own engine.
  */
 #ifndef SV_MODELS_H
 #define SV_MODELS_H

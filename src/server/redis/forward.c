@@ -1,4 +1,4 @@
-/* forward: what a worker's engine makes, on its way to who waits for it. Samples go to the gateway as they are made;
+/* forward: what a worker's engine makes, on its way to the listeners. Samples go to the gateway as they are made;
  * at the end, the result goes into the store (or with the end itself, where it is small), and then the end into the
  * queue. What cannot be sent now is tried again; while it is, the lease is kept.
  */

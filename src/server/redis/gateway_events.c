@@ -128,7 +128,7 @@ static void on_event(sv_gateway *g, const redisReply *fields) {
     else if (job)
         on_audio(g, job, &e, sv_reply_field(fields, "s"));
     else if (!e.end)
-        sv_gateway_orphan(g, id); /* nobody is there any more who listens */
+        sv_gateway_orphan(g, id); /* no listener is there any more */
     sv_job_unref(&job);
     sv_event_free(&e);
 }

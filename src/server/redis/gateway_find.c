@@ -1,4 +1,5 @@
-/* gateway_find: jobs that were promised, for who asks later at any gateway: all that is known of them is in Redis. */
+/* gateway_find: jobs that were promised, for clients that ask later at any gateway: all that is known of them is in
+ * Redis. */
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>

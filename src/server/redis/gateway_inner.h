@@ -1,7 +1,7 @@
 /* gateway_inner: what the files of a gateway share.
  *
  *   gateway.c          a backend's face: jobs come in; its life
- *   gateway_find.c     ... and who asks later: what was promised, dead letters
+ *   gateway_find.c     ... and clients that ask later: what was promised, dead letters
  *   gateway_listen.c   the jobs of this process that somebody listens to
  *   gateway_events.c   the thread that fills them, as an engine would
  */

@@ -1,4 +1,4 @@
-/* queue: how much waits in Redis, for who is neither gateway nor worker. One thread's. */
+/* queue: how much waits in Redis, for a process that is neither gateway nor worker. One thread's. */
 #ifndef SV_REDIS_QUEUE_H
 #define SV_REDIS_QUEUE_H
 

@@ -10,13 +10,13 @@
  *   rates.h     what clients may ask for in a second, counted over all gateways
  *   documents.h what all gateways know of batches and long texts
  *   vectors.h   the vectors of recordings that voices were made from
- *   queue.h     how much waits, for who looks from outside
+ *   queue.h     how much waits, for observers from outside
  *   shared.h    what of recordings and results goes through Redis, and what lies in the stores
  *
  * What is promised: a job that was accepted is finished or reported failed, as long as Redis keeps its data. At each
  * point where a process may end:
  *   gateway, before ENQUEUE was answered  the client has no 202; the same Idempotency-Key finds the job, if there is
- * one gateway, later                        nothing is lost: any gateway answers for the job; who listened has gone
+ * one gateway, later                        nothing is lost: any gateway answers for the job; the listeners have gone
  *   worker, after it read an entry        nobody renews the lease: another worker claims it, and makes it again
  *   worker, between result and FINISH     likewise: the same samples are written over the same value
  *   worker, after FINISH                  the job is over; a second end, by whoever made it too, changes nothing

@@ -91,7 +91,7 @@ const char sv_script_common[] =
     "  if listener[2] == '' then call('XADD', key('events', listener[1]), '*', ...)\n"
     "  else call('XADD', key('events', listener[1]), '*', 'as', listener[2], ...) end\n"
     "end\n"
-    /* who listens first leaves; the next takes its place. false: there is none */
+    /* the first listener leaves; the next takes its place. false: there is none */
     "local function pass_on(id, job)\n"
     "  local name, as, rest = string.match(job.also, '^ (%x+):(%x+)(.*)$')\n"
     "  if not name then return false end\n"

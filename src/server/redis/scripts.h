@@ -62,7 +62,7 @@ typedef enum sv_script {
     SV_SCRIPT_SEND,
     /* gateway, then ids -> jobs seconds workers dead, then ids that are gone */
     SV_SCRIPT_LOOK,
-    /* id owner -> 1: it was there, 0; owner "": who listens by that id leaves, 2: others listen still */
+    /* id owner -> 1: it was there, 0; owner "": the listener by that id leaves, 2: others listen still */
     SV_SCRIPT_CANCEL,
     /* id -> fields and values of its hash, and `now` */
     SV_SCRIPT_FIND,

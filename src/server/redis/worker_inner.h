@@ -55,7 +55,7 @@ struct sv_worker {
 void *sv_forward_main(void *worker);
 /* Its job is in the engine: what comes of it is sent on. */
 void sv_forward_watch(sv_taken *taken);
-/* Takes it off all lists and frees it; the caller is the last who knows it. */
+/* Takes it off all lists and frees it; the caller is the last that knows it. */
 void sv_taken_drop(sv_taken *taken);
 
 #endif

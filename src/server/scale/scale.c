@@ -95,7 +95,7 @@ static bool start_one(scaler *s, double now) {
     return true;
 }
 
-/* The youngest: who has worked longest has most in its caches. */
+/* The youngest: the one that has worked longest has most in its caches. */
 static void end_one(scaler *s) {
     child *youngest = NULL;
     for (child *c = s->children; c < s->children + CHILDREN_MAX; c++) {

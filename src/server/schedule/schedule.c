@@ -1,8 +1,8 @@
 /* schedule: one pick, and what a batch leaves behind.
  *
- * A pick surveys the items (who had least?), finds the leader, and fills its batch one item at a time: each time the
- * first in order that still fits, so that a large sentence which does not fit lets smaller ones pass and leads a
- * later batch. FIXED and OFF share the filling and differ in the leader and in who may follow.
+ * A pick surveys the items (which client had least?), finds the leader, and fills its batch one item at a time: each
+ * time the first in order that still fits, so that a large sentence which does not fit lets smaller ones pass and
+ * leads a later batch. FIXED and OFF share the filling and differ in the leader and in what may follow.
  */
 #include <assert.h>
 #include <math.h>
@@ -119,7 +119,7 @@ ev_status sv_schedule_init(sv_schedule *s, const sv_schedule_config *config, ev_
 
 void sv_schedule_client_reset(sv_schedule *s, int32_t client) { s->served[client] = 0; }
 
-/* ---- who may follow, and with how much ---- */
+/* ---- what may follow, and with how much ---- */
 
 typedef enum sv_fill { FILL_ANY, FILL_URGENT, FILL_PEERS, FILL_STARTED, FILL_NEW } sv_fill;
 
@@ -176,7 +176,7 @@ static int32_t vocode_amount(const picker *p, const sv_work_item *u) {
     if (!p->plan->count) return wanted <= room ? wanted : room > 1 ? (int32_t)room : 1;
     int32_t amount = wanted;
     if (wanted > room) {
-        if (room < CUT_FRAMES_MIN || !p->crowded) return 0; /* half a sentence helps nobody who is in a hurry */
+        if (room < CUT_FRAMES_MIN || !p->crowded) return 0; /* half a sentence helps no urgent client */
         amount = (int32_t)room;
     }
     return affordable(p, SV_VOCODE, p->plan->size + amount + p->s->config.margin_rows) ? amount : 0;

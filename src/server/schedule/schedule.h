@@ -2,7 +2,7 @@
  * room; time comes in as int64_t microseconds of a monotonic clock, so a test replays a million schedules.
  *
  *   schedule.c        START HERE: init, one pick, what a batch leaves behind (shares, memory cap, costs)
- *   schedule_order.c  who goes first
+ *   schedule_order.c  what goes first
  *   schedule_cost.c   predicted time of a batch, learnt while running
  *   schedule_memory.c what a batch takes and may take
  *   schedule_admit.c  may a job come in, can it still be in time, may it try again
@@ -18,13 +18,13 @@
  * worse than a later start, if its client is at most credit_s + burst_s ahead. Lane 1: streams that have not sounded
  * yet, by priority, then arrival, as long as their client is at most burst_s ahead of its share. Lane 2: the rest,
  * the client first that had least seconds of audio for its weight (start-time fair queueing with a credit, as in
- * borrowed virtual time: who comes back from idleness starts credit_s before those who had all meanwhile, so that who
- * takes less than its share need not share at all; for short jobs share_slack_s apart is as good as equal, so that
- * clients in balance are served as they come); then by priority, which so passes the jobs of equals and a client's
- * own, and never makes up for a share that was used; then the job that had least so far, in coarse levels: a long
- * text does not stand before short ones, and long ones take turns by the sentence; then deadline, then arrival. No
- * starvation: one batch in aged_every + 1 is led by whoever waits longest, if that is longer than age_us. So, with N
- * items waiting, none waits longer than age_us + ((aged_every + 1) x N + 1) x the longest batch.
+ * borrowed virtual time: a client that comes back from idleness starts credit_s before those who had all meanwhile,
+ * so that one that takes less than its share need not share at all; for short jobs share_slack_s apart is as good as
+ * equal, so that clients in balance are served as they come); then by priority, which so passes the jobs of equals
+ * and a client's own, and never makes up for a share that was used; then the job that had least so far, in coarse
+ * levels: a long text does not stand before short ones, and long ones take turns by the sentence; then deadline, then
+ * arrival. No starvation: one batch in aged_every + 1 is led by whoever waits longest, if that is longer than age_us.
+ * So, with N items waiting, none waits longer than age_us + ((aged_every + 1) x N + 1) x the longest batch.
  *
  * Stage (ADAPTIVE). The first in this order leads and the batch is its stage's, filled up in the same order. One
  * exception: a leader of lane 2 that would VOCODE lets sentences of its priority and level go first through ACOUSTIC
@@ -116,7 +116,7 @@ typedef struct sv_schedule_config { /* ranges in brackets */
     int32_t margin_rows;        /* rows that a slice costs beside its frames (halo, gap) [0..4096]; default 0 */
     int32_t turn_us;            /* predicted time at which an ADAPTIVE batch ends [100..10 000 000]; default 15 000 */
     int32_t underrun_us;        /* a stream with less sound ahead is urgent [0..10 000 000]; default 300 000 */
-    int32_t age_us;             /* who waits longer gets a turn by age [0..1 000 000 000]; default 2 000 000 */
+    int32_t age_us;             /* what waits longer gets a turn by age [0..1 000 000 000]; default 2 000 000 */
     int32_t aged_every;         /* other batches between two turns by age [1..1000]; default 7 */
     double share_slack_s;       /* audio a client may be ahead and still count as equal [0..]; default 6 */
     double burst_s;  /* audio a client may be ahead and still be in a hurry (lane 1, foreground) [0..]; default 6 */

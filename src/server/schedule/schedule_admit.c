@@ -79,7 +79,7 @@ sv_admission sv_schedule_admit(const sv_schedule *s, const sv_backlog *backlog, 
     const double slowness = (backlog->weight + request->weight) / request->weight;
     const double share = queue / slowness, total = backlog->seconds + seconds;
     sv_admission answer = {.verdict = SV_ACCEPT, .wait_us = (int64_t)wait};
-    const bool holds = backlog->client_seconds > 0; /* who has nothing in the queue is not the one who fills it */
+    const bool holds = backlog->client_seconds > 0; /* a client with nothing in the queue does not fill it */
     if (holds && total > NEARLY_FULL * queue && backlog->client_seconds + seconds > share) {
         const double own = (backlog->client_seconds + seconds - share) * slowness;
         answer.verdict = SV_OVER_SHARE;

@@ -1,4 +1,4 @@
-/* order: who goes first. schedule.h says the order and why; here it is a comparison of two items. */
+/* order: what goes first. schedule.h says the order and why; here it is a comparison of two items. */
 #include <math.h>
 
 #include "server/schedule/schedule.h"
@@ -68,7 +68,7 @@ static int compare_jobs(const sv_order *o, const sv_work_item *u, const sv_work_
     if (order) return order;
     order = compare(u->deadline_us ? u->deadline_us : INT64_MAX, other->deadline_us ? other->deadline_us : INT64_MAX);
     if (order) return order;
-    /* Level 0 finishes what it began; long texts take turns: who had the last one goes to the end. */
+    /* Level 0 finishes what it began; long texts take turns: the one that had the last goes to the end. */
     if (at) order = compare(u->waiting_us, other->waiting_us);
     return order ? order : compare_arrival(u, other);
 }

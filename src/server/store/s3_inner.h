@@ -105,7 +105,7 @@ struct sv_s3 {
     void *handles[SV_S3_HANDLES] EV_GUARDED_BY(lock); /* CURL, idle, with their connections */
     int idle EV_GUARDED_BY(lock);
     bool failing EV_GUARDED_BY(lock);      /* the last request that counts could not be answered ... */
-    double away_until EV_GUARDED_BY(lock); /* ... and who is impatient fails until then */
+    double away_until EV_GUARDED_BY(lock); /* ... and impatient requests fail until then */
     uint64_t random EV_GUARDED_BY(lock);
     ev_cond work;
     sv_s3_removal *removals; /* a ring */

@@ -161,7 +161,7 @@ static bool set_up(CURL *c, const sv_s3 *s3, attempt *x, struct curl_slist *head
     if (!url.failed) SET(CURLOPT_URL, url.data);
     bad |= set_method(c, x);
     SET(CURLOPT_PROTOCOLS_STR, "https,http");
-    SET(CURLOPT_FOLLOWLOCATION, 0L); /* who sends us elsewhere would get our signature */
+    SET(CURLOPT_FOLLOWLOCATION, 0L); /* another host would get our signature */
     SET(CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
     SET(CURLOPT_AWS_SIGV4, scope);
     SET(CURLOPT_USERNAME, s3->credentials.access_key);

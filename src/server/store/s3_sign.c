@@ -1,4 +1,4 @@
-/* s3_sign: a GET whose signature is in its query (AWS Signature Version 4), for who has no keys. libcurl signs a
+/* s3_sign: a GET whose signature is in its query (AWS Signature Version 4), for clients without keys. libcurl signs a
  * request's headers, and has no such thing.
  */
 #include <openssl/evp.h>

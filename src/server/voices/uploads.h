@@ -2,7 +2,7 @@
  * second and waits for others; the thread that serves everybody has no second. One thread, a bounded queue.
  *
  * Owner:   an upload is its maker's, also while it is here: it may be freed once its wake was called.
- * Threads: any. wake is called once, with the lock held, so that who frees the upload in another thread waits for it.
+ * Threads: any. wake is called once, with the lock held, so that a thread that frees the upload waits for it.
  */
 #ifndef SV_UPLOADS_H
 #define SV_UPLOADS_H

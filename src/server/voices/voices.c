@@ -184,7 +184,7 @@ static bool find_shared(sv_voices *v, const unsigned char *key, ev_voice **out) 
     return size && ev_voice_unpack(out, v->model, packed, size, NULL) == EV_OK;
 }
 
-/* What is wrong with a recording is not part of its vector: who sends one like that is told by whoever makes it. */
+/* What is wrong with a recording is not part of its vector: the request that brings it is answered with a warning. */
 static void share_made(sv_voices *v, const unsigned char *key, const ev_voice *voice) {
     unsigned char packed[SV_VECTOR_MAX];
     size_t size;
@@ -292,8 +292,8 @@ ev_status sv_voices_reference(sv_voices *v, const void *bytes, size_t size, sv_v
 
 /* ---- named and uploaded ---- */
 
-/* Another gateway may have just taken it in; a directory is not read more than once a second for who asks for what is
- * not there. */
+/* Another gateway may have just taken it in; a directory is not read more than once a second for requests that ask
+ * for what is not there. */
 static bool may_look_again(sv_voices *v) {
     if (!v->shared) return false;
     const double now = ev_clock_s();

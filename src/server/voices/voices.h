@@ -1,4 +1,4 @@
-/* voices: whom the service can speak as.
+/* voices: the voices that the service speaks in.
  *
  * Named voices are the model's. A reference's voice is made once and kept, least recently used first out, under the
  * SHA-256 of its bytes: the same recording sent again costs a look-up. Uploaded voices are references that got an id;

@@ -451,7 +451,7 @@ ev_status sv_voice_store_put(sv_voice_store *s, const ev_voice *voice, const cha
     const int dir = s->dir;
     const bool room = has_room(s, owner);
     s->writing += room;
-    ev_mutex_unlock(&s->lock); /* who looks a voice up does not wait for the disk */
+    ev_mutex_unlock(&s->lock); /* looking a voice up does not wait for the disk */
     ev_status status = EV_OK;
     if (dir < 0)
         status = ev_fail(err, EV_E_IO, "the voice cannot be kept: the place for voices does not answer");
@@ -498,7 +498,7 @@ ev_status sv_voice_store_delete(sv_voice_store *s, const char *id, const char *o
     ev_mutex_lock(&s->lock);
     const bool known = find_stored(s, id, owner) != NULL;
     const int dir = s->dir;
-    ev_mutex_unlock(&s->lock); /* who looks a voice up does not wait for the disk */
+    ev_mutex_unlock(&s->lock); /* looking a voice up does not wait for the disk */
     if (!known) return ev_fail(err, EV_E_NOT_FOUND, "there is no voice '%.50s': see /v1/voices", id);
     file_name(name, id, ".json");
     if (unlinkat(dir, name, 0) != 0 && errno != ENOENT)
