@@ -1,5 +1,5 @@
 /* kind: what a file of sound is, by its first bytes: those that are read, and those that people send instead, so that
- * they can be told which they have. */
+ * the message can say which they have. */
 #include <string.h>
 
 #include "audio/sniff.h"

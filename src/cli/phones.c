@@ -133,7 +133,7 @@ static int print_json(const ev_phones *phones, const cli_text *text, const char 
     return cli_output_text(stdout, &report);
 }
 
-/* One line a sentence; what is left out is told on the side, once. */
+/* One line a sentence; what is left out is reported on the side, once. */
 static void print_tokens(const ev_phones *phones, bool quiet) {
     for (size_t i = 0; i < phones->sentence_count; i++) {
         const ev_sentence *sentence = &phones->sentences[i];

@@ -80,7 +80,7 @@ static int speak(stream *s) {
     ev_error err = {0};
     ev_status status = ev_say_stream(job->engine.synth, &job->request, &err, on_chunk, s);
     say_progress(job, "%s", "");
-    if (s->code != CLI_OK) return s->code; /* told already: the engine only knows that it was stopped */
+    if (s->code != CLI_OK) return s->code; /* reported already: the engine only knows that it was stopped */
     if (status != EV_OK) return cli_engine_say_failed(&job->engine, status, &err, job->values->emotion, NULL);
     int code = end_encoder(s);
     return code == CLI_OK && job->format == EV_FORMAT_WAV ? patch_sizes(s) : code;

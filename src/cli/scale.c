@@ -169,7 +169,7 @@ const cli_command cli_scale = {
         "Kubernetes. Workers have free ports for their metrics, or those from --admin-listen on. One that dies is "
         "started again; while Redis is away their number stays. SIGTERM ends them all in the same way; SIGHUP goes "
         "on "
-        "to them. Decisions are told in the log.",
+        "to them. Decisions are logged.",
     .options = options,
     .examples = examples,
     .values_size = sizeof(scale_values),

@@ -1,5 +1,5 @@
 /* layout: which tensors a published checkpoint has. Sizes are read from a few of its tensors; then every one is
- * named, looked for and measured, and what is left over is told. */
+ * named, looked for and measured, and what is left over is reported. */
 #include <stdio.h>
 #include <string.h>
 

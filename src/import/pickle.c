@@ -269,7 +269,7 @@ static bool fits(const ev_pickle_tensor *t) {
             return false;
         }
     }
-    return last < t->items && count <= t->items; /* none is told twice as large as its data */
+    return last < t->items && count <= t->items; /* none says that it is twice as large as its data */
 }
 
 /* (storage, offset, size, stride, requires_grad, hooks) */

@@ -89,7 +89,7 @@ static void trace_job(sv_server *s, sv_job *job) {
     sv_tracer_add(s->tracer, &made);
 }
 
-/* A job is over: whoever wanted to be told is. */
+/* A job is over: its webhook is called. */
 static void on_ended(void *server, sv_job *job) {
     sv_server *s = server;
     trace_job(s, job);
@@ -141,7 +141,7 @@ enum { LEAST_FOR_REQUESTS = 64 << 20 }; /* bytes of memory_max */
 
 static char *name_voice(void *model, const char *asked) { return sv_names_voice(model, asked); }
 
-/* A worker's jobs are told of when their end counts, and a gateway's are made elsewhere. */
+/* A worker's jobs are announced when their end counts, and a gateway's are made elsewhere. */
 static ev_status open_models(sv_server *s, sv_role role, const sv_device_calls *device, ev_error *err)
     EV_REQUIRES(s->lock) {
     const bool worker = role == SV_ROLE_WORKER;

@@ -29,7 +29,7 @@ void sv_engine_dead_letters(sv_engine *e, ev_buf *out) {
 
 static char *copy(const char *text) { return text ? strdup(text) : NULL; }
 
-/* The same request as a new job, since the old one has told its listeners that it failed. */
+/* The same request as a new job, since the old one has failed for its listeners. */
 static bool copy_speech(const sv_speech *from, sv_speech *to) {
     *to = *from;
     to->text = malloc(from->text_bytes + 1);

@@ -64,7 +64,7 @@ void sv_engine_memory(sv_engine *e, int64_t free_bytes) {
 int64_t sv_engine_reserve(const sv_engine *e) { return (int64_t)e->synth_work.bytes * (e->worker_count + 1); }
 
 /* One sentence that nobody hears: the first requests find warm caches, and admission knows what this machine takes
- * before it has to promise anything. What fails here will fail, and be told, where somebody waits for it. */
+ * before it has to promise anything. What fails here will fail, and be reported, where a request waits for it. */
 void sv_engine_warm_up(sv_engine *e) EV_NOT_SHARED {
     ev_request request;
     ev_request_init(&request);

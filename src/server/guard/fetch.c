@@ -203,7 +203,8 @@ static bool set_up(CURL *c, fetch *f) {
     SET(CURLOPT_CONNECTTIMEOUT_MS, (long)o->connect_ms);
     SET(CURLOPT_LOW_SPEED_LIMIT, (long)o->slow_bytes_s);
     SET(CURLOPT_LOW_SPEED_TIME, (long)o->slow_s);
-    SET(CURLOPT_MAXFILESIZE_LARGE, (curl_off_t)o->bytes_max); /* where the size is told; on_body counts the rest */
+    SET(CURLOPT_MAXFILESIZE_LARGE,
+        (curl_off_t)o->bytes_max); /* where the size is announced; on_body counts the rest */
     if (o->post) {
         SET(CURLOPT_POSTFIELDS, o->post); /* as long as its terminating zero */
         SET(CURLOPT_HTTPHEADER, f->headers);

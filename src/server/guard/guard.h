@@ -110,9 +110,9 @@ typedef struct sv_limiter_change {
     double taken; /* less what was given back */
 } sv_limiter_change;
 ev_status sv_limiter_share(sv_limiter *limiter, ev_error *err); /* changes are noted from now on. EV_E_MEMORY */
-/* Accounts whose buckets changed since they were told last, at most `most`; 0: none. */
+/* Accounts whose buckets changed since they were shared last, at most `most`; 0: none. */
 size_t sv_limiter_changes(sv_limiter *limiter, sv_limiter_change *out, size_t most);
-/* What all have left of an account, as far as its changes were told: its bucket holds no more than that. */
+/* What all have left of an account, as far as its changes were shared: its bucket holds no more than that. */
 void sv_limiter_cap(sv_limiter *limiter, const char *account, sv_rate rate, double tokens, uint64_t now_us);
 size_t sv_limiter_accounts(sv_limiter *limiter);
 

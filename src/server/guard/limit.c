@@ -16,7 +16,7 @@ typedef struct bucket {
     uint64_t filled_us; /* when tokens was right */
     ev_map_node node;   /* by account */
     ev_list_node use;   /* least recently used first */
-    double taken;       /* since the change was told; where it is shared */
+    double taken;       /* since the change was shared, where it is */
     sv_rate rate;       /* of the last use */
     bool changed;       /* it stands among the changes */
     char account[SV_ACCOUNT_SIZE];
@@ -83,7 +83,7 @@ static sv_grant take(bucket *b, sv_rate rate, double n) {
     return (sv_grant){.ok = true, .remaining = b->tokens};
 }
 
-/* So many tokens were taken, for the others to be told. */
+/* So many tokens were taken, to be shared. */
 static void note(sv_limiter *l, bucket *b, double n) EV_REQUIRES(l->mutex) {
     if (!l->changed) return;
     b->taken += n;

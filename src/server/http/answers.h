@@ -50,13 +50,13 @@ typedef struct sv_form {
 } sv_form;
 bool sv_form_read(struct MHD_Connection *connection, const void *body, size_t size, sv_form *form);
 
-/* timed.c: when words are heard, told in pieces. Starts as {.rate, .dialect}. */
+/* timed.c: when words are heard, sent in pieces. Starts as {.rate, .dialect}. */
 typedef struct sv_timing {
     sv_dialect dialect;
     int32_t rate;                /* Hz of the samples that the job's words count */
     double skipped_s;            /* of them, that the file does not have */
     size_t next_word, next_byte; /* what comes next */
-    double last_s;               /* the end of what was told */
+    double last_s;               /* the end of what was sent */
 } sv_timing;
 /* Words that were not sent yet and are made (before sample `made`), or over: all; of an ElevenLabs dialect an
  * alignment. */

@@ -10,7 +10,7 @@ typedef struct sv_gate { /* what stands between a connection's socket and the li
     sv_server *server;
     sv_request *request; /* that has begun and is not over; NULL: none */
     int fd;
-    bool refused;                             /* it was told so; the rest is thrown away */
+    bool refused;                             /* it has its refusal; the rest is thrown away */
     size_t drained;                           /* bytes of the rest */
     void (*on_head)(struct sv_gate *gate);    /* bytes came, and there is no request that they could belong to */
     void (*on_refused)(struct sv_gate *gate); /* its connection ends in a moment */

@@ -1,5 +1,5 @@
 /* elevenlabs: the routes that ElevenLabs' clients ask: /v1/text-to-speech/{voice}, as bytes, as a stream, with the
- * time of each character; /v1/user. Their fields become ours; what of theirs has no meaning here is told in
+ * time of each character; /v1/user. Their fields become ours; what of theirs has no meaning here is listed in
  * X-Ignored-Fields. Beside them all of ours may be sent.
  */
 #include <stdlib.h>
@@ -36,7 +36,7 @@ static void take_model(json_t *body, const sv_model_list *models) {
     json_object_del(body, "model_id");
 }
 
-/* What has no meaning here stays where it would be missed, and so is told. */
+/* What has no meaning here stays where it would be missed, and so is reported. */
 static void translate(json_t *body, const char *voice, const sv_model_list *models) {
     json_t *settings = json_object_get(body, "voice_settings");
     if (json_is_object(settings)) {

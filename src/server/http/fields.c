@@ -1,5 +1,6 @@
 /* fields: a request's JSON to speech_params. Every mistake names its field and what would be right. Fields that are
- * not known are passed over, as clients of other services send their own, and told; with strict they are mistakes.
+ * not known are passed over, as clients of other services send their own, and reported; with strict they are
+ * mistakes.
  */
 #include <math.h>
 #include <stdlib.h>

@@ -38,7 +38,7 @@ static bool skip_empty_line(sv_framing *f) {
     return true;
 }
 
-/* What no more bytes would mend is told before the head is whole. */
+/* What no more bytes would mend is refused before the head is whole. */
 static bool cannot_become_http(const char *text, size_t size) {
     return size && ((text[0] == '\r' && size > 1) || text[0] == '\n' || text[0] == ' ' || memchr(text, '\0', size));
 }

@@ -60,7 +60,7 @@ struct sv_server {
     sv_config config; /* as started */
     sv_log log;
     sv_metrics *metrics;
-    sv_tracer *tracer; /* NULL: nobody is told of spans */
+    sv_tracer *tracer; /* NULL: no spans are sent */
     sv_device *device;
     sv_models *models;
     sv_decoder *decoder;

@@ -34,7 +34,7 @@ typedef struct sv_request {
     char request_id[SV_ID_MAX + 1];
     sv_trace trace;            /* that it belongs to */
     bool traced;               /* a traceparent was seen */
-    char span[SV_SPAN_ID + 1]; /* its own, where it is told of; "": it is not */
+    char span[SV_SPAN_ID + 1]; /* its own, where spans are sent; "": they are not */
     char id[SV_ID_MAX + 1];    /* {id} of the path */
     char allow[SV_ALLOW_SIZE]; /* methods of the path; where there is no route */
     ev_buf body;
@@ -103,7 +103,7 @@ typedef struct sv_route_row {
     int (*answer)(sv_request *req); /* an MHD_Result */
 } sv_route_row;
 
-/* spans.c: the request is traced from here on, where a collector is told of such: one that belongs to no trace begins
+/* spans.c: the request is traced from here on, where a collector takes them: one that belongs to no trace begins
  * one. What is made for it belongs to the request's own span. */
 void sv_spans_begin(sv_request *req);
 sv_trace sv_spans_inside(const sv_request *req);

@@ -48,7 +48,7 @@ typedef enum sv_item_state { /* the first two are not over */
                              SV_ITEM_CANCELED
 } sv_item_state;
 
-typedef struct sv_item_fault { /* as an answer would have told it */
+typedef struct sv_item_fault { /* as an answer would have given it */
     int code;                  /* of HTTP; 0: none */
     char *param, *message;
 } sv_item_fault;
@@ -103,14 +103,14 @@ typedef struct sv_series {
     ev_format format;
     sv_sound sound;
     int32_t chapter_pause_ms;
-    char ignored[SV_IGNORED_SIZE]; /* fields for all that mean nothing here: told once, and not kept */
+    char ignored[SV_IGNORED_SIZE]; /* fields for all that mean nothing here: reported once, and not kept */
 
     /* the feeder's */
     sv_claim claim;       /* of memory, for what its items are to say */
     size_t first, behind; /* items before are over; this one and those behind wait */
     double again, patience;
     bool lost;      /* another gateway tends it now */
-    size_t noted;   /* items that were over when others were told last ... */
+    size_t noted;   /* items that were over when others were notified last ... */
     double told_at; /* ... and when that was */
 } sv_series;
 
@@ -186,7 +186,8 @@ json_t *sv_series_json(sv_series_table *table, sv_series *series);
  * where nothing is kept. EV_E_IO, EV_E_LIMIT (full), EV_E_MEMORY. */
 ev_status sv_series_write(sv_series_table *table, sv_series *series, const void *body, size_t size, ev_error *err);
 void sv_series_erase(sv_series_table *table, const char *id);
-/* What is known of it as text of one line, with what came of each item where those are told; NULL: out of memory. */
+/* What is known of it as text of one line, with the outcome of each item where those are known; NULL: out of memory.
+ */
 char *sv_series_head(sv_series_table *table, const sv_series *series, bool items);
 sv_series *sv_series_of_head(const char *text, size_t size, const char *id); /* held; NULL: it is none */
 /* What an earlier process left: each with its body (NULL: it is over), which `each` turns into a series that is put.
@@ -216,12 +217,12 @@ bool sv_series_is_shared(const sv_server *server);
 /* Known to all of them, and this one's; first: the id of the one that came before. Errors as of documents.h. */
 ev_status sv_series_share(sv_server *server, sv_series *series, const ev_buf *body, sv_series_verdict *verdict,
                           char first[SV_JOB_ID + 1], ev_error *err);
-/* As it was told last; held, and in no table. Errors as of documents.h. */
+/* As it was shared last; held, and in no table. Errors as of documents.h. */
 ev_status sv_series_elsewhere(sv_server *server, const char *id, const char *account, sv_series **out, ev_error *err);
 ev_status sv_series_cancel_elsewhere(sv_server *server, const char *id, const char *account, ev_error *err);
 /* The feeder's: leases are renewed, what nobody tends is taken, now and then. */
 void sv_series_keep(sv_server *server);
-/* The feeder's: others are told how it goes, when that is worth it; over: at once. false: not now. */
+/* The feeder's: others are notified how it goes, when that is worth it; over: at once. false: not now. */
 bool sv_series_tell(sv_server *server, sv_series *series, bool over);
 void sv_series_let_go(sv_server *server); /* of all that is tended here */
 void sv_series_forget_elsewhere(sv_server *server, const char *id);

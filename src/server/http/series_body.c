@@ -1,4 +1,4 @@
-/* series_body: a body to its items. What is wrong with one is its own error, told with the others' states. */
+/* series_body: a body to its items. What is wrong with one is its own error, reported with the others' states. */
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>

@@ -37,7 +37,7 @@ static void conclude(sv_server *s, sv_item *item, sv_item_state state, const sv_
     sv_item_forget_params(item);
 }
 
-/* Its job is over: what an answer would have told. */
+/* Its job is over: what an answer would have said. */
 static void conclude_job(sv_server *s, const sv_series *series, sv_item *item, sv_job *job) {
     size_t count;
     ev_error error;
@@ -300,7 +300,7 @@ static void leave(sv_server *s, sv_series *series) {
     sv_series_remove(s->series, series);
 }
 
-/* Whoever wants to be told of a long text's end; items of a batch tell of their own. */
+/* The webhook of a long text's end; items of a batch tell of their own. */
 static void call_webhook(sv_server *s, sv_series *series) {
     if (!series->common.webhook) return;
     sv_webhook_send(s, series->id, series->client.account, series->common.webhook, sv_series_json(s->series, series));

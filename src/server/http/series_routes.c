@@ -10,7 +10,7 @@
 
 static bool is_long(const sv_request *req) { return strncmp(req->route->path, "/v1/audio/speech/long", 21) == 0; }
 
-/* Its state, where it stands being told by Location. */
+/* Its state, Location naming the place. */
 static int reply_state(sv_request *req, int code, sv_series *series) {
     char place[SV_PREFIX_MAX + SV_JOB_ID + 32];
     snprintf(place, sizeof place, "%s/v1/audio/speech/%s/%s", sv_prefix(req),

@@ -1,5 +1,5 @@
 /* series_shared: series of which all gateways of a queue know. One tends each of them, in its table; of the others'
- * it has what those told last. One that is over is in no table. */
+ * it has what those shared last. One that is over is in no table. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>

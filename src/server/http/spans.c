@@ -1,5 +1,5 @@
-/* spans: what is told of a request to a collector of traces: itself, and the encoding of its audio. The waiting and
- * the making are its job's, told where the job is made (serve.c). */
+/* spans: what is sent of a request to a collector of traces: itself, and the encoding of its audio. The waiting and
+ * the making are its job's, sent where the job is made (serve.c). */
 #include <stdio.h>
 #include <string.h>
 

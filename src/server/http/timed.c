@@ -2,7 +2,7 @@
  * and places), Kokoro's captions (start_time), ElevenLabs' alignment (of each character), and subtitles.
  *
  * What one word of the text is spoken as ("$25.40" is six words) is one entry, from its first sound to its last.
- * While speech is made, a word is told when all of it is made.
+ * While speech is made, a word is sent when all of it is made.
  */
 #include <math.h>
 #include <string.h>

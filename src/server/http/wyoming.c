@@ -156,7 +156,7 @@ static bool ask(answer *a, const char *body) {
     return done == CURLE_OK && code == 200;
 }
 
-/* One text as audio-chunks; an error is told, and the connection stays. false: the reader is gone. */
+/* One text as audio-chunks; an error is reported, and the connection stays. false: the reader is gone. */
 static bool speak(talk *t, const char *text, size_t size, const char *voice) {
     answer a = {.talk = t, .curl = curl_easy_init(), .rate = t->wyoming->rate, .sent = true};
     json_t *fields = json_pack("{s:s%, s:s, s:i, s:s?}", "input", text, size, "response_format", "pcm", "sample_rate",

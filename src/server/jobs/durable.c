@@ -247,7 +247,7 @@ static ending *make_ending(sv_durable *d, sv_job *job, sv_job_state state, const
     *e = (ending){
         .entry = {.kind = SV_ENTRY_END, .done = ending_done, .user = e}, .durable = d, .job = job, .state = state};
     if (error) e->error = *error;
-    job->filed = promised && state == SV_JOB_COMPLETED && d->options.results->files; /* when it is told */
+    job->filed = promised && state == SV_JOB_COMPLETED && d->options.results->files; /* when it is announced */
     if (sv_record_outcome(&e->entry.record, job, state, error, job->rate) &&
         (promised || sv_record_request(&e->entry.record, job)))
         return e;

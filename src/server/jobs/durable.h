@@ -6,8 +6,8 @@
  *   restart      sv_durable_resume hands what was accepted and is not over to the engine, a few at a time and in
  *                order, so that a hundred thousand take no more memory than sixty-four, and no time at start
  *
- * A disk that is full refuses new jobs. What is already made is told from memory meanwhile, and written when there is
- * room again; if the process ends before that, it is made again: the same request gives the same samples.
+ * A disk that is full refuses new jobs. What is already made is answered from memory meanwhile, and written when
+ * there is room again; if the process ends before that, it is made again: the same request gives the same samples.
  *
  * Threads: any. Two write results; the journal has its own, which wakes tickets and ends jobs.
  */

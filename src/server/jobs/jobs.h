@@ -132,7 +132,7 @@ typedef struct sv_job {
     char owner[64];                /* account that may see it */
     sv_speech speech;
     sv_idempotency idempotency;
-    char *webhook;             /* NULL: nobody is told */
+    char *webhook;             /* NULL: none is called */
     sv_trace trace;            /* that it belongs to; its parent is the request that asked for it */
     bool show_words;           /* to those who ask by id */
     bool comes_again;          /* where there is no room for it now, somebody sends it again */
@@ -173,7 +173,7 @@ sv_job *sv_job_create(sv_speech *speech, const char *owner);
 sv_job *sv_job_ref(sv_job *job);
 bool sv_job_make_id(char id[SV_JOB_ID + 1]); /* 128 random bits; false: there are none */
 void sv_job_unref(sv_job **job);
-/* Engine's side: what its text leaves out, once, before any sample; short of memory, none is told. */
+/* Engine's side: what its text leaves out, once, before any sample; short of memory, none is reported. */
 void sv_job_omit(sv_job *job, const ev_phones *phones);
 /* More samples; EV_E_MEMORY. Wakes the listeners. */
 ev_status sv_job_append(sv_job *job, const float *samples, size_t count, ev_error *err);

@@ -486,7 +486,7 @@ static ev_status open_database(journal *j, ev_error *err) {
     return status == EV_OK ? sv_database_open(&j->writer, j->path, err) : status;
 }
 
-/* A damaged one is told and set aside; what it still says is not lost. */
+/* A damaged one is reported and set aside; what it still says is not lost. */
 static ev_status replace_damaged(journal *j, const ev_error *cause, ev_error *err) {
     sv_journal_state *told = &j->told;
     char aside[PATH_MAX_OURS + 64];

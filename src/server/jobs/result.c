@@ -85,7 +85,7 @@ ev_status sv_result_take(const void *bytes, sv_ledger *ledger, const sv_record *
     return check(r, samples, err);
 }
 
-/* What is wrong with the store is for the log, which the store itself has told: clients are told what to do. */
+/* What is wrong with the store is for the log, which the store itself has written: clients learn what to do. */
 ev_status sv_result_read(const sv_results *results, sv_ledger *ledger, const sv_record *r, sv_job *job,
                          ev_error *err) {
     int16_t *samples;

@@ -91,7 +91,7 @@ static void begin_line(line *l, sv_level level) {
 }
 
 /* A line that cannot be written now (a full disk, a reader that left, a full pipe that must not block) is lost; how
- * many were is told by the next one that can. */
+ * many were is said by the next one that can. */
 static void end_line(sv_log *log, line *l) {
     unsigned lost = atomic_exchange_explicit(&log->lost, 0, memory_order_relaxed);
     ssize_t written;
@@ -145,7 +145,7 @@ static sv_level level_of(int code) {
     return code >= 500 ? SV_LEVEL_ERROR : SV_LEVEL_INFO;
 }
 
-/* What is told of a client's mistake may quote its text, or the bytes of a body that is no JSON; of its haste (429)
+/* What is logged of a client's mistake may quote its text, or the bytes of a body that is no JSON; of its haste (429)
  * and of its leaving (499) it does not. */
 static bool may_quote(int code) { return code < 500 && code != 429 && code != 499; }
 

@@ -1,7 +1,7 @@
 /* trace: where a request stands in a distributed trace, by the header traceparent of W3C's Trace Context. What a
- * client or a proxy sent is told in the request's log line, so that it is found from the trace and the trace from it.
+ * client or a proxy sent stands in the request's log line, so that it is found from the trace and the trace from it.
  * A request without the header, or with one that is not right, belongs to no trace. What was seen of a request is
- * told to a collector by traces.h.
+ * sent to a collector by traces.h.
  */
 #ifndef SV_TRACE_H
 #define SV_TRACE_H

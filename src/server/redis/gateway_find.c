@@ -9,7 +9,7 @@
 #include "server/redis/message.h"
 #include "server/redis/shared.h"
 
-/* What a client is told. */
+/* What a client gets to know. */
 static ev_status not_now(ev_error *err) {
     return ev_fail(err, EV_E_LIMIT, "the queue cannot be asked now: try again after the time in Retry-After");
 }

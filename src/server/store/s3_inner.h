@@ -75,7 +75,7 @@ typedef struct sv_s3_answer {
     long code; /* 0: none came */
     ev_buf text;
     size_t received;
-    int64_t length; /* as told; -1: not */
+    int64_t length; /* as announced; -1: not */
     char etag[SV_S3_META + 8], digest[SV_S3_META + 1];
     time_t date;
     double retry_after_s;

@@ -16,7 +16,7 @@ typedef struct sv_stores { /* those that are not needed are NULL */
 } sv_stores;
 
 /* Asks a bucket whether it will serve us. EV_E_ARGUMENT: it will not, or the settings are wrong. EV_E_IO. One that
- * cannot be asked now is no error: it is told in the log, and what comes waits in memory. */
+ * cannot be asked now is no error: it stands in the log, and what comes waits in memory. */
 ev_status sv_stores_open(sv_stores *out, const sv_config *config, sv_metrics *metrics, sv_log *log, ev_error *err);
 void sv_stores_close(sv_stores *stores);
 

@@ -12,7 +12,7 @@
 
 typedef struct entry { /* texts are owned */
     char *name, *language, *sex, *note;
-    char *folded, *about; /* what a search looks through, folded: the name, and what is told of it */
+    char *folded, *about; /* what a search looks through, folded: the name, and what is known of it */
     char *json;
     size_t json_bytes;
 } entry;
@@ -165,7 +165,7 @@ static bool has_word(const char *text, const char *word) {
     return at != NULL;
 }
 
-/* Each word of the text is a part of the name, or the beginning of a word that is told of it. */
+/* Each word of the text is a part of the name, or the beginning of a word that is known of it. */
 static bool has_words(const entry *e, const char *text) {
     char *folded = fold(text), *rest = folded, *word;
     bool all = folded != NULL;
