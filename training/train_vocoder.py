@@ -4,7 +4,7 @@ python -m training.train_vocoder --work DIR --minutes 60 [--from hibari | MODEL.
 -> DIR/vocoder/last.pt
 
 Spectral losses alone give clear speech, because the pulses bring the fine structure of voiced sound; the adversary (small discriminators on
-log spectrograms, as in UnivNet, Jang et al. 2021) sharpens it. It is blind at the start: for a while it learns alone.
+log spectrograms, as in UnivNet, Jang et al. 2021, and on the wave by periods, as in HiFi-GAN) sharpens it. It is blind at the start: for a while it learns alone.
 The dataset may still be growing: it is looked at again every few minutes.
 """
 import argparse
@@ -27,6 +27,7 @@ from .spectral import Generator
 
 SCALES = {64: 0, 128: 0, 256: 0, 512: 40, 1024: 80, 2048: 100}  # n_fft and mel bands; the hop is a quarter
 HEARD = 8000  # samples of each utterance that the adversary hears: it costs more than all else
+LOUD = 4.0  # the wave for the discriminators: speech at -20 LUFS about one
 REMEMBERED = 0.997  # of the average of the weights, a step: what is packed hears the adversary's swings less than the last weights do
 APART = 0.12  # of the distance between two tries
 REFRESH_S = 240
@@ -106,10 +107,34 @@ class Discriminator(nn.Module):
         return self.last(x), maps
 
 
+class PeriodDiscriminator(nn.Module):
+    """Strided convolutions over every n-th sample (HiFi-GAN, Kong et al. 2020, arXiv 2010.05646; a quarter as wide and less)."""
+
+    def __init__(self, period, width=16):
+        super().__init__()
+        self.period = period
+        shapes = [(1, width), (width, 2 * width), (2 * width, 4 * width), (4 * width, 4 * width)]
+        self.layers = nn.ModuleList(nn.Conv2d(i, o, (5, 1), stride=(3, 1), padding=(2, 0)) for i, o in shapes)
+        self.last = nn.Conv2d(4 * width, 1, (3, 1), padding=(1, 0))
+
+    def forward(self, wav):
+        count = wav.shape[-1] // self.period
+        x = LOUD * wav[:, :count * self.period].reshape(len(wav), 1, count, self.period)
+        maps = []
+        for layer in self.layers:
+            x = F.leaky_relu(layer(x), 0.1)
+            maps.append(x)
+        return self.last(x), maps
+
+
 class Adversary(nn.Module):
+    """`match`: what a part's layers count for. The wave's own count least: its phase is nobody's to copy."""
+
     def __init__(self):
         super().__init__()
-        self.parts = nn.ModuleList(Discriminator(*r) for r in [(128, 32), (256, 64), (512, 128), (1024, 256)])
+        spectra = [Discriminator(*r) for r in [(128, 32), (256, 64), (512, 128), (1024, 256)]]
+        waves = [PeriodDiscriminator(period) for period in (2, 3, 5, 7, 11)]
+        self.parts, self.match = nn.ModuleList([*spectra, *waves]), [0.45] * len(spectra) + [0.09] * len(waves)
 
     def forward(self, wav):
         return [d(wav) for d in self.parts]
@@ -122,9 +147,9 @@ class Adversary(nn.Module):
         score = match = 0.0
         with torch.no_grad():
             real_out = self(real)
-        for (f, fm), (_, rm) in zip(self(fake), real_out):
+        for (f, fm), (_, rm), weight in zip(self(fake), real_out, self.match):
             score = score + ((1 - f) ** 2).mean() / len(self.parts)
-            match = match + sum(F.l1_loss(a, b) / b.abs().mean().clamp(1e-3) for a, b in zip(fm, rm)) / len(self.parts) / len(fm)
+            match = match + weight * sum(F.l1_loss(a, b) / b.abs().mean().clamp(1e-3) for a, b in zip(fm, rm)) / len(self.parts) / len(fm)
         return score, match
 
 
@@ -273,7 +298,7 @@ def main():
         if joined:
             with torch.autocast(device.type, precision, enabled=precision != torch.float32):
                 score, match = adversary.generator_loss(said, heard)
-            loss = loss + 0.3 * score + 0.3 * match
+            loss = loss + score + match
             values.update(score=score, match=match)
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
