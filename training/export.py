@@ -87,7 +87,8 @@ def copy_lexicons(source, target):
 
 
 def configuration(name, licence, trained_on, entries, precision):
-    acoustic = dict(ACOUSTIC, precision=precision, table=[list(row) for row in symbols.table()], delay=make.DELAY_FRAMES, wh_falls=True)
+    acoustic = dict(ACOUSTIC, precision=precision, table=[list(row) for row in symbols.table()], delay=make.DELAY_FRAMES, wh_falls=True,
+                    question_rise=3.0)
     return dict(format=1, name=name, licence=licence, trained_on=trained_on, acoustic=acoustic, vocoder=dict(VOCODER, precision=precision),
                 speaker=dict(SPEAKER, embedding=ACOUSTIC["speaker"]), voices=entries, tokens=list(tokens.names()))
 

@@ -47,6 +47,7 @@ ev_status ev_convnext_config_read(ev_acoustic_config *a, const json_t *o, ev_err
     if (json_object_get(o, "delay")) TRY(ev_config_int(o, "delay", 0, 40, &a->delay, err));
     TRY(ev_config_int8(o, &a->int8, err));
     a->wh_falls = json_is_true(json_object_get(o, "wh_falls"));
+    if (json_object_get(o, "question_rise")) TRY(ev_config_number(o, "question_rise", 0, 12, &a->question_rise, err));
     a->channels = a->text_width + 1; /* features and energy */
     a->condition = a->speaker + a->emotion_count;
     return EV_OK;

@@ -129,6 +129,30 @@ static void set_manners(const job *j) {
     for (; d->gain && frame < d->frames; frame++) d->gain[frame] = 1;
 }
 
+/* Does the sentence end in a question mark, in an English word before it? Questions that ask for a word have a full
+ * stop in its place here (request.c). Mandarin's tones stay as they are. */
+static bool is_english_question(const ev_item *item, const ev_sentence *s) {
+    const int question = ev_token_find("?", 1);
+    bool asks = false;
+    for (size_t i = s->phone_end; i-- > s->phone_begin;) {
+        const ev_phone *p = &item->phones->phones[i];
+        if (p->word >= 0) return asks && strcmp(item->phones->words[p->word].language, "en") == 0;
+        asks = asks || item->tokens[i] == question;
+    }
+    return false;
+}
+
+/* The whole ending, and its last half, which may be a syllable of its own, by half of that. */
+static void raise_question(const job *j) {
+    const ev_item *item = j->item;
+    const double rise = item->model->config.acoustic.question_rise,
+                 ms = EV_QUESTION_MS / (double)item->request->speed;
+    if (!(rise > 0) || !is_english_question(item, &item->phones->sentences[j->sentence])) return;
+    const size_t ending = ev_frames_of_ms(item->model, (size_t)ms);
+    ev_melody_raise(j->decoded->f0, j->decoded->frames, ending, rise);
+    ev_melody_raise(j->decoded->f0, j->decoded->frames, ending / 2, rise / 2);
+}
+
 /* The device failed. */
 static void fail_jobs(const job *jobs, size_t n, ev_status status, const ev_error *error) {
     for (size_t i = 0; i < n; i++) ev_item_fail(jobs[i].item, status, error);
@@ -144,6 +168,7 @@ static void decode_group(ev_synth *s, const ev_encoded *encoded, job *jobs, size
         return;
     }
     for (size_t i = 0; i < n; i++) {
+        raise_question(&jobs[i]);
         set_manners(&jobs[i]);
         ev_vocoder_phase(&s->model->vocoder, u[i]->f0, u[i]->frames, jobs[i].decoded->phase);
     }

@@ -4,6 +4,7 @@
  *   stage.c    START HERE: the two stages that batch: sentences to frames, frames to samples
  *   run.c      whole requests through the stages: together, or streaming one
  *   task.c     the same stages for a caller that decides itself what runs next
+ *   melody.c   a sentence's F0 as a whole: questions that rise
  *   output.c   a request's samples and marks as they grow; pauses
  *   voice.c    speaker vectors
  *   work.c     how much memory all that takes
@@ -29,6 +30,7 @@ enum {
     EV_ROUND_BYTES = 8192,      /* work memory of a round besides the networks' */
     EV_STREAM_FIRST_MS = 256,   /* first chunk of a stream: sound soon; then it doubles */
     EV_SENTENCE_PAUSE_MS = 150, /* between sentences, besides the silence that the model makes at their ends */
+    EV_QUESTION_MS = 350,       /* of a question's end rise */
     EV_PAUSE_MS_MAX = 160       /* of an explicit pause, what the model makes; the rest is silence */
 };
 
@@ -128,6 +130,11 @@ size_t ev_item_sentence_pause(const ev_item *item, size_t sentence);
 
 /* stage.c: the next sentence of each item (an item named k times: its next k) through the acoustic model. At most
  * EV_ROUND_SENTENCES of EV_ROUND_TOKENS tokens in all, or one of any length. An item that fails does so alone. */
+/* melody.c: F0 in Hz [frames], 0 unvoiced. The last `ending` frames up to the last voiced one rise in a straight
+ * line, so that the second half's median lies `semitones` above the first's; where it does already, or too little is
+ * voiced, nothing changes. */
+void ev_melody_raise(float *f0, size_t frames, size_t ending, double semitones);
+
 void ev_stage_decode(ev_synth *synth, ev_item *const *items, size_t n);
 typedef struct ev_item_slice {
     ev_item *item;

@@ -97,6 +97,8 @@ static void bad_ones_are_named(void **state) {
         {"[1,2]", "[1,0]", "\"dilations\"[1] is not"},
         {"[1,2]", "[]", "\"dilations\" must be a list"},
         {"\"speaker\":16", "\"speaker\":24", "speaker vectors have 16 floats, the acoustic model takes 24"},
+        {"[8,1,2]]", "[8,1,2]],\"question_rise\":13", "\"question_rise\" is"},
+        {"[8,1,2]]", "[8,1,2]],\"question_rise\":\"much\"", "\"question_rise\""},
         {"[\"neutral\"]", "[]", "\"emotions\" must list"},
         {"[\"neutral\"]", "[1]", "\"emotions\"[0] is not a string"}};
     for (size_t i = 0; i < EV_ARRAY_COUNT(cases); i++) expect_instead(cases[i][0], cases[i][1], cases[i][2]);
