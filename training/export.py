@@ -24,6 +24,8 @@ from .teacher import make, speakers, symbols
 
 TRAINED_ON = ("synthetic speech only: Kokoro-82M (Apache-2.0) as speakers and emotions made inside it; first weights by hibari-tts "
               "(Apache-2.0); the speaker encoder learnt from Resemblyzer's (Apache-2.0) vectors of synthetic speech; no recordings of people")
+# the sound of some emotions is farther from neutral than 3 LU, as the engine makes it
+EMOTION_GAINS_DB = [{"sad": 0.9, "angry": -1.0}.get(name, 0.0) for name in EMOTIONS]
 
 
 def part(work, folder, name):
@@ -88,7 +90,7 @@ def copy_lexicons(source, target):
 
 def configuration(name, licence, trained_on, entries, precision):
     acoustic = dict(ACOUSTIC, precision=precision, table=[list(row) for row in symbols.table()], delay=make.DELAY_FRAMES, wh_falls=True,
-                    question_rise=3.0)
+                    question_rise=3.0, emotion_gains_db=EMOTION_GAINS_DB)
     return dict(format=1, name=name, licence=licence, trained_on=trained_on, acoustic=acoustic, vocoder=dict(VOCODER, precision=precision),
                 speaker=dict(SPEAKER, embedding=ACOUSTIC["speaker"]), voices=entries, tokens=list(tokens.names()))
 

@@ -45,9 +45,10 @@ typedef struct ev_acoustic_config {
     const json_t *prompts; /* [emotion_count] texts; borrowed from the JSON */
     /* convnext */
     int symbols, text_width, text_passes, passes, text_kernel, kernel, frame_blocks, dilations[EV_FRAME_BLOCKS_MAX];
-    bool int8;            /* its large layers are quantised */
-    int delay;            /* frames that its symbols come behind their sound; default 0 */
-    bool wh_falls;        /* "what is it?" was learnt as a statement: its mark is a full stop. Default false */
+    bool int8;     /* its large layers are quantised */
+    int delay;     /* frames that its symbols come behind their sound; default 0 */
+    bool wh_falls; /* "what is it?" was learnt as a statement: its mark is a full stop. Default false */
+    double emotion_gains_db[EV_EMOTIONS_MAX]; /* of the sound of each emotion, by its weight; default 0 */
     double question_rise; /* semitones by which the end of an English yes-or-no question is to rise; default 0: as
                              learnt */
     const json_t *table;  /* [tokens] lists of at most EV_SPELLING_MAX symbols; borrowed from the JSON */

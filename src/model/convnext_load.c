@@ -28,6 +28,19 @@ static ev_status read_table(ev_acoustic_config *a, const json_t *o, ev_error *er
     return EV_OK;
 }
 
+/* One number for each emotion; little louder, since peaks were bent for full scale before. */
+static ev_status read_gains(ev_acoustic_config *a, const json_t *o, ev_error *err) {
+    const json_t *gains = json_object_get(o, "emotion_gains_db");
+    for (int i = 0; gains && i < a->emotion_count; i++) {
+        const json_t *gain = json_array_get(gains, (size_t)i);
+        a->emotion_gains_db[i] = json_number_value(gain);
+        if (!json_is_number(gain) || !(a->emotion_gains_db[i] >= -12 && a->emotion_gains_db[i] <= 3)) {
+            return ev_fail(err, EV_E_FORMAT, "model config: \"emotion_gains_db\"[%d] is not a number in -12..3", i);
+        }
+    }
+    return EV_OK;
+}
+
 ev_status ev_convnext_config_read(ev_acoustic_config *a, const json_t *o, ev_error *err) {
     TRY(ev_config_int(o, "symbols", 1, 4096, &a->symbols, err));
     TRY(ev_config_int(o, "text_width", 16, 1024, &a->text_width, err));
@@ -46,6 +59,7 @@ ev_status ev_convnext_config_read(ev_acoustic_config *a, const json_t *o, ev_err
     TRY(read_table(a, o, err));
     if (json_object_get(o, "delay")) TRY(ev_config_int(o, "delay", 0, 40, &a->delay, err));
     TRY(ev_config_int8(o, &a->int8, err));
+    TRY(read_gains(a, o, err));
     a->wh_falls = json_is_true(json_object_get(o, "wh_falls"));
     if (json_object_get(o, "question_rise")) TRY(ev_config_number(o, "question_rise", 0, 12, &a->question_rise, err));
     a->channels = a->text_width + 1; /* features and energy */

@@ -35,9 +35,10 @@ ev_status ev_model_unknown(const char *kind, const char *name, size_t bytes, con
 /* One speaker. */
 struct ev_voice {
     uint64_t encoder_id;
-    bool keeps_length; /* its direction tells the speaker, its length how strongly; else it is a row of a learned table */
-    float pitch;      /* median F0, Hz; 0: unknown */
-    unsigned faults;  /* ev_voice_fault of the recording that it was heard in */
+    bool keeps_length; /* its direction tells the speaker, its length how strongly; else it is a row of a learned
+                          table */
+    float pitch;       /* median F0, Hz; 0: unknown */
+    unsigned faults;   /* ev_voice_fault of the recording that it was heard in */
     size_t size;
     float vector[];
 };

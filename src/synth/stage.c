@@ -5,6 +5,7 @@
  * decide freely: run.c as fast as it can, a service by what is waiting.
  */
 #include <assert.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -235,8 +236,14 @@ static void set_word_levels(const ev_chunk *c, const float *gain, size_t hop) {
     }
 }
 
-static float gain_of(const ev_item *item) {
-    return item->model->acoustic.family->energy_in_mels ? 1 : item->request->energy_scale;
+/* As the request and the sentence's emotion have it. */
+static float gain_of(const ev_item *item, const ev_chunk *chunk) {
+    const ev_acoustic_config *c = &item->model->config.acoustic;
+    double db = 0;
+    if (item->model->acoustic.family->energy_in_mels) return 1;
+    for (int i = 0; i < c->emotion_count; i++)
+        db += c->emotion_gains_db[i] * (double)chunk->condition[c->speaker + i];
+    return db == 0 ? item->request->energy_scale : (float)((double)item->request->energy_scale * pow(10, db / 20));
 }
 
 /* HiFi-GAN ends in a tanh, and its loudness was the acoustic model's to decide. */
@@ -246,7 +253,7 @@ static void set_levels(const batch *b) {
         const ev_chunk *c = &b->chunks[i];
         if (b->word_gains[i]) set_word_levels(c, b->word_gains[i], (size_t)v->hop);
         if (v->family == EV_VOCODER_HIFIGAN && !b->word_gains[i]) continue;
-        set_level(c->out, (c->end - c->begin) * (size_t)v->hop, gain_of(b->items[i]));
+        set_level(c->out, (c->end - c->begin) * (size_t)v->hop, gain_of(b->items[i], c));
     }
 }
 

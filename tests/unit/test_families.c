@@ -247,6 +247,27 @@ static void energy_multiplies_samples(void **state) {
     family_close(&f);
 }
 
+/* An emotion's gain counts by its weight, whatever the model's conditions look like. */
+static void emotions_have_gains(void **state) {
+    (void)state;
+    family f;
+    family_open(&f, "tiny", 2);
+    ev_acoustic_config *c = &f.model->config.acoustic;
+    ev_request r = request_of(1);
+    r.emotion = "angry";
+    r.emotion_degree = 0.5f;
+    ev_audio plain = say(&f, &r);
+    for (int i = 0; i < c->emotion_count; i++)
+        if (strcmp(ev_model_emotion_name(f.model, (size_t)i), "angry") == 0) c->emotion_gains_db[i] = -12;
+    ev_audio quieter = say(&f, &r);
+    assert_int_equal(plain.count, quieter.count);
+    for (size_t i = 0; i < plain.count; i++)
+        assert_true(fabs((double)quieter.samples[i] - (double)plain.samples[i] * pow(10, -6.0 / 20)) < 1e-6);
+    ev_audio_free(&plain);
+    ev_audio_free(&quieter);
+    family_close(&f);
+}
+
 /* The voice and the emotion are heard; the same request again is the same. */
 static void conditions_are_heard(void **state) {
     (void)state;
@@ -337,7 +358,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(rates_are_the_models),       cmocka_unit_test(same_bytes_alone_batched_streamed),
         cmocka_unit_test(pauses_and_marks_are_exact), cmocka_unit_test(work_is_as_told),
-        cmocka_unit_test(energy_multiplies_samples),  cmocka_unit_test(conditions_are_heard),
-        cmocka_unit_test(mixtures_are_by_family)};
+        cmocka_unit_test(energy_multiplies_samples),  cmocka_unit_test(emotions_have_gains),
+        cmocka_unit_test(conditions_are_heard),       cmocka_unit_test(mixtures_are_by_family)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -99,6 +99,9 @@ static void bad_ones_are_named(void **state) {
         {"\"speaker\":16", "\"speaker\":24", "speaker vectors have 16 floats, the acoustic model takes 24"},
         {"[8,1,2]]", "[8,1,2]],\"question_rise\":13", "\"question_rise\" is"},
         {"[8,1,2]]", "[8,1,2]],\"question_rise\":\"much\"", "\"question_rise\""},
+        {"[8,1,2]]", "[8,1,2]],\"emotion_gains_db\":[4]", "\"emotion_gains_db\"[0] is not"},
+        {"[8,1,2]]", "[8,1,2]],\"emotion_gains_db\":[]", "\"emotion_gains_db\"[0] is not"},
+        {"[8,1,2]]", "[8,1,2]],\"emotion_gains_db\":-3", "\"emotion_gains_db\"[0] is not"},
         {"[\"neutral\"]", "[]", "\"emotions\" must list"},
         {"[\"neutral\"]", "[1]", "\"emotions\"[0] is not a string"}};
     for (size_t i = 0; i < EV_ARRAY_COUNT(cases); i++) expect_instead(cases[i][0], cases[i][1], cases[i][2]);
