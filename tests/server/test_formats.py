@@ -30,6 +30,27 @@ def level(data):
     return 10 * math.log10(sum(s * s for s in samples) / len(samples))
 
 
+def pitch(samples, rate=8000):
+    """Hz of a stretch by autocorrelation, None where it is quiet or not voiced."""
+    mean = sum(samples) / len(samples)
+    x = [s - mean for s in samples]
+    energy = sum(s * s for s in x)
+    found = {lag: sum(map(lambda a, b: a * b, x, x[lag:])) for lag in range(rate // 500, rate // 70)}
+    lag = max(found, key=found.get)
+    if energy < len(x) * 1e5 or found[lag] < 0.45 * energy or lag - 1 not in found or lag + 1 not in found:
+        return None
+    before, here, after = found[lag - 1], found[lag], found[lag + 1]
+    return rate / (lag + 0.5 * (before - after) / (before - 2 * here + after))
+
+
+def rise(samples, rate=8000):
+    """Semitones by which the second half of the last 0.25 s that are voiced lies above the first."""
+    at = range(max(0, len(samples) - rate), len(samples) - rate // 25, rate // 100)
+    voiced = [hz for hz in (pitch(samples[i:i + rate // 25]) for i in at) if hz][-25:]
+    middle = lambda values: sorted(values)[len(values) // 2]  # noqa: E731
+    return 12 * math.log2(middle(voiced[len(voiced) // 2:]) / middle(voiced[:len(voiced) // 2]))
+
+
 class Formats(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
@@ -49,6 +70,15 @@ class Formats(unittest.TestCase):
         self.assertEqual(answer.code, 400, answer.body[:300])
         self.assertEqual(answer.json()["error"]["param"], field)
         self.assertIn(word, answer.json()["error"]["message"])
+
+    @unittest.skipIf(TINY, "needs a voice")
+    def test_questions_for_yes_or_no_rise(self):
+        end = lambda text, voice: rise(shorts(self.good(text, voice=voice, response_format="pcm", sample_rate=8000).body))  # noqa: E731
+        for voice in ("ava", "ray"):
+            for question in ("Is it an apple?", "Are you coming tomorrow?"):
+                self.assertGreater(end(question, voice), 1, (voice, question))
+            for other in ("It is an apple.", "Where are you going tomorrow?"):
+                self.assertLess(end(other, voice), 0.7, (voice, other))
 
     def test_rates_in_every_format(self):
         whole = len(self.good(response_format="pcm").body) / 2 / RATE

@@ -550,6 +550,9 @@ class Refusals(Asking):
             for fields, code, param in (({"voice": "nobody"}, 404, "voice"), (bad, 422, "reference_audio"),
                                         (url, 424, "reference_audio_url"), ({"emotion": "happy:3"}, 400, None)):
                 self.refused(s, code, "POST", "/v1/audio/speech", {"input": "Hi.", **fields}, param)
+                if param == "voice":  # known at once
+                    self.refused(s, code, "POST", "/tts", {"text": "Hi.", **fields}, param)
+                    continue
                 state = self.finished(s, text="Hi.", **fields)
                 self.assertEqual(state["status"], "failed")
                 self.refused(s, code, "GET", "/tts/{id}/audio", id=state["request_id"], param=param)
