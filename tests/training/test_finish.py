@@ -30,7 +30,7 @@ class Finish(unittest.TestCase):
     def finished(self, **settings):
         """(acoustic model, vocoder, configuration) after it."""
         tensors, config = {key: value.clone() for key, value in self.tensors.items()}, copy.deepcopy(self.config)
-        finish.finish(tensors, config, **dict(dict(melody=1.0, tilt=0.0, gain=0.0, strength={"": 1.0}, pitch=1.0, pace=1.0), **settings))
+        finish.finish(tensors, config, **dict(dict(melody=1.0, tilt=0.0, gain=0.0, strength=1.0, pace=1.0), **settings))
         networks = []
         for prefix, network in (("am.", self.acoustic), ("generator.", self.generator)):
             networks.append(copy.deepcopy(network))
@@ -61,18 +61,14 @@ class Finish(unittest.TestCase):
         self.assertAlmostEqual(float(after / before), 1 / 0.8, delta=0.06)
 
     def test_voices(self):
-        _, _, tensors, config = self.finished(strength=finish.strengths("1.3"), pitch=0.96)
+        tensors = self.finished(strength=1.3)[2]
         torch.testing.assert_close(tensors["voices.vectors"], 1.3 * self.tensors["voices.vectors"])
-        self.assertEqual(config["voices"][0]["pitch"], 192.0)
-        for text, length in (("1.1,ann=1.5", 1.5), ("1.1,bob=1.5", 1.1), ("bob=1.5", 1.0)):
-            _, _, tensors, _ = self.finished(strength=finish.strengths(text))
-            torch.testing.assert_close(tensors["voices.vectors"], length * self.tensors["voices.vectors"])
 
     def test_not_twice_and_not_others(self):
         _, _, tensors, config = self.finished(melody=1.1)
         for other in (config, dict(self.config, vocoder=dict(self.config["vocoder"], parts=5)), dict(self.config, acoustic={"family": "fastspeech2"})):
             with self.assertRaises(SystemExit):
-                finish.finish(tensors, other, 1, 0, 0, {"": 1}, 1, 1)
+                finish.finish(tensors, other, 1, 0, 0, 1, 1)
 
     def test_as_a_command(self):
         from safetensors import safe_open
@@ -80,11 +76,11 @@ class Finish(unittest.TestCase):
         with tempfile.TemporaryDirectory() as folder:
             model, out = Path(folder) / "model.safetensors", Path(folder) / "out.safetensors"
             save_file({key: value.half() for key, value in self.tensors.items()}, model, metadata={"emotivoice": json.dumps(self.config)})
-            run("finish", "--model", model, "--out", out, "--pitch", "0.5")
+            run("finish", "--model", model, "--out", out, "--strength", "1.5")
             with safe_open(out, "pt") as file:
                 config = json.loads(file.metadata()["emotivoice"])
                 self.assertEqual(file.get_tensor("voices.vectors").dtype, torch.float16)
-            self.assertEqual((config["voices"][0]["pitch"], config["finished"]["pitch"]), (100.0, 0.5))
+            self.assertEqual(config["finished"], dict(melody=1.18, tilt=1.0, gain=1.6, strength=1.5, pace=0.92))
 
 
 if __name__ == "__main__":
