@@ -178,7 +178,7 @@ def worker(number: int, workers: int, args) -> None:
     texts = {language: corpus.load(args.work, language, args.split) for language in ("en", "zh")}
     seconds = 0.0
     with open(top / f"{args.split}.{number}.jsonl", "a", buffering=1) as index_file:
-        for index in range(number, args.count, workers):
+        for index in range(args.first + number, args.first + args.count, workers):
             if time.time() > stop:
                 break
             text, language, speaker, emotion, degree = plan(index, args.split, texts, cast, args.questions)
@@ -208,6 +208,7 @@ def main() -> None:
     parser.add_argument("--split", choices=corpus.SPLITS, default="train")
     parser.add_argument("--labels", action="store_true", help="without sound")
     parser.add_argument("--questions", type=float, default=QUESTION_SHARE, metavar="SHARE", help="so many are questions, half of them yes-or-no, beside those that come by themselves")
+    parser.add_argument("--first", type=int, default=0, metavar="I", help="begin with utterance I: others than those that are made from 0 on")
     parser.add_argument("--count", type=int, default=100000, help="utterances at the most")
     parser.add_argument("--minutes", type=float, default=1e9)
     parser.add_argument("--workers", type=int, default=os.cpu_count())
