@@ -371,6 +371,7 @@ EV_API void ev_synth_set_threads(ev_synth *synth, int32_t threads);
 /* A voice that the model file carries. EV_E_NOT_FOUND (message lists near names). */
 EV_API ev_status ev_voice_named(ev_voice **out, ev_model *model, const char *name, ev_error *err);
 /* A voice from reference speech: mono samples at 8000..192000 Hz; 1..30 s are left after silence is trimmed.
+ * Where the model has an equaliser, what its vocoder lacks of the speech's timbre becomes part of the voice.
  * EV_E_AUDIO: too short, too long, silent, or noise or tones alone. EV_E_ARGUMENT: the model has no speaker encoder
  * (ev_model_clones). Uses the synth's work memory. */
 EV_API ev_status ev_voice_embed(ev_voice **out, ev_synth *synth, const float *samples, size_t count,
@@ -394,8 +395,8 @@ EV_API ev_status ev_voice_from_file(ev_voice **out, ev_synth *synth, const char 
  * ask for it. unpack: EV_E_FORMAT when damaged or made with another speaker encoder. */
 EV_API ev_status ev_voice_pack(const ev_voice *voice, void *bytes, size_t capacity, size_t *used, ev_error *err);
 EV_API ev_status ev_voice_unpack(ev_voice **out, ev_model *model, const void *bytes, size_t size, ev_error *err);
-/* A voice between several of one model: the mean of their vectors and of their pitches' logarithms, by weights > 0;
- * as long again as they are in the mean where the vectors are a speaker encoder's, a plain mean of a published
+/* A voice between several of one model: the mean of their vectors, equalisers and pitches' logarithms, by weights >
+ * 0; as long again as they are in the mean where the vectors are a speaker encoder's, a plain mean of a published
  * model's rows. EV_E_ARGUMENT: none, other weights, or voices of several speaker encoders. */
 EV_API ev_status ev_voice_mix(ev_voice **out, const ev_voice *const *voices, const float *weights, size_t n,
                               ev_error *err);

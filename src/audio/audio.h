@@ -13,6 +13,7 @@
  *   resample.c  any rate to any rate (soxr)
  *   fbank.c     80 log-mel bins per 10 ms: the speaker encoder's input (kissfft)
  *   pitch.c     F0 per 10 ms and its median
+ *   ltas.c      the long-term average spectrum (kissfft)
  *   quality.c   whether a recording is good to take a voice from
  *   trim.c      silence at both ends, and long silence inside
  */
@@ -42,6 +43,12 @@ ev_status ev_fbank(const float *samples_16k, size_t count, float **out, size_t *
 ev_status ev_pitch_track(const float *samples_16k, size_t count, float **out, size_t *frames, ev_error *err);
 /* Median of the voiced frames, 0 if fewer than 10 are; negative: out of memory. */
 float ev_pitch_median(const float *f0, size_t frames);
+
+/* Long-term average spectrum: the mean power of each band over the louder frames, in dB of any reference. hz [bands],
+ * 3..EV_LTAS_BANDS_MAX, ascending: the bands' centres; they meet half way on a scale of octaves. 16 kHz; frames of
+ * 1024 samples, hop 256, Hann's window. EV_E_AUDIO: fewer samples than a frame has. EV_E_MEMORY. */
+enum { EV_LTAS_BANDS_MAX = 32 };
+ev_status ev_ltas(const float *samples_16k, size_t count, const int *hz, size_t bands, float *out_db, ev_error *err);
 
 typedef struct ev_quality { /* of a recording; the lines are quality.c's */
     bool clipped, noisy;

@@ -33,6 +33,23 @@ ev_status ev_speaker_config_read(ev_speaker_config *s, const json_t *o, ev_error
     return EV_OK;
 }
 
+static ev_status read_equaliser(ev_config *c, const json_t *o, ev_error *err) {
+    ev_equaliser_config *k = &c->equaliser;
+    if (!o || json_is_null(o)) return EV_OK;
+    TRY(ev_config_ints(json_object_get(o, "bands_hz"), "bands_hz", 50, 7500, k->hz, 3, EV_EQUALISER_BANDS_MAX,
+                       &k->bands, err));
+    for (int b = 1; b < k->bands; b++) {
+        /* A sixth of an octave is as much as two lines of the spectrum at 250 Hz. */
+        if (k->hz[b] * 8 < k->hz[b - 1] * 9)
+            return ev_fail(err, EV_E_FORMAT, "model config: \"bands_hz\"[%d] must be 9/8 of the one before at least",
+                           b);
+    }
+    TRY(ev_config_number(o, "strength", 0, 1, &k->strength, err));
+    TRY(ev_config_number(o, "limit_db", 0, 20, &k->limit_db, err));
+    if (c->speaker.embedding && c->vocoder.family == EV_VOCODER_ISTFT) return EV_OK;
+    return ev_fail(err, EV_E_FORMAT, "model config: an \"equaliser\" needs a speaker encoder and an istft vocoder");
+}
+
 /* What one network gives is what the next one takes. */
 static ev_status check_seams(const ev_config *c, ev_error *err) {
     const ev_acoustic_config *a = &c->acoustic;
@@ -72,6 +89,7 @@ ev_status ev_config_read(ev_config *out, const ev_container *c, ev_error *err) {
     if (s == EV_OK && !json_is_null(json_object_get(json, "speaker"))) {
         s = ev_speaker_config_read(&out->speaker, json_object_get(json, "speaker"), err);
     }
+    if (s == EV_OK) s = read_equaliser(out, json_object_get(json, "equaliser"), err);
     if (s == EV_OK) s = check_seams(out, err);
     if (s != EV_OK) ev_config_free(out);
     return s;

@@ -17,7 +17,8 @@ enum {
     EV_FRAME_BLOCKS_MAX = 16, /* convnext: of the prosody */
     EV_SPELLING_MAX = 8,      /* symbols of a token */
     EV_FRAME_PAIR = 2,        /* frames that the prosody makes at once */
-    EV_DURATION_KERNEL = 3
+    EV_DURATION_KERNEL = 3,
+    EV_EQUALISER_BANDS_MAX = 32
 };
 
 /* How one kind of acoustic model works: acoustic.h. */
@@ -89,11 +90,19 @@ typedef struct ev_speaker_config {
     int attention, squeeze, res2net_scale, embedding;
 } ev_speaker_config;
 
+/* Of clones. */
+typedef struct ev_equaliser_config {
+    int bands; /* 0: none */
+    int hz[EV_EQUALISER_BANDS_MAX];
+    double strength, limit_db;
+} ev_equaliser_config;
+
 typedef struct ev_config {
     ev_acoustic_config acoustic;
     ev_vocoder_config vocoder;
     ev_speaker_config speaker; /* embedding 0: the file has no speaker encoder */
-    json_t *json;              /* owned: names of voices and emotions live in it */
+    ev_equaliser_config equaliser;
+    json_t *json; /* owned: names of voices and emotions live in it */
 } ev_config;
 
 /* EV_E_FORMAT names the key that is missing or out of range. */

@@ -88,6 +88,7 @@ static ev_status load_all(ev_model *m, const char *path, const char *lexicons, e
     }
     if (s == EV_OK) s = ev_vocoder_load(&m->vocoder, c, &m->config.vocoder, err);
     if (s == EV_OK && m->config.speaker.embedding) s = ev_speaker_load(&m->speaker, c, &m->config.speaker, err);
+    if (s == EV_OK) s = ev_equaliser_load(&m->equaliser, c, &m->config, err);
     if (s == EV_OK) s = load_voices(m, c, err);
     if (s == EV_OK) m->encoder_id = encoder_id_of(m);
     if (s == EV_OK) s = ev_text_open(&m->text, lexicons, err);
@@ -126,6 +127,7 @@ void ev_model_free(ev_model **model) {
     ev_acoustic_free(&m->acoustic);
     ev_vocoder_free(&m->vocoder);
     ev_speaker_free(&m->speaker);
+    ev_equaliser_free(&m->equaliser);
     free(m->voice_vectors);
     ev_config_free(&m->config);
     free(m);

@@ -5,6 +5,7 @@
 #include <stdatomic.h>
 
 #include "model/acoustic.h"
+#include "model/equaliser.h"
 #include "model/speaker.h"
 #include "model/vocoder.h"
 #include "text/text.h"
@@ -18,6 +19,7 @@ struct ev_model {
     ev_acoustic acoustic;
     ev_vocoder vocoder;
     ev_speaker speaker;
+    ev_equaliser equaliser;
     ev_text *text;
     size_t voice_count;
     float *voice_vectors; /* [voice_count][embedding] */
@@ -39,9 +41,12 @@ struct ev_voice {
                           table */
     float pitch;       /* median F0, Hz; 0: unknown */
     unsigned faults;   /* ev_voice_fault of the recording that it was heard in */
+    int bands;         /* of the model's equaliser; 0: none, as of voices that are no recording's */
+    float eq_db[EV_EQUALISER_BANDS_MAX]; /* their gains; behind them 0 */
     size_t size;
     float vector[];
 };
 ev_voice *ev_voice_make(const ev_model *model, const float *vector, float pitch); /* NULL: out of memory */
+ev_voice *ev_voice_copy(const ev_voice *voice);                                   /* likewise */
 
 #endif

@@ -4,6 +4,7 @@
 
 #include <assert.h>
 #include <math.h>
+#include <string.h>
 
 /* Frames beyond a chunk that its samples overlap with. */
 enum { BEFORE = 1, BEHIND = 2 };
@@ -182,6 +183,36 @@ static void run_blocks(const spectral_run *r, layer_work *w, ev_rows input) {
     ev_queue_release(r->q, mark);
 }
 
+/* The parts of which a bin's number is the logarithm of a magnitude; of the others it turns. */
+static bool is_magnitude(const ev_vocoder *v, int part) { return part != 1 && !(part == 4 && !has_bursts(v)); }
+
+static const float *equalised_bias(const spectral_run *r, const float *log_gains) {
+    const ev_spectral *g = &r->v->spectral;
+    const size_t width = ev_istft_width(&g->stft);
+    float *bias = ev_queue_host(r->q, width * sizeof *bias);
+    memcpy(bias, g->head.bias, width * sizeof *bias);
+    for (int part = 0; part < g->stft.parts; part++)
+        for (int bin = 0; bin < g->stft.bins && is_magnitude(r->v, part); bin++)
+            bias[ev_istft_column(&g->stft, part, bin)] += log_gains[bin];
+    return bias;
+}
+
+/* An equaliser's gains add to the logarithms of magnitudes, so it costs nothing but the head's other biases. These
+ * lie where the source and the frames will: a chunk's are fewer than its row and the gap behind it have there. */
+static void run_head(const spectral_run *r, const ev_axis *rows, ev_rows x, ev_rows parts) {
+    const ev_conv *head = &r->v->spectral.head;
+    ev_conv_op op = ev_axis_conv(head, rows, x, parts);
+    const size_t mark = ev_queue_mark(r->q);
+    const float **biases = ev_queue_host(r->q, r->a->count * sizeof *biases);
+    for (size_t i = 0; i < r->a->count; i++) {
+        const float *log_gains = r->chunks[i].log_gains;
+        biases[i] = log_gains ? equalised_bias(r, log_gains) : head->bias;
+        if (log_gains) op.span_bias = biases;
+    }
+    ev_enqueue_conv(r->q, &op);
+    ev_queue_release(r->q, mark);
+}
+
 /* -> the parts of each bin, in the rows that overlap with the wanted ones. */
 static ev_rows run_layers(const spectral_run *r) {
     const ev_vocoder *v = r->v;
@@ -203,8 +234,7 @@ static ev_rows run_layers(const spectral_run *r) {
                                    .span_count = rows.count};
     ev_enqueue_layer_norm(r->q, &norm);
     const ev_rows parts = ev_rows_take(r->q, r->a, parts_of(v));
-    const ev_conv_op head = ev_axis_conv(&g->head, &rows, w.normed, parts);
-    ev_enqueue_conv(r->q, &head);
+    run_head(r, &rows, w.normed, parts);
     return parts;
 }
 
@@ -254,7 +284,8 @@ static size_t late_bytes(const ev_vocoder *v, size_t rows, int threads) {
 size_t ev_spectral_bytes(const ev_vocoder *v, size_t rows, size_t chunks, int threads) {
     rows -= rows < v->gap ? rows : v->gap; /* behind the last chunk there is only the margin that all matrices have */
     const size_t widths[] = {input_of(v), width_of(v), width_of(v), hidden_of(v)};
-    size_t bytes = 1024 + chunks * (2 * sizeof(ev_span) + 2 * sizeof(size_t) + sizeof(uint64_t) + sizeof(float *));
+    size_t bytes =
+        1024 + chunks * (2 * sizeof(ev_span) + 2 * sizeof(size_t) + sizeof(uint64_t) + 2 * sizeof(float *));
     for (size_t i = 0; i < EV_ARRAY_COUNT(widths); i++) bytes += ev_matrix_bytes(rows, v->gap, widths[i]);
     const size_t early = ev_matrix_bytes(chunks, 0, condition_of(v)) + ev_matrix_bytes(chunks, 0, affine_of(v));
     const size_t least = late_bytes(v, 0, threads);

@@ -11,6 +11,10 @@ static layout chunk_layout(const ev_vocoder *v, const ev_chunk *c) {
     return (layout){first, end - first};
 }
 
+size_t ev_vocoder_bins(const ev_vocoder *v) {
+    return v->config.family == EV_VOCODER_ISTFT ? (size_t)v->spectral.stft.bins : 0;
+}
+
 size_t ev_vocoder_chunk_rows(const ev_vocoder *v, const ev_chunk *chunk) {
     return chunk_layout(v, chunk).count + v->gap;
 }

@@ -41,12 +41,16 @@ typedef struct ev_chunk {
     const double *phase;    /* [frames + 1]; likewise */
     const float *condition; /* [config.speaker + config.emotions]: the unit speaker vector, then the emotions'
                              * weights; NULL where these are 0 */
+    const float *log_gains; /* [ev_vocoder_bins], natural logarithms of an equaliser's gains; NULL: none */
     size_t frames;          /* of the utterance */
     size_t begin, end;      /* the frames wanted */
     uint64_t seed;          /* of the noise; sample i of the utterance always gets the same noise */
     float *out;             /* [(end - begin) * hop] */
 } ev_chunk;
 
+/* Bins of the spectra that it makes, evenly from 0 Hz to half of the sample rate; 0: it makes samples at once, and
+ * takes no log_gains. */
+size_t ev_vocoder_bins(const ev_vocoder *v);
 /* Rows (frames) that a chunk occupies on the batch's time axis, gap included. */
 size_t ev_vocoder_chunk_rows(const ev_vocoder *v, const ev_chunk *chunk);
 /* Bytes of arena for chunks of `rows` rows in all (as counted above). */

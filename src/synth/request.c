@@ -219,22 +219,30 @@ bool ev_text_knows_voice(void *user, const char *name) {
 }
 
 /* Another speaker from here on; *own is the caller's. */
-static ev_status take_speaker(const ev_item *item, const char *name, ev_voice **own, ev_manner *manner,
-                              float *median_hz, ev_error *err) {
+static ev_status take_speaker(const ev_item *item, const char *name, ev_voice **own, const ev_voice **voice,
+                              ev_error *err) {
     const ev_request *r = item->request;
-    const ev_voice *voice = NULL;
     ev_voice_free(own);
     if (r->find_voice) {
-        voice = r->find_voice(r->find_user, name);
-        if (!voice) return ev_fail(err, EV_E_NOT_FOUND, "the voice '%.60s' is gone", name);
+        *voice = r->find_voice(r->find_user, name);
+        if (!*voice) return ev_fail(err, EV_E_NOT_FOUND, "the voice '%.60s' is gone", name);
     } else {
         const ev_status s = ev_voice_named(own, item->model, name, err);
         if (s != EV_OK) return s;
-        voice = *own;
+        *voice = *own;
     }
-    manner->speaker = voice->vector;
-    *median_hz = voice->pitch;
-    return check_voice(item, voice, err);
+    return check_voice(item, *voice, err);
+}
+
+static void take_gains(const ev_item *item, size_t sentence, const ev_voice *voice) {
+    const ev_vocoder_config *v = &item->model->config.vocoder;
+    const size_t bins = ev_vocoder_bins(&item->model->vocoder);
+    float *gains = item->log_gains + sentence * item->gain_step;
+    if (voice->bands)
+        ev_equaliser_bins(&item->model->equaliser, voice->eq_db, v->sample_rate / 2.0 / (double)(bins - 1), bins,
+                          gains);
+    else
+        memset(gains, 0, bins * sizeof *gains);
 }
 
 static bool same_voice(const char *a, const char *b) { return a && b ? strcmp(a, b) == 0 : a == b; }
@@ -246,72 +254,80 @@ static bool has_voices(const ev_phones *phones) {
 }
 
 /* One for each sentence, of who says it, and of what it says (said NULL: that does not matter). */
-static ev_status sentence_conditions(ev_item *item, ev_manner *manner, const ev_buf *said, const size_t *ends,
-                                     ev_error *err) {
-    const float *own = manner->speaker;
+static ev_status sentence_conditions(ev_item *item, ev_manner *manner, const ev_voice *speaker, const ev_buf *said,
+                                     const size_t *ends, ev_error *err) {
+    const ev_voice *voice = speaker;
     const char *now = NULL;
-    ev_voice *voice = NULL;
-    float median_hz = item->median_hz;
+    ev_voice *own = NULL;
     ev_status s = EV_OK;
     for (size_t i = 0; i < item->phones->sentence_count && s == EV_OK; i++) {
         const char *name = item->phones->sentences[i].voice;
         const size_t begin = i && said ? ends[i - 1] : 0;
         if (said) manner->text = said->data ? (const char *)said->data + begin : "";
         if (said) manner->text_bytes = ends[i] - begin;
-        if (!name) manner->speaker = own;
-        if (!name) median_hz = item->median_hz;
-        if (name && !same_voice(name, now)) s = take_speaker(item, name, &voice, manner, &median_hz, err);
+        if (!name) voice = speaker;
+        if (name && !same_voice(name, now)) s = take_speaker(item, name, &own, &voice, err);
+        if (s != EV_OK) break;
         now = name;
-        if (item->medians_hz) item->medians_hz[i] = median_hz;
-        if (s == EV_OK)
-            s = ev_acoustic_condition(&item->model->acoustic, manner, item->condition + i * item->condition_step,
-                                      err);
+        manner->speaker = voice->vector;
+        if (item->medians_hz) item->medians_hz[i] = voice->pitch;
+        if (item->log_gains) take_gains(item, i, voice);
+        s = ev_acoustic_condition(&item->model->acoustic, manner, item->condition + i * item->condition_step, err);
     }
-    ev_voice_free(&voice);
+    ev_voice_free(&own);
     return s;
 }
 
 /* What the model reads of the sentences, where it does. */
-static ev_status take_sentence_conditions(ev_item *item, ev_manner *manner, ev_error *err) {
+static ev_status take_sentence_conditions(ev_item *item, ev_manner *manner, const ev_voice *speaker, ev_error *err) {
     const size_t n = item->phones->sentence_count;
     const ev_request *r = item->request;
     ev_text_voices voices = {item->model, r};
     const ev_text_options options = ev_request_text(r, &voices);
-    if (!item->model->acoustic.family->takes_prompts) return sentence_conditions(item, manner, NULL, NULL, err);
+    if (!item->model->acoustic.family->takes_prompts)
+        return sentence_conditions(item, manner, speaker, NULL, NULL, err);
     size_t *ends = malloc(n * sizeof *ends);
     ev_buf said = {0};
     ev_status s = ends ? ev_text_content(&said, ends, r->text, r->text_bytes, &options, item->phones, err)
                        : ev_fail(err, EV_E_MEMORY, "out of memory");
-    if (s == EV_OK) s = sentence_conditions(item, manner, &said, ends, err);
+    if (s == EV_OK) s = sentence_conditions(item, manner, speaker, &said, ends, err);
     ev_buf_free(&said);
     free(ends);
     return s;
 }
 
 /* One for all sentences; or, where the model reads what is said, or the voice changes, one for each. */
-static ev_status take_condition(ev_item *item, ev_manner *manner, ev_error *err) {
+static ev_status take_condition(ev_item *item, ev_manner *manner, const ev_voice *speaker, ev_error *err) {
     const ev_acoustic *m = &item->model->acoustic;
     const bool changes = has_voices(item->phones), each = changes || m->family->takes_prompts;
+    const bool equalised = item->model->equaliser.config.bands && (changes || speaker->bands);
     const size_t size = (size_t)m->config.condition, n = each ? item->phones->sentence_count : 1;
+    const size_t bins = ev_vocoder_bins(&item->model->vocoder);
     item->condition = malloc(n * size * sizeof *item->condition);
     if (changes) item->medians_hz = malloc(n * sizeof *item->medians_hz);
-    if (!item->condition || (changes && !item->medians_hz)) return ev_fail(err, EV_E_MEMORY, "out of memory");
-    if (!each) return ev_acoustic_condition(m, manner, item->condition, err);
+    if (equalised) item->log_gains = malloc(n * bins * sizeof *item->log_gains);
+    if (!item->condition || (changes && !item->medians_hz) || (equalised && !item->log_gains))
+        return ev_fail(err, EV_E_MEMORY, "out of memory");
+    if (!each) {
+        if (equalised) take_gains(item, 0, speaker);
+        manner->speaker = speaker->vector;
+        return ev_acoustic_condition(m, manner, item->condition, err);
+    }
     item->condition_step = size;
-    return take_sentence_conditions(item, manner, err);
+    item->gain_step = bins;
+    return take_sentence_conditions(item, manner, speaker, err);
 }
 
-static ev_status resolve_voice(ev_item *item, const float **speaker, ev_error *err) {
-    const ev_voice *voice = item->request->voice;
-    if (!voice) {
+static ev_status resolve_voice(ev_item *item, const ev_voice **speaker, ev_error *err) {
+    *speaker = item->request->voice;
+    if (!*speaker) {
         const char *first = ev_model_voice_name(item->model, 0);
         const ev_status s = ev_voice_named(&item->own_voice, item->model, first, err);
         if (s != EV_OK) return s;
-        voice = item->own_voice;
+        *speaker = item->own_voice;
     }
-    *speaker = voice->vector;
-    item->median_hz = voice->pitch;
-    return check_voice(item, voice, err);
+    item->median_hz = (*speaker)->pitch;
+    return check_voice(item, *speaker, err);
 }
 
 static ev_status prepare(ev_item *item, ev_pool *pool, int32_t sentence_ms_max, ev_error *err) {
@@ -323,7 +339,8 @@ static ev_status prepare(ev_item *item, ev_pool *pool, int32_t sentence_ms_max, 
     ev_status s = check_numbers(r, err);
     if (s == EV_OK) s = check_prompt(item->model, r, err);
     if (s == EV_OK) s = parse_emotion(item->model, r->emotion, r->emotion_degree, emotion_weights, err);
-    if (s == EV_OK) s = resolve_voice(item, &manner.speaker, err);
+    const ev_voice *speaker = NULL;
+    if (s == EV_OK) s = resolve_voice(item, &speaker, err);
     if (s == EV_OK) {
         ev_text_voices voices = {item->model, r};
         const ev_text_options options = ev_request_text(r, &voices);
@@ -332,7 +349,7 @@ static ev_status prepare(ev_item *item, ev_pool *pool, int32_t sentence_ms_max, 
     }
     if (s == EV_OK) s = take_tokens(item, err);
     if (s == EV_OK) s = take_manners(item, err);
-    if (s == EV_OK) s = take_condition(item, &manner, err);
+    if (s == EV_OK) s = take_condition(item, &manner, speaker, err);
     return s;
 }
 
@@ -361,6 +378,7 @@ void ev_item_free(ev_item *item) {
     free(item->tokens);
     free(item->manners);
     free(item->condition);
+    free(item->log_gains);
     free(item->medians_hz);
     free(item->rows_before);
     free(item->samples);

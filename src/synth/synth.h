@@ -81,6 +81,8 @@ typedef struct ev_item {
     float *medians_hz;       /* of each sentence, where the text asks for other voices; NULL: median_hz */
     float *condition;        /* who speaks, and how: the acoustic model's, and the vocoder's; owned */
     size_t condition_step;   /* floats from a sentence's to the next one's; 0: all have the same */
+    float *log_gains;        /* of the equaliser of who speaks, as ev_chunk has them; NULL: none; owned */
+    size_t gain_step;        /* likewise */
     size_t *rows_before;     /* [sentences + 1] rows of the acoustic model before each; owned */
     ev_voice *own_voice;     /* the default voice, when the request names none */
     size_t next_sentence;    /* not yet decoded */

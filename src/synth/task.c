@@ -31,8 +31,7 @@ ev_status ev_task_create(ev_task **out, ev_model *model, const ev_request *reque
     t->model = ev_model_retain(model);
     t->request = *request;
     if (request->voice) {
-        t->voice = ev_voice_make(model, request->voice->vector, request->voice->pitch);
-        if (t->voice) t->voice->encoder_id = request->voice->encoder_id;
+        t->voice = ev_voice_copy(request->voice);
         t->request.voice = t->voice;
     }
     ev_status status = EV_OK;

@@ -18,8 +18,17 @@ ev_voice *ev_voice_make(const ev_model *model, const float *vector, float pitch)
     v->encoder_id = model->encoder_id;
     v->keeps_length = !model->acoustic.family->voice_rows;
     v->pitch = pitch;
+    v->bands = 0;
+    memset(v->eq_db, 0, sizeof v->eq_db);
     v->size = n;
     memcpy(v->vector, vector, n * sizeof(float));
+    return v;
+}
+
+ev_voice *ev_voice_copy(const ev_voice *voice) {
+    const size_t bytes = sizeof *voice + voice->size * sizeof(float);
+    ev_voice *v = malloc(bytes);
+    if (v) memcpy(v, voice, bytes);
     return v;
 }
 
@@ -59,6 +68,16 @@ static float mixed_pitch(const ev_voice *const *voices, const float *weights, si
     return (float)exp(log_pitch);
 }
 
+static void mix_equalisers(ev_voice *v, const ev_voice *const *voices, const float *weights, size_t n, double sum) {
+    for (size_t b = 0; b < EV_EQUALISER_BANDS_MAX; b++) {
+        double db = 0;
+        for (size_t i = 0; i < n; i++) db += (double)weights[i] / sum * (double)voices[i]->eq_db[b];
+        v->eq_db[b] = (float)db;
+    }
+    for (size_t i = 0; i < n; i++)
+        if (voices[i]->bands > v->bands) v->bands = voices[i]->bands;
+}
+
 static double length_of(const ev_voice *v) {
     double squares = 0;
     for (size_t k = 0; k < v->size; k++) squares += (double)v->vector[k] * (double)v->vector[k];
@@ -76,6 +95,7 @@ ev_status ev_voice_mix(ev_voice **out, const ev_voice *const *voices, const floa
     *v = *voices[0];
     v->faults = 0;
     v->pitch = mixed_pitch(voices, weights, n, sum);
+    mix_equalisers(v, voices, weights, n, sum);
     for (size_t k = 0; k < v->size; k++) {
         double value = 0;
         for (size_t i = 0; i < n; i++) value += (double)weights[i] / sum * (double)voices[i]->vector[k];
@@ -143,6 +163,18 @@ static ev_status embed_speech(ev_voice **out, ev_synth *s, const float *speech, 
         if (!isfinite(vector[i])) return ev_fail(err, EV_E_AUDIO, "reference gives no finite speaker vector");
     }
     return finish(out, ev_voice_make(s->model, vector, pitch), err);
+}
+
+/* The timbre that the vector does not tell. */
+static ev_status equalise(ev_voice *voice, const ev_model *model, const float *speech, size_t count, ev_error *err) {
+    const ev_equaliser *e = &model->equaliser;
+    float reference_db[EV_EQUALISER_BANDS_MAX];
+    if (!e->config.bands) return EV_OK;
+    const ev_status s = ev_ltas(speech, count, e->config.hz, (size_t)e->config.bands, reference_db, err);
+    if (s != EV_OK) return s;
+    ev_equaliser_fit(e, voice->vector, voice->pitch, reference_db, voice->eq_db);
+    voice->bands = e->config.bands;
+    return EV_OK;
 }
 
 /* ---- who speaks in it ---- */
@@ -237,7 +269,9 @@ ev_status ev_voice_embed(ev_voice **out, ev_synth *synth, const float *samples, 
     if (s == EV_OK) s = measure_reference(speech, &n, &pitch, &quality, err);
     if (s == EV_OK) s = look_for_speakers(synth, speech, n, &several, err);
     if (s == EV_OK) s = embed_speech(out, synth, speech, n, pitch, err);
+    if (s == EV_OK) s = equalise(*out, synth->model, speech, n, err);
     if (s == EV_OK) (*out)->faults = faults_of(&quality, several, n);
+    if (s != EV_OK) ev_voice_free(out);
     free(speech);
     return s;
 }
@@ -251,35 +285,58 @@ ev_status ev_voice_from_file(ev_voice **out, ev_synth *synth, const char *path, 
     return s;
 }
 
-/* ---- packed form: "EVVOICE1", encoder id, pitch, count, the vector, FNV-1a of it all; little-endian ---- */
+/* ---- packed form ----
+ * Magic, encoder id, pitch, count, the vector; with an equaliser then its bands' count and gains; FNV-1a of it all;
+ * little-endian. A voice without one is written as it was before there were any.
+ */
 
-enum { MAGIC_BYTES = 8, HEADER_BYTES = MAGIC_BYTES + 8 + 4 + 4, CHECK_BYTES = 8 };
-static const char magic[MAGIC_BYTES + 1] = "EVVOICE1";
+enum { MAGIC_BYTES = 8, HEADER_BYTES = MAGIC_BYTES + 8 + 4 + 4, BANDS_BYTES = 4, CHECK_BYTES = 8 };
+static const float EQ_DB_MAX = 40;
+static const char magic_plain[MAGIC_BYTES + 1] = "EVVOICE1", magic_equalised[MAGIC_BYTES + 1] = "EVVOICE2";
+
+/* Bytes before the check. */
+static size_t packed_bytes(size_t floats, size_t bands) {
+    return HEADER_BYTES + floats * sizeof(float) + (bands ? BANDS_BYTES + bands * sizeof(float) : 0);
+}
 
 ev_status ev_voice_pack(const ev_voice *voice, void *bytes, size_t capacity, size_t *used, ev_error *err) {
-    const uint32_t n = (uint32_t)voice->size;
-    const size_t body = HEADER_BYTES + voice->size * sizeof(float);
+    const uint32_t n = (uint32_t)voice->size, bands = (uint32_t)voice->bands;
+    const size_t body = packed_bytes(n, bands);
     *used = body + CHECK_BYTES;
     if (!bytes) return EV_OK;
     if (capacity < *used) return ev_fail(err, EV_E_LIMIT, "a packed voice needs %zu bytes", *used);
-    unsigned char *p = bytes;
-    memcpy(p, magic, MAGIC_BYTES);
+    unsigned char *p = bytes, *gains = p + packed_bytes(n, 0);
+    memcpy(p, bands ? magic_equalised : magic_plain, MAGIC_BYTES);
     memcpy(p + 8, &voice->encoder_id, 8);
     memcpy(p + 16, &voice->pitch, 4);
     memcpy(p + 20, &n, 4);
-    memcpy(p + HEADER_BYTES, voice->vector, voice->size * sizeof(float));
+    memcpy(p + HEADER_BYTES, voice->vector, n * sizeof(float));
+    if (bands) memcpy(gains, &bands, BANDS_BYTES);
+    memcpy(gains + (bands ? BANDS_BYTES : 0), voice->eq_db, bands * sizeof(float));
     const uint64_t check = ev_hash(EV_HASH_START, p, body);
     memcpy(p + body, &check, CHECK_BYTES);
     return EV_OK;
 }
 
+/* Of another model's bands they would be another timbre: the voice does without. */
+static ev_status unpack_gains(ev_voice *voice, const ev_model *model, const unsigned char *gains, uint32_t bands,
+                              ev_error *err) {
+    if (bands != (uint32_t)model->equaliser.config.bands) return EV_OK;
+    memcpy(voice->eq_db, gains, bands * sizeof(float));
+    for (uint32_t b = 0; b < bands; b++)
+        if (!(fabsf(voice->eq_db[b]) <= EQ_DB_MAX)) return ev_fail(err, EV_E_FORMAT, "packed voice is damaged");
+    voice->bands = (int)bands;
+    return EV_OK;
+}
+
 ev_status ev_voice_unpack(ev_voice **out, ev_model *model, const void *bytes, size_t size, ev_error *err) {
     const unsigned char *p = bytes;
-    const size_t n = (size_t)model->config.acoustic.speaker, body = HEADER_BYTES + n * sizeof(float);
+    const size_t n = (size_t)model->config.acoustic.speaker, plain = packed_bytes(n, 0);
     uint64_t id = 0, check = 0;
-    uint32_t count = 0;
+    uint32_t count = 0, bands = 0;
     *out = NULL;
-    if (size < HEADER_BYTES || memcmp(p, magic, MAGIC_BYTES) != 0) {
+    const bool equalised = size >= HEADER_BYTES && memcmp(p, magic_equalised, MAGIC_BYTES) == 0;
+    if (size < HEADER_BYTES || (!equalised && memcmp(p, magic_plain, MAGIC_BYTES) != 0)) {
         return ev_fail(err, EV_E_FORMAT, "not a packed voice");
     }
     memcpy(&id, p + 8, 8);
@@ -288,6 +345,9 @@ ev_status ev_voice_unpack(ev_voice **out, ev_model *model, const void *bytes, si
         return ev_fail(err, EV_E_FORMAT,
                        "the voice was made with another speaker encoder; make it again from its reference");
     }
+    if (equalised && size >= plain + BANDS_BYTES) memcpy(&bands, p + plain, BANDS_BYTES);
+    if (bands > EV_EQUALISER_BANDS_MAX) return ev_fail(err, EV_E_FORMAT, "packed voice is damaged");
+    const size_t body = packed_bytes(n, bands);
     if (size != body + CHECK_BYTES)
         return ev_fail(err, EV_E_FORMAT, "packed voice has %zu bytes, wanted %zu", size, body + CHECK_BYTES);
     memcpy(&check, p + body, CHECK_BYTES);
@@ -295,7 +355,11 @@ ev_status ev_voice_unpack(ev_voice **out, ev_model *model, const void *bytes, si
     float vector[4096], pitch = 0;
     memcpy(&pitch, p + 16, 4);
     memcpy(vector, p + HEADER_BYTES, n * sizeof(float));
-    return finish(out, ev_voice_make(model, vector, pitch), err);
+    const ev_status s = finish(out, ev_voice_make(model, vector, pitch), err);
+    if (s != EV_OK || !bands) return s;
+    const ev_status gains = unpack_gains(*out, model, p + plain + BANDS_BYTES, bands, err);
+    if (gains != EV_OK) ev_voice_free(out);
+    return gains;
 }
 
 const float *ev_voice_vector(const ev_voice *voice, size_t *count) {

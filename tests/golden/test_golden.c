@@ -463,12 +463,13 @@ static void test_istft(void **state) {
 static void bytes_of(const char *name, size_t chunk_count) {
     vocoded o;
     vocoded_open(&o, name, ~0u);
-    float *out = calloc(o.samples, sizeof(float));
+    float *out = calloc(o.samples, sizeof(float)), *log_gains = calloc(ev_vocoder_bins(&o.v) + 1, sizeof(float));
     ev_chunk chunks[5];
     size_t rows = 0;
     for (size_t i = 0; i < chunk_count; i++) {
         const size_t begin = o.frames * i / chunk_count, end = o.frames * (i + 1) / chunk_count;
         chunks[i] = chunk_of(&o, begin, end, out);
+        chunks[i].log_gains = ev_vocoder_bins(&o.v) ? log_gains : NULL;
         rows += ev_vocoder_chunk_rows(&o.v, &chunks[i]);
     }
     o.f.queue->arena.peak = 0;
@@ -478,6 +479,7 @@ static void bytes_of(const char *name, size_t chunk_count) {
     const size_t slope =
         ev_vocoder_bytes(&o.v, rows + 16, chunk_count, 2) - told; /* work.c counts on a straight line */
     assert_int_equal(ev_vocoder_bytes(&o.v, rows + 32, chunk_count, 2) - told, 2 * slope);
+    free(log_gains);
     free(out);
     vocoded_close(&o);
 }

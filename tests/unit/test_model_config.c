@@ -17,6 +17,10 @@
     ",\"sample_rate\":16000,\"channels\":16,\"rates\":[8,8],\"kernels\":[16,16],\"resblock\":\"2\","                 \
     "\"res_kernels\":[3],\"res_dilations\":[[1,3]],\"pre_kernel\":7,\"post_kernel\":7,\"harmonics\":0,\"post_"       \
     "slope\":0.01}"
+#define ISTFT                                                                                                        \
+    "{\"family\":\"istft\",\"sample_rate\":24000,\"hop\":300,\"fft\":1200,\"features\":32,\"width\":32,\"hidden\":"  \
+    "32,"                                                                                                            \
+    "\"blocks\":1,\"kernel\":7,\"highest_hz\":11000,\"speaker\":16,\"emotions\":1,\"parts\":4}"
 #define NET                                                                                                          \
     "\"symbols\":9,\"text_width\":32,\"text_passes\":1,\"width\":32,\"passes\":1,\"heads\":2,\"text_kernel\":5,"     \
     "\"kernel\":7,\"dilations\":[1,2],"
@@ -108,7 +112,42 @@ static void bad_ones_are_named(void **state) {
     expect(ACOUSTIC, HIFIGAN("32"), "makes 33 channels a frame, the vocoder takes 32");
 }
 
+static void expect_equaliser(const char *vocoder, const char *equaliser, const char *why) {
+    char text[2048];
+    snprintf(text, sizeof text, "%s,\"equaliser\":%s", vocoder, equaliser);
+    expect(ACOUSTIC, text, why);
+}
+
+static void an_equaliser_is_read(void **state) {
+    (void)state;
+    ev_config c;
+    ev_error err = {0};
+    if (read_config(&c, ACOUSTIC,
+                    ISTFT ",\"equaliser\":{\"bands_hz\":[100,1000,7000],\"strength\":0.5,\"limit_db\":8}",
+                    &err) != EV_OK)
+        fail_msg("%s", err.message);
+    assert_int_equal(c.equaliser.bands, 3);
+    assert_int_equal(c.equaliser.hz[2], 7000);
+    ev_config_free(&c);
+    if (read_config(&c, ACOUSTIC, ISTFT ",\"equaliser\":null", &err) != EV_OK) fail_msg("%s", err.message);
+    assert_int_equal(c.equaliser.bands, 0);
+    ev_config_free(&c);
+    expect_equaliser(ISTFT, "{\"strength\":0.5,\"limit_db\":8}", "\"bands_hz\" must be a list of 3..32");
+    expect_equaliser(ISTFT, "{\"bands_hz\":[100,1000],\"strength\":0.5,\"limit_db\":8}",
+                     "\"bands_hz\" must be a list");
+    expect_equaliser(ISTFT, "{\"bands_hz\":[100,1000,9000],\"strength\":0.5,\"limit_db\":8}", "\"bands_hz\"[2]");
+    expect_equaliser(ISTFT, "{\"bands_hz\":[100,1000,1100],\"strength\":0.5,\"limit_db\":8}",
+                     "\"bands_hz\"[2] must be");
+    expect_equaliser(ISTFT, "{\"bands_hz\":[1000,100,7000],\"strength\":0.5,\"limit_db\":8}",
+                     "\"bands_hz\"[1] must be");
+    expect_equaliser(ISTFT, "{\"bands_hz\":[100,1000,7000],\"strength\":2,\"limit_db\":8}", "\"strength\" is 2");
+    expect_equaliser(ISTFT, "{\"bands_hz\":[100,1000,7000],\"strength\":1}", "\"limit_db\" is missing");
+    expect_equaliser(HIFIGAN("33"), "{\"bands_hz\":[100,1000,7000],\"strength\":1,\"limit_db\":8}",
+                     "an istft vocoder");
+}
+
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(a_good_one_is_read), cmocka_unit_test(bad_ones_are_named)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(a_good_one_is_read), cmocka_unit_test(bad_ones_are_named),
+                                       cmocka_unit_test(an_equaliser_is_read)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,98 @@
+/* equaliser: see equaliser.h. */
+#include "model/equaliser.h"
+
+#include <assert.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { PITCH_TERMS = 3, BANDS = EV_EQUALISER_BANDS_MAX };
+static const double PITCH_HZ = 200, PERSON_DB = 14, DEVICE_DB = 24, BELOW_PITCH = 0.9;
+/* The shelf of ITU-R BS.1770-4's K-weighting: 4 dB more above 1682 Hz. */
+static const double SHELF_HZ = 1682, SHELF_DB = 4;
+
+ev_status ev_equaliser_load(ev_equaliser *out, const ev_container *c, const ev_config *config, ev_error *err) {
+    *out = (ev_equaliser){.config = config->equaliser, .speaker = config->speaker.embedding};
+    int64_t shape[2] = {config->equaliser.bands, PITCH_TERMS + out->speaker};
+    if (!config->equaliser.bands) return EV_OK;
+    return ev_container_floats(c, "equaliser.weight", 2, shape, &out->weight, err);
+}
+
+void ev_equaliser_free(ev_equaliser *e) {
+    free(e->weight);
+    *e = (ev_equaliser){0};
+}
+
+static double own_db(const ev_equaliser *e, int band, const float *vector, double log_pitch) {
+    const float *w = e->weight + (size_t)band * (size_t)(PITCH_TERMS + e->speaker);
+    double sum = (double)w[0] + (double)w[1] * log_pitch + (double)w[2] * log_pitch * log_pitch;
+    for (int i = 0; i < e->speaker; i++) sum += (double)w[PITCH_TERMS + i] * (double)vector[i];
+    return sum;
+}
+
+static int ascending(const void *a, const void *b) {
+    const double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+static double median(const double *values, int n) {
+    double sorted[BANDS];
+    assert(n > 0 && n <= BANDS);
+    memcpy(sorted, values, (size_t)n * sizeof *sorted);
+    qsort(sorted, (size_t)n, sizeof *sorted, ascending);
+    return n % 2 ? sorted[n / 2] : (sorted[n / 2 - 1] + sorted[n / 2]) / 2;
+}
+
+/* Of those that are a person's: bands that a telephone has cut say nothing about the level of the others. */
+static double level(const double *lacks, int n) {
+    double near[BANDS];
+    const double first = median(lacks, n);
+    int count = 0;
+    for (int b = 0; b < n; b++)
+        if (fabs(lacks[b] - first) < DEVICE_DB) near[count++] = lacks[b];
+    return count ? median(near, count) : first;
+}
+
+/* dB by which the gains make speech of that spectrum louder, as it is heard. */
+static double louder(const ev_equaliser_config *k, const double *own, const double *gains) {
+    double before = 0, after = 0;
+    for (int b = 0; b < k->bands; b++) {
+        const double r = k->hz[b] / SHELF_HZ, shelf = 1 + (pow(10, SHELF_DB / 10) - 1) * r * r / (1 + r * r);
+        const double power = shelf * k->hz[b] * pow(10, own[b] / 10); /* bands are as wide as they are high */
+        before += power;
+        after += power * pow(10, gains[b] / 10);
+    }
+    return 10 * log10(after / before);
+}
+
+void ev_equaliser_fit(const ev_equaliser *e, const float *vector, float pitch, const float *reference_db,
+                      float *gains_db) {
+    const ev_equaliser_config *k = &e->config;
+    double own[BANDS], lacks[BANDS], gains[BANDS];
+    for (int b = 0; b < k->bands; b++) {
+        own[b] = own_db(e, b, vector, log((double)pitch / PITCH_HZ));
+        lacks[b] = (double)reference_db[b] - own[b];
+    }
+    const double offset = level(lacks, k->bands);
+    for (int b = 0; b < k->bands; b++) {
+        const double lack = lacks[b] - offset, far = fabs(lack);
+        const double share = fmin(1, fmax(0, (DEVICE_DB - far) / (DEVICE_DB - PERSON_DB)));
+        gains[b] = share * fmin(k->limit_db, fmax(-k->limit_db, k->strength * lack));
+        if (k->hz[b] < BELOW_PITCH * (double)pitch) gains[b] = fmin(gains[b], 0);
+    }
+    const double more = louder(k, own, gains);
+    for (int b = 0; b < k->bands; b++) gains_db[b] = (float)(gains[b] - more);
+}
+
+void ev_equaliser_bins(const ev_equaliser *e, const float *gains_db, double bin_hz, size_t bins, float *log_gains) {
+    const ev_equaliser_config *k = &e->config;
+    int above = 0;
+    for (size_t i = 0; i < bins; i++) {
+        const double hz = (double)i * bin_hz;
+        while (above < k->bands && k->hz[above] <= hz) above++;
+        const int low = above ? above - 1 : 0, high = above < k->bands ? above : k->bands - 1;
+        const double way = low < high ? log(hz / k->hz[low]) / log((double)k->hz[high] / k->hz[low]) : 0;
+        const double db = (double)gains_db[low] + way * ((double)gains_db[high] - (double)gains_db[low]);
+        log_gains[i] = (float)(db * log(10) / 20);
+    }
+}
