@@ -7,7 +7,7 @@
 #include <string.h>
 
 enum { PITCH_TERMS = 3, BANDS = EV_EQUALISER_BANDS_MAX };
-static const double PITCH_HZ = 200, PERSON_DB = 14, DEVICE_DB = 24, BELOW_PITCH = 0.9;
+static const double PITCH_HZ = 200, CUT_DB = 12, PERSON_DB = 14, DEVICE_DB = 24, BELOW_PITCH = 0.9;
 /* The shelf of ITU-R BS.1770-4's K-weighting: 4 dB more above 1682 Hz. */
 static const double SHELF_HZ = 1682, SHELF_DB = 4;
 
@@ -43,14 +43,18 @@ static double median(const double *values, int n) {
     return n % 2 ? sorted[n / 2] : (sorted[n / 2 - 1] + sorted[n / 2]) / 2;
 }
 
-/* Of those that are a person's: bands that a telephone has cut say nothing about the level of the others. */
-static double level(const double *lacks, int n) {
-    double near[BANDS];
-    const double first = median(lacks, n);
-    int count = 0;
-    for (int b = 0; b < n; b++)
-        if (fabs(lacks[b] - first) < DEVICE_DB) near[count++] = lacks[b];
-    return count ? median(near, count) : first;
+static void subtract(double *values, int n, double level) {
+    for (int b = 0; b < n; b++) values[b] -= level;
+}
+
+/* The bands [*begin, *end) that a device let through whole. */
+static void passband(const double *lacks, int n, int *begin, int *end) {
+    *begin = 0;
+    *end = n;
+    while (*begin < n && lacks[*begin] < -CUT_DB) ++*begin;
+    while (*end > *begin && lacks[*end - 1] < -CUT_DB) --*end;
+    if (*begin > 0) ++*begin;
+    if (*end < n) --*end;
 }
 
 /* dB by which the gains make speech of that spectrum louder, as it is heard. */
@@ -73,11 +77,14 @@ void ev_equaliser_fit(const ev_equaliser *e, const float *vector, float pitch, c
         own[b] = own_db(e, b, vector, log((double)pitch / PITCH_HZ));
         lacks[b] = (double)reference_db[b] - own[b];
     }
-    const double offset = level(lacks, k->bands);
+    int begin = k->bands / 4, end = k->bands - begin; /* which any telephone has */
+    subtract(lacks, k->bands, median(lacks + begin, end - begin));
+    passband(lacks, k->bands, &begin, &end);
+    if (begin < end) subtract(lacks, k->bands, median(lacks + begin, end - begin));
     for (int b = 0; b < k->bands; b++) {
-        const double lack = lacks[b] - offset, far = fabs(lack);
-        const double share = fmin(1, fmax(0, (DEVICE_DB - far) / (DEVICE_DB - PERSON_DB)));
-        gains[b] = share * fmin(k->limit_db, fmax(-k->limit_db, k->strength * lack));
+        const double share = fmin(1, fmax(0, (DEVICE_DB - fabs(lacks[b])) / (DEVICE_DB - PERSON_DB)));
+        gains[b] = share * fmin(k->limit_db, fmax(-k->limit_db, k->strength * lacks[b]));
+        if (b < begin || b >= end) gains[b] = 0;
         if (k->hz[b] < BELOW_PITCH * (double)pitch) gains[b] = fmin(gains[b], 0);
     }
     const double more = louder(k, own, gains);

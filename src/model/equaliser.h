@@ -6,8 +6,9 @@
  *   own = bias + weight [1, log(pitch / 200 Hz), its square, the speaker's vector]      dB
  *   gain = strength (reference - own - median over the bands), within +-limit
  *
- * What is farther off than a person's timbre can be is a telephone's or a microphone's doing, and stays as it is: the
- * gain fades to nothing between 14 and 24 dB. Below the pitch, where a voice has nothing, no gain is above 0.
+ * The person is copied, not the device: bands at either end that lack more than 12 dB were cut by a telephone or a
+ * codec, and get nothing, nor does the band beside them, where the filter begins; between, the gain fades to nothing
+ * from 14 to 24 dB. Below the pitch, where a voice has nothing, no gain is above 0.
  */
 #ifndef EV_EQUALISER_H
 #define EV_EQUALISER_H
