@@ -166,6 +166,12 @@ static size_t question_or_exclaim(en_work *w, size_t i) {
         en_put(w, "is not equal to");
         return 2;
     }
+    const size_t term = en_skip_spaces(w, i + 1);
+    if (i > 0 && en_is_digit(w->s[i - 1]) && w->s[term] && strchr("=+*/<>", w->s[term])) { /* "5! = 120" */
+        en_span(w, i, i + 1);
+        en_put(w, "factorial");
+        return 1;
+    }
     for (; w->s[end] == '?' || w->s[end] == '!'; end++) asks |= w->s[end] == '?';
     en_break(w, asks ? EV_BREAK_QUESTION : EV_BREAK_EXCLAIM);
     return end - i;

@@ -107,6 +107,7 @@ bool en_vowel_letter(char c);
 /* ---- matchers: characters used, 0 for none ---- */
 size_t en_match_net(en_work *w, size_t i);
 size_t en_match_money(en_work *w, size_t i);
+size_t en_say_per(en_work *w, size_t end); /* what "/month", "/kg" at `end` asks for; returns its end, or `end` */
 size_t en_match_phone(en_work *w, size_t i);
 size_t en_match_dotted_number(en_work *w, size_t i);
 size_t en_match_address(en_work *w, size_t i);

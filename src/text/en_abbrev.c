@@ -34,6 +34,7 @@ static const struct {
     {"cmdr", "commander", TITLE},
     {"maj", "major", TITLE},
     {"fr", "father", TITLE},
+    {"sts", "saints", TITLE},
     {"mt", "mount", TITLE},
     {"pt", "point", TITLE},
     {"ft", "fort", TITLE},
@@ -62,8 +63,19 @@ static const struct {
     {"nos", "numbers", BEFORE_NUMBER},
     {"vol", "volume", BEFORE_NUMBER},
     {"fig", "figure", BEFORE_NUMBER},
+    {"figs", "figures", BEFORE_NUMBER},
+    {"eq", "equation", BEFORE_NUMBER},
+    {"eqs", "equations", BEFORE_NUMBER},
+    {"eqn", "equation", BEFORE_NUMBER},
+    {"thm", "theorem", BEFORE_NUMBER},
+    {"prop", "proposition", BEFORE_NUMBER},
+    {"def", "definition", BEFORE_NUMBER},
+    {"ex", "example", BEFORE_NUMBER},
+    {"tab", "table", BEFORE_NUMBER},
+    {"para", "paragraph", BEFORE_NUMBER},
     {"ch", "chapter", BEFORE_NUMBER},
     {"sec", "section", BEFORE_NUMBER},
+    {"sect", "section", BEFORE_NUMBER},
     {"p", "page", BEFORE_NUMBER},
     {"pp", "pages", BEFORE_NUMBER},
     {"pg", "page", BEFORE_NUMBER},
@@ -219,6 +231,14 @@ static size_t law_or_road(en_work *w, size_t i, size_t end) {
     return 0;
 }
 
+/* "b. 1920", "d. 1985": of people. */
+static size_t lifetime(en_work *w, size_t i, size_t end) {
+    const size_t year = en_skip_spaces(w, end + 1), stop = en_digits_end(w, year);
+    if (end - i != 1 || (w->s[i] != 'b' && w->s[i] != 'd') || w->s[end] != '.') return 0;
+    if (stop - year != 4 || en_is_alnum(w->s[stop]) || !(w->s[year] == '1' || w->s[year] == '2')) return 0;
+    return finish(w, i, end + 1, w->s[i] == 'b' ? "born" : "died", false);
+}
+
 /* ---- weekdays ---- */
 
 static bool is_day_at(const en_work *w, size_t i) {
@@ -283,7 +303,8 @@ static size_t plain_abbreviation(en_work *w, size_t i, size_t end) {
         use u = abbreviations[k].use;
         if (shouted && u != TITLE && strcmp(abbreviations[k].written, "attn") != 0) return 0;
         bool roman = w->s[next] && strchr("IVX", w->s[next]) && !en_is_lower(w->s[next + 1]) && end - i > 2;
-        if (u == BEFORE_NUMBER && !(dot && (en_is_digit(w->s[next]) || roman))) return 0;
+        bool numbered = en_is_digit(w->s[next]) || (w->s[next] == '(' && en_is_digit(w->s[next + 1])); /* "Eq. (4)" */
+        if (u == BEFORE_NUMBER && !(dot && (numbered || roman))) return 0;
         if (u == DOTTED && !dot) return 0;
         if (dot && en_word_is(w, i, "min") && en_is_digit(w->s[next]) && !follows_number(w))
             return finish(w, i, end + 1, "minimum", false); /* "min. 3 hours" */
@@ -323,6 +344,7 @@ size_t en_match_abbreviation(en_work *w, size_t i) {
     size_t used = doctor_or_saint(w, i, end);
     if (!used) used = law_or_road(w, i, end);
     if (!used) used = weekday(w, i, end);
+    if (!used) used = lifetime(w, i, end);
     if (!used) used = plain_abbreviation(w, i, end);
     return used ? used : initials(w, i);
 }

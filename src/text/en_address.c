@@ -177,6 +177,17 @@ static size_t state(en_work *w, size_t i) {
     return 0;
 }
 
+/* "2nd fl.", "3rd Fl": which floor. */
+static size_t storey(en_work *w, size_t i) {
+    const size_t end = i + 2, ordinal = i > 3 ? i - 3 : 0;
+    if (i < 4 || !en_word_is(w, i, "fl") || w->s[i - 1] != ' ' || !en_is_digit(w->s[ordinal - 1])) return 0;
+    if (!en_in_list(" st nd rd th ", w->s + ordinal, 2) || en_word_is(w, en_skip_spaces(w, end), "oz")) return 0;
+    const size_t stop = end + (w->s[end] == '.' && !en_ends_sentence(w, end + 1));
+    en_span(w, i, stop);
+    en_put(w, "floor");
+    return stop - i;
+}
+
 /* "Apt 4B", "Ste. 200", "Unit 12": the word; what follows is a number. */
 static size_t unit(en_work *w, size_t i) {
     static const struct {
@@ -202,5 +213,6 @@ size_t en_match_address(en_work *w, size_t i) {
     if (!en_is_alpha(w->s[i])) return 0;
     size_t used = en_is_upper(w->s[i]) ? state(w, i) : 0;
     if (!used && en_is_upper(w->s[i])) used = unit(w, i);
+    if (!used) used = storey(w, i);
     return used ? used : street(w, i);
 }

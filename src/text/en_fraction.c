@@ -94,6 +94,20 @@ static bool is_meter(const en_work *w, size_t end, long bottom) {
            en_in_list(" time meter metre signature beat rhythm groove ", w->s + next, stop - next);
 }
 
+/* "scored 98/100", "I give it a 9/10", "10/10": of so many points. */
+static bool is_mark(const en_work *w, size_t end, long top, long bottom) {
+    static const char verbs[] = " scored score scores rating rated rates grade graded got gave ",
+                      articles[] = " a an solid easy strong clear perfect full ",
+                      behind[] = " from for would on but and in overall ";
+    const char *previous = en_previous(w);
+    const size_t next = en_skip_spaces(w, end), word = en_letters_end(w, next);
+    if (!(bottom == 5 || bottom == 10 || bottom == 20 || bottom == 50 || bottom == 100) || top > bottom) return false;
+    if (en_word_is(w, next, "of")) return false;
+    if (en_in_list(verbs, previous, strlen(previous))) return true;
+    const bool alone = word == next || en_in_list(behind, w->s + next, word - next);
+    return alone && (top == bottom || (bottom <= 10 && en_in_list(articles, previous, strlen(previous))));
+}
+
 size_t en_match_fraction(en_work *w, const en_number *first, size_t begin) {
     en_number top, bottom;
     if (!first) return glyph_fraction(w, NULL, begin, begin);
@@ -121,17 +135,14 @@ size_t en_match_fraction(en_work *w, const en_number *first, size_t begin) {
         en_say_integer(w, b);
         return bottom.end;
     }
-    static const char date_words[] = " on by until since before after dated ";
+    static const char date_words[] = " on by until since before after dated monday tuesday wednesday thursday friday "
+                                     "saturday sunday ";
     en_span(w, begin, bottom.end);
     if (en_in_list(date_words, en_previous(w), strlen(en_previous(w))) && en_valid_day(a, b)) {
         en_say_date(w, 0, (int)a, (int)b);
         return bottom.end;
     }
-    static const char marks[] =
-        " scored score scores rating rated rates grade graded got gave "; /* "scored 98/100" */
-    if (en_in_list(marks, en_previous(w), strlen(en_previous(w))) &&
-        (b == 5 || b == 10 || b == 20 || b == 50 || b == 100) && a <= b &&
-        !en_word_is(w, en_skip_spaces(w, bottom.end), "of")) {
+    if (is_mark(w, bottom.end, a, b)) {
         en_say_integer(w, a);
         en_put(w, "out of");
         en_say_integer(w, b);

@@ -144,6 +144,17 @@ static size_t decade(en_work *w, const en_number *n, size_t begin) {
 
 /* ---- endings ---- */
 
+/* "49ers", "76ers": whose name is a number. */
+static size_t niners(en_work *w, const en_number *n, size_t begin) {
+    const long value = n->digit_count == 2 ? en_number_value(n) : 0;
+    const size_t end = n->end + 3;
+    if (!en_word_is(w, n->end, "ers") || !(value == 49 || value == 76) || n->fraction_n) return 0;
+    en_span(w, begin, end);
+    en_say_integer(w, value / 10 * 10);
+    en_put(w, value == 49 ? "niners" : "sixers");
+    return end;
+}
+
 static size_t ordinal(en_work *w, const en_number *n, size_t begin) {
     if (n->fraction_n || n->digit_count == 0) return 0;
     bool suffix = en_starts(w, n->end, "st") || en_starts(w, n->end, "nd") || en_starts(w, n->end, "rd") ||
@@ -403,9 +414,13 @@ static bool code_is(const en_work *w, const char *codes) {
 
 static size_t unsigned_number(en_work *w, size_t begin, size_t i) {
     typedef size_t (*form)(en_work *, const en_number *, size_t);
-    static const form forms[] = {ordinal,        en_match_length,     round_plural, decade,      en_match_fraction,
-                                 en_match_power, en_match_scientific, unit_range,   scale_range, range,
-                                 short_scale,    hours_minutes,       measured};
+    static const form forms[] = {ordinal,         niners,
+                                 en_match_length, round_plural,
+                                 decade,          en_match_fraction,
+                                 en_match_power,  en_match_scientific,
+                                 unit_range,      scale_range,
+                                 range,           short_scale,
+                                 hours_minutes,   measured};
     static const char codes[] = " code pin password passcode zip extension ext otp call dial dialed ";
     en_number n;
     if (!en_parse_number(w, i, &n)) return 0;

@@ -234,8 +234,7 @@ static bool parse_second(const en_work *w, const amount *first, amount *second) 
     return !en_is_alnum(w->s[second->end]);
 }
 
-/* "$20/month", "$20 / month": per. */
-static size_t say_per(en_work *w, size_t end) {
+size_t en_say_per(en_work *w, size_t end) {
     static const struct {
         const char *written, *said;
     } times[] = {{"mo", "month"}, {"wk", "week"}, {"d", "day"},  {"yr", "year"},
@@ -276,5 +275,5 @@ size_t en_match_money(en_work *w, size_t i) {
         say_amount(w, &second, true);
         end = second.end;
     }
-    return say_per(w, end) - i;
+    return en_say_per(w, end) - i;
 }

@@ -393,6 +393,24 @@ static size_t per_unit(en_work *w, size_t i) {
     return unit.end - i;
 }
 
+/* "3 times/day", "100 requests/s", "20 people/hr": things that were counted. */
+static bool is_rate(const en_work *w, size_t i) {
+    static const char counts[] = " two three four five six seven eight nine ten twelve twenty several many ";
+    static const char times[] = " s sec second min minute h hr hour d day night wk week mo month y yr year person ";
+    const size_t count = en_word_count(w), end = en_letters_end(w, i + 1);
+    if (!en_in_list(times, w->s + i + 1, end - i - 1) || en_is_alnum(w->s[end]) || count < 2) return false;
+    const char *thing = en_previous(w);
+    const size_t n = strlen(thing);
+    const bool plural = n > 2 && thing[n - 1] == 's';
+    if (!(plural || en_in_list(" people children men women ", thing, n))) return false;
+    for (size_t back = 2; back <= 3 && back <= count; back++) {
+        const en_word *word = en_word_at(w, count - back);
+        const char *text = en_word_text(w, word);
+        if (word->number || en_in_list(counts, text, strlen(text))) return true;
+    }
+    return false;
+}
+
 /* A number, or money: "<$5". */
 static bool amount_at(const en_work *w, size_t i) {
     int32_t cp = i < w->n ? w->chars[i].cp : 0;
@@ -458,6 +476,8 @@ size_t en_match_symbol(en_work *w, size_t i) {
         said = "divided by"; /* "6 / 2" */
     else if (c == '/' && per_unit_behind_power(w, i))
         return per_unit(w, i); /* "10^9/L" */
+    else if (c == '/' && is_rate(w, i))
+        return en_say_per(w, i) - i;
     else if (c == '/' && i > 0 && en_is_digit(w->s[i - 1]) && en_is_lower(w->s[i + 1]) && !en_is_alnum(w->s[i + 2]))
         said = "over"; /* "1/f noise" */
     else if (c == '/' && terms && (w->s[i + 1] == ' ' || long_words(w, i)))

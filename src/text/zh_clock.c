@@ -163,6 +163,16 @@ static size_t hundredths(const zh_view *v, size_t i, zh_out *out) {
     return at + 2 - i;
 }
 
+/* A match is at that time, and not so many to so many: 20:00, 7:05, 19:30开球, 今晚19:30. */
+static bool begins_or_ends(const zh_view *v, size_t i, const clock *c) {
+    static const char *const words[] = {"开始", "开球", "开赛", "开打", "开踢", "开演", "开幕", "开播", "开会",
+                                        "开门", "举行", "进行", "准时", "集合", "直播", "播出", "转播", "结束"};
+    for (size_t k = 0; k < EV_ARRAY_COUNT(words); k++)
+        if (zh_follows(v, c->end, words[k])) return true;
+    const size_t at = i - (i > 0 && zh_at(v, i - 1) == ' ');
+    return (c->minutes && c->minute < 10) || zh_precedes_any(v, at, "晚上|今晚|明晚|下午|上午|早上|凌晨|中午|傍晚");
+}
+
 size_t zh_clock(const zh_view *v, size_t i, zh_out *out) {
     clock first, second;
     size_t special = zh_digit(v, i) ? verse(v, i, out) : 0;
@@ -176,7 +186,8 @@ size_t zh_clock(const zh_view *v, size_t i, zh_out *out) {
         if (!at || first.minutes || !take_time(v, at, &second) || !second.half || second.hour < first.hour) return 0;
         first.half = second.half;
     }
-    if (!first.seconds && !first.half && speaks_of_a_match(v, i, first.end)) return 0;
+    if (!first.seconds && !first.half && !begins_or_ends(v, i, &first) && speaks_of_a_match(v, i, first.end))
+        return 0;
     put_clock(v, i, out, &first);
     size_t at = span_at(v, first.end);
     if (!at || !take_time(v, at, &second)) return first.end - i;
