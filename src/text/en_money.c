@@ -261,7 +261,7 @@ size_t en_say_per(en_work *w, size_t end) {
 size_t en_match_money(en_work *w, size_t i) {
     amount first, second;
     size_t at = i;
-    bool minus = w->s[i] == '-' && (i == 0 || en_is_space(w->s[i - 1]) || w->s[i - 1] == '(');
+    bool minus = w->s[i] == '-' && (i == 0 || en_is_space(w->s[i - 1]) || strchr("(\"'", w->s[i - 1]));
     if (minus) at++;
     if (!parse_amount(w, at, &first)) return 0;
     en_span(w, i, first.end);

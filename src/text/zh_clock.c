@@ -180,7 +180,8 @@ size_t zh_clock(const zh_view *v, size_t i, zh_out *out) {
     if (!special && zh_digit(v, i)) special = hundredths(v, i, out);
     if (special) return special;
     if (zh_letter(zh_at(v, i))) return half_first(v, i, out);
-    if (i > 0 && zh_in(zh_at(v, i - 1), ":.")) return 0;
+    /* the middle of 1:02:03 or 1.02; but "时间：10:00" */
+    if (i > 1 && zh_in(zh_at(v, i - 1), ":.") && zh_digit(v, i - 2)) return 0;
     if (!take_time(v, i, &first)) {
         size_t at = take_clock(v, i, &first) ? span_at(v, first.end) : 0; /* 9-11am */
         if (!at || first.minutes || !take_time(v, at, &second) || !second.half || second.hour < first.hour) return 0;
