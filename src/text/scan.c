@@ -53,9 +53,72 @@ static ev_char *last_char(const scanner *s) {
     return count ? (ev_char *)(void *)s->scan->chars.data + count - 1 : NULL;
 }
 
+static bool is_digit(int32_t c) { return c >= '0' && c <= '9'; }
+static bool is_letter_or_digit(int32_t c) { return is_digit(c) || (c < 0x80 && ev_is_latin(c)); }
+
+/* "A paragraph of lines that were\nwrapped": a long line that goes on in the next, which is no item of a list. What
+ * follows is decided by its first character. */
+static bool is_wrapped(const ev_char *chars, size_t newline, int32_t next) {
+    enum { LONG_LINE = 50 };
+    const int32_t before = newline ? chars[newline - 1].cp : 0;
+    if (!before || before >= 0x80 || next >= 0x80 || strchr(".!?:|-*#\n", before) || strchr("-*+#>|", next))
+        return false;
+    size_t begin = newline;
+    while (begin > 0 && newline - begin < LONG_LINE && chars[begin - 1].cp != '\n') begin--;
+    return newline - begin == LONG_LINE;
+}
+
+/* chars[begin, end) is a number with a letter or two, or a roman numeral: what Chinese text says as its own. */
+static bool is_figure(const ev_char *chars, size_t begin, size_t end) {
+    bool digits = false, roman = true;
+    for (size_t i = begin; i < end; i++) {
+        digits |= is_digit(chars[i].cp);
+        roman &= chars[i].cp < 0x80 && strchr("IVX", chars[i].cp) != NULL;
+    }
+    return digits || roman;
+}
+
+/* "III 期", "第 V 章", "24H 营业": the figure before the space at chars[end - 1] belongs to the Chinese behind it,
+ * and to that before it. -> characters that are left. */
+static size_t join_figure(ev_char *chars, size_t end, size_t fixed) {
+    enum { LETTERS = 6 };
+    size_t begin = end - 1;
+    while (begin > 0 && end - begin <= LETTERS + 1 && is_letter_or_digit(chars[begin - 1].cp)) begin--;
+    if (begin == end - 1 || end - 1 - begin > LETTERS || end - 1 < fixed || !is_figure(chars, begin, end - 1))
+        return end;
+    const bool spaced =
+        begin > 1 && chars[begin - 1].cp == ' ' && ev_zh_is_han(chars[begin - 2].cp) && begin - 1 >= fixed;
+    if (begin > 0 && !spaced && !ev_zh_is_han(chars[begin - 1].cp) && chars[begin - 1].cp != '\n' &&
+        chars[begin - 1].cp < 0x80)
+        return end;
+    if (spaced) memmove(chars + begin - 1, chars + begin, (end - 1 - begin) * sizeof *chars);
+    return end - 1 - spaced;
+}
+
+/* What stands before `next` without spaces that mean nothing: two in a row, but for columns of numbers; one between
+ * Chinese characters and figures ("第 2 个", "2024 年"); the end of a line that was wrapped. */
+static void tidy_space(scanner *s, int32_t next) {
+    ev_char *chars = (ev_char *)(void *)s->scan->chars.data;
+    const ev_control *controls = (const ev_control *)(const void *)s->scan->controls.data;
+    const size_t count = ev_array_count(&s->scan->chars, ev_char),
+                 control_count = ev_array_count(&s->scan->controls, ev_control);
+    const size_t fixed = control_count ? controls[control_count - 1].char_at : 0; /* these stay where they are */
+    size_t kept = count;
+    if (!count) return;
+    if (chars[count - 1].cp == '\n' && is_wrapped(chars, count - 1, next)) chars[count - 1].cp = ' ';
+    while (kept > 0 && chars[kept - 1].cp == ' ') kept--;
+    const int32_t before = kept ? chars[kept - 1].cp : 0;
+    const bool beside = (ev_zh_is_han(before) && is_digit(next)) || (is_digit(before) && ev_zh_is_han(next));
+    const bool columns = is_digit(before) && is_digit(next);
+    size_t wanted = kept + (beside ? 0 : columns || kept == count ? count - kept : 1);
+    if (wanted == kept + 1 && ev_zh_is_han(next)) wanted = join_figure(chars, wanted, fixed);
+    if (wanted < count && wanted >= fixed) s->scan->chars.size = wanted * sizeof *chars;
+}
+
 /* at, end: in the marked text, as everywhere here. */
 static void emit(scanner *s, int32_t cp, size_t at, size_t end) {
     if (cp != ' ') flush(s);
+    if (cp != ' ' && cp != '\n') tidy_space(s, cp);
     ev_char c = {cp, begin_of(s, at), end_of(s, end) - begin_of(s, at)};
     ev_buf_append(&s->scan->chars, &c, sizeof(c));
     s->last_end = end;

@@ -136,9 +136,9 @@ static const char *range_word(const zh_view *v, const zh_amount *a, const zh_amo
     if (after == '=' || (after == ' ' && zh_at(v, b->end + 1) == '=')) return "减";
     bool names = zh_at(v, mark) == '-' && zh_amount_plain(a) && zh_amount_plain(b);
     if (!names) return "到";
-    if (of_a_match(v, a->begin, b->end) || of_sets(v, a, b)) return "比";
     const size_t at = a->begin - (a->begin > 0 && zh_at(v, a->begin - 1) == ' ');
     if (zh_precedes_any(v, at, "图|表|公式|例|习题|附录|练习")) return "杠"; /* 图1-2: chapter and number */
+    if (of_a_match(v, a->begin, b->end) || of_sets(v, a, b)) return "比";
     if (!runs_down(v, a, b)) return "到";
     if (strcmp(b->number.digits, "0") == 0) return "比"; /* 3-0 */
     return "杠";                                         /* 8-2室: no range runs down */

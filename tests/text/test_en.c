@@ -161,6 +161,32 @@ static void brief_lines_are_a_list(void **state) {
     assert_int_equal(pauses("we went to the market because there was\nno bread left"), 0); /* wrapped */
 }
 
+static void assert_spoken(const char *written, const char *expected) {
+    ev_phones *phones = NULL;
+    ev_error err = {0};
+    assert_int_equal(
+        ev_text_phones(&phones, text, written, strlen(written), &(ev_text_options){.language = "en"}, 0, &err),
+        EV_OK);
+    char *actual = render(phones, true);
+    assert_string_equal(actual, expected);
+    free(actual);
+    ev_phones_free(&phones);
+}
+
+/* The end of a wrapped line is a space; of a short one, or before an item of a list, it is not. Two spaces are one,
+ * but between columns of numbers. */
+static void spaces_are_tidied(void **state) {
+    (void)state;
+    assert_spoken("we met again where the three old roads come together on May\n5 at noon",
+                  "=we met again where the three old roads come together on may fifth at noon");
+    assert_spoken("we met again where the three old roads come together on May\n- 5 at noon",
+                  "=we met again where the three old roads come together on may five at noon");
+    assert_spoken("roads, in May\n5 at noon", "=roads in may five at noon");
+    assert_spoken("5  kg and 5 \t kg", "=five kilograms and five kilograms");
+    assert_spoken("10 000", "=ten thousand");
+    assert_spoken("10  200", "=ten two hundred");
+}
+
 /* ---- tables ---- */
 
 static void inventory_is_the_published_one(void **state) {
@@ -222,6 +248,7 @@ int main(void) {
         cmocka_unit_test(mixed_pairs_agree),
         cmocka_unit_test(words_are_read_by_their_sentence),
         cmocka_unit_test(brief_lines_are_a_list),
+        cmocka_unit_test(spaces_are_tidied),
         cmocka_unit_test(inventory_is_the_published_one),
         cmocka_unit_test(every_phone_of_our_words_exists),
         cmocka_unit_test(every_phone_of_heteronyms_exists),
