@@ -69,6 +69,19 @@ static char class_of(int32_t c) {
     }
 }
 
+/* "1980S", "4X4", "3X FASTER": what is an ending of a number in small letters is one in capitals. */
+static void small_endings(char *s) {
+    for (size_t i = 1; s[i - 1] && s[i]; i++) {
+        const char after = s[i + 1];
+        size_t end = i - (s[i - 1] == '\''), begin = end;
+        if (s[i] != 'X' && s[i] != 'S') continue;
+        while (begin > 0 && end - begin < 5 && en_is_digit(s[begin - 1])) begin--;
+        const bool apart = begin < end && (begin == 0 || !en_is_alnum(s[begin - 1]));
+        const bool decade = (end - begin == 2 || end - begin == 4) && s[end - 1] == '0' && !en_is_alnum(after);
+        if (apart && (s[i] == 'X' ? end == i && !en_is_alpha(after) : decade)) s[i] = en_lower(s[i]);
+    }
+}
+
 /* ---- punctuation ---- */
 
 /* A line of at most four words and 30 characters: no line of prose that was wrapped, but perhaps its last. */
@@ -285,6 +298,7 @@ ev_status ev_en_speak(const ev_en *en, const ev_char *chars, size_t n, ev_sink *
     w.s = calloc(n + EN_PAD, 1);
     if (!w.s) return ev_fail(err, EV_E_MEMORY, "out of memory while reading the text");
     for (size_t i = 0; i < n; i++) w.s[i] = class_of(chars[i].cp);
+    small_endings(w.s);
     for (size_t i = 0; i < n;) {
         size_t used = match(&w, i);
         i += used ? used : punctuation(&w, i);

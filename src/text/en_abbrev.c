@@ -266,11 +266,12 @@ static size_t weekday(en_work *w, size_t i, size_t end) {
                 {"wed", "wednesday", true},  {"thu", "thursday", true}, {"thur", "thursday", true},
                 {"thurs", "thursday", true}, {"fri", "friday", true},   {"sat", "saturday", false},
                 {"sun", "sunday", false}};
-    if (!en_is_upper(w->s[i]) || !en_is_lower(w->s[i + 1])) return 0;
+    const bool capitals = en_is_upper(w->s[i + 1]); /* "MON, JAN 5", but "SAT scores" */
+    if (!en_is_upper(w->s[i])) return 0;
     for (size_t k = 0; k < EV_ARRAY_COUNT(days); k++) {
         if (end - i != strlen(days[k].written) || !en_starts(w, i, days[k].written)) continue;
         size_t stop = end + (w->s[end] == '.'), unused;
-        bool open = w->day_open == i; /* the second of "Mon-Fri" */
+        bool open = i > 0 && w->day_open == i; /* the second of "Mon-Fri" */
         if (weekday_pair(w, i, stop, days[k].said)) return stop + 1 - i;
         if (open) return finish(w, i, stop, days[k].said, true);
         size_t next = en_skip_spaces(w, stop + (w->s[stop] == ','));
@@ -279,7 +280,8 @@ static size_t weekday(en_work *w, size_t i, size_t end) {
         const char *previous = en_previous(w);                               /* "closed on Mon." */
         bool on = (w->s[stop] == '\0' || w->s[end] == '.') &&
                   en_in_list(" on by until till since every next last ", previous, strlen(previous));
-        if (!days[k].plain && !dated && !goes_on && !on) return 0;
+        if ((!days[k].plain || capitals) && !dated && !goes_on && !on) return 0;
+        if (capitals && w->s[end] != '.' && w->s[end] != ',' && !en_shouting(w, i)) return 0;
         return finish(w, i, stop, days[k].said, !goes_on);
     }
     return 0;
@@ -301,7 +303,8 @@ static size_t plain_abbreviation(en_work *w, size_t i, size_t end) {
         if (abbreviations[k].written[0] != first) continue; /* asked at every word: most are none of these */
         if (end - i != strlen(abbreviations[k].written) || !en_starts(w, i, abbreviations[k].written)) continue;
         use u = abbreviations[k].use;
-        if (shouted && u != TITLE && strcmp(abbreviations[k].written, "attn") != 0) return 0;
+        const bool loud = dot && en_shouting(w, i); /* "TEA, COFFEE, ETC." */
+        if (shouted && u != TITLE && !loud && strcmp(abbreviations[k].written, "attn") != 0) return 0;
         bool roman = w->s[next] && strchr("IVX", w->s[next]) && !en_is_lower(w->s[next + 1]) && end - i > 2;
         bool numbered = en_is_digit(w->s[next]) || (w->s[next] == '(' && en_is_digit(w->s[next + 1])); /* "Eq. (4)" */
         if (u == BEFORE_NUMBER && !(dot && (numbered || roman))) return 0;
