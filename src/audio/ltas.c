@@ -1,4 +1,5 @@
 /* ltas: the long-term average spectrum of speech in bands. */
+#include <assert.h>
 #include <kiss_fftr.h>
 #include <math.h>
 #include <stdlib.h>
@@ -62,6 +63,7 @@ static void average(const float *powers, size_t frames, size_t bands, float *out
 }
 
 ev_status ev_ltas(const float *samples_16k, size_t count, const int *hz, size_t bands, float *out_db, ev_error *err) {
+    assert(bands >= 3 && bands <= EV_LTAS_BANDS_MAX);
     if (count < WINDOW) return ev_fail(err, EV_E_AUDIO, "a spectrum needs %d samples, there are %zu", WINDOW, count);
     const size_t frames = (count - WINDOW) / HOP + 1;
     ltas_work w;

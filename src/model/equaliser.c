@@ -7,6 +7,7 @@
 #include <string.h>
 
 enum { PITCH_TERMS = 3, BANDS = EV_EQUALISER_BANDS_MAX };
+static const float WEIGHT_MAX = 400;
 static const double PITCH_HZ = 200, CUT_DB = 12, PERSON_DB = 14, DEVICE_DB = 24, BELOW_PITCH = 0.9;
 /* The shelf of ITU-R BS.1770-4's K-weighting: 4 dB more above 1682 Hz. */
 static const double SHELF_HZ = 1682, SHELF_DB = 4;
@@ -15,7 +16,19 @@ ev_status ev_equaliser_load(ev_equaliser *out, const ev_container *c, const ev_c
     *out = (ev_equaliser){.config = config->equaliser, .speaker = config->speaker.embedding};
     int64_t shape[2] = {config->equaliser.bands, PITCH_TERMS + out->speaker};
     if (!config->equaliser.bands) return EV_OK;
-    return ev_container_floats(c, "equaliser.weight", 2, shape, &out->weight, err);
+    const ev_status s = ev_container_floats(c, "equaliser.weight", 2, shape, &out->weight, err);
+    if (s != EV_OK) return s;
+    const size_t count = (size_t)shape[0] * (size_t)shape[1];
+    for (size_t i = 0; i < count; i++) {
+        /* no band is so far off; and so no power overflows */
+        if (fabsf(out->weight[i]) <= WEIGHT_MAX) continue;
+        ev_equaliser_free(out);
+        return ev_fail(err, EV_E_FORMAT, "\"equaliser.weight\" has numbers beyond +-%g dB", (double)WEIGHT_MAX);
+    }
+    out->id = ev_hash(ev_hash(EV_HASH_START, out->config.hz, (size_t)shape[0] * sizeof out->config.hz[0]),
+                      out->weight, count * sizeof *out->weight);
+    out->id += !out->id;
+    return EV_OK;
 }
 
 void ev_equaliser_free(ev_equaliser *e) {
@@ -69,6 +82,10 @@ static double louder(const ev_equaliser_config *k, const double *own, const doub
     return 10 * log10(after / before);
 }
 
+static bool is_below(const ev_equaliser_config *k, int band, float pitch) {
+    return k->hz[band] < BELOW_PITCH * (double)pitch;
+}
+
 void ev_equaliser_fit(const ev_equaliser *e, const float *vector, float pitch, const float *reference_db,
                       float *gains_db) {
     const ev_equaliser_config *k = &e->config;
@@ -85,10 +102,13 @@ void ev_equaliser_fit(const ev_equaliser *e, const float *vector, float pitch, c
         const double share = fmin(1, fmax(0, (DEVICE_DB - fabs(lacks[b])) / (DEVICE_DB - PERSON_DB)));
         gains[b] = share * fmin(k->limit_db, fmax(-k->limit_db, k->strength * lacks[b]));
         if (b < begin || b >= end) gains[b] = 0;
-        if (k->hz[b] < BELOW_PITCH * (double)pitch) gains[b] = fmin(gains[b], 0);
+        if (is_below(k, b, pitch)) gains[b] = fmin(gains[b], 0);
     }
     const double more = louder(k, own, gains);
-    for (int b = 0; b < k->bands; b++) gains_db[b] = (float)(gains[b] - more);
+    for (int b = 0; b < k->bands; b++) {
+        const double gain = gains[b] - more;
+        gains_db[b] = (float)(is_below(k, b, pitch) ? fmin(gain, 0) : gain);
+    }
 }
 
 void ev_equaliser_bins(const ev_equaliser *e, const float *gains_db, double bin_hz, size_t bins, float *log_gains) {

@@ -4,11 +4,11 @@
  * function of the vector and the pitch, which training/equaliser.py fits.
  *
  *   own = bias + weight [1, log(pitch / 200 Hz), its square, the speaker's vector]      dB
- *   gain = strength (reference - own - median over the bands), within +-limit
+ *   gain = strength (reference - own - median over the bands), within +-limit, less what makes it louder
  *
  * The person is copied, not the device: bands at either end that lack more than 12 dB were cut by a telephone or a
  * codec, and get nothing, nor does the band beside them, where the filter begins; between, the gain fades to nothing
- * from 14 to 24 dB. Below the pitch, where a voice has nothing, no gain is above 0.
+ * from 14 to 24 dB. Below the pitch, where a voice has nothing, nothing is lifted.
  */
 #ifndef EV_EQUALISER_H
 #define EV_EQUALISER_H
@@ -19,9 +19,10 @@ typedef struct ev_equaliser {
     ev_equaliser_config config;
     int speaker;   /* floats of a vector */
     float *weight; /* [bands][3 + speaker]; owned */
+    uint64_t id;   /* tells equalisers apart: gains of one mean nothing to another; 0: a model without one */
 } ev_equaliser;
 
-/* config.bands 0: a model without one. */
+/* config.bands 0: a model without one. EV_E_FORMAT: weights that are no numbers. */
 ev_status ev_equaliser_load(ev_equaliser *out, const ev_container *c, const ev_config *config, ev_error *err);
 void ev_equaliser_free(ev_equaliser *e);
 /* vector [speaker], of unit length; pitch > 0, Hz; reference_db [bands] as ev_ltas gives it -> gains_db [bands], of

@@ -37,11 +37,12 @@ ev_status ev_model_unknown(const char *kind, const char *name, size_t bytes, con
 /* One speaker. */
 struct ev_voice {
     uint64_t encoder_id;
-    bool keeps_length; /* its direction tells the speaker, its length how strongly; else it is a row of a learned
-                          table */
-    float pitch;       /* median F0, Hz; 0: unknown */
-    unsigned faults;   /* ev_voice_fault of the recording that it was heard in */
-    int bands;         /* of the model's equaliser; 0: none, as of voices that are no recording's */
+    bool keeps_length;     /* its direction tells the speaker, its length how strongly; else it is a row of a learned
+                              table */
+    float pitch;           /* median F0, Hz; 0: unknown */
+    unsigned faults;       /* ev_voice_fault of the recording that it was heard in */
+    uint64_t equaliser_id; /* whose gains it has; 0: none, as a voice that is no recording's */
+    int bands;             /* of it */
     float eq_db[EV_EQUALISER_BANDS_MAX]; /* their gains; behind them 0 */
     size_t size;
     float vector[];

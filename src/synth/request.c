@@ -234,15 +234,25 @@ static ev_status take_speaker(const ev_item *item, const char *name, ev_voice **
     return check_voice(item, *voice, err);
 }
 
-static void take_gains(const ev_item *item, size_t sentence, const ev_voice *voice) {
-    const ev_vocoder_config *v = &item->model->config.vocoder;
-    const size_t bins = ev_vocoder_bins(&item->model->vocoder);
-    float *gains = item->log_gains + sentence * item->gain_step;
-    if (voice->bands)
-        ev_equaliser_bins(&item->model->equaliser, voice->eq_db, v->sample_rate / 2.0 / (double)(bins - 1), bins,
-                          gains);
-    else
-        memset(gains, 0, bins * sizeof *gains);
+/* Another row for a voice with an equaliser of this model; *row: its number, 0 for none. */
+static ev_status take_gains(ev_item *item, const ev_voice *voice, uint32_t *row, ev_error *err) {
+    const ev_equaliser *e = &item->model->equaliser;
+    const size_t bins = ev_vocoder_bins(&item->model->vocoder), bytes = bins * sizeof(float);
+    *row = 0;
+    if (!voice->equaliser_id || voice->equaliser_id != e->id) return EV_OK;
+    const size_t at = item->log_gains.size;
+    float *gains = ev_buf_append(&item->log_gains, NULL, bytes);
+    if (!gains) return ev_fail(err, EV_E_MEMORY, "out of memory");
+    ev_equaliser_bins(e, voice->eq_db, item->model->config.vocoder.sample_rate / 2.0 / (double)(bins - 1), bins,
+                      gains);
+    *row = (uint32_t)(at / bytes + 1);
+    return EV_OK;
+}
+
+const float *ev_item_log_gains(const ev_item *item, size_t sentence) {
+    const size_t row = item->gain_rows ? item->gain_rows[sentence] : item->log_gains.size > 0;
+    const float *gains = (const float *)(const void *)item->log_gains.data;
+    return row ? gains + (row - 1) * ev_vocoder_bins(&item->model->vocoder) : NULL;
 }
 
 static bool same_voice(const char *a, const char *b) { return a && b ? strcmp(a, b) == 0 : a == b; }
@@ -259,19 +269,24 @@ static ev_status sentence_conditions(ev_item *item, ev_manner *manner, const ev_
     const ev_voice *voice = speaker;
     const char *now = NULL;
     ev_voice *own = NULL;
-    ev_status s = EV_OK;
+    uint32_t speaker_row = 0, row = 0;
+    ev_status s = take_gains(item, speaker, &speaker_row, err);
     for (size_t i = 0; i < item->phones->sentence_count && s == EV_OK; i++) {
         const char *name = item->phones->sentences[i].voice;
         const size_t begin = i && said ? ends[i - 1] : 0;
         if (said) manner->text = said->data ? (const char *)said->data + begin : "";
         if (said) manner->text_bytes = ends[i] - begin;
         if (!name) voice = speaker;
-        if (name && !same_voice(name, now)) s = take_speaker(item, name, &own, &voice, err);
+        if (!name) row = speaker_row;
+        if (name && !same_voice(name, now)) {
+            s = take_speaker(item, name, &own, &voice, err);
+            if (s == EV_OK) s = take_gains(item, voice, &row, err);
+        }
         if (s != EV_OK) break;
         now = name;
         manner->speaker = voice->vector;
         if (item->medians_hz) item->medians_hz[i] = voice->pitch;
-        if (item->log_gains) take_gains(item, i, voice);
+        if (item->gain_rows) item->gain_rows[i] = row;
         s = ev_acoustic_condition(&item->model->acoustic, manner, item->condition + i * item->condition_step, err);
     }
     ev_voice_free(&own);
@@ -300,21 +315,19 @@ static ev_status take_sentence_conditions(ev_item *item, ev_manner *manner, cons
 static ev_status take_condition(ev_item *item, ev_manner *manner, const ev_voice *speaker, ev_error *err) {
     const ev_acoustic *m = &item->model->acoustic;
     const bool changes = has_voices(item->phones), each = changes || m->family->takes_prompts;
-    const bool equalised = item->model->equaliser.config.bands && (changes || speaker->bands);
     const size_t size = (size_t)m->config.condition, n = each ? item->phones->sentence_count : 1;
-    const size_t bins = ev_vocoder_bins(&item->model->vocoder);
     item->condition = malloc(n * size * sizeof *item->condition);
     if (changes) item->medians_hz = malloc(n * sizeof *item->medians_hz);
-    if (equalised) item->log_gains = malloc(n * bins * sizeof *item->log_gains);
-    if (!item->condition || (changes && !item->medians_hz) || (equalised && !item->log_gains))
+    if (changes) item->gain_rows = malloc(n * sizeof *item->gain_rows);
+    if (!item->condition || (changes && !(item->medians_hz && item->gain_rows)))
         return ev_fail(err, EV_E_MEMORY, "out of memory");
     if (!each) {
-        if (equalised) take_gains(item, 0, speaker);
+        uint32_t row;
+        const ev_status s = take_gains(item, speaker, &row, err);
         manner->speaker = speaker->vector;
-        return ev_acoustic_condition(m, manner, item->condition, err);
+        return s == EV_OK ? ev_acoustic_condition(m, manner, item->condition, err) : s;
     }
     item->condition_step = size;
-    item->gain_step = bins;
     return take_sentence_conditions(item, manner, speaker, err);
 }
 
@@ -378,7 +391,8 @@ void ev_item_free(ev_item *item) {
     free(item->tokens);
     free(item->manners);
     free(item->condition);
-    free(item->log_gains);
+    ev_buf_free(&item->log_gains);
+    free(item->gain_rows);
     free(item->medians_hz);
     free(item->rows_before);
     free(item->samples);

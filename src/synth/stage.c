@@ -296,7 +296,7 @@ static void add_chunk(batch *b, ev_item *item, ev_decoded *d, size_t frames) {
                             .f0 = d->f0,
                             .phase = d->phase,
                             .condition = item->condition + d->sentence * item->condition_step,
-                            .log_gains = item->log_gains ? item->log_gains + d->sentence * item->gain_step : NULL,
+                            .log_gains = ev_item_log_gains(item, d->sentence),
                             .frames = d->frames,
                             .begin = d->at,
                             .end = d->at + frames,

@@ -81,8 +81,8 @@ typedef struct ev_item {
     float *medians_hz;       /* of each sentence, where the text asks for other voices; NULL: median_hz */
     float *condition;        /* who speaks, and how: the acoustic model's, and the vocoder's; owned */
     size_t condition_step;   /* floats from a sentence's to the next one's; 0: all have the same */
-    float *log_gains;        /* of the equaliser of who speaks, as ev_chunk has them; NULL: none; owned */
-    size_t gain_step;        /* likewise */
+    ev_buf log_gains;        /* rows of the equalisers of those who speak, as ev_chunk has them */
+    uint32_t *gain_rows;     /* of each sentence, from 1; 0: none. NULL: all have row 1, or none if there is no row */
     size_t *rows_before;     /* [sentences + 1] rows of the acoustic model before each; owned */
     ev_voice *own_voice;     /* the default voice, when the request names none */
     size_t next_sentence;    /* not yet decoded */
@@ -97,6 +97,9 @@ typedef struct ev_item {
     ev_mark *marks;
     size_t mark_count;
 } ev_item;
+
+/* The row of a sentence's equaliser; NULL: it has none. */
+const float *ev_item_log_gains(const ev_item *item, size_t sentence);
 
 /* request.c: how a request's text is read; what it points to is the request's. */
 typedef struct ev_text_voices { /* whom a text may name */

@@ -1,6 +1,7 @@
 /* voice: one speaker as a vector and a median pitch; made from a model's own list, from reference speech, or from
  * bytes that were packed before.
  */
+#include <assert.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,6 +19,7 @@ ev_voice *ev_voice_make(const ev_model *model, const float *vector, float pitch)
     v->encoder_id = model->encoder_id;
     v->keeps_length = !model->acoustic.family->voice_rows;
     v->pitch = pitch;
+    v->equaliser_id = 0;
     v->bands = 0;
     memset(v->eq_db, 0, sizeof v->eq_db);
     v->size = n;
@@ -68,14 +70,19 @@ static float mixed_pitch(const ev_voice *const *voices, const float *weights, si
     return (float)exp(log_pitch);
 }
 
+/* A voice without one has gains of 0, and so has one whose are another model's. */
 static void mix_equalisers(ev_voice *v, const ev_voice *const *voices, const float *weights, size_t n, double sum) {
+    const ev_voice *first = voices[0];
+    for (size_t i = 1; i < n && !first->equaliser_id; i++) first = voices[i];
+    v->equaliser_id = first->equaliser_id;
+    v->bands = first->bands;
     for (size_t b = 0; b < EV_EQUALISER_BANDS_MAX; b++) {
         double db = 0;
-        for (size_t i = 0; i < n; i++) db += (double)weights[i] / sum * (double)voices[i]->eq_db[b];
+        for (size_t i = 0; i < n; i++)
+            if (voices[i]->equaliser_id == first->equaliser_id)
+                db += (double)weights[i] / sum * (double)voices[i]->eq_db[b];
         v->eq_db[b] = (float)db;
     }
-    for (size_t i = 0; i < n; i++)
-        if (voices[i]->bands > v->bands) v->bands = voices[i]->bands;
 }
 
 static double length_of(const ev_voice *v) {
@@ -166,6 +173,8 @@ static ev_status embed_speech(ev_voice **out, ev_synth *s, const float *speech, 
 }
 
 /* The timbre that the vector does not tell. */
+static_assert((int)EV_EQUALISER_BANDS_MAX <= (int)EV_LTAS_BANDS_MAX, "ev_ltas has room for them");
+
 static ev_status equalise(ev_voice *voice, const ev_model *model, const float *speech, size_t count, ev_error *err) {
     const ev_equaliser *e = &model->equaliser;
     float reference_db[EV_EQUALISER_BANDS_MAX];
@@ -173,6 +182,7 @@ static ev_status equalise(ev_voice *voice, const ev_model *model, const float *s
     const ev_status s = ev_ltas(speech, count, e->config.hz, (size_t)e->config.bands, reference_db, err);
     if (s != EV_OK) return s;
     ev_equaliser_fit(e, voice->vector, voice->pitch, reference_db, voice->eq_db);
+    voice->equaliser_id = e->id;
     voice->bands = e->config.bands;
     return EV_OK;
 }
@@ -286,17 +296,17 @@ ev_status ev_voice_from_file(ev_voice **out, ev_synth *synth, const char *path, 
 }
 
 /* ---- packed form ----
- * Magic, encoder id, pitch, count, the vector; with an equaliser then its bands' count and gains; FNV-1a of it all;
- * little-endian. A voice without one is written as it was before there were any.
+ * Magic, encoder id, pitch, count, the vector; with an equaliser then its id, its bands' count and their gains;
+ * FNV-1a of it all; little-endian. A voice without one is written as it was before there were any.
  */
 
-enum { MAGIC_BYTES = 8, HEADER_BYTES = MAGIC_BYTES + 8 + 4 + 4, BANDS_BYTES = 4, CHECK_BYTES = 8 };
-static const float EQ_DB_MAX = 40;
+enum { MAGIC_BYTES = 8, HEADER_BYTES = MAGIC_BYTES + 8 + 4 + 4, EQUALISER_BYTES = 8 + 4, CHECK_BYTES = 8 };
 static const char magic_plain[MAGIC_BYTES + 1] = "EVVOICE1", magic_equalised[MAGIC_BYTES + 1] = "EVVOICE2";
+static const float EQ_DB_MAX = 100;
 
 /* Bytes before the check. */
 static size_t packed_bytes(size_t floats, size_t bands) {
-    return HEADER_BYTES + floats * sizeof(float) + (bands ? BANDS_BYTES + bands * sizeof(float) : 0);
+    return HEADER_BYTES + floats * sizeof(float) + (bands ? EQUALISER_BYTES + bands * sizeof(float) : 0);
 }
 
 ev_status ev_voice_pack(const ev_voice *voice, void *bytes, size_t capacity, size_t *used, ev_error *err) {
@@ -305,34 +315,39 @@ ev_status ev_voice_pack(const ev_voice *voice, void *bytes, size_t capacity, siz
     *used = body + CHECK_BYTES;
     if (!bytes) return EV_OK;
     if (capacity < *used) return ev_fail(err, EV_E_LIMIT, "a packed voice needs %zu bytes", *used);
-    unsigned char *p = bytes, *gains = p + packed_bytes(n, 0);
+    unsigned char *p = bytes, *equaliser = p + packed_bytes(n, 0);
     memcpy(p, bands ? magic_equalised : magic_plain, MAGIC_BYTES);
     memcpy(p + 8, &voice->encoder_id, 8);
     memcpy(p + 16, &voice->pitch, 4);
     memcpy(p + 20, &n, 4);
     memcpy(p + HEADER_BYTES, voice->vector, n * sizeof(float));
-    if (bands) memcpy(gains, &bands, BANDS_BYTES);
-    memcpy(gains + (bands ? BANDS_BYTES : 0), voice->eq_db, bands * sizeof(float));
+    if (bands) {
+        memcpy(equaliser, &voice->equaliser_id, 8);
+        memcpy(equaliser + 8, &bands, 4);
+        memcpy(equaliser + EQUALISER_BYTES, voice->eq_db, bands * sizeof(float));
+    }
     const uint64_t check = ev_hash(EV_HASH_START, p, body);
     memcpy(p + body, &check, CHECK_BYTES);
     return EV_OK;
 }
 
-/* Of another model's bands they would be another timbre: the voice does without. */
-static ev_status unpack_gains(ev_voice *voice, const ev_model *model, const unsigned char *gains, uint32_t bands,
-                              ev_error *err) {
-    if (bands != (uint32_t)model->equaliser.config.bands) return EV_OK;
-    memcpy(voice->eq_db, gains, bands * sizeof(float));
-    for (uint32_t b = 0; b < bands; b++)
+/* Of another model's equaliser they would be another timbre: the voice does without. */
+static ev_status unpack_gains(ev_voice *voice, const ev_model *model, const unsigned char *equaliser, ev_error *err) {
+    uint64_t id = 0;
+    memcpy(&id, equaliser, 8);
+    if (id != model->equaliser.id) return EV_OK;
+    voice->equaliser_id = id;
+    voice->bands = model->equaliser.config.bands;
+    memcpy(voice->eq_db, equaliser + EQUALISER_BYTES, (size_t)voice->bands * sizeof(float));
+    for (int b = 0; b < voice->bands; b++)
         if (!(fabsf(voice->eq_db[b]) <= EQ_DB_MAX)) return ev_fail(err, EV_E_FORMAT, "packed voice is damaged");
-    voice->bands = (int)bands;
     return EV_OK;
 }
 
 ev_status ev_voice_unpack(ev_voice **out, ev_model *model, const void *bytes, size_t size, ev_error *err) {
     const unsigned char *p = bytes;
     const size_t n = (size_t)model->config.acoustic.speaker, plain = packed_bytes(n, 0);
-    uint64_t id = 0, check = 0;
+    uint64_t id = 0, check = 0, equaliser_id = 0;
     uint32_t count = 0, bands = 0;
     *out = NULL;
     const bool equalised = size >= HEADER_BYTES && memcmp(p, magic_equalised, MAGIC_BYTES) == 0;
@@ -345,8 +360,13 @@ ev_status ev_voice_unpack(ev_voice **out, ev_model *model, const void *bytes, si
         return ev_fail(err, EV_E_FORMAT,
                        "the voice was made with another speaker encoder; make it again from its reference");
     }
-    if (equalised && size >= plain + BANDS_BYTES) memcpy(&bands, p + plain, BANDS_BYTES);
-    if (bands > EV_EQUALISER_BANDS_MAX) return ev_fail(err, EV_E_FORMAT, "packed voice is damaged");
+    if (equalised && size >= plain + EQUALISER_BYTES) {
+        memcpy(&equaliser_id, p + plain, 8);
+        memcpy(&bands, p + plain + 8, 4);
+    }
+    const bool ours = equaliser_id == model->equaliser.id;
+    if (bands > EV_EQUALISER_BANDS_MAX || (ours && bands && bands != (uint32_t)model->equaliser.config.bands))
+        return ev_fail(err, EV_E_FORMAT, "packed voice is damaged");
     const size_t body = packed_bytes(n, bands);
     if (size != body + CHECK_BYTES)
         return ev_fail(err, EV_E_FORMAT, "packed voice has %zu bytes, wanted %zu", size, body + CHECK_BYTES);
@@ -357,7 +377,7 @@ ev_status ev_voice_unpack(ev_voice **out, ev_model *model, const void *bytes, si
     memcpy(vector, p + HEADER_BYTES, n * sizeof(float));
     const ev_status s = finish(out, ev_voice_make(model, vector, pitch), err);
     if (s != EV_OK || !bands) return s;
-    const ev_status gains = unpack_gains(*out, model, p + plain + BANDS_BYTES, bands, err);
+    const ev_status gains = unpack_gains(*out, model, p + plain, err);
     if (gains != EV_OK) ev_voice_free(out);
     return gains;
 }

@@ -69,17 +69,22 @@ static char class_of(int32_t c) {
     }
 }
 
-/* "1980S", "4X4", "3X FASTER": what is an ending of a number in small letters is one in capitals. */
-static void small_endings(char *s) {
-    for (size_t i = 1; s[i - 1] && s[i]; i++) {
-        const char after = s[i + 1];
-        size_t end = i - (s[i - 1] == '\''), begin = end;
-        if (s[i] != 'X' && s[i] != 'S') continue;
-        while (begin > 0 && end - begin < 5 && en_is_digit(s[begin - 1])) begin--;
-        const bool apart = begin < end && (begin == 0 || !en_is_alnum(s[begin - 1]));
-        const bool decade = (end - begin == 2 || end - begin == 4) && s[end - 1] == '0' && !en_is_alnum(after);
-        if (apart && (s[i] == 'X' ? end == i && !en_is_alpha(after) : decade)) s[i] = en_lower(s[i]);
+/* "1980S", "4X4", and in sentences of capitals "THE 80S", "3X FASTER": what is an ending of a number in small letters
+ * is one in capitals. But a "70S ribosome". */
+static void small_endings(en_work *w) {
+    for (size_t i = 1; i < w->n; i++) {
+        const char c = w->s[i], after = w->s[i + 1];
+        if (c != 'X' && c != 'S') continue;
+        const bool apostrophe = w->s[i - 1] == '\'';
+        size_t end = i - apostrophe, begin = end;
+        while (begin > 0 && end - begin < 5 && en_is_digit(w->s[begin - 1])) begin--;
+        if (begin == end || (begin > 0 && en_is_alnum(w->s[begin - 1]))) continue;
+        const bool certain = c == 'X' ? en_is_digit(after) : end - begin == 4 || apostrophe;
+        const bool decade = (end - begin == 2 || end - begin == 4) && w->s[end - 1] == '0' && !en_is_alnum(after);
+        const bool ending = c == 'X' ? !apostrophe && !en_is_alpha(after) : decade;
+        if (ending && (certain || en_shouting(w, i))) w->s[i] = en_lower(c);
     }
+    w->shout_until = 0; /* that was asked out of turn */
 }
 
 /* ---- punctuation ---- */
@@ -180,7 +185,8 @@ static size_t question_or_exclaim(en_work *w, size_t i) {
         return 2;
     }
     const size_t term = en_skip_spaces(w, i + 1);
-    if (i > 0 && en_is_digit(w->s[i - 1]) && w->s[term] && strchr("=+*/<>", w->s[term])) { /* "5! = 120" */
+    const bool sum = w->s[term] && strchr("=+*/", w->s[term]) && en_is_digit(w->s[en_skip_spaces(w, term + 1)]);
+    if (i > 0 && en_is_digit(w->s[i - 1]) && sum) { /* "5! = 120" */
         en_span(w, i, i + 1);
         en_put(w, "factorial");
         return 1;
@@ -298,7 +304,7 @@ ev_status ev_en_speak(const ev_en *en, const ev_char *chars, size_t n, ev_sink *
     w.s = calloc(n + EN_PAD, 1);
     if (!w.s) return ev_fail(err, EV_E_MEMORY, "out of memory while reading the text");
     for (size_t i = 0; i < n; i++) w.s[i] = class_of(chars[i].cp);
-    small_endings(w.s);
+    small_endings(&w);
     for (size_t i = 0; i < n;) {
         size_t used = match(&w, i);
         i += used ? used : punctuation(&w, i);

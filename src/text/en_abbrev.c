@@ -5,10 +5,11 @@
 #include "text/en.h"
 
 typedef enum use {
-    ANYWHERE,      /* also without the dot */
-    DOTTED,        /* only with the dot */
-    BEFORE_NUMBER, /* "No. 5", "p. 3", "vol. 2": dot and a number behind */
-    TITLE          /* before a name: never the end of a sentence */
+    ANYWHERE,              /* also without the dot */
+    DOTTED,                /* only with the dot */
+    BEFORE_NUMBER,         /* "No. 5", "p. 3", "vol. 2": dot and a number behind */
+    BEFORE_NUMBER_CAPITAL, /* "Tab. 2", but "close the tab. 2 of us" */
+    TITLE                  /* before a name: never the end of a sentence */
 } use;
 
 static const struct {
@@ -68,11 +69,11 @@ static const struct {
     {"eqs", "equations", BEFORE_NUMBER},
     {"eqn", "equation", BEFORE_NUMBER},
     {"thm", "theorem", BEFORE_NUMBER},
-    {"prop", "proposition", BEFORE_NUMBER},
-    {"def", "definition", BEFORE_NUMBER},
-    {"ex", "example", BEFORE_NUMBER},
-    {"tab", "table", BEFORE_NUMBER},
-    {"para", "paragraph", BEFORE_NUMBER},
+    {"prop", "proposition", BEFORE_NUMBER_CAPITAL},
+    {"def", "definition", BEFORE_NUMBER_CAPITAL},
+    {"ex", "example", BEFORE_NUMBER_CAPITAL},
+    {"tab", "table", BEFORE_NUMBER_CAPITAL},
+    {"para", "paragraph", BEFORE_NUMBER_CAPITAL},
     {"ch", "chapter", BEFORE_NUMBER},
     {"sec", "section", BEFORE_NUMBER},
     {"sect", "section", BEFORE_NUMBER},
@@ -231,11 +232,17 @@ static size_t law_or_road(en_work *w, size_t i, size_t end) {
     return 0;
 }
 
-/* "b. 1920", "d. 1985": of people. */
+static bool in_brackets(const en_work *w, size_t i) {
+    for (size_t back = 0; i > 0 && back < 60 && w->s[i - 1] != ')' && w->s[i - 1] != '\n'; back++)
+        if (w->s[--i] == '(') return true;
+    return false;
+}
+
+/* "(b. 1920, d. 1985)": of people, and no answers to choose from. */
 static size_t lifetime(en_work *w, size_t i, size_t end) {
     const size_t year = en_skip_spaces(w, end + 1), stop = en_digits_end(w, year);
-    if (end - i != 1 || (w->s[i] != 'b' && w->s[i] != 'd') || w->s[end] != '.') return 0;
-    if (stop - year != 4 || en_is_alnum(w->s[stop]) || !(w->s[year] == '1' || w->s[year] == '2')) return 0;
+    if (end - i != 1 || (w->s[i] != 'b' && w->s[i] != 'd') || w->s[end] != '.' || !in_brackets(w, i)) return 0;
+    if (stop - year != 4 || !strchr(",;)", w->s[stop]) || !w->s[stop] || !strchr("12", w->s[year])) return 0;
     return finish(w, i, end + 1, w->s[i] == 'b' ? "born" : "died", false);
 }
 
@@ -281,7 +288,7 @@ static size_t weekday(en_work *w, size_t i, size_t end) {
         bool on = (w->s[stop] == '\0' || w->s[end] == '.') &&
                   en_in_list(" on by until till since every next last ", previous, strlen(previous));
         if ((!days[k].plain || capitals) && !dated && !goes_on && !on) return 0;
-        if (capitals && w->s[end] != '.' && w->s[end] != ',' && !en_shouting(w, i)) return 0;
+        if (capitals && !en_shouting(w, i) && !en_month_at(w, next, &unused)) return 0;
         return finish(w, i, stop, days[k].said, !goes_on);
     }
     return 0;
@@ -294,6 +301,17 @@ static bool follows_number(const en_work *w) {
     return w->pending == EV_BREAK_WORD && count > w->sentence_from && en_word_at(w, count - 1)->number;
 }
 
+/* The number that the abbreviation at i, of so many letters, stands before: "5", "IV", "(4)" of an equation. */
+static bool number_follows(const en_work *w, size_t i, size_t next, size_t letters) {
+    size_t end = next;
+    if (en_is_digit(w->s[next])) return true;
+    if (w->s[next] == '(')
+        return en_is_digit(w->s[next + 1]) && en_in_list(" eq eqs eqn fig figs ", w->s + i, letters);
+    while (w->s[end] && strchr("IVX", w->s[end])) end++;
+    const bool roman = letters > 2 && end > next && !en_is_alnum(w->s[end]) && w->s[end] != '\'';
+    return roman && !(end == next + 1 && w->s[next] == 'I' && w->s[end] == ' '); /* "the fig. I ate" */
+}
+
 static size_t plain_abbreviation(en_work *w, size_t i, size_t end) {
     bool dot = w->s[end] == '.';
     size_t next = en_skip_spaces(w, end + dot);
@@ -303,11 +321,11 @@ static size_t plain_abbreviation(en_work *w, size_t i, size_t end) {
         if (abbreviations[k].written[0] != first) continue; /* asked at every word: most are none of these */
         if (end - i != strlen(abbreviations[k].written) || !en_starts(w, i, abbreviations[k].written)) continue;
         use u = abbreviations[k].use;
-        const bool loud = dot && en_shouting(w, i); /* "TEA, COFFEE, ETC." */
+        const bool loud = dot && en_shouting(w, i) && !en_word_is(w, i, "no"); /* "TEA, COFFEE, ETC." */
         if (shouted && u != TITLE && !loud && strcmp(abbreviations[k].written, "attn") != 0) return 0;
-        bool roman = w->s[next] && strchr("IVX", w->s[next]) && !en_is_lower(w->s[next + 1]) && end - i > 2;
-        bool numbered = en_is_digit(w->s[next]) || (w->s[next] == '(' && en_is_digit(w->s[next + 1])); /* "Eq. (4)" */
-        if (u == BEFORE_NUMBER && !(dot && (numbered || roman))) return 0;
+        if (u == BEFORE_NUMBER_CAPITAL && !capital) return 0;
+        if (u == BEFORE_NUMBER_CAPITAL) u = BEFORE_NUMBER;
+        if (u == BEFORE_NUMBER && !(dot && number_follows(w, i, next, end - i))) return 0;
         if (u == DOTTED && !dot) return 0;
         if (dot && en_word_is(w, i, "min") && en_is_digit(w->s[next]) && !follows_number(w))
             return finish(w, i, end + 1, "minimum", false); /* "min. 3 hours" */

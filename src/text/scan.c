@@ -23,6 +23,8 @@ typedef struct scanner {
     const ev_origin *fixed;                   /* all of it stands for this: what a dictionary says */
     const ev_dictionary *const *dictionaries; /* NULL: none */
     size_t last_end;                          /* behind the last character */
+    size_t line_begin, line_length;           /* the line's first character; characters of the line before it */
+    bool line_han;                            /* Chinese ones among these */
     size_t link_at, link_end;                 /* "](/path/)" of a link that is being read */
     uint32_t omit_begin, omit_end;            /* a stretch that is left out and may still grow */
     const char *omit_reason;                  /* NULL: none */
@@ -56,16 +58,29 @@ static ev_char *last_char(const scanner *s) {
 static bool is_digit(int32_t c) { return c >= '0' && c <= '9'; }
 static bool is_letter_or_digit(int32_t c) { return is_digit(c) || (c < 0x80 && ev_is_latin(c)); }
 
-/* "A paragraph of lines that were\nwrapped": a long line that goes on in the next, which is no item of a list. What
- * follows is decided by its first character. */
-static bool is_wrapped(const ev_char *chars, size_t newline, int32_t next) {
+/* "2. An item": a list goes on, and no sentence. */
+static bool is_item(const scanner *s, size_t at) {
+    while (at < s->bytes && is_digit((unsigned char)s->text[at])) at++;
+    return at + 1 < s->bytes && strchr(".)", s->text[at]) && (s->text[at + 1] == ' ' || s->text[at + 1] == '\n');
+}
+
+/* "Paragraphs of lines that were\nwrapped": a long line, no Chinese one, that goes on in the next with a small letter
+ * or a number. before, next: the characters around its end. */
+static bool is_wrapped(const scanner *s, int32_t before, int32_t next, size_t at) {
     enum { LONG_LINE = 50 };
-    const int32_t before = newline ? chars[newline - 1].cp : 0;
-    if (!before || before >= 0x80 || next >= 0x80 || strchr(".!?:|-*#\n", before) || strchr("-*+#>|", next))
-        return false;
-    size_t begin = newline;
-    while (begin > 0 && newline - begin < LONG_LINE && chars[begin - 1].cp != '\n') begin--;
-    return newline - begin == LONG_LINE;
+    const bool goes_on = (next >= 'a' && next <= 'z') || (is_digit(next) && !is_item(s, at));
+    return s->line_length >= LONG_LINE && !s->line_han && goes_on &&
+           (before == ',' || (before < 0x80 && ev_is_latin(before)));
+}
+
+/* The next character is the first of a line. */
+static void end_line(scanner *s) {
+    const ev_char *chars = (const ev_char *)(const void *)s->scan->chars.data;
+    const size_t count = ev_array_count(&s->scan->chars, ev_char);
+    s->line_length = count - s->line_begin;
+    s->line_han = false;
+    for (size_t i = s->line_begin; i < count; i++) s->line_han |= ev_zh_is_han(chars[i].cp);
+    s->line_begin = count + 1;
 }
 
 /* chars[begin, end) is a number with a letter or two, or a roman numeral: what Chinese text says as its own. */
@@ -88,16 +103,15 @@ static size_t join_figure(ev_char *chars, size_t end, size_t fixed) {
         return end;
     const bool spaced =
         begin > 1 && chars[begin - 1].cp == ' ' && ev_zh_is_han(chars[begin - 2].cp) && begin - 1 >= fixed;
-    if (begin > 0 && !spaced && !ev_zh_is_han(chars[begin - 1].cp) && chars[begin - 1].cp != '\n' &&
-        chars[begin - 1].cp < 0x80)
-        return end;
+    const int32_t before = begin ? chars[begin - 1].cp : 0;
+    if (begin && !spaced && !ev_zh_is_han(before) && before < 0x80 && !strchr("\n,(:;", before)) return end;
     if (spaced) memmove(chars + begin - 1, chars + begin, (end - 1 - begin) * sizeof *chars);
     return end - 1 - spaced;
 }
 
 /* What stands before `next` without spaces that mean nothing: two in a row, but for columns of numbers; one between
  * Chinese characters and figures ("第 2 个", "2024 年"); the end of a line that was wrapped. */
-static void tidy_space(scanner *s, int32_t next) {
+static void tidy_space(scanner *s, int32_t next, size_t at) {
     ev_char *chars = (ev_char *)(void *)s->scan->chars.data;
     const ev_control *controls = (const ev_control *)(const void *)s->scan->controls.data;
     const size_t count = ev_array_count(&s->scan->chars, ev_char),
@@ -105,7 +119,8 @@ static void tidy_space(scanner *s, int32_t next) {
     const size_t fixed = control_count ? controls[control_count - 1].char_at : 0; /* these stay where they are */
     size_t kept = count;
     if (!count) return;
-    if (chars[count - 1].cp == '\n' && is_wrapped(chars, count - 1, next)) chars[count - 1].cp = ' ';
+    if (count > 1 && chars[count - 1].cp == '\n' && is_wrapped(s, chars[count - 2].cp, next, at))
+        chars[count - 1].cp = ' ';
     while (kept > 0 && chars[kept - 1].cp == ' ') kept--;
     const int32_t before = kept ? chars[kept - 1].cp : 0;
     const bool beside = (ev_zh_is_han(before) && is_digit(next)) || (is_digit(before) && ev_zh_is_han(next));
@@ -118,7 +133,10 @@ static void tidy_space(scanner *s, int32_t next) {
 /* at, end: in the marked text, as everywhere here. */
 static void emit(scanner *s, int32_t cp, size_t at, size_t end) {
     if (cp != ' ') flush(s);
-    if (cp != ' ' && cp != '\n') tidy_space(s, cp);
+    if (cp == '\n')
+        end_line(s);
+    else if (cp != ' ')
+        tidy_space(s, cp, at);
     ev_char c = {cp, begin_of(s, at), end_of(s, end) - begin_of(s, at)};
     ev_buf_append(&s->scan->chars, &c, sizeof(c));
     s->last_end = end;

@@ -9,8 +9,8 @@
 /* ---- times ---- */
 
 static bool speaks_of_a_match(const zh_view *v, size_t i, size_t end) {
-    static const char *const words[] = {"比", "胜",   "败",   "负", "赢", "输", "战", "平",
-                                        "击", "领先", "落后", "球", "盘", "局", "例"};
+    static const char *const words[] = {"比",   "胜", "败", "负", "赢", "输",   "战",   "平",   "击",  "领先",
+                                        "落后", "球", "盘", "局", "例", "赔率", "稀释", "杠杆", "浓度"};
     for (size_t k = 0; k < EV_ARRAY_COUNT(words); k++) {
         if (zh_mentioned(v, i, words[k])) return true;
         if (k < 9 && (zh_follows(v, end, words[k]) || zh_follows(v, end + 1, words[k]))) return true;
@@ -165,8 +165,10 @@ static size_t hundredths(const zh_view *v, size_t i, zh_out *out) {
 
 /* A match is at that time, and not so many to so many: 20:00, 7:05, 19:30开球, 今晚19:30. */
 static bool begins_or_ends(const zh_view *v, size_t i, const clock *c) {
-    static const char *const words[] = {"开始", "开球", "开赛", "开打", "开踢", "开演", "开幕", "开播", "开会",
-                                        "开门", "举行", "进行", "准时", "集合", "直播", "播出", "转播", "结束"};
+    static const char *const words[] = {"开始", "开球", "开赛", "开打", "开踢", "开演", "开幕", "开播",
+                                        "开会", "开门", "举行", "准时", "集合", "直播", "播出", "转播"};
+    static const char results[] = "胜|败|负|赢|输|平|惜|险|大胜|领先|落后|逆转|击";
+    if ((i > 0 && zh_at(v, i - 1) == 0x4EE5) || zh_follows_any(v, c->end, results)) return false; /* 以21:15 */
     for (size_t k = 0; k < EV_ARRAY_COUNT(words); k++)
         if (zh_follows(v, c->end, words[k])) return true;
     const size_t at = i - (i > 0 && zh_at(v, i - 1) == ' ');

@@ -131,13 +131,20 @@ static bool runs_down(const zh_view *v, const zh_amount *a, const zh_amount *b) 
            zh_value(v, b->number.begin, strlen(b->number.digits));
 }
 
+/* 图1-2, 表3-4: chapter and number; but 代表3-5名. */
+static bool is_figure_number(const zh_view *v, size_t begin, size_t end) {
+    const size_t at = begin - (begin > 0 && zh_at(v, begin - 1) == ' ');
+    return zh_precedes_any(v, at, "图|表|公式") &&
+           !zh_precedes_any(v, at, "代表|手表|报表|地图|试图|意图|企图|列表|图表") &&
+           !zh_follows_any(v, end, "名|个|人|位|条|张|幅|页|年|月|日|号|岁|次|份|项|种|万|亿|元|米|天|分|小时");
+}
+
 static const char *range_word(const zh_view *v, const zh_amount *a, const zh_amount *b, size_t mark) {
     int32_t after = zh_at(v, b->end);
     if (after == '=' || (after == ' ' && zh_at(v, b->end + 1) == '=')) return "减";
     bool names = zh_at(v, mark) == '-' && zh_amount_plain(a) && zh_amount_plain(b);
     if (!names) return "到";
-    const size_t at = a->begin - (a->begin > 0 && zh_at(v, a->begin - 1) == ' ');
-    if (zh_precedes_any(v, at, "图|表|公式|例|习题|附录|练习")) return "杠"; /* 图1-2: chapter and number */
+    if (is_figure_number(v, a->begin, b->end)) return "杠";
     if (of_a_match(v, a->begin, b->end) || of_sets(v, a, b)) return "比";
     if (!runs_down(v, a, b)) return "到";
     if (strcmp(b->number.digits, "0") == 0) return "比"; /* 3-0 */

@@ -173,6 +173,40 @@ static void bins_lie_between_bands(void **state) {
     assert_gain(bins[480], 12 * unit);
 }
 
+/* A container of its weights alone, one of which is `odd`. */
+static ev_status load_with(float odd, ev_equaliser *out) {
+    static const char header[] =
+        "{\"equaliser.weight\":{\"dtype\":\"F32\",\"shape\":[3,7],\"data_offsets\":[0,84]}}  ";
+    const uint64_t length = sizeof header - 1;
+    float weights[21] = {[8] = odd};
+    unsigned char bytes[8 + sizeof header - 1 + sizeof weights];
+    memcpy(bytes, &length, 8);
+    memcpy(bytes + 8, header, length);
+    memcpy(bytes + 8 + length, weights, sizeof weights);
+    const ev_config config = {.equaliser = {.bands = 3, .hz = {100, 1000, 7000}, .strength = 1, .limit_db = 8},
+                              .speaker = {.embedding = SPEAKER}};
+    ev_container *c = NULL;
+    ev_error err = {0};
+    if (ev_container_parse(&c, bytes, sizeof bytes, &err) != EV_OK) fail_msg("%s", err.message);
+    const ev_status s = ev_equaliser_load(out, c, &config, &err);
+    ev_container_free(&c);
+    return s;
+}
+
+static void weights_are_numbers(void **state) {
+    (void)state;
+    ev_equaliser one, other;
+    assert_int_equal(load_with(1, &one), EV_OK);
+    assert_int_equal(load_with(2, &other), EV_OK);
+    assert_true(one.id && other.id && one.id != other.id);
+    ev_equaliser_free(&one);
+    ev_equaliser_free(&other);
+    assert_int_equal(load_with(NAN, &one), EV_E_FORMAT);
+    assert_int_equal(load_with(-INFINITY, &one), EV_E_FORMAT);
+    assert_int_equal(load_with(1e6f, &one), EV_E_FORMAT);
+    assert_null(one.weight);
+}
+
 /* ---- how it sounds ---- */
 
 typedef struct subject {
@@ -196,7 +230,9 @@ static void subject_open(subject *s, float low_db, float high_db) {
         ev_voice_named(&s->plain, s->model, ev_model_voice_name(s->model, 0), &err))
         fail_msg("%s", err.message);
     s->model->equaliser.config = equaliser_of(1, 8).config;
+    s->model->equaliser.id = 77;
     s->equalised = ev_voice_copy(s->plain);
+    s->equalised->equaliser_id = 77;
     s->equalised->bands = BANDS;
     for (size_t b = 0; b < BANDS; b++) s->equalised->eq_db[b] = bands_hz[b] < 1000 ? low_db : high_db;
 }
@@ -308,23 +344,42 @@ static void packed_and_unpacked(void **state) {
     assert_memory_equal(bytes, "EVVOICE1", 8);
     assert_int_equal(ev_voice_pack(s.equalised, bytes, sizeof bytes, &used, &err), EV_OK);
     assert_memory_equal(bytes, "EVVOICE2", 8);
-    assert_int_equal(used, plain + 4 + BANDS * sizeof(float));
+    assert_int_equal(used, plain + 12 + BANDS * sizeof(float));
     ev_voice *copy = NULL;
     assert_int_equal(ev_voice_unpack(&copy, s.model, bytes, used, &err), EV_OK);
     assert_int_equal(copy->bands, BANDS);
     assert_memory_equal(copy->eq_db, s.equalised->eq_db, sizeof copy->eq_db);
     ev_voice_free(&copy);
-    s.model->equaliser.config.bands = BANDS - 1; /* another model's */
+    s.model->equaliser.config.bands = BANDS - 1;
+    assert_int_equal(ev_voice_unpack(&copy, s.model, bytes, used, &err), EV_E_FORMAT);
+    s.model->equaliser.id = 78; /* another model's: the voice does without */
     assert_int_equal(ev_voice_unpack(&copy, s.model, bytes, used, &err), EV_OK);
     assert_int_equal(copy->bands, 0);
+    assert_true(copy->equaliser_id == 0 && copy->eq_db[0] == 0);
     ev_voice_free(&copy);
     s.model->equaliser.config.bands = BANDS;
+    s.model->equaliser.id = 77;
     for (size_t cut = 1; cut < used; cut += 7)
         assert_int_equal(ev_voice_unpack(&copy, s.model, bytes, used - cut, &err), EV_E_FORMAT);
     s.equalised->eq_db[3] = NAN;
     assert_int_equal(ev_voice_pack(s.equalised, bytes, sizeof bytes, &used, &err), EV_OK);
     assert_int_equal(ev_voice_unpack(&copy, s.model, bytes, used, &err), EV_E_FORMAT);
     assert_null(copy);
+    subject_close(&s);
+}
+
+/* A voice whose gains are another model's sounds as it does without. */
+static void of_another_model(void **state) {
+    (void)state;
+    subject s;
+    subject_open(&s, 6, -6);
+    s.equalised->equaliser_id = 78;
+    const ev_request plain = request_of(s.plain, said), other = request_of(s.equalised, said);
+    ev_audio a = say(&s, &plain), b = say(&s, &other);
+    assert_int_equal(a.count, b.count);
+    assert_memory_equal(a.samples, b.samples, a.count * sizeof(float));
+    ev_audio_free(&a);
+    ev_audio_free(&b);
     subject_close(&s);
 }
 
@@ -341,6 +396,14 @@ static void mixed(void **state) {
     assert_gain(mix->eq_db[0], 1.5);
     assert_gain(mix->eq_db[BANDS - 1], -3);
     ev_voice_free(&mix);
+    ev_voice *third = ev_voice_copy(s.equalised);
+    third->equaliser_id = 78;
+    both[0] = third; /* whose model is not known: the first one's count */
+    assert_int_equal(ev_voice_mix(&mix, both, weights, 2, &err), EV_OK);
+    assert_true(mix->equaliser_id == 78);
+    assert_gain(mix->eq_db[0], 0.5);
+    ev_voice_free(&third);
+    ev_voice_free(&mix);
     subject_close(&s);
 }
 
@@ -355,10 +418,12 @@ int main(void) {
         cmocka_unit_test(nothing_is_lifted_below_the_pitch),
         cmocka_unit_test(its_own_spectrum_is_of_vector_and_pitch),
         cmocka_unit_test(bins_lie_between_bands),
+        cmocka_unit_test(weights_are_numbers),
         cmocka_unit_test(a_gain_is_a_gain),
         cmocka_unit_test(treble_is_heard),
         cmocka_unit_test(same_bytes_in_company),
         cmocka_unit_test(packed_and_unpacked),
+        cmocka_unit_test(of_another_model),
         cmocka_unit_test(mixed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
