@@ -1,5 +1,5 @@
-/* voice: make, list, show and compare speakers. A .voice file is what ev_voice_pack gives: a speaker vector and a
- * median pitch, a few kilobytes from which nobody can hear the reference again. */
+/* voice: make, list, show and compare speakers. A .voice file is what ev_voice_pack gives: a speaker vector, a
+ * median pitch and an equaliser, a few kilobytes from which nobody can hear the reference again. */
 #include "options.h"
 
 #include <math.h>
