@@ -35,6 +35,8 @@ enum { CHARS_MAX = 4 * EV_TEXT_BYTES_MAX }; /* dictionaries make more of a text 
 static const char emoji[] = "emoji", unknown_script[] = "unknown script", zero_width[] = "zero-width character";
 static const char combining[] = "combining mark", control[] = "control character";
 
+static int32_t peek(const scanner *s, size_t at) { return ev_utf8_next(s->text, s->bytes, &at); } /* -1: the end */
+
 static uint32_t begin_of(const scanner *s, size_t at) {
     if (s->fixed) return s->fixed->begin;
     return s->origins ? s->origins[at].begin : (uint32_t)at;
@@ -83,34 +85,36 @@ static void end_line(scanner *s) {
     s->line_begin = count + 1;
 }
 
-/* chars[begin, end) is a number with a letter or two, or a roman numeral: what Chinese text says as its own. */
-static bool is_figure(const ev_char *chars, size_t begin, size_t end) {
-    bool digits = false, roman = true;
-    for (size_t i = begin; i < end; i++) {
-        digits |= is_digit(chars[i].cp);
-        roman &= chars[i].cp < 0x80 && strchr("IVX", chars[i].cp) != NULL;
-    }
-    return digits || roman;
+enum { TOKEN_LETTERS = 4, TOKEN_MAX = 7 }; /* of letters alone; with figures */
+
+/* "III", "24H", "id": what Chinese text says as its own, and no English sentence. */
+static bool is_token(size_t length, bool digits) { return length && length <= (digits ? TOKEN_MAX : TOKEN_LETTERS); }
+
+/* The figure or the letters before the space at chars[end - 1] belong to the Chinese behind it: "III 期", "24H 营业",
+ * "led 屏幕"; but not "I like it 吗". -> characters that are left. */
+static size_t join_token(ev_char *chars, size_t end, size_t fixed) {
+    size_t begin = end - 1;
+    bool digits = false;
+    for (; begin > 0 && end - begin <= TOKEN_MAX + 1 && is_letter_or_digit(chars[begin - 1].cp); begin--)
+        digits |= is_digit(chars[begin - 1].cp);
+    if (end - 1 < fixed || !is_token(end - 1 - begin, digits)) return end;
+    const int32_t before = begin ? chars[begin - 1].cp : 0;
+    return before && before < 0x80 && !strchr("\n,(:;", before) ? end : end - 1;
 }
 
-/* "III 期", "第 V 章", "24H 营业": the figure before the space at chars[end - 1] belongs to the Chinese behind it,
- * and to that before it. -> characters that are left. */
-static size_t join_figure(ev_char *chars, size_t end, size_t fixed) {
-    enum { LETTERS = 6 };
-    size_t begin = end - 1;
-    while (begin > 0 && end - begin <= LETTERS + 1 && is_letter_or_digit(chars[begin - 1].cp)) begin--;
-    if (begin == end - 1 || end - 1 - begin > LETTERS || end - 1 < fixed || !is_figure(chars, begin, end - 1))
-        return end;
-    const bool spaced =
-        begin > 1 && chars[begin - 1].cp == ' ' && ev_zh_is_han(chars[begin - 2].cp) && begin - 1 >= fixed;
-    const int32_t before = begin ? chars[begin - 1].cp : 0;
-    if (begin && !spaced && !ev_zh_is_han(before) && before < 0x80 && !strchr("\n,(:;", before)) return end;
-    if (spaced) memmove(chars + begin - 1, chars + begin, (end - 1 - begin) * sizeof *chars);
-    return end - 1 - spaced;
+/* Whether the letters at `at`, behind Chinese, are the Chinese sentence's: Chinese or nothing follows. */
+static bool is_own_token(const scanner *s, size_t at) {
+    size_t length = 0;
+    bool digits = false;
+    for (; at < s->bytes && length <= TOKEN_MAX && is_letter_or_digit((unsigned char)s->text[at]); at++, length++)
+        digits |= is_digit((unsigned char)s->text[at]);
+    while (at < s->bytes && s->text[at] == ' ') at++;
+    const int32_t behind = at < s->bytes ? peek(s, at) : '\n';
+    return is_token(length, digits) && (behind == '\n' || ev_zh_is_han(behind) || behind >= 0x2000 || behind == 0xB7);
 }
 
 /* What stands before `next` without spaces that mean nothing: two in a row, but for columns of numbers; one between
- * Chinese characters and figures ("第 2 个", "2024 年"); the end of a line that was wrapped. */
+ * Chinese characters and their figures ("第 2 个", "2024 年", "我的 id"); the end of a line that was wrapped. */
 static void tidy_space(scanner *s, int32_t next, size_t at) {
     ev_char *chars = (ev_char *)(void *)s->scan->chars.data;
     const ev_control *controls = (const ev_control *)(const void *)s->scan->controls.data;
@@ -123,10 +127,11 @@ static void tidy_space(scanner *s, int32_t next, size_t at) {
         chars[count - 1].cp = ' ';
     while (kept > 0 && chars[kept - 1].cp == ' ') kept--;
     const int32_t before = kept ? chars[kept - 1].cp : 0;
-    const bool beside = (ev_zh_is_han(before) && is_digit(next)) || (is_digit(before) && ev_zh_is_han(next));
+    const bool beside =
+        (ev_zh_is_han(before) && (is_digit(next) || is_own_token(s, at))) || (is_digit(before) && ev_zh_is_han(next));
     const bool columns = is_digit(before) && is_digit(next);
     size_t wanted = kept + (beside ? 0 : columns || kept == count ? count - kept : 1);
-    if (wanted == kept + 1 && ev_zh_is_han(next)) wanted = join_figure(chars, wanted, fixed);
+    if (wanted == kept + 1 && ev_zh_is_han(next)) wanted = join_token(chars, wanted, fixed);
     if (wanted < count && wanted >= fixed) s->scan->chars.size = wanted * sizeof *chars;
 }
 
@@ -164,8 +169,6 @@ static void omit(scanner *s, size_t begin, size_t end, const char *reason) {
 }
 
 /* ---- emoji ---- */
-
-static int32_t peek(const scanner *s, size_t at) { return ev_utf8_next(s->text, s->bytes, &at); } /* -1: the end */
 
 static size_t skip(const scanner *s, size_t at) {
     ev_utf8_next(s->text, s->bytes, &at);
