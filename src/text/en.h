@@ -111,6 +111,7 @@ size_t en_say_per(en_work *w, size_t end); /* what "/month", "/kg" at `end` asks
 size_t en_match_phone(en_work *w, size_t i);
 size_t en_match_dotted_number(en_work *w, size_t i);
 size_t en_match_address(en_work *w, size_t i);
+const char *en_compass_at(const en_work *w, size_t i, size_t *end); /* "NW", "N.": its word; NULL: none */
 size_t en_match_identifier(en_work *w, size_t i);
 size_t en_match_citation(en_work *w, size_t i);
 size_t en_match_formula(en_work *w, size_t i);

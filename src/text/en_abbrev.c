@@ -112,9 +112,17 @@ static const struct {
 
 static const struct {
     const char *written, *said; /* said NULL: letters; a trailing dot is expected */
-} dotted[] = {{"e.g.", "for example"},       {"i.e.", "that is"}, {"ph.d.", "P H D"},
-              {"a.k.a.", "also known as"},   {"m.sc.", "M S C"},  {"b.sc.", "B S C"},
-              {"w.r.t.", "with respect to"}, {"ph.d", "P H D"}};
+} dotted[] = {{"e.g.", "for example"},
+              {"i.e.", "that is"},
+              {"ph.d.", "P H D"},
+              {"y/y", "year over year"},
+              {"q/q", "quarter over quarter"},
+              {"m/m", "month over month"},
+              {"a.k.a.", "also known as"},
+              {"m.sc.", "M S C"},
+              {"b.sc.", "B S C"},
+              {"w.r.t.", "with respect to"},
+              {"ph.d", "P H D"}};
 
 static void say(en_work *w, const char *said) {
     if (en_is_upper(said[0]) && said[1] == ' ') {
@@ -159,6 +167,12 @@ static size_t doctor_or_saint(en_work *w, size_t i, size_t end) {
                   (en_word_count(w) > w->sentence_from && en_word_at(w, en_word_count(w) - 1)->number);
     bool sentence = en_ends_sentence(w, stop);
     bool place = street && (!name_follows(w, stop) || sentence || w->s[stop] == ',');
+    size_t point_end, next = en_skip_spaces(w, stop);
+    const char *point = street && next > stop ? en_compass_at(w, next, &point_end) : NULL;
+    if (point && !en_is_alnum(w->s[point_end])) { /* "5th St. NW" */
+        finish(w, i, stop, dr ? "drive" : "street", false);
+        return next - i + finish(w, next, point_end, point, true);
+    }
     if (place) return finish(w, i, stop, dr ? "drive" : "street", true);
     if (!name_follows(w, stop)) return dot ? finish(w, i, stop, dr ? "doctor" : "street", true) : 0;
     return finish(w, i, stop, dr ? "doctor" : "saint", false);
@@ -217,17 +231,21 @@ static size_t initials(en_work *w, size_t i) {
     return end - i;
 }
 
-/* ---- law, roads ---- */
+/* ---- law, roads, recipes ---- */
 
 /* "Roe v. Wade", "the 5th Cir." */
-static size_t law_or_road(en_work *w, size_t i, size_t end) {
+static size_t law_or_road_or_recipe(en_work *w, size_t i, size_t end) {
     bool road = en_word_is(w, i, "rd") && en_is_upper(w->s[i]) && en_is_lower(w->s[i + 1]) && previous_is_capital(w);
     if (road && w->s[end] != '.') return finish(w, i, end, "road", false); /* "King's Rd, Leeds" */
     if (w->s[end] != '.') return 0;
+    const bool counted = en_word_count(w) > w->sentence_from && en_word_at(w, en_word_count(w) - 1)->number,
+               parts = en_in_list(" half third quarter thirds quarters ", en_previous(w), strlen(en_previous(w)));
+    if (end - i == 1 && w->s[i] == 'c' && (counted || parts) &&
+        en_is_lower(w->s[en_skip_spaces(w, end + 1)])) /* "2 c. flour" */
+        return finish(w, i, end + 1, strcmp(en_previous(w), "one") == 0 ? "cup" : "cups", false);
     if (end - i == 1 && w->s[i] == 'v' && previous_is_capital(w) && name_follows(w, end + 1))
         return finish(w, i, end + 1, "versus", false);
-    bool court = en_word_count(w) > w->sentence_from && en_word_at(w, en_word_count(w) - 1)->number;
-    if (en_word_is(w, i, "cir") && en_is_upper(w->s[i]) && (court || en_is_digit(w->s[en_skip_spaces(w, end + 1)])))
+    if (en_word_is(w, i, "cir") && en_is_upper(w->s[i]) && (counted || en_is_digit(w->s[en_skip_spaces(w, end + 1)])))
         return finish(w, i, end + 1, "circuit", false);
     return 0;
 }
@@ -301,6 +319,12 @@ static bool follows_number(const en_work *w) {
     return w->pending == EV_BREAK_WORD && count > w->sentence_from && en_word_at(w, count - 1)->number;
 }
 
+/* "$81.5B est." */
+static bool is_amount(const en_work *w) {
+    static const char units[] = " dollars cents percent euros pounds million billion trillion thousand ";
+    return follows_number(w) || en_in_list(units, en_previous(w), strlen(en_previous(w)));
+}
+
 /* The number that the abbreviation at i, of so many letters, stands before: "5", "IV", "(4)" of an equation. */
 static bool number_follows(const en_work *w, size_t i, size_t next, size_t letters) {
     size_t end = next;
@@ -327,6 +351,9 @@ static size_t plain_abbreviation(en_work *w, size_t i, size_t end) {
         if (u == BEFORE_NUMBER_CAPITAL) u = BEFORE_NUMBER;
         if (u == BEFORE_NUMBER && !(dot && number_follows(w, i, next, end - i))) return 0;
         if (u == DOTTED && !dot) return 0;
+        if (dot && !capital && en_word_is(w, i, "rev") && en_is_lower(w->s[next])) /* "Q3 rev. rose" */
+            return finish(w, i, end + 1, "revenue", false);
+        if (dot && en_word_is(w, i, "est") && is_amount(w)) return finish(w, i, end + 1, "estimated", true);
         if (dot && en_word_is(w, i, "min") && en_is_digit(w->s[next]) && !follows_number(w))
             return finish(w, i, end + 1, "minimum", false); /* "min. 3 hours" */
         /* "max." and "min." at the end of a sentence may just be words with its full stop, and so may "co" */
@@ -335,7 +362,7 @@ static size_t plain_abbreviation(en_work *w, size_t i, size_t end) {
             return 0;
         bool form_of_address = dot && en_in_list(" mr mrs ms ", w->s + i, end - i); /* "Mr. and Mrs. Hill" */
         if (u == TITLE && !capital) {                                               /* "dr. jones" */
-            bool title = dot && en_in_list(" mr mrs ms prof sgt capt rev sen gov lt maj ", w->s + i, end - i) &&
+            bool title = dot && en_in_list(" mr mrs ms prof sgt capt sen gov lt maj ", w->s + i, end - i) &&
                          w->s[end + 1] == ' ' && en_is_alpha(w->s[next]);
             return title ? finish(w, i, end + 1, abbreviations[k].said, false) : 0;
         }
@@ -363,7 +390,7 @@ size_t en_match_abbreviation(en_work *w, size_t i) {
     if (end - i > 8) return 0;
     if (w->s[end] == '\'' && en_is_alpha(w->s[end + 1])) return 0;
     size_t used = doctor_or_saint(w, i, end);
-    if (!used) used = law_or_road(w, i, end);
+    if (!used) used = law_or_road_or_recipe(w, i, end);
     if (!used) used = weekday(w, i, end);
     if (!used) used = lifetime(w, i, end);
     if (!used) used = plain_abbreviation(w, i, end);

@@ -40,7 +40,7 @@ static const struct {
 // clang-format on
 
 /* A point of the compass at i, with its dot; *end past it. */
-static const char *point_at(const en_work *w, size_t i, size_t *end) {
+const char *en_compass_at(const en_work *w, size_t i, size_t *end) {
     size_t stop = en_letters_end(w, i);
     for (size_t k = 0; k < EV_ARRAY_COUNT(points); k++) {
         size_t n = strlen(points[k].written);
@@ -96,7 +96,7 @@ static size_t house(en_work *w, size_t i) {
     size_t end = en_digits_end(w, i), point_end = 0;
     if (end - i > 5 || w->s[i] == '0' || w->s[end] != ' ') return 0;
     size_t next = end + 1;
-    const char *point = point_at(w, next, &point_end);
+    const char *point = en_compass_at(w, next, &point_end);
     if (point && w->s[point_end] == ' ') next = point_end + 1;
     if (!find_street(w, next)) return 0;
     say_house(w, i, end);
@@ -132,7 +132,7 @@ static size_t street(en_work *w, size_t i) {
     en_span(w, i, stop);
     en_put(w, said);
     size_t next = en_skip_spaces(w, stop);
-    const char *point = next > stop ? point_at(w, next, &point_end) : NULL;
+    const char *point = next > stop ? en_compass_at(w, next, &point_end) : NULL;
     if (point &&
         !(point_end == next + 1 && en_is_alpha(w->s[en_skip_spaces(w, point_end)]) && w->s[point_end] == '.')) {
         en_span(w, next, point_end);

@@ -293,6 +293,13 @@ static size_t say_angle(en_work *w, size_t at) {
 
 /* "5 kg", "16GB", "30 km/h", "50%", "a 5-kg bag". */
 static size_t measured(en_work *w, const en_number *n, size_t begin) {
+    const bool kind = begin > 1 && w->s[begin - 1] == '-' && en_is_alpha(w->s[begin - 2]);
+    if (kind && w->s[n->end] == 's' && !en_is_alnum(w->s[n->end + 1])) { /* "omega-3s" */
+        en_span(w, begin, n->end + 1);
+        en_say_number(w, n);
+        if (en_word_count(w)) en_word_at(w, en_word_count(w) - 1)->plural = true;
+        return n->end + 1;
+    }
     size_t slash = w->s[n->end] == ' ' && w->s[n->end + 1] == '/' ? n->end + 1 : n->end;
     if (w->s[slash] == '/' && en_is_alpha(w->s[slash + 1])) { /* "12/kg" */
         en_unit per = en_unit_at(w, slash + 1);

@@ -237,8 +237,8 @@ static bool parse_second(const en_work *w, const amount *first, amount *second) 
 size_t en_say_per(en_work *w, size_t end) {
     static const struct {
         const char *written, *said;
-    } times[] = {{"mo", "month"}, {"wk", "week"}, {"d", "day"},  {"yr", "year"},
-                 {"y", "year"},   {"hr", "hour"}, {"h", "hour"}, {"ea", "each"}};
+    } times[] = {{"mo", "month"}, {"wk", "week"}, {"d", "day"},   {"yr", "year"},  {"y", "year"},
+                 {"hr", "hour"},  {"h", "hour"},  {"ea", "each"}, {"pp", "person"}};
     if (w->s[end] != '/' || !en_is_alpha(w->s[end + 1])) return end;
     for (size_t k = 0; k < EV_ARRAY_COUNT(times); k++) {
         if (!en_word_is(w, end + 1, times[k].written)) continue;

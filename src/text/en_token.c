@@ -423,6 +423,7 @@ size_t en_match_symbol(en_work *w, size_t i) {
     char c = w->s[i];
     int32_t cp = w->chars[i].cp;
     if (is_greek(cp)) return greek(w, i);
+    if (c == '$' && en_is_upper(w->s[i + 1])) return 1; /* "$AAPL" */
     size_t small = small_digits(w, i);
     if (small) return small;
     if (c == '^' && w->s[i + 1] == '-' && en_is_digit(w->s[i + 2])) { /* "10^-3" */
