@@ -96,6 +96,7 @@ static bool english_owns(const runs *r, size_t begin, size_t end, size_t *clause
         char kind = kind_of(r->chars[i].cp);
         han += kind == LANG_ZH;
         if (kind != LANG_EN || (i > begin && kind_of(r->chars[i - 1].cp) == LANG_EN)) continue;
+        if (i > begin && is_digit(r->chars[i - 1].cp)) continue; /* a unit: "BP 128/82mmHg" */
         words++;
         small += is_small(r->chars[i].cp) && is_small(char_at(r, i + 1));
     }

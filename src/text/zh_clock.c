@@ -175,6 +175,26 @@ static bool begins_or_ends(const zh_view *v, size_t i, const clock *c) {
     return (c->minutes && c->minute < 10) || zh_precedes_any(v, at, "晚上|今晚|明晚|下午|上午|早上|凌晨|中午|傍晚");
 }
 
+/* 用时3:45:20, 时长1:30: how long, and not when. */
+static bool is_duration(const zh_view *v, size_t i) {
+    while (i > 0 && zh_in(zh_at(v, i - 1), ": 为是约")) i--;
+    return zh_precedes_any(v, i, "用时|耗时|时长|历时|片长|净成绩|成绩|配速");
+}
+
+static size_t put_duration(const zh_view *v, size_t i, zh_out *out, const clock *c) {
+    static const char *const three[] = {"小时", "分", "秒"}, *const two[] = {"分", "秒"};
+    const uint64_t values[] = {c->hour, c->minute, c->second};
+    zh_range(out, v, i, c->end);
+    for (size_t k = 0; k < (c->seconds ? 3 : 2); k++) {
+        char digits[24];
+        snprintf(digits, sizeof digits, "%llu", (unsigned long long)values[k]);
+        if (k && !values[k]) continue;
+        zh_put_cardinal(out, digits, true, k ? ZH_FIXED : 0);
+        zh_put(out, c->seconds ? three[k] : two[k], 0);
+    }
+    return c->end - i;
+}
+
 size_t zh_clock(const zh_view *v, size_t i, zh_out *out) {
     clock first, second;
     size_t special = zh_digit(v, i) ? verse(v, i, out) : 0;
@@ -189,6 +209,7 @@ size_t zh_clock(const zh_view *v, size_t i, zh_out *out) {
         if (!at || first.minutes || !take_time(v, at, &second) || !second.half || second.hour < first.hour) return 0;
         first.half = second.half;
     }
+    if (first.minutes && !first.half && is_duration(v, i)) return put_duration(v, i, out, &first);
     if (!first.seconds && !first.half && !begins_or_ends(v, i, &first) && speaks_of_a_match(v, i, first.end))
         return 0;
     put_clock(v, i, out, &first);

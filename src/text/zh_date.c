@@ -59,6 +59,9 @@ static bool day_after(const zh_view *v, size_t end) {
             "感恩|周|星期|生日|我生日|我的生日|他的生日|她的生日|结婚|纪念日|截止|最后|节|假期|冬至|夏至|立春");
     if (zh_at(v, end) == 0x7684) end++; /* 的 */
     if (zh_at(v, end) == ' ') end++;
+    const size_t hour = zh_count_digits(v, end); /* 11.11 00:00 */
+    if (hour && hour < 3 && zh_at(v, end - 1) == ' ' && zh_at(v, end + hour) == ':' && zh_digit(v, end + hour + 1))
+        return true;
     return zh_follows_any(
         v, end,
         "放假|假期|小长假|黄金周|开业|出生|生日|会议|例会|开会|上映|上线|发布|举行|举办|开幕|闭幕|截止|"

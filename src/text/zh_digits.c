@@ -143,5 +143,8 @@ size_t zh_digit_string(const zh_view *v, size_t i, zh_out *out) {
     if (!zh_digit(v, i)) return 0;
     size_t length = dotted(v, i, out);
     if (!length) length = telephone(v, i, out);
+    const size_t before = i - (i > 0 && zh_at(v, i - 1) == ' ');
+    if (!length && zh_at(v, i + zh_count_digits(v, i)) == '/' && zh_precedes_any(v, before, "BP"))
+        return 0; /* 128/82 */
     return length ? length : zh_name(v, i, out);
 }

@@ -109,7 +109,11 @@ static bool of_a_match(const zh_view *v, size_t i, size_t end) {
     size_t before = i - (i > 0 && zh_at(v, i - 1) == ' '), behind = end + (zh_at(v, end) == ' ');
     if (zh_follows_any(v, behind, teams)) return true;
     if (zh_at(v, end) == 0x5E73 && !zh_in(zh_at(v, end + 1), "方米均")) return true; /* 2-2平 */
-    return !zh_in(zh_at(v, behind), "个次天年人岁月日号点分名所家支倍万亿%") && zh_precedes_any(v, before, teams);
+    if (zh_in(zh_at(v, behind), "个次天年人岁月日号点分名所家支倍万亿%场轮届节")) return false;
+    static const char *const leagues[] = {"决赛", "联赛", "季后赛", "常规赛", "世界杯", "欧冠", "英超", "CBA", "NBA"};
+    for (size_t k = 0; k < EV_ARRAY_COUNT(leagues); k++)
+        if (zh_mentioned(v, i, leagues[k]) && ev_zh_is_han(zh_at(v, before - (before > 0)))) return true;
+    return zh_precedes_any(v, before, teams);
 }
 
 /* 6-4，3-6，7-6: games of sets, one behind the other. */
