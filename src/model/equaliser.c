@@ -7,7 +7,8 @@
 #include <string.h>
 
 enum { PITCH_TERMS = 3, BANDS = EV_EQUALISER_BANDS_MAX };
-static const float WEIGHT_MAX = 400;
+static const float WEIGHT_MAX = 400; /* dB; no band is so far off */
+static const double BAND_MAX_DB = 400;
 static const double PITCH_HZ = 200, CUT_DB = 12, PERSON_DB = 14, DEVICE_DB = 24, BELOW_PITCH = 0.9;
 /* The shelf of ITU-R BS.1770-4's K-weighting: 4 dB more above 1682 Hz. */
 static const double SHELF_HZ = 1682, SHELF_DB = 4;
@@ -20,7 +21,6 @@ ev_status ev_equaliser_load(ev_equaliser *out, const ev_container *c, const ev_c
     if (s != EV_OK) return s;
     const size_t count = (size_t)shape[0] * (size_t)shape[1];
     for (size_t i = 0; i < count; i++) {
-        /* no band is so far off; and so no power overflows */
         if (fabsf(out->weight[i]) <= WEIGHT_MAX) continue;
         ev_equaliser_free(out);
         return ev_fail(err, EV_E_FORMAT, "\"equaliser.weight\" has numbers beyond +-%g dB", (double)WEIGHT_MAX);
@@ -40,7 +40,7 @@ static double own_db(const ev_equaliser *e, int band, const float *vector, doubl
     const float *w = e->weight + (size_t)band * (size_t)(PITCH_TERMS + e->speaker);
     double sum = (double)w[0] + (double)w[1] * log_pitch + (double)w[2] * log_pitch * log_pitch;
     for (int i = 0; i < e->speaker; i++) sum += (double)w[PITCH_TERMS + i] * (double)vector[i];
-    return sum;
+    return fmin(BAND_MAX_DB, fmax(-BAND_MAX_DB, sum)); /* so that no power overflows */
 }
 
 static int ascending(const void *a, const void *b) {

@@ -74,6 +74,7 @@ static char class_of(int32_t c) {
 static void small_endings(en_work *w) {
     for (size_t i = 1; i < w->n; i++) {
         const char c = w->s[i], after = w->s[i + 1];
+        const bool shouting = en_is_alpha(c) && en_shouting(w, i); /* asked at the head of each sentence */
         if (c != 'X' && c != 'S') continue;
         const bool apostrophe = w->s[i - 1] == '\'';
         size_t end = i - apostrophe, begin = end;
@@ -82,7 +83,7 @@ static void small_endings(en_work *w) {
         const bool certain = c == 'X' ? en_is_digit(after) : end - begin == 4 || apostrophe;
         const bool decade = (end - begin == 2 || end - begin == 4) && w->s[end - 1] == '0' && !en_is_alnum(after);
         const bool ending = c == 'X' ? !apostrophe && !en_is_alpha(after) : decade;
-        if (ending && (certain || en_shouting(w, i))) w->s[i] = en_lower(c);
+        if (ending && (certain || shouting)) w->s[i] = en_lower(c);
     }
     w->shout_until = 0; /* that was asked out of turn */
 }
@@ -185,7 +186,10 @@ static size_t question_or_exclaim(en_work *w, size_t i) {
         return 2;
     }
     const size_t term = en_skip_spaces(w, i + 1);
-    const bool sum = w->s[term] && strchr("=+*/", w->s[term]) && en_is_digit(w->s[en_skip_spaces(w, term + 1)]);
+    const char sign = w->s[term], behind = w->s[term ? en_skip_spaces(w, term + 1) : i];
+    const bool compared = (sign == '<' || sign == '>') && w->s[term + 1] == ' ' && en_is_digit(behind),
+               sum = compared || (sign == '=' && (en_is_alnum(behind) || behind == '(')) ||
+                     (sign && strchr("+*/", sign) && (en_is_digit(behind) || (sign == '/' && behind == '(')));
     if (i > 0 && en_is_digit(w->s[i - 1]) && sum) { /* "5! = 120" */
         en_span(w, i, i + 1);
         en_put(w, "factorial");

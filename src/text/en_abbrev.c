@@ -169,7 +169,9 @@ static size_t doctor_or_saint(en_work *w, size_t i, size_t end) {
     bool place = street && (!name_follows(w, stop) || sentence || w->s[stop] == ',');
     size_t point_end, next = en_skip_spaces(w, stop);
     const char *point = street && next > stop ? en_compass_at(w, next, &point_end) : NULL;
-    if (point && !en_is_alnum(w->s[point_end])) { /* "5th St. NW" */
+    const bool initial = point && point_end == next + 2 && w->s[next + 1] == '.' && name_follows(w, point_end);
+    const bool letters = point && en_is_upper(w->s[next + 1]), counted = !previous_is_capital(w);
+    if (point && !en_is_alnum(w->s[point_end]) && !initial && (st || letters || counted)) { /* "5th St. NW" */
         finish(w, i, stop, dr ? "drive" : "street", false);
         return next - i + finish(w, next, point_end, point, true);
     }
@@ -233,15 +235,27 @@ static size_t initials(en_work *w, size_t i) {
 
 /* ---- law, roads, recipes ---- */
 
+/* "2 c. flour", "2¼ c. milk"; but the 19th c., 50 c. each, section 2 c. and d. */
+static bool measures_cups(const en_work *w, size_t i, size_t end) {
+    static const char others[] = " and or each of in is was outside ago per to the a at for from ";
+    const size_t next = en_skip_spaces(w, end), stop = en_letters_end(w, next);
+    if (i < 2 || w->s[i - 1] != ' ' || next == end || !en_is_lower(w->s[next]) ||
+        en_in_list(others, w->s + next, stop - next))
+        return false;
+    size_t digits = i - 1;
+    while (digits > 0 && en_is_digit(w->s[digits - 1])) digits--;
+    const bool small = i - 1 - digits == 1 || (i - 1 - digits == 2 && w->s[digits] == '1' && w->s[digits + 1] < '3');
+    const bool glyph = w->chars[i - 2].cp >= 0xBC && w->chars[i - 2].cp <= 0xBE;
+    return glyph || (small && (digits == 0 || w->s[digits - 1] == ' ' || w->s[digits - 1] == '/'));
+}
+
 /* "Roe v. Wade", "the 5th Cir." */
 static size_t law_or_road_or_recipe(en_work *w, size_t i, size_t end) {
     bool road = en_word_is(w, i, "rd") && en_is_upper(w->s[i]) && en_is_lower(w->s[i + 1]) && previous_is_capital(w);
     if (road && w->s[end] != '.') return finish(w, i, end, "road", false); /* "King's Rd, Leeds" */
     if (w->s[end] != '.') return 0;
-    const bool counted = en_word_count(w) > w->sentence_from && en_word_at(w, en_word_count(w) - 1)->number,
-               parts = en_in_list(" half third quarter thirds quarters ", en_previous(w), strlen(en_previous(w)));
-    if (end - i == 1 && w->s[i] == 'c' && (counted || parts) &&
-        en_is_lower(w->s[en_skip_spaces(w, end + 1)])) /* "2 c. flour" */
+    const bool counted = en_word_count(w) > w->sentence_from && en_word_at(w, en_word_count(w) - 1)->number;
+    if (end - i == 1 && w->s[i] == 'c' && measures_cups(w, i, end + 1))
         return finish(w, i, end + 1, strcmp(en_previous(w), "one") == 0 ? "cup" : "cups", false);
     if (end - i == 1 && w->s[i] == 'v' && previous_is_capital(w) && name_follows(w, end + 1))
         return finish(w, i, end + 1, "versus", false);
@@ -250,17 +264,21 @@ static size_t law_or_road_or_recipe(en_work *w, size_t i, size_t end) {
     return 0;
 }
 
+/* Within brackets that list no answers: "(a. 1914, b. 1918)". */
 static bool in_brackets(const en_work *w, size_t i) {
-    for (size_t back = 0; i > 0 && back < 60 && w->s[i - 1] != ')' && w->s[i - 1] != '\n'; back++)
-        if (w->s[--i] == '(') return true;
+    for (size_t back = 0; i > 0 && back < 60 && w->s[i - 1] != ')' && w->s[i - 1] != '\n'; back++) {
+        i--;
+        if (w->s[i] == 'a' && w->s[i + 1] == '.' && i > 0 && !en_is_alnum(w->s[i - 1])) return false;
+        if (w->s[i] == '(') return true;
+    }
     return false;
 }
 
-/* "(b. 1920, d. 1985)": of people, and no answers to choose from. */
+/* "(b. 1920, d. 1985)": of people. */
 static size_t lifetime(en_work *w, size_t i, size_t end) {
     const size_t year = en_skip_spaces(w, end + 1), stop = en_digits_end(w, year);
     if (end - i != 1 || (w->s[i] != 'b' && w->s[i] != 'd') || w->s[end] != '.' || !in_brackets(w, i)) return 0;
-    if (stop - year != 4 || !strchr(",;)", w->s[stop]) || !w->s[stop] || !strchr("12", w->s[year])) return 0;
+    if (stop - year != 4 || en_is_alnum(w->s[stop]) || !strchr("12", w->s[year])) return 0;
     return finish(w, i, end + 1, w->s[i] == 'b' ? "born" : "died", false);
 }
 
@@ -281,6 +299,15 @@ static bool weekday_pair(en_work *w, size_t i, size_t stop, const char *said) {
     if (dash) en_put(w, "to");
     w->day_open = stop + 1;
     return true;
+}
+
+/* "TUE, 3 PM", "MON. 9-5", "SAT 10:30"; but "the SAT, 3 exams" */
+static bool is_hour(const en_work *w, size_t i) {
+    const size_t end = en_digits_end(w, i), behind = en_skip_spaces(w, end);
+    const bool half = en_word_is(w, behind, "am") || en_word_is(w, behind, "pm") || en_starts(w, behind, "a.m") ||
+                      en_starts(w, behind, "p.m");
+    const bool span = (w->s[end] == ':' || en_is_dash(w->s[end])) && en_is_digit(w->s[end + 1]);
+    return end > i && end < i + 3 && (half || span);
 }
 
 static size_t weekday(en_work *w, size_t i, size_t end) {
@@ -306,7 +333,7 @@ static size_t weekday(en_work *w, size_t i, size_t end) {
         bool on = (w->s[stop] == '\0' || w->s[end] == '.') &&
                   en_in_list(" on by until till since every next last ", previous, strlen(previous));
         if ((!days[k].plain || capitals) && !dated && !goes_on && !on) return 0;
-        if (capitals && !en_shouting(w, i) && !en_month_at(w, next, &unused)) return 0;
+        if (capitals && !en_shouting(w, i) && !en_month_at(w, next, &unused) && !is_hour(w, next)) return 0;
         return finish(w, i, stop, days[k].said, !goes_on);
     }
     return 0;
@@ -317,6 +344,19 @@ static size_t weekday(en_work *w, size_t i, size_t end) {
 static bool follows_number(const en_work *w) {
     size_t count = en_word_count(w);
     return w->pending == EV_BREAK_WORD && count > w->sentence_from && en_word_at(w, count - 1)->number;
+}
+
+/* "THE ANSWER IS NO." */
+static bool answers_no(const en_work *w, size_t i) {
+    static const char verbs[] = " said say says answer answers answered replied told is was are were ";
+    return en_word_is(w, i, "no") && en_in_list(verbs, en_previous(w), strlen(en_previous(w)));
+}
+
+/* "Q3 rev. rose" */
+static bool is_revenue(const en_work *w, size_t next) {
+    static const char verbs[] =
+        " rose fell grew was is up down growth beat missed est increased decreased dropped climbed ";
+    return en_in_list(verbs, w->s + next, en_letters_end(w, next) - next);
 }
 
 /* "$81.5B est." */
@@ -333,7 +373,8 @@ static bool number_follows(const en_work *w, size_t i, size_t next, size_t lette
         return en_is_digit(w->s[next + 1]) && en_in_list(" eq eqs eqn fig figs ", w->s + i, letters);
     while (w->s[end] && strchr("IVX", w->s[end])) end++;
     const bool roman = letters > 2 && end > next && !en_is_alnum(w->s[end]) && w->s[end] != '\'';
-    return roman && !(end == next + 1 && w->s[next] == 'I' && w->s[end] == ' '); /* "the fig. I ate" */
+    const bool pronoun = end == next + 1 && w->s[next] == 'I' && w->s[end] == ' ' && !en_is_upper(w->s[i]);
+    return roman && !pronoun; /* "the fig. I ate" */
 }
 
 static size_t plain_abbreviation(en_work *w, size_t i, size_t end) {
@@ -345,13 +386,13 @@ static size_t plain_abbreviation(en_work *w, size_t i, size_t end) {
         if (abbreviations[k].written[0] != first) continue; /* asked at every word: most are none of these */
         if (end - i != strlen(abbreviations[k].written) || !en_starts(w, i, abbreviations[k].written)) continue;
         use u = abbreviations[k].use;
-        const bool loud = dot && en_shouting(w, i) && !en_word_is(w, i, "no"); /* "TEA, COFFEE, ETC." */
+        const bool loud = dot && en_shouting(w, i) && !answers_no(w, i); /* "TEA, COFFEE, ETC." */
         if (shouted && u != TITLE && !loud && strcmp(abbreviations[k].written, "attn") != 0) return 0;
         if (u == BEFORE_NUMBER_CAPITAL && !capital) return 0;
         if (u == BEFORE_NUMBER_CAPITAL) u = BEFORE_NUMBER;
         if (u == BEFORE_NUMBER && !(dot && number_follows(w, i, next, end - i))) return 0;
         if (u == DOTTED && !dot) return 0;
-        if (dot && !capital && en_word_is(w, i, "rev") && en_is_lower(w->s[next])) /* "Q3 rev. rose" */
+        if (dot && !capital && en_word_is(w, i, "rev") && is_revenue(w, next))
             return finish(w, i, end + 1, "revenue", false);
         if (dot && en_word_is(w, i, "est") && is_amount(w)) return finish(w, i, end + 1, "estimated", true);
         if (dot && en_word_is(w, i, "min") && en_is_digit(w->s[next]) && !follows_number(w))
@@ -362,7 +403,7 @@ static size_t plain_abbreviation(en_work *w, size_t i, size_t end) {
             return 0;
         bool form_of_address = dot && en_in_list(" mr mrs ms ", w->s + i, end - i); /* "Mr. and Mrs. Hill" */
         if (u == TITLE && !capital) {                                               /* "dr. jones" */
-            bool title = dot && en_in_list(" mr mrs ms prof sgt capt sen gov lt maj ", w->s + i, end - i) &&
+            bool title = dot && en_in_list(" mr mrs ms prof sgt capt rev sen gov lt maj ", w->s + i, end - i) &&
                          w->s[end + 1] == ' ' && en_is_alpha(w->s[next]);
             return title ? finish(w, i, end + 1, abbreviations[k].said, false) : 0;
         }
@@ -378,7 +419,8 @@ static size_t plain_abbreviation(en_work *w, size_t i, size_t end) {
 
 size_t en_match_abbreviation(en_work *w, size_t i) {
     for (size_t k = 0; k < EV_ARRAY_COUNT(dotted); k++)
-        if (en_starts(w, i, dotted[k].written) && !en_is_alnum(w->s[i + strlen(dotted[k].written)]))
+        if (en_starts(w, i, dotted[k].written) && !en_is_alnum(w->s[i + strlen(dotted[k].written)]) &&
+            (dotted[k].written[1] != '/' || (is_amount(w) && w->s[i + 3] != '/'))) /* "up 8% y/y", but "M/M/1" */
             return finish(w, i, i + strlen(dotted[k].written), dotted[k].said, false);
     if (en_word_is(w, i, "phd")) return finish(w, i, i + 3, "P H D", false);
     if (en_word_is(w, i, "phds")) {

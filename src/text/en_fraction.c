@@ -95,12 +95,13 @@ static bool is_meter(const en_work *w, size_t end, long bottom) {
 }
 
 /* "Mon. 12/25", but "Friday 3/4 of the staff", "Monday 1/2 day". */
-static bool is_dated(const en_work *w, size_t end) {
+static bool is_dated(const en_work *w, size_t end, long top, long bottom) {
     static const char days[] = " monday tuesday wednesday thursday friday saturday sunday ",
                       things[] = " of day days price hour hours off full mile miles cup cups inch inches way ";
     const size_t next = en_skip_spaces(w, end);
+    const bool part = bottom <= 4 && top < bottom; /* a half, two thirds */
     return en_in_list(days, en_previous(w), strlen(en_previous(w))) &&
-           !en_in_list(things, w->s + next, en_letters_end(w, next) - next);
+           !(part && en_in_list(things, w->s + next, en_letters_end(w, next) - next));
 }
 
 /* "scored 98/100", "I give it a 9/10", "10/10": of so many points. */
@@ -146,7 +147,7 @@ size_t en_match_fraction(en_work *w, const en_number *first, size_t begin) {
     }
     static const char date_words[] = " on by until since before after dated ";
     en_span(w, begin, bottom.end);
-    if ((en_in_list(date_words, en_previous(w), strlen(en_previous(w))) || is_dated(w, bottom.end)) &&
+    if ((en_in_list(date_words, en_previous(w), strlen(en_previous(w))) || is_dated(w, bottom.end, a, b)) &&
         en_valid_day(a, b)) {
         en_say_date(w, 0, (int)a, (int)b);
         return bottom.end;

@@ -47,7 +47,7 @@ bool en_join_eras(en_work *w, size_t i) {
 static bool is_year(const en_work *w, const en_number *n, size_t end) {
     static const char context[] =
         " in since by from until till during before after of year years circa around between early late mid summer "
-        "spring fall autumn winter january february march april may june july august september october november "
+        "spring born died fall autumn winter january february march april may june july august september october november "
         "december copyright class the ";
     static const char counted[] = " people men women children dead percent feet more other different new ";
     if (!plain_integer(n) || n->digit_count != 4) return false;
@@ -293,7 +293,8 @@ static size_t say_angle(en_work *w, size_t at) {
 
 /* "5 kg", "16GB", "30 km/h", "50%", "a 5-kg bag". */
 static size_t measured(en_work *w, const en_number *n, size_t begin) {
-    const bool kind = begin > 1 && w->s[begin - 1] == '-' && en_is_alpha(w->s[begin - 2]);
+    const bool kind =
+        begin > 1 && w->s[begin - 1] == '-' && en_is_alpha(w->s[begin - 2]) && !previous_in(w, " sub pre post T ");
     if (kind && w->s[n->end] == 's' && !en_is_alnum(w->s[n->end + 1])) { /* "omega-3s" */
         en_span(w, begin, n->end + 1);
         en_say_number(w, n);

@@ -91,16 +91,20 @@ static bool ends_clause(const runs *r, size_t i) {
 /* Who reads the figures of a clause? English where its words are more than the Chinese characters, or where there are
  * English words only ("It costs $5.50, 很便宜") and not just names ("华为、HDR10"). */
 static bool english_owns(const runs *r, size_t begin, size_t end, size_t *clause_end) {
-    size_t han = 0, words = 0, small = 0, i = begin;
+    size_t han = 0, words = 0, units = 0, small = 0, i = begin;
     for (; i < end && !(i > begin && ends_clause(r, i)); i++) {
         char kind = kind_of(r->chars[i].cp);
         han += kind == LANG_ZH;
         if (kind != LANG_EN || (i > begin && kind_of(r->chars[i - 1].cp) == LANG_EN)) continue;
-        if (i > begin && is_digit(r->chars[i - 1].cp)) continue; /* a unit: "BP 128/82mmHg" */
+        if (i > begin && is_digit(r->chars[i - 1].cp)) { /* "BP 128/82mmHg" */
+            units++;
+            continue;
+        }
         words++;
         small += is_small(r->chars[i].cp) && is_small(char_at(r, i + 1));
     }
     *clause_end = i;
+    if (small > 0) words += units; /* "I ran 5km" */
     return words >= 2 && small > 0 && words > han;
 }
 

@@ -63,7 +63,9 @@ static bool is_letter_or_digit(int32_t c) { return is_digit(c) || (c < 0x80 && e
 /* "2. An item": a list goes on, and no sentence. */
 static bool is_item(const scanner *s, size_t at) {
     while (at < s->bytes && is_digit((unsigned char)s->text[at])) at++;
-    return at + 1 < s->bytes && strchr(".)", s->text[at]) && (s->text[at + 1] == ' ' || s->text[at + 1] == '\n');
+    if (at + 1 >= s->bytes || !s->text[at]) return false;
+    if (strchr(":/", s->text[at])) return true; /* "10:30 Opening" */
+    return strchr(".)", s->text[at]) && (s->text[at + 1] == ' ' || s->text[at + 1] == '\n');
 }
 
 /* "Paragraphs of lines that were\nwrapped": a long line, no Chinese one, that goes on in the next with a small letter

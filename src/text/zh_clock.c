@@ -8,14 +8,17 @@
 
 /* ---- times ---- */
 
+/* What a result is followed by: 2:1战胜, 赢了; but 赢大奖, 负责, 平安, 击剑. */
+static const char results[] =
+    "胜|败|负于|负给|赢了|赢下|赢球|输了|输给|输球|战平|战胜|战成|击败|平了|平局|平手|领先|落后|惜败|惜胜|"
+    "险胜|大胜|完胜|逆转|力克|横扫|不敌|取胜|获胜";
+
 static bool speaks_of_a_match(const zh_view *v, size_t i, size_t end) {
     static const char *const words[] = {"比",   "胜", "败", "负", "赢", "输",   "战",   "平",   "击",  "领先",
                                         "落后", "球", "盘", "局", "例", "赔率", "稀释", "杠杆", "浓度"};
-    for (size_t k = 0; k < EV_ARRAY_COUNT(words); k++) {
+    for (size_t k = 0; k < EV_ARRAY_COUNT(words); k++)
         if (zh_mentioned(v, i, words[k])) return true;
-        if (k < 9 && (zh_follows(v, end, words[k]) || zh_follows(v, end + 1, words[k]))) return true;
-    }
-    return false;
+    return zh_follows(v, end, "比") || zh_follows_any(v, end, results) || zh_follows_any(v, end + 1, results);
 }
 
 typedef struct clock {
@@ -167,32 +170,45 @@ static size_t hundredths(const zh_view *v, size_t i, zh_out *out) {
 static bool begins_or_ends(const zh_view *v, size_t i, const clock *c) {
     static const char *const words[] = {"开始", "开球", "开赛", "开打", "开踢", "开演", "开幕", "开播",
                                         "开会", "开门", "举行", "准时", "集合", "直播", "播出", "转播"};
-    static const char results[] = "胜|败|负|赢|输|平|惜|险|大胜|领先|落后|逆转|击";
-    if ((i > 0 && zh_at(v, i - 1) == 0x4EE5) || zh_follows_any(v, c->end, results)) return false; /* 以21:15 */
+    static const char *const other[] = {"结束", "进行"};
+    const size_t at = i - (i > 0 && zh_at(v, i - 1) == ' ');
+    const bool so =
+        at > 0 && zh_at(v, at - 1) == 0x4EE5 && !(at > 1 && zh_in(zh_at(v, at - 2), "可所难加足")); /* 以21:15 */
+    if (so || zh_follows_any(v, c->end, results)) return false;
     for (size_t k = 0; k < EV_ARRAY_COUNT(words); k++)
         if (zh_follows(v, c->end, words[k])) return true;
-    const size_t at = i - (i > 0 && zh_at(v, i - 1) == ' ');
+    for (size_t k = 0; k < EV_ARRAY_COUNT(other); k++)
+        if (zh_follows(v, c->end, other[k])) return true;
     return (c->minutes && c->minute < 10) || zh_precedes_any(v, at, "晚上|今晚|明晚|下午|上午|早上|凌晨|中午|傍晚");
 }
 
-/* 用时3:45:20, 时长1:30: how long, and not when. */
-static bool is_duration(const zh_view *v, size_t i) {
+/* 用时3:45:20, 时长1:30分钟: how long, and not when. */
+static bool is_duration(const zh_view *v, size_t i, const clock *c) {
     while (i > 0 && zh_in(zh_at(v, i - 1), ": 为是约")) i--;
-    return zh_precedes_any(v, i, "用时|耗时|时长|历时|片长|净成绩|成绩|配速");
+    if (zh_precedes_any(v, i, "用时|耗时|时长|历时|片长|净成绩|配速")) return true;
+    return c->seconds && zh_precedes_any(v, i, "成绩"); /* 成绩9:00公布 */
 }
 
+/* The unit of the last figure may stand behind them. */
 static size_t put_duration(const zh_view *v, size_t i, zh_out *out, const clock *c) {
-    static const char *const three[] = {"小时", "分", "秒"}, *const two[] = {"分", "秒"};
+    static const char *const units[] = {"小时", "分", "秒"};
     const uint64_t values[] = {c->hour, c->minute, c->second};
-    zh_range(out, v, i, c->end);
+    size_t end = c->end;
+    const bool hours = c->seconds || zh_follows(v, end, "小时") ||
+                       zh_precedes_any(v, i - (i > 0 && zh_in(zh_at(v, i - 1), ": 为是约")), "片长");
+    if (zh_follows(v, end, "小时") || zh_follows(v, end, "分钟"))
+        end += 2;
+    else
+        end += zh_in(zh_at(v, end), "分秒");
+    zh_range(out, v, i, end);
     for (size_t k = 0; k < (c->seconds ? 3 : 2); k++) {
         char digits[24];
         snprintf(digits, sizeof digits, "%llu", (unsigned long long)values[k]);
         if (k && !values[k]) continue;
         zh_put_cardinal(out, digits, true, k ? ZH_FIXED : 0);
-        zh_put(out, c->seconds ? three[k] : two[k], 0);
+        zh_put(out, units[k + !hours], 0);
     }
-    return c->end - i;
+    return end - i;
 }
 
 size_t zh_clock(const zh_view *v, size_t i, zh_out *out) {
@@ -209,7 +225,7 @@ size_t zh_clock(const zh_view *v, size_t i, zh_out *out) {
         if (!at || first.minutes || !take_time(v, at, &second) || !second.half || second.hour < first.hour) return 0;
         first.half = second.half;
     }
-    if (first.minutes && !first.half && is_duration(v, i)) return put_duration(v, i, out, &first);
+    if (first.minutes && !first.half && is_duration(v, i, &first)) return put_duration(v, i, out, &first);
     if (!first.seconds && !first.half && !begins_or_ends(v, i, &first) && speaks_of_a_match(v, i, first.end))
         return 0;
     put_clock(v, i, out, &first);

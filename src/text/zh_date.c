@@ -51,7 +51,7 @@ static bool take_chain(const zh_view *v, size_t i, chain *out) {
 
 /* ---- what stands around ---- */
 
-static bool day_after(const zh_view *v, size_t end) {
+static bool day_after(const zh_view *v, size_t begin, size_t end) {
     if (zh_at(v, end) == 0x662F) /* 12/25是圣诞节 */
         return zh_follows_any(
             v, end + 1,
@@ -60,7 +60,8 @@ static bool day_after(const zh_view *v, size_t end) {
     if (zh_at(v, end) == 0x7684) end++; /* 的 */
     if (zh_at(v, end) == ' ') end++;
     const size_t hour = zh_count_digits(v, end); /* 11.11 00:00 */
-    if (hour && hour < 3 && zh_at(v, end - 1) == ' ' && zh_at(v, end + hour) == ':' && zh_digit(v, end + hour + 1))
+    if (hour && hour < 3 && zh_at(v, end - 1) == ' ' && zh_at(v, end + hour) == ':' && zh_digit(v, end + hour + 1) &&
+        !zh_in(zh_at(v, begin - (begin > 0)), "价率于到报至是本为"))
         return true;
     return zh_follows_any(
         v, end,
@@ -90,7 +91,7 @@ static bool near_slash(const zh_view *v, const chain *c, size_t end) {
 }
 
 static bool names_a_day(const zh_view *v, const chain *c, size_t end) {
-    if (day_after(v, end) || day_before(v, c->begin)) return true;
+    if (day_after(v, c->begin, end) || day_before(v, c->begin)) return true;
     return c->separator == '/' && near_slash(v, c, end);
 }
 
@@ -200,7 +201,7 @@ static bool is_named_day(const zh_view *v, const chain *c) {
     if (a->padded || b->padded) return false;
     size_t end = c->end + (zh_in(zh_at(v, c->end), "”’」》\"'") ? 1 : 0);
     if (c->separator == 0xB7 && !zh_in(zh_at(v, end), "个元米%"))
-        return !day_after(v, end) ||
+        return !day_after(v, c->begin, end) ||
                zh_follows_any(v, end, "晚会|妇女|儿童|劳动|青年|国庆|购物|大促|活动|建军|建党|教师|护士");
     return zh_follows_any(
                v, end,

@@ -100,7 +100,12 @@ static const char teams[] =
     "阿森纳|热刺|国米|米兰|尤文|罗马|多特|马竞|大巴黎|恒大|国安|申花|鲁能|上港|湖人|勇士|火箭|热火|"
     "凯尔特人|马刺|骑士|快船|雄鹿|独行侠|掘金|公牛|队|主队|客队";
 
-static bool of_a_match(const zh_view *v, size_t i, size_t end) {
+static bool runs_down(const zh_view *v, const zh_amount *a, const zh_amount *b) {
+    return zh_value(v, a->number.begin, strlen(a->number.digits)) >
+           zh_value(v, b->number.begin, strlen(b->number.digits));
+}
+
+static bool of_a_match(const zh_view *v, size_t i, size_t end, bool down) {
     static const char *const words[] = {"比分", "胜",   "战平", "战胜", "击败", "负于", "赢",   "输",
                                         "领先", "落后", "大胜", "取胜", "获胜", "拿下", "晋级", "完胜",
                                         "惜败", "不敌", "逆转", "横扫", "淘汰", "平局", "告负", "战成"};
@@ -112,7 +117,8 @@ static bool of_a_match(const zh_view *v, size_t i, size_t end) {
     if (zh_in(zh_at(v, behind), "个次天年人岁月日号点分名所家支倍万亿%场轮届节")) return false;
     static const char *const leagues[] = {"决赛", "联赛", "季后赛", "常规赛", "世界杯", "欧冠", "英超", "CBA", "NBA"};
     for (size_t k = 0; k < EV_ARRAY_COUNT(leagues); k++)
-        if (zh_mentioned(v, i, leagues[k]) && ev_zh_is_han(zh_at(v, before - (before > 0)))) return true;
+        if (zh_mentioned(v, i, leagues[k]) && (down || !ev_zh_is_han(zh_at(v, behind))))
+            return true; /* ranges run up */
     return zh_precedes_any(v, before, teams);
 }
 
@@ -122,7 +128,8 @@ static bool of_sets(const zh_view *v, const zh_amount *a, const zh_amount *b) {
     size_t next = b->end + (zh_in(zh_at(v, b->end), ",、") ? 1 : 0), at = a->begin;
     next += zh_at(v, next) == ' ';
     bool behind = next > b->end && zh_digit(v, next) && zh_at(v, next + 1) == '-' && zh_digit(v, next + 2) &&
-                  !zh_digit(v, next + 3) && (!ev_zh_is_han(zh_at(v, next + 3)) || of_a_match(v, next, next + 3));
+                  !zh_digit(v, next + 3) &&
+                  (!ev_zh_is_han(zh_at(v, next + 3)) || of_a_match(v, next, next + 3, false));
     if (behind && !ev_zh_is_han(zh_at(v, b->end))) return true;
     at -= at > 0 && zh_at(v, at - 1) == ' ';
     if (at < 4 || !zh_in(zh_at(v, at - 1), ",、")) return false;
@@ -130,17 +137,13 @@ static bool of_sets(const zh_view *v, const zh_amount *a, const zh_amount *b) {
            !(at > 4 && zh_digit(v, at - 5)) && !ev_zh_is_han(zh_at(v, b->end));
 }
 
-static bool runs_down(const zh_view *v, const zh_amount *a, const zh_amount *b) {
-    return zh_value(v, a->number.begin, strlen(a->number.digits)) >
-           zh_value(v, b->number.begin, strlen(b->number.digits));
-}
-
 /* 图1-2, 表3-4: chapter and number; but 代表3-5名. */
 static bool is_figure_number(const zh_view *v, size_t begin, size_t end) {
     const size_t at = begin - (begin > 0 && zh_at(v, begin - 1) == ' ');
     return zh_precedes_any(v, at, "图|表|公式") &&
-           !zh_precedes_any(v, at, "代表|手表|报表|地图|试图|意图|企图|列表|图表") &&
-           !zh_follows_any(v, end, "名|个|人|位|条|张|幅|页|年|月|日|号|岁|次|份|项|种|万|亿|元|米|天|分|小时");
+           !zh_precedes_any(v, at, "代表|手表|钟表|报表|发表|地图|试图|意图|企图|列表|图表") &&
+           !zh_follows_any(
+               v, end, "名|个|人|位|条|张|幅|篇|只|件|行|本|块|页|年|月|日|号|岁|次|份|项|种|万|亿|元|米|天|分|小时");
 }
 
 static const char *range_word(const zh_view *v, const zh_amount *a, const zh_amount *b, size_t mark) {
@@ -149,7 +152,7 @@ static const char *range_word(const zh_view *v, const zh_amount *a, const zh_amo
     bool names = zh_at(v, mark) == '-' && zh_amount_plain(a) && zh_amount_plain(b);
     if (!names) return "到";
     if (is_figure_number(v, a->begin, b->end)) return "杠";
-    if (of_a_match(v, a->begin, b->end) || of_sets(v, a, b)) return "比";
+    if (of_a_match(v, a->begin, b->end, runs_down(v, a, b)) || of_sets(v, a, b)) return "比";
     if (!runs_down(v, a, b)) return "到";
     if (strcmp(b->number.digits, "0") == 0) return "比"; /* 3-0 */
     return "杠";                                         /* 8-2室: no range runs down */
