@@ -80,7 +80,7 @@ class Finish(unittest.TestCase):
             with safe_open(out, "pt") as file:
                 config = json.loads(file.metadata()["emotivoice"])
                 self.assertEqual(file.get_tensor("voices.vectors").dtype, torch.float16)
-            self.assertEqual(config["finished"], dict(melody=1.18, tilt=1.25, gain=1.6, strength=1.5, pace=0.9))
+            self.assertEqual(config["finished"], dict(melody=1.18, tilt=1.3, gain=1.6, strength=1.5, pace=0.89))
 
 
 if __name__ == "__main__":
