@@ -47,7 +47,8 @@ bool en_join_eras(en_work *w, size_t i) {
 static bool is_year(const en_work *w, const en_number *n, size_t end) {
     static const char context[] =
         " in since by from until till during before after of year years circa around between early late mid summer "
-        "spring born died fall autumn winter january february march april may june july august september october november "
+        "spring born died fall autumn winter january february march april may june july august september october "
+        "november "
         "december copyright class the ";
     static const char counted[] = " people men women children dead percent feet more other different new ";
     if (!plain_integer(n) || n->digit_count != 4) return false;
