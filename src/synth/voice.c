@@ -331,19 +331,16 @@ ev_status ev_voice_pack(const ev_voice *voice, void *bytes, size_t capacity, siz
     return EV_OK;
 }
 
-/* Of another model's equaliser they would be another timbre: the voice does without. */
-static ev_status unpack_gains(ev_voice *voice, const ev_model *model, const unsigned char *equaliser, ev_error *err) {
-    uint64_t id = 0;
-    memcpy(&id, equaliser, 8);
-    if (id != model->equaliser.id) return EV_OK;
-    voice->equaliser_id = id;
+static ev_status unpack_gains(ev_voice *voice, const ev_model *model, const unsigned char *gains, ev_error *err) {
+    voice->equaliser_id = model->equaliser.id;
     voice->bands = model->equaliser.config.bands;
-    memcpy(voice->eq_db, equaliser + EQUALISER_BYTES, (size_t)voice->bands * sizeof(float));
+    memcpy(voice->eq_db, gains, (size_t)voice->bands * sizeof(float));
     for (int b = 0; b < voice->bands; b++)
         if (!(fabsf(voice->eq_db[b]) <= EQ_DB_MAX)) return ev_fail(err, EV_E_FORMAT, "packed voice is damaged");
     return EV_OK;
 }
 
+/* Gains of another model's equaliser would be another timbre: the voice does without. */
 ev_status ev_voice_unpack(ev_voice **out, ev_model *model, const void *bytes, size_t size, ev_error *err) {
     const unsigned char *p = bytes;
     const size_t n = (size_t)model->config.acoustic.speaker, plain = packed_bytes(n, 0);
@@ -364,8 +361,8 @@ ev_status ev_voice_unpack(ev_voice **out, ev_model *model, const void *bytes, si
         memcpy(&equaliser_id, p + plain, 8);
         memcpy(&bands, p + plain + 8, 4);
     }
-    const bool ours = equaliser_id == model->equaliser.id;
-    if (bands > EV_EQUALISER_BANDS_MAX || (ours && bands && bands != (uint32_t)model->equaliser.config.bands))
+    const bool ours = bands && equaliser_id == model->equaliser.id;
+    if (bands > EV_EQUALISER_BANDS_MAX || (ours && bands != (uint32_t)model->equaliser.config.bands))
         return ev_fail(err, EV_E_FORMAT, "packed voice is damaged");
     const size_t body = packed_bytes(n, bands);
     if (size != body + CHECK_BYTES)
@@ -376,8 +373,8 @@ ev_status ev_voice_unpack(ev_voice **out, ev_model *model, const void *bytes, si
     memcpy(&pitch, p + 16, 4);
     memcpy(vector, p + HEADER_BYTES, n * sizeof(float));
     const ev_status s = finish(out, ev_voice_make(model, vector, pitch), err);
-    if (s != EV_OK || !bands) return s;
-    const ev_status gains = unpack_gains(*out, model, p + plain, err);
+    if (s != EV_OK || !ours) return s;
+    const ev_status gains = unpack_gains(*out, model, p + plain + EQUALISER_BYTES, err);
     if (gains != EV_OK) ev_voice_free(out);
     return gains;
 }

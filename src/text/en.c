@@ -235,7 +235,7 @@ static size_t punctuation(en_work *w, size_t i) {
     case EN_EM_DASH:
     case EN_EN_DASH:
     case EN_LEAD:
-        if (en_is_dash(c) && en_join_eras(w, i)) return 1;
+        if (en_join_eras(w, i)) return 1;
         en_break(w, EV_BREAK_COMMA);
         return 1;
     case '-':

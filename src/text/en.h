@@ -111,7 +111,9 @@ size_t en_say_per(en_work *w, size_t end); /* what "/month", "/kg" at `end` asks
 size_t en_match_phone(en_work *w, size_t i);
 size_t en_match_dotted_number(en_work *w, size_t i);
 size_t en_match_address(en_work *w, size_t i);
-const char *en_compass_at(const en_work *w, size_t i, size_t *end); /* "NW", "N.": its word; NULL: none */
+/* Behind a street that ends at `end`: "NW", "N.", but no initial ("Main St. E. Johnson"). Its word, its first
+ * character, and *stop past it; NULL: none. */
+const char *en_compass_behind(const en_work *w, size_t end, size_t *begin, size_t *stop);
 size_t en_match_identifier(en_work *w, size_t i);
 size_t en_match_citation(en_work *w, size_t i);
 size_t en_match_formula(en_work *w, size_t i);

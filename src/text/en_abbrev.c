@@ -167,11 +167,10 @@ static size_t doctor_or_saint(en_work *w, size_t i, size_t end) {
                   (en_word_count(w) > w->sentence_from && en_word_at(w, en_word_count(w) - 1)->number);
     bool sentence = en_ends_sentence(w, stop);
     bool place = street && (!name_follows(w, stop) || sentence || w->s[stop] == ',');
-    size_t point_end, next = en_skip_spaces(w, stop);
-    const char *point = street && next > stop ? en_compass_at(w, next, &point_end) : NULL;
-    const bool initial = point && point_end == next + 2 && w->s[next + 1] == '.' && name_follows(w, point_end);
-    const bool letters = point && en_is_upper(w->s[next + 1]), counted = !previous_is_capital(w);
-    if (point && !en_is_alnum(w->s[point_end]) && !initial && (st || letters || counted)) { /* "5th St. NW" */
+    size_t next, point_end;
+    const char *point = street ? en_compass_behind(w, stop, &next, &point_end) : NULL;
+    const bool certain = st || !previous_is_capital(w);      /* "Thank Dr. E", but "Pine Dr. NE" */
+    if (point && (certain || en_is_upper(w->s[next + 1]))) { /* "5th St. NW" */
         finish(w, i, stop, dr ? "drive" : "street", false);
         return next - i + finish(w, next, point_end, point, true);
     }

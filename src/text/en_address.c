@@ -40,7 +40,7 @@ static const struct {
 // clang-format on
 
 /* A point of the compass at i, with its dot; *end past it. */
-const char *en_compass_at(const en_work *w, size_t i, size_t *end) {
+static const char *point_at(const en_work *w, size_t i, size_t *end) {
     size_t stop = en_letters_end(w, i);
     for (size_t k = 0; k < EV_ARRAY_COUNT(points); k++) {
         size_t n = strlen(points[k].written);
@@ -49,6 +49,15 @@ const char *en_compass_at(const en_work *w, size_t i, size_t *end) {
         return points[k].said;
     }
     return NULL;
+}
+
+const char *en_compass_behind(const en_work *w, size_t end, size_t *begin, size_t *stop) {
+    *begin = en_skip_spaces(w, end);
+    const char *said = *begin > end ? point_at(w, *begin, stop) : NULL;
+    const size_t next = said ? en_skip_spaces(w, *stop) : 0;
+    const bool initial =
+        said && *stop == *begin + 2 && w->s[*stop - 1] == '.' && next > *stop && en_is_upper(w->s[next]);
+    return said && !initial && !en_is_alnum(w->s[*stop]) ? said : NULL;
 }
 
 static const char *street_at(const en_work *w, size_t i, size_t *end) {
@@ -96,7 +105,7 @@ static size_t house(en_work *w, size_t i) {
     size_t end = en_digits_end(w, i), point_end = 0;
     if (end - i > 5 || w->s[i] == '0' || w->s[end] != ' ') return 0;
     size_t next = end + 1;
-    const char *point = en_compass_at(w, next, &point_end);
+    const char *point = point_at(w, next, &point_end);
     if (point && w->s[point_end] == ' ') next = point_end + 1;
     if (!find_street(w, next)) return 0;
     say_house(w, i, end);
@@ -131,10 +140,9 @@ static size_t street(en_work *w, size_t i) {
     size_t stop = end + (w->s[end] == '.' && end - i <= 4);
     en_span(w, i, stop);
     en_put(w, said);
-    size_t next = en_skip_spaces(w, stop);
-    const char *point = next > stop ? en_compass_at(w, next, &point_end) : NULL;
-    if (point &&
-        !(point_end == next + 1 && en_is_alpha(w->s[en_skip_spaces(w, point_end)]) && w->s[point_end] == '.')) {
+    size_t next;
+    const char *point = en_compass_behind(w, stop, &next, &point_end);
+    if (point) {
         en_span(w, next, point_end);
         en_put(w, point);
         return point_end - i;

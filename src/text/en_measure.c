@@ -34,6 +34,7 @@ static bool era_follows(const en_work *w, size_t end) {
 
 bool en_join_eras(en_work *w, size_t i) {
     size_t digits = i;
+    if (!en_is_dash(w->s[i])) return false;
     while (digits > 0 && !en_is_digit(w->s[digits - 1]) && i - digits < 7) digits--;
     const size_t next = en_skip_spaces(w, i + 1), end = en_digits_end(w, next);
     if (digits == 0 || !en_is_digit(w->s[digits - 1]) || !era_follows(w, digits)) return false;
@@ -48,8 +49,7 @@ static bool is_year(const en_work *w, const en_number *n, size_t end) {
     static const char context[] =
         " in since by from until till during before after of year years circa around between early late mid summer "
         "spring born died fall autumn winter january february march april may june july august september october "
-        "november "
-        "december copyright class the ";
+        "november december copyright class the ";
     static const char counted[] = " people men women children dead percent feet more other different new ";
     if (!plain_integer(n) || n->digit_count != 4) return false;
     long value = en_number_value(n);

@@ -128,11 +128,12 @@ static void tidy_space(scanner *s, int32_t next, size_t at) {
     if (count > 1 && chars[count - 1].cp == '\n' && is_wrapped(s, chars[count - 2].cp, next, at))
         chars[count - 1].cp = ' ';
     while (kept > 0 && chars[kept - 1].cp == ' ') kept--;
+    if (kept == count) return;
     const int32_t before = kept ? chars[kept - 1].cp : 0;
     const bool beside =
         (ev_zh_is_han(before) && (is_digit(next) || is_own_token(s, at))) || (is_digit(before) && ev_zh_is_han(next));
     const bool columns = is_digit(before) && is_digit(next);
-    size_t wanted = kept + (beside ? 0 : columns || kept == count ? count - kept : 1);
+    size_t wanted = kept + (beside ? 0 : columns ? count - kept : 1);
     if (wanted == kept + 1 && ev_zh_is_han(next)) wanted = join_token(chars, wanted, fixed);
     if (wanted < count && wanted >= fixed) s->scan->chars.size = wanted * sizeof *chars;
 }

@@ -168,17 +168,13 @@ static size_t hundredths(const zh_view *v, size_t i, zh_out *out) {
 
 /* A match is at that time, and not so many to so many: 20:00, 7:05, 19:30开球, 今晚19:30. */
 static bool begins_or_ends(const zh_view *v, size_t i, const clock *c) {
-    static const char *const words[] = {"开始", "开球", "开赛", "开打", "开踢", "开演", "开幕", "开播",
-                                        "开会", "开门", "举行", "准时", "集合", "直播", "播出", "转播"};
-    static const char *const other[] = {"结束", "进行"};
+    static const char words[] =
+        "开始|开球|开赛|开打|开踢|开演|开幕|开播|开会|开门|举行|进行|准时|集合|直播|播出|转播|结束";
     const size_t at = i - (i > 0 && zh_at(v, i - 1) == ' ');
     const bool so =
         at > 0 && zh_at(v, at - 1) == 0x4EE5 && !(at > 1 && zh_in(zh_at(v, at - 2), "可所难加足")); /* 以21:15 */
     if (so || zh_follows_any(v, c->end, results)) return false;
-    for (size_t k = 0; k < EV_ARRAY_COUNT(words); k++)
-        if (zh_follows(v, c->end, words[k])) return true;
-    for (size_t k = 0; k < EV_ARRAY_COUNT(other); k++)
-        if (zh_follows(v, c->end, other[k])) return true;
+    if (zh_follows_any(v, c->end, words)) return true;
     return (c->minutes && c->minute < 10) || zh_precedes_any(v, at, "晚上|今晚|明晚|下午|上午|早上|凌晨|中午|傍晚");
 }
 
