@@ -9,9 +9,7 @@ Printed: how far from it the spectra are of those whom the fit has not seen. Las
 from __future__ import annotations
 
 import argparse
-import ctypes as C
 import itertools
-import json
 import sys
 import tempfile
 from pathlib import Path
@@ -19,11 +17,10 @@ from pathlib import Path
 import numpy as np
 import soundfile
 import torch
-from safetensors import safe_open
-from safetensors.torch import save_file
 
 from . import recorded
 from .listeners import sound
+from .packed import read_model, write_model
 from .subjects import Engine, Request
 from .variety import played
 
@@ -78,24 +75,20 @@ def terms(vector: np.ndarray, pitch: float) -> np.ndarray:
 
 def measured(engine: Engine, work: Path, most: int) -> tuple[np.ndarray, np.ndarray]:
     """(terms [n, 3 + speaker], spectra [n, bands], dB about their mean) of the clones."""
-    lib = engine.library.lib
-    lib.ev_voice_vector.restype, lib.ev_voice_vector.argtypes = C.POINTER(C.c_float), [C.c_void_p, C.POINTER(C.c_size_t)]
-    lib.ev_voice_pitch.restype, lib.ev_voice_pitch.argtypes = C.c_float, [C.c_void_p]
     rows, spectra = [], []
     with tempfile.TemporaryDirectory() as folder:
         for name, wav in itertools.islice(references(work), most):
-            path, count = Path(folder) / f"{name.replace('/', '-')}.wav", C.c_size_t()
+            path = Path(folder) / f"{name}.wav"
             soundfile.write(path, np.clip(wav, -1, 1), RATE)
             try:
-                voice = engine.library._voice(None, path)
+                vector, pitch = engine.library.described(path)
             except RuntimeError as error:
                 print(f"equaliser: {name} left out: {error}", file=sys.stderr)
                 continue
-            vector = np.ctypeslib.as_array(lib.ev_voice_vector(voice, C.byref(count)), (engine.config["acoustic"]["speaker"],)).astype(np.float64)
             said = {language: np.concatenate([engine.say(Request(text, language, name, path)).audio for text in texts])
                     for language, texts in SENTENCES.items()}
             spectrum = np.mean([spectrum_db(sound.at_rate(wav, engine.config["vocoder"]["sample_rate"], RATE)) for wav in said.values()], axis=0)
-            rows.append(terms(vector, lib.ev_voice_pitch(voice)))
+            rows.append(terms(vector, pitch))
             spectra.append(spectrum - spectrum.mean())
     return np.stack(rows), np.stack(spectra)
 
@@ -116,19 +109,6 @@ def unseen_error(rows: np.ndarray, spectra: np.ndarray) -> np.ndarray:
     return np.sqrt((missed ** 2).mean(0))
 
 
-def read(path: Path) -> tuple[dict, dict]:
-    """(configuration, tensors) without an equaliser."""
-    with safe_open(str(path), "pt") as file:
-        config, tensors = json.loads(file.metadata()["emotivoice"]), {key: file.get_tensor(key) for key in file.keys()}
-    config.pop("equaliser", None)
-    tensors.pop("equaliser.weight", None)
-    return config, tensors
-
-
-def write(path: Path, config: dict, tensors: dict) -> None:
-    save_file(tensors, str(path), metadata={"emotivoice": json.dumps(config, ensure_ascii=False)})
-
-
 def main() -> None:
     p = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     p.add_argument("--model", type=Path, required=True)
@@ -139,17 +119,19 @@ def main() -> None:
     p.add_argument("--limit", type=float, default=LIMIT_DB, help="dB, of a gain")
     p.add_argument("--voices", type=int, default=400, help="to learn from, at the most")
     a = p.parse_args()
-    config, tensors = read(a.model)
+    config, tensors = read_model(a.model)
+    config.pop("equaliser", None)
+    tensors.pop("equaliser.weight", None)
     with tempfile.TemporaryDirectory() as folder:
         plain = Path(folder) / "plain.safetensors"
-        write(plain, config, tensors)
+        write_model(plain, config, tensors)
         rows, spectra = measured(Engine(a.build, plain), a.work, a.voices)
     if len(rows) < LEAST_VOICES:
         sys.exit(f"equaliser: {len(rows)} voices to learn from, wanted {LEAST_VOICES}: make some utterances first (training.teacher.make)")
     error = unseen_error(rows, spectra)
-    tensors["equaliser.weight"] = torch.from_numpy(fitted(rows, spectra).astype(np.float32)).contiguous()
+    tensors["equaliser.weight"] = torch.from_numpy(fitted(rows, spectra).astype(np.float32))
     config["equaliser"] = dict(bands_hz=list(BANDS_HZ), strength=a.strength, limit_db=a.limit)
-    write(a.out, config, tensors)
+    write_model(a.out, config, tensors)
     print(f"{a.out}: fitted on {len(rows)} voices; others are {error.mean():.1f} dB off in the mean ({', '.join(f'{hz} Hz: {e:.1f}' for hz, e in zip(BANDS_HZ, error))})")
 
 

@@ -6,18 +6,16 @@ The configuration goes into the metadata key "emotivoice" as JSON; weights are s
 were not trained in DIR are taken from --from.
 """
 import argparse
-import json
 import shutil
 from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors.torch import save_file
 
 from . import needs, tokens
 from .convnext import DEFAULT as ACOUSTIC, EMOTIONS
 from .dataset import VECTOR_GAIN
-from .packed import Packed, scaled
+from .packed import Packed, scaled, write_model
 from .speaker import DEFAULT as SPEAKER
 from .spectral import DEFAULT as VOCODER
 from .teacher import make, speakers, symbols
@@ -118,7 +116,7 @@ def main():
     if packed and "finished" in packed.config:
         config["finished"] = packed.config["finished"]  # by finish.py: not to be done again
     Path(a.out).parent.mkdir(parents=True, exist_ok=True)
-    save_file(table, a.out, metadata={"emotivoice": json.dumps(config, ensure_ascii=False)})
+    write_model(a.out, config, table)
     if packed:
         copy_lexicons(a.start, a.out)
     print(f"{a.out}: {Path(a.out).stat().st_size / 1e6:.1f} MB, {len(table)} tensors, voices {', '.join(e['name'] for e in entries)}")

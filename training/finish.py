@@ -11,15 +11,13 @@ voice's.
 from __future__ import annotations
 
 import argparse
-import json
 import math
 
 import numpy as np
 import torch
-from safetensors import safe_open
-from safetensors.torch import save_file
 
 from .convnext import PAIR
+from .packed import read_model, write_model
 
 TILT_HZ = 150.0, 1000.0, 6000.0  # from, unchanged at, to
 
@@ -69,12 +67,10 @@ def main() -> None:
     p.add_argument("--strength", type=float, default=1.05, help="length of the named voices' vectors")
     p.add_argument("--pace", type=float, default=0.89, help="speech is so fast, against what was learnt")
     a = p.parse_args()
-    with safe_open(a.model, "pt") as file:
-        config, kept = json.loads(file.metadata()["emotivoice"]), {key: file.get_tensor(key) for key in file.keys()}
+    config, kept = read_model(a.model)
     tensors = {key: value.float() for key, value in kept.items()}
     finish(tensors, config, a.melody, a.tilt, a.gain, a.strength, a.pace)
-    save_file({key: value.to(kept[key].dtype).contiguous() for key, value in tensors.items()}, a.out,
-              metadata={"emotivoice": json.dumps(config, ensure_ascii=False)})
+    write_model(a.out, config, {key: value.to(kept[key].dtype) for key, value in tensors.items()})
     print(f"{a.out}: {config['finished']}")
 
 

@@ -29,6 +29,14 @@ class Library(Engine):
             self.voices[name, reference] = voice
         return self.voices[name, reference]
 
+    def described(self, reference: Path) -> tuple[np.ndarray, float]:
+        """(speaker vector, median F0 in Hz) that the engine hears in a recording."""
+        voice, count = self._voice(None, reference), C.c_size_t()
+        self.lib.ev_voice_vector.restype, self.lib.ev_voice_vector.argtypes = C.POINTER(C.c_float), [C.c_void_p, C.POINTER(C.c_size_t)]
+        self.lib.ev_voice_pitch.restype, self.lib.ev_voice_pitch.argtypes = C.c_float, [C.c_void_p]
+        vector = self.lib.ev_voice_vector(voice, C.byref(count))
+        return np.ctypeslib.as_array(vector, (count.value,)).astype(np.float64), self.lib.ev_voice_pitch(voice)
+
     def say(self, request, voice: str | None) -> tuple[np.ndarray, int, list[tuple[str, float, float]]]:
         """Samples, their rate, and (phone, begin, end in seconds) of each mark, for a subjects.Request in a named voice or its reference."""
         asked, audio, text = Request(), Audio(), request.text.encode("utf-8")

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import torch
 from safetensors import safe_open
+from safetensors.torch import save_file
 
 from . import acoustic, convnext, spectral, vocoder
 from .dataset import VECTOR_GAIN
@@ -36,6 +37,16 @@ def scaled(key: str, value: torch.Tensor, emotions: int, gain: float) -> torch.T
     return torch.cat([value[:, :speaker] * gain, value[:, speaker:]], 1)
 
 
+def read_model(path) -> tuple[dict, dict]:
+    """(configuration, tensors as they are stored) of a model file; None for a configuration that is not there."""
+    with safe_open(str(path), "pt") as file:
+        return json.loads((file.metadata() or {}).get("emotivoice", "null")), {key: file.get_tensor(key) for key in file.keys()}
+
+
+def write_model(path, config: dict, tensors: dict) -> None:
+    save_file({key: value.contiguous() for key, value in tensors.items()}, str(path), metadata={"emotivoice": json.dumps(config, ensure_ascii=False)})
+
+
 class Packed:
     """Configuration and tensors (float32) of a model file."""
 
@@ -44,13 +55,12 @@ class Packed:
         if not self.path.exists():
             raise SystemExit(f"{path} is missing: give --from a model file, e.g. models/emotivoice-default.safetensors")
         try:
-            with safe_open(str(path), "pt") as file:
-                self.config = json.loads((file.metadata() or {}).get("emotivoice", "null"))
-                self.tensors = {key: file.get_tensor(key).float() for key in file.keys()}
+            self.config, stored = read_model(path)
         except Exception as error:  # safetensors raises a type of its own per kind of damage
             raise SystemExit(f"{path} cannot be read as a model: {error}")
         if not self.config:
             raise SystemExit(f"{path} is a safetensors file, but not an emotivoice model")
+        self.tensors = {key: value.float() for key, value in stored.items()}
 
     def family(self, name: str) -> str:
         return self.config[name].get("family", FIRST_FAMILIES[name])
