@@ -11,7 +11,8 @@
  *   ssml.c            a document <speak>: expat finds its elements
  *
  * Every pass is linear in the text whatever it holds: nothing looks ahead without a bound or a memory of having
- * looked.
+ * looked. Without memory for more, text and origins stop growing together, at the same byte: whoever looks back at
+ * what was written needs no check, and ev_markup_read reports it at the end.
  */
 #ifndef EV_TEXT_MARKED_H
 #define EV_TEXT_MARKED_H
@@ -43,14 +44,21 @@ typedef struct ev_marked {
 } ev_marked;
 
 /* Reads the markup. What is left out goes to the sink. EV_E_TEXT: SSML was asked for and the text is not well-formed;
- * the message gives the byte. EV_E_LIMIT: elements too deep. Whatever it returns, ev_marked_clear. */
+ * the message gives the byte. EV_E_MEMORY. Whatever it returns, ev_marked_clear. */
 ev_status ev_markup_read(ev_marked *marked, const char *text, size_t bytes, const ev_text_options *options,
                          ev_sink *sink, ev_error *err);
 void ev_marked_clear(ev_marked *marked);
 
 /* ---- inside ---- */
 
-enum { MARKUP_DEPTH = 32, MARKUP_ATTRIBUTES = 16, MARKUP_TAG_BYTES = 4096, MARKUP_RUNS = 32, MARKUP_VOICE_MAX = 128 };
+enum {
+    MARKUP_DEPTH = 32,
+    MARKUP_ATTRIBUTES = 16,
+    MARKUP_TAG_BYTES = 4096,
+    MARKUP_RUNS = 32,
+    MARKUP_VOICE_MAX = 128,
+    MARKUP_TICKS = 16
+};
 
 typedef struct markup_attribute {
     const char *name, *value; /* NUL-terminated; names lower case, without prefix but "xml:lang" is "lang" */
@@ -104,7 +112,10 @@ typedef struct markup {
     bool table;
     char fence; /* '`', '~' inside a fenced block */
     size_t fence_length;
-    size_t unclosed[5]; /* what was looked for and is not there before these places (memory of failed searches) */
+    /* memory of failed searches: the other half is not there before these places */
+    size_t no_code[MARKUP_TICKS]; /* by the length of the run of backticks */
+    size_t no_address, no_comment;
+    uint32_t no_raw; /* bit i: the closing tag of raw element i is not in the rest of the text */
 } markup;
 
 /* markup_write.c */
@@ -120,6 +131,7 @@ static inline char markup_char(const markup *m, size_t at) { return (char)(at < 
 const char *markup_attribute_of(const markup_tag *tag, const char *name); /* NULL: none */
 void markup_end_paragraph(markup *m);               /* emphasis and brackets do not reach over it */
 size_t markup_line_end(const markup *m, size_t at); /* its '\n', or the end */
+static inline bool markup_is_graphic(char c) { return c > ' ' && c < 0x7F; } /* ASCII, whatever sign char has */
 static inline bool markup_is_space(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; }
 static inline bool markup_is_digit(char c) { return c >= '0' && c <= '9'; }
 static inline bool markup_is_alpha(char c) { return (c | 0x20) >= 'a' && (c | 0x20) <= 'z'; }
@@ -134,7 +146,7 @@ size_t markup_reference(const char *text, size_t bytes, size_t at, char out[8], 
 size_t markup_tag_at(markup *m, size_t at);
 /* markup_element.c */
 bool markup_is_known(const markup *m, const char *name);
-bool markup_is_raw(const char *name); /* its content is no text: <script> */
+int markup_raw_index(const char *name); /* of an element whose content is no text (<script>), 0..31; -1: not one */
 void markup_open(markup *m, const markup_tag *tag);
 void markup_close(markup *m, const char *name, size_t begin, size_t end); /* the closing tag's bytes */
 void markup_close_all(markup *m); /* at the end: what was never closed changes nothing */

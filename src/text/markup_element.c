@@ -41,7 +41,6 @@ static const struct known {
      "sentence paragraph "},
     {LINE_BREAK, " br "},
     {CELL, " td th option "},
-    {RAW, " script style svg math template iframe object noscript head textarea select "},
     {IMAGE, " img "},
     {SILENT, " meta metadata link lexicon lookup base input col colgroup area map track source "},
     {SPEAK, " speak "},
@@ -61,7 +60,7 @@ static int what_of(const char *name) {
     memcpy(padded + 1 + n, " ", 2);
     for (size_t i = 0; i < EV_ARRAY_COUNT(table); i++)
         if (strstr(table[i].names, padded)) return table[i].what;
-    return -1;
+    return markup_raw_index(name) >= 0 ? RAW : -1;
 }
 
 bool markup_is_known(const markup *m, const char *name) {
@@ -70,7 +69,13 @@ bool markup_is_known(const markup *m, const char *name) {
 }
 
 /* Only where it cannot be anything else in prose: a <title> is read. */
-bool markup_is_raw(const char *name) { return what_of(name) == RAW; }
+int markup_raw_index(const char *name) {
+    static const char *const names[] = {"script", "style",    "svg",  "math",     "template", "iframe",
+                                        "object", "noscript", "head", "textarea", "select"};
+    for (size_t i = 0; i < EV_ARRAY_COUNT(names); i++)
+        if (strcmp(name, names[i]) == 0) return (int)i;
+    return -1;
+}
 
 /* ---- how it is spoken from here on ---- */
 
@@ -288,7 +293,7 @@ static void replace(markup *m, const markup_element *e) {
     ev_buf_append(&text, m->out->text.data + e->out, n);
     ev_buf_append(&origins, m->out->origins.data + e->out * sizeof(ev_origin), n * sizeof(ev_origin));
     if (text.failed || origins.failed) {
-        m->out->text.failed = true;
+        m->out->text.failed = m->out->origins.failed = true;
     } else {
         const char *content = (const char *)text.data, *values = (const char *)m->values.data;
         const ev_origin *places = (const ev_origin *)(const void *)origins.data;

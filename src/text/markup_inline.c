@@ -9,7 +9,6 @@
 
 #include "text/marked.h"
 
-enum { FAIL_CODE, FAIL_ADDRESS, FAIL_AUTOLINK, FAIL_COMMENT }; /* markup.unclosed */
 enum { ADDRESS_MAX = 2048, CONTROL_MAX = 1300 };
 
 static void make_void(markup *m, size_t out, size_t n) {
@@ -94,11 +93,14 @@ static size_t emphasis(markup *m, size_t at) {
 
 /* ---- code ---- */
 
-/* What stands between equal runs of backticks is text, whatever it holds. */
+/* What stands between equal runs of backticks is text, whatever it holds. Longer runs than MARKUP_TICKS - 1 are not
+ * looked for. */
 static size_t code(markup *m, size_t at) {
     size_t n = 0, run = 0;
     while (markup_char(m, at + n) == '`') n++;
-    for (size_t i = at + n; i < m->bytes && at >= m->unclosed[FAIL_CODE]; i++) {
+    const bool looks = n < MARKUP_TICKS && at >= m->no_code[n];
+    size_t i = at + n;
+    for (; looks && i < m->bytes; i++) {
         if (m->text[i] == '\n' && markup_char(m, i + 1) == '\n') break;
         run = m->text[i] == '`' ? run + 1 : 0;
         if (run != n || markup_char(m, i + 1) == '`') continue;
@@ -107,10 +109,7 @@ static size_t code(markup *m, size_t at) {
         markup_void(m, i + 1 - n, i + 1);
         return i + 1;
     }
-    if (n == 1 && m->unclosed[FAIL_CODE] <= at) {
-        const char *blank = memmem(m->text + at, m->bytes - at, "\n\n", 2);
-        m->unclosed[FAIL_CODE] = blank ? (size_t)(blank - m->text) : m->bytes;
-    }
+    if (looks) m->no_code[n] = i;
     markup_copy(m, at, at + n);
     return at + n;
 }
@@ -122,7 +121,7 @@ static size_t address_end(markup *m, size_t at) {
     const size_t limit = m->bytes - at < ADDRESS_MAX ? m->bytes : at + ADDRESS_MAX;
     size_t depth = 0, i = at + 1;
     bool title = false;
-    if (at < m->unclosed[FAIL_ADDRESS]) return 0;
+    if (at < m->no_address) return 0;
     if (markup_char(m, i) == '<') {
         const char *close = memchr(m->text + i, '>', limit - i);
         if (close && !memchr(m->text + i, '\n', (size_t)(close - m->text) - i)) i = (size_t)(close - m->text) + 1;
@@ -134,7 +133,7 @@ static size_t address_end(markup *m, size_t at) {
         if (c == ')' && depth-- == 0) return i + 1;
         if (c == ' ' && !title && markup_char(m, i + 1) != '"' && markup_char(m, i + 1) != ')') return 0;
     }
-    m->unclosed[FAIL_ADDRESS] = i;
+    m->no_address = i;
     return 0;
 }
 
@@ -209,7 +208,7 @@ static size_t address(markup *m, size_t at) {
         const size_t n = strlen(heads[k]);
         if (m->bytes - at < n || strncasecmp(m->text + at, heads[k], n) != 0) continue;
         size_t i = at + n;
-        while (i < m->bytes && m->text[i] > ' ' && !strchr("<>\"()[]`|", m->text[i]) &&
+        while (i < m->bytes && markup_is_graphic(m->text[i]) && !strchr("<>\"()[]`|", m->text[i]) &&
                !(m->text[i] == '*' && markup_char(m, i + 1) == '*'))
             i++;
         while (i > at + n && strchr("*_~", m->text[i - 1])) i--;

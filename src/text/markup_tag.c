@@ -6,7 +6,7 @@
 
 #include "text/marked.h"
 
-enum { FAIL_COMMENT = 3, FAIL_RAW = 4, DECLARATION_MAX = 1000, AUTOLINK_MAX = 2048 };
+enum { DECLARATION_MAX = 1000, AUTOLINK_MAX = 2048 };
 
 static bool is_name_char(char c) {
     return markup_is_alpha(c) || markup_is_digit(c) || c == '-' || c == '_' || c == ':' || c == '.';
@@ -143,18 +143,12 @@ static bool read_tag(const markup *m, size_t at, markup_tag *tag) {
 
 /* ---- what else begins with '<' ---- */
 
-static size_t until(markup *m, size_t at, const char *end, size_t memory) {
-    const size_t n = strlen(end);
-    if (at < m->unclosed[memory]) return 0;
-    const char *found = memmem(m->text + at, m->bytes - at, end, n);
-    if (!found) m->unclosed[memory] = m->bytes;
-    return found ? (size_t)(found - m->text) + n : 0;
-}
-
 static size_t declaration(markup *m, size_t at) {
     const size_t left = m->bytes - at;
     if (left >= 4 && memcmp(m->text + at, "<!--", 4) == 0) {
-        const size_t end = until(m, at + 4, "-->", FAIL_COMMENT);
+        const char *close = at < m->no_comment ? NULL : memmem(m->text + at + 4, left - 4, "-->", 3);
+        if (!close) m->no_comment = m->bytes;
+        const size_t end = close ? (size_t)(close - m->text) + 3 : 0;
         if (end) markup_omit(m, at, end, "comment");
         return end;
     }
@@ -169,7 +163,7 @@ static size_t autolink(markup *m, size_t at) {
     const size_t limit = m->bytes - at < AUTOLINK_MAX ? m->bytes : at + AUTOLINK_MAX;
     size_t end = at + 1;
     bool link = false;
-    while (end < limit && m->text[end] > ' ' && !strchr("<>", m->text[end])) {
+    while (end < limit && markup_is_graphic(m->text[end]) && !strchr("<>", m->text[end])) {
         link |= m->text[end] == '@' || (m->text[end] == ':' && markup_char(m, end + 1) == '/') ||
                 (m->text[end] == ':' && end - at == 7 && strncasecmp(m->text + at, "<mailto:", 8) == 0);
         end++;
@@ -182,20 +176,21 @@ static size_t autolink(markup *m, size_t at) {
 }
 
 /* <script> and the like to their ends, which are looked for by name. */
-static size_t raw(markup *m, const markup_tag *tag) {
-    if (tag->closing || tag->empty || tag->end < m->unclosed[FAIL_RAW]) return 0;
+static size_t raw(markup *m, const markup_tag *tag, int index) {
+    if (tag->closing || tag->empty || m->no_raw >> index & 1) return 0;
     const size_t n = strlen(tag->name);
     for (size_t at = tag->end; at + n + 2 <= m->bytes; at++) {
         const char *close = memmem(m->text + at, m->bytes - at, "</", 2);
         if (!close) break;
         at = (size_t)(close - m->text);
         if (m->bytes - at < n + 2 || strncasecmp(close + 2, tag->name, n) != 0) continue;
+        if (is_name_char(markup_char(m, at + 2 + n))) continue; /* "</scripts>" */
         const char *end = memchr(close, '>', m->bytes - at);
         if (!end) break;
         markup_omit(m, tag->begin, (size_t)(end - m->text) + 1, "script or style");
         return (size_t)(end - m->text) + 1;
     }
-    m->unclosed[FAIL_RAW] = m->bytes;
+    m->no_raw |= 1u << index;
     return 0;
 }
 
@@ -207,8 +202,9 @@ size_t markup_tag_at(markup *m, size_t at) {
     /* "List<String>" */
     if (!known && !tag.closing && at > 0 && (markup_is_alpha(m->text[at - 1]) || markup_is_digit(m->text[at - 1])))
         return 0;
-    if (markup_is_raw(tag.name)) {
-        if ((used = raw(m, &tag))) return used;
+    const int index = markup_raw_index(tag.name);
+    if (index >= 0) {
+        if ((used = raw(m, &tag, index))) return used;
         markup_omit(m, tag.begin, tag.end, "unknown tag");
         return tag.end;
     }

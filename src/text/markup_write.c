@@ -1,26 +1,37 @@
 /* markup_write: the marked text as it grows, each byte with the place it stood at; what all parts of the reader
  * share.
  */
+#include <assert.h>
 #include <string.h>
 
 #include "text/marked.h"
 
+/* n bytes and room for where each came from. NULL: both have failed, and are as long as they were. */
+static ev_origin *append(markup *m, const char *s, size_t n) {
+    ev_buf *text = &m->out->text, *origins = &m->out->origins;
+    const size_t before = text->size;
+    ev_buf_append(text, s, n);
+    ev_origin *added = ev_buf_append(origins, NULL, n * sizeof(*added));
+    if (!text->failed && !origins->failed) return added;
+    text->failed = origins->failed = true;
+    text->size = before;
+    origins->size = before * sizeof(*added);
+    return NULL;
+}
+
 void markup_put(markup *m, const char *s, size_t n, size_t begin, size_t end) {
-    const ev_origin origin = {(uint32_t)begin, (uint32_t)end};
-    ev_buf_append(&m->out->text, s, n);
-    for (size_t i = 0; i < n; i++) ev_buf_append(&m->out->origins, &origin, sizeof(origin));
+    ev_origin *origins = append(m, s, n);
+    for (size_t i = 0; origins && i < n; i++) origins[i] = (ev_origin){(uint32_t)begin, (uint32_t)end};
 }
 
 void markup_copy(markup *m, size_t begin, size_t end) {
-    ev_buf_append(&m->out->text, m->text + begin, end - begin);
-    ev_origin *origins = ev_buf_append(&m->out->origins, NULL, (end - begin) * sizeof(*origins));
+    ev_origin *origins = append(m, m->text + begin, end - begin);
     for (size_t i = begin; origins && i < end; i++) origins[i - begin] = (ev_origin){(uint32_t)i, (uint32_t)i + 1};
 }
 
 void markup_void(markup *m, size_t begin, size_t end) {
-    const ev_origin none = {EV_VOID, EV_VOID};
-    ev_buf_append(&m->out->text, m->text + begin, end - begin);
-    for (size_t i = begin; i < end; i++) ev_buf_append(&m->out->origins, &none, sizeof(none));
+    ev_origin *origins = append(m, m->text + begin, end - begin);
+    for (size_t i = 0; origins && i < end - begin; i++) origins[i] = (ev_origin){EV_VOID, EV_VOID};
 }
 
 void markup_omit(markup *m, size_t begin, size_t end, const char *reason) {
@@ -31,6 +42,7 @@ void markup_omit(markup *m, size_t begin, size_t end, const char *reason) {
 static char last_read(const markup *m) {
     const char *text = (const char *)m->out->text.data;
     const ev_origin *origins = (const ev_origin *)(const void *)m->out->origins.data;
+    assert(m->out->origins.size == m->out->text.size * sizeof(*origins));
     for (size_t i = m->out->text.size; i > 0; i--) {
         if (origins[i - 1].begin == EV_VOID || text[i - 1] == ' ' || text[i - 1] == '\t') continue;
         return text[i - 1];

@@ -107,6 +107,28 @@ static ev_status say(uint64_t *sum, ev_error *err) {
     return status;
 }
 
+/* Every way of marking a text up: each writes, looks back at and takes away what it wrote. */
+static ev_status read_markup(uint64_t *sum, ev_error *err) {
+    static const char *const marked[] = {
+        "# Head\n\n**bold** _so_ `code` [link](https://x.org) ![alt](a.png)\n\n- one\n- two\n\n| a | b "
+        "|\n|---|---|\n| 1 | 2 |\n",
+        "<p>CO<sub>2</sub> 10<sup>-3</sup> &amp; <script>x</script><!-- no --> <https://x.org> <b>so</b><br>on</p>",
+        "<speak>A <sub alias=\"B C\">bc</sub> <say-as interpret-as=\"characters\">abc</say-as><break time=\"1s\"/>"
+        "<prosody rate=\"slow\">x <phoneme alphabet=\"ipa\" ph=\"h\xc9\x99\">y</phoneme></prosody> "
+        "<s>End</s></speak>"};
+    *sum = 0;
+    for (size_t i = 0; i < EV_ARRAY_COUNT(marked); i++) {
+        ev_phones *phones = NULL;
+        const ev_request r = request_of(marked[i]);
+        const ev_status status = ev_phones_of(&phones, model, &r, err);
+        for (size_t k = 0; phones && k < phones->phone_count; k++)
+            *sum = *sum * 31 + (uint64_t)phones->phones[k].token;
+        ev_phones_free(&phones);
+        if (status != EV_OK) return status;
+    }
+    return EV_OK;
+}
+
 static int on_chunk(void *sum, const float *samples, size_t n, int last) {
     (void)last;
     *(uint64_t *)sum = *(uint64_t *)sum * 31 + hash(samples, n * sizeof *samples);
@@ -243,6 +265,7 @@ static void fail_each(const char *name, call run, long most) {
     }
 CALL(open_model, 80)
 CALL(create_synth, 60)
+CALL(read_markup, 600)
 CALL(say, 100)
 CALL(stream, 20)
 CALL(say_batch, 20)
@@ -253,9 +276,10 @@ CALL(encode, 200)
 
 int main(void) {
     json_set_alloc_funcs(never_refused, __wrap_free);
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_open_model), cmocka_unit_test(test_create_synth), cmocka_unit_test(test_say),
-        cmocka_unit_test(test_stream),     cmocka_unit_test(test_say_batch),    cmocka_unit_test(test_run_task),
-        cmocka_unit_test(test_embed),      cmocka_unit_test(test_name_voice),   cmocka_unit_test(test_encode)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_open_model),  cmocka_unit_test(test_create_synth),
+                                       cmocka_unit_test(test_read_markup), cmocka_unit_test(test_say),
+                                       cmocka_unit_test(test_stream),      cmocka_unit_test(test_say_batch),
+                                       cmocka_unit_test(test_run_task),    cmocka_unit_test(test_embed),
+                                       cmocka_unit_test(test_name_voice),  cmocka_unit_test(test_encode)};
     return cmocka_run_group_tests(tests, setup, teardown);
 }
