@@ -7,6 +7,7 @@
  * pool     a few threads that run n tasks of one function together: the only parallelism inside a synth.
  * cpu      which instruction sets may be used (detected & mask).
  * memory   how much of it is free, for the machine and the control group; cgroup: where that stands.
+ * file     small files read at once, bytes written whole.
  * clock    monotonic seconds.
  * hash     FNV-1a: identities and damage; nothing that an adversary must not find (map.h has a secret).
  */
@@ -45,7 +46,7 @@ void *ev_buf_append(ev_buf *b, const void *bytes, size_t n);
 void ev_buf_printf(ev_buf *b, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void ev_buf_json_string(ev_buf *b, const char *text, size_t bytes); /* quoted and escaped */
 void ev_buf_free(ev_buf *b);
-/* Typed growing arrays: T *v = ev_array_push(&arr, sizeof(T)) on an ev_buf, element count = size / sizeof(T). */
+/* Typed growing arrays: T *v = ev_array_push(&arr, T) on an ev_buf, element count = size / sizeof(T). */
 #define ev_array_push(buf, type)  ((type *)ev_buf_append((buf), NULL, sizeof(type)))
 #define ev_array_count(buf, type) ((buf)->size / sizeof(type))
 
@@ -56,7 +57,7 @@ typedef struct ev_arena {
 } ev_arena;
 ev_status ev_arena_create(ev_arena *a, size_t capacity, ev_error *err);
 void ev_arena_destroy(ev_arena *a);
-/* NULL when full (a bug in the size plan: callers assert) or when n overflows. Memory is not cleared. */
+/* NULL when full (a bug in the size plan: callers assert) or when bytes overflows. Memory is not cleared. */
 void *ev_arena_take(ev_arena *a, size_t bytes);
 static inline size_t ev_arena_mark(const ev_arena *a) { return a->used; }
 static inline void ev_arena_release(ev_arena *a, size_t mark) { a->used = mark; }
@@ -98,8 +99,13 @@ void *ev_file_copy(int fd, size_t bytes);
  * or "memory", which of version 1 are trees of their own. */
 void ev_cgroup_walk(const char *proc_cgroup, const char *mount, const char *controller,
                     void (*at)(void *user, const char *directory), void *user);
+
+/* ---- file ---- */
+
 /* Reads a small file, as far as there is room, and terminates it. False if there is none, or nothing in it. */
 bool ev_file_text(const char *path, char *text, size_t capacity);
+/* All of the bytes, whatever interrupts it. False: errno tells. */
+bool ev_write_all(int fd, const void *bytes, size_t size);
 
 /* ---- cpu ---- */
 enum { EV_CPU_AVX2 = 1, EV_CPU_AVX512 = 2, EV_CPU_AVX512_BF16 = 4, EV_CPU_AVX512_VNNI = 8 };

@@ -6,15 +6,6 @@
 
 #include "base/base.h"
 
-bool ev_file_text(const char *path, char *text, size_t capacity) {
-    FILE *file = fopen(path, "re");
-    if (!file) return false;
-    size_t n = fread(text, 1, capacity - 1, file);
-    fclose(file);
-    text[n] = '\0';
-    return n > 0;
-}
-
 typedef struct visit {
     void (*at)(void *user, const char *directory);
     void *user;

@@ -19,18 +19,22 @@ static void reload_settings(sv_server *s, sv_reload reload, void *user) {
     sv_config fresh = {0};
     sv_settings *settings = NULL;
     sv_model_list *models = NULL;
+    sv_keys *keys = NULL;
+    sv_lexicon *lexicon = NULL;
     ev_buf notes = {0};
     ev_error err = {0};
     bool read = true;
     ev_status status = reload(user, &fresh, &err);
     if (status == EV_OK) status = sv_config_keep(&fresh, &s->config, &notes, &err);
     if (status == EV_OK) status = sv_settings_create(&settings, &fresh, &err);
+    if (status == EV_OK) status = sv_read_keys(&keys, &fresh, &err);
+    if (status == EV_OK) status = sv_read_lexicon(&lexicon, fresh.lexicon, &err);
     if (status == EV_OK) status = sv_models_reload(s->models, &fresh, &models, &err);
     if (status == EV_OK) status = reload_voices(models, &read, &err);
     if (status == EV_OK) status = sv_settings_load_models(settings, &models, &err);
-    if (status == EV_OK) status = sv_load_keys(s, &fresh, &err);
-    if (status == EV_OK) status = sv_load_lexicon(s, fresh.lexicon, &err);
-    if (status == EV_OK) {
+    if (status == EV_OK) { /* all was read, and nothing below can fail */
+        sv_keyring_swap(s->keys, &keys);
+        sv_use_lexicon(s, &lexicon);
         sv_models_use(s->models, settings->models);
         atomic_store(&s->log.level, fresh.log_level);
         atomic_store(&s->log.text, fresh.log_text);
@@ -45,6 +49,8 @@ static void reload_settings(sv_server *s, sv_reload reload, void *user) {
     } else {
         sv_log_line(&s->log, SV_LEVEL_ERROR, NULL, "the old settings stay: %s", err.message);
     }
+    sv_keys_unref(&keys);
+    sv_lexicon_unref(&lexicon);
     sv_model_list_unref(&models);
     sv_settings_unref(&settings);
     sv_config_free(&fresh);
@@ -71,10 +77,13 @@ static void follow_lexicon(sv_server *s) {
     sv_lexicon *now = sv_lexicon_in_force(s);
     ev_error err = {0};
     if (*settings->config.lexicon && sv_lexicon_changed(now, &s->lexicon_seen, settings->config.lexicon)) {
-        if (sv_load_lexicon(s, settings->config.lexicon, &err) == EV_OK)
+        sv_lexicon *read = NULL;
+        if (sv_read_lexicon(&read, settings->config.lexicon, &err) == EV_OK) {
+            sv_use_lexicon(s, &read);
             sv_log_line(&s->log, SV_LEVEL_INFO, NULL, "the lexicon was read again");
-        else
+        } else {
             sv_log_line(&s->log, SV_LEVEL_ERROR, NULL, "the old lexicon stays: %s", err.message);
+        }
     }
     sv_lexicon_unref(&now);
     sv_settings_unref(&settings);

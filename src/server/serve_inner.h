@@ -12,8 +12,10 @@
 #include "server/server.h"
 
 /* ---- start.c ---- */
-ev_status sv_load_lexicon(sv_server *s, const char *path, ev_error *err); /* "": none */
-ev_status sv_load_keys(sv_server *s, const sv_config *c, ev_error *err);
+/* What the settings name, NULL where they name none; nothing changes before it is put to use. */
+ev_status sv_read_lexicon(sv_lexicon **out, const char *path, ev_error *err);
+ev_status sv_read_keys(sv_keys **out, const sv_config *c, ev_error *err);
+void sv_use_lexicon(sv_server *s, sv_lexicon **lexicon); /* for requests from now on; takes it over */
 
 enum { SV_URL_MAX = SV_LIST_ITEM_MAX + 24 };
 void sv_url_of(char url[SV_URL_MAX], const char *address,

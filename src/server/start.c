@@ -18,27 +18,23 @@ static const char *const decoder_argv[][3] = {
     [SV_FILTER_REQUIRED] = {"/proc/self/exe", "--decode-reference"},
     [SV_FILTER_OPTIONAL] = {"/proc/self/exe", "--decode-reference-unfiltered"}};
 
-/* What the file says now holds for requests from now on. */
-ev_status sv_load_lexicon(sv_server *s, const char *path, ev_error *err) {
-    sv_lexicon *lexicon = NULL;
-    const ev_status status = *path ? sv_lexicon_load(&lexicon, path, err) : EV_OK;
-    if (status != EV_OK) return status;
-    ev_mutex_lock(&s->lock);
-    sv_lexicon *old = s->lexicon;
-    s->lexicon = lexicon;
-    ev_mutex_unlock(&s->lock);
-    sv_lexicon_unref(&old);
-    return EV_OK;
+ev_status sv_read_lexicon(sv_lexicon **out, const char *path, ev_error *err) {
+    *out = NULL;
+    return *path ? sv_lexicon_load(out, path, err) : EV_OK;
 }
 
-ev_status sv_load_keys(sv_server *s, const sv_config *c, ev_error *err) {
-    sv_keys *keys = NULL;
-    if (*c->keys_file) {
-        const ev_status status = sv_keys_load(&keys, c->keys_file, err);
-        if (status != EV_OK) return status;
-    }
-    sv_keyring_swap(s->keys, &keys);
-    return EV_OK;
+void sv_use_lexicon(sv_server *s, sv_lexicon **lexicon) {
+    ev_mutex_lock(&s->lock);
+    sv_lexicon *old = s->lexicon;
+    s->lexicon = *lexicon;
+    ev_mutex_unlock(&s->lock);
+    *lexicon = NULL;
+    sv_lexicon_unref(&old);
+}
+
+ev_status sv_read_keys(sv_keys **out, const sv_config *c, ev_error *err) {
+    *out = NULL;
+    return *c->keys_file ? sv_keys_load(out, c->keys_file, err) : EV_OK;
 }
 
 static ev_status make_front(sv_server *s, sv_role role, ev_error *err) {
@@ -50,9 +46,11 @@ static ev_status make_front(sv_server *s, sv_role role, ev_error *err) {
     if (status == EV_OK) status = sv_limiter_create(&s->key_limiter, 0, err);
     if (status == EV_OK) status = sv_ledger_create(&s->ledger, s->config.memory_max, err);
     if (status == EV_OK) status = sv_keyring_create(&s->keys, err);
-    if (status == EV_OK) status = sv_load_keys(s, &s->config, err);
+    sv_keys *keys = NULL;
+    if (status == EV_OK) status = sv_read_keys(&keys, &s->config, err);
+    if (status == EV_OK) sv_keyring_swap(s->keys, &keys);
     if (status == EV_OK) status = sv_settings_create(&s->settings, &s->config, err);
-    if (status == EV_OK) status = sv_load_lexicon(s, s->config.lexicon, err);
+    if (status == EV_OK) status = sv_read_lexicon(&s->lexicon, s->config.lexicon, err);
     return status == EV_E_FORMAT ? EV_E_ARGUMENT : status; /* a mistake in the lists, which are settings */
 }
 
@@ -282,7 +280,7 @@ ev_status sv_server_start(sv_server **out, const sv_config *config, sv_role role
     sv_log_init(&s->log, STDERR_FILENO, (sv_level)config->log_level, config->log_text);
     /* The helper that decodes untrusted clients' files is started first, while this process is small and has one
      * thread. */
-    ev_status status = sv_decoder_create(&s->decoder, decoder_argv[config->decoder_filter], 1, err);
+    ev_status status = sv_decoder_create(&s->decoder, decoder_argv[config->decoder_filter], SV_VOICE_THREADS, err);
     if (status == EV_OK) status = sv_config_copy(&s->config, config, err);
     if (status == EV_OK) status = make_front(s, role, err);
     if (status == EV_OK) status = make_back(s, role, device, err);

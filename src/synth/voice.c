@@ -9,7 +9,8 @@
 #include "audio/audio.h"
 #include "synth/synth.h"
 
-enum { REFERENCE_RATE = 16000, REFERENCE_MS_MIN = 1000, REFERENCE_MS_MAX = 30000 };
+enum { REFERENCE_RATE = 16000, REFERENCE_MS_MIN = 1000, REFERENCE_MS_MAX = 30000, VECTOR_MAX = 4096 };
+#define PITCH_HZ_MAX 2000.0F
 
 ev_voice *ev_voice_make(const ev_model *model, const float *vector, float pitch) {
     const size_t n = (size_t)model->config.acoustic.speaker;
@@ -369,9 +370,13 @@ ev_status ev_voice_unpack(ev_voice **out, ev_model *model, const void *bytes, si
         return ev_fail(err, EV_E_FORMAT, "packed voice has %zu bytes, wanted %zu", size, body + CHECK_BYTES);
     memcpy(&check, p + body, CHECK_BYTES);
     if (check != ev_hash(EV_HASH_START, p, body)) return ev_fail(err, EV_E_FORMAT, "packed voice is damaged");
-    float vector[4096], pitch = 0;
+    float vector[VECTOR_MAX], pitch = 0;
+    assert(n <= VECTOR_MAX);
     memcpy(&pitch, p + 16, 4);
     memcpy(vector, p + HEADER_BYTES, n * sizeof(float));
+    bool good = pitch >= 0 && pitch <= PITCH_HZ_MAX; /* the sum above keeps nobody from writing what is no voice */
+    for (size_t i = 0; i < n; i++) good &= isfinite(vector[i]) != 0;
+    if (!good) return ev_fail(err, EV_E_FORMAT, "packed voice is damaged");
     const ev_status s = finish(out, ev_voice_make(model, vector, pitch), err);
     if (s != EV_OK || !ours) return s;
     const ev_status gains = unpack_gains(*out, model, p + plain + EQUALISER_BYTES, err);

@@ -57,6 +57,16 @@ class Durable(unittest.TestCase):
     def result_file(self, job):
         return pathlib.Path(self.folder, "results", job[:2], job)
 
+    def test_the_directory_may_be_a_link(self):
+        """As systemd's StateDirectory of a dynamic user is."""
+        link = pathlib.Path(self.folder, "state")
+        pathlib.Path(self.folder, "private").mkdir()
+        link.symlink_to("private")
+        with Service(COMMAND, *service.FREE, "--data-dir", str(link / "data")) as s:
+            job = self.accept(s)
+            self.assertEqual(self.finish(s, job)["status"], "completed")
+        self.assertTrue(pathlib.Path(self.folder, "private", "data", "jobs.db").exists())
+
     def test_a_finished_job_is_the_same_after_a_stop_and_after_a_kill(self):
         with self.serve() as s:
             job = self.accept(s, timestamps=True)

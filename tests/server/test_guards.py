@@ -335,6 +335,20 @@ class Guards(unittest.TestCase):
             wait_for(lambda: s.speech("This is fine, too.").code, lambda code: code == 422)
             self.assertEqual(s.speech("This is forbidden.").code, 200)
 
+    def test_a_reload_that_fails_changes_nothing(self):
+        """The keys that are read now are right, the lexicon is not: the old keys stay with it."""
+        secret = "ev_" + "a" * 43
+        keys = scratch(f"{secret[:8]} {hashlib.sha256(secret.encode()).hexdigest()} speak ann\n", "keys")
+        lexicon, headers = scratch("emotivoice = emotion voice\n"), {"Authorization": f"Bearer {secret}"}
+        with Service(COMMAND, *FREE, "--keys-file", keys, "--anonymous", "off", "--lexicon", lexicon) as s:
+            self.assertEqual(s.speech("Before.", headers=headers).code, 200)
+            for path in (keys, lexicon):
+                with open(path, "w", encoding="utf-8") as file:
+                    file.write("" if path == keys else "emotivoice\n")
+            s.process.send_signal(signal.SIGHUP)
+            wait_for(lambda: "".join(s.lines), lambda log: "the old settings stay" in log)
+            self.assertEqual(s.speech("After.", headers=headers).code, 200)
+
     def test_voices_come_and_go_with_their_files(self):
         folder = tempfile.mkdtemp()
         body, headers = multipart({"name": "Ann", "audio": reference()})

@@ -66,7 +66,7 @@
       "model file, or NAME=FILE; given again, a further model; empty: the default voice")                              \
     X(threads, COUNT, "0", 0, 64, "threads", RESTART,                                                                  \
       "threads that synthesise; 0: one per core")                                                                      \
-    X(text_threads, COUNT, "1", 1, 64, "threads", RESTART,                                                             \
+    X(text_threads, COUNT, "1", 1, 16, "threads", RESTART,                                                             \
       "threads that turn text into phones")                                                                            \
     X(memory_budget, BYTES, "auto", 1e6, 1e13, "auto", RESTART,                                                        \
       "work memory that one batch may take; auto: a quarter of what is free")                                          \

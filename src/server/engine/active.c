@@ -66,6 +66,9 @@ static void end_for_all(void *engine, sv_job *job, sv_job_state state, const ev_
     if (e->parts.ended) e->parts.ended(e->parts.ended_user, job);
     sv_jobs_over(e->parts.jobs, job);
     sv_job_unref(&job);
+    ev_mutex_lock(&e->lock);
+    e->ending--; /* the engine may be gone as soon as the lock is */
+    ev_mutex_unlock(&e->lock);
 }
 
 void sv_engine_end(sv_engine *e, sv_active *a, sv_job_state state, const ev_error *err) {
@@ -85,6 +88,9 @@ void sv_engine_end(sv_engine *e, sv_active *a, sv_job_state state, const ev_erro
 void sv_engine_end_job(sv_engine *e, sv_job *job, sv_job_state state, double compute_s, const ev_error *err) {
     drop_recording(job);
     count_end(e, job, state, compute_s);
+    ev_mutex_lock(&e->lock);
+    e->ending++;
+    ev_mutex_unlock(&e->lock);
     ev_mutex_lock(&job->lock);
     job->times.done = ev_clock_s();
     ev_mutex_unlock(&job->lock);

@@ -4,6 +4,7 @@
 #include "server/engine/engine_inner.h"
 
 #include <stdio.h>
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -131,7 +132,7 @@ void sv_engine_nudge(sv_engine *e) {
 
 bool sv_engine_idle(sv_engine *e) {
     ev_mutex_lock(&e->lock);
-    bool idle = !e->ready.count && !e->making.count;
+    bool idle = !e->ready.count && !e->making.count && !e->ending;
     for (int i = 0; i < SV_POOL_COUNT; i++) idle &= !e->pools[i].queue.waiting.count;
     ev_mutex_unlock(&e->lock);
     return idle;
@@ -141,8 +142,8 @@ bool sv_engine_idle(sv_engine *e) {
 
 static ev_status start_threads(sv_engine *e, ev_error *err) {
     static const char problem[] = "a thread cannot be started: raise the limit on processes";
-    const int64_t wanted = e->parts.config->text_threads;
-    const int text_threads = wanted < SV_TEXT_THREADS_MAX ? (int)wanted : SV_TEXT_THREADS_MAX;
+    const int text_threads = (int)e->parts.config->text_threads;
+    assert(text_threads >= 1 && text_threads <= SV_TEXT_THREADS_MAX);
     for (; e->started < e->worker_count; e->started++) {
         sv_device_worker *r = &e->workers[e->started];
         if (pthread_create(&r->thread, NULL, sv_device_worker_main, r) != 0)

@@ -36,6 +36,9 @@ typedef struct sv_device_calls {
     ev_status (*vocode)(ev_synth *synth, const ev_slice *slices, size_t n, ev_error *err);
 } sv_device_calls;
 
+/* Recordings that are made into voices at once, and processes that decode them. */
+enum { SV_VOICE_THREADS = 4 };
+
 typedef struct sv_engine sv_engine;
 
 typedef struct sv_engine_parts { /* borrowed, must outlive the engine */

@@ -7,7 +7,7 @@
 #include "server/engine/engine.h"
 #include "server/engine/queue.h"
 
-enum { SV_TEXT_THREADS_MAX = 16, SV_VOICE_THREADS = 4, SV_DEAD_MAX = 1000 };
+enum { SV_TEXT_THREADS_MAX = 16, SV_DEAD_MAX = 1000 };
 
 typedef struct sv_account { /* a client of the schedule */
     char name[64];
@@ -63,6 +63,7 @@ struct sv_engine {
     double shown_audio_s EV_GUARDED_BY(lock);
     sv_job *dead[SV_DEAD_MAX] EV_GUARDED_BY(lock); /* held, oldest first */
     size_t dead_count EV_GUARDED_BY(lock);
+    int64_t ending EV_GUARDED_BY(lock); /* jobs on no list any more whose end is still being written down */
     bool stopping EV_GUARDED_BY(lock);
 };
 

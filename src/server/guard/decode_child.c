@@ -126,15 +126,6 @@ static bool read_all(ev_buf *b) {
     }
 }
 
-static bool write_all(const void *bytes, size_t size) {
-    for (size_t at = 0; at < size;) {
-        const ssize_t n = write(STDOUT_FILENO, (const char *)bytes + at, size - at);
-        if (n < 0 && errno != EINTR) return false;
-        if (n > 0) at += (size_t)n;
-    }
-    return true;
-}
-
 int sv_decoder_child_main(bool may_lack_filter) {
     ev_buf file = {0};
     if (!sv_decoder_give_up_rights(may_lack_filter) || !read_all(&file)) return EXIT_FAILURE;
@@ -144,7 +135,8 @@ int sv_decoder_child_main(bool may_lack_filter) {
     sv_decode_reply reply = {
         .magic = SV_DECODE_MAGIC, .status = status, .sample_rate = audio.sample_rate, .count = (uint32_t)audio.count};
     memcpy(reply.message, error.message, sizeof(reply.message));
-    const bool told = write_all(&reply, sizeof(reply)) && write_all(audio.samples, audio.count * sizeof(float));
+    const bool told = ev_write_all(STDOUT_FILENO, &reply, sizeof(reply)) &&
+                      ev_write_all(STDOUT_FILENO, audio.samples, audio.count * sizeof(float));
     ev_audio_free(&audio);
     ev_buf_free(&file);
     return told ? EXIT_SUCCESS : EXIT_FAILURE;

@@ -462,10 +462,18 @@ static void close_journal(sv_journal *of) {
 
 /* ---- opening ---- */
 
+/* The directory itself may be a link (systemd's StateDirectory of a dynamic user is one), which is followed once,
+ * here; nothing in it may be. */
 static ev_status take_directory(journal *j, ev_error *err) {
     char lock[PATH_MAX_OURS + 16];
     if (mkdir(j->dir, 0700) != 0 && errno != EEXIST)
         return ev_fail(err, EV_E_IO, "%s cannot be made: %s", j->dir, strerror(errno));
+    char *real = realpath(j->dir, NULL);
+    if (!real) return ev_fail(err, EV_E_IO, "%s cannot be opened: %s", j->dir, strerror(errno));
+    const int length = snprintf(j->dir, sizeof j->dir, "%s", real);
+    free(real);
+    if (length >= PATH_MAX_OURS) return ev_fail(err, EV_E_ARGUMENT, "data_dir is too long");
+    snprintf(j->path, sizeof j->path, "%s/jobs.db", j->dir);
     snprintf(lock, sizeof lock, "%s/lock", j->dir);
     j->lock_file = open(lock, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (j->lock_file < 0) return ev_fail(err, EV_E_IO, "%s cannot be written: %s", j->dir, strerror(errno));
@@ -540,7 +548,6 @@ ev_status sv_journal_sqlite(sv_journal **out, const sv_journal_options *options,
     ev_mutex_init(&j->lock);
     ev_mutex_init(&j->reading);
     const int length = snprintf(j->dir, sizeof j->dir, "%s", options->dir);
-    snprintf(j->path, sizeof j->path, "%.*s/jobs.db", PATH_MAX_OURS - 1, options->dir);
     ev_status status = length > 0 && length < PATH_MAX_OURS
                            ? open_all(j, &fault)
                            : ev_fail(&fault, EV_E_ARGUMENT, "data_dir is empty or too long");

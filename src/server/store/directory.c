@@ -38,20 +38,6 @@ static int open_folder(const directory *d, const char *key, bool make) {
     return openat(d->fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 }
 
-static bool write_all(int fd, const char *bytes, size_t size) {
-    while (size) {
-        const ssize_t done = write(fd, bytes, size);
-        if (done < 0 && errno == EINTR) continue;
-        if (done <= 0) {
-            if (!done) errno = ENOSPC;
-            return false;
-        }
-        bytes += done;
-        size -= (size_t)done;
-    }
-    return true;
-}
-
 /* false: errno tells, and nothing is left beside. */
 static bool write_file(int folder, const char *key, const void *bytes, size_t size) {
     char aside[NAME_SIZE];
@@ -59,7 +45,7 @@ static bool write_file(int folder, const char *key, const void *bytes, size_t si
     if (getrandom(&place, sizeof place, 0) != (ssize_t)sizeof place) return false;
     snprintf(aside, sizeof aside, "%s%s%08x", key, ASIDE, place);
     const int fd = openat(folder, aside, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-    bool ok = fd >= 0 && write_all(fd, bytes, size) && fsync(fd) == 0;
+    bool ok = fd >= 0 && ev_write_all(fd, bytes, size) && fsync(fd) == 0;
     int cause = errno;
     if (fd >= 0 && close(fd) != 0 && ok) {
         ok = false;

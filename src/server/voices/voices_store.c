@@ -95,10 +95,16 @@ static ev_status write_card(int dir, const stored *item, ev_error *err) {
     json_decref(json);
     if (!text) return ev_fail(err, EV_E_MEMORY, "out of memory");
     const int fd = openat(dir, aside, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
-    bool ok = fd >= 0 && write(fd, text, strlen(text)) == (ssize_t)strlen(text) && fsync(fd) == 0;
-    const int cause = errno;
-    if (fd >= 0 && close(fd) != 0) ok = false;
-    if (ok) ok = renameat(dir, aside, dir, name) == 0 && fsync(dir) == 0;
+    bool ok = fd >= 0 && ev_write_all(fd, text, strlen(text)) && fsync(fd) == 0;
+    int cause = errno;
+    if (fd >= 0 && close(fd) != 0 && ok) {
+        cause = errno;
+        ok = false;
+    }
+    if (ok) {
+        ok = renameat(dir, aside, dir, name) == 0 && fsync(dir) == 0;
+        cause = errno;
+    }
     free(text);
     if (ok) return EV_OK;
     unlinkat(dir, aside, 0);
@@ -501,7 +507,8 @@ ev_status sv_voice_store_delete(sv_voice_store *s, const char *id, const char *o
     ev_mutex_unlock(&s->lock); /* looking a voice up does not wait for the disk */
     if (!known) return ev_fail(err, EV_E_NOT_FOUND, "there is no voice '%.50s': see /v1/voices", id);
     file_name(name, id, ".json");
-    if (unlinkat(dir, name, 0) != 0 && errno != ENOENT)
+    /* what was deleted does not come back with the power */
+    if ((unlinkat(dir, name, 0) != 0 && errno != ENOENT) || fsync(dir) != 0)
         return ev_fail(err, EV_E_IO, "the voice cannot be deleted: %s", strerror(errno));
     forget(s, id, owner);
     return EV_OK;
