@@ -160,6 +160,13 @@ void zh_put_number(zh_out *out, const zh_number *n, bool two, uint32_t flags); /
 size_t zh_date(const zh_view *v, size_t i, zh_out *out);
 size_t zh_clock(const zh_view *v, size_t i, zh_out *out);
 size_t zh_score(const zh_view *v, size_t i, zh_out *out);
+/* The list of results with this mark that the one at i stands in (zh_score.c): how many, where it ends; some first
+ * figure is above its second; some cannot be a time of day. */
+typedef struct zh_results {
+    size_t count, end;
+    bool falls, no_times;
+} zh_results;
+zh_results zh_results_around(const zh_view *v, size_t i, int32_t mark);
 size_t zh_digit_string(const zh_view *v, size_t i, zh_out *out);
 size_t zh_quantity(const zh_view *v, size_t i, zh_out *out);
 size_t zh_sign(const zh_view *v, size_t i, zh_out *out);

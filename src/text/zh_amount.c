@@ -124,7 +124,7 @@ bool zh_amount_plain(const zh_amount *a) {
 static bool counts_two(const zh_view *v, size_t end) {
     if (zh_follows_any(v, end,
                        "年级|分之|星级|季度|次元|次方|次函数|次曲线|次世界|段线|本院校|手|胎|维|代目|人转|人称|倍体|"
-                       "元论|元次|元一次|元二次|天王|股东"))
+                       "元论|元次|元一次|元二次|天王|股东|点击|点开|点选|点赞|点进|点按|处于|处理|处方|处境"))
         return false;
     if (zh_in(zh_at(v, end), "到至") && zh_digit(v, end + 1)) end += 1 + zh_count_digits(v, end + 1); /* 2到3个 */
     if (zh_at(v, end) == ' ') end++;
@@ -136,7 +136,7 @@ static bool counts_two(const zh_view *v, size_t end) {
                                 "袋双对套间层座家所棵株朵根支枝枚颗粒片滴股门"
                                 "种样类项场部篇首句段页册幅封笔批排群国者侧端边头匹口艘架栋幢扇面道届点角毛倍成平厘寸"
                                 "尺丈亩顷美欧英港人礼星刻集拨节圈趟遍顿番回"
-                                "下声步桌顶户辈");
+                                "下声步桌顶户辈勺夜匙丸贴处");
 }
 
 /* 2008北京奥运会, 2023款, 2022届 */

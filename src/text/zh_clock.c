@@ -1,4 +1,4 @@
-/* zh_clock: times of day (19:30:05, 8:00 a.m., 9pm) and scores (3:2).
+/* zh_clock: times of day (19:30:05, 8:00 a.m., 9pm).
  *
  * A colon between numbers is a time when it can be one and nothing speaks of a match; else it is 比.
  */
@@ -18,6 +18,8 @@ static bool speaks_of_a_match(const zh_view *v, size_t i, size_t end) {
                                         "落后", "球", "盘", "局", "例", "赔率", "稀释", "杠杆", "浓度"};
     for (size_t k = 0; k < EV_ARRAY_COUNT(words); k++)
         if (zh_mentioned(v, i, words[k])) return true;
+    const zh_results list = zh_results_around(v, i, ':');
+    if (list.count > 1 && (list.no_times || zh_follows_any(v, list.end, results))) return true;
     return zh_follows(v, end, "比") || zh_follows_any(v, end, results) || zh_follows_any(v, end + 1, results);
 }
 
@@ -181,7 +183,7 @@ static bool begins_or_ends(const zh_view *v, size_t i, const clock *c) {
 /* 用时3:45:20, 时长1:30分钟: how long, and not when. */
 static bool is_duration(const zh_view *v, size_t i, const clock *c) {
     while (i > 0 && zh_in(zh_at(v, i - 1), ": 为是约")) i--;
-    if (zh_precedes_any(v, i, "用时|耗时|时长|历时|片长|净成绩|配速")) return true;
+    if (zh_precedes_any(v, i, "用时|耗时|时长|历时|片长|净成绩|配速|跑进|马拉松|半马|全马")) return true;
     return c->seconds && zh_precedes_any(v, i, "成绩"); /* 成绩9:00公布 */
 }
 
@@ -232,21 +234,4 @@ size_t zh_clock(const zh_view *v, size_t i, zh_out *out) {
     if (second.half == first.half) second.half = 0;
     put_clock(v, at, out, &second);
     return second.end - i;
-}
-
-/* ---- scores and proportions ---- */
-
-size_t zh_score(const zh_view *v, size_t i, zh_out *out) {
-    zh_number n;
-    size_t at = i;
-    if (!zh_number_parse(v, i, &n) || !zh_in(zh_at(v, n.end), ":∶") || !zh_digit(v, n.end + 1)) return 0;
-    while (at - i < ZH_DIGITS_MAX && zh_number_parse(v, at, &n)) {
-        zh_range(out, v, at, n.end);
-        zh_put_number(out, &n, false, 0);
-        if (!zh_in(zh_at(v, n.end), ":∶") || !zh_digit(v, n.end + 1)) break;
-        zh_range(out, v, n.end, n.end + 1);
-        zh_put(out, "比", ZH_START);
-        at = n.end + 1;
-    }
-    return n.end - i;
 }

@@ -250,6 +250,42 @@ static bool names_a_version(const zh_view *v, size_t i) {
            zh_precedes_any(v, before, "版本|版本号|系统|固件|版|驱动");
 }
 
+/* 24年5月, 23年底, 24年高考: of this century, and no span of years. */
+static size_t short_year(const zh_view *v, size_t i, zh_out *out) {
+    if (zh_count_digits(v, i) != 2 || zh_at(v, i) > '4' || zh_at(v, i + 2) != 0x5E74) return 0;
+    if (i > 0 && (zh_in(zh_at(v, i - 1), ".,-~至到第") || zh_digit(v, i - 1))) return 0;
+    const size_t month = zh_count_digits(v, i + 3);
+    const bool dated = month && month < 3 && zh_value(v, i + 3, month) <= 12 && zh_at(v, i + 3 + month) == 0x6708;
+    if (!dated &&
+        !zh_follows_any(v, i + 3,
+                        "底|初|末|高考|中考|考研|入职|毕业|春节|国庆|上半年|下半年|第一季|第二季|第三季|第四季"))
+        return 0;
+    const char digits[] = {(char)zh_at(v, i), (char)zh_at(v, i + 1), 0};
+    zh_range(out, v, i, i + 3);
+    zh_put_digits(out, digits, 4, false);
+    zh_put(out, "年", 0);
+    return 3;
+}
+
+/* 2007-09年, 07-09年, 98-02年: from one year to another that is cut short. */
+static size_t year_span(const zh_view *v, size_t i, const chain *c, zh_out *out) {
+    const part *a = &c->p[0], *b = &c->p[1];
+    if (c->count != 2 || c->separator != '-' || zh_at(v, c->end) != 0x5E74 || b->digits != 2) return 0;
+    const bool whole = a->digits == 4 && is_modern(a->value) && a->value % 100 < b->value;
+    if (!whole && !(a->digits == 2 && (a->padded || b->padded))) return 0;
+    for (int k = 0; k < 2; k++) {
+        const part *p = &c->p[k];
+        char digits[8] = {0};
+        for (size_t d = 0; d < p->digits; d++) digits[d] = (char)zh_at(v, p->at + d);
+        zh_range(out, v, p->at, p->at + p->digits);
+        zh_put_digits(out, digits, 4, false);
+        if (k) break;
+        zh_range(out, v, b->at - 1, b->at);
+        zh_put(out, "到", ZH_START);
+    }
+    return c->end - i;
+}
+
 /* ---- here ---- */
 
 /* The second date of a span: "5.12-5.18", "2026/1/1~1/5". Where it begins; 0: none. */
@@ -265,8 +301,10 @@ size_t zh_date(const zh_view *v, size_t i, zh_out *out) {
     shape one, two;
     size_t year = zh_count_digits(v, i) ? era(v, i, out) : 0;
     if (!year) year = decade(v, i, out);
+    if (!year) year = short_year(v, i, out);
     if (year) return year;
     if (!take_chain(v, i, &first) || first.count < 2) return 0;
+    if ((year = year_span(v, i, &first, out))) return year;
     if (first.separator == '.' && names_a_version(v, i)) return 0;
     if (first.separator == '-' && first.p[0].digits < 4 &&
         zh_precedes_any(v, i - (i > 0 && zh_in(zh_at(v, i - 1), ":是为 ")), "码|号|室"))

@@ -41,6 +41,14 @@ static bool is_landline(const zh_view *v, const group *g, size_t count) {
     return service && (g[1].digits == 7 || (count >= 3 && g[1].digits + g[2].digits == 7));
 }
 
+/* A-12-0387: figures in groups behind a letter. */
+static bool is_code(const zh_view *v, size_t i, const group *g, size_t count) {
+    if (count < 2 || i < 2 || zh_at(v, i - 1) != '-' || !zh_letter(zh_at(v, i - 2)) ||
+        (i > 2 && zh_letter(zh_at(v, i - 3))))
+        return false;
+    return zh_at(v, g[0].at + g[0].digits) == '-';
+}
+
 /* 6222 0212 3456 7890, and 123 after it */
 static bool is_card(const group *g, size_t count) {
     for (size_t k = 0; k < 4 && k < count; k++)
@@ -51,7 +59,7 @@ static bool is_card(const group *g, size_t count) {
 static size_t telephone(const zh_view *v, size_t i, zh_out *out) {
     group g[GROUPS_MAX];
     size_t end = i, count = take_groups(v, i, g, &end, true);
-    bool found = is_mobile(v, g, count) || is_landline(v, g, count) || is_card(g, count);
+    bool found = is_mobile(v, g, count) || is_landline(v, g, count) || is_card(g, count) || is_code(v, i, g, count);
     if (!found) { /* without spaces: "138 0013 8000 2 个" */
         count = take_groups(v, i, g, &end, false);
         found = is_mobile(v, g, count) || is_landline(v, g, count) || count >= 3;
@@ -76,9 +84,27 @@ static size_t international(const zh_view *v, size_t i, zh_out *out) {
     return end - i;
 }
 
+/* (+86)21 6234 5678 */
+static size_t bracketed_code(const zh_view *v, size_t i, zh_out *out) {
+    group g[GROUPS_MAX];
+    const size_t code = zh_count_digits(v, i + 2);
+    size_t start = i + 3 + code, end = start, total = 0;
+    if (code > 3 || zh_at(v, start - 1) != ')') return 0;
+    start += zh_in(zh_at(v, start), " -");
+    const size_t count = take_groups(v, start, g, &end, true);
+    for (size_t k = 0; k < count; k++) total += g[k].digits;
+    if (total < 7 || total > 15) return 0;
+    zh_range(out, v, i, i + 2);
+    zh_put(out, "加", ZH_START);
+    put_group(v, (group){i + 2, code}, out);
+    for (size_t k = 0; k < count; k++) put_group(v, g[k], out);
+    return end - i;
+}
+
 /* (010)12345678 */
 static size_t bracketed(const zh_view *v, size_t i, zh_out *out) {
     size_t area = zh_count_digits(v, i + 1), start = i + 1 + area + 1;
+    if (zh_at(v, i + 1) == '+' && zh_count_digits(v, i + 2)) return bracketed_code(v, i, out);
     if (area < 3 || area > 4 || zh_at(v, i + 1) != '0' || zh_at(v, start - 1) != ')') return 0;
     if (zh_in(zh_at(v, start), " -")) start++;
     size_t digits = zh_count_digits(v, start), rest = 0;

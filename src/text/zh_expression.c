@@ -17,7 +17,7 @@ static bool signs_number(const zh_view *v, size_t i) {
         zh_precedes_any(v, i,
                         "歼|轰|运|东风|直|武|苏|米格|图|巨浪|红旗|鹰击|长征|神舟|嫦娥|天宫|快舟|阿波罗|款|型|版"))
         return false; /* 歼-20 */
-    bool operand = (before >= '0' && before <= '9') || zh_letter(before) || zh_in(before, ")%℃°ΩωαβγμΔ");
+    bool operand = (before >= '0' && before <= '9') || zh_letter(before) || zh_in(before, ")%℃°ΩωαβγμΔ¹²³⁴⁵⁶⁷⁸⁹ⁿ");
     return !operand && !zh_dash(v, i);
 }
 

@@ -95,6 +95,7 @@ static bool is_numbered(const zh_view *v, size_t i, size_t digits) {
     size_t end = i + digits;
     if (digits < 3 && !(digits == 2 && zh_precedes_any(v, before_glue(v, i), "尾号|后两位|末两位"))) return false;
     if (has_word_before(v, i, numbered)) return true;
+    if (digits == 3 && zh_precedes_any(v, i, "国道|省道|县道|乡道")) return true; /* 国道318线 */
     return !zh_letter(zh_at(v, end)) && !is_measured(v, end) && has_word_before(v, i, called);
 }
 
@@ -105,10 +106,10 @@ static bool has_word_behind(const zh_view *v, size_t i, size_t digits) {
     if (digits < 3 || is_amount_before(v, i)) return false;
     if (digits == 3 && zh_follows_any(v, end, "路|医院|厂|所|研究所|公交|客机|号专线|工程|计划|高地|专案"))
         return true;
-    return zh_follows_any(
-        v, end,
-        "室|房|号房|教室|病房|会议室|寝室|宿舍|包厢|包间|办公室|实验室|国道|省道|县道|航班|路公交|路车|信箱|"
-        "热线|部队|邮箱|客服|平台投诉|客机");
+    return zh_follows_any(v, end,
+                          "室|端口|号端口|房|号房|教室|病房|会议室|寝室|宿舍|包厢|包间|办公室|实验室|国道|省道|县道|"
+                          "航班|路公交|路车|信箱|"
+                          "热线|部队|邮箱|客服|平台投诉|客机");
 }
 
 /* ---- hot lines ---- */
@@ -187,9 +188,11 @@ static const struct {
     {"888", NULL, "啊|呀|哦|了|啦"},
     {"777", NULL, "啊|呀|哦|了|啦"},
     {"555", NULL, "啊|呀|哦|了|啦|好|我|太|,|~|…"},
-    {"886", NULL, "啊|了|啦|,|~"},
+    {"886", "说|下了|先", "啊|了|啦|,|~|就|咯|拜"},
     {"999", NULL, "感冒|牌|胃泰"},
-    {"88", NULL, "啦|咯|~"},
+    {"88", NULL, "啦|咯|~|,明天|,晚安|,拜|,回见|,下次"},
+    {"9494", NULL, NULL},
+    {"99", NULL, "新"},
     {"58", NULL, "同城|到家"},
     {"51", NULL, "社保|信用卡"},
 };
@@ -257,6 +260,8 @@ static bool is_train(const zh_view *v, size_t i, size_t digits) {
 static bool follows_name(const zh_view *v, size_t i, size_t digits) {
     if (digits < 3 || digits > 4 || i < 3 || zh_at(v, i - 1) != ' ') return false;
     size_t at = i - 1;
+    if (zh_precedes_any(v, at, "AQI|TOEFL|GRE|GMAT|SAT|IELTS|BMI|IQ|PMI|CPI|GPA|EQ|HP|MP|SPF|ISO|OTC"))
+        return false; /* how much of it */
     while (at > 0 && i - at < 14 && zh_letter(zh_at(v, at - 1))) at--;
     return at < i - 2 && zh_at(v, at) <= 'Z' && !is_measured(v, i + digits);
 }
@@ -346,7 +351,10 @@ static bool is_status(const zh_view *v, size_t i, size_t digits) {
     size_t glue = i - (i > 0 && zh_in(zh_at(v, i - 1), ": 了"));
     return digits == 3 &&
            zh_follows_any(v, i, "200|201|204|301|302|304|400|401|403|404|405|408|413|429|500|501|502|503|504") &&
-           zh_precedes_any(v, glue, "返回|报|报错|状态|响应|响应码|返回码|抛|抛出|提示|错误|HTTP|http");
+           (zh_follows_any(
+                v, i + 3,
+                " Bad| Not| Internal| Service| Gateway| Forbidden| Unauthorized| OK| Moved| Found| Too| Created") ||
+            zh_precedes_any(v, glue, "返回|报|报错|状态|响应|响应码|返回码|抛|抛出|提示|错误|HTTP|http"));
 }
 
 static bool is_resolution(const zh_view *v, size_t i, size_t digits) {
@@ -357,6 +365,7 @@ static bool is_resolution(const zh_view *v, size_t i, size_t digits) {
 
 size_t zh_name(const zh_view *v, size_t i, zh_out *out) {
     size_t digits = zh_count_digits(v, i), end = i + digits, second = second_part(v, i);
+    if (zh_in(zh_at(v, end), "°′")) return 0; /* E116°23′ */
     if (second) {
         char first[3] = {(char)zh_at(v, i), digits > 1 ? (char)zh_at(v, i + 1) : 0, 0};
         zh_range(out, v, i, end);

@@ -28,6 +28,14 @@ static bool is_pair(const zh_amount *a, const zh_number *below) {
     return strcmp(a->number.digits, "24") == 0 && strcmp(below->digits, "7") == 0;
 }
 
+/* 160/80A, 175/96A: the height and girth that clothes are made for. */
+static bool is_size(const zh_view *v, const zh_amount *a, const zh_number *below) {
+    const uint64_t height = zh_value(v, a->number.begin, strlen(a->number.digits)),
+                   girth = zh_value(v, below->begin, strlen(below->digits));
+    return height >= 80 && height <= 200 && girth >= 45 && girth <= 130 && zh_in(zh_at(v, below->end), "ABCY") &&
+           !zh_letter(zh_at(v, below->end + 1)) && !zh_digit(v, below->end + 1);
+}
+
 /* 第1/3页: the first of three, and no third of a page. */
 static size_t one_of(const zh_view *v, const zh_amount *a, const zh_number *below, zh_out *out) {
     static const char *const units[] = {"页", "章", "集", "步", "题", "关", "节", "课", "张",
@@ -58,8 +66,10 @@ static size_t fraction(const zh_view *v, const zh_amount *a, zh_out *out) {
         return 0;
     const size_t ordered = one_of(v, a, &below, out);
     if (ordered) return ordered;
-    bool pressure = is_pressure(v, a, &below);
-    if (pressure || is_pair(a, &below)) { /* the second comes by itself, perhaps with its unit */
+    const bool pressure =
+        is_pressure(v, a, &below) || zh_precedes_any(v, a->begin, "比分|比分为|比分是"); /* 120/115 */
+    if (pressure || is_pair(a, &below) ||
+        is_size(v, a, &below)) { /* the second comes by itself, perhaps with its unit */
         zh_range(out, v, a->begin, slash);
         zh_put_number(out, &a->number, false, 0);
         if (pressure) put_between(v, out, slash, slash + 1, "比");
@@ -106,9 +116,12 @@ static bool runs_down(const zh_view *v, const zh_amount *a, const zh_amount *b) 
 }
 
 static bool of_a_match(const zh_view *v, size_t i, size_t end, bool down) {
-    static const char *const words[] = {"比分", "胜",   "战平", "战胜", "击败", "负于", "赢",   "输",
-                                        "领先", "落后", "大胜", "取胜", "获胜", "拿下", "晋级", "完胜",
-                                        "惜败", "不敌", "逆转", "横扫", "淘汰", "平局", "告负", "战成"};
+    static const char *const words[] = {"比分", "胜",   "战平", "战胜", "击败", "负于", "赢",
+                                        "输",   "领先", "落后", "大胜", "取胜", "获胜", "拿下",
+                                        "晋级", "完胜", "惜败", "不敌", "逆转", "横扫", "淘汰",
+                                        "平局", "告负", "战成", "夺冠", "夺魁", "出线", "力压"};
+    const zh_results list = zh_results_around(v, i, '-');
+    if (list.count > 1 && list.falls) return true;
     for (size_t k = 0; k < EV_ARRAY_COUNT(words); k++)
         if (zh_mentioned(v, i, words[k]) || zh_follows(v, end, words[k])) return true;
     size_t before = i - (i > 0 && zh_at(v, i - 1) == ' '), behind = end + (zh_at(v, end) == ' ');
@@ -146,6 +159,15 @@ static bool is_figure_number(const zh_view *v, size_t begin, size_t end) {
                v, end, "名|个|人|位|条|张|幅|篇|只|件|行|本|块|页|年|月|日|号|岁|次|份|项|种|万|亿|元|米|天|分|小时");
 }
 
+/* 马龙4-2樊振东, 樊振东4-1（11-8: between names, or with the games behind it; but 3-2单元, 8-2室. */
+static bool beats(const zh_view *v, const zh_amount *a, const zh_amount *b) {
+    const int32_t left = a->begin ? zh_at(v, a->begin - 1) : 0, right = zh_at(v, b->end);
+    if (strlen(a->number.digits) > 2 || !ev_zh_is_han(left) || zh_in(left, "第图表元栋楼号区室房幢座层门路弄巷在住"))
+        return false;
+    return right == '(' ||
+           (ev_zh_is_han(right) && !zh_in(right, "室号栋单楼层座户房组幢门课章页题步型图表节元线车院巷弄床班铺"));
+}
+
 static const char *range_word(const zh_view *v, const zh_amount *a, const zh_amount *b, size_t mark) {
     int32_t after = zh_at(v, b->end);
     if (after == '=' || (after == ' ' && zh_at(v, b->end + 1) == '=')) return "减";
@@ -155,7 +177,8 @@ static const char *range_word(const zh_view *v, const zh_amount *a, const zh_amo
     if (of_a_match(v, a->begin, b->end, runs_down(v, a, b)) || of_sets(v, a, b)) return "比";
     if (!runs_down(v, a, b)) return "到";
     if (strcmp(b->number.digits, "0") == 0) return "比"; /* 3-0 */
-    return "杠";                                         /* 8-2室: no range runs down */
+    if (beats(v, a, b)) return "比";
+    return "杠"; /* 8-2室: no range runs down */
 }
 
 static bool both_years(const zh_amount *a, const zh_amount *b) {

@@ -51,11 +51,14 @@ static int32_t beside(const zh_view *v, size_t i, int step) {
 }
 
 static bool is_operand(int32_t cp) {
-    return (cp >= '0' && cp <= '9') || zh_letter(cp) || ev_zh_is_han(cp) || zh_in(cp, "()%℃°π√±.²³½-−¥￥$");
+    const bool greek = cp >= 0x391 && cp <= 0x3C9, small = cp >= 0x2070 && cp <= 0x2089; /* α, x⁴, H₂ */
+    return (cp >= '0' && cp <= '9') || zh_letter(cp) || ev_zh_is_han(cp) || greek || small ||
+           zh_in(cp, "()%℃°π√±.¹²³½-−¥￥$|‰′″");
 }
 
 static bool is_number(int32_t cp) {
-    return (cp >= '0' && cp <= '9') || zh_is_numeral(cp) || zh_in(cp, "()π%-−¥￥$.");
+    return (cp >= '0' && cp <= '9') || zh_is_numeral(cp) || (cp >= 0x391 && cp <= 0x3C9) ||
+           zh_in(cp, "()%-−¥￥$.|²³");
 }
 
 /* Days, months, hours: between two of them a dash says 到. */
@@ -87,6 +90,7 @@ const char *zh_dash(const zh_view *v, size_t i) {
     if (zh_at(v, i) == 0x2014)
         return is_time_word(v, i - 1) && number_before(v, i) && zh_digit(v, i + 1) ? "到" : NULL;
     if (counts_alike(v, i)) return "到";
+    if (zh_digit(v, i - 1) && zh_follows_any(v, i + 1, "次日|翌日|第二天|凌晨")) return "到"; /* 18:00-次日2:00 */
     if (!is_time_word(v, i - 1)) return NULL;
     return zh_digit(v, i + 1) || zh_in(zh_at(v, i + 1), "周星礼一二三四五六七八九十零上下早晚") ? "到" : NULL;
 }
@@ -96,9 +100,25 @@ static int raised(int32_t cp) {
     return cp == 0xB9 ? 1 : cp == 0xB2 ? 2 : cp == 0xB3 ? 3 : -1;
 }
 
+/* 350千卡/100克, 12g/100g, 15元/100g: for so much of it. */
+static bool is_for_so_much(const zh_view *v, size_t i) {
+    zh_measure unit;
+    const size_t digits = zh_count_digits(v, i + 1), end = i + 1 + digits;
+    if (!digits || i < 2 || !(zh_unit(v, end, &unit) || zh_in(zh_at(v, end), "克升斤米份毫公千人天个次")))
+        return false;
+    return zh_in(zh_at(v, i - 1), "卡克元角块升焦镑毫米个次件")
+               ? number_before(v, i) > 0
+               : zh_letter(zh_at(v, i - 1)) && (zh_digit(v, i - 2) || (i > 2 && zh_digit(v, i - 3)));
+}
+
 /* 5元/斤, 5.2万/㎡, 80次/min: 每, and the unit behind it. Its characters. */
 static size_t per(const zh_view *v, size_t i, zh_out *out) {
     const char *name = NULL;
+    if (is_for_so_much(v, i)) {
+        zh_range(out, v, i, i + 1);
+        zh_put(out, "每", ZH_START);
+        return 1;
+    }
     size_t unit = zh_unit_below(v, i + 1, &name), back = number_before(v, i);
     if (!back && i > 0 && raised(zh_at(v, i - 1)) >= 0) back = 1;                 /* 5.2×10⁹/L */
     if (!back && i > 2 && zh_at(v, i - 2) == '/') back = number_before(v, i - 2); /* 100元/人/天 */
@@ -117,6 +137,19 @@ static size_t per(const zh_view *v, size_t i, zh_out *out) {
 
 /* ---- powers ---- */
 
+/* 3×10⁸m/s, 1.5×10^4 km: the unit behind ten's power. Its characters. */
+static size_t put_unit(const zh_view *v, size_t i, size_t end, zh_out *out) {
+    zh_measure unit;
+    if (i < 2 || !zh_follows(v, i - 2, "10")) return 0;
+    const size_t length = zh_unit(v, end, &unit);
+    if (!length) return 0;
+    zh_range(out, v, end, end + length);
+    zh_put(out, unit.name, ZH_START);
+    if (unit.per) zh_put(out, "每", ZH_START);
+    if (unit.per) zh_put(out, unit.per, 0);
+    return length;
+}
+
 static size_t put_power(const zh_view *v, size_t i, size_t end, bool negative, const char *digits, zh_out *out) {
     zh_range(out, v, i, end);
     if (!negative && digits[1] == '\0' && (digits[0] == '2' || digits[0] == '3')) {
@@ -126,7 +159,15 @@ static size_t put_power(const zh_view *v, size_t i, size_t end, bool negative, c
     zh_put(out, negative ? "的负" : "的", ZH_START);
     zh_put_cardinal(out, digits, false, 0);
     zh_put(out, "次方", ZH_START | ZH_JOIN);
-    return end - i;
+    return end - i + put_unit(v, i, end, out);
+}
+
+/* Ca²⁺, OH⁻: how many and, at mark, of which sign. */
+static size_t put_charge(const zh_view *v, size_t i, size_t mark, const char *digits, zh_out *out) {
+    zh_range(out, v, i, mark + 1);
+    if (*digits) zh_put_cardinal(out, digits, false, ZH_FIXED);
+    zh_put(out, zh_in(zh_at(v, mark), "⁺") ? "正" : "负", ZH_START);
+    return mark + 1 - i;
 }
 
 /* 10⁶, 10⁻³, x² */
@@ -136,7 +177,11 @@ static size_t superscript(const zh_view *v, size_t i, zh_out *out) {
     if (i == 0 || !is_operand(zh_at(v, i - 1))) return 0;
     while (n < sizeof digits - 1 && raised(zh_at(v, at + n)) >= 0)
         digits[n] = (char)('0' + raised(zh_at(v, at + n))), n++;
+    if (n && zh_in(zh_at(v, at + n), "⁺⁻")) return put_charge(v, i, at + n, digits, out);
     if (n) return put_power(v, i, at + n, at > i, digits, out);
+    if (zh_in(zh_at(v, i), "⁺⁻") && (zh_letter(zh_at(v, i - 1)) || zh_at(v, i - 1) == ')' ||
+                                     (zh_at(v, i - 1) >= 0x2080 && zh_at(v, i - 1) <= 0x2089)))
+        return put_charge(v, i, i, "", out);
     if (zh_at(v, i) != 0x207F) return 0; /* ⁿ */
     zh_range(out, v, i, i + 1);
     zh_put(out, "的恩次方", ZH_START);
@@ -167,7 +212,7 @@ static size_t caret(const zh_view *v, size_t i, zh_out *out) {
     zh_put(out, minus ? "的负" : "的", ZH_START);
     zh_put_cardinal(out, digits, false, 0);
     zh_put(out, "次方", ZH_START | ZH_JOIN);
-    return end - i;
+    return end - i + put_unit(v, i, end, out);
 }
 
 /* ---- operators ---- */
@@ -210,6 +255,27 @@ static bool is_about(const zh_view *v, size_t i) {
     if (!zh_in(zh_at(v, i), "~～∼") || !zh_digit(v, i + 1)) return false;
     return left == 0 || left == ' ' || left == '(' ||
            (ev_zh_is_han(left) && !zh_in(left, "约概啊呀哦呢吧嘛哈好啦的了嘿哟喔"));
+}
+
+/* One letter for a number: x, n, not a word's. */
+static bool is_variable(const zh_view *v, size_t i) {
+    return zh_in(zh_at(v, i), "xyzabnmtpqXYZABNM") && !zh_letter(zh_at(v, i + 1)) &&
+           !(i > 0 && zh_letter(zh_at(v, i - 1)));
+}
+
+/* 3x-2, x²-4, a - b, n-1个: taken away, where a variable or a power stands beside. Capitals alone name things: A-10.
+ */
+static bool is_minus(const zh_view *v, size_t i) {
+    const size_t left = i - 1 - (i > 1 && zh_at(v, i - 1) == ' '), right = i + 1 + (zh_at(v, i + 1) == ' ');
+    if (!zh_in(zh_at(v, i), "-−") || i == 0 || (zh_at(v, i - 1) == ' ') != (zh_at(v, i + 1) == ' ')) return false;
+    const bool power = raised(zh_at(v, left)) >= 0, before = is_variable(v, left),
+               behind =
+                   is_variable(v, right) || (zh_digit(v, right) && is_variable(v, right + zh_count_digits(v, right)));
+    const bool capital = before && zh_at(v, left) <= 'Z' && !behind;
+    const bool operand = before || zh_digit(v, left) || zh_at(v, left) == ')';
+    if (power) return zh_digit(v, right) || behind;
+    if (before && !capital) return zh_digit(v, right) || behind || zh_at(v, right) == '(';
+    return operand && behind && !(zh_digit(v, left) && zh_at(v, right) <= 'Z');
 }
 
 static const char *operator_name(const zh_view *v, size_t i) {
@@ -257,6 +323,7 @@ size_t zh_sign(const zh_view *v, size_t i, zh_out *out) {
     if (!name && is_and_more(v, i)) name = "加";
     if (!name && is_about(v, i)) name = "约";
     if (!name && (c == '-' || c == 0x2212) && zh_follows_any(v, i + 1, "百分之|千分之|万分之")) name = "负";
+    if (!name && is_minus(v, i)) name = "减";
     if (!name) name = operator_name(v, i);
     if (!name && c >= 0x80) name = find_sign(names, EV_ARRAY_COUNT(names), c);
     if (!name && c >= 0x80) name = find_sign(fractions, EV_ARRAY_COUNT(fractions), c);
