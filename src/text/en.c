@@ -113,12 +113,41 @@ static size_t newline(en_work *w, size_t i) {
     return (bullet ? next + 1 : next) - i;
 }
 
+/* A variable of one small letter at i, figures before it or not ("3x"); *end: past it. */
+static bool is_variable(const en_work *w, size_t i, size_t *end) {
+    const size_t letter = en_digits_end(w, i);
+    *end = letter + 1;
+    return en_is_lower(w->s[letter]) && !en_is_alnum(w->s[letter + 1]) &&
+           (letter > i || strchr("xyznmkbctpq", w->s[letter])) && w->s[letter + 1] != '\'' && w->s[letter + 1] != '.';
+}
+
+/* "3x - 4", "10 - x", "2x-1", "a - b": a variable on one side, a variable or a number on the other. */
+static bool takes_away(const en_work *w, size_t i) {
+    const bool spaced = i > 0 && w->s[i - 1] == ' ' && w->s[i + 1] == ' ';
+    size_t left = spaced ? i - 1 : i, right = spaced ? i + 2 : i + 1, end;
+    if (left == 0 || (!spaced && (en_is_space(w->s[i - 1]) || en_is_space(w->s[i + 1])))) return false;
+    size_t begin = left;
+    while (begin > 0 && left - begin < 8 && en_is_alnum(w->s[begin - 1])) begin--;
+    if (begin == left || (begin > 0 && w->s[begin - 1] && strchr("-'._", w->s[begin - 1]))) return false;
+    const bool figures = en_digits_end(w, begin) == left, variable = is_variable(w, begin, &end) && end == left;
+    const bool single = left == begin + 1 && en_is_lower(w->s[begin]);
+    const bool behind = is_variable(w, right, &end),
+               number = en_digits_end(w, right) > right && !en_is_alnum(w->s[en_digits_end(w, right)]);
+    if (single && en_is_lower(w->s[right]) && !en_is_alnum(w->s[right + 1]) && spaced) return true; /* "a - b" */
+    if (!spaced && single) return false;                                                            /* as "n-1" is */
+    if (!spaced && !(variable && en_is_digit(w->s[begin]))) return false;
+    return variable ? behind || number : figures && behind;
+}
+
 /* "1- 2 = 5" */
 static bool minus_follows(const en_work *w, size_t i) {
     size_t next = en_skip_spaces(w, i + 1), end = en_digits_end(w, next);
     bool variable = i > 0 && en_is_lower(w->s[i - 1]) &&
                     (i == 1 || en_is_space(w->s[i - 2]) || w->s[i - 2] == '(') && /* "n-1" */
                     next == i + 1 && end > next && !en_is_alnum(w->s[end]) && w->s[end] != '-';
+    const bool zone =
+        i > 2 && end > next && next == i + 1 && (en_word_is(w, i - 3, "gmt") || en_word_is(w, i - 3, "utc"));
+    if (zone || takes_away(w, i)) return true;
     return variable || (i > 0 && en_is_digit(w->s[i - 1]) && end > next && w->s[en_skip_spaces(w, end)] == '=');
 }
 
@@ -142,18 +171,34 @@ static bool dot_before_name(const en_work *w, size_t i) {
 static bool dot_in_name(const en_work *w, size_t i) {
     char lower[EN_WORD_LETTERS + 1];
     size_t end = en_letters_end(w, i + 1), n = end - i - 1;
-    if (i < 2 || !en_is_lower(w->s[i - 1]) || !en_is_lower(w->s[i - 2]) || !en_is_lower(w->s[i + 1]) || n < 2 ||
-        n > EN_WORD_LETTERS)
+    const bool one = i > 0 && en_is_lower(w->s[i - 1]) &&
+                     (i < 2 || en_is_space(w->s[i - 2]) || strchr("/(\"'", w->s[i - 2])); /* "a.out", "t.co" */
+    if (i < 1 || !en_is_lower(w->s[i - 1]) || !(one || (i > 1 && en_is_lower(w->s[i - 2]))) ||
+        !en_is_lower(w->s[i + 1]) || n < 2 || n > EN_WORD_LETTERS)
         return false;
     for (size_t k = 0; k < n; k++) lower[k] = en_lower(w->s[i + 1 + k]);
     if (w->s[end] == '(' && w->s[end + 1] == ')') return true; /* "list.append()" */
-    return !en_list_is_common(lower, n) && !en_ends_sentence(w, i + 1) && n <= 5;
+    return (one || !en_list_is_common(lower, n)) && !en_ends_sentence(w, i + 1) && n <= 5;
 }
 
 /* "BRK.B": a class of shares. */
 static bool dot_in_ticker(const en_work *w, size_t i) {
     return i > 1 && en_is_upper(w->s[i - 1]) && en_is_upper(w->s[i - 2]) && en_is_upper(w->s[i + 1]) &&
            !en_is_alnum(w->s[i + 2]) && w->s[i + 2] != '.' && w->s[i + 2] != '\'';
+}
+
+/* The point of a short word that nobody knows, before a small letter or a figure: "conf. # 12", "pt. of cream". */
+static bool of_abbreviation(const en_work *w, size_t i) {
+    size_t begin = i;
+    char lower[8];
+    while (begin > 0 && i - begin < 6 && en_is_alpha(w->s[begin - 1])) begin--;
+    const size_t n = i - begin, next = en_skip_spaces(w, i + 1);
+    if (n < 2 || n > 5 || next != i + 2 || !(en_is_lower(w->s[next]) || en_is_digit(w->s[next]) || w->s[next] == '#'))
+        return false;
+    if (begin > 0 && (en_is_alnum(w->s[begin - 1]) || w->s[begin - 1] == '.' || w->s[begin - 1] == '\''))
+        return false;
+    for (size_t k = 0; k < n; k++) lower[k] = en_lower(w->s[begin + k]);
+    return !en_known(w->en, lower, n) && !en_list_is_letters(lower, n) && !(n > 1 && en_is_upper(w->s[begin + 1]));
 }
 
 static size_t dots(en_work *w, size_t i) {
@@ -165,6 +210,7 @@ static size_t dots(en_work *w, size_t i) {
         en_put(w, "dot");
         return 1;
     }
+    if (of_abbreviation(w, i)) return 1;
     while (w->s[end] == '.' || w->s[end] == EN_ELLIPSIS) end++;
     bool ellipsis = end - i > 1 || w->s[i] == EN_ELLIPSIS;
     size_t next = end;
@@ -257,8 +303,9 @@ static size_t punctuation(en_work *w, size_t i) {
 static size_t match(en_work *w, size_t i) {
     typedef size_t (*matcher)(en_work *, size_t);
     static const matcher at_start[] = {
-        en_match_chat, en_match_net,  en_match_money,   en_match_formula,       en_match_citation,   en_match_phone,
-        en_match_date, en_match_time, en_match_address, en_match_dotted_number, en_match_identifier, en_match_number};
+        en_match_key,           en_match_chat,       en_match_net,   en_match_money, en_match_formula,
+        en_match_citation,      en_match_phone,      en_match_date,  en_match_time,  en_match_address,
+        en_match_dotted_number, en_match_identifier, en_match_number};
     static const matcher words[] = {en_match_abbreviation, en_match_roman, en_match_word};
     bool start = i == 0 || !en_is_alnum(w->s[i - 1]);
     if (start)

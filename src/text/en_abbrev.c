@@ -33,6 +33,18 @@ static const struct {
     {"rep", "representative", TITLE},
     {"pres", "president", TITLE},
     {"cmdr", "commander", TITLE},
+    {"cpl", "corporal", TITLE},
+    {"pvt", "private", TITLE},
+    {"adm", "admiral", TITLE},
+    {"brig", "brigadier", TITLE},
+    {"supt", "superintendent", TITLE},
+    {"det", "detective", TITLE},
+    {"insp", "inspector", TITLE},
+    {"amb", "ambassador", TITLE},
+    {"asst", "assistant", TITLE},
+    {"assoc", "associate", TITLE},
+    {"wm", "william", TITLE},
+    {"mx", "mix", TITLE},
     {"maj", "major", TITLE},
     {"fr", "father", TITLE},
     {"sts", "saints", TITLE},
@@ -50,6 +62,27 @@ static const struct {
     {"co", "company", DOTTED},
     {"bros", "brothers", DOTTED},
     {"dept", "department", ANYWHERE},
+    {"natl", "national", ANYWHERE},
+    {"avg", "average", ANYWHERE},
+    {"acct", "account", ANYWHERE},
+    {"qty", "quantity", ANYWHERE},
+    {"pkg", "package", ANYWHERE},
+    {"mtg", "meeting", ANYWHERE},
+    {"appt", "appointment", ANYWHERE},
+    {"appts", "appointments", ANYWHERE},
+    {"mgr", "manager", ANYWHERE},
+    {"mfg", "manufacturing", ANYWHERE},
+    {"mfr", "manufacturer", ANYWHERE},
+    {"pkwy", "parkway", ANYWHERE},
+    {"sry", "sorry", ANYWHERE},
+    {"fwd", "forward", ANYWHERE},
+    {"doz", "dozen", DOTTED},
+    {"ea", "each", DOTTED},
+    {"viz", "namely", DOTTED},
+    {"inst", "institute", DOTTED},
+    {"fed", "federal", DOTTED},
+    {"calif", "california", DOTTED},
+    {"mass", "massachusetts", TITLE},
     {"est", "established", DOTTED},
     {"assn", "association", DOTTED},
     {"ave", "avenue", ANYWHERE},
@@ -73,7 +106,13 @@ static const struct {
     {"def", "definition", BEFORE_NUMBER_CAPITAL},
     {"ex", "example", BEFORE_NUMBER_CAPITAL},
     {"tab", "table", BEFORE_NUMBER_CAPITAL},
-    {"para", "paragraph", BEFORE_NUMBER_CAPITAL},
+    {"para", "paragraph", BEFORE_NUMBER},
+    {"cl", "clause", BEFORE_NUMBER},
+    {"vols", "volumes", BEFORE_NUMBER},
+    {"app", "appendix", BEFORE_NUMBER_CAPITAL},
+    {"amend", "amendment", BEFORE_NUMBER},
+    {"dep", "departs", BEFORE_NUMBER},
+    {"arr", "arrives", BEFORE_NUMBER},
     {"ch", "chapter", BEFORE_NUMBER},
     {"sec", "section", BEFORE_NUMBER},
     {"sect", "section", BEFORE_NUMBER},
@@ -174,6 +213,7 @@ static size_t doctor_or_saint(en_work *w, size_t i, size_t end) {
         finish(w, i, stop, dr ? "drive" : "street", false);
         return next - i + finish(w, next, point_end, point, true);
     }
+    if (st && dot && en_is_upper(w->s[stop])) return finish(w, i, stop, "saint", false); /* "St.Louis" */
     if (place) return finish(w, i, stop, dr ? "drive" : "street", true);
     if (!name_follows(w, stop)) return dot ? finish(w, i, stop, dr ? "doctor" : "street", true) : 0;
     return finish(w, i, stop, dr ? "doctor" : "saint", false);
@@ -329,8 +369,15 @@ static size_t weekday(en_work *w, size_t i, size_t end) {
         bool dated = next > end && (en_is_digit(w->s[next]) || en_month_at(w, next, &unused));
         bool goes_on = stop > end && next > stop && en_is_lower(w->s[next]); /* "Mon. to Wed." */
         const char *previous = en_previous(w);                               /* "closed on Mon." */
-        bool on = (w->s[stop] == '\0' || w->s[end] == '.') &&
-                  en_in_list(" on by until till since every next last ", previous, strlen(previous));
+        const size_t said = en_word_count(w);
+        const bool listed = strcmp(previous, "and") == 0 && said > w->sentence_from + 1 && w->s[end] == '.' &&
+                            strstr(en_word_text(w, en_word_at(w, said - 2)), "day");
+        const bool ends = w->s[stop] == '\0' || w->s[end] == '.';
+        bool on = listed ||
+                  (ends &&
+                   en_in_list(" on by until till since every next last closed open openings sat mon tue wed thu fri "
+                              "sun saturday sunday monday ",
+                              previous, strlen(previous)));
         if ((!days[k].plain || capitals) && !dated && !goes_on && !on) return 0;
         if (capitals && !en_shouting(w, i) && !en_month_at(w, next, &unused) && !is_hour(w, next)) return 0;
         return finish(w, i, stop, days[k].said, !goes_on);
@@ -376,6 +423,30 @@ static bool number_follows(const en_work *w, size_t i, size_t next, size_t lette
     return roman && !pronoun; /* "the fig. I ate" */
 }
 
+/* Of those that are short for several words, the one that is meant here; NULL: the usual one. next: behind the dot.
+ */
+static const char *meant_here(const en_work *w, size_t i, size_t next) {
+    static const char forecasts[] =
+        " cost costs time arrival delivery value price total date completion revenue weight departure income budget "
+        "size population age duration shipping ship wait market number length tax mileage read reading net gross ",
+                      beaten[] = " beat beats missed misses above below consensus topped ";
+    const size_t n = en_letters_end(w, next) - next;
+    const char *previous = en_previous(w);
+    const size_t said = strlen(previous);
+    if (en_word_is(w, i, "est") && en_in_list(beaten, previous, said)) return "estimate";
+    if (en_word_is(w, i, "est") && (is_amount(w) || en_in_list(forecasts, w->s + next, n))) return "estimated";
+    if (en_word_is(w, i, "min") && !follows_number(w)) {
+        if (en_in_list(" a one this last per each every any another wait half ", previous, said)) return "minute";
+        if (en_is_digit(w->s[next]) || en_is_lower(w->s[next]) || !en_ends_sentence(w, next)) return "minimum";
+    }
+    if (en_word_is(w, i, "ed") && strcmp(previous, "of") == 0) return "education";
+    if (en_word_is(w, i, "rev") && en_is_lower(w->s[i]))
+        return en_in_list(" ed edition ", w->s + next, n)                  ? "revised"
+               : en_in_list(" the a an your our this my ", w->s + next, n) ? "revise"
+                                                                           : NULL;
+    return en_word_is(w, i, "rd") && en_is_lower(w->s[i]) && en_is_digit(w->s[next]) ? "round" : NULL;
+}
+
 static size_t plain_abbreviation(en_work *w, size_t i, size_t end) {
     bool dot = w->s[end] == '.';
     size_t next = en_skip_spaces(w, end + dot);
@@ -386,16 +457,18 @@ static size_t plain_abbreviation(en_work *w, size_t i, size_t end) {
         if (end - i != strlen(abbreviations[k].written) || !en_starts(w, i, abbreviations[k].written)) continue;
         use u = abbreviations[k].use;
         const bool loud = dot && en_shouting(w, i) && !answers_no(w, i); /* "TEA, COFFEE, ETC." */
-        if (shouted && u != TITLE && !loud && strcmp(abbreviations[k].written, "attn") != 0) return 0;
+        const bool numbered = u == BEFORE_NUMBER && dot && en_is_digit(w->s[next]) && !answers_no(w, i); /* "NO. 5" */
+        if (shouted && u != TITLE && !loud && !numbered && strcmp(abbreviations[k].written, "attn") != 0) return 0;
         if (u == BEFORE_NUMBER_CAPITAL && !capital) return 0;
         if (u == BEFORE_NUMBER_CAPITAL) u = BEFORE_NUMBER;
+        if (end - i == 1 && capital && en_lower(w->s[i]) == 'p') return 0; /* "John P. 12" */
+        if (i > 0 && w->s[i - 1] == '/') return 0;                         /* "/etc/hosts" */
         if (u == BEFORE_NUMBER && !(dot && number_follows(w, i, next, end - i))) return 0;
         if (u == DOTTED && !dot) return 0;
         if (dot && !capital && en_word_is(w, i, "rev") && is_revenue(w, next))
             return finish(w, i, end + 1, "revenue", false);
-        if (dot && en_word_is(w, i, "est") && is_amount(w)) return finish(w, i, end + 1, "estimated", true);
-        if (dot && en_word_is(w, i, "min") && en_is_digit(w->s[next]) && !follows_number(w))
-            return finish(w, i, end + 1, "minimum", false); /* "min. 3 hours" */
+        const char *meant = dot ? meant_here(w, i, next) : NULL;
+        if (meant) return finish(w, i, end + 1, meant, en_word_is(w, i, "est"));
         /* "max." and "min." at the end of a sentence may just be words with its full stop, and so may "co" */
         if (u == DOTTED && !capital && en_ends_sentence(w, end + 1) && end - i > 2 &&
             strcmp("misc", abbreviations[k].written) != 0)
@@ -421,6 +494,12 @@ size_t en_match_abbreviation(en_work *w, size_t i) {
         if (en_starts(w, i, dotted[k].written) && !en_is_alnum(w->s[i + strlen(dotted[k].written)]) &&
             (dotted[k].written[1] != '/' || (is_amount(w) && w->s[i + 3] != '/'))) /* "up 8% y/y", but "M/M/1" */
             return finish(w, i, i + strlen(dotted[k].written), dotted[k].said, false);
+    static const char *const wars[][2] = {{"wwiii", "world war three"}, {"wwii", "world war two"},
+                                          {"ww ii", "world war two"},   {"ww2", "world war two"},
+                                          {"wwi", "world war one"},     {"ww1", "world war one"}};
+    for (size_t k = 0; k < EV_ARRAY_COUNT(wars); k++)
+        if (en_is_upper(w->s[i]) && en_word_is(w, i, wars[k][0]))
+            return finish(w, i, i + strlen(wars[k][0]), wars[k][1], false);
     if (en_word_is(w, i, "phd")) return finish(w, i, i + 3, "P H D", false);
     if (en_word_is(w, i, "phds")) {
         en_span(w, i, i + 4);

@@ -199,7 +199,8 @@ const char *const en_letter_names[26] = {"EY1",
 
 /* Said letter by letter although they look like words. */
 static const char letters[] =
-    " usa us uk uae eu un id ids it ui ux ai ar vr tv pc pcs dna rna cia fbi nba nfl nhl mlb ceo cfo cto coo "
+    " usa us uk uae eu un id ids led leds sap afaik iban tldr it ui ux ai ar vr tv pc pcs dna rna cia fbi nba nfl "
+    "nhl mlb ceo cfo cto coo "
     "cpu gpu tpu npu ssd hdd api sdk ide iso ibm amd atm dvd cd cds gdp gps hiv iq eq irs mba phd md bbc abc "
     "nbc cbs cnn hbo pga ufo usb url html http https ftp ssh ssl tls vpn ip tcp udp dns aws sms mms pdf ipo "
     "roi kpi faq diy eta aka asap fyi imo omg brb btw tba tbd rsvp vip hr pr bmw gmc ups dhl kfc mit ucla usc "
@@ -214,7 +215,8 @@ static const char letters[] =
 
 /* Said as words although they are written in capitals. */
 static const char acronym_words[] =
-    " nasa nato opec unesco unicef asean fifa uefa ikea ram rom lan wan vat pin sim nasdaq laser radar scuba covid "
+    " stem captcha sids nasa nato opec unesco unicef asean fifa uefa ikea ram rom lan wan vat pin sim nasdaq laser "
+    "radar scuba covid "
     "covax aids sars swat yolo fomo bios dos unix posix cern darpa osha potus scotus wasp ascii json jpeg gif lol "
     "gui cuda nafta zip sonar taser ok lidar nvidia sql cobol basic fortran mac linux mips risc cisc salt start "
     "epcot saas paas iaas crud soap rest yaml toml java perl ruby mers hamas sos tesla ted dreamer vin ";
@@ -256,3 +258,22 @@ const char *en_list_word(size_t index) { return index < EV_ARRAY_COUNT(words) ? 
 bool en_list_is_letters(const char *lower, size_t n) { return en_in_list(letters, lower, n); }
 bool en_list_is_acronym_word(const char *lower, size_t n) { return en_in_list(acronym_words, lower, n); }
 bool en_list_is_common(const char *lower, size_t n) { return en_in_list(common, lower, n); }
+
+/* The lexicon lists what is written in capitals, too: of two and three letters only what is a word to everybody. */
+bool en_list_is_word(const ev_en *en, const char *lower, size_t n) {
+    static const char three[] =
+        " dog pet tax gas gym egg tea cop fan gap gum ham hop hug jam jar jet jog jug kit lab lid lip log lot mad "
+        "map "
+        "mat mob mop mud mug nap net nut oak oat odd pad pan pat paw pea pen pie pig pin pit pop pot pub rag ram rap "
+        "rat "
+        "ray rib rid rip rob rod rot rub rug rum rye sap sew shy sin ski sob soy spa spy sub sue tab tag tan tap tar "
+        "tea "
+        "tin toe ton tow tub tug van vet wax web wed wet wig wit yen zip zoo cab cam can cap cow cry cup den dig dim "
+        "dip "
+        "dot dug ear elf elm era fed fee fig fin fog fox fry fur gem god ink inn ivy jaw kid ate axe bat bay bee beg "
+        "bet "
+        "bid bin bow bud bug bun bus cod hen hid hip hog hut mix raw row sip tom war win wins ";
+    if (n == 3) return en_in_list(three, lower, n);
+    en_phones phones = {.count = 0};
+    return n > 3 && !en_in_list(letters, lower, n) && (en_known(en, lower, n) || en_derive(en, lower, n, &phones));
+}

@@ -104,7 +104,7 @@ size_t en_match_roman(en_work *w, size_t i) {
     static const char labels[] =
         " war chapter part volume act scene book section article phase type class title appendix rocky fantasy bowl "
         "grade level stage episode mark canto psalm figure table tier category vatican apollo amendment ii division "
-        "unit lesson series ";
+        "unit lesson series page pages ";
     size_t end = en_letters_end(w, i), n = end - i;
     if (w->s[i] == 'i' || w->s[i] == 'v' || w->s[i] == 'x') return small_roman(w, i, end, labels);
     if (!digit_value(w->s[i])) return 0;

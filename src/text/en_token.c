@@ -32,7 +32,7 @@ static size_t shorten(const char *word, size_t n, size_t keep, char *out) {
 /* "goooood" to "good", "sooo" to "so": whichever is a word. Not for "www" or "mmm", which have no vowel or are ours.
  */
 static size_t unstretch(const en_work *w, const char *lower, size_t n, char *out) {
-    if (has_triple(lower, n) && !en_list_phones(lower, n)) {
+    if (has_triple(lower, n) && strspn(lower, "ivxlcdmw") < n && !en_list_phones(lower, n)) {
         size_t one = shorten(lower, n, 1, out);
         if (en_list_is_common(out, one)) return one;
         size_t two = shorten(lower, n, 2, out);
@@ -53,7 +53,9 @@ static bool pronounceable(const char *lower, size_t n) {
         consonants = vowel ? 0 : consonants + 1;
         if (consonants > 3) return false;
     }
-    return vowels > 0 && (en_vowel_letter(lower[0]) || en_vowel_letter(lower[1]) || strchr("hlrw", lower[1]));
+    const bool cluster = lower[0] == 's' && strchr("ckmnpqt", lower[1]);
+    return vowels > 0 &&
+           (en_vowel_letter(lower[0]) || en_vowel_letter(lower[1]) || strchr("hlrw", lower[1]) || cluster);
 }
 
 /* "A4", "AT&T's A", "vitamin A": the letter. "A cat", "Is A Test", "a": the article. */
@@ -68,21 +70,64 @@ static bool is_letter_a(const en_work *w, size_t i) {
     return touches || behind || alone || labelled;
 }
 
+/* Every letter of the line is a capital, and it has two words of three letters and more at least: a sign or a
+ * headline, however short. */
+static bool in_capitals(const en_work *w, size_t i) {
+    size_t begin = i, end = i, words = 0;
+    while (begin > 0 && i - begin < 60 && w->s[begin - 1] != '\n') begin--;
+    while (w->s[end] && w->s[end] != '\n' && end - i < 60) end++;
+    for (size_t k = begin; k < end;) {
+        const size_t stop = en_letters_end(w, k);
+        for (size_t c = k; c < stop; c++)
+            if (en_is_lower(w->s[c])) return false;
+        words += stop - k >= 2;
+        k = stop > k ? stop : k + 1;
+    }
+    return words >= 2;
+}
+
+/* "JOIN US", but "US TROOPS LEAVE"; "LA LAKERS", "IN LA", "IT SUPPORT": letters that a sentence in capitals hides. */
+static bool hides_letters(const en_work *w, size_t begin, const char *lower, size_t n) {
+    static const char givers[] =
+        " join contact follow let tell give show call email visit like help find bring take teach make send text ask "
+        "about with for of to from by behind between against among around before after on than both all remind owe "
+        "cost join trust support see meet hear watch catch reach love hate leave ";
+    const size_t next = en_skip_spaces(w, begin + n), end = en_letters_end(w, next);
+    const char *previous = en_previous(w);
+    if (n != 2 || w->s[begin + n] == '\'') return false;
+    if (en_is_digit(w->s[begin + 2])) return true; /* BA117 */
+    if (en_in_list(" la ev er ", lower, n)) return !en_in_list(" la ", w->s + next, end - next);
+    if (en_in_list(" us ", lower, n))
+        return next > begin + n && en_is_upper(w->s[next]) && !en_in_list(givers, previous, strlen(previous)) &&
+               !en_in_list(" all now today on at for and to a the in with your out up know what if how why ",
+                           w->s + next, end - next);
+    return en_in_list(" it ", lower, n) && en_in_list(" support department dept desk helpdesk staff team manager "
+                                                      "services security services infrastructure jobs director ",
+                                                      w->s + next, end - next);
+}
+
 /* Are these capitals said letter by letter? n letters without a plural or possessive ending. */
 static bool is_initialism(en_work *w, size_t begin, const char *lower, size_t n) {
     if (n == 1 && lower[0] == 'a') return is_letter_a(w, begin);
     if (n == 1) return lower[0] != 'i';
     if (en_list_is_acronym_word(lower, n)) return false;
+    const bool known = en_list_is_word(w->en, lower, n);
     if (en_shouting(w, begin)) {
+        if (hides_letters(w, begin, lower, n)) return true;
         if (en_list_is_common(lower, n)) return false;
-        return !pronounceable(lower, n) || (en_list_is_letters(lower, n) && n > 2);
+        if (en_list_is_letters(lower, n) && n > 2) return true;
+        return !(known && n > 2) && !pronounceable(lower, n);
     }
+    if (n == 2 && en_in_list(" us ", lower, n) && in_capitals(w, begin) && !hides_letters(w, begin, lower, n))
+        return false; /* "CONTACT US" */
     if (en_list_is_letters(lower, n)) return true;
     if (en_list_is_common(lower, n)) return false;
     const char *own = en_list_phones(lower, n);
     if (own) return false;
-    if (n <= 3) return true;
-    return !pronounceable(lower, n) || (n == 4 && !en_known(w->en, lower, n));
+    if (n <= 3) return !(known && n == 3 && in_capitals(w, begin)); /* "NO DOGS", "GAS LEAK" */
+    if (n > 4 && known) return false;
+    if (n == 4 && known && in_capitals(w, begin)) return false;
+    return !pronounceable(lower, n) || (n == 4 && !known);
 }
 
 /* "FBI", "CPUs", "FBI's", "CPU's": letters with an ending. False: no initialism. */
@@ -161,12 +206,12 @@ static size_t token_end(const en_work *w, size_t i) {
 static size_t slash_word(en_work *w, size_t i) {
     static const struct {
         const char *written, *said;
-    } forms[] = {{"w/o", "without"}, {"w/", "with"},     {"n/a", ""},
-                 {"c/o", "care of"}, {"b/c", "because"}, {"y/o", "year old"}};
+    } forms[] = {{"w/o", "without"}, {"w/e", "week ending"}, {"w/", "with"},     {"n/a", ""},
+                 {"c/o", "care of"}, {"b/c", "because"},     {"y/o", "year old"}};
     for (size_t k = 0; k < EV_ARRAY_COUNT(forms); k++) {
         size_t n = strlen(forms[k].written);
-        if (!en_starts(w, i, forms[k].written) || (k != 1 && en_is_alnum(w->s[i + n]))) continue;
-        if (k == 1 && en_is_alpha(w->s[i + 2]) && !en_is_lower(w->s[i])) continue; /* "W/X" is letters */
+        if (!en_starts(w, i, forms[k].written) || (k != 2 && en_is_alnum(w->s[i + n]))) continue;
+        if (k == 2 && en_is_alpha(w->s[i + 2]) && !en_is_lower(w->s[i])) continue; /* "W/X" is letters */
         en_span(w, i, i + n);
         if (*forms[k].said)
             en_put(w, forms[k].said);
@@ -201,8 +246,25 @@ size_t en_match_chat(en_work *w, size_t i) {
     return 0;
 }
 
+/* "the speed in km/h", "up to 5 Gb/s", "mg/dL": a rate without its number. */
+static size_t bare_rate(en_work *w, size_t i) {
+    const size_t letters = en_letters_end(w, i);
+    if (w->s[letters] != '/' || letters - i > 4 || (letters - i < 2 && !en_starts(w, i, "m/s"))) return 0;
+    if (en_in_list(" in us mi min mos mo yr wk deg usd eur gbp jpy cny rmb cad aud inr ", w->s + i, letters - i) ||
+        (i > 0 && en_is_digit(w->s[i - 1])))
+        return 0;
+    const en_unit unit = en_unit_at(w, i);
+    if (!unit.singular || unit.end != letters || !unit.per) return 0;
+    const en_unit below = en_unit_at(w, letters + 1);
+    if (!below.singular || en_is_alnum(w->s[below.end])) return 0;
+    en_span(w, i, below.end);
+    en_say_unit(w, &unit, false);
+    return below.end - i;
+}
+
 size_t en_match_word(en_work *w, size_t i) {
     size_t used = slash_word(w, i);
+    if (!used) used = bare_rate(w, i);
     if (!used) used = en_match_chat(w, i);
     if (used) return used;
     size_t end = token_end(w, i);
@@ -324,11 +386,23 @@ static size_t greek(en_work *w, size_t i) {
     return end - i;
 }
 
+/* "a/b", "x/2", "(a+b)/c": variables, each of one small letter. */
+static bool divides(const en_work *w, size_t i) {
+    if (i == 0 || en_is_alnum(w->s[i + 1] ? w->s[i + 2] : 0)) return false;
+    const char left = w->s[i - 1], right = w->s[i + 1];
+    const bool variable = en_is_lower(left) && !(i > 1 && (en_is_alnum(w->s[i - 2]) || strchr("'-.", w->s[i - 2])));
+    if (!en_is_lower(right) && !en_is_digit(right)) return false;
+    if (left == ')') return true;
+    const char pair[] = {left, right, 0};
+    return variable && !en_in_list(" na yn io qa wo we bc co ac ds ", pair, 2);
+}
+
 /* Does the sign at i stand between or before things that can be compared or added? */
 static bool between_terms(const en_work *w, size_t i) {
     size_t before = i, after = en_skip_spaces(w, i + 1);
     while (before > 0 && i - before < 4 && w->s[before - 1] == ' ') before--;
-    return before > 0 && en_is_alnum(w->s[before - 1]) && en_is_alnum(w->s[after]);
+    const bool decimal = w->s[after] == '.' && en_is_digit(w->s[after + 1]);
+    return before > 0 && en_is_alnum(w->s[before - 1]) && (en_is_alnum(w->s[after]) || decimal);
 }
 
 /* Something that can be compared stands before the sign at i: a name of one letter, a number, a bracket. */
@@ -402,7 +476,7 @@ static bool is_rate(const en_work *w, size_t i) {
     const char *thing = en_previous(w);
     const size_t n = strlen(thing);
     const bool plural = n > 2 && thing[n - 1] == 's';
-    if (!(plural || en_in_list(" people children men women ", thing, n))) return false;
+    if (!(plural || en_in_list(" people children men women req ", thing, n))) return false;
     for (size_t back = 2; back <= 3 && back <= count; back++) {
         const en_word *word = en_word_at(w, count - back);
         const char *text = en_word_text(w, word);
@@ -411,8 +485,71 @@ static bool is_rate(const en_work *w, size_t i) {
     return false;
 }
 
-/* A number, or money: "<$5". */
+/* "Press * to repeat", "the # key", "*67", "*99#": the keys of a telephone; "#FF5733", "#include": a hash. */
+size_t en_match_key(en_work *w, size_t i) {
+    static const char verbs[] = " press dial enter hit push type a an the then by with or and followed double ";
+    static const char directives[] = " include define pragma ifdef ifndef endif undef ";
+    const char c = w->s[i], before = i > 0 ? w->s[i - 1] : ' ', after = w->s[i + 1];
+    if (c != '*' && c != '#') return 0;
+    const size_t digits = en_digits_end(w, i + 1), letters = en_letters_end(w, i + 1);
+    const bool free = en_is_space(before) || before == '"' || before == '(';
+    const bool alone = free && (!after || en_is_space(after) || strchr(".,;!?)\"", after));
+    const char *said = NULL;
+    if (alone && en_in_list(verbs, en_previous(w), strlen(en_previous(w)))) said = c == '*' ? "star" : "pound";
+    if (c == '*' && free && digits > i + 1 && digits < i + 5 && !en_is_alnum(w->s[digits]) && w->s[digits] != '*') {
+        en_span(w, i, i + 1);
+        en_put(w, "star");
+        en_span(w, i + 1, digits);
+        en_say_digits(w, i + 1, digits);
+        if (w->s[digits] != '#') return digits - i;
+        en_span(w, digits, digits + 1);
+        w->span_number = false;
+        en_put(w, "pound");
+        return digits + 1 - i;
+    }
+    if (c == '#' && free && en_in_list(directives, w->s + i + 1, letters - i - 1)) said = "hash";
+    size_t hex = 0, figures = 0;
+    for (; hex < 7 && en_is_alnum(w->s[i + 1 + hex]) && strchr("0123456789abcdefABCDEF", w->s[i + 1 + hex]); hex++)
+        figures += en_is_digit(w->s[i + 1 + hex]);
+    if (c == '#' && free && (hex == 6 || hex == 3) && figures && figures < hex && !en_is_alnum(w->s[i + 1 + hex])) {
+        en_span(w, i, i + 1);
+        en_put(w, "hash");
+        for (size_t k = i + 1; k <= i + hex; k++) {
+            en_span(w, k, k + 1);
+            if (en_is_digit(w->s[k]))
+                en_say_digits(w, k, k + 1);
+            else
+                en_put_letters(w, w->s + k, 1, "");
+        }
+        return hex + 1;
+    }
+    if (!said) return 0;
+    en_span(w, i, i + 1);
+    en_put(w, said);
+    return 1;
+}
+
+/* "List<String>", "std::vector<int>": '<' touches a word on both sides, and a '>' closes it. */
+static bool type_parameter(const en_work *w, size_t i) {
+    size_t end = i + 1;
+    if (i == 0 || !en_is_alpha(w->s[i - 1]) || !en_is_alpha(w->s[i + 1])) return false;
+    while (end - i < 40 && w->s[end] && (en_is_alnum(w->s[end]) || strchr(":_,* <", w->s[end]))) end++;
+    return w->s[end] == '>';
+}
+
+/* "Settings > Privacy > Location": from one menu into the next. */
+static bool menu_path(const en_work *w, size_t i) {
+    const size_t before = en_before_spaces(w, i), after = en_skip_spaces(w, i + 1);
+    size_t word = before;
+    if (i == 0 || w->s[i - 1] != ' ' || after == i + 1 || !en_is_upper(w->s[after]) || !en_is_lower(w->s[after + 1]))
+        return false;
+    while (word > 0 && en_is_alpha(w->s[word - 1])) word--;
+    return en_is_upper(w->s[word]) && before > word;
+}
+
+/* A number, or money: "<$5", "< .001". */
 static bool amount_at(const en_work *w, size_t i) {
+    if (w->s[i] == '.' && en_is_digit(w->s[i + 1])) return true;
     int32_t cp = i < w->n ? w->chars[i].cp : 0;
     bool currency = cp == '$' || cp == 0xA3 || cp == 0x20AC || cp == 0xA5;
     return en_is_digit(w->s[i]) || (currency && en_is_digit(w->s[i + 1]));
@@ -430,6 +567,21 @@ size_t en_match_symbol(en_work *w, size_t i) {
         en_span(w, i, i + 2);
         en_put(w, "to the power of minus");
         return 2;
+    }
+    if ((c == '&' && w->s[i + 1] == '&') || (c == '|' && w->s[i + 1] == '|')) {
+        en_span(w, i, i + 2);
+        en_put(w, c == '&' ? "and" : "or");
+        return 2;
+    }
+    if (c == '<' && w->s[i + 1] == '3' && !en_is_alnum(w->s[i + 2]) &&
+        !(i > 1 && en_is_digit(w->s[en_before_spaces(w, i)]))) {
+        ev_sink_omit(w->sink, w->chars[i].at, w->chars[i + 1].at + w->chars[i + 1].bytes, "emoticon");
+        return 2;
+    }
+    if (c == '<' && type_parameter(w, i)) return 1; /* the '>' is silent, too */
+    if (c == '>' && menu_path(w, i)) {
+        en_break(w, EV_BREAK_COMMA);
+        return 1;
     }
     en_span(w, i, i + 1);
     bool terms = between_terms(w, i);
@@ -481,6 +633,8 @@ size_t en_match_symbol(en_work *w, size_t i) {
         return en_say_per(w, i) - i;
     else if (c == '/' && i > 0 && en_is_digit(w->s[i - 1]) && en_is_lower(w->s[i + 1]) && !en_is_alnum(w->s[i + 2]))
         said = "over"; /* "1/f noise" */
+    else if (c == '/' && divides(w, i))
+        said = "over";
     else if (c == '/' && terms && (w->s[i + 1] == ' ' || long_words(w, i)))
         said = "slash";
     else if (c == '_' && terms)
