@@ -104,6 +104,14 @@ static bool is_dated(const en_work *w, size_t end, long top, long bottom) {
            !(part && en_in_list(things, w->s + next, en_letters_end(w, next) - next));
 }
 
+/* "the week of 10/14" */
+static bool is_of_week(const en_work *w) {
+    const size_t count = en_word_count(w);
+    return count > w->sentence_from + 1 && strcmp(en_previous(w), "of") == 0 &&
+           en_in_list(" week weekend month night evening morning ", en_word_text(w, en_word_at(w, count - 2)),
+                      en_word_at(w, count - 2)->bytes);
+}
+
 /* "scored 98/100", "I give it a 9/10", "10/10": of so many points. */
 static bool is_mark(const en_work *w, size_t end, long top, long bottom) {
     static const char verbs[] = " scored score scores rating rated rates grade graded got gave ",
@@ -145,11 +153,18 @@ size_t en_match_fraction(en_work *w, const en_number *first, size_t begin) {
         en_say_integer(w, b);
         return bottom.end;
     }
-    static const char date_words[] = " on by until since before after dated ";
+    static const char date_words[] =
+        " on by until since before after dated due starts start starting begins thru through eod expires exp "
+        "ends ending deadline opens closes effective arriving arrives departs departing born closed ";
     en_span(w, begin, bottom.end);
-    if ((en_in_list(date_words, en_previous(w), strlen(en_previous(w))) || is_dated(w, bottom.end, a, b)) &&
+    if ((en_in_list(date_words, en_previous(w), strlen(en_previous(w))) || is_dated(w, bottom.end, a, b) ||
+         is_of_week(w) || en_word_is(w, en_skip_spaces(w, bottom.end), "deadline")) &&
         en_valid_day(a, b)) {
         en_say_date(w, 0, (int)a, (int)b);
+        return bottom.end;
+    }
+    if (a == 50 && b == 50) {
+        say_pair(w, a, b);
         return bottom.end;
     }
     if (is_mark(w, bottom.end, a, b)) {

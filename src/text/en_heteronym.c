@@ -251,6 +251,28 @@ static bool nearby(const place *p, int reach, const char *list) {
 
 /* ---- one rule each; true: the second pronunciation ---- */
 
+/* "John read it", "the judge read the verdict": one person who reads would have an -s. */
+static bool read_by_one(const place *p) {
+    static const char ones[] =
+        " nobody somebody someone everyone everybody anyone mother father mom dad son daughter brother sister wife "
+        "husband "
+        "teacher judge boss man woman boy girl child doctor nurse officer student lawyer professor speaker narrator "
+        "driver king queen "
+        "president clerk user reader author editor one priest kid friend neighbor agent pilot captain ";
+    const char *previous = near(p, -1), *next = near(p, 1);
+    if (!p->index || !*previous) return false;
+    const en_word *subject = en_word_at(p->w, p->index - 1);
+    const size_t n = strlen(previous);
+    const bool object =
+        is_in(next, articles) || is_in(next, objects) || is_in(next, " about from and aloud through out ") || !*next;
+    if (is_in(previous, ones))
+        return object && !is_in(near(p, -2), " does did do can will could would should may might let make help ");
+    /* a name: with a capital, and no plural */
+    return object && subject->capital && p->index > 0 && previous[n - 1] != 's' && !subject->spell &&
+           !is_in(previous, " please don't then now and also to or first always ") &&
+           !is_in(near(p, -2), " does did do can will could would should may might let make help and ");
+}
+
 static bool read_present(const place *p, tag t) {
     const char *previous = near(p, -1);
     static const char past[] = " yesterday last ago already once earlier before when while never aloud ";
@@ -262,6 +284,7 @@ static bool read_present(const place *p, tag t) {
         return false;
     if (is_in(previous, " he she it who ")) return false;
     if (is_in(previous, " i you we they and ")) return !nearby(p, 8, past);
+    if (read_by_one(p)) return false;
     return t != TAG_UNKNOWN || !*previous || !nearby(p, 8, past);
 }
 
@@ -296,7 +319,7 @@ static bool close_is_near(const place *p, tag t) {
 }
 
 static bool lead_is_metal(const place *p) {
-    static const char kinds[] = " pipe pipes paint paints poisoning acid bullet bullets ore free levels ";
+    static const char kinds[] = " pipe pipes paint paints poisoning acid bullet bullets ore free ";
     return is_in(near(p, 1), kinds) ||
            nearby(p, 3, " metal metals zinc copper mercury pencil toxic melted iron tin ") ||
            (is_in(near(p, -1), " of contains contain containing ") && !is_in(near(p, 1), " the in role "));
@@ -315,6 +338,8 @@ static bool bow_bends(const place *p, tag t) {
 
 static bool used_habit(const place *p) {
     if (!is_in(near(p, 1), " to ")) return false;
+    if (is_in(near(p, -1), " are is was were ") && is_in(near(p, 2), " it this that the being having working "))
+        return true; /* "They are used to it" */
     return !is_in(near(p, -1), " is are was were be been being it's widely often commonly ");
 }
 

@@ -49,7 +49,7 @@ static bool is_year(const en_work *w, const en_number *n, size_t end) {
     static const char context[] =
         " in since by from until till during before after of year years circa around between early late mid summer "
         "spring born died fall autumn winter january february march april may june july august september october "
-        "november december copyright class the ";
+        "november december copyright class the established built founded erected constructed opened dating vintage ";
     static const char counted[] = " people men women children dead percent feet more other different new ";
     if (!plain_integer(n) || n->digit_count != 4) return false;
     long value = en_number_value(n);
@@ -107,6 +107,13 @@ static bool lasts_seconds(const en_work *w, size_t i) {
 /* "1980s", "1980's", "80s", "1900s": "nineteen eighties", "nineteen hundreds". */
 static size_t decade(en_work *w, const en_number *n, size_t begin) {
     size_t at = n->end;
+    const bool jets = n->digit_count == 3 && n->digits[0] == '7' && n->digits[2] == '7'; /* "747s" */
+    if (jets && w->s[at] == 's' && !en_is_alnum(w->s[at + 1])) {
+        en_span(w, begin, at + 1);
+        en_say_pairs(w, n->begin, n->whole_end);
+        if (en_word_count(w)) en_word_at(w, en_word_count(w) - 1)->plural = true;
+        return at + 1;
+    }
     if (w->s[at] == '\'' || (w->s[at] == ' ' && year_like(n) && n->digits[3] == '0')) at++; /* "1980 s" */
     if (w->s[at] != 's' || en_is_alnum(w->s[at + 1]) || !plain_integer(n)) return 0;
     long value = en_number_value(n), low = value % 100;
@@ -252,6 +259,17 @@ static size_t hours_minutes(en_work *w, const en_number *n, size_t begin) {
     return end;
 }
 
+/* "5m ago", "Prep: 15m", "a 10m read", "in 5m": of time. */
+static bool is_minutes(const en_work *w, const en_number *n) {
+    static const char before[] =
+        " prep cook cooking bake baking wait waiting ready eta snooze timer preparation total ";
+    static const char behind[] = " ago read left remaining later timer break nap walk ";
+    const size_t next = en_skip_spaces(w, n->end + 1);
+    if (w->s[n->end] != 'm' || en_is_alnum(w->s[n->end + 1]) || n->fraction_n || n->digit_count > 2) return false;
+    return previous_in(w, before) ||
+           (next > n->end + 1 && en_in_list(behind, w->s + next, en_letters_end(w, next) - next));
+}
+
 /* "1h 30m": the m after hours is minutes. */
 static size_t minutes_after(en_work *w, size_t end) {
     en_number n;
@@ -292,6 +310,45 @@ static size_t say_angle(en_work *w, size_t at) {
     return at + 1;
 }
 
+/* "mg/kg/day", "mcg/kg/min": each further one. */
+static size_t more_rates(en_work *w, size_t end) {
+    for (int k = 0; k < 2 && w->s[end] == '/' && en_is_alpha(w->s[end + 1]); k++) {
+        const size_t next = en_say_per(w, end);
+        if (next <= end + 1) return en_letters_end(w, end + 1) > end + 1 ? end + 1 : end;
+        end = next;
+    }
+    return end;
+}
+
+/* A number and its unit at i. */
+static bool is_dose(const en_work *w, size_t i) {
+    en_number n;
+    return en_is_digit(w->s[i]) && en_parse_number(w, i, &n) && en_unit_at(w, n.end).singular;
+}
+
+/* "a 5 lb bag", "9 mm pistol", "12V battery": what the measure is of stands behind it, so the unit is not counted. */
+static bool describes(const en_work *w, size_t end) {
+    static const char things[] = " bag bags ball bar bars battery batteries bed bike bolt bolts bottle bottles box "
+                                 "boxes bulb bulbs cable cables can cans cap card "
+                                 "cards charger cord cup cups dose drill drive drives fence film gap gun hose hike "
+                                 "jack jar jug knife ladder lamp lens limit line "
+                                 "motor nail nails outlet package packet pan phone pipe pistol pizza plate pole pot "
+                                 "pump race ride rifle roll rope round run sprint "
+                                 "screen screw socket steak stick supply swim syringe tablet tablets tank tape timer "
+                                 "trail tube vial walk wall warranty weight "
+                                 "wheel wire wrench yacht zone contract lease term break delay deadline guarantee ";
+    static const char others[] =
+        " of and or from to in at on for is are was were by per away long wide tall high deep old thick x away off "
+        "up down more less "
+        "later earlier ago before after with without than into out over under within each every apart below above a "
+        "an the as if when "
+        "while that which who because but so then not total max min including plus minus equals ";
+    static const char articles[] = " a an the this that each every another my your our his her their its new ";
+    const size_t next = en_skip_spaces(w, end), stop = en_letters_end(w, next);
+    if (next != end + 1 || !en_is_lower(w->s[next]) || en_in_list(others, w->s + next, stop - next)) return false;
+    return en_in_list(things, w->s + next, stop - next) || previous_in(w, articles);
+}
+
 /* "5 kg", "16GB", "30 km/h", "50%", "a 5-kg bag". */
 static size_t measured(en_work *w, const en_number *n, size_t begin) {
     const bool kind =
@@ -328,6 +385,10 @@ static size_t measured(en_work *w, const en_number *n, size_t begin) {
     }
     en_unit unit = en_unit_at(w, n->end);
     if (!unit.singular) return 0;
+    if (is_minutes(w, n)) {
+        unit.singular = "minute";
+        unit.plural = NULL;
+    }
     bool hyphen = w->s[n->end] == '-';
     if (hyphen && !en_is_alpha(w->s[n->end + 1])) return 0;
     if (strcmp(unit.singular, "bit per second") == 0 && en_number_value(n) <= 250) { /* no line is so slow */
@@ -336,9 +397,17 @@ static size_t measured(en_work *w, const en_number *n, size_t begin) {
     }
     en_unit below = unit.per ? en_unit_at(w, unit.end + 1) : (en_unit){0};
     size_t end = unit.per ? (below.singular ? below.end : unit.end + 1) : unit.end;
+    const bool money = strstr(unit.singular, "percent") || strstr(unit.singular, "degree");
+    const bool single = hyphen || en_is_one(n) || (!unit.per && !money && describes(w, end));
     en_span(w, begin, end);
     en_say_number(w, n);
-    en_say_unit(w, &unit, hyphen || en_is_one(n));
+    en_say_unit(w, &unit, single);
+    if (unit.per) return more_rates(w, end);
+    if (w->s[end] == '/' && strcmp(unit.singular, "volt") != 0 && is_dose(w, end + 1)) { /* "250 mg/5 mL" */
+        en_span(w, end, end + 1);
+        en_put(w, "per");
+        return end + 1;
+    }
     if (strcmp(unit.singular, "hour") == 0) end = minutes_after(w, end);
     return unit.per || !angle_follows(w, end) ? end : say_angle(w, end);
 }
@@ -433,6 +502,19 @@ static size_t unsigned_number(en_work *w, size_t begin, size_t i) {
     static const char codes[] = " code pin password passcode zip extension ext otp call dial dialed ";
     en_number n;
     if (!en_parse_number(w, i, &n)) return 0;
+    const size_t wireless = en_starts(w, i, "802.11") ? i + 6 : 0;
+    if (wireless && !en_is_digit(w->s[wireless])) {
+        en_span(w, begin, wireless);
+        en_put(w, "eight oh two eleven");
+        size_t stop = en_letters_end(w, wireless);
+        if (stop > wireless && stop - wireless < 3) {
+            en_span(w, wireless, stop);
+            w->span_number = false;
+            en_put_letters(w, w->s + wireless, stop - wireless, "");
+            return stop;
+        }
+        return wireless;
+    }
     for (size_t k = 0; k < EV_ARRAY_COUNT(forms); k++) {
         size_t end = forms[k](w, &n, begin);
         if (end) return forms[k] == en_match_fraction ? en_behind_fraction(w, begin, end) : end;

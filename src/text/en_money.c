@@ -8,11 +8,27 @@ typedef struct currency {
     const char *one, *many, *cent, *cents; /* cents NULL: decimals are said as decimals */
 } currency;
 
-static const currency currencies[] = {
-    {'$', "dollar", "dollars", "cent", "cents"},      {0x20AC, "euro", "euros", "cent", "cents"},
-    {0xA3, "pound", "pounds", "penny", "pence"},      {0xA5, "yen", "yen", NULL, NULL},
-    {0x20B9, "rupee", "rupees", "paisa", "paise"},    {0x20A9, "won", "won", NULL, NULL},
-    {0x20BD, "ruble", "rubles", "kopeck", "kopecks"}, {0x20BF, "bitcoin", "bitcoins", NULL, NULL}};
+static const currency currencies[] = {{'$', "dollar", "dollars", "cent", "cents"},
+                                      {0x20AC, "euro", "euros", "cent", "cents"},
+                                      {0xA3, "pound", "pounds", "penny", "pence"},
+                                      {0xA5, "yen", "yen", NULL, NULL},
+                                      {0x20B9, "rupee", "rupees", "paisa", "paise"},
+                                      {0x20A9, "won", "won", NULL, NULL},
+                                      {0x20BD, "ruble", "rubles", "kopeck", "kopecks"},
+                                      {0x20BF, "bitcoin", "bitcoins", NULL, NULL},
+                                      {0x20BA, "lira", "lira", NULL, NULL},
+                                      {0x20AA, "shekel", "shekels", NULL, NULL},
+                                      {0x20A6, "naira", "naira", NULL, NULL},
+                                      {0x20B1, "peso", "pesos", "centavo", "centavos"},
+                                      {0xE3F, "baht", "baht", NULL, NULL},
+                                      {0x20AB, "dong", "dong", NULL, NULL},
+                                      {0x20B4, "hryvnia", "hryvnias", NULL, NULL},
+                                      {0x20B8, "tenge", "tenge", NULL, NULL},
+                                      {0x20A1, "colon", "colones", NULL, NULL},
+                                      {0x20B2, "guarani", "guaranies", NULL, NULL},
+                                      {0x20B5, "cedi", "cedis", NULL, NULL},
+                                      {0x20AD, "kip", "kip", NULL, NULL},
+                                      {0x20AE, "tugrik", "tugriks", NULL, NULL}};
 
 static const currency *currency_at(const en_work *w, size_t i) {
     for (size_t k = 0; k < EV_ARRAY_COUNT(currencies) && i < w->n; k++)
@@ -37,12 +53,38 @@ static const currency codes[] = {{'$', "U S dollar", "U S dollars", "cent", "cen
                                  {0x20B9, "rupee", "rupees", "paisa", "paise"},
                                  {'Y', "yuan", "yuan", NULL, NULL},
                                  {'F', "swiss franc", "swiss francs", NULL, NULL},
-                                 {'H', "hong kong dollar", "hong kong dollars", "cent", "cents"}};
+                                 {'H', "hong kong dollar", "hong kong dollars", "cent", "cents"},
+                                 {1, "swedish krona", "swedish kronor", NULL, NULL},
+                                 {1, "norwegian krone", "norwegian kroner", NULL, NULL},
+                                 {1, "danish krone", "danish kroner", NULL, NULL},
+                                 {1, "zloty", "zlotys", NULL, NULL},
+                                 {1, "dirham", "dirhams", NULL, NULL},
+                                 {1, "riyal", "riyals", NULL, NULL},
+                                 {1, "rand", "rand", NULL, NULL},
+                                 {1, "singapore dollar", "singapore dollars", "cent", "cents"},
+                                 {1, "mexican peso", "mexican pesos", NULL, NULL},
+                                 {1, "new zealand dollar", "new zealand dollars", "cent", "cents"},
+                                 {1, "baht", "baht", NULL, NULL},
+                                 {1, "philippine peso", "philippine pesos", NULL, NULL},
+                                 {1, "rupiah", "rupiah", NULL, NULL},
+                                 {1, "ringgit", "ringgit", NULL, NULL},
+                                 {1, "turkish lira", "turkish lira", NULL, NULL},
+                                 {1, "brazilian real", "brazilian reais", NULL, NULL},
+                                 {1, "won", "won", NULL, NULL},
+                                 {1, "shekel", "shekels", NULL, NULL},
+                                 {1, "czech koruna", "czech korunas", NULL, NULL},
+                                 {1, "forint", "forints", NULL, NULL},
+                                 {1, "egyptian pound", "egyptian pounds", NULL, NULL},
+                                 {1, "naira", "naira", NULL, NULL}};
 
 /* A currency by its code in front of the amount. */
 static const currency *coded(const en_work *w, size_t i) {
-    static const char *const names[][2] = {{"USD", ""}, {"EUR", ""}, {"GBP", ""},    {"JPY", ""}, {"CAD", ""},
-                                           {"AUD", ""}, {"INR", ""}, {"CNY", "RMB"}, {"CHF", ""}, {"HKD", ""}};
+    static const char *const names[][2] = {
+        {"USD", ""}, {"EUR", ""}, {"GBP", ""}, {"JPY", ""}, {"CAD", ""}, {"AUD", ""}, {"INR", ""}, {"CNY", "RMB"},
+        {"CHF", ""}, {"HKD", ""}, {"SEK", ""}, {"NOK", ""}, {"DKK", ""}, {"PLN", ""}, {"AED", ""}, {"SAR", ""},
+        {"ZAR", ""}, {"SGD", ""}, {"MXN", ""}, {"NZD", ""}, {"THB", ""}, {"PHP", ""}, {"IDR", ""}, {"MYR", ""},
+        {"TRY", ""}, {"BRL", ""}, {"KRW", ""}, {"ILS", ""}, {"CZK", ""}, {"HUF", ""}, {"EGP", ""}, {"NGN", ""}};
+    _Static_assert(sizeof names / sizeof *names == sizeof codes / sizeof *codes, "a name for each");
     for (size_t k = 0; k < EV_ARRAY_COUNT(codes); k++)
         for (size_t n = 0; n < 2; n++)
             if (*names[k][n] && memcmp(w->s + i, names[k][n], 3) == 0) return &codes[k];
@@ -82,7 +124,8 @@ static void european(const en_work *w, amount *a) {
         i += 4;
     }
     bool cents = w->s[i] == ',' && en_digits_end(w, i + 1) == i + 3;
-    if (i == first || !(cents || (i - first > 4 && !en_is_digit(w->s[i])))) return; /* "€1.234" has three decimals */
+    const bool thousands = i - first > 4 || (a->currency->sign == 2 && !a->currency->cents); /* "Rp 50.000" */
+    if (i == first || !(cents || (thousands && !en_is_digit(w->s[i])))) return; /* "€1.234" has three decimals */
     n.whole_end = n.end = i;
     if (cents) {
         n.fraction = i + 1;
@@ -117,10 +160,37 @@ static bool parse_rupees(const en_work *w, size_t i, amount *out) {
     return true;
 }
 
+/* "R$ 50", "MX$ 50", "RM 20", "Rp 50.000", "kr 200": other signs of letters. */
+static const struct {
+    const char *written;
+    currency of;
+} lettered[] = {
+    {"R$", {2, "real", "reais", "centavo", "centavos"}}, {"MX$", {2, "peso", "pesos", "centavo", "centavos"}},
+    {"RM", {2, "ringgit", "ringgit", "sen", "sen"}},     {"Rp", {2, "rupiah", "rupiah", NULL, NULL}},
+    {"kr", {2, "kroner", "kroner", NULL, NULL}},         {"Kr", {2, "kroner", "kroner", NULL, NULL}}};
+
+static bool parse_lettered(const en_work *w, size_t i, amount *out) {
+    for (size_t k = 0; k < EV_ARRAY_COUNT(lettered); k++) {
+        const size_t n = strlen(lettered[k].written);
+        if (strncmp(w->s + i, lettered[k].written, n) != 0 || (i > 0 && en_is_alnum(w->s[i - 1]))) continue;
+        const size_t at = i + n + (w->s[i + n] == ' ');
+        if (!en_is_digit(w->s[at]) || (n == 2 && w->s[i + 1] == 'M' && at == i + n) ||
+            !en_parse_number(w, at, &out->number))
+            continue;
+        out->currency = &lettered[k].of;
+        out->end = out->number.end;
+        european(w, out);
+        out->scale = en_scale_at(w, out->end, &out->end);
+        return true;
+    }
+    return false;
+}
+
 /* [letters]sign number [scale]; false: none here. */
 static bool parse_amount(const en_work *w, size_t i, amount *out) {
     *out = (amount){.begin = i};
     if (w->s[i] == 'R' && w->s[i + 1] == 's') return parse_rupees(w, i, out);
+    if (parse_lettered(w, i, out)) return true;
     while (out->prefix_n < 3 && en_is_upper(w->s[i + out->prefix_n])) out->prefix_n++;
     i += out->prefix_n;
     out->currency = currency_at(w, i);
@@ -128,7 +198,9 @@ static bool parse_amount(const en_work *w, size_t i, amount *out) {
         out->currency = coded(w, i - 3);
         bool pair =
             out->begin > 0 && (en_is_alnum(w->s[out->begin - 1]) || w->s[out->begin - 1] == '/'); /* EUR/USD */
-        if (!out->currency || en_is_alnum(w->s[i]) || pair) return false;
+        const bool touches = en_is_digit(w->s[i]) && out->currency; /* "USD50", but no "TRY2" or "PHP8" */
+        if (touches && !(out->currency->sign != 1 && out->currency->sign)) return false;
+        if (!out->currency || (en_is_alnum(w->s[i]) && !touches) || pair) return false;
         i--;
     } else if (!out->currency || (out->prefix_n && w->s[i] != '$')) {
         return false;
@@ -167,11 +239,12 @@ static void say_prefix(en_work *w, const amount *a) {
         const char *written, *said;
     } places[] = {{"HK", "hong kong"},  {"NT", "new taiwan"}, {"S", "singapore"},  {"NZ", "new zealand"},
                   {"AU", "australian"}, {"CA", "canadian"},   {"A", "australian"}, {"C", "canadian"},
-                  {"CAD", "canadian"},  {"SG", "singapore"}};
+                  {"CAD", "canadian"},  {"SG", "singapore"},  {"US", "US"}};
     if (a->prefix_n == 0 || (a->prefix_n == 3 && w->s[a->begin + 3] != '$')) return;
     for (size_t k = 0; k < EV_ARRAY_COUNT(places); k++)
         if (strlen(places[k].written) == a->prefix_n &&
             strncmp(w->s + a->begin, places[k].written, a->prefix_n) == 0) {
+            if (strcmp(places[k].said, "US") == 0) break;
             en_put(w, places[k].said);
             return;
         }
@@ -193,6 +266,19 @@ static void say_cents(en_work *w, const amount *a, long whole, int cents) {
     en_put(w, cents == 1 ? c->cent : c->cents);
 }
 
+/* "$500 gift card", "the $1,400 checks", "Biden's $1.9T plan": money that names a thing is not counted. */
+static bool pays_for(const en_work *w, size_t end) {
+    static const char things[] = " gift bill bills deal deals plan plans fee fees check checks fine fines bonus "
+                                 "bonuses prize grant grants loan loans budget package deposit "
+                                 "coupon voucher discount rebate fund funding investment settlement acquisition "
+                                 "bailout jackpot donation ticket tickets threshold "
+                                 "minimum maximum stimulus tip haircut phone laptop lunch dinner meal house home car "
+                                 "suit dress pair note notes raise copay credit "
+                                 "refund reward limit cap merger takeover contract project program bond bonds ";
+    return w->s[end] == ' ' && en_is_lower(w->s[end + 1]) &&
+           en_in_list(things, w->s + end + 1, en_letters_end(w, end + 1) - end - 1);
+}
+
 static void say_amount(en_work *w, const amount *a, bool with_name) {
     const en_number *n = &a->number;
     bool in_range = n->digit_count >= 1 && n->digit_count < 16 && (n->digit_count == 1 || n->digits[0] != '0');
@@ -202,7 +288,8 @@ static void say_amount(en_work *w, const amount *a, bool with_name) {
     bool hundredths = places >= 1 && places <= 2 && a->currency->cents && (in_range || bare) && !a->scale;
     const char *previous = en_previous(w); /* "a $5 bill": five dollar */
     bool article = strcmp(previous, "a") == 0 || strcmp(previous, "an") == 0;
-    bool attributive = article && (w->s[a->end] == '-' || (w->s[a->end] == ' ' && en_is_lower(w->s[a->end + 1])));
+    bool attributive = (article && (w->s[a->end] == '-' || (w->s[a->end] == ' ' && en_is_lower(w->s[a->end + 1])))) ||
+                       pays_for(w, a->end);
     en_span(w, a->begin, a->end);
     if (with_name && hundredths) {
         int cents = n->fraction_n == 1 ? (w->s[n->fraction] - '0') * 10 : two_digits(w, n->fraction);
@@ -275,5 +362,13 @@ size_t en_match_money(en_work *w, size_t i) {
         say_amount(w, &second, true);
         end = second.end;
     }
-    return en_say_per(w, end) - i;
+    end = en_say_per(w, end); /* "$5/user/month" */
+    if (w->s[end] != '/' && en_is_alpha(w->s[end])) {
+        const size_t word = en_letters_end(w, end);
+        if (w->s[word] == '/' && en_is_alpha(w->s[word + 1])) {
+            en_say_token(w, end, word);
+            end = en_say_per(w, word);
+        }
+    }
+    return end - i;
 }

@@ -92,6 +92,22 @@ static size_t small_roman(en_work *w, size_t i, size_t end, const char *labels) 
     return n;
 }
 
+/* A first name of everyday use and a family name stand right in front. */
+static bool follows_names(const en_work *w) {
+    static const char first[] = " john james robert michael william david richard joseph thomas charles christopher "
+                                "daniel matthew anthony mark donald steven paul andrew "
+                                "joshua kenneth kevin brian george edward ronald timothy jason jeffrey ryan jacob "
+                                "gary nicholas eric jonathan stephen larry justin scott "
+                                "brandon benjamin samuel gregory frank alexander raymond patrick jack dennis jerry "
+                                "henry harry walter albert arthur fred martin louis "
+                                "thurston robert winston davis theodore franklin ";
+    const size_t count = en_word_count(w);
+    if (count < w->sentence_from + 2) return false;
+    const en_word *family = en_word_at(w, count - 1), *given = en_word_at(w, count - 2);
+    return family->capital && given->capital && family->before == EV_BREAK_WORD &&
+           en_in_list(first, en_word_text(w, given), given->bytes);
+}
+
 size_t en_match_roman(en_work *w, size_t i) {
     static const char rulers[] =
         " henry louis elizabeth george edward richard james charles william paul pius benedict napoleon catherine "
@@ -122,6 +138,20 @@ size_t en_match_roman(en_work *w, size_t i) {
         put_ordinal(w, value);
         return n;
     }
+    static const char games[] =
+        " gta civ fifa dota quake doom skyrim starcraft diablo witcher halo rambo saw apple iphone ";
+    if (n == 1 && w->s[i] == 'X' &&
+        (previous_in(w, " series model type ") &&
+         (count > 1 &&
+          en_in_list(" xbox tesla ", en_word_text(w, en_word_at(w, count - 2)), en_word_at(w, count - 2)->bytes))))
+        return 0; /* "Xbox Series X", "Tesla Model X" */
+    const bool game = previous_in(w, games) || (count > w->sentence_from && strcmp(en_previous(w), "G T A") == 0);
+    if (game && value < 20 && i > 0 && w->s[i - 1] == ' ' && w->pending == EV_BREAK_WORD &&
+        !(n == 1 && w->s[i] == 'I')) {
+        en_span(w, i, end);
+        en_say_integer(w, value);
+        return n;
+    }
     const en_word *before = count > w->sentence_from ? en_word_at(w, count - 1) : NULL;
     bool labelled = previous_in(w, labels) && !(n == 1 && value >= 50); /* "type C" */
     if (!before || before->spell || before->end >= i || !(before->capital || labelled)) return 0;
@@ -130,6 +160,10 @@ size_t en_match_roman(en_work *w, size_t i) {
     en_span(w, i, end);
     if (previous_in(w, rulers) && (clear || (value <= 10 && n == 1 && w->s[i] != 'I') ||
                                    (n == 1 && !en_is_lower(w->s[en_skip_spaces(w, end)])))) {
+        say_ordinal(w, value, possessive ? "'s" : "");
+        return possessive ? n + 2 : n;
+    }
+    if (clear && value <= 5 && !labelled && !en_shouting(w, i) && follows_names(w)) { /* "John Smith III" */
         say_ordinal(w, value, possessive ? "'s" : "");
         return possessive ? n + 2 : n;
     }

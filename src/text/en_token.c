@@ -262,9 +262,30 @@ static size_t bare_rate(en_work *w, size_t i) {
     return below.end - i;
 }
 
+/* "q8h", "q4-6h": how often a medicine is taken. */
+static size_t dose_interval(en_work *w, size_t i) {
+    en_number n, more;
+    if (en_lower(w->s[i]) != 'q' || !en_is_digit(w->s[i + 1]) || !en_parse_number(w, i + 1, &n) || n.digit_count > 2)
+        return 0;
+    const bool range = w->s[n.end] == '-' && en_is_digit(w->s[n.end + 1]) && en_parse_number(w, n.end + 1, &more);
+    const size_t unit = range ? more.end : n.end;
+    if (en_lower(w->s[unit]) != 'h' || en_is_alnum(w->s[unit + 1] == 'r' ? w->s[unit + 2] : w->s[unit + 1])) return 0;
+    const size_t end = unit + 1 + (w->s[unit + 1] == 'r');
+    en_span(w, i, end);
+    en_put(w, "every");
+    en_say_number(w, &n);
+    w->span_number = false;
+    if (range) en_put(w, "to");
+    if (range) en_say_number(w, &more);
+    w->span_number = false;
+    en_put(w, "hours");
+    return end - i;
+}
+
 size_t en_match_word(en_work *w, size_t i) {
     size_t used = slash_word(w, i);
     if (!used) used = bare_rate(w, i);
+    if (!used) used = dose_interval(w, i);
     if (!used) used = en_match_chat(w, i);
     if (used) return used;
     size_t end = token_end(w, i);

@@ -54,6 +54,12 @@ static const unit_entry units[] = {
     {"fps", "frame per second", "frames per second", false}, {"dpi", "D P I", "D P I", false},
     {"px", "pixel", NULL, false}, {"MP", "megapixel", NULL, false}, {"ppm", "part per million", "parts per million", false},
     {"bps", "bit per second", "bits per second", false}, {"hp", "horsepower", "horsepower", false},
+    {"mM", "millimolar", "millimolar", false}, {"nM", "nanomolar", "nanomolar", false}, {"uM", "micromolar", "micromolar", false},
+    {"Nm", "newton meter", NULL, false}, {"uL", "microliter", NULL, false}, {"uF", "microfarad", NULL, false}, {"nF", "nanofarad", NULL, false},
+    {"pF", "picofarad", NULL, false}, {"mH", "millihenry", "millihenries", false}, {"kN", "kilonewton", NULL, false}, {"MPa", "megapascal", NULL, false},
+    {"GPa", "gigapascal", NULL, false}, {"ppb", "part per billion", "parts per billion", false}, {"gpm", "gallon per minute", "gallons per minute", false},
+    {"cfm", "cubic foot per minute", "cubic feet per minute", false}, {"nmi", "nautical mile", NULL, false}, {"kts", "knot", NULL, false},
+    {"IU", "I U", "I U", false}, {"HR", "home run", NULL, false}, {"ac", "acre", NULL, true}, {"kcals", "kilocalorie", NULL, false},
     {"mol", "mole", NULL, false}, {"lm", "lumen", NULL, false}, {"K", "kelvin", "kelvin", false},
     {"USD", "U S dollar", NULL, false}, {"EUR", "euro", NULL, false}, {"GBP", "pound", NULL, false},
     {"JPY", "yen", "yen", false}, {"CNY", "yuan", "yuan", false}, {"RMB", "yuan", "yuan", false},
@@ -263,6 +269,22 @@ en_unit en_unit_at(const en_work *w, size_t i) {
         result.singular = "square mile";
         return result;
     }
+    static const struct {
+        const char *written, *singular, *plural;
+    } pairs[] = {{"fl oz", "fluid ounce", "fluid ounces"},  {"fl. oz.", "fluid ounce", "fluid ounces"},
+                 {"cu ft", "cubic foot", "cubic feet"},     {"cu. ft.", "cubic foot", "cubic feet"},
+                 {"ft-lb", "foot pound", "foot pounds"},    {"ft-lbs", "foot pound", "foot pounds"},
+                 {"lb-ft", "pound foot", "pound feet"},     {"cu yd", "cubic yard", "cubic yards"},
+                 {"sq m", "square meter", "square meters"}, {"sq km", "square kilometer", "square kilometers"},
+                 {"n.m", "newton meter", "newton meters"}};
+    for (size_t k = 0; k < EV_ARRAY_COUNT(pairs); k++) {
+        const size_t length = strlen(pairs[k].written);
+        if (!en_starts(w, at, pairs[k].written) || en_is_alnum(w->s[at + length])) continue;
+        result.end = at + length;
+        result.singular = pairs[k].singular;
+        result.plural = pairs[k].plural;
+        return result;
+    }
     if (en_starts(w, at, "sq ft") || en_starts(w, at, "sq. ft")) {
         result.end = at + (w->s[at + 2] == '.' ? 6 : 5);
         result.singular = "square foot";
@@ -278,6 +300,9 @@ en_unit en_unit_at(const en_work *w, size_t i) {
     if (at == i && strcmp(letters, "K") == 0) return result; /* "4K", "10K" */
     size_t found = find_unit(letters, n, at > i && !inches);
     if (found == EV_ARRAY_COUNT(units) && powered(w, at, letters, n, &result)) return result;
+    const size_t next_word = en_skip_spaces(w, at + n);
+    const bool loud = en_is_upper(w->s[next_word]) && en_is_upper(w->s[next_word + 1]); /* "24 HR SERVICE" */
+    if (strcmp(letters, "HR") == 0 && loud) found = find_unit("hr", 2, at > i);
     for (size_t k = found; k < EV_ARRAY_COUNT(units); k = EV_ARRAY_COUNT(units)) {
         result.singular = units[k].singular;
         result.plural = units[k].plural;
