@@ -500,20 +500,25 @@ typedef struct ev_slice {
     ev_task *task;
     size_t frames; /* of its ready frames, from the first; more than there are: all */
 } ev_slice;
-/* Frames to samples; at most EV_BATCH_SLICES_MAX slices. ev_work's rows_max
- * fill the vocoder; more are worked off in several runs.
- * EV_E_CANCELED: ev_synth_cancel came between two runs; the slices' tasks have failed. */
+/* Frames to samples; at most EV_BATCH_SLICES_MAX slices. ev_work's rows_max fill the vocoder; more are worked off in
+ * several runs. EV_E_CANCELED: ev_synth_cancel came between two runs; the slices' tasks have failed. */
 EV_API ev_status ev_synth_vocode(ev_synth *synth, const ev_slice *slices, size_t n, ev_error *err);
 
-/* How much of a synth's work memory a batch takes, for a caller that must stay within a budget. These are the
+/*-
+ * How much of a synth's work memory a batch takes, for a caller that must stay within a budget. These are the
  * formulas by which the memory itself is sized, so they follow from the model and the synth's options, and never
- * change: ev_synth_decode   decode_bytes + sentences x sentence_bytes + tokens x token_bytes, and on top the larger
- * of tokens x encode_bytes and frames x frame_bytes, where frames count as frames_max where they are more
- *   ev_synth_vocode   vocode_bytes + rows x row_bytes, where rows = frames + slices x slice_rows, and as rows_max
- * where they are more; a slice counts again wherever a sentence or a [pause] ends inside it A batch takes at most
- * this, and not much less: rows are fewer where a slice has no neighbours in its sentence. A synth has the memory
- * from create to free, but a system that gives pages when they are first written gives them to the first batch that
- * needs them. What outlives a batch comes on top and belongs to its task: frames until they are vocoded, samples. */
+ * change:
+ *
+ *   ev_synth_decode   decode_bytes + sentences x sentence_bytes + tokens x token_bytes, and on top the larger of
+ *                     tokens x encode_bytes and frames x frame_bytes; more frames than frames_max count as frames_max
+ *   ev_synth_vocode   vocode_bytes + rows x row_bytes, where rows = frames + slices x slice_rows; more than rows_max
+ *                     count as rows_max; a slice counts again wherever a sentence or a [pause] ends inside it
+ *
+ * A batch takes at most this, and not much less: rows are fewer where a slice has no neighbours in its sentence. A
+ * synth has the memory from create to free, but a system that gives pages when they are first written gives them to
+ * the first batch that needs them. What outlives a batch comes on top and belongs to its task: frames until they are
+ * vocoded, samples.
+ */
 typedef struct ev_work {
     size_t bytes;       /* of work memory in all, which embedding a voice uses too */
     size_t batch_bytes; /* the largest batch's: a budget beyond it changes nothing */

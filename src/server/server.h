@@ -1,22 +1,26 @@
-/* server: the service. One process: HTTP in front, a bounded queue, one device behind; or, with Redis, the one in
+/*-
+ * server: the service. One process: HTTP in front, a bounded queue, one device behind; or, with Redis, the one in
  * gateways and the other in workers.
  *
- *   serve.c            START HERE: start, reload, drain, stop
- *   http/http.h        requests and answers
- *   models/models.h    the model files, each with its voices and an engine
- *   engine/engine.h    jobs -> samples; schedule/schedule.h decides, schedule/ledger.h counts memory
- *   jobs/jobs.h        jobs, and their results; jobs/webhook.h calls the URLs that asked for it
- *   voices/voices.h    the voices it speaks in; voices/uploads.h makes what is to be kept
- *   redis/redis.h      jobs that are made elsewhere: gateways and workers; scale/scale.h: as many workers as they
- * need guard/guard.h      what stands between untrusted clients and all this config/config.h metrics/metrics.h
- * metrics/log.h
+ *   serve.c              START HERE: its life; start.c makes the parts, tick.c tends them, stop.c ends them
+ *   config/config.h      settings
+ *   http/http.h          requests and answers
+ *   guard/guard.h        what stands between untrusted clients and all this
+ *   models/models.h      the model files, each with its voices and an engine
+ *   engine/engine.h      jobs -> samples; schedule/schedule.h decides, schedule/ledger.h counts memory
+ *   jobs/jobs.h          jobs, and their results; jobs/webhook.h calls the URLs that asked for it
+ *   voices/voices.h      the voices it speaks in; voices/uploads.h makes what is to be kept
+ *   store/store.h        results and recordings, in a directory or a bucket
+ *   redis/redis.h        jobs that are made elsewhere: gateways and workers
+ *   scale/scale.h        as many workers as they need
+ *   metrics/metrics.h    counters; metrics/log.h, metrics/traces.h
  *
  * bytes -> request -> access -> fields -> words -> job -> admission -> engine -> samples -> listener -> bytes
  *
  * Threads: libmicrohttpd's (requests), the executor's (requests, lists, encoding), the preprocess pools' (text,
  * voices), the device's workers, one for uploaded voices, and one that ticks (metrics, clients that left, free
- * memory). A request is touched by one thread at a time; while it waits, or is at the executor, it is suspended and
- * owned by whoever will wake it.
+ * memory); ARCHITECTURE.md lists those of parts that are not always there. A request is touched by one thread at a
+ * time; while it waits, or is at the executor, it is suspended and owned by whoever will wake it.
  */
 #ifndef SV_SERVER_H
 #define SV_SERVER_H

@@ -133,14 +133,15 @@ size_t ev_item_pause(const ev_item *item, size_t sentence, size_t phone);
 /* Samples of silence between a sentence and the next; 0 after the last. */
 size_t ev_item_sentence_pause(const ev_item *item, size_t sentence);
 
-/* stage.c: the next sentence of each item (an item named k times: its next k) through the acoustic model. At most
- * EV_ROUND_SENTENCES of EV_ROUND_TOKENS tokens in all, or one of any length. An item that fails does so alone. */
 /* melody.c: F0 in Hz [frames], 0 unvoiced. The last `ending` frames up to the last voiced one rise in a straight
  * line, so that the second half's median lies `semitones` above the first's; where it does already, or too little is
  * voiced, nothing changes. */
 void ev_melody_raise(float *f0, size_t frames, size_t ending, double semitones);
 
+/* stage.c: the next sentence of each item (an item named k times: its next k) through the acoustic model. At most
+ * EV_ROUND_SENTENCES of EV_ROUND_TOKENS tokens in all, or one of any length. An item that fails does so alone. */
 void ev_stage_decode(ev_synth *synth, ev_item *const *items, size_t n);
+
 typedef struct ev_item_slice {
     ev_item *item;
     size_t frames; /* of its ready frames; more than there are: all */

@@ -1,12 +1,15 @@
-/* runs: which language says which stretch.
+/*-
+ * runs: which language says which stretch.
  *
  * Letters decide for themselves. What is neither (numbers, signs, punctuation) is decided a sentence at a time:
+ *
  *   no Chinese in it   English, if it has a letter; a bare number goes with the hint, else with the sentence before,
  *                      else with the one after, else English
  *   some Chinese       its clauses' language owns figures, units and single letters: in Chinese ones "PM2.5",
- * "US$1万", "A股" have Chinese numbers and letters by name; clauses of more English words than Chinese characters are
- * English ("The word 山 means 3 things") Punctuation stays with what it follows; opening brackets go with what they
- * open.
+ *                      "US$1万", "A股" have Chinese numbers and letters by name; clauses of more English words than
+ *                      Chinese characters are English ("The word 山 means 3 things")
+ *
+ * Punctuation stays with what it follows; opening brackets go with what they open.
  */
 #include <stdlib.h>
 #include <string.h>

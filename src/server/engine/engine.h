@@ -8,7 +8,6 @@
  *   active.h         a job while it is here; active.c: what waits, as the schedule sees it, and how it ends
  *   memory.c         memory that jobs take, claimed before they do
  *   estimate.c       what a text will come to
- *   local.h          the engine as a backend of jobs: what HTTP submits to
  *   engine_limits.c  what the schedule is told of settings, memory and this machine
  *
  * sv_engine_submit -> admission -> a pool's queue -> pool thread -> engine's list -> batches -> samples, end

@@ -207,7 +207,7 @@ static ev_status take_helper(sv_decoder *d, helper *h, ev_error *err) {
     return start(d, h, err);
 }
 
-/* Ends a turn, with a new spare for the next. Without one (h NULL) the next will start its own. */
+/* Ends a turn, with a new spare for the next. Without one (fresh NULL) the next will start its own. */
 static void end_turn(sv_decoder *d, const helper *fresh, bool died) {
     ev_mutex_lock(&d->mutex);
     if (fresh) d->spare[d->spares++] = *fresh; /* never more than helpers: each turn takes one or starts its own */

@@ -1,9 +1,12 @@
-/* browser: what a browser may do here on behalf of pages that are not ours. A service on one's own machine is reached
+/*-
+ * browser: what a browser may do here on behalf of pages that are not ours. A service on one's own machine is reached
  * by every page that its user looks at, so a request tells who it is for and where it comes from:
  *
- *   Host           one of our names, else 421: a page whose own name was made to point here (DNS rebinding) has its
- * own Origin, Sec-Fetch-Site   on what does something: our own page, or one of cors_origins, else 403 Content-Type of
- * a body that does something: what no page can send elsewhere without asking first, else 415
+ *   Host                     one of our names, else 421: a page whose own name was made to point here (DNS rebinding)
+ *                            has its own
+ *   Origin, Sec-Fetch-Site   of what does something: our own page, or one of cors_origins, else 403
+ *   Content-Type             of a body that does something: what no page can send elsewhere without asking first,
+ *                            else 415
  *
  * Pages of cors_origins are told so in the answers, and in those to their browser's question before (OPTIONS).
  */

@@ -25,7 +25,7 @@ typedef struct sv_fields { /* how a body is read, and what is wrong with it */
     int code;                      /* that it is answered with; 0: 400 */
     char message[300];
 } sv_fields;
-/* Bytes to speech_params; false: f says why, and params is empty. */
+/* Bytes to params; false: f says why, and params is empty. */
 bool sv_fields_parse(sv_fields *f, const void *body, size_t size, sv_speech_params *params);
 #define SV_NO_SPEAKER_ENCODER                                                                                        \
     "has no speaker encoder, so it speaks in its own voices alone: name one of them as voice"

@@ -13,7 +13,7 @@
  *   fields.h       JSON -> sv_speech, every mistake named by its field; names.c: voices and emotions as others
  *                  call them; instructions.c reads OpenAI's free text
  *   answers.h      the routes: speech.c POST /v1/audio/speech; listen.c samples -> the listener's format, as they are
- *                  made; sound.c what is measured for that on the whole; simple.c the same without JSON; captions.c
+ *                  made; simple.c the same without JSON; captions.c
  *                  and elevenlabs.c the same with the times of words, which timed.c tells; tts.c /tts: accepted at
  *                  once, asked for later; voices_http.c /v1/voices; job_json.c a job as JSON; pages.c the rest:
  *                  health, models, emotions, status, metrics, the page, openapi.json

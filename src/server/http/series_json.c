@@ -341,8 +341,10 @@ static char *read_file(const char *path, size_t *size) {
     if (fd >= 0 && fstat(fd, &info) == 0 && S_ISREG(info.st_mode) && info.st_size < FILE_MAX)
         bytes = malloc((size_t)info.st_size + 1);
     *size = 0;
-    for (ssize_t got = 1; bytes && got > 0 && *size<(size_t)info.st_size; *size += got> 0 ? (size_t)got : 0)
+    for (ssize_t got = 1; bytes && got > 0 && (off_t)*size < info.st_size;) {
         got = read(fd, bytes + *size, (size_t)info.st_size - *size);
+        if (got > 0) *size += (size_t)got;
+    }
     if (bytes) bytes[*size] = '\0';
     if (fd >= 0) close(fd);
     return bytes;

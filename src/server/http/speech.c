@@ -1,6 +1,6 @@
-/* speech: POST /v1/audio/speech. A params becomes a job, the job is admitted, and its audio goes out as it is made;
- * or as one file, where that was asked for. The status is sent when the first samples are there, so that a text or
- * voice that cannot be spoken is a 4xx and not a broken stream.
+/* speech: POST /v1/audio/speech. What was asked for becomes a job, the job is admitted, and its audio goes out as it
+ * is made; or as one file, where that was asked for. The status is sent when the first samples are there, so that a
+ * text or voice that cannot be spoken is a 4xx and not a broken stream.
  */
 #include <string.h>
 

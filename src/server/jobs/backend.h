@@ -1,8 +1,9 @@
 /* backend: who makes the speech of jobs, as HTTP sees it.
  *
- * An interface with room for several makers; the calls below go to the one that was made.
+ * An interface with three makers; the calls below go to the one that was made.
  *   models/local.c     the engines of this process, with their table of jobs and its journal
  *   redis/gateway.c    workers elsewhere, behind Redis
+ *   redis/fallback.c   the second while Redis is there, the first while it is not
  *
  * submit -> samples and the end in the job, for its listeners; snapshot for clients that ask later; cancel, where
  * nobody will

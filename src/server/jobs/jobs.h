@@ -211,10 +211,9 @@ ev_status sv_jobs_create(sv_jobs **out, int64_t results_max, double ttl_s, bool 
 void sv_jobs_free(sv_jobs **jobs);
 /* The job for this speech: one that is being made or kept with equal content (*fresh false), or a new one (*fresh
  * true: the caller hands it to the engine). Whether the client may use its voice is the caller's to know. Takes over
- * speech. The result is held for the caller and counts one
- * listener. kept: it gets an id to be asked for later, and is never shared. NULL: out of memory. */
-/* idempotency, which may be NULL: the job that was taken with the same key before, as long as the table has it; or,
- * where the body was another then, NULL and idempotency->conflict. */
+ * speech. The result is held for the caller and counts one listener. kept: it gets an id to be asked for later, and
+ * is never shared. idempotency, which may be NULL: the job that was taken with the same key before, as long as the
+ * table has it; or, where the body was another then, NULL and idempotency->conflict. NULL: out of memory. */
 sv_job *sv_jobs_take(sv_jobs *jobs, sv_speech *speech, const char *owner, bool kept, sv_idempotency *idempotency,
                      bool *fresh);
 sv_job *sv_jobs_find(sv_jobs *jobs, const char *id, const char *owner); /* held; NULL: no such job of this owner */

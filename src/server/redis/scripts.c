@@ -105,7 +105,8 @@ const char sv_script_common[] =
     "    if call('HEXISTS', key('tells'), name) == 0 then return false end\n"
     "  end\n"
     "  return true\n"
-    "end\n"    /* seconds of speech that a key with so many an hour may have now; and what it takes of them, or gets back */
+    "end\n"
+    /* seconds of speech that a key with so many an hour may have now; and what it takes of them, or gets back */
     "local function allowance(owner, quota, t)\n"
     "  local f = call('HMGET', key('quota', owner), 'left', 'at')\n"
     "  if not f[1] then return quota end\n"

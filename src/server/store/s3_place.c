@@ -83,8 +83,7 @@ static bool unescape(char *out, size_t room, const char *text, size_t size) {
     for (size_t i = 0; i < size; i++, at++) {
         int value = (unsigned char)text[i];
         if (value == '%') {
-            const int high = i + 2 < size + 0 ? digit_of(text[i + 1]) : -1,
-                      low = high >= 0 ? digit_of(text[i + 2]) : -1;
+            const int high = i + 2 < size ? digit_of(text[i + 1]) : -1, low = high >= 0 ? digit_of(text[i + 2]) : -1;
             if (low < 0) return false;
             value = high << 4 | low;
             i += 2;
