@@ -70,7 +70,7 @@ static void find_host(fetch *f, const char *host, long port) {
 
 static bool may_connect(const fetch *f, const struct sockaddr *to) {
     sv_address address;
-    if (!sv_address_of(&address, to) || sv_networks_contain(&f->options->denied, &address)) return false;
+    if (!sv_address_of(&address, to)) return false;
     if (f->host_listed || sv_networks_contain(&f->options->networks, &address)) return true;
     return !f->options->listed_only && sv_address_public(to) && !sv_address_own(to);
 }

@@ -212,7 +212,6 @@ typedef struct sv_fetch_options { /* borrowed for the call */
      * that they may be asked at besides the usual ones; default NULL */
     const char *hosts;
     sv_networks networks;  /* private ones, or of our own, that may be asked; default nobody */
-    sv_networks denied;    /* that may not, whoever lists them */
     const uint16_t *ports; /* besides 443, and 80 with http */
     size_t port_count;
     size_t bytes_max;       /* default 10 MiB */

@@ -17,7 +17,15 @@
 #include <sys/time.h>
 #include <unistd.h>
 
-enum { CONNECTIONS = 16, EVENT_LINE_MAX = 65536, DATA_MAX = 1 << 20, CHUNK = 4096, IDLE_S = 300, SEND_S = 30 };
+enum {
+    CONNECTIONS = 16,
+    EVENT_LINE_MAX = 65536,
+    DATA_MAX = 1 << 20,
+    CHUNK = 4096,
+    IDLE_S = 300,
+    EVENT_S = 30,
+    SEND_S = 30
+};
 
 typedef struct line {
     sv_wyoming *wyoming;
@@ -43,6 +51,7 @@ typedef struct talk { /* one connection */
     char *voice;  /* of the text that comes in pieces; NULL: the first */
     ev_buf text;  /* that was not spoken yet */
     bool streams; /* between synthesize-start and -stop */
+    double until; /* when the event that is coming must be whole */
 } talk;
 
 /* ---- bytes ---- */
@@ -56,19 +65,27 @@ static bool send_all(int fd, const void *bytes, size_t size) {
     return true;
 }
 
-static bool receive_all(int fd, void *bytes, size_t size) {
+static bool receive_all(const talk *t, void *bytes, size_t size) {
     for (size_t at = 0; at < size;) {
-        const ssize_t n = recv(fd, (char *)bytes + at, size - at, 0);
-        if (n == 0 || (n < 0 && errno != EINTR)) return false;
+        struct pollfd ready = {.fd = t->fd, .events = POLLIN};
+        const double left = t->until - ev_clock_s();
+        const int found = left > 0 ? poll(&ready, 1, (int)(left * 1000) + 1) : 0;
+        if (found == 0 || (found < 0 && errno != EINTR)) return false;
+        const ssize_t n = found > 0 ? recv(t->fd, (char *)bytes + at, size - at, 0) : 0;
+        if (found > 0 && (n == 0 || (n < 0 && errno != EINTR))) return false;
         if (n > 0) at += (size_t)n;
     }
     return true;
 }
 
-static bool receive_line(int fd, ev_buf *out) {
+/* The head of the next event. A client may be silent between two; once one has begun it comes within EVENT_S, however
+ * small the pieces, so that nobody keeps a connection from others with a byte now and then. */
+static bool receive_line(talk *t, ev_buf *out) {
     char c;
     out->size = 0;
-    while (out->size < EVENT_LINE_MAX && receive_all(fd, &c, 1)) {
+    t->until = ev_clock_s() + IDLE_S;
+    while (out->size < EVENT_LINE_MAX && receive_all(t, &c, 1)) {
+        if (!out->size) t->until = ev_clock_s() + EVENT_S;
         if (c == '\n') return !out->failed;
         ev_buf_append(out, &c, 1);
     }
@@ -146,6 +163,8 @@ static bool ask(answer *a, const char *body) {
     curl_easy_setopt(a->curl, CURLOPT_POSTFIELDS, body);
     curl_easy_setopt(a->curl, CURLOPT_PROXY, "");
     curl_easy_setopt(a->curl, CURLOPT_NOSIGNAL, 1L);
+    curl_easy_setopt(a->curl, CURLOPT_LOW_SPEED_LIMIT, 1L); /* whoever makes the speech is gone */
+    curl_easy_setopt(a->curl, CURLOPT_LOW_SPEED_TIME, (long)IDLE_S);
     curl_easy_setopt(a->curl, CURLOPT_HEADERFUNCTION, on_head);
     curl_easy_setopt(a->curl, CURLOPT_HEADERDATA, a);
     curl_easy_setopt(a->curl, CURLOPT_WRITEFUNCTION, on_body);
@@ -272,12 +291,12 @@ static bool receive_part(const talk *t, const json_t *head, const char *name, ev
     out->size = 0;
     if (size < 0 || size > DATA_MAX) return false;
     void *place = size ? ev_buf_append(out, NULL, (size_t)size) : NULL;
-    return !size || (place && receive_all(t->fd, place, (size_t)size));
+    return !size || (place && receive_all(t, place, (size_t)size));
 }
 
 /* What stands in the line itself may be continued behind it. */
 static bool next_event(talk *t, ev_buf *bytes) {
-    json_t *head = receive_line(t->fd, bytes) ? json_loadb((const char *)bytes->data, bytes->size, 0, NULL) : NULL;
+    json_t *head = receive_line(t, bytes) ? json_loadb((const char *)bytes->data, bytes->size, 0, NULL) : NULL;
     const char *type = json_string_value(json_object_get(head, "type"));
     bool good = type && receive_part(t, head, "data_length", bytes);
     json_t *data = good && bytes->size ? json_loadb((const char *)bytes->data, bytes->size, 0, NULL)
@@ -294,8 +313,7 @@ static void *serve(void *user) {
     line *l = user;
     talk t = {.wyoming = l->wyoming, .fd = l->fd};
     ev_buf bytes = {0};
-    const struct timeval idle = {.tv_sec = IDLE_S}, slow = {.tv_sec = SEND_S};
-    setsockopt(t.fd, SOL_SOCKET, SO_RCVTIMEO, &idle, sizeof idle);
+    const struct timeval slow = {.tv_sec = SEND_S};
     setsockopt(t.fd, SOL_SOCKET, SO_SNDTIMEO, &slow, sizeof slow);
     while (next_event(&t, &bytes)) {
     }
