@@ -126,7 +126,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--build", type=Path, default=Path("build"), help="where the engine's library is")
     parser.add_argument("--model", type=Path, default=Path("models/emotivoice-default.safetensors"))
     parser.add_argument("--only", default=",".join(trials.PARTS), help="parts to run, in order")
-    parser.add_argument("--sentences", type=int, default=8, help="a voice and language; emotions and clones take half as many")
+    parser.add_argument("--sentences", type=int, default=8, help="a voice and language; clones take half as many")
     parser.add_argument("--voices", help="comma-separated; default all named ones")
     parser.add_argument("--beside", default="teacher,hibari", help="who is measured beside the engine")
     parser.add_argument("--threads", type=int, default=1)

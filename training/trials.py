@@ -197,7 +197,7 @@ def mandarin_tones(bench: Bench) -> tuple[list[Row], dict]:
 # ---- emotions --------------------------------------------------------------------------------------------------
 
 def emotion_requests(bench: Bench, count: int) -> list[Request]:
-    """Each sentence in two voices of its language and all emotions."""
+    """Each sentence in two voices of its language and all emotions: so many, since a few words more or less decide a mark."""
     return [Request(text, language, voice, emotion=label) for language in OTHER for text in bench.texts(language, count)
             for voice in bench.voices(language)[:2] for label in bench.engine.emotions]
 
@@ -246,7 +246,7 @@ def worst_excess(rates: dict[str, float]) -> tuple[str, float]:
 
 def emotions(bench: Bench) -> tuple[list[Row], dict]:
     from .listeners import loudness
-    labels, requests = bench.engine.emotions, emotion_requests(bench, max(2, bench.sentences // 2))
+    labels, requests = bench.engine.emotions, emotion_requests(bench, max(2, bench.sentences))
     spoken = {"engine": bench.say(bench.engine, requests), "teacher": bench.say(bench.teacher, requests)}
     heard = {who: bench.hear(said, tiny=False) for who, said in spoken.items()}
     told = {who: told_apart(said, labels) for who, said in spoken.items()}

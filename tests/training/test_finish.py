@@ -30,7 +30,7 @@ class Finish(unittest.TestCase):
     def finished(self, **settings):
         """(acoustic model, vocoder, configuration) after it."""
         tensors, config = {key: value.clone() for key, value in self.tensors.items()}, copy.deepcopy(self.config)
-        finish.finish(tensors, config, **dict(dict(melody=1.0, tilt=0.0, gain=0.0, strength=1.0, pace=1.0), **settings))
+        finish.finish(tensors, config, **dict(dict(melody=1.0, tilt=0.0, gain=0.0, strength=1.0, pace=1.0, apart=0.0), **settings))
         networks = []
         for prefix, network in (("am.", self.acoustic), ("generator.", self.generator)):
             networks.append(copy.deepcopy(network))
@@ -56,6 +56,23 @@ class Finish(unittest.TestCase):
                 self.assertAlmostEqual(float(decibels[hz // 20]), wanted + 0.5, places=4)
         torch.testing.assert_close(after[1], before[1])
 
+    def test_apart(self):
+        """Two emotions half as far again from each other, about the same middle; the others and the speakers stay."""
+        names = self.config["acoustic"]["emotions"]
+        happy, surprised = (8 + names.index(name) for name in ("happy", "surprised"))
+        for key in self.tensors:
+            if key.startswith("am.pn.") and key.endswith(("film.weight", "condition.weight")):
+                self.tensors[key] = torch.randn_like(self.tensors[key])  # they begin as zeros
+        after = self.finished(apart=0.25)[2]
+        moved = [key for key in self.tensors if not torch.equal(after[key], self.tensors[key])]
+        self.assertTrue(moved and all(key.startswith("am.pn.") for key in moved))
+        for key in moved:
+            old, new = self.tensors[key], after[key]
+            torch.testing.assert_close(new[:, surprised] - new[:, happy], 1.5 * (old[:, surprised] - old[:, happy]))
+            torch.testing.assert_close(new[:, surprised] + new[:, happy], old[:, surprised] + old[:, happy])
+            rest = [k for k in range(old.shape[1]) if k not in (happy, surprised)]
+            torch.testing.assert_close(new[:, rest], old[:, rest])
+
     def test_pace(self):
         before, after = self.said(self.acoustic)[3].sum(), self.said(self.finished(pace=0.8)[0])[3].sum()
         self.assertAlmostEqual(float(after / before), 1 / 0.8, delta=0.06)
@@ -68,7 +85,7 @@ class Finish(unittest.TestCase):
         _, _, tensors, config = self.finished(melody=1.1)
         for other in (config, dict(self.config, vocoder=dict(self.config["vocoder"], parts=5)), dict(self.config, acoustic={"family": "fastspeech2"})):
             with self.assertRaises(SystemExit):
-                finish.finish(tensors, other, 1, 0, 0, 1, 1)
+                finish.finish(tensors, other, 1, 0, 0, 1, 1, 0)
 
     def test_as_a_command(self):
         from safetensors import safe_open
@@ -80,7 +97,7 @@ class Finish(unittest.TestCase):
             with safe_open(out, "pt") as file:
                 config = json.loads(file.metadata()["emotivoice"])
                 self.assertEqual(file.get_tensor("voices.vectors").dtype, torch.float16)
-            self.assertEqual(config["finished"], dict(melody=1.18, tilt=1.3, gain=1.6, strength=1.5, pace=0.89))
+            self.assertEqual(config["finished"], dict(melody=1.18, tilt=1.3, gain=1.6, strength=1.5, pace=0.89, apart=0.25))
 
 
 if __name__ == "__main__":
