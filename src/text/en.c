@@ -246,15 +246,18 @@ static size_t question_or_exclaim(en_work *w, size_t i) {
     return end - i;
 }
 
-/* ":D", ":P": a face and no letter. */
-static bool is_emoticon(const en_work *w, size_t i) {
-    char next = w->s[i + 1], behind = (char)(next ? w->s[i + 2] : 0);
-    return w->s[i] == ':' && next && strchr("DPpOo", next) && (i == 0 || en_is_space(w->s[i - 1])) &&
-           (!behind || en_is_space(behind) || behind == '.' || behind == ',' || behind == '!');
+/* ":D", ":-P": a face and no letter; its characters, 0: none. */
+static size_t emoticon(const en_work *w, size_t i) {
+    const size_t nose = w->s[i + 1] == '-';
+    char next = w->s[i + 1 + nose], behind = (char)(next ? w->s[i + 2 + nose] : 0);
+    const bool face = w->s[i] == ':' && next && strchr("DPpOo", next) && (i == 0 || en_is_space(w->s[i - 1])) &&
+                      (!behind || en_is_space(behind) || behind == '.' || behind == ',' || behind == '!');
+    return face ? 2 + nose : 0;
 }
 
 static size_t punctuation(en_work *w, size_t i) {
     char c = w->s[i];
+    size_t face;
     switch (c) {
     case ' ': return 1;
     case '\n': return newline(w, i);
@@ -266,9 +269,10 @@ static size_t punctuation(en_work *w, size_t i) {
     case ',':
     case ';':
     case ':':
-        if (is_emoticon(w, i)) {
-            ev_sink_omit(w->sink, w->chars[i].at, w->chars[i + 1].at + w->chars[i + 1].bytes, "emoticon");
-            return 2;
+        if ((face = emoticon(w, i))) {
+            const ev_char *last = &w->chars[i + face - 1];
+            ev_sink_omit(w->sink, w->chars[i].at, last->at + last->bytes, "emoticon");
+            return face;
         }
         en_break(w, EV_BREAK_COMMA);
         return 1;

@@ -48,6 +48,8 @@ static void say_group(en_work *w, const group *g, bool hundred) {
 static bool is_phone(const en_work *w, const group *g, size_t count, bool plus, bool bracket, char separator) {
     size_t total = 0;
     for (size_t k = 0; k < count; k++) total += width(&g[k]);
+    if (bracket && w->s[g[0].begin] == '0' && width(&g[0]) >= 2 && total >= 8 && total <= 12)
+        return true; /* "(02) 9374 4000" */
     if (plus) return count >= 2 && width(&g[0]) <= 3 && total >= 8 && total <= 15;
     if (count == 2) return width(&g[0]) == 3 && width(&g[1]) == 4 && separator == '-' && !bracket;
     bool long_distance = count == 4 && width(&g[0]) == 1 && w->s[g[0].begin] == '1';
@@ -59,10 +61,20 @@ static bool is_phone(const en_work *w, const group *g, size_t count, bool plus, 
 
 size_t en_match_phone(en_work *w, size_t i) {
     char c = w->s[i];
-    bool plus = c == '+';
+    const bool bracketed = c == '(' && w->s[i + 1] == '+'; /* "(+44) 7700 900123" */
+    bool plus = c == '+' || bracketed;
     if (!plus && c != '(' && !en_is_digit(c)) return 0;
     group groups[GROUPS_MAX];
-    size_t end = 0, count = parse_groups(w, i + plus, groups, &end);
+    size_t end = 0, count = 0, code = bracketed ? en_digits_end(w, i + 2) : 0;
+    if (bracketed && code > i + 2 && code < i + 6 && w->s[code] == ')' && w->s[code + 1] == ' ') {
+        groups[0] = (group){i + 2, code};
+        group rest[GROUPS_MAX];
+        const size_t more = parse_groups(w, code + 2, rest, &end);
+        for (; count < more && count + 1 < GROUPS_MAX; count++) groups[count + 1] = rest[count];
+        count += more > 0;
+    } else if (!bracketed) {
+        count = parse_groups(w, i + plus, groups, &end);
+    }
     if (count < 2 || en_is_alnum(w->s[end])) return 0;
     bool bracket = c == '(' || w->s[groups[1].begin - 1] == '(';
     if (!is_phone(w, groups, count, plus, bracket, w->s[groups[0].end])) return 0;

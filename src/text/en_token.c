@@ -162,6 +162,10 @@ static void say_plain(en_work *w, size_t begin, size_t end) {
     n = unstretch(w, lower, n, word);
     en_span(w, begin, end);
     en_put_n(w, word, n);
+    const size_t count = en_word_count(w);
+    const bool accented =
+        n == 6 && end - begin == 6 && w->chars[end - 1].cp == 0xE9 && memcmp(word, "resume", 6) == 0;
+    if (accented && count) en_word_at(w, count - 1)->phones = "R EH1 Z AH0 M EY2"; /* "résumé": never the verb */
 }
 
 /* "camelCase": where a part ends, or `end`. "McDonald", "MacBook" and plain "Word" stay whole. */
@@ -513,6 +517,14 @@ size_t en_match_key(en_work *w, size_t i) {
     const char c = w->s[i], before = i > 0 ? w->s[i - 1] : ' ', after = w->s[i + 1];
     if (c != '*' && c != '#') return 0;
     const size_t digits = en_digits_end(w, i + 1), letters = en_letters_end(w, i + 1);
+    size_t hidden = i;
+    while (w->s[hidden] == '*') hidden++;
+    const size_t shown = hidden + (w->s[hidden] == ' '), stop = en_digits_end(w, shown);
+    if (hidden >= i + 3 && stop == shown + 4 && !en_is_alnum(w->s[stop]) && w->s[stop] != '*') { /* "**** 4417" */
+        en_span(w, shown, stop);
+        en_say_digits(w, shown, stop);
+        return stop - i;
+    }
     const bool free = en_is_space(before) || before == '"' || before == '(';
     const bool alone = free && (!after || en_is_space(after) || strchr(".,;!?)\"", after));
     const char *said = NULL;

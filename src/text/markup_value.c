@@ -243,7 +243,8 @@ static bool say_date(const content *c, const char *format) {
         size_t used = 0;
         if (year) used += (size_t)snprintf(said + used, sizeof(said) - used, "%ld年", year);
         if (month) used += (size_t)snprintf(said + used, sizeof(said) - used, "%ld月", month);
-        if (day) snprintf(said + used, sizeof(said) - used, "%ld日", day);
+        if (day) used += (size_t)snprintf(said + used, sizeof(said) - used, "%ld日", day);
+        if (!used) return false;
     } else if (month && day && year) {
         snprintf(said, sizeof(said), "%s %ld, %ld", months[month - 1], day, year);
     } else if (month && (day || year)) {

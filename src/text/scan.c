@@ -337,7 +337,7 @@ static size_t foreign(scanner *s, int32_t c, size_t at, size_t end) {
     for (size_t i = 0; i < n; i++) emit(s, latin[i], at, end);
     if (silent) return end;
     emit_gap_beside(s, end - 1, peek(s, end));
-    ev_sink_said(s->sink, begin_of(s, at), end_of(s, end), "transliterated", latin, n);
+    ev_sink_substituted(s->sink, begin_of(s, at), end_of(s, end), "transliterated", latin, n);
     return end;
 }
 

@@ -134,8 +134,8 @@ void ev_sink_omit(ev_sink *sink, uint32_t byte_begin, uint32_t byte_end, const c
     ev_buf_append(&sink->omissions, &omission, sizeof(omission));
 }
 
-void ev_sink_said(ev_sink *sink, uint32_t byte_begin, uint32_t byte_end, const char *reason, const char *said,
-                  size_t said_bytes) {
+void ev_sink_substituted(ev_sink *sink, uint32_t byte_begin, uint32_t byte_end, const char *reason, const char *said,
+                         size_t said_bytes) {
     ev_omission omission = {byte_begin, byte_end, reason, (const char *)(sink->said.size + 1)};
     ev_buf_append(&sink->said, said, said_bytes);
     ev_buf_append(&sink->said, "", 1);

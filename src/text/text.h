@@ -92,8 +92,8 @@ void ev_sink_break(ev_sink *sink, ev_break kind);
 void ev_sink_pause(ev_sink *sink, int ms, uint32_t byte_begin, uint32_t byte_end);
 void ev_sink_omit(ev_sink *sink, uint32_t byte_begin, uint32_t byte_end, const char *reason);
 /* The same for what is said in another way than it is written: what is said (copied). */
-void ev_sink_said(ev_sink *sink, uint32_t byte_begin, uint32_t byte_end, const char *reason, const char *said,
-                  size_t said_bytes);
+void ev_sink_substituted(ev_sink *sink, uint32_t byte_begin, uint32_t byte_end, const char *reason, const char *said,
+                         size_t said_bytes);
 
 /* ---- zh.c: one run of characters spoken in Mandarin, punctuation inside it included ---- */
 typedef struct ev_zh ev_zh;
