@@ -156,7 +156,8 @@ ev_status ev_say_batch(ev_synth *synth, const ev_request *const *requests, size_
     for (size_t i = 0; i < n; i++) {
         if (s == EV_OK && items[i].status == EV_OK) give_audio(&items[i], synth, &results[i].audio);
         results[i].status = s == EV_OK ? items[i].status : s;
-        results[i].error = items[i].error;
+        results[i].error =
+            s == EV_OK || *items[i].error.message || !err ? items[i].error : *err; /* of the whole call */
         ev_item_free(&items[i]);
     }
     free(items);

@@ -3,6 +3,7 @@
 #include <limits.h>
 #include <sched.h>
 #include <stdio.h>
+#include <unistd.h>
 
 #include "base/base.h"
 
@@ -40,7 +41,7 @@ int ev_cores_quota(const char *proc_cgroup, const char *mount) {
 
 int ev_cores_available(void) {
     cpu_set_t set;
-    int cores = 1;
+    int cores = (int)sysconf(_SC_NPROCESSORS_ONLN); /* where there are more than the set has room for */
     if (sched_getaffinity(0, sizeof(set), &set) == 0) cores = CPU_COUNT(&set);
     int quota = ev_cores_quota("/proc/self/cgroup", "/sys/fs/cgroup");
     if (quota < cores) cores = quota;

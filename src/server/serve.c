@@ -114,7 +114,7 @@ static void greet_jobs(const sv_server *s) {
         fprintf(stderr, "jobs and results are in memory and end with this process: --data-dir DIR keeps them\n");
         return;
     }
-    sv_durable_look(s->durable, &state);
+    sv_durable_stats(s->durable, &state);
     fprintf(stderr, "jobs %s kept in %s%s%s: %lld to be made, %lld results\n",
             s->stores.s3 ? "are" : "and results are", s->config.data_dir, s->stores.s3 ? ", results in " : "",
             s->stores.s3 ? results : "", (long long)state.pending, (long long)state.results);

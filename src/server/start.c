@@ -207,7 +207,7 @@ static ev_status make_back(sv_server *s, sv_role role, const sv_device_calls *de
     if (status != EV_OK) return status;
     s->backend->results = &s->results;
     sv_models_tend(s->models, ev_memory_available());
-    sv_ledger_relief(s->ledger, sv_jobs_relieve, s->jobs);
+    sv_ledger_on_pressure(s->ledger, sv_jobs_free_memory, s->jobs);
     return EV_OK;
 }
 

@@ -21,7 +21,7 @@ static void count_decoder_deaths(sv_server *s, uint64_t *known) {
 static void count_durable(sv_server *s, int64_t *errors) {
     sv_journal_state state;
     if (!s->durable) return;
-    sv_durable_look(s->durable, &state);
+    sv_durable_stats(s->durable, &state);
     sv_metric_set(s->metrics, SV_METRIC_DEAD_JOBS, (double)state.dead);
     sv_metric_set(s->metrics, SV_METRIC_JOURNAL_PENDING, (double)state.pending);
     sv_metric_add(s->metrics, SV_METRIC_JOURNAL_ERRORS, 0, (double)(state.errors - *errors));

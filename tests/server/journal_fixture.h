@@ -160,7 +160,7 @@ static inline int count_pending(sv_journal *j) {
 
 static inline sv_journal_state look(sv_journal *j) {
     sv_journal_state state;
-    sv_journal_look(j, &state);
+    sv_journal_stats(j, &state);
     return state;
 }
 

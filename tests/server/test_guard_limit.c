@@ -66,7 +66,7 @@ static void what_is_shared_is_counted_together(void **state) {
             assert_int_equal(count, 1);
             assert_string_equal(changes[0].account, "ip:1");
             left -= changes[0].taken;
-            sv_limiter_cap(tables[i], "ip:1", changes[0].rate, left, now);
+            sv_limiter_clamp(tables[i], "ip:1", changes[0].rate, left, now);
         }
     }
     assert_in_range(granted, 305, 322); /* 10 + 60 x 5, and what the second grants before it is told */
@@ -80,12 +80,12 @@ static void changes_of_accounts_that_were_forgotten_are_no_one_s(void **state) {
     const char *accounts[] = {"a", "b", "c", "d", "e"};
     assert_int_equal(sv_limiter_share(l, NULL), EV_OK);
     for (int i = 0; i < 5; i++) assert_true(sv_limiter_take(l, accounts[i], SV_RATE_ANONYMOUS, 2, 0).ok);
-    sv_limiter_give(l, "e", SV_RATE_ANONYMOUS, 1, 0);
+    sv_limiter_refund(l, "e", SV_RATE_ANONYMOUS, 1, 0);
     assert_int_equal(sv_limiter_changes(l, changes, 8), 2);
     for (int i = 0; i < 2; i++) assert_true(changes[i].taken == (changes[i].account[0] == 'e' ? 1 : 2));
     assert_int_equal(sv_limiter_changes(l, changes, 8), 0);
     sv_limiter_take(l, "d", SV_RATE_ANONYMOUS, 1, 0);
-    sv_limiter_cap(l, "d", SV_RATE_ANONYMOUS, 3, 0); /* of which one is to be told still */
+    sv_limiter_clamp(l, "d", SV_RATE_ANONYMOUS, 3, 0); /* of which one is to be told still */
     assert_true(sv_limiter_take(l, "d", SV_RATE_ANONYMOUS, 2, 0).ok);
     assert_false(sv_limiter_take(l, "d", SV_RATE_ANONYMOUS, 1, 0).ok);
     sv_limiter_free(&l);
@@ -124,9 +124,9 @@ static void what_is_given_back_may_be_had_again(void **state) {
     const sv_rate rate = {1, 10};
     assert_true(sv_limiter_take(l, "a", rate, 10, 0).ok);
     assert_false(sv_limiter_take(l, "a", rate, 4, 0).ok);
-    sv_limiter_give(l, "a", rate, 4, 0);
+    sv_limiter_refund(l, "a", rate, 4, 0);
     assert_true(sv_limiter_take(l, "a", rate, 4, 0).ok);
-    sv_limiter_give(l, "a", rate, 100, 0); /* never above the burst */
+    sv_limiter_refund(l, "a", rate, 100, 0); /* never above the burst */
     const sv_grant g = sv_limiter_take(l, "a", rate, 10, 0);
     assert_true(g.ok && g.remaining == 0);
     sv_limiter_free(&l);

@@ -49,7 +49,7 @@ static void complete(sv_job *job, size_t count) {
         assert_int_equal(sv_job_append(job, silence, step, NULL), EV_OK);
     }
     assert_true(sv_job_finish(job, SV_JOB_COMPLETED, NULL));
-    sv_jobs_over(jobs, job);
+    sv_jobs_finish(jobs, job);
 }
 
 /* Its id, if it is kept. */

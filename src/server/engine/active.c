@@ -64,7 +64,7 @@ static void end_for_all(void *engine, sv_job *job, sv_job_state state, const ev_
     sv_job_finish(job, state, err);
     sv_engine_settle(e, job);
     if (e->parts.ended) e->parts.ended(e->parts.ended_user, job);
-    sv_jobs_over(e->parts.jobs, job);
+    sv_jobs_finish(e->parts.jobs, job);
     sv_job_unref(&job);
     ev_mutex_lock(&e->lock);
     e->ending--; /* the engine may be gone as soon as the lock is */
@@ -170,7 +170,7 @@ static void add_all(sv_engine *e, const ev_list *list) EV_REQUIRES(e->lock) {
 
 /* Waits for its listener, not for the device: what it waits there is not held against anybody. */
 static bool is_held(sv_active *a) {
-    if (!sv_job_held(a->job)) return false;
+    if (!sv_job_window_full(a->job)) return false;
     a->waiting_us = sv_us(ev_clock_s());
     return true;
 }

@@ -125,6 +125,7 @@ static bool try_again(sv_engine *e, sv_active *a, const ev_error *cause) {
     sv_metric_add(e->parts.metrics, SV_METRIC_RETRIES, 0, 1);
     a->skip = job->count;
     a->frames_done = 0;
+    a->marks_read = 0;
     return sv_preprocess_task(e, a, &error) == EV_OK;
 }
 

@@ -64,7 +64,7 @@ ev_status sv_preprocess_task(sv_engine *e, sv_active *a, ev_error *err) {
     request.seed = s->seed;
     ev_task_free(&a->task);
     const double start = ev_clock_s();
-    ev_status status = sv_speech_reading(s, &request, &own, err);
+    ev_status status = sv_speech_to_request(s, &request, &own, err);
     if (status == EV_OK) status = ev_task_create(&a->task, e->parts.model, &request, 0, err);
     ev_dictionary_free(&own);
     forget_named(&voices);

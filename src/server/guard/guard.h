@@ -98,9 +98,9 @@ void sv_limiter_free(sv_limiter **limiter);
  * threads disagree, the later counts. Accounts of SV_ACCOUNT_SIZE bytes and more are cut. Any thread. */
 sv_grant sv_limiter_take(sv_limiter *limiter, const char *account, sv_rate rate, double n, uint64_t now_us);
 /* Gives back what was taken and not used; the bucket holds no more than the burst. */
-void sv_limiter_give(sv_limiter *limiter, const char *account, sv_rate rate, double n, uint64_t now_us);
+void sv_limiter_refund(sv_limiter *limiter, const char *account, sv_rate rate, double n, uint64_t now_us);
 /* Takes what was used beyond what was taken before: the bucket may owe any amount. */
-void sv_limiter_owe(sv_limiter *limiter, const char *account, sv_rate rate, double n, uint64_t now_us);
+void sv_limiter_charge(sv_limiter *limiter, const char *account, sv_rate rate, double n, uint64_t now_us);
 
 /* What a service of several processes counts together: each takes from a table of its own, tells the others now and
  * then what it took, and is told what all have left. */
@@ -113,7 +113,7 @@ ev_status sv_limiter_share(sv_limiter *limiter, ev_error *err); /* changes are n
 /* Accounts whose buckets changed since they were shared last, at most `most`; 0: none. */
 size_t sv_limiter_changes(sv_limiter *limiter, sv_limiter_change *out, size_t most);
 /* What all have left of an account, as far as its changes were shared: its bucket holds no more than that. */
-void sv_limiter_cap(sv_limiter *limiter, const char *account, sv_rate rate, double tokens, uint64_t now_us);
+void sv_limiter_clamp(sv_limiter *limiter, const char *account, sv_rate rate, double tokens, uint64_t now_us);
 size_t sv_limiter_accounts(sv_limiter *limiter);
 
 /* ---- keys ---- */

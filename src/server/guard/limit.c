@@ -114,7 +114,7 @@ sv_grant sv_limiter_take(sv_limiter *l, const char *account, sv_rate rate, doubl
     return grant;
 }
 
-void sv_limiter_give(sv_limiter *l, const char *account, sv_rate rate, double n, uint64_t now_us) {
+void sv_limiter_refund(sv_limiter *l, const char *account, sv_rate rate, double n, uint64_t now_us) {
     assert(rate.burst >= 1 && rate.per_s >= 0 && n > 0);
     ev_mutex_lock(&l->mutex);
     bucket *b = open_bucket(l, account, rate, now_us);
@@ -123,7 +123,7 @@ void sv_limiter_give(sv_limiter *l, const char *account, sv_rate rate, double n,
     ev_mutex_unlock(&l->mutex);
 }
 
-void sv_limiter_owe(sv_limiter *l, const char *account, sv_rate rate, double n, uint64_t now_us) {
+void sv_limiter_charge(sv_limiter *l, const char *account, sv_rate rate, double n, uint64_t now_us) {
     assert(rate.burst >= 1 && rate.per_s >= 0 && n > 0);
     ev_mutex_lock(&l->mutex);
     bucket *b = open_bucket(l, account, rate, now_us);
@@ -157,7 +157,7 @@ size_t sv_limiter_changes(sv_limiter *l, sv_limiter_change *out, size_t most) {
     return count;
 }
 
-void sv_limiter_cap(sv_limiter *l, const char *account, sv_rate rate, double tokens, uint64_t now_us) {
+void sv_limiter_clamp(sv_limiter *l, const char *account, sv_rate rate, double tokens, uint64_t now_us) {
     ev_mutex_lock(&l->mutex);
     bucket *b = open_bucket(l, account, rate, now_us);
     if (b->tokens > tokens - b->taken) b->tokens = tokens - b->taken;

@@ -141,7 +141,7 @@ static bool check_rate(sv_request *req, int *result) {
 static void give(sv_request *req, const char *kind, sv_rate rate, double n) {
     char account[SV_ACCOUNT_SIZE];
     name_bucket(req->client.account, kind, account);
-    sv_limiter_give(limiter_of(req), account, rate, n, now_us());
+    sv_limiter_refund(limiter_of(req), account, rate, n, now_us());
 }
 
 static sv_rate audio_rate(const sv_request *req) {
@@ -182,8 +182,8 @@ void sv_access_settle(sv_server *s, const sv_job *job, double made_s) {
     const double more = made_s - job->charged_s;
     if (job->quota_s <= 0) return;
     name_bucket(job->owner, "audio/", account);
-    if (more > 0) sv_limiter_owe(s->key_limiter, account, rate, more, now_us());
-    if (more < 0) sv_limiter_give(s->key_limiter, account, rate, -more, now_us());
+    if (more > 0) sv_limiter_charge(s->key_limiter, account, rate, more, now_us());
+    if (more < 0) sv_limiter_refund(s->key_limiter, account, rate, -more, now_us());
 }
 
 bool sv_access_check(sv_request *req, int *result) {

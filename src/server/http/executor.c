@@ -1,4 +1,5 @@
 #include "base/lock.h"
+#include "base/map.h"
 #include "server/http/executor.h"
 
 #include <pthread.h>
@@ -42,7 +43,7 @@ typedef struct lane {
 struct sv_executor {
     ev_mutex lock;
     lane lanes[SV_LANE_COUNT];
-    uint32_t seed; /* of the hash of accounts, which untrusted clients choose */
+    uint64_t secret[2]; /* of the hash of accounts, which untrusted clients choose */
     bool stopping EV_GUARDED_BY(lock), joined;
 };
 
@@ -107,7 +108,7 @@ static void *serve(void *of_lane) {
 bool sv_executor_put(sv_executor *d, sv_lane which, sv_exec_task *task) {
     lane *l = &d->lanes[which];
     ev_mutex_lock(&d->lock);
-    task->bucket = (uint32_t)(ev_hash(EV_HASH_START ^ d->seed, task->account, strlen(task->account)) % BUCKETS);
+    task->bucket = (uint32_t)(ev_siphash(d->secret, task->account, strlen(task->account)) % BUCKETS);
     const bool taken = !d->stopping && has_room(l, task->bucket);
     if (taken) add(l, task);
     ev_mutex_unlock(&d->lock);
@@ -134,7 +135,7 @@ ev_status sv_executor_create(sv_executor **out, ev_error *err) {
     sv_executor *d = *out = calloc(1, sizeof *d);
     if (!d) return ev_fail(err, EV_E_MEMORY, "out of memory");
     ev_mutex_init(&d->lock);
-    bool ok = getrandom(&d->seed, sizeof d->seed, 0) == (ssize_t)sizeof d->seed;
+    bool ok = getrandom(d->secret, sizeof d->secret, 0) == (ssize_t)sizeof d->secret;
     for (int i = SV_LANE_ASK; i < SV_LANE_COUNT; i++) {
         lane *l = &d->lanes[i];
         *l = (lane){.executor = d, .row = &LANES[i], .end = &l->first};

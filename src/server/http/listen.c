@@ -259,9 +259,9 @@ static void finish(sv_listener *l) {
 static void let_go(sv_listener *l) {
     sv_job *job = l->req->job;
     if (!job->speech.windowed) return;
-    const bool held = sv_job_held(job);
-    sv_job_heard(job, l->at);
-    if (held && !sv_job_held(job)) sv_backend_nudge(l->req->server->backend);
+    const bool held = sv_job_window_full(job);
+    sv_job_discard_before(job, l->at);
+    if (held && !sv_job_window_full(job)) sv_backend_nudge(l->req->server->backend);
 }
 
 static void choose_lane(sv_listener *l) {

@@ -23,7 +23,7 @@ static json_t *jobs_json(const sv_server *s) {
     if (!s->durable)
         return json_pack("{s:b, s:s}", "durable", 0, "note",
                          "jobs and results are in memory and do not outlive this process: start it with data_dir");
-    sv_durable_look(s->durable, &state);
+    sv_durable_stats(s->durable, &state);
     json_t *json = json_pack("{s:b, s:I, s:I, s:I, s:I}", "durable", 1, "pending", (json_int_t)state.pending, "dead",
                              (json_int_t)state.dead, "results", (json_int_t)state.results, "result_bytes",
                              (json_int_t)state.result_bytes);

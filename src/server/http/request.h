@@ -68,7 +68,7 @@ typedef struct sv_request {
         SV_NEXT_TICKET
     } next; /* behind the executor */
     struct sv_listener *listener;
-    struct sv_reel *reel;                             /* of a series' results */
+    struct sv_result_stream *stream;                  /* of a series' results */
     void (*cleanup)(struct sv_request *req);          /* of what its answer made; NULL: nothing */
     const char *path;                                 /* the library's, during a call */
     bool (*work)(struct sv_request *req, size_t *at); /* of sv_suspend_for */

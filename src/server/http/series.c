@@ -230,7 +230,7 @@ sv_series **sv_series_all(sv_series_table *t, size_t *count) {
     return all;
 }
 
-void sv_series_to_end(sv_series_table *t, sv_series *series) {
+void sv_series_move_to_tail(sv_series_table *t, sv_series *series) {
     ev_mutex_lock(&t->lock);
     sv_series **at = place_of(t, series);
     if (*at) {

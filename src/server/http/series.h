@@ -165,7 +165,7 @@ bool sv_series_remove(sv_series_table *table, sv_series *series);
 sv_series *sv_series_find(sv_series_table *table, const char *id, const char *account); /* held; NULL: none */
 /* All that are in the table, each held, the feeder's turn by turn. NULL: out of memory, or none. */
 sv_series **sv_series_all(sv_series_table *table, size_t *count);
-void sv_series_to_end(sv_series_table *table, sv_series *series); /* the others have their turn first */
+void sv_series_move_to_tail(sv_series_table *table, sv_series *series); /* the others have their turn first */
 
 /* The feeder's: an item's part of the queue, as long as it is on its way; by: 1, or -1 when it is over. */
 double sv_item_counted_s(const sv_server *server, const sv_item *item);
@@ -218,12 +218,12 @@ bool sv_series_is_shared(const sv_server *server);
 ev_status sv_series_share(sv_server *server, sv_series *series, const ev_buf *body, sv_series_verdict *verdict,
                           char first[SV_JOB_ID + 1], ev_error *err);
 /* As it was shared last; held, and in no table. Errors as of documents.h. */
-ev_status sv_series_elsewhere(sv_server *server, const char *id, const char *account, sv_series **out, ev_error *err);
+ev_status sv_series_is_remote(sv_server *server, const char *id, const char *account, sv_series **out, ev_error *err);
 ev_status sv_series_cancel_elsewhere(sv_server *server, const char *id, const char *account, ev_error *err);
 /* The feeder's: leases are renewed, what nobody tends is taken, now and then. */
-void sv_series_keep(sv_server *server);
+void sv_series_renew(sv_server *server);
 /* The feeder's: others are notified how it goes, when that is worth it; over: at once. false: not now. */
-bool sv_series_tell(sv_server *server, sv_series *series, bool over);
+bool sv_series_publish(sv_server *server, sv_series *series, bool over);
 void sv_series_let_go(sv_server *server); /* of all that is tended here */
 void sv_series_forget_elsewhere(sv_server *server, const char *id);
 

@@ -16,7 +16,7 @@ enum { PIECE = 2400 };
 #define TURN_S 0.03      /* of a turn at the executor, of the thread's own time */
 enum { ENOUGH = 65536 }; /* bytes of one */
 
-typedef struct sv_reel { /* what is on its way to the client */
+typedef struct sv_result_stream { /* what is on its way to the client */
     sv_request *req;
     sv_series *series;
     ev_format format; /* EV_FORMAT_COUNT: each in its own */
@@ -33,17 +33,17 @@ typedef struct sv_reel { /* what is on its way to the client */
     bool *missing; /* of an archive: items whose results are gone */
     double audio_s;
     bool finished, broken;
-} sv_reel;
+} sv_result_stream;
 
-static void close_item(sv_reel *r) {
+static void close_item(sv_result_stream *r) {
     if (!r->one) ev_encoder_free(&r->encoder);
     sv_job_unref(&r->job);
     r->at = 0;
 }
 
 static void free_reel(sv_request *req) {
-    sv_reel *r = req->reel;
-    req->reel = NULL;
+    sv_result_stream *r = req->stream;
+    req->stream = NULL;
     if (!r) return;
     close_item(r);
     ev_encoder_free(&r->encoder);
@@ -56,18 +56,18 @@ static void free_reel(sv_request *req) {
 }
 
 /* The answer has begun: nothing but the log can tell. */
-static void break_off(sv_reel *r, const char *message) {
+static void break_off(sv_result_stream *r, const char *message) {
     r->broken = r->req->failed = true;
     r->req->code = 500;
     snprintf(r->req->error, sizeof r->req->error, "%s", message);
 }
 
-static ev_format format_of(const sv_reel *r, const sv_item *item) {
+static ev_format format_of(const sv_result_stream *r, const sv_item *item) {
     return r->format == EV_FORMAT_COUNT ? item->format : r->format;
 }
 
 /* "0003-chapter_one.mp3"; what stands at the end is the client's name for it, as far as a file may have it. */
-static void name_file(const sv_reel *r, const sv_item *item, char name[SV_ITEM_NAME_MAX + 32]) {
+static void name_file(const sv_result_stream *r, const sv_item *item, char name[SV_ITEM_NAME_MAX + 32]) {
     const size_t index = (size_t)(item - r->series->items);
     int used = snprintf(name, 32, "%04zu%s", index, item->name ? "-" : "");
     for (const char *at = item->name; at && *at; at++) {
@@ -78,10 +78,10 @@ static void name_file(const sv_reel *r, const sv_item *item, char name[SV_ITEM_N
     snprintf(name + used, 16, ".%s", format == EV_FORMAT_OPUS ? "ogg" : ev_format_name(format));
 }
 
-static time_t changed(const sv_reel *r) { return (time_t)(r->series->done_ms / 1000); }
+static time_t changed(const sv_result_stream *r) { return (time_t)(r->series->done_ms / 1000); }
 
 /* What every item came to stands beside the files. */
-static void add_list(sv_reel *r) {
+static void add_list(sv_result_stream *r) {
     json_t *json = sv_series_json(r->req->server->series, r->series), *one;
     char name[SV_ITEM_NAME_MAX + 32];
     size_t i;
@@ -100,7 +100,7 @@ static void add_list(sv_reel *r) {
 }
 
 /* What is behind the last. */
-static void finish_all(sv_reel *r) {
+static void finish_all(sv_result_stream *r) {
     const void *bytes = NULL;
     size_t size = 0;
     if (!r->one) {
@@ -113,7 +113,7 @@ static void finish_all(sv_reel *r) {
 }
 
 /* On to the next that has sound; false: there is none. */
-static bool find_item(sv_reel *r) {
+static bool find_item(sv_result_stream *r) {
     sv_series_table *table = r->req->server->series;
     ev_mutex_lock(&table->lock); /* it may be canceled meanwhile */
     for (; r->next < r->end; r->next++) {
@@ -124,7 +124,7 @@ static bool find_item(sv_reel *r) {
     return r->next < r->end;
 }
 
-static ev_status item_encoder(sv_reel *r, const sv_item *item) {
+static ev_status item_encoder(sv_result_stream *r, const sv_item *item) {
     const sv_file file = {.format = format_of(r, item),
                           .sound = item->sound,
                           .rate = sv_job_rate(r->req->server, r->job),
@@ -136,7 +136,7 @@ static ev_status item_encoder(sv_reel *r, const sv_item *item) {
 }
 
 /* The next that has sound; false: there is none, or it cannot be read. */
-static bool open_item(sv_reel *r) {
+static bool open_item(sv_result_stream *r) {
     ev_error err = {0};
     sv_server *s = r->req->server;
     if (!find_item(r)) {
@@ -156,7 +156,7 @@ static bool open_item(sv_reel *r) {
 }
 
 /* Its last samples are encoded: of an archive, the file is whole. */
-static void finish_item(sv_reel *r) {
+static void finish_item(sv_result_stream *r) {
     const sv_item *item = &r->series->items[r->next];
     char name[SV_ITEM_NAME_MAX + 32];
     r->audio_s += (double)item->samples / item->rate;
@@ -171,7 +171,7 @@ static void finish_item(sv_reel *r) {
     r->next++;
 }
 
-static void encode(sv_reel *r, const float *samples, size_t count) {
+static void encode(sv_result_stream *r, const float *samples, size_t count) {
     const void *bytes = NULL;
     size_t size = 0;
     if (count && ev_encoder_write(r->encoder, samples, count, &bytes, &size, NULL) != EV_OK)
@@ -179,7 +179,7 @@ static void encode(sv_reel *r, const float *samples, size_t count) {
     if (size) ev_buf_append(r->one ? &r->ready : &r->file, bytes, size);
 }
 
-static void encode_silence(sv_reel *r) {
+static void encode_silence(sv_result_stream *r) {
     static const float none[PIECE];
     const size_t count = r->silence < PIECE ? r->silence : PIECE;
     encode(r, none, count);
@@ -187,7 +187,7 @@ static void encode_silence(sv_reel *r) {
 }
 
 /* One piece of the item at hand. */
-static void encode_piece(sv_reel *r) {
+static void encode_piece(sv_result_stream *r) {
     int16_t words[PIECE];
     float samples[PIECE];
     const void *bytes = NULL;
@@ -208,7 +208,7 @@ static void encode_piece(sv_reel *r) {
 
 /* A turn. true: there is something to send, or nothing more will come. */
 static bool go_on(sv_request *req, size_t *at) {
-    sv_reel *r = req->reel;
+    sv_result_stream *r = req->stream;
     const double end = ev_clock_thread_s() + TURN_S;
     *at = 0;
     r->ready.size = r->sent = 0;
@@ -226,8 +226,8 @@ static bool go_on(sv_request *req, size_t *at) {
     return r->ready.size || r->finished || r->broken;
 }
 
-static ssize_t read_bytes(void *reel, uint64_t position, char *out, size_t most) {
-    sv_reel *r = reel;
+static ssize_t read_bytes(void *stream, uint64_t position, char *out, size_t most) {
+    sv_result_stream *r = stream;
     (void)position;
     sv_request_resumed(r->req);
     if (r->req->disconnected || r->req->rejected || r->broken) return MHD_CONTENT_READER_END_WITH_ERROR;
@@ -257,7 +257,7 @@ static double most_bytes(const sv_series *series) {
 int sv_series_archive(sv_request *req, sv_series *series, ev_format format) {
     if (most_bytes(series) > SV_ZIP_BYTES_MAX)
         return sv_reply_error(req, 413, NULL, "this is too much for one archive: read each item's audio_url");
-    sv_reel *r = req->reel = calloc(1, sizeof *r);
+    sv_result_stream *r = req->stream = calloc(1, sizeof *r);
     req->cleanup = free_reel;
     req->audio_lane = SV_LANE_AUDIO_MADE;
     bool *missing = calloc(series->count, sizeof *missing);
@@ -265,7 +265,7 @@ int sv_series_archive(sv_request *req, sv_series *series, ev_format format) {
         free(missing);
         return sv_reply_busy(req, 503, 1000, "out of memory: try again later");
     }
-    *r = (sv_reel){
+    *r = (sv_result_stream){
         .req = req, .series = sv_series_ref(series), .format = format, .end = series->count, .missing = missing};
     struct MHD_Response *response = MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, 65536, read_bytes, r, NULL);
     char name[SV_JOB_ID + 48];
@@ -294,7 +294,7 @@ static bool is_plain(ev_format format) {
     return format <= EV_FORMAT_PCM || format == EV_FORMAT_ULAW || format == EV_FORMAT_ALAW;
 }
 
-static ev_status make_encoder(sv_reel *r, size_t count, int32_t rate) {
+static ev_status make_encoder(sv_result_stream *r, size_t count, int32_t rate) {
     const sv_sound *sound = &r->series->sound;
     ev_encoder_options options;
     ev_encoder_options_init(&options);
@@ -311,11 +311,11 @@ static ev_status make_encoder(sv_reel *r, size_t count, int32_t rate) {
 int sv_series_sound(sv_request *req, sv_series *series, size_t first, size_t end, ev_format format) {
     int32_t rate = 0;
     const size_t count = count_samples(series, first, end, &rate);
-    sv_reel *r = req->reel = calloc(1, sizeof *r);
+    sv_result_stream *r = req->stream = calloc(1, sizeof *r);
     req->cleanup = free_reel;
     req->audio_lane = SV_LANE_AUDIO_MADE;
     if (r)
-        *r = (sv_reel){
+        *r = (sv_result_stream){
             .req = req, .series = sv_series_ref(series), .format = format, .one = true, .next = first, .end = end};
     const ev_status status = r ? make_encoder(r, count, rate) : EV_E_MEMORY;
     if (status == EV_E_LIMIT)

@@ -321,7 +321,7 @@ static void log_end(sv_server *s, const sv_series *series) {
 static void finish_shared(sv_server *s, sv_series *series) {
     if (now_s() < series->again) return;
     set_done(s, series, ev_clock_wall_ms());
-    if (!sv_series_tell(s, series, true)) {
+    if (!sv_series_publish(s, series, true)) {
         set_done(s, series, 0);
         series->again = now_s() + PATIENCE_S;
         return;
@@ -386,7 +386,7 @@ static void tend(sv_server *s, sv_series *series) {
     } else if (!series->done_ms) {
         look(s, series);
         give_up(s, series);
-        if (shared) (void)sv_series_tell(s, series, false);
+        if (shared) (void)sv_series_publish(s, series, false);
         if (series->first == series->count) (shared ? finish_shared : finish)(s, series);
     }
 }
@@ -395,12 +395,12 @@ static void tend(sv_server *s, sv_series *series) {
 static bool go_round(sv_server *s) {
     size_t count;
     bool sent = false;
-    if (sv_series_is_shared(s)) sv_series_keep(s);
+    if (sv_series_is_shared(s)) sv_series_renew(s);
     sv_series **all = sv_series_all(s->series, &count);
     for (size_t i = 0; i < count; i++) {
         tend(s, all[i]);
         const bool one = !all[i]->done_ms && !all[i]->lost && send_next(s, all[i]);
-        if (one) sv_series_to_end(s->series, all[i]);
+        if (one) sv_series_move_to_tail(s->series, all[i]);
         sent |= one;
         sv_series_unref(&all[i]);
     }

@@ -276,7 +276,8 @@ static bool read_chapters(sv_series *series, json_t *kept) {
         json_int_t first, count, chars;
         sv_part_list *c = &series->chapters[i];
         if (json_unpack(json_array_get(all, i), "[s, I, I, I]", &title, &first, &count, &chars) != 0 || first < 0 ||
-            count < 0 || (size_t)(first + count) > series->count || !(c->title = strdup(title)))
+            count < 0 || (size_t)first > series->count || (size_t)count > series->count - (size_t)first ||
+            !(c->title = strdup(title)))
             return false;
         if (count) series->items[first + count - 1].last = true;
         c->first = (size_t)first;

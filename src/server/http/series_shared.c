@@ -40,7 +40,7 @@ ev_status sv_series_share(sv_server *s, sv_series *series, const ev_buf *body, s
     return status;
 }
 
-ev_status sv_series_elsewhere(sv_server *s, const char *id, const char *account, sv_series **out, ev_error *err) {
+ev_status sv_series_is_remote(sv_server *s, const char *id, const char *account, sv_series **out, ev_error *err) {
     sv_document_found found;
     *out = NULL;
     ev_status status = documents(s)->calls->get(documents(s), id, account, &found, err);
@@ -70,7 +70,7 @@ static size_t count_over(const sv_series *series) {
     return over;
 }
 
-bool sv_series_tell(sv_server *s, sv_series *series, bool over) {
+bool sv_series_publish(sv_server *s, sv_series *series, bool over) {
     ev_error err = {0};
     const size_t now = count_over(series);
     const double wait = fmax(TELL_S, ITEM_S * (double)series->count);
@@ -142,7 +142,7 @@ static void renew(sv_server *s, bool let_go) {
     free(all);
 }
 
-void sv_series_keep(sv_server *s) {
+void sv_series_renew(sv_server *s) {
     const bool draining = atomic_load(&s->draining);
     const double every = fmin(RENEW_S, documents(s)->lease_s / 4);
     if (ev_clock_s() - s->series->renewed < every) return;

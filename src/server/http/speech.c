@@ -39,7 +39,7 @@ static ev_status find_word(const sv_settings *a, const sv_speech *speech, sv_wor
     ev_request request;
     ev_dictionary *own = NULL;
     ev_request_init(&request);
-    if (status == EV_OK && !*found) status = sv_speech_reading(speech, &request, &own, err);
+    if (status == EV_OK && !*found) status = sv_speech_to_request(speech, &request, &own, err);
     if (status == EV_OK && !*found) status = sv_sounds_find(a->sounds, &request, hit, found, err);
     ev_dictionary_free(&own);
     return status;

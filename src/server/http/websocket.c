@@ -14,7 +14,7 @@
 
 #include "server/http/connections.h"
 #include "server/http/reply.h"
-#include "server/http/websocket_talk.h"
+#include "server/http/websocket_session.h"
 
 enum {
     MESSAGE_MAX = 64 << 10, /* bytes of a client's message; longer ones end the connection (1009) */
@@ -36,7 +36,7 @@ struct sv_websocket {
     int fd, wake;
     struct MHD_UpgradeResponseHandle *handle;
     wslay_event_context_ptr frames;
-    sv_talk *talk;
+    sv_ws_session *talk;
     double heard, seen, pinged, sent; /* the last message; anything; ping; byte that could be sent */
     double second;                    /* that is counted */
     int messages;                     /* in it */
@@ -257,7 +257,7 @@ static websocket *new_websocket(sv_request *req, int fd, struct MHD_UpgradeRespo
                      .second = now};
     memcpy(w->account, req->client.account, sizeof w->account);
     w->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    w->talk = sv_talk_create(req, (sv_talk_line){put_text, put_audio, wake, w});
+    w->talk = sv_talk_create(req, (sv_ws_sink){put_text, put_audio, wake, w});
     if (w->wake < 0 || !w->talk || wslay_event_context_server_init(&w->frames, &callbacks, w) != 0) {
         free_websocket(&w);
         return NULL;

@@ -1,7 +1,7 @@
 /* websocket: /v1/audio/speech/ws: text in as it comes from a language model, audio out as sentences close.
  *
  *   websocket.c       the handshake over libmicrohttpd's upgrade, the threads, frames in and out (wslay)
- *   websocket_talk.c  what is said in them: messages of JSON, sentences, their audio
+ *   websocket_session.c  what is said in them: messages of JSON, sentences, their audio
  *
  * A connection is a client's like any other: Host, Origin, key and rate are judged when it is opened, and each of its
  * sentences is a request of that client, with the same checks, share and limits as one to /v1/audio/speech. Where the

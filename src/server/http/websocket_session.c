@@ -1,5 +1,6 @@
-/* websocket_talk: messages in, sentences to speech, messages and audio out. See docs/clients.md for the protocol. */
-#include "server/http/websocket_talk.h"
+/* websocket_session: messages in, sentences to speech, messages and audio out. See docs/clients.md for the protocol.
+ */
+#include "server/http/websocket_session.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -13,7 +14,7 @@ enum { TEXT_MAX = 64 << 10, PIECE = 2400, AGAIN_MS = 250 };
 #define PATIENCE_S 30.0 /* how long a sentence waits for the rate, or for room in the queue */
 
 typedef struct speech { /* one sentence on its way; its request is nobody's on HTTP's side */
-    sv_talk *talk;
+    sv_ws_session *talk;
     sv_request req;
     int32_t model_rate; /* Hz */
     ev_format format;
@@ -24,8 +25,8 @@ typedef struct speech { /* one sentence on its way; its request is nobody's on H
     bool announced;
 } speech;
 
-struct sv_talk {
-    sv_talk_line line;
+struct sv_ws_session {
+    sv_ws_sink line;
     sv_server *server;
     const sv_route_row *route;
     sv_client client;
@@ -45,7 +46,7 @@ struct sv_talk {
 /* ---- what is said to the client ---- */
 
 /* Takes over the message. */
-static void tell(sv_talk *t, const char *type, json_t *message) {
+static void tell(sv_ws_session *t, const char *type, json_t *message) {
     if (message) json_object_set_new(message, "type", json_string(type));
     char *text = message ? json_dumps(message, JSON_COMPACT | JSON_REAL_PRECISION(9)) : NULL;
     json_decref(message);
@@ -58,7 +59,7 @@ static json_t *fault(int code, const char *param, const char *message) {
                      "message", message);
 }
 
-void sv_talk_error(sv_talk *t, int code, const char *param, const char *message) {
+void sv_talk_error(sv_ws_session *t, int code, const char *param, const char *message) {
     tell(t, "error", fault(code, param, message));
 }
 
@@ -72,7 +73,7 @@ static json_t *answer_of(const sv_request *req) {
 /* ---- a sentence's request ---- */
 
 /* The connection's head is not read any more: who asks was copied when it was opened. */
-static speech *new_speech(sv_talk *t) {
+static speech *new_speech(sv_ws_session *t) {
     speech *s = calloc(1, sizeof *s);
     if (!s) return NULL;
     s->talk = t;
@@ -217,9 +218,9 @@ static void conclude(speech *s, size_t *room) {
 static void let_go(speech *s) {
     sv_job *job = s->req.job;
     if (!job->speech.windowed) return;
-    const bool held = sv_job_held(job);
-    sv_job_heard(job, s->at);
-    if (held && !sv_job_held(job)) sv_backend_nudge(s->req.server->backend);
+    const bool held = sv_job_window_full(job);
+    sv_job_discard_before(job, s->at);
+    if (held && !sv_job_window_full(job)) sv_backend_nudge(s->req.server->backend);
 }
 
 static bool encode(speech *s, const int16_t *samples, size_t count, size_t *room) {
@@ -255,7 +256,7 @@ static bool speak_on(speech *s, size_t *room) {
 
 /* ---- sentences ---- */
 
-static void drop_text(sv_talk *t, size_t size) {
+static void drop_text(sv_ws_session *t, size_t size) {
     memmove(t->text.data, t->text.data + size, t->text.size - size);
     t->text.size -= size;
     t->forced -= size < t->forced ? size : t->forced;
@@ -263,7 +264,7 @@ static void drop_text(sv_talk *t, size_t size) {
 }
 
 /* Bytes of what is to be spoken next; 0: nothing yet. Blanks and lone marks in front are passed over. */
-static size_t next_size(sv_talk *t) {
+static size_t next_size(sv_ws_session *t) {
     for (;;) {
         const char *text = (const char *)t->text.data;
         size_t size = t->text.size ? sv_sentence_first(text, t->text.size) : 0;
@@ -274,7 +275,7 @@ static size_t next_size(sv_talk *t) {
 }
 
 /* The rate or the queue has no room for it now: it waits, and the client is told once. */
-static bool must_wait(sv_talk *t, const sv_request *req) {
+static bool must_wait(sv_ws_session *t, const sv_request *req) {
     const double now = ev_clock_s();
     const bool soon = req->code == 429 || (req->code == 503 && !atomic_load(&t->server->draining));
     if (!soon || (t->since > 0 && now - t->since > PATIENCE_S)) return false;
@@ -285,7 +286,7 @@ static bool must_wait(sv_talk *t, const sv_request *req) {
 }
 
 /* false: there is none, or not now. */
-static bool begin_next(sv_talk *t) {
+static bool begin_next(sv_ws_session *t) {
     const size_t size = next_size(t);
     if (!size || (t->again > 0 && ev_clock_s() < t->again)) return false;
     const char *text = (const char *)t->text.data;
@@ -308,7 +309,7 @@ static bool begin_next(sv_talk *t) {
     return true;
 }
 
-void sv_talk_go_on(sv_talk *t, size_t room) {
+void sv_talk_go_on(sv_ws_session *t, size_t room) {
     while (room > 0) {
         if (t->now && !speak_on(t->now, &room)) return;
         free_speech(&t->now);
@@ -322,13 +323,13 @@ void sv_talk_go_on(sv_talk *t, size_t room) {
     t->closed = t->closing;
 }
 
-bool sv_talk_idle(const sv_talk *t) {
+bool sv_talk_idle(const sv_ws_session *t) {
     return !t->now && !t->forced && !(t->text.size && sv_sentence_first((const char *)t->text.data, t->text.size));
 }
 
-bool sv_talk_closed(const sv_talk *t) { return t->closed; }
+bool sv_talk_closed(const sv_ws_session *t) { return t->closed; }
 
-int sv_talk_wait_ms(const sv_talk *t) {
+int sv_talk_wait_ms(const sv_ws_session *t) {
     if (t->again <= 0) return -1;
     const double left = t->again - ev_clock_s();
     return left > 0 ? (int)(left * 1000) + 1 : 0;
@@ -361,7 +362,7 @@ static bool check_voice(speech *s, const sv_speech_params *params) {
     return false;
 }
 
-static void hear_start(sv_talk *t, json_t *m) {
+static void hear_start(sv_ws_session *t, json_t *m) {
     sv_speech_params params;
     const char *unfitting = unfit(m);
     char message[120];
@@ -392,7 +393,7 @@ static void hear_start(sv_talk *t, json_t *m) {
     json_decref(fields);
 }
 
-static void hear_text(sv_talk *t, const json_t *m) {
+static void hear_text(sv_ws_session *t, const json_t *m) {
     const json_t *text = json_object_get(m, "text");
     const size_t size = json_string_length(text);
     if (!json_is_string(text)) {
@@ -407,7 +408,7 @@ static void hear_text(sv_talk *t, const json_t *m) {
     }
 }
 
-static void hear_cancel(sv_talk *t) {
+static void hear_cancel(sv_ws_session *t) {
     json_t *cut = t->now ? json_integer(t->now->number) : json_null();
     free_speech(&t->now);
     t->text.size = t->forced = 0;
@@ -416,7 +417,7 @@ static void hear_cancel(sv_talk *t) {
     tell(t, "canceled", json_pack("{s:o}", "sentence", cut));
 }
 
-static void hear(sv_talk *t, json_t *m) {
+static void hear(sv_ws_session *t, json_t *m) {
     const char *type = json_string_value(json_object_get(m, "type"));
     if (!type) type = has(m, "text") ? "text" : "";
     const bool closes = strcmp(type, "close") == 0;
@@ -435,7 +436,7 @@ static void hear(sv_talk *t, json_t *m) {
     }
 }
 
-void sv_talk_hear(sv_talk *t, const char *message, size_t size) {
+void sv_talk_hear(sv_ws_session *t, const char *message, size_t size) {
     json_error_t why;
     json_t *m = json_loadb(message, size, JSON_REJECT_DUPLICATES, &why);
     if (json_is_object(m))
@@ -447,10 +448,10 @@ void sv_talk_hear(sv_talk *t, const char *message, size_t size) {
 
 /* ---- life ---- */
 
-sv_talk *sv_talk_create(const sv_request *req, sv_talk_line line) {
-    sv_talk *t = calloc(1, sizeof *t);
+sv_ws_session *sv_talk_create(const sv_request *req, sv_ws_sink line) {
+    sv_ws_session *t = calloc(1, sizeof *t);
     if (!t) return NULL;
-    *t = (sv_talk){.line = line, .server = req->server, .route = req->route, .client = req->client};
+    *t = (sv_ws_session){.line = line, .server = req->server, .route = req->route, .client = req->client};
     memcpy(t->request_id, req->request_id, sizeof t->request_id);
     t->authorization = sv_access_authorization(req);
     t->fields = json_pack("{s:s}", "response_format", "pcm");
@@ -459,13 +460,13 @@ sv_talk *sv_talk_create(const sv_request *req, sv_talk_line line) {
     return NULL;
 }
 
-void sv_talk_sum(const sv_talk *t, int64_t *chars, double *audio_s) {
+void sv_talk_sum(const sv_ws_session *t, int64_t *chars, double *audio_s) {
     *chars = t->chars;
     *audio_s = t->audio_s;
 }
 
-void sv_talk_free(sv_talk **held) {
-    sv_talk *t = *held;
+void sv_talk_free(sv_ws_session **held) {
+    sv_ws_session *t = *held;
     *held = NULL;
     if (!t) return;
     free_speech(&t->now);

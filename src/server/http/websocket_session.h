@@ -1,28 +1,28 @@
-/* websocket_talk, for websocket.c: what is said over one connection. */
-#ifndef SV_WEBSOCKET_TALK_H
-#define SV_WEBSOCKET_TALK_H
+/* websocket_session, for websocket.c: what is said over one connection. */
+#ifndef SV_WEBSOCKET_SESSION_H
+#define SV_WEBSOCKET_SESSION_H
 
 #include "server/http/request.h"
 
-typedef struct sv_talk sv_talk;
+typedef struct sv_ws_session sv_ws_session;
 
-typedef struct sv_talk_line { /* where it speaks into; both copy */
+typedef struct sv_ws_sink { /* where it speaks into; both copy */
     void (*text)(void *user, const char *json, size_t size);
     void (*audio)(void *user, const void *bytes, size_t size);
     void (*wake)(void *user); /* from any thread: there is more to speak */
     void *user;
-} sv_talk_line;
+} sv_ws_sink;
 
 /* Of the request that opened it, which is copied from: server, route, client, key. NULL: out of memory. */
-sv_talk *sv_talk_create(const sv_request *req, sv_talk_line line);
-void sv_talk_hear(sv_talk *talk, const char *message, size_t size); /* one message of text */
+sv_ws_session *sv_talk_create(const sv_request *req, sv_ws_sink line);
+void sv_talk_hear(sv_ws_session *talk, const char *message, size_t size); /* one message of text */
 /* Speaks on, as far as there is audio now and `room` bytes may be put on the line. */
-void sv_talk_go_on(sv_talk *talk, size_t room);
-bool sv_talk_idle(const sv_talk *talk);   /* there is nothing to speak */
-bool sv_talk_closed(const sv_talk *talk); /* the client asked for the end, and all before it was spoken */
-int sv_talk_wait_ms(const sv_talk *talk); /* until it is to go on, whatever comes; -1: nothing is waited for */
-void sv_talk_sum(const sv_talk *talk, int64_t *chars, double *audio_s);
-void sv_talk_error(sv_talk *talk, int code, const char *param, const char *message);
-void sv_talk_free(sv_talk **talk);
+void sv_talk_go_on(sv_ws_session *talk, size_t room);
+bool sv_talk_idle(const sv_ws_session *talk);   /* there is nothing to speak */
+bool sv_talk_closed(const sv_ws_session *talk); /* the client asked for the end, and all before it was spoken */
+int sv_talk_wait_ms(const sv_ws_session *talk); /* until it is to go on, whatever comes; -1: nothing is waited for */
+void sv_talk_sum(const sv_ws_session *talk, int64_t *chars, double *audio_s);
+void sv_talk_error(sv_ws_session *talk, int code, const char *param, const char *message);
+void sv_talk_free(sv_ws_session **talk);
 
 #endif

@@ -462,7 +462,7 @@ void sv_durable_each_dead(sv_durable *d, void (*each)(void *user, sv_job *dead),
     }
 }
 
-void sv_durable_look(sv_durable *d, sv_journal_state *state) { sv_journal_look(d->journal, state); }
+void sv_durable_stats(sv_durable *d, sv_journal_state *state) { sv_journal_stats(d->journal, state); }
 
 /* ---- life ---- */
 

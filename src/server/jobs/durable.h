@@ -80,6 +80,6 @@ ev_status sv_durable_find_idempotency(sv_durable *durable, const sv_idempotency 
 ev_status sv_durable_dead(sv_durable *durable, const char *id, bool again, sv_job **out, ev_error *err);
 /* Each dead letter, oldest first. */
 void sv_durable_each_dead(sv_durable *durable, void (*each)(void *user, sv_job *dead), void *user);
-void sv_durable_look(sv_durable *durable, sv_journal_state *state);
+void sv_durable_stats(sv_durable *durable, sv_journal_state *state);
 
 #endif

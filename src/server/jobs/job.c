@@ -30,7 +30,7 @@ void sv_speech_free(sv_speech *speech) {
     *speech = (sv_speech){0};
 }
 
-ev_status sv_speech_reading(const sv_speech *s, ev_request *request, ev_dictionary **own, ev_error *err) {
+ev_status sv_speech_to_request(const sv_speech *s, ev_request *request, ev_dictionary **own, ev_error *err) {
     *own = NULL;
     request->text = s->text;
     request->text_bytes = s->text_bytes;
@@ -74,7 +74,7 @@ static bool resize(sv_job *job, size_t count) {
     return true;
 }
 
-int16_t *sv_job_room(sv_job *job, size_t count) { return resize(job, count) ? job->samples : NULL; }
+int16_t *sv_job_alloc_samples(sv_job *job, size_t count) { return resize(job, count) ? job->samples : NULL; }
 
 sv_job *sv_job_create(sv_speech *speech, const char *owner) {
     sv_job *job = calloc(1, sizeof *job);
@@ -226,7 +226,7 @@ size_t sv_job_read(sv_job *job, size_t at, int16_t *out, size_t most, bool *over
 
 enum { LET_GO = 1 << 19 }; /* samples at once: a megabyte */
 
-void sv_job_heard(sv_job *job, size_t at) {
+void sv_job_discard_before(sv_job *job, size_t at) {
     ev_mutex_lock(&job->lock);
     if (at > job->heard) job->heard = at;
     const size_t gone = job->heard - job->base, left = job->count - job->heard;
@@ -238,7 +238,7 @@ void sv_job_heard(sv_job *job, size_t at) {
     ev_mutex_unlock(&job->lock);
 }
 
-bool sv_job_held(sv_job *job) {
+bool sv_job_window_full(sv_job *job) {
     if (!job->speech.windowed) return false;
     ev_mutex_lock(&job->lock);
     const size_t waiting = job->count - job->heard;

@@ -1,6 +1,7 @@
 /* jobs: the table of all jobs. By id, for those who ask later; by content, so that equal requests are made once and,
  * while there is room, not made again.
  */
+#include <assert.h>
 #include <openssl/evp.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,7 +13,7 @@
 #include "server/guard/guard.h"
 #include "server/jobs/jobs.h"
 
-enum { PROMISED_MAX = 10000 }; /* results of one owner */
+enum { RESULTS_PER_OWNER_MAX = 10000 }; /* results of one owner */
 
 /* Who was promised results: an account, or of untrusted clients a whole /48. */
 typedef struct sv_owner {
@@ -118,14 +119,16 @@ static void forget_idempotency(sv_jobs *jobs, sv_job *job) EV_REQUIRES(jobs->loc
 
 static void list_result(sv_jobs *jobs, ev_list *results, sv_job *job) EV_REQUIRES(jobs->lock) {
     ev_list_append(results, &job->by_age);
-    jobs->bytes += sv_job_bytes(job);
+    job->listed_bytes = sv_job_bytes(job);
+    jobs->bytes += job->listed_bytes;
 }
 
 static void unlist_result(sv_jobs *jobs, sv_job *job) EV_REQUIRES(jobs->lock) {
     const ev_list *results = job->by_age.list;
     if (!ev_list_remove(&job->by_age)) return;
-    if (results != &jobs->shared) EV_CONTAINER_OF(results, sv_owner, results)->bytes -= sv_job_bytes(job);
-    jobs->bytes -= sv_job_bytes(job);
+    if (results != &jobs->shared) EV_CONTAINER_OF(results, sv_owner, results)->bytes -= job->listed_bytes;
+    jobs->bytes -= job->listed_bytes;
+    assert(jobs->bytes >= 0);
 }
 
 static sv_job *oldest_of(const ev_list *results) { return EV_CONTAINER_OF(results->first, sv_job, by_age); }
@@ -145,7 +148,7 @@ static sv_owner *owner_of(sv_jobs *jobs, const char *account) EV_REQUIRES(jobs->
 }
 
 /* Whose promise is the first to be broken. */
-static sv_owner *who_has_most(const sv_jobs *jobs) EV_REQUIRES(jobs->lock) {
+static sv_owner *largest_owner(const sv_jobs *jobs) EV_REQUIRES(jobs->lock) {
     sv_owner *most = NULL;
     for (ev_map_node *at = NULL; (at = ev_map_next(&jobs->owners, at)) != NULL;) {
         sv_owner *o = EV_CONTAINER_OF(at, sv_owner, node);
@@ -278,14 +281,14 @@ static void drop_all(ev_list *gone) {
     for (sv_job *job; (job = EV_CONTAINER_OF(ev_list_pop(gone), sv_job, by_age)) != NULL;) sv_job_unref(&job);
 }
 
-static void pull(sv_jobs *jobs, sv_job *job, ev_list *gone) EV_REQUIRES(jobs->lock) {
+static void evict(sv_jobs *jobs, sv_job *job, ev_list *gone) EV_REQUIRES(jobs->lock) {
     if (remove_job(jobs, job)) ev_list_append(gone, &job->by_age);
 }
 
-static void promise(sv_jobs *jobs, sv_owner *owner, sv_job *job, ev_list *gone) EV_REQUIRES(jobs->lock) {
+static void keep_result(sv_jobs *jobs, sv_owner *owner, sv_job *job, ev_list *gone) EV_REQUIRES(jobs->lock) {
     list_result(jobs, &owner->results, job);
-    owner->bytes += sv_job_bytes(job);
-    if (owner->results.count > PROMISED_MAX) pull(jobs, oldest_of(&owner->results), gone);
+    owner->bytes += job->listed_bytes;
+    if (owner->results.count > RESULTS_PER_OWNER_MAX) evict(jobs, oldest_of(&owner->results), gone);
 }
 
 void sv_jobs_limit(sv_jobs *jobs, int64_t results_max) {
@@ -294,17 +297,17 @@ void sv_jobs_limit(sv_jobs *jobs, int64_t results_max) {
     ev_mutex_unlock(&jobs->lock);
 }
 
-void sv_jobs_relieve(void *table, int64_t bytes) {
+void sv_jobs_free_memory(void *table, int64_t bytes) {
     sv_jobs *jobs = table;
     ev_list gone = {0};
     ev_mutex_lock(&jobs->lock);
     const int64_t until = jobs->bytes - bytes;
-    while (jobs->shared.count && jobs->bytes > until) pull(jobs, oldest_of(&jobs->shared), &gone);
+    while (jobs->shared.count && jobs->bytes > until) evict(jobs, oldest_of(&jobs->shared), &gone);
     ev_mutex_unlock(&jobs->lock);
     drop_all(&gone);
 }
 
-void sv_jobs_over(sv_jobs *jobs, sv_job *job) {
+void sv_jobs_finish(sv_jobs *jobs, sv_job *job) {
     ev_list gone = {0};
     ev_mutex_lock(&jobs->lock);
     const bool completed = job->state == SV_JOB_COMPLETED;
@@ -314,13 +317,13 @@ void sv_jobs_over(sv_jobs *jobs, sv_job *job) {
     if (owner || (completed && job->by_key.key)) {
         sv_claim_keep(&job->claim);
         if (owner)
-            promise(jobs, owner, job, &gone);
+            keep_result(jobs, owner, job, &gone);
         else
             list_result(jobs, &jobs->shared, job);
         while (jobs->bytes > jobs->bytes_max)
-            pull(jobs, oldest_of(jobs->shared.count ? &jobs->shared : &who_has_most(jobs)->results), &gone);
+            evict(jobs, oldest_of(jobs->shared.count ? &jobs->shared : &largest_owner(jobs)->results), &gone);
     } else {
-        pull(jobs, job, &gone);
+        evict(jobs, job, &gone);
     }
     ev_mutex_unlock(&jobs->lock);
     drop_all(&gone);
@@ -352,7 +355,7 @@ void sv_jobs_cancel(sv_jobs *jobs, sv_job *job) {
 /* Those that are too old. */
 static void pull_aged(sv_jobs *jobs, const ev_list *results, double now_s, ev_list *gone) EV_REQUIRES(jobs->lock) {
     while (results->count && now_s - oldest_of(results)->times.done > jobs->ttl_s)
-        pull(jobs, oldest_of(results), gone);
+        evict(jobs, oldest_of(results), gone);
 }
 
 void sv_jobs_sweep(sv_jobs *jobs, double now_s) {

@@ -73,7 +73,7 @@ void sv_speech_init(sv_speech *speech);
 void sv_speech_free(sv_speech *speech);
 /* How its text is read, into a request that borrows from it. *own is the caller's (ev_dictionary_free), once the
  * request is done with. */
-ev_status sv_speech_reading(const sv_speech *speech, ev_request *request, ev_dictionary **own, ev_error *err);
+ev_status sv_speech_to_request(const sv_speech *speech, ev_request *request, ev_dictionary **own, ev_error *err);
 
 /* Somebody who waits for sample `at`, or for the end. wake is called once, with the job's lock held, from the
  * engine's threads. */
@@ -164,6 +164,7 @@ typedef struct sv_job {
     /* the table's alone */
     ev_map_node by_id, by_key, by_idempotency;
     ev_list_node by_age;     /* of finished ones */
+    int64_t listed_bytes;    /* that it was counted with when it came there */
     bool listed_idempotency; /* not forgotten since */
 } sv_job;
 
@@ -189,12 +190,12 @@ bool sv_job_word(sv_job *job, size_t index, sv_word_time *out);
 bool sv_job_wait(sv_job *job, sv_waiter *waiter);
 void sv_job_forget_waiter(sv_job *job, sv_waiter *waiter); /* safe also when it was not listed */
 /* The listener of a windowed job has what stands before `at`, which is let go. */
-void sv_job_heard(sv_job *job, size_t at);
+void sv_job_discard_before(sv_job *job, size_t at);
 enum { SV_JOB_WINDOW = 4 << 20 };        /* bytes of samples that wait for the listener of a windowed job */
-bool sv_job_held(sv_job *job);           /* it is full: no more is to be made before some are heard */
+bool sv_job_window_full(sv_job *job);    /* it is full: no more is to be made before some are heard */
 int64_t sv_job_bytes(const sv_job *job); /* that it takes now, its engine's task not counted */
 /* Pages for so many samples of a job that nobody else has yet, to be filled. NULL: out of memory, or none. */
-int16_t *sv_job_room(sv_job *job, size_t count);
+int16_t *sv_job_alloc_samples(sv_job *job, size_t count);
 sv_job_state sv_job_snapshot(sv_job *job, sv_times *times, size_t *count, ev_error *err); /* any may be NULL */
 
 /* It was refused for want of room, and waits elsewhere: that is no refusal to be counted. */
@@ -220,7 +221,7 @@ sv_job *sv_jobs_find(sv_jobs *jobs, const char *id, const char *owner); /* held;
 /* Takes in a job that an earlier process accepted, by its id and its key. false: one of these is there already. */
 bool sv_jobs_restore(sv_jobs *jobs, sv_job *job);
 /* A job is over: it is kept within limits, or forgotten. What is written down is kept for equal requests alone. */
-void sv_jobs_over(sv_jobs *jobs, sv_job *job);
+void sv_jobs_finish(sv_jobs *jobs, sv_job *job);
 void sv_jobs_forget(sv_jobs *jobs, sv_job *job);
 /* Nobody may ask for it any more, by its id or with its Idempotency-Key; present listeners are the last. */
 void sv_jobs_cancel(sv_jobs *jobs, sv_job *job);
@@ -228,7 +229,7 @@ void sv_jobs_cancel(sv_jobs *jobs, sv_job *job);
 bool sv_jobs_abandoned(sv_jobs *jobs, sv_job *job);
 void sv_jobs_limit(sv_jobs *jobs, int64_t results_max); /* less room than before */
 /* Frees so many bytes, if what is kept for equal requests has them. */
-void sv_jobs_relieve(void *jobs, int64_t bytes);
+void sv_jobs_free_memory(void *jobs, int64_t bytes);
 void sv_jobs_sweep(sv_jobs *jobs, double now_s); /* about once a second */
 
 #endif

@@ -115,7 +115,7 @@ static inline ev_status sv_journal_next_pending(sv_journal *j, int64_t after, sv
 static inline ev_status sv_journal_next_dead(sv_journal *j, int64_t after, sv_record *out, ev_error *err) {
     return j->calls->next_dead(j, after, out, err);
 }
-static inline void sv_journal_look(sv_journal *j, sv_journal_state *out) { j->calls->state(j, out); }
+static inline void sv_journal_stats(sv_journal *j, sv_journal_state *out) { j->calls->state(j, out); }
 static inline bool sv_journal_idle(sv_journal *j) { return j->calls->idle(j); } /* all that was put is done */
 /* What was put is written first; what is put later is done with EV_E_CANCELED. NULL is fine. */
 static inline void sv_journal_close(sv_journal **j) {

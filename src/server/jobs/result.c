@@ -64,7 +64,7 @@ bool sv_result_url(const sv_results *results, const sv_job *job, ev_buf *out) {
 static ev_status make_room(sv_ledger *ledger, const sv_record *r, sv_job *job, int16_t **samples, ev_error *err) {
     if (sv_claim_set(ledger, &job->claim, job->owner, r->result_bytes, 1) != SV_CLAIM_OK)
         return ev_fail(err, EV_E_LIMIT, "there is no memory left for you: read the answers you have, or try later");
-    *samples = sv_job_room(job, job->count);
+    *samples = sv_job_alloc_samples(job, job->count);
     if (!*samples && r->result_bytes) return ev_fail(err, EV_E_LIMIT, "out of memory: try again later");
     return EV_OK;
 }

@@ -17,7 +17,7 @@ static int64_t taken(const sv_models *models) EV_REQUIRES(models->loading) {
 
 void sv_residency_budget(sv_models *models) {
     const int64_t fixed = taken(models), rest = config_of(models)->memory_max - fixed;
-    if (models->parts.engine.ledger) sv_ledger_fix(models->parts.engine.ledger, fixed);
+    if (models->parts.engine.ledger) sv_ledger_set_reserved(models->parts.engine.ledger, fixed);
     sv_jobs_limit(models->parts.engine.jobs, rest > 0 ? rest / 2 : 0);
 }
 

@@ -75,7 +75,7 @@ void sv_gateway_end_job(sv_gateway *g, sv_job *job, sv_job_state state, const ev
     sv_job_finish(job, state, error);
     settle_claim(g, job);
     if (g->parts.ended) g->parts.ended(g->parts.ended_user, job);
-    sv_jobs_over(g->parts.jobs, job);
+    sv_jobs_finish(g->parts.jobs, job);
     sv_job_unref(&job);
 }
 

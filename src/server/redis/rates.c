@@ -40,7 +40,7 @@ static void tell(sv_rates *r, sv_limiter *limiter, const sv_limiter_change *chan
     if (!reply) return; /* it was counted here */
     const uint64_t now_us = (uint64_t)(ev_clock_s() * 1e6);
     for (size_t i = 0; i < count && i < reply->elements; i++)
-        sv_limiter_cap(limiter, changes[i].account, changes[i].rate, sv_reply_real(reply, i), now_us);
+        sv_limiter_clamp(limiter, changes[i].account, changes[i].rate, sv_reply_real(reply, i), now_us);
     freeReplyObject(reply);
 }
 

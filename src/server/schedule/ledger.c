@@ -23,7 +23,7 @@ struct sv_ledger {
     int64_t max, fixed EV_GUARDED_BY(lock);
     int64_t claimed EV_GUARDED_BY(lock), untrusted EV_GUARDED_BY(lock); /* by all; of it held by untrusted clients */
     ev_map holders EV_GUARDED_BY(lock);
-    void (*relieve)(void *user, int64_t bytes) EV_GUARDED_BY(lock);
+    void (*on_pressure)(void *user, int64_t bytes) EV_GUARDED_BY(lock);
     void *user EV_GUARDED_BY(lock);
 };
 
@@ -49,15 +49,15 @@ void sv_ledger_free(sv_ledger **ledger) EV_NOT_SHARED {
     free(l);
 }
 
-void sv_ledger_fix(sv_ledger *l, int64_t bytes) {
+void sv_ledger_set_reserved(sv_ledger *l, int64_t bytes) {
     ev_mutex_lock(&l->lock);
     l->fixed = bytes;
     ev_mutex_unlock(&l->lock);
 }
 
-void sv_ledger_relief(sv_ledger *l, void (*relieve)(void *user, int64_t bytes), void *user) {
+void sv_ledger_on_pressure(sv_ledger *l, void (*on_pressure)(void *user, int64_t bytes), void *user) {
     ev_mutex_lock(&l->lock);
-    l->relieve = relieve;
+    l->on_pressure = on_pressure;
     l->user = user;
     ev_mutex_unlock(&l->lock);
 }
@@ -121,18 +121,18 @@ static sv_claim_result try_set(sv_ledger *l, sv_claim *claim, const char *accoun
 sv_claim_result sv_claim_set(sv_ledger *l, sv_claim *claim, const char *account, int64_t bytes, int part) {
     int64_t missing = 0;
     if (!l) return SV_CLAIM_OK;
-    void (*relieve)(void *user, int64_t bytes) = NULL;
+    void (*on_pressure)(void *user, int64_t bytes) = NULL;
     void *user = NULL;
     ev_mutex_lock(&l->lock);
     sv_claim_result room = try_set(l, claim, account, bytes, part);
     if (room == SV_CLAIM_LATER) {
         missing = l->fixed + l->claimed + bytes - claim->bytes - l->max;
-        relieve = l->relieve;
+        on_pressure = l->on_pressure;
         user = l->user;
     }
     ev_mutex_unlock(&l->lock);
-    if (!relieve || missing <= 0) return room;
-    relieve(user, missing);
+    if (!on_pressure || missing <= 0) return room;
+    on_pressure(user, missing);
     ev_mutex_lock(&l->lock);
     room = try_set(l, claim, account, bytes, part);
     ev_mutex_unlock(&l->lock);

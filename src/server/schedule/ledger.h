@@ -6,10 +6,10 @@
  * claims may have, untrusted clients together at most three quarters: so a key always finds room. What was made and
  * is kept for later (sv_claim_keep) counts in the sum alone: jobs.h has limits of its own for it.
  *
- * Where there is no room, `relieve` may free some: results that are kept in case somebody asks again.
+ * Where there is no room, `on_pressure` may free some: results that are kept in case somebody asks again.
  *
- * Threads: any; a claim is one thread's at a time. The ledger's lock is the last of all; relieve is called without
- * it, and takes the table's and jobs' locks: so never claim under one of these.
+ * Threads: any; a claim is one thread's at a time. The ledger's lock is the last of all; on_pressure is called
+ * without it, and takes the table's and jobs' locks: so never claim under one of these.
  */
 #ifndef SV_LEDGER_H
 #define SV_LEDGER_H
@@ -28,8 +28,8 @@ typedef enum sv_claim_result { SV_CLAIM_OK = 0, SV_CLAIM_LATER, SV_CLAIM_NEVER }
 ev_status sv_ledger_create(sv_ledger **out, int64_t bytes_max, ev_error *err);
 void sv_ledger_free(sv_ledger **ledger); /* no claim is left */
 /* Bytes of the budget that are taken whatever is asked for. */
-void sv_ledger_fix(sv_ledger *ledger, int64_t bytes);
-void sv_ledger_relief(sv_ledger *ledger, void (*relieve)(void *user, int64_t bytes), void *user);
+void sv_ledger_set_reserved(sv_ledger *ledger, int64_t bytes);
+void sv_ledger_on_pressure(sv_ledger *ledger, void (*on_pressure)(void *user, int64_t bytes), void *user);
 /* So many bytes from now on, more or fewer than before; fewer always work. part: this many of them make the holder's
  * share (1 usually). No room: the claim stays as it was. */
 /* ledger NULL: there is always room. */

@@ -10,7 +10,7 @@
 #include "base/voice_names.h"
 #include "server/voices/voices_store.h"
 
-enum { KEY = 32, OVERHEAD = 256 };
+enum { KEY = 32, OVERHEAD = 512 }; /* of a voice beside its vector: the structs, the allocator */
 
 struct sv_voice {     /* one voice in memory: of a reference, cached by its content, or of an upload or the model */
     ev_map_node node; /* by key */
