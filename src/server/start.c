@@ -278,7 +278,7 @@ ev_status sv_server_start(sv_server **out, const sv_config *config, sv_role role
     }
     ev_mutex_init(&s->lock);
     sv_log_init(&s->log, STDERR_FILENO, (sv_level)config->log_level, config->log_text);
-    /* The helper that decodes untrusted clients' files is started first, while this process is small and has one
+    /* The helpers that decode untrusted clients' files are started first, while this process is small and has one
      * thread. */
     ev_status status = sv_decoder_create(&s->decoder, decoder_argv[config->decoder_filter], SV_VOICE_THREADS, err);
     if (status == EV_OK) status = sv_config_copy(&s->config, config, err);

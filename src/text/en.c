@@ -121,7 +121,7 @@ static bool is_variable(const en_work *w, size_t i, size_t *end) {
            (letter > i || strchr("xyznmkbctpq", w->s[letter])) && w->s[letter + 1] != '\'' && w->s[letter + 1] != '.';
 }
 
-/* "3x - 4", "10 - x", "2x-1", "a - b": a variable on one side, a variable or a number on the other. */
+/* "3x - 4", "10 - x", "2x-1", "x - y": a variable on one side, a variable or a number on the other. */
 static bool takes_away(const en_work *w, size_t i) {
     const bool spaced = i > 0 && w->s[i - 1] == ' ' && w->s[i + 1] == ' ';
     size_t left = spaced ? i - 1 : i, right = spaced ? i + 2 : i + 1, end;
@@ -133,8 +133,10 @@ static bool takes_away(const en_work *w, size_t i) {
     const bool single = left == begin + 1 && en_is_lower(w->s[begin]);
     const bool behind = is_variable(w, right, &end),
                number = en_digits_end(w, right) > right && !en_is_alnum(w->s[en_digits_end(w, right)]);
-    if (single && en_is_lower(w->s[right]) && !en_is_alnum(w->s[right + 1]) && spaced) return true; /* "a - b" */
-    if (!spaced && single) return false;                                                            /* as "n-1" is */
+    const bool names = strchr("aiu", w->s[begin]) || strchr("aiu", w->s[right]); /* "plan b - a backup" */
+    if (single && en_is_lower(w->s[right]) && !en_is_alnum(w->s[right + 1]) && spaced && !names)
+        return true;                     /* "x - y" */
+    if (!spaced && single) return false; /* as "n-1" is */
     if (!spaced && !(variable && en_is_digit(w->s[begin]))) return false;
     return variable ? behind || number : figures && behind;
 }
@@ -197,6 +199,8 @@ static bool of_abbreviation(const en_work *w, size_t i) {
         return false;
     if (begin > 0 && (en_is_alnum(w->s[begin - 1]) || w->s[begin - 1] == '.' || w->s[begin - 1] == '\''))
         return false;
+    if (en_is_digit(w->s[next]) && en_is_upper(w->s[begin])) return false; /* "I met Anika. 3 days later" */
+    if (en_starts_sentence(w, next)) return false;                         /* "i love bts. they are great" */
     for (size_t k = 0; k < n; k++) lower[k] = en_lower(w->s[begin + k]);
     return !en_known(w->en, lower, n) && !en_list_is_letters(lower, n) && !(n > 1 && en_is_upper(w->s[begin + 1]));
 }

@@ -12,6 +12,7 @@
  *   en_number.c     digits to number words
  *   en_abbrev.c     abbreviations, initials      en_roman.c  roman numerals
  *   en_token.c      words: contractions, acronyms, camelCase, elongation
+ *   en_sign.c       signs between them, keys of a telephone
  *   en_heteronym.c  which of two pronunciations, by rules; weak forms of function words
  *   en_homograph.c  the same by a trained model, for which the rules are a hint
  *   en_words.c      a word to phones: what is known, what follows, letters
@@ -56,7 +57,8 @@ typedef struct en_work {
     const ev_char *chars;
     char *s; /* [n + EN_PAD], NUL-padded */
     size_t n;
-    ev_buf words; /* en_word */
+    ev_buf words;      /* en_word */
+    size_t menu_until; /* "A > B": a path of menus goes on to here */
     ev_buf text;
     ev_sink *sink;
     uint32_t span_begin, span_end; /* characters that the next words stand for */
@@ -100,6 +102,7 @@ size_t en_before_spaces(const en_work *w, size_t i); /* the character before i, 
 bool en_starts(const en_work *w, size_t i, const char *lower);  /* s[i..] is this, case aside */
 bool en_word_is(const en_work *w, size_t i, const char *lower); /* the same, and no letter or digit follows */
 bool en_ends_sentence(const en_work *w, size_t i); /* after an abbreviation's '.': does a new sentence start at i? */
+bool en_starts_sentence(const en_work *w, size_t i);           /* a word that likes to begin one, in any case */
 bool en_in_list(const char *list, const char *word, size_t n); /* list: " word word word " */
 bool en_shouting(en_work *w, size_t i);
 bool en_vowel_letter(char c);

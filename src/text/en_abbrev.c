@@ -9,7 +9,8 @@ typedef enum use {
     DOTTED,                /* only with the dot */
     BEFORE_NUMBER,         /* "No. 5", "p. 3", "vol. 2": dot and a number behind */
     BEFORE_NUMBER_CAPITAL, /* "Tab. 2", but "close the tab. 2 of us" */
-    TITLE                  /* before a name: never the end of a sentence */
+    TITLE,                 /* before a name: never the end of a sentence */
+    TITLE_DOTTED           /* the same, only with the dot */
 } use;
 
 static const struct {
@@ -33,18 +34,18 @@ static const struct {
     {"rep", "representative", TITLE},
     {"pres", "president", TITLE},
     {"cmdr", "commander", TITLE},
-    {"cpl", "corporal", TITLE},
-    {"pvt", "private", TITLE},
-    {"adm", "admiral", TITLE},
-    {"brig", "brigadier", TITLE},
-    {"supt", "superintendent", TITLE},
-    {"det", "detective", TITLE},
-    {"insp", "inspector", TITLE},
-    {"amb", "ambassador", TITLE},
-    {"asst", "assistant", TITLE},
-    {"assoc", "associate", TITLE},
-    {"wm", "william", TITLE},
-    {"mx", "mix", TITLE},
+    {"cpl", "corporal", TITLE_DOTTED},
+    {"pvt", "private", TITLE_DOTTED},
+    {"adm", "admiral", TITLE_DOTTED},
+    {"brig", "brigadier", TITLE_DOTTED},
+    {"supt", "superintendent", TITLE_DOTTED},
+    {"det", "detective", TITLE_DOTTED},
+    {"insp", "inspector", TITLE_DOTTED},
+    {"amb", "ambassador", TITLE_DOTTED},
+    {"asst", "assistant", TITLE_DOTTED},
+    {"assoc", "associate", TITLE_DOTTED},
+    {"wm", "william", TITLE_DOTTED},
+    {"mx", "mix", TITLE_DOTTED},
     {"maj", "major", TITLE},
     {"fr", "father", TITLE},
     {"sts", "saints", TITLE},
@@ -80,9 +81,7 @@ static const struct {
     {"ea", "each", DOTTED},
     {"viz", "namely", DOTTED},
     {"inst", "institute", DOTTED},
-    {"fed", "federal", DOTTED},
     {"calif", "california", DOTTED},
-    {"mass", "massachusetts", TITLE},
     {"est", "established", DOTTED},
     {"assn", "association", DOTTED},
     {"ave", "avenue", ANYWHERE},
@@ -423,21 +422,21 @@ static bool number_follows(const en_work *w, size_t i, size_t next, size_t lette
     return roman && !pronoun; /* "the fig. I ate" */
 }
 
-/* Of those that are short for several words, the one that is meant here; NULL: the usual one. next: behind the dot.
- */
-static const char *meant_here(const en_work *w, size_t i, size_t next) {
+/* Of those that are short for several words, the one that is meant here; NULL: the usual one. end: behind the dot. */
+static const char *meant_here(const en_work *w, size_t i, size_t end) {
     static const char forecasts[] =
         " cost costs time arrival delivery value price total date completion revenue weight departure income budget "
         "size population age duration shipping ship wait market number length tax mileage read reading net gross ",
                       beaten[] = " beat beats missed misses above below consensus topped ";
-    const size_t n = en_letters_end(w, next) - next;
+    const size_t next = en_skip_spaces(w, end), n = en_letters_end(w, next) - next;
     const char *previous = en_previous(w);
     const size_t said = strlen(previous);
     if (en_word_is(w, i, "est") && en_in_list(beaten, previous, said)) return "estimate";
     if (en_word_is(w, i, "est") && (is_amount(w) || en_in_list(forecasts, w->s + next, n))) return "estimated";
     if (en_word_is(w, i, "min") && !follows_number(w)) {
+        if (en_in_list(" few several couple some many ", previous, said)) return NULL;
         if (en_in_list(" a one this last per each every any another wait half ", previous, said)) return "minute";
-        if (en_is_digit(w->s[next]) || en_is_lower(w->s[next]) || !en_ends_sentence(w, next)) return "minimum";
+        if (en_is_digit(w->s[next]) || en_is_lower(w->s[next]) || !en_ends_sentence(w, end)) return "minimum";
     }
     if (en_word_is(w, i, "ed") && strcmp(previous, "of") == 0) return "education";
     if (en_word_is(w, i, "rev") && en_is_lower(w->s[i]))
@@ -461,13 +460,16 @@ static size_t plain_abbreviation(en_work *w, size_t i, size_t end) {
         if (shouted && u != TITLE && !loud && !numbered && strcmp(abbreviations[k].written, "attn") != 0) return 0;
         if (u == BEFORE_NUMBER_CAPITAL && !capital) return 0;
         if (u == BEFORE_NUMBER_CAPITAL) u = BEFORE_NUMBER;
+        if (u == TITLE_DOTTED && !dot) return 0;
+        if (u == TITLE_DOTTED) u = TITLE;
         if (end - i == 1 && capital && en_lower(w->s[i]) == 'p') return 0; /* "John P. 12" */
-        if (i > 0 && w->s[i - 1] == '/') return 0;                         /* "/etc/hosts" */
+        if (i > 0 && w->s[i - 1] == '/' && !dot && u != TITLE && (i == 1 || en_is_space(w->s[i - 2])))
+            return 0; /* "/etc/hosts" */
         if (u == BEFORE_NUMBER && !(dot && number_follows(w, i, next, end - i))) return 0;
         if (u == DOTTED && !dot) return 0;
         if (dot && !capital && en_word_is(w, i, "rev") && is_revenue(w, next))
             return finish(w, i, end + 1, "revenue", false);
-        const char *meant = dot ? meant_here(w, i, next) : NULL;
+        const char *meant = dot ? meant_here(w, i, end + 1) : NULL;
         if (meant) return finish(w, i, end + 1, meant, en_word_is(w, i, "est"));
         /* "max." and "min." at the end of a sentence may just be words with its full stop, and so may "co" */
         if (u == DOTTED && !capital && en_ends_sentence(w, end + 1) && end - i > 2 &&

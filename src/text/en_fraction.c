@@ -94,14 +94,19 @@ static bool is_meter(const en_work *w, size_t end, long bottom) {
            en_in_list(" time meter metre signature beat rhythm groove ", w->s + next, stop - next);
 }
 
+/* "3/4 inch", "1/2 of the staff", "1/4 mile": a part of what stands behind. */
+static bool is_part(const en_work *w, size_t end, long top, long bottom) {
+    static const char things[] = " of day days price hour hours off full mile miles cup cups inch inches way ";
+    const size_t next = en_skip_spaces(w, end);
+    if (top >= bottom || !ordinary_denominator(bottom)) return false;
+    const bool small = bottom <= 4; /* a half, two thirds; of 10/12 a date is left */
+    return (small && en_in_list(things, w->s + next, en_letters_end(w, next) - next)) || en_unit_at(w, end).singular;
+}
+
 /* "Mon. 12/25", but "Friday 3/4 of the staff", "Monday 1/2 day". */
 static bool is_dated(const en_work *w, size_t end, long top, long bottom) {
-    static const char days[] = " monday tuesday wednesday thursday friday saturday sunday ",
-                      things[] = " of day days price hour hours off full mile miles cup cups inch inches way ";
-    const size_t next = en_skip_spaces(w, end);
-    const bool part = bottom <= 4 && top < bottom; /* a half, two thirds */
-    return en_in_list(days, en_previous(w), strlen(en_previous(w))) &&
-           !(part && en_in_list(things, w->s + next, en_letters_end(w, next) - next));
+    static const char days[] = " monday tuesday wednesday thursday friday saturday sunday ";
+    return en_in_list(days, en_previous(w), strlen(en_previous(w))) && !is_part(w, end, top, bottom);
 }
 
 /* "the week of 10/14" */
@@ -154,10 +159,12 @@ size_t en_match_fraction(en_work *w, const en_number *first, size_t begin) {
         return bottom.end;
     }
     static const char date_words[] =
-        " on by until since before after dated due starts start starting begins thru through eod expires exp "
-        "ends ending deadline opens closes effective arriving arrives departs departing born closed ";
+        " on by until since before after dated due thru eod expires exp deadline effective ",
+                      weaker[] = " starts start starting begins through ends ending opens closes arriving arrives "
+                                 "departs departing born closed ";
     en_span(w, begin, bottom.end);
-    if ((en_in_list(date_words, en_previous(w), strlen(en_previous(w))) || is_dated(w, bottom.end, a, b) ||
+    const bool hinted = en_in_list(weaker, en_previous(w), strlen(en_previous(w))) && !is_part(w, bottom.end, a, b);
+    if ((hinted || en_in_list(date_words, en_previous(w), strlen(en_previous(w))) || is_dated(w, bottom.end, a, b) ||
          is_of_week(w) || en_word_is(w, en_skip_spaces(w, bottom.end), "deadline")) &&
         en_valid_day(a, b)) {
         en_say_date(w, 0, (int)a, (int)b);

@@ -251,6 +251,13 @@ static bool nearby(const place *p, int reach, const char *list) {
 
 /* ---- one rule each; true: the second pronunciation ---- */
 
+/* "Let your child read it", "Does the user read it?" */
+static bool helped(const place *p) {
+    static const char verbs[] =
+        " does did do can will could would should may might let lets make makes help helps have and ";
+    return is_in(near(p, -2), verbs) || is_in(near(p, -3), verbs);
+}
+
 /* "John read it", "the judge read the verdict": one person who reads would have an -s. */
 static bool read_by_one(const place *p) {
     static const char ones[] =
@@ -265,12 +272,14 @@ static bool read_by_one(const place *p) {
     const size_t n = strlen(previous);
     const bool object =
         is_in(next, articles) || is_in(next, objects) || is_in(next, " about from and aloud through out ") || !*next;
-    if (is_in(previous, ones))
-        return object && !is_in(near(p, -2), " does did do can will could would should may might let make help ");
-    /* a name: with a capital, and no plural */
-    return object && subject->capital && p->index > 0 && previous[n - 1] != 's' && !subject->spell &&
-           !is_in(previous, " please don't then now and also to or first always ") &&
-           !is_in(near(p, -2), " does did do can will could would should may might let make help and ");
+    if (is_in(previous, ones)) return object && !helped(p);
+    /* a name: with a capital, and neither a plural nor the head of an order ("Carefully read the instructions") */
+    static const char others[] =
+        " please don't then now and also to or first always people children men women most many some few both all "
+        "just never kindly quickly carefully ";
+    const bool adverb = n > 3 && strcmp(previous + n - 2, "ly") == 0;
+    return object && subject->capital && previous[n - 1] != 's' && !subject->spell && !adverb &&
+           !is_in(previous, others) && !helped(p);
 }
 
 static bool read_present(const place *p, tag t) {
@@ -338,7 +347,8 @@ static bool bow_bends(const place *p, tag t) {
 
 static bool used_habit(const place *p) {
     if (!is_in(near(p, 1), " to ")) return false;
-    if (is_in(near(p, -1), " are is was were ") && is_in(near(p, 2), " it this that the being having working "))
+    if (is_in(near(p, -1), " are is was were ") && is_in(near(p, 2), " it this that the being having working ") &&
+        !is_in(near(p, 3), " day "))
         return true; /* "They are used to it" */
     return !is_in(near(p, -1), " is are was were be been being it's widely often commonly ");
 }

@@ -259,7 +259,7 @@ static size_t hours_minutes(en_work *w, const en_number *n, size_t begin) {
     return end;
 }
 
-/* "5m ago", "Prep: 15m", "a 10m read", "in 5m": of time. */
+/* "5m ago", "Prep: 15m", "a 10m read": of time. */
 static bool is_minutes(const en_work *w, const en_number *n) {
     static const char before[] =
         " prep cook cooking bake baking wait waiting ready eta snooze timer preparation total ";
@@ -320,16 +320,20 @@ static size_t more_rates(en_work *w, size_t end) {
     return end;
 }
 
-/* A number and its unit at i. */
-static bool is_dose(const en_work *w, size_t i) {
+/* "250 mg/5 mL": a medicine in so much of a liquid or a food; other measures beside each other are the same twice. */
+static bool is_dose(const en_work *w, const en_unit *of, size_t i) {
     en_number n;
-    return en_is_digit(w->s[i]) && en_parse_number(w, i, &n) && en_unit_at(w, n.end).singular;
+    if (!strstr(" milligram microgram gram I U ", of->singular) || !en_is_digit(w->s[i]) ||
+        !en_parse_number(w, i, &n))
+        return false;
+    const en_unit in = en_unit_at(w, n.end);
+    return in.singular && (strcmp(in.singular, "milliliter") == 0 || strcmp(in.singular, "liter") == 0);
 }
 
 /* "a 5 lb bag", "9 mm pistol", "12V battery": what the measure is of stands behind it, so the unit is not counted. */
 static bool describes(const en_work *w, size_t end) {
     static const char things[] = " bag bags ball bar bars battery batteries bed bike bolt bolts bottle bottles box "
-                                 "boxes bulb bulbs cable cables can cans cap card "
+                                 "boxes bulb bulbs cable cables cap card "
                                  "cards charger cord cup cups dose drill drive drives fence film gap gun hose hike "
                                  "jack jar jug knife ladder lamp lens limit line "
                                  "motor nail nails outlet package packet pan phone pipe pistol pizza plate pole pot "
@@ -342,10 +346,18 @@ static bool describes(const en_work *w, size_t end) {
         "up down more less "
         "later earlier ago before after with without than into out over under within each every apart below above a "
         "an the as if when "
-        "while that which who because but so then not total max min including plus minus equals ";
-    static const char articles[] = " a an the this that each every another my your our his her their its new ";
+        "while that which who because but so then not total max min including plus minus equals until till during "
+        "since i you he she it we they contains contain gives give "
+        "provides lost gained used left can could will would has have had may must should ";
+    static const char articles[] = " a an the this that my your our his her their its new ";
     const size_t next = en_skip_spaces(w, end), stop = en_letters_end(w, next);
-    if (next != end + 1 || !en_is_lower(w->s[next]) || en_in_list(others, w->s + next, stop - next)) return false;
+    const char behind = w->s[stop]; /* the noun, where no verb follows */
+    const bool can = en_in_list(" can cans ", w->s + next, stop - next) &&
+                     (previous_in(w, " a an the this that one ") || !behind || strchr(".,;:!?)", behind));
+    if (can) return true;
+    if (next != end + 1 || !en_is_lower(w->s[next]) || w->s[end - 1] == 's' ||
+        en_in_list(others, w->s + next, stop - next))
+        return false;
     return en_in_list(things, w->s + next, stop - next) || previous_in(w, articles);
 }
 
@@ -397,13 +409,13 @@ static size_t measured(en_work *w, const en_number *n, size_t begin) {
     }
     en_unit below = unit.per ? en_unit_at(w, unit.end + 1) : (en_unit){0};
     size_t end = unit.per ? (below.singular ? below.end : unit.end + 1) : unit.end;
-    const bool money = strstr(unit.singular, "percent") || strstr(unit.singular, "degree");
-    const bool single = hyphen || en_is_one(n) || (!unit.per && !money && describes(w, end));
+    const bool share = strstr(unit.singular, "percent") || strstr(unit.singular, "degree");
+    const bool single = hyphen || en_is_one(n) || (!unit.per && !share && describes(w, end));
     en_span(w, begin, end);
     en_say_number(w, n);
     en_say_unit(w, &unit, single);
     if (unit.per) return more_rates(w, end);
-    if (w->s[end] == '/' && strcmp(unit.singular, "volt") != 0 && is_dose(w, end + 1)) { /* "250 mg/5 mL" */
+    if (w->s[end] == '/' && is_dose(w, &unit, end + 1)) { /* "250 mg/5 mL" */
         en_span(w, end, end + 1);
         en_put(w, "per");
         return end + 1;

@@ -3,6 +3,8 @@
 
 #include "text/en.h"
 
+enum { BY_CODE = 1, BY_LETTERS = 2 }; /* no sign of its own: SEK, R$ */
+
 typedef struct currency {
     int32_t sign;
     const char *one, *many, *cent, *cents; /* cents NULL: decimals are said as decimals */
@@ -54,28 +56,28 @@ static const currency codes[] = {{'$', "U S dollar", "U S dollars", "cent", "cen
                                  {'Y', "yuan", "yuan", NULL, NULL},
                                  {'F', "swiss franc", "swiss francs", NULL, NULL},
                                  {'H', "hong kong dollar", "hong kong dollars", "cent", "cents"},
-                                 {1, "swedish krona", "swedish kronor", NULL, NULL},
-                                 {1, "norwegian krone", "norwegian kroner", NULL, NULL},
-                                 {1, "danish krone", "danish kroner", NULL, NULL},
-                                 {1, "zloty", "zlotys", NULL, NULL},
-                                 {1, "dirham", "dirhams", NULL, NULL},
-                                 {1, "riyal", "riyals", NULL, NULL},
-                                 {1, "rand", "rand", NULL, NULL},
-                                 {1, "singapore dollar", "singapore dollars", "cent", "cents"},
-                                 {1, "mexican peso", "mexican pesos", NULL, NULL},
-                                 {1, "new zealand dollar", "new zealand dollars", "cent", "cents"},
-                                 {1, "baht", "baht", NULL, NULL},
-                                 {1, "philippine peso", "philippine pesos", NULL, NULL},
-                                 {1, "rupiah", "rupiah", NULL, NULL},
-                                 {1, "ringgit", "ringgit", NULL, NULL},
-                                 {1, "turkish lira", "turkish lira", NULL, NULL},
-                                 {1, "brazilian real", "brazilian reais", NULL, NULL},
-                                 {1, "won", "won", NULL, NULL},
-                                 {1, "shekel", "shekels", NULL, NULL},
-                                 {1, "czech koruna", "czech korunas", NULL, NULL},
-                                 {1, "forint", "forints", NULL, NULL},
-                                 {1, "egyptian pound", "egyptian pounds", NULL, NULL},
-                                 {1, "naira", "naira", NULL, NULL}};
+                                 {BY_CODE, "swedish krona", "swedish kronor", NULL, NULL},
+                                 {BY_CODE, "norwegian krone", "norwegian kroner", NULL, NULL},
+                                 {BY_CODE, "danish krone", "danish kroner", NULL, NULL},
+                                 {BY_CODE, "zloty", "zlotys", NULL, NULL},
+                                 {BY_CODE, "dirham", "dirhams", NULL, NULL},
+                                 {BY_CODE, "riyal", "riyals", NULL, NULL},
+                                 {BY_CODE, "rand", "rand", NULL, NULL},
+                                 {BY_CODE, "singapore dollar", "singapore dollars", "cent", "cents"},
+                                 {BY_CODE, "mexican peso", "mexican pesos", NULL, NULL},
+                                 {BY_CODE, "new zealand dollar", "new zealand dollars", "cent", "cents"},
+                                 {BY_CODE, "baht", "baht", NULL, NULL},
+                                 {BY_CODE, "philippine peso", "philippine pesos", NULL, NULL},
+                                 {BY_CODE, "rupiah", "rupiah", NULL, NULL},
+                                 {BY_CODE, "ringgit", "ringgit", NULL, NULL},
+                                 {BY_CODE, "turkish lira", "turkish lira", NULL, NULL},
+                                 {BY_CODE, "brazilian real", "brazilian reais", NULL, NULL},
+                                 {BY_CODE, "won", "won", NULL, NULL},
+                                 {BY_CODE, "shekel", "shekels", NULL, NULL},
+                                 {BY_CODE, "czech koruna", "czech korunas", NULL, NULL},
+                                 {BY_CODE, "forint", "forints", NULL, NULL},
+                                 {BY_CODE, "egyptian pound", "egyptian pounds", NULL, NULL},
+                                 {BY_CODE, "naira", "naira", NULL, NULL}};
 
 /* A currency by its code in front of the amount. */
 static const currency *coded(const en_work *w, size_t i) {
@@ -124,8 +126,9 @@ static void european(const en_work *w, amount *a) {
         i += 4;
     }
     bool cents = w->s[i] == ',' && en_digits_end(w, i + 1) == i + 3;
-    const bool thousands = i - first > 4 || (a->currency->sign == 2 && !a->currency->cents); /* "Rp 50.000" */
-    if (i == first || !(cents || (thousands && !en_is_digit(w->s[i])))) return; /* "€1.234" has three decimals */
+    const bool thousands =
+        i - first > 4 || (a->currency->sign == BY_LETTERS && !a->currency->cents); /* "Rp 50.000" */
+    if (i == first || !(cents || (thousands && !en_is_digit(w->s[i])))) return;    /* "€1.234" has three decimals */
     n.whole_end = n.end = i;
     if (cents) {
         n.fraction = i + 1;
@@ -160,21 +163,38 @@ static bool parse_rupees(const en_work *w, size_t i, amount *out) {
     return true;
 }
 
+/* "TRY 250" is an amount, "PHP 8.3" a version, "TRY 30 DAYS" an order: of names that mean something else by
+ * themselves, only what looks like money: hundreds and more, or cents. */
+static bool may_be_name(const en_work *w, const amount *a) {
+    const char *code = w->s + a->begin;
+    const en_number *n = &a->number;
+    if (strncmp(code, "PHP", 3) != 0 && strncmp(code, "TRY", 3) != 0) return false;
+    return !(n->grouped || n->fraction_n == 2 || a->scale || (n->digit_count >= 3 && !n->fraction_n));
+}
+
 /* "R$ 50", "MX$ 50", "RM 20", "Rp 50.000", "kr 200": other signs of letters. */
 static const struct {
     const char *written;
     currency of;
-} lettered[] = {
-    {"R$", {2, "real", "reais", "centavo", "centavos"}}, {"MX$", {2, "peso", "pesos", "centavo", "centavos"}},
-    {"RM", {2, "ringgit", "ringgit", "sen", "sen"}},     {"Rp", {2, "rupiah", "rupiah", NULL, NULL}},
-    {"kr", {2, "kroner", "kroner", NULL, NULL}},         {"Kr", {2, "kroner", "kroner", NULL, NULL}}};
+} lettered[] = {{"R$", {BY_LETTERS, "real", "reais", "centavo", "centavos"}},
+                {"MX$", {BY_LETTERS, "peso", "pesos", "centavo", "centavos"}},
+                {"RM", {BY_LETTERS, "ringgit", "ringgit", "sen", "sen"}},
+                {"Rp", {BY_LETTERS, "rupiah", "rupiah", NULL, NULL}},
+                {"kr", {BY_LETTERS, "kroner", "kroner", NULL, NULL}},
+                {"Kr", {BY_LETTERS, "kroner", "kroner", NULL, NULL}}};
+
+/* "Meeting in RM 205": a room. */
+static bool of_a_room(const en_work *w, size_t i) {
+    return w->s[i] == 'R' && w->s[i + 1] == 'M' &&
+           en_in_list(" in to at room meet meeting ", en_previous(w), strlen(en_previous(w)));
+}
 
 static bool parse_lettered(const en_work *w, size_t i, amount *out) {
     for (size_t k = 0; k < EV_ARRAY_COUNT(lettered); k++) {
         const size_t n = strlen(lettered[k].written);
         if (strncmp(w->s + i, lettered[k].written, n) != 0 || (i > 0 && en_is_alnum(w->s[i - 1]))) continue;
         const size_t at = i + n + (w->s[i + n] == ' ');
-        if (!en_is_digit(w->s[at]) || (n == 2 && w->s[i + 1] == 'M' && at == i + n) ||
+        if (!en_is_digit(w->s[at]) || (w->s[i + 1] == 'M' && at == i + n) || of_a_room(w, i) ||
             !en_parse_number(w, at, &out->number))
             continue;
         out->currency = &lettered[k].of;
@@ -198,8 +218,8 @@ static bool parse_amount(const en_work *w, size_t i, amount *out) {
         out->currency = coded(w, i - 3);
         bool pair =
             out->begin > 0 && (en_is_alnum(w->s[out->begin - 1]) || w->s[out->begin - 1] == '/'); /* EUR/USD */
-        const bool touches = en_is_digit(w->s[i]) && out->currency; /* "USD50", but no "TRY2" or "PHP8" */
-        if (touches && !(out->currency->sign != 1 && out->currency->sign)) return false;
+        const bool touches =
+            en_is_digit(w->s[i]) && out->currency && out->currency->sign != BY_CODE; /* "USD50", no "SEK2" */
         if (!out->currency || (en_is_alnum(w->s[i]) && !touches) || pair) return false;
         i--;
     } else if (!out->currency || (out->prefix_n && w->s[i] != '$')) {
@@ -220,7 +240,7 @@ static bool parse_amount(const en_work *w, size_t i, amount *out) {
             out->end = end;
         }
     }
-    return true;
+    return !may_be_name(w, out);
 }
 
 static int two_digits(const en_work *w, size_t i) { return (w->s[i] - '0') * 10 + (w->s[i + 1] - '0'); }
@@ -239,12 +259,11 @@ static void say_prefix(en_work *w, const amount *a) {
         const char *written, *said;
     } places[] = {{"HK", "hong kong"},  {"NT", "new taiwan"}, {"S", "singapore"},  {"NZ", "new zealand"},
                   {"AU", "australian"}, {"CA", "canadian"},   {"A", "australian"}, {"C", "canadian"},
-                  {"CAD", "canadian"},  {"SG", "singapore"},  {"US", "US"}};
+                  {"CAD", "canadian"},  {"SG", "singapore"}};
     if (a->prefix_n == 0 || (a->prefix_n == 3 && w->s[a->begin + 3] != '$')) return;
     for (size_t k = 0; k < EV_ARRAY_COUNT(places); k++)
         if (strlen(places[k].written) == a->prefix_n &&
             strncmp(w->s + a->begin, places[k].written, a->prefix_n) == 0) {
-            if (strcmp(places[k].said, "US") == 0) break;
             en_put(w, places[k].said);
             return;
         }

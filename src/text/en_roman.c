@@ -138,14 +138,14 @@ size_t en_match_roman(en_work *w, size_t i) {
         put_ordinal(w, value);
         return n;
     }
-    static const char games[] =
-        " gta civ fifa dota quake doom skyrim starcraft diablo witcher halo rambo saw apple iphone ";
+    static const char games[] = " gta civ fifa dota quake skyrim starcraft diablo witcher rambo iphone ";
     if (n == 1 && w->s[i] == 'X' &&
         (previous_in(w, " series model type ") &&
          (count > 1 &&
           en_in_list(" xbox tesla ", en_word_text(w, en_word_at(w, count - 2)), en_word_at(w, count - 2)->bytes))))
         return 0; /* "Xbox Series X", "Tesla Model X" */
-    const bool game = previous_in(w, games) || (count > w->sentence_from && strcmp(en_previous(w), "G T A") == 0);
+    const bool game = (previous_in(w, games) && en_word_at(w, count - 1)->capital) ||
+                      (count > w->sentence_from && strcmp(en_previous(w), "G T A") == 0);
     if (game && value < 20 && i > 0 && w->s[i - 1] == ' ' && w->pending == EV_BREAK_WORD &&
         !(n == 1 && w->s[i] == 'I')) {
         en_span(w, i, end);

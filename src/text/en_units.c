@@ -255,6 +255,16 @@ static bool single_letter(const en_work *w, size_t i, size_t at) {
     return cue_around(w, i, c == 'A' ? electric : c == 'B' ? data : " newton newtons force forces ");
 }
 
+/* "hit 40 HR": of a batter; else "24 HR" are hours. */
+static bool counts_runs(const en_work *w) {
+    static const char verbs[] = " hit hits with belted slugged homered and had has career ";
+    for (size_t back = 1; back <= 3 && back + w->sentence_from <= en_word_count(w); back++) {
+        const en_word *word = en_word_at(w, en_word_count(w) - back);
+        if (!word->number) return en_in_list(verbs, en_word_text(w, word), word->bytes);
+    }
+    return false;
+}
+
 en_unit en_unit_at(const en_work *w, size_t i) {
     en_unit result = {.end = i};
     size_t at = w->s[i] == ' ' || w->s[i] == '-' ? i + 1 : i;
@@ -300,9 +310,7 @@ en_unit en_unit_at(const en_work *w, size_t i) {
     if (at == i && strcmp(letters, "K") == 0) return result; /* "4K", "10K" */
     size_t found = find_unit(letters, n, at > i && !inches);
     if (found == EV_ARRAY_COUNT(units) && powered(w, at, letters, n, &result)) return result;
-    const size_t next_word = en_skip_spaces(w, at + n);
-    const bool loud = en_is_upper(w->s[next_word]) && en_is_upper(w->s[next_word + 1]); /* "24 HR SERVICE" */
-    if (strcmp(letters, "HR") == 0 && loud) found = find_unit("hr", 2, at > i);
+    if (strcmp(letters, "HR") == 0 && !counts_runs(w)) found = find_unit("hr", 2, at > i);
     for (size_t k = found; k < EV_ARRAY_COUNT(units); k = EV_ARRAY_COUNT(units)) {
         result.singular = units[k].singular;
         result.plural = units[k].plural;

@@ -40,16 +40,20 @@ bool en_in_list(const char *list, const char *word, size_t n) {
 
 bool en_vowel_letter(char c) { return c != 0 && strchr("aeiouyAEIOUY", c) != NULL; }
 
-/* A sentence may follow: end of text or line, or a word that likes to start one. */
-bool en_ends_sentence(const en_work *w, size_t i) {
+/* A word that likes to begin one stands at i. */
+bool en_starts_sentence(const en_work *w, size_t i) {
     static const char starters[] =
         " the he she it they we i you his her their our my this that these those there then but and so if when where "
         "what who why how in on at for after before as by with now please no yes not all one some many most every ";
+    return en_in_list(starters, w->s + i, en_letters_end(w, i) - i);
+}
+
+/* A sentence may follow: end of text or line, or a word that likes to start one. */
+bool en_ends_sentence(const en_work *w, size_t i) {
     while (w->s[i] == '"' || w->s[i] == '\'' || w->s[i] == ')') i++;
     size_t next = en_skip_spaces(w, i);
     if (w->s[next] == 0 || w->s[next] == '\n') return true;
-    if (next == i || !en_is_upper(w->s[next])) return false;
-    return en_in_list(starters, w->s + next, en_letters_end(w, next) - next);
+    return next != i && en_is_upper(w->s[next]) && en_starts_sentence(w, next);
 }
 
 /* Three words or more and hardly a small letter: capitals are for loudness. Decided once a sentence. */

@@ -38,7 +38,7 @@ static bool dries(const place *at) {
     const zh_word *words = zh_words(at->p);
     for (size_t i = at->word; i > 0 && i + 4 > at->word; i--)
         if (zh_in(zh_cp(at->p, words[i - 1].end - 1),
-                  "服裤裙衫袜鞋布巾被发唇水漆肤口嗓地墨汗泪液土血碗草叶河井湖泥胶油面饭皮画眼鼻脸桌板"))
+                  "服裤裙衫袜鞋布巾被发唇水漆肤口嗓墨汗泪液土血碗草叶河井湖泥胶油饭皮画眼鼻脸"))
             return true;
     return false;
 }
@@ -55,7 +55,9 @@ static bool verb_follows(const place *at) {
 static const char *read_de(const place *at) {
     if (is_verb(at->before) && zh_in(at->left, "获取赢夺求博")) return "e2";
     if (zh_in(at->left, "还就也都总") && at->after && zh_in(at->right, "多再去先要把给跟靠看问等买吃走"))
-        return "ei3"; /* 还得多吃 */
+        return "ei3";                                                                   /* 还得多吃 */
+    const bool gets = zh_in(at->right, "了过到第奖胜票病") || zh_is_numeral(at->right); /* 我妈得了病, 谁得了第一 */
+    if (gets && !is_verb(at->before) && !is_describing(at->before)) return "e2";
     /* one character that is no noun of its own is a verb or a quality, whatever else it may be: 气得发抖, 热得要命 */
     const bool one = at->before && at->before->end - at->before->begin == 1;
     const bool noun =
@@ -66,8 +68,7 @@ static const char *read_de(const place *at) {
     const bool state = !noun && (is_verb(at->before) || is_describing(at->before) || alone);
     if (noun) return at->after ? "ei3" : "e2";
     if (state || (zh_in(at->right, "多很太") && !is_person(at->before))) return "e5";
-    if (zh_in(at->right, "了过到第奖胜票病") || zh_is_numeral(at->right) || zh_in(at->left, "所而可必不"))
-        return "e2";
+    if (gets || zh_in(at->left, "所而可必不")) return "e2";
     if (!at->before || is_person(at->before) || is_thing(at->before) || class_of(at->before) == 'd' ||
         class_of(at->before) == 't')
         return at->after ? "ei3" : "e2";
@@ -144,11 +145,14 @@ static const char *read_huan(const place *at) { /* 还 */
 }
 
 static const char *read_gan(const place *at) { /* 干 */
+    const size_t end = zh_words(at->p)[at->word].end;
     if (zh_in(at->left, "很太更最越晒擦吹烤晾烘喝风拧吸收抹榨阴沥")) return "an1";
-    if (at->right == 0x4E86 && zh_in(zh_cp(at->p, zh_words(at->p)[at->word].end + 1), "这杯"))
-        return zh_in(zh_cp(at->p, zh_words(at->p)[at->word].end + 2), "杯碗酒瓶") ? "an1" : NULL; /* 干了这杯 */
-    const bool ends = !at->after || zh_in(at->right, "了透着吗吧呢，");
-    return ends && zh_cp(at->p, zh_words(at->p)[at->word].end + 1) != 0x4EC0 && dries(at) ? "an1" : NULL;
+    if (at->right == 0x4E86 && zh_in(zh_cp(at->p, end + 1), "这杯"))
+        return zh_in(zh_cp(at->p, end + 2), "杯碗酒瓶") ? "an1" : NULL; /* 干了这杯 */
+    const int32_t behind = zh_cp(at->p, end + 1); /* 衣服干了吗, but 在工地干了十年 */
+    const bool ends = !at->after || zh_in(at->right, "透吗吧呢") ||
+                      (at->right == 0x4E86 && (!behind || zh_in(behind, "吗吧呢没，")));
+    return ends && dries(at) ? "an1" : NULL;
 }
 
 /* 桌子上 shang5, 家里 li5 */
@@ -165,11 +169,14 @@ static const char *read_dao(const place *at) {
 }
 
 static const char *read_diao(const place *at) { /* 调 */
-    if (zh_in(at->right, "到至")) {             /* 调到二十六度, 调到最大; but 调到北京 */
-        const int32_t next = zh_cp(at->p, zh_words(at->p)[at->word].end + 1);
-        return zh_is_numeral(next) || zh_in(next, "最静低高中大小适合") ? "t iao2" : NULL;
+    if (zh_in(at->right, "到至")) {             /* 调到二十六度, 调到最大; but 调到一线, 调到北京 */
+        const size_t next = zh_words(at->p)[at->word].end + 1;
+        if (zh_in(zh_cp(at->p, next), "最静")) return "t iao2";
+        for (size_t k = next; zh_is_numeral(zh_cp(at->p, k)) && k < next + 6; k++)
+            if (zh_in(zh_cp(at->p, k + 1), "度档%级挡百分摄点倍格")) return "t iao2";
+        return NULL;
     }
-    return zh_in(at->right, "大小高低整亮暗成好匀一不水音温色光慢快准") ? "t iao2" : NULL;
+    return zh_in(at->right, "大小高低整亮暗成好匀不音温色光慢快准") ? "t iao2" : NULL;
 }
 
 /* 中了奖; 十一投七中 */
@@ -181,9 +188,9 @@ static const char *read_zhong_hit(const place *at) {
 
 /* 应在三日内完成, 不应; but 应你的邀请 */
 static const char *read_ying(const place *at) {
-    if (is_person(at->after)) return "ing4";
-    const bool act = at->after && strchr("vpd", class_of(at->after) ? class_of(at->after) : '-');
-    return act || zh_in(at->right, "在由于自按将以与向从先被对把予") ? "ing1" : NULL;
+    const char class = class_of(at->after);
+    if (class == 'r' || class == 'R') return zh_in(at->right, "你您我他她贵其") ? "ing4" : "ing1";
+    return (class && strchr("vpd", class)) || zh_in(at->right, "在由于自按将以与向从先被对把予") ? "ing1" : NULL;
 }
 
 static const char *read_interjection(const place *at, const char *full) { return at->before ? NULL : full; }
@@ -205,25 +212,27 @@ static const char *surname(int32_t cp) {
 /* "[initial ]final+tone" of the character in this place; NULL: as usual. Without an initial it keeps its own. */
 static const char *rule(int32_t cp, const place *at) {
     switch (cp) {
-    case 0x5F97: return read_de(at);                                                                /* 得 */
-    case 0x5730: return read_di(at);                                                                /* 地 */
-    case 0x4E3A: return read_wei(at);                                                               /* 为 */
-    case 0x4E86: return read_le(at);                                                                /* 了 */
-    case 0x957F: return read_chang(at);                                                             /* 长 */
-    case 0x884C: return read_hang(at);                                                              /* 行 */
-    case 0x53EA: return counts(at) ? "iii1" : NULL;                                                 /* 只 */
-    case 0x79CD: return read_zhong(at);                                                             /* 种 */
-    case 0x91CD: return read_chong(at);                                                             /* 重 */
-    case 0x6570: return read_shu(at);                                                               /* 数 */
-    case 0x8FD8: return read_huan(at);                                                              /* 还 */
-    case 0x5E72: return read_gan(at);                                                               /* 干 */
-    case 0x6559: return is_person(at->after) || zh_in(at->right, "了会过") ? "iao1" : NULL;         /* 教 */
-    case 0x4E2D: return read_zhong_hit(at);                                                         /* 中 */
-    case 0x548C: return !at->before && zh_in(at->right, "面泥") ? "h uo2" : NULL;                   /* 和 */
-    case 0x5904: return !at->before && zh_is_numeral(at->right) ? "u3" : NULL;                      /* 处 */
-    case 0x8F6C: return zh_is_numeral(at->left) && !at->after ? "uan4" : NULL;                      /* 转 */
-    case 0x5E94: return read_ying(at);                                                              /* 应 */
-    case 0x5012: return read_dao(at);                                                               /* 倒 */
+    case 0x5F97: return read_de(at);                                                        /* 得 */
+    case 0x5730: return read_di(at);                                                        /* 地 */
+    case 0x4E3A: return read_wei(at);                                                       /* 为 */
+    case 0x4E86: return read_le(at);                                                        /* 了 */
+    case 0x957F: return read_chang(at);                                                     /* 长 */
+    case 0x884C: return read_hang(at);                                                      /* 行 */
+    case 0x53EA: return counts(at) ? "iii1" : NULL;                                         /* 只 */
+    case 0x79CD: return read_zhong(at);                                                     /* 种 */
+    case 0x91CD: return read_chong(at);                                                     /* 重 */
+    case 0x6570: return read_shu(at);                                                       /* 数 */
+    case 0x8FD8: return read_huan(at);                                                      /* 还 */
+    case 0x5E72: return read_gan(at);                                                       /* 干 */
+    case 0x6559: return is_person(at->after) || zh_in(at->right, "了会过") ? "iao1" : NULL; /* 教 */
+    case 0x4E2D: return read_zhong_hit(at);                                                 /* 中 */
+    case 0x548C:
+        return !at->before && zh_in(at->right, "面泥") && at->after->end - at->after->begin == 1 ? "h uo2"
+                                                                                                 : NULL; /* 和 */
+    case 0x5904: return !at->before && zh_is_numeral(at->right) ? "u3" : NULL;                           /* 处 */
+    case 0x8F6C: return zh_is_numeral(at->left) && !at->after ? "uan4" : NULL;                           /* 转 */
+    case 0x5E94: return read_ying(at);                                                                   /* 应 */
+    case 0x5012: return read_dao(at);                                                                    /* 倒 */
     case 0x51B2: return is_person(at->after) && zh_in(at->right, "我你他她它您咱") ? "ong4" : NULL; /* 冲我笑 */
     case 0x5047: return zh_in(at->left, "天周月的病长") && !at->after ? "ia4" : NULL;               /* 假 */
     case 0x8C03: return read_diao(at);                                                              /* 调 */
@@ -252,7 +261,10 @@ zh_syllable zh_read_alone(const ev_zh *zh, const zh_phrase *p, size_t word, zh_s
     at.after = word + 1 < zh_word_count(p) ? w + 1 : NULL;
     at.left = at.before ? zh_cp(p, w->begin - 1) : 0;
     at.right = at.after ? zh_cp(p, w->end) : 0;
-    const char *reading = at.left == 0x53EB || at.left == 0x59D3 ? surname(zh_cp(p, w->begin)) : NULL; /* 叫, 姓 */
+    /* 姓单; 叫曾欣, but 叫那位先生, 叫查一下: what calls somebody may go on with a verb */
+    const bool called = at.left == 0x53EB && !zh_in(zh_cp(p, w->begin), "那查解盖应乐宁") && at.after &&
+                        at.after->end - at.after->begin == 1;
+    const char *reading = called || at.left == 0x59D3 ? surname(zh_cp(p, w->begin)) : NULL;
     if (!reading) reading = rule(zh_cp(p, w->begin), &at);
     if (!reading) return usual;
     const char *final = strchr(reading, ' ');

@@ -254,6 +254,7 @@ static bool names_a_version(const zh_view *v, size_t i) {
 static size_t short_year(const zh_view *v, size_t i, zh_out *out) {
     if (zh_count_digits(v, i) != 2 || zh_at(v, i) > '4' || zh_at(v, i + 2) != 0x5E74) return 0;
     if (i > 0 && (zh_in(zh_at(v, i - 1), ".,-~至到第") || zh_digit(v, i - 1))) return 0;
+    if (zh_precedes_any(v, i, "连续|近|了|过去|满|整整|长达|约|超过|共")) return 0; /* 连续10年春节 */
     const size_t month = zh_count_digits(v, i + 3);
     const bool dated = month && month < 3 && zh_value(v, i + 3, month) <= 12 && zh_at(v, i + 3 + month) == 0x6708;
     if (!dated &&

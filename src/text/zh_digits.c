@@ -69,36 +69,33 @@ static size_t telephone(const zh_view *v, size_t i, zh_out *out) {
     return end - i;
 }
 
-/* +86 138..., +86-10-...: the country code and the number. */
-static size_t international(const zh_view *v, size_t i, zh_out *out) {
+/* A number of a country: its code of so many figures at `at`, the rest from `start` on; i: where it is written from.
+ * Its characters; 0: it is too short or too long. */
+static size_t put_international(const zh_view *v, size_t i, size_t at, size_t code, size_t start, zh_out *out) {
     group g[GROUPS_MAX];
-    size_t code = zh_count_digits(v, i + 1), start = i + 1 + code, end = start;
-    if (zh_at(v, i) != '+' || code < 1 || code > 3 || !zh_in(zh_at(v, start), " -")) return 0;
-    size_t count = take_groups(v, ++start, g, &end, true), total = 0;
+    size_t end = start, total = 0;
+    const size_t count = take_groups(v, start, g, &end, true);
     for (size_t k = 0; k < count; k++) total += g[k].digits;
     if (total < 7 || total > 15) return 0;
-    zh_range(out, v, i, i + 1);
+    zh_range(out, v, i, at);
     zh_put(out, "加", ZH_START);
-    put_group(v, (group){i + 1, code}, out);
+    put_group(v, (group){at, code}, out);
     for (size_t k = 0; k < count; k++) put_group(v, g[k], out);
     return end - i;
 }
 
+/* +86 138..., +86-10-...: the country code and the number. */
+static size_t international(const zh_view *v, size_t i, zh_out *out) {
+    const size_t code = zh_count_digits(v, i + 1), start = i + 1 + code;
+    if (code < 1 || code > 3 || !zh_in(zh_at(v, start), " -")) return 0;
+    return put_international(v, i, i + 1, code, start + 1, out);
+}
+
 /* (+86)21 6234 5678 */
 static size_t bracketed_code(const zh_view *v, size_t i, zh_out *out) {
-    group g[GROUPS_MAX];
-    const size_t code = zh_count_digits(v, i + 2);
-    size_t start = i + 3 + code, end = start, total = 0;
+    const size_t code = zh_count_digits(v, i + 2), start = i + 3 + code;
     if (code > 3 || zh_at(v, start - 1) != ')') return 0;
-    start += zh_in(zh_at(v, start), " -");
-    const size_t count = take_groups(v, start, g, &end, true);
-    for (size_t k = 0; k < count; k++) total += g[k].digits;
-    if (total < 7 || total > 15) return 0;
-    zh_range(out, v, i, i + 2);
-    zh_put(out, "加", ZH_START);
-    put_group(v, (group){i + 2, code}, out);
-    for (size_t k = 0; k < count; k++) put_group(v, g[k], out);
-    return end - i;
+    return put_international(v, i, i + 2, code, start + (zh_in(zh_at(v, start), " -") ? 1 : 0), out);
 }
 
 /* (010)12345678 */

@@ -121,7 +121,10 @@ static bool of_a_match(const zh_view *v, size_t i, size_t end, bool down) {
                                         "晋级", "完胜", "惜败", "不敌", "逆转", "横扫", "淘汰",
                                         "平局", "告负", "战成", "夺冠", "夺魁", "出线", "力压"};
     const zh_results list = zh_results_around(v, i, '-');
-    if (list.count > 1 && list.falls) return true;
+    const size_t label = i - (i > 0 && zh_at(v, i - 1) == ' ');
+    if (list.count > 1 && list.falls && !list.numbered &&
+        !zh_precedes_any(v, label, "题|图|表|例|节|单元|楼|室|习题|步骤"))
+        return true;
     for (size_t k = 0; k < EV_ARRAY_COUNT(words); k++)
         if (zh_mentioned(v, i, words[k]) || zh_follows(v, end, words[k])) return true;
     size_t before = i - (i > 0 && zh_at(v, i - 1) == ' '), behind = end + (zh_at(v, end) == ' ');
@@ -137,6 +140,8 @@ static bool of_a_match(const zh_view *v, size_t i, size_t end, bool down) {
 
 /* 6-4，3-6，7-6: games of sets, one behind the other. */
 static bool of_sets(const zh_view *v, const zh_amount *a, const zh_amount *b) {
+    const zh_results list = zh_results_around(v, a->begin, '-');
+    if (list.count > 1 && list.numbered) return false; /* 习题3-1、3-2 */
     if (strlen(a->number.digits) != 1 || strlen(b->number.digits) != 1) return false;
     size_t next = b->end + (zh_in(zh_at(v, b->end), ",、") ? 1 : 0), at = a->begin;
     next += zh_at(v, next) == ' ';
@@ -162,10 +167,12 @@ static bool is_figure_number(const zh_view *v, size_t begin, size_t end) {
 /* 马龙4-2樊振东, 樊振东4-1（11-8: between names, or with the games behind it; but 3-2单元, 8-2室. */
 static bool beats(const zh_view *v, const zh_amount *a, const zh_amount *b) {
     const int32_t left = a->begin ? zh_at(v, a->begin - 1) : 0, right = zh_at(v, b->end);
-    if (strlen(a->number.digits) > 2 || !ev_zh_is_han(left) || zh_in(left, "第图表元栋楼号区室房幢座层门路弄巷在住"))
+    if (strlen(a->number.digits) > 2 || !ev_zh_is_han(left) ||
+        zh_in(left, "第图表元栋楼号区室房幢座层门路弄巷在住题例习验骤案式理节款条课附铁"))
         return false;
     return right == '(' ||
-           (ev_zh_is_han(right) && !zh_in(right, "室号栋单楼层座户房组幢门课章页题步型图表节元线车院巷弄床班铺"));
+           (ev_zh_is_han(right) &&
+            !zh_in(right, "室号栋单楼层座户房组幢门课章页题步型图表节元线车院巷弄床班铺的中是所及和与为口"));
 }
 
 static const char *range_word(const zh_view *v, const zh_amount *a, const zh_amount *b, size_t mark) {

@@ -74,14 +74,14 @@ static bool yi_keeps(const zh_phrase *p, size_t i) {
     if (right == 0x65E5 && left == 0x6708) return true; /* 月一日 */
     const int32_t behind = zh_cp(p, at + 2);
     if (right == 0x5BA1 || (right == 0x5B63 && behind == 0x5EA6) || (right == 0x5355 && behind == 0x5143))
-        return true;                                                    /* 一审, 一季度, 一单元 */
-    if (right == 0x7EBF && !zh_in(behind, "希生光天阳之")) return true; /* 一线城市 */
-    if (right == 0x671F && zh_in(behind, "工项临建施投")) return true;  /* 一期工程 */
-    if (right == 0x73AF && !zh_in(behind, "扣套接又")) return true;     /* 一环 */
-    if (right == 0x7EA7 && !zh_in(behind, "一又级")) return true;       /* 一级 */
-    if (right == 0x4E2D && zh_in(left, "市省县区校附")) return true;    /* 市一中 */
-    if (right == 0x5E74 && zh_in(zh_cp(p, at + 2), "级")) return true;  /* 一年级 */
-    return right == 0x7B49 && zh_in(zh_cp(p, at + 2), "奖级品舱座功");  /* 一等奖 */
+        return true;                                                     /* 一审, 一季度, 一单元 */
+    if (right == 0x7EBF && !zh_in(behind, "希生光天阳之")) return true;  /* 一线城市 */
+    if (right == 0x671F && zh_in(behind, "工项临建施投")) return true;   /* 一期工程 */
+    if (right == 0x73AF && zh_in(behind, "路线内外以至到")) return true; /* 一环 */
+    if (right == 0x7EA7 && !zh_in(behind, "一又级") && !zh_in(left, "上下高低同")) return true; /* 一级 */
+    if (right == 0x4E2D && zh_in(left, "市省县区校附")) return true;                            /* 市一中 */
+    if (right == 0x5E74 && zh_in(zh_cp(p, at + 2), "级")) return true;                          /* 一年级 */
+    return right == 0x7B49 && zh_in(zh_cp(p, at + 2), "奖级品舱座功");                          /* 一等奖 */
 }
 
 static void change_yi(zh_phrase *p) {

@@ -2,6 +2,7 @@
  * that are numbers in themselves (½, ⑫, Ⅲ).
  */
 #include <stdio.h>
+#include <string.h>
 
 #include "text/zh.h"
 
@@ -102,13 +103,18 @@ static int raised(int32_t cp) {
 
 /* 350千卡/100克, 12g/100g, 15元/100g: for so much of it. */
 static bool is_for_so_much(const zh_view *v, size_t i) {
-    zh_measure unit;
+    zh_measure below, above;
     const size_t digits = zh_count_digits(v, i + 1), end = i + 1 + digits;
-    if (!digits || i < 2 || !(zh_unit(v, end, &unit) || zh_in(zh_at(v, end), "克升斤米份毫公千人天个次")))
-        return false;
-    return zh_in(zh_at(v, i - 1), "卡克元角块升焦镑毫米个次件")
-               ? number_before(v, i) > 0
-               : zh_letter(zh_at(v, i - 1)) && (zh_digit(v, i - 2) || (i > 2 && zh_digit(v, i - 3)));
+    if (!digits || i < 2) return false;
+    const bool per =
+        zh_unit(v, end, &below) ? zh_in(zh_at(v, end), "gkmMlL") : zh_in(zh_at(v, end), "克升斤份毫公千人天");
+    if (!per) return false;
+    if (zh_in(zh_at(v, i - 1), "卡克元角块升焦镑毫")) return number_before(v, i) > 0;
+    size_t at = i - 1;
+    while (at > 0 && i - at < 4 && zh_letter(zh_at(v, at - 1))) at--;
+    if (!zh_letter(zh_at(v, i - 1)) || at == 0 || !zh_digit(v, at - 1) || !zh_unit(v, at, &above)) return false;
+    return zh_letter(zh_at(v, end)) ? strcmp(above.name, below.name) != 0 || zh_value(v, i + 1, digits) == 100
+                                    : true; /* 250ml/500ml is a choice */
 }
 
 /* 5元/斤, 5.2万/㎡, 80次/min: 每, and the unit behind it. Its characters. */
@@ -272,6 +278,7 @@ static bool is_minus(const zh_view *v, size_t i) {
                behind =
                    is_variable(v, right) || (zh_digit(v, right) && is_variable(v, right + zh_count_digits(v, right)));
     const bool capital = before && zh_at(v, left) <= 'Z' && !behind;
+    if (before && behind && zh_at(v, left) <= 'Z' && zh_at(v, right) <= 'Z') return false; /* A-B两点, X-Y轴 */
     const bool operand = before || zh_digit(v, left) || zh_at(v, left) == ')';
     if (power) return zh_digit(v, right) || behind;
     if (before && !capital) return zh_digit(v, right) || behind || zh_at(v, right) == '(';

@@ -71,31 +71,39 @@ static void end_for_all(void *engine, sv_job *job, sv_job_state state, const ev_
     ev_mutex_unlock(&e->lock);
 }
 
-void sv_engine_end(sv_engine *e, sv_active *a, sv_job_state state, const ev_error *err) {
-    sv_job *job = a->job;
-    const double compute_s = a->compute_s;
-    assert(!a->place.list);
-    ev_mutex_lock(&e->lock);
+void sv_engine_unlist(sv_engine *e, sv_active *a) {
+    ev_list_remove(&a->place);
     e->accounts[a->client].users--;
-    ev_mutex_unlock(&e->lock);
-    if (state == SV_JOB_COMPLETED) sv_engine_publish_words(a);
-    ev_task_free(&a->task);
-    sv_voice_release(e->parts.voices, &a->voice);
-    free(a);
-    sv_engine_end_job(e, job, state, compute_s, err);
+    e->ending++;
 }
 
-void sv_engine_end_job(sv_engine *e, sv_job *job, sv_job_state state, double compute_s, const ev_error *err) {
+/* Counted in `ending` already. */
+static void end_job(sv_engine *e, sv_job *job, sv_job_state state, double compute_s, const ev_error *err) {
     drop_recording(job);
     count_end(e, job, state, compute_s);
-    ev_mutex_lock(&e->lock);
-    e->ending++;
-    ev_mutex_unlock(&e->lock);
     ev_mutex_lock(&job->lock);
     job->times.done = ev_clock_s();
     ev_mutex_unlock(&job->lock);
     if (e->parts.durable && sv_durable_end(e->parts.durable, job, state, err, end_for_all, e)) return;
     end_for_all(e, job, state, err);
+}
+
+void sv_engine_end(sv_engine *e, sv_active *a, sv_job_state state, const ev_error *err) {
+    sv_job *job = a->job;
+    const double compute_s = a->compute_s;
+    assert(!a->place.list);
+    if (state == SV_JOB_COMPLETED) sv_engine_publish_words(a);
+    ev_task_free(&a->task);
+    sv_voice_release(e->parts.voices, &a->voice);
+    free(a);
+    end_job(e, job, state, compute_s, err);
+}
+
+void sv_engine_end_job(sv_engine *e, sv_job *job, sv_job_state state, double compute_s, const ev_error *err) {
+    ev_mutex_lock(&e->lock);
+    e->ending++;
+    ev_mutex_unlock(&e->lock);
+    end_job(e, job, state, compute_s, err);
 }
 
 void sv_dead_letters_show(sv_engine *e) {
@@ -231,7 +239,7 @@ static sv_active *take_from(sv_engine *e, ev_list *list, int64_t now_us, sv_job_
         } else {
             continue;
         }
-        ev_list_remove(at);
+        sv_engine_unlist(e, a);
         return a;
     }
     return NULL;

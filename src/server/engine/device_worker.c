@@ -162,7 +162,7 @@ static bool settle(sv_engine *e, const sv_plan *plan, sv_active *const *batch, e
         ev_mutex_lock(&e->lock);
         a->running = false;
         a->waiting_us = sv_us(ev_clock_s());
-        if (end != GOES_ON) ev_list_remove(&a->place);
+        if (end != GOES_ON) sv_engine_unlist(e, a);
         ev_mutex_unlock(&e->lock);
         if (end != GOES_ON) sv_engine_end(e, a, end == COMPLETED ? SV_JOB_COMPLETED : SV_JOB_FAILED, &error);
     }

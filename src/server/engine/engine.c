@@ -204,7 +204,7 @@ ev_status sv_engine_create(sv_engine **out, const sv_engine_parts *parts, ev_err
 
 /* Nothing that would need the model. */
 static bool is_empty(const sv_engine *e) EV_REQUIRES(e->lock) {
-    bool empty = !e->ready.count && !e->making.count && !e->busy;
+    bool empty = !e->ready.count && !e->making.count && !e->busy && !e->ending;
     for (int i = 0; i < SV_POOL_COUNT; i++) empty &= !e->pools[i].queue.waiting.count;
     return empty;
 }
@@ -250,7 +250,8 @@ static void end_list(sv_engine *e, ev_list *list) EV_EXCLUDES(e->lock) {
     ev_fail(&error, EV_E_CANCELED, "the service is stopping");
     do {
         ev_mutex_lock(&e->lock);
-        a = sv_active_of(ev_list_pop(list));
+        a = sv_active_of(list->first);
+        if (a) sv_engine_unlist(e, a);
         ev_mutex_unlock(&e->lock);
         if (a) sv_engine_end(e, a, SV_JOB_CANCELED, &error);
     } while (a);

@@ -112,7 +112,9 @@ void sv_engine_collect_runnable(sv_engine *e, int64_t now_us) EV_REQUIRES(e->loc
 void sv_engine_end_expired_or_abandoned(sv_engine *e, int64_t now_us) EV_REQUIRES(e->lock);
 /* Its words as far as they are made, for listeners; without the engine's lock. */
 void sv_engine_publish_words(sv_active *a);
-/* Of one that is on no list any more; it is gone then. */
+/* Off its list: from here on it is ending, and sv_engine_end is to be called. */
+void sv_engine_unlist(sv_engine *e, sv_active *a) EV_REQUIRES(e->lock);
+/* Of one that sv_engine_unlist took off; it is gone then. */
 void sv_engine_end(sv_engine *e, sv_active *a, sv_job_state state, const ev_error *err) EV_EXCLUDES(e->lock);
 /* ... and of a job alone, which took so much of the device. */
 void sv_engine_end_job(sv_engine *e, sv_job *job, sv_job_state state, double compute_s, const ev_error *err)

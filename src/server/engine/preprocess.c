@@ -127,7 +127,7 @@ static void prepare(sv_engine *e, sv_active *a) {
         status = ev_fail(&error, EV_E_LIMIT, "the text makes more speech than there is memory for: split it");
     if (status != EV_OK) {
         ev_mutex_lock(&e->lock);
-        ev_list_remove(&a->place);
+        sv_engine_unlist(e, a);
         ev_mutex_unlock(&e->lock);
         sv_engine_end(e, a, SV_JOB_FAILED, &error);
         return;

@@ -218,7 +218,8 @@ bool sv_series_is_shared(const sv_server *server);
 ev_status sv_series_share(sv_server *server, sv_series *series, const ev_buf *body, sv_series_verdict *verdict,
                           char first[SV_JOB_ID + 1], ev_error *err);
 /* As it was shared last; held, and in no table. Errors as of documents.h. */
-ev_status sv_series_is_remote(sv_server *server, const char *id, const char *account, sv_series **out, ev_error *err);
+ev_status sv_series_fetch_remote(sv_server *server, const char *id, const char *account, sv_series **out,
+                                 ev_error *err);
 ev_status sv_series_cancel_elsewhere(sv_server *server, const char *id, const char *account, ev_error *err);
 /* The feeder's: leases are renewed, what nobody tends is taken, now and then. */
 void sv_series_renew(sv_server *server);

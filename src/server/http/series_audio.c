@@ -41,7 +41,7 @@ static void close_item(sv_result_stream *r) {
     r->at = 0;
 }
 
-static void free_reel(sv_request *req) {
+static void free_stream(sv_request *req) {
     sv_result_stream *r = req->stream;
     req->stream = NULL;
     if (!r) return;
@@ -258,7 +258,7 @@ int sv_series_archive(sv_request *req, sv_series *series, ev_format format) {
     if (most_bytes(series) > SV_ZIP_BYTES_MAX)
         return sv_reply_error(req, 413, NULL, "this is too much for one archive: read each item's audio_url");
     sv_result_stream *r = req->stream = calloc(1, sizeof *r);
-    req->cleanup = free_reel;
+    req->cleanup = free_stream;
     req->audio_lane = SV_LANE_AUDIO_MADE;
     bool *missing = calloc(series->count, sizeof *missing);
     if (!r || !missing) {
@@ -312,7 +312,7 @@ int sv_series_sound(sv_request *req, sv_series *series, size_t first, size_t end
     int32_t rate = 0;
     const size_t count = count_samples(series, first, end, &rate);
     sv_result_stream *r = req->stream = calloc(1, sizeof *r);
-    req->cleanup = free_reel;
+    req->cleanup = free_stream;
     req->audio_lane = SV_LANE_AUDIO_MADE;
     if (r)
         *r = (sv_result_stream){

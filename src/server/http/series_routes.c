@@ -55,7 +55,7 @@ static int take_in_shared(sv_request *req, sv_series *series) {
     sv_series_verdict verdict;
     ev_status status = sv_series_share(req->server, series, &req->body, &verdict, id, &err);
     if (status == EV_OK && verdict == SV_SERIES_AGAIN)
-        status = sv_series_is_remote(req->server, id, req->client.account, &before, &err);
+        status = sv_series_fetch_remote(req->server, id, req->client.account, &before, &err);
     if (status != EV_OK) return reply_not_now(req, status, &err);
     const bool mine = verdict == SV_SERIES_TAKEN;
     if (mine) verdict = sv_series_put(req->server->series, series, &first);
@@ -133,7 +133,7 @@ static sv_series *find(sv_request *req, int *result) {
     ev_error err = {0};
     sv_series *series = sv_series_find(req->server->series, req->id, req->client.account);
     if (!series && sv_series_is_shared(req->server)) {
-        const ev_status status = sv_series_is_remote(req->server, req->id, req->client.account, &series, &err);
+        const ev_status status = sv_series_fetch_remote(req->server, req->id, req->client.account, &series, &err);
         if (status != EV_OK && status != EV_E_NOT_FOUND) {
             *result = reply_not_now(req, status, &err);
             return NULL;

@@ -40,7 +40,7 @@ ev_status sv_series_share(sv_server *s, sv_series *series, const ev_buf *body, s
     return status;
 }
 
-ev_status sv_series_is_remote(sv_server *s, const char *id, const char *account, sv_series **out, ev_error *err) {
+ev_status sv_series_fetch_remote(sv_server *s, const char *id, const char *account, sv_series **out, ev_error *err) {
     sv_document_found found;
     *out = NULL;
     ev_status status = documents(s)->calls->get(documents(s), id, account, &found, err);

@@ -81,9 +81,9 @@ static void on_message(wslay_event_context_ptr frames, const struct wslay_event_
     w->heard = ev_clock_s();
     w->messages++;
     if (m->opcode == WSLAY_TEXT_FRAME)
-        sv_talk_hear(w->talk, (const char *)m->msg, m->msg_length);
+        sv_ws_session_hear(w->talk, (const char *)m->msg, m->msg_length);
     else
-        sv_talk_error(w->talk, 400, NULL, "send messages of text, with JSON in them");
+        sv_ws_session_error(w->talk, 400, NULL, "send messages of text, with JSON in them");
 }
 
 static void queue(websocket *w, uint8_t opcode, const void *bytes, size_t size) {
@@ -120,15 +120,16 @@ static void close_when_all_is_out(websocket *w) {
 static void look_at_time(websocket *w, double now) {
     const double idle_s = w->server->config.idle_timeout;
     if (w->closing) return;
-    if (sv_talk_closed(w->talk)) {
+    if (sv_ws_session_closed(w->talk)) {
         end(w, WSLAY_CODE_NORMAL_CLOSURE, "");
-    } else if (atomic_load(&w->server->draining) && sv_talk_idle(w->talk)) {
-        sv_talk_error(w->talk, 503, NULL, "the service is stopping: ask another one");
+    } else if (atomic_load(&w->server->draining) && sv_ws_session_idle(w->talk)) {
+        sv_ws_session_error(w->talk, 503, NULL, "the service is stopping: ask another one");
         end(w, WSLAY_CODE_GOING_AWAY, "the service is stopping");
-    } else if (!sv_talk_idle(w->talk)) {
+    } else if (!sv_ws_session_idle(w->talk)) {
         w->heard = now;
     } else if (now - w->heard > idle_s) {
-        sv_talk_error(w->talk, 408, NULL, "nothing was said for a while (idle_timeout): open another connection");
+        sv_ws_session_error(w->talk, 408, NULL,
+                            "nothing was said for a while (idle_timeout): open another connection");
         end(w, WSLAY_CODE_NORMAL_CLOSURE, "idle");
     }
     if (now - w->seen > PING_S && now - w->pinged > PING_S) {
@@ -146,7 +147,7 @@ static bool may_read(websocket *w, double now) {
 }
 
 static void wait_for(websocket *w, bool reads) {
-    const int wanted = sv_talk_wait_ms(w->talk);
+    const int wanted = sv_ws_session_wait_ms(w->talk);
     uint64_t count;
     struct pollfd p[] = {{.fd = w->fd}, {.fd = w->wake, .events = POLLIN}};
     if (reads && wslay_event_want_read(w->frames)) p[0].events |= POLLIN;
@@ -163,7 +164,7 @@ static bool turn(websocket *w) {
     if (atomic_load(&w->server->stopping)) return false;
     if (reads && wslay_event_want_read(w->frames) && wslay_event_recv(w->frames) != 0) return false;
     const size_t queued = wslay_event_get_queued_msg_length(w->frames);
-    if (!w->closing && queued < QUEUE_MAX) sv_talk_go_on(w->talk, QUEUE_MAX - queued);
+    if (!w->closing && queued < QUEUE_MAX) sv_ws_session_go_on(w->talk, QUEUE_MAX - queued);
     look_at_time(w, ev_clock_s());
     if (wslay_event_want_write(w->frames)) {
         if (wslay_event_send(w->frames) != 0 || ev_clock_s() - w->sent > STALL_S) return false;
@@ -176,7 +177,7 @@ static bool turn(websocket *w) {
 static void free_websocket(websocket **held) {
     websocket *w = *held;
     *held = NULL;
-    sv_talk_free(&w->talk);
+    sv_ws_session_free(&w->talk);
     if (w->frames) wslay_event_context_free(w->frames);
     if (w->wake >= 0) close(w->wake);
     free(w);
@@ -184,8 +185,8 @@ static void free_websocket(websocket **held) {
 
 /* The library takes the socket back: from then on the request may be gone. */
 static void give_back(websocket *w) {
-    sv_talk_sum(w->talk, &w->request->chars, &w->request->audio_s);
-    sv_talk_free(&w->talk);
+    sv_ws_session_sum(w->talk, &w->request->chars, &w->request->audio_s);
+    sv_ws_session_free(&w->talk);
     shutdown(w->fd, SHUT_WR);
     MHD_upgrade_action(w->handle, MHD_UPGRADE_ACTION_CLOSE);
 }
@@ -257,7 +258,7 @@ static websocket *new_websocket(sv_request *req, int fd, struct MHD_UpgradeRespo
                      .second = now};
     memcpy(w->account, req->client.account, sizeof w->account);
     w->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    w->talk = sv_talk_create(req, (sv_ws_sink){put_text, put_audio, wake, w});
+    w->talk = sv_ws_session_create(req, (sv_ws_sink){put_text, put_audio, wake, w});
     if (w->wake < 0 || !w->talk || wslay_event_context_server_init(&w->frames, &callbacks, w) != 0) {
         free_websocket(&w);
         return NULL;

@@ -59,7 +59,7 @@ static json_t *fault(int code, const char *param, const char *message) {
                      "message", message);
 }
 
-void sv_talk_error(sv_ws_session *t, int code, const char *param, const char *message) {
+void sv_ws_session_error(sv_ws_session *t, int code, const char *param, const char *message) {
     tell(t, "error", fault(code, param, message));
 }
 
@@ -309,7 +309,7 @@ static bool begin_next(sv_ws_session *t) {
     return true;
 }
 
-void sv_talk_go_on(sv_ws_session *t, size_t room) {
+void sv_ws_session_go_on(sv_ws_session *t, size_t room) {
     while (room > 0) {
         if (t->now && !speak_on(t->now, &room)) return;
         free_speech(&t->now);
@@ -323,13 +323,13 @@ void sv_talk_go_on(sv_ws_session *t, size_t room) {
     t->closed = t->closing;
 }
 
-bool sv_talk_idle(const sv_ws_session *t) {
+bool sv_ws_session_idle(const sv_ws_session *t) {
     return !t->now && !t->forced && !(t->text.size && sv_sentence_first((const char *)t->text.data, t->text.size));
 }
 
-bool sv_talk_closed(const sv_ws_session *t) { return t->closed; }
+bool sv_ws_session_closed(const sv_ws_session *t) { return t->closed; }
 
-int sv_talk_wait_ms(const sv_ws_session *t) {
+int sv_ws_session_wait_ms(const sv_ws_session *t) {
     if (t->again <= 0) return -1;
     const double left = t->again - ev_clock_s();
     return left > 0 ? (int)(left * 1000) + 1 : 0;
@@ -368,7 +368,7 @@ static void hear_start(sv_ws_session *t, json_t *m) {
     char message[120];
     if (unfitting) {
         snprintf(message, sizeof message, "%s is not for a talk: leave it out of start", unfitting);
-        sv_talk_error(t, 400, unfitting, message);
+        sv_ws_session_error(t, 400, unfitting, message);
         return;
     }
     json_t *fields = json_copy(m);
@@ -397,12 +397,12 @@ static void hear_text(sv_ws_session *t, const json_t *m) {
     const json_t *text = json_object_get(m, "text");
     const size_t size = json_string_length(text);
     if (!json_is_string(text)) {
-        sv_talk_error(t, 400, "text", "text must be a string");
+        sv_ws_session_error(t, 400, "text", "text must be a string");
     } else if (t->closing) {
-        sv_talk_error(t, 400, "text", "the talk is being closed: nothing more is spoken");
+        sv_ws_session_error(t, 400, "text", "the talk is being closed: nothing more is spoken");
     } else if (t->text.size + size > TEXT_MAX) {
-        sv_talk_error(t, 413, "text",
-                      "more than 65536 bytes wait to be spoken: this piece was dropped; send it later");
+        sv_ws_session_error(t, 413, "text",
+                            "more than 65536 bytes wait to be spoken: this piece was dropped; send it later");
     } else {
         ev_buf_append(&t->text, json_string_value(text), size);
     }
@@ -432,23 +432,23 @@ static void hear(sv_ws_session *t, json_t *m) {
         t->flushing |= !closes;
         t->closing |= closes;
     } else {
-        sv_talk_error(t, 400, "type", "type must be start, text, flush, cancel or close");
+        sv_ws_session_error(t, 400, "type", "type must be start, text, flush, cancel or close");
     }
 }
 
-void sv_talk_hear(sv_ws_session *t, const char *message, size_t size) {
+void sv_ws_session_hear(sv_ws_session *t, const char *message, size_t size) {
     json_error_t why;
     json_t *m = json_loadb(message, size, JSON_REJECT_DUPLICATES, &why);
     if (json_is_object(m))
         hear(t, m);
     else
-        sv_talk_error(t, 400, NULL, m ? "a message must be a JSON object" : "the message is not JSON");
+        sv_ws_session_error(t, 400, NULL, m ? "a message must be a JSON object" : "the message is not JSON");
     json_decref(m);
 }
 
 /* ---- life ---- */
 
-sv_ws_session *sv_talk_create(const sv_request *req, sv_ws_sink line) {
+sv_ws_session *sv_ws_session_create(const sv_request *req, sv_ws_sink line) {
     sv_ws_session *t = calloc(1, sizeof *t);
     if (!t) return NULL;
     *t = (sv_ws_session){.line = line, .server = req->server, .route = req->route, .client = req->client};
@@ -456,16 +456,16 @@ sv_ws_session *sv_talk_create(const sv_request *req, sv_ws_sink line) {
     t->authorization = sv_access_authorization(req);
     t->fields = json_pack("{s:s}", "response_format", "pcm");
     if (t->fields && (t->authorization || !req->client.has_key)) return t;
-    sv_talk_free(&t);
+    sv_ws_session_free(&t);
     return NULL;
 }
 
-void sv_talk_sum(const sv_ws_session *t, int64_t *chars, double *audio_s) {
+void sv_ws_session_sum(const sv_ws_session *t, int64_t *chars, double *audio_s) {
     *chars = t->chars;
     *audio_s = t->audio_s;
 }
 
-void sv_talk_free(sv_ws_session **held) {
+void sv_ws_session_free(sv_ws_session **held) {
     sv_ws_session *t = *held;
     *held = NULL;
     if (!t) return;

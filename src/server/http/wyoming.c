@@ -71,8 +71,8 @@ static bool receive_all(const talk *t, void *bytes, size_t size) {
         const double left = t->until - ev_clock_s();
         const int found = left > 0 ? poll(&ready, 1, (int)(left * 1000) + 1) : 0;
         if (found == 0 || (found < 0 && errno != EINTR)) return false;
-        const ssize_t n = found > 0 ? recv(t->fd, (char *)bytes + at, size - at, 0) : 0;
-        if (found > 0 && (n == 0 || (n < 0 && errno != EINTR))) return false;
+        const ssize_t n = found > 0 ? recv(t->fd, (char *)bytes + at, size - at, MSG_DONTWAIT) : 0;
+        if (found > 0 && (n == 0 || (n < 0 && errno != EINTR && errno != EAGAIN))) return false;
         if (n > 0) at += (size_t)n;
     }
     return true;
@@ -163,8 +163,6 @@ static bool ask(answer *a, const char *body) {
     curl_easy_setopt(a->curl, CURLOPT_POSTFIELDS, body);
     curl_easy_setopt(a->curl, CURLOPT_PROXY, "");
     curl_easy_setopt(a->curl, CURLOPT_NOSIGNAL, 1L);
-    curl_easy_setopt(a->curl, CURLOPT_LOW_SPEED_LIMIT, 1L); /* whoever makes the speech is gone */
-    curl_easy_setopt(a->curl, CURLOPT_LOW_SPEED_TIME, (long)IDLE_S);
     curl_easy_setopt(a->curl, CURLOPT_HEADERFUNCTION, on_head);
     curl_easy_setopt(a->curl, CURLOPT_HEADERDATA, a);
     curl_easy_setopt(a->curl, CURLOPT_WRITEFUNCTION, on_body);

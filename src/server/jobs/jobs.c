@@ -353,7 +353,7 @@ void sv_jobs_cancel(sv_jobs *jobs, sv_job *job) {
 }
 
 /* Those that are too old. */
-static void pull_aged(sv_jobs *jobs, const ev_list *results, double now_s, ev_list *gone) EV_REQUIRES(jobs->lock) {
+static void evict_aged(sv_jobs *jobs, const ev_list *results, double now_s, ev_list *gone) EV_REQUIRES(jobs->lock) {
     while (results->count && now_s - oldest_of(results)->times.done > jobs->ttl_s)
         evict(jobs, oldest_of(results), gone);
 }
@@ -361,9 +361,9 @@ static void pull_aged(sv_jobs *jobs, const ev_list *results, double now_s, ev_li
 void sv_jobs_sweep(sv_jobs *jobs, double now_s) {
     ev_list gone = {0};
     ev_mutex_lock(&jobs->lock);
-    pull_aged(jobs, &jobs->shared, now_s, &gone);
+    evict_aged(jobs, &jobs->shared, now_s, &gone);
     for (ev_map_node *at = NULL; (at = ev_map_next(&jobs->owners, at)) != NULL;)
-        pull_aged(jobs, &EV_CONTAINER_OF(at, sv_owner, node)->results, now_s, &gone);
+        evict_aged(jobs, &EV_CONTAINER_OF(at, sv_owner, node)->results, now_s, &gone);
     forget_owners(jobs);
     ev_mutex_unlock(&jobs->lock);
     drop_all(&gone);

@@ -462,8 +462,8 @@ static void close_journal(sv_journal *of) {
 
 /* ---- opening ---- */
 
-/* The directory itself may be a link (systemd's StateDirectory of a dynamic user is one), which is followed once,
- * here; nothing in it may be. */
+/* The directory itself, or one above it, may be a link (systemd's StateDirectory of a dynamic user is one); nothing
+ * in it may be. */
 static ev_status take_directory(journal *j, ev_error *err) {
     char lock[PATH_MAX_OURS + 16];
     if (mkdir(j->dir, 0700) != 0 && errno != EEXIST)

@@ -239,7 +239,7 @@ static sv_gateway *make(const sv_redis_parts *parts) EV_NOT_SHARED {
     snprintf(g->last, sizeof g->last, "0-0");
     ev_mutex_init(&g->lock);
     sv_links_open(&g->links, &g->redis);
-    g->link = (sv_link){.redis = &g->redis, .reconnects = true};
+    g->link = (sv_link){.redis = &g->redis, .retries_while_down = true};
     return g;
 }
 

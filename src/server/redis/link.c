@@ -125,7 +125,7 @@ static ev_status introduce(sv_link *l, ev_error *err) {
 
 static ev_status connect_link(sv_link *l, ev_error *err) {
     const sv_redis_url *u = &l->redis->url;
-    if (!l->reconnects && !atomic_load(&l->redis->up))
+    if (!l->retries_while_down && !atomic_load(&l->redis->up))
         return ev_fail(err, EV_E_IO, "redis at %s does not answer", u->host.name);
     ev_error why = {0};
     l->context = sv_redis_connect(u, CONNECT_MS, &why);
@@ -160,7 +160,7 @@ static bool is_stale(const sv_link *l) {
 }
 
 static bool is_connected(sv_link *l, ev_error *err) {
-    if (is_stale(l) || (!l->reconnects && !atomic_load(&l->redis->up))) sv_link_close(l);
+    if (is_stale(l) || (!l->retries_while_down && !atomic_load(&l->redis->up))) sv_link_close(l);
     return l->context || connect_link(l, err) == EV_OK;
 }
 
@@ -307,7 +307,7 @@ static ev_status check_info(const sv_redis *r, const char *info, ev_error *err) 
 
 /* EV_E_IO: it does not answer (now). EV_E_ARGUMENT: it does, and cannot be used. */
 static ev_status check_server(sv_redis *r, ev_error *err) {
-    sv_link link = {.redis = r, .reconnects = true};
+    sv_link link = {.redis = r, .retries_while_down = true};
     sv_args a = {0};
     sv_args_text(&a, "INFO");
     redisReply *reply = sv_link_call(&link, &a, 0, err);

@@ -45,14 +45,15 @@ void sv_args_real(sv_args *args, double value);
 
 typedef struct sv_link {
     sv_redis *redis;
-    redisContext *context; /* NULL: not connected */
-    bool reconnects;       /* tries even while Redis does not answer */
-    unsigned loaded;       /* scripts that this connection loaded: a bit for each */
+    redisContext *context;   /* NULL: not connected */
+    bool retries_while_down; /* tries even while Redis does not answer */
+    unsigned loaded;         /* scripts that this connection loaded: a bit for each */
     char hashes[SV_SCRIPT_COUNT][41];
 } sv_link;
 
 void sv_link_close(sv_link *link);
-/* Of a link that reconnects, before each round: whether Redis answers and may be trusted; the other links know then too. */
+/* Of a link that retries while Redis is down, before each round: whether Redis answers and may be trusted; the other
+ * links know then too. */
 bool sv_redis_await(sv_redis *redis, sv_link *link);
 /* The answer, to be freed by freeReplyObject(); block_ms: how long the command itself may wait. NULL, with
  * err->status EV_E_IO: Redis does not answer, and the command may have run; EV_E_LIMIT: it has no memory, or takes no

@@ -6,7 +6,7 @@
 
 ev_status sv_redis_queue_open(sv_redis_queue *q, const char *url, sv_log *log, ev_error *err) {
     q->redis.log = log;
-    q->link = (sv_link){.redis = &q->redis, .reconnects = true};
+    q->link = (sv_link){.redis = &q->redis, .retries_while_down = true};
     const ev_status status = sv_redis_url_parse(&q->redis.url, url, err);
     return status == EV_OK ? sv_redis_start(&q->redis, err) : status;
 }

@@ -450,7 +450,7 @@ static bool beat(sv_worker *w, sv_link *link) {
 
 static void *beat_main(void *worker) {
     sv_worker *w = worker;
-    sv_link link = {.redis = &w->redis, .reconnects = true};
+    sv_link link = {.redis = &w->redis, .retries_while_down = true};
     while (!atomic_load(&w->stopped)) {
         const bool up = sv_redis_await(&w->redis, &link);
         sv_metric_set(w->parts.metrics, SV_METRIC_REDIS_UP, up);
