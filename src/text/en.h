@@ -209,9 +209,7 @@ const char *en_list_phones(const char *word, size_t n);    /* our own list, NULL
 bool en_list_is_letters(const char *lower, size_t n);      /* said by its letters whatever it looks like: "usa" */
 bool en_list_is_acronym_word(const char *lower, size_t n); /* said as a word though in capitals: "nasa" */
 bool en_list_is_common(const char *lower, size_t n);       /* an everyday short word, also when shouted: "not" */
-/* A word of more than two letters that is no acronym, however it is written. */
-bool en_list_is_word(const ev_en *en, const char *lower, size_t n);
-size_t en_list_count(void); /* for tests, with the next */
+size_t en_list_count(void);                                /* for tests, with the next */
 const char *en_list_word(size_t index);
 extern const char *const en_letter_names[26];
 

@@ -258,22 +258,3 @@ const char *en_list_word(size_t index) { return index < EV_ARRAY_COUNT(words) ? 
 bool en_list_is_letters(const char *lower, size_t n) { return en_in_list(letters, lower, n); }
 bool en_list_is_acronym_word(const char *lower, size_t n) { return en_in_list(acronym_words, lower, n); }
 bool en_list_is_common(const char *lower, size_t n) { return en_in_list(common, lower, n); }
-
-/* The lexicon lists what is written in capitals, too: of two and three letters only what is a word to everybody. */
-bool en_list_is_word(const ev_en *en, const char *lower, size_t n) {
-    static const char three[] =
-        " dog pet tax gas gym egg tea cop fan gap gum ham hop hug jam jar jet jog jug kit lab lid lip log lot mad "
-        "map "
-        "mat mob mop mud mug nap net nut oak oat odd pad pan pat paw pea pen pie pig pin pit pop pot pub rag ram rap "
-        "rat "
-        "ray rib rid rip rob rod rot rub rug rum rye sap sew shy sin ski sob soy spa spy sub sue tab tag tan tap tar "
-        "tea "
-        "tin toe ton tow tub tug van vet wax web wed wet wig wit yen zip zoo cab cam can cap cow cry cup den dig dim "
-        "dip "
-        "dot dug ear elf elm era fed fee fig fin fog fox fry fur gem god ink inn ivy jaw kid ate axe bat bay bee beg "
-        "bet "
-        "bid bin bow bud bug bun bus cod hen hid hip hog hut mix raw row sip tom war win wins ";
-    if (n == 3) return en_in_list(three, lower, n);
-    en_phones phones = {.count = 0};
-    return n > 3 && !en_in_list(letters, lower, n) && (en_known(en, lower, n) || en_derive(en, lower, n, &phones));
-}

@@ -332,92 +332,96 @@ static bool amount_at(const en_work *w, size_t i) {
     return en_is_digit(w->s[i]) || (currency && en_is_digit(w->s[i + 1]));
 }
 
-size_t en_match_symbol(en_work *w, size_t i) {
-    static const char silent[] = "\"'`*_|\\~^#/<>";
-    char c = w->s[i];
-    int32_t cp = w->chars[i].cp;
-    if (is_greek(cp)) return greek(w, i);
-    if (c == '$' && en_is_upper(w->s[i + 1])) return 1; /* "$AAPL" */
-    size_t small = small_digits(w, i);
-    if (small) return small;
-    if (c == '^' && w->s[i + 1] == '-' && en_is_digit(w->s[i + 2])) { /* "10^-3" */
+/* Signs of two characters, and those that are silent for what stands around them: how many; 0: neither. */
+static size_t composed(en_work *w, size_t i) {
+    const char c = w->s[i], next = w->s[i + 1];
+    const bool negative = c == '^' && next == '-' && en_is_digit(w->s[i + 2]); /* "10^-3" */
+    const bool square = c == '^' && (next == '2' || next == '3') && !en_is_alnum(w->s[i + 2]) && between_terms(w, i);
+    const char *said = negative                  ? "to the power of minus"
+                       : square && next == '2'   ? "squared"
+                       : square                  ? "cubed"
+                       : c == '&' && next == '&' ? "and"
+                       : c == '|' && next == '|' ? "or"
+                                                 : NULL;
+    if (said) {
         en_span(w, i, i + 2);
-        en_put(w, "to the power of minus");
+        en_put(w, said);
         return 2;
     }
-    if ((c == '&' && w->s[i + 1] == '&') || (c == '|' && w->s[i + 1] == '|')) {
-        en_span(w, i, i + 2);
-        en_put(w, c == '&' ? "and" : "or");
-        return 2;
-    }
+    if (c == '$' && en_is_upper(next)) return 1; /* "$AAPL" */
     if (c == '<' && is_heart(w, i)) {
         ev_sink_omit(w->sink, w->chars[i].at, w->chars[i + 1].at + w->chars[i + 1].bytes, "emoticon");
         return 2;
     }
     if (c == '<' && type_parameter(w, i)) return 1; /* the '>' is silent, too */
-    if (c == '>' && menu_path(w, i)) {
-        en_break(w, EV_BREAK_COMMA);
-        return 1;
+    if (c != '>' || !menu_path(w, i)) return 0;
+    en_break(w, EV_BREAK_COMMA);
+    return 1;
+}
+
+/* "x < y", "<1%" (nothing stands in front to be compared), ">=18". NULL: it compares nothing. */
+static const char *compared(const en_work *w, size_t i) {
+    const char c = w->s[i];
+    const int32_t cp = w->chars[i].cp;
+    if (cp == 0x2248 && !ends_term(w, i)) return "about";
+    if ((cp == 0x2264 || cp == 0x2265) && !ends_term(w, i)) return cp == 0x2264 ? "at most" : "at least";
+    if (c != '<' && c != '>') return NULL;
+    const bool less = c == '<', equal = w->s[i + 1] == '=', terms = between_terms(w, i);
+    const bool behind = equal && terms_around(w, i, i + 2),
+               bare = !ends_term(w, i) && amount_at(w, en_skip_spaces(w, i + 1));
+    if (equal && !behind && en_is_digit(w->s[en_skip_spaces(w, i + 2)])) return less ? "at most" : "at least";
+    if (behind) return less ? "is at most" : "is at least";
+    const bool free = i == 0 || !w->s[i - 1] || en_is_space(w->s[i - 1]);
+    if (!terms && !(bare && (less || free))) return NULL;
+    return bare ? (less ? "less than" : "more than") : less ? "is less than" : "is greater than";
+}
+
+/* What a slash says that is no rate; NULL: nothing. */
+static const char *slash_name(const en_work *w, size_t i) {
+    const bool figure = i > 0 && en_is_digit(w->s[i - 1]), terms = between_terms(w, i);
+    const bool spaced = i > 1 && w->s[i - 1] == ' ' && w->s[i + 1] == ' ' && en_is_digit(w->s[i - 2]);
+    if (terms && spaced && amount_at(w, en_skip_spaces(w, i + 1))) return "divided by"; /* "6 / 2" */
+    if (figure && en_is_lower(w->s[i + 1]) && !en_is_alnum(w->s[i + 2])) return "over"; /* "1/f noise" */
+    if (divides(w, i)) return "over";
+    return terms && (w->s[i + 1] == ' ' || long_words(w, i)) ? "slash" : NULL;
+}
+
+/* What a sign says by what stands beside it; NULL: nothing by that. */
+static const char *named_here(const en_work *w, size_t i) {
+    const bool terms = between_terms(w, i), digit_next = amount_at(w, en_skip_spaces(w, i + 1));
+    const char before = i > 0 ? w->s[i - 1] : 0;
+    switch (w->s[i]) {
+    case '-': return terms && w->s[i + 1] == ' ' ? "minus" : NULL;
+    case '*': return terms && digit_next ? "times" : NULL;
+    case '^': return terms ? "to the power of" : NULL;
+    case '~': return digit_next ? "about" : NULL;
+    case '_': return terms ? "underscore" : NULL;
+    case '/': return slash_name(w, i);
+    case '#':
+        if (before && strchr("CFG", before) && !en_is_alnum(w->s[i + 1]) && (i < 2 || !en_is_alnum(w->s[i - 2])))
+            return "sharp";
+        return digit_next ? "number" : en_is_alpha(before) && en_is_alpha(w->s[i + 1]) ? "hash" : NULL;
+    default: return NULL;
     }
+}
+
+size_t en_match_symbol(en_work *w, size_t i) {
+    static const char silent[] = "\"'`*_|\\~^#/<>";
+    const char c = w->s[i];
+    if (is_greek(w->chars[i].cp)) return greek(w, i);
+    size_t used = small_digits(w, i);
+    if (!used) used = composed(w, i);
+    if (used) return used;
     en_span(w, i, i + 1);
-    bool terms = between_terms(w, i);
-    bool digit_next = amount_at(w, en_skip_spaces(w, i + 1));
-    bool arrow = w->s[i + 1] == '=';
-    const char *said = sign_name(cp);
-    bool terms_behind = arrow && terms_around(w, i, i + 2);
-    bool bare = !ends_term(w, i) && digit_next; /* "<1%": nothing stands in front to be compared */
-    bool at_bound = arrow && !terms_behind && en_is_digit(w->s[en_skip_spaces(w, i + 2)]); /* ">=18" */
-    if ((c == '<' || c == '>') && at_bound)
-        said = c == '<' ? "at most" : "at least";
-    else if ((c == '<' || c == '>') && terms_behind)
-        said = c == '<' ? "is at most" : "is at least";
-    else if (c == '<' && (terms || bare))
-        said = bare ? "less than" : "is less than";
-    else if (c == '>' && (terms || bare) && i > 0 && en_is_space(w->s[i - 1] ? w->s[i - 1] : ' '))
-        said = bare ? "more than" : "is greater than";
-    else if (c == '>' && (terms || (bare && i == 0)))
-        said = bare ? "more than" : "is greater than";
-    else if (c == '-' && terms && w->s[i + 1] == ' ')
-        said = "minus";
-    else if (cp == 0x2248 && !ends_term(w, i))
-        said = "about";
-    else if ((cp == 0x2264 || cp == 0x2265) && !ends_term(w, i))
-        said = cp == 0x2264 ? "at most" : "at least";
-    else if (c == '#' && i > 0 && (w->s[i - 1] == 'C' || w->s[i - 1] == 'F' || w->s[i - 1] == 'G') &&
-             !en_is_alnum(w->s[i + 1]) && (i < 2 || !en_is_alnum(w->s[i - 2])))
-        said = "sharp";
-    else if (c == '*' && terms && digit_next)
-        said = "times";
-    else if (c == '^' && terms && (w->s[i + 1] == '2' || w->s[i + 1] == '3') && !en_is_alnum(w->s[i + 2])) {
-        en_span(w, i, i + 2); /* "x^2" */
-        en_put(w, w->s[i + 1] == '2' ? "squared" : "cubed");
-        return 2;
-    } else if (c == '^' && terms)
-        said = "to the power of";
-    else if (c == '#' && digit_next)
-        said = "number";
-    else if (c == '#' && i > 0 && en_is_alpha(w->s[i - 1]) && en_is_alpha(w->s[i + 1]))
-        said = "hash";
-    else if (c == '~' && digit_next)
-        said = "about";
-    else if (c == '/' && terms && digit_next && i > 1 && w->s[i - 1] == ' ' && en_is_digit(w->s[i - 2]) &&
-             w->s[i + 1] == ' ')
-        said = "divided by"; /* "6 / 2" */
-    else if (c == '/' && per_unit_behind_power(w, i))
-        return per_unit(w, i); /* "10^9/L" */
-    else if (c == '/' && is_rate(w, i))
-        return en_say_per(w, i) - i;
-    else if (c == '/' && i > 0 && en_is_digit(w->s[i - 1]) && en_is_lower(w->s[i + 1]) && !en_is_alnum(w->s[i + 2]))
-        said = "over"; /* "1/f noise" */
-    else if (c == '/' && divides(w, i))
-        said = "over";
-    else if (c == '/' && terms && (w->s[i + 1] == ' ' || long_words(w, i)))
-        said = "slash";
-    else if (c == '_' && terms)
-        said = "underscore";
+    if (c == '/' && per_unit_behind_power(w, i)) return per_unit(w, i); /* "10^9/L" */
+    if (c == '/' && is_rate(w, i)) return en_say_per(w, i) - i;
+    const char *said = compared(w, i);
+    if (!said) said = named_here(w, i);
+    if (!said) said = sign_name(w->chars[i].cp);
     if (said)
         en_put(w, said);
     else if (!c || !strchr(silent, c))
         ev_sink_omit(w->sink, w->chars[i].at, w->chars[i].at + w->chars[i].bytes, "symbol");
-    return said && arrow && (c == '<' || c == '>' || c == '=') ? 2 : 1; /* "<=", "==" */
+    const bool equal = w->s[i + 1] == '=';
+    return said && equal && (c == '<' || c == '>' || c == '=') ? 2 : 1; /* "<=", "==" */
 }

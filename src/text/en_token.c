@@ -29,10 +29,17 @@ static size_t shorten(const char *word, size_t n, size_t keep, char *out) {
     return used;
 }
 
+/* "viii", "www" */
+static bool is_of_numerals(const char *word, size_t n) {
+    for (size_t i = 0; i < n; i++)
+        if (!strchr("ivxlcdmw", word[i])) return false;
+    return true;
+}
+
 /* "goooood" to "good", "sooo" to "so": whichever is a word. Not for "www" or "mmm", which have no vowel or are ours.
  */
 static size_t unstretch(const en_work *w, const char *lower, size_t n, char *out) {
-    if (has_triple(lower, n) && strspn(lower, "ivxlcdmw") < n && !en_list_phones(lower, n)) {
+    if (has_triple(lower, n) && !is_of_numerals(lower, n) && !en_list_phones(lower, n)) {
         size_t one = shorten(lower, n, 1, out);
         if (en_list_is_common(out, one)) return one;
         size_t two = shorten(lower, n, 2, out);
@@ -44,6 +51,26 @@ static size_t unstretch(const en_work *w, const char *lower, size_t n, char *out
 }
 
 /* ---- capitals ---- */
+
+/* A word of more than two letters that is no acronym, however it is written. The lexicon lists what is written in
+ * capitals, too: of two and three letters only what is a word to everybody. */
+static bool is_plain_word(const ev_en *en, const char *lower, size_t n) {
+    static const char three[] =
+        " dog pet tax gas gym egg tea cop fan gap gum ham hop hug jam jar jet jog jug kit lab lid lip log lot mad "
+        "map "
+        "mat mob mop mud mug nap net nut oak oat odd pad pan pat paw pea pen pie pig pin pit pop pot pub rag ram rap "
+        "rat "
+        "ray rib rid rip rob rod rot rub rug rum rye sap sew shy sin ski sob soy spa spy sub sue tab tag tan tap tar "
+        "tea "
+        "tin toe ton tow tub tug van vet wax web wed wet wig wit yen zip zoo cab cam can cap cow cry cup den dig dim "
+        "dip "
+        "dot dug ear elf elm era fed fee fig fin fog fox fry fur gem god ink inn ivy jaw kid ate axe bat bay bee beg "
+        "bet "
+        "bid bin bow bud bug bun bus cod hen hid hip hog hut mix raw row sip tom war win wins ";
+    if (n == 3) return en_in_list(three, lower, n);
+    en_phones phones = {.count = 0};
+    return n > 3 && !en_list_is_letters(lower, n) && (en_known(en, lower, n) || en_derive(en, lower, n, &phones));
+}
 
 static bool pronounceable(const char *lower, size_t n) {
     size_t consonants = 0, vowels = 0;
@@ -119,7 +146,7 @@ static bool is_initialism(en_work *w, size_t begin, const char *lower, size_t n)
         if (hides_letters(w, begin, lower, n)) return true;
         if (en_list_is_common(lower, n)) return false;
         if (en_list_is_letters(lower, n) && n > 2) return true;
-        return !pronounceable(lower, n) && !(n > 2 && en_list_is_word(w->en, lower, n));
+        return !pronounceable(lower, n) && !(n > 2 && is_plain_word(w->en, lower, n));
     }
     if (n == 2 && en_in_list(" us ", lower, n) && in_capitals(w, begin) && !hides_letters(w, begin, lower, n))
         return false; /* "CONTACT US" */
@@ -127,7 +154,7 @@ static bool is_initialism(en_work *w, size_t begin, const char *lower, size_t n)
     if (en_list_is_common(lower, n)) return false;
     const char *own = en_list_phones(lower, n);
     if (own) return false;
-    const bool known = en_list_is_word(w->en, lower, n);
+    const bool known = is_plain_word(w->en, lower, n);
     if (n <= 3) return !(known && n == 3 && in_capitals(w, begin)); /* "NO DOGS", "GAS LEAK" */
     if (n > 4 && known) return false;
     if (n == 4 && known && in_capitals(w, begin)) return false;

@@ -10,17 +10,18 @@ sys.path[:0] = [os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "
 from service import COMMAND, FREE, TINY, Service, reference  # noqa: E402
 
 
-def child_of(pid):
-    """The decoder that waits for a file: the service starts no other process."""
+DECODERS = 4  # that wait for a file (SV_VOICE_THREADS): the service starts no other process
+
+
+def children_of(pid):
+    """All of them, once each has given up its rights."""
     for _ in range(500):
         with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as file:
-            children = file.read().split()
-        for child in children:
-            state = status(child)
-            if state.get("NoNewPrivs") == "1":
-                return int(child)
+            ready = [int(child) for child in file.read().split() if status(child).get("NoNewPrivs") == "1"]
+        if len(ready) == DECODERS:
+            return ready
         time.sleep(0.01)
-    raise AssertionError("no decoder waits")
+    raise AssertionError(f"{len(ready)} decoders wait")
 
 
 def status(pid):
@@ -34,7 +35,7 @@ def status(pid):
 class Decoder(unittest.TestCase):
     def test_it_has_no_rights(self):
         with Service(COMMAND, *FREE) as s:
-            state = status(child_of(s.process.pid))
+            state = status(children_of(s.process.pid)[-1])
             for name in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"):
                 self.assertEqual(int(state[name], 16), 0, name)
             ours = status(s.process.pid)
@@ -48,7 +49,8 @@ class Decoder(unittest.TestCase):
     def test_its_deaths_are_counted(self):
         with Service(COMMAND, *FREE, "--voices-dir", tempfile.mkdtemp()) as s:
             self.assertEqual(s.metric("decoder_deaths_total"), 0)
-            os.kill(child_of(s.process.pid), signal.SIGKILL)
+            for child in children_of(s.process.pid):
+                os.kill(child, signal.SIGKILL)
             self.assertEqual(s.upload("Ann", b"no recording").code, 422)  # by another
             for _ in range(300):
                 if s.metric("decoder_deaths_total") == 1:
