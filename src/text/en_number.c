@@ -22,9 +22,9 @@ static void add_digit(en_number *n, char c) {
     n->digit_count++;
 }
 
-/* Groups of three after commas: "1,234,567" but not "1,2" or "2020,2021". */
+/* Groups of three after commas: "1,234,567" but not "1,2" or "2020,2021", nor after a wide comma, of three bytes. */
 static size_t grouped_end(const en_work *w, size_t i, en_number *n) {
-    while (w->s[i] == ',' && w->chars[i].bytes == 1 && en_is_digit(w->s[i + 1]) && en_is_digit(w->s[i + 2]) &&
+    while (w->s[i] == ',' && w->chars[i].bytes != 3 && en_is_digit(w->s[i + 1]) && en_is_digit(w->s[i + 2]) &&
            en_is_digit(w->s[i + 3]) && !en_is_digit(w->s[i + 4])) {
         for (size_t k = 1; k <= 3; k++) add_digit(n, w->s[i + k]);
         n->grouped = true;

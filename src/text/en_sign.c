@@ -306,6 +306,13 @@ static bool type_parameter(const en_work *w, size_t i) {
     return w->s[end] == '>';
 }
 
+/* The '>' at i is that of a type parameter. */
+static bool closes_type(const en_work *w, size_t i) {
+    for (size_t k = i; k > 0 && i - k < 40; k--)
+        if (w->s[k - 1] == '<') return type_parameter(w, k - 1);
+    return false;
+}
+
 /* "Settings > Privacy > Location": from one menu into the next. */
 static bool menu_path(en_work *w, size_t i) {
     const size_t before = en_before_spaces(w, i), after = en_skip_spaces(w, i + 1);
@@ -353,7 +360,8 @@ static size_t composed(en_work *w, size_t i) {
         ev_sink_omit(w->sink, w->chars[i].at, w->chars[i + 1].at + w->chars[i + 1].bytes, "emoticon");
         return 2;
     }
-    if (c == '<' && type_parameter(w, i)) return 1; /* the '>' is silent, too */
+    if (c == '<' && type_parameter(w, i)) return 1;
+    if (c == '>' && closes_type(w, i)) return 1;
     if (c != '>' || !menu_path(w, i)) return 0;
     en_break(w, EV_BREAK_COMMA);
     return 1;

@@ -163,8 +163,8 @@ size_t zh_score(const zh_view *v, size_t i, zh_out *out);
 /* The list of results with this mark that the one at i stands in (zh_score.c): how many, where it ends; some first
  * figure is above its second; some cannot be a time of day. */
 typedef struct zh_results {
-    size_t count, end;
-    bool falls, no_times, numbered; /* numbered: all begin with one figure, and go on to count: 3-1, 3-2 */
+    size_t count, begin, end;
+    bool falls, no_times;
 } zh_results;
 zh_results zh_results_around(const zh_view *v, size_t i, int32_t mark);
 size_t zh_digit_string(const zh_view *v, size_t i, zh_out *out);

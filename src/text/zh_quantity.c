@@ -115,16 +115,19 @@ static bool runs_down(const zh_view *v, const zh_amount *a, const zh_amount *b) 
            zh_value(v, b->number.begin, strlen(b->number.digits));
 }
 
+/* 习题3-1、3-2, 图1-2: chapters and numbers, and no results. */
+static bool is_numbered_list(const zh_view *v, const zh_results *list) {
+    const size_t at = list->begin - (list->begin > 0 && zh_at(v, list->begin - 1) == ' ');
+    return zh_precedes_any(v, at, "题|图|表|例|节|单元|楼|室|步骤|实验|公式|定理");
+}
+
 static bool of_a_match(const zh_view *v, size_t i, size_t end, bool down) {
     static const char *const words[] = {"比分", "胜",   "战平", "战胜", "击败", "负于", "赢",
                                         "输",   "领先", "落后", "大胜", "取胜", "获胜", "拿下",
                                         "晋级", "完胜", "惜败", "不敌", "逆转", "横扫", "淘汰",
                                         "平局", "告负", "战成", "夺冠", "夺魁", "出线", "力压"};
     const zh_results list = zh_results_around(v, i, '-');
-    const size_t label = i - (i > 0 && zh_at(v, i - 1) == ' ');
-    if (list.count > 1 && list.falls && !list.numbered &&
-        !zh_precedes_any(v, label, "题|图|表|例|节|单元|楼|室|习题|步骤"))
-        return true;
+    if (list.count > 1 && list.falls && !is_numbered_list(v, &list)) return true;
     for (size_t k = 0; k < EV_ARRAY_COUNT(words); k++)
         if (zh_mentioned(v, i, words[k]) || zh_follows(v, end, words[k])) return true;
     size_t before = i - (i > 0 && zh_at(v, i - 1) == ' '), behind = end + (zh_at(v, end) == ' ');
@@ -141,7 +144,7 @@ static bool of_a_match(const zh_view *v, size_t i, size_t end, bool down) {
 /* 6-4，3-6，7-6: games of sets, one behind the other. */
 static bool of_sets(const zh_view *v, const zh_amount *a, const zh_amount *b) {
     const zh_results list = zh_results_around(v, a->begin, '-');
-    if (list.count > 1 && list.numbered) return false; /* 习题3-1、3-2 */
+    if (is_numbered_list(v, &list)) return false;
     if (strlen(a->number.digits) != 1 || strlen(b->number.digits) != 1) return false;
     size_t next = b->end + (zh_in(zh_at(v, b->end), ",、") ? 1 : 0), at = a->begin;
     next += zh_at(v, next) == ' ';

@@ -40,18 +40,16 @@ static size_t one_before(const zh_view *v, size_t i, int32_t mark) {
 }
 
 zh_results zh_results_around(const zh_view *v, size_t i, int32_t mark) {
-    zh_results list = {.end = i, .numbered = true};
+    zh_results list = {.begin = i, .end = i};
     size_t at = i, length;
-    uint64_t value[2], first = 0, last = 0;
+    uint64_t value[2];
     for (int k = 0; k < LIST_MAX; k++) {
         const size_t before = one_before(v, at, mark);
         if (before == at) break;
         at = before;
     }
+    list.begin = at;
     for (int k = 0; k < 2 * LIST_MAX && (length = result_at(v, at, mark, value)); k++) {
-        list.numbered &= !list.count || (value[0] == first && value[1] == last + 1);
-        first = value[0];
-        last = value[1];
         list.count++;
         list.falls |= value[0] > value[1];
         list.no_times |=
