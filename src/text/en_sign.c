@@ -296,20 +296,20 @@ static bool is_heart(const en_work *w, size_t i) {
     return end == next ? !en_is_digit(w->s[next]) : en_in_list(loved, w->s + next, end - next);
 }
 
-/* "List<String>", "std::vector<int>": '<' touches a word on both sides, and a '>' closes it. */
-static bool type_parameter(const en_work *w, size_t i) {
+/* "List<String>", "std::vector<int>": '<' touches a word on both sides, and a '>' closes it. Its place; 0: none. */
+static size_t type_parameter(const en_work *w, size_t i) {
     size_t end = i + 1;
-    if (i == 0 || !en_is_alpha(w->s[i - 1]) || !en_is_alpha(w->s[i + 1])) return false;
+    if (i == 0 || !en_is_alpha(w->s[i - 1]) || !en_is_alpha(w->s[i + 1])) return 0;
     for (; end - i < 40 && w->s[end]; end++)
         if (!en_is_alnum(w->s[end]) && !strchr(":_,*<", w->s[end]) && !(w->s[end] == ' ' && w->s[end - 1] == ','))
             break;
-    return w->s[end] == '>';
+    return w->s[end] == '>' ? end : 0;
 }
 
 /* The '>' at i is that of a type parameter. */
 static bool closes_type(const en_work *w, size_t i) {
     for (size_t k = i; k > 0 && i - k < 40; k--)
-        if (w->s[k - 1] == '<') return type_parameter(w, k - 1);
+        if (w->s[k - 1] == '<') return type_parameter(w, k - 1) == i;
     return false;
 }
 
