@@ -140,7 +140,7 @@ class Parts(unittest.TestCase):
     def test_emotions_that_differ_are_told_apart(self):
         rows, details = trials.emotions(self.bench())
         table = np.array(details["told"]["engine"]["confusion"])
-        self.assertEqual(table.sum(), 2 * 2 * 3)  # languages, sentences, emotions
+        self.assertEqual(table.sum(), 2 * 4 * 3)  # languages, sentences, emotions
         self.assertAlmostEqual(rows[0].value, 100 * np.trace(table) / table.sum())
         self.assertGreater(rows[0].value, 80)
 
