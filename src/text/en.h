@@ -104,6 +104,8 @@ bool en_word_is(const en_work *w, size_t i, const char *lower); /* the same, and
 bool en_ends_sentence(const en_work *w, size_t i); /* after an abbreviation's '.': does a new sentence start at i? */
 bool en_starts_sentence(const en_work *w, size_t i);           /* a word that likes to begin one, in any case */
 bool en_in_list(const char *list, const char *word, size_t n); /* list: " word word word " */
+bool en_word_in(const en_work *w, size_t i, const char *list); /* the letters at i are one of its words */
+bool en_previous_in(const en_work *w, const char *list);       /* the word that was put last is, in this sentence */
 bool en_shouting(en_work *w, size_t i);
 bool en_vowel_letter(char c);
 

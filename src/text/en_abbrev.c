@@ -394,20 +394,20 @@ static bool follows_number(const en_work *w) {
 /* "THE ANSWER IS NO." */
 static bool answers_no(const en_work *w, size_t i) {
     static const char verbs[] = " said say says answer answers answered replied told is was are were ";
-    return en_word_is(w, i, "no") && en_in_list(verbs, en_previous(w), strlen(en_previous(w)));
+    return en_word_is(w, i, "no") && en_previous_in(w, verbs);
 }
 
 /* "Q3 rev. rose" */
 static bool is_revenue(const en_work *w, size_t next) {
     static const char verbs[] =
         " rose fell grew was is up down growth beat missed est increased decreased dropped climbed ";
-    return en_in_list(verbs, w->s + next, en_letters_end(w, next) - next);
+    return en_word_in(w, next, verbs);
 }
 
 /* "$81.5B est." */
 static bool is_amount(const en_work *w) {
     static const char units[] = " dollars cents percent euros pounds million billion trillion thousand ";
-    return follows_number(w) || en_in_list(units, en_previous(w), strlen(en_previous(w)));
+    return follows_number(w) || en_previous_in(w, units);
 }
 
 /* The number that the abbreviation at i, of so many letters, stands before: "5", "IV", "(4)" of an equation. */

@@ -5,11 +5,6 @@
 
 #include "text/en.h"
 
-static bool previous_in(const en_work *w, const char *list) {
-    const char *previous = en_previous(w);
-    return en_in_list(list, previous, strlen(previous));
-}
-
 static void say_figures(en_work *w, size_t begin, size_t end) {
     en_span(w, begin, end);
     en_say_cardinal(w, w->s + begin, end - begin);
@@ -35,7 +30,7 @@ static size_t verse_number(const en_work *w, size_t i) {
 /* "23:1-4", "1:1–2:3", "3:16, 18": chapter and verse, to chapter and verse. */
 static size_t verses(en_work *w, size_t i) {
     size_t end = verse_number(w, i);
-    if (end == i || w->s[end] != ':' || verse_number(w, end + 1) == end + 1 || !previous_in(w, books)) return 0;
+    if (end == i || w->s[end] != ':' || verse_number(w, end + 1) == end + 1 || !en_previous_in(w, books)) return 0;
     for (size_t at = i;;) {
         say_figures(w, at, end);
         char sign = w->s[end];
@@ -57,7 +52,7 @@ static size_t numbered_book(en_work *w, size_t i) {
     size_t name = i + 2, end = en_letters_end(w, name), chapter = en_skip_spaces(w, end);
     if (w->s[i] < '1' || w->s[i] > '3' || w->s[i + 1] != ' ' || !en_is_upper(w->s[name])) return 0;
     if (!en_in_list(several, w->s + name, end - name) || !en_is_digit(w->s[chapter])) return 0;
-    if (previous_in(w, books) || w->s[en_digits_end(w, chapter)] != ':') return 0;
+    if (en_previous_in(w, books) || w->s[en_digits_end(w, chapter)] != ':') return 0;
     en_span(w, i, i + 1);
     en_put(w, orders[w->s[i] - '1']);
     return 2;
@@ -126,8 +121,9 @@ static size_t military(en_work *w, size_t i) {
     if (end - i != 4 || (!brief && !full)) return 0;
     long hour = (w->s[i] - '0') * 10 + (w->s[i + 1] - '0'), minute = (w->s[i + 2] - '0') * 10 + (w->s[i + 3] - '0');
     size_t count = en_word_count(w);
-    bool cued = previous_in(w, at_times) || (previous_in(w, " to ") && count > 1 && en_word_at(w, count - 2)->number),
-         counted = previous_in(w, amounts);
+    bool cued = en_previous_in(w, at_times) ||
+                (en_previous_in(w, " to ") && count > 1 && en_word_at(w, count - 2)->number),
+         counted = en_previous_in(w, amounts);
     if (hour > 24 || minute > 59 || !(w->s[i] == '0' || cued || (brief && minute && !counted))) return 0;
     en_span(w, i, end);
     if (hour < 10) en_put(w, "oh");

@@ -100,13 +100,13 @@ static bool is_part(const en_work *w, size_t end, long top, long bottom) {
     const size_t next = en_skip_spaces(w, end);
     if (top >= bottom || !ordinary_denominator(bottom)) return false;
     const bool small = bottom <= 4; /* a half, two thirds; of 10/12 a date is left */
-    return (small && en_in_list(things, w->s + next, en_letters_end(w, next) - next)) || en_unit_at(w, end).singular;
+    return (small && en_word_in(w, next, things)) || en_unit_at(w, end).singular;
 }
 
 /* "Mon. 12/25", but "Friday 3/4 of the staff", "Monday 1/2 day". */
 static bool is_dated(const en_work *w, size_t end, long top, long bottom) {
     static const char days[] = " monday tuesday wednesday thursday friday saturday sunday ";
-    return en_in_list(days, en_previous(w), strlen(en_previous(w))) && !is_part(w, end, top, bottom);
+    return en_previous_in(w, days) && !is_part(w, end, top, bottom);
 }
 
 /* "the week of 10/14" */
@@ -163,9 +163,9 @@ size_t en_match_fraction(en_work *w, const en_number *first, size_t begin) {
                       weaker[] = " starts start starting begins through ends ending opens closes arriving arrives "
                                  "departs departing born closed ";
     en_span(w, begin, bottom.end);
-    const bool hinted = en_in_list(weaker, en_previous(w), strlen(en_previous(w))) && !is_part(w, bottom.end, a, b);
-    if ((hinted || en_in_list(date_words, en_previous(w), strlen(en_previous(w))) || is_dated(w, bottom.end, a, b) ||
-         is_of_week(w) || en_word_is(w, en_skip_spaces(w, bottom.end), "deadline")) &&
+    const bool hinted = en_previous_in(w, weaker) && !is_part(w, bottom.end, a, b);
+    if ((hinted || en_previous_in(w, date_words) || is_dated(w, bottom.end, a, b) || is_of_week(w) ||
+         en_word_is(w, en_skip_spaces(w, bottom.end), "deadline")) &&
         en_valid_day(a, b)) {
         en_say_date(w, 0, (int)a, (int)b);
         return bottom.end;

@@ -3,11 +3,6 @@
 
 #include "text/en.h"
 
-static bool previous_in(const en_work *w, const char *list) {
-    const char *previous = en_previous(w);
-    return en_in_list(list, previous, strlen(previous));
-}
-
 /* "8.5\" x 11\"", "10' x 12'": the x between them. */
 static size_t by_after(en_work *w, size_t end) {
     if (w->s[end] != ' ' || en_lower(w->s[end + 1]) != 'x' || w->s[end + 2] != ' ' || !en_is_digit(w->s[end + 3]))
@@ -22,8 +17,8 @@ static size_t by_after(en_work *w, size_t end) {
 static size_t feet_alone(en_work *w, const en_number *n, size_t begin) {
     if (w->s[n->end] != '\'' || en_is_alnum(w->s[n->end + 1]) || n->grouped || n->digit_count > 3) return 0;
     size_t next = en_skip_spaces(w, n->end + 1);
-    bool measure = en_in_list(" tall wide long high deep x by ", w->s + next, en_letters_end(w, next) - next);
-    if (!measure && !previous_in(w, " by ")) return 0;
+    bool measure = en_word_in(w, next, " tall wide long high deep x by ");
+    if (!measure && !en_previous_in(w, " by ")) return 0;
     en_span(w, begin, n->end + 1);
     en_say_number(w, n);
     w->span_number = false;
@@ -43,7 +38,7 @@ static bool in_quotes(const en_work *w, size_t begin) {
 static size_t inches_alone(en_work *w, const en_number *n, size_t begin) {
     if (w->s[n->end] != '"' || en_is_alnum(w->s[n->end + 1]) || n->grouped || n->digit_count > 3) return 0;
     if (in_quotes(w, begin)) return 0;
-    bool article = previous_in(w, " a an ");
+    bool article = en_previous_in(w, " a an ");
     en_span(w, begin, n->end + 1);
     en_say_number(w, n);
     w->span_number = false;

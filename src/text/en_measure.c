@@ -3,11 +3,6 @@
 
 #include "text/en.h"
 
-static bool previous_in(const en_work *w, const char *list) {
-    const char *previous = en_previous(w);
-    return en_in_list(list, previous, strlen(previous));
-}
-
 static bool plain_integer(const en_number *n) { return n->digit_count > 0 && !n->fraction_n && !n->grouped; }
 
 /* ---- years ---- */
@@ -20,7 +15,7 @@ static bool year_like(const en_number *n) {
 /* "the year was", "the year is": what follows is one. */
 static bool of_a_year(const en_work *w) {
     size_t count = en_word_count(w);
-    return count >= w->sentence_from + 2 && previous_in(w, " was is ") &&
+    return count >= w->sentence_from + 2 && en_previous_in(w, " was is ") &&
            strcmp(en_word_text(w, en_word_at(w, count - 2)), "year") == 0;
 }
 
@@ -53,7 +48,7 @@ static bool is_year(const en_work *w, const en_number *n, size_t end) {
     static const char counted[] = " people men women children dead percent feet more other different new ";
     if (!plain_integer(n) || n->digit_count != 4) return false;
     long value = en_number_value(n);
-    if (value <= 1000 || value > 2999 || value % 1000 == 0) return value == 2000 && previous_in(w, context);
+    if (value <= 1000 || value > 2999 || value % 1000 == 0) return value == 2000 && en_previous_in(w, context);
     bool alone = n->begin == 0 && !w->s[end]; /* nothing else is said */
     if (alone) return value >= 1100;
     if (value > 2099 || (n->begin > 1 && w->s[n->begin - 1] == ' ' && w->s[en_before_spaces(w, n->begin)] == '/'))
@@ -61,13 +56,13 @@ static bool is_year(const en_work *w, const en_number *n, size_t end) {
     size_t next = en_skip_spaces(w, end), stop = en_letters_end(w, next);
     bool bracketed = n->begin > 0 && w->s[n->begin - 1] == '(' && w->s[end] == ')' && value >= 1100; /* "(1803)" */
     if (bracketed || of_a_year(w) || en_word_is(w, next, "when") || strcmp(en_previous(w), "A D") == 0) return true;
-    if (value < 1100 && !previous_in(w, " in since until before after circa around year of ")) return false;
+    if (value < 1100 && !en_previous_in(w, " in since until before after circa around year of ")) return false;
     size_t letters = stop - next;
     static const char verbs[] = " was is has its this as ";
     bool plural = letters > 3 && w->s[stop - 1] == 's' && w->s[stop - 2] != 's' && next > end &&
                   !en_in_list(verbs, w->s + next, letters) && en_is_lower(w->s[next]);
     if (plural || (next > end && en_in_list(counted, w->s + next, letters))) return false;
-    return value >= 1900 || previous_in(w, context);
+    return value >= 1900 || en_previous_in(w, context);
 }
 
 static void say_maybe_year(en_work *w, const en_number *n, size_t end) {
@@ -210,7 +205,7 @@ static size_t short_scale(en_work *w, const en_number *n, size_t begin) {
         en_put(w, "times per");
         return end + 1;
     }
-    bool crowd = next > end && en_in_list(counted, w->s + next, en_letters_end(w, next) - next);
+    bool crowd = next > end && en_word_in(w, next, counted);
     if (w->s[n->end] == 'M' || (w->s[n->end] == 'm' && crowd)) said = "million";
     if (crowd && en_lower(w->s[n->end]) == 'k') said = "thousand";
     if (crowd && en_lower(w->s[n->end]) == 'b') said = "billion";
@@ -266,8 +261,7 @@ static bool is_minutes(const en_work *w, const en_number *n) {
     static const char behind[] = " ago read left remaining later timer break nap walk ";
     const size_t next = en_skip_spaces(w, n->end + 1);
     if (w->s[n->end] != 'm' || en_is_alnum(w->s[n->end + 1]) || n->fraction_n || n->digit_count > 2) return false;
-    return previous_in(w, before) ||
-           (next > n->end + 1 && en_in_list(behind, w->s + next, en_letters_end(w, next) - next));
+    return en_previous_in(w, before) || (next > n->end + 1 && en_word_in(w, next, behind));
 }
 
 /* "1h 30m": the m after hours is minutes. */
@@ -353,18 +347,18 @@ static bool describes(const en_work *w, size_t end) {
     const size_t next = en_skip_spaces(w, end), stop = en_letters_end(w, next);
     const char behind = w->s[stop]; /* the noun, where no verb follows */
     const bool can = en_in_list(" can cans ", w->s + next, stop - next) &&
-                     (previous_in(w, " a an the this that one ") || !behind || strchr(".,;:!?)", behind));
+                     (en_previous_in(w, " a an the this that one ") || !behind || strchr(".,;:!?)", behind));
     if (can) return true;
     if (next != end + 1 || !en_is_lower(w->s[next]) || w->s[end - 1] == 's' ||
         en_in_list(others, w->s + next, stop - next))
         return false;
-    return en_in_list(things, w->s + next, stop - next) || previous_in(w, articles);
+    return en_in_list(things, w->s + next, stop - next) || en_previous_in(w, articles);
 }
 
 /* "5 kg", "16GB", "30 km/h", "50%", "a 5-kg bag". */
 static size_t measured(en_work *w, const en_number *n, size_t begin) {
     const bool kind =
-        begin > 1 && w->s[begin - 1] == '-' && en_is_alpha(w->s[begin - 2]) && !previous_in(w, " sub pre post T ");
+        begin > 1 && w->s[begin - 1] == '-' && en_is_alpha(w->s[begin - 2]) && !en_previous_in(w, " sub pre post T ");
     if (kind && w->s[n->end] == 's' && !en_is_alnum(w->s[n->end + 1])) { /* "omega-3s" */
         en_span(w, begin, n->end + 1);
         en_say_number(w, n);
@@ -469,8 +463,8 @@ static size_t range(en_work *w, const en_number *n, size_t begin) {
     if (chain) return 0; /* "1-413-te-b-1-5": a serial number */
     bool split = n->digit_count == 2 && second.digit_count == 2 && strcmp(n->digits, "50") == 0 &&
                  strcmp(second.digits, "50") == 0;
-    if (w->s[second.end] == '=') word = "minus";                                                /* "5-3=2" */
-    bool docket = previous_in(w, " number ") && n->digit_count == 2 && second.digit_count >= 3; /* "No. 21-1234" */
+    if (w->s[second.end] == '=') word = "minus";                                                   /* "5-3=2" */
+    bool docket = en_previous_in(w, " number ") && n->digit_count == 2 && second.digit_count >= 3; /* "No. 21-1234" */
     en_span(w, begin, second.end);
     bool years =
         year_like(n) && (year_like(&second) || second.digit_count == 2) && !en_unit_at(w, second.end).singular;
@@ -540,7 +534,7 @@ static size_t unsigned_number(en_work *w, size_t begin, size_t i) {
     bool by = spaced_by || (w->s[n.end] == 'x' && en_is_digit(w->s[n.end + 1]));
     bool port = begin >= 2 && w->s[begin - 1] == ':' && en_is_alpha(w->s[begin - 2]); /* localhost:8080 */
     bool handle = begin > 1 && w->s[begin - 1] == '_' && n.digit_count >= 3;          /* wx_12345 */
-    bool code = port || handle || previous_in(w, codes) || code_is(w, codes);
+    bool code = port || handle || en_previous_in(w, codes) || code_is(w, codes);
     if (plain_integer(&n) && n.digit_count >= 3 && code)
         en_say_digits(w, n.begin, n.end);
     else if (lines || (by && n.digit_count == 4))

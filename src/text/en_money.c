@@ -3,7 +3,7 @@
 
 #include "text/en.h"
 
-enum { BY_CODE = 1, BY_LETTERS = 2 }; /* no sign of its own: SEK, R$ */
+enum { BY_CODE = 1, BY_TOUCHING_CODE, BY_LETTERS }; /* no sign of its own: SEK 5, CAD5 too, R$ 5 */
 
 typedef struct currency {
     int32_t sign;
@@ -46,50 +46,49 @@ typedef struct amount {
     size_t end;
 } amount;
 
-static const currency codes[] = {{'$', "U S dollar", "U S dollars", "cent", "cents"},
-                                 {0x20AC, "euro", "euros", "cent", "cents"},
-                                 {0xA3, "pound", "pounds", "penny", "pence"},
-                                 {0xA5, "yen", "yen", NULL, NULL},
-                                 {'C', "canadian dollar", "canadian dollars", "cent", "cents"},
-                                 {'A', "australian dollar", "australian dollars", "cent", "cents"},
-                                 {0x20B9, "rupee", "rupees", "paisa", "paise"},
-                                 {'Y', "yuan", "yuan", NULL, NULL},
-                                 {'F', "swiss franc", "swiss francs", NULL, NULL},
-                                 {'H', "hong kong dollar", "hong kong dollars", "cent", "cents"},
-                                 {BY_CODE, "swedish krona", "swedish kronor", NULL, NULL},
-                                 {BY_CODE, "norwegian krone", "norwegian kroner", NULL, NULL},
-                                 {BY_CODE, "danish krone", "danish kroner", NULL, NULL},
-                                 {BY_CODE, "zloty", "zlotys", NULL, NULL},
-                                 {BY_CODE, "dirham", "dirhams", NULL, NULL},
-                                 {BY_CODE, "riyal", "riyals", NULL, NULL},
-                                 {BY_CODE, "rand", "rand", NULL, NULL},
-                                 {BY_CODE, "singapore dollar", "singapore dollars", "cent", "cents"},
-                                 {BY_CODE, "mexican peso", "mexican pesos", NULL, NULL},
-                                 {BY_CODE, "new zealand dollar", "new zealand dollars", "cent", "cents"},
-                                 {BY_CODE, "baht", "baht", NULL, NULL},
-                                 {BY_CODE, "philippine peso", "philippine pesos", NULL, NULL},
-                                 {BY_CODE, "rupiah", "rupiah", NULL, NULL},
-                                 {BY_CODE, "ringgit", "ringgit", NULL, NULL},
-                                 {BY_CODE, "turkish lira", "turkish lira", NULL, NULL},
-                                 {BY_CODE, "brazilian real", "brazilian reais", NULL, NULL},
-                                 {BY_CODE, "won", "won", NULL, NULL},
-                                 {BY_CODE, "shekel", "shekels", NULL, NULL},
-                                 {BY_CODE, "czech koruna", "czech korunas", NULL, NULL},
-                                 {BY_CODE, "forint", "forints", NULL, NULL},
-                                 {BY_CODE, "egyptian pound", "egyptian pounds", NULL, NULL},
-                                 {BY_CODE, "naira", "naira", NULL, NULL}};
+/* By their codes, in front of the amount. */
+static const struct {
+    char written[4];
+    currency of;
+} codes[] = {
+    {"USD", {'$', "U S dollar", "U S dollars", "cent", "cents"}},
+    {"EUR", {0x20AC, "euro", "euros", "cent", "cents"}},
+    {"GBP", {0xA3, "pound", "pounds", "penny", "pence"}},
+    {"JPY", {0xA5, "yen", "yen", NULL, NULL}},
+    {"CAD", {BY_TOUCHING_CODE, "canadian dollar", "canadian dollars", "cent", "cents"}},
+    {"AUD", {BY_TOUCHING_CODE, "australian dollar", "australian dollars", "cent", "cents"}},
+    {"INR", {0x20B9, "rupee", "rupees", "paisa", "paise"}},
+    {"CNY", {BY_TOUCHING_CODE, "yuan", "yuan", NULL, NULL}},
+    {"RMB", {BY_TOUCHING_CODE, "yuan", "yuan", NULL, NULL}},
+    {"CHF", {BY_TOUCHING_CODE, "swiss franc", "swiss francs", NULL, NULL}},
+    {"HKD", {BY_TOUCHING_CODE, "hong kong dollar", "hong kong dollars", "cent", "cents"}},
+    {"SEK", {BY_CODE, "swedish krona", "swedish kronor", NULL, NULL}},
+    {"NOK", {BY_CODE, "norwegian krone", "norwegian kroner", NULL, NULL}},
+    {"DKK", {BY_CODE, "danish krone", "danish kroner", NULL, NULL}},
+    {"PLN", {BY_CODE, "zloty", "zlotys", NULL, NULL}},
+    {"AED", {BY_CODE, "dirham", "dirhams", NULL, NULL}},
+    {"SAR", {BY_CODE, "riyal", "riyals", NULL, NULL}},
+    {"ZAR", {BY_CODE, "rand", "rand", NULL, NULL}},
+    {"SGD", {BY_CODE, "singapore dollar", "singapore dollars", "cent", "cents"}},
+    {"MXN", {BY_CODE, "mexican peso", "mexican pesos", NULL, NULL}},
+    {"NZD", {BY_CODE, "new zealand dollar", "new zealand dollars", "cent", "cents"}},
+    {"THB", {BY_CODE, "baht", "baht", NULL, NULL}},
+    {"PHP", {BY_CODE, "philippine peso", "philippine pesos", NULL, NULL}},
+    {"IDR", {BY_CODE, "rupiah", "rupiah", NULL, NULL}},
+    {"MYR", {BY_CODE, "ringgit", "ringgit", NULL, NULL}},
+    {"TRY", {BY_CODE, "turkish lira", "turkish lira", NULL, NULL}},
+    {"BRL", {BY_CODE, "brazilian real", "brazilian reais", NULL, NULL}},
+    {"KRW", {BY_CODE, "won", "won", NULL, NULL}},
+    {"ILS", {BY_CODE, "shekel", "shekels", NULL, NULL}},
+    {"CZK", {BY_CODE, "czech koruna", "czech korunas", NULL, NULL}},
+    {"HUF", {BY_CODE, "forint", "forints", NULL, NULL}},
+    {"EGP", {BY_CODE, "egyptian pound", "egyptian pounds", NULL, NULL}},
+    {"NGN", {BY_CODE, "naira", "naira", NULL, NULL}},
+};
 
-/* A currency by its code in front of the amount. */
 static const currency *coded(const en_work *w, size_t i) {
-    static const char *const names[][2] = {
-        {"USD", ""}, {"EUR", ""}, {"GBP", ""}, {"JPY", ""}, {"CAD", ""}, {"AUD", ""}, {"INR", ""}, {"CNY", "RMB"},
-        {"CHF", ""}, {"HKD", ""}, {"SEK", ""}, {"NOK", ""}, {"DKK", ""}, {"PLN", ""}, {"AED", ""}, {"SAR", ""},
-        {"ZAR", ""}, {"SGD", ""}, {"MXN", ""}, {"NZD", ""}, {"THB", ""}, {"PHP", ""}, {"IDR", ""}, {"MYR", ""},
-        {"TRY", ""}, {"BRL", ""}, {"KRW", ""}, {"ILS", ""}, {"CZK", ""}, {"HUF", ""}, {"EGP", ""}, {"NGN", ""}};
-    _Static_assert(sizeof names / sizeof *names == sizeof codes / sizeof *codes, "a name for each");
     for (size_t k = 0; k < EV_ARRAY_COUNT(codes); k++)
-        for (size_t n = 0; n < 2; n++)
-            if (*names[k][n] && memcmp(w->s + i, names[k][n], 3) == 0) return &codes[k];
+        if (memcmp(w->s + i, codes[k].written, 3) == 0) return &codes[k].of;
     return NULL;
 }
 
@@ -185,8 +184,7 @@ static const struct {
 
 /* "Meeting in RM 205": a room. */
 static bool of_a_room(const en_work *w, size_t i) {
-    return w->s[i] == 'R' && w->s[i + 1] == 'M' &&
-           en_in_list(" in to at room meet meeting ", en_previous(w), strlen(en_previous(w)));
+    return w->s[i] == 'R' && w->s[i + 1] == 'M' && en_previous_in(w, " in to at room meet meeting ");
 }
 
 static bool parse_lettered(const en_work *w, size_t i, amount *out) {

@@ -184,7 +184,7 @@ static size_t tag(en_work *w, size_t i, size_t end) {
         " order orders invoice ticket case issue item model part serial tracking id number "
         "room suite apartment unit lot booking confirmation reference ref sku ";
     en_span(w, i, i + 1);
-    if (w->s[i] == '#' && en_is_upper(w->s[i + 1]) && en_in_list(numbered, en_previous(w), strlen(en_previous(w)))) {
+    if (w->s[i] == '#' && en_is_upper(w->s[i + 1]) && en_previous_in(w, numbered)) {
         en_put(w, "number"); /* "order #A1234": what follows is read as it is anywhere */
         return 1;
     }

@@ -48,11 +48,6 @@ static int parse_roman(const char *s, size_t n) {
     return value > 0 && is_canonical(s, n, value) ? value : 0;
 }
 
-static bool previous_in(const en_work *w, const char *list) {
-    const char *previous = en_previous(w);
-    return en_in_list(list, previous, strlen(previous));
-}
-
 static void say_ordinal(en_work *w, int value, const char *suffix) {
     char digits[8];
     const int n = snprintf(digits, sizeof digits, "%d", value);
@@ -79,7 +74,7 @@ static bool century_follows(const en_work *w, size_t end) {
 static size_t small_roman(en_work *w, size_t i, size_t end, const char *labels) {
     char letters[9];
     size_t n = end - i;
-    if (n > 8 || !previous_in(w, labels) || w->pending != EV_BREAK_WORD || i == 0 || w->s[i - 1] != ' ') return 0;
+    if (n > 8 || !en_previous_in(w, labels) || w->pending != EV_BREAK_WORD || i == 0 || w->s[i - 1] != ' ') return 0;
     for (size_t k = 0; k < n; k++) {
         if (!strchr("ivx", w->s[i + k])) return 0;
         letters[k] = (char)(w->s[i + k] - 'a' + 'A');
@@ -140,11 +135,11 @@ size_t en_match_roman(en_work *w, size_t i) {
     }
     static const char games[] = " gta civ fifa dota quake skyrim starcraft diablo witcher rambo iphone ";
     if (n == 1 && w->s[i] == 'X' &&
-        (previous_in(w, " series model type ") &&
+        (en_previous_in(w, " series model type ") &&
          (count > 1 &&
           en_in_list(" xbox tesla ", en_word_text(w, en_word_at(w, count - 2)), en_word_at(w, count - 2)->bytes))))
         return 0; /* "Xbox Series X", "Tesla Model X" */
-    const bool game = (previous_in(w, games) && en_word_at(w, count - 1)->capital) ||
+    const bool game = (en_previous_in(w, games) && en_word_at(w, count - 1)->capital) ||
                       (count > w->sentence_from && strcmp(en_previous(w), "G T A") == 0);
     if (game && value < 20 && i > 0 && w->s[i - 1] == ' ' && w->pending == EV_BREAK_WORD &&
         !(n == 1 && w->s[i] == 'I')) {
@@ -153,13 +148,13 @@ size_t en_match_roman(en_work *w, size_t i) {
         return n;
     }
     const en_word *before = count > w->sentence_from ? en_word_at(w, count - 1) : NULL;
-    bool labelled = previous_in(w, labels) && !(n == 1 && value >= 50); /* "type C" */
+    bool labelled = en_previous_in(w, labels) && !(n == 1 && value >= 50); /* "type C" */
     if (!before || before->spell || before->end >= i || !(before->capital || labelled)) return 0;
     if (w->pending != EV_BREAK_WORD || w->s[i - 1] != ' ') return 0;
     bool clear = n >= 2 && value <= 39;
     en_span(w, i, end);
-    if (previous_in(w, rulers) && (clear || (value <= 10 && n == 1 && w->s[i] != 'I') ||
-                                   (n == 1 && !en_is_lower(w->s[en_skip_spaces(w, end)])))) {
+    if (en_previous_in(w, rulers) && (clear || (value <= 10 && n == 1 && w->s[i] != 'I') ||
+                                      (n == 1 && !en_is_lower(w->s[en_skip_spaces(w, end)])))) {
         say_ordinal(w, value, possessive ? "'s" : "");
         return possessive ? n + 2 : n;
     }

@@ -38,6 +38,15 @@ bool en_in_list(const char *list, const char *word, size_t n) {
     return strstr(list, padded) != NULL;
 }
 
+bool en_word_in(const en_work *w, size_t i, const char *list) {
+    return en_in_list(list, w->s + i, en_letters_end(w, i) - i);
+}
+
+bool en_previous_in(const en_work *w, const char *list) {
+    const char *previous = en_previous(w);
+    return en_in_list(list, previous, strlen(previous));
+}
+
 bool en_vowel_letter(char c) { return c != 0 && strchr("aeiouyAEIOUY", c) != NULL; }
 
 /* A word that likes to begin one stands at i. */
@@ -45,7 +54,7 @@ bool en_starts_sentence(const en_work *w, size_t i) {
     static const char starters[] =
         " the he she it they we i you his her their our my this that these those there then but and so if when where "
         "what who why how in on at for after before as by with now please no yes not all one some many most every ";
-    return en_in_list(starters, w->s + i, en_letters_end(w, i) - i);
+    return en_word_in(w, i, starters);
 }
 
 /* A sentence may follow: end of text or line, or a word that likes to start one. */
