@@ -8,6 +8,7 @@
  *   en_cite.c       verses, standards, "0615 hrs"     en_chem.c  formulas
  *   en_ident.c      digits that are names: cards, codes, flights     en_address.c  streets, states
  *   en_measure.c    numbers in text: ordinals, ranges, percent, years      en_fraction.c  fractions, powers
+ *   en_quantity.c   a number and its unit, rates, doses
  *   en_units.c      units of measure      en_length.c  feet and inches by their marks
  *   en_number.c     digits to number words
  *   en_abbrev.c     abbreviations, initials      en_roman.c  roman numerals
@@ -131,6 +132,8 @@ size_t en_match_word(en_work *w, size_t i);
 size_t en_match_symbol(en_work *w, size_t i);
 size_t en_match_chat(en_work *w, size_t i);
 size_t en_match_key(en_work *w, size_t i);
+size_t en_match_rate(en_work *w, size_t i); /* "km/h" without a number */
+size_t en_match_dose(en_work *w, size_t i); /* "q8h" */
 
 /* ---- en_number.c ---- */
 typedef struct en_number {
@@ -164,7 +167,8 @@ const char *en_scale_at(const en_work *w, size_t i, size_t *end); /* " million",
 size_t en_match_fraction(en_work *w, const en_number *first,
                          size_t begin); /* past it; 0: none. "3/4", "2 1/3", "2½" */
 
-size_t en_match_power(en_work *w, const en_number *n, size_t begin); /* 10⁶, 3 × 10⁸ m/s; past it, 0: none */
+size_t en_match_measured(en_work *w, const en_number *n, size_t begin); /* "5 kg", "12V battery"; past it, 0: none */
+size_t en_match_power(en_work *w, const en_number *n, size_t begin);    /* 10⁶, 3 × 10⁸ m/s; past it, 0: none */
 size_t en_match_scientific(en_work *w, const en_number *n, size_t begin); /* 1e-5 */
 
 /* ---- en_length.c: past what is said; 0: none ---- */

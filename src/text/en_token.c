@@ -281,53 +281,8 @@ size_t en_match_chat(en_work *w, size_t i) {
     return 0;
 }
 
-/* "the speed in km/h", "up to 5 Gb/s", "mg/dL": a rate without its number; "kg/lb" and "MB/GB" are alternatives. */
-static size_t bare_rate(en_work *w, size_t i) {
-    static const char below_all[] = " s sec min h hr d day wk yr l dl ml m2 m3 mol ha ",
-                      per_kg[] = " mg mcg ug g mmol iu kcal mj kj ";
-    const size_t letters = en_letters_end(w, i), end = en_letters_end(w, letters + (w->s[letters] == '/'));
-    if (w->s[letters] != '/' || letters - i > 4 || (letters - i < 2 && !en_starts(w, i, "m/s"))) return 0;
-    if (en_in_list(" in us mi min mos mo yr wk deg usd eur gbp jpy cny rmb cad aud inr ", w->s + i, letters - i) ||
-        (i > 0 && en_is_digit(w->s[i - 1])))
-        return 0;
-    const bool weight = en_word_is(w, letters + 1, "kg") && en_in_list(per_kg, w->s + i, letters - i);
-    const en_unit unit = en_unit_at(w, i);
-    if (!unit.singular || unit.end != letters || !unit.per) return 0;
-    const en_unit below = en_unit_at(w, letters + 1);
-    if (!below.singular || en_is_alnum(w->s[below.end])) return 0;
-    if (!weight && !en_in_list(below_all, w->s + letters + 1, end - letters - 1)) return 0;
-    if (en_in_list(" ml l cl dl ", w->s + i, letters - i) &&
-        !en_in_list(" s sec min h hr d day ", w->s + letters + 1, end - letters - 1))
-        return 0;
-    en_span(w, i, below.end);
-    en_say_unit(w, &unit, false);
-    return below.end - i;
-}
-
-/* "q8h", "q4-6h": how often a medicine is taken. */
-static size_t dose_interval(en_work *w, size_t i) {
-    en_number n, more;
-    if (en_lower(w->s[i]) != 'q' || !en_is_digit(w->s[i + 1]) || !en_parse_number(w, i + 1, &n) || n.digit_count > 2)
-        return 0;
-    const bool range = w->s[n.end] == '-' && en_is_digit(w->s[n.end + 1]) && en_parse_number(w, n.end + 1, &more);
-    const size_t unit = range ? more.end : n.end;
-    if (en_lower(w->s[unit]) != 'h' || en_is_alnum(w->s[unit + 1] == 'r' ? w->s[unit + 2] : w->s[unit + 1])) return 0;
-    const size_t end = unit + 1 + (w->s[unit + 1] == 'r');
-    en_span(w, i, end);
-    en_put(w, "every");
-    en_say_number(w, &n);
-    w->span_number = false;
-    if (range) en_put(w, "to");
-    if (range) en_say_number(w, &more);
-    w->span_number = false;
-    en_put(w, en_is_one(&n) && !range ? "hour" : "hours");
-    return end - i;
-}
-
 size_t en_match_word(en_work *w, size_t i) {
     size_t used = slash_word(w, i);
-    if (!used) used = bare_rate(w, i);
-    if (!used) used = dose_interval(w, i);
     if (!used) used = en_match_chat(w, i);
     if (used) return used;
     size_t end = token_end(w, i);
