@@ -497,6 +497,54 @@ class Faults(unittest.TestCase):
             self.assertEqual(made() - before, 2)
             first.close()
 
+    def test_who_comes_late_hears_all_of_it(self):
+        """Equal requests of other gateways, of which the first is heard already; one of them leaves before it got anything."""
+        text = LONG * 4
+        with service.Service(COMMAND, *service.FREE) as alone:
+            events = alone.speech(text, stream_format="sse", response_format="pcm", timestamps=True).body
+        f = self.fleet(4, 1, flags=("--queue-audio", "3600s", "--redis-lease", "60s"))
+        worker, first = f.workers[0], f.gateways[0].connect()
+        first.request("POST", "/v1/audio/speech", json.dumps({"input": text, "response_format": "pcm"}))
+        response = first.getresponse()
+        begun = response.read(4800)
+        worker.process.send_signal(signal.SIGSTOP)
+        job = self.keys(f, "job:*")[0]
+        self.assertEqual(self.field(f, job, "heard"), "1")
+        left = f.gateways[3].connect()
+        left.request("POST", "/v1/audio/speech", json.dumps({"input": text, "response_format": "pcm"}))
+        with concurrent.futures.ThreadPoolExecutor() as pool:
+            late = [pool.submit(f.gateways[1].speech, text, response_format="pcm"),
+                    pool.submit(f.gateways[2].speech, text, stream_format="sse", response_format="pcm", timestamps=True)]
+            wait(lambda: self.field(f, job, "late").count(":") == 3)
+            left.close()
+            wait(lambda: self.field(f, job, "also").count(":") == 2)
+            worker.process.send_signal(signal.SIGCONT)
+            late = [one.result().body for one in late]
+        self.assertEqual(late[0], said(text))
+        self.assertEqual(begun + response.read(), late[0])
+        self.assertEqual(*([line for line in body.decode().splitlines() if '"words"' in line] for body in (late[1], events)))
+        self.assertEqual(worker.metric('jobs_total{outcome="completed"}'), 1)
+        wait(lambda: not self.keys(f, "job:*") and not self.keys(f, "equal:*"), 10)
+        first.close()
+
+    def test_who_comes_late_hears_all_of_it_from_another_worker(self):
+        text = LONG * 4
+        f = self.fleet(2, 1, flags=("--queue-audio", "3600s", "--redis-lease", "2s"))
+        first = f.gateways[0].connect()
+        first.request("POST", "/v1/audio/speech", json.dumps({"input": text, "response_format": "pcm"}))
+        response = first.getresponse()
+        begun = response.read(4800)
+        f.workers[0].process.send_signal(signal.SIGSTOP)
+        job = self.keys(f, "job:*")[0]
+        with concurrent.futures.ThreadPoolExecutor() as pool:
+            late = pool.submit(f.gateways[1].speech, text, response_format="pcm")
+            wait(lambda: self.field(f, job, "late"))
+            os.kill(f.workers[0].process.pid, signal.SIGKILL)
+            f.add_worker()
+            self.assertEqual(late.result().body, said(text))
+        self.assertEqual(begun + response.read(), said(text))
+        first.close()
+
     def test_clients_have_fair_turns_and_a_bounded_queue(self):
         keys = service.scratch("")
         made = {}

@@ -1,6 +1,7 @@
 /* forward: what a worker's engine makes, on its way to the listeners. Samples go to the gateway as they are made;
  * at the end, the result goes into the store (or with the end itself, where it is small), and then the end into the
- * queue. What cannot be sent now is tried again; while it is, the lease is kept.
+ * queue. What cannot be sent now is tried again; while it is, the lease is kept. A listener who comes late gets what
+ * was sent before, in one go, before anything else is sent.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -38,7 +39,7 @@ static void wake(void *taken) { /* with the job's lock */
 
 void sv_forward_watch(sv_taken *t) {
     const bool heard = *t->gateway && !atomic_load(&t->lost);
-    t->waiter = (sv_waiter){.wake = wake, .user = t, .at = heard ? t->sent : (size_t)SV_AT_END};
+    t->waiter = (sv_waiter){.wake = wake, .user = t, .at = heard ? t->told.samples : (size_t)SV_AT_END};
     if (!sv_job_wait(t->job, &t->waiter)) wake(t);
 }
 
@@ -83,33 +84,65 @@ void sv_taken_drop(sv_taken *t) {
 
 /* ---- samples ---- */
 
-/* 1: sent; 0: not now; -1: nobody listens. */
-static int send_piece(sv_link *link, sv_taken *t, const int16_t *samples, size_t count) {
+typedef enum sending { SENT, NOT_NOW, NOBODY, SOME_LACK } sending;
+
+/* A script goes on when no listener lacks what was sent before it came; else it answers with that one's id. */
+static bool is_late(sv_taken *t, const redisReply *reply) {
+    if (!reply || reply->type != REDIS_REPLY_STRING || reply->len != SV_JOB_ID) return false;
+    if (strcmp(t->late, reply->str) == 0) return true; /* it has some of it already */
+    memcpy(t->late, reply->str, sizeof t->late);
+    t->late_told = (sv_told){0};
+    return true;
+}
+
+static sending sending_of(sv_taken *t, const redisReply *reply) {
+    if (is_late(t, reply)) return SOME_LACK;
+    if (!reply || reply->type != REDIS_REPLY_INTEGER || !reply->integer) return NOT_NOW;
+    return reply->integer == 1 ? SENT : NOBODY;
+}
+
+/* What follows on what was told. only: "", or the one who gets it; last: then it has what all have. */
+static sending send_piece(sv_link *link, sv_taken *t, const int16_t *samples, size_t count, sv_told *told,
+                          const char *only, bool last) {
     unsigned char bytes[2 * PIECE];
     ev_error err = {0};
-    size_t words_told = t->words_told;
+    size_t words = told->words;
     for (size_t i = 0; i < count; i++) {
         bytes[2 * i] = (unsigned char)((uint16_t)samples[i] & 0xff);
         bytes[2 * i + 1] = (unsigned char)((uint16_t)samples[i] >> 8);
     }
-    char *message =
-        sv_message_of_audio(t->job, ev_model_sample_rate(t->worker->parts.model), t->sent, &words_told, !t->told);
-    if (!message) return 0;
+    const int32_t rate = ev_model_sample_rate(t->worker->parts.model);
+    char *message = sv_message_of_audio(t->job, rate, told->samples, &words, !told->some);
+    if (!message) return NOT_NOW;
     sv_args a = {0};
-    sv_args_text(&a, t->gateway);
     sv_args_text(&a, t->id);
     sv_args_int(&a, EVENTS_MAX);
     sv_args_text(&a, message);
     sv_args_bytes(&a, bytes, 2 * count);
+    sv_args_int(&a, (int64_t)told->samples);
+    sv_args_text(&a, only);
+    sv_args_text(&a, last ? "1" : "");
     redisReply *reply = sv_link_script(link, SV_SCRIPT_SEND, &a, &err);
-    const int sent = reply && reply->type == REDIS_REPLY_INTEGER ? (int)reply->integer : 0;
+    const sending sent = sending_of(t, reply);
     if (reply) freeReplyObject(reply);
     free(message);
-    if (sent != 1) return sent;
-    t->sent += count;
-    t->words_told = words_told;
-    t->told = true;
-    return 1;
+    if (sent == SENT) *told = (sv_told){told->samples + count, words, true};
+    return sent;
+}
+
+/* Who came late gets what all have. NOT_NOW: the rest is for another time; else it has it, or has left. */
+static sending catch_up(sv_link *link, sv_taken *t) {
+    int16_t samples[PIECE];
+    bool over = false, last = false;
+    sending sent = SENT;
+    while (!last && sent == SENT) {
+        const size_t lacks = t->told.samples - t->late_told.samples;
+        const size_t count = sv_job_read(t->job, t->late_told.samples, samples, lacks < PIECE ? lacks : PIECE, &over);
+        last = count == lacks;
+        sent = send_piece(link, t, samples, count, &t->late_told, t->late, last);
+    }
+    if (sent != NOT_NOW) *t->late = '\0';
+    return sent;
 }
 
 /* The engine is told to make no more of it. */
@@ -124,10 +157,11 @@ static bool send_samples(sv_link *link, sv_taken *t) {
     int16_t samples[PIECE];
     bool over = false;
     size_t count;
-    while ((count = sv_job_read(t->job, t->sent, samples, PIECE, &over)) > 0) {
-        const int sent = send_piece(link, t, samples, count);
-        if (sent == 1) continue;
-        if (sent == 0 && !atomic_load(&t->worker->stopping)) {
+    while ((count = sv_job_read(t->job, t->told.samples, samples, PIECE, &over)) > 0) {
+        sending sent = send_piece(link, t, samples, count, &t->told, "", false);
+        if (sent == SOME_LACK && (sent = catch_up(link, t)) != NOT_NOW) continue;
+        if (sent == SENT) continue;
+        if (sent == NOT_NOW && !atomic_load(&t->worker->stopping)) {
             again(t, AGAIN_S / 4);
             return false;
         }
@@ -159,8 +193,15 @@ static ev_status keep_result(sv_taken *t, sv_record *r, ev_error *err) {
     return sv_result_write_file(results, t->job, err);
 }
 
-/* 1: it counts; 0: it was over already; -1: not now. */
-static int tell_end(sv_link *link, sv_taken *t, const sv_record *r) {
+typedef enum ending { COUNTS, WAS_OVER, LATER, LACKED } ending;
+
+static ending ending_of(sv_taken *t, const redisReply *reply) {
+    if (is_late(t, reply)) return LACKED;
+    if (!reply || reply->type != REDIS_REPLY_INTEGER) return LATER;
+    return reply->integer == 1 ? COUNTS : WAS_OVER;
+}
+
+static ending tell_end(sv_link *link, sv_taken *t, const sv_record *r) {
     const sv_job *job = t->job;
     const bool within = !*t->gateway && r->state == SV_RECORD_COMPLETED && r->result_bytes <= SV_INLINE_MAX;
     char digest[2 * SV_RECORD_DIGEST + 1];
@@ -170,7 +211,7 @@ static int tell_end(sv_link *link, sv_taken *t, const sv_record *r) {
                                          [SV_RECORD_CANCELED] = "failed"};
     ev_error err = {0};
     char *event = *t->gateway ? sv_message_of_end(job, r, ev_model_sample_rate(t->worker->parts.model)) : strdup("");
-    if (!event) return -1;
+    if (!event) return LATER;
     sv_hex_of(r->digest, sizeof r->digest, digest);
     sv_args a = {0};
     sv_args_text(&a, t->id);
@@ -185,7 +226,7 @@ static int tell_end(sv_link *link, sv_taken *t, const sv_record *r) {
     sv_args_text(&a, event);
     sv_args_real(&a, (double)job->count / ev_model_sample_rate(t->worker->parts.model));
     redisReply *reply = sv_link_script(link, SV_SCRIPT_FINISH, &a, &err);
-    const int told = reply && reply->type == REDIS_REPLY_INTEGER ? (int)reply->integer : -1;
+    const ending told = ending_of(t, reply);
     if (reply) freeReplyObject(reply);
     free(event);
     return told;
@@ -226,11 +267,13 @@ static bool finish(sv_link *link, sv_taken *t) {
     if (atomic_load(&t->lost)) return true;
     if (state == SV_JOB_CANCELED) return release(link, t) || atomic_load(&t->worker->stopping);
     if (t->ending <= 0) t->ending = ev_clock_s();
-    int told = -1;
+    ending told = LATER;
     if (describe_end(t, state, &error, &r)) told = tell_end(link, t, &r);
-    if (told >= 0) ended(t, &r, told == 1);
+    while (told == LACKED && catch_up(link, t) != NOT_NOW) told = tell_end(link, t, &r);
+    const bool over = told == COUNTS || told == WAS_OVER;
+    if (over) ended(t, &r, told == COUNTS);
     sv_record_free(&r);
-    return told >= 0 || atomic_load(&t->worker->stopping);
+    return over || atomic_load(&t->worker->stopping);
 }
 
 /* ---- the threads ---- */
@@ -245,7 +288,7 @@ static void forward(sv_link *link, sv_taken *t) {
     }
     size_t count;
     sv_job_snapshot(t->job, NULL, &count, NULL);
-    if (*t->gateway && t->sent < count && state != SV_JOB_CANCELED && !atomic_load(&t->lost)) {
+    if (*t->gateway && t->told.samples < count && state != SV_JOB_CANCELED && !atomic_load(&t->lost)) {
         again(t, 0); /* they came between the two looks */
     } else if (finish(link, t)) {
         sv_taken_drop(t);

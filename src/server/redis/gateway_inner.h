@@ -22,7 +22,6 @@ typedef struct sv_listened { /* a job of this process that somebody listens to *
     sv_job *job;             /* held */
     double heard;            /* of it, last */
     bool missing;            /* it was not there at the last look */
-    size_t words_told;
 } sv_listened;
 
 typedef struct sv_gateway {

@@ -9,8 +9,9 @@
  *                           bytes, digest, audio. `entry` in the stream; without one it waits for its owner's turn.
  *                           Of a job that equal requests of other gateways joined: also (" gateway:id" of each, the id
  *                           by which that gateway knows it), as (likewise of `gateway`, where the first one left),
- *                           equal (its content); heard: samples were sent, and nobody can join any more. job:<id of one
- *                           who joined> has first, the job's id, and gateway
+ *                           equal (its content); heard: 1, samples were sent, 2, and its worker gave it up: nobody can join
+ *                           it; late: those of `also` who joined when samples had been sent, and have not got them yet.
+ *                           job:<id of one who joined> has first, the job's id, and gateway
  *   equal:<digest>          id of a job that somebody listens to, by its content
  *   wait:<class>:<owner>    list of ids that wait for a turn: an owner has so many entries in the streams as the workers
  *                           run at the same time, at least eight, and the next when one of them is over
@@ -23,7 +24,7 @@
  *   blob:<id>               there while the recording of a dead letter belongs to a job that tries it again
  *   dead                    sorted set of ids by time: jobs that failed as often as they may; their hashes stay
  *   workers, slots, speed, tells   sorted set of names by when they were seen; hashes by name: jobs at once, audio made
- *                           a second, that it sends to all who listen
+ *                           a second; 1, that it sends to all who listen, 2, and to who comes late what was sent before
  *   series:<id>             hash, of a batch or a long text: account, holder (a gateway), head (what is known of it), body
  *                           (until it is over), key, digest, canceled; the sorted set `series` has by the end of their
  *                           leases those that are not over, or canceled
@@ -52,13 +53,14 @@ typedef enum sv_script {
      * gateway recording_bytes blob */
     SV_SCRIPT_TAKE,
     /* id worker state outcome bytes digest audio ttl_s dead event made_s
-     * -> 1: this end counts; 0: it was over already */
+     * -> 1: this end counts; 0: it was over already; an id: who listens by that id lacks what was sent before it came */
     SV_SCRIPT_FINISH,
     /* id worker: it is not over, and waits for another worker */
     SV_SCRIPT_RELEASE,
     /* worker slots speed, then class entry id of each job -> ids that are no longer this worker's */
     SV_SCRIPT_BEAT,
-    /* gateway id entries_max event samples -> 1, 0: wait, -1: nobody listens */
+    /* id entries_max event samples at only last -> 1, 0: wait, -1: nobody listens, an id: as above. only: '', or who
+     * gets what it lacks; last: with this it has all */
     SV_SCRIPT_SEND,
     /* gateway, then ids -> jobs seconds workers dead, then ids that are gone */
     SV_SCRIPT_LOOK,

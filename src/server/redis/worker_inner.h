@@ -9,6 +9,11 @@
 
 enum { SV_FORWARDERS = 2, SV_ENTRY_ID = 48, SV_WORKER_NAME = 128, SV_GATEWAY_NAME = 40 };
 
+typedef struct sv_told { /* what a listener has */
+    size_t samples, words;
+    bool some; /* it has a first message */
+} sv_told;
+
 typedef struct sv_taken {    /* a job that this worker has the lease of */
     struct sv_taken *next;   /* of all */
     struct sv_taken *behind; /* in the forwarders' queue, or among the suspects */
@@ -22,10 +27,11 @@ typedef struct sv_taken {    /* a job that this worker has the lease of */
     bool in_blob;      /* its recording is in the store */
     bool alone;        /* a suspect's turn has come: nothing is taken beside it (the worker's lock) */
     sv_waiter waiter;
-    double due;    /* when the forwarders look at it again */
-    double ending; /* since when its end is being told; 0: not yet */
-    size_t sent, words_told;
-    bool told; /* something was sent */
+    double due;               /* when the forwarders look at it again */
+    double ending;            /* since when its end is being told; 0: not yet */
+    sv_told told;             /* to all */
+    char late[SV_JOB_ID + 1]; /* by which one listens who came late, and is told ... */
+    sv_told late_told;        /* ... what all were before */
 } sv_taken;
 
 struct sv_worker {
