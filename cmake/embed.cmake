@@ -1,7 +1,7 @@
 # Turns files into one C source, at build time and with CMake alone. A folder becomes a table:
 #   cmake -DSOURCE=web -DOUTPUT=build/page_files.c -P cmake/embed.cmake
-# defines sv_page_files and sv_page_file_count of src/server/http/page.h. One file becomes one sv_page_file, with a name:
-#   cmake -DSOURCE=src/server/http/openapi.json -DNAME=sv_openapi_file -DOUTPUT=build/openapi_file.c -P cmake/embed.cmake
+# defines sv_page_files and sv_page_file_count of src/server/api/page.h. One file becomes one sv_page_file, with a name:
+#   cmake -DSOURCE=src/server/api/openapi.json -DNAME=sv_openapi_file -DOUTPUT=build/openapi_file.c -P cmake/embed.cmake
 cmake_minimum_required(VERSION 3.22)
 
 set(TYPE_html "text/html; charset=utf-8")
@@ -54,4 +54,4 @@ else()
   string(REGEX REPLACE ",\n$" ";\n" row "${rows}")
   set(definition "const sv_page_file ${NAME} =\n${row}")
 endif()
-file(WRITE ${OUTPUT} "/* Made by cmake/embed.cmake. */\n#include \"server/http/page.h\"\n\n${arrays}\n${definition}")
+file(WRITE ${OUTPUT} "/* Made by cmake/embed.cmake. */\n#include \"server/api/page.h\"\n\n${arrays}\n${definition}")

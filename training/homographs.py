@@ -4,8 +4,8 @@
 
 Data: github.com/google-research-datasets/WikipediaHomographData (Apache-2.0; Gorman, Mazovetskiy and Nikolaev 2018), data/train
 alone; the share that is right is told on data/eval. The sentences are read by our own front-end first, so that the words are
-those that it will see (numbers read out, abbreviations resolved); what the rules of src/text/en_heteronym.c choose is a
-feature. Output: en.homographs (container: lexicons.py), read by src/text/en_homograph.c, which has the same features:
+those that it will see (numbers read out, abbreviations resolved); what the rules of src/text/en/heteronym.c choose is a
+feature. Output: en.homographs (container: lexicons.py), read by src/text/en/homograph.c, which has the same features:
   WORD  text: lines `word<TAB>1 or 0<TAB>phones<TAB>phones`, by word; 1: the second reading is the verb's, of such words
         the weights of "*" are added, which all of them share
   WGHT  i8 [2^17]: weights in sixteenths by the hash (FNV-1a) of "word feature"; the sum above zero: the second reading
@@ -188,7 +188,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     here = Path(__file__).parent
     table = read_table(here / "homographs_en.txt")
-    rules = read_rules(here.parent / "src/text/en_heteronym.c")
+    rules = read_rules(here.parent / "src/text/en/heteronym.c")
     with tempfile.TemporaryDirectory() as folder:  # the rules alone: lexicons without en.homographs
         for path in (options.model, *options.model.parent.glob("*.lexicon"), *options.model.parent.glob("*.polyphones")):
             shutil.copy(path, folder)

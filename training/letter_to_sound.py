@@ -2,7 +2,7 @@
 
 A word is a row of graphones, each one or two letters with none to two phones ("ph" F, "x" K S, "e" nothing). Which letters go
 with which phones is found by expectation maximisation over all segmentations (Bisani and Ney 2008); the rows are then counted
-as n-grams, smoothed by interpolated Kneser-Ney and pruned by what each n-gram adds to the likelihood. Reader: src/text/en_letters.c.
+as n-grams, smoothed by interpolated Kneser-Ney and pruned by what each n-gram adds to the likelihood. Reader: src/text/en/letters.c.
 """
 from __future__ import annotations
 

@@ -6,7 +6,7 @@ Sources (models/licences/ has their notices):
   lexicon_en.txt  beside this file   our corrections and words that neither has
 
 Where both have a word and differ in more than how a weak vowel is written, gold wins: most of CMUdict's 3,300 such entries are
-slips. Left out is what the reader derives from other words by the same rules (src/text/en_derive.c), and what its own list has.
+slips. Left out is what the reader derives from other words by the same rules (src/text/en/derive.c), and what its own list has.
 
 Sections (container: lexicons.py), little endian:
   PHON  the phones' names in order, as text; their places are the codes
@@ -151,7 +151,7 @@ def choose(corrections: dict[str, Phones]) -> tuple[dict[str, Phones], set[str]]
     return words, set(silver) - set(gold) - set(cmu) - set(corrections)
 
 
-# ---- what the reader derives: src/text/en_derive.c and en_add_s, rule for rule -------------------------------------
+# ---- what the reader derives: src/text/en/derive.c and en_add_s, rule for rule -------------------------------------
 
 STEM_MIN, DEPTH_MAX = 3, 2
 ENDINGS = (("ing", "IH0 NG", True), ("ings", "IH0 NG Z", True), ("ed", None, True), ("er", "ER0", True), ("ers", "ER0 Z", True),
@@ -325,7 +325,7 @@ def pack_words(coded: dict[str, list[int]]) -> tuple[bytes, bytes]:
 
 
 def sections(directory: Path, lists: Path, left_out: set[str] = frozenset()) -> list[tuple[str, int, bytes]]:
-    """directory: of lexicon_en.txt; lists: src/text/en_lists.c; left_out: words held out, to measure what is not listed."""
+    """directory: of lexicon_en.txt; lists: src/text/en/lists.c; left_out: words held out, to measure what is not listed."""
     own = read_own_list(lists)
     words, silver = choose(read_corrections(directory / "lexicon_en.txt"))
     words = {w: p for w, p in words.items() if w not in left_out}

@@ -9,7 +9,7 @@ Sources, all openly licensed (models/licences/ has their notices):
   lexicon_zh.txt   beside this file   our corrections: first readings of polyphones, neutral tones, missing words
 
 The output depends on nothing but these (no clock, no hash order): the same versions give the same bytes. The reader is
-src/text/lexicon.c, which checks every index once when it opens the file.
+src/text/zh/lexicon.c, which checks every index once when it opens the file.
 
 Format, little endian: header of 32 bytes (magic "EVLEXIC1", u32 version, u32 section count, u64 file size, u64 check
 sum of everything after the header), then per section {char[4] name, u32 element size, u64 offset, u64 element count},
@@ -44,7 +44,7 @@ NAMES = (" ".join(INITIALS) + " / " + " ".join(FINALS)).encode()
 
 RARE = 5  # words seen less often in jieba's corpus are left out, unless their reading is a surprise
 PHRASE_FREQUENCY = 5  # of a phrase that only pypinyin knows
-CORRECTED_FREQUENCY = 100  # of our own entries, at least: words whose reading is not left to weights (src/text/zh_polyphone.c)
+CORRECTED_FREQUENCY = 100  # of our own entries, at least: words whose reading is not left to weights (src/text/zh/polyphone.c)
 COST_SCALE = 2048
 TONE_MARKS = {"\u0304": 1, "\u0301": 2, "\u030c": 3, "\u0300": 4}
 ZERO_INITIAL = {
@@ -339,7 +339,7 @@ def main(arguments: list[str] | None = None) -> int:
     for language in (options.language,) if options.language else ("zh", "en"):
         try:
             data = (compile_mandarin(here / "lexicon_zh.txt") if language == "zh" else
-                    pack_file(lexicon_en.sections(here, here.parent / "src/text/en_lists.c")))
+                    pack_file(lexicon_en.sections(here, here.parent / "src/text/en/lists.c")))
         except (SourceMissing, FileNotFoundError) as missing:
             print(f"lexicons: {missing}", file=sys.stderr)
             return 1

@@ -15,7 +15,7 @@ Format: the container of training/lexicons.py with the sections
   POLY  {u32 character, u16[4] readings}, by character; packed syllables, 0: no more
   FKEY  u32 hashes of features, rising      FVAL  i8[4]: their weights for the readings, times 32
   NAME  as in zh.lexicon
-The reader is src/text/zh_polyphone.c, whose features_of() makes the same features as features() here.
+The reader is src/text/zh/polyphone.c, whose features_of() makes the same features as features() here.
 """
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ READINGS_MAX = 4
 WEIGHT_MIN = 0.1        # smaller ones are left out
 L2 = 0.15
 TAUGHT_MAX = 3000       # of the network's readings, for one character
-UNKNOWN_COST = 36800    # as in src/text/zh_segment.c
+UNKNOWN_COST = 36800    # as in src/text/zh/segment.c
 WORD_MAX = 16
 OUTSIDE = "#"
 LOOKS = ((-1,), (1,), (-2,), (2,), (-2, -1), (-1, 1), (1, 2), (-3, -2, -1), (1, 2, 3), (-2, -1, 1), (-1, 1, 2), (-3,), (3,))
@@ -122,7 +122,7 @@ def mix_all(h: int, values) -> int:
 
 
 def features(segmenter: Segmenter, text: str, words: list[tuple[int, int]], number: int, at: int) -> list[int]:
-    """Hashes; the same as features_of() of src/text/zh_polyphone.c."""
+    """Hashes; the same as features_of() of src/text/zh/polyphone.c."""
     begin, end = words[number]
     word = text[begin:end]
     base = mix(0x9E3779B9, ord(text[at]))

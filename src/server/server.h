@@ -4,7 +4,10 @@
  *
  *   serve.c              START HERE: its life; start.c makes the parts, tick.c tends them, stop.c ends them
  *   config/config.h      settings
- *   http/http.h          requests and answers
+ *   http/http.h          requests: where one ends, whose it is, its answer's way
+ *   api/answers.h        what they ask for, and what answers; routes.h: which path means what
+ *   series/series.h      many speeches in one request, and long texts
+ *   sockets/websocket.h  text in pieces, audio as sentences close; sockets/wyoming.h Home Assistant's port
  *   guard/guard.h        what stands between untrusted clients and all this
  *   models/models.h      the model files, each with its voices and an engine
  *   engine/engine.h      jobs -> samples; schedule/schedule.h decides, schedule/ledger.h counts memory

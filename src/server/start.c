@@ -6,11 +6,12 @@
 #include <unistd.h>
 
 #include "server/config/supervisor.h"
-#include "server/http/fields.h"
-#include "server/http/series.h"
-#include "server/http/wyoming.h"
+#include "server/api/fields.h"
+#include "server/series/series.h"
+#include "server/sockets/wyoming.h"
 #include "server/models/local.h"
 #include "server/redis/fallback.h"
+#include "server/routes.h"
 #include "server/serve_inner.h"
 
 /* by decoder_filter */
@@ -286,7 +287,7 @@ ev_status sv_server_start(sv_server **out, const sv_config *config, sv_role role
     if (status == EV_OK) status = make_back(s, role, device, err);
     if (status == EV_OK) status = sv_executor_create(&s->executor, err);
     if (status == EV_OK && !s->worker) status = sv_series_start(s, err);
-    if (status == EV_OK) status = sv_http_start(s, err);
+    if (status == EV_OK) status = sv_http_listen(s, sv_route_find, err);
     if (status == EV_OK && !s->worker) status = start_wyoming(s, err);
     if (status == EV_OK && s->worker)
         status = sv_worker_start(s->worker, s->settings->models->items[0]->engine, prepare_job, s, err);

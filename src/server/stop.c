@@ -3,9 +3,9 @@
 #include <unistd.h>
 
 #include "server/config/supervisor.h"
-#include "server/http/series.h"
-#include "server/http/websocket.h"
-#include "server/http/wyoming.h"
+#include "server/series/series.h"
+#include "server/sockets/websocket.h"
+#include "server/sockets/wyoming.h"
 #include "server/serve_inner.h"
 
 enum { PROBED_S = 60 };   /* a prober of /readyz within this time asks again */

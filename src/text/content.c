@@ -4,7 +4,7 @@
  */
 #include <string.h>
 
-#include "text/marked.h"
+#include "text/markup/marked.h"
 #include "text/sink.h"
 
 typedef struct content {

@@ -2,7 +2,7 @@
 #ifndef EV_TEXT_SCAN_H
 #define EV_TEXT_SCAN_H
 
-#include "text/marked.h"
+#include "text/markup/marked.h"
 
 enum { EV_SCAN_PAUSE_MS_MAX = 10000 };
 

@@ -1,19 +1,19 @@
 /* text: what a written text is spoken as.
  *
  *   text.c       START HERE: the stages in order; the result (ev_phones)
- *   marked.h     Markdown, HTML and SSML: what is read of them, and where each byte of it stood (markup*.c, ssml.c)
+ *   markup/      Markdown, HTML and SSML: what is read of them, and where each byte of it stood (markup/marked.h)
  *   scan*.c      UTF-8 to characters with their byte offsets; [pause:..] and [word](/phones/); what is left out
  *   dictionary.c the caller's own pronunciations      transliterate.c  scripts that are not spoken, in Latin letters
  *   notation.h   phones as people write them: the inventory's names, IPA, pinyin
  *   runs.c       which language speaks each stretch; sentence ends
- *   en_*.c       English: normalise, words to phones
- *   zh_*.c       Mandarin: normalise, segment, readings, sandhi, phones
+ *   en/          English: normalise, words to phones (en/en.h)
+ *   zh/          Mandarin: normalise, segment, readings, sandhi, phones (zh/zh.h); its dictionary (zh/lexicon.h)
  *   content.c    what a sentence says, as it is written
- *   lexicon.c    the compiled Mandarin dictionary; lexicon_file.c: the container of all of them
+ *   lexicon_file.c  the container of all compiled dictionaries
  *   tokens.c     the published inventory of 502 tokens
  *
  * Data flows down that list to runs.c, then into one language per run, then into the sink, and never back.
- * A language room sees characters and writes words and tokens; byte ranges ride along on the characters.
+ * A language sees characters and writes words and tokens; byte ranges ride along on the characters.
  */
 #ifndef EV_TEXT_H
 #define EV_TEXT_H
@@ -95,7 +95,7 @@ void ev_sink_omit(ev_sink *sink, uint32_t byte_begin, uint32_t byte_end, const c
 void ev_sink_substituted(ev_sink *sink, uint32_t byte_begin, uint32_t byte_end, const char *reason, const char *said,
                          size_t said_bytes);
 
-/* ---- zh.c: one run of characters spoken in Mandarin, punctuation inside it included ---- */
+/* ---- zh/zh.c: one run of characters spoken in Mandarin, punctuation inside it included ---- */
 typedef struct ev_zh ev_zh;
 ev_status ev_zh_open(ev_zh **out, const char *lexicon_dir, ev_error *err);
 void ev_zh_free(ev_zh **zh);
@@ -110,13 +110,13 @@ ev_status ev_zh_speak(const ev_zh *zh, const ev_char *chars, size_t n, size_t be
 size_t ev_zh_claims(const ev_zh *zh, const ev_char *chars, size_t n, size_t i);
 bool ev_zh_is_han(int32_t cp);
 
-/* ---- en.c: the same for English ---- */
+/* ---- en/en.c: the same for English ---- */
 typedef struct ev_en ev_en;
 ev_status ev_en_open(ev_en **out, const char *lexicon_dir, ev_error *err);
 void ev_en_free(ev_en **en);
 ev_status ev_en_speak(const ev_en *en, const ev_char *chars, size_t n, ev_sink *sink, ev_error *err);
-size_t ev_en_formula(const ev_char *chars, size_t n, size_t i); /* en_chem.c: past the formula at i; i: none there */
-/* en_in_chinese.c: letters beside Chinese, by their names. Which are letters there, and saying them. */
+size_t ev_en_formula(const ev_char *chars, size_t n, size_t i); /* en/chem.c: past the formula at i; i: none there */
+/* en/in_chinese.c: letters beside Chinese, by their names. Which are letters there, and saying them. */
 bool en_letters_in_chinese(const ev_en *en, const char *letters, size_t n, bool digit_follows, bool alone);
 bool en_is_chinese_slang(const char *lower, size_t n); /* "yyds": Chinese without a Chinese character */
 void ev_en_letters(const ev_en *en, const ev_char *chars, size_t n, ev_sink *sink);

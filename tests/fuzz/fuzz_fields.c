@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "server/http/fields.h"
+#include "server/api/fields.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
 

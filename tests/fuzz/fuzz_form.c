@@ -7,7 +7,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "server/http/answers.h"
+#include "server/api/answers.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
 

@@ -6,7 +6,7 @@
 #include <string.h>
 #include <strings.h>
 
-#include "server/http/answers.h"
+#include "server/routes.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
 

@@ -12,7 +12,7 @@ import unittest
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "server"))
 from service import COMMAND, FREE, LONG, Service, multipart, wav_body  # noqa: E402
 
-ROUTES = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "src", "server", "http", "routes.c")
+ROUTES = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "src", "server", "routes.c")
 SPEECH = "/v1/audio/speech"
 
 

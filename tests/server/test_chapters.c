@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "server/http/chapters.h"
+#include "server/series/chapters.h"
 
 /* "title:first word of the chapter|..." */
 static void describe(char *out, size_t size, const char *text) {

@@ -23,7 +23,7 @@ except ImportError:
     print("skipped: there is no jsonschema; script/bootstrap --test installs it into .venv-test")
     sys.exit(77)
 
-SOURCES = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "src", "server", "http")
+SOURCES = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "src", "server")
 
 
 def source(name):
@@ -31,7 +31,7 @@ def source(name):
         return file.read()
 
 
-TEXT = source("openapi.json")
+TEXT = source("api/openapi.json")
 API = json.loads(TEXT)
 METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
 
@@ -116,7 +116,7 @@ ROWS = [(m, p, scope, rate == "MAKES", admin == "true") for m, p, scope, rate, a
 
 def fields_of_source():
     """Fields that fields*.c read: those of both routes, of the OpenAI route alone, of /tts alone."""
-    code = source("fields.c") + source("fields_voice.c")
+    code = source("api/fields.c") + source("api/fields_voice.c")
     reads = r'\b(?:sv_field_(?:of|text|copy|number|flag)|word_of)\(&?r, "(\w+)"'
     native = set()
     for call in re.findall(r"if \(native\) (.*)", code):  # reads a field, or calls a function that does
@@ -215,14 +215,14 @@ class Sources(unittest.TestCase):
         self.assertEqual(job, both | native)
 
     def test_form(self):
-        read = set(re.findall(r'strcmp\(key, "(\w+)"\)', source("voices_http.c")))
+        read = set(re.findall(r'strcmp\(key, "(\w+)"\)', source("api/voices.c")))
         self.assertEqual(read, set(properties(API["components"]["schemas"]["VoiceUpload"])))
 
     def test_codes(self):
         """No answer has a code that stands nowhere here, and none stands here that no answer has."""
         given = set()
-        for name in glob.glob(os.path.join(SOURCES, "*.c")):
-            for call in re.findall(r"(?:sv_reply_\w+\(|\bcode = )[^;\"]*", source(os.path.basename(name))):
+        for name in glob.glob(os.path.join(SOURCES, "**", "*.c"), recursive=True):
+            for call in re.findall(r"(?:sv_reply_\w+\(|\bcode = )[^;\"]*", source(name)):
                 given |= set(re.findall(r"\b(?:101|[2-5]\d\d)\b", call))
         described = {code for _, _, _, op in operations() for code in op["responses"]}
         # 405 is of methods that are not here; 408 and 499 are for the log, nobody is left to read them

@@ -8,7 +8,7 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "server/http/page.h"
+#include "server/api/page.h"
 
 /* The file behind a path of the page, read from web/; its size in *size. The caller frees it. */
 static unsigned char *read_source(const char *path, size_t *size) {

@@ -7,7 +7,7 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "server/http/sentences.h"
+#include "server/api/sentences.h"
 
 /* `|` stands where a sentence is closed. */
 static void expect(const char *marked) {

@@ -1,7 +1,7 @@
 /* English and mixed text: the pairs of en.txt and mixed.txt through the public path, the sorted lists that binary
  * searches stand on, and the inventory against models/tokens.txt. */
 #include "text/files.h"
-#include "text/en.h"
+#include "text/en/en.h"
 
 static ev_text *text;
 

@@ -1,8 +1,8 @@
 /* en.lexicon and en.homographs: what is damaged is refused or harmless, what they hold is whole, and what is in
  * neither is said by its parts or its letters. */
 #include "text/files.h"
-#include "text/en_homograph.h"
-#include "text/en_lexicon.h"
+#include "text/en/homograph.h"
+#include "text/en/lexicon.h"
 
 /* ---- damage ---- */
 

@@ -3,7 +3,7 @@
 #include <time.h>
 
 #include "text/files.h"
-#include "text/zh.h"
+#include "text/zh/zh.h"
 
 static ev_text *text;
 

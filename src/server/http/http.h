@@ -10,17 +10,6 @@
  *   access.h       what stands before each route: is it for us, may a page of that origin do that (browser.c); who
  *                  asks, and how often (access.c)
  *   http.c         bytes <-> requests (libmicrohttpd); shutdown in leave.c
- *   fields.h       JSON -> sv_speech, every mistake named by its field; names.c: voices and emotions as others
- *                  call them; instructions.c reads OpenAI's free text
- *   answers.h      the routes: speech.c POST /v1/audio/speech; listen.c samples -> the listener's format, as they are
- *                  made; simple.c the same without JSON; captions.c
- *                  and elevenlabs.c the same with the times of words, which timed.c tells; tts.c /tts: accepted at
- *                  once, asked for later; voices_http.c /v1/voices; job_json.c a job as JSON; pages.c the rest:
- *                  health, models, emotions, status, metrics, the page, openapi.json
- *   series.h       many speeches in one request, and long texts: series_routes.c /v1/audio/speech/batch and /long
- *   websocket.h    /v1/audio/speech/ws: text in pieces, audio as sentences (sentences.h) close
- *   wyoming.h      Home Assistant's port: a client of the service, in the same process
- *   routes.c       which path means what: the top
  */
 #ifndef SV_HTTP_HTTP_H
 #define SV_HTTP_HTTP_H
@@ -100,7 +89,6 @@ struct sv_server {
     bool ticking;
 };
 
-ev_status sv_http_start(sv_server *s, ev_error *err);
 void sv_http_stop(sv_server *s);
 /* That listens: the one the process was started with for that setting, or a new one. -1: err says why. */
 int sv_http_open_socket(sv_config_key key, const char *address, ev_error *err);

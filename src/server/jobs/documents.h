@@ -1,7 +1,8 @@
 /* documents: what several processes in front of one queue must know of a batch or a long text: how far it is, and the
  * body that it came with. One process tends each of them, under a lease; any answers for it.
  *
- * An interface; redis/documents.h is its maker. Where there is one process only, the disk is enough (http/series.h).
+ * An interface; redis/documents.h is its maker. Where there is one process only, the disk is enough
+ * (series/series.h).
  *
  * put -> note, again and again -> note, over: kept for its time. A process that ends lets go of its leases, or they
  * run out: another takes what was there.

@@ -38,8 +38,8 @@ RANGES = {"emotion_degree": (0, 1.5), "speed": (0.25, 4), "pitch_scale": (0.5, 2
 
 
 def policy():
-    """SV_PAGE_CSP of src/server/http/page.h: the page is tested under the policy that it is served with."""
-    source = (ROOT / "src/server/http/page.h").read_text()
+    """SV_PAGE_CSP of src/server/api/page.h: the page is tested under the policy that it is served with."""
+    source = (ROOT / "src/server/api/page.h").read_text()
     lines = re.search(r"#define SV_PAGE_CSP((?:.*\\\n)*.*)", source).group(1)
     return "".join(re.findall(r'"([^"]*)"', lines))
 
@@ -157,7 +157,7 @@ class Handler(BaseHTTPRequestHandler):
             return self.json(200, self.server.status())
         file = ROOT / "web" / {"/": "index.html", "/docs": "docs.html"}.get(path, path[1:])
         if path == "/openapi.json":
-            file = ROOT / "src/server/http/openapi.json"
+            file = ROOT / "src/server/api/openapi.json"
         if "/" in path[1:] or not file.is_file():
             raise Refusal(404, f"there is nothing at {path}", code="not_found")
         self.reply(200, file.read_bytes(), {"Content-Type": TYPES[file.suffix], "Content-Security-Policy": policy(),
