@@ -87,7 +87,7 @@ void sv_taken_drop(sv_taken *t) {
 typedef enum sending { SENT, NOT_NOW, NOBODY, SOME_LACK } sending;
 
 /* A script goes on when no listener lacks what was sent before it came; else it answers with that one's id. */
-static bool is_late(sv_taken *t, const redisReply *reply) {
+static bool note_late(sv_taken *t, const redisReply *reply) {
     if (!reply || reply->type != REDIS_REPLY_STRING || reply->len != SV_JOB_ID) return false;
     if (strcmp(t->late, reply->str) == 0) return true; /* it has some of it already */
     memcpy(t->late, reply->str, sizeof t->late);
@@ -95,8 +95,8 @@ static bool is_late(sv_taken *t, const redisReply *reply) {
     return true;
 }
 
-static sending sending_of(sv_taken *t, const redisReply *reply) {
-    if (is_late(t, reply)) return SOME_LACK;
+static sending sent_by(sv_taken *t, const redisReply *reply) {
+    if (note_late(t, reply)) return SOME_LACK;
     if (!reply || reply->type != REDIS_REPLY_INTEGER || !reply->integer) return NOT_NOW;
     return reply->integer == 1 ? SENT : NOBODY;
 }
@@ -116,14 +116,14 @@ static sending send_piece(sv_link *link, sv_taken *t, const int16_t *samples, si
     if (!message) return NOT_NOW;
     sv_args a = {0};
     sv_args_text(&a, t->id);
+    sv_args_text(&a, t->worker->name);
     sv_args_int(&a, EVENTS_MAX);
     sv_args_text(&a, message);
     sv_args_bytes(&a, bytes, 2 * count);
-    sv_args_int(&a, (int64_t)told->samples);
     sv_args_text(&a, only);
     sv_args_text(&a, last ? "1" : "");
     redisReply *reply = sv_link_script(link, SV_SCRIPT_SEND, &a, &err);
-    const sending sent = sending_of(t, reply);
+    const sending sent = sent_by(t, reply);
     if (reply) freeReplyObject(reply);
     free(message);
     if (sent == SENT) *told = (sv_told){told->samples + count, words, true};
@@ -195,8 +195,8 @@ static ev_status keep_result(sv_taken *t, sv_record *r, ev_error *err) {
 
 typedef enum ending { COUNTS, WAS_OVER, LATER, LACKED } ending;
 
-static ending ending_of(sv_taken *t, const redisReply *reply) {
-    if (is_late(t, reply)) return LACKED;
+static ending ended_by(sv_taken *t, const redisReply *reply) {
+    if (note_late(t, reply)) return LACKED;
     if (!reply || reply->type != REDIS_REPLY_INTEGER) return LATER;
     return reply->integer == 1 ? COUNTS : WAS_OVER;
 }
@@ -226,7 +226,7 @@ static ending tell_end(sv_link *link, sv_taken *t, const sv_record *r) {
     sv_args_text(&a, event);
     sv_args_real(&a, (double)job->count / ev_model_sample_rate(t->worker->parts.model));
     redisReply *reply = sv_link_script(link, SV_SCRIPT_FINISH, &a, &err);
-    const ending told = ending_of(t, reply);
+    const ending told = ended_by(t, reply);
     if (reply) freeReplyObject(reply);
     free(event);
     return told;
@@ -271,6 +271,7 @@ static bool finish(sv_link *link, sv_taken *t) {
     if (describe_end(t, state, &error, &r)) told = tell_end(link, t, &r);
     while (told == LACKED && catch_up(link, t) != NOT_NOW) told = tell_end(link, t, &r);
     const bool over = told == COUNTS || told == WAS_OVER;
+    if (told == LACKED && atomic_load(&t->worker->stopping)) (void)release(link, t); /* another tells all */
     if (over) ended(t, &r, told == COUNTS);
     sv_record_free(&r);
     return over || atomic_load(&t->worker->stopping);

@@ -114,6 +114,10 @@ const char sv_script_common[] =
     "  end\n"
     "  return true\n"
     "end\n"
+    /* that worker was heard of in the last seconds (else who came late would wait for its lease), and can do that */
+    "local function catches_up(worker, t)\n"
+    "  return number(call('ZSCORE', key('workers'), worker)) > t - 5000 and number(call('HGET', key('tells'), worker)) >= 2\n"
+    "end\n"
     /* seconds of speech that a key with so many an hour may have now; and what it takes of them, or gets back */
     "local function allowance(owner, quota, t)\n"
     "  local f = call('HMGET', key('quota', owner), 'left', 'at')\n"
@@ -150,8 +154,8 @@ const char *const sv_scripts[SV_SCRIPT_COUNT] = {
         "local first = equal ~= '' and call('GET', key('equal', equal))\n"
         "local other = first and get(first)\n"
         "local late = other and other.heard == '1'\n"
-        "if other and other.waits and other.gateway ~= '' and (late or not other.heard) and #other.also < 8192\n"
-        "   and all_tell(late and 2 or 1, t) then\n"
+        "if other and other.waits and other.gateway ~= '' and (not other.heard or late and catches_up(other.worker, t))\n"
+        "   and #other.also < 8192 and all_tell(late and 2 or 1, t) then\n"
         "  local one = ' ' .. gateway .. ':' .. id\n"
         "  call('HSET', key('job', first), 'also', other.also .. one)\n"
         "  if late then call('HSET', key('job', first), 'late', other.late .. one) end\n"
@@ -213,8 +217,9 @@ const char *const sv_scripts[SV_SCRIPT_COUNT] = {
         "local id, worker, state, t = A[1], A[2], A[3], now()\n"
         "local job = get(id)\n"
         "if not job or not job.waits then return 0 end\n"
-        /* the same request gives the same samples, whoever made them; a failure counts of who has it now */
-        "if job.worker ~= worker and state ~= 'completed' then return 0 end\n"
+        /* the same request gives the same samples, whoever made them; but a failure, and what listeners were sent, count of
+         * who has it now */
+        "if job.worker ~= worker and (state ~= 'completed' or job.gateway ~= '') then return 0 end\n"
         "local late = state == 'completed' and late_one(job) or ''\n"
         "if late ~= '' then return late end\n"
         "leave(id, job)\n"
@@ -280,8 +285,10 @@ const char *const sv_scripts[SV_SCRIPT_COUNT] = {
         "end\n"
         "return lost\n",
     [SV_SCRIPT_SEND] =
-        "local id, at, only = A[1], A[5], A[6]\n"
+        "local id, only = A[1], A[6]\n"
         "local job = get(id)\n"
+        /* what listeners have and lack is counted of one worker */
+        "if job and job.worker ~= A[2] then return -1 end\n"
         "local to = job and listeners(job) or {}\n"
         /* of nobody's its worker gives up: whoever joined now would wait for its lease */
         "local heard = #to > 0 and '1' or '2'\n"
@@ -291,19 +298,15 @@ const char *const sv_scripts[SV_SCRIPT_COUNT] = {
         "  to = {}\n"
         "  for _, one in ipairs(all) do if one[2] == only then table.insert(to, one) end end\n"
         "elseif job and job.late ~= '' then\n"
-        /* from the first sample on nobody lacks anything */
-        "  if at == '0' then call('HDEL', key('job', id), 'late')\n"
-        "  else\n"
-        "    local late = late_one(job)\n"
-        "    if late ~= '' then return late end\n"
-        "  end\n"
+        "  local late = late_one(job)\n"
+        "  if late ~= '' then return late end\n"
         "end\n"
         "if #to == 0 then return -1 end\n"
         "for _, one in ipairs(to) do\n"
-        "  if call('XLEN', key('events', one[1])) >= number(A[2]) then return 0 end\n"
+        "  if call('XLEN', key('events', one[1])) >= number(A[3]) then return 0 end\n"
         "end\n"
         "for _, one in ipairs(to) do\n"
-        "  tell(one, 'm', A[3], 's', A[4])\n"
+        "  tell(one, 'm', A[4], 's', A[5])\n"
         "  call('PEXPIRE', key('events', one[1]), 60000)\n"
         "end\n"
         "if A[7] == '1' then call('HSET', key('job', id), 'late', (string.gsub(job.late, ' %x+:' .. only, ''))) end\n"
@@ -322,7 +325,8 @@ const char *const sv_scripts[SV_SCRIPT_COUNT] = {
         "local id, first = A[1], call('HGET', key('job', A[1]), 'first')\n"
         "local job = get(first or id)\n"
         "if first and job and job.as ~= id then\n"
-        "  call('HSET', key('job', first), 'also', (string.gsub(job.also, ' %x+:' .. id, '')))\n"
+        "  local one = ' %x+:' .. id\n"
+        "  call('HSET', key('job', first), 'also', (string.gsub(job.also, one, '')), 'late', (string.gsub(job.late, one, '')))\n"
         "end\n"
         "if first and not (job and job.as == id) then call('DEL', key('job', id)) return 2 end\n"
         "if not first and job and job.as ~= '' and A[2] == '' then return 2 end\n" /* it left before */

@@ -9,9 +9,9 @@
  *                           bytes, digest, audio. `entry` in the stream; without one it waits for its owner's turn.
  *                           Of a job that equal requests of other gateways joined: also (" gateway:id" of each, the id
  *                           by which that gateway knows it), as (likewise of `gateway`, where the first one left),
- *                           equal (its content); heard: 1, samples were sent, 2, and its worker gave it up: nobody can join
- *                           it; late: those of `also` who joined when samples had been sent, and have not got them yet.
- *                           job:<id of one who joined> has first, the job's id, and gateway
+ *                           equal (its content); heard: 1, its worker sends what it makes, 2, nobody listened then and it
+ *                           gave up, so nobody can join; late: those who joined when samples had been sent, and have not
+ *                           got them yet, written as in `also`. job:<id of one who joined> has first, the job's id, and gateway
  *   equal:<digest>          id of a job that somebody listens to, by its content
  *   wait:<class>:<owner>    list of ids that wait for a turn: an owner has so many entries in the streams as the workers
  *                           run at the same time, at least eight, and the next when one of them is over
@@ -59,8 +59,8 @@ typedef enum sv_script {
     SV_SCRIPT_RELEASE,
     /* worker slots speed, then class entry id of each job -> ids that are no longer this worker's */
     SV_SCRIPT_BEAT,
-    /* id entries_max event samples at only last -> 1, 0: wait, -1: nobody listens, an id: as above. only: '', or who
-     * gets what it lacks; last: with this it has all */
+    /* id worker entries_max event samples only last -> 1, 0: wait, -1: nobody listens, or it is another's, an id: as
+     * above. only: '', or who gets what it lacks; last: with this it has all */
     SV_SCRIPT_SEND,
     /* gateway, then ids -> jobs seconds workers dead, then ids that are gone */
     SV_SCRIPT_LOOK,
