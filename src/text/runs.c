@@ -189,6 +189,36 @@ static bool inside_english(const runs *r, size_t begin, size_t end) {
     return i < begin - 1 && (i == 0 || r->chars[i - 1].cp == ' ');
 }
 
+/* Past a name of a path: letters, figures and what stands inside of names. */
+static size_t name_end(const runs *r, size_t i, size_t end) {
+    while (i < end && (is_letter(r->chars[i].cp) || is_digit(r->chars[i].cp) || is_one_of(r->chars[i].cp, "-_") ||
+                       (r->chars[i].cp == '.' && (is_letter(char_at(r, i + 1)) || is_digit(char_at(r, i + 1))))))
+        i++;
+    return i;
+}
+
+/* "/usr/local/bin", "~/src", "C:\\Users\\me", "00:1A:2B:3C:4D:5E": English reads it whole. i: there is none. */
+static size_t machine_name_end(const runs *r, size_t i, size_t end) {
+    const int32_t c = r->chars[i].cp, before = i > 0 ? r->chars[i - 1].cp : 0;
+    const bool drive = is_letter(c) && char_at(r, i + 1) == ':' && char_at(r, i + 2) == '\\', home = c == '~';
+    size_t names = drive || home, at = drive ? i + 2 : i + home, pairs = 0;
+    if (is_letter(before) || is_digit(before)) return i;
+    for (; pairs < 6 && i + 3 * pairs + 1 < end; pairs++) {
+        const int32_t one = r->chars[i + 3 * pairs].cp, two = r->chars[i + 3 * pairs + 1].cp;
+        const bool hex = is_one_of(one, "0123456789abcdefABCDEF") && is_one_of(two, "0123456789abcdefABCDEF");
+        if (!hex || (pairs < 5 && !is_one_of(char_at(r, i + 3 * pairs + 2), ":-"))) break;
+    }
+    if (pairs == 6 && !is_letter(char_at(r, i + 17)) && !is_digit(char_at(r, i + 17)) &&
+        char_at(r, i + 2) == char_at(r, i + 14) && char_at(r, i + 2) == ':')
+        return i + 17;
+    for (size_t stop; at < end && r->chars[at].bytes == 1 && r->chars[at].cp == (drive ? '\\' : '/'); at = stop) {
+        stop = name_end(r, at + 1, end);
+        if (stop == at + 1) break;
+        names++;
+    }
+    return names >= 2 ? at : i;
+}
+
 /* ---- a sentence that holds Chinese ---- */
 
 static bool says_english(const runs *r, size_t begin, size_t end, char before, bool owned) {
@@ -204,11 +234,15 @@ static size_t mark_next(runs *r, size_t i, size_t end, bool owned, char *before)
     char kind = kind_of(c);
     size_t stop = i + 1;
     bool starts = i == 0 || kind_of(r->chars[i - 1].cp) != LANG_EN;
-    size_t claimed = is_space(c) || kind == LANG_ZH || (kind == LANG_EN && !(owned && starts))
+    const size_t named = machine_name_end(r, i, end);
+    size_t claimed = named > i || is_space(c) || kind == LANG_ZH || (kind == LANG_EN && !(owned && starts))
                          ? 0
                          : ev_zh_claims(r->zh, r->chars, r->n, i);
     if (claimed > end - i) claimed = end - i;
-    if (claimed) {
+    if (named > i) {
+        stop = named;
+        kind = LANG_EN;
+    } else if (claimed) {
         stop = i + claimed;
         kind = says_english(r, i, stop, *before, owned) ? LANG_EN : LANG_ZH;
     } else if (kind == LANG_EN) {

@@ -502,6 +502,11 @@ size_t en_match_abbreviation(en_work *w, size_t i) {
     for (size_t k = 0; k < EV_ARRAY_COUNT(wars); k++)
         if (en_is_upper(w->s[i]) && en_word_is(w, i, wars[k][0]))
             return finish(w, i, i + strlen(wars[k][0]), wars[k][1], false);
+    if (i > 0 && w->s[i - 1] == '&' && en_is_upper(w->s[i]) && w->s[i + 1] == 's' && !en_is_alnum(w->s[i + 2])) {
+        en_span(w, i, i + 2); /* "M&Ms" */
+        en_put_letters(w, w->s + i, 1, "s");
+        return 2;
+    }
     if (en_word_is(w, i, "phd")) return finish(w, i, i + 3, "P H D", false);
     if (en_word_is(w, i, "phds")) {
         en_span(w, i, i + 4);

@@ -22,6 +22,21 @@ static char at(const ev_char *chars, size_t n, size_t i) {
     return cp < 0x80 ? (char)cp : 0;
 }
 
+/* A figure, also one above the line, which is a charge's. */
+static char figure(const ev_char *chars, size_t n, size_t i) {
+    const int32_t cp = i < n ? chars[i].cp : 0;
+    if (cp == 0xB9 || cp == 0xB2 || cp == 0xB3) return cp == 0xB9 ? '1' : cp == 0xB2 ? '2' : '3';
+    if (cp == 0x2070 || (cp >= 0x2074 && cp <= 0x2079)) return (char)('0' + cp - 0x2070);
+    const char c = at(chars, n, i);
+    return (char)(en_is_digit(c) ? c : 0);
+}
+
+/* Where the sign of a charge above the line stands, "Cl⁻", "SO₄²⁻"; 0: there is none. */
+static size_t charge_at(const ev_char *chars, size_t n, size_t i) {
+    while (figure(chars, n, i) && !at(chars, n, i)) i++;
+    return i < n && (chars[i].cp == 0x207A || chars[i].cp == 0x207B) ? i : 0;
+}
+
 /* The list has the characters [i, end) as a word, its capitals where they are. */
 static bool is_listed(const char *list, const ev_char *chars, size_t n, size_t i, size_t end) {
     char word[FORMULA_MAX + 3] = " ";
@@ -84,6 +99,8 @@ size_t ev_en_formula(const ev_char *chars, size_t n, size_t i) {
     if (is_listed(measures, chars, n, i, word)) return word;
     shape f = shape_of(chars, n, i);
     char behind = at(chars, n, f.end);
+    const size_t charge = f.end > i ? charge_at(chars, n, f.end) : 0;
+    if (charge) return charge;
     if (f.end > i && !en_is_alnum(behind) && behind != '-' && behind != '(') {
         bool counted = f.figures && f.symbols >= 2 && (f.mixed || f.longest <= 3); /* "BONUS50" is a word */
         if (counted || is_listed(compounds, chars, n, i, f.end)) return f.end;
@@ -111,7 +128,9 @@ size_t en_match_formula(en_work *w, size_t i) {
             say_letters(w, k, stop);
             continue;
         }
-        for (; stop < end && en_is_digit(at(w->chars, w->n, stop)); stop++) digits[n++] = at(w->chars, w->n, stop);
+        const bool below = at(w->chars, w->n, k); /* "SO₄²⁻": four, two */
+        for (; stop < end && figure(w->chars, w->n, stop) && (at(w->chars, w->n, stop) != 0) == below; stop++)
+            digits[n++] = figure(w->chars, w->n, stop);
         en_span(w, k, stop > k ? stop : k + 1);
         if (n) en_say_cardinal(w, digits, n);
         stop += n == 0; /* a bracket */

@@ -205,6 +205,15 @@ static bool of_abbreviation(const en_work *w, size_t i) {
     return !en_known(w->en, lower, n) && !en_list_is_letters(lower, n) && !(n > 1 && en_is_upper(w->s[begin + 1]));
 }
 
+/* "1.0.0-rc.2", "2.1-beta.1": the point of a release before the release. */
+static bool dot_in_release(const en_work *w, size_t i) {
+    static const char stages[] = " alpha beta rc pre preview dev build post snapshot ";
+    size_t begin = i;
+    while (begin > 0 && i - begin < 9 && en_is_alpha(w->s[begin - 1])) begin--;
+    const bool behind_number = begin > 1 && w->s[begin - 1] == '-' && en_is_digit(w->s[begin - 2]);
+    return en_is_digit(w->s[i + 1]) && (behind_number || begin == 0) && en_in_list(stages, w->s + begin, i - begin);
+}
+
 static size_t dots(en_work *w, size_t i) {
     size_t end = i;
     bool behind_letter = i > 0 && en_is_alpha(w->s[i - 1]) && (i < 2 || !en_is_alnum(w->s[i - 2]));
@@ -214,7 +223,7 @@ static size_t dots(en_work *w, size_t i) {
         en_put(w, "dot");
         return 1;
     }
-    if (of_abbreviation(w, i)) return 1;
+    if (of_abbreviation(w, i) || dot_in_release(w, i)) return 1;
     while (w->s[end] == '.' || w->s[end] == EN_ELLIPSIS) end++;
     bool ellipsis = end - i > 1 || w->s[i] == EN_ELLIPSIS;
     size_t next = end;
@@ -240,7 +249,9 @@ static size_t question_or_exclaim(en_work *w, size_t i) {
     const bool compared = (sign == '<' || sign == '>') && w->s[term + 1] == ' ' && en_is_digit(behind),
                sum = compared || (sign == '=' && (en_is_alnum(behind) || behind == '(')) ||
                      (sign && strchr("+*/", sign) && (en_is_digit(behind) || (sign == '/' && behind == '(')));
-    if (i > 0 && en_is_digit(w->s[i - 1]) && sum) { /* "5! = 120" */
+    const bool called = en_is_lower(sign) && (en_word_is(w, term, "is") || en_word_is(w, term, "equals")) &&
+                        en_is_digit(w->s[en_skip_spaces(w, en_letters_end(w, term))]);
+    if (i > 0 && en_is_digit(w->s[i - 1]) && (sum || called)) { /* "5! = 120", "5! is 120" */
         en_span(w, i, i + 1);
         en_put(w, "factorial");
         return 1;

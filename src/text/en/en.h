@@ -178,12 +178,14 @@ size_t en_behind_fraction(en_work *w, size_t begin, size_t end);      /* the mar
 
 /* ---- ident.c ---- */
 void en_say_pairs(en_work *w, size_t begin, size_t end); /* digits: "twelve thirty four" */
+void en_say_each(en_work *w, size_t i, size_t end);      /* figures and letters, one by one */
 bool en_code_near(const en_work *w);                     /* ... of a code */
 bool en_flight_near(const en_work *w);                   /* the last words speak of a flight */
 
 /* ---- date.c ---- */
 void en_say_date(en_work *w, long year, int month, int day); /* year 0: none */
 bool en_valid_day(long month, long day);
+bool en_behind_date(const en_work *w); /* "or" and the like was put last, and a date in front of it */
 int en_month_at(const en_work *w, size_t i, size_t *end); /* 1..12 where a month name or abbreviation stands */
 /* ---- token.c ---- */
 void en_say_token(en_work *w, size_t begin, size_t end); /* letters and apostrophes s[begin, end) as a word */

@@ -164,8 +164,8 @@ size_t en_match_fraction(en_work *w, const en_number *first, size_t begin) {
                                  "departs departing born closed ";
     en_span(w, begin, bottom.end);
     const bool hinted = en_previous_in(w, weaker) && !is_part(w, bottom.end, a, b);
-    if ((hinted || en_previous_in(w, date_words) || is_dated(w, bottom.end, a, b) || is_of_week(w) ||
-         en_word_is(w, en_skip_spaces(w, bottom.end), "deadline")) &&
+    if ((hinted || en_behind_date(w) || en_previous_in(w, date_words) || is_dated(w, bottom.end, a, b) ||
+         is_of_week(w) || en_word_is(w, en_skip_spaces(w, bottom.end), "deadline")) &&
         en_valid_day(a, b)) {
         en_say_date(w, 0, (int)a, (int)b);
         return bottom.end;

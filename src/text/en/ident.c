@@ -47,6 +47,17 @@ void en_say_pairs(en_work *w, size_t begin, size_t end) {
     }
 }
 
+void en_say_each(en_work *w, size_t i, size_t end) {
+    for (size_t at = i, stop; at < end; at = stop) {
+        for (stop = at + 1; stop < end && en_is_digit(w->s[stop]) == en_is_digit(w->s[at]);) stop++;
+        en_span(w, at, stop);
+        if (en_is_digit(w->s[at]))
+            en_say_digits(w, at, stop);
+        else
+            en_put_letters(w, w->s + at, stop - at, "");
+    }
+}
+
 /* "401(k)", "501(c)(3)". */
 static size_t section_plan(en_work *w, size_t i, size_t end) {
     bool plan =
@@ -202,16 +213,7 @@ static size_t plate(en_work *w, size_t i) {
     }
     if (digits < 2 || letters < 1 || end - i > 9 || en_is_alnum(w->s[end])) return 0;
     if (!cue_before(w, " plate plates registration vin tag license licence number ", 3)) return 0;
-    while (i < end) {
-        size_t stop = i;
-        while (stop < end && en_is_digit(w->s[stop]) == en_is_digit(w->s[i])) stop++;
-        en_span(w, i, stop);
-        if (en_is_digit(w->s[i]))
-            en_say_digits(w, i, stop);
-        else
-            en_put_letters(w, w->s + i, stop - i, "");
-        i = stop;
-    }
+    en_say_each(w, i, end);
     return end;
 }
 
@@ -221,13 +223,7 @@ static size_t hexadecimal(en_work *w, size_t i) {
     if (w->s[i] != '0' || w->s[i + 1] != 'x') return 0;
     while (en_is_digit(w->s[end]) || (en_lower(w->s[end]) >= 'a' && en_lower(w->s[end]) <= 'f')) end++;
     if (end == i + 2 || en_is_alnum(w->s[end])) return 0;
-    for (size_t k = i; k < end; k++) {
-        en_span(w, k, k + 1);
-        if (en_is_digit(w->s[k]))
-            en_say_digits(w, k, k + 1);
-        else
-            en_put_letters(w, w->s + k, 1, "");
-    }
+    en_say_each(w, i, end);
     return end - i;
 }
 
@@ -269,20 +265,44 @@ static size_t tracking(en_work *w, size_t i) {
         end = stop > end ? stop : end + 1;
     }
     if (!letters || digits < 6 || longest < 5 || end - i < 8 || en_is_alnum(w->s[end]) || w->s[end] == '-') return 0;
-    for (size_t at = i, stop; at < end; at = stop) {
-        for (stop = at + 1; stop < end && en_is_digit(w->s[stop]) == en_is_digit(w->s[at]);) stop++;
-        en_span(w, at, stop);
-        if (en_is_digit(w->s[at]))
-            en_say_digits(w, at, stop);
-        else
-            en_put_letters(w, w->s + at, stop - at, "");
+    en_say_each(w, i, end);
+    return end - i;
+}
+
+/* "DE89 3704 0044 0532 0130 00", "GB29NWBK60161331926819": an IBAN, which is as long as its country has it (the
+ * registry of SWIFT, ISO 13616), in groups of four. */
+static size_t bank_account(en_work *w, size_t i) {
+    static const struct {
+        char country[3];
+        uint8_t length;
+    } ibans[] = {{"AE", 23}, {"AT", 20}, {"BE", 16}, {"BG", 22}, {"BR", 29}, {"CH", 21}, {"CY", 28}, {"CZ", 24},
+                 {"DE", 22}, {"DK", 18}, {"EE", 20}, {"EG", 29}, {"ES", 24}, {"FI", 18}, {"FR", 27}, {"GB", 22},
+                 {"GR", 27}, {"HR", 21}, {"HU", 28}, {"IE", 22}, {"IL", 23}, {"IS", 26}, {"IT", 27}, {"LT", 20},
+                 {"LU", 20}, {"LV", 21}, {"MT", 31}, {"NL", 18}, {"NO", 15}, {"PK", 24}, {"PL", 28}, {"PT", 25},
+                 {"QA", 29}, {"RO", 24}, {"SA", 24}, {"SE", 24}, {"SI", 19}, {"SK", 24}, {"TR", 26}, {"UA", 29}};
+    size_t length = 0, count = 0, end = i;
+    for (size_t k = 0; k < EV_ARRAY_COUNT(ibans) && !length; k++)
+        if (strncmp(w->s + i, ibans[k].country, 2) == 0) length = ibans[k].length;
+    if (!length || !en_is_digit(w->s[i + 2]) || !en_is_digit(w->s[i + 3])) return 0;
+    const bool spaced = w->s[i + 4] == ' ';
+    for (; count < length; count++) {
+        if (spaced && count && count % 4 == 0 && w->s[end] == ' ') end++;
+        if (!en_is_digit(w->s[end]) && !en_is_upper(w->s[end])) return 0;
+        end++;
+    }
+    if (en_is_alnum(w->s[end])) return 0;
+    for (size_t at = i, stop; at < end; at = stop + (w->s[stop] == ' ')) {
+        if (at > i) en_break(w, EV_BREAK_COMMA);
+        for (stop = at; stop < end && stop < at + 4 && w->s[stop] != ' ';) stop++;
+        en_say_each(w, at, stop);
     }
     return end - i;
 }
 
 size_t en_match_identifier(en_work *w, size_t i) {
     if (!en_is_digit(w->s[i]) && !en_is_upper(w->s[i])) return 0;
-    size_t name = tracking(w, i);
+    size_t name = bank_account(w, i);
+    if (!name) name = tracking(w, i);
     if (name || !en_is_digit(w->s[i])) return name;
     size_t end = en_digits_end(w, i), used = section_plan(w, i, end);
     if (!used) used = quarter(w, i);

@@ -13,16 +13,25 @@ static size_t by_after(en_work *w, size_t end) {
     return end + 3;
 }
 
+/* A single quotation mark was opened before i, in the last 60 characters. */
+static bool quoted(const en_work *w, size_t i) {
+    for (size_t k = i; k > 0 && i - k < 60 && w->s[k - 1] != '\n'; k--)
+        if (w->s[k - 1] == '\'' && (k == 1 || en_is_space(w->s[k - 2])) && en_is_alnum(w->s[k])) return true;
+    return false;
+}
+
 /* "10' x 12'", "6' tall": feet, where a measure follows or stands in front. */
 static size_t feet_alone(en_work *w, const en_number *n, size_t begin) {
     if (w->s[n->end] != '\'' || en_is_alnum(w->s[n->end + 1]) || n->grouped || n->digit_count > 3) return 0;
     size_t next = en_skip_spaces(w, n->end + 1);
     bool measure = en_word_in(w, next, " tall wide long high deep x by ");
-    if (!measure && !en_previous_in(w, " by ")) return 0;
+    const bool describes = !measure && en_previous_in(w, " a an the this that ") && next == n->end + 2 &&
+                           en_is_lower(w->s[next]) && !n->fraction_n && !quoted(w, begin); /* "a 10' pole" */
+    if (!measure && !describes && !en_previous_in(w, " by ")) return 0;
     en_span(w, begin, n->end + 1);
     en_say_number(w, n);
     w->span_number = false;
-    en_put(w, en_is_one(n) ? "foot" : "feet");
+    en_put(w, en_is_one(n) || describes ? "foot" : "feet");
     return by_after(w, n->end + 1);
 }
 

@@ -149,6 +149,24 @@ static void decimal_comma(const en_work *w, amount *a) {
     a->end = n->end;
 }
 
+/* "1.299,00 €", "12,50€", as most of Europe writes it; "5.50$". Others are a number and its unit. */
+static bool parse_sign_behind(const en_work *w, size_t i, amount *out) {
+    size_t end = i;
+    *out = (amount){.begin = i};
+    if (!en_is_digit(w->s[i])) return false;
+    while (end < i + 20 && (en_is_digit(w->s[end]) || w->s[end] == '.' || w->s[end] == ',')) end++;
+    const size_t sign = end + (w->s[end] == ' ');
+    out->currency = currency_at(w, sign);
+    if (!out->currency || en_is_alnum(w->s[sign + 1]) || !en_parse_number(w, i, &out->number)) return false;
+    const size_t plain = out->number.end;
+    european(w, out);
+    decimal_comma(w, out);
+    const bool cents = out->currency->cents && out->number.fraction_n == 2 && !out->number.grouped;
+    if (out->number.end != end || (out->number.end == plain && !cents)) return false;
+    out->end = sign + 1;
+    return true;
+}
+
 /* "Rs. 500", "Rs 1,00,000" */
 static bool parse_rupees(const en_work *w, size_t i, amount *out) {
     size_t at = i + 2 + (w->s[i + 2] == '.');
@@ -206,6 +224,7 @@ static bool parse_lettered(const en_work *w, size_t i, amount *out) {
 
 /* [letters]sign number [scale]; false: none here. */
 static bool parse_amount(const en_work *w, size_t i, amount *out) {
+    if (parse_sign_behind(w, i, out)) return true;
     *out = (amount){.begin = i};
     if (w->s[i] == 'R' && w->s[i + 1] == 's') return parse_rupees(w, i, out);
     if (parse_lettered(w, i, out)) return true;

@@ -26,6 +26,8 @@ static const struct {
              {0xA7, "section"},
              {0xB2, "squared"},
              {0xB3, "cubed"},
+             {0x207A, "plus"},
+             {0x207B, "minus"},
              {0x2030, "per thousand"},
              {0x2103, "degrees celsius"},
              {0x2109, "degrees fahrenheit"},

@@ -69,7 +69,7 @@ static const struct {
     int32_t cp;
     const char *singular, *plural;
 } unit_signs[] = {
-    {'%', "percent", "percent"}, {0x2030, "per thousand", "per thousand"}, {0x20AC, "euro", "euros"},
+    {'%', "percent", "percent"}, {0x2030, "per thousand", "per thousand"}, {0x20AC, "euro", "euros"}, {'$', "dollar", "dollars"},
     {0xA3, "pound", "pounds"}, {0xA5, "yen", "yen"}, {0xA2, "cent", "cents"}, {0x2103, "degree celsius", "degrees celsius"},
     {0x2109, "degree fahrenheit", "degrees fahrenheit"}, {0x338F, "kilogram", "kilograms"},
     {0x339E, "kilometer", "kilometers"}, {0x339D, "centimeter", "centimeters"}, {0x339C, "millimeter", "millimeters"},
@@ -130,9 +130,14 @@ static bool degrees(const en_work *w, size_t i, en_unit *unit) {
     return true;
 }
 
+/* "50$", but "5 $20 bills" and "3$US". */
+static bool closes_amount(const en_work *w, size_t i) {
+    return i > 0 && en_is_digit(w->s[i - 1]) && !en_is_alnum(w->s[i + 1]) && w->s[i + 1] != '$';
+}
+
 static bool unit_sign(const en_work *w, size_t i, en_unit *unit) {
     for (size_t k = 0; k < EV_ARRAY_COUNT(unit_signs); k++)
-        if (unit_signs[k].cp == w->chars[i].cp) {
+        if (unit_signs[k].cp == w->chars[i].cp && (unit_signs[k].cp != '$' || closes_amount(w, i))) {
             unit->singular = unit_signs[k].singular;
             unit->plural = unit_signs[k].plural;
             unit->end = i + 1;
@@ -203,10 +208,12 @@ static bool powered(const en_work *w, size_t at, const char *letters, size_t n, 
     return true;
 }
 
-/* "72 F outside", "-5 C": with a blank and no more letters. */
+/* "72 F outside", "-5 C": with a blank and no more letters; "98.6F" of a decimal without. */
 static bool fahrenheit(const en_work *w, size_t i, size_t at, en_unit *unit) {
     bool scale = w->s[at] == 'F' || w->s[at] == 'C';
-    if (!scale || at == i || w->s[i] != ' ' || en_is_alnum(w->s[at + 1]) || w->s[at + 1] == '#' ||
+    const bool decimal =
+        at == i && i > 2 && en_is_digit(w->s[i - 1]) && w->s[i - 2] == '.' && en_is_digit(w->s[i - 3]);
+    if (!scale || !(decimal || (at > i && w->s[i] == ' ')) || en_is_alnum(w->s[at + 1]) || w->s[at + 1] == '#' ||
         w->s[at + 1] == '+')
         return false;
     size_t next = en_skip_spaces(w, at + 1);
