@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "base/base.h"
+#include "base/hex.h"
 #include "options.h"
 
 enum { ANSWER_MAX = 8 << 20 };
@@ -109,7 +110,7 @@ static int act_on(const jobs_values *v, const char *id, const dead_action *actio
     char path[128];
     json_t *answer;
     long status;
-    if (strlen(id) != strspn(id, "0123456789abcdef") || strlen(id) != 32) {
+    if (!ev_is_hex(id, 32)) {
         return cli_fail(CLI_USAGE, "'%.40s' is no id of a job: see emotivoice jobs dead", id);
     }
     snprintf(path, sizeof path, "/admin/dead/%s%s", id, action->suffix);

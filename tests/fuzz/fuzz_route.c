@@ -6,6 +6,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/hex.h"
 #include "server/routes.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
@@ -19,10 +20,11 @@ static const sv_keys *keys_once(void) {
     ev_buf text = {0};
     for (size_t i = 0; !keys && i < EV_ARRAY_COUNT(secrets); i++) {
         unsigned char hash[32];
+        char digits[2 * sizeof hash + 1];
         if (!EVP_Digest(secrets[i], strlen(secrets[i]), hash, NULL, EVP_sha256(), NULL)) abort();
         ev_buf_printf(&text, "%.8s ", secrets[i]);
-        for (size_t k = 0; k < sizeof hash; k++) ev_buf_printf(&text, "%02x", hash[k]);
-        ev_buf_printf(&text, " speak key%zu\n", i);
+        ev_hex(hash, sizeof hash, digits);
+        ev_buf_printf(&text, "%s speak key%zu\n", digits, i);
     }
     if (!keys && sv_keys_parse(&keys, (const char *)text.data, text.size, "keys", NULL) != EV_OK) abort();
     ev_buf_free(&text);

@@ -10,6 +10,7 @@
 #include <strings.h>
 #include <sys/random.h>
 
+#include "base/hex.h"
 #include "base/lock.h"
 #include "server/guard/guard.h"
 #include "server/guard/lines.h"
@@ -44,23 +45,6 @@ static bool is_name(const char *text, size_t bytes, size_t bytes_max) {
 }
 
 bool sv_key_name_valid(const char *name) { return is_name(name, strlen(name), SV_KEY_NAME_MAX); }
-
-static int hex_digit(char c) {
-    if (c >= '0' && c <= '9') return c - '0';
-    if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-    return -1;
-}
-
-static bool parse_hash(const sv_line *word, unsigned char out[32]) {
-    if (word->bytes != 64) return false;
-    for (size_t i = 0; i < 32; i++) {
-        const int high = hex_digit(word->text[2 * i]), low = hex_digit(word->text[2 * i + 1]);
-        if (high < 0 || low < 0) return false;
-        out[i] = (unsigned char)(high << 4 | low);
-    }
-    return true;
-}
 
 static unsigned scope(const char *text, size_t bytes) {
     static const struct {
@@ -124,7 +108,7 @@ static const char *parse_key(sv_key *key, sv_line line) {
     const sv_line name = sv_line_word(&line);
     if (prefix.bytes != SV_KEY_PREFIX || !is_name(prefix.text, prefix.bytes, SV_KEY_PREFIX))
         return "the prefix must be the first 8 characters of the key: begin the line with ev_ and five more";
-    if (!parse_hash(&hash, key->sha256))
+    if (!ev_hex_read(hash.text, hash.bytes, key->sha256, sizeof(key->sha256)))
         return "the second field must be the SHA-256 of the key: write 64 hexadecimal digits";
     key->scopes = sv_scopes_parse(scopes.text, scopes.bytes);
     if (!key->scopes) return "the third field must name scopes: write speak, voices or speak,voices";
@@ -259,11 +243,7 @@ ev_status sv_key_make(char secret[SV_KEY_SECRET + 1], char prefix[SV_KEY_PREFIX 
     if (!sha256(secret, SV_KEY_SECRET, hash)) return ev_fail(err, EV_E_MEMORY, "SHA-256 is not available");
     memcpy(prefix, secret, SV_KEY_PREFIX);
     prefix[SV_KEY_PREFIX] = '\0';
-    for (size_t i = 0; i < 32; i++) {
-        hash_text[2 * i] = "0123456789abcdef"[hash[i] >> 4];
-        hash_text[2 * i + 1] = "0123456789abcdef"[hash[i] & 15];
-    }
-    hash_text[64] = '\0';
+    ev_hex(hash, sizeof(hash), hash_text);
     return EV_OK;
 }
 

@@ -6,6 +6,8 @@
 #include <string.h>
 #include <sys/random.h>
 
+#include "base/hex.h"
+
 const char *sv_header(const sv_request *req, const char *name) {
     return MHD_lookup_connection_value(req->connection, MHD_HEADER_KIND, name);
 }
@@ -14,12 +16,9 @@ const char *sv_query(const sv_request *req, const char *name) {
     return MHD_lookup_connection_value(req->connection, MHD_GET_ARGUMENT_KIND, name);
 }
 
-void sv_request_id(char id[SV_ID_MAX + 1]) {
-    unsigned char bytes[8] = {0};
-    id[0] = '\0';
-    if (getrandom(bytes, sizeof bytes, 0) != (ssize_t)sizeof bytes) return;
-    for (size_t i = 0; i < sizeof bytes; i++) snprintf(id + 2 * i, 3, "%02x", bytes[i]);
-}
+enum { REQUEST_ID = 16 };
+
+void sv_request_id(char id[SV_ID_MAX + 1]) { (void)ev_random_hex(id, REQUEST_ID); }
 
 /* Who may read it, for browsers (browser.c). */
 static void add_browser_headers(const sv_request *req, struct MHD_Response *r) {

@@ -5,9 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/random.h>
 #include <unistd.h>
 
+#include "base/hex.h"
 #include "server/jobs/jobs.h"
 
 const char *const sv_job_state_names[] = {"queued", "running", "completed", "failed", "expired", "canceled"};
@@ -44,12 +44,7 @@ ev_status sv_speech_to_request(const sv_speech *s, ev_request *request, ev_dicti
     return status;
 }
 
-bool sv_job_make_id(char id[SV_JOB_ID + 1]) {
-    unsigned char bytes[SV_JOB_ID / 2];
-    if (getrandom(bytes, sizeof bytes, 0) != (ssize_t)sizeof bytes) return false;
-    for (size_t i = 0; i < sizeof bytes; i++) snprintf(id + 2 * i, 3, "%02x", bytes[i]);
-    return true;
-}
+bool sv_job_make_id(char id[SV_JOB_ID + 1]) { return ev_random_hex(id, SV_JOB_ID); }
 
 /* ---- samples: pages of their own ----
  * Kept results are nearly all of the service's memory. In the heap they would lie between what comes and goes, and

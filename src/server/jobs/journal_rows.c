@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/hex.h"
 #include "server/jobs/journal_rows.h"
 
 void sv_record_free(sv_record *record) {
@@ -232,9 +233,8 @@ static bool read_row(sqlite3_stmt *s, sv_record *out) {
     out->result_bytes = sqlite3_column_int64(s, 11);
     const bool digested = copy_digest(s, 12, out->digest);
     ok &= copy_long(s, 13, &out->request) && copy_long(s, 14, &out->outcome) && out->request;
-    return ok && strlen(out->id) == SV_RECORD_ID && strspn(out->id, "0123456789abcdef") == SV_RECORD_ID &&
-           state >= SV_RECORD_ACCEPTED && state <= SV_RECORD_CANCELED && out->result_bytes >= 0 &&
-           (digested || state != SV_RECORD_COMPLETED);
+    return ok && ev_is_hex(out->id, SV_RECORD_ID) && state >= SV_RECORD_ACCEPTED && state <= SV_RECORD_CANCELED &&
+           out->result_bytes >= 0 && (digested || state != SV_RECORD_COMPLETED);
 }
 
 ev_status sv_row_next(sv_database *db, sqlite3_stmt *s, bool reference, sv_record *out, ev_error *err) {

@@ -1,3 +1,4 @@
+#include "base/hex.h"
 #include "base/lock.h"
 #include "server/jobs/webhook.h"
 
@@ -65,8 +66,8 @@ static bool sign(const call *c, const char *timestamp, char out[128]) {
     const bool ok =
         !text.failed && HMAC(EVP_sha256(), c->secret, (int)strlen(c->secret), text.data, text.size, digest, &size);
     ev_buf_free(&text);
-    int at = snprintf(out, 128, "X-EmotiVoice-Signature: sha256=");
-    for (unsigned i = 0; ok && i < size; i++) at += snprintf(out + at, (size_t)(128 - at), "%02x", digest[i]);
+    const int at = snprintf(out, 128, "X-EmotiVoice-Signature: sha256=");
+    if (ok) ev_hex(digest, size, out + at);
     return ok;
 }
 

@@ -5,6 +5,8 @@
 #include <string.h>
 #include <sys/random.h>
 
+#include "base/hex.h"
+
 enum { VERSION = 0, TRACE = 3, PARENT = TRACE + SV_TRACE_ID + 1, FLAGS = PARENT + SV_SPAN_ID + 1, END = FLAGS + 2 };
 
 static bool is_hex(const char *text, size_t count) { return strspn(text, "0123456789abcdef") >= count; }
@@ -39,5 +41,5 @@ void sv_trace_random(char *out, size_t digits) {
     out[0] = '\0';
     if (digits > SV_TRACE_ID || getrandom(bytes, digits / 2, 0) != (ssize_t)(digits / 2)) return;
     bytes[0] |= 1;
-    for (size_t i = 0; i < digits / 2; i++) snprintf(out + 2 * i, 3, "%02x", bytes[i]);
+    ev_hex(bytes, digits / 2, out);
 }

@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/hex.h"
 #include "server/jobs/record.h"
-#include "server/redis/shared.h"
 
 typedef struct documents {
     sv_documents base; /* first */
@@ -52,8 +52,8 @@ static ev_status put(sv_documents *d, const sv_document *document, sv_document_v
                    {"FULL", SV_DOCUMENT_FULL}};
     char key[2 * SV_JOB_KEY + 1] = "", digest[2 * SV_JOB_KEY + 1] = "";
     sv_args a = {0};
-    if (document->idempotency) sv_hex_of(document->idempotency->key, SV_JOB_KEY, key);
-    if (document->idempotency) sv_hex_of(document->idempotency->body, SV_JOB_KEY, digest);
+    if (document->idempotency) ev_hex(document->idempotency->key, SV_JOB_KEY, key);
+    if (document->idempotency) ev_hex(document->idempotency->body, SV_JOB_KEY, digest);
     sv_args_text(&a, document->id);
     sv_args_text(&a, document->account);
     sv_args_text(&a, of(d)->holder);

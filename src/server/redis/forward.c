@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/hex.h"
 #include "base/lock.h"
 #include "base/try.h"
 #include "server/jobs/record.h"
@@ -212,7 +213,7 @@ static ending tell_end(sv_link *link, sv_taken *t, const sv_record *r) {
     ev_error err = {0};
     char *event = *t->gateway ? sv_message_of_end(job, r, ev_model_sample_rate(t->worker->parts.model)) : strdup("");
     if (!event) return LATER;
-    sv_hex_of(r->digest, sizeof r->digest, digest);
+    ev_hex(r->digest, sizeof r->digest, digest);
     sv_args a = {0};
     sv_args_text(&a, t->id);
     sv_args_text(&a, t->worker->name);

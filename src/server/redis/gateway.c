@@ -4,11 +4,11 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/hex.h"
 #include "server/jobs/record.h"
 #include "server/redis/documents.h"
 #include "server/redis/gateway_inner.h"
 #include "server/redis/message.h"
-#include "server/redis/shared.h"
 
 /* ---- coming in ---- */
 
@@ -55,8 +55,8 @@ static void add_key(sv_args *a, const sv_job *job, char key[2 * SV_JOB_KEY + 1],
     static const unsigned char none[SV_JOB_KEY];
     key[0] = body[0] = '\0';
     if (memcmp(job->idempotency.key, none, sizeof none) != 0) {
-        sv_hex_of(job->idempotency.key, SV_JOB_KEY, key);
-        sv_hex_of(job->idempotency.body, SV_JOB_KEY, body);
+        ev_hex(job->idempotency.key, SV_JOB_KEY, key);
+        ev_hex(job->idempotency.body, SV_JOB_KEY, body);
     }
     sv_args_text(a, key);
     sv_args_text(a, body);
@@ -67,8 +67,7 @@ static void add_key(sv_args *a, const sv_job *job, char key[2 * SV_JOB_KEY + 1],
 static void add_content(sv_args *a, const sv_job *job, char content[2 * SV_JOB_KEY + 1]) {
     static const unsigned char none[SV_JOB_KEY];
     content[0] = '\0';
-    if (!atomic_load(&job->kept) && memcmp(job->key, none, sizeof none) != 0)
-        sv_hex_of(job->key, SV_JOB_KEY, content);
+    if (!atomic_load(&job->kept) && memcmp(job->key, none, sizeof none) != 0) ev_hex(job->key, SV_JOB_KEY, content);
     sv_args_text(a, content);
 }
 

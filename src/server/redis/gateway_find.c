@@ -4,10 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/hex.h"
 #include "server/jobs/record.h"
 #include "server/redis/gateway_inner.h"
 #include "server/redis/message.h"
-#include "server/redis/shared.h"
 
 /* What a client gets to know. */
 static ev_status not_now(ev_error *err) {
@@ -46,7 +46,8 @@ static ev_status read_record(const redisReply *hash, const char *id, sv_record *
     if (r->state == SV_RECORD_ACCEPTED) return ev_fail(err, EV_E_FORMAT, "a job in Redis has the state '%s'", state);
     r->outcome = strdup(*waits ? "{}" : text_of(hash, "outcome"));
     r->result_bytes = strtoll(text_of(hash, "bytes"), NULL, 10);
-    if (r->state == SV_RECORD_COMPLETED && !sv_hex_to(text_of(hash, "digest"), r->digest, sizeof r->digest))
+    const char *digest = text_of(hash, "digest");
+    if (r->state == SV_RECORD_COMPLETED && !ev_hex_read(digest, strlen(digest), r->digest, sizeof r->digest))
         return ev_fail(err, EV_E_FORMAT, "a result in Redis has no digest");
     return r->outcome ? EV_OK : ev_fail(err, EV_E_MEMORY, "out of memory");
 }

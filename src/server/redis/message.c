@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/hex.h"
 #include "server/redis/message.h"
 
 /* ---- checked reading ---- */
@@ -32,7 +33,7 @@ static bool read_number(const json_t *json, const char *field, int64_t low, int6
 
 static bool read_id(const json_t *json, char id[SV_JOB_ID + 1]) {
     const char *text = json_string_value(json_object_get(json, "id"));
-    if (!text || strlen(text) != SV_JOB_ID || strspn(text, "0123456789abcdef") != SV_JOB_ID) return false;
+    if (!text || !ev_is_hex(text, SV_JOB_ID)) return false;
     memcpy(id, text, SV_JOB_ID + 1);
     return true;
 }

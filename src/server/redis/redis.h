@@ -11,7 +11,6 @@
  *   documents.h what all gateways know of batches and long texts
  *   vectors.h   the vectors of recordings that voices were made from
  *   queue.h     how much waits, for observers from outside
- *   shared.h    what of recordings and results goes through Redis, and what lies in the stores
  *
  * What is promised: a job that was accepted is finished or reported failed, as long as Redis keeps its data. At each
  * point where a process may end:

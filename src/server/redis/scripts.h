@@ -43,6 +43,9 @@
 #define SV_REDIS_GROUP  "workers"
 
 enum { SV_REDIS_CLASSES = 3 };
+/* Bytes of a recording or a result that go through Redis itself. Larger ones lie in the stores that all gateways and
+ * workers have, by the ids of their jobs. */
+enum { SV_INLINE_MAX = 64 << 10 };
 
 typedef enum sv_script {
     /* id class owner seconds gateway message recording recording_bytes key body limit_s deadline_ms

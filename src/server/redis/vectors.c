@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/hex.h"
 #include "base/lock.h"
-#include "server/redis/shared.h"
 #include "server/redis/vectors.h"
 
 struct sv_vectors {
@@ -19,7 +19,7 @@ enum { NAME = 128 };
 
 static void name_key(char name[NAME], const char *kind, const unsigned char digest[SV_VECTOR_KEY]) {
     char hex[2 * SV_VECTOR_KEY + 1];
-    sv_hex_of(digest, SV_VECTOR_KEY, hex);
+    ev_hex(digest, SV_VECTOR_KEY, hex);
     snprintf(name, NAME, SV_REDIS_PREFIX ":%s:%s", kind, hex);
 }
 

@@ -5,7 +5,6 @@
 #include "base/lock.h"
 #include "server/redis/link.h"
 #include "server/redis/redis.h"
-#include "server/redis/shared.h"
 
 enum { SV_FORWARDERS = 2, SV_ENTRY_ID = 48, SV_WORKER_NAME = 128, SV_GATEWAY_NAME = 40 };
 

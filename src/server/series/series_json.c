@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/hex.h"
 #include "server/http/reply.h"
 #include "server/series/series.h"
 
@@ -165,20 +166,14 @@ json_t *sv_series_json(sv_series_table *table, sv_series *series) {
 /* ---- the disk ---- */
 
 static json_t *hexadecimal(const unsigned char *bytes, size_t size) {
-    char text[2 * SV_JOB_KEY + 1] = "";
-    for (size_t i = 0; i < size; i++) snprintf(text + 2 * i, 3, "%02x", bytes[i]);
+    char text[2 * SV_JOB_KEY + 1];
+    ev_hex(bytes, size, text);
     return json_string(text);
 }
 
 static bool read_hexadecimal(const json_t *json, unsigned char *bytes, size_t size) {
     const char *text = json_string_value(json);
-    unsigned value;
-    if (!text || strlen(text) != 2 * size) return false;
-    for (size_t i = 0; i < size; i++) {
-        if (sscanf(text + 2 * i, "%2x", &value) != 1) return false;
-        bytes[i] = (unsigned char)value;
-    }
-    return true;
+    return text && ev_hex_read(text, strlen(text), bytes, size);
 }
 
 static json_t *client_json(const sv_client *c) {

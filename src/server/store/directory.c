@@ -7,7 +7,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -40,10 +39,9 @@ static int open_folder(const directory *d, const char *key, bool make) {
 
 /* false: errno tells, and nothing is left beside. */
 static bool write_file(int folder, const char *key, const void *bytes, size_t size) {
-    char aside[NAME_SIZE];
-    unsigned place = 0;
-    if (getrandom(&place, sizeof place, 0) != (ssize_t)sizeof place) return false;
-    snprintf(aside, sizeof aside, "%s%s%08x", key, ASIDE, place);
+    char aside[NAME_SIZE], place[ASIDE_DIGITS + 1];
+    if (!ev_random_hex(place, ASIDE_DIGITS)) return false;
+    snprintf(aside, sizeof aside, "%s%s%s", key, ASIDE, place);
     const int fd = openat(folder, aside, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
     bool ok = fd >= 0 && ev_write_all(fd, bytes, size) && fsync(fd) == 0;
     int cause = errno;

@@ -36,7 +36,7 @@ static void key_of(const bucket_store *b, const char *key, char out[KEY]) {
 static bool digest_of(const void *bytes, size_t size, char hex[HEX]) {
     unsigned char digest[DIGEST];
     const bool ok = EVP_Digest(bytes, size, digest, NULL, EVP_sha256(), NULL);
-    if (ok) sv_s3_hex(digest, DIGEST, hex);
+    if (ok) ev_hex(digest, DIGEST, hex);
     return ok;
 }
 
@@ -391,15 +391,13 @@ const char *sv_s3_name(const sv_s3 *s3) { return s3->name; }
 ev_status sv_s3_check(sv_s3 *s3, ev_error *err) {
     static const char TEXT[] = "emotivoice";
     char key[KEY], digest[HEX];
-    unsigned char nonce[SV_STORE_KEY / 2];
     page *p = calloc(1, sizeof *p);
     ev_status status = p ? list(s3, "check", 1, p, err) : ev_fail(err, EV_E_MEMORY, "out of memory");
     free(p);
-    if (status == EV_OK && getrandom(nonce, sizeof nonce, 0) != (ssize_t)sizeof nonce)
+    const int folder = snprintf(key, sizeof key, "check/");
+    if (status == EV_OK && !ev_random_hex(key + folder, SV_STORE_KEY))
         status = ev_fail(err, EV_E_MEMORY, "no random numbers");
     if (status != EV_OK) return status;
-    snprintf(key, sizeof key, "check/");
-    sv_s3_hex(nonce, sizeof nonce, key + strlen(key));
     if (digest_of(TEXT, sizeof TEXT, digest)) status = put_whole(s3, key, TEXT, sizeof TEXT, digest, err);
     char back[sizeof TEXT];
     if (status == EV_OK) status = get_once(s3, key, sizeof back, back, err);

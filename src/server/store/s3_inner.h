@@ -6,6 +6,7 @@
 #include <stdatomic.h>
 #include <time.h>
 
+#include "base/hex.h"
 #include "base/lock.h"
 #include "server/store/s3.h"
 
@@ -86,7 +87,6 @@ typedef struct sv_s3_answer {
  * cannot be asked now. EV_E_ARGUMENT: it will not serve us as we are set up. EV_E_IO. The answer is to be freed. */
 ev_status sv_s3_ask(sv_s3 *s3, const sv_s3_request *request, sv_s3_answer *answer, ev_error *err);
 static inline void sv_s3_answer_free(sv_s3_answer *answer) { ev_buf_free(&answer->text); }
-void sv_s3_hex(const unsigned char *bytes, size_t size, char *out);
 
 /* ---- s3.c ---- */
 

@@ -110,7 +110,7 @@ static bool make_headers(struct curl_slist **list, const sv_s3 *s3, const sv_s3_
     char hex[2 * DIGEST + 1];
     unsigned size = 0;
     if (!EVP_Digest(r->body ? r->body : "", r->size, digest, NULL, EVP_sha256(), NULL)) return false;
-    sv_s3_hex(digest, DIGEST, hex);
+    ev_hex(digest, DIGEST, hex);
     bool ok = add_header(list, "X-Amz-Content-Sha256", hex);
     if (r->size && EVP_Digest(r->body, r->size, digest, &size, EVP_md5(), NULL)) {
         EVP_EncodeBlock(text, digest, (int)size);

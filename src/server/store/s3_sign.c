@@ -17,10 +17,6 @@ void sv_s3_escape(ev_buf *out, const char *text) {
     }
 }
 
-void sv_s3_hex(const unsigned char *bytes, size_t size, char *out) {
-    for (size_t i = 0; i < size; i++) snprintf(out + 2 * i, 3, "%02x", bytes[i]);
-}
-
 enum { DIGEST = 32 };
 
 static bool keyed(unsigned char out[DIGEST], const void *key, size_t size, const void *text, size_t length) {
@@ -77,11 +73,11 @@ static bool sign(char out[2 * DIGEST + 1], const sv_s3_target *t, const ev_buf *
     ev_buf_printf(&text, "GET\n%s\n%s\nhost:%s\n\nhost\nUNSIGNED-PAYLOAD", t->path, (const char *)query->data,
                   t->host);
     bool ok = !text.failed && EVP_Digest(text.data, text.size, digest, NULL, EVP_sha256(), NULL);
-    if (ok) sv_s3_hex(digest, DIGEST, hex);
+    if (ok) ev_hex(digest, DIGEST, hex);
     text.size = 0;
     ev_buf_printf(&text, "AWS4-HMAC-SHA256\n%s\n%s\n%s", stamp, scope, ok ? hex : "");
     ok = ok && !text.failed && keyed(digest, key, DIGEST, text.data, text.size);
-    if (ok) sv_s3_hex(digest, DIGEST, out);
+    if (ok) ev_hex(digest, DIGEST, out);
     ev_buf_free(&text);
     return ok;
 }

@@ -11,9 +11,8 @@
 #ifndef SV_STORE_H
 #define SV_STORE_H
 
-#include <string.h>
-
 #include "base/base.h"
+#include "base/hex.h"
 
 enum { SV_STORE_KEY = 32 };
 
@@ -34,9 +33,7 @@ struct sv_store { /* the beginning of every maker's own */
     const sv_store_calls *calls;
 };
 
-static inline bool sv_store_is_key(const char *text) {
-    return strlen(text) == SV_STORE_KEY && strspn(text, "0123456789abcdef") == SV_STORE_KEY;
-}
+static inline bool sv_store_is_key(const char *text) { return ev_is_hex(text, SV_STORE_KEY); }
 
 /* Replaces what was there. EV_E_LIMIT: it is full. EV_E_IO. */
 static inline ev_status sv_store_put(sv_store *s, const char *key, const void *bytes, size_t size, ev_error *err) {

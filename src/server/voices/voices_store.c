@@ -8,11 +8,11 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "base/hex.h"
 #include "base/lock.h"
 
 enum { VOICES_MAX = 10000, PACKED_MAX = 65536, FILE_MAX = 2 * PACKED_MAX, LOGGED_MAX = 20 };
@@ -441,14 +441,11 @@ static bool has_room(const sv_voice_store *s, const char *owner) EV_REQUIRES(s->
 
 ev_status sv_voice_store_put(sv_voice_store *s, const ev_voice *voice, const char *name, const char *owner,
                              const char *consent, sv_voice_card *card, ev_error *err) {
-    unsigned char bytes[16];
-    stored item = {.voice = copy_voice(s->model, voice)};
-    if (!item.voice || getrandom(bytes, sizeof bytes, 0) != (ssize_t)sizeof bytes) {
+    stored item = {.card = {.id = "voice_"}, .voice = copy_voice(s->model, voice)};
+    if (!item.voice || !ev_random_hex(item.card.id + 6, SV_VOICE_ID - 6)) {
         ev_voice_free(&item.voice);
         return ev_fail(err, EV_E_MEMORY, "out of memory");
     }
-    memcpy(item.card.id, "voice_", 7);
-    for (size_t i = 0; i < sizeof bytes; i++) snprintf(item.card.id + 6 + 2 * i, 3, "%02x", bytes[i]);
     snprintf(item.card.name, sizeof item.card.name, "%s", name);
     snprintf(item.card.owner, sizeof item.card.owner, "%s", owner);
     snprintf(item.card.consent, sizeof item.card.consent, "%s", consent ? consent : "");
