@@ -3,12 +3,14 @@
  * grows with the sound that is really there and never with what a header claims. libsndfile reads MP3 too, but lets
  * libmpg123 print about damaged frames, and a library must not print. */
 #include <errno.h>
+#include <fcntl.h>
 #include <math.h>
 #include <mpg123.h>
 #include <sndfile.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "audio/audio.h"
 #include "audio/sniff.h"
@@ -216,19 +218,15 @@ ev_status ev_audio_decode(ev_audio *out, const void *bytes, size_t size, double 
 /* ---- files ---- */
 
 static ev_status read_file(ev_buf *b, const char *path, ev_error *err) {
-    FILE *file = fopen(path, "rbe");
-    if (!file) return ev_fail(err, EV_E_IO, "cannot open '%.200s': %m", path);
-    unsigned char block[65536];
-    size_t n;
+    const int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) return ev_fail(err, EV_E_IO, "cannot open '%.200s': %m", path);
     ev_status status = EV_OK;
-    while (!status && (n = fread(block, 1, sizeof(block), file)) > 0) {
-        if (n > (size_t)FILE_BYTES_MAX - b->size)
-            status = FAULT("'%.200s' is larger than 1 GiB", path);
-        else if (!ev_buf_append(b, block, n))
-            status = ev_fail(err, EV_E_MEMORY, "out of memory: '%.200s'", path);
-    }
-    if (!status && ferror(file)) status = ev_fail(err, EV_E_IO, "cannot read '%.200s': %m", path);
-    fclose(file);
+    if (!ev_file_read(b, fd, (size_t)FILE_BYTES_MAX + 1))
+        status = b->failed ? ev_fail(err, EV_E_MEMORY, "out of memory: '%.200s'", path)
+                           : ev_fail(err, EV_E_IO, "cannot read '%.200s': %m", path);
+    else if (b->size > FILE_BYTES_MAX)
+        status = FAULT("'%.200s' is larger than 1 GiB", path);
+    close(fd);
     return status;
 }
 

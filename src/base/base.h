@@ -8,7 +8,7 @@
  * pool     a few threads that run n tasks of one function together: the only parallelism inside a synth.
  * cpu      which instruction sets may be used (detected & mask).
  * memory   how much of it is free, for the machine and the control group; cgroup: where that stands.
- * file     small files read at once, bytes written whole.
+ * file     files read whole, bytes written whole.
  * clock    monotonic seconds.
  * hash     FNV-1a: identities and damage; nothing that an adversary must not find (map.h has a secret).
  */
@@ -89,12 +89,6 @@ int64_t ev_memory_resident(void); /* bytes that the process has in memory now; 0
 /* ev_memory_available from files like /proc/meminfo and /proc/self/cgroup and the groups' mount. */
 int64_t ev_memory_free(const char *meminfo, const char *proc_cgroup, const char *mount);
 
-/* The first `bytes` of an open file in memory of our own (munmap), whatever becomes of the file then: a mapped one
- * that is written over changes under its readers, and one that is cut ends them. NULL: errno tells; ENODATA: it is
- * shorter.
- */
-void *ev_file_copy(int fd, size_t bytes);
-
 /* ---- control groups ---- */
 /* Calls `at` with the directory of each control group that binds the process, the innermost first. controller: "cpu"
  * or "memory", which of version 1 are trees of their own. */
@@ -102,9 +96,22 @@ void ev_cgroup_walk(const char *proc_cgroup, const char *mount, const char *cont
                     void (*at)(void *user, const char *directory), void *user);
 
 /* ---- file ---- */
+struct stat;
 
 /* Reads a small file, as far as there is room, and terminates it. False if there is none, or nothing in it. */
 bool ev_file_text(const char *path, char *text, size_t capacity);
+/* Opens a regular file to be read; dir and flags are openat's. -1: errno tells; EINVAL: it is there and no file, but
+ * a directory, or a pipe or device, which would make us wait. */
+int ev_file_open(int dir, const char *path, int flags, struct stat *facts);
+/* Appends what a descriptor still gives, up to `most` bytes, and takes no more from it: who has a limit asks for one
+ * byte beyond it. A NUL stands behind them, even if there are none. False: errno tells; out->failed: out of memory.
+ */
+bool ev_file_read(ev_buf *out, int fd, size_t most);
+/* The first `bytes` of an open file in memory of our own (munmap), whatever becomes of the file then: a mapped one
+ * that is written over changes under its readers, and one that is cut ends them. NULL: errno tells; ENODATA: it is
+ * shorter.
+ */
+void *ev_file_copy(int fd, size_t bytes);
 /* All of the bytes, whatever interrupts it. False: errno tells. */
 bool ev_write_all(int fd, const void *bytes, size_t size);
 

@@ -1,10 +1,8 @@
 /* memory: how much this process could still take before the machine, or the container that it runs in, is short. A
  * container's limit does not show in /proc/meminfo, so both are asked and the smaller counts. */
-#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #include "base/base.h"
@@ -69,21 +67,3 @@ int64_t ev_memory_resident(void) {
 }
 
 int64_t ev_memory_available(void) { return ev_memory_free("/proc/meminfo", "/proc/self/cgroup", "/sys/fs/cgroup"); }
-
-void *ev_file_copy(int fd, size_t bytes) {
-    unsigned char *copy = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (copy == MAP_FAILED) return NULL;
-    for (size_t at = 0; at < bytes;) {
-        const ssize_t got = pread(fd, copy + at, bytes - at, (off_t)at);
-        if (got < 0 && errno == EINTR) continue;
-        if (got <= 0) {
-            const int cause = got < 0 ? errno : ENODATA;
-            munmap(copy, bytes);
-            errno = cause;
-            return NULL;
-        }
-        at += (size_t)got;
-    }
-    mprotect(copy, bytes, PROT_READ); /* nobody writes to it; a refusal costs only that */
-    return copy;
-}

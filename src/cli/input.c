@@ -3,6 +3,7 @@
 #include "cli.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -28,23 +29,13 @@ static int give(cli_text *out, const ev_buf *bytes) {
 }
 
 /* Reads to the end or to size_max bytes. */
-static int read_all(cli_text *out, FILE *in, const char *path, size_t size_max) {
-    char piece[16384];
+static int read_all(cli_text *out, int fd, const char *path, size_t size_max) {
     ev_buf bytes = {0};
-    size_t got = 1;
-    while (got > 0 && bytes.size < size_max) {
-        const size_t left = size_max - bytes.size;
-        errno = 0;
-        got = fread(piece, 1, left < sizeof piece ? left : sizeof piece, in);
-        ev_buf_append(&bytes, piece, got);
-        if (bytes.failed) return out_of_memory(&bytes, "a shorter text");
-    }
-    if (ferror(in)) {
-        int error = errno;
-        ev_buf_free(&bytes);
-        return read_failed(path, error);
-    }
-    return give(out, &bytes);
+    if (ev_file_read(&bytes, fd, size_max)) return give(out, &bytes);
+    const int error = errno;
+    if (bytes.failed) return out_of_memory(&bytes, "a shorter text");
+    ev_buf_free(&bytes);
+    return read_failed(path, error);
 }
 
 static int open_file(FILE **out, const char *path) {
@@ -60,12 +51,11 @@ static int open_file(FILE **out, const char *path) {
 }
 
 int cli_file_read(cli_text *out, const char *path, size_t size_max) {
-    FILE *in = NULL;
     *out = (cli_text){0};
-    int code = open_file(&in, path);
-    if (code != CLI_OK) return code;
-    code = read_all(out, in, path, size_max);
-    fclose(in);
+    const int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) return read_failed(path, errno);
+    const int code = read_all(out, fd, path, size_max);
+    close(fd);
     return code;
 }
 
@@ -84,7 +74,7 @@ int cli_text_read(cli_text *out, const char *argument, const char *file) {
     int code = check_source(argument, file);
     if (code != CLI_OK) return code;
     if (file != NULL) return cli_file_read(out, file, TEXT_MAX);
-    if (strcmp(argument, "-") == 0) return read_all(out, stdin, NULL, TEXT_MAX);
+    if (strcmp(argument, "-") == 0) return read_all(out, STDIN_FILENO, NULL, TEXT_MAX);
     out->bytes = strdup(argument);
     if (out->bytes == NULL) return cli_fail(CLI_FAILURE, "out of memory: give a shorter text");
     out->size = strlen(argument);

@@ -91,33 +91,29 @@ ev_status ev_import_find(ev_import_files *files, const char *folder, ev_error *e
 }
 
 ev_status ev_import_text(char **out, size_t *bytes, const char *path, size_t most, ev_error *err) {
-    *out = NULL;
-    const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     struct stat st;
+    ev_buf text = {0};
+    *out = NULL;
+    const int fd = ev_file_open(AT_FDCWD, path, 0, &st);
+    if (fd < 0 && errno == EINVAL) return ev_fail(err, EV_E_IO, "'%.160s' is not a regular file", path);
     if (fd < 0) return ev_fail(err, EV_E_IO, "cannot open '%.160s': %m", path);
     ev_status s = EV_OK;
-    if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode)) {
-        s = ev_fail(err, EV_E_IO, "'%.160s' is not a regular file", path);
-    } else if ((size_t)st.st_size > most) {
+    if ((size_t)st.st_size > most)
         s = ev_fail(err, EV_E_LIMIT, "'%.100s' has %lld bytes, more than such a list has", path,
                     (long long)st.st_size);
-    } else {
-        *bytes = (size_t)st.st_size;
-        *out = malloc(*bytes + 1);
-        if (!*out)
-            s = ev_fail(err, EV_E_MEMORY, "out of memory");
-        else if (read(fd, *out, *bytes) != (ssize_t)*bytes)
-            s = ev_fail(err, EV_E_IO, "cannot read '%.160s': %m", path);
-        else
-            (*out)[*bytes] = '\0';
-    }
+    else if (!ev_file_read(&text, fd, most))
+        s = text.failed ? ev_fail(err, EV_E_MEMORY, "out of memory")
+                        : ev_fail(err, EV_E_IO, "cannot read '%.160s': %m", path);
+    else if (memchr(text.data, '\0', text.size))
+        s = ev_fail(err, EV_E_FORMAT, "'%.160s' is no text", path);
     close(fd);
-    if (s == EV_OK && memchr(*out, '\0', *bytes)) s = ev_fail(err, EV_E_FORMAT, "'%.160s' is no text", path);
     if (s != EV_OK) {
-        free(*out);
-        *out = NULL;
+        ev_buf_free(&text);
+        return s;
     }
-    return s;
+    *out = (char *)text.data;
+    *bytes = text.size;
+    return EV_OK;
 }
 
 /* ---- config.yaml ---- */

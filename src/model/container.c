@@ -214,15 +214,12 @@ ev_status ev_container_parse(ev_container **out, const void *bytes, size_t size,
 static ev_status read_file(const char *path, void **bytes, size_t *size, ev_error *err) {
     *bytes = NULL;
     *size = 0;
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a pipe is refused below, not waited for */
-    if (fd < 0) return ev_fail(err, EV_E_IO, "cannot open model file '%.160s': %m", path);
     struct stat info;
+    const int fd = ev_file_open(AT_FDCWD, path, 0, &info);
+    if (fd < 0 && errno == EINVAL) return ev_fail(err, EV_E_IO, "model file '%.160s' is not a regular file", path);
+    if (fd < 0) return ev_fail(err, EV_E_IO, "cannot open model file '%.160s': %m", path);
     ev_status status = EV_OK;
-    if (fstat(fd, &info) != 0)
-        status = ev_fail(err, EV_E_IO, "cannot read model file '%.160s': %m", path);
-    else if (!S_ISREG(info.st_mode))
-        status = ev_fail(err, EV_E_IO, "model file '%.160s' is not a regular file", path);
-    else if (info.st_size < 8)
+    if (info.st_size < 8)
         status =
             ev_fail(err, EV_E_FORMAT, "model file '%.160s': %lld bytes are too few", path, (long long)info.st_size);
     if (!status) {

@@ -1,8 +1,10 @@
 /* dictionary: words in small letters in a table of hashes; a text is hashed letter by letter from where a word
  * begins, and looked up wherever one could end. */
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include <utf8proc.h>
 
 #include "text/dictionary.h"
@@ -192,23 +194,21 @@ ev_status ev_dictionary_create(ev_dictionary **out, const char *const *words, co
 ev_status ev_dictionary_read(ev_dictionary **out, const char *path, ev_error *err) {
     enum { FILE_BYTES_MAX = 32 << 20 };
     ev_buf text = {0};
-    char piece[4096];
-    size_t n;
     *out = NULL;
-    FILE *file = fopen(path, "rb");
-    if (!file) return ev_fail(err, EV_E_IO, "cannot read the dictionary %s: %m", path);
-    while ((n = fread(piece, 1, sizeof(piece), file)) > 0 && text.size <= FILE_BYTES_MAX)
-        ev_buf_append(&text, piece, n);
-    const bool broken = ferror(file) != 0;
-    fclose(file);
+    const int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) return ev_fail(err, EV_E_IO, "cannot read the dictionary %s: %m", path);
+    const bool read = ev_file_read(&text, fd, FILE_BYTES_MAX + 1);
+    close(fd);
     ev_status status = EV_OK;
-    if (broken) status = ev_fail(err, EV_E_IO, "cannot read the dictionary %s", path);
-    if (text.failed) status = ev_fail(err, EV_E_MEMORY, "out of memory while reading %s", path);
-    if (text.size > FILE_BYTES_MAX)
-        status = ev_fail(err, EV_E_LIMIT, "the dictionary %s has more than %d bytes", path, FILE_BYTES_MAX);
     ev_error fault = {0};
-    if (status == EV_OK) {
-        status = ev_dictionary_parse(out, text.data ? (const char *)text.data : "", text.size, &fault);
+    if (text.failed) {
+        status = ev_fail(err, EV_E_MEMORY, "out of memory while reading %s", path);
+    } else if (!read) {
+        status = ev_fail(err, EV_E_IO, "cannot read the dictionary %s", path);
+    } else if (text.size > FILE_BYTES_MAX) {
+        status = ev_fail(err, EV_E_LIMIT, "the dictionary %s has more than %d bytes", path, FILE_BYTES_MAX);
+    } else {
+        status = ev_dictionary_parse(out, (const char *)text.data, text.size, &fault);
         if (status != EV_OK) ev_fail(err, status, "%s: %s", path, fault.message);
     }
     ev_buf_free(&text);

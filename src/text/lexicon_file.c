@@ -39,15 +39,12 @@ static bool sum_matches(const unsigned char *map, size_t bytes, uint64_t expecte
 }
 
 static ev_status read_file(ev_lexicon_file *f, const char *path, ev_error *err) {
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a pipe is refused below, not waited for */
-    if (fd < 0) return ev_fail(err, EV_E_IO, "%s: cannot be opened: %m", path);
     struct stat st;
+    const int fd = ev_file_open(AT_FDCWD, path, 0, &st);
+    if (fd < 0 && errno == EINVAL) return ev_fail(err, EV_E_IO, "%s: not a file", path);
+    if (fd < 0) return ev_fail(err, EV_E_IO, "%s: cannot be opened: %m", path);
     ev_status status = EV_OK;
-    if (fstat(fd, &st) != 0)
-        status = ev_fail(err, EV_E_IO, "%s: %m", path);
-    else if (!S_ISREG(st.st_mode))
-        status = ev_fail(err, EV_E_IO, "%s: not a file", path);
-    else if (st.st_size < (off_t)sizeof(header) || (uint64_t)st.st_size > LEXICON_MAX)
+    if (st.st_size < (off_t)sizeof(header) || (uint64_t)st.st_size > LEXICON_MAX)
         status = ev_fail(err, EV_E_FORMAT, "%s: %lld bytes is no size for a lexicon", path, (long long)st.st_size);
     if (status == EV_OK) {
         f->map = ev_file_copy(fd, (size_t)st.st_size);

@@ -1,4 +1,7 @@
-/* Tests of src/base: messages made safe, buffers, the arena, the thread pool under load, cores, cpu masks, UTF-8. */
+/* Tests of src/base: messages made safe, buffers, the arena, the thread pool under load, cores, files, cpu masks,
+ * UTF-8. */
+#include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <math.h>
 #include <stdarg.h>
@@ -10,6 +13,7 @@
 #include <pthread.h>
 #include <setjmp.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <cmocka.h>
@@ -516,6 +520,113 @@ static void memory_of_groups(void **state) {
     drop(root, names);
 }
 
+/* ---- file ---- */
+
+static void files_are_read_to_their_end_or_so_far(void **state) {
+    (void)state;
+    enum { SIZE = 40000 }; /* several reads */
+    char root[] = "/tmp/ev_test_base_XXXXXX", path[256];
+    unsigned char bytes[SIZE];
+    static const size_t mosts[] = {0, 1, 16384, 16385, SIZE - 1, SIZE, SIZE + 1, SIZE_MAX};
+    assert_non_null(mkdtemp(root));
+    snprintf(path, sizeof(path), "%s/file", root);
+    for (size_t i = 0; i < SIZE; i++) bytes[i] = (unsigned char)(i * 7 + i / 256);
+    int fd = open(path, O_RDWR | O_CREAT, 0600);
+    assert_true(ev_write_all(fd, bytes, SIZE));
+    for (size_t i = 0; i < EV_ARRAY_COUNT(mosts); i++) {
+        const size_t size = mosts[i] < SIZE ? mosts[i] : SIZE;
+        ev_buf b = {0};
+        ev_buf_append(&b, "ab", 2); /* they come behind what is there, which does not count */
+        assert_int_equal(lseek(fd, 0, SEEK_SET), 0);
+        assert_true(ev_file_read(&b, fd, mosts[i]));
+        assert_int_equal(b.size, 2 + size);
+        assert_memory_equal(b.data, "ab", 2);
+        assert_memory_equal(b.data + 2, bytes, size);
+        assert_int_equal(b.data[b.size], 0);
+        assert_int_equal(lseek(fd, 0, SEEK_CUR), size); /* and nothing behind them was taken */
+        ev_buf_free(&b);
+    }
+    ev_buf none = {0};
+    assert_true(ev_file_read(&none, fd, 10)); /* at its end */
+    assert_int_equal(none.size, 0);
+    assert_string_equal((const char *)none.data, "");
+    ev_buf_free(&none);
+    void *copy = ev_file_copy(fd, SIZE); /* from the beginning, wherever it stands */
+    assert_non_null(copy);
+    assert_memory_equal(copy, bytes, SIZE);
+    munmap(copy, SIZE);
+    assert_null(ev_file_copy(fd, SIZE + 1));
+    assert_int_equal(errno, ENODATA);
+    close(fd);
+    static const char *const names[] = {"file", NULL};
+    drop(root, names);
+}
+
+static void a_pipe_is_read_in_pieces(void **state) {
+    (void)state;
+    int ends[2];
+    ev_buf b = {0};
+    assert_int_equal(pipe(ends), 0);
+    assert_true(ev_write_all(ends[1], "one, two", 8));
+    assert_true(ev_file_read(&b, ends[0], 5)); /* does not wait for more than it may take */
+    assert_string_equal((const char *)b.data, "one, ");
+    close(ends[1]);
+    assert_true(ev_file_read(&b, ends[0], 100));
+    assert_string_equal((const char *)b.data, "one, two");
+    close(ends[0]);
+    assert_false(ev_file_read(&b, ends[0], 100));
+    assert_int_equal(errno, EBADF);
+    assert_false(b.failed);
+    b.failed = true; /* as after an allocation that failed */
+    assert_false(ev_file_read(&b, STDIN_FILENO, 100));
+    assert_int_equal(errno, ENOMEM);
+    ev_buf_free(&b);
+}
+
+static void only_files_are_opened(void **state) {
+    (void)state;
+    char root[] = "/tmp/ev_test_base_XXXXXX", path[256];
+    struct stat facts;
+    assert_non_null(mkdtemp(root));
+    put(root, "file", "hello");
+    make(root, "folder");
+    const int dir = open(root, O_RDONLY | O_DIRECTORY);
+    assert_int_equal(mkfifoat(dir, "pipe", 0600), 0);
+    assert_int_equal(symlinkat("file", dir, "link"), 0);
+    int fd = ev_file_open(dir, "file", O_NOFOLLOW, &facts);
+    assert_true(fd >= 0);
+    assert_int_equal(facts.st_size, 5);
+    assert_true(fcntl(fd, F_GETFD) & FD_CLOEXEC);
+    close(fd);
+    fd = ev_file_open(dir, "link", 0, &facts);
+    assert_true(fd >= 0);
+    close(fd);
+    snprintf(path, sizeof(path), "%s/file", root);
+    fd = ev_file_open(AT_FDCWD, path, 0, &facts);
+    assert_true(fd >= 0);
+    close(fd);
+    static const struct {
+        const char *name;
+        int flags, error;
+    } refused[] = {{"pipe", 0, EINVAL}, /* and is not waited for */
+                   {"folder", 0, EINVAL},
+                   {"/dev/null", 0, EINVAL},
+                   {"link", O_NOFOLLOW, ELOOP},
+                   {"none", 0, ENOENT}};
+    for (size_t i = 0; i < EV_ARRAY_COUNT(refused); i++) {
+        const int before = dup(dir); /* the lowest free descriptor: none is left open */
+        close(before);
+        assert_int_equal(ev_file_open(dir, refused[i].name, refused[i].flags, &facts), -1);
+        assert_int_equal(errno, refused[i].error);
+        const int after = dup(dir);
+        close(after);
+        assert_int_equal(before, after);
+    }
+    close(dir);
+    static const char *const names[] = {"file", "folder", "pipe", "link", NULL};
+    drop(root, names);
+}
+
 /* ---- cpu ---- */
 
 static void cpu_masks(void **state) {
@@ -600,6 +711,9 @@ int main(void) {
         cmocka_unit_test(quota_of_groups),
         cmocka_unit_test(memory_of_the_machine),
         cmocka_unit_test(memory_of_groups),
+        cmocka_unit_test(files_are_read_to_their_end_or_so_far),
+        cmocka_unit_test(a_pipe_is_read_in_pieces),
+        cmocka_unit_test(only_files_are_opened),
         cmocka_unit_test(cpu_masks),
         cmocka_unit_test(clock_advances),
         cmocka_unit_test(utf8_round_trip),

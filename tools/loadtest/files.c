@@ -2,8 +2,9 @@
 #include "loadtest.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
-#include <sys/stat.h>
+#include <unistd.h>
 
 /* ev_fail() makes the line safe: what a service says must not forge lines or paint the terminal. */
 static void put_line(const char *format, va_list arguments) {
@@ -29,32 +30,16 @@ void load_note(const char *format, ...) {
     va_end(arguments);
 }
 
-static int read_failed(ev_buf *out, const char *path, const char *why) {
-    ev_buf_free(out);
-    return load_fail(LOAD_EXIT_INPUT, "'%.100s' cannot be read (%s): check its name and permissions", path, why);
-}
-
 int load_file_read(ev_buf *out, const char *path, size_t size_max) {
-    char piece[16384];
-    struct stat facts;
-    size_t got = 1;
-    FILE *in = fopen(path, "rb");
-    if (in == NULL) return read_failed(out, path, strerror(errno));
-    if (fstat(fileno(in), &facts) == 0 && S_ISDIR(facts.st_mode)) {
-        fclose(in);
-        return read_failed(out, path, strerror(EISDIR));
-    }
-    while (got > 0 && out->size < size_max) {
-        const size_t left = size_max - out->size;
-        got = fread(piece, 1, left < sizeof piece ? left : sizeof piece, in);
-        ev_buf_append(out, piece, got);
-    }
-    const bool broken = ferror(in) != 0;
-    fclose(in);
-    if (broken) return read_failed(out, path, "input or output error");
-    if (!out->failed) return LOAD_EXIT_OK;
+    const int fd = open(path, O_RDONLY | O_CLOEXEC);
+    const bool read = fd >= 0 && ev_file_read(out, fd, size_max), out_of_memory = out->failed;
+    const int error = errno;
+    if (fd >= 0) close(fd);
+    if (read) return LOAD_EXIT_OK;
     ev_buf_free(out);
-    return load_fail(LOAD_EXIT_FAILURE, "out of memory: give smaller files");
+    if (out_of_memory) return load_fail(LOAD_EXIT_FAILURE, "out of memory: give smaller files");
+    return load_fail(LOAD_EXIT_INPUT, "'%.100s' cannot be read (%s): check its name and permissions", path,
+                     strerror(error));
 }
 
 int load_file_write(const char *path, const ev_buf *bytes) {

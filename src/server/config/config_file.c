@@ -4,9 +4,10 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "server/config/config_value.h"
 
@@ -127,22 +128,21 @@ ev_status sv_config_parse(sv_config *config, const char *name, const char *bytes
 }
 
 ev_status sv_config_file(sv_config *config, const char *path, ev_error *err) {
-    FILE *file = fopen(path, "re");
-    if (!file) return ev_fail(err, EV_E_IO, "configuration %.120s cannot be read: %s", path, strerror(errno));
-    char *bytes = malloc(FILE_BYTES_MAX + 1);
-    size_t size = bytes ? fread(bytes, 1, FILE_BYTES_MAX + 1, file) : 0;
-    int error = ferror(file) ? errno : 0;
-    fclose(file);
+    ev_buf text = {0};
+    const int fd = open(path, O_RDONLY | O_CLOEXEC);
+    const bool read = fd >= 0 && ev_file_read(&text, fd, FILE_BYTES_MAX + 1);
+    const int cause = errno;
+    if (fd >= 0) close(fd);
     ev_status status = EV_OK;
-    if (!bytes)
+    if (text.failed)
         status = ev_fail(err, EV_E_MEMORY, "configuration %.120s: out of memory", path);
-    else if (error)
-        status = ev_fail(err, EV_E_IO, "configuration %.120s cannot be read: %s", path, strerror(error));
-    else if (size > FILE_BYTES_MAX)
+    else if (!read)
+        status = ev_fail(err, EV_E_IO, "configuration %.120s cannot be read: %s", path, strerror(cause));
+    else if (text.size > FILE_BYTES_MAX)
         status = ev_fail(err, EV_E_LIMIT, "configuration %.120s is larger than 1 MiB: is it the right file?", path);
     else
-        status = sv_config_parse(config, path, bytes, size, err);
-    free(bytes);
+        status = sv_config_parse(config, path, (const char *)text.data, text.size, err);
+    ev_buf_free(&text);
     return status;
 }
 

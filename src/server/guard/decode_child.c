@@ -116,19 +116,11 @@ bool sv_decoder_give_up_rights(bool may_lack_filter) {
 
 /* ---- work ---- */
 
-static bool read_all(ev_buf *b) {
-    unsigned char block[65536];
-    for (;;) {
-        const ssize_t n = read(STDIN_FILENO, block, sizeof(block));
-        if (n == 0) return true;
-        if (n < 0 && errno == EINTR) continue;
-        if (n < 0 || b->size + (size_t)n > SV_DECODE_BYTES_MAX || !ev_buf_append(b, block, (size_t)n)) return false;
-    }
-}
-
 int sv_decoder_child_main(bool may_lack_filter) {
     ev_buf file = {0};
-    if (!sv_decoder_give_up_rights(may_lack_filter) || !read_all(&file)) return EXIT_FAILURE;
+    if (!sv_decoder_give_up_rights(may_lack_filter) || !ev_file_read(&file, STDIN_FILENO, SV_DECODE_BYTES_MAX + 1) ||
+        file.size > SV_DECODE_BYTES_MAX)
+        return EXIT_FAILURE;
     ev_audio audio;
     ev_error error = {0};
     const ev_status status = ev_audio_decode(&audio, file.data, file.size, SV_DECODE_SECONDS_MAX, &error);

@@ -1,26 +1,23 @@
 /* lines: operators' files. They are edited by hand, also on Windows, so a byte order mark, CRLF and blanks are let
  * pass. */
 #include <errno.h>
-#include <stdio.h>
+#include <fcntl.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "server/guard/lines.h"
 
 ev_status sv_read_file(ev_buf *out, const char *path, size_t bytes_max, ev_error *err) {
-    FILE *file = fopen(path, "rbe");
-    if (!file) return ev_fail(err, EV_E_IO, "cannot open '%.150s': %m", path);
-    char block[16384];
-    size_t n;
+    const int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) return ev_fail(err, EV_E_IO, "cannot open '%.150s': %m", path);
     ev_status status = EV_OK;
-    while (!status && (n = fread(block, 1, sizeof(block), file)) > 0) {
-        if (n > bytes_max - out->size)
-            status =
-                ev_fail(err, EV_E_LIMIT, "'%.150s' is larger than %zu bytes: is it the right file?", path, bytes_max);
-        else if (!ev_buf_append(out, block, n))
-            status = ev_fail(err, EV_E_MEMORY, "out of memory: '%.150s'", path);
-    }
-    if (!status && ferror(file)) status = ev_fail(err, EV_E_IO, "cannot read '%.150s': %m", path);
-    fclose(file);
+    if (!ev_file_read(out, fd, bytes_max + 1))
+        status = out->failed ? ev_fail(err, EV_E_MEMORY, "out of memory: '%.150s'", path)
+                             : ev_fail(err, EV_E_IO, "cannot read '%.150s': %m", path);
+    else if (out->size > bytes_max)
+        status =
+            ev_fail(err, EV_E_LIMIT, "'%.150s' is larger than %zu bytes: is it the right file?", path, bytes_max);
+    close(fd);
     if (status) ev_buf_free(out);
     return status;
 }

@@ -24,14 +24,10 @@ static bool same_file(const struct stat *a, const struct stat *b) {
 
 static ev_status read_file(sv_lexicon *l, const char *path, ev_error *err) {
     ev_error fault = {0};
-    const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    const int fd = ev_file_open(AT_FDCWD, path, 0, &l->file);
     ev_status status = EV_OK;
     void *bytes = NULL;
-    if (fd < 0 || fstat(fd, &l->file) != 0 || !S_ISREG(l->file.st_mode)) {
-        const int fault_number = fd < 0 ? errno : EINVAL;
-        if (fd >= 0) close(fd);
-        return ev_fail(err, EV_E_IO, "cannot read the lexicon %s: %s", path, strerror(fault_number));
-    }
+    if (fd < 0) return ev_fail(err, EV_E_IO, "cannot read the lexicon %s: %s", path, strerror(errno));
     const size_t size = (size_t)l->file.st_size;
     if (size > FILE_BYTES_MAX) {
         status = ev_fail(err, EV_E_LIMIT, "the lexicon %s has more than %d bytes", path, FILE_BYTES_MAX);

@@ -15,11 +15,7 @@
  * program's name in parentheses and may hold anything, so counting begins behind the last one. */
 static bool read_stat(uint64_t *start_ticks, uint64_t *virtual_bytes, uint64_t *resident_pages) {
     char line[1024];
-    FILE *file = fopen("/proc/self/stat", "re");
-    if (!file) return false;
-    size_t n = fread(line, 1, sizeof line - 1, file);
-    fclose(file);
-    line[n] = '\0';
+    if (!ev_file_text("/proc/self/stat", line, sizeof line)) return false;
     const char *at = strrchr(line, ')');
     for (int field = 2; at && field < 22; field++) at = strchr(at + 1, ' ');
     return at && sscanf(at, "%" SCNu64 " %" SCNu64 " %" SCNu64, start_ticks, virtual_bytes, resident_pages) == 3;

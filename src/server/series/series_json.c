@@ -1,6 +1,5 @@
 /* series_json: a series as JSON: for those who ask, and for the disk. There it is a file of one line, what is known
  * of it, and behind it the body that it came with, as long as that is not all made. */
-#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -329,21 +328,14 @@ void sv_series_erase(sv_series_table *table, const char *id) {
 
 /* ---- of an earlier process ---- */
 
-/* NULL: it is none, or too large. */
-static char *read_file(const char *path, size_t *size) {
+/* Empty: it is none, or too large. */
+static void read_file(ev_buf *out, const char *path) {
     struct stat info;
-    char *bytes = NULL;
-    const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-    if (fd >= 0 && fstat(fd, &info) == 0 && S_ISREG(info.st_mode) && info.st_size < FILE_MAX)
-        bytes = malloc((size_t)info.st_size + 1);
-    *size = 0;
-    for (ssize_t got = 1; bytes && got > 0 && (off_t)*size < info.st_size;) {
-        got = read(fd, bytes + *size, (size_t)info.st_size - *size);
-        if (got > 0) *size += (size_t)got;
-    }
-    if (bytes) bytes[*size] = '\0';
-    if (fd >= 0) close(fd);
-    return bytes;
+    const int fd = ev_file_open(AT_FDCWD, path, O_NOFOLLOW, &info);
+    *out = (ev_buf){0};
+    if (fd < 0) return;
+    if (info.st_size < FILE_MAX && !ev_file_read(out, fd, FILE_MAX)) ev_buf_free(out);
+    close(fd);
 }
 
 static bool read_items(sv_series *series, json_t *items) {
@@ -397,13 +389,14 @@ void sv_series_read_all(sv_series_table *table,
     for (size_t at = 0; !found.list.failed && at < found.list.size; at += SV_STORE_KEY + 1) {
         const char *id = (const char *)found.list.data + at;
         char path[4200];
-        size_t size;
+        ev_buf file;
         snprintf(path, sizeof path, "%s/%.2s/%s", table->dir, id, id);
-        char *bytes = read_file(path, &size), *end = bytes ? memchr(bytes, '\n', size) : NULL;
-        sv_series *series = end ? sv_series_of_head(bytes, (size_t)(end - bytes), id) : NULL;
-        if (series) each(user, series, series->done_ms ? NULL : end + 1, size - (size_t)(end + 1 - bytes));
+        read_file(&file, path);
+        const char *text = (const char *)file.data, *end = text ? memchr(text, '\n', file.size) : NULL;
+        sv_series *series = end ? sv_series_of_head(text, (size_t)(end - text), id) : NULL;
+        if (series) each(user, series, series->done_ms ? NULL : end + 1, file.size - (size_t)(end + 1 - text));
         sv_series_unref(&series);
-        free(bytes);
+        ev_buf_free(&file);
     }
     ev_buf_free(&found.list);
 }

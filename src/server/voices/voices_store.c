@@ -143,25 +143,21 @@ static bool is_card_file(const char *name) {
            strspn(name + 6, "0123456789abcdef") == SV_VOICE_ID - 6 && strcmp(name + SV_VOICE_ID, ".json") == 0;
 }
 
-/* Reads a whole file that is one: a pipe or a device would make us wait. NULL, and the reason in *fault. */
+/* NULL, and the reason in *fault. */
 static json_t *load_file(int dir, const char *name, const char **fault) {
     struct stat info;
     ev_buf text = {0};
     json_t *json = NULL;
-    const int fd = openat(dir, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-    *fault = "it cannot be read";
-    if (fd >= 0 && fstat(fd, &info) == 0) {
-        if (!S_ISREG(info.st_mode))
-            *fault = "it is no file";
-        else if (info.st_size > FILE_MAX)
-            *fault = "it is too large for a voice";
-        else if (ev_buf_append(&text, NULL, (size_t)info.st_size + 1)) {
-            const ssize_t got = read(fd, text.data, (size_t)info.st_size);
-            *fault = "it is no JSON";
-            json = got > 0 ? json_loadb((const char *)text.data, (size_t)got, 0, NULL) : NULL;
-        }
+    const int fd = ev_file_open(dir, name, O_NOFOLLOW, &info);
+    *fault = fd < 0 && errno == EINVAL ? "it is no file" : "it cannot be read";
+    if (fd < 0) return NULL;
+    if (info.st_size > FILE_MAX) {
+        *fault = "it is too large for a voice";
+    } else if (ev_file_read(&text, fd, FILE_MAX)) {
+        *fault = "it is no JSON";
+        json = json_loadb((const char *)text.data, text.size, 0, NULL);
     }
-    if (fd >= 0) close(fd);
+    close(fd);
     ev_buf_free(&text);
     return json;
 }
