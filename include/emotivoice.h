@@ -415,7 +415,7 @@ typedef struct ev_request {
     const ev_voice *voice; /* default NULL: the model's first named voice */
     const char *language;  /* default NULL: auto */
     const char *emotion;  /* label, or blend "happy:0.6,surprised:0.4" (weights sum <= 1); default NULL: neutral. Case
-                             does not matter, and Chinese names (开心, 悲伤, 生气, ...) stand for the labels */
+                             does not matter, and like words (joyful, sadness, 开心, 生气, ...) stand for the labels */
     float emotion_degree; /* 0..1.5, scales the emotion away from neutral; default 1 */
     float speed;          /* 0.25..4; default 1 */
     float pitch_scale;    /* 0.5..2, multiplies F0; default 1 */

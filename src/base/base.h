@@ -1,6 +1,5 @@
-/* base: what every module stands on; beside it json.h, hex.h, near.h, voice_names.h, lock.h, map.h, list.h, wheel.h,
- * try.h.
- * Needs libc and pthreads alone.
+/* base: what every module stands on; beside it json.h, hex.h, near.h, voice_names.h, emotion_names.h, lock.h, map.h,
+ * list.h, wheel.h, try.h. Needs libc and pthreads alone.
  *
  * error    ev_fail() fills an ev_error and returns its status: `return ev_fail(err, EV_E_IO, "...", ...)`.
  * buffer   ev_buf: a growing byte array. Never used while synthesising.

@@ -1,6 +1,7 @@
 /* engine: what most commands need before their own work: an open model, a synth, a voice. */
 #include "cli.h"
 
+#include "base/emotion_names.h"
 #include "base/voice_names.h"
 
 #include <assert.h>
@@ -173,6 +174,8 @@ int cli_engine_voice(ev_voice **out, cli_engine *engine, const char *spec) {
     return ev_voice_named(out, engine->model, spec, &err) == EV_OK ? CLI_OK : mixed_voice(out, engine, spec);
 }
 
+static const char *label_of(const void *model, size_t index) { return ev_model_emotion_name(model, index); }
+
 /* The first label of "happy:0.6, hapy:0.4" that the model lacks, into label. */
 static bool unknown_label(const ev_model *model, const char *emotion, char label[64]) {
     while (*emotion != '\0') {
@@ -180,11 +183,7 @@ static bool unknown_label(const ev_model *model, const char *emotion, char label
         size_t length = strcspn(emotion, ":, ");
         if (length == 0) break;
         snprintf(label, 64, "%.*s", (int)(length < 60 ? length : 60), emotion);
-        bool known = false;
-        for (size_t i = 0; i < ev_model_emotion_count(model); i++) {
-            known = known || strcasecmp(ev_model_emotion_name(model, i), label) == 0;
-        }
-        if (!known) return true;
+        if (ev_emotion_find(label, strlen(label), ev_model_emotion_count(model), label_of, model) < 0) return true;
         emotion += strcspn(emotion, ",");
     }
     return false;

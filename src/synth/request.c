@@ -2,8 +2,8 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
+#include "base/emotion_names.h"
 #include "synth/synth.h"
 
 void ev_request_init(ev_request *request) {
@@ -40,33 +40,7 @@ static ev_status check_prompt(const ev_model *model, const ev_request *r, ev_err
 
 /* ---- emotion ---- */
 
-/* Other names of the labels: the published checkpoints' prompts, and what programs written for them send. */
-static const char *const synonyms[][2] = {
-    {"普通", "neutral"},       {"中性", "neutral"}, {"自然", "neutral"},     {"平静", "calm"},
-    {"冷静", "calm"},          {"开心", "happy"},   {"高兴", "happy"},       {"快乐", "happy"},
-    {"兴奋", "excited"},       {"激动", "excited"}, {"悲伤", "sad"},         {"难过", "sad"},
-    {"伤心", "sad"},           {"生气", "angry"},   {"愤怒", "angry"},       {"惊讶", "surprised"},
-    {"吃惊", "surprised"},     {"恐惧", "fearful"}, {"害怕", "fearful"},     {"厌恶", "disgusted"},
-    {"normal", "neutral"},     {"joy", "happy"},    {"sadness", "sad"},      {"anger", "angry"},
-    {"surprise", "surprised"}, {"fear", "fearful"}, {"disgust", "disgusted"}};
-
-static bool same_name(const char *a, const char *b, size_t bytes) {
-    return strlen(a) == bytes && strncasecmp(a, b, bytes) == 0;
-}
-
-static int emotion_index(const ev_model *model, const char *name, size_t bytes) {
-    const size_t n = ev_model_emotion_count(model);
-    for (size_t i = 0; i < n; i++) {
-        if (same_name(ev_model_emotion_name(model, i), name, bytes)) return (int)i;
-    }
-    for (size_t k = 0; k < EV_ARRAY_COUNT(synonyms); k++) {
-        if (!same_name(synonyms[k][0], name, bytes)) continue;
-        for (size_t i = 0; i < n; i++) {
-            if (strcmp(ev_model_emotion_name(model, i), synonyms[k][1]) == 0) return (int)i;
-        }
-    }
-    return -1;
-}
+static const char *label_of(const void *model, size_t index) { return ev_model_emotion_name(model, index); }
 
 /* One "label" or "label:weight" at text[0, bytes). */
 static ev_status parse_part(const ev_model *model, const char *text, size_t bytes, float *weights, float *sum,
@@ -74,7 +48,7 @@ static ev_status parse_part(const ev_model *model, const char *text, size_t byte
     const char *colon = memchr(text, ':', bytes);
     const size_t label = colon ? (size_t)(colon - text) : bytes;
     double weight = 1;
-    const int index = emotion_index(model, text, label);
+    const int index = ev_emotion_find(text, label, ev_model_emotion_count(model), label_of, model);
     if (index < 0) {
         const json_t *list = json_object_get(json_object_get(model->config.json, "acoustic"), "emotions");
         return ev_model_unknown("emotion", text, label, list, err);

@@ -29,6 +29,7 @@ class BadInput(NeedsModel):
     def test_emotion_and_voice(self):
         self.rejected(r"'hapy' is unknown: did you mean 'happy'", FOX, "--emotion", "hapy")
         self.rejected(r"'surprisd' is unknown: did you mean 'surprised'", FOX, "--emotion", "happy:0.5,surprisd:0.5")
+        self.rejected(r"'surprisd' is unknown", FOX, "--emotion", "joyful:0.2,开心:0.3,surprisd:0.5")
         self.rejected(r"'xyzzyq' is unknown: choose from .*neutral", FOX, "--emotion", "xyzzyq")
         for blend in ("happy:0.9,sad:0.9", "happy:-1", "happy:", "happy:x", ",", ":0.5"):
             self.rejected(r".", FOX, "--emotion", blend)

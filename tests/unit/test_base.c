@@ -22,6 +22,7 @@
 
 #include "base/base.h"
 #include "base/json.h"
+#include "base/emotion_names.h"
 #include "base/near.h"
 #include "base/lock.h"
 
@@ -196,6 +197,52 @@ static void the_nearest_is_offered(void **state) {
     near = ev_near_to(longer + 1);
     assert_false(ev_near_offer(&near, longer, EV_WORD_MAX + 1));
     assert_true(ev_near_offer(&near, longer, EV_WORD_MAX));
+}
+
+/* ---- emotion_names ---- */
+
+static const char *label_at(const void *of, size_t index) { return ((const char *const *)of)[index]; }
+
+static const char *meant(const char *name, const char *const *labels, size_t count) {
+    const int index = ev_emotion_find(name, strlen(name), count, label_at, labels);
+    return index < 0 ? "none" : labels[index];
+}
+
+static void emotions_have_other_names(void **state) {
+    (void)state;
+    static const char *const labels[] = {"neutral", "happy", "sad", "angry", "disgusted"};
+    static const struct {
+        const char *name, *meant;
+    } cases[] = {{"happy", "happy"},       {"Sad", "sad"},        {"JOYFUL", "happy"}, {"高兴", "happy"},
+                 {"unhappy", "sad"},       {"normal", "neutral"}, {"普通", "neutral"}, {"难过", "sad"},
+                 {"disgust", "disgusted"}, {"厌恶", "disgusted"}, {"fearful", "none"}, {"害怕", "none"},
+                 {"joy happy", "none"},    {"happi", "none"},     {"", "none"},        {" ", "none"}};
+    for (size_t i = 0; i < EV_ARRAY_COUNT(cases); i++)
+        assert_string_equal(meant(cases[i].name, labels, EV_ARRAY_COUNT(labels)), cases[i].meant);
+    /* a model without disgust */
+    assert_string_equal(meant("disgust", labels, 4), "angry");
+    assert_string_equal(meant("Disgusted", labels, 4), "angry");
+    assert_string_equal(meant("happiness", labels, 1), "none");
+    assert_int_equal(ev_emotion_find("joyless", 3, EV_ARRAY_COUNT(labels), label_at, labels), 1); /* its 3 bytes */
+}
+
+static void words_for_emotions_fit(void **state) {
+    (void)state;
+    static const char *const labels[] = {"disgusted", "happy",     "excited", "sad",
+                                         "angry",     "surprised", "fearful", "calm"};
+    for (size_t i = 0; i < EV_ARRAY_COUNT(labels); i++) {
+        const char *at = ev_emotion_words(labels[i]);
+        assert_true(*at);
+        for (; *at; at += strspn(at, " ")) {
+            const size_t length = strcspn(at, " ");
+            assert_in_range(length, 1, EV_EMOTION_WORD_SIZE - 1);
+            const int index = ev_emotion_find(at, length, EV_ARRAY_COUNT(labels), label_at, labels);
+            assert_int_equal(index, i);
+            at += length;
+        }
+    }
+    assert_string_equal(ev_emotion_words("neutral"), ""); /* what nobody asks for in free text */
+    assert_string_equal(ev_emotion_words("bored"), "");
 }
 
 /* ---- clock ---- */
@@ -700,6 +747,8 @@ int main(void) {
         cmocka_unit_test(json_is_written_with_its_commas),
         cmocka_unit_test(slips_are_counted),
         cmocka_unit_test(the_nearest_is_offered),
+        cmocka_unit_test(emotions_have_other_names),
+        cmocka_unit_test(words_for_emotions_fit),
         cmocka_unit_test(moments_are_whole),
         cmocka_unit_test(arena_aligns_fills_and_releases),
         cmocka_unit_test(arena_too_large_is_an_error),

@@ -224,6 +224,11 @@ static void test_emotions(void **state) {
     r.emotion = "happy:0.6,surprised:0.4";
     other = say(&r);
     assert_true(neutral.count != other.count || memcmp(neutral.samples, other.samples, other.count * 4) != 0);
+    r.emotion = "Joyful:0.6,惊讶:0.4"; /* the same in other words */
+    ev_audio again = say(&r);
+    assert_int_equal(again.count, other.count);
+    assert_memory_equal(again.samples, other.samples, other.count * sizeof(float));
+    ev_audio_free(&again);
     ev_audio_free(&other);
     static const char *const bad[] = {"happy:0.8,sad:0.7", "happy:", "happy:x", ":1", "happy:2"};
     for (size_t i = 0; i < EV_ARRAY_COUNT(bad); i++) {

@@ -49,8 +49,6 @@ const sv_model *sv_names_model(const sv_model_list *models, const char *name, co
 char *sv_names_emotion(const sv_catalogue *model, const char *asked);
 void sv_names_emotions(const sv_catalogue *model, char *list, size_t size); /* "neutral, calm, ..." */
 
-/* instructions.c: the model's label that a name means, in any case; NULL: none. */
-const char *sv_emotion_label(const sv_catalogue *model, const char *name, size_t length);
 /* instructions.c: the label of the emotion that the text asks for; NULL: of none. */
 const char *sv_instructions_emotion(const sv_catalogue *model, const char *instructions);
 

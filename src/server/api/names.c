@@ -6,6 +6,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/emotion_names.h"
 #include "base/voice_names.h"
 #include "server/api/fields.h"
 
@@ -115,6 +116,8 @@ static size_t end_of(const char *text, const char *ascii, const char *chinese) {
     return (size_t)(end - text);
 }
 
+static const char *label_of(const void *model, size_t index) { return sv_catalogue_emotion(model, index); }
+
 static size_t mark_size(const char *at) { return (*at & 0x80) ? 3 : *at ? 1 : 0; }
 
 char *sv_names_emotion(const sv_catalogue *model, const char *asked) {
@@ -126,12 +129,12 @@ char *sv_names_emotion(const sv_catalogue *model, const char *asked) {
         if (length > part) length = part;
         weight = at + length + (length < part ? mark_size(at + length) : 0);
         strip(&name, &length);
-        const char *label = sv_emotion_label(model, name, length);
-        if (!label) {
+        const int index = ev_emotion_find(name, length, sv_catalogue_emotion_count(model), label_of, model);
+        if (index < 0) {
             ev_buf_free(&out);
             return NULL;
         }
-        ev_buf_printf(&out, "%s%s", out.size ? "," : "", label);
+        ev_buf_printf(&out, "%s%s", out.size ? "," : "", sv_catalogue_emotion(model, (size_t)index));
         if (weight < at + part) ev_buf_printf(&out, ":%.*s", (int)(at + part - weight), weight + strspn(weight, " "));
         at += part;
         at += mark_size(at);
