@@ -60,6 +60,23 @@ static void what_is_put_is_read(void **state) {
     sv_store_close(&store);
 }
 
+static void a_directory_tells_sizes(void **state) {
+    (void)state;
+    sv_store *store = open_store();
+    size_t size = 77;
+    ev_error err;
+    assert_int_equal(sv_store_directory_size(store, KEY, &size, &err), EV_E_NOT_FOUND); /* nor its folder */
+    assert_int_equal(sv_store_put(store, KEY, "hello", 5, &err), EV_OK);
+    assert_int_equal(sv_store_directory_size(store, KEY, &size, &err), EV_OK);
+    assert_int_equal(size, 5);
+    assert_int_equal(sv_store_put(store, KEY, "", 0, &err), EV_OK);
+    assert_int_equal(sv_store_directory_size(store, KEY, &size, &err), EV_OK);
+    assert_int_equal(size, 0);
+    assert_int_equal(sv_store_directory_size(store, OTHER, &size, &err), EV_E_NOT_FOUND);
+    assert_int_equal(sv_store_directory_size(store, "../../../../../../etc/passwd0000", &size, &err), EV_E_ARGUMENT);
+    sv_store_close(&store);
+}
+
 static void it_outlives_the_store(void **state) {
     (void)state;
     sv_store *store = open_store();
@@ -182,6 +199,7 @@ static void a_place_that_cannot_be_is_told(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(what_is_put_is_read, make_dir, remove_dir),
+        cmocka_unit_test_setup_teardown(a_directory_tells_sizes, make_dir, remove_dir),
         cmocka_unit_test_setup_teardown(it_outlives_the_store, make_dir, remove_dir),
         cmocka_unit_test_setup_teardown(another_size_is_never_given, make_dir, remove_dir),
         cmocka_unit_test_setup_teardown(keys_name_nothing_else, make_dir, remove_dir),

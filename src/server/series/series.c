@@ -104,12 +104,7 @@ bool sv_series_is_over(const sv_series *series) {
 
 ev_status sv_series_table_create(sv_series_table **out, const char *dir, ev_error *err) {
     sv_series_table *t = *out = calloc(1, sizeof *t);
-    if (t && *dir) t->dir = strdup(dir);
-    if (!t || (*dir && !t->dir)) {
-        free(t);
-        *out = NULL;
-        return ev_fail(err, EV_E_MEMORY, "out of memory");
-    }
+    if (!t) return ev_fail(err, EV_E_MEMORY, "out of memory");
     ev_mutex_init(&t->lock);
     ev_mutex_init(&t->wake_lock);
     ev_cond_init(&t->wake);
@@ -131,7 +126,6 @@ void sv_series_table_free(sv_series_table **table) EV_NOT_SHARED {
     ev_cond_destroy(&t->wake);
     ev_mutex_destroy(&t->wake_lock);
     ev_mutex_destroy(&t->lock);
-    free(t->dir);
     free(t);
 }
 

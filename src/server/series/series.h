@@ -2,7 +2,8 @@
  * of a long text, whose chapters they are.
  *
  *   series.c        a series, and the table of all
- *   series_json.c   a series as JSON, for those who ask and for the disk
+ *   series_json.c   a series as JSON, for those who ask
+ *   series_record.c a series as it is written down, and back
  *   series_body.c   a body to its items; chapters.h: a long text to its parts
  *   series_feed.c   START HERE: the thread that sends items to the backend, a few at a time, each as a job of its own
  *   series_shared.c what gateways of one queue know of each other's series (jobs/documents.h)
@@ -118,8 +119,7 @@ typedef struct sv_series {
 typedef struct sv_series_table {
     ev_mutex lock;                       /* of the list, and of what items came to */
     sv_series *list EV_GUARDED_BY(lock); /* each is held */
-    sv_store *store;                     /* NULL: they end with the process */
-    char *dir;                           /* of the store */
+    sv_store *store;                     /* a directory always; NULL: they end with the process */
     bool shared;                         /* they are known to all gateways, which tell which came first */
 
     /* the feeder's */
@@ -183,6 +183,8 @@ void sv_item_fault_of(sv_item_fault *fault, const sv_request *req, const char *t
 /* {"id", "status", "request_counts", "items", ...}, or of a long text {"id", "status", "chapters", ...}; takes the
  * lock. */
 json_t *sv_series_json(sv_series_table *table, sv_series *series);
+
+/* ---- series_record.c ---- */
 /* On the disk: with the body that it came with, or, when it is over, with what came of it (body NULL). Does nothing
  * where nothing is kept. EV_E_IO, EV_E_LIMIT (full), EV_E_MEMORY. */
 ev_status sv_series_write(sv_series_table *table, sv_series *series, const void *body, size_t size, ev_error *err);

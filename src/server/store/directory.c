@@ -1,6 +1,7 @@
 /* directory: a file for each value, written beside its place, made durable, and renamed into it; then the
  * folder is made durable too. Folders by the first two characters, so that none grows long.
  */
+#include <assert.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -163,8 +164,9 @@ static void close_directory(sv_store *store) {
     free(d);
 }
 
+static const sv_store_calls calls = {put, get, remove_value, sweep, close_directory, NULL};
+
 ev_status sv_store_directory(sv_store **out, const char *dir, ev_error *err) {
-    static const sv_store_calls calls = {put, get, remove_value, sweep, close_directory, NULL};
     directory *d = calloc(1, sizeof *d);
     *out = NULL;
     if (d) *d = (directory){.store = {&calls}, .fd = -1, .path = strdup(dir)};
@@ -180,4 +182,18 @@ ev_status sv_store_directory(sv_store **out, const char *dir, ev_error *err) {
     }
     *out = &d->store;
     return EV_OK;
+}
+
+ev_status sv_store_directory_size(sv_store *store, const char *key, size_t *size, ev_error *err) {
+    const directory *d = (const directory *)store;
+    struct stat info;
+    assert(store->calls == &calls);
+    if (!sv_store_is_key(key)) return ev_fail(err, EV_E_ARGUMENT, "'%s' is no key", key);
+    const int folder = open_folder(d, key, false);
+    const bool ok = folder >= 0 && fstatat(folder, key, &info, AT_SYMLINK_NOFOLLOW) == 0;
+    const int cause = errno;
+    if (folder >= 0) close(folder);
+    if (!ok && cause == ENOENT) return ev_fail(err, EV_E_NOT_FOUND, "the result %s is not in %s", key, d->path);
+    if (ok) *size = (size_t)info.st_size;
+    return ok ? EV_OK : fault(d, "read", cause, err);
 }

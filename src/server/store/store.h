@@ -68,5 +68,8 @@ static inline void sv_store_close(sv_store **s) {
 /* ---- directory.c ---- */
 /* Files <dir>/<first two of the key>/<key>. The directory is made where it is not there. EV_E_IO, EV_E_LIMIT. */
 ev_status sv_store_directory(sv_store **out, const char *dir, ev_error *err);
+/* Bytes of a value of such a store, for who knows its key alone: series (series.h), which never lie in a bucket.
+ * EV_E_NOT_FOUND, EV_E_IO. */
+ev_status sv_store_directory_size(sv_store *store, const char *key, size_t *size, ev_error *err);
 
 #endif
