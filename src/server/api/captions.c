@@ -14,8 +14,8 @@ int sv_answer_captioned(sv_request *req) {
     const json_t *stream = json_object_get(body, "stream");
     const bool lines = !stream || json_is_true(stream); /* Kokoro's default */
     json_object_del(body, "return_timestamps");
-    req->envelope = lines ? SV_ENVELOPE_LINES : SV_ENVELOPE_OBJECT;
-    req->dialect = SV_DIALECT_KOKORO;
+    req->wants.envelope = lines ? SV_ENVELOPE_LINES : SV_ENVELOPE_OBJECT;
+    req->wants.dialect = SV_DIALECT_KOKORO;
     if (lines && !stream) json_object_set_new(body, "stream", json_true());
     return sv_speak(req, body);
 }
@@ -26,9 +26,9 @@ static int answer_subtitles(sv_request *req) {
     const sv_job_state state = sv_job_snapshot(req->job, NULL, NULL, &error);
     if (state != SV_JOB_COMPLETED) return sv_reply_job_error(req, state, &error);
     sv_timing t = {.rate = sv_job_rate(req->server, req->job)};
-    if (req->subtitles == SV_SUBTITLES_JSON)
+    if (req->wants.subtitles == SV_SUBTITLES_JSON)
         return sv_reply_json(req, 200, json_pack("{s:o}", "words", sv_timed_words(req->job, &t, 0, true)));
-    const bool vtt = req->subtitles == SV_SUBTITLES_VTT;
+    const bool vtt = req->wants.subtitles == SV_SUBTITLES_VTT;
     sv_timed_subtitles(req->job, &t, vtt, &text);
     const int result =
         text.failed
@@ -56,7 +56,7 @@ int sv_answer_subtitles(sv_request *req) {
         return sv_reply_error(req, 400, "response_format", "response_format must be srt, vtt or json");
     }
     json_object_del(body, "response_format");
-    req->subtitles = (sv_subtitles)kind;
+    req->wants.subtitles = (sv_subtitles)kind;
     const bool read = sv_fields_take(req, body, &params, &result);
     json_decref(body);
     if (!read) return result;

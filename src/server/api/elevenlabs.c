@@ -104,9 +104,9 @@ int sv_answer_elevenlabs(sv_request *req) {
     json_t *body = sv_body_object(req, &result);
     if (!body) return result;
     const bool timed = ends_with(path, "/with-timestamps"), stream = strstr(path, "/stream") != NULL;
-    req->dialect = SV_DIALECT_ELEVENLABS;
-    req->envelope = !timed ? SV_ENVELOPE_NONE : stream ? SV_ENVELOPE_LINES : SV_ENVELOPE_OBJECT;
-    translate(body, req->id, req->settings->models);
+    req->wants.dialect = SV_DIALECT_ELEVENLABS;
+    req->wants.envelope = !timed ? SV_ENVELOPE_NONE : stream ? SV_ENVELOPE_LINES : SV_ENVELOPE_OBJECT;
+    translate(body, req->head.id, req->settings->models);
     const bool read = sv_fields_take(req, body, &params, &result);
     json_decref(body);
     if (!read) return result;

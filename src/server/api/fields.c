@@ -314,7 +314,7 @@ static sv_fields fields_of(const sv_request *req, bool native) {
 
 static json_t *body_object(sv_request *req, size_t values_max, int *result) {
     sv_fields f = fields_of(req, false);
-    json_t *json = load(&f, req->body.data, req->body.size, values_max);
+    json_t *json = load(&f, req->body.bytes.data, req->body.bytes.size, values_max);
     if (!json) *result = sv_reply_error(req, 400, f.field, "%s", f.message);
     return json;
 }
@@ -324,9 +324,9 @@ json_t *sv_body_of_many(sv_request *req, int *result) { return body_object(req, 
 
 /* What was read, in the request; or the answer that says what is wrong. */
 static bool conclude(sv_request *req, const sv_fields *f, bool ok, int *result) {
-    if (f->chars >= 0) req->chars = f->chars;
-    memcpy(req->ignored, f->ignored, sizeof req->ignored);
-    const bool own = req->dialect == SV_DIALECT_ELEVENLABS || req->dialect == SV_DIALECT_SIMPLE;
+    if (f->chars >= 0) req->amount.chars = f->chars;
+    memcpy(req->answer.ignored, f->ignored, sizeof req->answer.ignored);
+    const bool own = req->wants.dialect == SV_DIALECT_ELEVENLABS || req->wants.dialect == SV_DIALECT_SIMPLE;
     const bool text = own && f->field && strcmp(f->field, "input") == 0;
     if (!ok) *result = sv_reply_error(req, f->code ? f->code : 400, text ? "text" : f->field, "%s", f->message);
     return ok;
@@ -349,7 +349,7 @@ bool sv_fields_take_job(sv_request *req, const json_t *body, sv_speech_params *p
 
 bool sv_fields_read(sv_request *req, sv_speech_params *params, bool native, int *result) {
     sv_fields f = fields_of(req, native);
-    const bool ok = sv_fields_parse(&f, req->body.data, req->body.size, params);
+    const bool ok = sv_fields_parse(&f, req->body.bytes.data, req->body.bytes.size, params);
     if (ok) params->speech.lexicon = sv_lexicon_in_force(req->server);
     return conclude(req, &f, ok, result);
 }

@@ -48,8 +48,8 @@ typedef struct sv_listener {
 } sv_listener;
 
 static void free_listener(sv_request *req) {
-    sv_listener *l = req->listener;
-    req->listener = NULL;
+    sv_listener *l = req->answer.listener;
+    req->answer.listener = NULL;
     if (!l) return;
     ev_encoder_free(&l->encoder);
     ev_buf_free(&l->ready);
@@ -184,9 +184,9 @@ static void put_end(sv_listener *l, sv_job_state state, const ev_error *error) {
     if (l->envelope && state == SV_JOB_COMPLETED) close_object(l);
     if (!l->sse) return;
     if (state == SV_JOB_COMPLETED) {
-        if (l->req->answer_words) put_words(l);
+        if (l->req->wants.words) put_words(l);
         /* text in characters and audio in milliseconds stand for tokens, which this service does not count */
-        const int64_t in = l->req->chars > 0 ? l->req->chars : 0;
+        const int64_t in = l->req->amount.chars > 0 ? l->req->amount.chars : 0;
         const int64_t out = (int64_t)l->at * 1000 / rate_of(l->req);
         ev_buf_printf(
             &l->ready,
@@ -204,16 +204,16 @@ static void put_end(sv_listener *l, sv_job_state state, const ev_error *error) {
 }
 
 static void note_encoding(sv_request *req, double begun, double ended) {
-    if (req->encode_begun <= 0) req->encode_begun = begun;
-    req->encode_ended = ended;
-    req->encode_s += ended - begun;
+    if (req->span.encode_begun <= 0) req->span.encode_begun = begun;
+    req->span.encode_ended = ended;
+    req->span.encode_s += ended - begun;
 }
 
 static ev_status encode(sv_listener *l, const int16_t *samples, size_t count) {
     float block[PIECE];
     const void *bytes;
     size_t size;
-    const double begun = l->req->span[0] ? ev_clock_s() : 0;
+    const double begun = l->req->span.id[0] ? ev_clock_s() : 0;
     for (size_t i = 0; i < count; i++) block[i] = (float)samples[i] / 32768.0f;
     const ev_status status = ev_encoder_write(l->encoder, block, count, &bytes, &size, NULL);
     if (status == EV_OK) put(l, bytes, size);
@@ -223,9 +223,9 @@ static ev_status encode(sv_listener *l, const int16_t *samples, size_t count) {
 
 /* The answer has begun, so nothing but the log and the metrics can tell what it came to. */
 static void note_failure(sv_request *req, int code, const char *message) {
-    req->failed = true;
-    req->code = code;
-    snprintf(req->error, sizeof req->error, "%s", message);
+    req->answer.failed = true;
+    req->answer.code = code;
+    snprintf(req->answer.error, sizeof req->answer.error, "%s", message);
 }
 
 static void break_off(sv_listener *l, const char *message) {
@@ -252,7 +252,7 @@ static void finish(sv_listener *l) {
         break_off(l, "the audio could not be encoded");
     put_end(l, state, &error);
     l->finished = true;
-    l->req->audio_s = (double)l->at / rate_of(l->req);
+    l->req->amount.audio_s = (double)l->at / rate_of(l->req);
 }
 
 /* Of a windowed job: what was read is let go, and more may be made. */
@@ -266,7 +266,7 @@ static void let_go(sv_listener *l) {
 
 static void choose_lane(sv_listener *l) {
     const bool first = (double)l->at < FIRST_S * sv_job_rate(l->req->server, l->req->job);
-    l->req->audio_lane = l->made ? SV_LANE_AUDIO_MADE : first ? SV_LANE_AUDIO_FIRST : SV_LANE_AUDIO_LONG;
+    l->req->turn.audio_lane = l->made ? SV_LANE_AUDIO_MADE : first ? SV_LANE_AUDIO_FIRST : SV_LANE_AUDIO_LONG;
 }
 
 /* More bytes into `ready`. false: the job has none yet. */
@@ -296,8 +296,8 @@ static bool refill(sv_listener *l) {
 }
 
 static bool refill_executed(sv_request *req, size_t *at) {
-    const bool some = refill(req->listener);
-    *at = req->listener->at;
+    const bool some = refill(req->answer.listener);
+    *at = req->answer.listener->at;
     return some;
 }
 
@@ -305,7 +305,7 @@ static ssize_t read_bytes(void *listener, uint64_t position, char *out, size_t m
     sv_listener *l = listener;
     (void)position;
     sv_request_resumed(l->req);
-    if (l->req->disconnected || l->req->rejected) return MHD_CONTENT_READER_END_WITH_ERROR;
+    if (l->req->wait.disconnected || l->req->turn.rejected) return MHD_CONTENT_READER_END_WITH_ERROR;
     if (l->sent == l->ready.size && !l->finished && !l->broken) {
         if (!l->copies) {
             sv_suspend_for(l->req, refill_executed);
@@ -326,7 +326,7 @@ static ssize_t read_bytes(void *listener, uint64_t position, char *out, size_t m
 
 static sv_file file_of(const sv_request *req, ev_format format, bool whole) {
     return (sv_file){.format = format,
-                     .sound = req->sound,
+                     .sound = req->wants.sound,
                      .rate = rate_of(req),
                      .label = req->settings->config.label,
                      .whole = whole};
@@ -361,7 +361,7 @@ static void describe_omitted(sv_request *req, struct MHD_Response *r) {
 
 static void describe(sv_request *req, struct MHD_Response *r, const char *media) {
     char rate[16];
-    snprintf(rate, sizeof rate, "%d", file_rate(req, req->listener->format));
+    snprintf(rate, sizeof rate, "%d", file_rate(req, req->answer.listener->format));
     MHD_add_response_header(r, "Content-Type", media);
     MHD_add_response_header(r, "X-Sample-Rate", rate);
     describe_omitted(req, r);
@@ -374,7 +374,7 @@ static void describe(sv_request *req, struct MHD_Response *r, const char *media)
 
 /* Nothing is done to the samples on their way. */
 static bool is_as_made(const sv_request *req, ev_format format) {
-    const sv_sound *s = &req->sound;
+    const sv_sound *s = &req->wants.sound;
     return file_rate(req, format) == rate_of(req) && s->volume_db == 0 && !s->normalize && !s->trim_silence;
 }
 
@@ -387,7 +387,7 @@ static int answer_in_pieces(sv_request *req, sv_listener *l, const char *media, 
 
 /* One body of known length. */
 static int answer_whole(sv_request *req) {
-    sv_listener *l = req->listener;
+    sv_listener *l = req->answer.listener;
     if (!l->finished && !l->broken && refill(l)) ev_buf_append(&l->all, l->ready.data, l->ready.size);
     if (l->broken || l->all.failed) return sv_reply_error(req, 500, NULL, "the audio could not be encoded");
     if (!l->finished) return sv_again(req, answer_whole);
@@ -403,9 +403,9 @@ int sv_listen(sv_request *req, ev_format format, bool sse, bool whole) {
     size_t count;
     sv_times times;
     sv_job_snapshot(req->job, &times, &count, NULL);
-    sv_listener *l = req->listener = calloc(1, sizeof *l);
-    req->cleanup = free_listener;
-    const sv_envelope envelope = req->envelope;
+    sv_listener *l = req->answer.listener = calloc(1, sizeof *l);
+    req->answer.cleanup = free_listener;
+    const sv_envelope envelope = req->wants.envelope;
     const char *media = sse                              ? "text/event-stream; charset=utf-8"
                         : envelope == SV_ENVELOPE_LINES  ? "application/x-ndjson"
                         : envelope == SV_ENVELOPE_OBJECT ? "application/json"
@@ -420,7 +420,7 @@ int sv_listen(sv_request *req, ev_format format, bool sse, bool whole) {
     l->made = times.done > 0 && times.done < req->start;
     choose_lane(l);
     l->envelope = envelope;
-    l->timing = (sv_timing){.rate = rate_of(req), .dialect = req->dialect};
+    l->timing = (sv_timing){.rate = rate_of(req), .dialect = req->wants.dialect};
     l->copies = sv_format_plain(format) && !sse && !envelope && is_as_made(req, format);
     if (!l->copies && (!whole || sse || envelope)) (void)refill(l); /* what is there goes out with the head */
     if (!whole || sse || envelope || !count) return answer_in_pieces(req, l, media, MHD_SIZE_UNKNOWN);

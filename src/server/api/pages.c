@@ -61,10 +61,10 @@ static json_t *model_json(const sv_model_list *models, const sv_model *m) {
 int sv_answer_models(sv_request *req) {
     const sv_model_list *models = req->settings->models;
     bool mixed;
-    if (req->id[0]) { /* clients send the names they know, which mean the default */
-        const sv_model *m = sv_names_model(models, req->id, NULL, &mixed);
+    if (req->head.id[0]) { /* clients send the names they know, which mean the default */
+        const sv_model *m = sv_names_model(models, req->head.id, NULL, &mixed);
         if (m) return sv_reply_json(req, 200, model_json(models, m));
-        return sv_reply_error(req, 404, "id", "there is no model %s here: /v1/models lists them", req->id);
+        return sv_reply_error(req, 404, "id", "there is no model %s here: /v1/models lists them", req->head.id);
     }
     json_t *list = json_array(); /* twice: OpenAI's clients read data, Open WebUI models */
     for (size_t i = 0; i < models->count; i++) json_array_append_new(list, model_json(models, models->items[i]));
@@ -119,7 +119,7 @@ static struct MHD_Response *file_response(sv_request *req, const sv_page_file *f
 
 int sv_answer_page(sv_request *req) {
     int code;
-    struct MHD_Response *r = file_response(req, sv_page_find(req->path), &code);
+    struct MHD_Response *r = file_response(req, sv_page_find(req->head.path), &code);
     if (r) {
         MHD_add_response_header(r, "Content-Security-Policy", SV_PAGE_CSP);
         MHD_add_response_header(r, "Permissions-Policy", SV_PAGE_PERMISSIONS);
@@ -158,7 +158,7 @@ static int answer_again(sv_request *req) {
 
 static int refuse_dead(sv_request *req, ev_status status, int32_t retry_after_ms, const ev_error *error) {
     switch (status) {
-    case EV_E_NOT_FOUND: return sv_reply_error(req, 404, NULL, "there is no dead letter %s", req->id);
+    case EV_E_NOT_FOUND: return sv_reply_error(req, 404, NULL, "there is no dead letter %s", req->head.id);
     case EV_E_MEMORY: return sv_reply_busy(req, 503, retry_after_ms, "out of memory: try again later");
     case EV_E_LIMIT:
         return sv_reply_busy(req, 503, retry_after_ms,
@@ -172,10 +172,10 @@ int sv_answer_dead_retry(sv_request *req) {
     int32_t retry_after_ms;
     char again[SV_JOB_ID + 1];
     ev_error err = {0};
-    const ev_status status = sv_backend_retry(s->backend, req->id, again, &req->job, &retry_after_ms, &err);
+    const ev_status status = sv_backend_retry(s->backend, req->head.id, again, &req->job, &retry_after_ms, &err);
     if (status != EV_OK) return refuse_dead(req, status, retry_after_ms, &err);
     if (!s->durable) return reply_again_as(req, again);
-    req->ticket = sv_durable_accept(s->durable, req->job, true, req->id);
+    req->ticket = sv_durable_accept(s->durable, req->job, true, req->head.id);
     if (!req->ticket) return sv_reply_busy(req, 503, 1000, "out of memory: try again later");
     return sv_wait_for_ticket(req, answer_again);
 }
@@ -183,14 +183,14 @@ int sv_answer_dead_retry(sv_request *req) {
 int sv_answer_dead_show(sv_request *req) {
     ev_buf text = {0};
     ev_error err = {0};
-    const ev_status status = sv_backend_dead_letter(req->server->backend, req->id, &text, &err);
+    const ev_status status = sv_backend_dead_letter(req->server->backend, req->head.id, &text, &err);
     if (status == EV_E_LIMIT) return sv_reply_busy(req, 503, 2000, err.message);
     if (status != EV_OK) return refuse_dead(req, status, 1000, &err);
     return reply_buffer(req, "application/json", &text);
 }
 
 static int reply_dropped(sv_request *req) {
-    return sv_reply_json(req, 200, json_pack("{s:s, s:s}", "request_id", req->id, "status", "dropped"));
+    return sv_reply_json(req, 200, json_pack("{s:s, s:s}", "request_id", req->head.id, "status", "dropped"));
 }
 
 static int answer_dropped(sv_request *req) {
@@ -201,11 +201,11 @@ static int answer_dropped(sv_request *req) {
 int sv_answer_dead_drop(sv_request *req) {
     sv_server *s = req->server;
     ev_error err = {0};
-    const ev_status status = sv_backend_drop(s->backend, req->id, &err);
+    const ev_status status = sv_backend_drop(s->backend, req->head.id, &err);
     if (status == EV_E_LIMIT) return sv_reply_busy(req, 503, 2000, err.message);
     if (status != EV_OK) return refuse_dead(req, status, 1000, &err);
     if (!s->durable) return reply_dropped(req);
-    req->ticket = sv_durable_forget(s->durable, req->id);
+    req->ticket = sv_durable_forget(s->durable, req->head.id);
     if (!req->ticket) return sv_reply_busy(req, 503, 1000, "out of memory: try again later");
     return sv_wait_for_ticket(req, answer_dropped);
 }

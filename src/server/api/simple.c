@@ -37,7 +37,7 @@ static enum MHD_Result add_field(void *fields, enum MHD_ValueKind kind, const ch
 
 static json_t *read_query(sv_request *req) {
     json_t *fields = json_pack("{s:s}", "response_format", "wav");
-    req->dialect = SV_DIALECT_SIMPLE;
+    req->wants.dialect = SV_DIALECT_SIMPLE;
     if (fields) MHD_get_connection_values(req->connection, MHD_GET_ARGUMENT_KIND, add_field, fields);
     return fields;
 }
@@ -51,12 +51,12 @@ int sv_answer_say(sv_request *req) {
 
 int sv_answer_plain(sv_request *req) {
     if (!req->settings->config.simple) {
-        snprintf(req->allow, sizeof req->allow, "GET, HEAD");
+        snprintf(req->head.allow, sizeof req->head.allow, "GET, HEAD");
         return sv_reply_error(req, 405, NULL,
                               "POST is not for this path: use GET, HEAD, or start it with --simple on");
     }
-    json_t *text = json_stringn((const char *)req->body.data, req->body.size), *fields = read_query(req);
-    if (!text && req->body.size) {
+    json_t *text = json_stringn((const char *)req->body.bytes.data, req->body.bytes.size), *fields = read_query(req);
+    if (!text && req->body.bytes.size) {
         json_decref(fields);
         return sv_reply_error(req, 400, "text", "the body is not UTF-8: send the text as such");
     }

@@ -12,7 +12,7 @@
 
 /* Where the text stood: /tts has its own name for it. */
 static const char *text_field(const sv_request *req) {
-    return req->dialect == SV_DIALECT_ELEVENLABS || req->dialect == SV_DIALECT_SIMPLE ||
+    return req->wants.dialect == SV_DIALECT_ELEVENLABS || req->wants.dialect == SV_DIALECT_SIMPLE ||
                    req->route->counted != SV_ROUTE_SPEECH
                ? "text"
                : "input";
@@ -177,7 +177,7 @@ static bool take_and_submit(sv_request *req, sv_speech_params *params, double se
         return true;
     }
     if (*made)
-        sv_metric_add(s->metrics, SV_METRIC_TEXT_CHARACTERS, 0, (double)req->chars);
+        sv_metric_add(s->metrics, SV_METRIC_TEXT_CHARACTERS, 0, (double)req->amount.chars);
     else
         *result = refuse(req, &submission);
     return *made;
@@ -247,7 +247,7 @@ int sv_reply_job_error(sv_request *req, sv_job_state state, const ev_error *erro
 static void note_times(sv_request *req) {
     sv_times times;
     sv_job_snapshot(req->job, &times, NULL, NULL);
-    if (times.started > 0) req->queue_s = times.started > req->start ? times.started - req->start : 0;
+    if (times.started > 0) req->amount.queue_s = times.started > req->start ? times.started - req->start : 0;
 }
 
 /* The first samples are there, or it is over. */
@@ -257,20 +257,20 @@ static int begin_answer(sv_request *req) {
     const sv_job_state state = sv_job_snapshot(req->job, NULL, &count, &error);
     note_times(req);
     if (sv_job_over(state) && state != SV_JOB_COMPLETED && !count) return sv_reply_job_error(req, state, &error);
-    if (!req->answer_stream && state != SV_JOB_COMPLETED) return sv_reply_job_error(req, state, &error);
-    return sv_listen(req, req->answer_format, req->answer_sse, state == SV_JOB_COMPLETED);
+    if (!req->wants.stream && state != SV_JOB_COMPLETED) return sv_reply_job_error(req, state, &error);
+    return sv_listen(req, req->wants.format, req->wants.sse, state == SV_JOB_COMPLETED);
 }
 
 int sv_speak_params(sv_request *req, sv_speech_params *params) {
     bool made;
     int result = MHD_YES;
-    req->answer_format = params->format;
-    req->sound = params->sound;
-    req->answer_sse = params->sse;
-    req->answer_words = params->words;
-    req->answer_stream = params->stream || (params->sse && !params->sound.normalize);
+    req->wants.format = params->format;
+    req->wants.sound = params->sound;
+    req->wants.sse = params->sse;
+    req->wants.words = params->words;
+    req->wants.stream = params->stream || (params->sse && !params->sound.normalize);
     if (!sv_speech_begin(req, params, false, NULL, &made, &result)) return result;
-    return sv_wait(req, req->answer_stream ? 0 : SV_AT_END, begin_answer);
+    return sv_wait(req, req->wants.stream ? 0 : SV_AT_END, begin_answer);
 }
 
 int sv_speak(sv_request *req, json_t *body) {

@@ -22,7 +22,7 @@ bool sv_read_idempotency(sv_request *req, const char *key, sv_idempotency *idemp
     const int bytes = snprintf(text, sizeof text, "%s %s", req->client.account, key);
     *idempotency = (sv_idempotency){0};
     if (EVP_Digest(text, (size_t)bytes, idempotency->key, NULL, EVP_sha256(), NULL) &&
-        EVP_Digest(req->body.data, req->body.size, idempotency->body, NULL, EVP_sha256(), NULL)) {
+        EVP_Digest(req->body.bytes.data, req->body.bytes.size, idempotency->body, NULL, EVP_sha256(), NULL)) {
         return true;
     }
     *result = sv_reply_busy(req, 503, 1000, "out of memory: try again later");
@@ -91,14 +91,15 @@ int sv_answer_tts(sv_request *req) {
 static bool find_job(sv_request *req, bool samples, int *result) {
     sv_server *s = req->server;
     ev_error err = {0};
-    const ev_status status = sv_backend_snapshot(s->backend, req->id, req->client.account, samples, &req->job, &err);
+    const ev_status status =
+        sv_backend_snapshot(s->backend, req->head.id, req->client.account, samples, &req->job, &err);
     if (req->job) {
         atomic_fetch_add(&req->job->listeners, 1);
         return true;
     }
     if (status == EV_E_NOT_FOUND)
         *result = sv_reply_error(req, 404, NULL, "there is no request %s: it was never made here, or is too long ago",
-                                 req->id);
+                                 req->head.id);
     else if (status == EV_E_LIMIT)
         *result = sv_reply_busy(req, 503, 2000, err.message);
     else
@@ -115,7 +116,7 @@ static int answer_audio(sv_request *req) {
     ev_error error;
     const sv_job_state state = sv_job_snapshot(req->job, NULL, NULL, &error);
     if (state != SV_JOB_COMPLETED) return sv_reply_job_error(req, state, &error);
-    return sv_listen(req, req->answer_format, false, true);
+    return sv_listen(req, req->wants.format, false, true);
 }
 
 int sv_answer_job_audio(sv_request *req) {
@@ -123,27 +124,27 @@ int sv_answer_job_audio(sv_request *req) {
     const char *format = sv_query(req, "format");
     ev_error err;
     if (!find_job(req, true, &result)) return result;
-    req->answer_format = req->job->speech.format;
-    req->sound = req->job->speech.sound;
-    if (format && ev_format_parse(format, &req->answer_format, &err) != EV_OK) {
+    req->wants.format = req->job->speech.format;
+    req->wants.sound = req->job->speech.sound;
+    if (format && ev_format_parse(format, &req->wants.format, &err) != EV_OK) {
         return sv_reply_error(req, 400, "format", "%s", err.message);
     }
     if (!sv_job_over(sv_job_snapshot(req->job, NULL, NULL, NULL))) {
         return sv_reply_error(req, 409, NULL, "the audio is not ready: ask /tts/%s until its status is completed",
-                              req->id);
+                              req->head.id);
     }
     return answer_audio(req);
 }
 
 static int reply_canceled(sv_request *req) {
-    return sv_reply_json(req, 200, json_pack("{s:s, s:s}", "request_id", req->id, "status", "canceled"));
+    return sv_reply_json(req, 200, json_pack("{s:s, s:s}", "request_id", req->head.id, "status", "canceled"));
 }
 
 /* It is gone from the disk; an earlier process's may have come into the table meanwhile. */
 static int answer_forgotten(sv_request *req) {
     const sv_entry *e = &req->ticket->entry;
     if (e->status != EV_OK) return sv_reply_not_durable(req, e->status, &e->error);
-    sv_job *job = sv_jobs_find(req->server->jobs, req->id, req->client.account);
+    sv_job *job = sv_jobs_find(req->server->jobs, req->head.id, req->client.account);
     if (job) sv_jobs_cancel(req->server->jobs, job);
     sv_job_unref(&job);
     return reply_canceled(req);
@@ -156,7 +157,7 @@ int sv_answer_job_cancel(sv_request *req) {
     if (sv_backend_cancel(req->server->backend, req->job, &err) != EV_OK)
         return sv_reply_busy(req, 503, 2000, err.message);
     if (!req->server->durable) return reply_canceled(req);
-    req->ticket = sv_durable_forget(req->server->durable, req->id);
+    req->ticket = sv_durable_forget(req->server->durable, req->head.id);
     if (!req->ticket) return sv_reply_busy(req, 503, 1000, "out of memory: try again later");
     return sv_wait_for_ticket(req, answer_forgotten);
 }

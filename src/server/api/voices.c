@@ -231,7 +231,7 @@ static bool check_form(sv_request *req, const sv_form *f, int *result) {
 static int reply_kept(sv_request *req, const sv_voice_card *card) {
     json_t *body = card_json(card);
     json_object_set_new(body, "warnings", sv_warnings_json(card->warnings));
-    snprintf(req->warnings, sizeof req->warnings, "%s", card->warnings);
+    snprintf(req->answer.warnings, sizeof req->answer.warnings, "%s", card->warnings);
     return sv_reply_json(req, 201, body);
 }
 
@@ -277,7 +277,7 @@ int sv_answer_voice_add(sv_request *req) {
     int result = MHD_YES;
     const char *type = sv_header(req, "Content-Type");
     if (!type || strncasecmp(type, "multipart/form-data", 19) != 0 ||
-        !sv_form_read(req->connection, req->body.data, req->body.size, &f)) {
+        !sv_form_read(req->connection, req->body.bytes.data, req->body.bytes.size, &f)) {
         ev_buf_free(&f.audio);
         return sv_reply_error(req, 400, NULL,
                               "send a multipart form with the fields name and audio (a recording as a file)");
@@ -295,8 +295,8 @@ int sv_answer_voice_add(sv_request *req) {
 int sv_answer_voice_delete(sv_request *req) {
     ev_error err = {0};
     const sv_model *keeps = keeper(req->settings->models);
-    const ev_status status = keeps ? sv_voices_delete(keeps->voices, req->id, req->client.account, &err)
+    const ev_status status = keeps ? sv_voices_delete(keeps->voices, req->head.id, req->client.account, &err)
                                    : ev_fail(&err, EV_E_NOT_FOUND, "there is no such voice");
     if (status != EV_OK) return sv_reply_error(req, status == EV_E_NOT_FOUND ? 404 : 503, "id", "%s", err.message);
-    return sv_reply_json(req, 200, json_pack("{s:s, s:s, s:b}", "id", req->id, "object", "voice", "deleted", 1));
+    return sv_reply_json(req, 200, json_pack("{s:s, s:s, s:b}", "id", req->head.id, "object", "voice", "deleted", 1));
 }

@@ -133,7 +133,7 @@ static bool check_origin(sv_request *req, const authority *host, int *result) {
     const char *origin = sv_header(req, "Origin"), *site = sv_header(req, "Sec-Fetch-Site");
     const bool own =
         site ? strcmp(site, "same-origin") == 0 || strcmp(site, "none") == 0 : !origin || is_own_origin(origin, host);
-    if (own || req->cors) return true;
+    if (own || req->head.cors) return true;
     *result = sv_reply_error(req, 403, "Origin",
                              "a page of another site may not do that here: its origin must be one of cors_origins");
     return false;
@@ -199,11 +199,11 @@ static bool acts(const char *method) {
 
 /* What a browser asks before it lets a page of another origin do more than a form could. */
 static bool answer_preflight(sv_request *req, const char *method, int *result) {
-    if (strcmp(method, "OPTIONS") != 0 || !req->cors || !req->allow[0]) return false;
+    if (strcmp(method, "OPTIONS") != 0 || !req->head.cors || !req->head.allow[0]) return false;
     if (!sv_header(req, "Access-Control-Request-Method")) return false;
     struct MHD_Response *r = MHD_create_response_from_buffer(0, NULL, MHD_RESPMEM_PERSISTENT);
     if (r) {
-        MHD_add_response_header(r, "Access-Control-Allow-Methods", req->allow);
+        MHD_add_response_header(r, "Access-Control-Allow-Methods", req->head.allow);
         MHD_add_response_header(r, "Access-Control-Allow-Headers",
                                 "Authorization, Content-Type, Idempotency-Key, X-Request-Id, xi-api-key");
         MHD_add_response_header(r, "Access-Control-Max-Age", "600");
@@ -218,7 +218,7 @@ bool sv_browser_check(sv_request *req, const char *method, bool admin, int *resu
     const char *origin = sv_header(req, "Origin");
     authority host;
     if (!check_host(req, admin, &host, result)) return false;
-    req->cors = !admin && origin && is_listed(req->settings->config.cors_origins, origin);
+    req->head.cors = !admin && origin && is_listed(req->settings->config.cors_origins, origin);
     if (answer_preflight(req, method, result)) return false;
     /* A page may open a WebSocket anywhere, and its browser shows it what comes; nor may it make something by a GET.
      */

@@ -75,13 +75,13 @@ static void refuse(sv_gate *g) {
     char id[SV_ID_MAX + 1] = "";
     g->refused = true;
     sv_request_id(id);
-    if (!req || !req->code) send_fault(g, req ? req->request_id : id);
+    if (!req || !req->answer.code) send_fault(g, req ? req->request_id : id);
     if (!req) {
         log_fault(g, id);
-    } else if (!req->code) {
-        req->failed = true;
-        req->code = g->framing.fault.code;
-        snprintf(req->error, sizeof req->error, "%s", g->framing.fault.message);
+    } else if (!req->answer.code) {
+        req->answer.failed = true;
+        req->answer.code = g->framing.fault.code;
+        snprintf(req->answer.error, sizeof req->answer.error, "%s", g->framing.fault.message);
     }
     g->on_refused(g);
     shutdown(g->fd, SHUT_WR);

@@ -25,8 +25,8 @@ enum {
 /* ---- a request's life ---- */
 
 static void free_body(sv_request *req) {
-    ev_buf_free(&req->body);
-    sv_claim_release(&req->claim);
+    ev_buf_free(&req->body.bytes);
+    sv_claim_release(&req->body.claim);
 }
 
 static void name_request(sv_request *req) {
@@ -42,11 +42,11 @@ static enum MHD_Result find_trace(void *request, enum MHD_ValueKind kind, const 
     sv_request *req = request;
     (void)kind;
     if (strcasecmp(name, "traceparent") != 0) return MHD_YES;
-    if (req->traced)
-        req->trace = (sv_trace){0};
+    if (req->span.traced)
+        req->span.trace = (sv_trace){0};
     else
-        sv_trace_parse(&req->trace, value);
-    req->traced = true;
+        sv_trace_parse(&req->span.trace, value);
+    req->span.traced = true;
     return MHD_YES;
 }
 
@@ -59,10 +59,10 @@ static sv_request *begin(sv_server *s, struct MHD_Connection *connection) {
     *req = (sv_request){.server = s,
                         .connection = connection,
                         .start = ev_clock_s(),
-                        .audio_lane = SV_LANE_AUDIO_FIRST,
-                        .chars = -1,
-                        .audio_s = -1,
-                        .queue_s = -1};
+                        .turn.audio_lane = SV_LANE_AUDIO_FIRST,
+                        .amount.chars = -1,
+                        .amount.audio_s = -1,
+                        .amount.queue_s = -1};
     req->settings = sv_settings_ref(s);
     name_request(req);
     MHD_get_connection_values(connection, MHD_HEADER_KIND, find_trace, req);
@@ -73,7 +73,7 @@ static sv_request *begin(sv_server *s, struct MHD_Connection *connection) {
 }
 
 static int refuse(sv_request *req, int result) {
-    req->refused = true;
+    req->body.refused = true;
     return result;
 }
 
@@ -90,12 +90,14 @@ static int refuse_body(sv_request *req) {
 /* What can be said before the body is read. */
 static int open_request(sv_request *req, const char *method, const char *path, bool admin) {
     int result = MHD_YES;
-    req->path = path;
-    req->route = req->server->find_route(method, path, admin, req->settings->config.simple, req->id, req->allow);
+    req->head.path = path;
+    req->route =
+        req->server->find_route(method, path, admin, req->settings->config.simple, req->head.id, req->head.allow);
     if (!sv_browser_check(req, method, admin, &result)) return refuse(req, result);
     if (!sv_access_check(req, &result)) return refuse(req, result);
-    if (!req->route && req->allow[0]) {
-        return refuse(req, sv_reply_error(req, 405, NULL, "%s is not for this path: use %s", method, req->allow));
+    if (!req->route && req->head.allow[0]) {
+        return refuse(req,
+                      sv_reply_error(req, 405, NULL, "%s is not for this path: use %s", method, req->head.allow));
     }
     if (!req->route) return refuse(req, sv_reply_error(req, 404, NULL, "there is no such path: see /openapi.json"));
     if (!sv_browser_check_type(req, &result)) return refuse(req, result);
@@ -108,34 +110,34 @@ enum { BODY_STEP = 64 << 10, BODY_PART = 2 }; /* half of a client's memory is fo
 
 /* Memory for what has come of it. Where there is none, what was kept is let go, and the rest passed over. */
 static bool claim_body(sv_request *req) {
-    const int64_t bytes = (req->received + BODY_STEP) / BODY_STEP * BODY_STEP;
-    if (bytes <= req->claim.bytes) return true;
-    req->no_memory =
-        sv_claim_set(req->server->ledger, &req->claim, req->client.account, bytes, BODY_PART) != SV_CLAIM_OK;
-    if (req->no_memory) free_body(req);
-    return !req->no_memory;
+    const int64_t bytes = (req->body.received + BODY_STEP) / BODY_STEP * BODY_STEP;
+    if (bytes <= req->body.claim.bytes) return true;
+    req->body.no_memory =
+        sv_claim_set(req->server->ledger, &req->body.claim, req->client.account, bytes, BODY_PART) != SV_CLAIM_OK;
+    if (req->body.no_memory) free_body(req);
+    return !req->body.no_memory;
 }
 
 /* A body somewhat too large is read to its end and thrown away: most clients look for the answer only then. */
 static int take_body(sv_request *req, const char *bytes, size_t *size) {
     const int64_t most = body_most(req);
-    req->received += (int64_t)*size;
-    const bool wanted =
-        req->route && req->route->body != SV_BODY_NONE && !req->refused && !req->no_memory && req->received <= most;
-    if (wanted && claim_body(req)) ev_buf_append(&req->body, bytes, *size);
-    if (req->received > most) req->too_large = true;
+    req->body.received += (int64_t)*size;
+    const bool wanted = req->route && req->route->body != SV_BODY_NONE && !req->body.refused &&
+                        !req->body.no_memory && req->body.received <= most;
+    if (wanted && claim_body(req)) ev_buf_append(&req->body.bytes, bytes, *size);
+    if (req->body.received > most) req->body.too_large = true;
     *size = 0;
-    return req->received > PATIENCE * most ? MHD_NO : MHD_YES;
+    return req->body.received > PATIENCE * most ? MHD_NO : MHD_YES;
 }
 
 static int close_body(sv_request *req) {
     sv_connection_note(req, SV_PART_ANSWER);
-    if (req->too_large) return refuse_body(req);
-    if (req->no_memory)
+    if (req->body.too_large) return refuse_body(req);
+    if (req->body.no_memory)
         return sv_reply_busy(req, 503, 2000,
                              "there is no memory left for your requests: send fewer at once, or try later");
-    if (req->body.failed) return sv_reply_error(req, 503, NULL, "out of memory: try again later");
-    const sv_lane lane = req->body.size > BODY_SMALL ? SV_LANE_BULK : req->route->lane;
+    if (req->body.bytes.failed) return sv_reply_error(req, 503, NULL, "out of memory: try again later");
+    const sv_lane lane = req->body.bytes.size > BODY_SMALL ? SV_LANE_BULK : req->route->lane;
     if (lane == SV_LANE_NONE) return req->route->answer(req);
     sv_execute_answer(req, lane);
     return MHD_YES;
@@ -144,17 +146,17 @@ static int close_body(sv_request *req) {
 /* A request that was suspended goes on. */
 static int go_on(sv_request *req) {
     sv_request_resumed(req);
-    if (req->disconnected) return MHD_NO;
-    if (req->rejected) {
-        req->rejected = false;
+    if (req->wait.disconnected) return MHD_NO;
+    if (req->turn.rejected) {
+        req->turn.rejected = false;
         return sv_reply_busy(req, 503, 2000, "too much of this is being done: try again later");
     }
-    if (req->answer) {
-        struct MHD_Response *answer = req->answer;
-        req->answer = NULL;
+    if (req->answer.response) {
+        struct MHD_Response *answer = req->answer.response;
+        req->answer.response = NULL;
         return sv_reply_send(req, answer);
     }
-    return req->next == SV_NEXT_UPLOAD || req->next == SV_NEXT_TICKET ? req->resumed(req) : MHD_NO;
+    return req->turn.next == SV_NEXT_UPLOAD || req->turn.next == SV_NEXT_TICKET ? req->turn.resumed(req) : MHD_NO;
 }
 
 static int access_handler(sv_server *s, bool admin, struct MHD_Connection *connection, const char *path,
@@ -162,13 +164,13 @@ static int access_handler(sv_server *s, bool admin, struct MHD_Connection *conne
     sv_request *req = *state;
     if (!req) {
         *state = req = begin(s, connection);
-        if (req) req->interim = strcmp(version, MHD_HTTP_VERSION_1_1) == 0;
+        if (req) req->wait.interim = strcmp(version, MHD_HTTP_VERSION_1_1) == 0;
         return req ? open_request(req, method, path, admin) : MHD_NO;
     }
     if (*size) return take_body(req, bytes, size);
-    if (req->suspended) return go_on(req);
-    if (req->code) return MHD_YES;
-    req->path = path;
+    if (req->wait.suspended) return go_on(req);
+    if (req->answer.code) return MHD_YES;
+    req->head.path = path;
     return close_body(req);
 }
 
@@ -186,36 +188,36 @@ static enum MHD_Result on_admin(void *server, struct MHD_Connection *connection,
 static void write_log(sv_request *req, double seconds) {
     const sv_route route = req->route ? req->route->counted : SV_ROUTE_OTHER;
     const sv_log_request line = {.request_id = req->request_id,
-                                 .trace_id = req->trace.trace,
-                                 .parent_id = req->trace.parent,
+                                 .trace_id = req->span.trace.trace,
+                                 .parent_id = req->span.trace.parent,
                                  .route = sv_route_names[route],
-                                 .code = req->code,
+                                 .code = req->answer.code,
                                  .duration_s = seconds,
-                                 .queue_s = req->queue_s,
-                                 .audio_s = req->audio_s,
-                                 .chars = req->chars,
+                                 .queue_s = req->amount.queue_s,
+                                 .audio_s = req->amount.audio_s,
+                                 .chars = req->amount.chars,
                                  .account = req->client.has_key ? req->client.account : NULL,
                                  .key_prefix = req->client.has_key ? req->client.key_prefix : NULL,
-                                 .param = req->param,
-                                 .error = req->error[0] ? req->error : NULL,
+                                 .param = req->answer.param,
+                                 .error = req->answer.error[0] ? req->answer.error : NULL,
                                  .text = req->job ? req->job->speech.text : NULL,
                                  .text_bytes = req->job ? req->job->speech.text_bytes : 0};
-    sv_metrics_request(req->server->metrics, route, req->code, seconds);
+    sv_metrics_request(req->server->metrics, route, req->answer.code, seconds);
     sv_log_request_done(&req->server->log, &line);
 }
 
 void sv_request_leave_job(sv_request *req) {
     if (!req->job) return;
-    sv_job_forget_waiter(req->job, &req->waiter);
-    if (!req->disconnected) atomic_fetch_sub(&req->job->listeners, 1);
+    sv_job_forget_waiter(req->job, &req->wait.waiter);
+    if (!req->wait.disconnected) atomic_fetch_sub(&req->job->listeners, 1);
     if (!sv_job_over(sv_job_snapshot(req->job, NULL, NULL, NULL))) sv_backend_nudge(req->server->backend);
     sv_job_unref(&req->job);
 }
 
 /* 408: its body took too long; 499: the client left before it had its answer, or did not read it */
 static void note_left(sv_request *req) {
-    req->code = sv_connection_was_cut(req, SV_PART_BODY) ? 408 : 499;
-    snprintf(req->error, sizeof req->error, "%s",
+    req->answer.code = sv_connection_was_cut(req, SV_PART_BODY) ? 408 : 499;
+    snprintf(req->answer.error, sizeof req->answer.error, "%s",
              sv_connection_was_cut(req, SV_PART_ANSWER) ? "the answer was read too slowly" : "");
 }
 
@@ -226,7 +228,8 @@ static void on_completed(void *server, struct MHD_Connection *connection, void *
     *state = NULL;
     if (!req) return;
     sv_request_resumed(req);
-    if (!req->failed && end != MHD_REQUEST_TERMINATED_COMPLETED_OK && end != MHD_REQUEST_TERMINATED_DAEMON_SHUTDOWN)
+    if (!req->answer.failed && end != MHD_REQUEST_TERMINATED_COMPLETED_OK &&
+        end != MHD_REQUEST_TERMINATED_DAEMON_SHUTDOWN)
         note_left(req);
     sv_connection_note(req, SV_PART_HEAD);
     (void)sv_connection_serves(connection, NULL);
@@ -236,12 +239,12 @@ static void on_completed(void *server, struct MHD_Connection *connection, void *
     sv_request_leave_job(req);
     sv_uploads_remove(req->server->uploads, &req->upload);
     sv_ticket_drop(&req->ticket);
-    if (req->cleanup) req->cleanup(req);
+    if (req->answer.cleanup) req->answer.cleanup(req);
     sv_settings_unref(&req->settings);
     atomic_fetch_sub(&req->server->in_flight, 1);
     sv_metric_add(req->server->metrics, SV_METRIC_REQUESTS_IN_FLIGHT, 0, -1);
     free_body(req);
-    if (req->answer) MHD_destroy_response(req->answer);
+    if (req->answer.response) MHD_destroy_response(req->answer.response);
     free(req);
 }
 

@@ -25,9 +25,9 @@ static void add_browser_headers(const sv_request *req, struct MHD_Response *r) {
     static const char exposed[] = "X-Request-Id, X-Ignored-Fields, X-Sample-Rate, X-Omitted, X-Omitted-Ranges, "
                                   "X-Reference-Warnings, X-Audio-Provenance, Retry-After, "
                                   "Retry-After-Ms, Location, ETag";
-    MHD_add_response_header(r, "Cross-Origin-Resource-Policy", req->cors ? "cross-origin" : "same-origin");
+    MHD_add_response_header(r, "Cross-Origin-Resource-Policy", req->head.cors ? "cross-origin" : "same-origin");
     if (*req->settings->config.cors_origins) MHD_add_response_header(r, "Vary", "Origin");
-    if (!req->cors) return;
+    if (!req->head.cors) return;
     if (!MHD_get_response_header(r, "Access-Control-Allow-Origin"))
         MHD_add_response_header(r, "Access-Control-Allow-Origin", sv_header(req, "Origin"));
     MHD_add_response_header(r, "Access-Control-Expose-Headers", exposed);
@@ -36,14 +36,14 @@ static void add_browser_headers(const sv_request *req, struct MHD_Response *r) {
 static void add_headers(sv_request *req, struct MHD_Response *r) {
     MHD_add_response_header(r, "X-Request-Id", req->request_id);
     MHD_add_response_header(r, "X-Content-Type-Options", "nosniff");
-    if (req->warnings[0]) MHD_add_response_header(r, "X-Reference-Warnings", req->warnings);
-    if (req->ignored[0]) MHD_add_response_header(r, "X-Ignored-Fields", req->ignored);
+    if (req->answer.warnings[0]) MHD_add_response_header(r, "X-Reference-Warnings", req->answer.warnings);
+    if (req->answer.ignored[0]) MHD_add_response_header(r, "X-Ignored-Fields", req->answer.ignored);
     if (atomic_load(&req->server->leaving)) MHD_add_response_header(r, "Connection", "close");
     add_browser_headers(req, r);
 }
 
 int sv_reply_send(sv_request *req, struct MHD_Response *response) {
-    const int result = (int)MHD_queue_response(req->connection, (unsigned)req->code, response);
+    const int result = (int)MHD_queue_response(req->connection, (unsigned)req->answer.code, response);
     MHD_destroy_response(response);
     return result;
 }
@@ -51,11 +51,11 @@ int sv_reply_send(sv_request *req, struct MHD_Response *response) {
 int sv_reply_response(sv_request *req, int code, struct MHD_Response *response) {
     if (!response) return MHD_NO;
     add_headers(req, response);
-    req->code = code;
+    req->answer.code = code;
     if (code == 401) MHD_add_response_header(response, "WWW-Authenticate", "Bearer");
-    if (code == 405) MHD_add_response_header(response, "Allow", req->allow);
-    if (req->executing) {
-        req->answer = response;
+    if (code == 405) MHD_add_response_header(response, "Allow", req->head.allow);
+    if (req->turn.executing) {
+        req->answer.response = response;
         return MHD_YES;
     }
     return sv_reply_send(req, response);
@@ -91,8 +91,8 @@ const char *sv_error_type(int code) {
 }
 
 static json_t *error_body(sv_request *req, int code, const char *param, const char *message) {
-    snprintf(req->error, sizeof req->error, "%s", message);
-    req->param = param;
+    snprintf(req->answer.error, sizeof req->answer.error, "%s", message);
+    req->answer.param = param;
     return json_pack("{s:{s:s, s:s, s:s?, s:n}}", "error", "message", message, "type", sv_error_type(code), "param",
                      param, "code");
 }

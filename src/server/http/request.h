@@ -24,69 +24,96 @@ typedef enum sv_subtitles { SV_SUBTITLES_SRT, SV_SUBTITLES_VTT, SV_SUBTITLES_JSO
 
 enum { SV_IGNORED_SIZE = 256 };
 
+/* In the order of its life. It is HTTP's thread's; while it is suspended, it is the executor's in its turns there. */
 typedef struct sv_request {
-    ev_list_node waiting; /* on the server's list, while it is suspended */
     sv_server *server;
-    struct MHD_Connection *connection;
-    const struct sv_route_row *route;
-    sv_settings *settings; /* held: one view of the settings for the whole request */
-    sv_client client;
-    char request_id[SV_ID_MAX + 1];
-    sv_trace trace;            /* that it belongs to */
-    bool traced;               /* a traceparent was seen */
-    char span[SV_SPAN_ID + 1]; /* its own, where spans are sent; "": they are not */
-    char id[SV_ID_MAX + 1];    /* {id} of the path */
-    char allow[SV_ALLOW_SIZE]; /* methods of the path; where there is no route */
-    ev_buf body;
-    bool cors;                 /* a page of its origin may use this service */
-    bool refused;              /* answered before the body was read */
-    bool too_large, no_memory; /* the body: more than it may have, or more than there is memory for */
-    int64_t received;          /* bytes of the body */
-    sv_claim claim;            /* of memory, for the body */
-    bool disconnected;         /* the client left while it waited; under the server's lock */
-    bool interim;              /* it understands an answer before the answer: it speaks HTTP/1.1 */
-    double half_closed_since;  /* since then it was seen to send no more, which may mean that it left; 0: not seen */
+    struct MHD_Connection *connection; /* NULL: none of its own, a sentence of a WebSocket or an item of a series */
+    sv_settings *settings;             /* held: one view of the settings for the whole request */
     double start;
-    int code;    /* of the answer; 0: none yet */
-    bool failed; /* the answer had begun, and was broken off here: code and error tell why */
+    char request_id[SV_ID_MAX + 1];
+    sv_client client;
+    const struct sv_route_row *route; /* NULL: there is none */
+
+    struct {                       /* what was read of its head */
+        const char *path;          /* the library's, during a call */
+        char id[SV_ID_MAX + 1];    /* {id} of the path */
+        char allow[SV_ALLOW_SIZE]; /* methods of the path; where there is no route */
+        bool cors;                 /* a page of its origin may use this service */
+    } head;
+
+    struct { /* its body, until that was read */
+        ev_buf bytes;
+        int64_t received;          /* of them, and of what was thrown away */
+        sv_claim claim;            /* of memory, for them */
+        bool refused;              /* the request was, before it came */
+        bool too_large, no_memory; /* more than it may have, or more than there is memory for */
+    } body;
+
+    struct { /* how it wants its audio */
+        ev_format format;
+        sv_sound sound;
+        bool sse, stream, words;
+        sv_dialect dialect;
+        sv_envelope envelope;
+        sv_subtitles subtitles;
+    } wants;
+    bool comes_again; /* nobody is refused: where there is no room now it is sent again, and counted then */
+
+    /* what came of it */
     sv_job *job; /* held, and listened to */
     sv_upload *upload;
     sv_ticket *ticket; /* what is being written down for it */
-    sv_waiter waiter;
-    bool suspended;
-    int (*resumed)(struct sv_request *req); /* what goes on when there is what was waited for, at the executor */
-    sv_exec_task task;
-    sv_lane audio_lane;          /* where what is sent next is encoded */
-    bool executing;              /* a thread of the executor has it; changed under the server's lock */
-    bool rejected;               /* ... had no room for it */
-    struct MHD_Response *answer; /* that was made at the executor, with code: HTTP's thread sends it */
-    enum {
-        SV_NEXT_ANSWER,
-        SV_NEXT_AGAIN,
-        SV_NEXT_JOB,
-        SV_NEXT_UPLOAD,
-        SV_NEXT_TICKET
-    } next; /* behind the executor */
-    struct sv_listener *listener;
-    struct sv_result_stream *stream;                  /* of a series' results */
-    void (*cleanup)(struct sv_request *req);          /* of what its answer made; NULL: nothing */
-    const char *path;                                 /* the library's, during a call */
-    bool (*work)(struct sv_request *req, size_t *at); /* of sv_suspend_for */
-    ev_format answer_format;
-    sv_sound sound;
-    sv_dialect dialect;
-    sv_envelope envelope;
-    sv_subtitles subtitles;
-    char warnings[SV_VOICE_WARNINGS]; /* of the recording that it brought, for a header; "" none */
-    char ignored[SV_IGNORED_SIZE];    /* fields that mean nothing here, for a header; "" none */
-    bool answer_sse, answer_stream, answer_words;
-    bool comes_again; /* nobody is refused: where there is no room now it is sent again, and counted then */
-    /* for the log */
-    int64_t chars;
-    double audio_s, queue_s;
-    double encode_begun, encode_ended, encode_s; /* of what is traced: when audio was encoded, and how long it took */
-    const char *param;                           /* the field that was wrong, in static memory; NULL: none */
-    char error[252];
+
+    struct {                /* how it waits for those, without a thread (wait.c) */
+        bool suspended;     /* the connection is */
+        ev_list_node place; /* on the server's list, while it is suspended */
+        sv_waiter waiter;
+        bool disconnected; /* the client left while it waited; under the server's lock */
+        /* since then it was seen to send no more, which may mean that it left; 0: not seen */
+        double half_closed_since;
+        bool interim; /* it understands an answer before the answer, and had none: it speaks HTTP/1.1 */
+    } wait;
+
+    struct { /* at the executor (wait.c) */
+        sv_exec_task task;
+        sv_lane audio_lane;                     /* where what is sent next is encoded */
+        bool executing;                         /* a thread has it; changed under the server's lock */
+        bool rejected;                          /* there was no room for it */
+        int (*resumed)(struct sv_request *req); /* what goes on when there is what was waited for; NULL: the route */
+        bool (*work)(struct sv_request *req, size_t *at); /* of sv_suspend_for */
+        enum {
+            SV_NEXT_ANSWER,
+            SV_NEXT_AGAIN,
+            SV_NEXT_JOB,
+            SV_NEXT_UPLOAD,
+            SV_NEXT_TICKET
+        } next; /* behind the turn */
+    } turn;
+
+    struct {                              /* its answer, and what went wrong */
+        int code;                         /* 0: none yet */
+        struct MHD_Response *response;    /* that was made at the executor, with code: HTTP's thread sends it */
+        char warnings[SV_VOICE_WARNINGS]; /* of the recording that it brought, for a header; "" none */
+        char ignored[SV_IGNORED_SIZE];    /* fields that mean nothing here, for a header; "" none */
+        struct sv_listener *listener;     /* of a job */
+        struct sv_result_stream *stream;  /* of a series' results */
+        void (*cleanup)(struct sv_request *req); /* of what its answer made; NULL: nothing */
+        bool failed;                             /* it had begun, and was broken off here: code and error tell why */
+        const char *param;                       /* the field that was wrong, in static memory; NULL: none */
+        char error[252];
+    } answer;
+
+    struct { /* for the log; < 0: not known */
+        int64_t chars;
+        double audio_s, queue_s;
+    } amount;
+
+    struct {                                         /* for a collector of traces (spans.c) */
+        sv_trace trace;                              /* that it belongs to */
+        bool traced;                                 /* a traceparent was seen */
+        char id[SV_SPAN_ID + 1];                     /* its own span, where spans are sent; "": they are not */
+        double encode_begun, encode_ended, encode_s; /* when audio was encoded, and how long it took */
+    } span;
 } sv_request;
 
 typedef enum sv_body { SV_BODY_NONE, SV_BODY_JSON, SV_BODY_FORM, SV_BODY_TEXT } sv_body;

@@ -23,14 +23,14 @@ static void watch(const sv_server *s, const sv_request *req, int operation) EV_R
 
 static void note_waiting(sv_request *req, bool waits) {
     sv_server *s = req->server;
-    if (req->suspended == waits) return;
+    if (req->wait.suspended == waits) return;
     ev_mutex_lock(&s->lock);
     if (waits)
-        ev_list_append(&s->waiting, &req->waiting);
+        ev_list_append(&s->waiting, &req->wait.place);
     else
-        ev_list_remove(&req->waiting);
+        ev_list_remove(&req->wait.place);
     watch(s, req, waits ? EPOLL_CTL_ADD : EPOLL_CTL_DEL);
-    req->suspended = waits;
+    req->wait.suspended = waits;
     sv_connection_set_waiting(s, req, waits);
     ev_mutex_unlock(&s->lock);
 }
@@ -42,35 +42,35 @@ static void suspend(sv_request *req) {
 }
 
 void sv_suspend(sv_request *req, size_t at) {
-    req->waiter = (sv_waiter){.wake = wake, .user = req, .at = at};
+    req->wait.waiter = (sv_waiter){.wake = wake, .user = req, .at = at};
     suspend(req);
-    if (!sv_job_wait(req->job, &req->waiter)) MHD_resume_connection(req->connection);
+    if (!sv_job_wait(req->job, &req->wait.waiter)) MHD_resume_connection(req->connection);
 }
 
 int sv_wait(sv_request *req, size_t at, int (*resumed)(sv_request *req)) {
-    req->resumed = resumed;
-    req->waiter.at = at;
-    req->next = SV_NEXT_JOB;
+    req->turn.resumed = resumed;
+    req->wait.waiter.at = at;
+    req->turn.next = SV_NEXT_JOB;
     return MHD_YES;
 }
 
 int sv_wait_for_upload(sv_request *req, int (*resumed)(sv_request *req)) {
-    req->resumed = resumed;
+    req->turn.resumed = resumed;
     req->upload->wake = wake;
     req->upload->user = req;
-    req->next = SV_NEXT_UPLOAD;
+    req->turn.next = SV_NEXT_UPLOAD;
     return MHD_YES;
 }
 
 int sv_wait_for_ticket(sv_request *req, int (*resumed)(sv_request *req)) {
-    req->resumed = resumed;
-    req->next = SV_NEXT_TICKET;
+    req->turn.resumed = resumed;
+    req->turn.next = SV_NEXT_TICKET;
     return MHD_YES;
 }
 
 int sv_again(sv_request *req, int (*resumed)(sv_request *req)) {
-    req->resumed = resumed;
-    req->next = SV_NEXT_AGAIN;
+    req->turn.resumed = resumed;
+    req->turn.next = SV_NEXT_AGAIN;
     return MHD_YES;
 }
 
@@ -78,17 +78,17 @@ int sv_again(sv_request *req, int (*resumed)(sv_request *req)) {
 
 /* Of a request that is suspended. */
 static void execute(sv_request *req, sv_lane lane, void (*run)(void *user)) {
-    req->task = (sv_exec_task){.run = run, .user = req, .account = req->client.account};
-    if (sv_executor_put(req->server->executor, lane, &req->task)) return;
-    req->rejected = true;
+    req->turn.task = (sv_exec_task){.run = run, .user = req, .account = req->client.account};
+    if (sv_executor_put(req->server->executor, lane, &req->turn.task)) return;
+    req->turn.rejected = true;
     MHD_resume_connection(req->connection);
 }
 
 /* Whether the client is still there; then nobody else looks at the request until it leaves the executor. */
 static bool arrive(sv_request *req) {
     ev_mutex_lock(&req->server->lock);
-    const bool there = !req->disconnected;
-    req->executing = there;
+    const bool there = !req->wait.disconnected;
+    req->turn.executing = there;
     ev_mutex_unlock(&req->server->lock);
     if (!there) MHD_resume_connection(req->connection); /* and req may be gone with it */
     return there;
@@ -96,33 +96,33 @@ static bool arrive(sv_request *req) {
 
 static void leave(sv_request *req) {
     ev_mutex_lock(&req->server->lock);
-    req->executing = false;
+    req->turn.executing = false;
     ev_mutex_unlock(&req->server->lock);
 }
 
 static void answer_executed(void *request);
 static void wake_to_answer(void *request) {
     sv_request *req = request;
-    execute(req, req->audio_lane, answer_executed);
+    execute(req, req->turn.audio_lane, answer_executed);
 }
 
 /* By its route, and when what that waits for is there, by what comes then. */
 static void answer_executed(void *request) {
     sv_request *req = request;
     if (!arrive(req)) return;
-    req->next = SV_NEXT_ANSWER;
-    (void)(req->resumed ? req->resumed(req)
-                        : req->route->answer(req));  /* without an answer, the connection is closed */
-    ev_buf_free(&req->body);                         /* it was read, and the answer may take minutes */
-    if (!req->upload) sv_claim_release(&req->claim); /* an upload's recording is still there */
+    req->turn.next = SV_NEXT_ANSWER;
+    (void)(req->turn.resumed ? req->turn.resumed(req)
+                             : req->route->answer(req));  /* without an answer, the connection is closed */
+    ev_buf_free(&req->body.bytes);                        /* it was read, and the answer may take minutes */
+    if (!req->upload) sv_claim_release(&req->body.claim); /* an upload's recording is still there */
     leave(req);
-    switch (req->next) {
+    switch (req->turn.next) {
     case SV_NEXT_AGAIN: wake_to_answer(req); return;
     case SV_NEXT_UPLOAD: sv_uploads_put(req->server->uploads, req->upload); return;
     case SV_NEXT_TICKET: sv_ticket_put(req->ticket, wake, req); return;
     case SV_NEXT_JOB:
-        req->waiter = (sv_waiter){.wake = wake_to_answer, .user = req, .at = req->waiter.at};
-        if (!sv_job_wait(req->job, &req->waiter)) wake_to_answer(req);
+        req->wait.waiter = (sv_waiter){.wake = wake_to_answer, .user = req, .at = req->wait.waiter.at};
+        if (!sv_job_wait(req->job, &req->wait.waiter)) wake_to_answer(req);
         return;
     default: MHD_resume_connection(req->connection);
     }
@@ -131,25 +131,25 @@ static void answer_executed(void *request) {
 static void work_executed(void *request);
 static void wake_to_work(void *request) {
     sv_request *req = request;
-    execute(req, req->audio_lane, work_executed);
+    execute(req, req->turn.audio_lane, work_executed);
 }
 
 static void work_executed(void *request) {
     sv_request *req = request;
     size_t at;
     if (!arrive(req)) return;
-    const bool done = req->work(req, &at);
+    const bool done = req->turn.work(req, &at);
     leave(req);
     if (done) {
         MHD_resume_connection(req->connection);
         return;
     }
-    req->waiter = (sv_waiter){.wake = wake_to_work, .user = req, .at = at};
-    if (!req->job || !sv_job_wait(req->job, &req->waiter)) wake_to_work(req);
+    req->wait.waiter = (sv_waiter){.wake = wake_to_work, .user = req, .at = at};
+    if (!req->job || !sv_job_wait(req->job, &req->wait.waiter)) wake_to_work(req);
 }
 
 void sv_suspend_for(sv_request *req, bool (*work)(sv_request *req, size_t *at)) {
-    req->work = work;
+    req->turn.work = work;
     suspend(req);
     wake_to_work(req);
 }
@@ -169,9 +169,9 @@ void sv_request_resumed(sv_request *req) { note_waiting(req, false); }
 static bool has_left(sv_request *req, uint32_t events, double now) {
     static const char there[] = "HTTP/1.1 100 Continue\r\n\r\n";
     if (events & (EPOLLHUP | EPOLLERR)) return true;
-    if (req->half_closed_since == 0) req->half_closed_since = now;
-    if (!req->interim || req->code || now - req->half_closed_since < HALF_CLOSED_S) return false;
-    req->interim = false;
+    if (req->wait.half_closed_since == 0) req->wait.half_closed_since = now;
+    if (!req->wait.interim || req->answer.code || now - req->wait.half_closed_since < HALF_CLOSED_S) return false;
+    req->wait.interim = false;
     const union MHD_ConnectionInfo *info =
         MHD_get_connection_info(req->connection, MHD_CONNECTION_INFO_CONNECTION_FD);
     return info && send(info->connect_fd, there, sizeof there - 1, MSG_NOSIGNAL | MSG_DONTWAIT) < 0;
@@ -188,8 +188,8 @@ void sv_http_detect_disconnects(sv_server *s) {
     const int count = epoll_wait(s->hangups, events, HANGUPS, 0);
     for (int i = 0; i < count; i++) {
         sv_request *req = events[i].data.ptr;
-        if (req->disconnected || req->executing || !has_left(req, events[i].events, now)) continue;
-        req->disconnected = left = true;
+        if (req->wait.disconnected || req->turn.executing || !has_left(req, events[i].events, now)) continue;
+        req->wait.disconnected = left = true;
         if (req->job) atomic_fetch_sub(&req->job->listeners, 1);
         if (req->upload) atomic_store(&req->upload->left, true);
     }

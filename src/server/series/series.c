@@ -271,22 +271,22 @@ void sv_series_request(sv_request *req, sv_server *server, const sv_client *clie
                         .route = &as_job,
                         .client = *client,
                         .start = ev_clock_s(),
-                        .chars = -1,
+                        .amount.chars = -1,
                         .comes_again = true,
-                        .executing = true}; /* answers are kept, not sent */
+                        .turn.executing = true}; /* answers are kept, not sent */
     req->settings = sv_settings_ref(server);
     sv_request_id(req->request_id);
 }
 
 void sv_series_request_end(sv_request *req) {
     sv_request_leave_job(req);
-    if (req->answer) MHD_destroy_response(req->answer);
+    if (req->answer.response) MHD_destroy_response(req->answer.response);
     sv_settings_unref(&req->settings);
 }
 
 void sv_item_fault_of(sv_item_fault *fault, const sv_request *req, const char *text_as) {
-    const bool text = req->param && strcmp(req->param, "text") == 0;
-    const bool told = req->code && req->error[0];
-    sv_item_fault_set(fault, told ? req->code : 503, text ? text_as : req->param,
-                      told ? req->error : "out of memory: try again later");
+    const bool text = req->answer.param && strcmp(req->answer.param, "text") == 0;
+    const bool told = req->answer.code && req->answer.error[0];
+    sv_item_fault_set(fault, told ? req->answer.code : 503, text ? text_as : req->answer.param,
+                      told ? req->answer.error : "out of memory: try again later");
 }

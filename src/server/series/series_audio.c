@@ -42,8 +42,8 @@ static void close_item(sv_result_stream *r) {
 }
 
 static void free_stream(sv_request *req) {
-    sv_result_stream *r = req->stream;
-    req->stream = NULL;
+    sv_result_stream *r = req->answer.stream;
+    req->answer.stream = NULL;
     if (!r) return;
     close_item(r);
     ev_encoder_free(&r->encoder);
@@ -57,9 +57,9 @@ static void free_stream(sv_request *req) {
 
 /* The answer has begun: nothing but the log can tell. */
 static void break_off(sv_result_stream *r, const char *message) {
-    r->broken = r->req->failed = true;
-    r->req->code = 500;
-    snprintf(r->req->error, sizeof r->req->error, "%s", message);
+    r->broken = r->req->answer.failed = true;
+    r->req->answer.code = 500;
+    snprintf(r->req->answer.error, sizeof r->req->answer.error, "%s", message);
 }
 
 static ev_format format_of(const sv_result_stream *r, const sv_item *item) {
@@ -208,7 +208,7 @@ static void encode_piece(sv_result_stream *r) {
 
 /* A turn. true: there is something to send, or nothing more will come. */
 static bool go_on(sv_request *req, size_t *at) {
-    sv_result_stream *r = req->stream;
+    sv_result_stream *r = req->answer.stream;
     const double end = ev_clock_thread_s() + TURN_S;
     *at = 0;
     r->ready.size = r->sent = 0;
@@ -221,7 +221,7 @@ static bool go_on(sv_request *req, size_t *at) {
             break;
     }
     if (r->ready.failed) break_off(r, "out of memory for the archive");
-    req->audio_s = r->audio_s;
+    req->amount.audio_s = r->audio_s;
     sv_connection_audio_sent(req, r->audio_s);
     return r->ready.size || r->finished || r->broken;
 }
@@ -230,7 +230,7 @@ static ssize_t read_bytes(void *stream, uint64_t position, char *out, size_t mos
     sv_result_stream *r = stream;
     (void)position;
     sv_request_resumed(r->req);
-    if (r->req->disconnected || r->req->rejected || r->broken) return MHD_CONTENT_READER_END_WITH_ERROR;
+    if (r->req->wait.disconnected || r->req->turn.rejected || r->broken) return MHD_CONTENT_READER_END_WITH_ERROR;
     if (r->sent == r->ready.size && !r->finished) {
         sv_suspend_for(r->req, go_on);
         return 0;
@@ -257,9 +257,9 @@ static double most_bytes(const sv_series *series) {
 int sv_series_archive(sv_request *req, sv_series *series, ev_format format) {
     if (most_bytes(series) > SV_ZIP_BYTES_MAX)
         return sv_reply_error(req, 413, NULL, "this is too much for one archive: read each item's audio_url");
-    sv_result_stream *r = req->stream = calloc(1, sizeof *r);
-    req->cleanup = free_stream;
-    req->audio_lane = SV_LANE_AUDIO_MADE;
+    sv_result_stream *r = req->answer.stream = calloc(1, sizeof *r);
+    req->answer.cleanup = free_stream;
+    req->turn.audio_lane = SV_LANE_AUDIO_MADE;
     bool *missing = calloc(series->count, sizeof *missing);
     if (!r || !missing) {
         free(missing);
@@ -311,9 +311,9 @@ static ev_status make_encoder(sv_result_stream *r, size_t count, int32_t rate) {
 int sv_series_sound(sv_request *req, sv_series *series, size_t first, size_t end, ev_format format) {
     int32_t rate = 0;
     const size_t count = count_samples(series, first, end, &rate);
-    sv_result_stream *r = req->stream = calloc(1, sizeof *r);
-    req->cleanup = free_stream;
-    req->audio_lane = SV_LANE_AUDIO_MADE;
+    sv_result_stream *r = req->answer.stream = calloc(1, sizeof *r);
+    req->answer.cleanup = free_stream;
+    req->turn.audio_lane = SV_LANE_AUDIO_MADE;
     if (r)
         *r = (sv_result_stream){
             .req = req, .series = sv_series_ref(series), .format = format, .one = true, .next = first, .end = end};

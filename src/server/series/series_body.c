@@ -53,7 +53,7 @@ static void read_fields(sv_item *item, sv_server *server, const sv_client *clien
         p->stream = false;
         s->format = item->format = p->format;
         s->sound = item->sound = p->sound;
-        item->chars = req.chars;
+        item->chars = req.amount.chars;
         item->seconds = sv_backend_seconds(server->backend, s);
     } else {
         item->state = SV_ITEM_FAILED;
@@ -110,13 +110,13 @@ static bool check_shared(sv_server *server, sv_series *series, json_t *shared, i
     json_object_set_new(all, "text", json_string("."));
     sv_series_request(&req, server, &series->client);
     const bool read = all && sv_fields_take_job(&req, all, &params, &result);
-    memcpy(series->ignored, req.ignored, sizeof req.ignored);
-    const bool wrong = !read && req.code == 400;
+    memcpy(series->ignored, req.answer.ignored, sizeof req.answer.ignored);
+    const bool wrong = !read && req.answer.code == 400;
     if (read) sv_speech_params_free(&params);
     if (wrong) {
         *code = 400;
-        *field = req.param;
-        snprintf(message, 300, "%s", req.error);
+        *field = req.answer.param;
+        snprintf(message, 300, "%s", req.answer.error);
     }
     json_decref(all);
     sv_series_request_end(&req);
@@ -272,11 +272,11 @@ static bool read_common(book *b, sv_server *server, json_t *body, bool first) {
         sv_item_fault fault = {0};
         sv_item_fault_of(&fault, &req, b->field);
         wrong(b, fault.code, "", "%s", fault.message ? fault.message : "out of memory: try again later");
-        b->field = req.param; /* static, as all names of fields are */
+        b->field = req.answer.param; /* static, as all names of fields are */
         sv_item_fault_set(&fault, 0, NULL, NULL);
     }
     const bool heard = read && (!first || check_voice(b, &req));
-    memcpy(b->series->ignored, req.ignored, sizeof req.ignored);
+    memcpy(b->series->ignored, req.answer.ignored, sizeof req.answer.ignored);
     sv_series_request_end(&req);
     if (!heard) return false;
     if (p->speech.reference || p->speech.reference_url)

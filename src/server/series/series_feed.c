@@ -110,7 +110,7 @@ static bool write_down(sv_server *s, sv_item *item, sv_job *job, bool fresh) {
 
 /* It, and those behind, are tried again later: the rate, the quota or the queue has no room now. */
 static bool must_wait(sv_server *s, sv_series *series, const sv_request *req) {
-    if (req->code != 429 && req->code != 503) return false;
+    if (req->answer.code != 429 && req->answer.code != 503) return false;
     const double wait = series->patience > 0 ? fmin(2 * series->patience, PATIENCE_MAX) : PATIENCE_S;
     series->patience = wait;
     series->again = now_s() + (atomic_load(&s->draining) ? PATIENCE_MAX : wait);
@@ -154,7 +154,7 @@ static bool begin(sv_server *s, const sv_series *series, sv_item *item, sv_reque
         sv_reply_busy(req, 503, 1000, "out of memory: try again later");
         return false;
     }
-    req->chars = item->chars;
+    req->amount.chars = item->chars;
     const bool keyed = s->durable || sv_series_is_shared(s);
     const bool begun = sv_speech_begin(req, &params, true, keyed ? &idempotency : NULL, fresh, &result);
     sv_speech_params_free(&params);

@@ -53,7 +53,7 @@ static int take_in_shared(sv_request *req, sv_series *series) {
     char id[SV_JOB_ID + 1];
     sv_series *first = NULL, *before = NULL;
     sv_series_verdict verdict;
-    ev_status status = sv_series_share(req->server, series, &req->body, &verdict, id, &err);
+    ev_status status = sv_series_share(req->server, series, &req->body.bytes, &verdict, id, &err);
     if (status == EV_OK && verdict == SV_SERIES_AGAIN)
         status = sv_series_fetch_remote(req->server, id, req->client.account, &before, &err);
     if (status != EV_OK) return reply_not_now(req, status, &err);
@@ -73,7 +73,7 @@ static int take_in(sv_request *req, sv_series *series) {
     sv_series *first = NULL;
     sv_series_table *table = req->server->series;
     if (sv_series_is_shared(req->server)) return take_in_shared(req, series);
-    const ev_status status = sv_series_write(table, series, req->body.data, req->body.size, &err);
+    const ev_status status = sv_series_write(table, series, req->body.bytes.data, req->body.bytes.size, &err);
     if (status != EV_OK) return sv_reply_not_durable(req, status, &err);
     const sv_series_verdict verdict = sv_series_put(table, series, &first);
     if (verdict != SV_SERIES_TAKEN) sv_series_erase(table, series->id);
@@ -89,7 +89,7 @@ static int take_in(sv_request *req, sv_series *series) {
 
 /* It lies on the disk as it came, blanks and all. */
 static bool claim_body(sv_request *req, sv_series *series, int *result) {
-    const int64_t bytes = series->claim.bytes + (req->server->durable ? (int64_t)req->body.size : 0);
+    const int64_t bytes = series->claim.bytes + (req->server->durable ? (int64_t)req->body.bytes.size : 0);
     if (sv_claim_set(req->server->ledger, &series->claim, req->client.account, bytes, 1) == SV_CLAIM_OK) return true;
     *result = sv_reply_busy(req, 503, 2000, "there is no memory left for your requests: send less at once");
     return false;
@@ -104,11 +104,11 @@ static int answer_body(sv_request *req, json_t *body, const sv_idempotency *idem
                                      : sv_batch_read(s, s->ledger, &req->client, body, &code, &field, message);
     if (!series && code == 503) return sv_reply_busy(req, code, 2000, message);
     if (!series) return sv_reply_error(req, code, field, "%s", message);
-    memcpy(req->ignored, series->ignored, sizeof req->ignored);
+    memcpy(req->answer.ignored, series->ignored, sizeof req->answer.ignored);
     series->keyed = idempotency != NULL;
     if (idempotency) series->idempotency = *idempotency;
     for (size_t i = 0; i < series->count && series->kind == SV_SERIES_LONG; i++)
-        req->chars = (i ? req->chars : 0) + series->items[i].chars;
+        req->amount.chars = (i ? req->amount.chars : 0) + series->items[i].chars;
     if (check_room(req, series, field, &result) && claim_body(req, series, &result)) result = take_in(req, series);
     sv_series_unref(&series);
     return result;
@@ -131,9 +131,10 @@ int sv_answer_batch(sv_request *req) {
 /* The path's; NULL: answered. */
 static sv_series *find(sv_request *req, int *result) {
     ev_error err = {0};
-    sv_series *series = sv_series_find(req->server->series, req->id, req->client.account);
+    sv_series *series = sv_series_find(req->server->series, req->head.id, req->client.account);
     if (!series && sv_series_is_shared(req->server)) {
-        const ev_status status = sv_series_fetch_remote(req->server, req->id, req->client.account, &series, &err);
+        const ev_status status =
+            sv_series_fetch_remote(req->server, req->head.id, req->client.account, &series, &err);
         if (status != EV_OK && status != EV_E_NOT_FOUND) {
             *result = reply_not_now(req, status, &err);
             return NULL;
@@ -142,7 +143,7 @@ static sv_series *find(sv_request *req, int *result) {
     if (series && (series->kind == SV_SERIES_LONG) != is_long(req)) sv_series_unref(&series);
     if (!series)
         *result = sv_reply_error(req, 404, NULL, "there is no %s %s: it was never made here, or is too long ago",
-                                 is_long(req) ? "long text" : "batch", req->id);
+                                 is_long(req) ? "long text" : "batch", req->head.id);
     return series;
 }
 
@@ -163,7 +164,7 @@ static bool is_over(sv_request *req, const sv_series *series) {
 
 static int reply_not_ready(sv_request *req, const char *kind) {
     return sv_reply_error(req, 409, NULL, "not all is made: ask /v1/audio/speech/%s/%s until its status is completed",
-                          kind, req->id);
+                          kind, req->head.id);
 }
 
 /* false: answered. */
@@ -238,7 +239,7 @@ int sv_answer_long_audio(sv_request *req) {
 /* false: answered. */
 static bool cancel_elsewhere(sv_request *req, int *result) {
     ev_error err = {0};
-    const ev_status status = sv_series_cancel_elsewhere(req->server, req->id, req->client.account, &err);
+    const ev_status status = sv_series_cancel_elsewhere(req->server, req->head.id, req->client.account, &err);
     if (status == EV_OK || status == EV_E_NOT_FOUND) return true;
     *result = reply_not_now(req, status, &err);
     return false;

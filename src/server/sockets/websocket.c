@@ -185,7 +185,7 @@ static void free_websocket(websocket **held) {
 
 /* The library takes the socket back: from then on the request may be gone. */
 static void give_back(websocket *w) {
-    sv_ws_session_sum(w->talk, &w->request->chars, &w->request->audio_s);
+    sv_ws_session_sum(w->talk, &w->request->amount.chars, &w->request->amount.audio_s);
     sv_ws_session_free(&w->talk);
     shutdown(w->fd, SHUT_WR);
     MHD_upgrade_action(w->handle, MHD_UPGRADE_ACTION_CLOSE);

@@ -65,9 +65,9 @@ void sv_ws_session_error(sv_ws_session *t, int code, const char *param, const ch
 
 /* What the request was answered, as a message; text is the sentence's. */
 static json_t *answer_of(const sv_request *req) {
-    const bool said = req->code && req->error[0];
-    const char *param = req->param && strcmp(req->param, "input") == 0 ? "text" : req->param;
-    return fault(said ? req->code : 503, param, said ? req->error : "out of memory: try again later");
+    const bool said = req->answer.code && req->answer.error[0];
+    const char *param = req->answer.param && strcmp(req->answer.param, "input") == 0 ? "text" : req->answer.param;
+    return fault(said ? req->answer.code : 503, param, said ? req->answer.error : "out of memory: try again later");
 }
 
 /* ---- a sentence's request ---- */
@@ -81,9 +81,9 @@ static speech *new_speech(sv_ws_session *t) {
     s->req.route = t->route;
     s->req.settings = sv_settings_ref(t->server);
     s->req.client = t->client;
-    s->req.executing = true; /* its answers are kept, not sent */
+    s->req.turn.executing = true; /* its answers are kept, not sent */
     s->req.start = ev_clock_s();
-    s->req.chars = -1;
+    s->req.amount.chars = -1;
     memcpy(s->req.request_id, t->request_id, sizeof s->req.request_id);
     return s;
 }
@@ -94,7 +94,7 @@ static void free_speech(speech **held) {
     if (!s) return;
     sv_spans_end(&s->req, ev_clock_s());
     sv_request_leave_job(&s->req);
-    if (s->req.answer) MHD_destroy_response(s->req.answer);
+    if (s->req.answer.response) MHD_destroy_response(s->req.answer.response);
     sv_settings_unref(&s->req.settings);
     ev_encoder_free(&s->encoder);
     free(s);
@@ -112,17 +112,17 @@ static bool read_fields(speech *s, const json_t *fields, const char *text, size_
     params->stream = true;
     s->format = params->format;
     s->model_rate = params->speech.model_rate;
-    s->req.sound = params->sound;
+    s->req.wants.sound = params->sound;
     if (s->format == EV_FORMAT_PCM || s->format == EV_FORMAT_OPUS) return true;
     sv_reply_error(&s->req, 400, "response_format", "response_format must be pcm or opus here");
     sv_speech_params_free(params);
     return false;
 }
 
-static int32_t rate_of(const speech *s) { return ev_format_rate(s->format, s->model_rate, s->req.sound.rate); }
+static int32_t rate_of(const speech *s) { return ev_format_rate(s->format, s->model_rate, s->req.wants.sound.rate); }
 
 static bool make_encoder(speech *s) {
-    const sv_sound *sound = &s->req.sound;
+    const sv_sound *sound = &s->req.wants.sound;
     ev_encoder_options options;
     ev_encoder_options_init(&options);
     options.label = s->req.settings->config.label;
@@ -160,9 +160,9 @@ static void on_samples(void *user) {
 /* false: a call will come when there are more. */
 static bool has_more(speech *s) {
     if (atomic_load(&s->listed)) return false;
-    s->req.waiter = (sv_waiter){.wake = on_samples, .user = s, .at = s->at};
+    s->req.wait.waiter = (sv_waiter){.wake = on_samples, .user = s, .at = s->at};
     atomic_store(&s->listed, true);
-    if (sv_job_wait(s->req.job, &s->req.waiter)) return false;
+    if (sv_job_wait(s->req.job, &s->req.wait.waiter)) return false;
     atomic_store(&s->listed, false);
     return true;
 }
@@ -277,11 +277,11 @@ static size_t next_size(sv_ws_session *t) {
 /* The rate or the queue has no room for it now: it waits, and the client is told once. */
 static bool must_wait(sv_ws_session *t, const sv_request *req) {
     const double now = ev_clock_s();
-    const bool soon = req->code == 429 || (req->code == 503 && !atomic_load(&t->server->draining));
+    const bool soon = req->answer.code == 429 || (req->answer.code == 503 && !atomic_load(&t->server->draining));
     if (!soon || (t->since > 0 && now - t->since > PATIENCE_S)) return false;
     if (t->since == 0) tell(t, "waiting", answer_of(req));
     if (t->since == 0) t->since = now;
-    t->again = now + AGAIN_MS * 1e-3 * (req->code == 503 ? 4 : 1);
+    t->again = now + AGAIN_MS * 1e-3 * (req->answer.code == 503 ? 4 : 1);
     return true;
 }
 
@@ -301,7 +301,7 @@ static bool begin_next(sv_ws_session *t) {
         return false;
     }
     s->number = ++t->sentences;
-    if (s->req.chars > 0) t->chars += s->req.chars;
+    if (s->req.amount.chars > 0) t->chars += s->req.amount.chars;
     drop_text(t, size);
     if (begun) t->now = s;
     if (!begun) tell_failed(s);
@@ -385,7 +385,8 @@ static void hear_start(sv_ws_session *t, json_t *m) {
         t->words = json_is_true(json_object_get(m, "timestamps"));
         tell(t, "started",
              json_pack("{s:s, s:s, s:i, s:s}", "request_id", t->request_id, "response_format",
-                       ev_format_name(s->format), "sample_rate", (int)rate_of(s), "ignored_fields", s->req.ignored));
+                       ev_format_name(s->format), "sample_rate", (int)rate_of(s), "ignored_fields",
+                       s->req.answer.ignored));
     } else if (s) {
         tell(t, "error", answer_of(&s->req));
     }
