@@ -282,7 +282,7 @@ static size_t bar(markup *m, size_t at) {
     return at + 1;
 }
 
-static bool is_mark(char c) { return c != 0 && strchr("\\`*_{}()#+-.!|<>~=\"'&", c) != NULL; }
+static bool is_mark(char c) { return c != 0 && strchr("\\`*_{}()#+-.!|<>~=\"'&$", c) != NULL; }
 
 size_t markup_inline(markup *m, size_t at) {
     const char c = m->text[at];
@@ -307,7 +307,11 @@ size_t markup_inline(markup *m, size_t at) {
     case '`': return code(m, at);
     case '[': return open_bracket(m, at);
     case ']': return close_bracket(m, at);
+    case '$':
+        if ((used = markup_math(m, at))) return used;
+        break;
     case '\\':
+        if ((used = markup_math(m, at))) return used;
         if (!is_mark(markup_char(m, at + 1))) break;
         markup_void(m, at, at + 1);
         markup_copy(m, at + 1, at + 2);

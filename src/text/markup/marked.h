@@ -3,6 +3,7 @@
  *   markup.c        START HERE: which kind of markup
  *   block.c         Markdown at the beginning of a line: headings, lists, quotes, tables, fences, definitions
  *   inline.c        Markdown in a line: emphasis, links, code, escapes; audio tags
+ *   math.c          formulas as LaTeX writes them
  *   reference.c     character references
  *   write.c         the marked text as it grows, what all of these share
  *   tag.c           one tag of HTML or SSML in running text
@@ -115,7 +116,8 @@ typedef struct markup {
     /* memory of failed searches: the other half is not there before these places */
     size_t no_code[MARKUP_TICKS]; /* by the length of the run of backticks */
     size_t no_address, no_comment;
-    uint32_t no_raw; /* bit i: the closing tag of raw element i is not in the rest of the text */
+    size_t no_math[3]; /* by how a formula closes: "\\)" or "\\]", "$$", "$" */
+    uint32_t no_raw;   /* bit i: the closing tag of raw element i is not in the rest of the text */
 } markup;
 
 /* write.c */
@@ -140,6 +142,8 @@ static inline bool markup_is_alpha(char c) { return (c | 0x20) >= 'a' && (c | 0x
 size_t markup_block(markup *m, size_t at);
 /* inline.c: one step; where reading goes on. */
 size_t markup_inline(markup *m, size_t at);
+/* math.c: a formula at '$' or '\\': where reading goes on, 0: there is none. */
+size_t markup_math(markup *m, size_t at);
 /* reference.c: "&amp;" at `at`: its bytes, 0 for none; the character's UTF-8 in out. */
 size_t markup_reference(const char *text, size_t bytes, size_t at, char out[8], size_t *n);
 /* tag.c: a tag, a comment or "<https://...>" at '<': where reading goes on, 0: it is text. */

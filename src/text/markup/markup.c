@@ -42,7 +42,7 @@ static bool begins_ssml(const char *text, size_t bytes) {
 
 /* Nothing that any markup begins with, and no line that could be one. */
 static bool is_plain(const char *text, size_t bytes) {
-    static const char marks[] = "<&[*_`~=|\\#>-+\n(";
+    static const char marks[] = "<&[*_`~=|\\#>-+\n($";
     for (size_t i = 0; i < bytes; i++)
         if (memchr(marks, text[i], sizeof(marks) - 1) || (unsigned char)text[i] >= 0xE2) {
             if ((unsigned char)text[i] < 0xE2) return false;
