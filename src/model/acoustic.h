@@ -18,7 +18,7 @@
 #include "model/utterance.h"
 
 /* Who speaks, and how: borrowed. */
-typedef struct ev_manner {
+typedef struct ev_conditioning {
     const float *speaker;         /* [config.speaker], the voice's vector */
     const float *emotion_weights; /* [config.emotion_count], sum 1 */
     /* for a family that takes prompts */
@@ -27,7 +27,7 @@ typedef struct ev_manner {
     const char *text;   /* what is said, as it is written */
     size_t text_bytes;
     ev_pool *pool; /* threads for a network that reads the texts; NULL: the calling one */
-} ev_manner;
+} ev_conditioning;
 
 /* What encode leaves for decode, in the queue's memory; a family fills what it needs. */
 typedef struct ev_encoded {
@@ -41,7 +41,7 @@ typedef struct ev_encoded {
 /* The functions take the model that load made. Those on a batch fail with the device alone: the queue's memory holds
  * the bytes that the sizes say (asserted). Threads: a loaded model never changes. */
 struct ev_acoustic_family {
-    bool takes_prompts; /* a manner may be any text, each sentence has a condition of its own, voices need no pitch */
+    bool takes_prompts; /* a prompt may be any text, each sentence has a condition of its own, voices need no pitch */
     const char *name;   /* "family" in a model file */
     bool voice_rows;    /* voices are rows of a learned table, of any length; else vectors of unit length */
     bool
@@ -57,7 +57,7 @@ struct ev_acoustic_family {
     /* The weights that encode and decode borrow, to a queue that will run them. */
     void (*upload)(const void *model, ev_queue *q);
 
-    ev_status (*condition)(const void *model, const ev_manner *manner, float *out, ev_error *err);
+    ev_status (*condition)(const void *model, const ev_conditioning *conditioning, float *out, ev_error *err);
 
     /* Rows that n tokens take on the encoder's axis, the symbols that they are spelt with; forced as in ev_utterance.
      * And the most that any n tokens take. NULL: n. */
@@ -108,9 +108,9 @@ static inline size_t ev_acoustic_decode_bytes(const ev_acoustic *m, size_t frame
     return m->family->decode_bytes(m->model, frames, utterances, threads);
 }
 
-static inline ev_status ev_acoustic_condition(const ev_acoustic *m, const ev_manner *manner, float *out,
+static inline ev_status ev_acoustic_condition(const ev_acoustic *m, const ev_conditioning *conditioning, float *out,
                                               ev_error *err) {
-    return m->family->condition(m->model, manner, out, err);
+    return m->family->condition(m->model, conditioning, out, err);
 }
 
 static inline ev_status ev_acoustic_encode(const ev_acoustic *m, ev_queue *q, ev_utterance *const *u, size_t n,
@@ -126,9 +126,10 @@ static inline ev_status ev_acoustic_decode(const ev_acoustic *m, ev_queue *q, co
 /* ---- for the families ---- */
 
 /* A condition that is the speaker's vector, then the emotions' weights, side by side. */
-static inline void ev_condition_join(const ev_acoustic_config *config, const ev_manner *manner, float *out) {
-    for (int i = 0; i < config->speaker; i++) out[i] = manner->speaker[i];
-    for (int i = 0; i < config->emotion_count; i++) out[config->speaker + i] = manner->emotion_weights[i];
+static inline void ev_condition_join(const ev_acoustic_config *config, const ev_conditioning *conditioning,
+                                     float *out) {
+    for (int i = 0; i < config->speaker; i++) out[i] = conditioning->speaker[i];
+    for (int i = 0; i < config->emotion_count; i++) out[config->speaker + i] = conditioning->emotion_weights[i];
 }
 
 #endif

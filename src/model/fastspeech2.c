@@ -127,9 +127,9 @@ static ev_status decode(const void *model, ev_queue *q, const ev_encoded *encode
 
 /* ---- the family ---- */
 
-static ev_status join_condition(const void *model, const ev_manner *manner, float *out, ev_error *err) {
+static ev_status join_condition(const void *model, const ev_conditioning *conditioning, float *out, ev_error *err) {
     (void)err;
-    ev_condition_join(&((const ev_fastspeech2 *)model)->config, manner, out);
+    ev_condition_join(&((const ev_fastspeech2 *)model)->config, conditioning, out);
     return EV_OK;
 }
 

@@ -10,35 +10,35 @@
 
 /* The emotions' vectors by their weights; a free prompt's in their place, the neutral one's for what a degree leaves.
  */
-static ev_status mix_style(const ev_prompttts *m, const ev_manner *manner, float *out, ev_error *err) {
+static ev_status mix_style(const ev_prompttts *m, const ev_conditioning *conditioning, float *out, ev_error *err) {
     const ev_acoustic_config *c = &m->config;
     const size_t width = (size_t)c->style.width;
-    if (manner->prompt) {
-        const ev_status s = ev_style_vector(m->style, manner->pool, "the prompt", manner->prompt,
-                                            strlen(manner->prompt), true, out, err);
+    if (conditioning->prompt) {
+        const ev_status s = ev_style_vector(m->style, conditioning->pool, "the prompt", conditioning->prompt,
+                                            strlen(conditioning->prompt), true, out, err);
         for (size_t j = 0; s == EV_OK && j < width; j++) {
-            out[j] = manner->degree * out[j] + (1 - manner->degree) * m->emotions[j];
+            out[j] = conditioning->degree * out[j] + (1 - conditioning->degree) * m->emotions[j];
         }
         return s;
     }
     for (size_t j = 0; j < width; j++) {
         double sum = 0;
         for (size_t e = 0; e < (size_t)c->emotion_count; e++) {
-            sum += (double)manner->emotion_weights[e] * m->emotions[e * width + j];
+            sum += (double)conditioning->emotion_weights[e] * m->emotions[e * width + j];
         }
         out[j] = (float)sum;
     }
     return EV_OK;
 }
 
-static ev_status condition(const void *model, const ev_manner *manner, float *out, ev_error *err) {
+static ev_status condition(const void *model, const ev_conditioning *conditioning, float *out, ev_error *err) {
     const ev_prompttts *m = model;
     const size_t speaker = (size_t)m->config.speaker, width = (size_t)m->config.style.width;
-    memcpy(out, manner->speaker, speaker * sizeof *out);
-    const ev_status s = mix_style(m, manner, out + speaker, err);
+    memcpy(out, conditioning->speaker, speaker * sizeof *out);
+    const ev_status s = mix_style(m, conditioning, out + speaker, err);
     if (s != EV_OK) return s;
-    return ev_style_vector(m->style, manner->pool, "a sentence", manner->text, manner->text_bytes, false,
-                           out + speaker + width, err);
+    return ev_style_vector(m->style, conditioning->pool, "a sentence", conditioning->text, conditioning->text_bytes,
+                           false, out + speaker + width, err);
 }
 
 /* ---- encode ---- */

@@ -1,5 +1,5 @@
 /* prompttts: the acoustic model of the published EmotiVoice checkpoints: phones, a speaker's vector, and two vectors
- * of the style encoder (the manner that is asked for, the text itself) in; the mels that their own vocoder takes out.
+ * of the style encoder (the prompt, the text itself) in; the mels that their own vocoder takes out.
  *
  * FastSpeech2's structure (fastspeech2.h) with pitch and energy in units of their own and without an F0 for the
  * vocoder. The reference is training/published.py. Contracts as in acoustic.h.

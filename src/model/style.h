@@ -1,4 +1,4 @@
-/* style: a text, or the name of a manner ("开心"), to the vector that the published EmotiVoice checkpoints are told
+/* style: a text, or the name of a style ("开心"), to the vector that the published EmotiVoice checkpoints are told
  * it by. Vectors are kept by text: prompts come again and again, and so do sentences.
  */
 #ifndef EV_STYLE_H

@@ -109,12 +109,12 @@ static ev_status take_manners(ev_item *item, ev_error *err) {
     bool any = false;
     for (size_t i = 0; i < n; i++) any |= p[i].speed != 1 || p[i].pitch_scale != 1 || p[i].energy_scale != 1;
     if (!any) return EV_OK;
-    item->manners = malloc(3 * n * sizeof *item->manners);
-    if (!item->manners) return ev_fail(err, EV_E_MEMORY, "out of memory");
+    item->prosody = malloc(3 * n * sizeof *item->prosody);
+    if (!item->prosody) return ev_fail(err, EV_E_MEMORY, "out of memory");
     for (size_t i = 0; i < n; i++) {
-        item->manners[i] = fminf(fmaxf(p[i].speed * item->request->speed, 0.25f), 4);
-        item->manners[n + i] = p[i].pitch_scale;
-        item->manners[2 * n + i] = p[i].energy_scale;
+        item->prosody[i] = fminf(fmaxf(p[i].speed * item->request->speed, 0.25f), 4);
+        item->prosody[n + i] = p[i].pitch_scale;
+        item->prosody[2 * n + i] = p[i].energy_scale;
     }
     return EV_OK;
 }
@@ -238,8 +238,8 @@ static bool has_voices(const ev_phones *phones) {
 }
 
 /* One for each sentence, of who says it, and of what it says (said NULL: that does not matter). */
-static ev_status sentence_conditions(ev_item *item, ev_manner *manner, const ev_voice *speaker, const ev_buf *said,
-                                     const size_t *ends, ev_error *err) {
+static ev_status sentence_conditions(ev_item *item, ev_conditioning *conditioning, const ev_voice *speaker,
+                                     const ev_buf *said, const size_t *ends, ev_error *err) {
     const ev_voice *voice = speaker;
     const char *now = NULL;
     ev_voice *own = NULL;
@@ -248,8 +248,8 @@ static ev_status sentence_conditions(ev_item *item, ev_manner *manner, const ev_
     for (size_t i = 0; i < item->phones->sentence_count && s == EV_OK; i++) {
         const char *name = item->phones->sentences[i].voice;
         const size_t begin = i && said ? ends[i - 1] : 0;
-        if (said) manner->text = said->data ? (const char *)said->data + begin : "";
-        if (said) manner->text_bytes = ends[i] - begin;
+        if (said) conditioning->text = said->data ? (const char *)said->data + begin : "";
+        if (said) conditioning->text_bytes = ends[i] - begin;
         if (!name) voice = speaker;
         if (!name) row = speaker_row;
         if (name && !same_voice(name, now)) {
@@ -258,35 +258,38 @@ static ev_status sentence_conditions(ev_item *item, ev_manner *manner, const ev_
         }
         if (s != EV_OK) break;
         now = name;
-        manner->speaker = voice->vector;
+        conditioning->speaker = voice->vector;
         if (item->medians_hz) item->medians_hz[i] = voice->pitch;
         if (item->gain_rows) item->gain_rows[i] = row;
-        s = ev_acoustic_condition(&item->model->acoustic, manner, item->condition + i * item->condition_step, err);
+        s = ev_acoustic_condition(&item->model->acoustic, conditioning, item->condition + i * item->condition_step,
+                                  err);
     }
     ev_voice_free(&own);
     return s;
 }
 
 /* What the model reads of the sentences, where it does. */
-static ev_status take_sentence_conditions(ev_item *item, ev_manner *manner, const ev_voice *speaker, ev_error *err) {
+static ev_status take_sentence_conditions(ev_item *item, ev_conditioning *conditioning, const ev_voice *speaker,
+                                          ev_error *err) {
     const size_t n = item->phones->sentence_count;
     const ev_request *r = item->request;
     ev_text_voices voices = {item->model, r};
     const ev_text_options options = ev_request_text(r, &voices);
     if (!item->model->acoustic.family->takes_prompts)
-        return sentence_conditions(item, manner, speaker, NULL, NULL, err);
+        return sentence_conditions(item, conditioning, speaker, NULL, NULL, err);
     size_t *ends = malloc(n * sizeof *ends);
     ev_buf said = {0};
     ev_status s = ends ? ev_text_content(&said, ends, r->text, r->text_bytes, &options, item->phones, err)
                        : ev_fail(err, EV_E_MEMORY, "out of memory");
-    if (s == EV_OK) s = sentence_conditions(item, manner, speaker, &said, ends, err);
+    if (s == EV_OK) s = sentence_conditions(item, conditioning, speaker, &said, ends, err);
     ev_buf_free(&said);
     free(ends);
     return s;
 }
 
 /* One for all sentences; or, where the model reads what is said, or the voice changes, one for each. */
-static ev_status take_condition(ev_item *item, ev_manner *manner, const ev_voice *speaker, ev_error *err) {
+static ev_status take_condition(ev_item *item, ev_conditioning *conditioning, const ev_voice *speaker,
+                                ev_error *err) {
     const ev_acoustic *m = &item->model->acoustic;
     const bool changes = has_voices(item->phones), each = changes || m->family->takes_prompts;
     const size_t size = (size_t)m->config.condition, n = each ? item->phones->sentence_count : 1;
@@ -298,11 +301,11 @@ static ev_status take_condition(ev_item *item, ev_manner *manner, const ev_voice
     if (!each) {
         uint32_t row;
         const ev_status s = take_gains(item, speaker, &row, err);
-        manner->speaker = speaker->vector;
-        return s == EV_OK ? ev_acoustic_condition(m, manner, item->condition, err) : s;
+        conditioning->speaker = speaker->vector;
+        return s == EV_OK ? ev_acoustic_condition(m, conditioning, item->condition, err) : s;
     }
     item->condition_step = size;
-    return take_sentence_conditions(item, manner, speaker, err);
+    return take_sentence_conditions(item, conditioning, speaker, err);
 }
 
 static ev_status resolve_voice(ev_item *item, const ev_voice **speaker, ev_error *err) {
@@ -321,7 +324,7 @@ static ev_status prepare(ev_item *item, ev_pool *pool, int32_t sentence_ms_max, 
     const ev_request *r = item->request;
     if (!r || !r->text) return ev_fail(err, EV_E_ARGUMENT, "request has no text");
     float emotion_weights[EV_EMOTIONS_MAX];
-    ev_manner manner = {
+    ev_conditioning conditioning = {
         .emotion_weights = emotion_weights, .prompt = r->prompt, .degree = r->emotion_degree, .pool = pool};
     ev_status s = check_numbers(r, err);
     if (s == EV_OK) s = check_prompt(item->model, r, err);
@@ -336,7 +339,7 @@ static ev_status prepare(ev_item *item, ev_pool *pool, int32_t sentence_ms_max, 
     }
     if (s == EV_OK) s = take_tokens(item, err);
     if (s == EV_OK) s = take_manners(item, err);
-    if (s == EV_OK) s = take_condition(item, &manner, speaker, err);
+    if (s == EV_OK) s = take_condition(item, &conditioning, speaker, err);
     return s;
 }
 
@@ -363,7 +366,7 @@ void ev_item_free(ev_item *item) {
     ev_phones_free(&item->phones);
     ev_voice_free(&item->own_voice);
     free(item->tokens);
-    free(item->manners);
+    free(item->prosody);
     free(item->condition);
     ev_buf_free(&item->log_gains);
     free(item->gain_rows);

@@ -38,7 +38,7 @@ static void job_start(job *j, ev_item *item) {
                           .condition = item->condition + j->sentence * item->condition_step,
                           .median_hz = item->medians_hz ? item->medians_hz[j->sentence] : item->median_hz,
                           .speed = r->speed,
-                          .token_speed = item->manners ? item->manners + s->phone_begin : NULL,
+                          .token_speed = item->prosody ? item->prosody + s->phone_begin : NULL,
                           .pitch_scale = r->pitch_scale,
                           .energy_scale = r->energy_scale};
 }
@@ -76,7 +76,7 @@ static ev_status hold(ev_item *item, job *j, ev_error *err) {
     const size_t head = (sizeof(ev_decoded) + 63) / 64 * 64;
     const size_t phase = (frames + 1) * sizeof(double), channels = frames * ld * sizeof(float);
     const size_t samples = sentence_samples(item, j->sentence, frames);
-    const size_t f0 = frames * sizeof(float), gain = item->manners ? f0 : 0;
+    const size_t f0 = frames * sizeof(float), gain = item->prosody ? f0 : 0;
     unsigned char *block = ev_aligned_alloc(head + channels + phase + f0 + gain);
     if (!block) return ev_fail(err, EV_E_MEMORY, "out of memory for %zu frames", frames);
     ev_decoded *d = j->decoded = (ev_decoded *)(void *)block;
@@ -123,8 +123,8 @@ static void set_manners(const job *j) {
     for (size_t i = s->phone_begin; d->gain && i < s->phone_end; i++) {
         const size_t end = frame + (size_t)item->durations[i];
         for (; frame < end && frame < d->frames; frame++) {
-            d->f0[frame] *= item->manners[n + i];
-            d->gain[frame] = item->manners[2 * n + i];
+            d->f0[frame] *= item->prosody[n + i];
+            d->gain[frame] = item->prosody[2 * n + i];
         }
     }
     for (; d->gain && frame < d->frames; frame++) d->gain[frame] = 1;

@@ -76,7 +76,7 @@ typedef struct ev_item {
     ev_error error;
     ev_phones *phones;
     int32_t *tokens, *forced, *durations; /* [phone_count], one block owned through tokens */
-    float *manners;                       /* NULL, or speed [phone_count], F0 and gain factors; owned */
+    float *prosody;                       /* NULL, or speed [phone_count], F0 and gain factors; owned */
     float median_hz;
     float *medians_hz;       /* of each sentence, where the text asks for other voices; NULL: median_hz */
     float *condition;        /* who speaks, and how: the acoustic model's, and the vocoder's; owned */

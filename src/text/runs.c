@@ -359,11 +359,12 @@ static void fill(runs *r, char fallback) {
 
 /* Where SSML names the language, numbers and signs are read in it. */
 static void override(runs *r, const ev_marked *marked) {
-    const ev_prosody *manners = (const ev_prosody *)(const void *)marked->manners.data;
-    const size_t count = ev_array_count(&marked->manners, ev_prosody);
+    const ev_prosody *prosodies = (const ev_prosody *)(const void *)marked->prosodies.data;
+    const size_t count = ev_array_count(&marked->prosodies, ev_prosody);
     char language = LANG_NONE;
     for (size_t i = 0, next = 0; i < r->n && count; i++) {
-        for (; next < count && manners[next].byte_begin <= r->chars[i].at; next++) language = manners[next].language;
+        for (; next < count && prosodies[next].byte_begin <= r->chars[i].at; next++)
+            language = prosodies[next].language;
         if (language && kind_of(r->chars[i].cp) == LANG_NONE && !is_space(r->chars[i].cp)) r->language[i] = language;
     }
 }

@@ -156,9 +156,9 @@ typedef struct layout {
     const sink_word *words;
     const int16_t *tokens;
     size_t phones_max;
-    const ev_prosody *manners;
-    size_t manner_count, manner_next;
-    ev_prosody manner;                   /* of the last thing written */
+    const ev_prosody *prosodies;
+    size_t prosody_count, prosody_next;
+    ev_prosody prosody;                  /* of the last thing written */
     ev_buf phones, sentences, out_words; /* ev_phone, ev_sentence, ev_word (spoken: an offset until the end) */
     size_t text_at;                      /* end of the last thing written, in the caller's text */
     bool zh;                             /* language of the last word written */
@@ -166,8 +166,8 @@ typedef struct layout {
 
 static void put_phone(layout *l, int token, int32_t word, int pause_ms, size_t begin, size_t end) {
     ev_phone phone = {
-        ev_token_name(token),  token, word, pause_ms, begin, end, l->manner.speed, l->manner.pitch_scale,
-        l->manner.energy_scale};
+        ev_token_name(token),   token, word, pause_ms, begin, end, l->prosody.speed, l->prosody.pitch_scale,
+        l->prosody.energy_scale};
     ev_buf_append(&l->phones, &phone, sizeof(phone));
 }
 
@@ -176,9 +176,9 @@ static void put_mark(layout *l, int token, size_t begin, size_t end, int pause_m
 }
 
 /* Words come in the order of the text. */
-static void set_manner(layout *l, uint32_t byte_begin) {
-    while (l->manner_next < l->manner_count && l->manners[l->manner_next].byte_begin <= byte_begin)
-        l->manner = l->manners[l->manner_next++];
+static void set_prosody(layout *l, uint32_t byte_begin) {
+    while (l->prosody_next < l->prosody_count && l->prosodies[l->prosody_next].byte_begin <= byte_begin)
+        l->prosody = l->prosodies[l->prosody_next++];
 }
 
 static void put_word(layout *l, const sink_item *item, const char *spoken) {
@@ -187,7 +187,7 @@ static void put_word(layout *l, const sink_item *item, const char *spoken) {
     out.phone_begin = ev_array_count(&l->phones, ev_phone);
     out.spoken = spoken + word->spoken;
     out.given = word->given;
-    set_manner(l, word->byte_begin);
+    set_prosody(l, word->byte_begin);
     memcpy(out.language, word->zh ? "zh" : "en", 3);
     int32_t index = (int32_t)ev_array_count(&l->out_words, ev_word);
     for (uint32_t i = word->token_begin; i < word->token_end; i++) {
@@ -212,30 +212,30 @@ static bool next_word_zh(const layout *l, size_t i) {
 }
 
 /* What SSML asks for at a place; NULL: nothing. */
-static const ev_prosody *manner_at(const layout *l, uint32_t byte_begin) {
-    size_t low = 0, high = l->manner_count;
+static const ev_prosody *prosody_at(const layout *l, uint32_t byte_begin) {
+    size_t low = 0, high = l->prosody_count;
     while (low < high) {
         const size_t middle = (low + high) / 2;
-        if (l->manners[middle].byte_begin <= byte_begin)
+        if (l->prosodies[middle].byte_begin <= byte_begin)
             low = middle + 1;
         else
             high = middle;
     }
-    return low ? &l->manners[low - 1] : NULL;
+    return low ? &l->prosodies[low - 1] : NULL;
 }
 
 /* How much longer than by itself a word takes that SSML slows down: its sentence is cut the shorter. */
 static double slowness(const layout *l, uint32_t byte_begin) {
-    const ev_prosody *manner = manner_at(l, byte_begin);
-    return manner && manner->speed < 1 ? 1 / (double)manner->speed : 1;
+    const ev_prosody *prosody = prosody_at(l, byte_begin);
+    return prosody && prosody->speed < 1 ? 1 / (double)prosody->speed : 1;
 }
 
 /* Whose a sentence is that has these items: the voice of its first word, or of what it has besides words. */
 static uint32_t voice_of(const layout *l, size_t begin, size_t end) {
     size_t first = begin;
     while (first < end && l->items[first].kind != ITEM_WORD) first++;
-    const ev_prosody *manner = manner_at(l, l->items[first < end ? first : begin].byte_begin);
-    return manner ? manner->voice : 0;
+    const ev_prosody *prosody = prosody_at(l, l->items[first < end ? first : begin].byte_begin);
+    return prosody ? prosody->voice : 0;
 }
 
 /* items[begin, end) as one sentence; end_token closes it, or the comma mark where that is 0. */
@@ -394,7 +394,7 @@ static ev_phones *gather(const layout *l, const ev_sink *sink, const ev_buf *voi
     return r;
 }
 
-ev_status ev_sink_finish(ev_sink *sink, ev_phones **out, const ev_buf *manners, const ev_buf *voices,
+ev_status ev_sink_finish(ev_sink *sink, ev_phones **out, const ev_buf *prosodies, const ev_buf *voices,
                          const char *text, size_t bytes, size_t sentence_phones_max, ev_error *err) {
     if (sink->items.failed || sink->words.failed || sink->tokens.failed || sink->spoken.failed ||
         sink->omissions.failed || sink->said.failed)
@@ -405,9 +405,9 @@ ev_status ev_sink_finish(ev_sink *sink, ev_phones **out, const ev_buf *manners, 
                 .words = (const sink_word *)(const void *)sink->words.data,
                 .tokens = (const int16_t *)(const void *)sink->tokens.data,
                 .phones_max = sentence_phones_max,
-                .manners = (const ev_prosody *)(const void *)manners->data,
-                .manner_count = ev_array_count(manners, ev_prosody),
-                .manner = {.speed = 1, .pitch_scale = 1, .energy_scale = 1}};
+                .prosodies = (const ev_prosody *)(const void *)prosodies->data,
+                .prosody_count = ev_array_count(prosodies, ev_prosody),
+                .prosody = {.speed = 1, .pitch_scale = 1, .energy_scale = 1}};
     put_all(&l, (const char *)sink->spoken.data);
     ev_phones *result = NULL;
     if (!l.phones.failed && !l.sentences.failed && !l.out_words.failed) result = gather(&l, sink, voices);

@@ -26,8 +26,8 @@ void ev_sink_clear(ev_sink *sink);
 void ev_sink_given(ev_sink *sink); /* the last word's phones are given by hand */
 size_t ev_sink_omissions(const ev_sink *sink);
 void ev_sink_forget(ev_sink *sink, size_t omissions); /* those behind the first so many */
-/* Lays everything out; manners: ev_prosody by place. EV_E_TEXT: no word. EV_E_MEMORY. */
-ev_status ev_sink_finish(ev_sink *sink, ev_phones **out, const ev_buf *manners, const ev_buf *voices,
+/* Lays everything out; prosodies: ev_prosody by position. EV_E_TEXT: no word. EV_E_MEMORY. */
+ev_status ev_sink_finish(ev_sink *sink, ev_phones **out, const ev_buf *prosodies, const ev_buf *voices,
                          const char *text, size_t bytes, size_t sentence_phones_max, ev_error *err);
 
 #endif

@@ -60,7 +60,7 @@ ev_status ev_text_phones(ev_phones **out, const ev_text *text, const char *utf8,
     if (status == EV_OK) status = ev_scan_text(&scan, &marked, utf8, bytes, options->dictionaries, &sink, err);
     if (status == EV_OK) status = ev_runs_speak(&scan, &marked, text->en, text->zh, (char)hint, utf8, &sink, err);
     if (status == EV_OK)
-        status = ev_sink_finish(&sink, out, &marked.manners, &marked.voices, utf8, bytes, sentence_phones_max, err);
+        status = ev_sink_finish(&sink, out, &marked.prosodies, &marked.voices, utf8, bytes, sentence_phones_max, err);
     ev_marked_clear(&marked);
     ev_scan_clear(&scan);
     ev_sink_clear(&sink);

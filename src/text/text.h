@@ -69,7 +69,7 @@ typedef struct ev_char {
 typedef struct ev_prosody {
     uint32_t byte_begin;
     float speed, pitch_scale, energy_scale; /* factors; 1: as the request says */
-    uint32_t voice;                         /* place of its name in ev_marked.voices, + 1; 0: the request's */
+    uint32_t voice;                         /* offset of its name in ev_marked.voices, + 1; 0: the request's */
     char language;                          /* 'e', 'z': of numbers and signs; 0: as they stand */
 } ev_prosody;
 

@@ -133,9 +133,9 @@ static void spoken_open(spoken *s, const fixture *f, const ev_acoustic *m, int i
     float *numbers = expected(f, name, &unused);
     ev_error err = {0};
     s->condition = malloc((size_t)m->config.condition * sizeof *s->condition);
-    assert_int_equal(
-        ev_acoustic_condition(m, &(ev_manner){.speaker = speaker, .emotion_weights = emotions}, s->condition, &err),
-        EV_OK);
+    assert_int_equal(ev_acoustic_condition(m, &(ev_conditioning){.speaker = speaker, .emotion_weights = emotions},
+                                           s->condition, &err),
+                     EV_OK);
     free(speaker);
     free(emotions);
     s->channels = malloc(4096 * ld * sizeof(float));

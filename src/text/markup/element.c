@@ -19,7 +19,7 @@ enum {
     SILENT,
     SPEAK,
     PAUSE,
-    MANNER,
+    PROSODY,
     SAY_AS,
     SUB,
     SUP,
@@ -45,7 +45,7 @@ static const struct known {
     {SILENT, " meta metadata link lexicon lookup base input col colgroup area map track source "},
     {SPEAK, " speak "},
     {PAUSE, " break "},
-    {MANNER, " prosody emphasis lang "},
+    {PROSODY, " prosody emphasis lang "},
     {SAY_AS, " say-as "},
     {SUB, " sub "},
     {SUP, " sup "},
@@ -79,34 +79,34 @@ int markup_raw_index(const char *name) {
 
 /* ---- how it is spoken from here on ---- */
 
-static void set_manner(markup *m, ev_prosody manner, size_t at) {
-    manner.byte_begin = (uint32_t)at;
-    m->manner = manner;
-    ev_buf_append(&m->out->manners, &manner, sizeof(manner));
+static void set_prosody(markup *m, ev_prosody prosody, size_t at) {
+    prosody.byte_begin = (uint32_t)at;
+    m->prosody = prosody;
+    ev_buf_append(&m->out->prosodies, &prosody, sizeof(prosody));
 }
 
-static void set_language(markup *m, const markup_tag *tag, ev_prosody *manner) {
+static void set_language(markup *m, const markup_tag *tag, ev_prosody *prosody) {
     const char *lang = markup_attribute_of(tag, "lang");
     if (!lang || !*lang) return;
     const char a = (char)(lang[0] | 0x20), b = lang[1] ? (char)(lang[1] | 0x20) : 0;
     const bool end = b && !markup_is_alpha(lang[2]);
     if (end && a == 'e' && b == 'n')
-        manner->language = 'e';
+        prosody->language = 'e';
     else if ((end && a == 'z' && b == 'h') || strncmp(lang, "cmn", 3) == 0)
-        manner->language = 'z';
+        prosody->language = 'z';
     else
         markup_omit(m, tag->begin, tag->end, "language that is not spoken");
 }
 
-static bool set_emphasis(ev_prosody *manner, const char *level) {
+static bool set_emphasis(ev_prosody *prosody, const char *level) {
     static const struct {
         const char *level;
         float speed, energy_scale;
     } levels[] = {{"strong", 0.85f, 1.5f}, {"moderate", 0.92f, 1.25f}, {"none", 1, 1}, {"reduced", 1.1f, 0.8f}};
     for (size_t i = 0; i < EV_ARRAY_COUNT(levels); i++)
         if (strcmp(level ? level : "moderate", levels[i].level) == 0) {
-            manner->speed *= levels[i].speed;
-            manner->energy_scale *= levels[i].energy_scale;
+            prosody->speed *= levels[i].speed;
+            prosody->energy_scale *= levels[i].energy_scale;
             return true;
         }
     return false;
@@ -126,7 +126,7 @@ static markup_element *push(markup *m, const markup_tag *tag, int what) {
         return NULL;
     }
     markup_element *e = &m->elements[m->depth++];
-    *e = (markup_element){.what = what, .begin = tag->begin, .content = tag->end, .outer = m->manner};
+    *e = (markup_element){.what = what, .begin = tag->begin, .content = tag->end, .outer = m->prosody};
     memcpy(e->name, tag->name, sizeof(e->name));
     e->out = m->out->text.size;
     e->inserts = m->out->inserts.size;
@@ -162,16 +162,16 @@ static void open_phoneme(markup *m, const markup_tag *tag) {
 }
 
 static void open_manner(markup *m, const markup_tag *tag) {
-    ev_prosody manner = m->manner;
+    ev_prosody prosody = m->prosody;
     bool good = true;
-    if (strcmp(tag->name, "prosody") == 0) good = markup_prosody(&manner, tag);
-    if (strcmp(tag->name, "emphasis") == 0) good = set_emphasis(&manner, markup_attribute_of(tag, "level"));
+    if (strcmp(tag->name, "prosody") == 0) good = markup_prosody(&prosody, tag);
+    if (strcmp(tag->name, "emphasis") == 0) good = set_emphasis(&prosody, markup_attribute_of(tag, "level"));
     if (!good) markup_omit(m, tag->begin, tag->end, "value that is not understood");
-    set_language(m, tag, &manner);
-    if (push(m, tag, MANNER)) set_manner(m, manner, tag->end);
+    set_language(m, tag, &prosody);
+    if (push(m, tag, PROSODY)) set_prosody(m, prosody, tag->end);
 }
 
-/* The place of a name in the list of voices, + 1; 0: nobody is called that. */
+/* The offset of a name in the list of voices, + 1; 0: nobody is called that. */
 static uint32_t voice_named(markup *m, const char *name, size_t n) {
     char own[MARKUP_VOICE_MAX + 1];
     if (!n || n > MARKUP_VOICE_MAX || !m->options->knows_voice) return 0;
@@ -187,7 +187,7 @@ static uint32_t voice_named(markup *m, const char *name, size_t n) {
  * itself. */
 static void open_voice(markup *m, const markup_tag *tag) {
     const char *names = markup_attribute_of(tag, "name");
-    ev_prosody manner = m->manner;
+    ev_prosody prosody = m->prosody;
     uint32_t voice = names ? voice_named(m, names, strlen(names)) : 0;
     for (const char *at = names; at && *at && !voice;) {
         const size_t n = strcspn(at, " \t\r\n");
@@ -196,9 +196,9 @@ static void open_voice(markup *m, const markup_tag *tag) {
     }
     if (!voice) markup_omit(m, tag->begin, tag->end, "voice that is not known");
     if (voice) markup_end_line(m, tag->begin);
-    if (voice) manner.voice = voice;
-    set_language(m, tag, &manner);
-    if (push(m, tag, VOICE)) set_manner(m, manner, tag->end);
+    if (voice) prosody.voice = voice;
+    set_language(m, tag, &prosody);
+    if (push(m, tag, VOICE)) set_prosody(m, prosody, tag->end);
 }
 
 /* Of elements that are what they are for all: where a language is named, it holds until they end. */
@@ -206,9 +206,9 @@ static void open_plain(markup *m, const markup_tag *tag, int what) {
     const bool sentence = m->ssml && strcmp(tag->name, "s") == 0;
     if (what == BLOCK || sentence) markup_end_line(m, tag->begin);
     if (strcmp(tag->name, "hr") == 0 || tag->empty || !markup_attribute_of(tag, "lang")) return;
-    ev_prosody manner = m->manner;
-    set_language(m, tag, &manner);
-    if (push(m, tag, what)) set_manner(m, manner, tag->end);
+    ev_prosody prosody = m->prosody;
+    set_language(m, tag, &prosody);
+    if (push(m, tag, what)) set_prosody(m, prosody, tag->end);
 }
 
 static void open_image(markup *m, const markup_tag *tag) {
@@ -245,7 +245,7 @@ void markup_open(markup *m, const markup_tag *tag) {
         open_phoneme(m, tag);
     } else if (what == VOICE) {
         open_voice(m, tag);
-    } else if (what == MANNER || what == SPEAK) {
+    } else if (what == PROSODY || what == SPEAK) {
         open_manner(m, tag);
     } else if ((e = push(m, tag, what))) {
         e->value = keep_value(m, what == SUB ? alias : as);
@@ -307,7 +307,7 @@ static void replace(markup *m, const markup_element *e) {
     ev_buf_free(&origins);
 }
 
-static bool is_same_manner(const ev_prosody *a, const ev_prosody *b) {
+static bool is_same_prosody(const ev_prosody *a, const ev_prosody *b) {
     return a->speed == b->speed && a->pitch_scale == b->pitch_scale && a->energy_scale == b->energy_scale &&
            a->voice == b->voice && a->language == b->language;
 }
@@ -333,12 +333,12 @@ static void close_top(markup *m, size_t begin, size_t end) {
         if (m->out->text.size > e->out && !m->values.failed) replace(m, e);
         break;
     case VOICE:
-        if (m->manner.voice != e->outer.voice) markup_end_line(m, begin);
+        if (m->prosody.voice != e->outer.voice) markup_end_line(m, begin);
         break;
     case SPEAK: m->ssml = false; /* fall through */
     default: break;
     }
-    if (!is_same_manner(&m->manner, &e->outer)) set_manner(m, e->outer, end);
+    if (!is_same_prosody(&m->prosody, &e->outer)) set_prosody(m, e->outer, end);
 }
 
 void markup_close(markup *m, const char *name, size_t begin, size_t end) {

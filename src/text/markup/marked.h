@@ -35,13 +35,13 @@ typedef struct ev_insert {
 } ev_insert;
 
 typedef struct ev_marked {
-    ev_buf text;    /* UTF-8 */
-    ev_buf origins; /* ev_origin, one a byte */
-    ev_buf inserts; /* ev_insert, by place */
-    ev_buf tokens;  /* int16_t */
-    ev_buf manners; /* ev_prosody, by place */
-    ev_buf voices;  /* names that manners speak of, NUL-terminated */
-    bool plain;     /* text and origins are empty: the caller's bytes are the text */
+    ev_buf text;      /* UTF-8 */
+    ev_buf origins;   /* ev_origin, one a byte */
+    ev_buf inserts;   /* ev_insert, by position */
+    ev_buf tokens;    /* int16_t */
+    ev_buf prosodies; /* ev_prosody, by position */
+    ev_buf voices;    /* names that they refer to, NUL-terminated */
+    bool plain;       /* text and origins are empty: the caller's bytes are the text */
 } ev_marked;
 
 /* Reads the markup. What is left out goes to the sink. EV_E_TEXT: SSML was asked for and the text is not well-formed;
@@ -100,7 +100,7 @@ typedef struct markup {
     ev_buf values; /* of the open elements */
     markup_element elements[MARKUP_DEPTH];
     size_t depth;
-    ev_prosody manner;
+    ev_prosody prosody;
     bool ssml; /* between <speak> and </speak> */
     /* Markdown */
     markup_run runs[MARKUP_RUNS];
@@ -155,8 +155,8 @@ void markup_open(markup *m, const markup_tag *tag);
 void markup_close(markup *m, const char *name, size_t begin, size_t end); /* the closing tag's bytes */
 void markup_close_all(markup *m); /* at the end: what was never closed changes nothing */
 /* value.c */
-int markup_break_ms(const char *time, const char *strength);    /* -1: not understood */
-bool markup_prosody(ev_prosody *manner, const markup_tag *tag); /* false: a value is not understood */
+int markup_break_ms(const char *time, const char *strength);     /* -1: not understood */
+bool markup_prosody(ev_prosody *prosody, const markup_tag *tag); /* false: a value is not understood */
 /* Writes `content` (with its origins) as interpret-as asks for; false: it is not understood, and as it was. */
 bool markup_say_as(markup *m, const char *as, const char *format, const char *content, const ev_origin *origins,
                    size_t n);

@@ -57,7 +57,7 @@ static bool is_plain(const char *text, size_t bytes) {
 ev_status ev_markup_read(ev_marked *marked, const char *text, size_t bytes, const ev_text_options *options,
                          ev_sink *sink, ev_error *err) {
     markup m = {.text = text, .bytes = bytes, .options = options, .out = marked, .sink = sink};
-    m.manner = (ev_prosody){.speed = 1, .pitch_scale = 1, .energy_scale = 1};
+    m.prosody = (ev_prosody){.speed = 1, .pitch_scale = 1, .energy_scale = 1};
     ev_status status = EV_OK;
     bool read = false;
     *marked = (ev_marked){0};
@@ -77,7 +77,7 @@ ev_status ev_markup_read(ev_marked *marked, const char *text, size_t bytes, cons
     }
     if (status == EV_OK &&
         (marked->text.failed || marked->origins.failed || marked->inserts.failed || marked->tokens.failed ||
-         marked->manners.failed || marked->voices.failed || m.values.failed))
+         marked->prosodies.failed || marked->voices.failed || m.values.failed))
         status = ev_fail(err, EV_E_MEMORY, "out of memory while reading the text");
     ev_buf_free(&m.values);
     return status;

@@ -133,7 +133,7 @@ static void start_anew(markup *m, size_t omissions) {
     m->values.size = 0;
     m->depth = 0;
     m->ssml = false;
-    m->manner = (ev_prosody){.speed = 1, .pitch_scale = 1, .energy_scale = 1};
+    m->prosody = (ev_prosody){.speed = 1, .pitch_scale = 1, .energy_scale = 1};
     ev_sink_forget(m->sink, omissions);
 }
 

@@ -127,22 +127,22 @@ static bool volume_of(const char *s, double *factor) {
     return *factor >= 0;
 }
 
-bool markup_prosody(ev_prosody *manner, const markup_tag *tag) {
+bool markup_prosody(ev_prosody *prosody, const markup_tag *tag) {
     const char *rate = markup_attribute_of(tag, "rate"), *pitch = markup_attribute_of(tag, "pitch");
     const char *volume = markup_attribute_of(tag, "volume");
     double factor;
     bool good = true;
     if (rate && (good &= rate_of(rate, &factor)))
-        manner->speed = (float)within((double)manner->speed * factor, 0.25, 4);
+        prosody->speed = (float)within((double)prosody->speed * factor, 0.25, 4);
     if (pitch) {
         const bool known = pitch_of(pitch, &factor);
         good &= known;
-        if (known) manner->pitch_scale = (float)within((double)manner->pitch_scale * factor, 0.5, 2);
+        if (known) prosody->pitch_scale = (float)within((double)prosody->pitch_scale * factor, 0.5, 2);
     }
     if (volume) {
         const bool known = volume_of(volume, &factor);
         good &= known;
-        if (known) manner->energy_scale = (float)within((double)manner->energy_scale * factor, 0, 4);
+        if (known) prosody->energy_scale = (float)within((double)prosody->energy_scale * factor, 0, 4);
     }
     return good && !markup_attribute_of(tag, "contour") && !markup_attribute_of(tag, "range") &&
            !markup_attribute_of(tag, "duration");
@@ -196,7 +196,7 @@ static bool say_ordinal(const content *c) {
     const size_t n = digits_of(c);
     if (!n) return false;
     const char last = c->text[n - 1];
-    const bool teen = n > 1 && c->text[n - 2] == '1', chinese = c->m->manner.language == 'z';
+    const bool teen = n > 1 && c->text[n - 2] == '1', chinese = c->m->prosody.language == 'z';
     const char *ending = teen ? "th" : last == '1' ? "st" : last == '2' ? "nd" : last == '3' ? "rd" : "th";
     if (chinese) put(c, "第", 0, n);
     for (size_t i = 0; i < n; i++) markup_put(c->m, c->text + i, 1, c->origins[i].begin, c->origins[i].end);
@@ -238,7 +238,7 @@ static bool say_date(const content *c, const char *format) {
     for (size_t i = 0; i < count; i++) *(format[i] == 'y' ? &year : format[i] == 'm' ? &month : &day) = parts[i];
     if (strspn(format, "ymd") != strlen(format) || month > 12 || day > 31 || year > 9999) return false;
     if (strchr(format, 'y') && year < 100) year += year < 50 ? 2000 : 1900;
-    const bool chinese = c->m->manner.language == 'z';
+    const bool chinese = c->m->prosody.language == 'z';
     if (chinese) {
         size_t used = 0;
         if (year) used += (size_t)snprintf(said + used, sizeof(said) - used, "%ld年", year);

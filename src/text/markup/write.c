@@ -98,6 +98,6 @@ void ev_marked_clear(ev_marked *marked) {
     ev_buf_free(&marked->origins);
     ev_buf_free(&marked->inserts);
     ev_buf_free(&marked->tokens);
-    ev_buf_free(&marked->manners);
+    ev_buf_free(&marked->prosodies);
     ev_buf_free(&marked->voices);
 }
