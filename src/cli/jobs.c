@@ -93,17 +93,17 @@ static int run_dead(const void *values, const cli_operands *operands) {
 typedef struct dead_action {
     const char *method, *suffix;
     long status; /* of what went well */
-    int (*told)(const json_t *answer);
+    int (*print)(const json_t *answer);
 } dead_action;
 
-static int told_id(const json_t *answer) {
+static int print_id(const json_t *answer) {
     const char *id = json_string_value(json_object_get(answer, "request_id"));
     return id && printf("%s\n", id) > 0 ? CLI_OK : CLI_REMOTE;
 }
 
-static int told_whole(const json_t *answer) {
-    const bool told = json_dumpf(answer, stdout, JSON_INDENT(1)) == 0;
-    return told && putchar('\n') != EOF ? CLI_OK : CLI_FAILURE;
+static int print_whole(const json_t *answer) {
+    const bool printed = json_dumpf(answer, stdout, JSON_INDENT(1)) == 0;
+    return printed && putchar('\n') != EOF ? CLI_OK : CLI_FAILURE;
 }
 
 static int act_on(const jobs_values *v, const char *id, const dead_action *action) {
@@ -116,7 +116,7 @@ static int act_on(const jobs_values *v, const char *id, const dead_action *actio
     snprintf(path, sizeof path, "/admin/dead/%s%s", id, action->suffix);
     int code = ask(v->admin, action->method, path, &answer, &status);
     if (code == CLI_OK && status == action->status && answer) {
-        code = action->told(answer);
+        code = action->print(answer);
     } else if (code == CLI_OK) {
         const char *message = json_string_value(json_object_get(json_object_get(answer, "error"), "message"));
         code =
@@ -136,15 +136,15 @@ static int act_on_all(const void *values, const cli_operands *operands, const de
 }
 
 static int run_show(const void *values, const cli_operands *operands) {
-    return act_on_all(values, operands, &(dead_action){"GET", "", 200, told_whole});
+    return act_on_all(values, operands, &(dead_action){"GET", "", 200, print_whole});
 }
 
 static int run_retry(const void *values, const cli_operands *operands) {
-    return act_on_all(values, operands, &(dead_action){"POST", "/retry", 202, told_id});
+    return act_on_all(values, operands, &(dead_action){"POST", "/retry", 202, print_id});
 }
 
 static int run_drop(const void *values, const cli_operands *operands) {
-    return act_on_all(values, operands, &(dead_action){"DELETE", "", 200, told_id});
+    return act_on_all(values, operands, &(dead_action){"DELETE", "", 200, print_id});
 }
 
 #define OPTION_ADMIN                                                                                                 \

@@ -47,19 +47,19 @@ static bool next_line(const char **at, const char **line, size_t *bytes) {
 }
 
 /* What lists write of a speaker behind the name, in any order: "8051 | Maria Kasper | female | English". */
-static const struct told {
+static const struct speaker_word {
     const char *word, *key, *value;
-} TOLD[] = {{"female", "sex", "female"},    {"f", "sex", "female"},    {"woman", "sex", "female"},
-            {"女", "sex", "female"},        {"女声", "sex", "female"}, {"male", "sex", "male"},
-            {"m", "sex", "male"},           {"man", "sex", "male"},    {"男", "sex", "male"},
-            {"男声", "sex", "male"},        {"en", "language", "en"},  {"english", "language", "en"},
-            {"英文", "language", "en"},     {"zh", "language", "zh"},  {"chinese", "language", "zh"},
-            {"mandarin", "language", "zh"}, {"中文", "language", "zh"}};
+} SPEAKER_WORDS[] = {{"female", "sex", "female"},    {"f", "sex", "female"},    {"woman", "sex", "female"},
+                     {"女", "sex", "female"},        {"女声", "sex", "female"}, {"male", "sex", "male"},
+                     {"m", "sex", "male"},           {"man", "sex", "male"},    {"男", "sex", "male"},
+                     {"男声", "sex", "male"},        {"en", "language", "en"},  {"english", "language", "en"},
+                     {"英文", "language", "en"},     {"zh", "language", "zh"},  {"chinese", "language", "zh"},
+                     {"mandarin", "language", "zh"}, {"中文", "language", "zh"}};
 
-static bool is_told(json_t *voice, const char *word, size_t bytes) {
-    for (size_t i = 0; i < EV_ARRAY_COUNT(TOLD); i++) {
-        if (strlen(TOLD[i].word) != bytes || strncasecmp(TOLD[i].word, word, bytes) != 0) continue;
-        json_object_set_new(voice, TOLD[i].key, json_string(TOLD[i].value));
+static bool read_speaker_word(json_t *voice, const char *word, size_t bytes) {
+    for (size_t i = 0; i < EV_ARRAY_COUNT(SPEAKER_WORDS); i++) {
+        if (strlen(SPEAKER_WORDS[i].word) != bytes || strncasecmp(SPEAKER_WORDS[i].word, word, bytes) != 0) continue;
+        json_object_set_new(voice, SPEAKER_WORDS[i].key, json_string(SPEAKER_WORDS[i].value));
         return true;
     }
     return false;
@@ -75,7 +75,7 @@ static void read_about(json_t *voice, const char *at, const char *end) {
         const size_t gap = strspn(at, between), bytes = strcspn(at + gap, between);
         if (gap >= (size_t)(end - at)) break;
         at += gap;
-        if (!is_told(voice, at, bytes) && used + bytes + 2 < sizeof note)
+        if (!read_speaker_word(voice, at, bytes) && used + bytes + 2 < sizeof note)
             used += (size_t)snprintf(note + used, sizeof note - used, "%s%.*s", used ? " " : "", (int)bytes, at);
         at += bytes;
     }
@@ -147,7 +147,7 @@ static ev_status read_vocabulary(job *j, size_t *count, ev_error *err) {
 
 /* ---- configuration ---- */
 
-static void tell_emotions(json_t *acoustic) {
+static void add_emotions(json_t *acoustic) {
     json_t *names = json_array(), *prompts = json_array();
     for (size_t i = 0; i < EV_ARRAY_COUNT(emotions); i++) {
         json_array_append_new(names, json_string(emotions[i][0]));
@@ -170,7 +170,7 @@ static ev_status find_sizes(job *j, ev_error *err) {
     TRY(ev_layout_generator(&j->generator_layout, j->generator, &heads, acoustic, vocoder, err));
     TRY(read_vocabulary(j, &pieces, err));
     TRY(ev_layout_style(&j->style_layout, j->style, 0, pieces, style, err));
-    tell_emotions(acoustic);
+    add_emotions(acoustic);
     const json_int_t width = json_integer_value(json_object_get(style, "width"));
     const size_t i = ev_checkpoint_find(j->generator, "am.embed_projection1.weight");
     const size_t speakers = ev_checkpoint_find(j->generator, "am.spk_tokenizer.weight");

@@ -32,7 +32,7 @@ static bool same_shape(const ev_pickle_tensor *t, int dims, const int64_t *shape
 }
 
 /* A tensor of the checkpoint with this name and shape, or SIZE_MAX and a note of what is wrong. */
-static size_t look(builder *b, const char *name, int dims, const int64_t *shape) {
+static size_t find_tensor(builder *b, const char *name, int dims, const int64_t *shape) {
     const size_t i = ev_checkpoint_find(b->c, name);
     if (i == SIZE_MAX) {
         list(&b->missing, &b->missing_count, name);
@@ -44,7 +44,7 @@ static size_t look(builder *b, const char *name, int dims, const int64_t *shape)
     return SIZE_MAX;
 }
 
-static void put(builder *b, const char *name, int dims, const int64_t *shape, size_t source, size_t gain) {
+static void add_wanted(builder *b, const char *name, int dims, const int64_t *shape, size_t source, size_t gain) {
     ev_wanted *w = ev_array_push(&b->layout->wanted, ev_wanted);
     if (!w) {
         b->failed = true;
@@ -57,23 +57,23 @@ static void put(builder *b, const char *name, int dims, const int64_t *shape, si
     w->gain = gain;
 }
 
-static void plain(builder *b, const char *prefix, const char *rest, int dims, const int64_t *shape) {
+static void want_tensor(builder *b, const char *prefix, const char *rest, int dims, const int64_t *shape) {
     char name[EV_LAYOUT_NAME_MAX];
     snprintf(name, sizeof name, "%s%s", prefix, rest);
-    put(b, name, dims, shape, look(b, name, dims, shape), SIZE_MAX);
+    add_wanted(b, name, dims, shape, find_tensor(b, name, dims, shape), SIZE_MAX);
 }
 
 /* <prefix><rest>.weight of the shape and .bias of its first axis. */
-static void layer(builder *b, const char *prefix, const char *rest, int dims, const int64_t *shape) {
+static void want_layer(builder *b, const char *prefix, const char *rest, int dims, const int64_t *shape) {
     char name[EV_LAYOUT_NAME_MAX];
     snprintf(name, sizeof name, "%s.weight", rest);
-    plain(b, prefix, name, dims, shape);
+    want_tensor(b, prefix, name, dims, shape);
     snprintf(name, sizeof name, "%s.bias", rest);
-    plain(b, prefix, name, 1, shape);
+    want_tensor(b, prefix, name, 1, shape);
 }
 
 /* A convolution under weight norm, by either of PyTorch's two pairs of names; or one without. */
-static void normed(builder *b, const char *prefix, const int64_t shape[3], int64_t bias) {
+static void want_conv(builder *b, const char *prefix, const int64_t shape[3], int64_t bias) {
     char g[EV_LAYOUT_NAME_MAX], v[EV_LAYOUT_NAME_MAX], name[EV_LAYOUT_NAME_MAX];
     snprintf(name, sizeof name, "%s.weight", prefix);
     snprintf(g, sizeof g, "%s.parametrizations.weight.original0", prefix);
@@ -83,12 +83,12 @@ static void normed(builder *b, const char *prefix, const int64_t shape[3], int64
         snprintf(v, sizeof v, "%s.weight_v", prefix);
     }
     if (ev_checkpoint_find(b->c, v) == SIZE_MAX && ev_checkpoint_find(b->c, name) != SIZE_MAX) {
-        put(b, name, 3, shape, look(b, name, 3, shape), SIZE_MAX);
+        add_wanted(b, name, 3, shape, find_tensor(b, name, 3, shape), SIZE_MAX);
     } else {
-        const size_t gain = look(b, g, 3, (int64_t[]){shape[0], 1, 1});
-        put(b, name, 3, shape, look(b, v, 3, shape), gain);
+        const size_t gain = find_tensor(b, g, 3, (int64_t[]){shape[0], 1, 1});
+        add_wanted(b, name, 3, shape, find_tensor(b, v, 3, shape), gain);
     }
-    plain(b, prefix, ".bias", 1, &bias);
+    want_tensor(b, prefix, ".bias", 1, &bias);
 }
 
 static const ev_pickle_tensor *tensor(const ev_checkpoint *c, const char *name) {
@@ -119,7 +119,8 @@ static int count_of(const ev_checkpoint *c, const char *format, int most) {
     return n;
 }
 
-static ev_status conclude(builder *b, const char *const *known, size_t known_count, const char *what, ev_error *err) {
+static ev_status check_complete(builder *b, const char *const *known, size_t known_count, const char *what,
+                                ev_error *err) {
     ev_buf extra = {0};
     size_t extra_count = 0;
     for (size_t i = 0; i < ev_checkpoint_count(b->c); i++) {
@@ -215,18 +216,18 @@ static void want_stack(builder *b, const sizes *z, const char *name, int layers)
     char prefix[64];
     const int64_t w = z->width, square[] = {w, w};
     snprintf(prefix, sizeof prefix, "am.%s.", name);
-    plain(b, prefix, "embed.0.alpha", 0, square);
-    layer(b, prefix, "after_norm", 1, square);
+    want_tensor(b, prefix, "embed.0.alpha", 0, square);
+    want_layer(b, prefix, "after_norm", 1, square);
     for (int i = 0; i < layers; i++) {
         snprintf(prefix, sizeof prefix, "am.%s.encoders.%d.", name, i);
-        layer(b, prefix, "self_attn.linear_q", 2, square);
-        layer(b, prefix, "self_attn.linear_k", 2, square);
-        layer(b, prefix, "self_attn.linear_v", 2, square);
-        layer(b, prefix, "self_attn.linear_out", 2, square);
-        layer(b, prefix, "feed_forward.w_1", 3, (int64_t[]){z->ffn, w, z->kernel1});
-        layer(b, prefix, "feed_forward.w_2", 3, (int64_t[]){w, z->ffn, z->kernel2});
-        layer(b, prefix, "norm1", 1, square);
-        layer(b, prefix, "norm2", 1, square);
+        want_layer(b, prefix, "self_attn.linear_q", 2, square);
+        want_layer(b, prefix, "self_attn.linear_k", 2, square);
+        want_layer(b, prefix, "self_attn.linear_v", 2, square);
+        want_layer(b, prefix, "self_attn.linear_out", 2, square);
+        want_layer(b, prefix, "feed_forward.w_1", 3, (int64_t[]){z->ffn, w, z->kernel1});
+        want_layer(b, prefix, "feed_forward.w_2", 3, (int64_t[]){w, z->ffn, z->kernel2});
+        want_layer(b, prefix, "norm1", 1, square);
+        want_layer(b, prefix, "norm2", 1, square);
     }
 }
 
@@ -238,61 +239,61 @@ static void want_acoustic(builder *b, const sizes *z) {
     for (int p = 0; p < 3; p++) {
         for (int i = 0; i < z->predictors[p]; i++) {
             snprintf(prefix, sizeof prefix, "am.%s_predictor.conv.%d.", predictors[p], i);
-            layer(b, prefix, "0", 3, (int64_t[]){w, w, z->predictor});
-            layer(b, prefix, "2", 1, &w);
+            want_layer(b, prefix, "0", 3, (int64_t[]){w, w, z->predictor});
+            want_layer(b, prefix, "2", 1, &w);
         }
         snprintf(prefix, sizeof prefix, "am.%s_predictor.", predictors[p]);
-        layer(b, prefix, "linear", 2, (int64_t[]){1, w});
+        want_layer(b, prefix, "linear", 2, (int64_t[]){1, w});
     }
-    layer(b, "am.", "pitch_embed.0", 3, (int64_t[]){w, 1, z->variance});
-    layer(b, "am.", "energy_embed.0", 3, (int64_t[]){w, 1, z->variance});
-    layer(b, "am.", "to_mel", 2, (int64_t[]){z->mels, w});
-    plain(b, "am.", "src_word_emb.weight", 2, (int64_t[]){z->tokens, w});
-    plain(b, "am.", "spk_tokenizer.weight", 2, (int64_t[]){z->speakers, w});
-    layer(b, "am.", "embed_projection1", 2, (int64_t[]){w, z->inputs});
+    want_layer(b, "am.", "pitch_embed.0", 3, (int64_t[]){w, 1, z->variance});
+    want_layer(b, "am.", "energy_embed.0", 3, (int64_t[]){w, 1, z->variance});
+    want_layer(b, "am.", "to_mel", 2, (int64_t[]){z->mels, w});
+    want_tensor(b, "am.", "src_word_emb.weight", 2, (int64_t[]){z->tokens, w});
+    want_tensor(b, "am.", "spk_tokenizer.weight", 2, (int64_t[]){z->speakers, w});
+    want_layer(b, "am.", "embed_projection1", 2, (int64_t[]){w, z->inputs});
 }
 
 static void want_vocoder(builder *b, const sizes *z) {
     char prefix[64];
     int64_t ch = z->channels;
-    normed(b, "generator.conv_pre", (int64_t[]){ch, z->mels, z->pre}, ch);
+    want_conv(b, "generator.conv_pre", (int64_t[]){ch, z->mels, z->pre}, ch);
     for (int i = 0; i < z->stages; i++) {
         snprintf(prefix, sizeof prefix, "generator.ups.%d", i);
-        normed(b, prefix, (int64_t[]){ch, ch / 2, z->up[i]}, ch / 2);
+        want_conv(b, prefix, (int64_t[]){ch, ch / 2, z->up[i]}, ch / 2);
         ch /= 2;
         for (int j = 0; j < z->kinds * 6; j++) {
             snprintf(prefix, sizeof prefix, "generator.resblocks.%d.convs%d.%d", i * z->kinds + j / 6, 1 + j % 6 / 3,
                      j % 3);
-            normed(b, prefix, (int64_t[]){ch, ch, z->res[j / 6]}, ch);
+            want_conv(b, prefix, (int64_t[]){ch, ch, z->res[j / 6]}, ch);
         }
     }
-    normed(b, "generator.conv_post", (int64_t[]){1, ch, z->post}, 1);
+    want_conv(b, "generator.conv_post", (int64_t[]){1, ch, z->post}, 1);
 }
 
-static void tell(json_t *o, const char *key, int64_t value) { json_object_set_new(o, key, json_integer(value)); }
+static void set_int(json_t *o, const char *key, int64_t value) { json_object_set_new(o, key, json_integer(value)); }
 
-static void tell_all(json_t *o, const char *key, const int64_t *values, int n) {
+static void set_ints(json_t *o, const char *key, const int64_t *values, int n) {
     json_t *array = json_array();
     for (int i = 0; i < n; i++) json_array_append_new(array, json_integer(values[i]));
     json_object_set_new(o, key, array);
 }
 
-static void tell_acoustic(const sizes *z, const ev_import_heads *h, json_t *o) {
+static void describe_acoustic(const sizes *z, const ev_import_heads *h, json_t *o) {
     json_object_set_new(o, "family", json_string("prompttts"));
-    tell(o, "tokens", z->tokens);
-    tell(o, "width", z->width);
-    tell(o, "heads", h->encoder);
-    tell(o, "speaker", z->width);
-    tell(o, "encoder_layers", z->encoder);
-    tell(o, "decoder_layers", z->decoder);
-    tell(o, "ffn", z->ffn);
-    tell_all(o, "ffn_kernels", (int64_t[]){z->kernel1, z->kernel2}, 2);
-    tell(o, "duration_layers", z->predictors[0]);
-    tell(o, "pitch_layers", z->predictors[1]);
-    tell(o, "energy_layers", z->predictors[2]);
-    tell(o, "predictor_kernel", z->predictor);
-    tell(o, "variance_kernel", z->variance);
-    tell(o, "mels", z->mels);
+    set_int(o, "tokens", z->tokens);
+    set_int(o, "width", z->width);
+    set_int(o, "heads", h->encoder);
+    set_int(o, "speaker", z->width);
+    set_int(o, "encoder_layers", z->encoder);
+    set_int(o, "decoder_layers", z->decoder);
+    set_int(o, "ffn", z->ffn);
+    set_ints(o, "ffn_kernels", (int64_t[]){z->kernel1, z->kernel2}, 2);
+    set_int(o, "duration_layers", z->predictors[0]);
+    set_int(o, "pitch_layers", z->predictors[1]);
+    set_int(o, "energy_layers", z->predictors[2]);
+    set_int(o, "predictor_kernel", z->predictor);
+    set_int(o, "variance_kernel", z->variance);
+    set_int(o, "mels", z->mels);
     /* what the project's code has and its files have not */
     json_object_set_new(o, "delta", json_real(0.1));
     json_object_set_new(o, "eps", json_real(1e-12));
@@ -302,7 +303,7 @@ static void tell_acoustic(const sizes *z, const ev_import_heads *h, json_t *o) {
     json_object_set_new(o, "energy_std", json_real(21.78));
 }
 
-static ev_status tell_vocoder(const sizes *z, const ev_import_heads *h, json_t *o, ev_error *err) {
+static ev_status describe_vocoder(const sizes *z, const ev_import_heads *h, json_t *o, ev_error *err) {
     int64_t rates[STAGES_MAX];
     if (h->rate_count && h->rate_count != z->stages) {
         return ev_fail(err, EV_E_FORMAT, "config.yaml has %d upsample_rates, the generator %d upsampling layers",
@@ -311,19 +312,19 @@ static ev_status tell_vocoder(const sizes *z, const ev_import_heads *h, json_t *
     for (int i = 0; i < z->stages; i++)
         rates[i] = h->rate_count ? h->rates[i] : z->up[i] / 2; /* V1 to V3 have them so */
     json_object_set_new(o, "family", json_string("hifigan"));
-    tell(o, "sample_rate", h->sample_rate);
-    tell(o, "mels", z->mels);
-    tell(o, "channels", z->channels);
-    tell_all(o, "rates", rates, z->stages);
-    tell_all(o, "kernels", z->up, z->stages);
-    tell_all(o, "res_kernels", z->res, z->kinds);
+    set_int(o, "sample_rate", h->sample_rate);
+    set_int(o, "mels", z->mels);
+    set_int(o, "channels", z->channels);
+    set_ints(o, "rates", rates, z->stages);
+    set_ints(o, "kernels", z->up, z->stages);
+    set_ints(o, "res_kernels", z->res, z->kinds);
     json_t *dilations = json_array();
     for (int i = 0; i < z->kinds; i++) json_array_append_new(dilations, json_pack("[i, i, i]", 1, 3, 5));
     json_object_set_new(o, "res_dilations", dilations);
     json_object_set_new(o, "resblock", json_string("1"));
-    tell(o, "pre_kernel", z->pre);
-    tell(o, "post_kernel", z->post);
-    tell(o, "harmonics", 0);
+    set_int(o, "pre_kernel", z->pre);
+    set_int(o, "post_kernel", z->post);
+    set_int(o, "harmonics", 0);
     json_object_set_new(o, "post_slope", json_real(0.01));
     return EV_OK;
 }
@@ -338,9 +339,9 @@ ev_status ev_layout_generator(ev_layout *out, const ev_checkpoint *c, const ev_i
     TRY(read_kernels(&z, c, err));
     want_acoustic(&b, &z);
     want_vocoder(&b, &z);
-    TRY(conclude(&b, training, EV_ARRAY_COUNT(training), "generator", err));
-    tell_acoustic(&z, heads, acoustic);
-    return tell_vocoder(&z, heads, vocoder, err);
+    TRY(check_complete(&b, training, EV_ARRAY_COUNT(training), "generator", err));
+    describe_acoustic(&z, heads, acoustic);
+    return describe_vocoder(&z, heads, vocoder, err);
 }
 
 /* ---- style encoder ---- */
@@ -349,14 +350,14 @@ static void want_bert_layer(builder *b, int i, int64_t d, int64_t hidden) {
     char prefix[64];
     const int64_t square[] = {d, d};
     snprintf(prefix, sizeof prefix, "bert.encoder.layer.%d.", i);
-    layer(b, prefix, "attention.self.query", 2, square);
-    layer(b, prefix, "attention.self.key", 2, square);
-    layer(b, prefix, "attention.self.value", 2, square);
-    layer(b, prefix, "attention.output.dense", 2, square);
-    layer(b, prefix, "attention.output.LayerNorm", 1, square);
-    layer(b, prefix, "intermediate.dense", 2, (int64_t[]){hidden, d});
-    layer(b, prefix, "output.dense", 2, (int64_t[]){d, hidden});
-    layer(b, prefix, "output.LayerNorm", 1, square);
+    want_layer(b, prefix, "attention.self.query", 2, square);
+    want_layer(b, prefix, "attention.self.key", 2, square);
+    want_layer(b, prefix, "attention.self.value", 2, square);
+    want_layer(b, prefix, "attention.output.dense", 2, square);
+    want_layer(b, prefix, "attention.output.LayerNorm", 1, square);
+    want_layer(b, prefix, "intermediate.dense", 2, (int64_t[]){hidden, d});
+    want_layer(b, prefix, "output.dense", 2, (int64_t[]){d, hidden});
+    want_layer(b, prefix, "output.LayerNorm", 1, square);
 }
 
 ev_status ev_layout_style(ev_layout *out, const ev_checkpoint *c, int heads, size_t vocabulary, json_t *config,
@@ -377,19 +378,19 @@ ev_status ev_layout_style(ev_layout *out, const ev_checkpoint *c, int heads, siz
                        (long long)pieces, vocabulary);
     }
     const int layers = count_of(c, "bert.encoder.layer.%d.output.dense.weight", LAYERS_MAX);
-    plain(&b, "", words, 2, (int64_t[]){pieces, d});
-    plain(&b, "", places, 2, (int64_t[]){positions, d});
-    plain(&b, "", "bert.embeddings.token_type_embeddings.weight", 2, (int64_t[]){2, d});
-    layer(&b, "", "bert.embeddings.LayerNorm", 1, &d);
+    want_tensor(&b, "", words, 2, (int64_t[]){pieces, d});
+    want_tensor(&b, "", places, 2, (int64_t[]){positions, d});
+    want_tensor(&b, "", "bert.embeddings.token_type_embeddings.weight", 2, (int64_t[]){2, d});
+    want_layer(&b, "", "bert.embeddings.LayerNorm", 1, &d);
     for (int i = 0; i < layers; i++) want_bert_layer(&b, i, d, hidden);
-    layer(&b, "", "bert.pooler.dense", 2, (int64_t[]){d, d});
-    TRY(conclude(&b, training, EV_ARRAY_COUNT(training), "style encoder", err));
-    tell(config, "layers", layers);
-    tell(config, "heads", heads ? heads : d >= 64 ? d / 64 : 1);
-    tell(config, "width", d);
-    tell(config, "hidden", hidden);
-    tell(config, "positions", positions);
-    tell(config, "vocabulary", pieces);
+    want_layer(&b, "", "bert.pooler.dense", 2, (int64_t[]){d, d});
+    TRY(check_complete(&b, training, EV_ARRAY_COUNT(training), "style encoder", err));
+    set_int(config, "layers", layers);
+    set_int(config, "heads", heads ? heads : d >= 64 ? d / 64 : 1);
+    set_int(config, "width", d);
+    set_int(config, "hidden", hidden);
+    set_int(config, "positions", positions);
+    set_int(config, "vocabulary", pieces);
     return EV_OK;
 }
 

@@ -63,8 +63,8 @@ static ev_status load_voices(ev_model *m, const ev_container *c, ev_error *err) 
     for (size_t i = 0; i < m->voice_count; i++) {
         const json_t *v = json_array_get(voices, i);
         const double pitch = json_number_value(json_object_get(v, "pitch"));
-        const bool told = (pitch >= 30 && pitch <= 1000) || (m->acoustic.family->takes_prompts && pitch == 0);
-        if (!json_is_string(json_object_get(v, "name")) || !told) {
+        const bool pitched = (pitch >= 30 && pitch <= 1000) || (m->acoustic.family->takes_prompts && pitch == 0);
+        if (!json_is_string(json_object_get(v, "name")) || !pitched) {
             return ev_fail(err, EV_E_FORMAT, "model config: \"voices\"[%zu] needs a name and a pitch of 30..1000 Hz",
                            i);
         }
@@ -155,12 +155,12 @@ const char *ev_model_voice_note(const ev_model *model, size_t index) {
     return note || index >= model->voice_count ? note : "";
 }
 
-/* As it is told, or as the note begins, which is how voices were described before. */
+/* As the model file says it, or as the note begins, which is how voices were described before. */
 const char *ev_model_voice_sex(const ev_model *model, size_t index) {
     static const char *const sexes[] = {"female", "male"};
-    const char *told = json_string_value(json_object_get(ev_model_voice(model, index), "sex"));
+    const char *sex = json_string_value(json_object_get(ev_model_voice(model, index), "sex"));
     if (index >= model->voice_count) return NULL;
-    const char *text = told ? told : ev_model_voice_note(model, index);
+    const char *text = sex ? sex : ev_model_voice_note(model, index);
     for (size_t i = 0; i < EV_ARRAY_COUNT(sexes); i++) {
         const size_t length = strlen(sexes[i]);
         if (strncmp(text, sexes[i], length) == 0 && (!text[length] || text[length] == ',')) return sexes[i];

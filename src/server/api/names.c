@@ -84,8 +84,8 @@ char *sv_names_voice(const sv_model *model, const char *asked) {
     for (const char *at = asked; *at;) {
         at += strspn(at, " ");
         const size_t part = strcspn(at, "+"), all = strcspn(at, "+( "), own = strlen(model->name);
-        const bool told = all > own && at[own] == '/' && strncasecmp(at, model->name, own) == 0;
-        const char *name = told ? at + own + 1 : at;
+        const bool names_model = all > own && at[own] == '/' && strncasecmp(at, model->name, own) == 0;
+        const char *name = names_model ? at + own + 1 : at;
         const size_t length = all - (size_t)(name - at);
         const char *ours = translate(model->catalogue, name, length);
         ev_buf_append(&out, ours ? ours : name, ours ? strlen(ours) : length);
