@@ -10,8 +10,8 @@ static ev_buf feed(const uint8_t *bytes, size_t size, size_t piece, int *code) {
     ev_buf out = {0};
     char block[97];
     for (size_t at = 0; at < size; at += piece) {
-        if (!sv_framing_take(&f, bytes + at, size - at < piece ? size - at : piece)) abort();
-        for (size_t n; (n = sv_framing_give(&f, block, sizeof block)) > 0;) ev_buf_append(&out, block, n);
+        if (!sv_framing_write(&f, bytes + at, size - at < piece ? size - at : piece)) abort();
+        for (size_t n; (n = sv_framing_read(&f, block, sizeof block)) > 0;) ev_buf_append(&out, block, n);
     }
     *code = f.fault.code;
     sv_framing_free(&f);

@@ -21,8 +21,8 @@ static result feed(const char *bytes, size_t size, size_t in, size_t out) {
     result r = {0};
     char block[64];
     for (size_t at = 0; at < size; at += in) {
-        assert_true(sv_framing_take(&f, bytes + at, size - at < in ? size - at : in));
-        for (size_t n; (n = sv_framing_give(&f, block, out)) > 0;) ev_buf_append(&r.out, block, n);
+        assert_true(sv_framing_write(&f, bytes + at, size - at < in ? size - at : in));
+        for (size_t n; (n = sv_framing_read(&f, block, out)) > 0;) ev_buf_append(&r.out, block, n);
     }
     r.code = f.fault.code;
     r.heads = f.heads;

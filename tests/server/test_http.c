@@ -197,7 +197,7 @@ static void leave(int fd) {
 /* By a write that failed, or while it waited. */
 static bool was_seen_to_leave(void) {
     ev_mutex_lock(&s->lock);
-    const sv_request *req = EV_CONTAINER_OF(s->waiting.first, sv_request, wait.place);
+    const sv_request *req = EV_CONTAINER_OF(s->waiting.first, sv_request, wait.node);
     const bool gone = req && req->wait.disconnected;
     ev_mutex_unlock(&s->lock);
     return gone || !atomic_load(&s->in_flight);

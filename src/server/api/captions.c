@@ -63,5 +63,5 @@ int sv_answer_subtitles(sv_request *req) {
     params.stream = false;
     const bool begun = sv_speech_begin(req, &params, false, NULL, &made, &result);
     sv_speech_params_free(&params);
-    return begun ? sv_wait(req, SV_AT_END, answer_subtitles) : result;
+    return begun ? sv_wait_for_sample(req, SV_AT_END, answer_subtitles) : result;
 }

@@ -390,7 +390,7 @@ static int answer_whole(sv_request *req) {
     sv_listener *l = req->answer.listener;
     if (!l->finished && !l->broken && refill(l)) ev_buf_append(&l->all, l->ready.data, l->ready.size);
     if (l->broken || l->all.failed) return sv_reply_error(req, 500, NULL, "the audio could not be encoded");
-    if (!l->finished) return sv_again(req, answer_whole);
+    if (!l->finished) return sv_yield(req, answer_whole);
     struct MHD_Response *r = MHD_create_response_from_buffer(l->all.size, l->all.data, MHD_RESPMEM_MUST_FREE);
     if (r) {
         l->all = (ev_buf){0};

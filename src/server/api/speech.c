@@ -270,7 +270,7 @@ int sv_speak_params(sv_request *req, sv_speech_params *params) {
     req->wants.words = params->words;
     req->wants.stream = params->stream || (params->sse && !params->sound.normalize);
     if (!sv_speech_begin(req, params, false, NULL, &made, &result)) return result;
-    return sv_wait(req, req->wants.stream ? 0 : SV_AT_END, begin_answer);
+    return sv_wait_for_sample(req, req->wants.stream ? 0 : SV_AT_END, begin_answer);
 }
 
 int sv_speak(sv_request *req, json_t *body) {

@@ -84,7 +84,7 @@ static sv_grant take(bucket *b, sv_rate rate, double n) {
 }
 
 /* So many tokens were taken, to be shared. */
-static void note(sv_limiter *l, bucket *b, double n) EV_REQUIRES(l->mutex) {
+static void add_change(sv_limiter *l, bucket *b, double n) EV_REQUIRES(l->mutex) {
     if (!l->changed) return;
     b->taken += n;
     if (b->changed) return;
@@ -109,7 +109,7 @@ sv_grant sv_limiter_take(sv_limiter *l, const char *account, sv_rate rate, doubl
     ev_mutex_lock(&l->mutex);
     bucket *b = open_bucket(l, account, rate, now_us);
     const sv_grant grant = take(b, rate, n);
-    if (grant.ok) note(l, b, n);
+    if (grant.ok) add_change(l, b, n);
     ev_mutex_unlock(&l->mutex);
     return grant;
 }
@@ -119,7 +119,7 @@ void sv_limiter_refund(sv_limiter *l, const char *account, sv_rate rate, double 
     ev_mutex_lock(&l->mutex);
     bucket *b = open_bucket(l, account, rate, now_us);
     b->tokens = b->tokens + n < rate.burst ? b->tokens + n : rate.burst;
-    note(l, b, -n);
+    add_change(l, b, -n);
     ev_mutex_unlock(&l->mutex);
 }
 
@@ -128,7 +128,7 @@ void sv_limiter_charge(sv_limiter *l, const char *account, sv_rate rate, double 
     ev_mutex_lock(&l->mutex);
     bucket *b = open_bucket(l, account, rate, now_us);
     b->tokens -= n;
-    note(l, b, n);
+    add_change(l, b, n);
     ev_mutex_unlock(&l->mutex);
 }
 

@@ -133,7 +133,7 @@ static void mark_edges(sound *row, size_t count, const ev_phones *p) {
 }
 
 /* Appends what the phones sound as. */
-static void hear(ev_buf *row, const ev_phones *p) {
+static void append_sounds(ev_buf *row, const ev_phones *p) {
     const size_t start = ev_array_count(row, sound);
     size_t at = 0; /* the phone */
     for (uint32_t w = 0; w < p->word_count && !row->failed; w++) {
@@ -181,7 +181,7 @@ static bool read_alone(const sv_sounds *s, const sound *as_was, sound *alone) {
     ev_buf row = {0};
     if (!as_was->han || ev_phones_create(&p, s->model, text, ev_utf8_put(as_was->han, text), "zh", NULL) != EV_OK)
         return false;
-    hear(&row, p);
+    append_sounds(&row, p);
     const bool differs = ev_array_count(&row, sound) == 1 && sounds_of(&row)->sound != as_was->sound;
     if (differs) {
         alone->sound = sounds_of(&row)->sound;
@@ -217,7 +217,7 @@ static ev_status add_form(sv_sounds *s, uint32_t rule, const char *text, size_t 
     ev_buf row = {0};
     ev_status status = read_aloud(&p, s->model, text, bytes, language, err);
     if (status == EV_OK && p) {
-        hear(&row, p);
+        append_sounds(&row, p);
         const size_t count = ev_array_count(&row, sound);
         bool added = !row.failed;
         if (added && count >= 2 && count <= WORD_SOUNDS_MAX)
@@ -312,7 +312,7 @@ void sv_sounds_free(sv_sounds **sounds) {
 
 /* ---- judging what was found ---- */
 
-typedef struct heard { /* a stretch of the text that sounds as a listed word does */
+typedef struct candidate { /* a stretch of the text that sounds as a listed word does */
     const sound *listed, *spoken;
     size_t count;
     const char *text;
@@ -322,9 +322,9 @@ typedef struct heard { /* a stretch of the text that sounds as a listed word doe
     size_t words;        /* of the text's */
     bool begins, ends;   /* at the edges of words, or where the list opens the end */
     bool among_numerals; /* there is one before or behind */
-} heard;
+} candidate;
 
-static void compare(heard *h) {
+static void compare(candidate *h) {
     h->words = 1;
     for (size_t i = 0; i < h->count; i++) {
         const sound *a = &h->listed[i], *b = &h->spoken[i];
@@ -336,10 +336,10 @@ static void compare(heard *h) {
     }
 }
 
-static const ev_word *word_at(const heard *h, size_t i) { return &h->phones->words[h->spoken[i].word]; }
+static const ev_word *word_at(const candidate *h, size_t i) { return &h->phones->words[h->spoken[i].word]; }
 
 /* A sentence ends inside, and the next begins with a capital letter: two of them only sound as one. */
-static bool spans_sentences(const heard *h) {
+static bool spans_sentences(const candidate *h) {
     for (size_t i = 1; i < h->count; i++) {
         if (!h->spoken[i].after_pause) continue;
         const size_t begin = word_at(h, i)->byte_begin;
@@ -352,7 +352,7 @@ static bool spans_sentences(const heard *h) {
 }
 
 /* Mandarin. Two characters of other words are often a third word's sound, so what is written decides. */
-static bool is_spoken_mandarin(const heard *h) {
+static bool is_spoken_mandarin(const candidate *h) {
     if (h->same == h->count && !h->pauses) return true;
     if (!h->begins || !h->ends) return false;
     if (h->same == h->count) return true;
@@ -374,7 +374,7 @@ static bool is_spelled(const sv_word *listed, const char *spoken) {
 }
 
 /* English. A phrase may be in any spelling; a word's other spelling is none of a word that everybody knows. */
-static bool is_spoken_english(const heard *h, const pattern *p, const sv_word *listed) {
+static bool is_spoken_english(const candidate *h, const pattern *p, const sv_word *listed) {
     if (!h->begins || !h->ends) return false;
     if (p->words > 1) return !h->pauses || !spans_sentences(h);
     if (h->words > 1) return h->count >= SPLIT_MIN && !h->pauses;
@@ -382,7 +382,7 @@ static bool is_spoken_english(const heard *h, const pattern *p, const sv_word *l
     return is_spelled(listed, spoken) || (h->count >= HOMOPHONE_MIN && !is_ordinary(spoken));
 }
 
-static bool is_spoken(const heard *h, const pattern *p, const sv_word *listed) {
+static bool is_spoken(const candidate *h, const pattern *p, const sv_word *listed) {
     size_t syllables = 0;
     for (size_t i = 0; i < h->count; i++) syllables += h->spoken[i].syllable;
     if (p->numerals && (!h->begins || !h->ends || h->among_numerals)) return false;
@@ -401,14 +401,14 @@ typedef struct search {
     size_t count;
 } search;
 
-static bool judge(const search *s, const pattern *p, size_t end, sv_word_hit *hit) {
+static bool check_hit(const search *s, const pattern *p, size_t end, sv_word_hit *hit) {
     const size_t begin = end - p->count;
     const sv_word listed = sv_words_at(s->sounds->words, p->rule);
-    heard h = {.listed = sounds_of(&s->sounds->sounds) + p->first,
-               .spoken = s->row + begin,
-               .count = p->count,
-               .text = s->text,
-               .phones = s->phones};
+    candidate h = {.listed = sounds_of(&s->sounds->sounds) + p->first,
+                   .spoken = s->row + begin,
+                   .count = p->count,
+                   .text = s->text,
+                   .phones = s->phones};
     compare(&h);
     h.begins = listed.open_begin || s->row[begin].first;
     h.ends = listed.open_end || s->row[end - 1].last;
@@ -426,7 +426,7 @@ static bool find_in_row(const search *s, sv_word_hit *hit) {
         n = sv_automaton_step(a, n, s->row[i].sound);
         for (uint32_t e = sv_automaton_ending(a, n); e != SV_STATE_NONE; e = sv_automaton_shorter(a, e))
             for (uint32_t k = sv_automaton_value(a, e); k; k = patterns(s->sounds)[k - 1].next)
-                if (judge(s, &patterns(s->sounds)[k - 1], i + 1, hit)) return true;
+                if (check_hit(s, &patterns(s->sounds)[k - 1], i + 1, hit)) return true;
     }
     return false;
 }
@@ -447,7 +447,7 @@ static ev_status find_in_reading(const sv_sounds *sounds, const ev_request *requ
     ev_status status = ev_phones_of(phones, sounds->model, request, err);
     if (status == EV_E_MEMORY) return status;
     if (status != EV_OK) return EV_OK; /* what cannot be spoken is refused elsewhere */
-    hear(&row, *phones);
+    append_sounds(&row, *phones);
     const search s = {sounds, request->text, *phones, sounds_of(&row), ev_array_count(&row, sound)};
     if (row.failed)
         status = ev_fail(err, EV_E_MEMORY, "out of memory: %zu bytes of text", request->text_bytes);

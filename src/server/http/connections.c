@@ -193,7 +193,7 @@ bool sv_connection_serves(struct MHD_Connection *connection, sv_request *req) {
     return true;
 }
 
-void sv_connection_note(sv_request *req, sv_part part) {
+void sv_connection_set_part(sv_request *req, sv_part part) {
     sv_connection *c = connection_of(req);
     if (!c) return;
     ev_mutex_lock(&req->server->lock);

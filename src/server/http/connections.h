@@ -35,7 +35,7 @@ typedef enum sv_part {
 /* counted: against that limit. */
 void sv_connection_opened(sv_server *s, struct MHD_Connection *connection, bool counted, void **state);
 void sv_connection_closed(sv_server *s, void **state);
-void sv_connection_note(sv_request *req, sv_part part);
+void sv_connection_set_part(sv_request *req, sv_part part);
 /* Waits for the engine, or goes on. */
 void sv_connection_set_waiting(sv_server *s, const sv_request *req, bool waiting) EV_REQUIRES(s->lock);
 void sv_connection_audio_sent(sv_request *req, double audio_s); /* so much audio is out, in all */

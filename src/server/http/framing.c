@@ -85,7 +85,7 @@ static bool take_plain(sv_framing *f) {
     unjudged(f, &size);
     const uint64_t now = size < f->left ? size : f->left;
     f->good += (size_t)now;
-    sv_framing_passed(f, now);
+    sv_framing_skip(f, now);
     return now > 0;
 }
 
@@ -161,7 +161,7 @@ static bool step(sv_framing *f) {
     }
 }
 
-bool sv_framing_take(sv_framing *f, const void *bytes, size_t size) {
+bool sv_framing_write(sv_framing *f, const void *bytes, size_t size) {
     if (f->fault.code) return true;
     ev_buf_append(&f->held, bytes, size);
     if (f->held.failed) return false;
@@ -170,7 +170,7 @@ bool sv_framing_take(sv_framing *f, const void *bytes, size_t size) {
     return true;
 }
 
-size_t sv_framing_give(sv_framing *f, void *out, size_t most) {
+size_t sv_framing_read(sv_framing *f, void *out, size_t most) {
     const size_t left = f->good - f->at, now = left < most ? left : most;
     if (now) memcpy(out, f->held.data + f->at, now);
     f->at += now;
@@ -185,12 +185,12 @@ size_t sv_framing_give(sv_framing *f, void *out, size_t most) {
     return now;
 }
 
-uint64_t sv_framing_plain(const sv_framing *f) {
+uint64_t sv_framing_body_bytes(const sv_framing *f) {
     const bool body = f->part == SV_FRAMING_BODY || f->part == SV_FRAMING_CHUNK;
     return body && f->held.size == 0 && !f->fault.code ? f->left : 0;
 }
 
-void sv_framing_passed(sv_framing *f, uint64_t size) {
+void sv_framing_skip(sv_framing *f, uint64_t size) {
     f->left -= size;
     if (f->left) return;
     if (f->part == SV_FRAMING_BODY) f->part = SV_FRAMING_HEAD;

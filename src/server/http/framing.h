@@ -50,12 +50,12 @@ typedef struct sv_framing { /* starts as {0} */
 
 void sv_framing_free(sv_framing *f);
 /* Takes bytes that came; false: out of memory. */
-bool sv_framing_take(sv_framing *f, const void *bytes, size_t size);
+bool sv_framing_write(sv_framing *f, const void *bytes, size_t size);
 /* Up to `most` good bytes; 0: there are none now. */
-size_t sv_framing_give(sv_framing *f, void *out, size_t most);
+size_t sv_framing_read(sv_framing *f, void *out, size_t most);
 /* How many of the next bytes need no judging, since they are a body's. */
-uint64_t sv_framing_plain(const sv_framing *f);
-void sv_framing_passed(sv_framing *f, uint64_t size); /* so many of them did not come through here */
+uint64_t sv_framing_body_bytes(const sv_framing *f);
+void sv_framing_skip(sv_framing *f, uint64_t size); /* so many of them did not come through here */
 
 /* framing_head.c */
 typedef struct sv_head { /* what a head says of what follows it */

@@ -150,7 +150,7 @@ static void read_field(reader *r, line l) {
 
 /* ---- the whole ---- */
 
-static void judge(reader *r) {
+static void check_framing(reader *r) {
     if (r->codings && r->lengths) fail(r, 400, "a body is chunked or has a length, not both");
     if (r->codings && r->old) fail(r, 400, "HTTP/1.0 has no chunks: send a length");
     if (!r->hosts && !r->old) fail(r, 400, "Host is missing");
@@ -206,7 +206,7 @@ sv_fault sv_head_read(sv_head *head, const char *bytes, size_t size, ev_buf *out
     reader r = {.head = head};
     *head = (sv_head){0};
     read_lines(&r, bytes, size);
-    judge(&r);
+    check_framing(&r);
     if (!r.fault.code && head->absolute) write_anew(&r, bytes, size, out);
     return r.fault;
 }

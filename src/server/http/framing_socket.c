@@ -100,18 +100,18 @@ static ssize_t drain(sv_gate *g, int flags) {
 
 /* Some more bytes: a body's to where they are wanted, all others to be judged. */
 static ssize_t read_some(sv_gate *g, char *out, size_t room, int flags, size_t *given) {
-    const uint64_t plain = sv_framing_plain(&g->framing);
+    const uint64_t plain = sv_framing_body_bytes(&g->framing);
     char block[BLOCK];
     if (!plain) {
         const ssize_t got = recvfrom(g->fd, block, sizeof block, flags, NULL, NULL);
         if (got > 0 && !g->request) g->on_head(g);
-        if (got <= 0 || sv_framing_take(&g->framing, block, (size_t)got)) return got;
+        if (got <= 0 || sv_framing_write(&g->framing, block, (size_t)got)) return got;
         errno = ECONNRESET;
         return -1;
     }
     const ssize_t got = recvfrom(g->fd, out, plain < room ? (size_t)plain : room, flags, NULL, NULL);
     if (got <= 0) return got;
-    sv_framing_passed(&g->framing, (uint64_t)got);
+    sv_framing_skip(&g->framing, (uint64_t)got);
     *given += (size_t)got;
     return got;
 }
@@ -120,7 +120,7 @@ static ssize_t read_judged(sv_gate *g, char *out, size_t size, int flags) {
     size_t given = 0;
     ssize_t got = 1;
     while (!g->refused) {
-        given += sv_framing_give(&g->framing, out + given, size - given);
+        given += sv_framing_read(&g->framing, out + given, size - given);
         if (given == size && !g->framing.fault.code) return (ssize_t)given;
         if (g->framing.fault.code)
             refuse(g);

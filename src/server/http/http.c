@@ -66,7 +66,7 @@ static sv_request *begin(sv_server *s, struct MHD_Connection *connection) {
     req->settings = sv_settings_ref(s);
     name_request(req);
     MHD_get_connection_values(connection, MHD_HEADER_KIND, find_trace, req);
-    sv_connection_note(req, SV_PART_BODY);
+    sv_connection_set_part(req, SV_PART_BODY);
     atomic_fetch_add(&s->in_flight, 1);
     sv_metric_add(s->metrics, SV_METRIC_REQUESTS_IN_FLIGHT, 0, 1);
     return req;
@@ -131,7 +131,7 @@ static int take_body(sv_request *req, const char *bytes, size_t *size) {
 }
 
 static int close_body(sv_request *req) {
-    sv_connection_note(req, SV_PART_ANSWER);
+    sv_connection_set_part(req, SV_PART_ANSWER);
     if (req->body.too_large) return refuse_body(req);
     if (req->body.no_memory)
         return sv_reply_busy(req, 503, 2000,
@@ -231,7 +231,7 @@ static void on_completed(void *server, struct MHD_Connection *connection, void *
     if (!req->answer.failed && end != MHD_REQUEST_TERMINATED_COMPLETED_OK &&
         end != MHD_REQUEST_TERMINATED_DAEMON_SHUTDOWN)
         note_left(req);
-    sv_connection_note(req, SV_PART_HEAD);
+    sv_connection_set_part(req, SV_PART_HEAD);
     (void)sv_connection_serves(connection, NULL);
     const double now_s = ev_clock_s();
     write_log(req, now_s - req->start);

@@ -64,9 +64,9 @@ typedef struct sv_request {
     sv_upload *upload;
     sv_ticket *ticket; /* what is being written down for it */
 
-    struct {                /* how it waits for those, without a thread (wait.c) */
-        bool suspended;     /* the connection is */
-        ev_list_node place; /* on the server's list, while it is suspended */
+    struct {               /* how it waits for those, without a thread (wait.c) */
+        bool suspended;    /* the connection is */
+        ev_list_node node; /* on the server's list, while it is suspended */
         sv_waiter waiter;
         bool disconnected; /* the client left while it waited; under the server's lock */
         /* since then it was seen to send no more, which may mean that it left; 0: not seen */
@@ -83,7 +83,7 @@ typedef struct sv_request {
         bool (*work)(struct sv_request *req, size_t *at); /* of sv_suspend_for */
         enum {
             SV_NEXT_ANSWER,
-            SV_NEXT_AGAIN,
+            SV_NEXT_YIELD,
             SV_NEXT_JOB,
             SV_NEXT_UPLOAD,
             SV_NEXT_TICKET

@@ -20,7 +20,7 @@ sv_trace sv_spans_inside(const sv_request *req) {
     return inside.parent[0] ? inside : (sv_trace){0};
 }
 
-static void tell_encoding(const sv_request *req) {
+static void add_encoding_span(const sv_request *req) {
     sv_span span = {.at = sv_spans_inside(req),
                     .name = "encode",
                     .begun = req->span.encode_begun,
@@ -30,7 +30,7 @@ static void tell_encoding(const sv_request *req) {
     sv_tracer_add(req->server->tracer, &span);
 }
 
-static void tell_request(const sv_request *req, double now_s) {
+static void add_request_span(const sv_request *req, double now_s) {
     const char *method = req->route ? req->route->method : "", *path = req->route ? req->route->path : "other";
     if (!req->connection) path = "speech of a connection"; /* which asks for several */
     sv_span span = {.at = req->span.trace, .server = true, .begun = req->start, .ended = now_s};
@@ -49,6 +49,6 @@ static void tell_request(const sv_request *req, double now_s) {
 void sv_spans_end(sv_request *req, double now_s) {
     if (req->span.traced) sv_spans_begin(req); /* a request with a trace has spans, whatever it is */
     if (!req->span.id[0]) return;
-    if (req->span.encode_begun > 0) tell_encoding(req);
-    tell_request(req, now_s);
+    if (req->span.encode_begun > 0) add_encoding_span(req);
+    add_request_span(req, now_s);
 }

@@ -21,14 +21,14 @@ static void watch(const sv_server *s, const sv_request *req, int operation) EV_R
     if (info) epoll_ctl(s->hangups, operation, info->connect_fd, &event);
 }
 
-static void note_waiting(sv_request *req, bool waits) {
+static void set_waiting(sv_request *req, bool waits) {
     sv_server *s = req->server;
     if (req->wait.suspended == waits) return;
     ev_mutex_lock(&s->lock);
     if (waits)
-        ev_list_append(&s->waiting, &req->wait.place);
+        ev_list_append(&s->waiting, &req->wait.node);
     else
-        ev_list_remove(&req->wait.place);
+        ev_list_remove(&req->wait.node);
     watch(s, req, waits ? EPOLL_CTL_ADD : EPOLL_CTL_DEL);
     req->wait.suspended = waits;
     sv_connection_set_waiting(s, req, waits);
@@ -38,7 +38,7 @@ static void note_waiting(sv_request *req, bool waits) {
 /* Before the waiter is listed anywhere: a wake that came between the two would be lost. */
 static void suspend(sv_request *req) {
     MHD_suspend_connection(req->connection);
-    note_waiting(req, true);
+    set_waiting(req, true);
 }
 
 void sv_suspend(sv_request *req, size_t at) {
@@ -47,7 +47,7 @@ void sv_suspend(sv_request *req, size_t at) {
     if (!sv_job_wait(req->job, &req->wait.waiter)) MHD_resume_connection(req->connection);
 }
 
-int sv_wait(sv_request *req, size_t at, int (*resumed)(sv_request *req)) {
+int sv_wait_for_sample(sv_request *req, size_t at, int (*resumed)(sv_request *req)) {
     req->turn.resumed = resumed;
     req->wait.waiter.at = at;
     req->turn.next = SV_NEXT_JOB;
@@ -68,9 +68,9 @@ int sv_wait_for_ticket(sv_request *req, int (*resumed)(sv_request *req)) {
     return MHD_YES;
 }
 
-int sv_again(sv_request *req, int (*resumed)(sv_request *req)) {
+int sv_yield(sv_request *req, int (*resumed)(sv_request *req)) {
     req->turn.resumed = resumed;
-    req->turn.next = SV_NEXT_AGAIN;
+    req->turn.next = SV_NEXT_YIELD;
     return MHD_YES;
 }
 
@@ -117,7 +117,7 @@ static void answer_executed(void *request) {
     if (!req->upload) sv_claim_release(&req->body.claim); /* an upload's recording is still there */
     leave(req);
     switch (req->turn.next) {
-    case SV_NEXT_AGAIN: wake_to_answer(req); return;
+    case SV_NEXT_YIELD: wake_to_answer(req); return;
     case SV_NEXT_UPLOAD: sv_uploads_put(req->server->uploads, req->upload); return;
     case SV_NEXT_TICKET: sv_ticket_put(req->ticket, wake, req); return;
     case SV_NEXT_JOB:
@@ -159,7 +159,7 @@ void sv_execute_answer(sv_request *req, sv_lane lane) {
     execute(req, lane, answer_executed);
 }
 
-void sv_request_resumed(sv_request *req) { note_waiting(req, false); }
+void sv_request_resumed(sv_request *req) { set_waiting(req, false); }
 
 #define HALF_CLOSED_S 1.0 /* how long one that sends no more is waited for before it is asked whether it is there */
 

@@ -14,7 +14,7 @@
 #include "server/metrics/traces.h"
 
 enum { ROOM = 2048, BATCH = 256, EVERY_S = 1, TIMEOUT_MS = 5000, LAST_TIMEOUT_MS = 2000 };
-#define TOLD_EVERY_S 60.0
+#define LOG_EVERY_S 60.0
 
 struct sv_tracer {
     char url[1024], service[64], instance[SV_SPAN_ID + 1], host[64];
@@ -26,7 +26,7 @@ struct sv_tracer {
     int64_t lost EV_GUARDED_BY(lock); /* since the log was told */
     bool stopping EV_GUARDED_BY(lock);
     pthread_t thread;
-    double told; /* the thread's alone */
+    double logged_at; /* the thread's alone */
 };
 
 /* ---- spans ---- */
@@ -148,15 +148,15 @@ static const char *post(const sv_tracer *t, CURL *curl, const char *text, long t
 }
 
 /* Now and then, that some were lost. */
-static void tell(sv_tracer *t, const char *why) {
+static void log_lost(sv_tracer *t, const char *why) {
     const double now = ev_clock_s();
-    if (t->told > 0 && now - t->told < TOLD_EVERY_S) return;
+    if (t->logged_at > 0 && now - t->logged_at < LOG_EVERY_S) return;
     ev_mutex_lock(&t->lock);
     const int64_t lost = t->lost;
     t->lost = 0;
     ev_mutex_unlock(&t->lock);
     if (!lost) return;
-    t->told = now;
+    t->logged_at = now;
     if (t->log)
         sv_log_line(t->log, SV_LEVEL_WARN, NULL, "traces: %lld spans were lost: %s", (long long)lost,
                     why ? why : "the collector is slower than they come");
@@ -172,7 +172,7 @@ static void send_batch(sv_tracer *t, CURL *curl, const sv_span *spans, size_t co
         t->lost += (int64_t)count;
         ev_mutex_unlock(&t->lock);
     }
-    tell(t, why);
+    log_lost(t, why);
 }
 
 /* What is there, once there is a batch or a second is over; *stopping: no more will come. */

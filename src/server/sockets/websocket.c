@@ -37,12 +37,12 @@ struct sv_websocket {
     struct MHD_UpgradeResponseHandle *handle;
     wslay_event_context_ptr frames;
     sv_ws_session *talk;
-    double heard, seen, pinged, sent; /* the last message; anything; ping; byte that could be sent */
-    double second;                    /* that is counted */
-    int messages;                     /* in it */
-    bool closing, closed;             /* it ends when all is out; our close frame is queued */
-    uint16_t code;                    /* of that */
-    const char *why;                  /* static */
+    double received_at, seen_at, pinged, sent; /* the last message; anything; ping; byte that could be sent */
+    double second;                             /* that is counted */
+    int messages;                              /* in it */
+    bool closing, closed;                      /* it ends when all is out; our close frame is queued */
+    uint16_t code;                             /* of that */
+    const char *why;                           /* static */
 };
 typedef struct sv_websocket websocket;
 
@@ -53,7 +53,7 @@ static ssize_t on_receive(wslay_event_context_ptr frames, uint8_t *bytes, size_t
     (void)flags;
     const ssize_t got = recvfrom(w->fd, bytes, size, MSG_DONTWAIT, NULL, NULL);
     if (got > 0) {
-        w->seen = ev_clock_s();
+        w->seen_at = ev_clock_s();
         return got;
     }
     const bool later = got < 0 && (errno == EAGAIN || errno == EINTR);
@@ -78,10 +78,10 @@ static void on_message(wslay_event_context_ptr frames, const struct wslay_event_
     websocket *w = user;
     (void)frames;
     if (wslay_is_ctrl_frame(m->opcode)) return; /* wslay answers them */
-    w->heard = ev_clock_s();
+    w->received_at = ev_clock_s();
     w->messages++;
     if (m->opcode == WSLAY_TEXT_FRAME)
-        sv_ws_session_hear(w->talk, (const char *)m->msg, m->msg_length);
+        sv_ws_session_receive(w->talk, (const char *)m->msg, m->msg_length);
     else
         sv_ws_session_error(w->talk, 400, NULL, "send messages of text, with JSON in them");
 }
@@ -126,13 +126,13 @@ static void look_at_time(websocket *w, double now) {
         sv_ws_session_error(w->talk, 503, NULL, "the service is stopping: ask another one");
         end(w, WSLAY_CODE_GOING_AWAY, "the service is stopping");
     } else if (!sv_ws_session_idle(w->talk)) {
-        w->heard = now;
-    } else if (now - w->heard > idle_s) {
+        w->received_at = now;
+    } else if (now - w->received_at > idle_s) {
         sv_ws_session_error(w->talk, 408, NULL,
                             "nothing was said for a while (idle_timeout): open another connection");
         end(w, WSLAY_CODE_NORMAL_CLOSURE, "idle");
     }
-    if (now - w->seen > PING_S && now - w->pinged > PING_S) {
+    if (now - w->seen_at > PING_S && now - w->pinged > PING_S) {
         queue(w, WSLAY_PING, "", 0);
         w->pinged = now;
     }
@@ -164,13 +164,13 @@ static bool turn(websocket *w) {
     if (atomic_load(&w->server->stopping)) return false;
     if (reads && wslay_event_want_read(w->frames) && wslay_event_recv(w->frames) != 0) return false;
     const size_t queued = wslay_event_get_queued_msg_length(w->frames);
-    if (!w->closing && queued < QUEUE_MAX) sv_ws_session_go_on(w->talk, QUEUE_MAX - queued);
+    if (!w->closing && queued < QUEUE_MAX) sv_ws_session_speak(w->talk, QUEUE_MAX - queued);
     look_at_time(w, ev_clock_s());
     if (wslay_event_want_write(w->frames)) {
         if (wslay_event_send(w->frames) != 0 || ev_clock_s() - w->sent > STALL_S) return false;
     }
     close_when_all_is_out(w);
-    if (ev_clock_s() - w->seen > PING_S + STALL_S) return false;
+    if (ev_clock_s() - w->seen_at > PING_S + STALL_S) return false;
     return wslay_event_want_read(w->frames) || wslay_event_want_write(w->frames);
 }
 
@@ -185,7 +185,7 @@ static void free_websocket(websocket **held) {
 
 /* The library takes the socket back: from then on the request may be gone. */
 static void give_back(websocket *w) {
-    sv_ws_session_sum(w->talk, &w->request->amount.chars, &w->request->amount.audio_s);
+    sv_ws_session_totals(w->talk, &w->request->amount.chars, &w->request->amount.audio_s);
     sv_ws_session_free(&w->talk);
     shutdown(w->fd, SHUT_WR);
     MHD_upgrade_action(w->handle, MHD_UPGRADE_ACTION_CLOSE);
@@ -251,8 +251,8 @@ static websocket *new_websocket(sv_request *req, int fd, struct MHD_UpgradeRespo
                      .request = req,
                      .fd = fd,
                      .handle = handle,
-                     .heard = now,
-                     .seen = now,
+                     .received_at = now,
+                     .seen_at = now,
                      .pinged = now,
                      .sent = now,
                      .second = now};

@@ -46,7 +46,7 @@ struct sv_ws_session {
 /* ---- what is said to the client ---- */
 
 /* Takes over the message. */
-static void tell(sv_ws_session *t, const char *type, json_t *message) {
+static void send_event(sv_ws_session *t, const char *type, json_t *message) {
     if (message) json_object_set_new(message, "type", json_string(type));
     char *text = message ? json_dumps(message, JSON_COMPACT | JSON_REAL_PRECISION(9)) : NULL;
     json_decref(message);
@@ -60,7 +60,7 @@ static json_t *fault(int code, const char *param, const char *message) {
 }
 
 void sv_ws_session_error(sv_ws_session *t, int code, const char *param, const char *message) {
-    tell(t, "error", fault(code, param, message));
+    send_event(t, "error", fault(code, param, message));
 }
 
 /* What the request was answered, as a message; text is the sentence's. */
@@ -171,9 +171,9 @@ static void announce(speech *s) {
     const char *text = s->req.job->speech.text;
     if (s->announced) return;
     s->announced = true;
-    tell(s->talk, "sentence",
-         json_pack("{s:I, s:s, s:s, s:i}", "sentence", (json_int_t)s->number, "text", text, "response_format",
-                   ev_format_name(s->format), "sample_rate", (int)rate_of(s)));
+    send_event(s->talk, "sentence",
+               json_pack("{s:I, s:s, s:s, s:i}", "sentence", (json_int_t)s->number, "text", text, "response_format",
+                         ev_format_name(s->format), "sample_rate", (int)rate_of(s)));
 }
 
 static void send_audio(speech *s, const void *bytes, size_t size, size_t *room) {
@@ -181,24 +181,24 @@ static void send_audio(speech *s, const void *bytes, size_t size, size_t *room) 
     *room -= size < *room ? size : *room;
 }
 
-static void tell_done(speech *s) {
+static void send_done(speech *s) {
     const int32_t rate = sv_job_rate(s->req.server, s->req.job);
     const double skipped_s = (double)ev_encoder_skipped(s->encoder) / rate;
     json_t *done = s->talk->words ? sv_words_json(s->req.job, rate, skipped_s) : json_object();
     json_object_set_new(done, "sentence", json_integer(s->number));
     json_object_set_new(done, "audio_s", json_real((double)s->at / rate));
     if (s->req.job->omitted_count) json_object_set_new(done, "omitted", sv_omitted_json(s->req.job));
-    tell(s->talk, "sentence_done", done);
+    send_event(s->talk, "sentence_done", done);
 }
 
-static void tell_failed(speech *s) {
+static void send_failed(speech *s) {
     json_t *message = answer_of(&s->req);
     json_object_set_new(message, "sentence", json_integer(s->number));
-    tell(s->talk, "error", message);
+    send_event(s->talk, "error", message);
 }
 
 /* Its last samples are read. */
-static void conclude(speech *s, size_t *room) {
+static void finish_speech(speech *s, size_t *room) {
     const void *bytes = NULL;
     size_t size = 0;
     ev_error error;
@@ -206,12 +206,12 @@ static void conclude(speech *s, size_t *room) {
     s->talk->audio_s += (double)s->at / sv_job_rate(s->req.server, s->req.job);
     if (state != SV_JOB_COMPLETED) {
         sv_reply_job_error(&s->req, state, &error);
-        tell_failed(s);
+        send_failed(s);
         return;
     }
     announce(s);
     if (ev_encoder_finish(s->encoder, &bytes, &size, NULL) == EV_OK) send_audio(s, bytes, size, room);
-    tell_done(s);
+    send_done(s);
 }
 
 /* Of a long one that is not kept whole: what was read is let go. */
@@ -245,10 +245,10 @@ static bool speak_on(speech *s, size_t *room) {
         let_go(s);
         if (!encode(s, samples, count, room)) {
             sv_reply_error(&s->req, 500, NULL, "the audio could not be encoded");
-            tell_failed(s);
+            send_failed(s);
             return true;
         }
-        if (over) conclude(s, room);
+        if (over) finish_speech(s, room);
         if (over) return true;
     }
     return false;
@@ -279,7 +279,7 @@ static bool must_wait(sv_ws_session *t, const sv_request *req) {
     const double now = ev_clock_s();
     const bool soon = req->answer.code == 429 || (req->answer.code == 503 && !atomic_load(&t->server->draining));
     if (!soon || (t->since > 0 && now - t->since > PATIENCE_S)) return false;
-    if (t->since == 0) tell(t, "waiting", answer_of(req));
+    if (t->since == 0) send_event(t, "waiting", answer_of(req));
     if (t->since == 0) t->since = now;
     t->again = now + AGAIN_MS * 1e-3 * (req->answer.code == 503 ? 4 : 1);
     return true;
@@ -304,22 +304,22 @@ static bool begin_next(sv_ws_session *t) {
     if (s->req.amount.chars > 0) t->chars += s->req.amount.chars;
     drop_text(t, size);
     if (begun) t->now = s;
-    if (!begun) tell_failed(s);
+    if (!begun) send_failed(s);
     if (!begun) free_speech(&s);
     return true;
 }
 
-void sv_ws_session_go_on(sv_ws_session *t, size_t room) {
+void sv_ws_session_speak(sv_ws_session *t, size_t room) {
     while (room > 0) {
         if (t->now && !speak_on(t->now, &room)) return;
         free_speech(&t->now);
         if (!begin_next(t)) break;
     }
     if (t->now || t->forced) return;
-    if (t->flushing) tell(t, "flushed", json_object());
+    if (t->flushing) send_event(t, "flushed", json_object());
     t->flushing = false;
     if (t->closing && !t->closed)
-        tell(t, "done", json_pack("{s:I, s:f}", "sentences", (json_int_t)t->sentences, "audio_s", t->audio_s));
+        send_event(t, "done", json_pack("{s:I, s:f}", "sentences", (json_int_t)t->sentences, "audio_s", t->audio_s));
     t->closed = t->closing;
 }
 
@@ -383,12 +383,12 @@ static void hear_start(sv_ws_session *t, json_t *m) {
         json_decref(t->fields);
         t->fields = json_incref(fields);
         t->words = json_is_true(json_object_get(m, "timestamps"));
-        tell(t, "started",
-             json_pack("{s:s, s:s, s:i, s:s}", "request_id", t->request_id, "response_format",
-                       ev_format_name(s->format), "sample_rate", (int)rate_of(s), "ignored_fields",
-                       s->req.answer.ignored));
+        send_event(t, "started",
+                   json_pack("{s:s, s:s, s:i, s:s}", "request_id", t->request_id, "response_format",
+                             ev_format_name(s->format), "sample_rate", (int)rate_of(s), "ignored_fields",
+                             s->req.answer.ignored));
     } else if (s) {
-        tell(t, "error", answer_of(&s->req));
+        send_event(t, "error", answer_of(&s->req));
     }
     free_speech(&s);
     json_decref(fields);
@@ -415,10 +415,10 @@ static void hear_cancel(sv_ws_session *t) {
     t->text.size = t->forced = 0;
     t->again = t->since = 0;
     t->flushing = false;
-    tell(t, "canceled", json_pack("{s:o}", "sentence", cut));
+    send_event(t, "canceled", json_pack("{s:o}", "sentence", cut));
 }
 
-static void hear(sv_ws_session *t, json_t *m) {
+static void handle_message(sv_ws_session *t, json_t *m) {
     const char *type = json_string_value(json_object_get(m, "type"));
     if (!type) type = has(m, "text") ? "text" : "";
     const bool closes = strcmp(type, "close") == 0;
@@ -437,11 +437,11 @@ static void hear(sv_ws_session *t, json_t *m) {
     }
 }
 
-void sv_ws_session_hear(sv_ws_session *t, const char *message, size_t size) {
+void sv_ws_session_receive(sv_ws_session *t, const char *message, size_t size) {
     json_error_t why;
     json_t *m = json_loadb(message, size, JSON_REJECT_DUPLICATES, &why);
     if (json_is_object(m))
-        hear(t, m);
+        handle_message(t, m);
     else
         sv_ws_session_error(t, 400, NULL, m ? "a message must be a JSON object" : "the message is not JSON");
     json_decref(m);
@@ -461,7 +461,7 @@ sv_ws_session *sv_ws_session_create(const sv_request *req, sv_ws_sink line) {
     return NULL;
 }
 
-void sv_ws_session_sum(const sv_ws_session *t, int64_t *chars, double *audio_s) {
+void sv_ws_session_totals(const sv_ws_session *t, int64_t *chars, double *audio_s) {
     *chars = t->chars;
     *audio_s = t->audio_s;
 }
