@@ -78,7 +78,7 @@ static void what_leaves_the_queue_leaves_no_gap(void **state) {
     for (int gone = 0; gone < 3; gone++) {
         static const char *const left[] = {"123", "023", "013"};
         fill("abc");
-        assert_true(ev_list_remove(&jobs[gone].place));
+        assert_true(ev_list_remove(&jobs[gone].node));
         jobs[3].client = 'd';
         sv_queue_add(&queue, &jobs[3]);
         assert_taken(left[gone]);

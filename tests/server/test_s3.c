@@ -48,10 +48,10 @@ static void urls_name_places(void **state) {
     };
     clear_environment();
     for (size_t i = 0; i < EV_ARRAY_COUNT(cases); i++) {
-        sv_s3_place place;
+        sv_s3_location place;
         sv_s3_target t;
         ev_error err = {0};
-        if (sv_s3_place_parse(&place, cases[i].url, &err) != EV_OK) fail_msg("%s: %s", cases[i].url, err.message);
+        if (sv_s3_location_parse(&place, cases[i].url, &err) != EV_OK) fail_msg("%s: %s", cases[i].url, err.message);
         sv_s3_target_of(&t, &place, place.endpoint, "x/k");
         assert_string_equal(t.origin, cases[i].origin);
         assert_string_equal(t.path, cases[i].path);
@@ -60,15 +60,15 @@ static void urls_name_places(void **state) {
 
 static void the_environment_fills_gaps(void **state) {
     (void)state;
-    sv_s3_place place;
+    sv_s3_location place;
     ev_error err;
     clear_environment();
     setenv("AWS_DEFAULT_REGION", "eu-north-1", 1);
-    assert_int_equal(sv_s3_place_parse(&place, "s3://media", &err), EV_OK);
+    assert_int_equal(sv_s3_location_parse(&place, "s3://media", &err), EV_OK);
     assert_string_equal(place.endpoint, "https://s3.eu-north-1.amazonaws.com");
     setenv("AWS_REGION", "eu-south-1", 1);
     setenv("AWS_ENDPOINT_URL", "http://garage:3900", 1);
-    assert_int_equal(sv_s3_place_parse(&place, "s3://media?public=https://media.example.org", &err), EV_OK);
+    assert_int_equal(sv_s3_location_parse(&place, "s3://media?public=https://media.example.org", &err), EV_OK);
     assert_string_equal(place.region, "eu-south-1");
     assert_string_equal(place.endpoint, "http://garage:3900");
     assert_string_equal(place.public, "https://media.example.org");
@@ -104,9 +104,9 @@ static void urls_that_are_none_say_what_to_change(void **state) {
     };
     clear_environment();
     for (size_t i = 0; i < EV_ARRAY_COUNT(cases); i++) {
-        sv_s3_place place;
+        sv_s3_location place;
         ev_error err = {0};
-        assert_int_equal(sv_s3_place_parse(&place, cases[i].url, &err), EV_E_ARGUMENT);
+        assert_int_equal(sv_s3_location_parse(&place, cases[i].url, &err), EV_E_ARGUMENT);
         if (!strstr(err.message, cases[i].says)) fail_msg("%s: %s", cases[i].url, err.message);
     }
 }
@@ -131,12 +131,13 @@ static void a_signed_url_is_amazons(void **state) {
     (void)state;
     char access[] = "AKIAIOSFODNN7EXAMPLE", secret[] = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY", token[] = "";
     const sv_s3_credentials credentials = {access, secret, token};
-    sv_s3_place place;
+    sv_s3_location place;
     ev_buf out = {0};
     ev_error err;
     clear_environment();
     assert_int_equal(
-        sv_s3_place_parse(&place, "s3://examplebucket?endpoint=https://s3.amazonaws.com&style=virtual", &err), EV_OK);
+        sv_s3_location_parse(&place, "s3://examplebucket?endpoint=https://s3.amazonaws.com&style=virtual", &err),
+        EV_OK);
     const sv_s3_presign what = {.now = 1369353600, .seconds = 86400}; /* 2013-05-24T00:00:00Z */
     assert_int_equal(sv_s3_presign_url(&out, &place, &credentials, "test.txt", &what, &err), EV_OK);
     assert_string_equal((const char *)out.data,
@@ -350,12 +351,12 @@ static void reads_fail_at_once_while_it_is_away(void **state) {
     close_all(store);
 }
 
-static sv_sweep_answer judge(void *calls, const char *key) {
+static sv_sweep_decision judge(void *calls, const char *key) {
     ++*(int *)calls;
     return strcmp(key, OTHER) == 0 ? SV_SWEEP_REMOVE : SV_SWEEP_KEEP;
 }
 
-static sv_sweep_answer end_at_once(void *calls, const char *key) {
+static sv_sweep_decision end_at_once(void *calls, const char *key) {
     (void)key;
     ++*(int *)calls;
     return SV_SWEEP_END;

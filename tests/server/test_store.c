@@ -160,7 +160,7 @@ static void a_full_disk_leaves_the_old_value_and_nothing_beside_it(void **state)
     assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
 }
 
-static sv_sweep_answer is_the_key(void *user, const char *key) {
+static sv_sweep_decision is_the_key(void *user, const char *key) {
     (void)user;
     return strcmp(key, KEY) == 0 ? SV_SWEEP_KEEP : SV_SWEEP_REMOVE;
 }

@@ -105,11 +105,11 @@ static int refuse(sv_request *req, const sv_submission *submission) {
         return sv_reply_busy(req, 429, a->retry_after_ms,
                              "this key has had its seconds of speech for now: wait for the time in Retry-After");
     if (submission->unavailable) return sv_reply_busy(req, 503, a->retry_after_ms, submission->error.message);
-    if (req->job->room == SV_CLAIM_NEVER)
+    if (req->job->claim_result == SV_CLAIM_NEVER)
         return sv_reply_error(req, 400, text_field(req),
                               "the answer would need more memory than one client may have: split the text, or send a "
                               "smaller recording");
-    if (req->job->room == SV_CLAIM_LATER)
+    if (req->job->claim_result == SV_CLAIM_LATER)
         return sv_reply_busy(req, 503, a->retry_after_ms,
                              "there is no memory left for you: read the answers you have, or try again later");
     if (a->verdict == SV_LATE)

@@ -72,7 +72,7 @@ static void end_for_all(void *engine, sv_job *job, sv_job_state state, const ev_
 }
 
 void sv_engine_unlist(sv_engine *e, sv_active *a) {
-    ev_list_remove(&a->place);
+    ev_list_remove(&a->node);
     e->accounts[a->client].users--;
     e->ending++;
 }
@@ -91,7 +91,7 @@ static void end_job(sv_engine *e, sv_job *job, sv_job_state state, double comput
 void sv_engine_end(sv_engine *e, sv_active *a, sv_job_state state, const ev_error *err) {
     sv_job *job = a->job;
     const double compute_s = a->compute_s;
-    assert(!a->place.list);
+    assert(!a->node.list);
     if (state == SV_JOB_COMPLETED) sv_engine_publish_words(a);
     ev_task_free(&a->task);
     sv_voice_release(e->parts.voices, &a->voice);

@@ -7,11 +7,11 @@
 #include "server/schedule/schedule.h"
 
 typedef struct sv_active {
-    ev_list_node place; /* in a pool's queue, among those with a pool's thread, or in the engine's list */
-    sv_job *job;        /* held */
-    uint64_t number;    /* in the order of coming */
-    int32_t client;     /* fair-share account of the schedule */
-    int32_t tokens;     /* estimate, until there is a task */
+    ev_list_node node; /* in a pool's queue, among those with a pool's thread, or in the engine's list */
+    sv_job *job;       /* held */
+    uint64_t number;   /* in the order of coming */
+    int32_t client;    /* fair-share account of the schedule */
+    int32_t tokens;    /* estimate, until there is a task */
     ev_task *task;
     struct sv_voice *voice; /* NULL: the model's first */
     size_t marks_read;      /* of the task, for words */
@@ -24,6 +24,6 @@ typedef struct sv_active {
 } sv_active;
 
 /* The job whose node this is; NULL of NULL. */
-static inline sv_active *sv_active_of(const ev_list_node *place) { return EV_CONTAINER_OF(place, sv_active, place); }
+static inline sv_active *sv_active_of(const ev_list_node *node) { return EV_CONTAINER_OF(node, sv_active, node); }
 
 #endif

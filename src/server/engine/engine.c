@@ -68,7 +68,8 @@ static sv_admission admit(sv_engine *e, sv_active *a, const char *account) EV_EX
     sv_schedule_backlog(&e->schedule, e->items, e->count, &request, &backlog);
     sv_admission admission = sv_schedule_admit(&e->schedule, &backlog, &request, sv_us(ev_clock_s()));
     if (job->promised) admission.verdict = SV_ACCEPT; /* the question was answered when it came */
-    if (job->room != SV_CLAIM_OK) admission = (sv_admission){.verdict = SV_FULL, .retry_after_ms = MEMORY_RETRY_MS};
+    if (job->claim_result != SV_CLAIM_OK)
+        admission = (sv_admission){.verdict = SV_FULL, .retry_after_ms = MEMORY_RETRY_MS};
     if (e->stopping) admission = (sv_admission){.verdict = SV_FULL, .retry_after_ms = 1000};
     if (admission.verdict == SV_ACCEPT) enqueue(e, pool, a);
     ev_mutex_unlock(&e->lock);
@@ -84,7 +85,7 @@ sv_admission sv_engine_submit(sv_engine *e, sv_job *job, const char *account) {
     if (a) {
         a->job = job;
         a->tokens = sv_estimate_tokens(&job->speech);
-        job->room = sv_engine_claim(e, a, account);
+        job->claim_result = sv_engine_claim(e, a, account);
         admission = admit(e, a, account);
     }
     if (admission.verdict == SV_ACCEPT) return admission;
@@ -102,7 +103,7 @@ sv_admission sv_engine_submit(sv_engine *e, sv_job *job, const char *account) {
 bool sv_engine_resume(void *engine, sv_job *job) {
     sv_engine *e = engine;
     const sv_admission admission = sv_engine_submit(e, job, job->owner);
-    if (admission.verdict != SV_ACCEPT && job->room != SV_CLAIM_NEVER) return false;
+    if (admission.verdict != SV_ACCEPT && job->claim_result != SV_CLAIM_NEVER) return false;
     if (admission.verdict == SV_ACCEPT) {
         sv_job_unref(&job); /* the engine has a hold of its own */
         return true;

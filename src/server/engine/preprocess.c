@@ -102,7 +102,7 @@ static sv_active *take_next(sv_engine *e, sv_preprocess_pool *f) EV_REQUIRES(e->
     sv_active *a = sv_queue_take(&f->queue);
     if (!a) return NULL;
     a->running = true;
-    ev_list_append(&e->making, &a->place);
+    ev_list_append(&e->making, &a->node);
     return a;
 }
 
@@ -137,8 +137,8 @@ static void prepare(sv_engine *e, sv_active *a) {
     ev_mutex_unlock(&job->lock);
     a->waiting_us = sv_us(job->times.ready);
     ev_mutex_lock(&e->lock);
-    ev_list_remove(&a->place);
-    ev_list_append(&e->ready, &a->place);
+    ev_list_remove(&a->node);
+    ev_list_append(&e->ready, &a->node);
     a->running = false;
     ev_cond_signal(&e->work);
     ev_mutex_unlock(&e->lock);

@@ -1,16 +1,16 @@
 #include "server/engine/queue.h"
 
-void sv_queue_add(sv_queue *queue, sv_active *a) { ev_list_append(&queue->waiting, &a->place); }
+void sv_queue_add(sv_queue *queue, sv_active *a) { ev_list_append(&queue->waiting, &a->node); }
 
 sv_active *sv_queue_take(sv_queue *queue) {
     sv_active *first = sv_active_of(queue->waiting.first);
     if (!first) return NULL;
-    for (const ev_list_node *at = first->place.next; at; at = at->next) {
+    for (const ev_list_node *at = first->node.next; at; at = at->next) {
         sv_active *other = sv_active_of(at);
         if (queue->last_turn[other->client] < queue->last_turn[first->client]) first = other;
     }
     queue->last_turn[first->client] = ++queue->turns;
-    ev_list_remove(&first->place);
+    ev_list_remove(&first->node);
     return first;
 }
 

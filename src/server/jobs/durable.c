@@ -16,7 +16,7 @@
 
 enum { WRITERS = 2, RESUMED_MAX = 64 };
 enum { RESERVE = 16 << 20 }; /* bytes of the disk that are left for results when no more jobs are accepted */
-enum { AGAIN_MS = 1000 };    /* until what could not be written is tried again */
+enum { RETRY_MS = 1000 };    /* until what could not be written is tried again */
 
 typedef struct ending { /* a job whose end is being written */
     struct ending *next;
@@ -27,7 +27,7 @@ typedef struct ending { /* a job whose end is being written */
     ev_error error;
     void (*over)(void *user, sv_job *job, sv_job_state state, const ev_error *error);
     void *user;
-    bool told; /* over was called: the disk was full, and the job is ours to hold */
+    bool reported; /* over was called: the disk was full, and the job is ours to hold */
 } ending;
 
 struct sv_durable {
@@ -38,7 +38,7 @@ struct sv_durable {
     ev_cond turn;                                                 /* for the one that hands over */
     ending *first EV_GUARDED_BY(lock), **end EV_GUARDED_BY(lock); /* to be written */
     ending *failed EV_GUARDED_BY(lock);                           /* to be tried again */
-    double again EV_GUARDED_BY(lock);                             /* when */
+    double retry_at EV_GUARDED_BY(lock);                          /* when */
     int endings EV_GUARDED_BY(lock);                              /* in any of these places, or at work */
     int resumed EV_GUARDED_BY(lock);                              /* handed over and not over */
     bool stopping EV_GUARDED_BY(lock), paused EV_GUARDED_BY(lock), stopped;
@@ -63,7 +63,7 @@ static sv_ticket *make_ticket(sv_durable *d, sv_entry_kind kind, sv_job *job) {
     return t;
 }
 
-static void cancel(sv_durable *d, sv_job *job) {
+static void refuse_job(sv_durable *d, sv_job *job) {
     atomic_store(&job->durable, SV_DURABLE_REFUSED);
     sv_jobs_cancel(d->options.jobs, job);
 }
@@ -74,7 +74,7 @@ sv_ticket *sv_durable_accept(sv_durable *d, sv_job *job, bool fresh, const char 
     if (!fresh) return t;
     if (t && !sv_record_request(&t->entry.record, job)) sv_ticket_drop(&t);
     if (!t) {
-        cancel(d, job);
+        refuse_job(d, job);
         return NULL;
     }
     if (again) snprintf(t->entry.other, sizeof t->entry.other, "%s", again);
@@ -99,7 +99,7 @@ static void ticket_done(sv_entry *entry) {
         if (entry->status == EV_OK && !was_second(entry))
             atomic_store(&t->job->durable, SV_DURABLE_ACCEPTED);
         else
-            cancel(t->durable, t->job);
+            refuse_job(t->durable, t->job);
     }
     t->wake(t->user); /* and the ticket may be gone */
 }
@@ -130,7 +130,7 @@ void sv_ticket_drop(sv_ticket **ticket) {
 static void free_ending(ending *e) {
     sv_durable *d = e->durable;
     sv_record_free(&e->entry.record);
-    if (e->told) sv_job_unref(&e->job);
+    if (e->reported) sv_job_unref(&e->job);
     free(e);
     ev_mutex_lock(&d->lock);
     d->endings--;
@@ -138,42 +138,42 @@ static void free_ending(ending *e) {
 }
 
 /* For everybody; the job is the engine's again. */
-static void tell(ending *e) { e->over(e->user, e->job, e->state, &e->error); }
+static void report_end(ending *e) { e->over(e->user, e->job, e->state, &e->error); }
 
 /* It is over from memory, and waits for the disk. */
-static void set_back(ending *e) {
+static void retry_later(ending *e) {
     sv_durable *d = e->durable;
-    if (!e->told) {
+    if (!e->reported) {
         sv_job_ref(e->job);
-        e->told = true;
+        e->reported = true;
         e->job->filed = false; /* not yet, as a client that asks now must see */
-        tell(e);
+        report_end(e);
     }
     ev_mutex_lock(&d->lock);
-    if (!d->failed) d->again = ev_clock_s() + AGAIN_MS * 1e-3;
+    if (!d->failed) d->retry_at = ev_clock_s() + RETRY_MS * 1e-3;
     e->next = d->failed;
     d->failed = e;
     ev_mutex_unlock(&d->lock);
 }
 
-static void settle(ending *e, ev_status status) {
+static void finish_ending(ending *e, ev_status status) {
     sv_durable *d = e->durable;
     if (status != EV_OK && status != EV_E_NOT_FOUND && status != EV_E_CANCELED) {
-        set_back(e);
+        retry_later(e);
         return;
     }
     if (status != EV_OK && e->entry.record.result_bytes) /* nobody may ask for it */
         (void)sv_result_remove(d->options.results, e->job->id, NULL);
-    if (!e->told) {
+    if (!e->reported) {
         e->job->recorded = status == EV_OK;
-        tell(e);
+        report_end(e);
     }
     free_ending(e);
 }
 
 static void ending_done(sv_entry *entry) {
     ending *e = entry->user;
-    settle(e, entry->status);
+    finish_ending(e, entry->status);
 }
 
 /* The engine may be done before the request's thread has put what was accepted into the journal, in a moment. */
@@ -192,17 +192,17 @@ static void write_ending(ending *e) {
         sv_journal_put(e->durable->journal, &e->entry);
         return;
     }
-    if (!e->told && e->durable->options.log)
+    if (!e->reported && e->durable->options.log)
         sv_log_line(e->durable->options.log, SV_LEVEL_ERROR, e->job->id,
                     "its result is kept in memory until it can be written: %s", err.message);
-    settle(e, status);
+    finish_ending(e, status);
 }
 
 static void *write_endings(void *durable) {
     sv_durable *d = durable;
     ev_mutex_lock(&d->lock);
     while (d->first || !d->stopping) {
-        if (d->failed && ev_clock_s() >= d->again) { /* behind the others */
+        if (d->failed && ev_clock_s() >= d->retry_at) { /* behind the others */
             *d->end = d->failed;
             while (*d->end) d->end = &(*d->end)->next;
             d->failed = NULL;
@@ -223,7 +223,7 @@ static void *write_endings(void *durable) {
 }
 
 /* One that was handed over makes room for the next. */
-static void note_resumed_over(sv_durable *d, const sv_job *job) {
+static void count_resumed_over(sv_durable *d, const sv_job *job) {
     if (!job->promised) return;
     ev_mutex_lock(&d->lock);
     d->resumed--;
@@ -258,7 +258,7 @@ static ending *make_ending(sv_durable *d, sv_job *job, sv_job_state state, const
 
 bool sv_durable_end(sv_durable *d, sv_job *job, sv_job_state state, const ev_error *error,
                     void (*over)(void *user, sv_job *job, sv_job_state state, const ev_error *error), void *user) {
-    note_resumed_over(d, job);
+    count_resumed_over(d, job);
     ending *e = is_to_be_written(job, state) ? make_ending(d, job, state, error) : NULL;
     if (!e) return false;
     e->over = over;
@@ -374,12 +374,12 @@ static ev_status hand_over_next(sv_durable *d, int64_t *after) {
     return status == EV_E_FORMAT ? EV_OK : status;
 }
 
-static void *resume(void *durable) {
+static void *resumer_main(void *durable) {
     sv_durable *d = durable;
     int64_t after = 0;
     while (wait_for_turn(d)) {
         const ev_status status = hand_over_next(d, &after);
-        if (status == EV_E_NOT_FOUND || (status != EV_OK && !pause_ms(d, AGAIN_MS))) break;
+        if (status == EV_E_NOT_FOUND || (status != EV_OK && !pause_ms(d, RETRY_MS))) break;
     }
     return NULL;
 }
@@ -389,7 +389,7 @@ void sv_durable_resume(sv_durable *d, void (*prepare)(void *user, sv_job *job),
     d->prepare = prepare;
     d->submit = submit;
     d->user = user;
-    d->resuming = pthread_create(&d->resumer, NULL, resume, d) == 0;
+    d->resuming = pthread_create(&d->resumer, NULL, resumer_main, d) == 0;
     if (!d->resuming && d->options.log)
         sv_log_line(d->options.log, SV_LEVEL_ERROR, NULL,
                     "jobs of before wait for the next start: no thread for them");

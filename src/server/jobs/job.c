@@ -223,11 +223,11 @@ enum { LET_GO = 1 << 19 }; /* samples at once: a megabyte */
 
 void sv_job_discard_before(sv_job *job, size_t at) {
     ev_mutex_lock(&job->lock);
-    if (at > job->heard) job->heard = at;
-    const size_t gone = job->heard - job->base, left = job->count - job->heard;
+    if (at > job->consumed) job->consumed = at;
+    const size_t gone = job->consumed - job->base, left = job->count - job->consumed;
     if (gone >= LET_GO) {
         memmove(job->samples, job->samples + gone, left * sizeof *job->samples);
-        job->base = job->heard;
+        job->base = job->consumed;
         resize(job, left); /* smaller, so it does not fail */
     }
     ev_mutex_unlock(&job->lock);
@@ -236,7 +236,7 @@ void sv_job_discard_before(sv_job *job, size_t at) {
 bool sv_job_window_full(sv_job *job) {
     if (!job->speech.windowed) return false;
     ev_mutex_lock(&job->lock);
-    const size_t waiting = job->count - job->heard;
+    const size_t waiting = job->count - job->consumed;
     ev_mutex_unlock(&job->lock);
     return waiting * sizeof *job->samples > SV_JOB_WINDOW;
 }

@@ -149,7 +149,7 @@ typedef struct sv_job {
     int32_t rate;     /* Hz of its samples; 0: not known yet */
     int16_t *samples; /* all that was made; of a windowed one, from sample `base` on */
     size_t base, count, capacity;
-    size_t heard EV_GUARDED_BY(lock); /* windowed: its listener has those before */
+    size_t consumed EV_GUARDED_BY(lock); /* windowed: its listener has those before */
     ev_list waiters EV_GUARDED_BY(lock);
     sv_word_time *words; /* grow with the samples; sample_end 0: not made yet */
     size_t word_count;
@@ -158,8 +158,8 @@ typedef struct sv_job {
     size_t omitted_count;
 
     /* memory */
-    sv_claim claim;       /* for all that the job may take */
-    sv_claim_result room; /* why submit found none */
+    sv_claim claim;               /* for all that the job may take */
+    sv_claim_result claim_result; /* why submit found none */
 
     /* the table's alone */
     ev_map_node by_id, by_key, by_idempotency;
@@ -199,7 +199,9 @@ int16_t *sv_job_alloc_samples(sv_job *job, size_t count);
 sv_job_state sv_job_snapshot(sv_job *job, sv_times *times, size_t *count, ev_error *err); /* any may be NULL */
 
 /* It was refused for want of room, and waits elsewhere: that is no refusal to be counted. */
-static inline bool sv_job_comes_again(const sv_job *job) { return job->comes_again && job->room != SV_CLAIM_NEVER; }
+static inline bool sv_job_comes_again(const sv_job *job) {
+    return job->comes_again && job->claim_result != SV_CLAIM_NEVER;
+}
 
 /* ---- jobs.c ---- */
 typedef struct sv_jobs sv_jobs;

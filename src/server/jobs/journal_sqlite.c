@@ -43,7 +43,7 @@ typedef struct journal {
     int busy EV_GUARDED_BY(lock); /* entries that wait, or are being written */
     bool closing EV_GUARDED_BY(lock), running;
     sv_counts counts EV_GUARDED_BY(lock);
-    sv_journal_state told EV_GUARDED_BY(lock); /* but for its counts */
+    sv_journal_state state EV_GUARDED_BY(lock); /* but for its counts */
     pthread_t thread;
 } journal;
 
@@ -55,7 +55,7 @@ static int64_t free_bytes(const journal *j) {
 }
 
 /* The same for whoever meets it: which disk, and how to make room. */
-static ev_status explain(const journal *j, ev_status status, ev_error *err) {
+static ev_status explain_error(const journal *j, ev_status status, ev_error *err) {
     const ev_error cause = *err;
     if (status == EV_E_LIMIT)
         return ev_fail(err, EV_E_LIMIT,
@@ -68,11 +68,11 @@ static ev_status explain(const journal *j, ev_status status, ev_error *err) {
     return status;
 }
 
-static void note_problem(journal *j, ev_status status, const ev_error *err) {
+static void set_problem(journal *j, ev_status status, const ev_error *err) {
     ev_mutex_lock(&j->lock);
-    const bool fresh = j->told.failing != (status != EV_OK);
-    j->told.failing = status != EV_OK;
-    snprintf(j->told.problem, sizeof j->told.problem, "%s", status != EV_OK ? err->message : "");
+    const bool fresh = j->state.failing != (status != EV_OK);
+    j->state.failing = status != EV_OK;
+    snprintf(j->state.problem, sizeof j->state.problem, "%s", status != EV_OK ? err->message : "");
     ev_mutex_unlock(&j->lock);
     if (!fresh || !j->options.log) return;
     if (status != EV_OK)
@@ -129,7 +129,7 @@ static bool has_reserve(const journal *j, const sv_entry *list) {
     return !some || free_bytes(j) >= j->options.reserve;
 }
 
-static void refuse(sv_entry *e, ev_status status, const ev_error *err) {
+static void fail_entry(sv_entry *e, ev_status status, const ev_error *err) {
     e->status = status;
     e->error = *err;
 }
@@ -141,8 +141,8 @@ static ev_status write_one(journal *j, sv_entry *e, bool roomy, ev_error *err) {
     ev_status status = !roomy && accepts(e) ? ev_fail(err, EV_E_LIMIT, "full") : write_all(j, e, err);
     e->next = next;
     if (status == EV_OK) return EV_OK;
-    status = explain(j, status, err);
-    refuse(e, status, err);
+    status = explain_error(j, status, err);
+    fail_entry(e, status, err);
     return status;
 }
 
@@ -163,9 +163,9 @@ static void write_list(journal *j, sv_entry *list) {
         }
     }
     ev_mutex_lock(&j->lock);
-    j->told.errors += failed;
+    j->state.errors += failed;
     ev_mutex_unlock(&j->lock);
-    note_problem(j, status, &err);
+    set_problem(j, status, &err);
 }
 
 /* Results go when their jobs are gone for good: a crash between the two leaves a file, which the sweep finds. */
@@ -234,7 +234,7 @@ static ev_status find_excess(journal *j, int64_t bytes, victims *v, ev_error *er
     return status;
 }
 
-static ev_status forget(journal *j, const victims *v, ev_error *err) {
+static ev_status delete_jobs(journal *j, const victims *v, ev_error *err) {
     bool had_result[EV_ARRAY_COUNT(v->ids)];
     sv_counts change = {0};
     if (!v->count) return EV_OK;
@@ -260,19 +260,19 @@ static int64_t result_bytes(journal *j) {
 
 /* Below the limit by a tenth, so that the search is worth its while; by steps, since the client that has most
  * changes. */
-static ev_status forget_excess(journal *j, ev_error *err) {
+static ev_status delete_excess(journal *j, ev_error *err) {
     const int64_t limit = j->options.bytes_max, goal = limit - limit / 10;
     if (result_bytes(j) <= limit) return EV_OK;
     for (int64_t excess; (excess = result_bytes(j) - goal) > 0;) {
         victims v = {0};
         ev_status status = find_excess(j, excess / 8 + 1, &v, err);
-        if (status == EV_OK) status = forget(j, &v, err);
+        if (status == EV_OK) status = delete_jobs(j, &v, err);
         if (status != EV_OK || !v.count) return status;
     }
     return EV_OK;
 }
 
-static ev_status forget_dead(journal *j, ev_error *err) {
+static ev_status delete_dead(journal *j, ev_error *err) {
     sv_counts change = {0};
     bool was_dead = true;
     ev_status status = EV_OK;
@@ -292,7 +292,7 @@ static ev_status forget_dead(journal *j, ev_error *err) {
     return status;
 }
 
-static sv_sweep_answer judge(void *of_journal, const char *id) {
+static sv_sweep_decision sweep_decision(void *of_journal, const char *id) {
     journal *j = of_journal;
     sv_record record = {0};
     if (atomic_load(&j->leaving)) return SV_SWEEP_END;
@@ -306,8 +306,8 @@ static sv_sweep_answer judge(void *of_journal, const char *id) {
  */
 static void *sweep_stores(void *of_journal) {
     journal *j = of_journal;
-    if (j->options.store) sv_store_sweep(j->options.store, j->options.ttl_s, judge, j);
-    if (j->options.files) sv_store_sweep(j->options.files, j->options.ttl_s, judge, j);
+    if (j->options.store) sv_store_sweep(j->options.store, j->options.ttl_s, sweep_decision, j);
+    if (j->options.files) sv_store_sweep(j->options.files, j->options.ttl_s, sweep_decision, j);
     return NULL;
 }
 
@@ -315,17 +315,17 @@ static void keep_limits(journal *j) {
     victims v = {0};
     ev_error err = {0};
     ev_status status = find_aged(j, &v, &err);
-    if (status == EV_OK) status = forget(j, &v, &err);
-    if (status == EV_OK) status = forget_excess(j, &err);
-    if (status == EV_OK) status = forget_dead(j, &err);
+    if (status == EV_OK) status = delete_jobs(j, &v, &err);
+    if (status == EV_OK) status = delete_excess(j, &err);
+    if (status == EV_OK) status = delete_dead(j, &err);
     if (status == EV_OK) (void)sv_database_run(&j->writer, SV_SQL_VACUUM, NULL);
-    if (status != EV_OK) note_problem(j, explain(j, status, &err), &err);
+    if (status != EV_OK) set_problem(j, explain_error(j, status, &err), &err);
 }
 
 /* ---- the thread ---- */
 
 /* What waits, BATCH_MAX of it. */
-static sv_entry *take(journal *j) EV_REQUIRES(j->lock) {
+static sv_entry *take_batch(journal *j) EV_REQUIRES(j->lock) {
     sv_entry *list = j->first, **at = &j->first;
     for (int i = 0; i < BATCH_MAX && *at; i++) at = &(*at)->next;
     j->first = *at;
@@ -345,7 +345,7 @@ static void *write_entries(void *of_journal) {
     ev_mutex_lock(&j->lock);
     while (j->first || !j->closing) {
         wait_for_work(j, &next);
-        sv_entry *list = j->first ? take(j) : NULL;
+        sv_entry *list = j->first ? take_batch(j) : NULL;
         ev_mutex_unlock(&j->lock);
         if (list) {
             write_list(j, list);
@@ -363,8 +363,8 @@ static void *write_entries(void *of_journal) {
 
 /* ---- the interface ---- */
 
-static void put(sv_journal *of, sv_entry *entry) {
-    journal *j = (journal *)of;
+static void put_entry(sv_journal *self, sv_entry *entry) {
+    journal *j = (journal *)self;
     entry->next = NULL;
     ev_mutex_lock(&j->lock);
     const bool taken = !j->closing;
@@ -380,16 +380,16 @@ static void put(sv_journal *of, sv_entry *entry) {
     entry->done(entry);
 }
 
-typedef struct question {
+typedef struct query {
     sv_statement which;
     const char *id;
     const unsigned char *key;
     int64_t after, last;
     bool reference;
-} question;
+} query;
 
-static ev_status ask(sv_journal *of, const question *q, sv_record *out, ev_error *err) {
-    journal *j = (journal *)of;
+static ev_status run_query(sv_journal *self, const query *q, sv_record *out, ev_error *err) {
+    journal *j = (journal *)self;
     *out = (sv_record){0};
     ev_mutex_lock(&j->reading);
     sqlite3_stmt *s = sv_database_statement(&j->reader, q->which);
@@ -404,29 +404,29 @@ static ev_status ask(sv_journal *of, const question *q, sv_record *out, ev_error
     return status == EV_E_FORMAT ? EV_E_IO : status;
 }
 
-static ev_status find(sv_journal *j, const char *id, bool reference, sv_record *out, ev_error *err) {
-    return ask(j, &(question){.which = SV_SQL_FIND, .id = id, .reference = reference}, out, err);
+static ev_status find_id(sv_journal *j, const char *id, bool reference, sv_record *out, ev_error *err) {
+    return run_query(j, &(query){.which = SV_SQL_FIND, .id = id, .reference = reference}, out, err);
 }
 
 static ev_status find_key(sv_journal *j, const unsigned char *key, sv_record *out, ev_error *err) {
-    return ask(j, &(question){.which = SV_SQL_FIND_KEY, .key = key}, out, err);
+    return run_query(j, &(query){.which = SV_SQL_FIND_KEY, .key = key}, out, err);
 }
 
-static ev_status next_pending(sv_journal *of, int64_t after, sv_record *out, ev_error *err) {
-    const journal *j = (const journal *)of;
+static ev_status next_pending(sv_journal *self, int64_t after, sv_record *out, ev_error *err) {
+    const journal *j = (const journal *)self;
     if (!j->last) return ev_fail(err, EV_E_NOT_FOUND, "there is no such job");
-    return ask(of, &(question){.which = SV_SQL_NEXT_PENDING, .after = after, .last = j->last, .reference = true}, out,
-               err);
+    return run_query(self, &(query){.which = SV_SQL_NEXT_PENDING, .after = after, .last = j->last, .reference = true},
+                     out, err);
 }
 
 static ev_status next_dead(sv_journal *j, int64_t after, sv_record *out, ev_error *err) {
-    return ask(j, &(question){.which = SV_SQL_NEXT_DEAD, .after = after}, out, err);
+    return run_query(j, &(query){.which = SV_SQL_NEXT_DEAD, .after = after}, out, err);
 }
 
-static void state(sv_journal *of, sv_journal_state *out) {
-    journal *j = (journal *)of;
+static void get_state(sv_journal *self, sv_journal_state *out) {
+    journal *j = (journal *)self;
     ev_mutex_lock(&j->lock);
-    *out = j->told;
+    *out = j->state;
     out->pending = j->counts.pending;
     out->dead = j->counts.dead;
     out->results = j->counts.results;
@@ -434,16 +434,16 @@ static void state(sv_journal *of, sv_journal_state *out) {
     ev_mutex_unlock(&j->lock);
 }
 
-static bool idle(sv_journal *of) {
-    journal *j = (journal *)of;
+static bool is_idle(sv_journal *self) {
+    journal *j = (journal *)self;
     ev_mutex_lock(&j->lock);
     const bool quiet = !j->busy;
     ev_mutex_unlock(&j->lock);
     return quiet;
 }
 
-static void close_journal(sv_journal *of) {
-    journal *j = (journal *)of;
+static void close_journal(sv_journal *self) {
+    journal *j = (journal *)self;
     ev_mutex_lock(&j->lock);
     j->closing = true;
     ev_cond_signal(&j->work);
@@ -496,18 +496,18 @@ static ev_status open_database(journal *j, ev_error *err) {
 
 /* A damaged one is reported and set aside; what it still says is not lost. */
 static ev_status replace_damaged(journal *j, const ev_error *cause, ev_error *err) {
-    sv_journal_state *told = &j->told;
+    sv_journal_state *state = &j->state;
     char aside[PATH_MAX_OURS + 64];
     ev_status status = sv_damage_set_aside(j->path, aside, sizeof aside, err);
     if (status == EV_OK) status = open_database(j, err);
-    if (status == EV_OK) status = sv_damage_recover(aside, &j->writer, &told->recovered, err);
+    if (status == EV_OK) status = sv_damage_recover(aside, &j->writer, &state->recovered, err);
     if (status != EV_OK) return status;
     ev_error line; /* cut to its room */
     ev_fail(&line, EV_E_FORMAT, "%s", aside);
-    snprintf(told->set_aside, sizeof told->set_aside, "%s", line.message);
+    snprintf(state->set_aside, sizeof state->set_aside, "%s", line.message);
     if (j->options.log)
         sv_log_line(j->options.log, SV_LEVEL_ERROR, NULL, "%s; it was moved to %s, and %lld jobs of it are kept",
-                    cause->message, aside, (long long)told->recovered);
+                    cause->message, aside, (long long)state->recovered);
     return EV_OK;
 }
 
@@ -537,7 +537,8 @@ static ev_status open_all(journal *j, ev_error *err) {
 }
 
 ev_status sv_journal_sqlite(sv_journal **out, const sv_journal_options *options, ev_error *err) EV_NOT_SHARED {
-    static const sv_journal_calls calls = {put, find, find_key, next_pending, next_dead, state, idle, close_journal};
+    static const sv_journal_calls calls = {put_entry, find_id,   find_key, next_pending,
+                                           next_dead, get_state, is_idle,  close_journal};
     journal *j = calloc(1, sizeof *j);
     ev_error fault = {0};
     *out = NULL;
@@ -555,7 +556,7 @@ ev_status sv_journal_sqlite(sv_journal **out, const sv_journal_options *options,
         *out = &j->journal;
         return EV_OK;
     }
-    status = explain(j, status, &fault);
+    status = explain_error(j, status, &fault);
     close_journal(&j->journal);
     return ev_fail(err, status, "%s", fault.message);
 }

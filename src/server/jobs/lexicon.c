@@ -71,7 +71,7 @@ uint64_t sv_lexicon_hash(const sv_lexicon *lexicon) { return lexicon ? lexicon->
 bool sv_lexicon_changed(const sv_lexicon *lexicon, struct sv_lexicon_seen *seen, const char *path) {
     struct stat now;
     if (stat(path, &now) != 0 || (lexicon && same_file(&now, &lexicon->file))) return false;
-    const bool still = same_file(&now, &seen->file), told = still && seen->told;
+    const bool still = same_file(&now, &seen->file), reported = still && seen->reported;
     *seen = (struct sv_lexicon_seen){now, still};
-    return still && !told;
+    return still && !reported;
 }

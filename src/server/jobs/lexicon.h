@@ -10,7 +10,7 @@
 typedef struct sv_lexicon sv_lexicon;
 struct sv_lexicon_seen {
     struct stat file;
-    bool told;
+    bool reported;
 };
 
 /* EV_E_IO, EV_E_FORMAT (the line), EV_E_LIMIT, EV_E_MEMORY. Held once, by the caller. */
@@ -20,7 +20,7 @@ void sv_lexicon_unref(sv_lexicon **lexicon);
 const ev_dictionary *sv_lexicon_words(const sv_lexicon *lexicon); /* NULL of NULL */
 uint64_t sv_lexicon_hash(const sv_lexicon *lexicon);              /* of the file's bytes; 0 of NULL */
 /* Is the file another one than was read, and as it was at the last look, so that nobody is writing? Each state is
- * told once; *seen: what was seen last, zeroed at first. false also where it is gone: what was read stays. */
+ * reported once; *seen: what was seen last, zeroed at first. false also where it is gone: what was read stays. */
 bool sv_lexicon_changed(const sv_lexicon *lexicon, struct sv_lexicon_seen *seen, const char *path);
 
 #endif

@@ -139,8 +139,8 @@ static void submit(sv_backend *b, sv_job *job, const char *account, sv_submissio
     sv_record r = {0};
     ev_error err = {0};
     const double length_s = sv_estimate_seconds(&job->speech);
-    job->room = claim(g, job, account, length_s);
-    if (job->room != SV_CLAIM_OK || atomic_load(&g->stopping)) {
+    job->claim_result = claim(g, job, account, length_s);
+    if (job->claim_result != SV_CLAIM_OK || atomic_load(&g->stopping)) {
         refuse(g, job, out, SV_FULL, 2000);
         return;
     }

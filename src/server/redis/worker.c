@@ -472,7 +472,7 @@ typedef struct sweeping {
 } sweeping;
 
 /* Where it is not known whether it is wanted, it is. */
-static sv_sweep_answer judge(void *user, const char *id) {
+static sv_sweep_decision judge(void *user, const char *id) {
     const sweeping *s = user;
     char job[80], blob[80];
     ev_error err = {0};

@@ -213,7 +213,7 @@ typedef struct keys {
     ev_buf list; /* of char[SV_STORE_KEY + 1] */
 } keys;
 
-static sv_sweep_answer note_key(void *user, const char *key) {
+static sv_sweep_decision note_key(void *user, const char *key) {
     ev_buf_append(&((keys *)user)->list, key, SV_STORE_KEY + 1);
     return SV_SWEEP_KEEP;
 }

@@ -114,9 +114,9 @@ static ev_status remove_value(sv_store *store, const char *key, ev_error *err) {
 }
 
 /* What has no whole name is a dead process's. */
-static sv_sweep_answer judge_file(const char *name, sv_sweep_answer (*judge)(void *user, const char *key),
-                                  void *user) {
-    if (sv_store_is_key(name)) return judge(user, name);
+static sv_sweep_decision decide_file(const char *name, sv_sweep_decision (*decide)(void *user, const char *key),
+                                     void *user) {
+    if (sv_store_is_key(name)) return decide(user, name);
     const bool aside = strncmp(name + strspn(name, "0123456789abcdef"), ASIDE, sizeof ASIDE - 1) == 0;
     return aside ? SV_SWEEP_REMOVE : SV_SWEEP_KEEP;
 }
@@ -128,7 +128,7 @@ static bool is_old(int folder, const char *name, double age_s) {
 }
 
 /* false: it is to end. */
-static bool sweep_folder(int folder, double age_s, sv_sweep_answer (*judge)(void *user, const char *key),
+static bool sweep_folder(int folder, double age_s, sv_sweep_decision (*decide)(void *user, const char *key),
                          void *user) {
     DIR *list = fdopendir(folder);
     bool goes_on = true;
@@ -138,7 +138,7 @@ static bool sweep_folder(int folder, double age_s, sv_sweep_answer (*judge)(void
     }
     for (struct dirent *entry; goes_on && (entry = readdir(list)) != NULL;) {
         if (!is_old(folder, entry->d_name, age_s)) continue;
-        const sv_sweep_answer answer = judge_file(entry->d_name, judge, user);
+        const sv_sweep_decision answer = decide_file(entry->d_name, decide, user);
         if (answer == SV_SWEEP_REMOVE) unlinkat(folder, entry->d_name, 0);
         goes_on = answer != SV_SWEEP_END;
     }
@@ -146,14 +146,15 @@ static bool sweep_folder(int folder, double age_s, sv_sweep_answer (*judge)(void
     return goes_on;
 }
 
-static void sweep(sv_store *store, double age_s, sv_sweep_answer (*judge)(void *user, const char *key), void *user) {
+static void sweep(sv_store *store, double age_s, sv_sweep_decision (*decide)(void *user, const char *key),
+                  void *user) {
     const directory *d = (const directory *)store;
     bool goes_on = true;
     for (int i = 0; goes_on && i < FOLDERS; i++) {
         char key[3];
         snprintf(key, sizeof key, "%02x", (unsigned)i);
         const int folder = open_folder(d, key, false);
-        if (folder >= 0) goes_on = sweep_folder(folder, age_s, judge, user);
+        if (folder >= 0) goes_on = sweep_folder(folder, age_s, decide, user);
     }
 }
 

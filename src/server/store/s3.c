@@ -314,7 +314,7 @@ static ev_status list(sv_s3 *s3, const char *name, int most, page *p, ev_error *
     char prefix[SV_S3_PREFIX + SV_S3_NAME + 2];
     sv_s3_answer answer;
     ev_buf query = {0};
-    snprintf(prefix, sizeof prefix, "%s%s/", s3->place.prefix, name);
+    snprintf(prefix, sizeof prefix, "%s%s/", s3->location.prefix, name);
     ev_buf_printf(&query, "list-type=2&max-keys=%d&prefix=", most);
     sv_s3_escape(&query, prefix);
     ev_buf_printf(&query, "%s", *p->last ? "&start-after=" : "");
@@ -335,11 +335,11 @@ static ev_status list(sv_s3 *s3, const char *name, int most, page *p, ev_error *
 
 /* false: it is to end. */
 static bool sweep_page(const bucket_store *b, const page *p, double age_s,
-                       sv_sweep_answer (*judge)(void *user, const char *key), void *user) {
+                       sv_sweep_decision (*decide)(void *user, const char *key), void *user) {
     for (size_t i = 0; i < p->count; i++) {
         char key[KEY];
         if (difftime(time(NULL), p->found[i].modified) < age_s) continue;
-        const sv_sweep_answer answer = judge(user, p->found[i].key);
+        const sv_sweep_decision answer = decide(user, p->found[i].key);
         if (answer == SV_SWEEP_END) return false;
         key_of(b, p->found[i].key, key);
         if (answer == SV_SWEEP_REMOVE && remove_now(b->s3, key, READ_S, NULL) != EV_OK) return false;
@@ -347,12 +347,13 @@ static bool sweep_page(const bucket_store *b, const page *p, double age_s,
     return true;
 }
 
-static void sweep(sv_store *store, double age_s, sv_sweep_answer (*judge)(void *user, const char *key), void *user) {
+static void sweep(sv_store *store, double age_s, sv_sweep_decision (*decide)(void *user, const char *key),
+                  void *user) {
     const bucket_store *b = (const bucket_store *)store;
     page *p = calloc(1, sizeof *p);
     bool goes_on = p != NULL;
     while (goes_on) {
-        goes_on = list(b->s3, b->name, PAGE, p, NULL) == EV_OK && sweep_page(b, p, age_s, judge, user) && p->more;
+        goes_on = list(b->s3, b->name, PAGE, p, NULL) == EV_OK && sweep_page(b, p, age_s, decide, user) && p->more;
     }
     free(p);
 }
@@ -367,7 +368,7 @@ static ev_status url(sv_store *store, const char *key, double seconds, const cha
     key_of(b, key, name);
     const sv_s3_presign what = {
         .now = time(NULL), .seconds = (long)seconds, .media_type = media_type, .file_name = file_name};
-    return sv_s3_presign_url(out, &b->s3->place, &b->s3->credentials, name, &what, err);
+    return sv_s3_presign_url(out, &b->s3->location, &b->s3->credentials, name, &what, err);
 }
 
 /* ---- life ---- */
@@ -441,9 +442,9 @@ ev_status sv_s3_open(sv_s3 **out, const sv_s3_options *options, ev_error *err) {
     ev_status status = s3->removals ? EV_OK : ev_fail(err, EV_E_MEMORY, "out of memory");
     if (status == EV_OK && getrandom(&s3->random, sizeof s3->random, 0) != (ssize_t)sizeof s3->random)
         status = ev_fail(err, EV_E_MEMORY, "no random numbers");
-    if (status == EV_OK) status = sv_s3_place_parse(&s3->place, options->url, err);
+    if (status == EV_OK) status = sv_s3_location_parse(&s3->location, options->url, err);
     if (status == EV_OK) status = read_credentials(&s3->credentials, options, err);
-    snprintf(s3->name, sizeof s3->name, "the bucket %s at %s", s3->place.bucket, s3->place.endpoint);
+    snprintf(s3->name, sizeof s3->name, "the bucket %s at %s", s3->location.bucket, s3->location.endpoint);
     if (status == EV_OK) {
         s3->running = pthread_create(&s3->remover, NULL, remove_main, s3) == 0;
         if (!s3->running)
@@ -482,8 +483,8 @@ void sv_s3_close(sv_s3 **out) EV_NOT_SHARED {
 
 ev_status sv_s3_lifecycle(const char *url, const char *const *names, size_t count, int days, ev_buf *out,
                           ev_error *err) {
-    sv_s3_place place;
-    const ev_status status = sv_s3_place_parse(&place, url, err);
+    sv_s3_location location;
+    const ev_status status = sv_s3_location_parse(&location, url, err);
     if (status != EV_OK) return status;
     ev_buf_printf(out, "{\n  \"Rules\": [\n");
     for (size_t i = 0; i < count; i++) {
@@ -492,7 +493,7 @@ ev_status sv_s3_lifecycle(const char *url, const char *const *names, size_t coun
             "    {\"ID\": \"emotivoice-%s\", \"Status\": \"Enabled\", \"Filter\": {\"Prefix\": \"%s%s/\"},\n"
             "     \"Expiration\": {\"Days\": %d}, \"AbortIncompleteMultipartUpload\": "
             "{\"DaysAfterInitiation\": 1}}%s\n",
-            names[i], place.prefix, names[i], days, i + 1 < count ? "," : "");
+            names[i], location.prefix, names[i], days, i + 1 < count ? "," : "");
     }
     ev_buf_printf(out, "  ]\n}\n");
     return out->failed ? ev_fail(err, EV_E_MEMORY, "out of memory") : EV_OK;

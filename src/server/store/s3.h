@@ -1,7 +1,7 @@
 /* s3: a bucket as stores: Amazon's S3, or what speaks like it (MinIO, Garage, SeaweedFS, RustFS, Ceph, R2).
  *
  *   s3.c           START HERE: put, get, remove, sweep as requests; the thread that removes
- *   s3_place.c     s3://bucket/prefix?region=...: where that is
+ *   s3_location.c  s3://bucket/prefix?region=...: where that is
  *   s3_request.c   one request: libcurl signs and sends it, again where that may help; what its failure means
  *   s3_sign.c      a URL that is signed (libcurl signs headers alone)
  *   s3_answer.c    what is read of XML

@@ -10,24 +10,24 @@
 #include "base/lock.h"
 #include "server/store/s3.h"
 
-/* ---- s3_place.c: where it is ---- */
+/* ---- s3_location.c: where it is ---- */
 
 enum { SV_S3_BUCKET = 64, SV_S3_PREFIX = 256, SV_S3_REGION = 64, SV_S3_URL = 512, SV_S3_PATH = 1024 };
 
-typedef struct sv_s3_place {
+typedef struct sv_s3_location {
     char bucket[SV_S3_BUCKET], prefix[SV_S3_PREFIX]; /* "" or with a / at its end */
     char region[SV_S3_REGION];
     char endpoint[SV_S3_URL]; /* scheme://host[:port][/path], no / at its end */
     char public[SV_S3_URL];   /* likewise, as clients reach it */
     bool path_style;
-} sv_s3_place;
-ev_status sv_s3_place_parse(sv_s3_place *out, const char *url, ev_error *err);
+} sv_s3_location;
+ev_status sv_s3_location_parse(sv_s3_location *out, const char *url, ev_error *err);
 /* An endpoint and a key within the bucket ("": the bucket itself) as scheme://host, Host header, and path. */
 typedef struct sv_s3_target {
     char origin[SV_S3_URL + SV_S3_BUCKET], path[SV_S3_PATH];
     const char *host; /* in origin */
 } sv_s3_target;
-void sv_s3_target_of(sv_s3_target *out, const sv_s3_place *place, const char *endpoint, const char *key);
+void sv_s3_target_of(sv_s3_target *out, const sv_s3_location *location, const char *endpoint, const char *key);
 
 /* ---- s3_sign.c ---- */
 
@@ -42,7 +42,7 @@ typedef struct sv_s3_presign {
     const char *media_type, *file_name; /* NULL: as the object has it */
 } sv_s3_presign;
 /* Appends the URL of a GET that is good for so many seconds. EV_E_MEMORY. */
-ev_status sv_s3_presign_url(ev_buf *out, const sv_s3_place *place, const sv_s3_credentials *credentials,
+ev_status sv_s3_presign_url(ev_buf *out, const sv_s3_location *location, const sv_s3_credentials *credentials,
                             const char *key, const sv_s3_presign *what, ev_error *err);
 
 /* ---- s3_answer.c ---- */
@@ -96,7 +96,7 @@ typedef struct sv_s3_removal {
 } sv_s3_removal;
 
 struct sv_s3 {
-    sv_s3_place place;
+    sv_s3_location location;
     sv_s3_credentials credentials;
     sv_metrics *metrics;
     sv_log *log;

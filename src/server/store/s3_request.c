@@ -5,7 +5,7 @@
  *   - it signs the query as it stands, where the rules ask for names in order, each with a "=" and escaped: so
  *     sv_s3_request.query is written that way (since 8.3 it does that itself, which changes nothing here);
  *   - it signs the path as it stands too, which is right as long as there is nothing to escape: keys are hexadecimal,
- *     buckets and prefixes are checked (s3_place.c);
+ *     buckets and prefixes are checked (s3_location.c);
  *   - it sends no x-amz-content-sha256 of its own, without which S3 refuses: we give it, and it is signed;
  *   - it signs every header that is given to it, so none is given with an empty value ("Expect:" to leave that out),
  *     which it signs and does not send; and none whose name begins with another's, which it sorts wrongly;
@@ -154,9 +154,9 @@ static bool set_up(CURL *c, const sv_s3 *s3, attempt *x, struct curl_slist *head
     sv_s3_target t;
     ev_buf url = {0};
     const char *authorities = getenv("AWS_CA_BUNDLE");
-    sv_s3_target_of(&t, &s3->place, s3->place.endpoint, r->key);
+    sv_s3_target_of(&t, &s3->location, s3->location.endpoint, r->key);
     ev_buf_printf(&url, "%s%s%s%s", t.origin, t.path, r->query ? "?" : "", r->query ? r->query : "");
-    snprintf(scope, sizeof scope, "aws:amz:%s:s3", s3->place.region);
+    snprintf(scope, sizeof scope, "aws:amz:%s:s3", s3->location.region);
     CURLcode bad = url.failed ? CURLE_OUT_OF_MEMORY : CURLE_OK;
     if (!url.failed) SET(CURLOPT_URL, url.data);
     bad |= set_method(c, x);
@@ -276,10 +276,10 @@ static ev_status not_a_certificate(const sv_s3 *s3, ev_error *err) {
     return ev_fail(err, EV_E_ARGUMENT,
                    "the certificate of %s is not trusted: correct the endpoint, or give the authority's file as "
                    "AWS_CA_BUNDLE",
-                   s3->place.endpoint);
+                   s3->location.endpoint);
 }
 
-static ev_status skewed(const sv_s3_place *p, const sv_s3_answer *a, ev_error *err) {
+static ev_status skewed(const sv_s3_location *p, const sv_s3_answer *a, ev_error *err) {
     const double ahead_s = a->date > 0 ? difftime(time(NULL), a->date) : 0;
     return ev_fail(
         err, EV_E_ARGUMENT,
@@ -291,7 +291,7 @@ static ev_status skewed(const sv_s3_place *p, const sv_s3_answer *a, ev_error *e
 /* It answered, and will answer the same again. */
 static ev_status refused(const sv_s3 *s3, const sv_s3_request *r, const sv_s3_answer *a, ev_error *err) {
     const char *e = a->error;
-    const sv_s3_place *p = &s3->place;
+    const sv_s3_location *p = &s3->location;
     const bool other_region = *a->region && strcmp(a->region, p->region) != 0;
     if (is_full(a)) return ev_fail(err, EV_E_LIMIT, "%s is full: free room there, or raise its quota", s3->name);
     if (strcmp(e, "NoSuchBucket") == 0)
@@ -324,8 +324,8 @@ static ev_status refused(const sv_s3 *s3, const sv_s3_request *r, const sv_s3_an
 }
 
 /* *again: another try may help. */
-static ev_status judge(const sv_s3 *s3, const sv_s3_request *r, const sv_s3_answer *a, CURLcode code, bool too_much,
-                       bool *again, ev_error *err) {
+static ev_status status_of(const sv_s3 *s3, const sv_s3_request *r, const sv_s3_answer *a, CURLcode code,
+                           bool too_much, bool *again, ev_error *err) {
     *again = true;
     if (too_much || (code == CURLE_OK && a->code / 100 == 2 && r->into && a->received != r->room))
         return ev_fail(err, EV_E_FORMAT, "an object in %s has not the %zu bytes that were put there", s3->name,
@@ -363,8 +363,8 @@ static bool is_away(sv_s3 *s3) {
     return away;
 }
 
-/* Told when it changes, and not for each request. */
-static void note(sv_s3 *s3, ev_status status, bool unreachable, const ev_error *err) {
+/* Logged when it changes, and not for each request. */
+static void set_health(sv_s3 *s3, ev_status status, bool unreachable, const ev_error *err) {
     const bool well = status == EV_OK || status == EV_E_NOT_FOUND || status == EV_E_FORMAT;
     ev_mutex_lock(&s3->lock);
     const bool fresh = s3->failing == well;
@@ -415,9 +415,9 @@ ev_status sv_s3_ask(sv_s3 *s3, const sv_s3_request *r, sv_s3_answer *a, ev_error
         if (tries > 1 && !pause_before(s3, tries - 1, a, until)) break;
         const double start = ev_clock_s();
         const CURLcode code = try_once(s3, r, a, until - start, &too_much);
-        status = judge(s3, r, a, code, too_much, &again, why);
+        status = status_of(s3, r, a, code, too_much, &again, why);
         count(s3, r, a, status, ev_clock_s() - start);
     }
-    note(s3, status, again && status == EV_E_LIMIT, why);
+    set_health(s3, status, again && status == EV_E_LIMIT, why);
     return status;
 }

@@ -82,7 +82,7 @@ static bool sign(char out[2 * DIGEST + 1], const sv_s3_target *t, const ev_buf *
     return ok;
 }
 
-ev_status sv_s3_presign_url(ev_buf *out, const sv_s3_place *place, const sv_s3_credentials *c, const char *key,
+ev_status sv_s3_presign_url(ev_buf *out, const sv_s3_location *location, const sv_s3_credentials *c, const char *key,
                             const sv_s3_presign *what, ev_error *err) {
     char date[16], stamp[24], scope[128], signature[2 * DIGEST + 1];
     unsigned char signing[DIGEST];
@@ -91,11 +91,11 @@ ev_status sv_s3_presign_url(ev_buf *out, const sv_s3_place *place, const sv_s3_c
     ev_buf query = {0};
     bool ok = gmtime_r(&what->now, &utc) && strftime(date, sizeof date, "%Y%m%d", &utc) &&
               strftime(stamp, sizeof stamp, "%Y%m%dT%H%M%SZ", &utc);
-    sv_s3_target_of(&t, place, place->public, key);
+    sv_s3_target_of(&t, location, location->public, key);
     if (ok) {
-        snprintf(scope, sizeof scope, "%s/%s/s3/aws4_request", date, place->region);
+        snprintf(scope, sizeof scope, "%s/%s/s3/aws4_request", date, location->region);
         make_query(&query, scope, stamp, c, what);
-        ok = !query.failed && signing_key(signing, c->secret_key, date, place->region) &&
+        ok = !query.failed && signing_key(signing, c->secret_key, date, location->region) &&
              sign(signature, &t, &query, stamp, scope, signing);
     }
     if (ok) ev_buf_printf(out, "%s%s?%s&X-Amz-Signature=%s", t.origin, t.path, (const char *)query.data, signature);

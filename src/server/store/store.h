@@ -16,14 +16,15 @@
 
 enum { SV_STORE_KEY = 32 };
 
-typedef enum sv_sweep_answer { SV_SWEEP_KEEP, SV_SWEEP_REMOVE, SV_SWEEP_END } sv_sweep_answer;
+typedef enum sv_sweep_decision { SV_SWEEP_KEEP, SV_SWEEP_REMOVE, SV_SWEEP_END } sv_sweep_decision;
 
 typedef struct sv_store sv_store;
 typedef struct sv_store_calls {
     ev_status (*put)(sv_store *store, const char *key, const void *bytes, size_t size, ev_error *err);
     ev_status (*get)(sv_store *store, const char *key, size_t size, void *out, ev_error *err);
     ev_status (*remove)(sv_store *store, const char *key, ev_error *err);
-    void (*sweep)(sv_store *store, double age_s, sv_sweep_answer (*judge)(void *user, const char *key), void *user);
+    void (*sweep)(sv_store *store, double age_s, sv_sweep_decision (*decide)(void *user, const char *key),
+                  void *user);
     void (*close)(sv_store *store);
     /* NULL: it has none */
     ev_status (*url)(sv_store *store, const char *key, double seconds, const char *media_type, const char *file_name,
@@ -48,10 +49,10 @@ static inline ev_status sv_store_get(sv_store *s, const char *key, size_t size, 
 static inline ev_status sv_store_remove(sv_store *s, const char *key, ev_error *err) {
     return s->calls->remove(s, key, err);
 }
-/* Asks `judge` of each value that is older: what a process left that ended between two steps. */
-static inline void sv_store_sweep(sv_store *s, double age_s, sv_sweep_answer (*judge)(void *user, const char *key),
+/* Asks `decide` of each value that is older: what a process left that ended between two steps. */
+static inline void sv_store_sweep(sv_store *s, double age_s, sv_sweep_decision (*decide)(void *user, const char *key),
                                   void *user) {
-    s->calls->sweep(s, age_s, judge, user);
+    s->calls->sweep(s, age_s, decide, user);
 }
 /* Clients may be given URLs of values. */
 static inline bool sv_store_has_urls(const sv_store *s) { return s && s->calls->url; }

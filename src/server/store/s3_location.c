@@ -1,5 +1,5 @@
-/* s3_place: s3://bucket/prefix?region=...&endpoint=...: where the objects are. What the URL leaves out is taken from
- * the environment as other programs of S3 take it, and from Amazon's defaults.
+/* s3_location: s3://bucket/prefix?region=...&endpoint=...: where the objects are. What the URL leaves out is taken
+ * from the environment as other programs of S3 take it, and from Amazon's defaults.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -59,7 +59,7 @@ static bool read_endpoint(char out[SV_S3_URL], const char *text) {
     return true;
 }
 
-static void default_endpoint(sv_s3_place *p) {
+static void default_endpoint(sv_s3_location *p) {
     const bool china = strncmp(p->region, "cn-", 3) == 0;
     snprintf(p->endpoint, sizeof p->endpoint, "https://s3.%s.amazonaws.com%s", p->region, china ? ".cn" : "");
 }
@@ -128,7 +128,7 @@ static ev_status read_query(parts *p, const char *query, ev_error *err) {
 
 /* ---- the whole ---- */
 
-static ev_status read_names(sv_s3_place *p, const char *at, size_t size, ev_error *err) {
+static ev_status read_names(sv_s3_location *p, const char *at, size_t size, ev_error *err) {
     char text[SV_S3_BUCKET + SV_S3_PREFIX + 2];
     if (memchr(at, '@', size))
         return ev_fail(err, EV_E_ARGUMENT,
@@ -151,7 +151,7 @@ static ev_status read_names(sv_s3_place *p, const char *at, size_t size, ev_erro
     return EV_OK;
 }
 
-static ev_status choose_endpoints(sv_s3_place *p, const parts *q, ev_error *err) {
+static ev_status choose_endpoints(sv_s3_location *p, const parts *q, ev_error *err) {
     const char *given = environment("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL");
     const char *endpoint = *q->endpoint ? q->endpoint : given;
     if (!endpoint)
@@ -172,10 +172,10 @@ static ev_status choose_endpoints(sv_s3_place *p, const parts *q, ev_error *err)
     return EV_OK;
 }
 
-ev_status sv_s3_place_parse(sv_s3_place *out, const char *url, ev_error *err) {
+ev_status sv_s3_location_parse(sv_s3_location *out, const char *url, ev_error *err) {
     static const char SCHEME[] = "s3://";
     parts q = {{0}, {0}, {0}, {0}};
-    *out = (sv_s3_place){0};
+    *out = (sv_s3_location){0};
     if (strncmp(url, SCHEME, sizeof SCHEME - 1) != 0)
         return ev_fail(err, EV_E_ARGUMENT, "the store '%.60s' is none: %s", url, USUAL);
     const char *at = url + sizeof SCHEME - 1;
@@ -191,7 +191,7 @@ ev_status sv_s3_place_parse(sv_s3_place *out, const char *url, ev_error *err) {
     return choose_endpoints(out, &q, err);
 }
 
-void sv_s3_target_of(sv_s3_target *out, const sv_s3_place *p, const char *endpoint, const char *key) {
+void sv_s3_target_of(sv_s3_target *out, const sv_s3_location *p, const char *endpoint, const char *key) {
     const size_t scheme = (size_t)(strstr(endpoint, "://") + 3 - endpoint), host = strcspn(endpoint + scheme, "/");
     const char *base = endpoint + scheme + host;
     if (p->path_style) {
