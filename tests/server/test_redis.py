@@ -631,7 +631,7 @@ class Scripts(unittest.TestCase):
         for class_ in range(3):
             self.redis.ask("XGROUP", "CREATE", f"{{emotivoice}}:queue:{class_}", "workers", "0", "MKSTREAM")
         for gateway in (self.GATEWAY, self.OTHER, self.THIRD):
-            self.run_script("LOOK", gateway)
+            self.run_script("GATEWAY_HEARTBEAT", gateway)
         self.beat("one")
 
     def lua(self, text, *args):
@@ -643,7 +643,7 @@ class Scripts(unittest.TestCase):
         return self.lua(self.common + self.scripts[name], *args)
 
     def beat(self, worker):
-        self.run_script("BEAT", worker, 4, 1)
+        self.run_script("WORKER_HEARTBEAT", worker, 4, 1)
 
     def enqueue(self, job, gateway):
         return self.run_script("ENQUEUE", job, 1, "", 5, gateway, "{}", "", 0, "", "", 600, 0, 0, "e" * 64)[0]

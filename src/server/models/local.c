@@ -15,24 +15,24 @@ typedef struct local {
     sv_durable *durable;
 } local;
 
-static local *of(sv_backend *backend) { return (local *)backend; }
+static local *local_of(sv_backend *backend) { return (local *)backend; }
 
 /* Until sv_model_unref. NULL: a reload took it away. */
 static sv_model *hold(sv_backend *b, const sv_speech *s) {
-    return sv_model_ref(of(b)->models, s->model, s->model_number);
+    return sv_model_ref(local_of(b)->models, s->model, s->model_number);
 }
 
 static double seconds(sv_backend *b, const sv_speech *speech) {
     sv_model *m = hold(b, speech);
     const double length_s = m ? sv_engine_seconds(m->engine, speech) : 0;
-    sv_model_unref(of(b)->models, &m);
+    sv_model_unref(local_of(b)->models, &m);
     return length_s;
 }
 
 static bool windowed(sv_backend *b, const sv_speech *speech, double length_s) {
     sv_model *m = hold(b, speech);
     const bool is = m && sv_engine_windowed(m->engine, length_s);
-    sv_model_unref(of(b)->models, &m);
+    sv_model_unref(local_of(b)->models, &m);
     return is;
 }
 
@@ -41,13 +41,13 @@ static void submit(sv_backend *b, sv_job *job, const char *account, sv_submissio
     out->admission = m ? sv_engine_submit(m->engine, job, account) : (sv_admission){.verdict = SV_FULL};
     out->unavailable = !m;
     if (!m) ev_fail(&out->error, EV_E_NOT_FOUND, "the model was taken away");
-    sv_model_unref(of(b)->models, &m);
+    sv_model_unref(local_of(b)->models, &m);
 }
 
 static void join(sv_backend *b, sv_job *job, int32_t priority, bool stream) {
     sv_model *m = hold(b, &job->speech);
     if (m) sv_engine_join(m->engine, job, priority, stream);
-    sv_model_unref(of(b)->models, &m);
+    sv_model_unref(local_of(b)->models, &m);
 }
 
 static void nudge_one(void *user, sv_model *m) {
@@ -55,20 +55,20 @@ static void nudge_one(void *user, sv_model *m) {
     sv_engine_nudge(m->engine);
 }
 
-static void nudge(sv_backend *b) { sv_models_each(of(b)->models, nudge_one, NULL); }
+static void nudge(sv_backend *b) { sv_models_each(local_of(b)->models, nudge_one, NULL); }
 
 static ev_status snapshot(sv_backend *b, const char *id, const char *owner, bool samples, sv_job **out,
                           ev_error *err) {
-    *out = sv_jobs_find(of(b)->jobs, id, owner);
+    *out = sv_jobs_find(local_of(b)->jobs, id, owner);
     if (*out) return EV_OK;
-    if (!of(b)->durable) return ev_fail(err, EV_E_NOT_FOUND, "there is no such job");
-    return sv_durable_find(of(b)->durable, id, owner, samples, out, err);
+    if (!local_of(b)->durable) return ev_fail(err, EV_E_NOT_FOUND, "there is no such job");
+    return sv_durable_find(local_of(b)->durable, id, owner, samples, out, err);
 }
 
 /* What is written down of it is its client's ticket to delete. */
 static ev_status cancel(sv_backend *b, sv_job *job, ev_error *err) {
     (void)err;
-    sv_jobs_cancel(of(b)->jobs, job);
+    sv_jobs_cancel(local_of(b)->jobs, job);
     return EV_OK;
 }
 
@@ -91,12 +91,12 @@ static void retry_there(void *user, sv_model *m) {
 
 static ev_status retry_durable(sv_backend *b, const char *id, sv_job **job, int32_t *retry_after_ms, ev_error *err) {
     sv_job *dead = NULL;
-    ev_status status = sv_durable_dead(of(b)->durable, id, false, &dead, err);
+    ev_status status = sv_durable_dead(local_of(b)->durable, id, false, &dead, err);
     if (status != EV_OK) return status;
     sv_model *m = hold(b, &dead->speech);
     status = m ? sv_engine_retry(m->engine, id, job, retry_after_ms, err)
                : ev_fail(err, EV_E_FORMAT, "the model %s is not served here any more", dead->speech.model);
-    sv_model_unref(of(b)->models, &m);
+    sv_model_unref(local_of(b)->models, &m);
     sv_job_unref(&dead);
     return status;
 }
@@ -104,10 +104,10 @@ static ev_status retry_durable(sv_backend *b, const char *id, sv_job **job, int3
 static ev_status retry(sv_backend *b, const char *id, char again[SV_JOB_ID + 1], sv_job **job,
                        int32_t *retry_after_ms, ev_error *err) {
     search s = {.id = id, .job = job, .retry_after_ms = retry_after_ms, .err = err, .status = EV_E_NOT_FOUND};
-    if (of(b)->durable)
+    if (local_of(b)->durable)
         s.status = retry_durable(b, id, job, retry_after_ms, err);
     else
-        sv_models_each(of(b)->models, retry_there, &s);
+        sv_models_each(local_of(b)->models, retry_there, &s);
     if (s.status == EV_OK) memcpy(again, (*job)->id, SV_JOB_ID + 1);
     return s.status;
 }
@@ -148,9 +148,9 @@ static json_t *in_order(json_t *list) {
 }
 
 static ev_status dead_letters(sv_backend *b, ev_buf *out, ev_error *err) {
-    letters l = {.all = json_array(), .shared = of(b)->durable != NULL};
+    letters l = {.all = json_array(), .shared = local_of(b)->durable != NULL};
     (void)err;
-    sv_models_each(of(b)->models, add_letters, &l);
+    sv_models_each(local_of(b)->models, add_letters, &l);
     json_t *sorted = in_order(l.all);
     sv_record_append(out, sorted);
     out->failed |= l.failed;
@@ -164,7 +164,7 @@ static void show_there(void *user, sv_model *m) {
 
 static ev_status dead_letter(sv_backend *b, const char *id, ev_buf *out, ev_error *err) {
     search s = {.id = id, .out = out, .err = err, .status = EV_E_NOT_FOUND};
-    sv_models_each(of(b)->models, show_there, &s);
+    sv_models_each(local_of(b)->models, show_there, &s);
     return s.status;
 }
 
@@ -175,9 +175,9 @@ static void drop_there(void *user, sv_model *m) {
 
 static ev_status drop(sv_backend *b, const char *id, ev_error *err) {
     search s = {.id = id, .err = err, .status = EV_E_NOT_FOUND};
-    sv_models_each(of(b)->models, drop_there, &s);
-    sv_job *job = s.status == EV_OK ? sv_jobs_find(of(b)->jobs, id, NULL) : NULL;
-    if (job) sv_jobs_cancel(of(b)->jobs, job);
+    sv_models_each(local_of(b)->models, drop_there, &s);
+    sv_job *job = s.status == EV_OK ? sv_jobs_find(local_of(b)->jobs, id, NULL) : NULL;
+    if (job) sv_jobs_cancel(local_of(b)->jobs, job);
     sv_job_unref(&job);
     return s.status;
 }
@@ -195,7 +195,7 @@ static void add_load(void *user, sv_model *m) {
 }
 
 static void backlog(sv_backend *b, sv_load *out) {
-    sv_models_each(of(b)->models, add_load, out);
+    sv_models_each(local_of(b)->models, add_load, out);
     out->available = true;
 }
 
@@ -203,11 +203,11 @@ static void look_idle(void *user, sv_model *m) { *(bool *)user &= sv_engine_idle
 
 static bool idle(sv_backend *b) {
     bool all = true;
-    sv_models_each(of(b)->models, look_idle, &all);
+    sv_models_each(local_of(b)->models, look_idle, &all);
     return all;
 }
 
-static void stop(sv_backend *b) { sv_models_stop(of(b)->models); }
+static void stop(sv_backend *b) { sv_models_stop(local_of(b)->models); }
 
 static void close_local(sv_backend *b) { free(b); }
 

@@ -16,14 +16,14 @@ typedef struct documents {
     sv_link link;
 } documents;
 
-static documents *of(sv_documents *d) { return (documents *)d; }
+static documents *documents_of(sv_documents *d) { return (documents *)d; }
 
 /* The answer; NULL: not now, and err says so. */
-static redisReply *ask(sv_documents *d, sv_script script, const sv_args *args, ev_error *err) {
+static redisReply *run_script(sv_documents *d, sv_script script, const sv_args *args, ev_error *err) {
     ev_error why = {0};
-    ev_mutex_lock(&of(d)->lock);
-    redisReply *reply = sv_link_script(&of(d)->link, script, args, &why);
-    ev_mutex_unlock(&of(d)->lock);
+    ev_mutex_lock(&documents_of(d)->lock);
+    redisReply *reply = sv_link_script(&documents_of(d)->link, script, args, &why);
+    ev_mutex_unlock(&documents_of(d)->lock);
     if (!reply && why.status == EV_E_LIMIT)
         ev_fail(err, EV_E_LIMIT, "the queue has no room for it now: try again later");
     else if (!reply)
@@ -32,8 +32,8 @@ static redisReply *ask(sv_documents *d, sv_script script, const sv_args *args, e
 }
 
 /* A script that answers 1 or 0. */
-static ev_status tell(sv_documents *d, sv_script script, const sv_args *args, ev_error *err) {
-    redisReply *reply = ask(d, script, args, err);
+static ev_status run_update(sv_documents *d, sv_script script, const sv_args *args, ev_error *err) {
+    redisReply *reply = run_script(d, script, args, err);
     if (!reply) return err->status;
     const bool found = reply->type == REDIS_REPLY_INTEGER && reply->integer == 1;
     freeReplyObject(reply);
@@ -56,7 +56,7 @@ static ev_status put(sv_documents *d, const sv_document *document, sv_document_v
     if (document->idempotency) ev_hex(document->idempotency->body, SV_JOB_KEY, digest);
     sv_args_text(&a, document->id);
     sv_args_text(&a, document->account);
-    sv_args_text(&a, of(d)->holder);
+    sv_args_text(&a, documents_of(d)->holder);
     sv_args_text(&a, document->head);
     sv_args_bytes(&a, document->body, document->body_bytes);
     sv_args_text(&a, key);
@@ -64,7 +64,7 @@ static ev_status put(sv_documents *d, const sv_document *document, sv_document_v
     sv_args_int(&a, (int64_t)(d->lease_s * 1000));
     sv_args_int(&a, document->open_max);
     sv_args_int(&a, document->all_max);
-    redisReply *reply = ask(d, SV_SCRIPT_SERIES_PUT, &a, err);
+    redisReply *reply = run_script(d, SV_SCRIPT_SERIES_PUT, &a, err);
     if (!reply) return err->status;
     ev_status status = EV_E_FORMAT;
     for (size_t i = 0; i < EV_ARRAY_COUNT(answers); i++) {
@@ -77,14 +77,14 @@ static ev_status put(sv_documents *d, const sv_document *document, sv_document_v
     return status == EV_OK ? EV_OK : ev_fail(err, EV_E_IO, "the queue's answer is damaged");
 }
 
-static ev_status note(sv_documents *d, const char *id, const char *head, bool over, ev_error *err) {
+static ev_status update(sv_documents *d, const char *id, const char *head, bool over, ev_error *err) {
     sv_args a = {0};
     sv_args_text(&a, id);
-    sv_args_text(&a, of(d)->holder);
+    sv_args_text(&a, documents_of(d)->holder);
     sv_args_text(&a, head);
     sv_args_int(&a, over);
-    sv_args_int(&a, (int64_t)of(d)->ttl_s + 1);
-    return tell(d, SV_SCRIPT_SERIES_NOTE, &a, err);
+    sv_args_int(&a, (int64_t)documents_of(d)->ttl_s + 1);
+    return run_update(d, SV_SCRIPT_SERIES_UPDATE, &a, err);
 }
 
 static ev_status copy(const redisReply *reply, size_t i, char **out, size_t *bytes) {
@@ -103,7 +103,7 @@ static ev_status get(sv_documents *d, const char *id, const char *account, sv_do
     *out = (sv_document_found){0};
     sv_args_text(&a, id);
     sv_args_text(&a, account);
-    redisReply *reply = ask(d, SV_SCRIPT_SERIES_GET, &a, err);
+    redisReply *reply = run_script(d, SV_SCRIPT_SERIES_GET, &a, err);
     if (!reply) return err->status;
     ev_status status = EV_E_NOT_FOUND;
     snprintf(out->id, sizeof out->id, "%s", id);
@@ -116,15 +116,15 @@ static ev_status cancel(sv_documents *d, const char *id, const char *account, ev
     sv_args a = {0};
     sv_args_text(&a, id);
     sv_args_text(&a, account);
-    return tell(d, SV_SCRIPT_SERIES_CANCEL, &a, err);
+    return run_update(d, SV_SCRIPT_SERIES_CANCEL, &a, err);
 }
 
 static ev_status take(sv_documents *d, sv_document_found *out, ev_error *err) {
     sv_args a = {0};
     *out = (sv_document_found){0};
-    sv_args_text(&a, of(d)->holder);
+    sv_args_text(&a, documents_of(d)->holder);
     sv_args_int(&a, (int64_t)(d->lease_s * 1000));
-    redisReply *reply = ask(d, SV_SCRIPT_SERIES_TAKE, &a, err);
+    redisReply *reply = run_script(d, SV_SCRIPT_SERIES_TAKE, &a, err);
     if (!reply) return err->status;
     ev_status status = sv_reply_at(reply, 3) ? EV_OK : EV_E_NOT_FOUND;
     if (status == EV_OK) {
@@ -147,10 +147,10 @@ static ev_status renew(sv_documents *d, const char *const *ids, size_t count, bo
     for (size_t first = 0; first < count; first += RENEWED_AT_ONCE) {
         const size_t end = count - first < RENEWED_AT_ONCE ? count : first + RENEWED_AT_ONCE;
         sv_args a = {0};
-        sv_args_text(&a, of(d)->holder);
+        sv_args_text(&a, documents_of(d)->holder);
         sv_args_int(&a, let_go ? 0 : (int64_t)(d->lease_s * 1000));
         for (size_t i = first; i < end; i++) sv_args_text(&a, ids[i]);
-        redisReply *reply = ask(d, SV_SCRIPT_SERIES_RENEW, &a, err);
+        redisReply *reply = run_script(d, SV_SCRIPT_SERIES_RENEW, &a, err);
         if (!reply) return err->status;
         for (size_t i = first; i < end; i++) {
             const int64_t answer = sv_reply_int(reply, i - first, SV_LEASE_LOST);
@@ -164,13 +164,13 @@ static ev_status renew(sv_documents *d, const char *const *ids, size_t count, bo
 static ev_status forget(sv_documents *d, const char *id, ev_error *err) {
     sv_args a = {0};
     sv_args_text(&a, id);
-    sv_args_text(&a, of(d)->holder);
-    return tell(d, SV_SCRIPT_SERIES_FORGET, &a, err);
+    sv_args_text(&a, documents_of(d)->holder);
+    return run_update(d, SV_SCRIPT_SERIES_FORGET, &a, err);
 }
 
 ev_status sv_redis_documents(sv_documents **out, sv_redis *redis, const char *holder, const sv_config *config,
                              ev_error *err) {
-    static const sv_documents_calls calls = {put, note, get, cancel, take, renew, forget};
+    static const sv_documents_calls calls = {put, update, get, cancel, take, renew, forget};
     documents *d = calloc(1, sizeof *d);
     *out = NULL;
     if (!d) return ev_fail(err, EV_E_MEMORY, "out of memory");
@@ -185,7 +185,7 @@ ev_status sv_redis_documents(sv_documents **out, sv_redis *redis, const char *ho
 
 void sv_redis_documents_close(sv_documents **closed) {
     if (!*closed) return;
-    documents *d = of(*closed);
+    documents *d = documents_of(*closed);
     *closed = NULL;
     sv_link_close(&d->link);
     ev_mutex_destroy(&d->lock);

@@ -16,61 +16,62 @@
 
 enum { PIECE = 30000 };     /* samples in one event: 60 kB */
 enum { EVENTS_MAX = 1024 }; /* that wait for a gateway */
-#define AGAIN_S 0.2         /* until what could not be sent is tried again */
+#define RETRY_S 0.2         /* until what could not be sent is tried again */
 #define STORE_S 60.0        /* for so long a result is tried to be kept */
 
 /* ---- the queue of those that have something to send ---- */
 
 /* Under the worker's lock. */
-static void put(sv_taken *t, double due) EV_REQUIRES(t->worker->lock) {
+static void enqueue_at(sv_leased_job *t, double due) EV_REQUIRES(t->worker->lock) {
     sv_worker *w = t->worker;
     t->due = due;
-    t->behind = NULL;
+    t->queue_next = NULL;
     *w->end = t;
-    w->end = &t->behind;
+    w->end = &t->queue_next;
     ev_cond_broadcast(&w->changed);
 }
 
-static void wake(void *taken) { /* with the job's lock */
-    sv_taken *t = taken;
+static void wake_forwarder(void *leased_job) { /* with the job's lock */
+    sv_leased_job *t = leased_job;
     ev_mutex_lock(&t->worker->lock);
-    put(t, 0);
+    enqueue_at(t, 0);
     ev_mutex_unlock(&t->worker->lock);
 }
 
-void sv_forward_watch(sv_taken *t) {
-    const bool heard = *t->gateway && !atomic_load(&t->lost);
-    t->waiter = (sv_waiter){.wake = wake, .user = t, .at = heard ? t->told.samples : (size_t)SV_AT_END};
-    if (!sv_job_wait(t->job, &t->waiter)) wake(t);
+void sv_forward_watch(sv_leased_job *t) {
+    const bool has_listener = *t->gateway && !atomic_load(&t->lost);
+    t->waiter =
+        (sv_waiter){.wake = wake_forwarder, .user = t, .at = has_listener ? t->progress.samples : (size_t)SV_AT_END};
+    if (!sv_job_wait(t->job, &t->waiter)) wake_forwarder(t);
 }
 
-static void again(sv_taken *t, double delay_s) {
+static void retry_after(sv_leased_job *t, double delay_s) {
     ev_mutex_lock(&t->worker->lock);
-    put(t, ev_clock_s() + delay_s);
+    enqueue_at(t, ev_clock_s() + delay_s);
     ev_mutex_unlock(&t->worker->lock);
 }
 
 /* The first that is due; taken off. NULL: none; *wait_s: how long until one may be. */
-static sv_taken *take_due(sv_worker *w, double now, double *wait_s) EV_REQUIRES(w->lock) {
+static sv_leased_job *take_due(sv_worker *w, double now, double *wait_s) EV_REQUIRES(w->lock) {
     *wait_s = 1;
-    for (sv_taken **at = &w->first; *at; at = &(*at)->behind) {
-        sv_taken *t = *at;
+    for (sv_leased_job **at = &w->first; *at; at = &(*at)->queue_next) {
+        sv_leased_job *t = *at;
         if (t->due > now) {
             if (t->due - now < *wait_s) *wait_s = t->due - now;
             continue;
         }
-        *at = t->behind;
+        *at = t->queue_next;
         if (!*at) w->end = at;
-        t->behind = NULL;
+        t->queue_next = NULL;
         return t;
     }
     return NULL;
 }
 
-void sv_taken_drop(sv_taken *t) {
+void sv_leased_job_free(sv_leased_job *t) {
     sv_worker *w = t->worker;
     ev_mutex_lock(&w->lock);
-    for (sv_taken **at = &w->all; *at; at = &(*at)->next) {
+    for (sv_leased_job **at = &w->all; *at; at = &(*at)->next) {
         if (*at != t) continue;
         *at = t->next;
         w->count--;
@@ -85,36 +86,36 @@ void sv_taken_drop(sv_taken *t) {
 
 /* ---- samples ---- */
 
-typedef enum sending { SENT, NOT_NOW, NOBODY, SOME_LACK } sending;
+typedef enum send_result { SEND_OK, SEND_RETRY, SEND_NO_LISTENER, SEND_LATE_LISTENER } send_result;
 
 /* A script goes on when no listener lacks what was sent before it came; else it answers with that one's id. */
-static bool note_late(sv_taken *t, const redisReply *reply) {
+static bool remember_late_listener(sv_leased_job *t, const redisReply *reply) {
     if (!reply || reply->type != REDIS_REPLY_STRING || reply->len != SV_JOB_ID) return false;
-    if (strcmp(t->late, reply->str) == 0) return true; /* it has some of it already */
-    memcpy(t->late, reply->str, sizeof t->late);
-    t->late_told = (sv_told){0};
+    if (strcmp(t->late_listener, reply->str) == 0) return true; /* it has some of it already */
+    memcpy(t->late_listener, reply->str, sizeof t->late_listener);
+    t->late_progress = (sv_progress){0};
     return true;
 }
 
-static sending sent_by(sv_taken *t, const redisReply *reply) {
-    if (note_late(t, reply)) return SOME_LACK;
-    if (!reply || reply->type != REDIS_REPLY_INTEGER || !reply->integer) return NOT_NOW;
-    return reply->integer == 1 ? SENT : NOBODY;
+static send_result send_result_of(sv_leased_job *t, const redisReply *reply) {
+    if (remember_late_listener(t, reply)) return SEND_LATE_LISTENER;
+    if (!reply || reply->type != REDIS_REPLY_INTEGER || !reply->integer) return SEND_RETRY;
+    return reply->integer == 1 ? SEND_OK : SEND_NO_LISTENER;
 }
 
-/* What follows on what was told. only: "", or the one who gets it; last: then it has what all have. */
-static sending send_piece(sv_link *link, sv_taken *t, const int16_t *samples, size_t count, sv_told *told,
-                          const char *only, bool last) {
+/* What follows on what was sent. only: "", or the one who gets it; last: then it has what all have. */
+static send_result send_piece(sv_link *link, sv_leased_job *t, const int16_t *samples, size_t count,
+                              sv_progress *progress, const char *only, bool last) {
     unsigned char bytes[2 * PIECE];
     ev_error err = {0};
-    size_t words = told->words;
+    size_t words = progress->words;
     for (size_t i = 0; i < count; i++) {
         bytes[2 * i] = (unsigned char)((uint16_t)samples[i] & 0xff);
         bytes[2 * i + 1] = (unsigned char)((uint16_t)samples[i] >> 8);
     }
     const int32_t rate = ev_model_sample_rate(t->worker->parts.model);
-    char *message = sv_message_of_audio(t->job, rate, told->samples, &words, !told->some);
-    if (!message) return NOT_NOW;
+    char *message = sv_message_of_audio(t->job, rate, progress->samples, &words, !progress->has_first);
+    if (!message) return SEND_RETRY;
     sv_args a = {0};
     sv_args_text(&a, t->id);
     sv_args_text(&a, t->worker->name);
@@ -124,46 +125,47 @@ static sending send_piece(sv_link *link, sv_taken *t, const int16_t *samples, si
     sv_args_text(&a, only);
     sv_args_text(&a, last ? "1" : "");
     redisReply *reply = sv_link_script(link, SV_SCRIPT_SEND, &a, &err);
-    const sending sent = sent_by(t, reply);
+    const send_result sent = send_result_of(t, reply);
     if (reply) freeReplyObject(reply);
     free(message);
-    if (sent == SENT) *told = (sv_told){told->samples + count, words, true};
+    if (sent == SEND_OK) *progress = (sv_progress){progress->samples + count, words, true};
     return sent;
 }
 
-/* Who came late gets what all have. NOT_NOW: the rest is for another time; else it has it, or has left. */
-static sending catch_up(sv_link *link, sv_taken *t) {
+/* Who came late gets what all have. SEND_RETRY: the rest is for another time; else it has it, or has left. */
+static send_result catch_up(sv_link *link, sv_leased_job *t) {
     int16_t samples[PIECE];
     bool over = false, last = false;
-    sending sent = SENT;
-    while (!last && sent == SENT) {
-        const size_t lacks = t->told.samples - t->late_told.samples;
-        const size_t count = sv_job_read(t->job, t->late_told.samples, samples, lacks < PIECE ? lacks : PIECE, &over);
+    send_result sent = SEND_OK;
+    while (!last && sent == SEND_OK) {
+        const size_t lacks = t->progress.samples - t->late_progress.samples;
+        const size_t count =
+            sv_job_read(t->job, t->late_progress.samples, samples, lacks < PIECE ? lacks : PIECE, &over);
         last = count == lacks;
-        sent = send_piece(link, t, samples, count, &t->late_told, t->late, last);
+        sent = send_piece(link, t, samples, count, &t->late_progress, t->late_listener, last);
     }
-    if (sent != NOT_NOW) *t->late = '\0';
+    if (sent != SEND_RETRY) *t->late_listener = '\0';
     return sent;
 }
 
 /* The engine is told to make no more of it. */
-static void give_up(sv_taken *t) {
+static void give_up(sv_leased_job *t) {
     atomic_store(&t->lost, true);
     atomic_store(&t->job->listeners, 0);
     sv_engine_nudge(t->worker->engine);
 }
 
 /* What was made so far. false: it is tried again. */
-static bool send_samples(sv_link *link, sv_taken *t) {
+static bool send_samples(sv_link *link, sv_leased_job *t) {
     int16_t samples[PIECE];
     bool over = false;
     size_t count;
-    while ((count = sv_job_read(t->job, t->told.samples, samples, PIECE, &over)) > 0) {
-        sending sent = send_piece(link, t, samples, count, &t->told, "", false);
-        if (sent == SOME_LACK && (sent = catch_up(link, t)) != NOT_NOW) continue;
-        if (sent == SENT) continue;
-        if (sent == NOT_NOW && !atomic_load(&t->worker->stopping)) {
-            again(t, AGAIN_S / 4);
+    while ((count = sv_job_read(t->job, t->progress.samples, samples, PIECE, &over)) > 0) {
+        send_result sent = send_piece(link, t, samples, count, &t->progress, "", false);
+        if (sent == SEND_LATE_LISTENER && (sent = catch_up(link, t)) != SEND_RETRY) continue;
+        if (sent == SEND_OK) continue;
+        if (sent == SEND_RETRY && !atomic_load(&t->worker->stopping)) {
+            retry_after(t, RETRY_S / 4);
             return false;
         }
         give_up(t);
@@ -174,7 +176,7 @@ static bool send_samples(sv_link *link, sv_taken *t) {
 
 /* ---- the end ---- */
 
-static bool release(sv_link *link, sv_taken *t) {
+static bool release_lease(sv_link *link, sv_leased_job *t) {
     ev_error err = {0};
     sv_args a = {0};
     sv_args_text(&a, t->id);
@@ -185,7 +187,7 @@ static bool release(sv_link *link, sv_taken *t) {
 }
 
 /* Its samples are where they can be found by its record. EV_E_LIMIT, EV_E_IO: not now. */
-static ev_status keep_result(sv_taken *t, sv_record *r, ev_error *err) {
+static ev_status keep_result(sv_leased_job *t, sv_record *r, ev_error *err) {
     const bool small = t->job->count * sizeof(int16_t) <= SV_INLINE_MAX;
     const sv_results *results = t->worker->parts.results;
     t->job->filed = results->files != NULL;
@@ -194,15 +196,15 @@ static ev_status keep_result(sv_taken *t, sv_record *r, ev_error *err) {
     return sv_result_write_file(results, t->job, err);
 }
 
-typedef enum ending { COUNTS, WAS_OVER, LATER, LACKED } ending;
+typedef enum finish_result { FINISH_COUNTS, FINISH_WAS_OVER, FINISH_RETRY, FINISH_LATE_LISTENER } finish_result;
 
-static ending ended_by(sv_taken *t, const redisReply *reply) {
-    if (note_late(t, reply)) return LACKED;
-    if (!reply || reply->type != REDIS_REPLY_INTEGER) return LATER;
-    return reply->integer == 1 ? COUNTS : WAS_OVER;
+static finish_result finish_result_of(sv_leased_job *t, const redisReply *reply) {
+    if (remember_late_listener(t, reply)) return FINISH_LATE_LISTENER;
+    if (!reply || reply->type != REDIS_REPLY_INTEGER) return FINISH_RETRY;
+    return reply->integer == 1 ? FINISH_COUNTS : FINISH_WAS_OVER;
 }
 
-static ending tell_end(sv_link *link, sv_taken *t, const sv_record *r) {
+static finish_result send_end(sv_link *link, sv_leased_job *t, const sv_record *r) {
     const sv_job *job = t->job;
     const bool within = !*t->gateway && r->state == SV_RECORD_COMPLETED && r->result_bytes <= SV_INLINE_MAX;
     char digest[2 * SV_RECORD_DIGEST + 1];
@@ -212,7 +214,7 @@ static ending tell_end(sv_link *link, sv_taken *t, const sv_record *r) {
                                          [SV_RECORD_CANCELED] = "failed"};
     ev_error err = {0};
     char *event = *t->gateway ? sv_message_of_end(job, r, ev_model_sample_rate(t->worker->parts.model)) : strdup("");
-    if (!event) return LATER;
+    if (!event) return FINISH_RETRY;
     ev_hex(r->digest, sizeof r->digest, digest);
     sv_args a = {0};
     sv_args_text(&a, t->id);
@@ -227,13 +229,13 @@ static ending tell_end(sv_link *link, sv_taken *t, const sv_record *r) {
     sv_args_text(&a, event);
     sv_args_real(&a, (double)job->count / ev_model_sample_rate(t->worker->parts.model));
     redisReply *reply = sv_link_script(link, SV_SCRIPT_FINISH, &a, &err);
-    const ending told = ended_by(t, reply);
+    const finish_result result = finish_result_of(t, reply);
     if (reply) freeReplyObject(reply);
     free(event);
-    return told;
+    return result;
 }
 
-static void ended(sv_taken *t, const sv_record *r, bool counts) {
+static void report_finished(sv_leased_job *t, const sv_record *r, bool counts) {
     sv_worker *w = t->worker;
     if (!counts) return;
     ev_mutex_lock(&w->lock);
@@ -244,12 +246,12 @@ static void ended(sv_taken *t, const sv_record *r, bool counts) {
 }
 
 /* The record of how it ended, its result kept. false: out of memory, or not now. */
-static bool describe_end(sv_taken *t, sv_job_state state, ev_error *error, sv_record *r) {
+static bool describe_end(sv_leased_job *t, sv_job_state state, ev_error *error, sv_record *r) {
     ev_error err = {0};
     const int32_t rate = ev_model_sample_rate(t->worker->parts.model);
     if (state == SV_JOB_COMPLETED && !*t->gateway) {
         const ev_status status = keep_result(t, r, &err);
-        const bool patient = ev_clock_s() - t->ending < STORE_S && !atomic_load(&t->worker->stopping);
+        const bool patient = ev_clock_s() - t->ending_since < STORE_S && !atomic_load(&t->worker->stopping);
         if (status != EV_OK && patient) return false;
         if (status != EV_OK) {
             state = SV_JOB_FAILED;
@@ -261,28 +263,29 @@ static bool describe_end(sv_taken *t, sv_job_state state, ev_error *error, sv_re
 }
 
 /* false: it is tried again. */
-static bool finish(sv_link *link, sv_taken *t) {
+static bool finish_job(sv_link *link, sv_leased_job *t) {
     ev_error error = {0};
     sv_record r = {0};
     const sv_job_state state = sv_job_snapshot(t->job, NULL, NULL, &error);
     if (atomic_load(&t->lost)) return true;
-    if (state == SV_JOB_CANCELED) return release(link, t) || atomic_load(&t->worker->stopping);
-    if (t->ending <= 0) t->ending = ev_clock_s();
-    ending told = LATER;
-    if (describe_end(t, state, &error, &r)) told = tell_end(link, t, &r);
-    while (told == LACKED && catch_up(link, t) != NOT_NOW) told = tell_end(link, t, &r);
-    const bool over = told == COUNTS || told == WAS_OVER;
-    if (told == LACKED && atomic_load(&t->worker->stopping)) (void)release(link, t); /* another tells all */
-    if (over) ended(t, &r, told == COUNTS);
+    if (state == SV_JOB_CANCELED) return release_lease(link, t) || atomic_load(&t->worker->stopping);
+    if (t->ending_since <= 0) t->ending_since = ev_clock_s();
+    finish_result result = FINISH_RETRY;
+    if (describe_end(t, state, &error, &r)) result = send_end(link, t, &r);
+    while (result == FINISH_LATE_LISTENER && catch_up(link, t) != SEND_RETRY) result = send_end(link, t, &r);
+    const bool over = result == FINISH_COUNTS || result == FINISH_WAS_OVER;
+    if (result == FINISH_LATE_LISTENER && atomic_load(&t->worker->stopping))
+        (void)release_lease(link, t); /* another sends all */
+    if (over) report_finished(t, &r, result == FINISH_COUNTS);
     sv_record_free(&r);
     return over || atomic_load(&t->worker->stopping);
 }
 
 /* ---- the threads ---- */
 
-static void forward(sv_link *link, sv_taken *t) {
-    const bool heard = *t->gateway && sv_job_snapshot(t->job, NULL, NULL, NULL) != SV_JOB_CANCELED;
-    if (heard && !atomic_load(&t->lost) && !send_samples(link, t)) return;
+static void forward_job(sv_link *link, sv_leased_job *t) {
+    const bool has_listener = *t->gateway && sv_job_snapshot(t->job, NULL, NULL, NULL) != SV_JOB_CANCELED;
+    if (has_listener && !atomic_load(&t->lost) && !send_samples(link, t)) return;
     const sv_job_state state = sv_job_snapshot(t->job, NULL, NULL, NULL);
     if (!sv_job_over(state)) {
         sv_forward_watch(t);
@@ -290,12 +293,12 @@ static void forward(sv_link *link, sv_taken *t) {
     }
     size_t count;
     sv_job_snapshot(t->job, NULL, &count, NULL);
-    if (*t->gateway && t->told.samples < count && state != SV_JOB_CANCELED && !atomic_load(&t->lost)) {
-        again(t, 0); /* they came between the two looks */
-    } else if (finish(link, t)) {
-        sv_taken_drop(t);
+    if (*t->gateway && t->progress.samples < count && state != SV_JOB_CANCELED && !atomic_load(&t->lost)) {
+        retry_after(t, 0); /* they came between the two looks */
+    } else if (finish_job(link, t)) {
+        sv_leased_job_free(t);
     } else {
-        again(t, AGAIN_S);
+        retry_after(t, RETRY_S);
     }
 }
 
@@ -310,13 +313,13 @@ void *sv_forward_main(void *worker) {
     double wait_s;
     ev_mutex_lock(&w->lock);
     while (!atomic_load(&w->stopping) || w->all) {
-        sv_taken *t = take_due(w, ev_clock_s(), &wait_s);
+        sv_leased_job *t = take_due(w, ev_clock_s(), &wait_s);
         if (!t) {
             wait_for_work(w, wait_s);
             continue;
         }
         ev_mutex_unlock(&w->lock);
-        forward(&link, t);
+        forward_job(&link, t);
         ev_mutex_lock(&w->lock);
     }
     ev_mutex_unlock(&w->lock);

@@ -25,9 +25,9 @@ static bool windowed(sv_backend *b, const sv_speech *speech, double length_s) {
     return false;
 }
 
-static void refuse(sv_gateway *g, sv_job *job, sv_submission *out, sv_verdict verdict, int64_t retry_ms) {
+static void refuse_job(sv_gateway *g, sv_job *job, sv_submission *out, sv_verdict verdict, int64_t retry_ms) {
     out->admission = (sv_admission){.verdict = verdict, .retry_after_ms = (int32_t)retry_ms};
-    sv_job *listened_to = sv_gateway_unlisten(g, job->id);
+    sv_job *listened_to = sv_gateway_unsubscribe(g, job->id);
     sv_job_unref(&listened_to);
     ev_error error = {0};
     ev_fail(&error, EV_E_LIMIT, "refused");
@@ -38,10 +38,10 @@ static void refuse(sv_gateway *g, sv_job *job, sv_submission *out, sv_verdict ve
     sv_jobs_forget(g->parts.jobs, job);
 }
 
-static void unavailable(sv_gateway *g, sv_job *job, sv_submission *out, int64_t retry_ms, const char *why) {
+static void refuse_unavailable(sv_gateway *g, sv_job *job, sv_submission *out, int64_t retry_ms, const char *why) {
     out->unavailable = true;
     ev_fail(&out->error, EV_E_LIMIT, "%s", why);
-    refuse(g, job, out, SV_FULL, retry_ms);
+    refuse_job(g, job, out, SV_FULL, retry_ms);
 }
 
 /* Its own bytes, and of what is listened to here the samples that will come. */
@@ -103,34 +103,35 @@ static void drop_recording_aside(sv_gateway *g, const sv_job *job, const sv_reco
     if (r->reference_bytes > SV_INLINE_MAX) (void)sv_store_remove(g->parts.recordings, job->id, NULL);
 }
 
-static void accepted(sv_gateway *g, sv_job *job, sv_submission *out, const char *first) {
+static void accept_job(sv_gateway *g, sv_job *job, sv_submission *out, const char *first) {
     out->admission = (sv_admission){.verdict = SV_ACCEPT};
     snprintf(out->first, sizeof out->first, "%s", first);
     if (atomic_load(&job->kept)) sv_jobs_forget(g->parts.jobs, job); /* any gateway answers for it */
 }
 
-static void answer(sv_gateway *g, sv_job *job, const sv_record *r, const redisReply *reply, sv_submission *out) {
+static void handle_reply(sv_gateway *g, sv_job *job, const sv_record *r, const redisReply *reply,
+                         sv_submission *out) {
     const char *what = sv_reply_text(reply, 0);
     const int64_t retry_ms = sv_reply_int(reply, 1, 1000);
     if (strcmp(what, "OK") == 0) {
-        accepted(g, job, out, "");
+        accept_job(g, job, out, "");
         return;
     }
     drop_recording_aside(g, job, r);
     if (strcmp(what, "JOINED") == 0) {
-        accepted(g, job, out, "");
+        accept_job(g, job, out, "");
     } else if (strcmp(what, "SAME") == 0) {
-        accepted(g, job, out, sv_reply_text(reply, 1));
+        accept_job(g, job, out, sv_reply_text(reply, 1));
     } else if (strcmp(what, "CONFLICT") == 0) {
         out->conflict = true;
-        refuse(g, job, out, SV_FULL, 1000);
+        refuse_job(g, job, out, SV_FULL, 1000);
     } else if (strcmp(what, "QUOTA") == 0) {
         out->over_quota = true;
-        refuse(g, job, out, SV_OVER_SHARE, retry_ms);
+        refuse_job(g, job, out, SV_OVER_SHARE, retry_ms);
     } else if (strcmp(what, "NOBODY") == 0) {
-        unavailable(g, job, out, 2000, "there is no worker now that could speak: try again later");
+        refuse_unavailable(g, job, out, 2000, "there is no worker now that could speak: try again later");
     } else {
-        refuse(g, job, out, strcmp(what, "SHARE") == 0 ? SV_OVER_SHARE : SV_FULL, retry_ms);
+        refuse_job(g, job, out, strcmp(what, "SHARE") == 0 ? SV_OVER_SHARE : SV_FULL, retry_ms);
     }
 }
 
@@ -141,27 +142,27 @@ static void submit(sv_backend *b, sv_job *job, const char *account, sv_submissio
     const double length_s = sv_estimate_seconds(&job->speech);
     job->claim_result = claim(g, job, account, length_s);
     if (job->claim_result != SV_CLAIM_OK || atomic_load(&g->stopping)) {
-        refuse(g, job, out, SV_FULL, 2000);
+        refuse_job(g, job, out, SV_FULL, 2000);
         return;
     }
     char *message = sv_record_request(&r, job) ? sv_message_of_job(&r) : NULL;
-    const bool ready = message && (atomic_load(&job->kept) || sv_gateway_listen(g, job));
+    const bool ready = message && (atomic_load(&job->kept) || sv_gateway_subscribe(g, job));
     redisReply *reply = ready ? enqueue(g, job, message, &r, length_s, &err) : NULL;
     if (reply) {
-        answer(g, job, &r, reply, out);
+        handle_reply(g, job, &r, reply, out);
         freeReplyObject(reply);
     } else {
         /* It may be in the queue all the same. Nobody was promised it: of what was to be listened to, the queue is
          * told; what has an Idempotency-Key is found by it, and the rest is made for nobody. */
-        if (ready && !atomic_load(&job->kept)) sv_gateway_orphan(g, job->id);
-        unavailable(g, job, out, 1000,
-                    ready ? "the queue cannot be asked now: try again after the time in Retry-After"
-                          : "out of memory");
+        if (ready && !atomic_load(&job->kept)) sv_gateway_queue_cancel(g, job->id);
+        refuse_unavailable(g, job, out, 1000,
+                           ready ? "the queue cannot be asked now: try again after the time in Retry-After"
+                                 : "out of memory");
     }
     free(message);
     sv_record_free(&r);
     if (!atomic_load(&g->stopping)) return;
-    while (!atomic_load(&g->ended)) usleep(1000); /* it may have come in behind the last look */
+    while (!atomic_load(&g->ended)) usleep(1000); /* it may have come in behind the last round */
     sv_gateway_end(g, job->id, SV_JOB_CANCELED, EV_E_CANCELED, "the service is stopping");
 }
 
@@ -181,7 +182,7 @@ static void backlog(sv_backend *b, sv_load *out) {
 
 static bool idle(sv_backend *b) {
     ev_mutex_lock(&sv_gateway_of(b)->lock);
-    const bool none = !sv_gateway_of(b)->listened.count;
+    const bool none = !sv_gateway_of(b)->subscriptions.count;
     ev_mutex_unlock(&sv_gateway_of(b)->lock);
     return none;
 }
@@ -195,7 +196,7 @@ static void stop(sv_backend *b) {
     if (g->running) pthread_join(g->thread, NULL);
     atomic_store(&g->ended, true);
     sv_gateway_end_all(g);
-    sv_gateway_cancel_orphans(g);
+    sv_gateway_send_cancels(g);
 }
 
 static void close_gateway(sv_backend *b) {
@@ -205,13 +206,13 @@ static void close_gateway(sv_backend *b) {
     sv_redis_documents_close(&g->backend.documents);
     sv_links_close(&g->links);
     sv_link_close(&g->link);
-    ev_map_free(&g->listened);
+    ev_map_free(&g->subscriptions);
     ev_mutex_destroy(&g->lock);
     free(g);
 }
 
 /* No two gateways have one, nor a gateway and the one that it was before. */
-static sv_gateway *make(const sv_redis_parts *parts) EV_NOT_SHARED {
+static sv_gateway *make_gateway(const sv_redis_parts *parts) EV_NOT_SHARED {
     static const sv_backend_calls calls = {seconds,
                                            windowed,
                                            submit,
@@ -228,14 +229,14 @@ static sv_gateway *make(const sv_redis_parts *parts) EV_NOT_SHARED {
                                            stop,
                                            close_gateway};
     sv_gateway *g = calloc(1, sizeof *g);
-    if (!g || !ev_map_init(&g->listened, 0)) {
+    if (!g || !ev_map_init(&g->subscriptions, 0)) {
         free(g);
         return NULL;
     }
     g->backend = (sv_backend){.calls = &calls, .decides_keys = true};
     g->parts = *parts;
     g->redis.log = parts->log;
-    snprintf(g->last, sizeof g->last, "0-0");
+    snprintf(g->last_event_id, sizeof g->last_event_id, "0-0");
     ev_mutex_init(&g->lock);
     sv_links_open(&g->links, &g->redis);
     g->link = (sv_link){.redis = &g->redis, .retries_while_down = true};
@@ -243,14 +244,14 @@ static sv_gateway *make(const sv_redis_parts *parts) EV_NOT_SHARED {
 }
 
 ev_status sv_redis_gateway(sv_backend **out, const sv_redis_parts *parts, ev_error *err) {
-    sv_gateway *g = make(parts);
+    sv_gateway *g = make_gateway(parts);
     *out = NULL;
     if (!g) return ev_fail(err, EV_E_MEMORY, "out of memory");
     ev_status status = sv_redis_url_parse(&g->redis.url, parts->config->redis, err);
     if (status == EV_OK && !sv_job_make_id(g->name)) status = ev_fail(err, EV_E_MEMORY, "no random numbers");
     if (status == EV_OK) status = sv_redis_start(&g->redis, err);
     if (status == EV_OK && atomic_load(&g->redis.up))
-        (void)sv_gateway_look(g); /* before the first job names this sv_gateway */
+        (void)sv_gateway_heartbeat(g); /* before the first job names this sv_gateway */
     if (status == EV_OK)
         status = sv_vectors_open(&g->vectors, &g->redis, parts->voices, parts->config->store_ttl, err);
     if (status == EV_OK) status = sv_redis_documents(&g->backend.documents, &g->redis, g->name, parts->config, err);

@@ -1,6 +1,6 @@
 /* gateway_events: the gateway's thread. It reads the events of what is listened to and fills the jobs of this
- * process, as an engine would; looks once a second whether they are still there; tells the queue of those that nobody
- * wants. */
+ * process, as an engine would; sends a heartbeat once a second and asks whether they are still there; cancels in the
+ * queue what nobody wants. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,9 +10,9 @@
 #include "server/redis/gateway_inner.h"
 #include "server/redis/message.h"
 
-enum { LOOKED_AT = 400 };
-#define LOOK_EVERY_S 1.0
-#define QUIET_S      2.0 /* without an event: is the job still there? */
+enum { HEARTBEAT_JOBS_MAX = 400 };
+#define HEARTBEAT_S 1.0
+#define QUIET_S     2.0 /* without an event: is the job still there? */
 
 /* ---- events ---- */
 
@@ -58,7 +58,7 @@ static void on_audio(sv_gateway *g, sv_job *job, const sv_event *e, const redisR
     if (status == EV_OK && bytes && bytes->type == REDIS_REPLY_STRING)
         status = append_samples(g, job, e, bytes, &err);
     if (status == EV_OK) return;
-    sv_gateway_orphan(g, job->id);
+    sv_gateway_queue_cancel(g, job->id);
     sv_gateway_end(g, job->id, SV_JOB_FAILED, status, err.message);
 }
 
@@ -69,25 +69,25 @@ static ev_status take_outcome(sv_job *job, const sv_event *e, ev_error *error) {
                                              [SV_JOB_EXPIRED] = SV_RECORD_EXPIRED,
                                              [SV_JOB_CANCELED] = SV_RECORD_CANCELED};
     sv_record r = {0};
-    sv_job *told = NULL;
+    sv_job *recorded = NULL;
     ev_status status = sv_record_request(&r, job) ? EV_OK : EV_E_MEMORY;
     r.state = states[e->state];
     r.outcome = strdup(e->outcome);
     r.result_bytes = (int64_t)(e->samples * sizeof(int16_t));
-    if (status == EV_OK) status = r.outcome ? sv_record_job(&told, &r, error) : EV_E_MEMORY;
+    if (status == EV_OK) status = r.outcome ? sv_record_job(&recorded, &r, error) : EV_E_MEMORY;
     if (status == EV_OK) {
-        *error = told->error;
+        *error = recorded->error;
         ev_mutex_lock(&job->lock);
-        if (told->words) {
+        if (recorded->words) {
             free(job->words);
-            job->words = told->words;
-            job->word_count = told->word_count;
-            told->words = NULL;
-            told->word_count = 0;
+            job->words = recorded->words;
+            job->word_count = recorded->word_count;
+            recorded->words = NULL;
+            recorded->word_count = 0;
         }
         ev_mutex_unlock(&job->lock);
     }
-    sv_job_unref(&told);
+    sv_job_unref(&recorded);
     sv_record_free(&r);
     return status;
 }
@@ -106,7 +106,7 @@ static void on_end(sv_gateway *g, sv_job *job, const sv_event *e) {
         state = SV_JOB_FAILED;
         ev_fail(&error, EV_E_IO, "the queue lost a part of it: send it again");
     }
-    sv_job *mine = sv_gateway_unlisten(g, job->id);
+    sv_job *mine = sv_gateway_unsubscribe(g, job->id);
     if (mine) sv_gateway_end_job(g, mine, state, &error);
 }
 
@@ -122,13 +122,13 @@ static void on_event(sv_gateway *g, const redisReply *fields) {
     }
     const redisReply *as = sv_reply_field(fields, "as");
     const char *id = as && as->type == REDIS_REPLY_STRING && as->len == SV_JOB_ID ? as->str : e.id;
-    sv_job *job = sv_gateway_heard(g, id);
+    sv_job *job = sv_gateway_touch(g, id);
     if (job && e.end)
         on_end(g, job, &e);
     else if (job)
         on_audio(g, job, &e, sv_reply_field(fields, "s"));
     else if (!e.end)
-        sv_gateway_orphan(g, id); /* no listener is there any more */
+        sv_gateway_queue_cancel(g, id); /* no listener is there any more */
     sv_job_unref(&job);
     sv_event_free(&e);
 }
@@ -140,7 +140,8 @@ static void trim_events(sv_gateway *g) {
     char next[64];
     ev_error err = {0};
     sv_args a = {0};
-    const unsigned long long ms = strtoull(g->last, &dash, 10), sequence = *dash ? strtoull(dash + 1, NULL, 10) : 0;
+    const unsigned long long ms = strtoull(g->last_event_id, &dash, 10),
+                             sequence = *dash ? strtoull(dash + 1, NULL, 10) : 0;
     snprintf(key, sizeof key, SV_REDIS_PREFIX ":events:%s", g->name);
     snprintf(next, sizeof next, "%llu-%llu", ms, sequence + 1);
     sv_args_text(&a, "XTRIM");
@@ -149,7 +150,7 @@ static void trim_events(sv_gateway *g) {
     sv_args_text(&a, next);
     redisReply *reply = sv_link_call(&g->link, &a, 0, &err);
     if (reply) freeReplyObject(reply);
-    g->untrimmed = 0;
+    g->untrimmed_events = 0;
 }
 
 enum { EVENTS_AT_ONCE = 64, EVENTS_BLOCK_MS = 200, TRIM_AT = 64 };
@@ -168,33 +169,33 @@ static bool read_events(sv_gateway *g, bool *some) {
     sv_args_int(&a, EVENTS_BLOCK_MS);
     sv_args_text(&a, "STREAMS");
     sv_args_text(&a, key);
-    sv_args_text(&a, g->last);
+    sv_args_text(&a, g->last_event_id);
     redisReply *reply = sv_link_call(&g->link, &a, EVENTS_BLOCK_MS, &err);
     if (!reply) return false;
     const redisReply *entries = sv_reply_at(sv_reply_at(reply, 0), 1);
     for (size_t i = 0; entries && entries->type == REDIS_REPLY_ARRAY && i < entries->elements; i++) {
         const redisReply *fields = sv_reply_at(entries->element[i], 1);
-        snprintf(g->last, sizeof g->last, "%s", sv_reply_text(entries->element[i], 0));
+        snprintf(g->last_event_id, sizeof g->last_event_id, "%s", sv_reply_text(entries->element[i], 0));
         *some = true;
-        g->untrimmed++;
+        g->untrimmed_events++;
         if (fields) on_event(g, fields);
     }
     freeReplyObject(reply);
-    if (g->untrimmed >= TRIM_AT || (g->untrimmed && !*some)) trim_events(g);
+    if (g->untrimmed_events >= TRIM_AT || (g->untrimmed_events && !*some)) trim_events(g);
     return true;
 }
 
-/* ---- what nobody tells ---- */
+/* ---- the heartbeat ---- */
 
 /* Ids of jobs that were quiet for a while. */
-static int quiet_ones(sv_gateway *g, char (*ids)[SV_JOB_ID + 1]) {
+static int quiet_jobs(sv_gateway *g, char (*ids)[SV_JOB_ID + 1]) {
     int count = 0;
     const double since = ev_clock_s() - QUIET_S;
     ev_mutex_lock(&g->lock);
-    ev_map_node *node = ev_map_next(&g->listened, NULL);
-    for (; node && count < LOOKED_AT; node = ev_map_next(&g->listened, node)) {
-        const sv_listened *l = EV_CONTAINER_OF(node, sv_listened, node);
-        if (l->heard < since) memcpy(ids[count++], l->job->id, SV_JOB_ID + 1);
+    ev_map_node *node = ev_map_next(&g->subscriptions, NULL);
+    for (; node && count < HEARTBEAT_JOBS_MAX; node = ev_map_next(&g->subscriptions, node)) {
+        const sv_subscription *l = EV_CONTAINER_OF(node, sv_subscription, node);
+        if (l->last_event_s < since) memcpy(ids[count++], l->job->id, SV_JOB_ID + 1);
     }
     ev_mutex_unlock(&g->lock);
     return count;
@@ -203,14 +204,14 @@ static int quiet_ones(sv_gateway *g, char (*ids)[SV_JOB_ID + 1]) {
 /* Twice, with all events read in between: its end would have come. */
 static bool was_missing_before(sv_gateway *g, const char *id) {
     ev_mutex_lock(&g->lock);
-    sv_listened *l = sv_gateway_listened(g, id);
+    sv_subscription *l = sv_gateway_subscription(g, id);
     const bool before = l && l->missing;
     if (l) l->missing = true;
     ev_mutex_unlock(&g->lock);
     return before;
 }
 
-static void note_load(sv_gateway *g, const redisReply *reply) {
+static void set_load(sv_gateway *g, const redisReply *reply) {
     const sv_load load = {.jobs = sv_reply_int(reply, 0, 0),
                           .audio_s = sv_reply_real(reply, 1),
                           .workers = sv_reply_int(reply, 2, 0),
@@ -224,34 +225,34 @@ static void note_load(sv_gateway *g, const redisReply *reply) {
     sv_metric_set(g->parts.metrics, SV_METRIC_WORKERS, (double)load.workers);
 }
 
-bool sv_gateway_look(sv_gateway *g) {
-    char ids[LOOKED_AT][SV_JOB_ID + 1];
+bool sv_gateway_heartbeat(sv_gateway *g) {
+    char ids[HEARTBEAT_JOBS_MAX][SV_JOB_ID + 1];
     ev_error err = {0};
     sv_args a = {0};
     sv_args_text(&a, g->name);
-    const int count = quiet_ones(g, ids);
+    const int count = quiet_jobs(g, ids);
     for (int i = 0; i < count; i++) sv_args_text(&a, ids[i]);
-    redisReply *reply = sv_link_script(&g->link, SV_SCRIPT_LOOK, &a, &err);
+    redisReply *reply = sv_link_script(&g->link, SV_SCRIPT_GATEWAY_HEARTBEAT, &a, &err);
     if (!reply) return false;
-    note_load(g, reply);
+    set_load(g, reply);
     for (size_t i = 4; i < reply->elements; i++) {
         const char *id = sv_reply_text(reply, i);
         if (was_missing_before(g, id))
             sv_gateway_end(g, id, SV_JOB_FAILED, EV_E_IO, "the queue lost it: send it again");
     }
     freeReplyObject(reply);
-    g->looked = ev_clock_s();
+    g->last_heartbeat_s = ev_clock_s();
     return true;
 }
 
 /* The first that nobody listens to any more, or that is too late; a hold of its own. NULL: none. */
-static sv_job *find_over(sv_gateway *g, sv_job_state *state) {
+static sv_job *find_expired_or_abandoned(sv_gateway *g, sv_job_state *state) {
     sv_job *found = NULL;
     const int64_t now_us = (int64_t)(ev_clock_s() * 1e6);
     ev_mutex_lock(&g->lock);
-    ev_map_node *node = ev_map_next(&g->listened, NULL);
-    for (; node && !found; node = ev_map_next(&g->listened, node)) {
-        const sv_listened *l = EV_CONTAINER_OF(node, sv_listened, node);
+    ev_map_node *node = ev_map_next(&g->subscriptions, NULL);
+    for (; node && !found; node = ev_map_next(&g->subscriptions, node)) {
+        const sv_subscription *l = EV_CONTAINER_OF(node, sv_subscription, node);
         const bool late = l->job->speech.deadline_us && l->job->speech.deadline_us < now_us;
         const bool left = atomic_load(&l->job->listeners) == 0;
         if (!late && !(left && sv_jobs_abandoned(g->parts.jobs, l->job))) continue;
@@ -262,24 +263,24 @@ static sv_job *find_over(sv_gateway *g, sv_job_state *state) {
     return found;
 }
 
-static void sweep(sv_gateway *g) {
+static void end_expired_or_abandoned(sv_gateway *g) {
     sv_job_state state;
     sv_job *job;
-    while ((job = find_over(g, &state)) != NULL) {
-        sv_gateway_orphan(g, job->id);
+    while ((job = find_expired_or_abandoned(g, &state)) != NULL) {
+        sv_gateway_queue_cancel(g, job->id);
         sv_gateway_end(g, job->id, state, EV_E_CANCELED,
                        state == SV_JOB_EXPIRED ? "the deadline cannot be met" : "canceled");
         sv_job_unref(&job);
     }
 }
 
-void sv_gateway_cancel_orphans(sv_gateway *g) {
+void sv_gateway_send_cancels(sv_gateway *g) {
     char id[SV_JOB_ID + 1];
     ev_error err = {0};
     for (;;) {
         ev_mutex_lock(&g->lock);
-        const bool some = g->orphan_count > 0;
-        if (some) memcpy(id, g->orphans[--g->orphan_count], sizeof id);
+        const bool some = g->cancel_count > 0;
+        if (some) memcpy(id, g->cancels[--g->cancel_count], sizeof id);
         ev_mutex_unlock(&g->lock);
         if (!some) return;
         sv_args a = {0};
@@ -287,7 +288,7 @@ void sv_gateway_cancel_orphans(sv_gateway *g) {
         sv_args_text(&a, "");
         redisReply *reply = sv_link_script(&g->link, SV_SCRIPT_CANCEL, &a, &err);
         if (!reply) {
-            sv_gateway_orphan(g, id);
+            sv_gateway_queue_cancel(g, id);
             return;
         }
         const bool others = reply->type == REDIS_REPLY_INTEGER && reply->integer == 2;
@@ -300,7 +301,7 @@ void *sv_gateway_main(void *backend) {
     sv_gateway *g = backend;
     while (!atomic_load(&g->stopping)) {
         bool some = true;
-        sweep(g);
+        end_expired_or_abandoned(g);
         if (!sv_redis_await(&g->redis, &g->link)) {
             sv_metric_set(g->parts.metrics, SV_METRIC_REDIS_UP, 0);
             usleep(200000);
@@ -308,9 +309,9 @@ void *sv_gateway_main(void *backend) {
         }
         sv_metric_set(g->parts.metrics, SV_METRIC_REDIS_UP, 1);
         bool well = true;
-        if (ev_clock_s() - g->looked > LOOK_EVERY_S) well = sv_gateway_look(g);
+        if (ev_clock_s() - g->last_heartbeat_s > HEARTBEAT_S) well = sv_gateway_heartbeat(g);
         for (int i = 0; well && some && i < 16; i++) well = read_events(g, &some);
-        if (well) sv_gateway_cancel_orphans(g);
+        if (well) sv_gateway_send_cancels(g);
         if (!well) usleep(100000); /* whatever it was, it is not asked in a tight loop */
     }
     return NULL;

@@ -1,9 +1,9 @@
 /* gateway_inner: what the files of a gateway share.
  *
- *   gateway.c          a backend's face: jobs come in; its life
- *   gateway_find.c     ... and clients that ask later: what was promised, dead letters
- *   gateway_listen.c   the jobs of this process that somebody listens to
- *   gateway_events.c   the thread that fills them, as an engine would
+ *   gateway.c                a backend's face: jobs come in; its life
+ *   gateway_find.c           ... and clients that ask later: what was promised, dead letters
+ *   gateway_subscriptions.c  the jobs of this process that somebody listens to
+ *   gateway_events.c         the thread that fills them, as an engine would
  */
 #ifndef SV_GATEWAY_INNER_H
 #define SV_GATEWAY_INNER_H
@@ -15,14 +15,14 @@
 #include "server/redis/redis.h"
 #include "server/redis/vectors.h"
 
-enum { SV_GATEWAY_ORPHANS = 256, SV_GATEWAY_ID = 33 };
+enum { SV_GATEWAY_CANCELS_MAX = 256, SV_GATEWAY_ID = 33 };
 
-typedef struct sv_listened { /* a job of this process that somebody listens to */
-    ev_map_node node;        /* by the job's id */
-    sv_job *job;             /* held */
-    double heard;            /* of it, last */
-    bool missing;            /* it was not there at the last look */
-} sv_listened;
+typedef struct sv_subscription { /* a job of this process that somebody listens to */
+    ev_map_node node;            /* by the job's id */
+    sv_job *job;                 /* held */
+    double last_event_s;         /* when its last event came */
+    bool missing;                /* it was not in the queue at the last heartbeat */
+} sv_subscription;
 
 typedef struct sv_gateway {
     sv_backend backend; /* first */
@@ -33,16 +33,16 @@ typedef struct sv_gateway {
     char name[SV_GATEWAY_ID];
     sv_links links; /* of requests */
     ev_mutex lock;
-    ev_map listened EV_GUARDED_BY(lock);
+    ev_map subscriptions EV_GUARDED_BY(lock);
     sv_load load EV_GUARDED_BY(lock);
-    char orphans[SV_GATEWAY_ORPHANS][SV_JOB_ID + 1] EV_GUARDED_BY(
-        lock); /* nobody listens any more, and the queue is to be told */
-    int orphan_count EV_GUARDED_BY(lock);
+    char cancels[SV_GATEWAY_CANCELS_MAX][SV_JOB_ID + 1] EV_GUARDED_BY(
+        lock); /* of jobs without a listener, to be sent to the queue */
+    int cancel_count EV_GUARDED_BY(lock);
     /* the thread's alone */
     sv_link link;
-    char last[48]; /* id of the last event */
-    int untrimmed; /* events that were read and are there still */
-    double looked;
+    char last_event_id[48];
+    int untrimmed_events; /* events that were read and are there still */
+    double last_heartbeat_s;
     pthread_t thread;
     bool running;
     atomic_bool stopping, ended; /* the thread is to end, and has */
@@ -50,14 +50,15 @@ typedef struct sv_gateway {
 
 static inline sv_gateway *sv_gateway_of(sv_backend *backend) { return (sv_gateway *)backend; }
 
-/* ---- gateway_listen.c ---- */
-sv_listened *sv_gateway_listened(const sv_gateway *g, const char *id) EV_REQUIRES(g->lock); /* NULL: it is not one */
-bool sv_gateway_listen(sv_gateway *g, sv_job *job) EV_EXCLUDES(g->lock);
+/* ---- gateway_subscriptions.c ---- */
+sv_subscription *sv_gateway_subscription(const sv_gateway *g, const char *id)
+    EV_REQUIRES(g->lock); /* NULL: there is none */
+bool sv_gateway_subscribe(sv_gateway *g, sv_job *job) EV_EXCLUDES(g->lock);
 /* Takes it off the list; its hold is the caller's. NULL: it is not on it. */
-sv_job *sv_gateway_unlisten(sv_gateway *g, const char *id) EV_EXCLUDES(g->lock);
-sv_job *sv_gateway_heard(sv_gateway *g, const char *id) EV_EXCLUDES(g->lock); /* a hold of its own */
-/* Nobody listens any more, and the queue is to be told. */
-void sv_gateway_orphan(sv_gateway *g, const char *id) EV_EXCLUDES(g->lock);
+sv_job *sv_gateway_unsubscribe(sv_gateway *g, const char *id) EV_EXCLUDES(g->lock);
+sv_job *sv_gateway_touch(sv_gateway *g, const char *id) EV_EXCLUDES(g->lock); /* an event of it came; held */
+/* Nobody listens any more: the queue is asked to cancel it, by the thread. */
+void sv_gateway_queue_cancel(sv_gateway *g, const char *id) EV_EXCLUDES(g->lock);
 /* Over for everybody; takes the caller's hold. Of the thread alone, or behind its end. */
 void sv_gateway_end_job(sv_gateway *g, sv_job *job, sv_job_state state, const ev_error *error);
 /* ... unless somebody else ended it meanwhile. */
@@ -68,8 +69,8 @@ void sv_gateway_end_all(sv_gateway *g);
 void *sv_gateway_main(void *gateway);
 /* That this gateway lives; how much waits; whether what is listened to is still there. false: Redis does not answer.
  */
-bool sv_gateway_look(sv_gateway *g);
-void sv_gateway_cancel_orphans(sv_gateway *g);
+bool sv_gateway_heartbeat(sv_gateway *g);
+void sv_gateway_send_cancels(sv_gateway *g);
 
 /* ---- gateway_find.c: calls of a backend ---- */
 ev_status sv_gateway_snapshot(sv_backend *b, const char *id, const char *owner, bool samples, sv_job **out,

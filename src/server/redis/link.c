@@ -11,7 +11,7 @@
 #include "server/redis/connect.h"
 #include "server/redis/link.h"
 
-enum { CONNECT_MS = 300, COMMAND_MS = 400, TOLD_EVERY_S = 10 };
+enum { CONNECT_MS = 300, COMMAND_MS = 400, ERROR_LOG_EVERY_S = 10 };
 
 /* ---- arguments ---- */
 
@@ -46,10 +46,10 @@ static void set_up(sv_redis *r, bool up, const char *why) {
 }
 
 /* An answer that should not be, now and then. */
-static void tell(sv_redis *r, const char *message) {
-    const double now = ev_clock_s(), told = atomic_load(&r->told);
-    if (!r->log || (told > 0 && now - told < TOLD_EVERY_S)) return;
-    atomic_store(&r->told, now);
+static void log_error(sv_redis *r, const char *message) {
+    const double now = ev_clock_s(), error_logged = atomic_load(&r->error_logged);
+    if (!r->log || (error_logged > 0 && now - error_logged < ERROR_LOG_EVERY_S)) return;
+    atomic_store(&r->error_logged, now);
     sv_log_line(r->log, SV_LEVEL_ERROR, NULL, "redis: %s", message);
 }
 
@@ -147,7 +147,7 @@ static redisReply *checked(sv_link *l, redisReply *reply, ev_error *err) {
     ev_fail(err, status, "redis: %s", reply->str);
     const bool deposed = l->redis->url.sentinel_count && strncmp(reply->str, "READONLY", 8) == 0;
     if (deposed) fail_io(l, "it is no master any more", err); /* the sentinels know who is */
-    if (status != EV_E_NOT_FOUND) tell(l->redis, reply->str);
+    if (status != EV_E_NOT_FOUND) log_error(l->redis, reply->str);
     freeReplyObject(reply);
     return NULL;
 }
@@ -334,7 +334,7 @@ bool sv_redis_await(sv_redis *r, sv_link *link) {
     if (atomic_load(&r->up) && is_connected(link, &err)) return true;
     sv_link_close(link);
     const ev_status status = check_server(r, &err);
-    if (status == EV_E_ARGUMENT) tell(r, err.message);
+    if (status == EV_E_ARGUMENT) log_error(r, err.message);
     if (status == EV_OK) set_up(r, true, "");
     return status == EV_OK && is_connected(link, &err);
 }

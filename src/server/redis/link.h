@@ -23,7 +23,7 @@ typedef struct sv_redis {
     sv_redis_url url;
     sv_log *log; /* NULL: none */
     atomic_bool up;
-    _Atomic double told; /* when the log was told last of an answer that was an error */
+    _Atomic double error_logged; /* when an answer that was an error was last logged */
 } sv_redis;
 /* Whether it is a server that can be trusted with jobs: 6.2 or newer, maxmemory-policy noeviction. It need not answer
  * yet. EV_E_ARGUMENT: it does, and cannot be used: the message says what to change. */

@@ -86,14 +86,14 @@ static json_t *words_since(const sv_job *job, size_t from, size_t to) {
 }
 
 /* Under the job's lock. */
-static void add_words(json_t *json, const sv_job *job, size_t *told) {
+static void add_words(json_t *json, const sv_job *job, size_t *sent) {
     size_t made = job->word_count;
-    while (made > *told && !job->words[made - 1].sample_end) made--;
-    if (made <= *told) return;
-    json_object_set_new(json, "words_from", json_integer((json_int_t)*told));
+    while (made > *sent && !job->words[made - 1].sample_end) made--;
+    if (made <= *sent) return;
+    json_object_set_new(json, "words_from", json_integer((json_int_t)*sent));
     json_object_set_new(json, "word_count", json_integer((json_int_t)job->word_count));
-    json_object_set_new(json, "words", words_since(job, *told, made));
-    *told = made;
+    json_object_set_new(json, "words", words_since(job, *sent, made));
+    *sent = made;
 }
 
 static void add_omitted(json_t *json, const sv_job *job) {
@@ -107,11 +107,11 @@ static void add_omitted(json_t *json, const sv_job *job) {
     json_object_set_new(json, "omitted_count", json_integer((json_int_t)job->omitted_count));
 }
 
-char *sv_message_of_audio(sv_job *job, int32_t rate, size_t at, size_t *words_told, bool first) {
+char *sv_message_of_audio(sv_job *job, int32_t rate, size_t at, size_t *words_sent, bool first) {
     json_t *json = json_pack("{s:i, s:s, s:s, s:i, s:I}", "v", SV_MESSAGE_VERSION, "type", "audio", "id", job->id,
                              "rate", rate, "at", (json_int_t)at);
     ev_mutex_lock(&job->lock);
-    if (json) add_words(json, job, words_told);
+    if (json) add_words(json, job, words_sent);
     if (json && first && job->omitted_count) add_omitted(json, job);
     ev_mutex_unlock(&job->lock);
     char *text = json ? json_dumps(json, JSON_COMPACT) : NULL;

@@ -38,9 +38,9 @@ typedef struct sv_event {
     size_t words_from, word_count, omitted_count;
     char *outcome; /* owned: of the end */
 } sv_event;
-/* What is new since the listener heard samples before `at` and words before *words_told, which moves on; NULL: out of
+/* What is new since the listener heard samples before `at` and words before *words_sent, which moves on; NULL: out of
  * memory. first: what is left out too. */
-char *sv_message_of_audio(sv_job *job, int32_t rate, size_t at, size_t *words_told, bool first);
+char *sv_message_of_audio(sv_job *job, int32_t rate, size_t at, size_t *words_sent, bool first);
 char *sv_message_of_end(const sv_job *job, const sv_record *outcome, int32_t rate);
 ev_status sv_message_event(sv_event *out, const char *text, size_t size, ev_error *err);
 void sv_event_free(sv_event *event);

@@ -11,7 +11,7 @@ ev_status sv_redis_queue_open(sv_redis_queue *q, const char *url, sv_log *log, e
     return status == EV_OK ? sv_redis_start(&q->redis, err) : status;
 }
 
-bool sv_redis_queue_look(sv_redis_queue *q, double *seconds) {
+bool sv_redis_queue_seconds(sv_redis_queue *q, double *seconds) {
     ev_error err = {0};
     sv_args a = {0};
     *seconds = 0;

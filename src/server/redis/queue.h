@@ -12,7 +12,7 @@ typedef struct sv_redis_queue { /* starts as {0} */
 /* It need not answer yet. EV_E_ARGUMENT: the URL is none, or Redis is not to be trusted with jobs. */
 ev_status sv_redis_queue_open(sv_redis_queue *queue, const char *url, sv_log *log, ev_error *err);
 /* Seconds of speech that were accepted and are not over. false: it cannot be asked now. */
-bool sv_redis_queue_look(sv_redis_queue *queue, double *seconds);
+bool sv_redis_queue_seconds(sv_redis_queue *queue, double *seconds);
 void sv_redis_queue_close(sv_redis_queue *queue);
 
 #endif

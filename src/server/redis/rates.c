@@ -27,7 +27,7 @@ static size_t drop_others(sv_limiter_change *changes, size_t count) {
     return kept;
 }
 
-static void tell(sv_rates *r, sv_limiter *limiter, const sv_limiter_change *changes, size_t count) {
+static void report_changes(sv_rates *r, sv_limiter *limiter, const sv_limiter_change *changes, size_t count) {
     sv_args a = {0};
     ev_error err = {0};
     for (size_t i = 0; i < count; i++) {
@@ -44,21 +44,21 @@ static void tell(sv_rates *r, sv_limiter *limiter, const sv_limiter_change *chan
     freeReplyObject(reply);
 }
 
-static void tell_all(sv_rates *r, sv_limiter *limiter) {
+static void report_all(sv_rates *r, sv_limiter *limiter) {
     sv_limiter_change changes[AT_ONCE];
     size_t count;
     while ((count = sv_limiter_changes(limiter, changes, AT_ONCE)) > 0) {
         count = drop_others(changes, count);
-        if (count && atomic_load(&r->redis->up)) tell(r, limiter, changes, count);
+        if (count && atomic_load(&r->redis->up)) report_changes(r, limiter, changes, count);
     }
 }
 
-static void *main_of_thread(void *rates) {
+static void *rates_main(void *rates) {
     sv_rates *r = rates;
     while (!atomic_load(&r->stopping)) {
         usleep(EVERY_MS * 1000);
         for (int i = 0; i < 2; i++) {
-            if (r->limiters[i]) tell_all(r, r->limiters[i]);
+            if (r->limiters[i]) report_all(r, r->limiters[i]);
         }
     }
     return NULL;
@@ -73,7 +73,7 @@ ev_status sv_rates_start(sv_rates **out, sv_redis *redis, sv_limiter *const limi
     sv_rates *r = status == EV_OK ? calloc(1, sizeof *r) : NULL;
     if (!r) return status == EV_OK ? ev_fail(err, EV_E_MEMORY, "out of memory") : status;
     *r = (sv_rates){.redis = redis, .limiters = {limiters[0], limiters[1]}, .link = {.redis = redis}};
-    if (pthread_create(&r->thread, NULL, main_of_thread, r) != 0) {
+    if (pthread_create(&r->thread, NULL, rates_main, r) != 0) {
         free(r);
         return ev_fail(err, EV_E_DEVICE, "a thread cannot be started: raise the limit on processes");
     }

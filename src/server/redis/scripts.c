@@ -255,7 +255,7 @@ const char *const sv_scripts[SV_SCRIPT_COUNT] = {
         "call('HINCRBY', key('turns'), job.owner, -1)\n"
         "push(id, job.class, job.owner)\n"
         "return 1\n",
-    [SV_SCRIPT_BEAT] =
+    [SV_SCRIPT_WORKER_HEARTBEAT] =
         "local worker, t, lost = A[1], now(), {}\n"
         "for i = 4, #A, 3 do\n"
         "  local class, entry, id = A[i], A[i + 1], A[i + 2]\n"
@@ -311,7 +311,7 @@ const char *const sv_scripts[SV_SCRIPT_COUNT] = {
         "end\n"
         "if A[7] == '1' then call('HSET', key('job', id), 'late', (string.gsub(job.late, ' %x+:' .. only, ''))) end\n"
         "return 1\n",
-    [SV_SCRIPT_LOOK] =
+    [SV_SCRIPT_GATEWAY_HEARTBEAT] =
         "local t = now()\n"
         "call('SET', key('gateway', A[1]), '1', 'PX', 15000)\n"
         "local out = {number(call('HGET', key('sum'), 'jobs')), tostring(number(call('HGET', key('sum'), 'seconds'))),\n"
@@ -406,7 +406,7 @@ const char *const sv_scripts[SV_SCRIPT_COUNT] = {
         "call('ZADD', key('series'), t + number(A[8]), id)\n"
         "if same ~= '' then call('SET', key('series_key', same), id) end\n"
         "return {'OK'}\n",
-    [SV_SCRIPT_SERIES_NOTE] =
+    [SV_SCRIPT_SERIES_UPDATE] =
         "local id, ttl, t = A[1], A[5], now()\n"
         "local f = call('HMGET', key('series', id), 'holder', 'account', 'key', 'canceled')\n"
         "if f[1] ~= A[2] or f[4] then return 0 end\n"

@@ -61,12 +61,12 @@ typedef enum sv_script {
     /* id worker: it is not over, and waits for another worker */
     SV_SCRIPT_RELEASE,
     /* worker slots speed, then class entry id of each job -> ids that are no longer this worker's */
-    SV_SCRIPT_BEAT,
+    SV_SCRIPT_WORKER_HEARTBEAT,
     /* id worker entries_max event samples only last -> 1, 0: wait, -1: nobody listens, or it is another's, an id: as
      * above. only: '', or who gets what it lacks; last: with this it has all */
     SV_SCRIPT_SEND,
     /* gateway, then ids -> jobs seconds workers dead, then ids that are gone */
-    SV_SCRIPT_LOOK,
+    SV_SCRIPT_GATEWAY_HEARTBEAT,
     /* id owner -> 1: it was there, 0; owner "": the listener by that id leaves, 2: others listen still */
     SV_SCRIPT_CANCEL,
     /* id -> fields and values of its hash, and `now` */
@@ -82,7 +82,7 @@ typedef enum sv_script {
     /* id account gateway head body key digest lease_ms open_max all_max -> OK | SAME id | CONFLICT | MANY | FULL */
     SV_SCRIPT_SERIES_PUT,
     /* id gateway head over ttl_s -> 1; 0: it is not this gateway's */
-    SV_SCRIPT_SERIES_NOTE,
+    SV_SCRIPT_SERIES_UPDATE,
     /* id account -> head */
     SV_SCRIPT_SERIES_GET,
     /* id account -> 1: it was there, 0 */

@@ -24,7 +24,7 @@ static void name_key(char name[NAME], const char *kind, const unsigned char dige
 }
 
 /* The answer; NULL: not now. */
-static redisReply *ask(sv_vectors *v, const sv_args *args) {
+static redisReply *send_command(sv_vectors *v, const sv_args *args) {
     ev_error err = {0};
     ev_mutex_lock(&v->lock);
     redisReply *reply = sv_link_call(&v->link, args, 0, &err);
@@ -32,8 +32,8 @@ static redisReply *ask(sv_vectors *v, const sv_args *args) {
     return reply;
 }
 
-static void tell(sv_vectors *v, const sv_args *args) {
-    redisReply *reply = ask(v, args);
+static void send_and_forget(sv_vectors *v, const sv_args *args) {
+    redisReply *reply = send_command(v, args);
     if (reply) freeReplyObject(reply);
 }
 
@@ -43,7 +43,7 @@ static size_t get(void *user, const unsigned char key[SV_VECTOR_KEY], unsigned c
     name_key(name, "vector", key);
     sv_args_text(&a, "GET");
     sv_args_text(&a, name);
-    redisReply *reply = ask(user, &a);
+    redisReply *reply = send_command(user, &a);
     const bool found = reply && reply->type == REDIS_REPLY_STRING && reply->len <= SV_VECTOR_MAX;
     const size_t size = found ? reply->len : 0;
     if (size) memcpy(packed, reply->str, size);
@@ -68,19 +68,19 @@ static void put(void *user, const unsigned char key[SV_VECTOR_KEY], const unsign
     sv_args_text(&add, "SADD");
     sv_args_text(&add, recordings);
     sv_args_text(&add, vector);
-    redisReply *reply = ask(v, &add);
+    redisReply *reply = send_command(v, &add);
     if (!reply) return;
     freeReplyObject(reply);
     sv_args_text(&expire, "EXPIRE");
     sv_args_text(&expire, recordings);
     sv_args_int(&expire, (int64_t)v->ttl_s + 60);
-    tell(v, &expire);
+    send_and_forget(v, &expire);
     sv_args_text(&set, "SET");
     sv_args_text(&set, vector);
     sv_args_bytes(&set, packed, size);
     sv_args_text(&set, "EX");
     sv_args_int(&set, (int64_t)v->ttl_s + 1);
-    tell(v, &set);
+    send_and_forget(v, &set);
 }
 
 static void drop(void *user, const unsigned char *packed, size_t size) {
@@ -90,12 +90,12 @@ static void drop(void *user, const unsigned char *packed, size_t size) {
     if (!name_recordings(name, packed, size)) return;
     sv_args_text(&members, "SMEMBERS");
     sv_args_text(&members, name);
-    redisReply *reply = ask(v, &members);
+    redisReply *reply = send_command(v, &members);
     sv_args_text(&remove, "DEL");
     sv_args_text(&remove, name);
     for (size_t i = 0; reply && i < reply->elements && i < SV_ARGS_MAX - 2; i++)
         sv_args_text(&remove, sv_reply_text(reply, i));
-    tell(v, &remove);
+    send_and_forget(v, &remove);
     if (reply) freeReplyObject(reply);
 }
 

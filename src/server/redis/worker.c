@@ -14,7 +14,7 @@
 #include "server/redis/worker_inner.h"
 
 enum { BLOCK_MS = 250, IDLE_MS = 20, AWAY_MS = 200 };
-#define BEAT_S 0.5
+#define HEARTBEAT_S 0.5
 
 /* ---- what the process does ---- */
 
@@ -26,27 +26,27 @@ static void wait_changed(sv_worker *w, int ms) {
 }
 
 /* None beside what is made alone. */
-static int room_of(sv_worker *w) {
+static int free_slots(sv_worker *w) {
     ev_mutex_lock(&w->lock);
-    int room = w->slots - w->count;
-    for (const sv_taken *t = w->all; t && room; t = t->next) room = t->alone ? 0 : room;
+    int slots = w->slots - w->count;
+    for (const sv_leased_job *t = w->all; t && slots; t = t->next) slots = t->alone ? 0 : slots;
     ev_mutex_unlock(&w->lock);
-    return room;
+    return slots;
 }
 
-static bool has(sv_worker *w, const char *id) {
+static bool is_leased(sv_worker *w, const char *id) {
     bool found = false;
     ev_mutex_lock(&w->lock);
-    for (const sv_taken *t = w->all; t && !found; t = t->next) found = strcmp(t->id, id) == 0;
+    for (const sv_leased_job *t = w->all; t && !found; t = t->next) found = strcmp(t->id, id) == 0;
     ev_mutex_unlock(&w->lock);
     return found;
 }
 
 /* On the list, so that its lease is kept. NULL: out of memory. */
-static sv_taken *add(sv_worker *w, int class, const char *entry, const char *id) {
-    sv_taken *t = calloc(1, sizeof *t);
+static sv_leased_job *add_leased_job(sv_worker *w, int class, const char *entry, const char *id) {
+    sv_leased_job *t = calloc(1, sizeof *t);
     if (!t) return NULL;
-    *t = (sv_taken){.worker = w, .class = class};
+    *t = (sv_leased_job){.worker = w, .class = class};
     snprintf(t->id, sizeof t->id, "%s", id);
     snprintf(t->entry, sizeof t->entry, "%s", entry);
     ev_mutex_lock(&w->lock);
@@ -60,7 +60,7 @@ static sv_taken *add(sv_worker *w, int class, const char *entry, const char *id)
 /* ---- a job for the engine ---- */
 
 /* Its recording, from the message or the store. */
-static ev_status read_recording(sv_taken *t, const redisReply *reply, sv_record *r, ev_error *err) {
+static ev_status read_recording(sv_leased_job *t, const redisReply *reply, sv_record *r, ev_error *err) {
     const redisReply *inside = sv_reply_at(reply, 2);
     const int64_t bytes = sv_reply_int(reply, 7, 0);
     if (bytes <= 0) return EV_OK;
@@ -79,7 +79,7 @@ static ev_status read_recording(sv_taken *t, const redisReply *reply, sv_record 
 }
 
 /* As it was asked for, but that its times are this machine's. */
-static void localise(sv_taken *t, const redisReply *reply, sv_job *job) {
+static void localise(sv_leased_job *t, const redisReply *reply, sv_job *job) {
     const int64_t left_ms = sv_reply_int(reply, 4, 0), attempts = sv_reply_int(reply, 5, 1);
     const double now = ev_clock_s();
     job->times.arrived = now - (double)sv_reply_int(reply, 3, 0) * 1e-3;
@@ -93,7 +93,7 @@ static void localise(sv_taken *t, const redisReply *reply, sv_job *job) {
     atomic_store(&job->listeners, 1);
 }
 
-static ev_status make_job(sv_taken *t, const redisReply *reply, ev_error *err) {
+static ev_status make_job(sv_leased_job *t, const redisReply *reply, ev_error *err) {
     const redisReply *message = sv_reply_at(reply, 1);
     sv_record r = {0};
     snprintf(t->gateway, sizeof t->gateway, "%s", sv_reply_text(reply, 6));
@@ -120,10 +120,10 @@ static sv_job *job_of_id(const char *id) {
 }
 
 /* It is over before it began. */
-static void fail(sv_taken *t, const ev_error *error, bool dead) {
+static void fail_job(sv_leased_job *t, const ev_error *error, bool dead) {
     if (!t->job) t->job = job_of_id(t->id);
     if (!t->job) { /* its lease ends, and it is tried again */
-        sv_taken_drop(t);
+        sv_leased_job_free(t);
         return;
     }
     atomic_store(&t->begun, true);
@@ -134,7 +134,7 @@ static void fail(sv_taken *t, const ev_error *error, bool dead) {
 }
 
 /* Into the engine, as soon as there is memory for it. */
-static void begin(sv_taken *t) {
+static void start_job(sv_leased_job *t) {
     sv_worker *w = t->worker;
     if (w->prepare) w->prepare(w->user, t->job);
     atomic_store(&t->begun, true);
@@ -150,7 +150,7 @@ static void begin(sv_taken *t) {
 }
 
 /* The answer to TAKE; NULL: Redis does not answer, and the entry waits for its lease to end. */
-static redisReply *take(sv_worker *w, sv_link *link, const sv_taken *t, bool alone) {
+static redisReply *take_lease(sv_worker *w, sv_link *link, const sv_leased_job *t, bool alone) {
     ev_error err = {0};
     sv_args a = {0};
     sv_args_text(&a, t->id);
@@ -163,40 +163,40 @@ static redisReply *take(sv_worker *w, sv_link *link, const sv_taken *t, bool alo
 }
 
 /* Takes over t. */
-static void run(sv_worker *w, sv_link *link, sv_taken *t, bool alone) {
+static void run_entry(sv_worker *w, sv_link *link, sv_leased_job *t, bool alone) {
     ev_error err = {0};
-    redisReply *reply = take(w, link, t, alone);
+    redisReply *reply = take_lease(w, link, t, alone);
     const char *what = sv_reply_text(reply, 0);
     if (strcmp(what, "SUSPECT") == 0) {
         ev_mutex_lock(&w->lock);
-        t->behind = w->suspects;
+        t->queue_next = w->suspects;
         w->suspects = t;
         ev_mutex_unlock(&w->lock);
     } else if (strcmp(what, "RUN") == 0) {
         if (make_job(t, reply, &err) == EV_OK)
-            begin(t);
+            start_job(t);
         else
-            fail(t, &err, false);
+            fail_job(t, &err, false);
     } else if (strcmp(what, "DEAD") == 0) {
         (void)make_job(t, reply, &err);
         err = (ev_error){0};
         ev_fail(&err, EV_E_DEVICE, "its worker ended while it was made, %lld times",
                 (long long)sv_reply_int(reply, 5, 0));
         sv_log_line(w->parts.log, SV_LEVEL_ERROR, t->id, "%s: it is a dead letter now", err.message);
-        fail(t, &err, true);
+        fail_job(t, &err, true);
     } else {
-        sv_taken_drop(t);
+        sv_leased_job_free(t);
     }
     if (reply) freeReplyObject(reply);
 }
 
 /* ---- suspects ---- */
 
-static sv_taken *take_suspect(sv_worker *w, bool alone) {
+static sv_leased_job *take_suspect(sv_worker *w, bool alone) {
     ev_mutex_lock(&w->lock);
-    sv_taken *t = w->suspects;
-    if (t) w->suspects = t->behind;
-    if (t) t->behind = NULL;
+    sv_leased_job *t = w->suspects;
+    if (t) w->suspects = t->queue_next;
+    if (t) t->queue_next = NULL;
     if (t) t->alone = alone;
     ev_mutex_unlock(&w->lock);
     return t;
@@ -206,7 +206,7 @@ static sv_taken *take_suspect(sv_worker *w, bool alone) {
 static bool is_busy(sv_worker *w) {
     bool busy = false;
     ev_mutex_lock(&w->lock);
-    for (const sv_taken *t = w->all; t && !busy; t = t->next) busy = atomic_load(&t->begun);
+    for (const sv_leased_job *t = w->all; t && !busy; t = t->next) busy = atomic_load(&t->begun);
     ev_mutex_unlock(&w->lock);
     return busy;
 }
@@ -221,17 +221,17 @@ static bool run_suspects(sv_worker *w, sv_link *link) {
         wait_changed(w, IDLE_MS);
         return true;
     }
-    sv_taken *t = take_suspect(w, true);
+    sv_leased_job *t = take_suspect(w, true);
     if (t && atomic_load(&t->lost))
-        sv_taken_drop(t);
+        sv_leased_job_free(t);
     else if (t)
-        run(w, link, t, true);
+        run_entry(w, link, t, true);
     return true;
 }
 
 /* Those that were not begun are others'. */
 static void give_back_suspects(sv_worker *w, sv_link *link) {
-    sv_taken *t;
+    sv_leased_job *t;
     ev_error err = {0};
     while ((t = take_suspect(w, false)) != NULL) {
         sv_args a = {0};
@@ -239,7 +239,7 @@ static void give_back_suspects(sv_worker *w, sv_link *link) {
         sv_args_text(&a, w->name);
         redisReply *reply = sv_link_script(link, SV_SCRIPT_RELEASE, &a, &err);
         if (reply) freeReplyObject(reply);
-        sv_taken_drop(t);
+        sv_leased_job_free(t);
     }
 }
 
@@ -268,9 +268,9 @@ static void make_groups(sv_link *link) {
 /* [id, [field, value ...]]: one that was deleted has no fields. */
 static void take_entry(sv_worker *w, sv_link *link, int class, const redisReply *entry) {
     const char *at = sv_reply_text(entry, 0), *id = sv_reply_text(sv_reply_at(entry, 1), 1);
-    if (!*at || strlen(id) != SV_JOB_ID || has(w, id)) return;
-    sv_taken *t = add(w, class, at, id);
-    if (t) run(w, link, t, false);
+    if (!*at || strlen(id) != SV_JOB_ID || is_leased(w, id)) return;
+    sv_leased_job *t = add_leased_job(w, class, at, id);
+    if (t) run_entry(w, link, t, false);
 }
 
 static int class_of_key(const char *key) {
@@ -314,16 +314,16 @@ static int read_new(sv_worker *w, sv_link *link, int from, int to, int most, int
 }
 
 /* What is urgent first; where there is nothing at all, waits a moment for anything. false: it went wrong. */
-static bool fetch(sv_worker *w, sv_link *link) {
+static bool fetch_entries(sv_worker *w, sv_link *link) {
     int all = 0;
     for (int class = 0; class < SV_REDIS_CLASSES; class ++) {
-        const int room = room_of(w);
-        if (room <= 0) return true;
-        const int count = read_new(w, link, class, class, room, 0);
+        const int slots = free_slots(w);
+        if (slots <= 0) return true;
+        const int count = read_new(w, link, class, class, slots, 0);
         if (count < 0) return false;
         all += count;
     }
-    return all || room_of(w) <= 0 || read_new(w, link, 0, SV_REDIS_CLASSES - 1, 1, BLOCK_MS) >= 0;
+    return all || free_slots(w) <= 0 || read_new(w, link, 0, SV_REDIS_CLASSES - 1, 1, BLOCK_MS) >= 0;
 }
 
 /* Entries whose worker was not heard of for a lease. The cursor is followed to its end, but for what there is no room
@@ -332,8 +332,8 @@ static bool reclaim_class(sv_worker *w, sv_link *link, int class) {
     char key[64], cursor[64] = "0-0";
     key_of_class(key, class);
     do {
-        const int room = room_of(w);
-        if (room <= 0) return true;
+        const int slots = free_slots(w);
+        if (slots <= 0) return true;
         ev_error err = {0};
         sv_args a = {0};
         sv_args_text(&a, "XAUTOCLAIM");
@@ -343,7 +343,7 @@ static bool reclaim_class(sv_worker *w, sv_link *link, int class) {
         sv_args_int(&a, (int64_t)(w->parts.config->redis_lease * 1000));
         sv_args_text(&a, cursor);
         sv_args_text(&a, "COUNT");
-        sv_args_int(&a, room);
+        sv_args_int(&a, slots);
         redisReply *reply = sv_link_call(link, &a, 0, &err);
         if (!reply) {
             if (err.status == EV_E_NOT_FOUND) make_groups(link);
@@ -373,7 +373,7 @@ static double next_reclaim(const sv_worker *w, unsigned *seed) {
     return ev_clock_s() + w->parts.config->redis_lease * (0.2 + 0.1 * (double)(*seed >> 16) / 65536.0);
 }
 
-static void *fetch_main(void *worker) {
+static void *fetcher_main(void *worker) {
     sv_worker *w = worker;
     sv_link link = {.redis = &w->redis};
     unsigned seed = (unsigned)getpid();
@@ -389,7 +389,7 @@ static void *fetch_main(void *worker) {
             continue;
         }
         if (run_suspects(w, &link)) continue;
-        if (room_of(w) <= 0) {
+        if (free_slots(w) <= 0) {
             wait_changed(w, 5 * IDLE_MS);
             continue;
         }
@@ -398,7 +398,7 @@ static void *fetch_main(void *worker) {
             well = reclaim(w, &link);
             due = next_reclaim(w, &seed);
         }
-        if (well && !atomic_load(&w->paused)) well = fetch(w, &link);
+        if (well && !atomic_load(&w->paused)) well = fetch_entries(w, &link);
         if (!well) usleep(AWAY_MS * 1000);
     }
     give_back_suspects(w, &link);
@@ -408,9 +408,9 @@ static void *fetch_main(void *worker) {
 
 /* ---- leases ---- */
 
-static void lose(sv_worker *w, const char *id) {
+static void lose_lease(sv_worker *w, const char *id) {
     ev_mutex_lock(&w->lock);
-    for (sv_taken *t = w->all; t; t = t->next) {
+    for (sv_leased_job *t = w->all; t; t = t->next) {
         if (strcmp(t->id, id) != 0 || atomic_exchange(&t->lost, true)) continue;
         if (atomic_load(&t->begun)) atomic_store(&t->job->listeners, 0);
     }
@@ -418,13 +418,13 @@ static void lose(sv_worker *w, const char *id) {
     sv_engine_nudge(w->engine);
 }
 
-enum { BEATS_AT_ONCE = 200 };
+enum { HEARTBEAT_JOBS_MAX = 200 };
 
 /* Audio that this worker makes in a second when it has something to make; 0: it had nothing yet. */
 static double speed_of(const sv_worker *w) EV_REQUIRES(w->lock) { return w->busy_s > 1 ? w->made_s / w->busy_s : 0; }
 
-static bool beat(sv_worker *w, sv_link *link) {
-    char entries[BEATS_AT_ONCE][SV_ENTRY_ID], ids[BEATS_AT_ONCE][SV_JOB_ID + 1];
+static bool send_heartbeat(sv_worker *w, sv_link *link) {
+    char entries[HEARTBEAT_JOBS_MAX][SV_ENTRY_ID], ids[HEARTBEAT_JOBS_MAX][SV_JOB_ID + 1];
     ev_error err = {0};
     sv_args a = {0};
     int count = 0;
@@ -432,30 +432,31 @@ static bool beat(sv_worker *w, sv_link *link) {
     sv_args_text(&a, w->name);
     sv_args_int(&a, atomic_load(&w->paused) ? 0 : w->slots);
     sv_args_real(&a, speed_of(w));
-    for (const sv_taken *t = w->all; t && count < BEATS_AT_ONCE; t = t->next, count++) {
+    for (const sv_leased_job *t = w->all; t && count < HEARTBEAT_JOBS_MAX; t = t->next, count++) {
         memcpy(entries[count], t->entry, sizeof t->entry);
         memcpy(ids[count], t->id, sizeof t->id);
         sv_args_int(&a, t->class);
         sv_args_text(&a, entries[count]);
         sv_args_text(&a, ids[count]);
     }
-    if (count) w->busy_s += BEAT_S;
+    if (count) w->busy_s += HEARTBEAT_S;
     ev_mutex_unlock(&w->lock);
-    redisReply *reply = sv_link_script(link, SV_SCRIPT_BEAT, &a, &err);
+    redisReply *reply = sv_link_script(link, SV_SCRIPT_WORKER_HEARTBEAT, &a, &err);
     if (!reply) return false;
-    for (size_t i = 0; reply->type == REDIS_REPLY_ARRAY && i < reply->elements; i++) lose(w, sv_reply_text(reply, i));
+    for (size_t i = 0; reply->type == REDIS_REPLY_ARRAY && i < reply->elements; i++)
+        lose_lease(w, sv_reply_text(reply, i));
     freeReplyObject(reply);
     return true;
 }
 
-static void *beat_main(void *worker) {
+static void *heartbeat_main(void *worker) {
     sv_worker *w = worker;
     sv_link link = {.redis = &w->redis, .retries_while_down = true};
     while (!atomic_load(&w->stopped)) {
         const bool up = sv_redis_await(&w->redis, &link);
         sv_metric_set(w->parts.metrics, SV_METRIC_REDIS_UP, up);
-        if (up) (void)beat(w, &link);
-        usleep(up ? (useconds_t)(BEAT_S * 1e6) : AWAY_MS * 1000);
+        if (up) (void)send_heartbeat(w, &link);
+        usleep(up ? (useconds_t)(HEARTBEAT_S * 1e6) : AWAY_MS * 1000);
     }
     sv_link_close(&link);
     return NULL;
@@ -472,7 +473,7 @@ typedef struct sweeping {
 } sweeping;
 
 /* Where it is not known whether it is wanted, it is. */
-static sv_sweep_decision judge(void *user, const char *id) {
+static sv_sweep_decision sweep_decision(void *user, const char *id) {
     const sweeping *s = user;
     char job[80], blob[80];
     ev_error err = {0};
@@ -489,7 +490,7 @@ static sv_sweep_decision judge(void *user, const char *id) {
     return wanted ? SV_SWEEP_KEEP : SV_SWEEP_REMOVE;
 }
 
-static void *sweep_main(void *worker) {
+static void *sweeper_main(void *worker) {
     sv_worker *w = worker;
     sv_link link = {.redis = &w->redis};
     sweeping sweep = {w, &link};
@@ -497,9 +498,9 @@ static void *sweep_main(void *worker) {
     while (!atomic_load(&w->stopping)) {
         usleep(AWAY_MS * 1000);
         if (ev_clock_s() < due || !atomic_load(&w->redis.up)) continue;
-        sv_store_sweep(w->parts.results->samples, SWEEP_AGE_S, judge, &sweep);
-        if (w->parts.results->files) sv_store_sweep(w->parts.results->files, SWEEP_AGE_S, judge, &sweep);
-        sv_store_sweep(w->parts.recordings, SWEEP_AGE_S, judge, &sweep);
+        sv_store_sweep(w->parts.results->samples, SWEEP_AGE_S, sweep_decision, &sweep);
+        if (w->parts.results->files) sv_store_sweep(w->parts.results->files, SWEEP_AGE_S, sweep_decision, &sweep);
+        sv_store_sweep(w->parts.recordings, SWEEP_AGE_S, sweep_decision, &sweep);
         due = ev_clock_s() + SWEEP_EVERY_S;
     }
     sv_link_close(&link);
@@ -516,7 +517,7 @@ ev_status sv_worker_create(sv_worker **out, const sv_redis_parts *parts, ev_erro
     w->parts = *parts;
     w->redis.log = parts->log;
     w->slots = (int)(c->worker_jobs ? c->worker_jobs : c->batch_max);
-    if (w->slots > BEATS_AT_ONCE) w->slots = BEATS_AT_ONCE;
+    if (w->slots > HEARTBEAT_JOBS_MAX) w->slots = HEARTBEAT_JOBS_MAX;
     w->end = &w->first;
     ev_mutex_init(&w->lock);
     ev_cond_init(&w->changed);
@@ -537,13 +538,13 @@ ev_status sv_worker_start(sv_worker *w, sv_engine *engine, void (*prepare)(void 
     w->engine = engine;
     w->prepare = prepare;
     w->user = user;
-    w->beating = pthread_create(&w->beater, NULL, beat_main, w) == 0;
-    while (w->beating && w->forwarding < SV_FORWARDERS &&
+    w->sending_heartbeats = pthread_create(&w->heartbeats, NULL, heartbeat_main, w) == 0;
+    while (w->sending_heartbeats && w->forwarding < SV_FORWARDERS &&
            pthread_create(&w->forwarders[w->forwarding], NULL, sv_forward_main, w) == 0)
         w->forwarding++;
-    w->sweeping = pthread_create(&w->sweeper, NULL, sweep_main, w) == 0;
+    w->sweeping = pthread_create(&w->sweeper, NULL, sweeper_main, w) == 0;
     w->fetching =
-        w->sweeping && w->forwarding == SV_FORWARDERS && pthread_create(&w->fetcher, NULL, fetch_main, w) == 0;
+        w->sweeping && w->forwarding == SV_FORWARDERS && pthread_create(&w->fetcher, NULL, fetcher_main, w) == 0;
     return w->fetching ? EV_OK
                        : ev_fail(err, EV_E_DEVICE, "a thread cannot be started: raise the limit on processes");
 }
@@ -572,7 +573,7 @@ void sv_worker_stop(sv_worker *w) {
     ev_mutex_unlock(&w->lock);
     for (int i = 0; i < w->forwarding; i++) pthread_join(w->forwarders[i], NULL);
     atomic_store(&w->stopped, true);
-    if (w->beating) pthread_join(w->beater, NULL);
+    if (w->sending_heartbeats) pthread_join(w->heartbeats, NULL);
 }
 
 void sv_worker_free(sv_worker **worker) {

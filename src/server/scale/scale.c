@@ -107,7 +107,7 @@ static void end_one(scaler *s) {
     sv_log_line(&s->log, SV_LEVEL_INFO, NULL, "worker %d finishes what it has", (int)youngest->pid);
 }
 
-static void told_of(scaler *s, const child *c, int status, double now) {
+static void on_exit_of(scaler *s, const child *c, int status, double now) {
     char how[48];
     if (WIFSIGNALED(status))
         snprintf(how, sizeof how, "was ended by signal %d", WTERMSIG(status));
@@ -129,12 +129,12 @@ static void reap(scaler *s, double now) {
     for (child *c = s->children; c < s->children + CHILDREN_MAX; c++) {
         int status;
         if (!c->pid || waitpid(c->pid, &status, WNOHANG) != c->pid) continue;
-        told_of(s, c, status, now);
+        on_exit_of(s, c, status, now);
         c->pid = 0;
     }
 }
 
-static void tell_all(const scaler *s, int signal) {
+static void signal_all(const scaler *s, int signal) {
     for (int i = 0; i < CHILDREN_MAX; i++) {
         if (s->children[i].pid) kill(s->children[i].pid, signal);
     }
@@ -142,9 +142,9 @@ static void tell_all(const scaler *s, int signal) {
 
 /* ---- the rule applied ---- */
 
-static void look(scaler *s, double now) {
+static void decide_wanted(scaler *s, double now) {
     double queued_s;
-    if (!sv_redis_queue_look(&s->queue, &queued_s)) return;
+    if (!sv_redis_queue_seconds(&s->queue, &queued_s)) return;
     const int wanted = sv_scale_decide(&s->looks, &s->o->rule, s->wanted, queued_s, now);
     if (wanted != s->wanted)
         sv_log_line(&s->log, SV_LEVEL_INFO, NULL, "%.1f s of speech wait: from %d to %d workers", queued_s, s->wanted,
@@ -167,14 +167,14 @@ static void run(scaler *s, const sigset_t *signals) {
         const double now = ev_clock_s();
         reap(s, now);
         if (now >= next) {
-            look(s, now);
+            decide_wanted(s, now);
             next = now + s->o->every_s;
         }
         follow(s, now);
         sv_supervisor_notify("WATCHDOG=1\nSTATUS=%d workers of %d", count(s, false), s->wanted);
         const double wait_s = fmin(fmax(fmin(next, now + 1) - ev_clock_s(), 0.01), 1);
         const int got = sigtimedwait(signals, NULL, &(struct timespec){.tv_nsec = (long)(wait_s * 999999999)});
-        if (got == SIGHUP) tell_all(s, SIGHUP);
+        if (got == SIGHUP) signal_all(s, SIGHUP);
         if (got == SIGTERM || got == SIGINT) return;
     }
 }
@@ -190,9 +190,9 @@ static void leave(scaler *s, const sigset_t *signals) {
         const double now = ev_clock_s();
         reap(s, now);
         if (!count(s, true)) return;
-        if (now > until) tell_all(s, SIGKILL);
+        if (now > until) signal_all(s, SIGKILL);
         const int got = sigtimedwait(signals, NULL, &(struct timespec){.tv_nsec = 200000000});
-        if (got == SIGTERM || got == SIGINT) tell_all(s, SIGTERM);
+        if (got == SIGTERM || got == SIGINT) signal_all(s, SIGTERM);
     }
 }
 

@@ -1,30 +1,30 @@
-/* gateway_listen: jobs of this process that somebody listens to, by id, each held until it is over. */
+/* gateway_subscriptions: jobs of this process that somebody listens to, by id, each held until it is over. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "server/redis/gateway_inner.h"
 
-sv_listened *sv_gateway_listened(const sv_gateway *g, const char *id) {
-    return EV_CONTAINER_OF(ev_map_find(&g->listened, id, strlen(id)), sv_listened, node);
+sv_subscription *sv_gateway_subscription(const sv_gateway *g, const char *id) {
+    return EV_CONTAINER_OF(ev_map_find(&g->subscriptions, id, strlen(id)), sv_subscription, node);
 }
 
-bool sv_gateway_listen(sv_gateway *g, sv_job *job) {
-    sv_listened *l = calloc(1, sizeof *l);
+bool sv_gateway_subscribe(sv_gateway *g, sv_job *job) {
+    sv_subscription *l = calloc(1, sizeof *l);
     if (!l) return false;
-    *l = (sv_listened){.job = sv_job_ref(job), .heard = ev_clock_s()};
+    *l = (sv_subscription){.job = sv_job_ref(job), .last_event_s = ev_clock_s()};
     ev_mutex_lock(&g->lock);
-    ev_map_add(&g->listened, &l->node, job->id, strlen(job->id));
+    ev_map_add(&g->subscriptions, &l->node, job->id, strlen(job->id));
     ev_mutex_unlock(&g->lock);
     return true;
 }
 
-sv_job *sv_gateway_unlisten(sv_gateway *g, const char *id) {
+sv_job *sv_gateway_unsubscribe(sv_gateway *g, const char *id) {
     sv_job *job = NULL;
     ev_mutex_lock(&g->lock);
-    sv_listened *l = sv_gateway_listened(g, id);
+    sv_subscription *l = sv_gateway_subscription(g, id);
     if (l) {
-        ev_map_remove(&g->listened, &l->node);
+        ev_map_remove(&g->subscriptions, &l->node);
         job = l->job;
         free(l);
     }
@@ -32,12 +32,12 @@ sv_job *sv_gateway_unlisten(sv_gateway *g, const char *id) {
     return job;
 }
 
-sv_job *sv_gateway_heard(sv_gateway *g, const char *id) {
+sv_job *sv_gateway_touch(sv_gateway *g, const char *id) {
     sv_job *job = NULL;
     ev_mutex_lock(&g->lock);
-    sv_listened *l = sv_gateway_listened(g, id);
+    sv_subscription *l = sv_gateway_subscription(g, id);
     if (l) {
-        l->heard = ev_clock_s();
+        l->last_event_s = ev_clock_s();
         l->missing = false;
         job = sv_job_ref(l->job);
     }
@@ -45,9 +45,9 @@ sv_job *sv_gateway_heard(sv_gateway *g, const char *id) {
     return job;
 }
 
-void sv_gateway_orphan(sv_gateway *g, const char *id) {
+void sv_gateway_queue_cancel(sv_gateway *g, const char *id) {
     ev_mutex_lock(&g->lock);
-    if (g->orphan_count < SV_GATEWAY_ORPHANS) memcpy(g->orphans[g->orphan_count++], id, SV_JOB_ID + 1);
+    if (g->cancel_count < SV_GATEWAY_CANCELS_MAX) memcpy(g->cancels[g->cancel_count++], id, SV_JOB_ID + 1);
     ev_mutex_unlock(&g->lock);
 }
 
@@ -81,7 +81,7 @@ void sv_gateway_end_job(sv_gateway *g, sv_job *job, sv_job_state state, const ev
 
 void sv_gateway_end(sv_gateway *g, const char *id, sv_job_state state, ev_status status, const char *why) {
     ev_error error = {0};
-    sv_job *job = sv_gateway_unlisten(g, id);
+    sv_job *job = sv_gateway_unsubscribe(g, id);
     if (status != EV_OK) ev_fail(&error, status, "%s", why);
     if (job) sv_gateway_end_job(g, job, state, &error);
 }
@@ -90,11 +90,11 @@ void sv_gateway_end_all(sv_gateway *g) {
     for (;;) {
         char id[SV_JOB_ID + 1] = "";
         ev_mutex_lock(&g->lock);
-        const sv_listened *l = EV_CONTAINER_OF(ev_map_next(&g->listened, NULL), sv_listened, node);
+        const sv_subscription *l = EV_CONTAINER_OF(ev_map_next(&g->subscriptions, NULL), sv_subscription, node);
         if (l) memcpy(id, l->job->id, sizeof id);
         ev_mutex_unlock(&g->lock);
         if (!*id) return;
-        sv_gateway_orphan(g, id);
+        sv_gateway_queue_cancel(g, id);
         sv_gateway_end(g, id, SV_JOB_CANCELED, EV_E_CANCELED, "the service is stopping");
     }
 }
