@@ -27,10 +27,10 @@ typedef struct sv_document { /* borrowed */
 
 typedef enum sv_document_verdict {
     SV_DOCUMENT_TAKEN,
-    SV_DOCUMENT_AGAIN,    /* the same request again */
-    SV_DOCUMENT_CONFLICT, /* its key came with another body */
-    SV_DOCUMENT_MANY,     /* too many of its account are not over */
-    SV_DOCUMENT_FULL      /* too many of all */
+    SV_DOCUMENT_DUPLICATE, /* the same request again */
+    SV_DOCUMENT_CONFLICT,  /* its key came with another body */
+    SV_DOCUMENT_MANY,      /* too many of its account are not over */
+    SV_DOCUMENT_FULL       /* too many of all */
 } sv_document_verdict;
 
 typedef struct sv_document_found { /* owned: sv_document_found_free */
@@ -48,7 +48,7 @@ typedef struct sv_documents_calls {
     ev_status (*put)(sv_documents *d, const sv_document *document, sv_document_verdict *verdict,
                      char first[SV_JOB_ID + 1], ev_error *err);
     /* What is known of one that is held; over: its body is not needed any more. EV_E_NOT_FOUND: it is not held. */
-    ev_status (*note)(sv_documents *d, const char *id, const char *head, bool over, ev_error *err);
+    ev_status (*update)(sv_documents *d, const char *id, const char *head, bool over, ev_error *err);
     ev_status (*get)(sv_documents *d, const char *id, const char *account, sv_document_found *out, ev_error *err);
     /* EV_E_NOT_FOUND: there is none. Whoever holds it is told when it renews its lease. */
     ev_status (*cancel)(sv_documents *d, const char *id, const char *account, ev_error *err);

@@ -46,7 +46,7 @@ static ev_status put(sv_documents *d, const sv_document *document, sv_document_v
         const char *name;
         sv_document_verdict verdict;
     } answers[] = {{"OK", SV_DOCUMENT_TAKEN},
-                   {"SAME", SV_DOCUMENT_AGAIN},
+                   {"SAME", SV_DOCUMENT_DUPLICATE},
                    {"CONFLICT", SV_DOCUMENT_CONFLICT},
                    {"MANY", SV_DOCUMENT_MANY},
                    {"FULL", SV_DOCUMENT_FULL}};

@@ -166,7 +166,7 @@ static void let_go_of_oldest(sv_series_table *t, const char *account) EV_REQUIRE
     if (kept >= SV_SERIES_KEPT_MAX) oldest->forgotten = true;
 }
 
-static sv_series_verdict judge(sv_series_table *t, const sv_series *series) EV_REQUIRES(t->lock) {
+static sv_series_verdict verdict_of(sv_series_table *t, const sv_series *series) EV_REQUIRES(t->lock) {
     size_t open = 0, all = 0;
     for (const sv_series *s = t->list; s; s = s->next) {
         all++;
@@ -179,11 +179,11 @@ static sv_series_verdict judge(sv_series_table *t, const sv_series *series) EV_R
 sv_series_verdict sv_series_put(sv_series_table *t, sv_series *series, sv_series **first) {
     ev_mutex_lock(&t->lock);
     sv_series *same = same_request(t, series);
-    sv_series_verdict verdict = judge(t, series);
+    sv_series_verdict verdict = verdict_of(t, series);
     if (same) {
         const bool equal =
             memcmp(same->idempotency.body, series->idempotency.body, sizeof same->idempotency.body) == 0;
-        verdict = equal ? SV_SERIES_AGAIN : SV_SERIES_CONFLICT;
+        verdict = equal ? SV_SERIES_DUPLICATE : SV_SERIES_CONFLICT;
         if (equal) *first = sv_series_ref(same);
     } else if (verdict == SV_SERIES_TAKEN) {
         let_go_of_oldest(t, series->client.account);
@@ -243,10 +243,10 @@ double sv_item_counted_s(const sv_server *s, const sv_item *item) {
     return fmin(item->seconds, s->config.queue_audio * ITEM_PART);
 }
 
-void sv_item_flying(sv_server *s, const sv_item *item, int by) {
-    s->series->flying_s += by * sv_item_counted_s(s, item);
-    s->series->flying += (size_t)by;
-    if (!s->series->flying) s->series->flying_s = 0;
+void sv_item_count_in_flight(sv_server *s, const sv_item *item, int by) {
+    s->series->in_flight_s += by * sv_item_counted_s(s, item);
+    s->series->in_flight += (size_t)by;
+    if (!s->series->in_flight) s->series->in_flight_s = 0;
 }
 
 static void on_job(void *user) { sv_series_wake(user); }
@@ -258,7 +258,7 @@ void sv_item_sent(sv_server *s, sv_item *item, sv_job *job, const char *id) {
     item->job = job ? sv_job_ref(job) : NULL;
     if (id != item->id) memcpy(item->id, id, sizeof item->id);
     ev_mutex_unlock(&s->series->lock);
-    sv_item_flying(s, item, 1);
+    sv_item_count_in_flight(s, item, 1);
     item->waiter = (sv_waiter){.wake = on_job, .user = s->series, .at = SV_AT_END};
     if (job && !sv_job_wait(job, &item->waiter)) sv_series_wake(s->series);
 }
@@ -286,7 +286,7 @@ void sv_series_request_end(sv_request *req) {
 
 void sv_item_fault_of(sv_item_fault *fault, const sv_request *req, const char *text_as) {
     const bool text = req->answer.param && strcmp(req->answer.param, "text") == 0;
-    const bool told = req->answer.code && req->answer.error[0];
-    sv_item_fault_set(fault, told ? req->answer.code : 503, text ? text_as : req->answer.param,
-                      told ? req->answer.error : "out of memory: try again later");
+    const bool answered = req->answer.code && req->answer.error[0];
+    sv_item_fault_set(fault, answered ? req->answer.code : 503, text ? text_as : req->answer.param,
+                      answered ? req->answer.error : "out of memory: try again later");
 }

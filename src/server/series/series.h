@@ -75,7 +75,7 @@ typedef struct sv_item {
     const char *text_as; /* what the client called its text */
     sv_waiter waiter;
     sv_ticket *ticket; /* that is put; NULL: none */
-    double asked;      /* when it was looked for by its id, last */
+    double polled_at;  /* when it was looked for by its id, last */
     atomic_bool written;
 } sv_item;
 
@@ -108,12 +108,12 @@ typedef struct sv_series {
     char ignored[SV_IGNORED_SIZE]; /* fields for all that mean nothing here: reported once, and not kept */
 
     /* the feeder's */
-    sv_claim claim;       /* of memory, for what its items are to say */
-    size_t first, behind; /* items before are over; this one and those behind wait */
-    double again, patience;
-    bool lost;      /* another gateway tends it now */
-    size_t noted;   /* items that were over when others were notified last ... */
-    double told_at; /* ... and when that was */
+    sv_claim claim;             /* of memory, for what its items are to say */
+    size_t first, next_waiting; /* items before are over; this one and those behind wait */
+    double retry_at, backoff_s; /* where there was no room: when it is tried again, and what is waited then */
+    bool lost;                  /* another gateway tends it now */
+    size_t published_count;     /* items that were over when others were notified last ... */
+    double published_at;        /* ... and when that was */
 } sv_series;
 
 typedef struct sv_series_table {
@@ -126,8 +126,8 @@ typedef struct sv_series_table {
     ev_mutex wake_lock;
     ev_cond wake;
     bool woken, stopping, started;
-    double flying_s; /* of speech that was sent and is not over */
-    size_t flying;
+    double in_flight_s; /* of speech that was sent and is not over */
+    size_t in_flight;
     double renewed; /* the leases, last */
     pthread_t thread;
 } sv_series_table;
@@ -154,10 +154,10 @@ bool sv_series_is_over(const sv_series *series);
 
 typedef enum sv_series_verdict {
     SV_SERIES_TAKEN,
-    SV_SERIES_AGAIN,    /* the same request again: *first is held */
-    SV_SERIES_CONFLICT, /* the key came with another body */
-    SV_SERIES_MANY,     /* too many of this client are not over */
-    SV_SERIES_FULL      /* too many of all */
+    SV_SERIES_DUPLICATE, /* the same request again: *first is held */
+    SV_SERIES_CONFLICT,  /* the key came with another body */
+    SV_SERIES_MANY,      /* too many of this client are not over */
+    SV_SERIES_FULL       /* too many of all */
 } sv_series_verdict;
 /* Into the table, which holds it too. */
 sv_series_verdict sv_series_put(sv_series_table *table, sv_series *series, sv_series **first);
@@ -170,7 +170,7 @@ void sv_series_move_to_tail(sv_series_table *table, sv_series *series); /* the o
 
 /* The feeder's: an item's part of the queue, as long as it is on its way; by: 1, or -1 when it is over. */
 double sv_item_counted_s(const sv_server *server, const sv_item *item);
-void sv_item_flying(sv_server *server, const sv_item *item, int by);
+void sv_item_count_in_flight(sv_server *server, const sv_item *item, int by);
 /* ... and one that is on its way from now on: of a job that wakes the feeder, or that is known by its id alone. */
 void sv_item_sent(sv_server *server, sv_item *item, sv_job *job, const char *id);
 
@@ -228,7 +228,7 @@ ev_status sv_series_cancel_elsewhere(sv_server *server, const char *id, const ch
 void sv_series_renew(sv_server *server);
 /* The feeder's: others are notified how it goes, when that is worth it; over: at once. false: not now. */
 bool sv_series_publish(sv_server *server, sv_series *series, bool over);
-void sv_series_let_go(sv_server *server); /* of all that is tended here */
+void sv_series_release_leases(sv_server *server); /* of all series that are tended here */
 void sv_series_forget_elsewhere(sv_server *server, const char *id);
 
 /* ---- series_routes.c ---- */

@@ -15,17 +15,17 @@
 /* Of the queue's audio, that items may have in it: requests that come meanwhile find it nearly empty. One item is
  * always sent.
  */
-#define PART 0.2
+#define QUEUE_SHARE 0.2
 
-#define PATIENCE_S   0.25 /* until what had no room is tried again, twice as long each time ... */
-#define PATIENCE_MAX 5.0
-enum { LOOK_MS = 250 }; /* nobody wakes the feeder for a job that is only known by its id, nor for the clock */
+#define BACKOFF_S     0.25 /* until what had no room is tried again, twice as long each time ... */
+#define BACKOFF_MAX_S 5.0
+enum { POLL_MS = 250 }; /* nobody wakes the feeder for a job that is only known by its id, nor for the clock */
 
 static double now_s(void) { return ev_clock_s(); }
 
 /* ---- what items come to ---- */
 
-static void conclude(sv_server *s, sv_item *item, sv_item_state state, const sv_item_fault *fault) {
+static void finish_item(sv_server *s, sv_item *item, sv_item_state state, const sv_item_fault *fault) {
     ev_mutex_lock(&s->series->lock);
     sv_job *job = item->job;
     item->job = NULL;
@@ -38,7 +38,7 @@ static void conclude(sv_server *s, sv_item *item, sv_item_state state, const sv_
 }
 
 /* Its job is over: what an answer would have said. */
-static void conclude_job(sv_server *s, const sv_series *series, sv_item *item, sv_job *job) {
+static void finish_item_by_job(sv_server *s, const sv_series *series, sv_item *item, sv_job *job) {
     size_t count;
     ev_error error;
     sv_request req;
@@ -49,7 +49,7 @@ static void conclude_job(sv_server *s, const sv_series *series, sv_item *item, s
         item->samples = count;
         item->rate = sv_job_rate(s, job);
         ev_mutex_unlock(&s->series->lock);
-        conclude(s, item, SV_ITEM_COMPLETED, NULL);
+        finish_item(s, item, SV_ITEM_COMPLETED, NULL);
         return;
     }
     sv_series_request(&req, s, &series->client);
@@ -59,23 +59,23 @@ static void conclude_job(sv_server *s, const sv_series *series, sv_item *item, s
         sv_reply_job_error(&req, state, &error);
     if (!fault.code) sv_item_fault_of(&fault, &req, item->text_as);
     sv_series_request_end(&req);
-    conclude(s, item,
-             state == SV_JOB_EXPIRED    ? SV_ITEM_EXPIRED
-             : state == SV_JOB_CANCELED ? SV_ITEM_CANCELED
-                                        : SV_ITEM_FAILED,
-             &fault);
+    finish_item(s, item,
+                state == SV_JOB_EXPIRED    ? SV_ITEM_EXPIRED
+                : state == SV_JOB_CANCELED ? SV_ITEM_CANCELED
+                                           : SV_ITEM_FAILED,
+                &fault);
     sv_item_fault_set(&fault, 0, NULL, NULL);
 }
 
 /* ---- sending ---- */
 
-typedef struct putting { /* a ticket's user, until it is woken */
+typedef struct ticket_user { /* a ticket's user, until it is woken */
     sv_series_table *table;
     sv_item *item;
-} putting;
+} ticket_user;
 
 static void on_written(void *user) {
-    putting *p = user;
+    ticket_user *p = user;
     sv_series_table *table = p->table;
     atomic_store(&p->item->written, true);
     free(p);
@@ -93,7 +93,7 @@ static bool make_key(const sv_series *series, const sv_item *item, sv_idempotenc
 /* false: out of memory, and the job is canceled. */
 static bool write_down(sv_server *s, sv_item *item, sv_job *job, bool fresh) {
     if (!s->durable || atomic_load(&job->durable) == SV_DURABLE_ACCEPTED) return true;
-    putting *p = malloc(sizeof *p);
+    ticket_user *p = malloc(sizeof *p);
     sv_ticket *ticket = sv_durable_accept(s->durable, job, fresh, NULL);
     if (!p || !ticket) {
         if (ticket) sv_jobs_cancel(s->jobs, job);
@@ -101,7 +101,7 @@ static bool write_down(sv_server *s, sv_item *item, sv_job *job, bool fresh) {
         free(p);
         return false;
     }
-    *p = (putting){s->series, item};
+    *p = (ticket_user){s->series, item};
     item->ticket = ticket;
     atomic_store(&item->written, false);
     sv_ticket_put(ticket, on_written, p);
@@ -111,9 +111,9 @@ static bool write_down(sv_server *s, sv_item *item, sv_job *job, bool fresh) {
 /* It, and those behind, are tried again later: the rate, the quota or the queue has no room now. */
 static bool must_wait(sv_server *s, sv_series *series, const sv_request *req) {
     if (req->answer.code != 429 && req->answer.code != 503) return false;
-    const double wait = series->patience > 0 ? fmin(2 * series->patience, PATIENCE_MAX) : PATIENCE_S;
-    series->patience = wait;
-    series->again = now_s() + (atomic_load(&s->draining) ? PATIENCE_MAX : wait);
+    const double wait = series->backoff_s > 0 ? fmin(2 * series->backoff_s, BACKOFF_MAX_S) : BACKOFF_S;
+    series->backoff_s = wait;
+    series->retry_at = now_s() + (atomic_load(&s->draining) ? BACKOFF_MAX_S : wait);
     return true;
 }
 
@@ -145,7 +145,7 @@ static bool copy_params(sv_speech_params *copy, const sv_series *series, const s
 }
 
 /* Through the same door as a request of its own; false: it was refused, and req says how. */
-static bool begin(sv_server *s, const sv_series *series, sv_item *item, sv_request *req, bool *fresh) {
+static bool submit_item(sv_server *s, const sv_series *series, sv_item *item, sv_request *req, bool *fresh) {
     sv_speech_params params;
     sv_idempotency idempotency;
     int result;
@@ -182,14 +182,14 @@ static bool send_item(sv_server *s, sv_series *series, sv_item *item) {
     bool fresh = false;
     if (find_earlier(s, series, item)) return true;
     sv_series_request(&req, s, &series->client);
-    const bool sent = begin(s, series, item, &req, &fresh), waits = !sent && must_wait(s, series, &req);
+    const bool sent = submit_item(s, series, item, &req, &fresh), waits = !sent && must_wait(s, series, &req);
     if (sent) {
         sv_item_sent(s, item, sv_series_is_shared(s) ? NULL : req.job, req.job->id);
-        series->patience = series->again = 0;
+        series->backoff_s = series->retry_at = 0;
     } else if (!waits) {
         sv_item_fault fault = {0};
         sv_item_fault_of(&fault, &req, item->text_as);
-        conclude(s, item, SV_ITEM_FAILED, &fault);
+        finish_item(s, item, SV_ITEM_FAILED, &fault);
         sv_item_fault_set(&fault, 0, NULL, NULL);
     }
     sv_series_request_end(&req);
@@ -199,7 +199,7 @@ static bool send_item(sv_server *s, sv_series *series, sv_item *item) {
 /* ---- looking ---- */
 
 /* The disk has it, or has no room: then it is sent again later. */
-static void look_at_ticket(sv_server *s, sv_series *series, sv_item *item) {
+static void check_ticket(sv_server *s, sv_series *series, sv_item *item) {
     const sv_entry *e = &item->ticket->entry;
     const bool refused = e->status != EV_OK;
     if (refused) {
@@ -211,38 +211,39 @@ static void look_at_ticket(sv_server *s, sv_series *series, sv_item *item) {
         ev_mutex_unlock(&s->series->lock);
         if (job) sv_job_forget_waiter(job, &item->waiter);
         sv_job_unref(&job);
-        sv_item_flying(s, item, -1);
-        if ((size_t)(item - series->items) < series->behind) series->behind = (size_t)(item - series->items);
-        series->again = now_s() + PATIENCE_MAX;
+        sv_item_count_in_flight(s, item, -1);
+        if ((size_t)(item - series->items) < series->next_waiting)
+            series->next_waiting = (size_t)(item - series->items);
+        series->retry_at = now_s() + BACKOFF_MAX_S;
     }
     sv_ticket_drop(&item->ticket);
 }
 
-static void look_at_item(sv_server *s, sv_series *series, sv_item *item) {
+static void poll_item(sv_server *s, sv_series *series, sv_item *item) {
     sv_job *job = NULL;
     if (item->ticket) {
         if (!atomic_load(&item->written)) return;
-        look_at_ticket(s, series, item);
+        check_ticket(s, series, item);
         if (item->state != SV_ITEM_SENT) return;
     }
     ev_status status = EV_OK;
-    if (!item->job && now_s() - item->asked < LOOK_MS * 1e-3) return;
-    if (!item->job) item->asked = now_s();
+    if (!item->job && now_s() - item->polled_at < POLL_MS * 1e-3) return;
+    if (!item->job) item->polled_at = now_s();
     if (item->job)
         job = sv_job_ref(item->job);
     else
         status = sv_backend_snapshot(s->backend, item->id, series->client.account, false, &job, NULL);
     const bool gone = status == EV_E_NOT_FOUND, over = job && sv_job_over(sv_job_snapshot(job, NULL, NULL, NULL));
     const sv_item_fault fault = {.code = 404, .message = (char[]){"its result is no longer kept"}};
-    if (gone || over) sv_item_flying(s, item, -1);
-    if (over) conclude_job(s, series, item, job);
-    if (gone) conclude(s, item, SV_ITEM_FAILED, &fault);
+    if (gone || over) sv_item_count_in_flight(s, item, -1);
+    if (over) finish_item_by_job(s, series, item, job);
+    if (gone) finish_item(s, item, SV_ITEM_FAILED, &fault);
     sv_job_unref(&job);
 }
 
-static void look(sv_server *s, sv_series *series) {
+static void poll_items(sv_server *s, sv_series *series) {
     for (size_t i = series->first; i < series->count; i++) {
-        if (series->items[i].state == SV_ITEM_SENT) look_at_item(s, series, &series->items[i]);
+        if (series->items[i].state == SV_ITEM_SENT) poll_item(s, series, &series->items[i]);
         if (i == series->first && sv_item_is_over(&series->items[i])) series->first++;
     }
 }
@@ -262,18 +263,18 @@ static void forget_written(sv_server *s, const char *id) {
 /* As DELETE /tts/{id}. */
 static void forget_item(sv_server *s, const sv_series *series, sv_item *item) {
     sv_job *job = NULL;
-    if (item->state == SV_ITEM_SENT) sv_item_flying(s, item, -1);
+    if (item->state == SV_ITEM_SENT) sv_item_count_in_flight(s, item, -1);
     if (item->id[0] &&
         sv_backend_snapshot(s->backend, item->id, series->client.account, false, &job, NULL) == EV_OK) {
         (void)sv_backend_cancel(s->backend, job, NULL);
         forget_written(s, item->id);
         sv_job_unref(&job);
     }
-    conclude(s, item, SV_ITEM_CANCELED, NULL);
+    finish_item(s, item, SV_ITEM_CANCELED, NULL);
 }
 
 /* Those whose tickets are with the journal wait for them. */
-static void forget(sv_server *s, sv_series *series) {
+static void forget_series(sv_server *s, sv_series *series) {
     bool all = true;
     for (size_t i = 0; i < series->count; i++) {
         sv_item *item = &series->items[i];
@@ -291,11 +292,11 @@ static void forget(sv_server *s, sv_series *series) {
 }
 
 /* Another gateway tends it: what was sent goes on. */
-static void leave(sv_server *s, sv_series *series) {
+static void leave_series(sv_server *s, sv_series *series) {
     for (size_t i = 0; i < series->count; i++) {
         if (series->items[i].state != SV_ITEM_SENT) continue;
-        sv_item_flying(s, &series->items[i], -1);
-        conclude(s, &series->items[i], SV_ITEM_CANCELED, NULL);
+        sv_item_count_in_flight(s, &series->items[i], -1);
+        finish_item(s, &series->items[i], SV_ITEM_CANCELED, NULL);
     }
     sv_series_remove(s->series, series);
 }
@@ -319,11 +320,11 @@ static void log_end(sv_server *s, const sv_series *series) {
 
 /* All gateways know it first; from then on it is in no table. */
 static void finish_shared(sv_server *s, sv_series *series) {
-    if (now_s() < series->again) return;
+    if (now_s() < series->retry_at) return;
     set_done(s, series, ev_clock_wall_ms());
     if (!sv_series_publish(s, series, true)) {
         set_done(s, series, 0);
-        series->again = now_s() + PATIENCE_S;
+        series->retry_at = now_s() + BACKOFF_S;
         return;
     }
     if (series->lost) return;
@@ -332,7 +333,7 @@ static void finish_shared(sv_server *s, sv_series *series) {
     sv_series_remove(s->series, series);
 }
 
-static void finish(sv_server *s, sv_series *series) {
+static void finish_series(sv_server *s, sv_series *series) {
     ev_error err = {0};
     set_done(s, series, ev_clock_wall_ms());
     call_webhook(s, series);
@@ -353,7 +354,7 @@ static void give_up(sv_server *s, sv_series *series) {
     ev_mutex_unlock(&s->series->lock);
     for (size_t i = series->first; failed && i < series->count; i++) {
         sv_item *item = &series->items[i];
-        if (item->state == SV_ITEM_WAITING) conclude(s, item, SV_ITEM_CANCELED, NULL);
+        if (item->state == SV_ITEM_WAITING) finish_item(s, item, SV_ITEM_CANCELED, NULL);
     }
 }
 
@@ -366,39 +367,41 @@ static bool is_old(const sv_server *s, const sv_series *series) {
 
 static bool has_room(const sv_server *s, const sv_item *item) {
     const sv_series_table *t = s->series;
-    return !t->flying || t->flying_s + sv_item_counted_s(s, item) <= PART * s->config.queue_audio;
+    return !t->in_flight || t->in_flight_s + sv_item_counted_s(s, item) <= QUEUE_SHARE * s->config.queue_audio;
 }
 
 /* Sends one; false: none, or not now. */
 static bool send_next(sv_server *s, sv_series *series) {
-    while (series->behind < series->count && series->items[series->behind].state != SV_ITEM_WAITING) series->behind++;
-    if (series->behind == series->count || series->canceled || now_s() < series->again) return false;
+    while (series->next_waiting < series->count && series->items[series->next_waiting].state != SV_ITEM_WAITING)
+        series->next_waiting++;
+    if (series->next_waiting == series->count || series->canceled || now_s() < series->retry_at) return false;
     if (atomic_load(&s->draining)) return false;
-    return has_room(s, &series->items[series->behind]) && send_item(s, series, &series->items[series->behind]);
+    return has_room(s, &series->items[series->next_waiting]) &&
+           send_item(s, series, &series->items[series->next_waiting]);
 }
 
-static void tend(sv_server *s, sv_series *series) {
+static void tend_series(sv_server *s, sv_series *series) {
     const bool shared = sv_series_is_shared(s);
     if (series->lost) {
-        leave(s, series);
+        leave_series(s, series);
     } else if (series->canceled || is_old(s, series)) {
-        forget(s, series);
+        forget_series(s, series);
     } else if (!series->done_ms) {
-        look(s, series);
+        poll_items(s, series);
         give_up(s, series);
         if (shared) (void)sv_series_publish(s, series, false);
-        if (series->first == series->count) (shared ? finish_shared : finish)(s, series);
+        if (series->first == series->count) (shared ? finish_shared : finish_series)(s, series);
     }
 }
 
 /* true: something was sent. */
-static bool go_round(sv_server *s) {
+static bool feed_round(sv_server *s) {
     size_t count;
     bool sent = false;
     if (sv_series_is_shared(s)) sv_series_renew(s);
     sv_series **all = sv_series_all(s->series, &count);
     for (size_t i = 0; i < count; i++) {
-        tend(s, all[i]);
+        tend_series(s, all[i]);
         const bool one = !all[i]->done_ms && !all[i]->lost && send_next(s, all[i]);
         if (one) sv_series_move_to_tail(s->series, all[i]);
         sent |= one;
@@ -409,7 +412,7 @@ static bool go_round(sv_server *s) {
 }
 
 static void wait_to_be_woken(sv_series_table *t) {
-    const struct timespec at = ev_clock_after(1e-3 * LOOK_MS);
+    const struct timespec at = ev_clock_after(1e-3 * POLL_MS);
     ev_mutex_lock(&t->wake_lock);
     if (!t->woken && !t->stopping) ev_cond_wait_until(&t->wake, &t->wake_lock, &at);
     t->woken = false;
@@ -423,10 +426,10 @@ static bool is_stopping(sv_series_table *t) {
     return stopping;
 }
 
-static void *feed(void *server) {
+static void *feeder_main(void *server) {
     sv_server *s = server;
     while (!is_stopping(s->series))
-        if (!go_round(s)) wait_to_be_woken(s->series);
+        if (!feed_round(s)) wait_to_be_woken(s->series);
     return NULL;
 }
 
@@ -447,7 +450,7 @@ ev_status sv_series_start(sv_server *s, ev_error *err) {
     if (status != EV_OK) return status;
     s->series->shared = sv_series_is_shared(s);
     sv_series_read_all(s->series, take_earlier, s);
-    s->series->started = pthread_create(&s->series->thread, NULL, feed, s) == 0;
+    s->series->started = pthread_create(&s->series->thread, NULL, feeder_main, s) == 0;
     return s->series->started ? EV_OK
                               : ev_fail(err, EV_E_DEVICE, "a thread cannot be started: raise the limit on processes");
 }
@@ -461,5 +464,5 @@ void sv_series_stop(sv_server *s) {
     ev_mutex_unlock(&t->wake_lock);
     pthread_join(t->thread, NULL);
     t->started = false;
-    if (t->shared) sv_series_let_go(s);
+    if (t->shared) sv_series_release_leases(s);
 }

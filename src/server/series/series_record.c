@@ -128,7 +128,7 @@ static bool read_chapters(sv_series *series, json_t *kept) {
     return true;
 }
 
-static json_t *head_of(sv_series_table *table, const sv_series *series, bool told) {
+static json_t *head_of(sv_series_table *table, const sv_series *series, bool with_items) {
     json_t *head =
         json_pack("{s:i, s:s, s:o, s:I, s:I}", "version", 1, "id", series->id, "client", client_json(&series->client),
                   "created_ms", (json_int_t)series->created_ms, "done_ms", (json_int_t)series->done_ms);
@@ -136,9 +136,9 @@ static json_t *head_of(sv_series_table *table, const sv_series *series, bool tol
         json_object_set_new(head, "key", hexadecimal(series->idempotency.key, sizeof series->idempotency.key));
         json_object_set_new(head, "body", hexadecimal(series->idempotency.body, sizeof series->idempotency.body));
     }
-    json_t *items = told ? json_array() : NULL;
+    json_t *items = with_items ? json_array() : NULL;
     json_object_set_new(head, "kind", json_string(series->kind == SV_SERIES_LONG ? "long" : "batch"));
-    if (told && series->kind == SV_SERIES_LONG) json_object_set_new(head, "long", kept_chapters(series));
+    if (with_items && series->kind == SV_SERIES_LONG) json_object_set_new(head, "long", kept_chapters(series));
     ev_mutex_lock(&table->lock);
     for (size_t i = 0; items && i < series->count; i++) json_array_append_new(items, kept_item(&series->items[i]));
     ev_mutex_unlock(&table->lock);
@@ -213,7 +213,7 @@ typedef struct keys {
     ev_buf list; /* of char[SV_STORE_KEY + 1] */
 } keys;
 
-static sv_sweep_decision note_key(void *user, const char *key) {
+static sv_sweep_decision add_key(void *user, const char *key) {
     ev_buf_append(&((keys *)user)->list, key, SV_STORE_KEY + 1);
     return SV_SWEEP_KEEP;
 }
@@ -231,7 +231,7 @@ void sv_series_read_all(sv_series_table *table,
                         void (*each)(void *user, sv_series *series, const char *body, size_t size), void *user) {
     keys found = {0};
     if (!table->store) return;
-    sv_store_sweep(table->store, 0, note_key, &found);
+    sv_store_sweep(table->store, 0, add_key, &found);
     for (size_t at = 0; !found.list.failed && at < found.list.size; at += SV_STORE_KEY + 1) {
         const char *id = (const char *)found.list.data + at;
         size_t size;

@@ -54,13 +54,13 @@ static int take_in_shared(sv_request *req, sv_series *series) {
     sv_series *first = NULL, *before = NULL;
     sv_series_verdict verdict;
     ev_status status = sv_series_share(req->server, series, &req->body.bytes, &verdict, id, &err);
-    if (status == EV_OK && verdict == SV_SERIES_AGAIN)
+    if (status == EV_OK && verdict == SV_SERIES_DUPLICATE)
         status = sv_series_fetch_remote(req->server, id, req->client.account, &before, &err);
     if (status != EV_OK) return reply_not_now(req, status, &err);
     const bool mine = verdict == SV_SERIES_TAKEN;
     if (mine) verdict = sv_series_put(req->server->series, series, &first);
     if (mine && verdict != SV_SERIES_TAKEN) sv_series_forget_elsewhere(req->server, series->id);
-    const bool good = verdict == SV_SERIES_TAKEN || verdict == SV_SERIES_AGAIN;
+    const bool good = verdict == SV_SERIES_TAKEN || verdict == SV_SERIES_DUPLICATE;
     const int result = good ? reply_state(req, 202, before ? before : series) : refuse(req, verdict);
     sv_series_unref(&before);
     sv_series_wake(req->server->series);
@@ -78,7 +78,7 @@ static int take_in(sv_request *req, sv_series *series) {
     const sv_series_verdict verdict = sv_series_put(table, series, &first);
     if (verdict != SV_SERIES_TAKEN) sv_series_erase(table, series->id);
     int result;
-    if (verdict == SV_SERIES_AGAIN)
+    if (verdict == SV_SERIES_DUPLICATE)
         result = reply_state(req, 202, first);
     else
         result = verdict == SV_SERIES_TAKEN ? reply_state(req, 202, series) : refuse(req, verdict);

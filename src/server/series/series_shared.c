@@ -6,9 +6,9 @@
 
 #include "server/series/series.h"
 
-#define RENEW_S 1.0  /* or a quarter of the lease */
-#define TELL_S  0.5  /* at most so often, and ... */
-#define ITEM_S  5e-4 /* ... less often the more there is to tell */
+#define RENEW_S   1.0  /* or a quarter of the lease */
+#define PUBLISH_S 0.5  /* at most so often, and ... */
+#define ITEM_S    5e-4 /* ... less often the more there is to tell */
 
 static sv_documents *documents(const sv_server *s) { return s->backend->documents; }
 
@@ -19,7 +19,7 @@ bool sv_series_is_shared(const sv_server *s) { return documents(s) != NULL; }
 ev_status sv_series_share(sv_server *s, sv_series *series, const ev_buf *body, sv_series_verdict *verdict,
                           char first[SV_JOB_ID + 1], ev_error *err) {
     static const sv_series_verdict verdicts[] = {[SV_DOCUMENT_TAKEN] = SV_SERIES_TAKEN,
-                                                 [SV_DOCUMENT_AGAIN] = SV_SERIES_AGAIN,
+                                                 [SV_DOCUMENT_DUPLICATE] = SV_SERIES_DUPLICATE,
                                                  [SV_DOCUMENT_CONFLICT] = SV_SERIES_CONFLICT,
                                                  [SV_DOCUMENT_MANY] = SV_SERIES_MANY,
                                                  [SV_DOCUMENT_FULL] = SV_SERIES_FULL};
@@ -73,14 +73,14 @@ static size_t count_over(const sv_series *series) {
 bool sv_series_publish(sv_server *s, sv_series *series, bool over) {
     ev_error err = {0};
     const size_t now = count_over(series);
-    const double wait = fmax(TELL_S, ITEM_S * (double)series->count);
-    if (!over && (now == series->noted || ev_clock_s() - series->told_at < wait)) return true;
-    series->told_at = ev_clock_s();
+    const double wait = fmax(PUBLISH_S, ITEM_S * (double)series->count);
+    if (!over && (now == series->published_count || ev_clock_s() - series->published_at < wait)) return true;
+    series->published_at = ev_clock_s();
     char *head = sv_series_head(s->series, series, true);
     if (!head) return false;
-    const ev_status status = documents(s)->calls->note(documents(s), series->id, head, over, &err);
+    const ev_status status = documents(s)->calls->update(documents(s), series->id, head, over, &err);
     free(head);
-    if (status == EV_OK) series->noted = now;
+    if (status == EV_OK) series->published_count = now;
     if (status == EV_E_NOT_FOUND) s->series->renewed = 0; /* it is lost, or canceled */
     return status == EV_OK;
 }
@@ -97,13 +97,13 @@ static void adopt_item(sv_server *s, sv_item *item, sv_item *of) {
     sv_item_forget_params(item);
 }
 
-static void adopt(sv_server *s, const sv_document_found *found) {
-    sv_series *first = NULL, *told = sv_series_of_head(found->head, strlen(found->head), found->id);
-    sv_series *series = told && (found->canceled || !found->body)
-                            ? sv_series_ref(told)
-                            : (told ? sv_series_read_again(s, told, found->body, found->body_bytes) : NULL);
-    for (size_t i = 0; series && i < series->count && i < told->count; i++)
-        adopt_item(s, &series->items[i], &told->items[i]);
+static void adopt_series(sv_server *s, const sv_document_found *found) {
+    sv_series *first = NULL, *shared = sv_series_of_head(found->head, strlen(found->head), found->id);
+    sv_series *series = shared && (found->canceled || !found->body)
+                            ? sv_series_ref(shared)
+                            : (shared ? sv_series_read_again(s, shared, found->body, found->body_bytes) : NULL);
+    for (size_t i = 0; series && i < series->count && i < shared->count; i++)
+        adopt_item(s, &series->items[i], &shared->items[i]);
     if (series) {
         atomic_store(&series->canceled, found->canceled);
         sv_series_put(s->series, series, &first);
@@ -112,20 +112,20 @@ static void adopt(sv_server *s, const sv_document_found *found) {
         sv_series_forget_elsewhere(s, found->id);
     }
     sv_series_unref(&series);
-    sv_series_unref(&told);
+    sv_series_unref(&shared);
 }
 
 static void take_all(sv_server *s) {
     sv_document_found found;
     ev_error ignored = {0};
     while (documents(s)->calls->take(documents(s), &found, &ignored) == EV_OK) {
-        adopt(s, &found);
+        adopt_series(s, &found);
         sv_document_found_free(&found);
     }
 }
 
 /* What is lost is tended elsewhere, and what is canceled is forgotten. */
-static void renew(sv_server *s, bool let_go) {
+static void renew_leases(sv_server *s, bool let_go) {
     size_t count;
     ev_error ignored = {0};
     sv_series **all = sv_series_all(s->series, &count);
@@ -133,10 +133,11 @@ static void renew(sv_server *s, bool let_go) {
     sv_lease leases[SV_SERIES_ALL_MAX];
     const size_t some = count < SV_SERIES_ALL_MAX ? count : SV_SERIES_ALL_MAX;
     for (size_t i = 0; i < some; i++) ids[i] = all[i]->id;
-    const bool asked = some && documents(s)->calls->renew(documents(s), ids, some, let_go, leases, &ignored) == EV_OK;
+    const bool renewed =
+        some && documents(s)->calls->renew(documents(s), ids, some, let_go, leases, &ignored) == EV_OK;
     for (size_t i = 0; i < count; i++) {
-        if (asked && i < some && leases[i] == SV_LEASE_CANCELED) atomic_store(&all[i]->canceled, true);
-        if (asked && i < some) all[i]->lost |= leases[i] == SV_LEASE_LOST || let_go;
+        if (renewed && i < some && leases[i] == SV_LEASE_CANCELED) atomic_store(&all[i]->canceled, true);
+        if (renewed && i < some) all[i]->lost |= leases[i] == SV_LEASE_LOST || let_go;
         sv_series_unref(&all[i]);
     }
     free(all);
@@ -147,8 +148,8 @@ void sv_series_renew(sv_server *s) {
     const double every = fmin(RENEW_S, documents(s)->lease_s / 4);
     if (ev_clock_s() - s->series->renewed < every) return;
     s->series->renewed = ev_clock_s();
-    renew(s, draining);
+    renew_leases(s, draining);
     if (!draining) take_all(s);
 }
 
-void sv_series_let_go(sv_server *s) { renew(s, true); }
+void sv_series_release_leases(sv_server *s) { renew_leases(s, true); }
