@@ -197,6 +197,37 @@ static size_t name_end(const runs *r, size_t i, size_t end) {
     return i;
 }
 
+/* One of the folders that a path from the root begins with. */
+static bool is_root(const runs *r, size_t begin, size_t end) {
+    static const char roots[] =
+        " usr etc home var opt bin sbin tmp src api dev mnt root lib data app users proc sys ";
+    char name[12] = " ";
+    size_t n = 1;
+    for (size_t i = begin; i < end && n < sizeof name - 2; i++) name[n++] = (char)r->chars[i].cp;
+    name[n] = ' ';
+    return end > begin && end - begin + 2 < sizeof name && strstr(roots, name);
+}
+
+/* "DE89 3704 0044 0532 0130 00": past an account's number in fours; i: there is none. */
+static size_t account_end(const runs *r, size_t i, size_t end) {
+    size_t at = i, groups = 0;
+    for (; at < end; groups++) {
+        size_t n = 0;
+        while (n < 4 && at + n < end &&
+               (is_digit(r->chars[at + n].cp) || (r->chars[at + n].cp >= 'A' && r->chars[at + n].cp <= 'Z')))
+            n++;
+        if (!n || (!groups && (n < 4 || !is_letter(r->chars[at].cp) || !is_letter(r->chars[at + 1].cp) ||
+                               !is_digit(r->chars[at + 2].cp) || !is_digit(r->chars[at + 3].cp))))
+            break;
+        at += n;
+        if (n < 4 || char_at(r, at) != ' ' || at + 1 >= end ||
+            !(is_digit(char_at(r, at + 1)) || is_letter(char_at(r, at + 1))))
+            return groups >= 3 ? at : i;
+        at++;
+    }
+    return i;
+}
+
 /* "/usr/local/bin", "~/src", "C:\\Users\\me", "00:1A:2B:3C:4D:5E": English reads it whole. i: there is none. */
 static size_t machine_name_end(const runs *r, size_t i, size_t end) {
     const int32_t c = r->chars[i].cp, before = i > 0 ? r->chars[i - 1].cp : 0;
@@ -216,7 +247,9 @@ static size_t machine_name_end(const runs *r, size_t i, size_t end) {
         if (stop == at + 1) break;
         names++;
     }
-    return names >= 2 ? at : i;
+    const bool listed = kind_of(before) == LANG_ZH && !drive && !home; /* "苹果/iPhone/iPad", but "在/usr/local" */
+    if (names < 2 || (listed && !is_root(r, i + 1, name_end(r, i + 1, end)))) return account_end(r, i, end);
+    return at;
 }
 
 /* ---- a sentence that holds Chinese ---- */

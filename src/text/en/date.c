@@ -45,7 +45,7 @@ void en_say_date(en_work *w, long year, int month, int day) {
 bool en_behind_date(const en_work *w) {
     size_t count = en_word_count(w), k = count;
     if (!en_previous_in(w, " or and to through until ") || k < w->sentence_from + 3) return false;
-    for (k--; k > w->sentence_from + 1 && count - k < 4 && en_word_at(w, k - 1)->number;) {
+    for (k--; k > w->sentence_from + 1 && count - k < 7 && en_word_at(w, k - 1)->number;) {
         const char *text = en_word_text(w, en_word_at(w, --k));
         for (int m = 0; m < 12; m++)
             if (strcmp(text, months[m]) == 0) return true;

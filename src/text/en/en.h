@@ -120,6 +120,7 @@ size_t en_match_address(en_work *w, size_t i);
 /* Behind a street that ends at `end`: "NW", "N.", but no initial ("Main St. E. Johnson"). Its word, its first
  * character, and *stop past it; NULL: none. */
 const char *en_compass_behind(const en_work *w, size_t end, size_t *begin, size_t *stop);
+size_t en_match_account(en_work *w, size_t i);
 size_t en_match_identifier(en_work *w, size_t i);
 size_t en_match_citation(en_work *w, size_t i);
 size_t en_match_formula(en_work *w, size_t i);

@@ -163,9 +163,9 @@ size_t en_match_fraction(en_work *w, const en_number *first, size_t begin) {
                       weaker[] = " starts start starting begins through ends ending opens closes arriving arrives "
                                  "departs departing born closed ";
     en_span(w, begin, bottom.end);
-    const bool hinted = en_previous_in(w, weaker) && !is_part(w, bottom.end, a, b);
-    if ((hinted || en_behind_date(w) || en_previous_in(w, date_words) || is_dated(w, bottom.end, a, b) ||
-         is_of_week(w) || en_word_is(w, en_skip_spaces(w, bottom.end), "deadline")) &&
+    const bool hinted = (en_previous_in(w, weaker) || en_behind_date(w)) && !is_part(w, bottom.end, a, b);
+    if ((hinted || en_previous_in(w, date_words) || is_dated(w, bottom.end, a, b) || is_of_week(w) ||
+         en_word_is(w, en_skip_spaces(w, bottom.end), "deadline")) &&
         en_valid_day(a, b)) {
         en_say_date(w, 0, (int)a, (int)b);
         return bottom.end;

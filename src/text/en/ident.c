@@ -271,7 +271,7 @@ static size_t tracking(en_work *w, size_t i) {
 
 /* "DE89 3704 0044 0532 0130 00", "GB29NWBK60161331926819": an IBAN, which is as long as its country has it (the
  * registry of SWIFT, ISO 13616), in groups of four. */
-static size_t bank_account(en_work *w, size_t i) {
+size_t en_match_account(en_work *w, size_t i) {
     static const struct {
         char country[3];
         uint8_t length;
@@ -301,8 +301,7 @@ static size_t bank_account(en_work *w, size_t i) {
 
 size_t en_match_identifier(en_work *w, size_t i) {
     if (!en_is_digit(w->s[i]) && !en_is_upper(w->s[i])) return 0;
-    size_t name = bank_account(w, i);
-    if (!name) name = tracking(w, i);
+    size_t name = tracking(w, i);
     if (name || !en_is_digit(w->s[i])) return name;
     size_t end = en_digits_end(w, i), used = section_plan(w, i, end);
     if (!used) used = quarter(w, i);

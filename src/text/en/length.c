@@ -25,8 +25,11 @@ static size_t feet_alone(en_work *w, const en_number *n, size_t begin) {
     if (w->s[n->end] != '\'' || en_is_alnum(w->s[n->end + 1]) || n->grouped || n->digit_count > 3) return 0;
     size_t next = en_skip_spaces(w, n->end + 1);
     bool measure = en_word_in(w, next, " tall wide long high deep x by ");
+    static const char things[] =
+        " pole fence wall rope ladder board plank ceiling pipe cable cord drop boat trailer tree "
+        "statue giant snake shark alligator cliff putt jump screen banner roof shed container table ";
     const bool describes = !measure && en_previous_in(w, " a an the this that ") && next == n->end + 2 &&
-                           en_is_lower(w->s[next]) && !n->fraction_n && !quoted(w, begin); /* "a 10' pole" */
+                           !n->fraction_n && en_word_in(w, next, things) && !quoted(w, begin); /* "a 10' pole" */
     if (!measure && !describes && !en_previous_in(w, " by ")) return 0;
     en_span(w, begin, n->end + 1);
     en_say_number(w, n);

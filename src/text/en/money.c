@@ -161,7 +161,12 @@ static bool parse_sign_behind(const en_work *w, size_t i, amount *out) {
     const size_t plain = out->number.end;
     european(w, out);
     decimal_comma(w, out);
-    const bool cents = out->currency->cents && out->number.fraction_n == 2 && !out->number.grouped;
+    if (out->number.end == plain && plain + 2 == end && w->s[plain] == ',' && !out->number.fraction_n) { /* "3,5 €" */
+        out->number.fraction = plain + 1;
+        out->number.fraction_n = 1;
+        out->number.end = end;
+    }
+    const bool cents = out->currency->cents && out->number.fraction_n == 2;
     if (out->number.end != end || (out->number.end == plain && !cents)) return false;
     out->end = sign + 1;
     return true;

@@ -174,6 +174,23 @@ static size_t small_digits(en_work *w, size_t i) {
     return n;
 }
 
+/* "cm⁻¹", "x⁻²": a power; past its figures, 0: a sign. */
+static size_t small_power(en_work *w, size_t i) {
+    char digits[8];
+    size_t n = 0;
+    if (w->chars[i].cp != 0x207B || i == 0 || !(en_is_alnum(w->s[i - 1]) || w->s[i - 1] == ')')) return 0;
+    for (; i + 1 + n < w->n && n < sizeof digits; n++) {
+        const int32_t cp = w->chars[i + 1 + n].cp;
+        if (cp != 0xB9 && cp != 0xB2 && cp != 0xB3 && cp != 0x2070 && !(cp >= 0x2074 && cp <= 0x2079)) break;
+        digits[n] = (char)(cp == 0xB9 ? '1' : cp == 0xB2 ? '2' : cp == 0xB3 ? '3' : '0' + (cp - 0x2070));
+    }
+    if (!n) return 0;
+    en_span(w, i, i + 1 + n);
+    en_put(w, "to the power of minus");
+    en_say_cardinal(w, digits, n);
+    return 1 + n;
+}
+
 static bool per_unit_behind_power(const en_work *w, size_t i) {
     size_t begin = i;
     while (begin > 0 && i - begin < 4 && en_is_digit(w->s[begin - 1])) begin--;
@@ -420,6 +437,7 @@ size_t en_match_symbol(en_work *w, size_t i) {
     const char c = w->s[i];
     if (is_greek(w->chars[i].cp)) return greek(w, i);
     size_t used = small_digits(w, i);
+    if (!used) used = small_power(w, i);
     if (!used) used = composed(w, i);
     if (used) return used;
     en_span(w, i, i + 1);

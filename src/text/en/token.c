@@ -246,7 +246,8 @@ static size_t slash_word(en_work *w, size_t i) {
     for (size_t k = 0; k < EV_ARRAY_COUNT(forms); k++) {
         size_t n = strlen(forms[k].written);
         if (!en_starts(w, i, forms[k].written) || (k != 2 && en_is_alnum(w->s[i + n]))) continue;
-        if (k == 2 && en_is_alpha(w->s[i + 2]) && !en_is_lower(w->s[i])) continue; /* "W/X" is letters */
+        if (k != 2 && (w->s[i + n] == '/' || (i > 0 && w->s[i - 1] == '/'))) continue; /* "A/B/C" */
+        if (k == 2 && en_is_alpha(w->s[i + 2]) && !en_is_lower(w->s[i])) continue;     /* "W/X" is letters */
         en_span(w, i, i + n);
         if (*forms[k].said)
             en_put(w, forms[k].said);

@@ -132,7 +132,8 @@ static bool degrees(const en_work *w, size_t i, en_unit *unit) {
 
 /* "50$", but "5 $20 bills" and "3$US". */
 static bool closes_amount(const en_work *w, size_t i) {
-    return i > 0 && en_is_digit(w->s[i - 1]) && !en_is_alnum(w->s[i + 1]) && w->s[i + 1] != '$';
+    const bool spaced = i > 1 && w->s[i - 1] == ' ' && en_is_digit(w->s[i - 2]); /* "5 $ each" */
+    return i > 0 && (en_is_digit(w->s[i - 1]) || spaced) && !en_is_alnum(w->s[i + 1]) && w->s[i + 1] != '$';
 }
 
 static bool unit_sign(const en_work *w, size_t i, en_unit *unit) {
@@ -211,8 +212,12 @@ static bool powered(const en_work *w, size_t at, const char *letters, size_t n, 
 /* "72 F outside", "-5 C": with a blank and no more letters; "98.6F" of a decimal without. */
 static bool fahrenheit(const en_work *w, size_t i, size_t at, en_unit *unit) {
     bool scale = w->s[at] == 'F' || w->s[at] == 'C';
-    const bool decimal =
-        at == i && i > 2 && en_is_digit(w->s[i - 1]) && w->s[i - 2] == '.' && en_is_digit(w->s[i - 3]);
+    static const char labels[] =
+        " figure fig section sec table seat room grade class step chapter version item part usb ";
+    static const char others[] = " capacitor capacitors battery batteries rate discharge charge supercapacitor ";
+    const bool decimal = at == i && i > 3 && en_is_digit(w->s[i - 1]) && w->s[i - 2] == '.' &&
+                         en_is_digit(w->s[i - 3]) && en_is_digit(w->s[i - 4]) && !en_previous_in(w, labels) &&
+                         !en_word_in(w, en_skip_spaces(w, at + 1), others);
     if (!scale || !(decimal || (at > i && w->s[i] == ' ')) || en_is_alnum(w->s[at + 1]) || w->s[at + 1] == '#' ||
         w->s[at + 1] == '+')
         return false;

@@ -116,7 +116,7 @@ typedef struct markup {
     /* memory of failed searches: the other half is not there before these places */
     size_t no_code[MARKUP_TICKS]; /* by the length of the run of backticks */
     size_t no_address, no_comment;
-    size_t no_math[3]; /* by how a formula closes: "\\)" or "\\]", "$$", "$" */
+    size_t no_math[4]; /* by how a formula closes: "\\)", "\\]", "$", "$$" */
     uint32_t no_raw;   /* bit i: the closing tag of raw element i is not in the rest of the text */
 } markup;
 

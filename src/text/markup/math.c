@@ -5,29 +5,52 @@
  */
 #include <string.h>
 
+#include "text/en/en.h"
 #include "text/markup/marked.h"
 #include "text/notation.h"
 
 enum { INLINE_MAX = 400, DISPLAY_MAX = 2000, DEPTH_MAX = 12, COMMAND_MAX = 24, AROUND = 400 };
+
+enum { OPEN_MAX = 31 };
 
 typedef struct formula {
     markup *m;
     size_t at, end;
     size_t depth;
     bool chinese;
-    bool term;      /* a term stands before: "-" takes away */
-    bool limit;     /* below a limit: an arrow is "approaches" */
-    uint32_t calls; /* bit k: the k-th open bracket is of "f(x)" */
-    unsigned brackets;
+    bool term;     /* a term stands before: "-" takes away */
+    bool limit;    /* below a limit: an arrow is "approaches" */
+    bool callee;   /* what stands before may be called: "f", "f'" */
+    bool function; /* ... is sine and the like, whose power of -1 is the inverse */
+    bool closed;   /* ... closed a bracket: its limits are from and to */
+    size_t open;   /* brackets: '(', 'f' of "f(x)", '[', '{' a set, '|', 'N' a norm */
+    char kinds[OPEN_MAX];
 } formula;
 
 /* ---- saying ---- */
 
+/* One blank, where none stands. */
+static void blank(formula *f, size_t at) {
+    const ev_buf *text = &f->m->out->text;
+    if (!text->size || ((const char *)text->data)[text->size - 1] != ' ') markup_put(f->m, " ", 1, at, at);
+}
+
 static void say(formula *f, const char *english, const char *chinese, size_t begin) {
     const char *word = f->chinese ? chinese : english;
-    markup_put(f->m, " ", 1, begin, f->at);
+    blank(f, begin);
     markup_put(f->m, word, strlen(word), begin, f->at);
-    markup_put(f->m, " ", 1, begin, f->at);
+    blank(f, f->at);
+}
+
+/* By its phones: as a word "a" would be an article, and "2 m" a measure. false: as it stands. */
+static bool say_phones(formula *f, const char *phones, size_t begin, size_t end) {
+    ev_marked *out = f->m->out;
+    ev_insert insert = {.at = out->text.size, .byte_begin = (uint32_t)begin, .byte_end = (uint32_t)end};
+    insert.token_begin = ev_array_count(&out->tokens, int16_t);
+    if (!ev_notation_read(&out->tokens, phones, strlen(phones), EV_NOTATION_TOKENS, NULL)) return false;
+    insert.token_end = ev_array_count(&out->tokens, int16_t);
+    ev_buf_append(&out->inserts, &insert, sizeof(insert));
+    return true;
 }
 
 static char peek(const formula *f, size_t ahead) {
@@ -41,39 +64,64 @@ static void skip_spaces(formula *f) {
 static void sequence(formula *f, char stop);
 static void item(formula *f);
 
-/* "{...}", or the one item that stands there. */
+/* "{...}", or the one item that stands there; deeper than DEPTH_MAX nothing is said. */
 static void group(formula *f) {
     skip_spaces(f);
     f->term = false;
     if (f->at >= f->end) return;
-    if (peek(f, 0) != '{') {
-        if (markup_is_digit(peek(f, 0))) { /* x^12 is x^1 2 */
-            markup_copy(f->m, f->at, f->at + 1);
-            f->at++;
-        } else {
-            item(f);
-        }
-    } else if (++f->at, f->depth < DEPTH_MAX) {
-        f->depth++;
-        sequence(f, '}');
-        f->depth--;
-        if (peek(f, 0) == '}') f->at++;
+    if (f->depth >= DEPTH_MAX) {
+        f->at++;
+        return;
     }
+    f->depth++;
+    if (peek(f, 0) == '{') {
+        f->at++;
+        sequence(f, '}');
+        if (peek(f, 0) == '}') f->at++;
+    } else if (markup_is_digit(peek(f, 0))) { /* x^12 is x^1 2 */
+        blank(f, f->at);
+        markup_copy(f->m, f->at, f->at + 1);
+        f->at++;
+        blank(f, f->at);
+    } else {
+        item(f);
+    }
+    f->depth--;
     f->term = true;
 }
 
-/* "{...}" as it is written: \text{if }. */
-static void words(formula *f) {
+/* Where the "}" of the "{" at `at` stands, or the end. */
+static size_t group_end(const formula *f, size_t at) {
+    size_t depth = 0;
+    for (; at < f->end; at++) {
+        depth += f->m->text[at] == '{';
+        if (f->m->text[at] == '}' && --depth == 0) break;
+    }
+    return at;
+}
+
+/* "{...}" as it is written: \text{if }, \ce{A -> B}; what is no words is read as a formula all the same. */
+static void words(formula *f, bool silently) {
     skip_spaces(f);
     if (peek(f, 0) != '{') return;
-    size_t depth = 0, end = f->at;
-    for (; end < f->end; end++) {
-        depth += f->m->text[end] == '{';
-        if (f->m->text[end] == '}' && --depth == 0) break;
+    const size_t begin = f->at + 1, end = group_end(f, f->at);
+    bool plain = true;
+    for (size_t i = begin; i < end; i++)
+        plain &= f->m->text[i] != '\\' && f->m->text[i] != '^' && f->m->text[i] != '_';
+    if (!plain && !silently) {
+        group(f);
+        return;
     }
-    markup_put(f->m, " ", 1, f->at, f->at + 1);
-    markup_copy(f->m, f->at + 1, end);
-    markup_put(f->m, " ", 1, f->at, f->at + 1);
+    blank(f, f->at);
+    for (size_t i = begin, from = begin; !silently && i <= end; i++) {
+        const bool arrow = i + 1 < end && f->m->text[i] == '-' && f->m->text[i + 1] == '>';
+        if (!arrow && i < end) continue;
+        markup_copy(f->m, from, i);
+        if (arrow) markup_put(f->m, " \xE2\x86\x92 ", 5, i, i + 2);
+        from = i + 2;
+        i += arrow;
+    }
+    blank(f, end);
     f->at = end < f->end ? end + 1 : end;
     f->term = true;
 }
@@ -142,7 +190,6 @@ static const struct {
     {"ne", "is not equal to", "不等于", false},
     {"neq", "is not equal to", "不等于", false},
     {"approx", "is about", "约等于", false},
-    {"sim", "is about", "约等于", false},
     {"simeq", "is about", "约等于", false},
     {"equiv", "is equivalent to", "恒等于", false},
     {"cong", "is congruent to", "全等于", false},
@@ -165,7 +212,7 @@ static const struct {
     {"implies", "implies", "推出", false},
     {"Leftrightarrow", "if and only if", "等价于", false},
     {"iff", "if and only if", "等价于", false},
-    {"leftarrow", "from", "来自", false},
+    {"leftarrow", "becomes", "赋值为", false},
     {"mapsto", "maps to", "映射到", false},
     {"therefore", "therefore", "所以", false},
     {"because", "because", "因为", false},
@@ -175,6 +222,30 @@ static const struct {
     {"triangle", "triangle", "三角形", false},
     {"degree", "degrees", "度", true},
     {"circ", "of", "圈", false},
+    {"setminus", "minus", "减", false},
+    {"varnothing", "the empty set", "空集", true},
+    {"supset", "contains", "包含", false},
+    {"supseteq", "contains", "包含", false},
+    {"nmid", "does not divide", "不整除", false},
+    {"oplus", "plus", "加", false},
+    {"otimes", "times", "乘", false},
+    {"leftrightarrow", "if and only if", "等价于", false},
+    {"longrightarrow", "to", "到", false},
+    {"Longrightarrow", "implies", "推出", false},
+    {"rightleftharpoons", "is in equilibrium with", "可逆地生成", false},
+    {"gets", "becomes", "赋值为", false},
+    {"coloneqq", "is defined as", "定义为", false},
+    {"lesssim", "is about at most", "约小于等于", false},
+    {"arg", "the argument of", "幅角", false},
+    {"deg", "the degree of", "次数", false},
+    {"ker", "the kernel of", "核", false},
+    {"lg", "log", "log", false},
+    {"Pr", "the probability of", "概率", false},
+    {"top", "top", "真", false},
+    {"bot", "bottom", "假", false},
+    {"star", "star", "星", true},
+    {"dagger", "dagger", "dagger", true},
+    {"not", "not", "非", false},
     {"prime", "prime", "撇", true},
     {"bmod", "mod", "模", false},
     {"mod", "mod", "模", false},
@@ -191,16 +262,11 @@ static const struct {
     {"sinh", "hyperbolic sine", "双曲 sine", false},
     {"cosh", "hyperbolic cosine", "双曲 cosine", false},
     {"tanh", "hyperbolic tangent", "双曲 tangent", false},
-    {"log", "log", "log", false},
     {"ln", "L N", "L N", false},
     {"exp", "exp", "exp", false},
     {"det", "the determinant of", "行列式", false},
     {"dim", "the dimension of", "维数", false},
     {"gcd", "G C D", "最大公约数", false},
-    {"max", "max", "max", false},
-    {"min", "min", "min", false},
-    {"sup", "sup", "上确界", false},
-    {"inf", "inf", "下确界", false},
     {"ldots", "and so on", "等等", true},
     {"dots", "and so on", "等等", true},
     {"cdots", "and so on", "等等", true},
@@ -210,9 +276,13 @@ static const struct {
 /* What has no sound, alone or with the group behind it. */
 static const char silent[] =
     " left right big Big bigg Bigg bigl bigr Bigl Bigr displaystyle textstyle limits nolimits quad "
-    "qquad mathbb mathbf mathcal mathit mathsf mathfrak boldsymbol boxed nonumber hfill middle ";
-static const char quoted[] = " text textbf textit textrm mathrm operatorname mbox tag label ";
-static const char named_apart[] = " begin end hspace vspace color ";
+    "qquad mathbb mathbf mathcal mathit mathsf mathfrak mathscr boldsymbol bm rm bf it boxed nonumber "
+    "notag hfill middle cancel underline underbrace overbrace phantom lfloor rfloor lceil rceil langle "
+    "rangle colon substack ";
+static const char quoted[] = " text textbf textit textrm mathrm operatorname mbox ce ";
+static const char unsaid[] = " begin end hspace vspace color textcolor tag label ref ";
+static const char functions[] = " sin cos tan cot sec csc sinh cosh tanh ";
+static const char greek[] = " phi varphi psi sigma theta rho mu nu chi Phi Psi Gamma zeta ";
 
 /* An accent over a group: said in front of it, or behind. */
 static const struct {
@@ -233,12 +303,38 @@ static const struct {
             {"iint", "the double integral", "二重积分"},
             {"oint", "the closed integral", "环路积分"},
             {"bigcup", "the union", "并集"},
-            {"bigcap", "the intersection", "交集"}};
+            {"bigcap", "the intersection", "交集"},
+            {"iiint", "the triple integral", "三重积分"},
+            {"bigoplus", "the direct sum", "直和"}};
+
+/* Limits that only say where: "the maximum over x of". */
+static const struct {
+    const char *name, *english, *chinese;
+} bounded[] = {{"max", "the maximum", "最大值"},           {"min", "the minimum", "最小值"},
+               {"sup", "the supremum", "上确界"},          {"inf", "the infimum", "下确界"},
+               {"argmax", "arg max", "arg max"},           {"argmin", "arg min", "arg min"},
+               {"limsup", "the limit superior", "上极限"}, {"liminf", "the limit inferior", "下极限"}};
 
 static bool is_among(const char *list, const char *name) {
-    char word[COMMAND_MAX + 3] = " ";
-    strcat(strcat(word, name), " ");
-    return strstr(list, word) != NULL;
+    const size_t n = strlen(name);
+    for (const char *at = strstr(list, name); at; at = strstr(at + 1, name))
+        if (at > list && at[-1] == ' ' && at[n] == ' ') return true;
+    return false;
+}
+
+static char top_of(const formula *f) { return (char)(f->open ? f->kinds[f->open - 1] : 0); }
+
+static void push(formula *f, char kind) {
+    if (f->open < OPEN_MAX) f->kinds[f->open++] = kind;
+    f->term = f->callee = f->function = f->closed = false;
+}
+
+static char pop(formula *f) {
+    const char kind = top_of(f);
+    if (f->open) f->open--;
+    f->term = f->closed = true;
+    f->callee = f->function = false;
+    return kind;
 }
 
 /* Figures alone in "{...}" at `at`, or one figure: past it; 0: something else. */
@@ -257,12 +353,12 @@ static void fraction(formula *f, size_t begin) {
     const size_t behind = figures_end(f, f->at, &top, &top_end);
     const size_t end = behind ? figures_end(f, behind, &bottom, &bottom_end) : 0;
     if (end) { /* "1/2" is read as what it is */
-        markup_put(f->m, " ", 1, begin, f->at);
+        blank(f, begin);
         markup_copy(f->m, top, top_end);
         markup_put(f->m, "/", 1, begin, begin + 1);
         markup_copy(f->m, bottom, bottom_end);
-        markup_put(f->m, " ", 1, begin, f->at);
         f->at = end;
+        blank(f, end);
     } else {
         group(f);
         say(f, "over", "除以", f->at);
@@ -273,23 +369,64 @@ static void fraction(formula *f, size_t begin) {
 
 static void root(formula *f, size_t begin) {
     skip_spaces(f);
-    if (peek(f, 0) == '[' && peek(f, 2) == ']' && markup_is_digit(peek(f, 1))) {
-        const char n = peek(f, 1);
-        f->at += 3;
-        if (n != '3' || f->chinese) markup_copy(f->m, f->at - 2, f->at - 1);
-        say(f, n == '3' ? "the cube root of" : "th root of", "次根号", begin);
+    const char *text = f->m->text;
+    const size_t from = f->at + 1;
+    size_t stop = f->at;
+    if (peek(f, 0) == '[')
+        while (stop < f->end && stop < f->at + 24 && text[stop] != ']') stop++;
+    const bool indexed = stop > f->at && stop < f->end && text[stop] == ']';
+    const bool three = indexed && stop == from + 1 && text[from] == '3' && !f->chinese;
+    if (!indexed || three) {
+        if (indexed) f->at = stop + 1;
+        say(f, three ? "the cube root of" : "the square root of", "根号", begin);
+    } else if (figures_end(f, from, &(size_t){0}, &(size_t){0}) && stop == from + 1 && !f->chinese) {
+        blank(f, begin);
+        markup_put(f->m, "the ", 4, begin, from);
+        markup_copy(f->m, from, stop);
+        f->at = stop + 1;
+        markup_put(f->m, "th root of ", 11, begin, f->at);
     } else {
-        say(f, "the square root of", "根号", begin);
+        const size_t end = f->end;
+        f->at = from;
+        f->end = stop;
+        sequence(f, '\0');
+        f->end = end;
+        f->at = stop + 1;
+        if (!f->chinese && say_phones(f, "TH", stop, f->at)) blank(f, f->at);
+        say(f, "root of", "次根号", stop);
     }
     group(f);
 }
 
+/* Whether the bound at "_" names a first value: it has "=", or an upper one follows. */
+static bool counts(const formula *f) {
+    const char *text = f->m->text;
+    size_t at = f->at + 1;
+    while (at < f->end && markup_is_space(text[at])) at++;
+    const size_t stop = at < f->end && text[at] == '{' ? group_end(f, at) : at;
+    for (size_t i = at; i < stop; i++)
+        if (text[i] == '=') return true;
+    size_t next = stop + 1;
+    while (next < f->end && markup_is_space(text[next])) next++;
+    return next < f->end && text[next] == '^';
+}
+
+static bool skip_command(formula *f, const char *name) {
+    const size_t n = strlen(name);
+    skip_spaces(f);
+    if (f->end - f->at < n || memcmp(f->m->text + f->at, name, n) != 0 || markup_is_alpha(peek(f, n))) return false;
+    f->at += n;
+    return true;
+}
+
 static void limits(formula *f, const char *english, const char *chinese, size_t begin) {
     if (!f->chinese) say(f, english, "", begin);
-    for (int k = 0; k < 3; k++) {
-        skip_spaces(f);
-        if (strncmp(f->m->text + f->at, "\\limits", f->end - f->at < 7 ? 0 : 7) == 0 && f->end - f->at >= 7) {
-            f->at += 7;
+    for (int k = 0; k < 4; k++) {
+        if (skip_command(f, "\\limits") || skip_command(f, "\\nolimits")) continue;
+        if (peek(f, 0) == '_' && !counts(f)) {
+            f->at++;
+            say(f, "over", "对", f->at - 1);
+            group(f);
         } else if (peek(f, 0) == '_' || peek(f, 0) == '^') {
             const bool up = peek(f, 0) == '^';
             f->at++;
@@ -297,15 +434,13 @@ static void limits(formula *f, const char *english, const char *chinese, size_t 
             group(f);
         }
     }
-    if (f->chinese)
-        say(f, "", chinese, begin);
-    else
-        say(f, "of", "", begin);
+    say(f, "of", chinese, begin);
     f->term = false;
 }
 
 static void limit(formula *f, size_t begin) {
     const bool outer = f->limit;
+    (void)skip_command(f, "\\limits");
     skip_spaces(f);
     if (peek(f, 0) == '_') {
         f->at++;
@@ -320,17 +455,79 @@ static void limit(formula *f, size_t begin) {
     f->term = false;
 }
 
+static void logarithm(formula *f, size_t begin) {
+    skip_spaces(f);
+    if (peek(f, 0) == '_') {
+        f->at++;
+        say(f, "log base", "log 以", begin);
+        group(f);
+        say(f, "of", "为底", begin);
+    } else {
+        say(f, "log", "log", begin);
+    }
+    f->term = false;
+}
+
+/* "|" and "\|": opens where no term stands before, closes what is open; else, behind a term, "given". */
+static void bar(formula *f, char kind, size_t begin) {
+    const bool norm = kind == 'N';
+    bool within = false;
+    for (size_t k = 0; k < f->open; k++) within |= f->kinds[k] == kind;
+    if (f->term && top_of(f) == kind) {
+        (void)pop(f);
+        if (f->chinese) say(f, "", norm ? "的范数" : "的绝对值", begin);
+        blank(f, f->at);
+    } else if (!f->term && !within) {
+        push(f, kind);
+        if (!f->chinese) say(f, norm ? "the norm of" : "the absolute value of", "", begin);
+    } else if (f->term && top_of(f) && strchr("(f[{", top_of(f))) {
+        say(f, top_of(f) == '{' ? "such that" : "given", top_of(f) == '{' ? "满足" : "给定", begin);
+        f->term = false;
+    } else {
+        blank(f, begin);
+        f->closed = f->term;
+    }
+}
+
+static void divides(formula *f, size_t begin) {
+    const char top = top_of(f);
+    const bool set = top == '{', given = top && strchr("(f[", top);
+    say(f, set ? "such that" : given ? "given" : "divides", set ? "满足" : given ? "给定" : "整除", begin);
+    f->term = false;
+}
+
+/* "\sim": of a distribution where a capital follows. */
+static void similar(formula *f, size_t begin) {
+    skip_spaces(f);
+    const bool drawn = (peek(f, 0) >= 'A' && peek(f, 0) <= 'Z') || peek(f, 0) == '\\';
+    say(f, drawn ? "is distributed as" : "is about", drawn ? "服从" : "约等于", begin);
+    f->term = false;
+}
+
 /* "\name" whose letters were read; false: it is none of the tables'. */
 static bool named(formula *f, const char *name, size_t begin) {
     for (size_t k = 0; k < EV_ARRAY_COUNT(signs); k++)
         if (strcmp(name, signs[k].name) == 0) {
             say(f, signs[k].english, signs[k].chinese, begin);
             f->term = signs[k].term;
+            f->function = is_among(functions, name);
+            f->callee = is_among(greek, name);
             return true;
         }
     for (size_t k = 0; k < EV_ARRAY_COUNT(wide); k++)
         if (strcmp(name, wide[k].name) == 0) {
             limits(f, wide[k].english, wide[k].chinese, begin);
+            return true;
+        }
+    for (size_t k = 0; k < EV_ARRAY_COUNT(bounded); k++)
+        if (strcmp(name, bounded[k].name) == 0) {
+            skip_spaces(f);
+            if (peek(f, 0) == '_') {
+                limits(f, bounded[k].english, bounded[k].chinese, begin);
+            } else {
+                say(f, bounded[k].english, bounded[k].chinese, begin);
+                f->term = false;
+            }
             return true;
         }
     for (size_t k = 0; k < EV_ARRAY_COUNT(accents); k++)
@@ -343,198 +540,297 @@ static bool named(formula *f, const char *name, size_t begin) {
     return false;
 }
 
+/* A backslash before what is no letter: "\\", "\,", "\{", "\%", "\|". */
+static void escape(formula *f, size_t begin) {
+    const char c = peek(f, 0);
+    if (f->at < f->end) f->at++;
+    if (c == '\\') {
+        if (peek(f, 0) == '[') /* "\\[4pt]" */
+            while (f->at < f->end && f->m->text[f->at - 1] != ']' && f->m->text[f->at] != '\n') f->at++;
+        markup_comma(f->m, begin);
+        f->term = false;
+    } else if (c == '{') {
+        push(f, '{');
+    } else if (c == '}') {
+        (void)pop(f);
+    } else if (c == '|') {
+        bar(f, 'N', begin);
+    } else if (c && strchr("%$#&_", c)) {
+        markup_copy(f->m, f->at - 1, f->at);
+        f->term = true;
+    } else {
+        blank(f, begin);
+    }
+}
+
 static void command(formula *f) {
     char name[COMMAND_MAX + 1];
     const size_t begin = f->at++;
     size_t n = 0;
     while (n < COMMAND_MAX && markup_is_alpha(peek(f, 0))) name[n++] = f->m->text[f->at++];
     name[n] = '\0';
-    if (!n) { /* "\\", "\,", "\{", "\%" */
-        const char c = peek(f, 0);
-        if (f->at < f->end) f->at++;
-        if (c == '\\')
-            markup_comma(f->m, begin);
-        else if (c && strchr("%$#&_", c))
-            markup_copy(f->m, f->at - 1, f->at);
-        else
-            markup_put(f->m, " ", 1, begin, f->at);
-    } else if (strcmp(name, "frac") == 0 || strcmp(name, "dfrac") == 0 || strcmp(name, "tfrac") == 0) {
+    if (n && peek(f, 0) == '*') f->at++;
+    if (!n) {
+        escape(f, begin);
+    } else if (strcmp(name, "frac") == 0 || strcmp(name, "dfrac") == 0 || strcmp(name, "tfrac") == 0 ||
+               strcmp(name, "cfrac") == 0) {
         fraction(f, begin);
     } else if (strcmp(name, "sqrt") == 0) {
         root(f, begin);
     } else if (strcmp(name, "lim") == 0) {
         limit(f, begin);
+    } else if (strcmp(name, "log") == 0) {
+        logarithm(f, begin);
     } else if (strcmp(name, "to") == 0 || strcmp(name, "rightarrow") == 0) {
         say(f, f->limit ? "approaches" : "to", f->limit ? "趋于" : "到", begin);
         f->term = false;
     } else if (strcmp(name, "mid") == 0) {
-        const bool within = f->brackets && f->calls >> (f->brackets - 1) & 1; /* "P(A \\mid B)" */
-        say(f, within ? "given" : "divides", within ? "给定" : "整除", begin);
-        f->term = false;
+        divides(f, begin);
+    } else if (strcmp(name, "sim") == 0) {
+        similar(f, begin);
+    } else if (is_among(" vert lvert rvert ", name)) {
+        bar(f, '|', begin);
+    } else if (is_among(" Vert lVert rVert ", name)) {
+        bar(f, 'N', begin);
     } else if (strcmp(name, "binom") == 0) {
         group(f);
         say(f, "choose", "选", f->at);
         group(f);
     } else if (is_among(quoted, name)) {
-        words(f);
-    } else if (is_among(named_apart, name)) {
-        const size_t out = f->m->out->text.size;
-        words(f);
-        f->m->out->text.size = out; /* the name of what begins is not said */
-        f->m->out->origins.size = out * sizeof(ev_origin);
+        words(f, false);
+    } else if (is_among(unsaid, name)) {
+        words(f, true);
+        if (strcmp(name, "begin") == 0 && peek(f, 0) == '{') words(f, true); /* \begin{array}{cc} */
         f->term = false;
     } else if (is_among(silent, name)) {
-        markup_put(f->m, " ", 1, begin, f->at);
+        blank(f, begin);
         if (peek(f, 0) == '.') f->at++; /* "\right." */
     } else if (!named(f, name, begin)) {
-        markup_put(f->m, " ", 1, begin, f->at);
-        markup_copy(f->m, begin + 1, f->at);
-        markup_put(f->m, " ", 1, begin, f->at);
+        blank(f, begin);
+        markup_copy(f->m, begin + 1, begin + 1 + n);
+        blank(f, f->at);
         f->term = true;
     }
 }
 
 /* ---- what stands in a formula ---- */
 
+/* What "^" says whole: "{...}" or one character, without blanks; NULL: the group is read. */
+static const char *whole_power(const formula *f, const char *s, size_t n, bool chinese) {
+    static const struct {
+        const char *written, *english, *chinese;
+    } powers[] = {{"2", "squared", "的平方"},    {"3", "cubed", "的立方"},
+                  {"T", "transpose", "的转置"},  {"\\top", "transpose", "的转置"},
+                  {"\\circ", "degrees", "度"},   {"\\prime", "prime", "撇"},
+                  {"*", "star", "星"},           {"\\ast", "star", "星"},
+                  {"\\star", "star", "星"},      {"+", "plus", "正"},
+                  {"-", "minus", "负"},          {"2+", "two plus", "二正"},
+                  {"2-", "two minus", "二负"},   {"3+", "three plus", "三正"},
+                  {"3-", "three minus", "三负"}, {"\\dagger", "dagger", "dagger"}};
+    if (f->function && n == 2 && memcmp(s, "-1", 2) == 0) return chinese ? "的反函数" : "inverse";
+    for (size_t k = 0; k < EV_ARRAY_COUNT(powers); k++)
+        if (strlen(powers[k].written) == n && memcmp(powers[k].written, s, n) == 0)
+            return chinese ? powers[k].chinese : powers[k].english;
+    return NULL;
+}
+
 static void power(formula *f) {
     const size_t begin = f->at++;
     skip_spaces(f);
-    const size_t braced = peek(f, 0) == '{';
-    const char c = peek(f, braced);
-    const char *rest = f->m->text + f->at + braced;
-    const size_t left = f->end - f->at - (f->at < f->end ? braced : 0);
-    const bool degrees = left >= 5 && memcmp(rest, "\\circ", 5) == 0,
-               prime = left >= 6 && !memcmp(rest, "\\prime", 6);
-    const bool alone = !braced || peek(f, 2) == '}';
-    if ((c == '2' || c == '3') && alone) {
-        f->at += braced ? 3 : 1;
-        say(f, c == '2' ? "squared" : "cubed", c == '2' ? "的平方" : "的立方", begin);
-    } else if (degrees || prime) {
-        f->at += (degrees ? 5 : 6) + braced + (braced && peek(f, (degrees ? 5 : 6) + braced) == '}');
-        say(f, degrees ? "degrees" : "prime", degrees ? "度" : "撇", begin);
+    const bool braced = peek(f, 0) == '{';
+    const size_t from = f->at + braced;
+    size_t end = braced ? group_end(f, f->at) : f->at + (f->at < f->end);
+    if (!braced && peek(f, 0) == '\\')
+        while (end < f->end && markup_is_alpha(f->m->text[end])) end++;
+    const char *s = f->m->text + from;
+    const size_t n = end > from ? end - from : 0;
+    const char *whole = whole_power(f, s, n, f->chinese);
+    const bool ordinal =
+        n == 2 && (!memcmp(s, "th", 2) || !memcmp(s, "st", 2) || !memcmp(s, "nd", 2) || !memcmp(s, "rd", 2));
+    const bool superscript = n > 2 && s[0] == '(' && s[n - 1] == ')';
+    const bool callee = f->callee;
+    if (whole) {
+        f->at = end + (braced && end < f->end);
+        say(f, whole, whole, begin);
+    } else if (ordinal && !f->chinese && say_phones(f, "TH", begin, end)) {
+        f->at = end + (braced && end < f->end);
+        blank(f, f->at);
     } else {
-        say(f, "to the power of", "的", begin);
+        say(f, superscript ? "superscript" : "to the power of", superscript ? "上标" : "的", begin);
         group(f);
-        if (f->chinese) say(f, "", "次方", begin);
+        if (f->chinese && !superscript) say(f, "", "次方", begin);
     }
     f->term = true;
+    f->callee = callee && !f->function;
+    f->function = f->closed = false;
+}
+
+static void subscript(formula *f) {
+    const size_t begin = f->at++;
+    const bool callee = f->callee, closed = f->closed;
+    if (closed && counts(&(formula){.m = f->m, .at = begin, .end = f->end})) { /* "]_0^1" */
+        say(f, "from", "从", begin);
+        group(f);
+        skip_spaces(f);
+        if (peek(f, 0) == '^') {
+            f->at++;
+            say(f, "to", "到", f->at - 1);
+            group(f);
+        }
+    } else {
+        say(f, "sub", "", begin);
+        group(f);
+    }
+    f->callee = callee;
+    f->closed = f->function = false;
 }
 
 static void number(formula *f) {
+    static const char *const endings[] = {"th", "st", "nd", "rd"};
     const size_t begin = f->at;
-    while (f->at < f->end &&
-           (markup_is_digit(peek(f, 0)) || ((peek(f, 0) == '.' || peek(f, 0) == ',') && markup_is_digit(peek(f, 1)))))
-        f->at++;
-    markup_put(f->m, " ", 1, begin, begin);
-    markup_copy(f->m, begin, f->at);
-    f->term = true;
-    if (peek(f, 0) == '/' && markup_is_digit(peek(f, 1))) { /* "1/2" */
-        markup_copy(f->m, f->at, f->at + 1);
-        f->at++;
-        number(f);
-    } else {
-        markup_put(f->m, " ", 1, f->at, f->at);
+    blank(f, begin);
+    while (f->at < f->end) {
+        const bool joins = (peek(f, 0) == '.' || peek(f, 0) == ',') && markup_is_digit(peek(f, 1));
+        const bool part = peek(f, 0) == '/' && markup_is_digit(peek(f, 1)); /* "1/2" */
+        const bool thousand =
+            peek(f, 0) == '{' && peek(f, 1) == ',' && peek(f, 2) == '}' && markup_is_digit(peek(f, 3));
+        if (thousand) { /* "1{,}000" */
+            markup_copy(f->m, f->at + 1, f->at + 2);
+            f->at += 3;
+        } else if (markup_is_digit(peek(f, 0)) || joins || part) {
+            markup_copy(f->m, f->at, f->at + 1);
+            f->at++;
+        } else {
+            break;
+        }
     }
-}
-
-/* By its phones: as a word it would be an article. */
-static bool letter_a(formula *f, size_t at) {
-    ev_marked *out = f->m->out;
-    ev_insert insert = {.at = out->text.size, .byte_begin = (uint32_t)at, .byte_end = (uint32_t)at + 1};
-    insert.token_begin = ev_array_count(&out->tokens, int16_t);
-    if (!ev_notation_read(&out->tokens, "EY1", 3, EV_NOTATION_TOKENS, NULL)) return false;
-    insert.token_end = ev_array_count(&out->tokens, int16_t);
-    ev_buf_append(&out->inserts, &insert, sizeof(insert));
-    return true;
+    for (size_t k = 0; k < EV_ARRAY_COUNT(endings); k++)
+        if (f->end - f->at >= 5 && memcmp(f->m->text + f->at, "^{", 2) == 0 && peek(f, 4) == '}' &&
+            memcmp(f->m->text + f->at + 2, endings[k], 2) == 0) { /* "1^{st}" */
+            markup_copy(f->m, f->at + 2, f->at + 4);
+            f->at += 5;
+            break;
+        }
+    if (peek(f, 0) == '\\' && peek(f, 1) == '%') { /* "50\\%" */
+        markup_copy(f->m, f->at + 1, f->at + 2);
+        f->at += 2;
+    }
+    blank(f, f->at);
+    f->term = true;
+    f->callee = f->function = f->closed = false;
 }
 
 static void variable(formula *f) {
+    static const char functions_of_one[] = "fghFGHPEJOLNVTQ";
     const size_t at = f->at++;
-    markup_put(f->m, " ", 1, at, at + 1);
     const char c = f->m->text[at];
-    if ((c != 'a' && c != 'A') || f->chinese || !letter_a(f, at)) markup_copy(f->m, at, at + 1);
+    blank(f, at);
+    if (!say_phones(f, en_letter_names[(c | 0x20) - 'a'], at, at + 1)) markup_copy(f->m, at, at + 1);
+    blank(f, f->at);
     f->term = true;
-    const bool call = peek(f, 0) == '(' && f->brackets < 31 && strchr("fghpuFGHPELTV", c);
-    if (!call) {
-        markup_put(f->m, " ", 1, at, at + 1);
-        return;
-    }
-    f->at++; /* "f(x)" */
-    say(f, "of", " ", at);
-    f->calls |= UINT32_C(1) << f->brackets++;
-    f->term = false;
+    f->callee = strchr(functions_of_one, c) != NULL;
+    f->function = f->closed = false;
+    const char argument = peek(f, 1);
+    if (peek(f, 0) == '(' && peek(f, 2) == ')' && (markup_is_alpha(argument) || argument == '0') && argument != c)
+        f->callee = true; /* "x(t)" */
 }
 
 static void bracket(formula *f) {
-    const char c = f->m->text[f->at];
-    const bool open = c == '(' || c == '[';
-    bool silent_one = false;
-    if (open && f->brackets < 31) {
-        f->calls &= ~(UINT32_C(1) << f->brackets++);
-    } else if (!open && f->brackets > 0) {
-        silent_one = f->calls >> --f->brackets & 1;
+    const size_t at = f->at++;
+    const char c = f->m->text[at];
+    if (c == '(' && f->callee) {
+        push(f, 'f');
+        say(f, "of", "", at);
+    } else if (c == '(' || c == '[') {
+        push(f, c);
+        markup_copy(f->m, at, at + 1);
+    } else if (pop(f) == 'f') {
+        blank(f, at);
+        f->closed = false;
+    } else {
+        markup_copy(f->m, at, at + 1);
+        f->closed = c == ']';
     }
-    if (silent_one)
-        markup_put(f->m, " ", 1, f->at, f->at + 1);
-    else
-        markup_copy(f->m, f->at, f->at + 1);
-    f->at++;
-    f->term = !open;
 }
 
 static bool operation(formula *f) {
     static const struct {
-        char c;
-        const char *english, *chinese;
-    } operators[] = {{'+', "plus", "加"},           {'=', "equals", "等于"},
-                     {'<', "is less than", "小于"}, {'>', "is greater than", "大于"},
-                     {'*', "times", "乘"},          {'/', "over", "除以"}};
+        const char *written, *english, *chinese;
+    } operators[] = {{"<=", "is at most", "小于等于"},
+                     {">=", "is at least", "大于等于"},
+                     {"!=", "is not equal to", "不等于"},
+                     {"==", "equals", "等于"},
+                     {"->", "to", "到"},
+                     {"+", "plus", "加"},
+                     {"=", "equals", "等于"},
+                     {"<", "is less than", "小于"},
+                     {">", "is greater than", "大于"},
+                     {"*", "times", "乘"},
+                     {"/", "over", "除以"}};
     const char c = peek(f, 0);
-    for (size_t k = 0; k < EV_ARRAY_COUNT(operators); k++)
-        if (c == operators[k].c) {
-            f->at++;
-            say(f, operators[k].english, operators[k].chinese, f->at - 1);
-            f->term = false;
-            return true;
-        }
+    for (size_t k = 0; k < EV_ARRAY_COUNT(operators); k++) {
+        const size_t n = strlen(operators[k].written);
+        if (f->end - f->at < n || memcmp(f->m->text + f->at, operators[k].written, n) != 0) continue;
+        f->at += n;
+        say(f, operators[k].english, operators[k].chinese, f->at - n);
+        f->term = f->callee = f->function = f->closed = false;
+        return true;
+    }
     if (c != '-' && c != '!' && c != '\'') return false;
-    const bool term = f->term;
+    const bool term = f->term, callee = f->callee;
     f->at++;
     if (c == '-') {
         say(f, term ? "minus" : "negative", term ? "减" : "负", f->at - 1);
-        f->term = false;
+        f->term = f->callee = false;
     } else {
         say(f, c == '!' ? "factorial" : "prime", c == '!' ? "的阶乘" : "撇", f->at - 1);
+        f->callee = callee && c == '\'';
     }
+    f->function = f->closed = false;
     return true;
+}
+
+/* The ends of lines, and ">" of a quotation where one begins. */
+static void space(formula *f) {
+    bool line = false;
+    const size_t begin = f->at;
+    while (f->at < f->end && (markup_is_space(peek(f, 0)) || (line && peek(f, 0) == '>'))) {
+        line |= peek(f, 0) == '\n';
+        f->at++;
+    }
+    blank(f, begin);
 }
 
 static void item(formula *f) {
     const char c = peek(f, 0);
-    if (operation(f)) return;
-    if (c == '\\') {
+    if (markup_is_space(c)) {
+        space(f);
+    } else if (operation(f)) {
+        return;
+    } else if (c == '\\') {
         command(f);
     } else if (c == '^') {
         power(f);
     } else if (c == '_') {
-        f->at++;
-        if (!f->chinese) say(f, "sub", "", f->at - 1);
-        group(f);
+        subscript(f);
     } else if (c == '{') {
         group(f);
+    } else if (c == '|') {
+        f->at++;
+        bar(f, '|', f->at - 1);
     } else if (markup_is_digit(c)) {
         number(f);
     } else if (markup_is_alpha(c)) {
         variable(f);
     } else if (c && strchr("()[]", c)) {
         bracket(f);
-    } else if (markup_is_space(c) || (c && strchr("}|&~$", c))) {
-        markup_put(f->m, " ", 1, f->at, f->at + 1);
+    } else if (c && strchr("}&~$", c)) {
+        blank(f, f->at);
         f->at++;
     } else {
         markup_copy(f->m, f->at, f->at + 1);
         f->at++;
-        f->term = false;
+        f->term = (unsigned char)c >= 0x80 || c == '%';
     }
 }
 
@@ -544,35 +840,112 @@ static void sequence(formula *f, char stop) {
 
 /* ---- finding ---- */
 
-static bool is_han(const char *s, size_t n) {
-    for (size_t i = 0; i + 2 < n; i++)
-        if ((unsigned char)s[i] >= 0xE4 && (unsigned char)s[i] <= 0xE9) return true;
+/* Is a Chinese character or mark at s (three bytes)? */
+static bool is_chinese(const char *s) {
+    const unsigned char a = (unsigned char)s[0], b = (unsigned char)s[1];
+    return (a >= 0xE4 && a <= 0xE9) || (a == 0xE3 && b == 0x80) || (a == 0xEF && (b == 0xBC || b == 0xBD));
+}
+
+/* The language of what stands nearest outside, other formulas passed over: before it, else behind it. */
+static bool around_is_chinese(const markup *m, size_t begin, size_t end) {
+    const char *language = m->options->language;
+    bool inside = false;
+    if (language && strcmp(language, "auto") != 0) return strcmp(language, "zh") == 0;
+    for (size_t i = begin; i > 0 && begin - i < AROUND; i--) {
+        const char c = m->text[i - 1];
+        if (c == '$' || (i > 1 && m->text[i - 2] == '\\' && strchr("()[]", c))) inside = !inside;
+        if (inside) continue;
+        if (markup_is_alpha(c) && i > 1 && markup_is_alpha(m->text[i - 2])) return false;
+        if (i + 1 < m->bytes && i + 1 <= begin && is_chinese(m->text + i - 1)) return true;
+    }
+    inside = false;
+    for (size_t i = end; i + 2 < m->bytes && i - end < AROUND; i++) {
+        const char c = m->text[i];
+        if (c == '$' || (i > 0 && m->text[i - 1] == '\\' && strchr("()[]", c))) inside = !inside;
+        if (inside) continue;
+        if (markup_is_alpha(c) && markup_is_alpha(m->text[i + 1])) return false;
+        if (is_chinese(m->text + i)) return true;
+    }
     return false;
 }
 
-static bool around_is_chinese(const markup *m, size_t begin, size_t end) {
-    const char *language = m->options->language;
-    if (language && strcmp(language, "auto") != 0) return strcmp(language, "zh") == 0;
-    const size_t from = begin > AROUND ? begin - AROUND : 0, to = m->bytes - end > AROUND ? end + AROUND : m->bytes;
-    return is_han(m->text + from, to - from);
+typedef struct look { /* of what may be a formula */
+    size_t words, longest, letters, figures;
+    bool marked, sign, other, prose, space, sum;
+} look;
+
+/* A run of letters: a name of mathematics, capitals, or a word. */
+static void look_at_run(look *l, const char *s, size_t n, bool alone) {
+    static const char names[] = " sin cos tan log ln lim max min exp det gcd ",
+                      small[] = " or to in of at is mo hr for per the and by ";
+    char word[6] = "";
+    bool capitals = true;
+    for (size_t i = 0; i < n; i++) capitals &= s[i] >= 'A' && s[i] <= 'Z';
+    if (n < sizeof word) memcpy(word, s, n);
+    l->letters += n;
+    if (*word && is_among(names, word)) return;
+    if (*word && alone && n > 1 && is_among(small, word)) l->prose = true;
+    if (n > l->longest && !(capitals && n <= 4)) l->longest = n;
+    l->words += n >= 3 && !(capitals && n <= 4);
+}
+
+/* Of a command whose "{...}" holds words: "text", "begin", "operatorname". */
+static bool has_words(const char *name, size_t n) {
+    char word[COMMAND_MAX + 1] = "";
+    if (n && name[n - 1] == '*') n--;
+    if (n >= sizeof word) return false;
+    memcpy(word, name, n);
+    return is_among(quoted, word) || is_among(unsaid, word);
+}
+
+static look look_at(const char *s, size_t n) {
+    look l = {0};
+    for (size_t i = 0; i < n; i++) {
+        const char c = s[i];
+        const unsigned char byte = (unsigned char)c;
+        size_t run = i;
+        while (run < n && markup_is_alpha(s[run])) run++;
+        if (run > i) {
+            look_at_run(&l, s + i, run - i, (i == 0 || s[i - 1] == ' ') && (run == n || s[run] == ' '));
+            i = run - 1;
+        } else if (c == '\\' && i + 1 < n && markup_is_alpha(s[i + 1])) {
+            const size_t begin = ++i;
+            while (i < n && markup_is_alpha(s[i])) i++;
+            l.marked = true;
+            if (i < n && s[i] == '*') i++;
+            if (i < n && s[i] == '{' && has_words(s + begin, i - begin))
+                while (i < n && s[i] != '}') i++;
+            else
+                i--;
+        } else if (c == '\\' && i + 1 < n) {
+            i++;
+            l.sign |= s[i] == '|' || s[i] == '{';
+        } else if (c == '^' || c == '_') {
+            l.marked |= i > 0;
+        } else if (c && strchr("+-*/=<>(|!", c)) {
+            l.sign = true;
+            l.sum |= strchr("+=<>", c) != NULL;
+        } else if (byte == 0xCE || byte == 0xCF || byte == 0xE2 || byte == 0xC2 || byte == 0xC3) {
+            l.letters += byte == 0xCE || byte == 0xCF;
+            l.sign |= byte == 0xE2 || byte == 0xC3;
+        } else {
+            l.figures += markup_is_digit(c);
+            l.space |= markup_is_space(c);
+            l.other |= !markup_is_digit(c) && !markup_is_space(c) && byte < 0x80 && !(c && strchr(")[]{},.':%&", c));
+            l.other |= byte >= 0xE3;
+        }
+    }
+    return l;
 }
 
 /* No prose: a command, a power, an index; or variables of a letter or two, figures and signs. */
-static bool is_formula(const char *s, size_t n) {
-    size_t run = 0, longest = 0;
-    bool marked = false, sign = false, letter = false, other = false;
-    for (size_t i = 0; i < n; i++) {
-        const bool alpha = markup_is_alpha(s[i]);
-        marked |= (s[i] == '\\' && i + 1 < n && markup_is_alpha(s[i + 1])) || s[i] == '^' || s[i] == '_';
-        sign |= strchr("+-*/=<>(|!", s[i]) != NULL && s[i];
-        letter |= alpha;
-        other |=
-            !alpha && !markup_is_digit(s[i]) && !markup_is_space(s[i]) && !(s[i] && strchr("+-*/=<>()[]|,.!'", s[i]));
-        run = alpha ? run + 1 : 0;
-        if (run > longest) longest = run;
-    }
-    if (marked) return true;
-    return letter && !other && longest <= 2 && (sign || n <= 2);
+static bool is_formula(const char *s, size_t n, bool display) {
+    const look l = look_at(s, n);
+    if (l.words >= 2 || l.prose) return false;
+    if (l.marked) return true;
+    if (l.other || l.longest > (l.sign ? 3 : 2)) return false;
+    if (display) return l.letters || l.figures;
+    return l.letters ? l.sign || n <= 4 : l.figures && (l.sum || !l.space); /* "$10, 5$" is money */
 }
 
 /* Where `close` stands; 0: not before `most` bytes, a blank line or the end, and *none tells until where. */
@@ -592,6 +965,25 @@ static size_t find_close(const markup *m, size_t at, const char *close, size_t m
     return 0;
 }
 
+/* Between two single dollars: money and names of the shell are no formulas: "$5 and $10", "$a/$b", "$(x) $(y)". */
+static bool is_money(const markup *m, size_t at, size_t end) {
+    const char before = (char)(at > 0 ? m->text[at - 1] : 0), behind = markup_char(m, end + 1);
+    if (markup_is_space(m->text[end - 1]) || markup_is_digit(behind) || markup_is_alpha(behind)) return true;
+    if (behind && strchr("_({'\"[/", behind)) return true;
+    if (before == '-' && at > 1 && markup_is_digit(m->text[at - 2])) return true; /* "$5-$10" */
+    return before && (markup_is_alpha(before) || markup_is_digit(before) || strchr(")}]/", before));
+}
+
+/* "$i$th": what follows on a formula, said with it; its bytes. */
+static size_t ordinal_behind(const markup *m, size_t at) {
+    static const char *const endings[] = {"th", "st", "nd", "rd"};
+    for (size_t k = 0; k < EV_ARRAY_COUNT(endings); k++)
+        if (at + 2 <= m->bytes && memcmp(m->text + at, endings[k], 2) == 0 &&
+            !markup_is_alpha(markup_char(m, at + 2)))
+            return 2;
+    return 0;
+}
+
 size_t markup_math(markup *m, size_t at) {
     const char next = markup_char(m, at + 1);
     const bool dollar = m->text[at] == '$', display = dollar ? next == '$' : next == '[';
@@ -599,19 +991,18 @@ size_t markup_math(markup *m, size_t at) {
     const char *close = dollar ? (display ? "$$" : "$") : display ? "\\]" : "\\)";
     if (!dollar && next != '(' && next != '[') return 0;
     if (dollar && !display && (begin >= m->bytes || markup_is_space(next))) return 0;
-    size_t *none = &m->no_math[!dollar ? 0 : display ? 1 : 2];
+    size_t *none = &m->no_math[(dollar ? 2 : 0) + display];
     if (at < *none) return 0;
     const size_t end = find_close(m, begin, close, mark == 1 ? INLINE_MAX : DISPLAY_MAX, none);
-    if (end <= begin || !is_formula(m->text + begin, end - begin)) return 0;
-    if (mark == 1) { /* money and names of the shell: "$5 and $10", "$a/$b", "${x}" */
-        const char behind = markup_char(m, end + 1);
-        if (markup_is_space(m->text[end - 1]) || markup_is_digit(behind) || markup_is_alpha(behind) ||
-            behind == '{' || (at > 0 && markup_is_alpha(m->text[at - 1])))
-            return 0;
-    }
-    formula f = {.m = m, .at = begin, .end = end, .chinese = around_is_chinese(m, begin, end)};
+    if (end <= begin || !is_formula(m->text + begin, end - begin, mark == 2)) return 0;
+    const size_t ordinal = mark == 1 ? ordinal_behind(m, end + 1) : 0;
+    if (mark == 1 && !ordinal && is_money(m, at, end)) return 0;
+    if (dollar && display && markup_is_alpha(markup_char(m, end + 2))) return 0; /* "$$a = $$b" */
+    formula f = {.m = m, .at = begin, .end = end, .chinese = around_is_chinese(m, at, end + mark)};
     markup_void(m, at, begin);
     sequence(&f, '\0');
     markup_void(m, end, end + mark);
-    return end + mark;
+    if (!ordinal || f.chinese || !say_phones(&f, "TH", end + 1, end + 1 + ordinal)) return end + mark;
+    blank(&f, end + 1 + ordinal);
+    return end + mark + ordinal;
 }

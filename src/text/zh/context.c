@@ -227,12 +227,13 @@ static const char *rule(int32_t cp, const place *at) {
     case 0x6559: return is_person(at->after) || zh_in(at->right, "了会过") ? "iao1" : NULL; /* 教 */
     case 0x4E2D: return read_zhong_hit(at);                                                 /* 中 */
     case 0x548C:
-        return !at->before && zh_in(at->right, "面泥") && at->after->end - at->after->begin == 1 ? "h uo2"
-                                                                                                 : NULL; /* 和 */
-    case 0x5904: return !at->before && zh_is_numeral(at->right) ? "u3" : NULL;                           /* 处 */
-    case 0x8F6C: return zh_is_numeral(at->left) && !at->after ? "uan4" : NULL;                           /* 转 */
-    case 0x5E94: return read_ying(at);                                                                   /* 应 */
-    case 0x5012: return read_dao(at);                                                                    /* 倒 */
+        return !at->before && zh_in(at->right, "面泥") && at->after && at->after->end - at->after->begin == 1
+                   ? "h uo2"
+                   : NULL;                                                                          /* 和 */
+    case 0x5904: return !at->before && zh_is_numeral(at->right) ? "u3" : NULL;                      /* 处 */
+    case 0x8F6C: return zh_is_numeral(at->left) && !at->after ? "uan4" : NULL;                      /* 转 */
+    case 0x5E94: return read_ying(at);                                                              /* 应 */
+    case 0x5012: return read_dao(at);                                                               /* 倒 */
     case 0x51B2: return is_person(at->after) && zh_in(at->right, "我你他她它您咱") ? "ong4" : NULL; /* 冲我笑 */
     case 0x5047: return zh_in(at->left, "天周月的病长") && !at->after ? "ia4" : NULL;               /* 假 */
     case 0x8C03: return read_diao(at);                                                              /* 调 */
