@@ -5,6 +5,7 @@
  * are left to the languages. What is left out leaves a space behind where it stood between words (emoji, foreign
  * scripts) and nothing where it stood inside one (zero-width characters).
  */
+#include <assert.h>
 #include <string.h>
 #include <utf8proc.h>
 
@@ -37,14 +38,26 @@ static const char combining[] = "combining mark", control[] = "control character
 
 static int32_t peek(const scanner *s, size_t at) { return ev_utf8_next(s->text, s->bytes, &at); } /* -1: the end */
 
+/* Markup that is not read may stand anywhere, also inside of a word in brackets or of a dictionary: it is passed
+ * over, forwards where something begins, backwards where it ends. */
 static uint32_t begin_of(const scanner *s, size_t at) {
+    assert(s->fixed || at <= s->bytes);
     if (s->fixed) return s->fixed->begin;
-    return s->origins ? s->origins[at].begin : (uint32_t)at;
+    if (!s->origins) return (uint32_t)at;
+    size_t i = at;
+    while (i < s->bytes && s->origins[i].begin == EV_VOID) i++;
+    if (i < s->bytes) return s->origins[i].begin;
+    for (i = at; i > 0 && s->origins[i - 1].begin == EV_VOID;) i--;
+    return i > 0 ? s->origins[i - 1].end : 0;
 }
 
 static uint32_t end_of(const scanner *s, size_t end) {
+    assert(s->fixed || (end > 0 && end <= s->bytes));
     if (s->fixed) return s->fixed->end;
-    return s->origins ? s->origins[end - 1].end : (uint32_t)end;
+    if (!s->origins) return (uint32_t)end;
+    size_t i = end;
+    while (i > 0 && s->origins[i - 1].begin == EV_VOID) i--;
+    return i > 0 ? s->origins[i - 1].end : 0;
 }
 
 static void flush(scanner *s) {
@@ -95,6 +108,7 @@ static bool is_token(size_t length, bool digits) { return length && length <= (d
 /* The figure or the letters before the space at chars[end - 1] belong to the Chinese behind it: "III 期", "24H 营业",
  * "led 屏幕"; but not "I like it 吗". -> characters that are left. */
 static size_t join_token(ev_char *chars, size_t end, size_t fixed) {
+    assert(end > 0 && chars[end - 1].cp == ' ');
     size_t begin = end - 1;
     bool digits = false;
     for (; begin > 0 && end - begin <= TOKEN_MAX + 1 && is_letter_or_digit(chars[begin - 1].cp); begin--)
@@ -124,6 +138,7 @@ static void tidy_space(scanner *s, int32_t next, size_t at) {
                  control_count = ev_array_count(&s->scan->controls, ev_control);
     const size_t fixed = control_count ? controls[control_count - 1].char_at : 0; /* these stay where they are */
     size_t kept = count;
+    assert(fixed <= count); /* controls stand between characters that stay */
     if (!count) return;
     if (count > 1 && chars[count - 1].cp == '\n' && is_wrapped(s, chars[count - 2].cp, next, at))
         chars[count - 1].cp = ' ';
@@ -140,6 +155,7 @@ static void tidy_space(scanner *s, int32_t next, size_t at) {
 
 /* at, end: in the marked text, as everywhere here. */
 static void emit(scanner *s, int32_t cp, size_t at, size_t end) {
+    assert(at < end && end <= s->bytes);
     if (cp != ' ') flush(s);
     if (cp == '\n')
         end_line(s);
@@ -161,6 +177,7 @@ static void emit_gap(scanner *s, size_t at) {
 
 /* Neighbours left out for the same reason are one record; only spaces may stand between (emit flushes otherwise). */
 static void omit(scanner *s, size_t begin, size_t end, const char *reason) {
+    assert(begin < end && end <= s->bytes);
     bool merge = s->omit_reason == reason && reason != emoji;
     bool adjacent = s->omit_end == begin_of(s, begin) || reason == unknown_script;
     if (!merge || !adjacent) {
@@ -169,6 +186,7 @@ static void omit(scanner *s, size_t begin, size_t end, const char *reason) {
         s->omit_reason = reason;
     }
     s->omit_end = end_of(s, end);
+    if (s->omit_end < s->omit_begin) s->omit_end = s->omit_begin; /* all of it is markup */
 }
 
 /* ---- emoji ---- */
@@ -320,6 +338,7 @@ static size_t foreign_end(const scanner *s, size_t at, size_t *letters) {
 /* A word of foreign letters is said by its Latin ones, and reported; letters of the alphabet of phoneticians, which
  * some languages write with, are not. Where it ends; `at`: nothing foreign stands there. */
 static size_t foreign(scanner *s, int32_t c, size_t at, size_t end) {
+    assert(at < end && end <= s->bytes);
     char latin[EV_TRANSLITERATED_MAX];
     size_t letters = 1;
     c = fold(c);
@@ -404,6 +423,7 @@ static void character(scanner *s, int32_t c, size_t at, size_t end) {
 /* ---- controls, dictionaries ---- */
 
 static void put_control(scanner *s, ev_control c, const int16_t *tokens, size_t count) {
+    assert(c.byte_begin <= c.byte_end && (c.pause_ms > 0 || count > 0 || c.token_begin < c.token_end));
     c.char_at = ev_array_count(&s->scan->chars, ev_char);
     if (count) {
         c.token_begin = ev_array_count(&s->scan->tokens, int16_t);
@@ -421,6 +441,7 @@ static size_t put_inserts(scanner *s, const ev_marked *marked, size_t next, size
     const size_t count = ev_array_count(&marked->inserts, ev_insert);
     for (; next < count && inserts[next].at <= at; next++) {
         const ev_insert *insert = &inserts[next];
+        assert(insert->token_begin <= insert->token_end && insert->pause_ms >= 0);
         const ev_control c = {
             .byte_begin = insert->byte_begin, .byte_end = insert->byte_end, .pause_ms = insert->pause_ms};
         put_control(s, c, insert->pause_ms ? NULL : tokens + insert->token_begin,
@@ -444,6 +465,10 @@ static ev_status control_at(scanner *s, size_t *at, ev_error *err) {
     ev_control c = {.pause_ms = found.pause_ms, .token_begin = found.token_begin, .token_end = found.token_end};
     c.byte_begin = begin_of(s, found.pause_ms ? *at : found.word_begin);
     c.byte_end = end_of(s, found.pause_ms ? found.end : found.word_end);
+    if (c.byte_end <= c.byte_begin) { /* the word is all markup: what stands for it are the brackets */
+        c.byte_begin = begin_of(s, *at);
+        c.byte_end = end_of(s, found.end);
+    }
     put_control(s, c, NULL, 0);
     *at = found.end;
     return EV_OK;
@@ -452,6 +477,7 @@ static ev_status control_at(scanner *s, size_t *at, ev_error *err) {
 static void step(scanner *s, size_t *at) {
     size_t end = *at;
     const int32_t c = ev_utf8_next(s->text, s->bytes, &end);
+    assert(c >= 0); /* who read the bytes in saw to it */
     const size_t emoji_stop = emoji_end(s, c, *at);
     if (emoji_stop > *at && c >= '0' && c <= '9') { /* a keycap is its figure */
         emit(s, c, *at, emoji_stop);
@@ -467,6 +493,7 @@ static void step(scanner *s, size_t *at) {
         else
             character(s, c, *at, end);
     }
+    assert(end > *at && end <= s->bytes);
     *at = end;
 }
 
@@ -477,6 +504,7 @@ static size_t dictionary_word(scanner *s, size_t at) {
     for (size_t i = 0; s->dictionaries && i < 2 && !found; i++)
         found = s->dictionaries[i] && ev_dictionary_find(s->dictionaries[i], s->text, s->bytes, at, &saying);
     if (!found) return 0;
+    assert(saying.end > at && saying.end <= s->bytes);
     const ev_origin place = {begin_of(s, at), end_of(s, saying.end)};
     if (saying.tokens) {
         const ev_control c = {.byte_begin = place.begin, .byte_end = place.end};
@@ -529,6 +557,7 @@ static ev_status scan_all(scanner *s, const ev_marked *marked, ev_error *err) {
 
 ev_status ev_scan_text(ev_scan *scan, const ev_marked *marked, const char *text, size_t bytes,
                        const ev_dictionary *const dictionaries[2], ev_sink *sink, ev_error *err) {
+    assert(marked->plain || marked->origins.size == marked->text.size * sizeof(ev_origin));
     scanner s = {.scan = scan, .sink = sink, .text = text, .bytes = bytes, .link_at = SIZE_MAX};
     if (!marked->plain) {
         s.text = marked->text.data ? (const char *)marked->text.data : "";

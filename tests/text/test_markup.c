@@ -616,8 +616,34 @@ static void test_content_is_what_is_said(void **state) {
                   "The World Wide Web is big.|");
 }
 
+/* Marks that are not read, inside of a word in brackets that a character reference opens, and of a dictionary's. */
+static void marks_inside_of_words_are_passed_over(void **state) {
+    static const char *const inputs[] = {"&#91;**a**b](/HH AH0/) hello", "&#91;a**b**](/HH AH0/) hello",
+                                         "&#91;****](/HH AH0/) hello"};
+    (void)state;
+    for (size_t k = 0; k < EV_ARRAY_COUNT(inputs); k++) {
+        ev_phones *r = speak(inputs[k], NULL);
+        assert_int_equal(r->word_count, 2);
+        for (size_t i = 0; i < r->word_count; i++) {
+            assert_true(r->words[i].byte_begin < r->words[i].byte_end);
+            assert_true(r->words[i].byte_end <= strlen(inputs[k]));
+        }
+        ev_phones_free(&r);
+    }
+    ev_dictionary *dictionary = NULL;
+    const char *const word = "b**", *const saying = "/HH AH0/";
+    assert_int_equal(ev_dictionary_create(&dictionary, &word, &saying, 1, &err), EV_OK);
+    const ev_text_options options = {.dictionaries = {dictionary}};
+    ev_phones *r = speak("a **b** c", &options);
+    assert_int_equal(r->word_count, 3);
+    assert_true(r->words[1].byte_begin < r->words[1].byte_end && r->words[1].byte_end <= 9);
+    ev_phones_free(&r);
+    ev_dictionary_free(&dictionary);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(marks_inside_of_words_are_passed_over),
         cmocka_unit_test(test_content_is_what_is_said),
         cmocka_unit_test(emphasis_is_passed_over),
         cmocka_unit_test(what_may_be_prose_is_prose),
