@@ -24,6 +24,10 @@ ev_status ev_speaker_config_read(ev_speaker_config *s, const json_t *o, ev_error
     s->blocks = n - 1;
     for (int i = 0; i < n; i++) {
         TRY(ev_config_odd("kernels", s->kernels[i], err));
+        if (s->kernels[i] / 2 * s->dilations[i] > EV_SPEAKER_REACH_MAX)
+            return ev_fail(err, EV_E_FORMAT,
+                           "model config: speaker \"kernels\" and \"dilations\" reach over %d frames",
+                           EV_SPEAKER_REACH_MAX);
         if (s->channels[i] % (16 * (i && i < n - 1 ? s->res2net_scale : 1)) ||
             (i < n - 1 && s->channels[i] != s->channels[0])) {
             return ev_fail(err, EV_E_FORMAT, "model config: speaker \"channels\"[%d] = %d is not supported", i,

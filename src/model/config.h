@@ -14,9 +14,10 @@ enum {
     EV_VOCODER_BLOCKS_MAX = 32,
     EV_EMOTIONS_MAX = 32,
     EV_ECAPA_BLOCKS_MAX = 6,
-    EV_FRAME_BLOCKS_MAX = 16, /* convnext: of the prosody */
-    EV_SPELLING_MAX = 8,      /* symbols of a token */
-    EV_FRAME_PAIR = 2,        /* frames that the prosody makes at once */
+    EV_SPEAKER_REACH_MAX = 32, /* frames to each side of a layer */
+    EV_FRAME_BLOCKS_MAX = 16,  /* convnext: of the prosody */
+    EV_SPELLING_MAX = 8,       /* symbols of a token */
+    EV_FRAME_PAIR = 2,         /* frames that the prosody makes at once */
     EV_DURATION_KERNEL = 3,
     EV_EQUALISER_BANDS_MAX = 32
 };

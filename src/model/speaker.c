@@ -7,7 +7,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { MARGIN = 32 }; /* rows for reflection on each side: taps 5 and dilations to 4 need 4 */
+enum { MARGIN = EV_SPEAKER_REACH_MAX }; /* rows for reflection on each side */
 
 typedef struct work {
     const ev_compute *compute;
@@ -24,6 +24,7 @@ static float *rows_take(const work *w, size_t width) {
 
 /* x[-i] = x[i] and x[last + i] = x[last - i] for `reach` rows, `width` channels. */
 static void reflect(float *x, size_t ld, size_t width, size_t frames, size_t reach) {
+    assert(frames > 0 && width <= ld);
     float *last = x + (frames - 1) * ld;
     for (size_t i = 1; i <= reach; i++) {
         memcpy(x - i * ld, x + i * ld, width * sizeof *x);
@@ -53,6 +54,7 @@ static void tdnn_run(const work *w, const ev_tdnn *t, float *x, size_t ldx, floa
 /* Res2Net: chunk i of the channels is convolved after chunk i-1's result was added to it; chunk 0 passes. */
 static void res2net_run(const work *w, const ev_speaker *s, const ev_se_block *b, float *x, float *y, float *tmp,
                         size_t c) {
+    assert(c % (size_t)s->config.res2net_scale == 0);
     const size_t width = c / (size_t)s->config.res2net_scale, n = w->span.count;
     for (size_t t = 0; t < n; t++) memcpy(y + t * c, x + t * c, width * sizeof *x);
     for (int i = 1; i < s->config.res2net_scale; i++) {
@@ -99,6 +101,7 @@ static void block_run(const work *w, const ev_speaker *s, const ev_se_block *b, 
 
 /* Mean and deviation over time with weights p [frames][c] (NULL: uniform) -> stats [2c]. */
 static void statistics(const float *x, const float *p, size_t n, size_t c, float *stats) {
+    assert(n > 0 && c > 0);
     for (size_t j = 0; j < c; j++) {
         double sum = 0, square = 0;
         for (size_t t = 0; t < n; t++) sum += (double)x[t * c + j] * (p ? (double)p[t * c + j] : 1.0 / (double)n);
@@ -113,6 +116,7 @@ static void statistics(const float *x, const float *p, size_t n, size_t c, float
 
 /* Softmax over time, channel by channel, in place. */
 static void softmax_time(float *x, size_t n, size_t c) {
+    assert(n > 0);
     for (size_t j = 0; j < c; j++) {
         float top = x[j];
         for (size_t t = 1; t < n; t++) top = fmaxf(top, x[t * c + j]);
@@ -190,7 +194,7 @@ static void project(const ev_speaker *s, const float *stats, size_t c2, float *o
 
 void ev_speaker_run(const ev_speaker *s, const ev_compute *compute, ev_arena *arena, const float *fbank,
                     size_t frames, float *out) {
-    assert(frames > MARGIN);
+    assert(frames > MARGIN && s->config.bins == 80 && s->config.blocks >= 2);
     const size_t mark = ev_arena_mark(arena), c = (size_t)s->config.channels[0];
     const size_t last = (size_t)s->config.channels[s->config.blocks], middle = c * (size_t)(s->config.blocks - 1);
     const work w = {compute, arena, {0, frames}};

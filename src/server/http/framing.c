@@ -1,5 +1,6 @@
 #include "server/http/framing.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,6 +12,7 @@ void sv_framing_free(sv_framing *f) {
 static void fail(sv_framing *f, int code, const char *message) { f->fault = (sv_fault){code, message}; }
 
 static const char *unjudged(const sv_framing *f, size_t *size) {
+    assert(f->at <= f->good && f->good <= f->held.size);
     *size = f->held.size - f->good;
     return (const char *)f->held.data + f->good;
 }
@@ -50,9 +52,13 @@ static void replace(sv_framing *f, size_t old, ev_buf *head) {
     ev_buf_append(&whole, f->held.data, f->good);
     ev_buf_append(&whole, head->data, head->size);
     ev_buf_append(&whole, f->held.data + f->good + old, rest);
+    if (whole.failed) { /* what was held stays, since it is being read */
+        ev_buf_free(&whole);
+        fail(f, 503, "out of memory: try again later");
+        return;
+    }
     ev_buf_free(&f->held);
     f->held = whole;
-    if (whole.failed) fail(f, 503, "out of memory: try again later");
 }
 
 static bool take_head(sv_framing *f) {
@@ -71,6 +77,7 @@ static bool take_head(sv_framing *f) {
     if (!f->fault.code && head.absolute) replace(f, end, &anew), end = anew.size;
     ev_buf_free(&anew);
     if (f->fault.code) return false;
+    assert(f->good + end <= f->held.size);
     f->heads++;
     f->good += end;
     f->left = head.length;
@@ -171,6 +178,7 @@ bool sv_framing_write(sv_framing *f, const void *bytes, size_t size) {
 }
 
 size_t sv_framing_read(sv_framing *f, void *out, size_t most) {
+    assert(f->at <= f->good);
     const size_t left = f->good - f->at, now = left < most ? left : most;
     if (now) memcpy(out, f->held.data + f->at, now);
     f->at += now;
@@ -191,6 +199,8 @@ uint64_t sv_framing_body_bytes(const sv_framing *f) {
 }
 
 void sv_framing_skip(sv_framing *f, uint64_t size) {
+    assert(f->part == SV_FRAMING_BODY || f->part == SV_FRAMING_CHUNK);
+    assert(size <= f->left);
     f->left -= size;
     if (f->left) return;
     if (f->part == SV_FRAMING_BODY) f->part = SV_FRAMING_HEAD;

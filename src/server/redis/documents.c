@@ -1,6 +1,8 @@
 /* documents: batches and long texts in Redis; each call is one script. */
 #include "server/redis/documents.h"
 
+#include <assert.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,12 +17,14 @@ typedef struct documents {
     ev_mutex lock; /* of the link */
     sv_link link;
 } documents;
+static_assert(offsetof(documents, base) == 0, "the one is found by the other");
 
 static documents *documents_of(sv_documents *d) { return (documents *)d; }
 
 /* The answer; NULL: not now, and err says so. */
 static redisReply *run_script(sv_documents *d, sv_script script, const sv_args *args, ev_error *err) {
     ev_error why = {0};
+    assert(err); /* its callers return what it says */
     ev_mutex_lock(&documents_of(d)->lock);
     redisReply *reply = sv_link_script(&documents_of(d)->link, script, args, &why);
     ev_mutex_unlock(&documents_of(d)->lock);
@@ -140,7 +144,7 @@ static ev_status take(sv_documents *d, sv_document_found *out, ev_error *err) {
     return status == EV_OK ? EV_OK : ev_fail(err, status, "there is none");
 }
 
-enum { RENEWED_AT_ONCE = SV_ARGS_MAX - 2 };
+enum { RENEWED_AT_ONCE = SV_ARGS_MAX - 6 }; /* the script has two more, and its call four */
 
 static ev_status renew(sv_documents *d, const char *const *ids, size_t count, bool let_go, sv_lease *leases,
                        ev_error *err) {
@@ -150,6 +154,7 @@ static ev_status renew(sv_documents *d, const char *const *ids, size_t count, bo
         sv_args_text(&a, documents_of(d)->holder);
         sv_args_int(&a, let_go ? 0 : (int64_t)(d->lease_s * 1000));
         for (size_t i = first; i < end; i++) sv_args_text(&a, ids[i]);
+        assert((size_t)a.count == 2 + end - first);
         redisReply *reply = run_script(d, SV_SCRIPT_SERIES_RENEW, &a, err);
         if (!reply) return err->status;
         for (size_t i = first; i < end; i++) {

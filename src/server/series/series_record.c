@@ -2,6 +2,7 @@
  * it, and behind it the body that it came with, as long as that is not all made. The line is what gateways of one
  * queue know of each other's, too.
  */
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,8 +11,10 @@
 #include "server/series/series.h"
 
 enum { BYTES_MAX = 256 << 20 }; /* of a value */
+static_assert((int)SV_STORE_KEY == (int)SV_JOB_ID, "what is kept is found by its id");
 
 static json_t *hexadecimal(const unsigned char *bytes, size_t size) {
+    assert(size <= SV_JOB_KEY);
     char text[2 * SV_JOB_KEY + 1];
     ev_hex(bytes, size, text);
     return json_string(text);
@@ -40,6 +43,7 @@ static bool read_client(sv_client *c, json_t *json) {
     snprintf(c->key_prefix, sizeof c->key_prefix, "%s", prefix);
     c->has_key = has_key;
     c->scopes = (unsigned)scopes;
+    if (!(weight > 0)) return false;
     c->weight = (float)weight;
     return true;
 }
@@ -85,6 +89,7 @@ static bool read_item(sv_item *item, json_t *json, bool over) {
         return false;
     item->state = (sv_item_state)state;
     snprintf(item->id, sizeof item->id, "%s", id);
+    if (name && strlen(name) > SV_ITEM_NAME_MAX) return false;
     item->name = name ? strdup(name) : NULL;
     item->samples = (size_t)samples;
     item->chars = chars;
