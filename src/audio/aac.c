@@ -1,6 +1,7 @@
 /* aac: whole frames of 1024 samples to ADTS frames. See aac.h. */
 #include "audio/aac.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 #include <vo-aacenc/cmnMemory.h>
@@ -51,6 +52,7 @@ ev_status ev_aac_create(ev_aac **out, int32_t rate, int32_t kbps, ev_error *err)
 
 /* The full frame to bytes, if the encoder gives some already. */
 static ev_status encode_frame(ev_aac *a, ev_buf *made, ev_error *err) {
+    assert(a->encoder && a->filled <= FRAME);
     unsigned char bytes[FRAME_BYTES_MAX];
     VO_CODECBUFFER in = {.Buffer = (VO_PBYTE)a->frame, .Length = sizeof(a->frame)};
     VO_CODECBUFFER out = {.Buffer = bytes, .Length = sizeof(bytes)};
@@ -66,6 +68,7 @@ static ev_status encode_frame(ev_aac *a, ev_buf *made, ev_error *err) {
 }
 
 ev_status ev_aac_write(ev_aac *a, const int16_t *samples, size_t count, ev_buf *made, ev_error *err) {
+    assert(a->filled < FRAME);
     ev_status status = EV_OK;
     a->any |= count > 0;
     for (size_t at = 0; at < count && !status;) {
@@ -79,6 +82,7 @@ ev_status ev_aac_write(ev_aac *a, const int16_t *samples, size_t count, ev_buf *
 }
 
 ev_status ev_aac_finish(ev_aac *a, ev_buf *made, ev_error *err) {
+    assert(a->filled < FRAME);
     ev_status status = EV_OK;
     if (!a->any) return EV_OK; /* no sound, no frame: the caller says so */
     for (int left = FRAMES_HELD + (a->filled > 0); left > 0 && !status; left--) {

@@ -1,6 +1,7 @@
 /* codec: samples through libsndfile into a buffer. See codec.h. */
 #include "audio/codec.h"
 
+#include <assert.h>
 #include <math.h>
 #include <string.h>
 
@@ -22,6 +23,7 @@ static const struct {
 };
 
 int32_t ev_codec_rate(ev_format format, int32_t rate) {
+    assert((size_t)format < EV_ARRAY_COUNT(codecs));
     const int32_t *rates = codecs[format].rates;
     if (!rates) return rate;
     size_t i = 0;
@@ -37,6 +39,7 @@ static sf_count_t sink_tell(void *user) { return ((ev_codec *)user)->at; }
 static sf_count_t sink_seek(sf_count_t offset, int whence, void *user) {
     ev_codec *c = user;
     sf_count_t base = whence == SEEK_CUR ? c->at : whence == SEEK_END ? c->end : 0;
+    assert(c->at >= 0 && c->at <= c->end);
     if (offset < -base || offset > c->end - base) return -1;
     return c->at = base + offset;
 }
@@ -44,6 +47,7 @@ static sf_count_t sink_seek(sf_count_t offset, int whence, void *user) {
 static sf_count_t sink_write(const void *in, sf_count_t count, void *user) {
     ev_codec *c = user;
     if (count <= 0) return 0;
+    assert(c->at <= c->end && (!c->whole || c->made.size == (size_t)c->end));
     sf_count_t over = c->end - c->at < count ? c->end - c->at : count; /* bytes that replace earlier ones */
     if (count > over && !ev_buf_append(&c->made, (const unsigned char *)in + over, (size_t)(count - over))) return 0;
     if (c->whole) memcpy(c->made.data + c->at, in, (size_t)over);
@@ -74,6 +78,7 @@ static void bitrate_range(ev_format format, int32_t rate, int *low, int *high) {
 /* libsndfile takes a bit rate as a compression from 0 to 1 over the format's range, and cuts MP3's to whole kbit/s:
  * aimed half a step higher it arrives. */
 static double compression_of(ev_format format, int kbps, int low, int high) {
+    assert(low < high && kbps >= low && kbps <= high);
     double aimed = format == EV_FORMAT_MP3 ? kbps + 0.5 : kbps;
     return fmax((high - aimed) / (high - low), 0);
 }
@@ -101,6 +106,7 @@ static ev_status prepare_stream(SNDFILE *file, ev_format format, int32_t rate, i
 
 ev_status ev_codec_open(ev_codec *c, ev_format format, int32_t rate, int32_t bitrate_kbps, bool whole,
                         ev_error *err) {
+    assert((size_t)format < EV_ARRAY_COUNT(codecs) && !c->file && !c->aac);
     SF_VIRTUAL_IO io = {sink_length, sink_seek, NULL, sink_write, sink_tell};
     SF_INFO info = {.samplerate = rate, .channels = 1, .format = codecs[format].sndfile_format};
     c->whole = whole;
@@ -126,6 +132,7 @@ int16_t ev_sample_int16(float value) {
 float ev_sample_finite(float value) { return isfinite(value) ? value : 0; }
 
 static bool write_block(ev_codec *c, const float *samples, size_t count) {
+    assert(count <= BLOCK);
     float floats[BLOCK];
     short shorts[BLOCK];
     for (size_t i = 0; i < count; i++) {
@@ -154,6 +161,7 @@ static ev_status failure(const ev_codec *c, ev_error *err) {
 }
 
 ev_status ev_codec_write(ev_codec *c, const float *samples, size_t count, ev_error *err) {
+    assert(!c->file != !c->aac);
     if (c->aac) {
         ev_status status = write_aac(c, samples, count, err);
         return !status && c->made.failed ? failure(c, err) : status;
@@ -164,6 +172,7 @@ ev_status ev_codec_write(ev_codec *c, const float *samples, size_t count, ev_err
 }
 
 ev_status ev_codec_finish(ev_codec *c, ev_error *err) {
+    assert(!c->file != !c->aac);
     if (c->aac) {
         ev_status status = ev_aac_finish(c->aac, &c->made, err);
         return !status && c->made.failed ? failure(c, err) : status;

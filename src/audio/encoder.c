@@ -190,6 +190,7 @@ static void collect(ev_encoder *e) {
     if (made->size == 0) return;
     if (!e->begun) e->begun = begin(e, &head);
     if (!e->begun) return;
+    assert(head <= made->size && !e->whole);
     ev_buf_append(&e->out, made->data + head, made->size - head);
     made->size = 0;
     if (e->format == EV_FORMAT_OPUS) ev_ogg_fix_serial(e->out.data, e->out.size);
@@ -217,6 +218,7 @@ static ev_status check(ev_format format, int32_t rate, uint64_t count, ev_error 
 
 /* Whatever is to be done to the samples before they are encoded. */
 static ev_status prepare_shape(ev_encoder *e, const ev_encoder_options *o, int32_t rate, ev_error *err) {
+    assert(!e->shape);
     const ev_shape_options shape = {
         .rate_in = rate, .rate_out = e->rate, .volume_db = o->volume_db, .trim = o->trim_silence != 0};
     if (shape.rate_in == shape.rate_out && shape.volume_db == 0 && !shape.trim) return EV_OK;
@@ -310,6 +312,7 @@ static ev_status end_call(ev_encoder *e, ev_status status, const void **bytes, s
 /* Samples of the file. */
 static ev_status encode(ev_encoder *e, const float *samples, size_t count, ev_error *err) {
     ev_status status = EV_OK;
+    assert(!e->counted || e->written <= e->count);
     if (e->counted && count > e->count - e->written) count = (size_t)(e->count - e->written); /* rounding */
     if (has_codec(e->format))
         status = ev_codec_write(&e->codec, samples, count, err);
@@ -321,6 +324,7 @@ static ev_status encode(ev_encoder *e, const float *samples, size_t count, ev_er
 }
 
 static ev_status encode_shaped(ev_encoder *e, ev_error *err) {
+    assert(e->shape);
     return encode(e, (const float *)(const void *)e->shaped.data, e->shaped.size / sizeof(float), err);
 }
 
@@ -340,6 +344,7 @@ ev_status ev_encoder_write(ev_encoder *e, const float *samples, size_t count, co
 }
 
 static ev_status finish_codec(ev_encoder *e, ev_error *err) {
+    assert(has_codec(e->format));
     ev_status status = ev_codec_finish(&e->codec, err);
     if (status || (e->written == 0 && is_g711(e->format))) return status;
     if (e->written == 0 && e->codec.end == 0)

@@ -1,5 +1,6 @@
 /* fbank: the input of the speaker encoder, 80 log-mel bins per 10 ms, number for number what SpeechBrain's Fbank and
  * sentence normalisation give, quirks included, because published weights were trained on exactly that. */
+#include <assert.h>
 #include <kiss_fftr.h>
 #include <math.h>
 #include <stdlib.h>
@@ -72,6 +73,7 @@ static void frame_decibels(float *out, const fbank_plan *p, const float *samples
 
 /* Floor at 80 dB under the loudest bin of all, then each bin's mean over time to zero. */
 static void normalise(float *out, size_t frames) {
+    assert(frames > 0);
     float loudest = out[0];
     double mean[BINS] = {0};
     for (size_t i = 1; i < frames * BINS; i++)

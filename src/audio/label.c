@@ -1,6 +1,7 @@
 /* label: the texts of a sound file in three spellings. See label.h. */
 #include "audio/label.h"
 
+#include <assert.h>
 #include <sndfile.h>
 #include <string.h>
 
@@ -39,6 +40,7 @@ ev_status ev_label_record(ev_buf *out, const char *producer, const char *content
 /* Texts end in a NUL and are padded to an even size, which the size counts, as libsndfile writes them. */
 static void info_text(ev_buf *out, const char *id, const char *text, size_t bytes) {
     size_t padded = (bytes + 2) & ~(size_t)1;
+    assert(padded % 2 == 0 && padded > bytes);
     ev_buf_append(out, id, 4);
     ev_put_le32(out, (uint32_t)padded);
     ev_buf_append(out, text, bytes);
@@ -65,6 +67,7 @@ void ev_label_info(ev_buf *out, const char *record) {
 
 /* Sizes in ID3v2.4 have seven bits a byte. */
 static void put_syncsafe(ev_buf *out, size_t size) {
+    assert(size < (size_t)1 << 28);
     for (int shift = 21; shift >= 0; shift -= 7) {
         unsigned char bits = (unsigned char)(size >> shift & 127);
         ev_buf_append(out, &bits, 1);

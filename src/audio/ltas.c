@@ -20,6 +20,7 @@ typedef struct ltas_work {
 
 /* Bands meet half way between their centres, on a scale of octaves; each has a line at least. */
 static void plan_bands(ltas_work *w, const int *hz, size_t bands) {
+    assert(bands >= 3 && bands <= EV_LTAS_BANDS_MAX);
     w->bands = bands;
     for (size_t b = 0; b <= bands; b++) {
         const double below = b ? hz[b - 1] : (double)hz[0] * hz[0] / hz[1];
@@ -49,6 +50,7 @@ static float frame_powers(const ltas_work *w, const float *samples, float *out) 
 
 /* powers [frames][bands + 1]: of each band, then of the frame. */
 static void average(const float *powers, size_t frames, size_t bands, float *out_db) {
+    assert(frames > 0 && bands <= EV_LTAS_BANDS_MAX);
     const size_t ld = bands + 1;
     double mean = 0, sums[EV_LTAS_BANDS_MAX] = {0};
     size_t loud = 0;

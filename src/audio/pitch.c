@@ -5,6 +5,7 @@
  *
  * The power spectrum between the two FFTs is weighted: what lies under any voice (hum, offset) and the upper half,
  * mostly noise, do not count. */
+#include <assert.h>
 #include <kiss_fftr.h>
 #include <math.h>
 #include <stdlib.h>
@@ -23,6 +24,9 @@ enum {
     CANDIDATES = 12, /* the first is "unvoiced" */
     VOICED_LEAST = 10
 };
+static_assert((int)FFT >= (int)WINDOW + (int)LAG_MAX, "lags do not wrap");
+static_assert((int)HOP == (int)EV_FBANK_HOP, "frames are those of the speaker encoder's input");
+
 static const float F0_LEAST = 60, F0_MOST = 500;
 /* Costs, in units of correlation; the paper's, per 10 ms. */
 static const float VOICING = 0.45F;      /* a peak below this is rather no voice */
@@ -102,6 +106,7 @@ static tracker *tracker_create(void) {
 
 /* Adds a candidate; of too many the weakest goes. */
 static void add(frame *f, float f0, float correlation) {
+    assert(f->count >= 1 && f->count <= CANDIDATES && f0 > 0);
     candidate c = {f0, log2f(f0), correlation + OCTAVE * log2f(f0 / F0_LEAST)};
     int place = f->count;
     if (f->count == CANDIDATES) {
@@ -140,6 +145,7 @@ static float top_of(float left, float middle, float right) {
 
 /* Adds the peak around lag k: a parabola on whole lags, then one on a finer step. */
 static void add_peak(frame *f, const float *r, int k) {
+    assert(k >= LAG_MIN && k < LAG_MAX);
     const float step = 0.25F;
     float lag = (float)k + top_of(r[k - 1], r[k], r[k + 1]);
     float left = value_at(r, lag - step), middle = value_at(r, lag), right = value_at(r, lag + step);
@@ -184,6 +190,7 @@ static float step_cost(const candidate *a, const candidate *b) {
 
 /* The path of greatest strength less cost. from [n][CANDIDATES]: work memory for where each best path came from. */
 static void best_path(float *f0, const frame *frames, size_t n, unsigned char (*from)[CANDIDATES]) {
+    assert(n > 0);
     float score[2][CANDIDATES] = {{0}};
     for (int c = 0; c < frames[0].count; c++) score[0][c] = frames[0].list[c].strength;
     for (size_t t = 1; t < n; t++) {
@@ -205,6 +212,7 @@ static void best_path(float *f0, const frame *frames, size_t n, unsigned char (*
     int c = 0;
     for (int i = 1; i < frames[n - 1].count; i++)
         if (last[i] > last[c]) c = i;
+    assert(c < frames[n - 1].count);
     for (size_t t = n; t-- > 0; c = from[t][c]) f0[t] = frames[t].list[c].f0;
 }
 

@@ -4,6 +4,7 @@
  *   clipped   samples near the peak, of those of speech: 0.006 % at most; 0.9 % with 6 dB too much
  *   noisy     loud frames over quiet ones: 28 dB at least; 18 dB where noise lies 10 dB under the speech
  *   tones     frames whose pitch stands still: 14 % at most; 95 % and more in a melody of notes */
+#include <assert.h>
 #include <math.h>
 #include <stdlib.h>
 
@@ -47,6 +48,7 @@ static float level_range_db(const float *samples_16k, size_t count) {
         db[n] = level_db(samples_16k + t * FRAME);
         n += db[n] > -100;
     }
+    assert(n <= frames);
     qsort(db, n, sizeof *db, by_value);
     const float range = n ? db[n * 9 / 10] - db[n / 20] : 0;
     free(db);

@@ -2,6 +2,7 @@
  * whole; libsndfile decodes WAV, FLAC and Ogg and libmpg123 an MP3, from memory and block by block, so that memory
  * grows with the sound that is really there and never with what a header claims. libsndfile reads MP3 too, but lets
  * libmpg123 print about damaged frames, and a library must not print. */
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <math.h>
@@ -45,6 +46,7 @@ static ev_status check_format(const mono_sink *sink, ev_error *err) {
 
 /* Mean of the channels. False if a sample is no number or no sound. */
 static bool mix(float *mono, const float *block, size_t frames, size_t channels) {
+    assert(channels >= 1);
     for (size_t i = 0; i < frames; i++) {
         float sum = 0;
         for (size_t c = 0; c < channels; c++) {
@@ -58,6 +60,7 @@ static bool mix(float *mono, const float *block, size_t frames, size_t channels)
 }
 
 static ev_status take(mono_sink *sink, const float *block, size_t frames, ev_error *err) {
+    assert(sink->channels >= 1 && sink->rate > 0);
     size_t total = sink->samples.size / sizeof(float) + frames;
     if (sink->seconds_max > 0 && (double)total > sink->seconds_max * sink->rate)
         return FAULT("%s is longer than %g s", sink->label, sink->seconds_max);
@@ -87,6 +90,7 @@ static sf_count_t memory_seek(sf_count_t offset, int whence, void *user) {
 
 static sf_count_t memory_read(void *out, sf_count_t count, void *user) {
     memory_file *m = user;
+    assert(m->at >= 0 && m->at <= m->size);
     if (count > m->size - m->at) count = m->size - m->at;
     if (count <= 0) return 0;
     memcpy(out, m->bytes + m->at, (size_t)count);
@@ -178,6 +182,7 @@ static ev_status decode_mp3(mono_sink *sink, const ev_sound *sound, float *block
     size_t at = 0;
     int answer = MPG123_NEED_MORE;
     while (!status && answer != MPG123_DONE && !(answer == MPG123_NEED_MORE && at == sound->size)) {
+        assert(at <= sound->size);
         size_t left = sound->size - at, n = answer != MPG123_NEED_MORE ? 0 : left < FEED_BYTES ? left : FEED_BYTES;
         status = step_mp3(sink, decoder, sound->bytes + at, n, block, &answer, err);
         at += n;

@@ -1,5 +1,6 @@
 /* resample: any rate to any rate, by soxr at its "high quality" setting (20 bits, linear phase, pass band to 0.91 of
  * the lower rate's half): better than anything that is measured on the result. */
+#include <assert.h>
 #include <math.h>
 #include <soxr.h>
 #include <stdlib.h>
@@ -33,6 +34,7 @@ ev_status ev_resample(const float *in, size_t count, int rate_in, int rate_out, 
             return ev_fail(err, EV_E_MEMORY, "cannot convert %d Hz to %d Hz: %s", rate_in, rate_out, fault);
         }
     }
+    assert(made <= capacity);
     *out = samples;
     *out_count = made;
     return EV_OK;

@@ -7,6 +7,7 @@
  * slope where it begins. A sample's value decides, so where pieces end changes nothing. */
 #include "audio/shape.h"
 
+#include <assert.h>
 #include <math.h>
 #include <soxr.h>
 #include <stdlib.h>
@@ -26,6 +27,7 @@ struct ev_shape {
 };
 
 uint64_t ev_shape_count(uint64_t count, int32_t rate_in, int32_t rate_out) {
+    assert(rate_in > 0 && rate_out > 0);
     if (rate_in == rate_out) return count;
     return (uint64_t)((double)count * rate_out / rate_in + 0.5);
 }
@@ -39,6 +41,7 @@ static void add(ev_buf *b, const float *samples, size_t count) { ev_buf_append(b
 
 /* Lets go of the first of what is held. */
 static void skip(ev_shape *s, size_t count) {
+    assert(count <= floats_of(&s->held) && !s->sounded);
     ev_buf *held = &s->held;
     memmove(held->data, held->data + count * sizeof(float), held->size - count * sizeof(float));
     held->size -= count * sizeof(float);
@@ -89,6 +92,7 @@ static float louder(float value, float gain) {
 
 /* in NULL: all of it was given, and what the converter holds comes out. */
 static ev_status convert(ev_shape *s, const float *in, size_t count, ev_buf *out, ev_error *err) {
+    assert(s->converter);
     float block[BLOCK];
     size_t used, made = BLOCK;
     for (size_t at = 0; at < count || made == BLOCK; at += used) {
@@ -177,6 +181,7 @@ static ev_status measure(const ev_audio *audio, double *gain_db, ev_error *err) 
 static size_t moved(const ev_shape *s, size_t at, size_t most) {
     const uint64_t left = at > s->skipped ? at - s->skipped : 0;
     const uint64_t there = ev_shape_count(left, s->options.rate_in, s->options.rate_out);
+    assert(s->options.rate_in > 0 && left <= at);
     return there < most ? (size_t)there : most;
 }
 

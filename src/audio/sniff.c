@@ -7,6 +7,7 @@
  * between two frames of a file without such a header cannot be seen. */
 #include "audio/sniff.h"
 
+#include <assert.h>
 #include <string.h>
 
 #define FAULT(...) ev_fail(err, EV_E_AUDIO, __VA_ARGS__)
@@ -51,6 +52,7 @@ static ev_status check_wav_format(const unsigned char *chunk, uint32_t size, con
 }
 
 static ev_status walk_wav(ev_sound *out, const unsigned char *bytes, size_t size, const char *label, ev_error *err) {
+    assert(size >= 12); /* RIFF, a size, WAVE: what it is known by */
     *out = (ev_sound){EV_SOUND_WAV, bytes, size};
     bool have_format = false;
     size_t at = 12;
@@ -98,6 +100,7 @@ static bool read_frame(mp3_frame *f, const unsigned char *b) {
     uint32_t hz = rates[rate] >> (first ? 0 : version == 2 ? 1 : 2);
     uint32_t bits = 1000u * (first ? kbits1[bit_rate] : kbits2[bit_rate]);
     f->length = (first ? 144 : 72) * bits / hz + (h >> 9 & 1);
+    assert(f->length > 4); /* more than its header, at every rate */
     f->key = (h & 0xFFFE0C00) | mono;
     f->side_info = first ? (mono ? 17 : 32) : (mono ? 9 : 17);
     return true;
@@ -182,6 +185,7 @@ static ev_status walk_mp3(ev_sound *out, const unsigned char *bytes, size_t size
         at += f.length;
     }
     size_t left = size - at;
+    assert(begin <= at && at <= size);
     if (left > 0 && left < 4 && bytes[at] == 0xFF) cut = true;
     if (cut && (count > 0 || begin > 0)) return FAULT("%s is cut short: its last frame is incomplete", label);
     if (left > 0 && !is_trailer(bytes + at, left))

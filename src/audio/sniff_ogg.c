@@ -1,5 +1,6 @@
 /* sniff_ogg: the pages of an Ogg file, walked from end to end by libogg, which checks their sums. libsndfile plays a
  * damaged file around its holes, and of two streams one, without a word. */
+#include <assert.h>
 #include <ogg/ogg.h>
 #include <string.h>
 
@@ -35,6 +36,7 @@ static ev_status walk_pages(ogg_sync_state *sync, size_t size, const char *label
         if (step < 0) return FAULT("%s is damaged: no whole Ogg page at byte %zu", label, at);
         if (step == 0) break;
         at += (size_t)step;
+        assert(at <= size);
         status = take_page(&w, &page, label, err);
     }
     if (!status && at < size) return FAULT("%s is cut short: its last page is incomplete", label);

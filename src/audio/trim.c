@@ -1,5 +1,6 @@
 /* trim: speech without its silence, so that a reference of five seconds is five seconds of speaker. What counts as
  * silence is relative: a line between the recording's own noise floor and its own loudest part. */
+#include <assert.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,6 +18,7 @@ static const float LOW_DB = -45, HIGH_DB = -15; /* ... but in this band under th
 
 /* Energy of frame t about its own mean, so that an offset of the recording is no sound. */
 static float frame_energy(const float *samples, size_t count, size_t t) {
+    assert(t * FRAME < count);
     size_t begin = t * FRAME, n = count - begin < FRAME ? count - begin : FRAME;
     float sum = 0, squares = 0;
     for (size_t i = 0; i < n; i++) sum += samples[begin + i];
@@ -46,6 +48,7 @@ static void measure(float *level, float *sorted, const float *samples, size_t co
 /* The loudest part is what 100 ms reach (5 % of a short sound), so that one click does not set it; noise is what the
  * quietest tenth stays under. */
 static bool threshold(float *line, const float *sorted, size_t frames) {
+    assert(frames > 0);
     size_t top = frames / 20 < 10 ? frames / 20 : 10;
     float loud = sorted[frames - 1 - top], noise = sorted[frames / 10];
     if (loud < SILENT_DB) return false;
@@ -55,6 +58,7 @@ static bool threshold(float *line, const float *sorted, size_t frames) {
 
 /* Moves frames [begin, end) to out, which lies before or at them. */
 static size_t keep(float *out, size_t used, const float *samples, size_t count, size_t begin, size_t end) {
+    assert(begin <= end);
     size_t first = begin * FRAME, last = end * FRAME < count ? end * FRAME : count;
     if (first >= last) return used;
     memmove(out + used, samples + first, (last - first) * sizeof(float));
@@ -86,6 +90,7 @@ size_t ev_trim_silence(const float *samples_16k, size_t count, float *out) {
     measure(level, level + frames, samples_16k, count, frames);
     size_t used = 0;
     if (threshold(&line, level + frames, frames)) used = copy_speech(out, samples_16k, count, level, frames, line);
+    assert(used <= count);
     free(level);
     return used;
 }

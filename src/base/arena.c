@@ -1,6 +1,7 @@
 /* arena: the work memory of a synth. One block, sized once from the declared maxima, handed out by moving a mark; so
  * that synthesis neither allocates nor fragments, and `peak` says how good the size plan was. Not thread-safe: one
  * arena belongs to one synth, and its threads get slices that the calling thread took for them. */
+#include <assert.h>
 #include <stdlib.h>
 
 #include "base/base.h"
@@ -24,6 +25,7 @@ ev_status ev_arena_create(ev_arena *a, size_t capacity, ev_error *err) {
     size_t rounded = 0;
     if (round_up(capacity ? capacity : 1, &rounded)) a->block = aligned_alloc(ALIGNMENT, rounded);
     if (!a->block) return ev_fail(err, EV_E_MEMORY, "out of memory: work memory of %zu bytes", capacity);
+    assert(rounded >= capacity && rounded % ALIGNMENT == 0);
     a->capacity = rounded;
     return EV_OK;
 }
@@ -34,10 +36,12 @@ void ev_arena_destroy(ev_arena *a) {
 }
 
 void *ev_arena_take(ev_arena *a, size_t bytes) {
+    assert(a->used <= a->capacity && a->used % ALIGNMENT == 0);
     size_t rounded;
     if (!round_up(bytes, &rounded) || rounded > a->capacity - a->used) return NULL;
     void *place = a->block + a->used;
     a->used += rounded;
     if (a->used > a->peak) a->peak = a->used;
+    assert(a->used <= a->capacity && (uintptr_t)place % ALIGNMENT == 0);
     return place;
 }

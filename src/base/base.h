@@ -14,6 +14,7 @@
 #ifndef EV_BASE_H
 #define EV_BASE_H
 
+#include <assert.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -60,7 +61,10 @@ void ev_arena_destroy(ev_arena *a);
 /* NULL when full (a bug in the size plan: callers assert) or when bytes overflows. Memory is not cleared. */
 void *ev_arena_take(ev_arena *a, size_t bytes);
 static inline size_t ev_arena_mark(const ev_arena *a) { return a->used; }
-static inline void ev_arena_release(ev_arena *a, size_t mark) { a->used = mark; }
+static inline void ev_arena_release(ev_arena *a, size_t mark) {
+    assert(mark <= a->used); /* what was taken later is given back earlier */
+    a->used = mark;
+}
 void *ev_aligned_alloc(size_t bytes); /* 64-byte aligned, NULL on failure; free() */
 
 /* ---- pool ---- */

@@ -1,5 +1,6 @@
 /* buffer: a growing byte array for building JSON, lists and file images. An allocation that fails is remembered in
  * `failed` and every later append is refused, so that a builder checks once at its end instead of at each step. */
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,6 +10,7 @@
 /* Room for `more` bytes and a NUL behind them. */
 static bool reserve(ev_buf *b, size_t more) {
     if (b->failed) return false;
+    assert(b->size <= b->capacity && !b->data == !b->capacity);
     if (more < b->capacity - b->size) return true; /* strictly less: one byte is the NUL's */
     if (more > SIZE_MAX / 2 - b->size - 1) {
         b->failed = true;
@@ -28,7 +30,10 @@ static bool reserve(ev_buf *b, size_t more) {
 }
 
 void *ev_buf_append(ev_buf *b, const void *bytes, size_t n) {
+    assert(!n || !bytes || (uintptr_t)bytes + n <= (uintptr_t)b->data ||
+           (uintptr_t)bytes >= (uintptr_t)b->data + b->capacity);
     if (!reserve(b, n)) return NULL;
+    assert(b->size + n < b->capacity); /* the NUL has its place too */
     unsigned char *place = b->data + b->size;
     if (bytes)
         memcpy(place, bytes, n);

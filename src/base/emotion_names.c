@@ -1,6 +1,7 @@
 /* emotion_names: the table. */
 #include "base/emotion_names.h"
 
+#include <assert.h>
 #include <stdbool.h>
 #include <string.h>
 #include <strings.h>
@@ -45,6 +46,7 @@ static bool is_among(const char *words, const char *name, size_t length) {
 }
 
 int ev_emotion_find(const char *name, size_t length, size_t labels, ev_emotion_label *label, const void *of) {
+    assert(label || !labels);
     for (size_t i = 0; i < labels; i++)
         if (same_name(label(of, i), name, length)) return (int)i;
     for (size_t n = 0; n < EV_ARRAY_COUNT(NAMES); n++) {

@@ -1,5 +1,6 @@
 /* error: one line that names a fault. The line may carry bytes from hostile input (file names, tensor names, text),
  * so it is made safe here, once: valid UTF-8, no control characters, no line breaks, always terminated. */
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -22,6 +23,7 @@ static bool is_unsafe(int32_t c) {
 
 /* Copies at most capacity-1 bytes of line, whole characters only; what is unsafe or no UTF-8 becomes '?'. */
 static void copy_safe(char *out, size_t capacity, const char *line, size_t bytes) {
+    assert(capacity > 0);
     size_t at = 0, used = 0;
     while (at < bytes) {
         size_t begin = at;
@@ -36,6 +38,7 @@ static void copy_safe(char *out, size_t capacity, const char *line, size_t bytes
             memcpy(out + used, line + begin, n);
         used += n;
     }
+    assert(used < capacity);
     out[used] = '\0';
 }
 

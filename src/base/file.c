@@ -1,4 +1,5 @@
 /* file: files read whole, and bytes written whole. */
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -9,6 +10,7 @@
 #include "base/base.h"
 
 bool ev_file_text(const char *path, char *text, size_t capacity) {
+    assert(capacity > 0);
     FILE *file = fopen(path, "re");
     if (!file) return false;
     size_t n = fread(text, 1, capacity - 1, file);
@@ -43,6 +45,7 @@ bool ev_file_read(ev_buf *out, int fd, size_t most) {
 }
 
 void *ev_file_copy(int fd, size_t bytes) {
+    assert(bytes > 0);
     unsigned char *copy = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (copy == MAP_FAILED) return NULL;
     for (size_t at = 0; at < bytes;) {

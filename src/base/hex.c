@@ -1,6 +1,7 @@
 /* hex: see hex.h. */
 #include "base/hex.h"
 
+#include <assert.h>
 #include <string.h>
 #include <sys/random.h>
 
@@ -36,6 +37,7 @@ bool ev_hex_read(const char *text, size_t length, void *out, size_t size) {
 }
 
 bool ev_random_hex(char *out, size_t digits) {
+    assert(digits % 2 == 0 && digits <= 512); /* getrandom gives 256 bytes at once, or none */
     const size_t size = digits / 2;
     const bool ok = getrandom(out, size, 0) == (ssize_t)size;
     ev_hex(out, ok ? size : 0, out);

@@ -14,6 +14,7 @@ static void begin_value(ev_json *json, const char *name) {
 }
 
 void ev_json_open(ev_json *json, const char *name, char bracket) {
+    assert(bracket == '{' || bracket == '[');
     begin_value(json, name);
     ev_buf_append(json->out, &bracket, 1);
     json->comma = false;
@@ -21,7 +22,7 @@ void ev_json_open(ev_json *json, const char *name, char bracket) {
 }
 
 void ev_json_close(ev_json *json, char bracket) {
-    assert(json->depth > 0);
+    assert(json->depth > 0 && (bracket == '}' || bracket == ']'));
     ev_buf_append(json->out, &bracket, 1);
     json->comma = --json->depth > 0;
     if (!json->comma) ev_buf_append(json->out, "\n", 1);

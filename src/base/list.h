@@ -27,6 +27,7 @@ typedef struct ev_list {
 
 static inline void ev_list_append(ev_list *l, ev_list_node *node) {
     assert(!node->list);
+    assert(!l->first == !l->last && !l->first == !l->count);
     *node = (ev_list_node){.list = l, .previous = l->last};
     *(l->last ? &l->last->next : &l->first) = node;
     l->last = node;
@@ -37,6 +38,7 @@ static inline void ev_list_append(ev_list *l, ev_list_node *node) {
 static inline bool ev_list_remove(ev_list_node *node) {
     ev_list *l = node->list;
     if (!l) return false;
+    assert(l->count > 0 && l->first && l->last);
     *(node->previous ? &node->previous->next : &l->first) = node->next;
     *(node->next ? &node->next->previous : &l->last) = node->previous;
     *node = (ev_list_node){0};
@@ -54,6 +56,7 @@ static inline void ev_list_renew(ev_list_node *node) {
 /* NULL: it is empty */
 static inline ev_list_node *ev_list_pop(ev_list *l) {
     ev_list_node *node = l->first;
+    assert(!node || (node->list == l && !node->previous));
     if (node) ev_list_remove(node);
     return node;
 }

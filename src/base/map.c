@@ -43,6 +43,7 @@ uint64_t ev_siphash(const uint64_t secret[2], const void *bytes, size_t n) {
 bool ev_map_init(ev_map *m, size_t room) {
     size_t heads = HEADS_MIN;
     while (heads < room) heads *= 2;
+    assert((heads & (heads - 1)) == 0 && heads >= room);
     *m = (ev_map){.mask = heads - 1};
     if (getrandom(m->secret, sizeof m->secret, 0) != (ssize_t)sizeof m->secret) return false;
     m->heads = calloc(heads, sizeof *m->heads);
@@ -55,6 +56,7 @@ void ev_map_free(ev_map *m) {
 }
 
 static void grow(ev_map *m) {
+    assert((m->mask & (m->mask + 1)) == 0 && m->count > m->mask);
     const size_t heads = 2 * (m->mask + 1);
     ev_map_node **larger = calloc(heads, sizeof *larger);
     if (!larger) return;
@@ -90,6 +92,7 @@ void ev_map_add(ev_map *m, ev_map_node *node, const void *key, size_t bytes) {
 
 bool ev_map_remove(ev_map *m, ev_map_node *node) {
     if (!node->key) return false;
+    assert(m->heads && m->count > 0);
     ev_map_node **at = &m->heads[node->hash & m->mask];
     while (*at != node) at = &(*at)->next;
     *at = node->next;
@@ -110,10 +113,12 @@ ev_map_node *ev_map_find(const ev_map *m, const void *key, size_t bytes) {
 }
 
 ev_map_node *ev_map_find_more(const ev_map_node *node) {
+    assert(node->key);
     return first_of(node->next, node->hash, node->key, node->bytes);
 }
 
 ev_map_node *ev_map_next(const ev_map *m, const ev_map_node *node) {
+    assert(!node || (m->count > 0 && node->key));
     if (!m->heads || (node && node->next)) return m->heads ? node->next : NULL;
     for (size_t i = node ? (node->hash & m->mask) + 1 : 0; i <= m->mask; i++) {
         if (m->heads[i]) return m->heads[i];

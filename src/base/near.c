@@ -1,5 +1,6 @@
 /* near: "did you mean". The optimal string alignment distance (insert, delete, replace, swap neighbours), since those
  * are the slips that fingers make; case, and '-' or '_', are none. */
+#include <assert.h>
 #include <string.h>
 
 #include "base/near.h"
@@ -35,9 +36,11 @@ ev_near ev_near_to(const char *word) {
 bool ev_near_offer(ev_near *near, const char *candidate, size_t size) {
     const size_t word_size = strlen(near->word);
     if (near->distance == 0 || size > EV_WORD_MAX) return false;
+    assert(word_size && word_size <= EV_WORD_MAX);
     const bool unfinished = word_size >= 3 && word_size < size && strncmp(near->word, candidate, word_size) == 0;
     const size_t distance = unfinished ? 1 : ev_edit_distance(near->word, word_size, candidate, size);
     if (distance >= near->distance) return false;
+    assert(size < sizeof near->found);
     near->distance = distance;
     memcpy(near->found, candidate, size);
     near->found[size] = '\0';

@@ -69,6 +69,7 @@ static void run_tasks(ev_pool *p, int number) {
         void *arg = atomic_load_explicit(&p->arg, memory_order_relaxed);
         size_t n = atomic_load_explicit(&p->n, memory_order_relaxed);
         if (!atomic_compare_exchange_weak(&p->ticket, &ticket, ticket - 1)) continue;
+        assert(untaken(ticket) <= n);
         task(arg, n - untaken(ticket));
         if (atomic_fetch_add(&p->done, 1) + 1 == n && atomic_load(&p->caller_sleeps)) {
             ev_mutex_lock(&p->lock);
@@ -118,6 +119,7 @@ static void *worker_main(void *arg) {
 
 /* Signals go to the application's own threads: its handlers must not run on ours. */
 static bool start_workers(ev_pool *p) {
+    assert(p->threads >= 1 && !p->started);
     sigset_t all, before;
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
@@ -158,6 +160,7 @@ void ev_pool_free(ev_pool **pool) {
     ev_cond_broadcast(&p->allowed);
     ev_mutex_unlock(&p->lock);
     for (int i = 0; i < p->started; i++) pthread_join(p->workers[i].thread, NULL);
+    assert(!atomic_load(&p->sleepers) && !untaken(atomic_load(&p->ticket)) && "nobody runs a job on it");
     ev_cond_destroy(&p->allowed);
     ev_cond_destroy(&p->finished);
     ev_cond_destroy(&p->work);
@@ -181,6 +184,7 @@ void ev_pool_set_working(ev_pool *p, int working) {
 }
 
 static void wake_sleepers(ev_pool *p, size_t wanted) {
+    assert(wanted >= 1);
     if (atomic_load(&p->sleepers) == 0) return;
     ev_mutex_lock(&p->lock);
     if (wanted >= (size_t)ev_pool_working(p) - 1)
@@ -205,6 +209,7 @@ void ev_pool_run(ev_pool *p, size_t n, void (*task)(void *arg, size_t i), void *
         return;
     }
     assert(n <= UINT32_MAX);
+    assert(!untaken(atomic_load(&p->ticket)) && job_done(p) && "a task may not run another job on its pool");
     atomic_store_explicit(&p->task, task, memory_order_relaxed);
     atomic_store_explicit(&p->arg, arg, memory_order_relaxed);
     atomic_store_explicit(&p->n, n, memory_order_relaxed);

@@ -1,6 +1,7 @@
 /* voice_names: the table. */
 #include "base/voice_names.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -41,6 +42,7 @@ bool ev_voice_next_part(const char **at, char name[EV_VOICE_PART_SIZE], float *w
         if (end == *at + 1 || *end != ')' || !(*weight > 0 && *weight <= 1000)) return false;
         *at = end + 1;
     }
+    assert(*weight > 0 && *weight <= 1000);
     if (**at && (**at != '+' || !(*at)[1])) return false;
     if (**at) ++*at;
     return true;

@@ -1,9 +1,12 @@
 /* wheel: see wheel.h. */
 #include "base/wheel.h"
 
+#include <assert.h>
+
 void ev_wheel_set(ev_wheel *w, ev_timer *timer, int64_t due) {
     ev_list_remove(&timer->node);
     timer->due = due > w->now ? due : w->now + 1;
+    assert(timer->due > w->now); /* its slot is looked at once more */
     ev_list_append(&w->slots[(uint64_t)timer->due % EV_WHEEL_SLOTS], &timer->node);
 }
 

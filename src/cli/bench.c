@@ -3,6 +3,7 @@
  * goes, and how full the work was; beside it the fp32 peak of the engine's own inner kernel. */
 #include "bench.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -102,6 +103,7 @@ static double peak_rss_mb(void) {
 
 static int measure(bench *b, bench_report *report) {
     static const size_t sizes[] = {1, 4, 16};
+    static_assert(2 * CLI_COUNT(sizes) == CLI_COUNT(report->cases), "each size alone and batched");
     int code = bench_make_texts(b);
     for (size_t i = 0; i < CLI_COUNT(report->cases) && code == CLI_OK; i++) {
         char what[64];

@@ -2,6 +2,7 @@
  * first-touch costs stay out of the figures. */
 #include "bench.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -27,6 +28,7 @@ static void compose(char *text, size_t start, size_t words) {
 }
 
 static void set_request(bench *b, size_t i, size_t words) {
+    assert(i < BENCH_UTTERANCES_MAX);
     compose(b->texts[i], 7 * i, words);
     ev_request_init(&b->requests[i]);
     b->requests[i].text = b->texts[i];
@@ -54,6 +56,7 @@ int bench_make_texts(bench *b) {
 /* ---- measuring ---- */
 
 enum { WALL, LATENCY, TEXT, ACOUSTIC, VOCODER };
+static_assert(VOCODER + 1 == BENCH_SERIES, "each has its place");
 
 static int by_value(const void *a, const void *b) {
     double x = *(const double *)a, y = *(const double *)b;
@@ -61,6 +64,7 @@ static int by_value(const void *a, const void *b) {
 }
 
 static spread spread_of(double *values, size_t count) {
+    assert(count > 0);
     qsort(values, count, sizeof *values, by_value);
     double median = count % 2 == 1 ? values[count / 2] : (values[count / 2 - 1] + values[count / 2]) / 2;
     size_t p95 = (95 * count + 99) / 100; /* nearest rank, from 1 */
@@ -117,10 +121,12 @@ static int speak_alone(bench *b, size_t utterances, double *audio_s, double *lat
 }
 
 static double *series(const bench *b, int kind) {
+    assert(kind >= 0 && kind < BENCH_SERIES);
     return b->samples + (size_t)kind * (size_t)b->values->runs * BENCH_UTTERANCES_MAX;
 }
 
 int bench_case_measure(bench *b, bench_case *c) {
+    assert(c->utterances >= 1 && c->utterances <= BENCH_UTTERANCES_MAX && b->values->runs >= 1);
     size_t runs = (size_t)b->values->runs, n = c->utterances;
     ev_stats sum = {0};
     for (size_t run = 0; run <= runs; run++) { /* the first warms up: its place is taken by the second */

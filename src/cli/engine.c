@@ -12,6 +12,7 @@
 #define VOICE_FILE_MAX (1 << 20) /* a packed voice takes a few kilobytes */
 
 int cli_engine_open(cli_engine *engine, const char *model_path) {
+    assert(!engine->model);
     ev_error err = {0};
     double start_s = ev_clock_s();
     if (model_path != NULL && access(model_path, F_OK) != 0) { /* the likeliest slip gets the plainest words */
@@ -26,6 +27,7 @@ int cli_engine_open(cli_engine *engine, const char *model_path) {
 }
 
 int cli_engine_synth(cli_engine *engine, int32_t threads, int32_t batch_max) {
+    assert(engine->model && !engine->synth);
     ev_synth_options options;
     ev_error err = {0};
     ev_synth_options_init(&options);
@@ -40,6 +42,9 @@ int cli_engine_synth(cli_engine *engine, int32_t threads, int32_t batch_max) {
 const char *const cli_markups[] = {"auto", "none", "ssml", NULL}; /* in the order of ev_markup */
 const char *const cli_audio_tags[] = {"speak", "drop", NULL};     /* of ev_audio_tags */
 
+static_assert(CLI_COUNT(cli_markups) == EV_MARKUP_SSML + 2 && CLI_COUNT(cli_audio_tags) == EV_AUDIO_TAGS_DROP + 2,
+              "a name for every way, in their order");
+
 static int index_of(const char *const *names, const char *name) {
     int i = 0;
     while (names[i] != NULL && strcmp(names[i], name) != 0) i++;
@@ -49,6 +54,7 @@ static int index_of(const char *const *names, const char *name) {
 
 int cli_engine_reading(cli_engine *engine, ev_request *request, const char *markup, const char *audio_tags,
                        const char *lexicon) {
+    assert(!engine->dictionary);
     ev_error err = {0};
     request->markup = (ev_markup)index_of(cli_markups, markup);
     request->audio_tags = (ev_audio_tags)index_of(cli_audio_tags, audio_tags);
@@ -160,6 +166,7 @@ static int mixed_voice(ev_voice **out, cli_engine *engine, const char *spec) {
             code = one_voice(&parts[count], engine, part);
     }
     if (code == CLI_OK) {
+        assert(count <= EV_VOICE_PARTS_MAX);
         const ev_status status = ev_voice_mix(out, (const ev_voice *const *)parts, weights, count, &err);
         if (status != EV_OK) code = cli_engine_failed(status, &err, NULL);
     }

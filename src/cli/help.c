@@ -1,6 +1,7 @@
 /* help: what --help prints, all of it from the tables. */
 #include "options.h"
 
+#include <assert.h>
 #include <string.h>
 
 #define WIDTH       80 /* fits any terminal, and reads well in a wide one */
@@ -14,6 +15,7 @@ static void heading(FILE *out, const char *text) { fprintf(out, "\n%s%s%s\n", bo
 
 /* Prints text from `column` on, broken between words and indented. */
 static void wrapped(FILE *out, const char *text, int indent, int column) {
+    assert(indent < WIDTH && column >= 0);
     bool first = true;
     while (*text != '\0') {
         int length = (int)strcspn(text, " ");

@@ -7,6 +7,7 @@
 #include "base/lock.h"
 #include "cli.h"
 
+#include <assert.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -49,6 +50,7 @@ static void add_unless_ignored(sigset_t *signals, int number) {
 }
 
 void cli_interrupt_start(void) {
+    assert(!has_watcher);
     static sigset_t signals; /* static: the watcher reads it for as long as the program runs */
     sigemptyset(&signals);
     add_unless_ignored(&signals, SIGINT);

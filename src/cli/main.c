@@ -5,6 +5,7 @@
 #include "server/guard/guard.h"
 #endif
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -81,6 +82,7 @@ static int unknown_member(const char *group, const char *word) {
 static void print_version(void) { printf("emotivoice %s\n", ev_version()); }
 
 static int run_command(const cli_command *command, int argc, char **argv) {
+    assert(argc >= 0 && command->run);
     cli_values values;
     cli_asked asked = CLI_ASKED_NOTHING;
     cli_operands operands = {.items = calloc((size_t)argc + 1, sizeof(char *))};
@@ -103,6 +105,7 @@ static bool asks_version(const char *word) { return strcmp(word, "--version") ==
 
 /* argv from the command's first word on. */
 static int dispatch(int argc, char **argv) {
+    assert(argc >= 1);
     char name[64];
     if (is_group(argv[0])) {
         if (argc < 2) return cli_fail(CLI_USAGE, "%s needs a command: see emotivoice %s --help", argv[0], argv[0]);

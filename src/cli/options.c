@@ -1,6 +1,7 @@
 /* options: argv to a command's values, by its table. Messages name the option, what was given, and what may be. */
 #include "options.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>
@@ -9,6 +10,7 @@
 const cli_command *const *cli_commands;
 
 static void cli_values_init(const cli_command *command, cli_values *values) {
+    assert(command->values_size <= CLI_VALUES_MAX);
     memset(values, 0, sizeof *values);
     if (command->init != NULL) command->init(values);
 }
@@ -30,6 +32,7 @@ static const cli_option *find_letter(const cli_command *command, char letter) {
 /* ---- values ---- */
 
 static int set_choice(const cli_option *option, const char *given, const char **value) {
+    assert(option->kind == CLI_CHOICE && option->choices);
     char list[128] = "";
     ev_near near = ev_near_to(given);
     for (size_t i = 0; option->choices[i] != NULL; i++) {
@@ -49,6 +52,7 @@ static int set_choice(const cli_option *option, const char *given, const char **
 }
 
 static int set_number(const cli_option *option, const char *given, double *value) {
+    assert((option->kind == CLI_INT || option->kind == CLI_REAL) && option->low <= option->high);
     char *end = NULL;
     double number = strtod(given, &end);
     bool whole = option->kind != CLI_INT || (isfinite(number) && number == floor(number));
@@ -90,6 +94,7 @@ static int add_line(const char *given, const char **value) {
 }
 
 static int set_value(const cli_option *option, const char *given, void *values) {
+    assert(option->kind == CLI_FLAG || given);
     void *place = (unsigned char *)values + option->offset;
     double number = 0;
     int code = CLI_OK;
@@ -173,6 +178,7 @@ static int unknown_option(const cli_command *command, const char *given, size_t 
 
 /* "--name", "--name=value", "--name value". *used counts the arguments taken. */
 static int parse_long(const cli_command *command, int argc, char **argv, void *values, int *used) {
+    assert(argc >= 1 && argv[0][0] == '-' && argv[0][1] == '-');
     const char *name = argv[0] + 2;
     size_t length = strcspn(name, "=");
     const cli_option *option = find_long(command, name, length);
@@ -224,6 +230,7 @@ static int parse_short(const cli_command *command, int argc, char **argv, void *
 }
 
 static int check_operands(const cli_command *command, const cli_operands *operands) {
+    assert(command->operands_min <= command->operands_max);
     if (operands->count < command->operands_min) {
         return cli_fail(CLI_USAGE, "%s needs %s: see emotivoice %s --help", command->name, command->synopsis,
                         command->name);
@@ -259,6 +266,7 @@ int cli_options_parse(const cli_command *command, int argc, char **argv, cli_val
         }
         if (code != CLI_OK) return code;
         if (*asked != CLI_ASKED_NOTHING) return CLI_OK;
+        assert(used >= 1 && used <= argc - i);
         i += used;
     }
     return check_operands(command, operands);
@@ -284,6 +292,7 @@ void cli_option_label(const cli_option *option, char *text, size_t size) {
 }
 
 void cli_option_limits(const cli_command *command, const cli_option *option, char *text, size_t size) {
+    assert(option->offset < command->values_size);
     cli_values values;
     cli_values_init(command, &values);
     const void *place = values.bytes + option->offset;

@@ -2,6 +2,7 @@
  * finished; what is not (/dev/full, a named pipe) is left where it is. */
 #include "cli.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -60,6 +61,7 @@ int cli_sink_open(cli_sink *sink, const char *path) {
 }
 
 int cli_sink_put(cli_sink *sink, const void *bytes, size_t size) {
+    assert(sink->file);
     errno = 0;
     if (fwrite(bytes, 1, size, sink->file) == size && fflush(sink->file) == 0) return CLI_OK;
     return cli_write_failed(sink->path, errno);

@@ -2,6 +2,7 @@
  * with a newline or an escape sequence must not forge a second line or paint the terminal. */
 #include "cli.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -44,6 +45,7 @@ static void print_line(const char *colour, const char *format, va_list arguments
         at += length > 0 ? length : 1;
     }
     line[used++] = '\n';
+    assert(used <= sizeof line);
     fwrite(line, 1, used, stderr); /* one write: lines of two processes do not mix */
 }
 
@@ -91,6 +93,7 @@ static const char *advice_for(ev_status status) {
 }
 
 int cli_engine_failed(ev_status status, const ev_error *err, const char *subject) {
+    assert(status != EV_OK);
     if (status == EV_E_CANCELED && cli_interrupted()) {
         return cli_fail(CLI_INTERRUPT, "interrupted: unfinished output was removed");
     }

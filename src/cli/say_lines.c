@@ -2,6 +2,7 @@
  * takes little memory. A line that cannot be spoken is reported and passed over; its neighbours are still made. */
 #include "say.h"
 
+#include <assert.h>
 #include <ctype.h>
 #include <errno.h>
 #include <stdlib.h>
@@ -53,6 +54,7 @@ static int parse_pattern(pattern *p, const char *output) {
 }
 
 static int parse_directory(pattern *p, const char *output, ev_format format) {
+    assert((size_t)format < CLI_COUNT(extensions));
     struct stat facts;
     size_t length = strlen(output);
     bool slash = output[length - 1] == '/';
@@ -127,6 +129,7 @@ static int group_read(group *g, FILE *in, size_t size, size_t *number) {
 }
 
 static int write_line(say_job *job, const pattern *p, const line *l, ev_result *result, say_outcome *outcome) {
+    assert(l->number >= 1);
     char path[4096];
     int length = snprintf(path, sizeof path, "%.*s%s%0*zu%s", p->prefix_length, p->prefix, p->slash, p->digits,
                           l->number, p->suffix);
@@ -175,6 +178,7 @@ static int group_write(say_job *job, const pattern *p, group *g, double elapsed_
 }
 
 static int group_speak(say_job *job, const pattern *p, group *g, int *first_fault) {
+    assert(g->count > 0);
     ev_error err = {0};
     for (size_t i = 0; i < g->count; i++) {
         g->requests[i] = job->request;

@@ -1,6 +1,7 @@
 /* say_report: what was spoken, for a program (--json) or for a person (one line, only on a terminal). */
 #include "say.h"
 
+#include <assert.h>
 #include <stdarg.h>
 #include <string.h>
 #include <unistd.h>
@@ -91,6 +92,7 @@ static void put_timings(ev_json *json, const say_job *job, const say_outcome *ou
 }
 
 static void report_json(const say_job *job, const say_outcome *outcome, int32_t sample_rate, double seconds) {
+    assert((size_t)job->format < EV_FORMAT_COUNT);
     bool audio_on_stdout = strcmp(outcome->output, "-") == 0;
     FILE *out = audio_on_stdout ? stderr : stdout;
     ev_buf text = {0};

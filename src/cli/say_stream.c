@@ -3,6 +3,7 @@
  * afterwards where the file can be sought in. */
 #include "say.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <string.h>
 
@@ -63,6 +64,7 @@ static int end_encoder(stream *s) {
 }
 
 static int put_size(stream *s, long at, uint64_t value) {
+    assert(s->sink.regular && at >= 0);
     unsigned char bytes[4];
     for (int i = 0; i < 4; i++) bytes[i] = (unsigned char)(value >> (8 * i));
     if (fseek(s->sink.file, at, SEEK_SET) != 0) return cli_write_failed(s->sink.path, errno);

@@ -1,4 +1,5 @@
 /* scale: `emotivoice scale`: as many workers on this machine as the queue asks for. */
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -76,6 +77,7 @@ typedef struct arguments {
 } arguments;
 
 static void add_one(arguments *a, const char *name, const char *value, size_t length) {
+    assert(a->count <= ARGUMENTS_MAX);
     char *flag = NULL;
     if (a->count == ARGUMENTS_MAX || asprintf(&flag, "--%s=%.*s", name, (int)length, value) < 0) {
         a->failed = true;

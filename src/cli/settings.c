@@ -1,4 +1,5 @@
 /* settings: see settings.h. */
+#include <assert.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -15,6 +16,7 @@ static const char *const placeholders[] = {
     [SV_KIND_NUMBER] = "X",        [SV_KIND_SECONDS] = "TIME",       [SV_KIND_BYTES] = "SIZE"};
 
 static void make_texts(sv_config_key key) {
+    assert(key < SV_KEY_COUNT && strlen(sv_config_rows[key].key) < sizeof names[key]);
     const sv_config_row *row = &sv_config_rows[key];
     snprintf(names[key], sizeof names[key], "%s", row->key);
     for (char *at = names[key]; (at = strchr(at, '_')) != NULL;) *at = '-';

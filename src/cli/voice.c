@@ -2,6 +2,7 @@
  * median pitch and an equaliser, a few kilobytes from which nobody can hear the reference again. */
 #include "options.h"
 
+#include <assert.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -52,6 +53,7 @@ static int read_references(ev_audio *all, const cli_operands *references) {
 }
 
 static int embed(ev_voice **out, cli_engine *engine, const cli_operands *references) {
+    assert(references->count >= 1 && engine->synth);
     ev_audio all;
     ev_error err = {0};
     if (references->count == 1) return cli_engine_reference(out, engine, references->items[0]);

@@ -33,6 +33,7 @@ typedef struct attention {
 static size_t slot_floats(size_t rows, int head_dim) { return ev_round16(rows) * (2 * (size_t)head_dim + TILE_ROWS); }
 
 size_t ev_attention_scratch(size_t rows_max, int heads, int head_dim, int threads) {
+    assert(head_dim > 0 && threads >= 1);
     (void)heads;
     return slot_floats(rows_max, head_dim) * (size_t)threads;
 }
@@ -53,6 +54,7 @@ static void pack_v(float *vp, const float *v, size_t ld, size_t rows, int head_d
 }
 
 static void run_item(attention *a, ev_span span, size_t head, size_t first, float *slot) {
+    assert(head < (size_t)a->heads && first < span.count);
     size_t dim = (size_t)a->head_dim, padded = ev_round16(span.count);
     size_t at = span.begin * a->ld + head * dim;
     float *kt = slot, *vp = kt + padded * dim, *scores = vp + padded * dim;
@@ -95,6 +97,7 @@ static void run_items(void *arg, size_t slot) {
     size_t item, span = 0, before = 0; /* items of the spans before `span` */
     while ((item = atomic_fetch_add_explicit(&a->next, 1, memory_order_relaxed)) < a->item_count) {
         while (item - before >= span_items(a, a->spans[span])) before += span_items(a, a->spans[span++]);
+        assert(span < a->span_count);
         size_t heads = (size_t)a->heads;
         run_item(a, a->spans[span], (item - before) % heads, (item - before) / heads * ITEM_ROWS,
                  a->scratch + slot * a->slot_floats);
@@ -105,6 +108,7 @@ void ev_attention_run(const ev_compute *c, const float *q, const float *k, const
                       size_t ldo, int heads, int head_dim, float *scratch, const ev_span *spans, size_t span_count) {
     assert(q && k && v && out && scratch && heads >= 1 && head_dim >= 16 && head_dim % 16 == 0);
     assert((uintptr_t)scratch % 64 == 0 && (uintptr_t)out % 64 == 0 && ldo % 16 == 0);
+    assert(ld >= (size_t)heads * (size_t)head_dim && ldo >= (size_t)heads * (size_t)head_dim);
     attention a = {.kernels = c->kernels,
                    .q = q,
                    .k = k,

@@ -32,6 +32,7 @@ static bool is_output(const float *y, size_t ld, size_t width) {
 /* ---- conv ---- */
 /* Output blocks [begin, end) of part p: in pairs, the width that the kernels like best. */
 static int part_begin(int blocks, int part, int parts) {
+    assert(blocks >= 1 && part >= 0 && part <= parts);
     int pairs = (blocks + 1) / 2, begin = 2 * (int)((long)pairs * part / parts);
     return begin < blocks ? begin : blocks;
 }
@@ -41,6 +42,7 @@ static void conv_rows(const ev_kernels *kernels, const void *args, const ev_piec
     const ev_conv *conv = a->conv;
     int begin = part_begin(conv->co_blocks, piece->part, piece->parts);
     int end = part_begin(conv->co_blocks, piece->part + 1, piece->parts);
+    assert(begin <= end && end <= conv->co_blocks && piece->rows > 0);
     size_t row = a->spans[piece->span].begin + piece->first, channel = (size_t)begin * 16;
     size_t w_step = (size_t)conv->taps * (size_t)conv->ci * 16;
     const float *bias = a->span_bias ? a->span_bias[piece->span] : conv->bias;
@@ -115,7 +117,7 @@ void ev_conv_run(const ev_compute *c, const ev_conv_args *args) {
 
 void ev_upconv_run(const ev_compute *c, const ev_upconv *up, const float *x, size_t ldx, float *y, float *y2,
                    const float *residual, float slope2, const ev_span *spans, size_t span_count) {
-    assert(up->co % 16 == 0 && up->part_count >= 1);
+    assert(up->co % 16 == 0 && up->stride >= 1 && up->part_count >= 1 && up->part_count <= 2);
     size_t ld = (size_t)up->co * (size_t)up->stride;
     for (int i = 0; i < up->part_count; i++) {
         size_t column = (size_t)up->part[i].phase * (size_t)up->co;
@@ -255,6 +257,7 @@ void ev_layer_norm_spans_run(const ev_compute *c, const float *x, size_t ldx, fl
                      .eps = eps,
                      .spans = spans};
     assert(is_output(y, ldy, (size_t)channels) && gamma && beta);
+    assert(ld == 0 || ld >= (size_t)channels);
     run_row_op(c, layer_norm_rows, &args, span_count, 10.0 * channels + 1000);
 }
 
@@ -310,6 +313,7 @@ void ev_upsample_run(const ev_compute *c, const float *x, size_t ldx, const floa
                      .spans = out_spans,
                      .in_spans = in_spans};
     assert(is_output(out, ldo, (size_t)channels) && centre);
+    assert(in_spans || !span_count);
     run_row_op(c, upsample_rows, &args, span_count, 10.0 * channels + 4000);
 }
 

@@ -1,4 +1,5 @@
 /* pack: weights from PyTorch's layout into the kernels', once, at load. */
+#include <assert.h>
 #include <limits.h>
 #include <math.h>
 #include <stdlib.h>
@@ -54,6 +55,7 @@ ev_status ev_conv_pack(ev_conv *out, const float *weight, const float *bias, int
 }
 
 ev_status ev_conv_halve(ev_conv *conv, ev_error *err) {
+    assert(conv->w && !conv->w16 && !conv->w8 && !conv->winograd);
     const size_t n = (size_t)conv->co_blocks * 16 * (size_t)conv->taps * (size_t)conv->ci;
     uint16_t *half = ev_aligned_alloc(n * sizeof *half);
     if (!half) return ev_fail(err, EV_E_MEMORY, "no memory for a layer of %zu weights", n);
@@ -82,6 +84,7 @@ static void quantize_output(const ev_conv *conv, int co, uint8_t *w8, float *sca
 }
 
 ev_status ev_conv_quantize(ev_conv *conv, ev_error *err) {
+    assert(conv->w && !conv->w16 && !conv->w8 && !conv->winograd);
     if (conv->taps > EV_INT8_INPUTS_MAX / conv->ci) return EV_OK;
     const size_t outputs = (size_t)conv->co_blocks * 16;
     for (size_t i = 0; i < outputs * (size_t)conv->taps * (size_t)conv->ci; i++) {
@@ -118,6 +121,8 @@ void ev_conv_free(ev_conv *conv) {
  * q read the same input steps, through elements (q - d) * stride + rest, and are one convolution of m taps. */
 static ev_status upconv_part(ev_upconv *up, const float *weight, const float *bias, int kernel, int phase, int phases,
                              ev_error *err) {
+    assert(phases >= 1 && phase >= 0 && phase + phases <= up->stride);
+    assert(up->part_count < 2 && kernel % up->stride == 0);
     int taps = kernel / up->stride, padding = (kernel - up->stride) / 2;
     int q = (phase + padding) / up->stride, part = up->part_count;
     ev_conv *conv = &up->part[part].conv;

@@ -15,6 +15,7 @@ typedef struct cpu_queue {
 static const ev_compute *compute_of(const ev_queue *q) { return &((const cpu_queue *)q)->compute; }
 
 static float *at(const ev_queue *q, ev_at place) {
+    assert(!place || (place >= EV_AT_FIRST && (place - EV_AT_FIRST) * sizeof(float) <= q->arena.capacity));
     return place ? (float *)(void *)q->arena.block + (place - EV_AT_FIRST) : NULL;
 }
 
@@ -168,6 +169,7 @@ static void overlap_add(ev_queue *q, const ev_overlap_add_op *op) {
 
 /* n rows: in one piece where nothing lies between them. */
 static void copy_rows(float *to, size_t ld_to, const float *from, size_t ld_from, size_t width, size_t n) {
+    assert(n <= 1 || (ld_to >= width && ld_from >= width));
     if (ld_to == width && ld_from == width) {
         memcpy(to, from, n * width * sizeof *to);
         return;

@@ -9,6 +9,7 @@
 #include "compute/spectrum.h"
 
 void ev_f0_interval(const float *f0, size_t frames, size_t i, double *left, double *right) {
+    assert(frames > 0 && i <= frames);
     *left = f0[i ? i - 1 : 0];
     *right = f0[i < frames ? i : frames - 1];
     const double l = *left, r = *right;
@@ -50,11 +51,13 @@ static float harmonic_mix(const ev_source *s, double turns, int harmonics) {
 
 /* How many harmonics of f0 lie below Nyquist, at most those that there are weights for. */
 static int harmonics_of(const ev_source *s, double f0) {
+    assert(f0 > 0);
     const int below = (int)ceil(s->rate / (2 * f0)) - 1;
     return below < s->harmonics ? below : s->harmonics;
 }
 
 static void mix_frame(const ev_source *s, const ev_track *track, size_t frame, float *out) {
+    assert(frame < track->frames);
     const size_t hop = (size_t)s->hop, half = hop / 2;
     const double rate = s->rate;
     for (size_t i = 0; i < hop; i++) {
@@ -78,6 +81,7 @@ static void mix_frame(const ev_source *s, const ev_track *track, size_t frame, f
 
 /* Halves of the two intervals between frames' centres that meet at this frame's own. */
 static void pulse_frame(const source_job *job, const ev_track *track, size_t frame, float *out, float *bursts) {
+    assert(frame < track->frames);
     const ev_source *s = job->source;
     const size_t hop = (size_t)s->hop, half = hop / 2;
     if (!(track->f0[frame] > 0)) {
@@ -125,7 +129,8 @@ static void source_task(void *arg, size_t index) {
 
 void ev_source_run(const ev_compute *c, const ev_source *source, const ev_track *tracks, float *y, float *bursts,
                    const ev_span *spans, size_t span_count) {
-    assert(source->hop > 0 && y && (!source->harmonics || (source->weights && !bursts)));
+    assert(source->hop > 0 && source->rate > 0 && (tracks || !span_count));
+    assert(y && (!source->harmonics || (source->weights && !bursts)));
     source_job job = {.compute = c,
                       .source = source,
                       .tracks = tracks,

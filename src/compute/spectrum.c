@@ -17,6 +17,7 @@ static bool factor(ev_fft *fft, int n) {
     static const int radices[] = {4, 5, 3, 2};
     for (size_t i = 0; i < EV_ARRAY_COUNT(radices); i++)
         for (; n % radices[i] == 0; n /= radices[i]) fft->radices[fft->stages++] = radices[i];
+    assert(fft->stages <= EV_FFT_STAGES_MAX);
     return n == 1;
 }
 
@@ -98,7 +99,10 @@ static size_t slot_floats(const ev_istft *stft) {
     return (3 * fft + 2 + (stft->parts == EV_ISTFT_PARTS_BURSTS ? fft + 2 : 0)) * EV_FFT_LANES;
 }
 
-size_t ev_istft_scratch(const ev_istft *stft, int threads) { return slot_floats(stft) * (size_t)threads; }
+size_t ev_istft_scratch(const ev_istft *stft, int threads) {
+    assert(threads >= 1);
+    return slot_floats(stft) * (size_t)threads;
+}
 
 typedef struct istft_job {
     const ev_istft_args *args;
@@ -112,6 +116,7 @@ static size_t span_items(ev_span span) { return (span.count + EV_FFT_LANES - 1) 
 static void run_item(const istft_job *job, size_t span, size_t begin, float *scratch) {
     const ev_istft_args *a = job->args;
     const ev_istft *k = a->stft;
+    assert(span < a->span_count && begin < a->spans[span].count);
     const size_t left = a->spans[span].count - begin, row = a->spans[span].begin + begin;
     const size_t window = row * (size_t)k->hop - 2 * (size_t)k->hop; /* where the first one begins; wraps at row 0 */
     const ev_istft_tile tile = {.stft = k,
@@ -141,6 +146,7 @@ static void run_items(void *arg, size_t slot) {
 void ev_istft_run(const ev_compute *c, const ev_istft_args *args) {
     assert(args->parts && args->pulses && args->y && args->scratch && aligned(args->parts) && aligned(args->scratch));
     assert(args->ld % 16 == 0 && args->ld >= ev_istft_width(args->stft));
+    assert((args->seeds && args->first) || !args->span_count);
     assert(!args->bursts == (args->stft->parts != EV_ISTFT_PARTS_BURSTS));
     istft_job job = {.args = args, .kernels = c->kernels};
     for (size_t s = 0; s < args->span_count; s++) job.item_count += span_items(args->spans[s]);
@@ -183,6 +189,7 @@ static void overlap_rows(const ev_kernels *kernels, const void *args, const ev_p
 
 void ev_overlap_add_run(const ev_compute *c, const ev_istft *stft, const float *y, float *const *out,
                         const ev_span *spans, size_t span_count) {
+    assert(stft->hop > 0 && y && (out || !span_count));
     const overlap_args args = {stft, y, out, spans};
     const ev_rows_job job = {.fn = overlap_rows,
                              .args = &args,
@@ -195,5 +202,6 @@ void ev_overlap_add_run(const ev_compute *c, const ev_istft *stft, const float *
 }
 
 void ev_pulses_make(const ev_compute *c, const ev_pulses *pulses, float *out, float *bursts, size_t n) {
+    assert(pulses->rate > 0 && out);
     c->kernels->pulses(pulses, out, bursts, n);
 }

@@ -51,6 +51,7 @@ static size_t make_plan(plan *p, const ev_rows_job *job, int threads) {
     size_t pieces = (p->rows_total + rows - 1) / rows;
     p->rows_per_task = (p->rows_total + pieces - 1) / pieces;
     if (pieces < wanted) p->parts = (int)min_size((size_t)job->parts_max, (wanted + pieces - 1) / pieces);
+    assert(p->rows_per_task >= 1 && p->parts >= 1 && p->parts <= job->parts_max);
     return pieces * (size_t)p->parts;
 }
 
@@ -62,6 +63,7 @@ static void run_piece(void *arg, size_t i) {
     if (skip >= p->rows_total) return; /* rounding up may leave the last piece empty */
     size_t left = min_size(p->rows_per_task, p->rows_total - skip);
     for (size_t s = 0; left > 0; s++) {
+        assert(s < job->span_count);
         size_t count = job->spans[s].count;
         if (skip >= count) {
             skip -= count;

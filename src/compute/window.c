@@ -1,9 +1,11 @@
 /* window: which tokens a frame of an upsampling hears. Compiled once, so that all instruction sets cut alike. */
+#include <assert.h>
 #include <math.h>
 
 #include "compute/kernels.h"
 
 ev_window ev_upsample_window(const float *centre, size_t tokens, float t, float delta) {
+    assert(tokens > 0);
     size_t nearest = 0;
     while (nearest + 1 < tokens && fabsf(t - centre[nearest + 1]) <= fabsf(t - centre[nearest])) nearest++;
     float d = t - centre[nearest];

@@ -84,6 +84,7 @@ typedef struct winograd {
 
 /* Blocks of an item for a share of so many rows. */
 static size_t item_blocks(const ev_conv *conv, size_t dilation, size_t share) {
+    assert(dilation >= 1);
     const size_t in = ev_round16((size_t)conv->ci), out = (size_t)conv->co_blocks * 16;
     const size_t most = ITEM_FLOATS / (in > out ? in : out);
     size_t rows = share < most ? share : most;
@@ -104,6 +105,7 @@ static size_t slot_floats(const ev_conv *conv, size_t dilation, size_t blocks) {
 }
 
 size_t ev_conv_scratch(const ev_conv *conv, int dilation, int threads) {
+    assert(dilation >= 1 && threads >= 1);
     if (!conv->winograd) return 0;
     const size_t blocks = item_blocks(conv, (size_t)dilation, SIZE_MAX);
     return slot_floats(conv, (size_t)dilation, blocks) * (size_t)threads;
@@ -310,6 +312,7 @@ static void run_items(void *arg, size_t slot) {
 /* Rows of an item for so many threads: several items for each, so that one which lost its core does not hold up the
  * others. */
 static size_t thread_share(const ev_conv_args *args, size_t threads) {
+    assert(threads >= 1);
     size_t rows = 0;
     for (size_t s = 0; s < args->span_count; s++) rows += args->spans[s].count;
     if (threads == 1) return rows;

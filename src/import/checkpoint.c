@@ -1,6 +1,7 @@
 /* checkpoint: see checkpoint.h. libzip reads the archive and checks its sums. */
 #include "import/checkpoint.h"
 
+#include <assert.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -97,6 +98,7 @@ static ev_status find_table(const ev_pickle *p, const char *key, ev_pickle_value
 
 static ev_status add_tensor(ev_checkpoint *c, const char *text, size_t bytes, const ev_pickle_tensor *t,
                             const char *prefix, ev_error *err) {
+    assert(t && c->count < TENSORS_MAX);
     const size_t cut = strlen(prefix);
     if (bytes > cut && memcmp(text, prefix, cut) == 0) {
         text += cut;
@@ -200,9 +202,15 @@ void ev_checkpoint_free(ev_checkpoint **checkpoint) {
 
 size_t ev_checkpoint_count(const ev_checkpoint *c) { return c->count; }
 
-const char *ev_checkpoint_name(const ev_checkpoint *c, size_t i) { return c->entries[i].name; }
+const char *ev_checkpoint_name(const ev_checkpoint *c, size_t i) {
+    assert(i < c->count);
+    return c->entries[i].name;
+}
 
-const ev_pickle_tensor *ev_checkpoint_tensor(const ev_checkpoint *c, size_t i) { return c->entries[i].tensor; }
+const ev_pickle_tensor *ev_checkpoint_tensor(const ev_checkpoint *c, size_t i) {
+    assert(i < c->count);
+    return c->entries[i].tensor;
+}
 
 size_t ev_checkpoint_find(const ev_checkpoint *c, const char *name) {
     size_t low = 0, high = c->count;
@@ -223,6 +231,8 @@ size_t ev_checkpoint_find(const ev_checkpoint *c, const char *name) {
 static const size_t item_bytes[] = {
     [EV_STORAGE_F32] = 4, [EV_STORAGE_F16] = 2, [EV_STORAGE_BF16] = 2, [EV_STORAGE_F64] = 8};
 
+static_assert(sizeof item_bytes / sizeof *item_bytes == EV_STORAGE_OTHER, "a size for every type that is read");
+
 static float number_at(ev_storage type, const unsigned char *data, size_t index) {
     const unsigned char *from = data + index * item_bytes[type];
     uint16_t half;
@@ -237,6 +247,7 @@ static float number_at(ev_storage type, const unsigned char *data, size_t index)
 }
 
 static bool gather(const ev_pickle_tensor *t, const unsigned char *data, float *out, size_t count) {
+    assert(t->type < EV_STORAGE_OTHER && t->dims >= 0 && t->dims <= EV_PICKLE_DIMS_MAX);
     int64_t at[EV_PICKLE_DIMS_MAX] = {0}, index = t->offset;
     for (size_t i = 0; i < count; i++) {
         out[i] = number_at(t->type, data, (size_t)index);
@@ -272,6 +283,7 @@ static ev_status read_storage(const ev_checkpoint *c, const ev_pickle_tensor *t,
 }
 
 ev_status ev_checkpoint_floats(const ev_checkpoint *c, size_t i, float **out, ev_error *err) {
+    assert(i < c->count);
     const ev_pickle_tensor *t = c->entries[i].tensor;
     const char *name = c->entries[i].name;
     unsigned char *data = NULL;

@@ -1,6 +1,7 @@
 /* import: see import.h. */
 #include "import/import.h"
 
+#include <assert.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -174,6 +175,7 @@ static ev_status find_sizes(job *j, ev_error *err) {
     const json_int_t width = json_integer_value(json_object_get(style, "width"));
     const size_t i = ev_checkpoint_find(j->generator, "am.embed_projection1.weight");
     const size_t speakers = ev_checkpoint_find(j->generator, "am.spk_tokenizer.weight");
+    assert(i != SIZE_MAX && speakers != SIZE_MAX);
     const int64_t *shape = ev_checkpoint_tensor(j->generator, i)->shape;
     if (shape[1] != 2 * shape[0] + 2 * width) {
         return ev_fail(err, EV_E_FORMAT,
@@ -188,6 +190,7 @@ static ev_status find_sizes(job *j, ev_error *err) {
 
 /* weight = g v / ||v||, the norm over all axes but the first. */
 static ev_status fold(const ev_checkpoint *c, const ev_wanted *w, float *v, ev_error *err) {
+    assert(w->dims == 3 && w->gain != SIZE_MAX);
     float *g = NULL;
     TRY(ev_checkpoint_floats(c, w->gain, &g, err));
     const size_t n = (size_t)w->shape[1] * (size_t)w->shape[2];
@@ -219,12 +222,14 @@ static ev_status write_all(job *j, const ev_checkpoint *c, const ev_layout *l, e
         float *values = NULL;
         size_t count = 1;
         for (int d = 0; d < w[i].dims; d++) count *= (size_t)w[i].shape[d];
+        assert(w[i].source != SIZE_MAX); /* the layout was complete */
         TRY(ev_checkpoint_floats(c, w[i].source, &values, err));
         ev_status s = w[i].gain == SIZE_MAX ? EV_OK : fold(c, &w[i], values, err);
         if (s == EV_OK) s = ev_writer_floats(j->writer, values, count, err);
         free(values);
         TRY(s);
         j->done++;
+        assert(j->done <= j->total);
         if (j->options->progress) j->options->progress(j->options->user, j->done, j->total);
     }
     return EV_OK;

@@ -1,5 +1,6 @@
 /* layout: which tensors a published checkpoint has. Sizes are read from a few of its tensors; then every one is
  * named, looked for and measured, and what is left over is reported. */
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -38,6 +39,7 @@ static size_t find_tensor(builder *b, const char *name, int dims, const int64_t 
         list(&b->missing, &b->missing_count, name);
         return i;
     }
+    assert(i < EV_ARRAY_COUNT(b->used));
     b->used[i] = true;
     if (same_shape(ev_checkpoint_tensor(b->c, i), dims, shape)) return i;
     list(&b->wrong, &b->wrong_count, name);
@@ -45,6 +47,7 @@ static size_t find_tensor(builder *b, const char *name, int dims, const int64_t 
 }
 
 static void add_wanted(builder *b, const char *name, int dims, const int64_t *shape, size_t source, size_t gain) {
+    assert(dims >= 0 && dims <= EV_PICKLE_DIMS_MAX && strlen(name) < EV_LAYOUT_NAME_MAX);
     ev_wanted *w = ev_array_push(&b->layout->wanted, ev_wanted);
     if (!w) {
         b->failed = true;
@@ -99,6 +102,7 @@ static const ev_pickle_tensor *tensor(const ev_checkpoint *c, const char *name) 
 /* A size of a tensor, 1..high. */
 static ev_status size_of(const ev_checkpoint *c, const char *name, int dims, int axis, int64_t high, int64_t *out,
                          ev_error *err) {
+    assert(axis >= 0 && axis < dims);
     const ev_pickle_tensor *t = tensor(c, name);
     if (!t) return ev_fail(err, EV_E_FORMAT, "checkpoint has no tensor %s; is it one of EmotiVoice?", name);
     if (t->dims != dims || t->shape[axis] < 1 || t->shape[axis] > high) {
@@ -254,6 +258,7 @@ static void want_acoustic(builder *b, const sizes *z) {
 }
 
 static void want_vocoder(builder *b, const sizes *z) {
+    assert(z->stages >= 1 && z->kinds >= 1 && z->channels >= 1);
     char prefix[64];
     int64_t ch = z->channels;
     want_conv(b, "generator.conv_pre", (int64_t[]){ch, z->mels, z->pre}, ch);
@@ -304,6 +309,7 @@ static void describe_acoustic(const sizes *z, const ev_import_heads *h, json_t *
 }
 
 static ev_status describe_vocoder(const sizes *z, const ev_import_heads *h, json_t *o, ev_error *err) {
+    assert(z->stages >= 1 && z->stages <= STAGES_MAX && z->kinds >= 1 && z->kinds <= KINDS_MAX);
     int64_t rates[STAGES_MAX];
     if (h->rate_count && h->rate_count != z->stages) {
         return ev_fail(err, EV_E_FORMAT, "config.yaml has %d upsample_rates, the generator %d upsampling layers",

@@ -2,6 +2,7 @@
  * recursive, and how many there are is bounded. */
 #include "import/pickle.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -38,7 +39,10 @@ struct ev_pickle {
     ev_pickle_value root;
 };
 
-static node *node_of(const ev_pickle *p, ev_pickle_value v) { return (node *)(void *)p->nodes.data + v; }
+static node *node_of(const ev_pickle *p, ev_pickle_value v) {
+    assert(v < ev_array_count(&p->nodes, node));
+    return (node *)(void *)p->nodes.data + v;
+}
 
 #define FAULT(...) ev_fail(err, EV_E_FORMAT, "checkpoint: " __VA_ARGS__)
 /* ---- stack ---- */
@@ -46,10 +50,14 @@ static node *node_of(const ev_pickle *p, ev_pickle_value v) { return (node *)(vo
 static size_t depth(const ev_pickle *p) { return ev_array_count(&p->stack, ev_pickle_value); }
 
 static ev_pickle_value peek(const ev_pickle *p, size_t from_top) {
+    assert(from_top < depth(p));
     return ((const ev_pickle_value *)(const void *)p->stack.data)[depth(p) - 1 - from_top];
 }
 
-static void drop(ev_pickle *p, size_t n) { p->stack.size -= n * sizeof(ev_pickle_value); }
+static void drop(ev_pickle *p, size_t n) {
+    assert(n <= depth(p));
+    p->stack.size -= n * sizeof(ev_pickle_value);
+}
 
 static ev_status push(ev_pickle *p, ev_pickle_value v, ev_error *err) {
     if (depth(p) >= NODES_MAX) return ev_fail(err, EV_E_LIMIT, "checkpoint: its pickle nests too much");
@@ -88,9 +96,11 @@ static ev_status above_mark(const ev_pickle *p, size_t *n, ev_error *err) {
 
 /* The n values on top, to the items of a node that is not among them. */
 static ev_status append_top(ev_pickle *p, ev_pickle_value to, size_t n, ev_error *err) {
+    assert(n <= depth(p));
     p->items += n;
     if (p->items > ITEMS_MAX) return ev_fail(err, EV_E_LIMIT, "checkpoint: more than %d values", ITEMS_MAX);
     node *list = node_of(p, to);
+    assert(list->kind == EV_PICKLE_TUPLE || list->kind == EV_PICKLE_DICT);
     const ev_pickle_value *top = (const ev_pickle_value *)(const void *)p->stack.data + depth(p) - n;
     if (n && !ev_buf_append(&list->items, top, n * sizeof *top)) {
         return ev_fail(err, EV_E_MEMORY, "out of memory for the checkpoint");
@@ -102,6 +112,7 @@ static ev_status append_top(ev_pickle *p, ev_pickle_value to, size_t n, ev_error
 /* ---- bytes ---- */
 
 static ev_status take(ev_pickle *p, size_t n, const unsigned char **out, ev_error *err) {
+    assert(p->at <= p->end);
     if ((size_t)(p->end - p->at) < n) return FAULT("its pickle is cut short");
     *out = p->at;
     p->at += n;
@@ -109,6 +120,7 @@ static ev_status take(ev_pickle *p, size_t n, const unsigned char **out, ev_erro
 }
 
 static ev_status take_number(ev_pickle *p, size_t n, uint64_t *out, ev_error *err) {
+    assert(n <= sizeof *out);
     const unsigned char *bytes = NULL;
     TRY(take(p, n, &bytes, err));
     *out = 0;
@@ -216,6 +228,7 @@ static const node *item(const ev_pickle *p, const node *tuple, size_t i, ev_pick
 }
 
 static ev_status push_tensor(ev_pickle *p, ev_pickle_kind kind, const ev_pickle_tensor *t, ev_error *err) {
+    assert(kind == EV_PICKLE_STORAGE || kind == EV_PICKLE_TENSOR);
     node *n;
     ev_pickle_tensor *copy = malloc(sizeof *copy);
     if (!copy) return ev_fail(err, EV_E_MEMORY, "out of memory for the checkpoint");
@@ -259,6 +272,7 @@ static bool read_sizes(const ev_pickle *p, const node *tuple, int64_t *out, int 
 
 /* The last item that it names lies in the storage; no product leaves 64 bits. */
 static bool fits(const ev_pickle_tensor *t) {
+    assert(t->dims >= 0 && t->dims <= EV_PICKLE_DIMS_MAX && t->offset >= 0);
     int64_t last = t->offset, count = 1;
     for (int i = 0; i < t->dims; i++) {
         int64_t step;
@@ -511,6 +525,7 @@ size_t ev_pickle_count(const ev_pickle *p, ev_pickle_value dict) {
 
 void ev_pickle_entry(const ev_pickle *p, ev_pickle_value dict, size_t i, ev_pickle_value *key,
                      ev_pickle_value *value) {
+    assert(i < ev_pickle_count(p, dict));
     const ev_pickle_value *items = (const ev_pickle_value *)(const void *)node_of(p, dict)->items.data;
     *key = items[2 * i];
     *value = items[2 * i + 1];

@@ -53,6 +53,7 @@ ev_status ev_writer_create(ev_writer **out, const char *path, bool half, ev_erro
 }
 
 ev_status ev_writer_declare(ev_writer *w, const char *name, int dims, const int64_t *shape, ev_error *err) {
+    assert(dims >= 0 && !w->written);
     const size_t width = w->half ? 2 : 4;
     size_t count = 1;
     json_t *sizes = json_array();
@@ -68,6 +69,7 @@ ev_status ev_writer_declare(ev_writer *w, const char *name, int dims, const int6
 }
 
 ev_status ev_writer_begin(ev_writer *w, const json_t *metadata, ev_error *err) {
+    assert(w->file && !w->written);
     if (json_object_set(w->header, "__metadata__", (json_t *)metadata) != 0) return no_memory(err);
     char *text = json_dumps(w->header, JSON_COMPACT);
     if (!text) return no_memory(err);

@@ -14,6 +14,8 @@
 #ifndef EV_ACOUSTIC_H
 #define EV_ACOUSTIC_H
 
+#include <assert.h>
+
 #include "model/config.h"
 #include "model/utterance.h"
 
@@ -128,6 +130,7 @@ static inline ev_status ev_acoustic_decode(const ev_acoustic *m, ev_queue *q, co
 /* A condition that is the speaker's vector, then the emotions' weights, side by side. */
 static inline void ev_condition_join(const ev_acoustic_config *config, const ev_conditioning *conditioning,
                                      float *out) {
+    assert(config->condition == config->speaker + config->emotion_count);
     for (int i = 0; i < config->speaker; i++) out[i] = conditioning->speaker[i];
     for (int i = 0; i < config->emotion_count; i++) out[config->speaker + i] = conditioning->emotion_weights[i];
 }

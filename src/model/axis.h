@@ -4,6 +4,8 @@
 #ifndef EV_AXIS_H
 #define EV_AXIS_H
 
+#include <assert.h>
+
 #include "compute/queue.h"
 
 typedef struct ev_axis {
@@ -13,6 +15,7 @@ typedef struct ev_axis {
 } ev_axis;
 
 static inline size_t ev_matrix_bytes(size_t rows, size_t gap, size_t width) {
+    assert(width > 0);
     return (rows + 2 * gap) * width * sizeof(float) + 64;
 }
 
@@ -36,6 +39,7 @@ static inline ev_axis ev_axis_place(ev_span *spans, const size_t *lengths, size_
 
 /* y = conv(x) with "same" padding over the axis; callers add what else they want. */
 static inline ev_conv_op ev_axis_conv(const ev_conv *conv, const ev_axis *a, ev_rows x, ev_rows y) {
+    assert(conv->taps >= 1 && a->rows >= ev_spans_end(a->spans, a->count));
     return (ev_conv_op){.conv = conv,
                         .x = x,
                         .tap_offset = -(conv->taps - 1) / 2,

@@ -17,6 +17,7 @@ static const float eps = 1e-12f;
 
 /* floats, which are freed or kept: kept as they are, or in 16 bits where the file has them so. */
 static ev_status store(ev_stored *out, float *floats, size_t n, bool half, ev_error *err) {
+    assert(floats && n > 0);
     if (!half) {
         out->wide = floats;
         return EV_OK;
@@ -116,6 +117,7 @@ typedef struct work { /* rows of the width, of the hidden width */
 } work;
 
 static size_t work_bytes(const ev_bert_config *k, size_t n, int threads) {
+    assert(n > 0 && threads >= 1 && k->width % k->heads == 0);
     return 6 * ev_matrix_bytes(n, 0, (size_t)k->width) + ev_matrix_bytes(n, 0, ev_round16((size_t)k->hidden)) +
            ev_attention_scratch(n, k->heads, k->width / k->heads, threads) * sizeof(float) + 1024;
 }
@@ -128,6 +130,7 @@ static void linear(const work *s, const ev_conv *l, ev_rows x, ev_rows y, ev_act
 }
 
 static void norm(const work *s, const ev_norm *n, ev_rows x, ev_rows y) {
+    assert(x.ld == y.ld);
     const ev_layer_norm_op op = {.x = x,
                                  .y = y,
                                  .channels = (int)x.ld,

@@ -131,6 +131,7 @@ static ev_status check_coverage(ev_container *c, const unsigned char *data, ev_e
                                                                : "unused bytes before its data");
         at += t->count * dtypes[t->dtype].bytes;
     }
+    assert(at <= c->bytes + c->size); /* each lies in the file, and they follow each other */
     size_t spare = (size_t)(c->bytes + c->size - at);
     if (spare) return ev_fail(err, EV_E_FORMAT, "%zu bytes at the end belong to no tensor", spare);
     return EV_OK;
@@ -281,6 +282,7 @@ void ev_container_drop(const ev_container *c, const char *name) {
     const size_t page = (size_t)sysconf(_SC_PAGESIZE), begin = (size_t)((const unsigned char *)t->data - c->bytes);
     const size_t first = (begin + page - 1) / page * page,
                  end = (begin + t->count * dtypes[t->dtype].bytes) / page * page;
+    assert(begin <= c->size && end <= c->size);
     if (end > first) madvise((void *)(c->bytes + first), end - first, MADV_DONTNEED);
 }
 
@@ -294,6 +296,7 @@ const ev_tensor *ev_container_at(const ev_container *c, size_t index) {
 
 /* memcpy for each element, since the file need not be aligned. */
 static void convert(float *out, const ev_tensor *t) {
+    assert(t->dtype == EV_DTYPE_F32 || t->dtype == EV_DTYPE_F16 || t->dtype == EV_DTYPE_BF16);
     const unsigned char *in = t->data;
     if (t->dtype == EV_DTYPE_F32) {
         memcpy(out, in, t->count * sizeof(float));
@@ -308,6 +311,7 @@ static void convert(float *out, const ev_tensor *t) {
 
 /* "[512, *, 7]" */
 static void print_shape(char *text, size_t capacity, int dims, const int64_t *shape) {
+    assert(capacity > 0 && dims >= 0 && dims <= EV_TENSOR_DIMS_MAX);
     ev_buf b = {0};
     ev_buf_printf(&b, "[");
     for (int i = 0; i < dims; i++) {

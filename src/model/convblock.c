@@ -1,6 +1,7 @@
 /* convblock: see convblock.h. */
 #include "model/convblock.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -61,6 +62,7 @@ static ev_status load_all(ev_convblock *b, const ev_container *c, const char *pr
 
 ev_status ev_convblock_load(ev_convblock *out, const ev_container *c, const char *prefix, int width, int hidden,
                             int kernel, int dilation, int condition, ev_error *err) {
+    assert(width > 0 && width % 16 == 0 && hidden > 0 && hidden % 16 == 0 && dilation >= 1 && condition >= 0);
     *out = (ev_convblock){.width = width, .hidden = hidden, .dilation = dilation};
     const ev_status s = load_all(out, c, prefix, kernel, condition, err);
     if (s != EV_OK) ev_convblock_free(out);
@@ -87,6 +89,7 @@ void ev_convblock_upload(const ev_convblock *b, ev_queue *q) {
 /* ---- run ---- */
 
 void ev_convblock_film(const ev_convblock *b, ev_queue *q, ev_rows condition, size_t n, ev_rows film) {
+    assert(n > 0 && b->film.taps == 1 && film.ld / 2 >= (size_t)b->width);
     const ev_span rows = {0, n};
     const ev_axis a = {&rows, 1, n, 0};
     const ev_conv_op conv = ev_axis_conv(&b->film, &a, condition, film);
@@ -111,6 +114,7 @@ static void norm_run(const ev_convblock *b, ev_queue *q, const ev_axis *a, ev_ro
 
 void ev_convblock_run(const ev_convblock *b, ev_queue *q, const ev_axis *a, ev_rows film, ev_rows x, ev_rows norm,
                       ev_rows hidden) {
+    assert(x.at != norm.at && norm.at != hidden.at && hidden.ld >= (size_t)b->hidden);
     const ev_depthwise_op depthwise = {.conv = &b->dw,
                                        .x = x,
                                        .y = norm,

@@ -30,6 +30,7 @@ static const int32_t silence = 0;
 
 static size_t spell(const ev_convnext *m, int32_t token, int32_t forced, const int32_t **symbols) {
     assert(token >= 0 && token < m->config.tokens);
+    assert(m->spelling[token] <= m->spelling[token + 1]);
     const size_t begin = m->spelling[token], count = m->spelling[token + 1] - begin;
     *symbols = count ? m->symbols + begin : &silence;
     return count || forced <= 0 ? count : 1;
@@ -74,7 +75,10 @@ static size_t scratch_bytes(const ev_acoustic_config *c, size_t rows, int thread
 }
 
 /* A work matrix as rows of another width; what it held is lost. */
-static ev_rows narrow(ev_rows x, size_t width) { return (ev_rows){x.at, width}; }
+static ev_rows narrow(ev_rows x, size_t width) {
+    assert(width > 0 && width <= x.ld);
+    return (ev_rows){x.at, width};
+}
 
 static void linear(ev_queue *q, const ev_conv *conv, const ev_axis *a, ev_rows x, ev_rows y, ev_act act,
                    ev_rows residual) {
@@ -100,6 +104,7 @@ static void norm_run(ev_queue *q, const ev_norm *norm, const ev_axis *a, ev_rows
 
 /* Attention and two linear layers, each behind a norm and beside a residual. */
 static void attention_layer(const ev_symbol_net *t, ev_queue *q, const ev_axis *a, const text_work *s, ev_rows x) {
+    assert(t->heads > 0 && t->width % t->heads == 0);
     const size_t w = (size_t)t->width;
     const ev_rows norm = narrow(s->norm, w), wide = narrow(s->wide, 3 * w),
                   hidden = narrow(s->wide, (size_t)t->hidden);
@@ -138,6 +143,7 @@ static void text_run(const ev_symbol_net *t, ev_queue *q, const ev_axis *a, cons
 
 /* Rows [n][condition_width]: the speaker's vector, then the emotions' weights. */
 static ev_rows put_conditions(const ev_acoustic_config *c, ev_queue *q, ev_utterance *const *u, size_t n) {
+    assert(n > 0 && condition_width(c) >= (size_t)c->condition);
     const size_t count = (size_t)c->condition, ld = condition_width(c);
     const ev_span all = {0, n}, one = {0, 1};
     const ev_rows x = ev_rows_take(q, &(ev_axis){&all, 1, n, 0}, ld);
@@ -168,6 +174,7 @@ typedef struct clock { /* the running sum that is rounded, so that the whole is 
 } clock;
 
 static int32_t next_duration(clock *c, double log_frames, double speed) {
+    assert(speed > 0);
     c->target_frames += fmin(fmax(exp(log_frames) - 1.0, 0.0) / speed, 1e4);
     const double frames = fmax(nearbyint(c->target_frames) - c->given, 0.0);
     c->given += frames;
@@ -177,6 +184,7 @@ static int32_t next_duration(clock *c, double log_frames, double speed) {
 /* A model may have learnt its symbols so many frames behind their sound; what is told of tokens is when they sound.
  * The last that may have frames ends later for it. */
 static void tell_earlier(ev_utterance *u, int delay) {
+    assert(delay >= 0);
     int32_t moved = 0;
     for (size_t i = 0; i + 1 < u->token_count && moved < delay; i++) {
         const int32_t take = u->durations[i] < delay - moved ? u->durations[i] : delay - moved;
@@ -233,6 +241,7 @@ static size_t encode_bytes(const void *model, size_t rows, size_t utterances, in
 }
 
 static ev_axis symbol_axis(const ev_convnext *m, ev_queue *q, ev_utterance *const *u, size_t n) {
+    assert(n > 0);
     ev_span *spans = ev_queue_host(q, n * sizeof *spans);
     size_t *lengths = ev_queue_host(q, n * sizeof *lengths);
     for (size_t i = 0; i < n; i++) {
@@ -312,6 +321,7 @@ static size_t decode_bytes(const void *model, size_t frames, size_t utterances, 
 }
 
 static ev_axis pair_axis(const ev_convnext *m, ev_queue *q, ev_utterance *const *u, size_t n) {
+    assert(n > 0);
     ev_span *spans = ev_queue_host(q, n * sizeof *spans);
     size_t *lengths = ev_queue_host(q, n * sizeof *lengths);
     for (size_t i = 0; i < n; i++) lengths[i] = (u[i]->frames + EV_FRAME_PAIR - 1) / EV_FRAME_PAIR;
@@ -320,6 +330,7 @@ static ev_axis pair_axis(const ev_convnext *m, ev_queue *q, ev_utterance *const 
 
 /* Of every step-th frame: the row of its symbol. */
 static void symbol_rows(const ev_encoded *encoded, const ev_utterance *u, size_t step, int32_t *rows) {
+    assert(step > 0);
     size_t frame = 0;
     for (size_t row = u->token_span.begin; row < u->token_span.begin + u->token_span.count; row++) {
         const size_t end = frame + (size_t)encoded->durations[row];
@@ -327,6 +338,7 @@ static void symbol_rows(const ev_encoded *encoded, const ev_utterance *u, size_t
             if (frame % step == 0) rows[frame / step] = (int32_t)row;
         }
     }
+    assert(frame == u->frames); /* the durations' sum */
 }
 
 /* x [pairs][width]: the row of the symbol that a pair's first frame belongs to. */
@@ -365,6 +377,7 @@ static float hertz(const ev_utterance *u, float log_f0, float voicing) {
 /* What stands behind the features, and F0. */
 static void finish_frames(const ev_convnext *m, const ev_utterance *u, const float *prosody) {
     const size_t width = (size_t)m->config.text_width, ld = ev_round16((size_t)m->config.channels);
+    assert(ld > width); /* the energy stands behind the features */
     for (size_t frame = 0; frame < u->frames; frame++) {
         const float *p = prosody + frame / EV_FRAME_PAIR * PROSODY + frame % EV_FRAME_PAIR;
         float *to = u->channels + frame * ld + width;

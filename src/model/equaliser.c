@@ -37,6 +37,7 @@ void ev_equaliser_free(ev_equaliser *e) {
 }
 
 static double own_db(const ev_equaliser *e, int band, const float *vector, double log_pitch) {
+    assert(band >= 0 && band < e->config.bands);
     const float *w = e->weight + (size_t)band * (size_t)(PITCH_TERMS + e->speaker);
     double sum = (double)w[0] + (double)w[1] * log_pitch + (double)w[2] * log_pitch * log_pitch;
     for (int i = 0; i < e->speaker; i++) sum += (double)w[PITCH_TERMS + i] * (double)vector[i];
@@ -88,6 +89,7 @@ static bool is_below(const ev_equaliser_config *k, int band, float pitch) {
 
 void ev_equaliser_fit(const ev_equaliser *e, const float *vector, float pitch, const float *reference_db,
                       float *gains_db) {
+    assert(e->weight && pitch > 0 && e->config.bands > 0 && e->config.bands <= BANDS);
     const ev_equaliser_config *k = &e->config;
     double own[BANDS], lacks[BANDS], gains[BANDS];
     for (int b = 0; b < k->bands; b++) {
@@ -97,6 +99,7 @@ void ev_equaliser_fit(const ev_equaliser *e, const float *vector, float pitch, c
     int begin = k->bands / 4, end = k->bands - begin; /* which any telephone has */
     subtract(lacks, k->bands, median(lacks + begin, end - begin));
     passband(lacks, k->bands, &begin, &end);
+    assert(begin >= 0 && end <= k->bands);
     if (begin < end) subtract(lacks, k->bands, median(lacks + begin, end - begin));
     for (int b = 0; b < k->bands; b++) {
         const double share = fmin(1, fmax(0, (DEVICE_DB - fabs(lacks[b])) / (DEVICE_DB - PERSON_DB)));
@@ -112,6 +115,7 @@ void ev_equaliser_fit(const ev_equaliser *e, const float *vector, float pitch, c
 }
 
 void ev_equaliser_bins(const ev_equaliser *e, const float *gains_db, double bin_hz, size_t bins, float *log_gains) {
+    assert(e->config.bands > 0 && bin_hz > 0);
     const ev_equaliser_config *k = &e->config;
     int above = 0;
     for (size_t i = 0; i < bins; i++) {

@@ -1,6 +1,7 @@
 /* fastspeech2: see fastspeech2.h. The forward pass reads top to bottom as training/acoustic.py does. */
 #include "model/fastspeech2.h"
 
+#include <assert.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +16,7 @@ static void condition_bias(const void *model, const ev_utterance *u, float *bias
     const ev_acoustic_config *c = &m->config;
     const float *weights = u->condition + c->speaker;
     float inputs[2 * 4096];
+    assert((size_t)c->speaker + (size_t)c->emotion <= EV_ARRAY_COUNT(inputs));
     memcpy(inputs, u->condition, (size_t)c->speaker * sizeof *inputs);
     for (int j = 0; j < c->emotion; j++) {
         double sum = 0;
@@ -28,6 +30,7 @@ static void condition_bias(const void *model, const ev_utterance *u, float *bias
 
 /* Rounds the running sum of the target durations, so that the whole is within half a frame of what speed asks for. */
 static void decide_durations(ev_utterance *u, const float *log_duration, float *centre) {
+    assert(u->token_count > 0);
     double target_frames = 0, given = 0;
     size_t frames = 0;
     for (size_t t = 0; t < u->token_count; t++) {
@@ -53,6 +56,7 @@ static void decide_durations(ev_utterance *u, const float *log_duration, float *
 }
 
 static void scale_pitch_energy(const ev_acoustic_config *c, const ev_utterance *u, float *pitch, float *energy) {
+    assert(u->pitch_scale > 0 && u->energy_scale > 0);
     const double median = (log((double)u->median_hz) - c->pitch_centre) / c->pitch_scale;
     const float shift = (float)(median + log((double)u->pitch_scale) / c->pitch_scale);
     const float louder = (float)(log((double)u->energy_scale) / c->energy_std);

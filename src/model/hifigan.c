@@ -9,6 +9,7 @@ static const float slope = 0.1f; /* of the leaky ReLUs, as published */
 
 /* Without an output yet. */
 static ev_conv_op stage_conv(const ev_conv *conv, const ev_axis *a, ev_rows x, int dilation) {
+    assert(dilation >= 1);
     ev_conv_op op = ev_axis_conv(conv, a, x, (ev_rows){0});
     op.tap_offset *= dilation;
     op.dilation = dilation;
@@ -24,6 +25,7 @@ typedef struct stage_work { /* x: raw and activated; b: a residual block's runni
  * mean and leaves only its activation, which is all that the next stage reads. */
 static void finish_block(const ev_hifigan_config *k, const stage_work *w, int block, bool last_stage,
                          ev_conv_op *op) {
+    assert(block >= 0 && block < k->kinds);
     op->residual2 = block ? w->sum : (ev_rows){0};
     op->y = w->sum;
     op->y2 = (ev_rows){0};
@@ -38,6 +40,7 @@ static void finish_block(const ev_hifigan_config *k, const stage_work *w, int bl
 
 static void run_block(const ev_hifigan_config *k, ev_queue *q, const ev_stage *stage, int block, const ev_axis *a,
                       const stage_work *w, bool last_stage) {
+    assert(block >= 0 && block < k->kinds && k->dilation_count >= 1);
     const ev_resblock *r = &stage->blocks[block];
     const int count = k->dilation_count;
     ev_rows raw = w->x, activated = w->xa;
@@ -98,6 +101,7 @@ static void run_stage(const ev_hifigan_config *k, ev_queue *q, const ev_stage *s
 /* ---- the whole ---- */
 
 static size_t stage_matrix_bytes(const ev_vocoder *v, int i, size_t rows) {
+    assert(i >= 0 && i < v->config.hifigan.stages && v->config.hop % v->hifigan.stages[i].left == 0);
     const size_t per_row = (size_t)v->config.hop / (size_t)v->hifigan.stages[i].left;
     return ev_matrix_bytes(rows * per_row, v->gap * per_row, ev_round16((size_t)v->hifigan.stages[i].channels));
 }
@@ -137,6 +141,7 @@ size_t ev_hifigan_bytes(const ev_vocoder *v, size_t rows, size_t chunks, int thr
 }
 
 static ev_axis scaled_axis(ev_queue *q, const ev_axis *base, size_t factor) {
+    assert(factor >= 1);
     ev_span *spans = ev_queue_host(q, base->count * sizeof *spans);
     for (size_t i = 0; i < base->count; i++) {
         spans[i] = (ev_span){base->spans[i].begin * factor, base->spans[i].count * factor};
@@ -234,6 +239,7 @@ void ev_hifigan_run(const ev_vocoder *v, ev_queue *q, const ev_axis *a, const ev
                                            .span_count = now.count};
     ev_enqueue_conv_single_output(q, &post);
     for (size_t i = 0; i < a->count; i++) {
+        assert(chunks[i].begin >= first[i] && chunks[i].end - first[i] <= a->spans[i].count);
         const size_t from = (a->spans[i].begin + chunks[i].begin - first[i]) * hop;
         const ev_get_op op = {.from = {samples.at + from, 1},
                               .to = chunks[i].out,

@@ -1,5 +1,6 @@
 /* hifigan_load: binds the generator's weights by their published names (prefix "generator.") and derives how far the
  * network reaches. */
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -85,6 +86,7 @@ static ev_status load_block(ev_resblock *r, const ev_container *c, const ev_hifi
 }
 
 static ev_status load_stage(ev_vocoder *v, const ev_container *c, int i, int ci, int left, ev_error *err) {
+    assert(left >= 1 && v->config.hop % left == 0);
     const ev_hifigan_config *k = &v->config.hifigan;
     ev_stage *s = &v->hifigan.stages[i];
     s->channels = ci / 2;
@@ -153,6 +155,7 @@ ev_status ev_hifigan_load(ev_vocoder *v, const ev_container *c, ev_error *err) {
         TRY(load_stage(v, c, i, channels, left, err));
         channels /= 2;
     }
+    assert(left == 1 && channels >= 1); /* the rates' product is the hop */
     TRY(load_ends(v, c, channels, err));
     derive_reach(v);
     return EV_OK;

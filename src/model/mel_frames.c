@@ -1,9 +1,12 @@
 /* mel_frames: see mel_frames.h. */
 #include "model/mel_frames.h"
 
+#include <assert.h>
+
 #include "model/transformer.h"
 
 ev_axis ev_mel_frames_axis(const ev_acoustic_config *c, ev_queue *q, ev_utterance *const *u, size_t n) {
+    assert(n > 0);
     ev_span *spans = ev_queue_host(q, n * sizeof *spans);
     size_t *lengths = ev_queue_host(q, n * sizeof *lengths);
     for (size_t i = 0; i < n; i++) lengths[i] = u[i]->frames;
@@ -12,6 +15,7 @@ ev_axis ev_mel_frames_axis(const ev_acoustic_config *c, ev_queue *q, ev_utteranc
 
 void ev_mel_frames_upsample(const ev_acoustic_config *c, ev_queue *q, const ev_axis *a, const ev_encoded *encoded,
                             ev_utterance *const *u, ev_rows hidden, ev_rows pitch) {
+    assert(a->count > 0 && encoded->centre && hidden.ld >= (size_t)c->width && pitch.ld >= 16);
     const size_t mark = ev_queue_mark(q);
     ev_span *tokens = ev_queue_host(q, a->count * sizeof *tokens);
     for (size_t i = 0; i < a->count; i++) tokens[i] = u[i]->token_span;

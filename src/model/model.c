@@ -1,6 +1,7 @@
 /* model: see model.h. */
 #include "model/model.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -51,6 +52,7 @@ static const char *lexicons_for(const char *directory) {
 static uint64_t encoder_id_of(const ev_model *m) {
     const size_t n = (size_t)m->config.acoustic.speaker;
     const float *rows = m->config.speaker.embedding ? m->speaker.fc_weight : m->voice_vectors;
+    assert(rows && n > 0);
     return ev_hash(EV_HASH_START ^ n, rows, n * sizeof(float));
 }
 
@@ -115,6 +117,7 @@ ev_status ev_model_open(ev_model **out, const char *path, const ev_model_options
 }
 
 ev_model *ev_model_retain(ev_model *model) {
+    assert(atomic_load_explicit(&model->references, memory_order_relaxed) > 0);
     atomic_fetch_add_explicit(&model->references, 1, memory_order_relaxed);
     return model;
 }
@@ -205,6 +208,7 @@ ev_status ev_model_unknown(const char *kind, const char *name, size_t bytes, con
         if (used < sizeof all - 24)
             used += (size_t)snprintf(all + used, sizeof all - used, "%s%.20s", i ? ", " : "", one);
     }
+    assert(used < sizeof all);
     const int shown = bytes > 40 ? 40 : (int)bytes;
     if (nearest) {
         return ev_fail(err, EV_E_NOT_FOUND, "no %s \"%.*s\"; did you mean \"%s\"?", kind, shown, name, nearest);

@@ -1,6 +1,7 @@
 /* phone_encoder: see phone_encoder.h. */
 #include "model/phone_encoder.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 #include "base/try.h"
@@ -57,6 +58,7 @@ size_t ev_phone_encoder_bytes(const ev_acoustic_config *c, size_t tokens, size_t
 }
 
 static ev_axis token_axis(const ev_acoustic_config *c, ev_queue *q, ev_utterance *const *u, size_t n) {
+    assert(n > 0);
     ev_span *spans = ev_queue_host(q, n * sizeof *spans);
     size_t *lengths = ev_queue_host(q, n * sizeof *lengths);
     for (size_t i = 0; i < n; i++) lengths[i] = u[i]->token_count;
@@ -68,6 +70,7 @@ static ev_axis token_axis(const ev_acoustic_config *c, ev_queue *q, ev_utterance
 /* hidden = the projection of x and of each utterance's condition. */
 static void project(const ev_phone_encoder *e, const ev_phone_decisions *decisions, const void *model, ev_queue *q,
                     const ev_axis *a, ev_utterance *const *u, ev_rows x, ev_rows hidden) {
+    assert((size_t)e->project.width == x.ld && hidden.ld == x.ld);
     const size_t w = x.ld;
     const float **bias = ev_queue_host(q, a->count * sizeof *bias);
     float *rows = ev_queue_host(q, a->count * w * sizeof *rows);
@@ -113,6 +116,7 @@ static ev_status decide(const ev_acoustic_config *c, const ev_phone_decisions *d
 ev_status ev_phone_encoder_run(const ev_phone_encoder *e, const ev_acoustic_config *c, const ev_positions *positions,
                                const ev_phone_decisions *decisions, const void *model, ev_queue *q,
                                ev_utterance *const *u, size_t n, ev_encoded *out, ev_error *err) {
+    assert(n > 0 && positions->count > 0);
     const size_t w = (size_t)c->width;
     const ev_axis a = token_axis(c, q, u, n);
     const ev_rows x = ev_rows_take(q, &a, w), hidden = ev_rows_take(q, &a, w);

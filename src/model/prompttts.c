@@ -1,6 +1,7 @@
 /* prompttts: see prompttts.h. The forward pass reads top to bottom as training/published.py's acoustic() does. */
 #include "model/prompttts.h"
 
+#include <assert.h>
 #include <math.h>
 #include <string.h>
 
@@ -11,6 +12,7 @@
 /* The emotions' vectors by their weights; a free prompt's in their place, the neutral one's for what a degree leaves.
  */
 static ev_status mix_style(const ev_prompttts *m, const ev_conditioning *conditioning, float *out, ev_error *err) {
+    assert(m->config.style.width > 0);
     const ev_acoustic_config *c = &m->config;
     const size_t width = (size_t)c->style.width;
     if (conditioning->prompt) {
@@ -32,6 +34,7 @@ static ev_status mix_style(const ev_prompttts *m, const ev_conditioning *conditi
 }
 
 static ev_status condition(const void *model, const ev_conditioning *conditioning, float *out, ev_error *err) {
+    assert(conditioning->text || !conditioning->text_bytes);
     const ev_prompttts *m = model;
     const size_t speaker = (size_t)m->config.speaker, width = (size_t)m->config.style.width;
     memcpy(out, conditioning->speaker, speaker * sizeof *out);
@@ -50,6 +53,7 @@ static void condition_bias(const void *model, const ev_utterance *u, float *bias
 /* Frames as the checkpoints round them, token by token and half to even; a speed is asked of their running sum. Where
  * nothing would be heard each token gets one. */
 static void decide_durations(ev_utterance *u, const float *log_duration, float *centre) {
+    assert(u->token_count > 0);
     double published = 0, target_frames = 0, given = 0;
     for (size_t t = 0; t < u->token_count; t++) {
         published += fmax(nearbyint(fmin(exp((double)log_duration[t]) - 1.0, 1e4)), 0.0);

@@ -1,4 +1,5 @@
 /* speaker_load: binds the speaker encoder's weights by SpeechBrain's names (prefix "speaker."). */
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,6 +11,7 @@ enum { NAME_MAX_BYTES = 128 };
 
 static ev_status load_tdnn(ev_tdnn *t, const ev_container *c, const char *prefix, int co, int ci, int taps,
                            int dilation, ev_error *err) {
+    assert(co > 0 && ci > 0 && taps % 2 == 1 && dilation >= 1);
     char name[2 * NAME_MAX_BYTES];
     t->dilation = dilation;
     snprintf(name, sizeof name, "%s.conv.conv", prefix);
@@ -19,6 +21,7 @@ static ev_status load_tdnn(ev_tdnn *t, const ev_container *c, const char *prefix
 }
 
 static ev_status load_block(ev_se_block *b, const ev_container *c, const ev_speaker_config *k, int i, ev_error *err) {
+    assert(i >= 1 && i < k->blocks && k->channels[i] % k->res2net_scale == 0);
     char name[NAME_MAX_BYTES];
     const int ch = k->channels[i], width = ch / k->res2net_scale;
     snprintf(name, sizeof name, "speaker.blocks.%d.tdnn1", i);

@@ -36,7 +36,7 @@ static ev_span rows_of(const spectral_run *r, size_t i, size_t before, size_t be
     const ev_chunk *c = &r->chunks[i];
     const size_t begin = c->begin > before ? c->begin - before : 0;
     const size_t end = c->end + behind < c->frames ? c->end + behind : c->frames;
-    assert(begin >= r->first[i]);
+    assert(begin >= r->first[i] && begin < end && end - r->first[i] <= r->a->spans[i].count);
     *number = begin;
     return (ev_span){r->a->spans[i].begin + begin - r->first[i], end - begin};
 }
@@ -62,6 +62,7 @@ static const float *pitch_features(const spectral_run *r, size_t i) {
 
 static void put_columns(const spectral_run *r, size_t i, const float *from, size_t ld, ev_rows x, size_t column,
                         size_t width) {
+    assert(width <= ld && column + width <= x.ld);
     const ev_span span = r->a->spans[i];
     const ev_put_op op = {.from = from,
                           .ld = ld,
@@ -73,6 +74,7 @@ static void put_columns(const spectral_run *r, size_t i, const float *from, size
 }
 
 static ev_rows put_input(const spectral_run *r) {
+    assert(r->v->config.inputs >= 1 && input_of(r->v) > (size_t)r->v->config.inputs);
     const size_t given = ev_round16((size_t)r->v->config.inputs), features = (size_t)r->v->config.inputs - 1;
     const ev_rows x = ev_rows_take(r->q, r->a, input_of(r->v));
     for (size_t i = 0; i < r->a->count; i++) {
@@ -184,7 +186,10 @@ static void run_blocks(const spectral_run *r, layer_work *w, ev_rows input) {
 }
 
 /* The parts of which a bin's number is the logarithm of a magnitude; of the others it turns. */
-static bool is_magnitude(const ev_vocoder *v, int part) { return part != 1 && !(part == 4 && !has_bursts(v)); }
+static bool is_magnitude(const ev_vocoder *v, int part) {
+    assert(part >= 0 && part < v->spectral.stft.parts);
+    return part != 1 && !(part == 4 && !has_bursts(v));
+}
 
 static const float *equalised_bias(const spectral_run *r, const float *log_gains) {
     const ev_spectral *g = &r->v->spectral;
@@ -294,6 +299,7 @@ size_t ev_spectral_bytes(const ev_vocoder *v, size_t rows, size_t chunks, int th
 
 void ev_spectral_run(const ev_vocoder *v, ev_queue *q, const ev_axis *a, const ev_chunk *chunks,
                      const size_t *first) {
+    assert(a->count > 0 && a->gap == v->gap);
     spectral_run r = {.v = v, .q = q, .a = a, .chunks = chunks, .first = first};
     r.spans = ev_queue_host(q, a->count * sizeof *r.spans);
     r.numbers = ev_queue_host(q, a->count * sizeof *r.numbers);

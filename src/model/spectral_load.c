@@ -1,5 +1,6 @@
 /* spectral_load: binds the generator's weights by PyTorch's names (prefix "generator."), folds what can be folded,
  * and derives how far the network reaches. */
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -43,6 +44,7 @@ static ev_status load_down(ev_conv *out, const ev_container *c, int index, int w
  * scale = A x + a, shift = B x + b: so n is scaled by gamma A x + gamma (1 + a) and shifted by
  * (beta A + B) x + beta (1 + a) + b. film, film_bias: A and B, a and b, which become the layer that makes both. */
 static void fold_affine(const ev_norm *norm, float *film, float *film_bias, size_t width, size_t n) {
+    assert(width > 0 && n > 0);
     for (size_t o = 0; o < width; o++) {
         const float gamma = norm->gamma[o], beta = norm->beta[o];
         float *scale = film + o * n, *shift = film + (width + o) * n;
@@ -96,6 +98,7 @@ static ev_status load_head(ev_spectral *g, const ev_container *c, int width, ev_
     ev_status s = ordered && ordered_bias ? EV_OK : ev_fail(err, EV_E_MEMORY, "out of memory for weights");
     for (int i = 0; i < given && s == EV_OK; i++) {
         const size_t to = ev_istft_column(&g->stft, i / bins, i % bins);
+        assert(to < rows);
         memcpy(ordered + to * n, weight + (size_t)i * n, n * sizeof *ordered);
         ordered_bias[to] = bias[i];
     }

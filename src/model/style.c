@@ -2,6 +2,7 @@
 #include "base/lock.h"
 #include "model/style.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -77,6 +78,7 @@ static kept *look(ev_style *s, const char *text, size_t bytes, uint64_t hash, bo
 
 /* Kept where memory allows; else it is made again next time. */
 static void keep(ev_style *s, const char *text, size_t bytes, uint64_t hash, const float *vector) {
+    assert(bytes <= KEPT_TEXT_BYTES);
     const size_t size = (size_t)s->bert.config.width * sizeof *vector;
     bool found = false;
     ev_mutex_lock(&s->lock);
@@ -95,6 +97,7 @@ static void keep(ev_style *s, const char *text, size_t bytes, uint64_t hash, con
 }
 
 static bool recall(ev_style *s, const char *text, size_t bytes, uint64_t hash, float *out) {
+    assert(bytes <= KEPT_TEXT_BYTES);
     bool found = false;
     ev_mutex_lock(&s->lock);
     const kept *k = look(s, text, bytes, hash, &found);
@@ -112,6 +115,7 @@ ev_status ev_style_vector(ev_style *s, ev_pool *pool, const char *what, const ch
     if (!ids) return ev_fail(err, EV_E_MEMORY, "out of memory");
     size_t n = 0;
     ev_status status = ev_wordpiece_split(s->pieces, text, bytes, ids, places, &n, err);
+    assert(status != EV_OK || n >= 2); /* its two ends are always there */
     if (status == EV_OK && whole && n > places) {
         status =
             ev_fail(err, EV_E_LIMIT, "%s has %zu pieces, the style encoder takes %zu; shorten it", what, n, places);

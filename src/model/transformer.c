@@ -8,6 +8,7 @@ size_t ev_transformer_gap(const ev_acoustic_config *c) {
     if (c->predictor_kernel > widest) widest = c->predictor_kernel;
     if (c->ffn_kernels[0] > widest) widest = c->ffn_kernels[0];
     if (c->ffn_kernels[1] > widest) widest = c->ffn_kernels[1];
+    assert(widest >= 1 && widest % 2 == 1); /* "same" padding needs a middle */
     return (size_t)widest / 2;
 }
 
@@ -92,6 +93,7 @@ static void add_positions(const ev_positions *positions, ev_queue *q, float alph
 
 void ev_stack_run(const ev_stack *stack, const ev_acoustic_config *c, const ev_positions *positions, ev_queue *q,
                   const ev_axis *a, ev_rows x) {
+    assert(c->width % c->heads == 0 && x.ld == (size_t)c->width);
     const size_t mark = ev_queue_mark(q);
     const stack_work s = stack_work_take(q, a, c);
     add_positions(positions, q, stack->alpha, a, x);
@@ -102,6 +104,7 @@ void ev_stack_run(const ev_stack *stack, const ev_acoustic_config *c, const ev_p
 
 void ev_predictor_run(const ev_predictor *p, const ev_acoustic_config *c, ev_queue *q, const ev_axis *a, ev_rows x,
                       const ev_rows work[2], ev_rows out) {
+    assert(p->layers >= 1 && x.ld == (size_t)c->width && work[0].at != work[1].at && out.ld >= 16);
     for (int i = 0; i < p->layers; i++) {
         conv_act(q, &p->conv[i], a, x, work[0], EV_ACT_RELU);
         norm_run(c, q, &p->norm[i], a, work[0], work[1]);
@@ -113,6 +116,8 @@ void ev_predictor_run(const ev_predictor *p, const ev_acoustic_config *c, ev_que
 
 void ev_embed_tokens(ev_queue *q, const ev_acoustic_config *c, const float *embedding, const ev_axis *a,
                      ev_utterance *const *u, ev_rows x) {
+    assert(x.ld == (size_t)c->width && a->rows >= ev_spans_end(a->spans, a->count));
+    (void)c; /* only asserts read it */
     const size_t mark = ev_queue_mark(q);
     int32_t *ids = ev_queue_host(q, a->rows * sizeof *ids);
     for (size_t s = 0; s < a->count; s++) {
@@ -128,6 +133,7 @@ void ev_embed_tokens(ev_queue *q, const ev_acoustic_config *c, const float *embe
 }
 
 void ev_conditioned_bias(const ev_conditioned *l, const float *condition, float *bias) {
+    assert(l->width > 0 && l->inputs > 0);
     for (int o = 0; o < l->width; o++) {
         const float *row = l->rest + (size_t)o * (size_t)l->inputs;
         double sum = l->bias[o];

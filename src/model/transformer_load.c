@@ -1,4 +1,5 @@
 /* transformer_load: binds the weights by their published names (prefix "am."). */
+#include <assert.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -61,6 +62,7 @@ static ev_status load_block(ev_block *b, const ev_container *c, const ev_acousti
 
 ev_status ev_stack_load(ev_stack *s, const ev_container *c, const ev_acoustic_config *k, const char *name, int layers,
                         ev_error *err) {
+    assert(layers >= 0);
     char prefix[PREFIX_MAX];
     float *alpha = NULL;
     s->blocks = calloc((size_t)layers + 1, sizeof *s->blocks);
@@ -80,6 +82,7 @@ ev_status ev_stack_load(ev_stack *s, const ev_container *c, const ev_acoustic_co
 
 ev_status ev_predictor_load(ev_predictor *p, const ev_container *c, const ev_acoustic_config *k, const char *name,
                             int layers, ev_error *err) {
+    assert(layers >= 1 && layers <= EV_PREDICTOR_LAYERS_MAX);
     char prefix[PREFIX_MAX];
     p->layers = layers;
     for (int i = 0; i < layers; i++) {
@@ -92,6 +95,7 @@ ev_status ev_predictor_load(ev_predictor *p, const ev_container *c, const ev_aco
 }
 
 ev_status ev_conditioned_load(ev_conditioned *l, const ev_container *c, int width, int inputs, ev_error *err) {
+    assert(width > 0 && inputs > 0);
     const size_t w = (size_t)width, rest = (size_t)inputs;
     float *weight = NULL;
     l->width = width;
@@ -124,6 +128,7 @@ void ev_conditioned_free(ev_conditioned *l) {
 
 /* PE[t, 2i] = sin(t exp(-2i ln(1e4) / width)), PE[t, 2i+1] = cos of the same. */
 ev_status ev_positions_make(ev_positions *out, size_t count, int width, ev_error *err) {
+    assert(count > 0 && width > 0 && width % 2 == 0); /* sines and cosines in turns */
     const size_t w = (size_t)width;
     out->rows = ev_aligned_alloc(count * w * sizeof *out->rows);
     if (!out->rows) return ev_fail(err, EV_E_MEMORY, "out of memory for weights");

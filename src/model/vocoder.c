@@ -1,11 +1,14 @@
 /* vocoder: see vocoder.h. Where chunks lie on a batch's axis, and which family runs them. */
 #include "model/vocoder.h"
 
+#include <assert.h>
+
 typedef struct layout { /* where a chunk lies on the batch's axis */
     size_t first, count;
 } layout;
 
 static layout chunk_layout(const ev_vocoder *v, const ev_chunk *c) {
+    assert(c->begin < c->end && c->end <= c->frames);
     const size_t first = c->begin > v->halo ? c->begin - v->halo : 0;
     const size_t end = c->end + v->halo < c->frames ? c->end + v->halo : c->frames;
     return (layout){first, end - first};
@@ -25,6 +28,7 @@ size_t ev_vocoder_bytes(const ev_vocoder *v, size_t rows, size_t chunks, int thr
 }
 
 static ev_axis place_chunks(const ev_vocoder *v, ev_queue *q, const ev_chunk *chunks, size_t n, size_t **first) {
+    assert(n > 0 && v->gap > 0);
     ev_span *spans = ev_queue_host(q, n * sizeof *spans);
     *first = ev_queue_host(q, n * sizeof **first);
     size_t at = 0;

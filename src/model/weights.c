@@ -1,6 +1,7 @@
 /* weights: see weights.h. */
 #include "model/weights.h"
 
+#include <assert.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,6 +13,7 @@ enum { NAME_MAX_BYTES = 200 };
 
 ev_status ev_weights_array(float **out, const ev_container *c, const char *name, int dims, const int64_t *shape,
                            ev_error *err) {
+    assert(dims >= 0 && dims <= EV_TENSOR_DIMS_MAX);
     int64_t wanted[EV_TENSOR_DIMS_MAX];
     memcpy(wanted, shape, (size_t)dims * sizeof *wanted);
     return ev_container_floats(c, name, dims, wanted, out, err);
@@ -20,6 +22,7 @@ ev_status ev_weights_array(float **out, const ev_container *c, const char *name,
 /* weight = g * v / ||v||, the norm over all axes but the first (PyTorch weight_norm, dim 0). */
 static ev_status fold_weight_norm(float **weight, const ev_container *c, const char *g_name, const char *v_name,
                                   int first, int second, int taps, ev_error *err) {
+    assert(first > 0 && second > 0 && taps > 0);
     float *g = NULL;
     ev_status s = ev_weights_array(weight, c, v_name, 3, (int64_t[]){first, second, taps}, err);
     if (s == EV_OK) s = ev_weights_array(&g, c, g_name, 3, (int64_t[]){first, 1, 1}, err);
@@ -93,6 +96,7 @@ ev_status ev_weights_conv_as_stored(ev_conv *out, const ev_container *c, const c
 }
 
 static ev_status norm_alloc(ev_norm *out, int channels, ev_error *err) {
+    assert(channels > 0);
     const size_t bytes = ev_round16((size_t)channels) * sizeof(float);
     out->gamma = ev_aligned_alloc(bytes);
     out->beta = ev_aligned_alloc(bytes);

@@ -1,4 +1,5 @@
 /* melody: what is asked of a sentence's F0 as a whole, once it is made. */
+#include <assert.h>
 #include <math.h>
 
 #include "synth/synth.h"
@@ -28,6 +29,7 @@ void ev_melody_raise(float *f0, size_t frames, size_t ending, double semitones) 
     while (end > 0 && !(f0[end - 1] > 0)) end--;
     if (ending > ENDING_FRAMES_MAX) ending = ENDING_FRAMES_MAX;
     const size_t begin = end > ending ? end - ending : 0, n = end - begin, half = n / 2;
+    assert(n <= ENDING_FRAMES_MAX && begin + n <= frames);
     double first, second;
     if (!median_of(f0 + begin, half, &first) || !median_of(f0 + begin + half, n - half, &second)) return;
     const double lift = fmin(2 * (semitones + first - second), lift_max); /* half of it lies between the medians */

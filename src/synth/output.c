@@ -1,10 +1,12 @@
 /* output: the samples and marks of one request, growing sentence by sentence. */
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "synth/synth.h"
 
 ev_status ev_item_reserve(ev_item *item, size_t more, ev_error *err) {
+    assert(item->taken <= item->count && item->count <= item->capacity);
     if (item->capacity - item->count >= more) return EV_OK;
     if (item->taken) {
         memmove(item->samples, item->samples + item->taken, (item->count - item->taken) * sizeof *item->samples);
@@ -23,11 +25,13 @@ ev_status ev_item_reserve(ev_item *item, size_t more, ev_error *err) {
 }
 
 void ev_item_silence(ev_item *item, size_t samples) {
+    assert(samples <= item->capacity - item->count); /* reserved when the sentence was decoded */
     memset(item->samples + item->count, 0, samples * sizeof *item->samples);
     item->count += samples;
 }
 
 static size_t pause_of(const ev_item *item, size_t phone) {
+    assert(phone < item->phones->phone_count && item->durations[phone] >= 0);
     const int64_t ms = item->phones->phones[phone].pause_ms;
     if (ms <= 0) return 0;
     const ev_vocoder_config *v = &item->model->config.vocoder;
@@ -36,13 +40,16 @@ static size_t pause_of(const ev_item *item, size_t phone) {
 }
 
 size_t ev_item_first_sound(const ev_item *item, size_t sentence) {
+    assert(sentence < item->phones->sentence_count);
     const ev_sentence *s = &item->phones->sentences[sentence];
     size_t i = s->phone_begin;
     while (i < s->phone_end && item->phones->phones[i].word < 0) i++;
+    assert(i >= s->phone_begin && i <= s->phone_end);
     return i;
 }
 
 size_t ev_item_lead(const ev_item *item, size_t sentence) {
+    assert(sentence < item->phones->sentence_count);
     const size_t end = ev_item_first_sound(item, sentence);
     size_t samples = 0;
     for (size_t i = item->phones->sentences[sentence].phone_begin; i < end; i++) samples += pause_of(item, i);
@@ -54,6 +61,7 @@ size_t ev_item_pause(const ev_item *item, size_t sentence, size_t phone) {
 }
 
 size_t ev_item_sentence_pause(const ev_item *item, size_t sentence) {
+    assert(sentence < item->phones->sentence_count && item->request->speed > 0);
     const bool last = sentence + 1 == item->phones->sentence_count;
     const size_t ms = last ? 0 : EV_SENTENCE_PAUSE_MS;
     const size_t samples = ms * (size_t)item->model->config.vocoder.sample_rate / 1000;
@@ -61,6 +69,10 @@ size_t ev_item_sentence_pause(const ev_item *item, size_t sentence) {
 }
 
 void ev_item_mark(ev_item *item, size_t sentence, size_t at) {
+    assert(sentence < item->phones->sentence_count);
+    assert(item->mark_count +
+               (item->phones->sentences[sentence].phone_end - item->phones->sentences[sentence].phone_begin) <=
+           item->phones->phone_count);
     const ev_sentence *s = &item->phones->sentences[sentence];
     const size_t hop = (size_t)item->model->config.vocoder.hop;
     for (size_t i = s->phone_begin; i < s->phone_end; i++) {

@@ -1,4 +1,5 @@
 /* request: from what a caller asks for to something that can be run, or an error that says what to change. */
+#include <assert.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -53,6 +54,7 @@ static ev_status parse_part(const ev_model *model, const char *text, size_t byte
         const json_t *list = json_object_get(json_object_get(model->config.json, "acoustic"), "emotions");
         return ev_model_unknown("emotion", text, label, list, err);
     }
+    assert(index < EV_EMOTIONS_MAX);
     if (colon) {
         char number[16] = "", *end = NULL;
         const size_t digits = bytes - label - 1;
@@ -96,6 +98,7 @@ static ev_status parse_emotion(const ev_model *model, const char *emotion, float
 
 /* A slow or drawn-out reading makes more frames per token, so its sentences are cut shorter. */
 static size_t sentence_tokens(int32_t sentence_ms_max, float speed) {
+    assert(sentence_ms_max > 0 && speed > 0);
     const double share = fmin(1.0, speed) * sentence_ms_max / 30000.0;
     const double tokens = fmin(EV_SENTENCE_TOKENS_MAX * share, EV_SENTENCE_TOKENS_MAX);
     return tokens < 24 ? 24 : (size_t)tokens;
@@ -109,6 +112,7 @@ static ev_status take_manners(ev_item *item, ev_error *err) {
     bool any = false;
     for (size_t i = 0; i < n; i++) any |= p[i].speed != 1 || p[i].pitch_scale != 1 || p[i].energy_scale != 1;
     if (!any) return EV_OK;
+    assert(n > 0 && !item->prosody);
     item->prosody = malloc(3 * n * sizeof *item->prosody);
     if (!item->prosody) return ev_fail(err, EV_E_MEMORY, "out of memory");
     for (size_t i = 0; i < n; i++) {
@@ -121,6 +125,7 @@ static ev_status take_manners(ev_item *item, ev_error *err) {
 
 /* Behind a pause that ends a sentence its end marks have no frames: they would sound a little, after the silence. */
 static void end_with_pause(ev_item *item, const ev_sentence *s) {
+    assert(s->phone_begin < s->phone_end && s->phone_end <= item->phones->phone_count);
     const ev_phone *phones = item->phones->phones;
     size_t end = s->phone_end;
     while (end > s->phone_begin && phones[end - 1].word < 0 && phones[end - 1].pause_ms <= 0) end--;
@@ -150,6 +155,7 @@ static ev_status take_tokens(ev_item *item, ev_error *err) {
     const size_t n = item->phones->phone_count, sentences = item->phones->sentence_count;
     const ev_vocoder_config *v = &item->model->config.vocoder;
     const long most = (long)ev_frames_of_ms(item->model, EV_PAUSE_MS_MAX);
+    assert(n > 0 && sentences > 0 && !item->tokens); /* a text of which nothing is said was refused */
     item->tokens = malloc(3 * n * sizeof *item->tokens);
     item->marks = calloc(n, sizeof *item->marks);
     item->rows_before = calloc(sentences + 1, sizeof *item->rows_before);
@@ -165,6 +171,7 @@ static ev_status take_tokens(ev_item *item, ev_error *err) {
             item->forced[i] = (int32_t)(frames < most ? frames : most);
         }
     }
+    assert(item->phones->sentences[0].phone_begin == 0 && item->phones->sentences[sentences - 1].phone_end == n);
     for (size_t i = 0; i < sentences; i++) {
         const ev_sentence *s = &item->phones->sentences[i];
         end_as_statement(item, i);
@@ -214,6 +221,7 @@ static ev_status take_gains(ev_item *item, const ev_voice *voice, uint32_t *row,
     const size_t bins = ev_vocoder_bins(&item->model->vocoder), bytes = bins * sizeof(float);
     *row = 0;
     if (!voice->equaliser_id || voice->equaliser_id != e->id) return EV_OK;
+    assert(bins > 1 && e->config.bands == voice->bands); /* only a vocoder with spectra has one */
     const size_t at = item->log_gains.size;
     float *gains = ev_buf_append(&item->log_gains, NULL, bytes);
     if (!gains) return ev_fail(err, EV_E_MEMORY, "out of memory");
@@ -224,8 +232,10 @@ static ev_status take_gains(ev_item *item, const ev_voice *voice, uint32_t *row,
 }
 
 const float *ev_item_log_gains(const ev_item *item, size_t sentence) {
+    assert(sentence < item->phones->sentence_count);
     const size_t row = item->gain_rows ? item->gain_rows[sentence] : item->log_gains.size > 0;
     const float *gains = (const float *)(const void *)item->log_gains.data;
+    assert(row * ev_vocoder_bins(&item->model->vocoder) * sizeof *gains <= item->log_gains.size);
     return row ? gains + (row - 1) * ev_vocoder_bins(&item->model->vocoder) : NULL;
 }
 
@@ -248,6 +258,7 @@ static ev_status sentence_conditions(ev_item *item, ev_conditioning *conditionin
     for (size_t i = 0; i < item->phones->sentence_count && s == EV_OK; i++) {
         const char *name = item->phones->sentences[i].voice;
         const size_t begin = i && said ? ends[i - 1] : 0;
+        assert(!said || (begin <= ends[i] && ends[i] <= said->size));
         if (said) conditioning->text = said->data ? (const char *)said->data + begin : "";
         if (said) conditioning->text_bytes = ends[i] - begin;
         if (!name) voice = speaker;
@@ -293,6 +304,7 @@ static ev_status take_condition(ev_item *item, ev_conditioning *conditioning, co
     const ev_acoustic *m = &item->model->acoustic;
     const bool changes = has_voices(item->phones), each = changes || m->family->takes_prompts;
     const size_t size = (size_t)m->config.condition, n = each ? item->phones->sentence_count : 1;
+    assert(n > 0 && size > 0 && !item->condition);
     item->condition = malloc(n * size * sizeof *item->condition);
     if (changes) item->medians_hz = malloc(n * sizeof *item->medians_hz);
     if (changes) item->gain_rows = malloc(n * sizeof *item->gain_rows);
@@ -352,12 +364,14 @@ void ev_item_prepare(ev_item *item, ev_model *model, ev_pool *pool, int32_t sent
 }
 
 void ev_item_fail(ev_item *item, ev_status status, const ev_error *err) {
+    assert(status != EV_OK && err);
     if (item->status != EV_OK) return;
     item->status = status;
     item->error = *err;
 }
 
 void ev_item_free(ev_item *item) {
+    assert(!item->head == !item->tail);
     while (item->head) {
         ev_decoded *next = item->head->next;
         free(item->head);

@@ -1,6 +1,8 @@
 /* run: whole requests through the stages. Together: a round decodes as many sentences, in order of the items, as one
  * batch holds, then vocodes them all. Streaming: one sentence a round, and slices that begin small and grow.
  */
+#include <assert.h>
+
 #include "synth/synth.h"
 
 static bool canceled(const ev_synth *s) { return atomic_load_explicit(&s->canceled, memory_order_relaxed); }
@@ -43,6 +45,7 @@ static ev_status run_together(ev_synth *s, ev_item *items, size_t n, ev_error *e
 /* Hands out what the item has; long silences in chunks too. */
 static bool hand_out(const ev_synth *s, ev_item *item, ev_chunk_fn on_chunk, void *user) {
     const size_t most = s->chunk_frames * (size_t)item->model->config.vocoder.hop;
+    assert(most > 0 && item->taken <= item->count);
     while (item->taken < item->count) {
         const size_t left = item->count - item->taken, now = left < most ? left : most;
         if (on_chunk(user, item->samples + item->taken, now, 0) != 0) return false;
@@ -54,10 +57,12 @@ static bool hand_out(const ev_synth *s, ev_item *item, ev_chunk_fn on_chunk, voi
 static bool stream(ev_synth *s, ev_item *item, ev_chunk_fn on_chunk, void *user) {
     size_t next = ev_frames_of_ms(s->model, EV_STREAM_FIRST_MS);
     const size_t most = s->chunk_frames;
+    assert(next > 0 && most > 0);
     while (ev_item_next_tokens(item)) {
         ev_stage_decode(s, &item, 1);
         while (item->status == EV_OK && item->head) {
             const size_t left = item->head->piece_end - item->head->at;
+            assert(item->head->at <= item->head->piece_end);
             const ev_item_slice slice = {item, left < next + next / 2 && left < most ? left : next};
             if (!ev_stage_vocode(s, &slice, 1) || !hand_out(s, item, on_chunk, user)) return false;
             next = next * 2 < most ? next * 2 : most;

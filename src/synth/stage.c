@@ -24,12 +24,14 @@ typedef struct job { /* one sentence in a batch */
 
 size_t ev_item_tokens(const ev_item *item, size_t sentence) {
     if (item->status != EV_OK || sentence >= item->phones->sentence_count) return 0;
+    assert(item->rows_before[sentence] <= item->rows_before[sentence + 1]);
     return item->rows_before[sentence + 1] - item->rows_before[sentence];
 }
 
 static void job_start(job *j, ev_item *item) {
     const ev_sentence *s = &item->phones->sentences[item->next_sentence];
     const ev_request *r = item->request;
+    assert(item->next_sentence < item->phones->sentence_count && s->phone_begin < s->phone_end);
     *j = (job){.item = item, .sentence = item->next_sentence++};
     j->u = (ev_utterance){.tokens = item->tokens + s->phone_begin,
                           .token_count = s->phone_end - s->phone_begin,
@@ -55,9 +57,12 @@ static bool fits(const ev_synth *s, const job *j) {
 
 /* The end of the piece that begins behind phone `from`: an explicit pause's phone, or the sentence's last. */
 static void next_piece(const ev_item *item, ev_decoded *d, size_t from) {
+    assert(from >= item->phones->sentences[d->sentence].phone_begin);
+    assert(from <= item->phones->sentences[d->sentence].phone_end && d->piece_end <= d->frames);
     const ev_sentence *s = &item->phones->sentences[d->sentence];
     for (d->phone = from; d->phone < s->phone_end; d->phone++) {
         d->piece_end += (size_t)item->durations[d->phone];
+        assert(d->piece_end <= d->frames); /* the sum of all durations */
         if (ev_item_pause(item, d->sentence, d->phone)) return;
     }
 }
@@ -72,11 +77,13 @@ static size_t sentence_samples(const ev_item *item, size_t sentence, size_t fram
 
 /* Memory for a sentence's frames and, with those that wait before it, its samples. */
 static ev_status hold(ev_item *item, job *j, ev_error *err) {
+    assert(j->u.frames > 0 && !j->decoded);
     const size_t frames = j->u.frames, ld = ev_round16((size_t)item->model->config.acoustic.channels);
     const size_t head = (sizeof(ev_decoded) + 63) / 64 * 64;
     const size_t phase = (frames + 1) * sizeof(double), channels = frames * ld * sizeof(float);
     const size_t samples = sentence_samples(item, j->sentence, frames);
     const size_t f0 = frames * sizeof(float), gain = item->prosody ? f0 : 0;
+    assert(channels % 64 == 0 && !item->head == !item->tail);
     unsigned char *block = ev_aligned_alloc(head + channels + phase + f0 + gain);
     if (!block) return ev_fail(err, EV_E_MEMORY, "out of memory for %zu frames", frames);
     ev_decoded *d = j->decoded = (ev_decoded *)(void *)block;
@@ -85,6 +92,7 @@ static ev_status hold(ev_item *item, job *j, ev_error *err) {
     d->phase = (double *)(void *)(block + head + channels);
     d->f0 = (float *)(void *)(block + head + channels + phase);
     d->gain = gain ? d->f0 + frames : NULL;
+    assert((uintptr_t)d->channels % 64 == 0 && (uintptr_t)d->phase % sizeof(double) == 0);
     j->u.channels = d->channels;
     j->u.f0 = d->f0;
     next_piece(item, d, item->phones->sentences[j->sentence].phone_begin);
@@ -120,6 +128,7 @@ static void set_manners(const job *j) {
     const size_t n = item->phones->phone_count;
     ev_decoded *d = j->decoded;
     size_t frame = 0;
+    assert(!d->gain == !item->prosody);
     for (size_t i = s->phone_begin; d->gain && i < s->phone_end; i++) {
         const size_t end = frame + (size_t)item->durations[i];
         for (; frame < end && frame < d->frames; frame++) {
@@ -160,6 +169,7 @@ static void fail_jobs(const job *jobs, size_t n, ev_status status, const ev_erro
 }
 
 static void decode_group(ev_synth *s, const ev_encoded *encoded, job *jobs, size_t n) {
+    assert(n > 0 && n <= EV_ROUND_SENTENCES);
     ev_utterance *u[EV_ROUND_SENTENCES];
     ev_error error = {0};
     for (size_t i = 0; i < n; i++) u[i] = &jobs[i].u;
@@ -197,6 +207,7 @@ void ev_stage_decode(ev_synth *s, ev_item *const *items, size_t n) {
         for (end = at; end < count && frames + jobs[end].u.frames <= s->round_frames; end++) {
             frames += jobs[end].u.frames;
         }
+        assert(end > at && frames <= s->round_frames); /* none that is too long was kept */
         decode_group(s, &encoded, jobs + at, end - at);
     }
     ev_queue_release(s->queue, mark);
@@ -228,6 +239,7 @@ static void set_level(float *samples, size_t n, float gain) {
 
 /* A frame's gain goes over into the next one's, so that no step is heard. */
 static void set_word_levels(const ev_chunk *c, const float *gain, size_t hop) {
+    assert(c->begin < c->end && c->end <= c->frames && hop > 0);
     for (size_t frame = c->begin; frame < c->end; frame++) {
         const float from = gain[frame], to = gain[frame + 1 < c->frames ? frame + 1 : frame];
         float *out = c->out + (frame - c->begin) * hop;
@@ -263,12 +275,14 @@ static void lose_chunks(const batch *b, ev_status status, const ev_error *error)
     for (size_t i = 0; i < b->count; i++) {
         ev_item *item = b->items[i];
         const size_t at = (size_t)(b->chunks[i].out - item->samples);
+        assert(b->chunks[i].out >= item->samples && at >= item->taken);
         if (at < item->count) item->count = at;
         ev_item_fail(item, status, error);
     }
 }
 
 static void flush(batch *b) {
+    assert(b->count <= EV_ROUND_CHUNKS && b->rows <= b->synth->round_rows);
     ev_synth *s = b->synth;
     if (b->count && !b->stopped) {
         const double start = ev_clock_s();
@@ -292,6 +306,7 @@ static void flush(batch *b) {
 }
 
 static void add_chunk(batch *b, ev_item *item, ev_decoded *d, size_t frames) {
+    assert(frames > 0 && frames <= item->ready_frames && d->at + frames <= d->piece_end);
     const ev_chunk chunk = {.input = d->channels,
                             .f0 = d->f0,
                             .phase = d->phase,
@@ -305,6 +320,8 @@ static void add_chunk(batch *b, ev_item *item, ev_decoded *d, size_t frames) {
     const size_t rows = ev_vocoder_chunk_rows(&b->synth->model->vocoder, &chunk);
     if (b->count == EV_ROUND_CHUNKS || b->rows + rows > b->synth->round_rows) flush(b);
     if (item->status != EV_OK) return; /* one of its chunks was lost */
+    assert(b->count < EV_ROUND_CHUNKS && b->rows + rows <= b->synth->round_rows);
+    assert(item->capacity - item->count >= frames * (size_t)item->model->config.vocoder.hop);
     b->items[b->count] = item;
     b->word_gains[b->count] = d->gain;
     b->chunks[b->count++] = chunk;
@@ -316,6 +333,7 @@ static void add_chunk(batch *b, ev_item *item, ev_decoded *d, size_t frames) {
 
 /* Behind a piece: its pause, and behind the sentence's last the way to the next sentence. */
 static void end_piece(batch *b, ev_item *item) {
+    assert(item->head->at == item->head->piece_end);
     ev_decoded *d = item->head;
     const ev_sentence *s = &item->phones->sentences[d->sentence];
     if (d->phone < s->phone_end) {
@@ -323,6 +341,7 @@ static void end_piece(batch *b, ev_item *item) {
         next_piece(item, d, d->phone + 1);
         return;
     }
+    assert(d->at == d->frames);
     ev_item_silence(item, ev_item_sentence_pause(item, d->sentence));
     item->head = d->next;
     if (!item->head) item->tail = NULL;
@@ -338,9 +357,11 @@ static bool goes_on(const batch *b, const ev_item *item, size_t left) {
 
 /* Frames of the item's in chunks of even length. */
 static void add_slice(batch *b, ev_item *item, size_t left) {
+    assert(b->synth->chunk_frames > 0);
     while (goes_on(b, item, left)) {
         ev_item_silence(item, item->head->lead);
         item->head->lead = 0;
+        assert(item->head->at <= item->head->piece_end && item->head->piece_end <= item->head->frames);
         const size_t piece = item->head->piece_end - item->head->at, most = left < piece ? left : piece;
         const size_t longest = b->synth->chunk_frames, parts = (most + longest - 1) / longest;
         const size_t now = parts ? (most + parts - 1) / parts : 0;

@@ -70,6 +70,7 @@ ev_status ev_task_status(const ev_task *task, ev_error *err) {
 void ev_task_progress(const ev_task *task, ev_progress *progress) {
     const ev_item *item = &task->item;
     const ev_phones *p = item->phones;
+    assert(item->next_sentence <= p->sentence_count && item->taken <= item->count);
     const bool failed = item->status != EV_OK;
     *progress = (ev_progress){.sentences = p->sentence_count,
                               .decoded = item->next_sentence,
@@ -84,6 +85,7 @@ void ev_task_progress(const ev_task *task, ev_progress *progress) {
 }
 
 void ev_task_take(ev_task *task, const float **samples, size_t *count) {
+    assert(task->item.taken <= task->item.count);
     *samples = task->item.samples + task->item.taken;
     *count = task->item.count - task->item.taken;
     task->item.taken = task->item.count;
@@ -127,6 +129,7 @@ ev_status ev_synth_decode(ev_synth *s, ev_task *const *tasks, size_t n, ev_error
     }
     atomic_store_explicit(&s->canceled, false, memory_order_relaxed);
     s->stats = (ev_stats){0};
+    assert(n <= EV_ROUND_SENTENCES && (n <= 1 || tokens <= EV_ROUND_TOKENS));
     ev_stage_decode(s, items, n);
     s->stats.total_s = s->stats.acoustic_s;
     return EV_OK;

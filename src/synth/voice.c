@@ -14,6 +14,7 @@ enum { REFERENCE_RATE = 16000, REFERENCE_MS_MIN = 1000, REFERENCE_MS_MAX = 30000
 
 ev_voice *ev_voice_make(const ev_model *model, const float *vector, float pitch) {
     const size_t n = (size_t)model->config.acoustic.speaker;
+    assert(n > 0 && n <= VECTOR_MAX && pitch >= 0);
     ev_voice *v = malloc(sizeof *v + n * sizeof(float));
     if (!v) return NULL;
     v->faults = 0;
@@ -63,6 +64,7 @@ static ev_status check_mixture(const ev_voice *const *voices, const float *weigh
 
 /* Mean of the pitches' logarithms; 0 where one is not told. */
 static float mixed_pitch(const ev_voice *const *voices, const float *weights, size_t n, double sum) {
+    assert(n > 0 && sum > 0);
     double log_pitch = 0;
     for (size_t i = 0; i < n; i++) {
         if (!(voices[i]->pitch > 0)) return 0;
@@ -73,6 +75,7 @@ static float mixed_pitch(const ev_voice *const *voices, const float *weights, si
 
 /* A voice without one has gains of 0, and so has one whose are another model's. */
 static void mix_equalisers(ev_voice *v, const ev_voice *const *voices, const float *weights, size_t n, double sum) {
+    assert(n > 0 && sum > 0);
     const ev_voice *first = voices[0];
     for (size_t i = 1; i < n && !first->equaliser_id; i++) first = voices[i];
     v->equaliser_id = first->equaliser_id;
@@ -147,6 +150,7 @@ static ev_status measure_reference(float *samples, size_t *count, float *pitch, 
     size_t frames = 0;
     const ev_status s = ev_pitch_track(samples, *count, &f0, &frames, err);
     if (s != EV_OK) return s;
+    assert(frames > 0);
     *pitch = ev_pitch_median(f0, frames);
     ev_quality_pitch(quality, f0, frames);
     free(f0);
@@ -159,6 +163,7 @@ static ev_status measure_reference(float *samples, size_t *count, float *pitch, 
 
 static ev_status embed_speech(ev_voice **out, ev_synth *s, const float *speech, size_t count, float pitch,
                               ev_error *err) {
+    assert(s->model->config.speaker.embedding > 0 && s->model->config.speaker.embedding <= VECTOR_MAX);
     float *bank = NULL, vector[4096];
     size_t frames = 0;
     const ev_status status = ev_fbank(speech, count, &bank, &frames, err);
@@ -182,6 +187,7 @@ static ev_status equalise(ev_voice *voice, const ev_model *model, const float *s
     if (!e->config.bands) return EV_OK;
     const ev_status s = ev_ltas(speech, count, e->config.hz, (size_t)e->config.bands, reference_db, err);
     if (s != EV_OK) return s;
+    assert(voice->size == (size_t)e->speaker && voice->pitch > 0);
     ev_equaliser_fit(e, voice->vector, voice->pitch, reference_db, voice->eq_db);
     voice->equaliser_id = e->id;
     voice->bands = e->config.bands;
@@ -207,6 +213,7 @@ static float alike(const float *a, const float *b, size_t n) {
 }
 
 static void sum_up(float *sum, ev_voice *const *pieces, size_t count) {
+    assert(count > 0 && pieces[0]->size <= VECTOR_MAX);
     memset(sum, 0, pieces[0]->size * sizeof *sum);
     for (size_t i = 0; i < count; i++)
         for (size_t k = 0; k < pieces[0]->size; k++) sum[k] += pieces[i]->vector[k];
@@ -311,6 +318,7 @@ static size_t packed_bytes(size_t floats, size_t bands) {
 }
 
 ev_status ev_voice_pack(const ev_voice *voice, void *bytes, size_t capacity, size_t *used, ev_error *err) {
+    assert(voice->bands >= 0 && voice->bands <= EV_EQUALISER_BANDS_MAX && !voice->bands == !voice->equaliser_id);
     const uint32_t n = (uint32_t)voice->size, bands = (uint32_t)voice->bands;
     const size_t body = packed_bytes(n, bands);
     *used = body + CHECK_BYTES;
@@ -333,6 +341,7 @@ ev_status ev_voice_pack(const ev_voice *voice, void *bytes, size_t capacity, siz
 }
 
 static ev_status unpack_gains(ev_voice *voice, const ev_model *model, const unsigned char *gains, ev_error *err) {
+    assert(model->equaliser.config.bands > 0 && model->equaliser.config.bands <= EV_EQUALISER_BANDS_MAX);
     voice->equaliser_id = model->equaliser.id;
     voice->bands = model->equaliser.config.bands;
     memcpy(voice->eq_db, gains, (size_t)voice->bands * sizeof(float));

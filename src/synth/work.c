@@ -1,6 +1,8 @@
 /* work: how much work memory a round takes. The networks say what they take; here is what lies in the arena at once.
  * ev_synth_work tells callers the same as a few numbers per token, frame and row.
  */
+#include <assert.h>
+
 #include "synth/synth.h"
 
 void ev_synth_options_init(ev_synth_options *options) {
@@ -50,13 +52,16 @@ static line encoder_line(const ev_acoustic *m, int threads) {
         bytes[i] =
             ev_acoustic_encode_bytes(m, rows, sentences, threads) - ev_acoustic_encoded_bytes(m, rows, sentences);
     }
+    assert(bytes[0] <= bytes[1] && bytes[0] <= bytes[2]);
     const size_t row = (bytes[1] - bytes[0]) / STEP;
+    assert(row <= bytes[0]);
     return (line){bytes[0] - row, row, (bytes[2] - bytes[0]) / STEP};
 }
 
 static line decoder_line(const ev_acoustic *m, int threads) {
     const size_t one = ev_acoustic_decode_bytes(m, 1, 0, threads);
     const size_t row = (ev_acoustic_decode_bytes(m, 1 + STEP, 0, threads) - one) / STEP;
+    assert(row <= one);
     return (line){one - row, row, (ev_acoustic_decode_bytes(m, 1, STEP, threads) - one) / STEP};
 }
 

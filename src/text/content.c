@@ -2,6 +2,7 @@
  * stands between them, without markup; what is within brackets there speaks to the engine, or of how a word is
  * spoken.
  */
+#include <assert.h>
 #include <string.h>
 
 #include "text/markup/marked.h"
@@ -49,6 +50,7 @@ static void between(content *c, size_t end) {
 
 /* A word whose phones are given in SSML is not in what is read: there it is as the caller wrote it. */
 static void word(content *c, size_t begin, size_t end) {
+    assert(begin <= end);
     const size_t before = c->out->size;
     for (; c->at < c->size && (place(c) == EV_VOID || place(c) < end); c->at++) {
         if (place(c) != EV_VOID) ev_buf_append(c->out, c->read + c->at, 1);
@@ -72,6 +74,7 @@ static void sentence(content *c, const ev_phones *phones, const ev_sentence *s) 
 
 /* Paragraphs end in blank lines that nobody wrote. */
 static void trim(ev_buf *out, size_t begin) {
+    assert(begin <= out->size);
     while (out->size > begin && !out->failed && strchr(" \n", (char)out->data[out->size - 1])) out->size--;
 }
 
@@ -83,6 +86,7 @@ ev_status ev_text_content(ev_buf *out, size_t *ends, const char *utf8, size_t by
     ev_status status = ev_markup_read(&marked, utf8, bytes, options, &sink, err);
     content c = {.out = out, .text = utf8, .read = utf8, .size = bytes};
     if (status == EV_OK && !marked.plain) {
+        assert(marked.origins.size == marked.text.size * sizeof(ev_origin));
         c.read = (const char *)marked.text.data;
         c.origins = (const ev_origin *)(const void *)marked.origins.data;
         c.size = marked.text.size;

@@ -1,5 +1,6 @@
 /* dictionary: words in small letters in a table of hashes; a text is hashed letter by letter from where a word
  * begins, and looked up wherever one could end. */
+#include <assert.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -85,6 +86,7 @@ static ev_status take_saying(ev_dictionary *d, entry *e, const char *word, const
 
 /* Letters, at least two, all of them capitals. */
 static void take_word(ev_dictionary *d, entry *e, const char *word, size_t n) {
+    assert(n > 0 && n <= EV_DICTIONARY_BYTES_MAX);
     size_t capitals = 0, others = 0, count = 0;
     e->hash = EV_HASH_START;
     for (size_t at = 0; at < n; count++) {
@@ -124,6 +126,7 @@ static ev_status add(ev_dictionary *d, const char *word, size_t n, const char *s
 }
 
 static ev_status finish(ev_dictionary *d, ev_error *err) {
+    assert(!d->buckets);
     const size_t count = ev_array_count(&d->entries, entry);
     d->bucket_count = 2 * count + 1;
     d->buckets = calloc(d->bucket_count, sizeof(*d->buckets));
@@ -240,6 +243,7 @@ static bool same_word(const ev_dictionary *d, const entry *e, const char *text, 
 }
 
 static const entry *look_up(const ev_dictionary *d, uint64_t hash, const char *text, size_t n) {
+    assert(n > 0 && d->bucket_count > 0);
     const entry *entries = (const entry *)(const void *)d->entries.data, *found = NULL;
     for (uint32_t i = d->buckets[hash % d->bucket_count]; i; i = entries[i - 1].next) {
         const entry *e = &entries[i - 1];
@@ -259,6 +263,7 @@ static bool follows_word(const char *text, size_t at) {
 }
 
 bool ev_dictionary_find(const ev_dictionary *d, const char *text, size_t bytes, size_t at, ev_saying *out) {
+    assert(at <= bytes);
     uint64_t hash = EV_HASH_START;
     const entry *best = NULL;
     size_t next = at;
@@ -276,6 +281,7 @@ bool ev_dictionary_find(const ev_dictionary *d, const char *text, size_t bytes, 
         out->end = next;
     }
     if (!best) return false;
+    assert(out->end > at && out->end <= bytes && best->token_begin <= best->token_end);
     out->text = (const char *)d->text.data + best->saying;
     out->bytes = best->saying_bytes;
     out->token_count = best->token_end - best->token_begin;

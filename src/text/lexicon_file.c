@@ -2,6 +2,7 @@
  *
  * Opening costs one pass over the file. It is copied, not mapped: it may be replaced in place while it is in use.
  */
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -30,6 +31,7 @@ typedef struct section {
 _Static_assert(sizeof(header) == 32 && sizeof(section) == 24, "file layout");
 
 static bool sum_matches(const unsigned char *map, size_t bytes, uint64_t expected) {
+    assert(bytes >= sizeof(header) && bytes % 8 == 0);
     uint64_t total = 0, word;
     for (size_t i = sizeof(header); i + 8 <= bytes; i += 8) {
         memcpy(&word, map + i, 8);
@@ -58,6 +60,7 @@ static ev_status read_file(ev_lexicon_file *f, const char *path, ev_error *err) 
 }
 
 static const char *header_fault(const ev_lexicon_file *f) {
+    assert(f->map && f->bytes >= sizeof(header));
     header h;
     memcpy(&h, f->map, sizeof h);
     if (memcmp(h.magic, LEXICON_MAGIC, 8) != 0) return "not a lexicon";
@@ -81,6 +84,7 @@ void ev_lexicon_file_close(ev_lexicon_file *file) {
 }
 
 const void *ev_lexicon_file_section(const ev_lexicon_file *file, const char *name, size_t element, size_t *count) {
+    assert(file->map && element > 0);
     const unsigned char *map = file->map;
     header h;
     memcpy(&h, map, sizeof h);

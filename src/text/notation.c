@@ -1,4 +1,5 @@
 /* notation: which of the ways to write phones it is. */
+#include <assert.h>
 #include <string.h>
 #include <strings.h>
 
@@ -56,11 +57,13 @@ static bool read_tokens(ev_buf *tokens, const char *s, size_t n, size_t *known, 
         *known += token >= 0;
         if (token < 0 && *fault == n) *fault = from;
     }
+    assert(*fault <= n);
     if (*fault < n && is_arpabet(s + *fault, n - *fault)) ++*known; /* meant as one, though there is none such */
     return *known && *fault == n;
 }
 
 bool ev_notation_read(ev_buf *tokens, const char *s, size_t n, ev_notation notation, size_t *fault) {
+    assert(tokens->size % sizeof(int16_t) == 0);
     const size_t before = tokens->size;
     const bool any = notation == EV_NOTATION_ANY || notation == EV_NOTATION_CERTAIN;
     bool ascii = true;

@@ -4,6 +4,7 @@
  * what only colours a sound (length, aspiration, ties) is passed over. A stress mark goes to the next vowel; where no
  * vowel has the main stress, the first that is no schwa gets it.
  */
+#include <assert.h>
 #include <string.h>
 
 #include "text/notation.h"
@@ -235,6 +236,7 @@ static const symbol *longest(const char *s, size_t n) {
 static int token_of(const char *code, int stress) {
     char name[8] = "[";
     const size_t n = strlen(code);
+    assert(n >= 1 && n <= 2 && stress <= 2);
     memcpy(name + 1, code, n);
     if (stress >= 0) name[n + 1] = (char)('0' + stress);
     name[n + 1 + (stress >= 0)] = ']';
@@ -318,6 +320,7 @@ static bool complete(reader *r) {
     size_t best = 0;
     while (best < r->count && r->schwa[best]) best++;
     if (best == r->count) best = 0;
+    assert(r->tokens->failed || r->vowels[best] + sizeof(int16_t) <= r->tokens->size);
     const int token = token_of(r->codes[best], 1);
     const int16_t id = (int16_t)token;
     if (!r->tokens->failed) memcpy(r->tokens->data + r->vowels[best], &id, sizeof(id));
@@ -341,6 +344,7 @@ bool ev_ipa_read(ev_buf *tokens, const char *s, size_t n) {
             used = found ? strlen(found->ipa) : 0;
         }
         if (!good) return false;
+        assert(used > 0 && used <= n - i);
         i += used;
     }
     return tokens->size > before && complete(&r) && !tokens->failed;

@@ -1,6 +1,7 @@
 /* notation_pinyin: pinyin to the inventory's initials and finals: "chong2 qing4", "chong2qing4", "chóngqìng", "lü4",
  * "wanr2".
  */
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 #include <utf8proc.h>
@@ -134,6 +135,7 @@ static bool put_final(ev_buf *tokens, const char *final, const char *suffix, int
 }
 
 static bool put_syllable(ev_buf *tokens, const char *s, size_t n, int tone) {
+    assert(tone >= 1 && tone <= 5);
     char initial[3], final[SYLLABLE_MAX + 1];
     const bool plain = parts_of(s, n, initial, final);
     const bool curled = !plain && n > 1 && s[n - 1] == 'r' && parts_of(s, n - 1, initial, final);

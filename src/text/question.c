@@ -1,6 +1,7 @@
 /* question: whether a question asks for a word (what, where, 什么) rather than for yes or no: the first kind falls at
  * its end as a statement does, the second rises. By its words alone, as the labels of training/teacher/emotions.py
  * have it. */
+#include <assert.h>
 #include <stdbool.h>
 #include <string.h>
 
@@ -40,12 +41,14 @@ static bool asks_in_mandarin(const char *word) {
 }
 
 bool ev_text_asks_for_a_word(const ev_phones *phones, size_t sentence) {
+    assert(sentence < phones->sentence_count);
     const ev_sentence *s = &phones->sentences[sentence];
     size_t begin = 0, end = 0, english = 0;
     while (begin < phones->word_count && phones->words[begin].phone_begin < s->phone_begin) begin++;
     for (end = begin; end < phones->word_count && phones->words[end].phone_begin < s->phone_end; end++) {
         english += strcmp(phones->words[end].language, "en") == 0;
     }
+    assert(begin <= end && english <= end - begin);
     if (begin == end) return false;
     if (2 * english > end - begin) { /* the language of most words */
         if (begins_for_yes_or_no(phones->words[begin].spoken)) return false;

@@ -11,6 +11,7 @@
  *
  * Punctuation stays with what it follows; opening brackets go with what they open.
  */
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -45,6 +46,7 @@ static bool is_opening(int32_t c) {
 
 /* End of the sentence that starts at `begin`: for deciding about numbers only, the languages find the real ends. */
 static size_t segment_end(const runs *r, size_t begin) {
+    assert(begin < r->n);
     for (size_t i = begin; i < r->n; i++) {
         int32_t c = r->chars[i].cp;
         bool last = i + 1 == r->n;
@@ -56,6 +58,7 @@ static size_t segment_end(const runs *r, size_t begin) {
 
 /* A Latin word with all that hangs on it: digits, apostrophes, an address. Closing punctuation is not part of it. */
 static size_t latin_word_end(const runs *r, size_t begin, size_t end) {
+    assert(begin <= end && end <= r->n);
     size_t i = begin, last = begin;
     for (; i < end; i++) {
         int32_t c = r->chars[i].cp;
@@ -263,6 +266,7 @@ static bool says_english(const runs *r, size_t begin, size_t end, char before, b
 }
 
 static size_t mark_next(runs *r, size_t i, size_t end, bool owned, char *before) {
+    assert(i < end && end <= r->n);
     int32_t c = r->chars[i].cp;
     char kind = kind_of(c);
     size_t stop = i + 1;
@@ -286,11 +290,13 @@ static size_t mark_next(runs *r, size_t i, size_t end, bool owned, char *before)
         while (stop < end && is_digit(r->chars[stop].cp)) stop++;
     }
     if (!is_space(c)) *before = kind == LANG_LETTERS ? LANG_EN : kind;
+    assert(stop > i && stop <= end);
     memset(r->language + i, kind, stop - i);
     return stop;
 }
 
 static void mark_mixed(runs *r, size_t begin, size_t end) {
+    assert(begin < end && end <= r->n);
     char before = LANG_NONE; /* of what stands right in front, spaces aside; LANG_NONE: punctuation */
     size_t clause = begin;
     bool owned = true;
@@ -355,6 +361,7 @@ static void mark(runs *r, char hint) {
     }
     for (size_t begin = 0; begin < r->n;) {
         size_t end = segment_end(r, begin);
+        assert(end > begin && end <= r->n);
         bool han = false, latin = false, number = false, yuan = false;
         for (size_t i = begin; i < end; i++) {
             char kind = kind_of(r->chars[i].cp);
@@ -404,6 +411,7 @@ static void override(runs *r, const ev_marked *marked) {
 
 /* chars[begin, end) in stretches of one language. */
 static ev_status speak(const runs *r, size_t begin, size_t end, ev_sink *sink, ev_error *err) {
+    assert(begin <= end && end <= r->n); /* controls come in order */
     while (begin < end) {
         size_t stop = begin + 1;
         while (stop < end && r->language[stop] == r->language[begin]) stop++;
@@ -421,6 +429,7 @@ static ev_status speak(const runs *r, size_t begin, size_t end, ev_sink *sink, e
 }
 
 static void speak_control(const ev_scan *scan, const ev_control *control, const char *text, ev_sink *sink) {
+    assert(control->pause_ms > 0 || control->token_begin < control->token_end);
     if (control->pause_ms) {
         ev_sink_pause(sink, control->pause_ms, control->byte_begin, control->byte_end);
         return;
@@ -448,6 +457,7 @@ static ev_status speak_all(const runs *r, const ev_scan *scan, const char *text,
 
 ev_status ev_runs_speak(const ev_scan *scan, const ev_marked *marked, const ev_en *en, const ev_zh *zh, char hint,
                         const char *text, ev_sink *sink, ev_error *err) {
+    assert(hint == LANG_NONE || hint == LANG_EN || hint == LANG_ZH);
     runs r = {.chars = (const ev_char *)(const void *)scan->chars.data, .zh = zh, .en = en};
     r.n = ev_array_count(&scan->chars, ev_char);
     r.language = calloc(2 * r.n + 1, 1);

@@ -5,6 +5,7 @@
  * length or a mangled name is worse than a message. "[" alone and "[1]" stay text; "[word](/path/)" may be a link,
  * whose word is read.
  */
+#include <assert.h>
 #include <string.h>
 #include <strings.h>
 
@@ -51,6 +52,7 @@ static ev_status pause_control(const char *text, size_t bytes, size_t at, ev_sca
     if (!found->pause_ms)
         return ev_fail(err, EV_E_TEXT, "a pause is 1ms to 10s and written as [pause:500ms] or [pause:1.5s]");
     found->end = (size_t)(close - text) + 1;
+    assert(found->end > at && found->end <= bytes);
     return EV_OK;
 }
 
@@ -63,6 +65,7 @@ static size_t find_stop(const char *text, size_t from, size_t limit, const char 
 
 static ev_status read_phones(ev_scan *scan, const char *text, size_t begin, size_t end, ev_scan_found *found,
                              ev_error *err) {
+    assert(begin < end);
     size_t fault = 0;
     found->token_begin = ev_array_count(&scan->tokens, int16_t);
     found->fault = begin;
@@ -103,6 +106,7 @@ static ev_status phones_control(ev_scan *scan, const char *text, size_t bytes, s
 
 ev_status ev_scan_control(ev_scan *scan, const char *text, size_t bytes, size_t at, ev_scan_found *found,
                           ev_error *err) {
+    assert(at < bytes && text[at] == '[');
     const size_t keyword = strlen("[pause:");
     *found = (ev_scan_found){0};
     if (bytes - at > keyword && strncasecmp(text + at, "[pause:", keyword) == 0)

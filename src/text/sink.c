@@ -10,6 +10,7 @@
  *
  * A piece that ends in the middle of a sentence ends with the comma mark, so that the voice does not fall there.
  */
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -19,6 +20,8 @@ enum { TOKEN_EDGE = 1, TOKEN_EN_ZH = 144, TOKEN_EN_WORD = 148, TOKEN_EN_COMMA = 
 enum { TOKEN_ZH_WORD = 293, TOKEN_ZH_COMMA = 295, TOKEN_QUESTION = 403, TOKEN_FINAL = 404, TOKEN_EXCLAIM = 407 };
 enum { ITEM_WORD, ITEM_BREAK, ITEM_PAUSE };
 enum { PAUSES_MS_MAX = 30000 }; /* in one sentence, whose samples are in memory together */
+
+static_assert(EV_TOKEN_COUNT <= INT16_MAX, "a token is 16 bits");
 
 typedef struct sink_item {
     int kind;
@@ -54,6 +57,7 @@ ev_token_class ev_token_classify(int token) {
 }
 
 void ev_sink_init(ev_sink *sink, size_t sentence_phones_max) {
+    assert(sentence_phones_max >= EV_SINK_SENTENCE_MIN);
     *sink = (ev_sink){0};
     size_t room = sentence_phones_max - 4; /* <sos/eos>, the end mark, <sos/eos>, and one to spare */
     sink->word_tokens_max = room < EV_SINK_WORD_TOKENS ? room : EV_SINK_WORD_TOKENS;
@@ -78,6 +82,7 @@ static void push_item(ev_sink *sink, sink_item item) { ev_buf_append(&sink->item
 /* A word enters the item list with its first phone, so that one without phones leaves no trace in the marks. */
 void ev_sink_word(ev_sink *sink, const char *language, uint32_t byte_begin, uint32_t byte_end, const char *spoken,
                   size_t spoken_bytes) {
+    assert(byte_begin <= byte_end && (language[0] == 'e' || language[0] == 'z'));
     sink_word *previous = last_word(sink);
     sink_word word = {byte_begin, byte_end, 0, 0, sink->spoken.size, language[0] == 'z', false};
     word.token_begin = word.token_end = (uint32_t)ev_array_count(&sink->tokens, int16_t);
@@ -95,6 +100,7 @@ void ev_sink_given(ev_sink *sink) {
 }
 
 static void push_token(ev_sink *sink, sink_word *word, int token) {
+    assert(token >= 0 && token < EV_TOKEN_COUNT && word == last_word(sink));
     int16_t id = (int16_t)token;
     if (word->token_begin == word->token_end) {
         uint32_t index = (uint32_t)(ev_array_count(&sink->words, sink_word) - 1);
@@ -122,20 +128,24 @@ void ev_sink_phone(ev_sink *sink, int token) {
 }
 
 void ev_sink_break(ev_sink *sink, ev_break kind) {
+    assert(kind <= EV_BREAK_EXCLAIM);
     if (kind != EV_BREAK_WORD) push_item(sink, (sink_item){ITEM_BREAK, (int)kind, 0, 0, 0});
 }
 
 void ev_sink_pause(ev_sink *sink, int ms, uint32_t byte_begin, uint32_t byte_end) {
+    assert(ms > 0 && byte_begin <= byte_end);
     push_item(sink, (sink_item){ITEM_PAUSE, ms, 0, byte_begin, byte_end});
 }
 
 void ev_sink_omit(ev_sink *sink, uint32_t byte_begin, uint32_t byte_end, const char *reason) {
+    assert(byte_begin <= byte_end && reason);
     ev_omission omission = {byte_begin, byte_end, reason, NULL};
     ev_buf_append(&sink->omissions, &omission, sizeof(omission));
 }
 
 void ev_sink_substituted(ev_sink *sink, uint32_t byte_begin, uint32_t byte_end, const char *reason, const char *said,
                          size_t said_bytes) {
+    assert(byte_begin <= byte_end && reason);
     ev_omission omission = {byte_begin, byte_end, reason, (const char *)(sink->said.size + 1)};
     ev_buf_append(&sink->said, said, said_bytes);
     ev_buf_append(&sink->said, "", 1);
@@ -165,6 +175,7 @@ typedef struct layout {
 } layout;
 
 static void put_phone(layout *l, int token, int32_t word, int pause_ms, size_t begin, size_t end) {
+    assert(token >= 0 && token < EV_TOKEN_COUNT && begin <= end && pause_ms >= 0);
     ev_phone phone = {
         ev_token_name(token),   token, word, pause_ms, begin, end, l->prosody.speed, l->prosody.pitch_scale,
         l->prosody.energy_scale};
@@ -184,6 +195,7 @@ static void set_prosody(layout *l, uint32_t byte_begin) {
 static void put_word(layout *l, const sink_item *item, const char *spoken) {
     const sink_word *word = l->words + item->index;
     ev_word out = {.byte_begin = word->byte_begin, .byte_end = word->byte_end};
+    assert(item->kind == ITEM_WORD && word->token_begin < word->token_end); /* none without phones came in */
     out.phone_begin = ev_array_count(&l->phones, ev_phone);
     out.spoken = spoken + word->spoken;
     out.given = word->given;
@@ -232,6 +244,7 @@ static double slowness(const layout *l, uint32_t byte_begin) {
 
 /* Whose a sentence is that has these items: the voice of its first word, or of what it has besides words. */
 static uint32_t voice_of(const layout *l, size_t begin, size_t end) {
+    assert(begin < end && end <= l->item_count);
     size_t first = begin;
     while (first < end && l->items[first].kind != ITEM_WORD) first++;
     const ev_prosody *prosody = prosody_at(l, l->items[first < end ? first : begin].byte_begin);
@@ -240,6 +253,7 @@ static uint32_t voice_of(const layout *l, size_t begin, size_t end) {
 
 /* items[begin, end) as one sentence; end_token closes it, or the comma mark where that is 0. */
 static void put_piece(layout *l, size_t begin, size_t end, int end_token, const char *spoken) {
+    assert(begin <= end && end <= l->item_count);
     ev_sentence sentence = {.phone_begin = ev_array_count(&l->phones, ev_phone)};
     while (begin < end && l->items[begin].kind == ITEM_BREAK) begin++;
     if (begin == end) return;
@@ -269,6 +283,7 @@ static void put_piece(layout *l, size_t begin, size_t end, int end_token, const 
     if (!end_token) end_token = boundary(l->zh, l->zh, true);
     put_mark(l, end_token, l->text_at, l->text_at, 0);
     put_mark(l, TOKEN_EDGE, l->text_at, l->text_at, 0);
+    assert(sentence.byte_begin <= l->text_at);
     sentence.byte_end = l->text_at;
     sentence.phone_end = ev_array_count(&l->phones, ev_phone);
     ev_buf_append(&l->sentences, &sentence, sizeof(sentence));
@@ -277,6 +292,7 @@ static void put_piece(layout *l, size_t begin, size_t end, int end_token, const 
 /* Where the piece that starts at `begin` must end so as not to exceed phones_max: the last comma if it has one, else
  * the last word. Each item is visited at most twice in all, since the next piece goes beyond what was looked at. */
 static size_t fit(const layout *l, size_t begin, size_t end) {
+    assert(begin < end && end <= l->item_count);
     double count = 3;
     size_t last_comma = 0, last_word_end = 0;
     long pauses_ms = 0;
@@ -301,7 +317,8 @@ static size_t fit(const layout *l, size_t begin, size_t end) {
 static void put_sentence(layout *l, size_t begin, size_t end, int end_token, const char *spoken) {
     while (begin < end) {
         size_t cut = fit(l, begin, end);
-        bool more = false; /* is there a word or pause after the cut? */
+        assert(cut > begin && cut <= end); /* a piece has at least one item */
+        bool more = false;                 /* is there a word or pause after the cut? */
         for (size_t i = cut; i < end && !more; i++) more = l->items[i].kind != ITEM_BREAK;
         put_piece(l, begin, cut, more ? 0 : end_token, spoken);
         if (!more) return;
@@ -310,6 +327,7 @@ static void put_sentence(layout *l, size_t begin, size_t end, int end_token, con
 }
 
 static int end_token_of(int kind) {
+    assert(kind >= EV_BREAK_WORD && kind <= EV_BREAK_EXCLAIM);
     if (kind == EV_BREAK_QUESTION) return TOKEN_QUESTION;
     return kind == EV_BREAK_EXCLAIM ? TOKEN_EXCLAIM : TOKEN_FINAL;
 }
@@ -350,6 +368,7 @@ static int by_place(const void *left, const void *right) {
 static void stretch_sentences(ev_phones *r, const char *text, size_t bytes) {
     for (size_t i = 0; i < r->sentence_count; i++) {
         ev_sentence *sentence = &r->sentences[i];
+        assert(sentence->phone_end >= sentence->phone_begin + 2 && sentence->phone_end <= r->phone_count);
         size_t end = i + 1 < r->sentence_count ? r->sentences[i + 1].byte_begin : bytes;
         while (end > sentence->byte_end && (unsigned char)text[end - 1] <= ' ') end--;
         if (end < sentence->byte_end) continue;
@@ -389,6 +408,7 @@ static ev_phones *gather(const layout *l, const ev_sink *sink, const ev_buf *voi
     for (size_t i = 0; i < r->omission_count; i++)
         if (r->omissions[i].spoken) r->omissions[i].spoken = said + (uintptr_t)r->omissions[i].spoken - 1;
     const char *names = place(&at, voices);
+    assert(at <= block + size);
     for (size_t i = 0; i < r->sentence_count; i++)
         if (r->sentences[i].voice) r->sentences[i].voice = names + (uintptr_t)r->sentences[i].voice - 1;
     return r;

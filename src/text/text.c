@@ -1,10 +1,13 @@
 /* text: the way from a written text to phones, in order: markup, scan (characters), runs (which language), the
  * languages (words and phones), sink (marks, sentences, the result). */
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "text/scan.h"
 #include "text/sink.h"
+
+static_assert(EV_TEXT_BYTES_MAX < INT32_MAX, "places in a text are 32 bits");
 
 struct ev_text {
     ev_en *en;

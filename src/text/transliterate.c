@@ -4,6 +4,7 @@
  * are behind a lock, as foreign words are rare. It is opened once and lives as long as the process, like ICU's own
  * tables.
  */
+#include <assert.h>
 #include <string.h>
 #include <unicode/uchar.h>
 #include <unicode/ustring.h>
@@ -13,6 +14,8 @@
 #include "text/transliterate.h"
 
 enum { WORD_UNITS = 128 };
+
+static_assert((int)WORD_UNITS <= 2 * (int)EV_TRANSLITERATED_MAX, "a word has room to grow");
 
 static ev_mutex lock = EV_MUTEX_INITIALIZER;
 static UTransliterator *rules EV_GUARDED_BY(lock);
@@ -38,6 +41,7 @@ static UTransliterator *open_rules(void) EV_REQUIRES(lock) {
 
 /* Signs of softness and hardness are not said. */
 static size_t keep_letters(const UChar *units, int32_t count, char *out, size_t capacity) {
+    assert(capacity > 0);
     size_t n = 0;
     for (int32_t i = 0; i < count && n + 1 < capacity; i++) {
         const UChar c = units[i];

@@ -157,6 +157,7 @@ static void put(splitter *s, int32_t id) {
 
 /* The longest piece of the word from `from` on; 0: none. */
 static size_t longest(const splitter *s, size_t from, int32_t *id) {
+    assert(from < s->bytes && s->bytes <= WORD_BYTES_MAX);
     char text[WORD_BYTES_MAX + 4];
     const size_t mark = from ? 2 : 0;
     memcpy(text, "##", 2);
@@ -170,6 +171,7 @@ static size_t longest(const splitter *s, size_t from, int32_t *id) {
 }
 
 static void end_word(splitter *s) {
+    assert(s->bytes <= WORD_BYTES_MAX && (s->characters || !s->bytes));
     const size_t first = s->count;
     if (s->characters > WORD_CHARACTERS_MAX) put(s, s->w->unknown);
     for (size_t at = 0; at < s->bytes && s->characters <= WORD_CHARACTERS_MAX;) {
@@ -244,6 +246,7 @@ ev_status ev_wordpiece_split(const ev_wordpiece *w, const char *text, size_t byt
     }
     end_word(s);
     ids[s->count < capacity ? s->count : capacity - 1] = w->sep;
+    assert(s->count >= 1); /* [CLS] */
     *count = s->count + 1;
     free(s);
     return EV_OK;

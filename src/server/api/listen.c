@@ -4,6 +4,7 @@
  * there is nothing yet, the connection is suspended until there is. Encoding is the executor's, but for formats in
  * which it is copying.
  */
+#include <assert.h>
 #include <openssl/evp.h>
 #include <stdlib.h>
 #include <string.h>
@@ -87,6 +88,7 @@ static void put_base64(sv_listener *l, const unsigned char *bytes, size_t size) 
 /* ,"timestamps":[...]} of words that were not sent yet */
 static void put_times(sv_listener *l, bool over) {
     const int32_t rate = l->timing.rate;
+    assert(rate > 0);
     l->timing.skipped_s = (double)ev_encoder_skipped(l->encoder) / rate;
     json_t *times = sv_timed_words(l->req->job, &l->timing, l->at, over);
     char *text = json_dumps(times, JSON_COMPACT | JSON_REAL_PRECISION(9));
@@ -123,6 +125,7 @@ static void put_part(sv_listener *l, const unsigned char *bytes, size_t size) {
     const size_t whole = size / 3 * 3;
     put_base64(l, bytes, whole);
     for (size_t i = whole; i < size; i++) l->carry[l->carried++] = bytes[i];
+    assert(l->carried < sizeof l->carry);
 }
 
 /* More than one needs no end: a line that is missing, and an object that is not closed, are seen. */
@@ -214,6 +217,7 @@ static ev_status encode(sv_listener *l, const int16_t *samples, size_t count) {
     const void *bytes;
     size_t size;
     const double begun = l->req->span.id[0] ? ev_clock_s() : 0;
+    assert(count <= PIECE);
     for (size_t i = 0; i < count; i++) block[i] = (float)samples[i] / 32768.0f;
     const ev_status status = ev_encoder_write(l->encoder, block, count, &bytes, &size, NULL);
     if (status == EV_OK) put(l, bytes, size);
@@ -317,6 +321,7 @@ static ssize_t read_bytes(void *listener, uint64_t position, char *out, size_t m
         }
     }
     if (l->broken) return MHD_CONTENT_READER_END_WITH_ERROR;
+    assert(l->sent <= l->ready.size);
     const size_t left = l->ready.size - l->sent, now = left < most ? left : most;
     if (!now) return MHD_CONTENT_READER_END_OF_STREAM;
     memcpy(out, l->ready.data + l->sent, now);
@@ -402,6 +407,7 @@ static int answer_whole(sv_request *req) {
 int sv_listen(sv_request *req, ev_format format, bool sse, bool whole) {
     size_t count;
     sv_times times;
+    assert(!req->answer.listener);
     sv_job_snapshot(req->job, &times, &count, NULL);
     sv_listener *l = req->answer.listener = calloc(1, sizeof *l);
     req->answer.cleanup = free_listener;

@@ -13,6 +13,7 @@ static void count_end(sv_engine *e, const sv_job *job, sv_job_state state, doubl
                                           [SV_JOB_FAILED] = SV_OUTCOME_FAILED,
                                           [SV_JOB_EXPIRED] = SV_OUTCOME_EXPIRED,
                                           [SV_JOB_CANCELED] = SV_OUTCOME_CANCELED};
+    assert(sv_job_over(state) && (size_t)state < EV_ARRAY_COUNT(outcomes));
     sv_metrics *m = e->parts.metrics;
     sv_metric_add(m, SV_METRIC_JOBS, outcomes[state], 1);
     sv_metric_add(m, SV_METRIC_AUDIO_SECONDS, 0, (double)job->count / e->rate);
@@ -67,12 +68,15 @@ static void end_for_all(void *engine, sv_job *job, sv_job_state state, const ev_
     sv_jobs_finish(e->parts.jobs, job);
     sv_job_unref(&job);
     ev_mutex_lock(&e->lock);
+    assert(e->ending > 0);
     e->ending--; /* the engine may be gone as soon as the lock is */
     ev_mutex_unlock(&e->lock);
 }
 
 void sv_engine_unlist(sv_engine *e, sv_active *a) {
+    assert(a->node.list && a->client >= 0 && a->client < SV_CLIENTS_MAX);
     ev_list_remove(&a->node);
+    assert(e->accounts[a->client].users > 0);
     e->accounts[a->client].users--;
     e->ending++;
 }
@@ -118,6 +122,7 @@ void sv_dead_letter_add(sv_engine *e, sv_job *job) {
         sv_job_unref(&e->dead[0]);
         memmove(e->dead, e->dead + 1, --e->dead_count * sizeof(sv_job *));
     }
+    assert(e->dead_count < SV_DEAD_MAX);
     e->dead[e->dead_count++] = sv_job_ref(job);
     sv_dead_letters_show(e);
 }
@@ -144,6 +149,7 @@ sv_work_item sv_engine_item(const sv_engine *e, const sv_active *a) {
     if (!a->task) return u;
     ev_progress p;
     ev_task_progress(a->task, &p);
+    assert(p.decoded <= p.sentences && s->speed > 0);
     u.stage = p.ready_frames ? SV_VOCODE : SV_ACOUSTIC;
     u.size = (int32_t)(p.ready_frames ? p.ready_frames : p.next_tokens);
     u.sentences_left = (int32_t)(p.sentences - p.decoded);
@@ -167,6 +173,7 @@ static bool make_room(sv_engine *e, size_t more) EV_REQUIRES(e->lock) {
 /* What runs is one thread's alone, the device's or a pool's, and others ask too: it is shown as it was. */
 static void add_item(sv_engine *e, sv_active *a) EV_REQUIRES(e->lock) {
     if (!make_room(e, 1)) return; /* it waits for the next look */
+    assert(e->count < e->room);
     if (!a->running) a->item = sv_engine_item(e, a);
     e->items[e->count] = a->item;
     e->order[e->count++] = a;

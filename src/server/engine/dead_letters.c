@@ -1,5 +1,6 @@
 /* dead_letters: jobs that failed as often as they may: listed, shown, and tried once more or dropped when somebody
  * asks. */
+#include <assert.h>
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
@@ -104,6 +105,7 @@ ev_status sv_engine_retry(sv_engine *e, const char *id, sv_job **again, int32_t 
     *again = NULL;
     *retry_after_ms = 1000;
     if (status != EV_OK) return status;
+    assert(dead);
     sv_job *job = dead_letter_requeue(e, dead);
     sv_admission admission = {.verdict = SV_FULL, .retry_after_ms = 1000};
     if (job) admission = sv_engine_submit(e, job, dead->owner);
@@ -116,6 +118,7 @@ ev_status sv_engine_retry(sv_engine *e, const char *id, sv_job **again, int32_t 
     }
     *retry_after_ms = admission.retry_after_ms;
     *again = job;
+    assert((status == EV_OK) == (job != NULL));
     sv_job_unref(&dead);
     return status;
 }

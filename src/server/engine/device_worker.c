@@ -22,6 +22,7 @@ static void share_device(sv_engine *e) EV_REQUIRES(e->lock) {
     const double now = ev_clock_s();
     int left = e->busy;
     int32_t threads = threads_of(e);
+    assert(left >= 0 && left <= e->worker_count);
     for (int i = 0; i < e->worker_count; i++) {
         sv_device_worker *r = &e->workers[i];
         if (!r->busy) continue;
@@ -34,9 +35,11 @@ static void share_device(sv_engine *e) EV_REQUIRES(e->lock) {
         threads -= part;
         left--;
     }
+    assert(left == 0); /* as many are marked busy as are counted */
 }
 
 static void start_running(sv_engine *e, sv_device_worker *r) EV_REQUIRES(e->lock) {
+    assert(!r->busy && e->busy < e->worker_count);
     r->busy = true;
     if (e->busy++ == 0 && e->parts.busy) atomic_fetch_add(e->parts.busy, 1);
     r->share = r->since = r->device_s = 0;
@@ -45,6 +48,7 @@ static void start_running(sv_engine *e, sv_device_worker *r) EV_REQUIRES(e->lock
 
 /* Seconds of the whole device that the batch took. */
 static double stop_running(sv_engine *e, sv_device_worker *r) EV_REQUIRES(e->lock) {
+    assert(r->busy && e->busy > 0);
     share_device(e);
     r->busy = false;
     if (--e->busy == 0 && e->parts.busy) atomic_fetch_sub(e->parts.busy, 1);
@@ -57,6 +61,8 @@ static double stop_running(sv_engine *e, sv_device_worker *r) EV_REQUIRES(e->loc
 static ev_status run_plan(sv_device_worker *r, const sv_plan *plan, sv_active *const *batch, ev_error *err) {
     ev_task *tasks[SV_BATCH_MAX];
     ev_slice slices[SV_BATCH_MAX];
+    assert(plan->stage != SV_IDLE && plan->count > 0 && plan->count <= SV_BATCH_MAX);
+    assert(r->synth); /* the model stays while there is a job */
     for (size_t i = 0; i < plan->count; i++) {
         tasks[i] = batch[i]->task;
         slices[i] = (ev_slice){batch[i]->task, (size_t)plan->items[i].amount};
@@ -113,6 +119,7 @@ static ev_status deliver(sv_engine *e, sv_active *a, ev_error *err) {
  */
 static bool try_again(sv_engine *e, sv_active *a, const ev_error *cause) {
     sv_job *job = a->job;
+    assert(a->running);
     ev_error error = {0};
     job->tries++;
     if (sv_schedule_retry(job->tries) == SV_RETRY_DEAD || job->tries >= e->parts.config->tries_max) {
@@ -135,6 +142,7 @@ typedef enum { GOES_ON, COMPLETED, FAILED } step;
 static step settle_one(sv_engine *e, sv_active *a, const sv_plan_item *item, sv_stage stage, ev_status batch,
                        bool *short_of_memory, ev_error *err) {
     ev_status status = batch;
+    assert(a->task && a->running);
     if (batch == EV_OK) {
         if (stage == SV_VOCODE) a->frames_done += item->amount;
         status = deliver(e, a, err);
@@ -182,6 +190,7 @@ static int64_t frames_made(const sv_plan *plan, sv_active *const *batch) {
 
 static void mark_started(sv_engine *e, sv_active *a) {
     sv_job *job = a->job;
+    assert(!a->running);
     a->running = true;
     if (job->times.started) return;
     ev_mutex_lock(&job->lock);
@@ -196,6 +205,7 @@ static void run_batch(sv_engine *e, sv_device_worker *r, const sv_plan *plan) EV
     sv_active *batch[SV_BATCH_MAX];
     ev_error error = {0};
     for (size_t i = 0; i < plan->count; i++) {
+        assert(plan->items[i].index < e->count);
         mark_started(e, batch[i] = e->order[plan->items[i].index]);
         e->items[plan->items[i].index].size = 0; /* waits no more */
     }

@@ -10,6 +10,8 @@
 
 enum { AUTO_PARALLEL_MAX = 8 };  /* each has work memory of its own */
 enum { MEMORY_RETRY_MS = 2000 }; /* until somebody's answer was read, perhaps */
+static_assert((int)SV_VOICE_THREADS <= (int)SV_TEXT_THREADS_MAX, "a pool has room for them");
+static_assert(SV_ACCOUNT_SIZE <= sizeof((sv_account *)0)->name, "an account's name is never cut");
 
 /* ---- coming in ---- */
 
@@ -41,6 +43,7 @@ static sv_preprocess_pool *pool_of(sv_engine *e, const sv_job *job) {
 }
 
 static void enqueue(sv_engine *e, sv_preprocess_pool *f, sv_active *a) EV_REQUIRES(e->lock) {
+    assert(a->client >= 0 && a->client < SV_CLIENTS_MAX && !a->running);
     sv_job *job = sv_job_ref(a->job);
     e->accounts[a->client].users++;
     e->accounts[a->client].last = a->number = ++e->numbers;
@@ -91,6 +94,7 @@ sv_admission sv_engine_submit(sv_engine *e, sv_job *job, const char *account) {
     if (admission.verdict == SV_ACCEPT) return admission;
     free(a);
     if (job->promised) return admission;
+    assert((size_t)admission.verdict < EV_ARRAY_COUNT(outcome));
     if (admission.verdict == SV_LATE || !sv_job_comes_again(job))
         sv_metric_add(e->parts.metrics, SV_METRIC_JOBS, outcome[admission.verdict], 1);
     ev_error error = {0};
@@ -169,6 +173,7 @@ static ev_status make_workers(sv_engine *e, ev_error *err) {
     int wanted = c->parallel ? (int)c->parallel : e->threads < AUTO_PARALLEL_MAX ? e->threads : AUTO_PARALLEL_MAX;
     if (wanted > e->threads) wanted = e->threads;
     if (c->batch_mode != SV_BATCH_ADAPTIVE) wanted = 1;
+    assert(wanted >= 1 && wanted <= SV_PARALLEL_MAX);
     for (; e->worker_count < wanted; e->worker_count++) {
         sv_device_worker *r = &e->workers[e->worker_count];
         r->engine = e;
@@ -235,6 +240,7 @@ ev_status sv_engine_attach(sv_engine *e, ev_model *model, ev_error *err) {
         status = ev_synth_create(&synths[i], model, &options, err);
     ev_mutex_lock(&e->lock);
     for (int i = 0; i < e->worker_count && status == EV_OK; i++) {
+        assert(!e->workers[i].synth); /* it was detached */
         e->workers[i].synth = synths[i];
         synths[i] = NULL;
     }
@@ -279,6 +285,7 @@ void sv_engine_free(sv_engine **engine) EV_NOT_SHARED {
     *engine = NULL;
     if (!e) return;
     sv_engine_stop(e);
+    assert(!e->busy && !e->ready.count && !e->making.count);
     for (size_t i = 0; i < e->dead_count; i++) sv_job_unref(&e->dead[i]);
     for (int i = 0; i < e->worker_count; i++) ev_synth_free(&e->workers[i].synth);
     ev_cond_destroy(&e->work);

@@ -2,6 +2,7 @@
  * and may take, and what they cost on this machine. */
 #include "server/engine/engine_inner.h"
 
+#include <assert.h>
 #include <string.h>
 
 /* Frames as the model has them. */
@@ -31,6 +32,7 @@ static void set_limits(const sv_config *c, sv_schedule_config *s) {
     static const sv_mode modes[] = {
         [SV_BATCH_ADAPTIVE] = SV_MODE_ADAPTIVE, [SV_BATCH_FIXED] = SV_MODE_FIXED, [SV_BATCH_OFF] = SV_MODE_OFF};
     sv_schedule_config_init(s);
+    assert((size_t)c->batch_mode < EV_ARRAY_COUNT(modes));
     s->mode = modes[c->batch_mode];
     s->window_us = (int32_t)(c->batch_window * 1e6);
     s->batch_max = (int32_t)c->batch_max;
@@ -41,6 +43,7 @@ static void set_limits(const sv_config *c, sv_schedule_config *s) {
 
 ev_status sv_engine_limits(sv_engine *e, ev_error *err) {
     sv_schedule_config limits;
+    assert(e->worker_count >= 1 && e->worker_count <= SV_PARALLEL_MAX);
     set_limits(e->parts.config, &limits);
     ev_synth_work(e->workers[0].synth, &e->synth_work);
     set_frames(&e->synth_work, &limits);
@@ -55,6 +58,7 @@ enum { MEMORY_PART = 4 };
 
 void sv_engine_memory(sv_engine *e, int64_t free_bytes) {
     if (e->parts.config->memory_budget) return; /* a number that somebody gave is kept */
+    assert(e->worker_count >= 1);
     ev_mutex_lock(&e->lock);
     sv_schedule_memory(&e->schedule, free_bytes / MEMORY_PART / e->worker_count);
     ev_mutex_unlock(&e->lock);

@@ -1,4 +1,5 @@
 /* estimate: what a text will come to, before its phones are known. */
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -16,6 +17,7 @@ static size_t pause_at(const char *text, size_t bytes, double *ms) {
     const char *close = most > n && strncasecmp(text, head, n) == 0 ? memchr(text, ']', most) : NULL;
     if (!close) return 0;
     const size_t length = (size_t)(close - text) - n;
+    assert(length < sizeof number);
     memcpy(number, text + n, length);
     number[length] = '\0';
     char *unit;

@@ -1,4 +1,5 @@
 /* preprocess: jobs are made ready, away from the device's threads: the voice first, then the phones. */
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -26,6 +27,7 @@ static sv_voice *look_up_voice(const named *n, const char *name) {
 
 static const ev_voice *find_named(void *user, const char *name) {
     named *n = user;
+    assert(n->count <= VOICES_MAX);
     size_t i = 0;
     while (i < n->count && strcmp(n->names[i], name) != 0) i++;
     if (i == VOICES_MAX) return NULL;
@@ -47,6 +49,7 @@ static void forget_named(named *n) {
 
 ev_status sv_preprocess_task(sv_engine *e, sv_active *a, ev_error *err) {
     sv_job *job = a->job;
+    assert(e->parts.model);
     const sv_speech *s = &job->speech;
     ev_request request;
     ev_dictionary *own = NULL;
@@ -101,6 +104,7 @@ static ev_status find_voice(sv_engine *e, sv_active *a, ev_error *err) {
 static sv_active *take_next(sv_engine *e, sv_preprocess_pool *f) EV_REQUIRES(e->lock) {
     sv_active *a = sv_queue_take(&f->queue);
     if (!a) return NULL;
+    assert(!a->running && !a->node.list);
     a->running = true;
     ev_list_append(&e->making, &a->node);
     return a;
@@ -111,6 +115,7 @@ static ev_status need_model(sv_engine *e, ev_error *err) {
     ev_mutex_lock(&e->lock);
     const bool there = e->parts.model != NULL;
     ev_mutex_unlock(&e->lock);
+    assert(there || e->parts.needed); /* else it is never detached */
     return there ? EV_OK : e->parts.needed(e->parts.needed_user, err);
 }
 
@@ -137,6 +142,7 @@ static void prepare(sv_engine *e, sv_active *a) {
     ev_mutex_unlock(&job->lock);
     a->waiting_us = sv_us(job->times.ready);
     ev_mutex_lock(&e->lock);
+    assert(a->node.list == &e->making && a->running);
     ev_list_remove(&a->node);
     ev_list_append(&e->ready, &a->node);
     a->running = false;
@@ -151,6 +157,7 @@ int64_t sv_preprocess_wait_us(const sv_engine *e, const sv_preprocess_pool *f, i
 
 /* The last ten or so. */
 static void note_time(sv_preprocess_pool *f, double seconds) {
+    assert(seconds >= 0);
     f->mean_s = f->mean_s > 0 ? 0.9 * f->mean_s + 0.1 * seconds : seconds;
 }
 

@@ -1,5 +1,6 @@
 #include "server/guard/automaton.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -43,6 +44,7 @@ static uint32_t grow_child(sv_automaton *a, uint32_t parent, int32_t letter) {
     const uint32_t n = (uint32_t)ev_array_count(&a->nodes, node);
     node *made = ev_array_push(&a->nodes, node);
     if (!made) return SV_STATE_NONE;
+    assert(n > SV_STATE_START && 2 * (size_t)n <= a->mask); /* the index is at most half full */
     *made = (node){.letter = letter, .parent = parent, .sibling = nodes(a)[parent].child};
     nodes(a)[parent].child = n;
     a->edges[slot] = n;
@@ -60,6 +62,7 @@ uint32_t *sv_automaton_plant(sv_automaton *a, const void *letters, size_t stride
 }
 
 uint32_t sv_automaton_step(const sv_automaton *a, uint32_t state, int32_t letter) {
+    assert(state != SV_STATE_NONE && state < ev_array_count(&a->nodes, node));
     for (;; state = nodes(a)[state].fail) {
         const uint32_t child = a->edges[slot_of(a, state, letter)];
         if (child != SV_STATE_NONE) return child;
@@ -83,12 +86,20 @@ bool sv_automaton_link(sv_automaton *a) {
         }
         for (uint32_t c = at->child; c != SV_STATE_NONE; c = nodes(a)[c].sibling) queue[tail++] = c;
     }
+    assert(tail + 1 == ev_array_count(&a->nodes, node)); /* every node was met once */
     free(queue);
     return true;
 }
 
-uint32_t sv_automaton_ending(const sv_automaton *a, uint32_t state) { return nodes(a)[state].ending; }
+uint32_t sv_automaton_ending(const sv_automaton *a, uint32_t state) {
+    assert(state < ev_array_count(&a->nodes, node));
+    return nodes(a)[state].ending;
+}
 uint32_t sv_automaton_shorter(const sv_automaton *a, uint32_t ending) {
+    assert(ending != SV_STATE_NONE && ending < ev_array_count(&a->nodes, node));
     return nodes(a)[nodes(a)[ending].fail].ending;
 }
-uint32_t sv_automaton_value(const sv_automaton *a, uint32_t ending) { return nodes(a)[ending].value; }
+uint32_t sv_automaton_value(const sv_automaton *a, uint32_t ending) {
+    assert(ending != SV_STATE_NONE && ending < ev_array_count(&a->nodes, node));
+    return nodes(a)[ending].value;
+}

@@ -2,6 +2,7 @@
  * behind; spare ones wait ready, so that nobody waits for a start. They are started by posix_spawn from the program
  * itself, which is safe in a process with threads. A helper that hangs is killed, one that lies is not believed; both
  * are that one file's fault. */
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <math.h>
@@ -108,6 +109,7 @@ static int left_ms(double deadline_s) {
 
 /* Sends what fits. False when the other end is gone. */
 static bool send_some(const helper *h, const char *bytes, size_t size, size_t *at) {
+    assert(*at < size);
     const ssize_t n = send(h->fd, bytes + *at, size - *at, MSG_NOSIGNAL | MSG_DONTWAIT);
     if (n < 0) return errno == EAGAIN || errno == EINTR;
     *at += (size_t)n;
@@ -199,6 +201,7 @@ static ev_status take_helper(sv_decoder *d, helper *h, ev_error *err) {
     d->busy++;
     const bool ready = d->spares > 0;
     if (ready) *h = d->spare[--d->spares];
+    assert(d->busy + d->spares <= d->helpers);
     const bool died = ready && !is_waiting(h);
     d->deaths += died;
     ev_mutex_unlock(&d->mutex);
@@ -210,6 +213,7 @@ static ev_status take_helper(sv_decoder *d, helper *h, ev_error *err) {
 /* Ends a turn, with a new spare for the next. Without one (fresh NULL) the next will start its own. */
 static void end_turn(sv_decoder *d, const helper *fresh, bool died) {
     ev_mutex_lock(&d->mutex);
+    assert(d->busy > 0 && d->busy + d->spares <= d->helpers);
     if (fresh) d->spare[d->spares++] = *fresh; /* never more than helpers: each turn takes one or starts its own */
     d->busy--;
     d->deaths += died;
@@ -307,6 +311,7 @@ ev_status sv_decoder_create(sv_decoder **out, const char *const *argv, int helpe
 void sv_decoder_free(sv_decoder **decoder) EV_NOT_SHARED {
     if (!decoder || !*decoder) return;
     sv_decoder *d = *decoder;
+    assert(!d->busy && d->spares <= d->helpers);
     while (d->spares > 0) finish(&d->spare[--d->spares]);
     for (char **arg = d->argv; *arg; arg++) free(*arg);
     free(d->argv);

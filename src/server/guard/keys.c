@@ -1,6 +1,7 @@
 /* keys: whose secret is it. A file holds hashes only, so that reading it gives nobody a key. Secrets carry 256 random
  * bits, which is why one round of SHA-256 is enough and a slow password hash is not needed. A table is sorted by the
  * public prefix and never changes; a keyring swaps tables under readers, who hold what they read by a count. */
+#include <assert.h>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <stdatomic.h>
@@ -176,7 +177,10 @@ ev_status sv_keys_load(sv_keys **out, const char *path, ev_error *err) {
 
 size_t sv_keys_count(const sv_keys *keys) { return keys->count; }
 
-const sv_key *sv_keys_at(const sv_keys *keys, size_t i) { return &keys->items[i]; }
+const sv_key *sv_keys_at(const sv_keys *keys, size_t i) {
+    assert(i < keys->count);
+    return &keys->items[i];
+}
 
 /* The first key whose prefix is not below. The prefix is public: its comparison may take what time it takes. */
 static size_t lower_bound(const sv_keys *keys, const char *prefix) {
@@ -209,6 +213,7 @@ const sv_key *sv_keys_find(const sv_keys *keys, const char *authorization) {
 
 void sv_keys_unref(sv_keys **keys) {
     if (!keys || !*keys) return;
+    assert(atomic_load(&(*keys)->refs) > 0);
     if (atomic_fetch_sub_explicit(&(*keys)->refs, 1, memory_order_acq_rel) == 1) {
         free((*keys)->items);
         free(*keys);
@@ -269,6 +274,7 @@ void sv_keyring_swap(sv_keyring *ring, sv_keys **keys) {
 sv_keys *sv_keyring_ref(sv_keyring *ring) {
     ev_mutex_lock(&ring->mutex);
     sv_keys *keys = ring->keys;
+    assert(!keys || atomic_load(&keys->refs) > 0); /* the ring's */
     if (keys) atomic_fetch_add_explicit(&keys->refs, 1, memory_order_relaxed);
     ev_mutex_unlock(&ring->mutex);
     return keys;

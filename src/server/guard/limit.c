@@ -37,6 +37,7 @@ struct sv_limiter {
 /* A bucket nobody has: an unused one, else the one used longest ago. */
 static bucket *free_bucket(sv_limiter *l) EV_REQUIRES(l->mutex) {
     if (l->uses.count < l->capacity) return &l->buckets[l->uses.count];
+    assert(l->uses.count == l->capacity && l->accounts.count == l->uses.count);
     bucket *b = EV_CONTAINER_OF(ev_list_pop(&l->uses), bucket, use);
     ev_map_remove(&l->accounts, &b->node);
     return b;
@@ -49,6 +50,7 @@ static bucket *bucket_of(sv_limiter *l, const char *account, double burst, uint6
         return b;
     }
     b = free_bucket(l);
+    assert(strlen(account) < sizeof b->account && !b->node.key && !b->use.list);
     /* one that is given away keeps its place among the changes, if it has one, as an account that took nothing */
     *b = (bucket){.tokens = burst, .filled_us = now_us, .changed = b->changed};
     memcpy(b->account, account, strlen(account) + 1);
@@ -65,10 +67,12 @@ static void refill(bucket *b, sv_rate rate, uint64_t now_us) {
         b->filled_us = now_us;
     }
     if (b->tokens > rate.burst) b->tokens = rate.burst;
+    assert(b->tokens <= rate.burst);
 }
 
 /* Whole milliseconds until `tokens` more are there, and never 0. */
 static uint64_t wait_ms(double tokens, double per_s) {
+    assert(tokens > 0 && per_s >= 0);
     const double ms = tokens / per_s * 1e3;
     if (!(ms < 1e15)) return UINT64_MAX; /* also a rate of zero */
     return (uint64_t)ms + 1;
@@ -88,6 +92,7 @@ static void add_change(sv_limiter *l, bucket *b, double n) EV_REQUIRES(l->mutex)
     if (!l->changed) return;
     b->taken += n;
     if (b->changed) return;
+    assert(l->changes < l->capacity); /* each bucket stands there once */
     b->changed = true;
     l->changed[l->changes++] = (uint32_t)(b - l->buckets);
 }

@@ -3,6 +3,7 @@
  * same word. Listed words are read by the same front-end, and an automaton runs over the row of sounds: Mandarin
  * syllables without their tones, English phones without their stress. What it finds is then judged by what is written
  * for it, by tones, by the pauses in between and by where the front-end has words begin and end. */
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -279,6 +280,7 @@ static bool build(sv_sounds *s) {
     if (!sv_automaton_open(&s->automaton, ev_array_count(&s->sounds, sound))) return false;
     for (size_t i = 0; i < count; i++) {
         pattern *p = &patterns(s)[i];
+        assert(p->first + p->count <= ev_array_count(&s->sounds, sound));
         const sound *first = sounds_of(&s->sounds) + p->first;
         uint32_t *last = sv_automaton_plant(&s->automaton, &first->sound, sizeof(*first), p->count);
         if (!last) return false;

@@ -2,6 +2,7 @@
  * its pauses passed over (words_controls.c); an automaton runs over the letters alone, as if nothing stood between
  * them, and each match is then judged by what did stand between them, and at its ends. So the time is linear in the
  * text, however many words are listed. How words sound is the business of sounds.c. */
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -36,6 +37,7 @@ static bool build(sv_words *w) {
     if (!sv_automaton_open(&w->automaton, ev_array_count(&w->glyphs, sv_glyph))) return false;
     for (size_t i = 0; i < count; i++) {
         rule *r = &rules(w)[i];
+        assert(r->count > 0 && r->first + r->count <= ev_array_count(&w->glyphs, sv_glyph));
         const sv_glyph *first = glyphs_of(&w->glyphs) + r->first;
         uint32_t *last = sv_automaton_plant(&w->automaton, &first->letter, sizeof(*first), r->count);
         if (!last) return false;

@@ -1,9 +1,12 @@
 /* access: who asks, may they, and are they too fast. */
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "server/http/access.h"
 #include "server/http/reply.h"
+
+static_assert(SV_KEY_NAME_MAX < SV_ACCOUNT_SIZE, "a key's name is its account");
 
 /* A proxy may add a line of its own: together they are one list. */
 static enum MHD_Result add_hops(void *hops, enum MHD_ValueKind kind, const char *name, const char *value) {
@@ -76,6 +79,7 @@ static bool check_scope(sv_request *req, int *result) {
 
 /* The name of the client's bucket of one kind, "" for its requests. */
 static void name_bucket(const char *owner, const char *kind, char account[SV_ACCOUNT_SIZE]) {
+    assert(strlen(kind) < SV_ACCOUNT_SIZE - 1);
     snprintf(account, SV_ACCOUNT_SIZE, "%s%.*s", kind, (int)(SV_ACCOUNT_SIZE - 1 - strlen(kind)), owner);
 }
 

@@ -6,6 +6,7 @@
  * cost nothing. A connection that is too late is shut down, not closed: the library sees its end and closes it. It
  * gets no answer, since the library can send none before it has read the body; the log says 408.
  */
+#include <assert.h>
 #include <linux/tcp.h>
 #include <netinet/in.h>
 #include <stddef.h>
@@ -44,6 +45,7 @@ struct sv_connection {
     double moved;   /* ... when they last became more; 0: not looked at */
     bool cut;       /* it was too late */
 };
+static_assert(offsetof(struct sv_connection, gate) == 0, "the one is found by the other");
 
 static uint64_t bytes_received(int fd) {
     struct tcp_info info = {0};
@@ -102,6 +104,7 @@ static void link_to(sv_connection *c, sv_server *s) EV_REQUIRES(s->lock) {
 }
 
 static void unlink_from(sv_connection *c, sv_server *s) EV_REQUIRES(s->lock) {
+    assert(c->open.list == &s->connections);
     ev_list_remove(&c->open);
     ev_wheel_clear(&c->timer);
     ev_map_remove(&s->callers, &c->caller);

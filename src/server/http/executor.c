@@ -2,6 +2,7 @@
 #include "base/map.h"
 #include "server/http/executor.h"
 
+#include <assert.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,6 +27,7 @@ static const struct lane_row {
     [SV_LANE_AUDIO_LONG] = {.nice = 5},
     [SV_LANE_AUDIO_MADE] = {.nice = 10},
 };
+static_assert(AUDIO_THREADS_MAX + 1 <= THREADS_MAX, "a lane has room for them");
 
 typedef struct lane {
     sv_executor *executor;
@@ -58,6 +60,7 @@ static sv_exec_task *take(lane *l) {
     }
     if (!best) return NULL;
     sv_exec_task *task = *best;
+    assert(l->count > 0 && l->counts[task->bucket] > 0);
     *best = task->next;
     if (l->end == &task->next) l->end = best;
     l->last_turn[task->bucket] = ++l->turns;
@@ -72,6 +75,7 @@ static bool has_room(const lane *l, uint32_t bucket) {
 }
 
 static void add(lane *l, sv_exec_task *task) {
+    assert(task->bucket < BUCKETS);
     task->next = NULL;
     *l->end = task;
     l->end = &task->next;
@@ -98,6 +102,7 @@ static void *serve(void *of_lane) {
         ev_mutex_unlock(&d->lock);
         task->run(task->user);
         ev_mutex_lock(&d->lock);
+        assert(l->busy[bucket] > 0);
         l->busy[bucket]--; /* this thread looks again; another may sleep before the last of them when it stops */
         if (d->stopping) ev_cond_broadcast(&l->work);
     }
@@ -106,6 +111,7 @@ static void *serve(void *of_lane) {
 }
 
 bool sv_executor_put(sv_executor *d, sv_lane which, sv_exec_task *task) {
+    assert(which > SV_LANE_NONE && which < SV_LANE_COUNT);
     lane *l = &d->lanes[which];
     ev_mutex_lock(&d->lock);
     task->bucket = (uint32_t)(ev_siphash(d->secret, task->account, strlen(task->account)) % BUCKETS);
@@ -124,6 +130,7 @@ static int threads_of(const struct lane_row *row) {
 static bool open_lane(sv_executor *d, sv_lane which) {
     lane *l = &d->lanes[which];
     const int wanted = threads_of(l->row);
+    assert(wanted >= 1 && wanted <= THREADS_MAX && l->most_each == 0);
     l->most_each = wanted > 1 ? wanted - 1 : 1;
     for (; l->running < wanted; l->running++) {
         if (pthread_create(&l->threads[l->running], NULL, serve, l) != 0) return false;

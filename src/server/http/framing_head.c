@@ -1,5 +1,6 @@
 /* framing_head: one head, strictly as RFC 9112 and 9110 have it. What two readers could take in two ways is an error,
  * also where most would take it alike. */
+#include <assert.h>
 #include <string.h>
 #include <strings.h>
 
@@ -180,6 +181,7 @@ static void read_lines(reader *r, const char *bytes, size_t size) {
 static void write_anew(reader *r, const char *bytes, size_t size, ev_buf *out) {
     const char *authority = memchr(r->target.text, ':', r->target.size);
     const char *end = r->target.text + r->target.size, *path;
+    assert(authority && authority + 3 <= end); /* as read_target saw it */
     authority += 3;
     for (path = authority; path < end && *path != '/' && *path != '?'; path++) {
     }

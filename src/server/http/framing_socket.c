@@ -7,6 +7,7 @@
  * all there is, or keeps nothing but a head that is not whole.
  */
 #undef _FORTIFY_SOURCE /* its inline recv would be a second definition */
+#include <assert.h>
 #include <dlfcn.h>
 #include <errno.h>
 #include <stdatomic.h>
@@ -72,6 +73,7 @@ static void log_fault(const sv_gate *g, const char *id) {
 /* Once; a request whose body is damaged ends with it, unless it is answered already. */
 static void refuse(sv_gate *g) {
     sv_request *req = g->request;
+    assert(!g->refused && g->framing.fault.code);
     char id[SV_ID_MAX + 1] = "";
     g->refused = true;
     sv_request_id(id);
@@ -121,6 +123,7 @@ static ssize_t read_judged(sv_gate *g, char *out, size_t size, int flags) {
     ssize_t got = 1;
     while (!g->refused) {
         given += sv_framing_read(&g->framing, out + given, size - given);
+        assert(given <= size);
         if (given == size && !g->framing.fault.code) return (ssize_t)given;
         if (g->framing.fault.code)
             refuse(g);

@@ -1,6 +1,7 @@
 /* http: libmicrohttpd's callbacks <-> requests. A request is read whole (bodies are small), then answered by its
  * route.
  */
+#include <assert.h>
 #include <errno.h>
 #include <netdb.h>
 #include <stdlib.h>
@@ -137,6 +138,7 @@ static int close_body(sv_request *req) {
         return sv_reply_busy(req, 503, 2000,
                              "there is no memory left for your requests: send fewer at once, or try later");
     if (req->body.bytes.failed) return sv_reply_error(req, 503, NULL, "out of memory: try again later");
+    assert(req->route); /* without one it was answered */
     const sv_lane lane = req->body.bytes.size > BODY_SMALL ? SV_LANE_BULK : req->route->lane;
     if (lane == SV_LANE_NONE) return req->route->answer(req);
     sv_execute_answer(req, lane);
@@ -241,6 +243,7 @@ static void on_completed(void *server, struct MHD_Connection *connection, void *
     sv_ticket_drop(&req->ticket);
     if (req->answer.cleanup) req->answer.cleanup(req);
     sv_settings_unref(&req->settings);
+    assert(atomic_load(&req->server->in_flight) > 0);
     atomic_fetch_sub(&req->server->in_flight, 1);
     sv_metric_add(req->server->metrics, SV_METRIC_REQUESTS_IN_FLIGHT, 0, -1);
     free_body(req);

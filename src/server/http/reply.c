@@ -2,6 +2,7 @@
  */
 #include "server/http/reply.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
@@ -17,6 +18,7 @@ const char *sv_query(const sv_request *req, const char *name) {
 }
 
 enum { REQUEST_ID = 16 };
+static_assert(REQUEST_ID <= SV_ID_MAX, "a request has room for it");
 
 void sv_request_id(char id[SV_ID_MAX + 1]) { (void)ev_random_hex(id, REQUEST_ID); }
 
@@ -49,6 +51,7 @@ int sv_reply_send(sv_request *req, struct MHD_Response *response) {
 }
 
 int sv_reply_response(sv_request *req, int code, struct MHD_Response *response) {
+    assert(code >= 100 && code < 600);
     if (!response) return MHD_NO;
     add_headers(req, response);
     req->answer.code = code;

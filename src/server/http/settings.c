@@ -1,4 +1,5 @@
 /* settings: what a reload replaces, all at once. */
+#include <assert.h>
 #include <stdlib.h>
 
 #include "server/http/http.h"
@@ -15,6 +16,7 @@ ev_status sv_settings_create(sv_settings **out, const sv_config *config, ev_erro
 }
 
 ev_status sv_settings_load_models(sv_settings *a, sv_model_list **models, ev_error *err) {
+    assert(!a->models);
     a->models = *models;
     *models = NULL;
     return a->words ? sv_sounds_create(&a->sounds, a->words, sv_model_default(a->models), err) : EV_OK;
@@ -39,6 +41,7 @@ int32_t sv_job_rate(const sv_server *s, const sv_job *job) {
 sv_settings *sv_settings_ref(sv_server *s) {
     ev_mutex_lock(&s->lock);
     sv_settings *a = s->settings;
+    assert(atomic_load(&a->refs) > 0); /* the server's */
     atomic_fetch_add(&a->refs, 1);
     ev_mutex_unlock(&s->lock);
     return a;
@@ -47,6 +50,7 @@ sv_settings *sv_settings_ref(sv_server *s) {
 void sv_settings_unref(sv_settings **settings) {
     sv_settings *a = *settings;
     *settings = NULL;
+    assert(!a || atomic_load(&a->refs) > 0);
     if (!a || atomic_fetch_sub(&a->refs, 1) > 1) return;
     sv_sounds_free(&a->sounds);
     sv_model_list_unref(&a->models);

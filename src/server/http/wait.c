@@ -2,6 +2,7 @@
  * and what takes longer than a moment is done by the executor. So ten thousand clients that wait need no thread. */
 #include "server/http/wait.h"
 
+#include <assert.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
@@ -37,11 +38,13 @@ static void set_waiting(sv_request *req, bool waits) {
 
 /* Before the waiter is listed anywhere: a wake that came between the two would be lost. */
 static void suspend(sv_request *req) {
+    assert(!req->wait.suspended);
     MHD_suspend_connection(req->connection);
     set_waiting(req, true);
 }
 
 void sv_suspend(sv_request *req, size_t at) {
+    assert(req->job);
     req->wait.waiter = (sv_waiter){.wake = wake, .user = req, .at = at};
     suspend(req);
     if (!sv_job_wait(req->job, &req->wait.waiter)) MHD_resume_connection(req->connection);
@@ -55,6 +58,7 @@ int sv_wait_for_sample(sv_request *req, size_t at, int (*resumed)(sv_request *re
 }
 
 int sv_wait_for_upload(sv_request *req, int (*resumed)(sv_request *req)) {
+    assert(req->upload);
     req->turn.resumed = resumed;
     req->upload->wake = wake;
     req->upload->user = req;
@@ -63,6 +67,7 @@ int sv_wait_for_upload(sv_request *req, int (*resumed)(sv_request *req)) {
 }
 
 int sv_wait_for_ticket(sv_request *req, int (*resumed)(sv_request *req)) {
+    assert(req->ticket);
     req->turn.resumed = resumed;
     req->turn.next = SV_NEXT_TICKET;
     return MHD_YES;
@@ -78,6 +83,7 @@ int sv_yield(sv_request *req, int (*resumed)(sv_request *req)) {
 
 /* Of a request that is suspended. */
 static void execute(sv_request *req, sv_lane lane, void (*run)(void *user)) {
+    assert(lane > SV_LANE_NONE && lane < SV_LANE_COUNT);
     req->turn.task = (sv_exec_task){.run = run, .user = req, .account = req->client.account};
     if (sv_executor_put(req->server->executor, lane, &req->turn.task)) return;
     req->turn.rejected = true;
@@ -96,6 +102,7 @@ static bool arrive(sv_request *req) {
 
 static void leave(sv_request *req) {
     ev_mutex_lock(&req->server->lock);
+    assert(req->turn.executing);
     req->turn.executing = false;
     ev_mutex_unlock(&req->server->lock);
 }

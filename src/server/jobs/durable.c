@@ -1,7 +1,9 @@
 /* durable: jobs that outlive the process. Results are written by threads of their own, so that acceptances never wait
  * for them; how a job ended follows in the journal when its result is safe. */
+#include <assert.h>
 #include <errno.h>
 #include <pthread.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,6 +19,8 @@
 enum { WRITERS = 2, RESUMED_MAX = 64 };
 enum { RESERVE = 16 << 20 }; /* bytes of the disk that are left for results when no more jobs are accepted */
 enum { RETRY_MS = 1000 };    /* until what could not be written is tried again */
+static_assert(offsetof(sv_ticket, entry) == 0, "the one is found by the other");
+static_assert((int)SV_RECORD_ID == (int)SV_JOB_ID, "a record has its job's id");
 
 typedef struct ending { /* a job whose end is being written */
     struct ending *next;
@@ -59,6 +63,7 @@ static void wait_ms(sv_durable *d, ev_cond *cond, int ms) EV_REQUIRES(d->lock) {
 
 static sv_ticket *make_ticket(sv_durable *d, sv_entry_kind kind, sv_job *job) {
     sv_ticket *t = calloc(1, sizeof *t);
+    assert(job || kind == SV_ENTRY_DELETE);
     if (t) *t = (sv_ticket){.entry = {.kind = kind}, .durable = d, .job = job ? sv_job_ref(job) : NULL};
     return t;
 }
@@ -92,6 +97,7 @@ static bool was_second(const sv_entry *e) { return e->kind == SV_ENTRY_ACCEPT &&
 
 static void ticket_done(sv_entry *entry) {
     sv_ticket *t = (sv_ticket *)entry;
+    assert(t->job || entry->kind == SV_ENTRY_DELETE);
     if (entry->kind == SV_ENTRY_SYNC && atomic_load(&t->job->durable) != SV_DURABLE_ACCEPTED &&
         entry->status == EV_OK)
         entry->status = ev_fail(&entry->error, EV_E_LIMIT, "the job could not be written down: try again");
@@ -105,6 +111,7 @@ static void ticket_done(sv_entry *entry) {
 }
 
 void sv_ticket_put(sv_ticket *t, void (*wake)(void *user), void *user) {
+    assert(wake && !t->wake); /* put once */
     t->wake = wake;
     t->user = user;
     t->entry.done = ticket_done;
@@ -133,6 +140,7 @@ static void free_ending(ending *e) {
     if (e->reported) sv_job_unref(&e->job);
     free(e);
     ev_mutex_lock(&d->lock);
+    assert(d->endings > 0);
     d->endings--;
     ev_mutex_unlock(&d->lock);
 }
@@ -242,6 +250,7 @@ static bool is_to_be_written(const sv_job *job, sv_job_state state) {
 
 static ending *make_ending(sv_durable *d, sv_job *job, sv_job_state state, const ev_error *error) {
     const bool promised = atomic_load(&job->kept) && atomic_load(&job->durable) != SV_DURABLE_NO;
+    assert(sv_job_over(state) && state != SV_JOB_CANCELED);
     ending *e = calloc(1, sizeof *e);
     if (!e) return NULL;
     *e = (ending){
@@ -258,6 +267,7 @@ static ending *make_ending(sv_durable *d, sv_job *job, sv_job_state state, const
 
 bool sv_durable_end(sv_durable *d, sv_job *job, sv_job_state state, const ev_error *error,
                     void (*over)(void *user, sv_job *job, sv_job_state state, const ev_error *error), void *user) {
+    assert(over && sv_job_over(state));
     count_resumed_over(d, job);
     ending *e = is_to_be_written(job, state) ? make_ending(d, job, state, error) : NULL;
     if (!e) return false;
@@ -386,6 +396,7 @@ static void *resumer_main(void *durable) {
 
 void sv_durable_resume(sv_durable *d, void (*prepare)(void *user, sv_job *job),
                        bool (*submit)(void *user, sv_job *job), void *user) {
+    assert(!d->resuming); /* once */
     d->prepare = prepare;
     d->submit = submit;
     d->user = user;

@@ -11,6 +11,7 @@
 #include "server/jobs/jobs.h"
 
 const char *const sv_job_state_names[] = {"queued", "running", "completed", "failed", "expired", "canceled"};
+static_assert(EV_ARRAY_COUNT(sv_job_state_names) == SV_JOB_CANCELED + 1, "a name for each state");
 
 void sv_speech_init(sv_speech *speech) {
     *speech = (sv_speech){.emotion_degree = 1, .speed = 1, .pitch_scale = 1, .energy_scale = 1, .priority = 1};
@@ -53,6 +54,7 @@ bool sv_job_make_id(char id[SV_JOB_ID + 1]) { return ev_random_hex(id, SV_JOB_ID
 /* Room for `count` samples, in whole pages; 0: none. false: out of memory, and they are as they were. */
 static bool resize(sv_job *job, size_t count) {
     const size_t page = (size_t)sysconf(_SC_PAGESIZE), before = job->capacity * sizeof *job->samples;
+    assert(!job->capacity == !job->samples);
     if (count > (SIZE_MAX - page) / sizeof *job->samples) return false;
     const size_t bytes = (count * sizeof *job->samples + page - 1) / page * page;
     if (bytes == before) return true;
@@ -78,6 +80,7 @@ sv_job *sv_job_create(sv_speech *speech, const char *owner) {
         sv_speech_free(speech);
         return NULL;
     }
+    assert(strlen(owner) < sizeof job->owner);
     atomic_init(&job->refs, 1);
     atomic_init(&job->listeners, 0);
     atomic_init(&job->kept, false);
@@ -94,6 +97,7 @@ sv_job *sv_job_create(sv_speech *speech, const char *owner) {
 }
 
 sv_job *sv_job_ref(sv_job *job) {
+    assert(atomic_load(&job->refs) > 0);
     atomic_fetch_add_explicit(&job->refs, 1, memory_order_relaxed);
     return job;
 }
@@ -101,6 +105,7 @@ sv_job *sv_job_ref(sv_job *job) {
 void sv_job_unref(sv_job **held) {
     sv_job *job = *held;
     *held = NULL;
+    assert(!job || atomic_load(&job->refs) > 0);
     if (!job || atomic_fetch_sub_explicit(&job->refs, 1, memory_order_acq_rel) > 1) return;
     sv_speech_free(&job->speech);
     ev_mutex_destroy(&job->lock);
@@ -147,6 +152,7 @@ static void wake_all(sv_job *job) EV_REQUIRES(job->lock) {
 
 static bool grow(sv_job *job, size_t more) {
     const size_t held = job->count - job->base;
+    assert(job->base <= job->count && held <= job->capacity);
     if (job->capacity - held >= more) return true;
     size_t capacity = job->capacity + job->capacity / 2;
     if (capacity < held + more) capacity = held + more;
@@ -166,6 +172,7 @@ static bool claim_more(sv_job *job, size_t more) {
 /* Of one of both kinds. */
 static ev_status append(sv_job *job, const float *floats, const int16_t *words, size_t count, ev_error *err) {
     if (!count) return EV_OK;
+    assert(!floats != !words);
     if (!claim_more(job, count))
         return ev_fail(err, EV_E_LIMIT, "the text makes more speech than there is memory for: split it");
     ev_mutex_lock(&job->lock);
@@ -195,6 +202,7 @@ ev_status sv_job_append_made(sv_job *job, const int16_t *samples, size_t count, 
 }
 
 bool sv_job_finish(sv_job *job, sv_job_state state, const ev_error *err) {
+    assert(sv_job_over(state));
     ev_mutex_lock(&job->lock);
     const bool first = !sv_job_over(job->state);
     if (first) {
@@ -213,6 +221,7 @@ size_t sv_job_read(sv_job *job, size_t at, int16_t *out, size_t most, bool *over
     ev_mutex_lock(&job->lock);
     size_t count = job->count > at && at >= job->base ? job->count - at : 0;
     if (count > most) count = most;
+    assert(!count || job->samples);
     if (count) memcpy(out, job->samples + (at - job->base), count * sizeof *out);
     *over = sv_job_over(job->state) && at + count == job->count;
     ev_mutex_unlock(&job->lock);
@@ -224,6 +233,7 @@ enum { LET_GO = 1 << 19 }; /* samples at once: a megabyte */
 void sv_job_discard_before(sv_job *job, size_t at) {
     ev_mutex_lock(&job->lock);
     if (at > job->consumed) job->consumed = at;
+    assert(job->base <= job->consumed && job->consumed <= job->count); /* none is heard before it is made */
     const size_t gone = job->consumed - job->base, left = job->count - job->consumed;
     if (gone >= LET_GO) {
         memmove(job->samples, job->samples + gone, left * sizeof *job->samples);
@@ -236,6 +246,7 @@ void sv_job_discard_before(sv_job *job, size_t at) {
 bool sv_job_window_full(sv_job *job) {
     if (!job->speech.windowed) return false;
     ev_mutex_lock(&job->lock);
+    assert(job->consumed <= job->count);
     const size_t waiting = job->count - job->consumed;
     ev_mutex_unlock(&job->lock);
     return waiting * sizeof *job->samples > SV_JOB_WINDOW;
@@ -257,6 +268,7 @@ bool sv_job_word(sv_job *job, size_t index, sv_word_time *out) {
 }
 
 bool sv_job_wait(sv_job *job, sv_waiter *waiter) {
+    assert(waiter->wake);
     ev_mutex_lock(&job->lock);
     const bool waits = !is_there(job, waiter);
     if (waits) ev_list_append(&job->waiters, &waiter->node);

@@ -120,13 +120,18 @@ static void forget_idempotency(sv_jobs *jobs, sv_job *job) EV_REQUIRES(jobs->loc
 static void list_result(sv_jobs *jobs, ev_list *results, sv_job *job) EV_REQUIRES(jobs->lock) {
     ev_list_append(results, &job->by_age);
     job->listed_bytes = sv_job_bytes(job);
+    assert(job->listed_bytes > 0);
     jobs->bytes += job->listed_bytes;
 }
 
 static void unlist_result(sv_jobs *jobs, sv_job *job) EV_REQUIRES(jobs->lock) {
     const ev_list *results = job->by_age.list;
     if (!ev_list_remove(&job->by_age)) return;
-    if (results != &jobs->shared) EV_CONTAINER_OF(results, sv_owner, results)->bytes -= job->listed_bytes;
+    if (results != &jobs->shared) {
+        sv_owner *owner = EV_CONTAINER_OF(results, sv_owner, results);
+        owner->bytes -= job->listed_bytes;
+        assert(owner->bytes >= 0);
+    }
     jobs->bytes -= job->listed_bytes;
     assert(jobs->bytes >= 0);
 }
@@ -164,6 +169,7 @@ static void forget_owners(sv_jobs *jobs) EV_REQUIRES(jobs->lock) {
         sv_owner *o = EV_CONTAINER_OF(at, sv_owner, node);
         next = ev_map_next(&jobs->owners, at);
         if (o->results.count) continue;
+        assert(o->bytes == 0);
         ev_map_remove(&jobs->owners, at);
         free(o);
     }
@@ -223,6 +229,7 @@ void sv_jobs_free(sv_jobs **held) EV_NOT_SHARED {
         sv_job_unref(&job);
     }
     forget_owners(jobs);
+    assert(jobs->bytes == 0 && !jobs->shared.count && !jobs->owners.count);
     free_maps(jobs);
     ev_mutex_destroy(&jobs->lock);
     free(jobs);
@@ -268,6 +275,7 @@ sv_job *sv_jobs_find(sv_jobs *jobs, const char *id, const char *owner) {
 bool sv_jobs_restore(sv_jobs *jobs, sv_job *job) {
     static const unsigned char none[SV_JOB_KEY];
     const bool keyed = memcmp(job->idempotency.key, none, sizeof none) != 0;
+    assert(strlen(job->id) == SV_JOB_ID);
     ev_mutex_lock(&jobs->lock);
     const bool fresh = !job_of_id(jobs, job->id) && !(keyed && same_request(jobs, job->idempotency.key));
     if (fresh) ev_map_add(&jobs->by_id, &sv_job_ref(job)->by_id, job->id, SV_JOB_ID);
@@ -310,6 +318,7 @@ void sv_jobs_free_memory(void *table, int64_t bytes) {
 void sv_jobs_finish(sv_jobs *jobs, sv_job *job) {
     ev_list gone = {0};
     ev_mutex_lock(&jobs->lock);
+    assert(sv_job_over(job->state));
     const bool completed = job->state == SV_JOB_COMPLETED;
     if (!completed) ev_map_remove(&jobs->by_key, &job->by_key); /* the same request again gets a new try */
     const bool kept = atomic_load(&job->kept) && !job->recorded;

@@ -1,4 +1,5 @@
 /* journal_database: a connection's settings, the schema by version, what errors mean. */
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -68,6 +69,7 @@ static ev_status read_number(sv_database *db, const char *sql, int64_t *number, 
 }
 
 sqlite3_stmt *sv_database_statement(sv_database *db, sv_statement which) {
+    assert((unsigned)which < SV_SQL_COUNT);
     sqlite3_stmt **s = &db->prepared[which];
     if (!*s && sqlite3_prepare_v3(db->handle, SQL[which], -1, SQLITE_PREPARE_PERSISTENT, s, NULL) != SQLITE_OK)
         return NULL;
@@ -126,6 +128,7 @@ static ev_status check_kind(sv_database *db, int64_t *version, ev_error *err) {
 /* All steps that are missing, or none of them. */
 static ev_status migrate(sv_database *db, int64_t version, ev_error *err) {
     char mark[100];
+    assert(version >= 0 && version <= (int64_t)EV_ARRAY_COUNT(STEPS));
     if (version == (int64_t)EV_ARRAY_COUNT(STEPS)) return EV_OK;
     ev_status status = run_text(db, "BEGIN IMMEDIATE", err);
     for (size_t i = (size_t)version; status == EV_OK && i < EV_ARRAY_COUNT(STEPS); i++)

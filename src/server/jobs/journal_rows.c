@@ -1,4 +1,5 @@
 /* journal_rows: entries and questions as SQL. */
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -41,6 +42,7 @@ static ev_status insert_reference(sv_database *db, const sv_record *r, ev_error 
 }
 
 ev_status sv_row_insert(sv_database *db, const sv_record *r, bool *added, ev_error *err) {
+    assert(r->request);
     sqlite3_stmt *s = sv_database_statement(db, SV_SQL_INSERT);
     if (!s) return sv_database_fault(db, err);
     bind_text(s, 1, r->id);
@@ -114,6 +116,7 @@ static ev_status retry(sv_database *db, sv_entry *e, sv_counts *change, ev_error
 }
 
 static void count_end(const sv_record *r, sv_counts *change) {
+    assert(r->result_bytes >= 0);
     change->dead += r->dead;
     change->results += r->result_bytes > 0;
     change->result_bytes += r->result_bytes;
@@ -123,6 +126,7 @@ static ev_status end(sv_database *db, sv_entry *e, sv_counts *change, ev_error *
     const sv_record *r = &e->record;
     sqlite3_stmt *s = sv_database_statement(db, SV_SQL_END);
     bool added = false;
+    assert(r->state != SV_RECORD_ACCEPTED);
     if (!s) return sv_database_fault(db, err);
     bind_text(s, 1, r->id);
     sqlite3_bind_int(s, 2, r->state);

@@ -2,10 +2,12 @@
  * calls them done when that is durable: while the disk works for some, the next gather. Between entries it keeps
  * results within their limits. Whoever asks reads on a connection of its own, beside the writer.
  */
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -46,6 +48,7 @@ typedef struct journal {
     sv_journal_state state EV_GUARDED_BY(lock); /* but for its counts */
     pthread_t thread;
 } journal;
+static_assert(offsetof(journal, journal) == 0, "the one is found by the other");
 
 /* ---- what stands in the way, and what to do ---- */
 
@@ -186,6 +189,7 @@ static void finish_list(journal *j, sv_entry *list) {
         count++;
     }
     ev_mutex_lock(&j->lock);
+    assert(j->busy >= count);
     j->busy -= count;
     ev_mutex_unlock(&j->lock);
 }
@@ -217,6 +221,7 @@ static ev_status find_aged(journal *j, victims *v, ev_error *err) {
  * more of its.
  */
 static ev_status find_excess(journal *j, int64_t bytes, victims *v, ev_error *err) {
+    assert(bytes > 0);
     sqlite3_stmt *most = sv_database_statement(&j->writer, SV_SQL_MOST);
     sqlite3_stmt *oldest = sv_database_statement(&j->writer, SV_SQL_OLDEST_OF);
     int code = most && oldest ? sqlite3_step(most) : SQLITE_ERROR;
@@ -235,6 +240,7 @@ static ev_status find_excess(journal *j, int64_t bytes, victims *v, ev_error *er
 }
 
 static ev_status delete_jobs(journal *j, const victims *v, ev_error *err) {
+    assert(v->count <= EV_ARRAY_COUNT(v->ids));
     bool had_result[EV_ARRAY_COUNT(v->ids)];
     sv_counts change = {0};
     if (!v->count) return EV_OK;
@@ -366,6 +372,7 @@ static void *write_entries(void *of_journal) {
 static void put_entry(sv_journal *self, sv_entry *entry) {
     journal *j = (journal *)self;
     entry->next = NULL;
+    assert(entry->done);
     ev_mutex_lock(&j->lock);
     const bool taken = !j->closing;
     if (taken) {
@@ -391,6 +398,7 @@ typedef struct query {
 static ev_status run_query(sv_journal *self, const query *q, sv_record *out, ev_error *err) {
     journal *j = (journal *)self;
     *out = (sv_record){0};
+    assert(!q->id || !q->key);
     ev_mutex_lock(&j->reading);
     sqlite3_stmt *s = sv_database_statement(&j->reader, q->which);
     if (s && q->id) sqlite3_bind_text(s, 1, q->id, -1, SQLITE_STATIC);

@@ -1,5 +1,6 @@
 #include "server/jobs/lexicon.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdatomic.h>
@@ -53,13 +54,17 @@ ev_status sv_lexicon_load(sv_lexicon **out, const char *path, ev_error *err) {
 }
 
 sv_lexicon *sv_lexicon_ref(sv_lexicon *lexicon) {
-    if (lexicon) atomic_fetch_add(&lexicon->refs, 1);
+    if (lexicon) {
+        assert(atomic_load(&lexicon->refs) > 0);
+        atomic_fetch_add(&lexicon->refs, 1);
+    }
     return lexicon;
 }
 
 void sv_lexicon_unref(sv_lexicon **lexicon) {
     sv_lexicon *l = *lexicon;
     *lexicon = NULL;
+    assert(!l || atomic_load(&l->refs) > 0);
     if (!l || atomic_fetch_sub(&l->refs, 1) > 1) return;
     ev_dictionary_free(&l->words);
     free(l);

@@ -1,4 +1,5 @@
 /* record: a job as it is written down, and back. */
+#include <assert.h>
 #include <jansson.h>
 #include <math.h>
 #include <stdio.h>
@@ -8,6 +9,10 @@
 
 #include "server/guard/guard.h"
 #include "server/jobs/record.h"
+
+static_assert(sizeof((sv_job *)0)->owner == SV_RECORD_NAME, "an owner is written down whole");
+static_assert(SV_ACCOUNT_SIZE <= SV_RECORD_NAME, "and whoever holds the result");
+static_assert((int)SV_RECORD_DIGEST == (int)SV_JOB_KEY, "both are SHA-256");
 
 /* A monotonic moment as one of the wall clock's, and back. */
 static int64_t wall_of(int64_t monotonic_us) {
@@ -108,6 +113,7 @@ bool sv_record_outcome(sv_record *r, const sv_job *job, sv_job_state state, cons
                                              [SV_JOB_FAILED] = SV_RECORD_FAILED,
                                              [SV_JOB_EXPIRED] = SV_RECORD_EXPIRED,
                                              [SV_JOB_CANCELED] = SV_RECORD_CANCELED};
+    assert(sv_job_over(state) && (size_t)state < EV_ARRAY_COUNT(states) && !r->outcome);
     const sv_times *t = &job->times;
     memcpy(r->id, job->id, sizeof r->id);
     r->state = states[state];
@@ -243,6 +249,7 @@ static const char *read_outcome(sv_job *job, const sv_record *r, const json_t *j
                                           [SV_RECORD_FAILED] = SV_JOB_FAILED,
                                           [SV_RECORD_EXPIRED] = SV_JOB_EXPIRED,
                                           [SV_RECORD_CANCELED] = SV_JOB_CANCELED};
+    assert(r->state != SV_RECORD_ACCEPTED && (size_t)r->state < EV_ARRAY_COUNT(states));
     const double arrived = 1, started = number_of(json, "started_s"), first = number_of(json, "first_s");
     const json_t *error = json_object_get(json, "error");
     job->times.arrived = arrived;

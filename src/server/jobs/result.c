@@ -1,4 +1,5 @@
 /* result: a job's samples in a store. */
+#include <assert.h>
 #include <openssl/evp.h>
 #include <stdio.h>
 #include <string.h>
@@ -8,6 +9,7 @@
 #include "server/jobs/sound.h"
 
 ev_status sv_result_describe(sv_record *r, const sv_job *job, ev_error *err) {
+    assert(job->base == 0 && (job->samples || !job->count)); /* all of them are there */
     const size_t bytes = job->count * sizeof *job->samples;
     r->result_bytes = (int64_t)bytes;
     if (EVP_Digest(job->samples, bytes, r->digest, NULL, EVP_sha256(), NULL)) return EV_OK;
@@ -18,6 +20,7 @@ ev_status sv_result_describe(sv_record *r, const sv_job *job, ev_error *err) {
 static ev_status claim_file(const sv_results *results, sv_claim *claim, const sv_file *file, size_t count,
                             ev_error *err) {
     enum { HEAD = 65536 };
+    assert(file->rate > 0);
     const double bytes = 4.0 * (double)count * sv_file_rate(file) / file->rate;
     if (sv_claim_set(results->ledger, claim, NULL, (int64_t)bytes + HEAD, 1) == SV_CLAIM_OK) return EV_OK;
     return ev_fail(err, EV_E_LIMIT, "there is no memory left for a file now");
@@ -62,6 +65,7 @@ bool sv_result_url(const sv_results *results, const sv_job *job, ev_buf *out) {
 }
 
 static ev_status make_room(sv_ledger *ledger, const sv_record *r, sv_job *job, int16_t **samples, ev_error *err) {
+    assert((int64_t)(job->count * sizeof **samples) == r->result_bytes);
     if (sv_claim_set(ledger, &job->claim, job->owner, r->result_bytes, 1) != SV_CLAIM_OK)
         return ev_fail(err, EV_E_LIMIT, "there is no memory left for you: read the answers you have, or try later");
     *samples = sv_job_alloc_samples(job, job->count);

@@ -2,6 +2,7 @@
 #include "base/lock.h"
 #include "server/jobs/webhook.h"
 
+#include <assert.h>
 #include <openssl/hmac.h>
 #include <pthread.h>
 #include <stdlib.h>
@@ -66,6 +67,7 @@ static bool sign(const call *c, const char *timestamp, char out[128]) {
     const bool ok =
         !text.failed && HMAC(EVP_sha256(), c->secret, (int)strlen(c->secret), text.data, text.size, digest, &size);
     ev_buf_free(&text);
+    assert(!ok || size == sizeof digest);
     const int at = snprintf(out, 128, "X-EmotiVoice-Signature: sha256=");
     if (ok) ev_hex(digest, size, out + at);
     return ok;
@@ -97,6 +99,7 @@ static void insert(sv_webhooks *h, call *c) EV_REQUIRES(h->lock) {
     c->next = *at;
     *at = c;
     h->count++;
+    assert(h->count <= WAITING_MAX + THREADS); /* those under way may come back */
 }
 
 static bool is_called(const sv_webhooks *h, const char *account) EV_REQUIRES(h->lock) {
@@ -115,6 +118,7 @@ static call **find_due(sv_webhooks *h, double now_s) EV_REQUIRES(h->lock) {
 }
 
 static call *start(sv_webhooks *h, call **at) EV_REQUIRES(h->lock) {
+    assert(h->count > 0);
     call *c = *at;
     *at = c->next;
     h->count--;
@@ -144,6 +148,7 @@ static void run_call(sv_webhooks *h, call **at) EV_REQUIRES(h->lock) {
         free_call(c);
         return;
     }
+    assert(c->tries >= 1 && c->tries < TRIES);
     c->due_s = ev_clock_s() + pauses_s[c->tries - 1];
     insert(h, c);
     ev_cond_signal(&h->work);
@@ -223,6 +228,7 @@ void sv_webhooks_free(sv_webhooks **hooks) EV_NOT_SHARED {
     ev_cond_broadcast(&h->work);
     ev_mutex_unlock(&h->lock);
     for (int i = 0; i < h->thread_count; i++) pthread_join(h->threads[i], NULL);
+    assert(!h->under_way);
     while (h->first) {
         call *next = h->first->next;
         free_call(h->first);

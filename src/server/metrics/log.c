@@ -2,6 +2,7 @@
  * either whole, cut inside its quotation marks, or left out, and the line is always one valid object. */
 #include "server/metrics/log.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <limits.h>
 #include <stdarg.h>
@@ -23,6 +24,7 @@ static const char *const level_names[] = {"error", "warn", "info", "debug"};
 
 /* All of it or nothing. */
 static bool put(line *l, const char *bytes, size_t n) {
+    assert(l->size <= LINE_MAX_BYTES - END_BYTES);
     if (n > LINE_MAX_BYTES - END_BYTES - l->size) return false;
     memcpy(l->bytes + l->size, bytes, n);
     l->size += n;
@@ -84,6 +86,7 @@ static void begin_line(line *l, sv_level level) {
     struct tm utc;
     char date[32];
     l->size = 0;
+    assert((size_t)level < EV_ARRAY_COUNT(level_names));
     clock_gettime(CLOCK_REALTIME, &now);
     gmtime_r(&now.tv_sec, &utc);
     strftime(date, sizeof date, "%Y-%m-%dT%H:%M:%S", &utc);
@@ -96,6 +99,7 @@ static void end_line(sv_log *log, line *l) {
     unsigned lost = atomic_exchange_explicit(&log->lost, 0, memory_order_relaxed);
     ssize_t written;
     if (lost > 0) l->size += (size_t)snprintf(l->bytes + l->size, END_BYTES, ",\"lost\":%u", lost);
+    assert(l->size + 2 <= LINE_MAX_BYTES); /* END_BYTES were kept for this */
     memcpy(l->bytes + l->size, "}\n", 2);
     l->size += 2;
     do written = write(log->fd, l->bytes, l->size);

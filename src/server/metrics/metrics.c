@@ -23,6 +23,10 @@ static const char *const code_names[] = {SV_CODE_MAP(TEXT_OF_CODE) "other"};
 static const int codes[] = {SV_CODE_MAP(NUMBER_OF_CODE)};
 static const bool route_speaks[] = {SV_ROUTE_MAP(SPEAKS)};
 _Static_assert(EV_ARRAY_COUNT(code_names) == SV_CODE_COUNT, "SV_CODE_COUNT counts the codes and other");
+static_assert(EV_ARRAY_COUNT(stage_names) == SV_TIMED_COUNT, "a name for each stage");
+static_assert(EV_ARRAY_COUNT(result_names) == SV_LOOKUP_COUNT, "a name for each result");
+static_assert(EV_ARRAY_COUNT(outcome_names) == SV_OUTCOME_COUNT, "a name for each outcome");
+static_assert(EV_ARRAY_COUNT(operation_names) == SV_STORE_OPERATION_COUNT, "a name for each operation");
 
 static const sv_labels labels_NONE = {.count = {1, 1}};
 static const sv_labels labels_ROUTE = {{"route"}, {sv_route_names}, {SV_ROUTE_COUNT, 1}};
@@ -58,7 +62,10 @@ const sv_metric_row sv_metric_rows[SV_METRIC_COUNT] = {
 #undef METRIC_ROW
 };
 
-bool sv_route_speaks(size_t route) { return route_speaks[route]; }
+bool sv_route_speaks(size_t route) {
+    assert(route < SV_ROUTE_COUNT);
+    return route_speaks[route];
+}
 
 bool sv_code_fails(size_t place) { return place < EV_ARRAY_COUNT(codes) && codes[place] >= 500; }
 
@@ -77,11 +84,12 @@ static size_t cell_size(const sv_metric_row *row) { return row->kind == SV_HISTO
 
 static _Atomic int64_t *cell_at(const sv_metrics *m, sv_metric metric, size_t cell) {
     const sv_metric_row *row = &sv_metric_rows[metric];
-    assert(cell < sv_metric_cells(row));
+    assert((unsigned)metric < SV_METRIC_COUNT && cell < sv_metric_cells(row));
     return m->values + m->offset[metric] + cell * cell_size(row);
 }
 
 int64_t sv_metric_read(const sv_metrics *m, sv_metric metric, size_t cell, size_t place) {
+    assert(place < cell_size(&sv_metric_rows[metric]));
     return atomic_load_explicit(cell_at(m, metric, cell) + place, memory_order_relaxed);
 }
 

@@ -3,6 +3,7 @@
  * (metrics_latency.c), read with interpolation inside a bucket. */
 #include "server/metrics/metrics_state.h"
 
+#include <assert.h>
 #include <math.h>
 #include <string.h>
 
@@ -53,6 +54,7 @@ void sv_metrics_tick(sv_metrics *m, double now_s) {
         m->window_next = (m->window_next + 1) % places;
         if (m->window_count < places) m->window_count++;
     }
+    assert(m->window_next < places && m->window_count > 0 && m->window_count <= places);
     ev_mutex_unlock(&m->window_lock);
 }
 

@@ -1,4 +1,5 @@
 /* traces: spans to a collector, by a thread of its own. */
+#include <assert.h>
 #include <curl/curl.h>
 #include <jansson.h>
 #include <math.h>
@@ -32,6 +33,7 @@ struct sv_tracer {
 /* ---- spans ---- */
 
 static sv_fact *add_fact(sv_span *span, const char *name) {
+    assert(span->fact_count >= 0 && span->fact_count <= SV_SPAN_FACTS);
     if (span->fact_count == SV_SPAN_FACTS) return NULL;
     sv_fact *fact = &span->facts[span->fact_count++];
     *fact = (sv_fact){.name = name};
@@ -51,6 +53,7 @@ void sv_span_number(sv_span *span, const char *name, double number) {
 void sv_tracer_add(sv_tracer *t, const sv_span *span) {
     if (!t || !span->at.trace[0] || !span->at.sampled) return;
     ev_mutex_lock(&t->lock);
+    assert(t->first < ROOM && t->count <= ROOM);
     if (t->count < ROOM) {
         sv_span *at = &t->spans[(t->first + t->count++) % ROOM];
         *at = *span;

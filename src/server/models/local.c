@@ -1,6 +1,8 @@
 /* local: jobs that the engines of this process make, each that of the model which the job is for. Those in the table
  * come before those on the disk. */
+#include <assert.h>
 #include <jansson.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +16,8 @@ typedef struct local {
     sv_jobs *jobs;
     sv_durable *durable;
 } local;
+
+static_assert(offsetof(local, backend) == 0, "the one is found by the other");
 
 static local *local_of(sv_backend *backend) { return (local *)backend; }
 

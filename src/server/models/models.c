@@ -84,10 +84,14 @@ ev_status sv_models_check(const sv_config *config, ev_error *err) {
 
 /* ---- lists ---- */
 
-static void hold(sv_model *m) { m->residency->holds++; }
+static void hold(sv_model *m) {
+    assert(m->residency->holds >= 0);
+    m->residency->holds++;
+}
 
 /* Holds its items. NULL: out of memory. */
 static sv_model_list *make_list(sv_models *models, sv_model *const *items, size_t count) {
+    assert(count > 0 && items[0]); /* the first is the default */
     sv_model_list *list = calloc(1, sizeof *list + count * sizeof(sv_model *));
     if (!list) return NULL;
     atomic_init(&list->refs, 1);
@@ -102,6 +106,7 @@ static sv_model_list *make_list(sv_models *models, sv_model *const *items, size_
 sv_model_list *sv_models_list(sv_models *models) {
     ev_mutex_lock(&models->lock);
     sv_model_list *list = models->list;
+    assert(atomic_load(&list->refs) > 0);
     atomic_fetch_add(&list->refs, 1);
     ev_mutex_unlock(&models->lock);
     return list;
@@ -110,6 +115,7 @@ sv_model_list *sv_models_list(sv_models *models) {
 void sv_model_list_unref(sv_model_list **held) {
     sv_model_list *list = *held;
     *held = NULL;
+    assert(!list || atomic_load(&list->refs) > 0);
     if (!list || atomic_fetch_sub(&list->refs, 1) > 1) return;
     ev_mutex_lock(&list->models->lock);
     for (size_t i = 0; i < list->count; i++) list->items[i]->residency->holds--;
@@ -135,6 +141,7 @@ void sv_model_names(const sv_model_list *list, bool (*can)(const sv_catalogue *c
 }
 
 const char *sv_model_voice(const sv_model_list *list, size_t model, size_t voice, char id[SV_VOICE_REFERENCE_SIZE]) {
+    assert(model < list->count);
     const char *name = sv_catalogue_voice(list->items[model]->catalogue, voice);
     for (size_t before = 0; before < model; before++) {
         if (!sv_catalogue_find(list->items[before]->catalogue, name, strlen(name))) continue;
@@ -307,6 +314,7 @@ sv_model *sv_model_ref(sv_models *models, const char *name, uint32_t number) {
 void sv_model_unref(sv_models *models, sv_model **model) {
     if (!*model) return;
     ev_mutex_lock(&models->lock);
+    assert((*model)->residency->holds > 0);
     (*model)->residency->holds--;
     ev_mutex_unlock(&models->lock);
     *model = NULL;

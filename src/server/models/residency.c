@@ -1,5 +1,6 @@
 /* residency: what of the models is in memory. One budget (memory_max) has the process itself, the loaded models with
  * their work memory, the cache of voices, and what must be left for requests. */
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,6 +26,7 @@ void sv_residency_budget(sv_models *models) {
 
 static bool unload(sv_model *m) {
     sv_residency *r = m->residency;
+    assert(r->model && !r->stays);
     if (m->engine && !sv_engine_detach(m->engine)) return false;
     sv_voices_attach(m->voices, NULL);
     atomic_store(&r->loaded, false);
@@ -70,6 +72,7 @@ ev_status sv_residency_load(sv_models *models, sv_model *m, ev_error *err) {
     sv_residency *r = m->residency;
     ev_model *model = NULL;
     if (r->model) return EV_OK;
+    assert(r->bytes >= 0); /* measured when it was opened */
     if (!make_room(models, m, r->bytes))
         return ev_fail(err, EV_E_MEMORY, "there is no memory for the model %s now: the others are busy", m->name);
     ev_status status = open_file(m, &model, err);
@@ -148,6 +151,7 @@ static bool list_it(sv_models *models, sv_model *m) {
     ev_mutex_lock(&models->lock);
     const bool fits = make_place(models);
     if (fits) models->all[models->count++] = m;
+    assert(models->count <= models->room);
     ev_mutex_unlock(&models->lock);
     return fits;
 }

@@ -1,4 +1,5 @@
 /* connect: a connection to where a URL says that Redis is. */
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -98,6 +99,7 @@ static bool ask_sentinel(const sv_redis_host *sentinel, const sv_redis_url *url,
 }
 
 static redisContext *connect_master(const sv_redis_url *url, int timeout_ms, ev_error *err) {
+    assert(url->sentinel_count > 0 && url->sentinel_count <= SV_REDIS_SENTINELS);
     for (int i = 0; i < url->sentinel_count; i++) {
         sv_redis_host master = {0};
         if (!ask_sentinel(&url->sentinels[i], url, timeout_ms, &master, err)) continue;

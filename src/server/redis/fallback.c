@@ -1,4 +1,6 @@
 /* fallback: a queue, and this process while that cannot be asked. */
+#include <assert.h>
+#include <stddef.h>
 #include <stdlib.h>
 
 #include "server/redis/fallback.h"
@@ -7,6 +9,7 @@ typedef struct fallback {
     sv_backend backend; /* first */
     sv_backend *queue, *here;
 } fallback;
+static_assert(offsetof(fallback, backend) == 0, "the one is found by the other");
 
 static fallback *fallback_of(sv_backend *backend) { return (fallback *)backend; }
 
@@ -111,6 +114,7 @@ ev_status sv_fallback_create(sv_backend **out, sv_backend *queue, sv_backend *he
                                            .close = close_both};
     fallback *f = calloc(1, sizeof *f);
     *out = NULL;
+    assert(queue && here && queue != here);
     if (!f) {
         sv_backend_close(&queue);
         sv_backend_close(&here);

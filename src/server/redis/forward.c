@@ -3,6 +3,7 @@
  * queue. What cannot be sent now is tried again; while it is, the lease is kept. A listener who comes late gets what
  * was sent before, in one go, before anything else is sent.
  */
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -24,6 +25,7 @@ enum { EVENTS_MAX = 1024 }; /* that wait for a gateway */
 /* Under the worker's lock. */
 static void enqueue_at(sv_leased_job *t, double due) EV_REQUIRES(t->worker->lock) {
     sv_worker *w = t->worker;
+    assert(w->end != &t->queue_next); /* it is not in it yet */
     t->due = due;
     t->queue_next = NULL;
     *w->end = t;
@@ -46,6 +48,7 @@ void sv_forward_watch(sv_leased_job *t) {
 }
 
 static void retry_after(sv_leased_job *t, double delay_s) {
+    assert(delay_s >= 0);
     ev_mutex_lock(&t->worker->lock);
     enqueue_at(t, ev_clock_s() + delay_s);
     ev_mutex_unlock(&t->worker->lock);
@@ -75,6 +78,7 @@ void sv_leased_job_free(sv_leased_job *t) {
         if (*at != t) continue;
         *at = t->next;
         w->count--;
+        assert(w->count >= 0);
         break;
     }
     ev_cond_broadcast(&w->changed);
@@ -106,6 +110,7 @@ static send_result send_result_of(sv_leased_job *t, const redisReply *reply) {
 /* What follows on what was sent. only: "", or the one who gets it; last: then it has what all have. */
 static send_result send_piece(sv_link *link, sv_leased_job *t, const int16_t *samples, size_t count,
                               sv_progress *progress, const char *only, bool last) {
+    assert(count <= PIECE);
     unsigned char bytes[2 * PIECE];
     ev_error err = {0};
     size_t words = progress->words;
@@ -116,6 +121,7 @@ static send_result send_piece(sv_link *link, sv_leased_job *t, const int16_t *sa
     const int32_t rate = ev_model_sample_rate(t->worker->parts.model);
     char *message = sv_message_of_audio(t->job, rate, progress->samples, &words, !progress->has_first);
     if (!message) return SEND_RETRY;
+    assert(words >= progress->words);
     sv_args a = {0};
     sv_args_text(&a, t->id);
     sv_args_text(&a, t->worker->name);
@@ -138,6 +144,7 @@ static send_result catch_up(sv_link *link, sv_leased_job *t) {
     bool over = false, last = false;
     send_result sent = SEND_OK;
     while (!last && sent == SEND_OK) {
+        assert(t->late_progress.samples <= t->progress.samples);
         const size_t lacks = t->progress.samples - t->late_progress.samples;
         const size_t count =
             sv_job_read(t->job, t->late_progress.samples, samples, lacks < PIECE ? lacks : PIECE, &over);
@@ -212,6 +219,7 @@ static finish_result send_end(sv_link *link, sv_leased_job *t, const sv_record *
                                          [SV_RECORD_FAILED] = "failed",
                                          [SV_RECORD_EXPIRED] = "expired",
                                          [SV_RECORD_CANCELED] = "failed"};
+    assert((size_t)r->state < EV_ARRAY_COUNT(states) && states[r->state]);
     ev_error err = {0};
     char *event = *t->gateway ? sv_message_of_end(job, r, ev_model_sample_rate(t->worker->parts.model)) : strdup("");
     if (!event) return FINISH_RETRY;
@@ -267,6 +275,7 @@ static bool finish_job(sv_link *link, sv_leased_job *t) {
     ev_error error = {0};
     sv_record r = {0};
     const sv_job_state state = sv_job_snapshot(t->job, NULL, NULL, &error);
+    assert(sv_job_over(state));
     if (atomic_load(&t->lost)) return true;
     if (state == SV_JOB_CANCELED) return release_lease(link, t) || atomic_load(&t->worker->stopping);
     if (t->ending_since <= 0) t->ending_since = ev_clock_s();

@@ -1,4 +1,6 @@
 /* gateway: jobs that workers elsewhere make, as a backend. What is promised lives in Redis alone. */
+#include <assert.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,6 +11,9 @@
 #include "server/redis/documents.h"
 #include "server/redis/gateway_inner.h"
 #include "server/redis/message.h"
+
+static_assert(offsetof(sv_gateway, backend) == 0, "the one is found by the other");
+static_assert(SV_GATEWAY_ID == SV_JOB_ID + 1, "a gateway's name is made as an id is");
 
 /* ---- coming in ---- */
 
@@ -26,6 +31,7 @@ static bool windowed(sv_backend *b, const sv_speech *speech, double length_s) {
 }
 
 static void refuse_job(sv_gateway *g, sv_job *job, sv_submission *out, sv_verdict verdict, int64_t retry_ms) {
+    assert(verdict != SV_ACCEPT);
     out->admission = (sv_admission){.verdict = verdict, .retry_after_ms = (int32_t)retry_ms};
     sv_job *listened_to = sv_gateway_unsubscribe(g, job->id);
     sv_job_unref(&listened_to);
@@ -46,6 +52,7 @@ static void refuse_unavailable(sv_gateway *g, sv_job *job, sv_submission *out, i
 
 /* Its own bytes, and of what is listened to here the samples that will come. */
 static sv_claim_result claim(sv_gateway *g, sv_job *job, const char *account, double length_s) {
+    assert(length_s >= 0);
     const double rate = ev_model_sample_rate(g->parts.model), kept = atomic_load(&job->kept) ? 0 : 1.25;
     const double bytes = (double)sv_job_bytes(job) + kept * length_s * rate * (double)sizeof(int16_t);
     return sv_claim_set(g->parts.ledger, &job->claim, account, bytes < 1e15 ? (int64_t)bytes : INT64_MAX / 2, 1);

@@ -1,6 +1,7 @@
 /* gateway_events: the gateway's thread. It reads the events of what is listened to and fills the jobs of this
  * process, as an engine would; sends a heartbeat once a second and asks whether they are still there; cancels in the
  * queue what nobody wants. */
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,6 +30,7 @@ static ev_status append_samples(sv_gateway *g, sv_job *job, const sv_event *e, c
     if (e->at > have) return ev_fail(err, EV_E_IO, "the queue lost a part of it: send it again");
     if (e->at + count <= have) return EV_OK;
     const size_t skip = have - e->at;
+    assert(skip < count);
     int16_t *samples = malloc((count - skip) * sizeof *samples);
     if (!samples) return ev_fail(err, EV_E_MEMORY, "out of memory");
     const unsigned char *at = (const unsigned char *)bytes->str + skip * 2;
@@ -69,6 +71,7 @@ static ev_status take_outcome(sv_job *job, const sv_event *e, ev_error *error) {
                                              [SV_JOB_EXPIRED] = SV_RECORD_EXPIRED,
                                              [SV_JOB_CANCELED] = SV_RECORD_CANCELED};
     sv_record r = {0};
+    assert(sv_job_over(e->state) && (size_t)e->state < EV_ARRAY_COUNT(states));
     sv_job *recorded = NULL;
     ev_status status = sv_record_request(&r, job) ? EV_OK : EV_E_MEMORY;
     r.state = states[e->state];
@@ -136,6 +139,7 @@ static void on_event(sv_gateway *g, const redisReply *fields) {
 /* What was read is not needed any more: it would only take Redis's memory. Not behind each event, which the next one
  * would wait for. */
 static void trim_events(sv_gateway *g) {
+    assert(g->untrimmed_events > 0);
     char key[80], *dash;
     char next[64];
     ev_error err = {0};
@@ -280,6 +284,7 @@ void sv_gateway_send_cancels(sv_gateway *g) {
     for (;;) {
         ev_mutex_lock(&g->lock);
         const bool some = g->cancel_count > 0;
+        assert(g->cancel_count >= 0 && g->cancel_count <= SV_GATEWAY_CANCELS_MAX);
         if (some) memcpy(id, g->cancels[--g->cancel_count], sizeof id);
         ev_mutex_unlock(&g->lock);
         if (!some) return;

@@ -1,4 +1,5 @@
 /* gateway_subscriptions: jobs of this process that somebody listens to, by id, each held until it is over. */
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +15,7 @@ bool sv_gateway_subscribe(sv_gateway *g, sv_job *job) {
     if (!l) return false;
     *l = (sv_subscription){.job = sv_job_ref(job), .last_event_s = ev_clock_s()};
     ev_mutex_lock(&g->lock);
+    assert(!sv_gateway_subscription(g, job->id));
     ev_map_add(&g->subscriptions, &l->node, job->id, strlen(job->id));
     ev_mutex_unlock(&g->lock);
     return true;
@@ -70,6 +72,7 @@ void sv_gateway_end_job(sv_gateway *g, sv_job *job, sv_job_state state, const ev
                                           [SV_JOB_FAILED] = SV_OUTCOME_FAILED,
                                           [SV_JOB_EXPIRED] = SV_OUTCOME_EXPIRED,
                                           [SV_JOB_CANCELED] = SV_OUTCOME_CANCELED};
+    assert(sv_job_over(state) && (size_t)state < EV_ARRAY_COUNT(outcomes));
     sv_metric_add(g->parts.metrics, SV_METRIC_JOBS, outcomes[state], 1);
     drop_recording(job);
     sv_job_finish(job, state, error);

@@ -12,6 +12,7 @@
 #include "server/redis/link.h"
 
 enum { CONNECT_MS = 300, COMMAND_MS = 400, ERROR_LOG_EVERY_S = 10 };
+static_assert((int)SV_SCRIPT_COUNT <= 32, "a link has a bit for each");
 
 /* ---- arguments ---- */
 
@@ -24,12 +25,14 @@ void sv_args_bytes(sv_args *a, const void *bytes, size_t size) {
 void sv_args_text(sv_args *a, const char *text) { sv_args_bytes(a, text, text ? strlen(text) : 0); }
 
 void sv_args_int(sv_args *a, int64_t value) {
+    assert(a->count < SV_ARGS_MAX);
     char *at = a->numbers[a->count];
     snprintf(at, sizeof a->numbers[0], "%lld", (long long)value);
     sv_args_text(a, at);
 }
 
 void sv_args_real(sv_args *a, double value) {
+    assert(a->count < SV_ARGS_MAX);
     char *at = a->numbers[a->count];
     snprintf(at, sizeof a->numbers[0], "%.6f", fmin(fmax(value, -1e12), 1e12));
     sv_args_text(a, at);
@@ -83,6 +86,7 @@ static ev_status status_of(const char *message) {
 }
 
 static redisReply *ask(sv_link *l, const sv_args *a, int block_ms, ev_error *err) {
+    assert(l->context && a->count > 0 && block_ms >= 0);
     const int wait_ms = COMMAND_MS + block_ms;
     if (redisSetTimeout(l->context, milliseconds(wait_ms)) != REDIS_OK) {
         fail_io(l, l->context->errstr, err);
@@ -124,6 +128,7 @@ static ev_status introduce(sv_link *l, ev_error *err) {
 }
 
 static ev_status connect_link(sv_link *l, ev_error *err) {
+    assert(!l->context);
     const sv_redis_url *u = &l->redis->url;
     if (!l->retries_while_down && !atomic_load(&l->redis->up))
         return ev_fail(err, EV_E_IO, "redis at %s does not answer", u->host.name);
@@ -176,6 +181,7 @@ redisReply *sv_link_quiet(sv_link *l, const sv_args *args, ev_error *err) {
 /* ---- scripts ---- */
 
 static bool load(sv_link *l, sv_script script, ev_error *err) {
+    assert((unsigned)script < SV_SCRIPT_COUNT && sv_scripts[script]);
     sv_args a = {0};
     char *text = NULL;
     if (asprintf(&text, "%s%s", sv_script_common, sv_scripts[script]) < 0) {
@@ -196,6 +202,7 @@ static bool load(sv_link *l, sv_script script, ev_error *err) {
 }
 
 redisReply *sv_link_script(sv_link *l, sv_script script, const sv_args *args, ev_error *err) {
+    assert(args->count <= SV_ARGS_MAX - 4); /* the call itself has four */
     if (!is_connected(l, err)) return NULL;
     for (int tries = 0; tries < 2; tries++) {
         if (!(l->loaded & 1u << script) && !load(l, script, err)) return NULL;

@@ -1,4 +1,5 @@
 /* message: what gateways and workers tell each other. */
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -76,6 +77,7 @@ ev_status sv_message_job(sv_record *out, const char *text, size_t size, ev_error
 /* ---- events ---- */
 
 static json_t *words_since(const sv_job *job, size_t from, size_t to) {
+    assert(from <= to && to <= job->word_count);
     json_t *list = json_array();
     for (size_t i = from; i < to; i++) {
         const sv_word_time *w = &job->words[i];
@@ -124,6 +126,7 @@ char *sv_message_of_end(const sv_job *job, const sv_record *r, int32_t rate) {
                                          [SV_RECORD_FAILED] = "failed",
                                          [SV_RECORD_EXPIRED] = "expired",
                                          [SV_RECORD_CANCELED] = "canceled"};
+    assert((size_t)r->state < EV_ARRAY_COUNT(states) && states[r->state]);
     json_t *outcome = json_loads(r->outcome, 0, NULL);
     json_t *json = outcome ? json_pack("{s:i, s:s, s:s, s:i, s:I, s:s, s:o}", "v", SV_MESSAGE_VERSION, "type", "end",
                                        "id", job->id, "rate", rate, "samples", (json_int_t)job->count, "state",
@@ -226,6 +229,7 @@ static bool apply_words(const sv_event *e, sv_job *job) {
         job->word_count = e->word_count;
     }
     if (job->word_count != e->word_count) return false;
+    assert(e->words_from + json_array_size(e->words) <= e->word_count);
     for (size_t i = 0; i < json_array_size(e->words); i++) {
         sv_word_time word;
         if (!read_word(json_array_get(e->words, i), job->speech.text_bytes, &word)) return false;

@@ -1,4 +1,5 @@
 /* rates: what clients may ask for in a second, counted over all gateways. */
+#include <assert.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -7,6 +8,7 @@
 #include "server/redis/rates.h"
 
 enum { AT_ONCE = 150, EVERY_MS = 50 };
+static_assert(4 * AT_ONCE + 4 <= SV_ARGS_MAX, "a script gets all of them");
 
 struct sv_rates {
     sv_redis *redis;
@@ -28,6 +30,7 @@ static size_t drop_others(sv_limiter_change *changes, size_t count) {
 }
 
 static void report_changes(sv_rates *r, sv_limiter *limiter, const sv_limiter_change *changes, size_t count) {
+    assert(count > 0 && count <= AT_ONCE);
     sv_args a = {0};
     ev_error err = {0};
     for (size_t i = 0; i < count; i++) {

@@ -1,4 +1,5 @@
 /* vectors: the vectors of recordings that voices were made from, for all processes. */
+#include <assert.h>
 #include <openssl/evp.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,6 +17,7 @@ struct sv_vectors {
 };
 
 enum { NAME = 128 };
+static_assert(sizeof SV_REDIS_PREFIX ":recording:" + 2 * SV_VECTOR_KEY <= NAME, "a key's name is never cut");
 
 static void name_key(char name[NAME], const char *kind, const unsigned char digest[SV_VECTOR_KEY]) {
     char hex[2 * SV_VECTOR_KEY + 1];
@@ -60,6 +62,7 @@ static bool name_recordings(char name[NAME], const unsigned char *packed, size_t
 
 /* The way back first: a vector without one could not be forgotten. */
 static void put(void *user, const unsigned char key[SV_VECTOR_KEY], const unsigned char *packed, size_t size) {
+    assert(size > 0 && size <= SV_VECTOR_MAX);
     sv_vectors *v = user;
     char vector[NAME], recordings[NAME];
     sv_args add = {0}, expire = {0}, set = {0};

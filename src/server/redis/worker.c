@@ -2,6 +2,7 @@
  * leases. What was being made when another worker died is made alone, with nothing else in this process: so whatever
  * ends the process then is that job's doing.
  */
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +16,7 @@
 
 enum { BLOCK_MS = 250, IDLE_MS = 20, AWAY_MS = 200 };
 #define HEARTBEAT_S 0.5
+static_assert((int)SV_GATEWAY_NAME > (int)SV_JOB_ID, "a gateway's name is made as an id is");
 
 /* ---- what the process does ---- */
 
@@ -28,6 +30,7 @@ static void wait_changed(sv_worker *w, int ms) {
 /* None beside what is made alone. */
 static int free_slots(sv_worker *w) {
     ev_mutex_lock(&w->lock);
+    assert(w->count >= 0);
     int slots = w->slots - w->count;
     for (const sv_leased_job *t = w->all; t && slots; t = t->next) slots = t->alone ? 0 : slots;
     ev_mutex_unlock(&w->lock);
@@ -44,6 +47,7 @@ static bool is_leased(sv_worker *w, const char *id) {
 
 /* On the list, so that its lease is kept. NULL: out of memory. */
 static sv_leased_job *add_leased_job(sv_worker *w, int class, const char *entry, const char *id) {
+    assert(strlen(id) == SV_JOB_ID && class >= 0 && class < SV_REDIS_CLASSES);
     sv_leased_job *t = calloc(1, sizeof *t);
     if (!t) return NULL;
     *t = (sv_leased_job){.worker = w, .class = class};
@@ -136,6 +140,7 @@ static void fail_job(sv_leased_job *t, const ev_error *error, bool dead) {
 /* Into the engine, as soon as there is memory for it. */
 static void start_job(sv_leased_job *t) {
     sv_worker *w = t->worker;
+    assert(t->job && !atomic_load(&t->begun));
     if (w->prepare) w->prepare(w->user, t->job);
     atomic_store(&t->begun, true);
     if (atomic_load(&t->lost)) atomic_store(&t->job->listeners, 0);
@@ -169,6 +174,7 @@ static void run_entry(sv_worker *w, sv_link *link, sv_leased_job *t, bool alone)
     const char *what = sv_reply_text(reply, 0);
     if (strcmp(what, "SUSPECT") == 0) {
         ev_mutex_lock(&w->lock);
+        assert(!t->queue_next);
         t->queue_next = w->suspects;
         w->suspects = t;
         ev_mutex_unlock(&w->lock);
@@ -245,7 +251,10 @@ static void give_back_suspects(sv_worker *w, sv_link *link) {
 
 /* ---- the queue ---- */
 
-static void key_of_class(char key[64], int class) { snprintf(key, 64, SV_REDIS_PREFIX ":queue:%d", class); }
+static void key_of_class(char key[64], int class) {
+    assert(class >= 0 && class < SV_REDIS_CLASSES);
+    snprintf(key, 64, SV_REDIS_PREFIX ":queue:%d", class);
+}
 
 /* From the beginning of the stream: what came before there was a group is not lost. */
 static void make_groups(sv_link *link) {
@@ -280,6 +289,7 @@ static int class_of_key(const char *key) {
 
 /* Of these classes. Entries that were taken; -1: it went wrong. */
 static int read_new(sv_worker *w, sv_link *link, int from, int to, int most, int block_ms) {
+    assert(from >= 0 && from <= to && to < SV_REDIS_CLASSES && most > 0);
     char keys[SV_REDIS_CLASSES][64];
     ev_error err = {0};
     sv_args a = {0};
@@ -419,6 +429,7 @@ static void lose_lease(sv_worker *w, const char *id) {
 }
 
 enum { HEARTBEAT_JOBS_MAX = 200 };
+static_assert(3 + 3 * HEARTBEAT_JOBS_MAX + 4 <= SV_ARGS_MAX, "a script gets all of them");
 
 /* Audio that this worker makes in a second when it has something to make; 0: it had nothing yet. */
 static double speed_of(const sv_worker *w) EV_REQUIRES(w->lock) { return w->busy_s > 1 ? w->made_s / w->busy_s : 0; }
@@ -518,6 +529,7 @@ ev_status sv_worker_create(sv_worker **out, const sv_redis_parts *parts, ev_erro
     w->redis.log = parts->log;
     w->slots = (int)(c->worker_jobs ? c->worker_jobs : c->batch_max);
     if (w->slots > HEARTBEAT_JOBS_MAX) w->slots = HEARTBEAT_JOBS_MAX;
+    assert(w->slots >= 1);
     w->end = &w->first;
     ev_mutex_init(&w->lock);
     ev_cond_init(&w->changed);
@@ -535,6 +547,7 @@ ev_status sv_worker_create(sv_worker **out, const sv_redis_parts *parts, ev_erro
 
 ev_status sv_worker_start(sv_worker *w, sv_engine *engine, void (*prepare)(void *user, sv_job *job), void *user,
                           ev_error *err) {
+    assert(!w->fetching && !w->sending_heartbeats && !w->forwarding); /* once */
     w->engine = engine;
     w->prepare = prepare;
     w->user = user;

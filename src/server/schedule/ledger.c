@@ -44,6 +44,7 @@ void sv_ledger_free(sv_ledger **ledger) EV_NOT_SHARED {
     *ledger = NULL;
     if (!l) return;
     assert(l->claimed == 0);
+    assert(l->untrusted == 0);
     ev_map_free(&l->holders);
     ev_mutex_destroy(&l->lock);
     free(l);
@@ -77,6 +78,7 @@ static sv_holder *find_holder(sv_ledger *l, const char *account) {
 }
 
 static void forget_idle(sv_ledger *l, sv_holder *h) {
+    assert(h->claims >= 0 && (h->claims || h->bytes == 0)); /* who has no claim holds nothing */
     if (h->claims) return;
     ev_map_remove(&l->holders, &h->node);
     free(h);
@@ -86,13 +88,16 @@ static void forget_idle(sv_ledger *l, sv_holder *h) {
 
 static void change(sv_ledger *l, sv_holder *h, int64_t bytes) EV_REQUIRES(l->lock) {
     l->claimed += bytes;
+    assert(l->claimed >= 0);
     if (!h) return;
     h->bytes += bytes;
     if (h->untrusted) l->untrusted += bytes;
+    assert(h->bytes >= 0 && l->untrusted >= 0 && l->untrusted <= l->claimed);
 }
 
 static sv_claim_result claim_fits(const sv_ledger *l, const sv_holder *h, int64_t more, int64_t bytes, int part)
     EV_REQUIRES(l->lock) {
+    assert(part >= 1 && bytes >= 0);
     const int64_t all = l->max - l->fixed, share = all / SHARES / part;
     if (more <= 0) return SV_CLAIM_OK;
     if (h && bytes > share) return SV_CLAIM_NEVER;
@@ -121,6 +126,7 @@ static sv_claim_result try_set(sv_ledger *l, sv_claim *claim, const char *accoun
 sv_claim_result sv_claim_set(sv_ledger *l, sv_claim *claim, const char *account, int64_t bytes, int part) {
     int64_t missing = 0;
     if (!l) return SV_CLAIM_OK;
+    assert(!claim->ledger || claim->ledger == l); /* it is changed where it was made */
     void (*on_pressure)(void *user, int64_t bytes) = NULL;
     void *user = NULL;
     ev_mutex_lock(&l->lock);
@@ -142,9 +148,11 @@ sv_claim_result sv_claim_set(sv_ledger *l, sv_claim *claim, const char *account,
 static void let_go(sv_claim *claim, int64_t kept) {
     sv_ledger *l = claim->ledger;
     if (!l) return;
+    assert(kept >= 0 && kept <= claim->bytes);
     ev_mutex_lock(&l->lock);
     change(l, claim->holder, -claim->bytes);
     if (claim->holder) {
+        assert(claim->holder->claims > 0);
         claim->holder->claims--;
         forget_idle(l, claim->holder);
     }

@@ -108,16 +108,21 @@ ev_status sv_schedule_init(sv_schedule *s, const sv_schedule_config *config, ev_
     if (status != EV_OK) return status;
     memset(s, 0, sizeof *s);
     s->config = *config;
+    assert(config->first_frames <= config->slice_frames && config->margin_rows < config->vocode_rows);
     s->tokens = TOKENS_BELIEVED;
     s->frames = TOKENS_BELIEVED * config->frames_per_token;
     s->memory_cap = INT64_MAX;
     sv_schedule_memory(s, config->memory_bytes);
     sv_cost_init(&s->cost[SV_ACOUSTIC], config->acoustic_a_us, config->acoustic_b_us, 80);
     sv_cost_init(&s->cost[SV_VOCODE], config->vocode_a_us, config->vocode_b_us, config->vocode_rows / 2.0);
+    assert(s->memory_cap == s->memory_limit);
     return EV_OK;
 }
 
-void sv_schedule_client_reset(sv_schedule *s, int32_t client) { s->served[client] = 0; }
+void sv_schedule_client_reset(sv_schedule *s, int32_t client) {
+    assert(client >= 0 && client < SV_CLIENTS_MAX);
+    s->served[client] = 0;
+}
 
 /* ---- what may follow, and with how much ---- */
 
@@ -136,6 +141,7 @@ typedef struct picker {
 
 /* Frames that the next slice should have, if the batch were empty. */
 static int32_t slice_wanted(const sv_schedule *s, const sv_work_item *u) {
+    assert(u->size > 0); /* who has no frames is not looked at */
     const int32_t most = s->config.slice_frames;
     if (!u->streaming) { /* even parts, so that none is a scrap */
         const int32_t parts = (int32_t)(((int64_t)u->size + most - 1) / most);
@@ -279,6 +285,7 @@ static void put(picker *p, size_t item) {
     const sv_schedule_config *config = &p->s->config;
     const sv_work_item *u = &p->items[item];
     sv_plan *plan = p->plan;
+    assert(plan->count < SV_BATCH_MAX && u->stage == plan->stage);
     const int32_t amount = amount_of(p, u);
     assert(amount > 0 && u->weight > 0);
     const double frames = plan->stage == SV_ACOUSTIC ? amount * sv_schedule_frames_per_token(p->s) : amount;
@@ -292,12 +299,14 @@ static void put(picker *p, size_t item) {
 
 static void fill(picker *p, size_t leader, sv_fill kind, bool one) {
     sv_plan *plan = p->plan;
+    assert(plan->count == 0);
     plan->stage = p->items[leader].stage;
     plan->alone = p->items[leader].tries > 0;
     p->fill = kind;
     p->leader = &p->items[leader];
     put(p, leader);
     for (size_t i; !plan->alone && !one && (i = next(p)) != NONE;) put(p, i);
+    assert(plan->count >= 1 && (!plan->alone || plan->count == 1));
     plan->bytes = sv_schedule_bytes(p->s, plan->stage, plan->size, plan->count);
     plan->predicted_us = sv_schedule_predict(p->s, plan->stage, plan->size);
 }
@@ -397,11 +406,13 @@ void sv_schedule_pick(const sv_schedule *s, const sv_work_item *items, size_t n,
     case SV_MODE_FIXED: pick_fixed(&p); break;
     case SV_MODE_OFF: pick_off(&p); break;
     }
+    assert((plan->stage == SV_IDLE) == (plan->count == 0));
 }
 
 /* ---- what a batch leaves behind ---- */
 
 void sv_schedule_started(sv_schedule *s, const sv_plan *plan) {
+    assert(plan->stage != SV_IDLE && plan->count > 0 && plan->count <= SV_BATCH_MAX);
     for (size_t i = 0; i < plan->count; i++) {
         const int32_t client = plan->items[i].client;
         s->served[client] = sv_schedule_served(s, client) + plan->items[i].charge;
@@ -436,5 +447,6 @@ void sv_schedule_observe(sv_schedule *s, sv_stage stage, int32_t size, int64_t e
 }
 
 int64_t sv_schedule_predict(const sv_schedule *s, sv_stage stage, int32_t size) {
+    assert(stage == SV_ACOUSTIC || stage == SV_VOCODE);
     return (int64_t)sv_cost_predict(&s->cost[stage], size);
 }

@@ -1,5 +1,6 @@
 /* admit: may a job come in, can it still be in time, may it try again. All from predicted work, before any is done.
  */
+#include <assert.h>
 #include <math.h>
 #include <string.h>
 
@@ -20,6 +21,7 @@ static double work_us(const sv_schedule *s, double tokens, double sentences, dou
 
 /* Time in which full batches work off a backlog: what fits a batch shares its fixed cost. */
 static double drain_us(const sv_schedule *s, double tokens, double frames) {
+    assert(s->config.vocode_rows > s->config.margin_rows);
     const sv_cost *acoustic = &s->cost[SV_ACOUSTIC], *vocode = &s->cost[SV_VOCODE];
     const double in_turn = acoustic->b_us > 0 ? (s->config.turn_us - acoustic->a_us) / acoustic->b_us : INFINITY;
     const double batch = fmin(fmax(in_turn, 40), s->config.acoustic_tokens); /* a sentence at least */
@@ -40,12 +42,14 @@ static double counted_part(const sv_schedule *s, double seconds) {
 
 void sv_schedule_backlog(const sv_schedule *s, const sv_work_item *items, size_t n,
                          const sv_admission_request *request, sv_backlog *backlog) {
+    assert(request->client >= 0 && request->client < SV_CLIENTS_MAX);
     bool seen[SV_CLIENTS_MAX];
     memset(seen, 0, sizeof seen);
     *backlog = (sv_backlog){.weight = request->weight};
     seen[request->client] = true;
     for (size_t i = 0; i < n; i++) {
         const sv_work_item *u = &items[i];
+        assert(u->client >= 0 && u->client < SV_CLIENTS_MAX);
         const double ready = u->stage == SV_VOCODE && u->size > 0 ? u->size : 0;
         const double seconds = seconds_of(s, u->tokens_left, ready), part = counted_part(s, seconds);
         backlog->tokens += u->tokens_left * part;
@@ -91,6 +95,7 @@ sv_admission sv_schedule_admit(const sv_schedule *s, const sv_backlog *backlog, 
                (double)(request->deadline_us - now_us) < wait + work_us(s, request->tokens, request->sentences, 0)) {
         answer.verdict = SV_LATE;
     }
+    assert((answer.retry_after_ms > 0) == (answer.verdict == SV_FULL || answer.verdict == SV_OVER_SHARE));
     return answer;
 }
 

@@ -4,6 +4,7 @@
  * a time more than three times off is not looked at, until it is the fifth in a row on the same side. That is no
  * accident: the line is scaled to it and the past forgotten.
  */
+#include <assert.h>
 #include <math.h>
 
 #include "server/schedule/schedule.h"
@@ -21,6 +22,7 @@ static void add(sv_cost *c, double weight, double size, double time) {
 }
 
 void sv_cost_init(sv_cost *c, double a_us, double b_us, double typical) {
+    assert(a_us >= 0 && b_us >= 0 && typical > 0);
     *c = (sv_cost){.a_us = a_us, .b_us = b_us};
     add(c, 4, typical / 2, a_us + b_us * typical / 2);
     add(c, 4, typical * 2, a_us + b_us * typical * 2);
@@ -32,6 +34,7 @@ double sv_cost_predict(const sv_cost *c, double size) {
 }
 
 static void fit(sv_cost *c) {
+    assert(c->w > 0);
     const double x = c->x / c->w, y = c->y / c->w;
     const double variance = c->xx / c->w - x * x, covariance = c->xy / c->w - x * y;
     if (variance < 1e-3 * x * x) { /* all of one size: they say how fast, not how it divides into a and b */
@@ -49,6 +52,7 @@ static void fit(sv_cost *c) {
         c->a_us = 0;
         c->b_us = c->xy / c->xx;
     }
+    assert(!(c->a_us < 0) && !(c->b_us < 0)); /* more work never takes less time */
 }
 
 /* The line through this point, of the same shape as before. */

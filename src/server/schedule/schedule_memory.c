@@ -1,4 +1,6 @@
 /* memory: what a batch takes, by the engine's own sums, and how much it may take. */
+#include <assert.h>
+
 #include "server/schedule/schedule.h"
 
 #define FORGET 0.98 /* weight that a batch's sentences keep when the next one comes */
@@ -10,7 +12,10 @@ enum {
 
 /* ---- what a batch takes ---- */
 
-double sv_schedule_frames_per_token(const sv_schedule *s) { return s->frames / s->tokens; }
+double sv_schedule_frames_per_token(const sv_schedule *s) {
+    assert(s->tokens > 0); /* the prior counts as some, and fades but never to none */
+    return s->frames / s->tokens;
+}
 
 void sv_schedule_decoded(sv_schedule *s, int32_t tokens, int64_t frames) {
     if (tokens <= 0 || frames < 0) return;
@@ -23,6 +28,7 @@ void sv_schedule_decoded(sv_schedule *s, int32_t tokens, int64_t frames) {
 }
 
 int64_t sv_schedule_bytes(const sv_schedule *s, sv_stage stage, int32_t size, size_t count) {
+    assert(stage == SV_ACOUSTIC || stage == SV_VOCODE);
     const sv_schedule_config *c = &s->config;
     if (stage == SV_VOCODE) return c->vocode_bytes + size * c->bytes_per_row;
     int64_t frames = (int64_t)(size * sv_schedule_frames_per_token(s)) + 1;

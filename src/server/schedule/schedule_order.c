@@ -1,4 +1,5 @@
 /* order: what goes first. schedule.h says the order and why; here it is a comparison of two items. */
+#include <assert.h>
 #include <math.h>
 
 #include "server/schedule/schedule.h"
@@ -10,6 +11,7 @@ static const double level_s[] = {8, 32, 128};
 bool sv_work_item_started(const sv_work_item *u) { return u->stage == SV_VOCODE || u->frames_done > 0; }
 
 double sv_schedule_served(const sv_schedule *s, int32_t client) {
+    assert(client >= 0 && client < SV_CLIENTS_MAX);
     return fmax(s->served[client], s->virtual_time - s->config.credit_s);
 }
 

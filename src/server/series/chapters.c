@@ -1,5 +1,6 @@
 #include "server/series/chapters.h"
 
+#include <assert.h>
 #include <string.h>
 #include <strings.h>
 
@@ -77,6 +78,7 @@ static line read_line(const char *text, size_t bytes, size_t at) {
     while (from < to && l.level && text[from] == '*') from++;
     l.title = from;
     l.title_bytes = to - from;
+    assert(l.end > at && l.title >= at && to >= from && to <= l.end);
     l.numbered = l.title_bytes && l.title_bytes <= HEADING_MAX &&
                  (is_chinese_number(text + from, l.title_bytes) || is_english_number(text + from, l.title_bytes));
     return l;
@@ -108,6 +110,7 @@ typedef struct finder {
 
 static void count_line(void *user, const line *l) {
     finder *f = user;
+    assert(l->level <= LEVELS);
     f->numbered += l->numbered;
     f->of_level[l->level]++;
 }
@@ -117,6 +120,7 @@ static void take_line(void *user, const line *l) {
     const bool begins = f->level ? l->level && l->level <= f->level && l->title_bytes : l->numbered;
     sv_chapter *last = (sv_chapter *)(void *)f->chapters->data;
     if (!begins || f->chapters->failed) return;
+    assert(ev_array_count(f->chapters, sv_chapter) > 0);
     last += ev_array_count(f->chapters, sv_chapter) - 1;
     last->end = l->begin;
     const sv_chapter next = {.title = l->title,
@@ -200,5 +204,6 @@ size_t sv_part_end(const char *text, size_t at, size_t end) {
     size_t cut = last_break(text, at, limit, true);
     if (!cut) cut = last_break(text, at, limit, false);
     if (!cut) cut = last_sentence(text, at, limit);
+    assert(limit > at && (!cut || (cut > at && cut <= limit))); /* a part is never empty */
     return cut ? cut : last_blank(text, at, limit);
 }

@@ -1,6 +1,7 @@
 /* series: one, and the table of all. */
 #include "server/series/series.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>
@@ -27,6 +28,7 @@ sv_series *sv_series_create(const sv_client *client, size_t count) {
 }
 
 sv_series *sv_series_ref(sv_series *series) {
+    assert(atomic_load(&series->refs) > 0);
     atomic_fetch_add(&series->refs, 1);
     return series;
 }
@@ -49,6 +51,7 @@ static void free_item(sv_item *item) {
 void sv_series_unref(sv_series **held) {
     sv_series *s = *held;
     *held = NULL;
+    assert(!s || atomic_load(&s->refs) > 0);
     if (!s || atomic_fetch_sub(&s->refs, 1) > 1) return;
     for (size_t i = 0; i < s->count; i++) free_item(&s->items[i]);
     for (size_t i = 0; i < s->chapter_count; i++) free(s->chapters[i].title);
@@ -69,6 +72,7 @@ void sv_item_fault_set(sv_item_fault *fault, int code, const char *param, const 
 }
 
 bool sv_series_chapters(sv_series *series, size_t count) {
+    assert(!series->chapters);
     series->chapters = calloc(count ? count : 1, sizeof *series->chapters);
     series->chapter_count = series->chapters ? count : 0;
     return series->chapters != NULL;
@@ -77,6 +81,7 @@ bool sv_series_chapters(sv_series *series, size_t count) {
 enum { PART_PAUSE_MS = 150 }; /* as between the sentences of one text */
 
 size_t sv_series_pause(const sv_series *series, size_t item, int32_t rate) {
+    assert(item < series->count);
     const int64_t ms = series->items[item].last ? series->chapter_pause_ms : PART_PAUSE_MS;
     return item + 1 < series->count && series->items[item].samples ? (size_t)(ms * rate / 1000) : 0;
 }
@@ -117,6 +122,7 @@ void sv_series_table_free(sv_series_table **table) EV_NOT_SHARED {
     sv_series_table *t = *table;
     *table = NULL;
     if (!t) return;
+    assert(!t->started);
     while (t->list) {
         sv_series *series = t->list;
         t->list = series->next;
@@ -163,6 +169,7 @@ static void let_go_of_oldest(sv_series_table *t, const char *account) EV_REQUIRE
         kept++;
         if (!oldest || s->done_ms < oldest->done_ms) oldest = s;
     }
+    assert(!kept == !oldest);
     if (kept >= SV_SERIES_KEPT_MAX) oldest->forgotten = true;
 }
 
@@ -220,6 +227,7 @@ sv_series **sv_series_all(sv_series_table *t, size_t *count) {
     for (const sv_series *s = t->list; s; s = s->next) n++;
     sv_series **all = n ? malloc(n * sizeof *all) : NULL;
     for (sv_series *s = t->list; all && s; s = s->next) all[(*count)++] = sv_series_ref(s);
+    assert(!all || *count == n);
     ev_mutex_unlock(&t->lock);
     return all;
 }
@@ -254,6 +262,7 @@ static void on_job(void *user) { sv_series_wake(user); }
 /* One that is on its way from now on: of a job that wakes us, or that is known by its id alone. */
 void sv_item_sent(sv_server *s, sv_item *item, sv_job *job, const char *id) {
     ev_mutex_lock(&s->series->lock);
+    assert(!item->job);
     item->state = SV_ITEM_SENT;
     item->job = job ? sv_job_ref(job) : NULL;
     if (id != item->id) memcpy(item->id, id, sizeof item->id);

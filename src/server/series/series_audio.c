@@ -1,6 +1,7 @@
 /* series_audio: the results of a series as one answer. Each is read from where it is kept when its turn comes, and
  * let go behind it, so that the answer takes the memory of one.
  */
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -139,6 +140,7 @@ static ev_status item_encoder(sv_result_stream *r, const sv_item *item) {
 static bool open_item(sv_result_stream *r) {
     ev_error err = {0};
     sv_server *s = r->req->server;
+    assert(!r->job && (r->one || !r->encoder));
     if (!find_item(r)) {
         finish_all(r);
         return false;
@@ -157,6 +159,7 @@ static bool open_item(sv_result_stream *r) {
 
 /* Its last samples are encoded: of an archive, the file is whole. */
 static void finish_item(sv_result_stream *r) {
+    assert(r->next < r->end && r->end <= r->series->count);
     const sv_item *item = &r->series->items[r->next];
     char name[SV_ITEM_NAME_MAX + 32];
     r->audio_s += (double)item->samples / item->rate;
@@ -235,6 +238,7 @@ static ssize_t read_bytes(void *stream, uint64_t position, char *out, size_t mos
         sv_suspend_for(r->req, go_on);
         return 0;
     }
+    assert(r->sent <= r->ready.size);
     const size_t left = r->ready.size - r->sent, now = left < most ? left : most;
     if (!now) return MHD_CONTENT_READER_END_OF_STREAM;
     memcpy(out, r->ready.data + r->sent, now);
@@ -257,6 +261,7 @@ static double most_bytes(const sv_series *series) {
 int sv_series_archive(sv_request *req, sv_series *series, ev_format format) {
     if (most_bytes(series) > SV_ZIP_BYTES_MAX)
         return sv_reply_error(req, 413, NULL, "this is too much for one archive: read each item's audio_url");
+    assert(!req->answer.stream);
     sv_result_stream *r = req->answer.stream = calloc(1, sizeof *r);
     req->answer.cleanup = free_stream;
     req->turn.audio_lane = SV_LANE_AUDIO_MADE;
@@ -310,6 +315,7 @@ static ev_status make_encoder(sv_result_stream *r, size_t count, int32_t rate) {
 
 int sv_series_sound(sv_request *req, sv_series *series, size_t first, size_t end, ev_format format) {
     int32_t rate = 0;
+    assert(first <= end && end <= series->count && !req->answer.stream);
     const size_t count = count_samples(series, first, end, &rate);
     sv_result_stream *r = req->answer.stream = calloc(1, sizeof *r);
     req->answer.cleanup = free_stream;

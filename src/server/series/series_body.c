@@ -29,6 +29,7 @@ static json_t *merge(const json_t *shared, json_t *own, const char **text_as) {
 }
 
 static void fail(sv_item *item, int code, const char *param, const char *message) {
+    assert(item->state == SV_ITEM_WAITING);
     item->state = SV_ITEM_FAILED;
     sv_item_fault_set(&item->fault, code, param, message);
 }
@@ -311,6 +312,7 @@ static bool cut(book *b, ev_buf *items, const sv_chapter *c) {
     const char *text = b->series->text;
     for (size_t at = b->speak_titles ? c->begin : c->body, end; at < c->end; at = end) {
         end = sv_part_end(text, at, c->end);
+        assert(end > at && end <= c->end);
         sv_item item = {.begin = at, .end = end, .chars = (int64_t)characters(text, at, end), .text_as = b->field};
         ev_buf_append(items, &item, sizeof item);
     }
@@ -339,6 +341,7 @@ static bool cut_all(book *b, sv_server *server, int32_t rate) {
     const sv_chapter *found = (const sv_chapter *)(const void *)b->chapters.data;
     const size_t count = ev_array_count(&b->chapters, sv_chapter);
     ev_buf items = {0};
+    assert(!s->text && !s->chapters);
     bool good = sv_series_chapters(s, count);
     s->text = (char *)b->text.data;
     const size_t bytes = b->text.size;

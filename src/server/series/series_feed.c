@@ -1,6 +1,7 @@
 /* series_feed: START HERE. One thread sends the items of all series to the backend, turn by turn, as long as what is
  * on its way is a small part of the queue; and looks how those that were sent go.
  */
+#include <assert.h>
 #include <math.h>
 #include <openssl/evp.h>
 #include <stdlib.h>
@@ -26,6 +27,7 @@ static double now_s(void) { return ev_clock_s(); }
 /* ---- what items come to ---- */
 
 static void finish_item(sv_server *s, sv_item *item, sv_item_state state, const sv_item_fault *fault) {
+    assert(state >= SV_ITEM_COMPLETED);
     ev_mutex_lock(&s->series->lock);
     sv_job *job = item->job;
     item->job = NULL;
@@ -44,6 +46,7 @@ static void finish_item_by_job(sv_server *s, const sv_series *series, sv_item *i
     sv_request req;
     sv_item_fault fault = {0};
     const sv_job_state state = sv_job_snapshot(job, NULL, &count, &error);
+    assert(sv_job_over(state));
     if (state == SV_JOB_COMPLETED) {
         ev_mutex_lock(&s->series->lock);
         item->samples = count;
@@ -93,6 +96,7 @@ static bool make_key(const sv_series *series, const sv_item *item, sv_idempotenc
 /* false: out of memory, and the job is canceled. */
 static bool write_down(sv_server *s, sv_item *item, sv_job *job, bool fresh) {
     if (!s->durable || atomic_load(&job->durable) == SV_DURABLE_ACCEPTED) return true;
+    assert(!item->ticket);
     ticket_user *p = malloc(sizeof *p);
     sv_ticket *ticket = sv_durable_accept(s->durable, job, fresh, NULL);
     if (!p || !ticket) {
@@ -120,6 +124,7 @@ static bool must_wait(sv_server *s, sv_series *series, const sv_request *req) {
 /* The job begins with a copy of what it says, which stays where there is no room. */
 static bool copy_params(sv_speech_params *copy, const sv_series *series, const sv_item *item) {
     const bool part = series->kind == SV_SERIES_LONG;
+    assert(part ? item->begin <= item->end : item->params != NULL);
     const sv_speech *from = part ? &series->common.speech : &item->params->speech;
     const char *text = part ? series->text + item->begin : from->text;
     *copy = part ? series->common : *item->params;
@@ -180,6 +185,7 @@ static bool find_earlier(sv_server *s, const sv_series *series, sv_item *item) {
 static bool send_item(sv_server *s, sv_series *series, sv_item *item) {
     sv_request req;
     bool fresh = false;
+    assert(item->state == SV_ITEM_WAITING);
     if (find_earlier(s, series, item)) return true;
     sv_series_request(&req, s, &series->client);
     const bool sent = submit_item(s, series, item, &req, &fresh), waits = !sent && must_wait(s, series, &req);
@@ -200,6 +206,7 @@ static bool send_item(sv_server *s, sv_series *series, sv_item *item) {
 
 /* The disk has it, or has no room: then it is sent again later. */
 static void check_ticket(sv_server *s, sv_series *series, sv_item *item) {
+    assert(item->state == SV_ITEM_SENT && atomic_load(&item->written));
     const sv_entry *e = &item->ticket->entry;
     const bool refused = e->status != EV_OK;
     if (refused) {
@@ -320,6 +327,7 @@ static void log_end(sv_server *s, const sv_series *series) {
 
 /* All gateways know it first; from then on it is in no table. */
 static void finish_shared(sv_server *s, sv_series *series) {
+    assert(series->first == series->count);
     if (now_s() < series->retry_at) return;
     set_done(s, series, ev_clock_wall_ms());
     if (!sv_series_publish(s, series, true)) {
@@ -334,6 +342,7 @@ static void finish_shared(sv_server *s, sv_series *series) {
 }
 
 static void finish_series(sv_server *s, sv_series *series) {
+    assert(series->first == series->count && !series->done_ms);
     ev_error err = {0};
     set_done(s, series, ev_clock_wall_ms());
     call_webhook(s, series);
@@ -374,6 +383,7 @@ static bool has_room(const sv_server *s, const sv_item *item) {
 static bool send_next(sv_server *s, sv_series *series) {
     while (series->next_waiting < series->count && series->items[series->next_waiting].state != SV_ITEM_WAITING)
         series->next_waiting++;
+    assert(series->first <= series->count && series->next_waiting <= series->count);
     if (series->next_waiting == series->count || series->canceled || now_s() < series->retry_at) return false;
     if (atomic_load(&s->draining)) return false;
     return has_room(s, &series->items[series->next_waiting]) &&
@@ -445,6 +455,7 @@ static void take_earlier(void *server, sv_series *found, const char *body, size_
 
 ev_status sv_series_start(sv_server *s, ev_error *err) {
     char dir[4096] = "";
+    assert(!s->series);
     if (s->durable) snprintf(dir, sizeof dir, "%s/series", s->config.data_dir);
     const ev_status status = sv_series_table_create(&s->series, dir, err);
     if (status != EV_OK) return status;

@@ -1,8 +1,11 @@
 /* series_json: a series as JSON, for those who ask. */
+#include <assert.h>
+
 #include "server/http/reply.h"
 #include "server/series/series.h"
 
 static const char *const state_names[] = {"queued", "queued", "completed", "failed", "expired", "canceled"};
+static_assert(EV_ARRAY_COUNT(state_names) == SV_ITEM_CANCELED + 1, "a name for each state");
 
 static const char *state_of(const sv_item *item) {
     const bool runs =
@@ -92,6 +95,7 @@ static double share_of(const progress *p) {
 /* *at: when it begins, < 0: that is not known yet; then when the next one does. */
 static json_t *chapter_json(const sv_series *series, size_t index, bool failed, double *at) {
     const sv_part_list *c = &series->chapters[index];
+    assert(c->first + c->count <= series->count);
     progress p = {0};
     for (size_t i = c->first; i < c->first + c->count; i++) {
         add_item(&p, series, i);
@@ -111,6 +115,7 @@ static json_t *chapter_json(const sv_series *series, size_t index, bool failed, 
 static json_t *fault_json(const sv_series *series, const sv_item *item) {
     size_t chapter = 0;
     const size_t i = (size_t)(item - series->items);
+    assert(i < series->count);
     while (chapter + 1 < series->chapter_count && i >= series->chapters[chapter + 1].first) chapter++;
     json_t *error = json_pack("{s:o, s:s, s:s?, s:n}", "message",
                               json_sprintf("chapter %zu, bytes %zu to %zu of the text: %s", chapter, item->begin,

@@ -1,5 +1,6 @@
 /* series_routes: /v1/audio/speech/batch, many texts in one request, each a job of its own that fails alone; and
  * /v1/audio/speech/long, one text as long as a book, by its chapters. */
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -202,6 +203,7 @@ static bool read_chapter(sv_request *req, const sv_series *series, size_t *first
     }
     *first = series->chapters[chapter].first;
     *end = *first + series->chapters[chapter].count;
+    assert(*first <= *end && *end <= series->count);
     return true;
 }
 

@@ -1,5 +1,6 @@
 /* series_shared: series of which all gateways of a queue know. One tends each of them, in its table; of the others'
  * it has what those shared last. One that is over is in no table. */
+#include <assert.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -35,6 +36,7 @@ ev_status sv_series_share(sv_server *s, sv_series *series, const ev_buf *body, s
                                   .all_max = SV_SERIES_ALL_MAX};
     sv_document_verdict found = SV_DOCUMENT_FULL;
     const ev_status status = documents(s)->calls->put(documents(s), &document, &found, first, err);
+    assert((size_t)found < EV_ARRAY_COUNT(verdicts));
     *verdict = verdicts[found];
     free(head);
     return status;

@@ -1,6 +1,7 @@
 /* websocket: the handshake, one thread for each connection, frames in and out. */
 #include "server/sockets/websocket.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <openssl/evp.h>
 #include <poll.h>
@@ -101,6 +102,7 @@ static void wake(void *user) {
 }
 
 static void end(websocket *w, uint16_t code, const char *why) {
+    assert(!w->closing);
     w->closing = true;
     w->code = code;
     w->why = why;
@@ -109,6 +111,7 @@ static void end(websocket *w, uint16_t code, const char *why) {
 /* A close frame goes before all that is queued: it is queued when nothing else is. */
 static void close_when_all_is_out(websocket *w) {
     if (!w->closing || w->closed || wslay_event_want_write(w->frames)) return;
+    assert(w->why && strlen(w->why) <= 123); /* what a close frame has room for */
     w->closed = true;
     w->sent = ev_clock_s();
     wslay_event_queue_close(w->frames, w->code, (const uint8_t *)w->why, strlen(w->why));
@@ -185,6 +188,7 @@ static void free_websocket(websocket **held) {
 
 /* The library takes the socket back: from then on the request may be gone. */
 static void give_back(websocket *w) {
+    assert(w->talk && w->request && !w->ended);
     sv_ws_session_totals(w->talk, &w->request->amount.chars, &w->request->amount.audio_s);
     sv_ws_session_free(&w->talk);
     shutdown(w->fd, SHUT_WR);
@@ -221,6 +225,7 @@ static void reap(sv_server *s, bool all) {
         ev_mutex_unlock(&s->lock);
         if (!w) return;
         pthread_join(w->thread, NULL);
+        assert(w->ended);
         free_websocket(&w);
     }
 }

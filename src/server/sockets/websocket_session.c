@@ -2,6 +2,7 @@
  */
 #include "server/sockets/websocket_session.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -227,6 +228,7 @@ static bool encode(speech *s, const int16_t *samples, size_t count, size_t *room
     float block[PIECE];
     const void *bytes;
     size_t size;
+    assert(count <= PIECE);
     for (size_t i = 0; i < count; i++) block[i] = (float)samples[i] / 32768.0F;
     if (ev_encoder_write(s->encoder, block, count, &bytes, &size, NULL) != EV_OK) return false;
     if (count) announce(s);
@@ -257,6 +259,7 @@ static bool speak_on(speech *s, size_t *room) {
 /* ---- sentences ---- */
 
 static void drop_text(sv_ws_session *t, size_t size) {
+    assert(size <= t->text.size && t->forced <= t->text.size);
     memmove(t->text.data, t->text.data + size, t->text.size - size);
     t->text.size -= size;
     t->forced -= size < t->forced ? size : t->forced;

@@ -5,6 +5,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,6 +25,7 @@ typedef struct directory {
     int fd;         /* everything is opened relative to it */
     char *path;     /* for messages */
 } directory;
+static_assert(offsetof(directory, store) == 0, "the one is found by the other");
 
 static ev_status fault(const directory *d, const char *what, int cause, ev_error *err) {
     const bool full = cause == ENOSPC || cause == EDQUOT || cause == EFBIG;

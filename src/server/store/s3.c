@@ -1,7 +1,9 @@
 /* s3: START HERE. A bucket as stores; see s3.h. */
+#include <assert.h>
 #include <curl/curl.h>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,6 +30,8 @@ typedef struct bucket_store {
     sv_s3 *s3;
     char name[SV_S3_NAME];
 } bucket_store;
+static_assert(offsetof(bucket_store, store) == 0, "the one is found by the other");
+static_assert(KEY == sizeof((sv_s3_removal *)0)->key, "a removal has room for a key");
 
 static void key_of(const bucket_store *b, const char *key, char out[KEY]) {
     snprintf(out, KEY, "%s/%s", b->name, key);
@@ -94,6 +98,7 @@ static ev_status begin_upload(upload *u, const char *digest, ev_error *err) {
 }
 
 static ev_status put_part(upload *u, int number, const void *bytes, size_t size, ev_error *err) {
+    assert(number >= 1 && number <= PARTS_MAX && size > 0 && size <= PART);
     sv_s3_answer answer;
     ev_buf query = {0};
     ev_buf_printf(&query, "partNumber=%d&uploadId=%s", number, (const char *)u->id.data);
@@ -162,6 +167,7 @@ static ev_status put_in_parts(sv_s3 *s3, const char *key, const void *bytes, siz
                               ev_error *err) {
     upload u = {.s3 = s3, .key = key};
     const char *at = bytes;
+    assert(size > PART);
     if (size / PART >= PARTS_MAX)
         return ev_fail(err, EV_E_LIMIT, "a result of %zu bytes is too large to be kept", size);
     ev_status status = begin_upload(&u, digest, err);
@@ -235,6 +241,7 @@ static ev_status remove_now(sv_s3 *s3, const char *key, double seconds, ev_error
 static bool next_removal(sv_s3 *s3, sv_s3_removal *out) {
     ev_mutex_lock(&s3->lock);
     while (!s3->count && !s3->closing) ev_cond_wait(&s3->work, &s3->lock);
+    assert(s3->first < SV_S3_REMOVALS && s3->count <= SV_S3_REMOVALS);
     const bool some = s3->count > 0;
     if (some) {
         *out = s3->removals[s3->first];
@@ -269,6 +276,7 @@ static ev_status remove_value(sv_store *store, const char *key, ev_error *err) {
     sv_s3 *s3 = b->s3;
     if (!sv_store_is_key(key)) return ev_fail(err, EV_E_ARGUMENT, "'%s' is no key", key);
     ev_mutex_lock(&s3->lock);
+    assert(s3->first < SV_S3_REMOVALS && s3->count <= SV_S3_REMOVALS);
     const bool fits = s3->count < SV_S3_REMOVALS;
     if (fits) {
         key_of(b, key, s3->removals[(s3->first + s3->count) % SV_S3_REMOVALS].key);
@@ -298,6 +306,7 @@ typedef struct page {
 static void read_entry(void *of_page, const char *name, const char *text) {
     page *p = of_page;
     struct tm utc = {0};
+    assert(p->count <= PAGE);
     if (strcmp(name, "Key") == 0) snprintf(p->key, sizeof p->key, "%s", text);
     if (strcmp(name, "IsTruncated") == 0) p->more = strcmp(text, "true") == 0;
     if (strcmp(name, "LastModified") == 0) p->modified = strptime(text, "%Y-%m-%dT%H:%M:%S", &utc) ? timegm(&utc) : 0;
@@ -377,6 +386,7 @@ static void close_store(sv_store *store) { free(store); }
 
 ev_status sv_store_s3(sv_store **out, sv_s3 *s3, const char *name, ev_error *err) {
     static const sv_store_calls calls = {put, get, remove_value, sweep, close_store, url};
+    assert(*name && strlen(name) < SV_S3_NAME);
     bucket_store *b = calloc(1, sizeof *b);
     *out = NULL;
     if (!b) return ev_fail(err, EV_E_MEMORY, "out of memory");

@@ -1,4 +1,5 @@
 /* s3_answer: what is read of XML. expat reads it; elements are told apart by their names alone. */
+#include <assert.h>
 #include <expat.h>
 #include <stdio.h>
 #include <string.h>
@@ -26,6 +27,7 @@ static void XMLCALL on_start(void *of_reader, const XML_Char *name, const XML_Ch
 /* What is longer is cut: nothing that is asked for is. */
 static void XMLCALL on_text(void *of_reader, const XML_Char *text, int size) {
     reader *r = of_reader;
+    assert(size >= 0 && r->size < sizeof r->text);
     const size_t room = sizeof r->text - 1 - r->size, now = (size_t)size < room ? (size_t)size : room;
     memcpy(r->text + r->size, text, now);
     r->size += now;
@@ -33,6 +35,7 @@ static void XMLCALL on_text(void *of_reader, const XML_Char *text, int size) {
 
 static void XMLCALL on_end(void *of_reader, const XML_Char *name) {
     reader *r = of_reader;
+    assert(r->depth > 0 && r->size < sizeof r->text);
     r->text[r->size] = '\0';
     r->end(r->user, name, r->text);
     r->size = 0;

@@ -1,6 +1,7 @@
 /* s3_location: s3://bucket/prefix?region=...&endpoint=...: where the objects are. What the URL leaves out is taken
  * from the environment as other programs of S3 take it, and from Amazon's defaults.
  */
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -192,6 +193,7 @@ ev_status sv_s3_location_parse(sv_s3_location *out, const char *url, ev_error *e
 }
 
 void sv_s3_target_of(sv_s3_target *out, const sv_s3_location *p, const char *endpoint, const char *key) {
+    assert(strstr(endpoint, "://"));
     const size_t scheme = (size_t)(strstr(endpoint, "://") + 3 - endpoint), host = strcspn(endpoint + scheme, "/");
     const char *base = endpoint + scheme + host;
     if (p->path_style) {

@@ -11,6 +11,7 @@
  *     which it signs and does not send; and none whose name begins with another's, which it sorts wrongly;
  *   - x-amz-date must be its own: one that is given is sent twice. So its time is this machine's, always.
  */
+#include <assert.h>
 #include <curl/curl.h>
 #include <math.h>
 #include <openssl/evp.h>
@@ -40,6 +41,7 @@ typedef struct attempt {
 
 static size_t on_read(char *out, size_t one, size_t most, void *of_attempt) {
     attempt *x = of_attempt;
+    assert(x->sent <= x->request->size);
     const size_t left = x->request->size - x->sent, now = left < one * most ? left : one * most;
     if (now) memcpy(out, (const char *)x->request->body + x->sent, now);
     x->sent += now;
@@ -62,6 +64,7 @@ static size_t on_body(char *bytes, size_t one, size_t n, void *of_attempt) {
     curl_easy_getinfo(x->curl, CURLINFO_RESPONSE_CODE, &code);
     if (code / 100 != 2 || !x->request->into)
         return a->text.size + n <= TEXT_MAX && (!n || ev_buf_append(&a->text, bytes, n)) ? n : 0;
+    assert(a->received <= x->request->room);
     x->too_much |= n > x->request->room - a->received;
     if (x->too_much) return 0;
     if (n) memcpy((char *)x->request->into + a->received, bytes, n);
@@ -192,6 +195,7 @@ static void curl_start(void) { curl_global_init(CURL_GLOBAL_DEFAULT); }
 static CURL *take_handle(sv_s3 *s3) {
     pthread_once(&curl_once, curl_start);
     ev_mutex_lock(&s3->lock);
+    assert(s3->idle >= 0 && s3->idle <= SV_S3_HANDLES);
     CURL *c = s3->idle ? s3->handles[--s3->idle] : NULL;
     ev_mutex_unlock(&s3->lock);
     if (c) curl_easy_reset(c);
@@ -200,6 +204,7 @@ static CURL *take_handle(sv_s3 *s3) {
 
 static void give_handle(sv_s3 *s3, CURL *c) {
     ev_mutex_lock(&s3->lock);
+    assert(s3->idle >= 0 && s3->idle <= SV_S3_HANDLES);
     const bool kept = c && s3->idle < SV_S3_HANDLES;
     if (kept) s3->handles[s3->idle++] = c;
     ev_mutex_unlock(&s3->lock);
@@ -269,6 +274,7 @@ static const char *doing(const sv_s3_request *r) {
                                        [SV_STORE_GET] = "read from",
                                        [SV_STORE_DELETE] = "deleted from",
                                        [SV_STORE_LIST] = "listed in"};
+    assert((size_t)r->operation < EV_ARRAY_COUNT(what));
     return what[r->operation];
 }
 
@@ -404,6 +410,7 @@ static bool pause_before(sv_s3 *s3, int tries, const sv_s3_answer *a, double unt
 }
 
 ev_status sv_s3_ask(sv_s3 *s3, const sv_s3_request *r, sv_s3_answer *a, ev_error *err) {
+    assert(r->seconds > 0 && (r->body || !r->size) && (r->into || !r->room));
     const double until = ev_clock_s() + r->seconds;
     const int most = r->tries ? r->tries : TRIES;
     ev_error own = {0}, *why = err ? err : &own;

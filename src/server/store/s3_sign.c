@@ -1,6 +1,7 @@
 /* s3_sign: a GET whose signature is in its query (AWS Signature Version 4), for clients without keys. libcurl signs a
  * request's headers, and has no such thing.
  */
+#include <assert.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
 #include <stdio.h>
@@ -23,6 +24,7 @@ static bool keyed(unsigned char out[DIGEST], const void *key, size_t size, const
     unsigned written = DIGEST;
     unsigned char digest[DIGEST];
     if (!HMAC(EVP_sha256(), key, (int)size, text, length, digest, &written)) return false;
+    assert(written == DIGEST);
     memcpy(out, digest, DIGEST);
     return true;
 }

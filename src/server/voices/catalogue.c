@@ -1,6 +1,7 @@
 /* catalogue: see catalogue.h. A voice's JSON is made once, so that a list of thousands is a few copies. */
 #include "server/voices/catalogue.h"
 
+#include <assert.h>
 #include <ctype.h>
 #include <jansson.h>
 #include <stdlib.h>
@@ -114,10 +115,19 @@ void sv_catalogue_free(sv_catalogue **catalogue) {
 }
 
 size_t sv_catalogue_count(const sv_catalogue *c) { return c->count; }
-const char *sv_catalogue_voice(const sv_catalogue *c, size_t index) { return c->voices[index].name; }
-const char *sv_catalogue_note(const sv_catalogue *c, size_t index) { return c->voices[index].note; }
+const char *sv_catalogue_voice(const sv_catalogue *c, size_t index) {
+    assert(index < c->count);
+    return c->voices[index].name;
+}
+const char *sv_catalogue_note(const sv_catalogue *c, size_t index) {
+    assert(index < c->count);
+    return c->voices[index].note;
+}
 size_t sv_catalogue_emotion_count(const sv_catalogue *c) { return c->emotion_count; }
-const char *sv_catalogue_emotion(const sv_catalogue *c, size_t index) { return c->emotions[index]; }
+const char *sv_catalogue_emotion(const sv_catalogue *c, size_t index) {
+    assert(index < c->emotion_count);
+    return c->emotions[index];
+}
 int32_t sv_catalogue_rate(const sv_catalogue *c) { return c->rate; }
 bool sv_catalogue_takes_prompts(const sv_catalogue *c) { return c->takes_prompts; }
 bool sv_catalogue_clones(const sv_catalogue *c) { return c->clones; }
@@ -175,12 +185,14 @@ static bool has_words(const entry *e, const char *text) {
 }
 
 bool sv_catalogue_matches(const sv_catalogue *c, size_t index, const sv_voice_query *q) {
+    assert(index < c->count);
     const entry *e = &c->voices[index];
     return (!q->language[0] || strcmp(e->language, q->language) == 0) &&
            (!q->sex[0] || strcmp(e->sex, q->sex) == 0) && (!q->text || has_words(e, q->text));
 }
 
 void sv_catalogue_write(const sv_catalogue *c, size_t index, const char *id, ev_buf *out) {
+    assert(index < c->count);
     const entry *e = &c->voices[index];
     if (!id) id = e->name;
     ev_buf_append(out, "{\"id\":", 6);

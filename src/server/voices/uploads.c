@@ -1,6 +1,7 @@
 #include "base/lock.h"
 #include "server/voices/uploads.h"
 
+#include <assert.h>
 #include <pthread.h>
 #include <stdlib.h>
 
@@ -14,6 +15,7 @@ struct sv_uploads {
 };
 
 static void end(sv_upload *u, sv_upload_state state) {
+    assert(u->wake);
     ev_buf_free(&u->audio);
     u->state = state;
     u->wake(u->user);
@@ -21,6 +23,7 @@ static void end(sv_upload *u, sv_upload_state state) {
 
 static sv_upload *take(sv_uploads *q) EV_REQUIRES(q->lock) {
     sv_upload *u = q->first;
+    assert(u && q->count > 0);
     q->first = u->next;
     if (!q->first) q->end = &q->first;
     return u;
@@ -46,6 +49,7 @@ static void *make_uploads(void *uploads) {
         ev_mutex_unlock(&q->lock);
         keep(u);
         ev_mutex_lock(&q->lock);
+        assert(q->count > 0 && q->count <= SV_UPLOADS_MAX);
         q->count--;
         end(u, SV_UPLOAD_OVER);
     }
@@ -68,6 +72,7 @@ ev_status sv_uploads_create(sv_uploads **out, ev_error *err) EV_NOT_SHARED {
 
 void sv_uploads_put(sv_uploads *q, sv_upload *u) {
     ev_mutex_lock(&q->lock);
+    assert(q->count >= 0 && q->count <= SV_UPLOADS_MAX);
     if (q->stopping || q->count == SV_UPLOADS_MAX) {
         end(u, q->stopping ? SV_UPLOAD_STOPS : SV_UPLOAD_FULL);
     } else {

@@ -106,6 +106,7 @@ void sv_voice_warnings(const sv_voice *voice, char out[SV_VOICE_WARNINGS]) {
         if (!(faults & one)) continue;
         used += (size_t)snprintf(out + used, SV_VOICE_WARNINGS - used, "%s%s", used ? "; " : "",
                                  ev_voice_fault_hint((ev_voice_fault)one));
+        assert(used < SV_VOICE_WARNINGS); /* all of them together fit */
     }
 }
 
@@ -122,10 +123,12 @@ const ev_voice *sv_voice_get(const sv_voice *voice) { return voice->voice; }
 
 /* Out of the cache; it lives on while it has users. */
 static void uncache(sv_voices *v, sv_voice *voice) EV_REQUIRES(v->lock) {
+    assert(voice->cached && voice->users >= 0);
     const bool used = voice->users > 0;
     ev_map_remove(&v->cached, &voice->node);
     ev_list_remove(&voice->use);
     v->bytes -= voice->bytes;
+    assert(v->bytes >= 0);
     voice->cached = false;
     if (!used) free_voice(voice);
 }
@@ -139,6 +142,7 @@ void sv_voice_release(sv_voices *v, sv_voice **held) {
     *held = NULL;
     if (!voice) return;
     ev_mutex_lock(&v->lock);
+    assert(voice->users > 0);
     if (--voice->users == 0 && !voice->cached) free_voice(voice);
     ev_mutex_unlock(&v->lock);
 }
@@ -180,6 +184,7 @@ static bool find_shared(sv_voices *v, const unsigned char *key, ev_voice **out) 
     unsigned char packed[SV_VECTOR_MAX];
     ev_rwlock_read(&v->share_lock);
     const size_t size = v->vectors.get ? v->vectors.get(v->vectors.user, key, packed) : 0;
+    assert(size <= SV_VECTOR_MAX);
     ev_rwlock_unlock(&v->share_lock);
     return size && ev_voice_unpack(out, v->model, packed, size, NULL) == EV_OK;
 }
@@ -225,6 +230,7 @@ static ev_status find_or_make(sv_voices *v, const unsigned char *key, const void
 
 /* A new entry that is being made. NULL: out of memory. */
 static sv_voice *begin(sv_voices *v, const unsigned char *key) EV_REQUIRES(v->lock) {
+    assert(!find_cached(v, key));
     sv_voice *voice = calloc(1, sizeof *voice);
     if (!voice) return NULL;
     memcpy(voice->key, key, KEY);
@@ -239,6 +245,7 @@ static void complete(sv_voices *v, sv_voice *voice, ev_status status) {
     size_t floats = 0;
     ev_mutex_lock(&v->lock);
     assert(voice->users > 0); /* who made it */
+    assert(voice->making && voice->cached);
     voice->making = false;
     if (status == EV_OK) {
         ev_voice_vector(voice->voice, &floats);
@@ -360,6 +367,7 @@ static ev_status mix(sv_voices *v, const char *name, const char *owner, ev_voice
         status = count == EV_VOICE_PARTS_MAX ? not_mixed(err) : mixed_part(&at, part, &weights[count], err);
         if (!status) status = find_voice(v, part, owner, &parts[count], err);
     }
+    assert(count <= EV_VOICE_PARTS_MAX);
     if (!status) status = ev_voice_mix(out, (const ev_voice *const *)parts, weights, count, err);
     for (size_t i = 0; i < count; i++) ev_voice_free(&parts[i]);
     return status;

@@ -1,11 +1,13 @@
 #include "server/voices/voices_store.h"
 
+#include <assert.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <jansson.h>
 #include <openssl/evp.h>
 #include <pthread.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -22,6 +24,8 @@ typedef struct stored {
     sv_voice_card card;
     ev_voice *voice;
 } stored;
+static_assert(offsetof(stored, card) == 0 && offsetof(sv_voice_card, id) == 0, "by_id compares what begins with it");
+static_assert(sizeof((sv_voice_card *)0)->owner >= SV_ACCOUNT_SIZE, "an owner is kept whole");
 
 struct sv_voice_store {
     ev_model *model;
@@ -83,6 +87,7 @@ static const char *read_card(ev_model *model, const json_t *json, stored *out) {
 }
 
 static void file_name(char name[SV_VOICE_ID + 8], const char *id, const char *ending) {
+    assert(strlen(id) == SV_VOICE_ID && strlen(ending) < 8);
     snprintf(name, SV_VOICE_ID + 8, "%s%s", id, ending);
 }
 
@@ -121,6 +126,7 @@ static bool add(sv_voice_store *s, const stored *item) EV_REQUIRES(s->lock) {
         s->items = grown;
         s->room = room;
     }
+    assert(s->count < s->room);
     s->items[s->count++] = *item;
     return true;
 }
@@ -327,6 +333,7 @@ static void *run_reader(void *store) {
         ev_error error = {0};
         const ev_status status = read_all(s, &error);
         ev_mutex_lock(&s->lock);
+        assert(s->reading);
         s->status = status;
         s->error = error;
         more = s->reading = s->again && !s->closing;
@@ -401,6 +408,7 @@ void sv_voice_store_close(sv_voice_store **store) EV_NOT_SHARED {
     const bool stuck = s->reading;
     ev_mutex_unlock(&s->lock);
     if (stuck) return; /* in a mount that does not answer: what it holds goes with the process */
+    assert(!s->writing);
     for (size_t i = 0; i < s->count; i++) ev_voice_free(&s->items[i].voice);
     free(s->items);
     if (s->dir >= 0) close(s->dir);
@@ -461,6 +469,7 @@ ev_status sv_voice_store_put(sv_voice_store *s, const ev_voice *voice, const cha
     else
         status = write_card(dir, &item, err);
     ev_mutex_lock(&s->lock);
+    assert(s->writing >= (size_t)room);
     s->writing -= room;
     const bool known = status == EV_OK && knows(s, item.card.id); /* the directory was read again in between */
     if (status == EV_OK && !known && !add(s, &item)) status = ev_fail(err, EV_E_MEMORY, "out of memory");

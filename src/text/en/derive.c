@@ -1,6 +1,7 @@
 /* derive: words made of known ones. An inflection or derivation is its stem and its ending; a British spelling is
  * its American one; a prefixed word and a compound are their parts. The dictionary leaves out what is right this way.
  */
+#include <assert.h>
 #include <string.h>
 
 #include "text/en/en.h"
@@ -10,6 +11,7 @@ enum { STEM_MIN = 3, PART_MIN = 4, COMPOUND_MIN = 8, DEPTH_MAX = 2 };
 static bool derive(const ev_en *en, const char *word, size_t n, int depth, en_phones *out);
 
 static char stress_of(int token) {
+    assert(token >= 0 && token < EV_TOKEN_COUNT);
     const char *name = ev_token_name(token);
     return (char)(name[3] == '0' || name[3] == '1' || name[3] == '2' ? name[3] : 0);
 }
@@ -22,6 +24,7 @@ static bool ends(const char *word, size_t n, const char *ending, size_t *stem) {
 }
 
 static void append(en_phones *out, const en_phones *more) {
+    assert(out->count <= EN_PHONES_MAX && more->count <= EN_PHONES_MAX);
     for (size_t k = 0; k < more->count && out->count < EN_PHONES_MAX; k++)
         out->tokens[out->count++] = more->tokens[k];
 }
@@ -29,6 +32,7 @@ static void append(en_phones *out, const en_phones *more) {
 /* ---- stems ---- */
 
 static bool stem_phones(const ev_en *en, const char *stem, size_t n, int depth, en_phones *out) {
+    assert(depth >= 0 && depth <= DEPTH_MAX);
     return n >= STEM_MIN &&
            (en_known_phones(en, stem, n, out) || (depth < DEPTH_MAX && derive(en, stem, n, depth + 1, out)));
 }
@@ -36,6 +40,7 @@ static bool stem_phones(const ev_en *en, const char *stem, size_t n, int depth, 
 /* The stem before an ending that begins with a vowel: with the doubled consonant undone, with its e back, as it
  * stands, with i back to y. */
 static bool changed_stem(const ev_en *en, const char *word, size_t n, int depth, en_phones *out) {
+    assert(n >= STEM_MIN && n <= EN_WORD_LETTERS);
     char form[EN_WORD_LETTERS + 2];
     char last = word[n - 1];
     bool doubled = n > STEM_MIN && last == word[n - 2];
@@ -67,6 +72,7 @@ static void add_ed(en_phones *p) {
 }
 
 static bool plural(const ev_en *en, const char *word, size_t n, int depth, en_phones *out) {
+    assert(n <= EN_WORD_LETTERS);
     size_t stem = 0;
     char form[EN_WORD_LETTERS + 2];
     bool found = false;
@@ -147,6 +153,7 @@ static bool ending(const ev_en *en, const char *word, size_t n, int depth, en_ph
 /* ---- British spellings ---- */
 
 static bool respelled(const ev_en *en, const char *word, size_t n, int depth, en_phones *out) {
+    assert(n <= EN_WORD_LETTERS);
     static const struct {
         const char *british, *american;
         bool final; /* only at the end */

@@ -4,6 +4,7 @@
  * plain) so that the matchers read a simple string; the matchers, in order, turn it into words with breaks; words
  * whose sound depends on their neighbours are decided; then each word is looked up and goes to the sink.
  */
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 #include <utf8proc.h>
@@ -100,6 +101,7 @@ static bool brief_line(const en_work *w, size_t begin) {
 
 /* Wrapped lines are one sentence; a blank line, a list or a short line before a capital end one. */
 static size_t newline(en_work *w, size_t i) {
+    assert(w->s[i] == '\n' && w->line_begin <= i + 1);
     size_t next = i + 1, lines = 1;
     for (; en_is_space(w->s[next]); next++) lines += w->s[next] == '\n';
     char c = w->s[next];
@@ -215,6 +217,7 @@ static bool dot_in_release(const en_work *w, size_t i) {
 }
 
 static size_t dots(en_work *w, size_t i) {
+    assert(w->s[i] == '.' || w->s[i] == EN_ELLIPSIS);
     size_t end = i;
     bool behind_letter = i > 0 && en_is_alpha(w->s[i - 1]) && (i < 2 || !en_is_alnum(w->s[i - 2]));
     if (behind_letter && w->s[i] == '.' && en_is_digit(w->s[i + 1])) return 1; /* "H.264" */
@@ -237,6 +240,7 @@ static size_t dots(en_work *w, size_t i) {
 
 /* "?!" asks; "!!!" is one mark. */
 static size_t question_or_exclaim(en_work *w, size_t i) {
+    assert(w->s[i] == '?' || w->s[i] == '!');
     size_t end = i;
     bool asks = false;
     if (w->s[i] == '!' && w->s[i + 1] == '=') {
@@ -348,6 +352,7 @@ static void deliver(en_work *w) {
     size_t count = en_word_count(w);
     for (size_t i = 0; i < count; i++) {
         const en_word *word = en_word_at(w, i);
+        assert(word->begin <= word->end && word->end >= 1 && word->end <= w->n);
         const char *text = en_word_text(w, word);
         en_phones phones = {.count = 0};
         if (word->phones)
@@ -378,7 +383,9 @@ ev_status ev_en_speak(const ev_en *en, const ev_char *chars, size_t n, ev_sink *
     small_endings(&w);
     for (size_t i = 0; i < n;) {
         size_t used = match(&w, i);
-        i += used ? used : punctuation(&w, i);
+        if (!used) used = punctuation(&w, i);
+        assert(used >= 1 && used <= n - i);
+        i += used;
     }
     en_choose(&w);
     bool failed = w.words.failed || w.text.failed;

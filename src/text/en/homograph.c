@@ -1,4 +1,5 @@
 /* homograph: the model's features, word for word those of training/homographs.py. */
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -118,6 +119,7 @@ static void shared(scorer *s, const char *feature) {
 
 /* As the model sees it. begin, end: the sentence. */
 static const char *form(const en_work *w, size_t i, long offset, size_t begin, size_t end) {
+    assert(begin <= i && i < end && end <= en_word_count(w));
     if (offset < 0 && i < begin + (size_t)-offset) return "<";
     size_t at = i + (size_t)offset; /* wraps below zero, and back */
     if (at >= end) return ">";
@@ -185,6 +187,7 @@ static bool after_modal(const homograph *target, const char *before, const en_wo
 }
 
 const char *en_homograph_reading(const en_homographs *h, const en_work *w, size_t i, int rule) {
+    assert(i < en_word_count(w));
     if (!h) return NULL;
     const char *text = en_word_text(w, en_word_at(w, i));
     scorer s = {.h = h, .target = bsearch(text, h->words, h->count, sizeof h->words[0], compare)};

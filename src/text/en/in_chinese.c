@@ -5,6 +5,7 @@
  * letters and has them said here. What is a word in English although it is spelled in Chinese company (it, us, led)
  * counts only in capitals.
  */
+#include <assert.h>
 #include <string.h>
 
 #include "text/en/en.h"
@@ -55,6 +56,7 @@ bool en_letters_in_chinese(const ev_en *en, const char *letters, size_t n, bool 
 }
 
 static void put_word(ev_sink *sink, const ev_char *chars, size_t n, const char *text, const en_phones *phones) {
+    assert(n > 0 && phones->count <= EN_PHONES_MAX);
     const ev_char *last = &chars[n - 1];
     ev_sink_word(sink, "en", chars[0].at, last->at + last->bytes, text, strlen(text));
     for (size_t k = 0; k < phones->count; k++) ev_sink_phone(sink, phones->tokens[k]);
@@ -85,6 +87,7 @@ void ev_en_letters(const ev_en *en, const ev_char *chars, size_t n, ev_sink *sin
             en_pronounce(en, "to", 2, &phones);
             put_word(sink, chars + i, 1, "to", &phones);
         }
+        assert(used <= n - i);
         i += used ? used : 1;
     }
 }

@@ -1,6 +1,7 @@
 /* letters: a word that is in no list, by its letters. A beam over rows of graphones under the n-gram model of
  * en.lexicon; each hypothesis carries the trie's nodes of its last symbols, so that a step is a few short searches.
  */
+#include <assert.h>
 #include <string.h>
 
 #include "text/en/lexicon.h"
@@ -23,6 +24,7 @@ typedef struct search {
 } search;
 
 static size_t children_end(const search *s, uint32_t node) {
+    assert(node < s->ngram_count);
     return node + 1 < s->ngram_count ? s->ngrams[node + 1].child : s->ngram_count;
 }
 
@@ -67,6 +69,7 @@ static bool extend(const search *s, const hypothesis *from, size_t symbol, hypot
 }
 
 static void keep(search *s, size_t slot, const hypothesis *from, const hypothesis *extended, size_t symbol) {
+    assert(slot < EV_ARRAY_COUNT(s->beams) && s->sizes[slot] <= BEAM && from->count < EV_ARRAY_COUNT(from->row));
     hypothesis *beam = s->beams[slot], *place = NULL;
     if (s->sizes[slot] < BEAM) {
         place = &beam[s->sizes[slot]++];
@@ -96,6 +99,7 @@ static size_t first_graphone(const search *s, char letter) {
 
 /* Every graphone for the next letters that has been seen after the last one; where none has, every one there is. */
 static void step(search *s, const hypothesis *from, const char *word, size_t n, size_t at) {
+    assert(at < n && n <= EN_WORD_LETTERS);
     size_t low = EN_FIRST_GRAPHONE + first_graphone(s, word[at]);
     size_t high = EN_FIRST_GRAPHONE + first_graphone(s, (char)(word[at] + 1));
     bool any = false;
@@ -134,6 +138,7 @@ static bool is_vowel(int16_t token) { return strchr("AEIOU", ev_token_name(token
 /* One primary stress a word: the first of several stays, the first vowel gets it where none has it. The inventory has
  * the three stresses of a vowel in a row. */
 static void settle_stress(en_phones *out, size_t from) {
+    assert(from <= out->count && out->count <= EN_PHONES_MAX);
     size_t first = out->count, primary = 0;
     for (size_t i = from; i < out->count; i++) {
         if (!is_vowel(out->tokens[i])) continue;

@@ -1,6 +1,7 @@
 /* lexicon: reading en.lexicon. Words lie in blocks of up to 16 in byte order, each but a block's first by what it
  * does not share with the one before; phones are codes, of which the higher stand for pairs of others. A lookup is a
  * binary search over the blocks' first words and a walk through one block. */
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -93,6 +94,7 @@ static bool next_entry(cursor *c) {
 }
 
 static cursor block_at(const en_lexicon *l, size_t block) {
+    assert(block < l->block_count && l->blocks[block] < l->blocks[block + 1]);
     return (cursor){.at = l->words + l->blocks[block], .end = l->words + l->blocks[block + 1]};
 }
 
@@ -192,6 +194,7 @@ void en_lexicon_free(en_lexicon **lexicon) {
 /* ---- lookups ---- */
 
 static void add_code(const en_lexicon *l, uint8_t code, en_phones *out) {
+    assert(code < l->code_count && out->count <= EN_PHONES_MAX);
     for (size_t i = 0; i < l->codes[code].count && out->count < EN_PHONES_MAX; i++)
         out->tokens[out->count++] = l->codes[code].tokens[i];
 }
@@ -226,4 +229,7 @@ const en_graphone *en_lexicon_graphones(const en_lexicon *l, size_t *count) {
     return l->graphones;
 }
 
-int16_t en_lexicon_token(const en_lexicon *l, uint8_t code) { return l->codes[code].tokens[0]; }
+int16_t en_lexicon_token(const en_lexicon *l, uint8_t code) {
+    assert(code < l->phone_count);
+    return l->codes[code].tokens[0];
+}

@@ -1,5 +1,6 @@
 /* number: digits to number words, American style ("one hundred twenty three"). Cardinals go to 10^15, with
  * commas to 10^18; what is larger, or starts with a zero, is said digit by digit, as people do with codes. */
+#include <assert.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -62,6 +63,7 @@ bool en_parse_number(const en_work *w, size_t i, en_number *out) {
         out->end = en_digits_end(w, i + 1);
         out->fraction_n = out->end - out->fraction;
     }
+    assert(out->begin <= out->whole_end && out->whole_end <= out->end && out->end <= w->n);
     return out->end > out->begin;
 }
 
@@ -81,6 +83,7 @@ static void join(char *phrase, const char *word) {
 }
 
 static void below_hundred(char *phrase, int value) {
+    assert(value >= 0 && value < 100);
     if (value < 20) {
         join(phrase, ones[value]);
         return;
@@ -90,6 +93,7 @@ static void below_hundred(char *phrase, int value) {
 }
 
 static void below_thousand(char *phrase, int value) {
+    assert(value >= 0 && value < 1000);
     if (value >= 100) {
         join(phrase, ones[value / 100]);
         join(phrase, "hundred");
@@ -98,6 +102,7 @@ static void below_thousand(char *phrase, int value) {
 }
 
 static void cardinal(char *phrase, long long value) {
+    assert(value >= 0);
     static const struct {
         long long scale;
         const char *name;
@@ -131,6 +136,7 @@ static void ordinal_ending(char *phrase) {
             return;
         }
     size_t n = strlen(last);
+    assert(n > 0);
     if (last[n - 1] == 'y')
         memcpy(last + n - 1, "ieth", 5);
     else
@@ -196,6 +202,7 @@ static void say_grouped(en_work *w, const en_number *number) {
         for (; i < end; i++) value = value * 10 + (w->s[i] - '0');
         char phrase[PHRASE_MAX] = "";
         groups--;
+        assert(groups < GROUPS && value < 1000);
         if (value) {
             below_thousand(phrase, value);
             en_put(w, phrase);

@@ -1,10 +1,12 @@
 /* phones: phones by name, and the words whose phones are known. */
+#include <assert.h>
 #include <string.h>
 
 #include "text/en/en.h"
 #include "text/en/lexicon.h"
 
 static void add_token(en_phones *out, int token) {
+    assert(token < EV_TOKEN_COUNT && out->count <= EN_PHONES_MAX);
     if (token >= 0 && out->count < EN_PHONES_MAX) out->tokens[out->count++] = (int16_t)token;
 }
 

@@ -1,6 +1,7 @@
 /* roman: roman numerals. Small ones behind a label ("section iii"); else only capitals, and only where one is
  * expected: "Henry VIII", "Chapter IV", "World War II", or a clear one (II, III, IV ...) behind a capitalised word.
  * Everything else in those letters is an acronym. */
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -49,6 +50,7 @@ static int parse_roman(const char *s, size_t n) {
 }
 
 static void say_ordinal(en_work *w, int value, const char *suffix) {
+    assert(value > 0);
     char digits[8];
     const int n = snprintf(digits, sizeof digits, "%d", value);
     w->span_number = false;
@@ -57,6 +59,7 @@ static void say_ordinal(en_work *w, int value, const char *suffix) {
 }
 
 static void put_ordinal(en_work *w, int value) {
+    assert(value > 0);
     char digits[8];
     const int n = snprintf(digits, sizeof digits, "%d", value);
     w->span_number = false;

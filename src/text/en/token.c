@@ -4,6 +4,7 @@
  * NOW"). camelCase is taken apart, elongation ("sooooo") is brought back to a word, and what is longer than any word
  * is cut.
  */
+#include <assert.h>
 #include <string.h>
 
 #include "text/en/en.h"
@@ -186,6 +187,7 @@ static bool say_initialism(en_work *w, size_t begin, size_t end) {
 /* ---- words ---- */
 
 static void say_plain(en_work *w, size_t begin, size_t end) {
+    assert(begin < end && end <= w->n);
     char lower[EN_WORD_LETTERS + 1], word[EN_WORD_LETTERS + 1];
     size_t n = end - begin;
     if (n > EN_WORD_LETTERS) n = EN_WORD_LETTERS;
@@ -212,6 +214,7 @@ static size_t camel_part(const en_work *w, size_t begin, size_t end) {
 }
 
 void en_say_token(en_work *w, size_t begin, size_t end) {
+    assert(begin <= end && end <= w->n);
     char lower[EN_WORD_LETTERS + 1];
     size_t n = end - begin < EN_WORD_LETTERS ? end - begin : EN_WORD_LETTERS;
     for (size_t i = 0; i < n; i++) lower[i] = en_lower(w->s[begin + i]);
@@ -223,6 +226,7 @@ void en_say_token(en_work *w, size_t begin, size_t end) {
     }
     for (size_t first = begin; begin < end;) {
         size_t part = camel_part(w, begin, end);
+        assert(part > begin && part <= end);
         bool whole = begin == first && part == end; /* asked above */
         en_span(w, begin, part);
         if (whole || !say_initialism(w, begin, part)) say_plain(w, begin, part);

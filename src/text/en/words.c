@@ -1,5 +1,6 @@
 /* words: one word to phones. In this order: our own list; the lexicon; endings, prefixes and compounds of known
  * words (derive.c); the model of letters (letters.c); letter names where there is no vowel to say. */
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -55,6 +56,7 @@ static void plain_phones(const ev_en *en, const char *word, size_t n, en_phones 
 
 /* "john's", "dogs'", "who'd": the word, then its tail. */
 static void apostrophe_phones(const ev_en *en, const char *word, size_t n, size_t mark, en_phones *out) {
+    assert(mark > 0 && mark < n && word[mark] == '\'');
     const char *tail = word + mark + 1;
     size_t tail_n = n - mark - 1;
     size_t stem = mark;

@@ -1,4 +1,5 @@
 /* work: what every matcher asks of the characters, and how it puts words. */
+#include <assert.h>
 #include <string.h>
 
 #include "text/en/en.h"
@@ -91,7 +92,10 @@ size_t en_before_spaces(const en_work *w, size_t i) {
 /* ---- putting words ---- */
 
 size_t en_word_count(const en_work *w) { return ev_array_count(&w->words, en_word); }
-en_word *en_word_at(const en_work *w, size_t index) { return (en_word *)(void *)w->words.data + index; }
+en_word *en_word_at(const en_work *w, size_t index) {
+    assert(index < en_word_count(w));
+    return (en_word *)(void *)w->words.data + index;
+}
 const char *en_word_text(const en_work *w, const en_word *word) { return (const char *)w->text.data + word->text; }
 
 const char *en_previous(const en_work *w) {
@@ -108,11 +112,13 @@ void en_span(en_work *w, size_t begin, size_t end) {
 }
 
 void en_break(en_work *w, ev_break kind) {
+    assert(kind <= EV_BREAK_EXCLAIM);
     if (kind > w->pending) w->pending = (uint8_t)kind;
     if (kind >= EV_BREAK_FINAL) w->sentence_from = en_word_count(w);
 }
 
 static en_word *push_word(en_work *w, const char *text, size_t n) {
+    assert(n > 0 && w->span_begin <= w->span_end && w->span_end >= 1 && w->span_end <= w->n);
     en_word word = {.text = (uint32_t)w->text.size, .bytes = (uint32_t)n, .begin = w->span_begin};
     word.end = w->span_end;
     word.before = w->pending;
@@ -151,6 +157,7 @@ void en_put_letters(en_work *w, const char *letters, size_t n, const char *suffi
         text[used++] = en_is_lower(letters[i]) ? (char)(letters[i] - 32) : letters[i];
     }
     size_t tail = strlen(suffix);
+    assert(used + tail <= sizeof(text));
     memcpy(text + used, suffix, tail);
     en_word *word = push_word(w, text, used + tail);
     if (word) word->spell = true;

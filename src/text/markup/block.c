@@ -1,5 +1,6 @@
 /* block: what Markdown says at the beginning of a line. A line that may as well be prose is prose: "# 5" alone
  * is a heading, "> 5" and "+5" are arithmetic, "[Ann]: Hello" is a dialogue. */
+#include <assert.h>
 #include <string.h>
 
 #include "text/markup/marked.h"
@@ -189,6 +190,7 @@ static size_t definition(markup *m, size_t at) {
 }
 
 size_t markup_block(markup *m, size_t at) {
+    assert(at < m->bytes);
     if (m->fence) return in_fence(m, at);
     if (m->ssml && m->depth) return at;
     size_t first = skip_blanks(m, at), taken = 0;

@@ -3,6 +3,7 @@
  * Elements that change what stands in them (<sub>, <say-as>, <phoneme>) let it be written as it is, and replace it
  * when they are closed. What is never closed changes nothing but how it is spoken.
  */
+#include <assert.h>
 #include <string.h>
 
 #include "text/markup/marked.h"
@@ -55,6 +56,7 @@ static const struct known {
 
 static int what_of(const char *name) {
     char padded[28] = " ";
+    assert(strlen(name) + 3 <= sizeof(padded));
     const size_t n = strlen(name);
     memcpy(padded + 1, name, n);
     memcpy(padded + 1 + n, " ", 2);
@@ -80,6 +82,7 @@ int markup_raw_index(const char *name) {
 /* ---- how it is spoken from here on ---- */
 
 static void set_prosody(markup *m, ev_prosody prosody, size_t at) {
+    assert(at <= m->bytes);
     prosody.byte_begin = (uint32_t)at;
     m->prosody = prosody;
     ev_buf_append(&m->out->prosodies, &prosody, sizeof(prosody));
@@ -121,6 +124,7 @@ static size_t keep_value(markup *m, const char *value) {
 }
 
 static markup_element *push(markup *m, const markup_tag *tag, int what) {
+    assert(m->depth <= MARKUP_DEPTH);
     if (m->depth == MARKUP_DEPTH) {
         markup_omit(m, tag->begin, tag->end, "tag inside too many others");
         return NULL;
@@ -236,6 +240,7 @@ void markup_open(markup *m, const markup_tag *tag) {
         markup_omit(m, tag->begin, tag->end, strcmp(tag->name, "audio") == 0 ? "sound file" : "unknown tag");
         return;
     }
+    assert(what >= SPEAK && what <= DROP);
     const char *alias = markup_attribute_of(tag, "alias");
     if (what == SUB && !alias) return; /* HTML's: CO<sub>2</sub> */
     const char *as = markup_attribute_of(tag, "interpret-as");
@@ -257,6 +262,7 @@ void markup_open(markup *m, const markup_tag *tag) {
 
 /* Forgets what was written since the element began. */
 static void forget(markup *m, const markup_element *e) {
+    assert(e->out <= m->out->text.size && e->inserts <= m->out->inserts.size);
     m->out->text.size = e->out;
     m->out->origins.size = e->out * sizeof(ev_origin);
     m->out->inserts.size = e->inserts;
@@ -264,6 +270,7 @@ static void forget(markup *m, const markup_element *e) {
 }
 
 static void close_phoneme(markup *m, const markup_element *e, size_t begin, size_t end) {
+    assert(e->token_begin <= e->token_end);
     ev_insert insert = {.byte_begin = (uint32_t)e->content, .byte_end = (uint32_t)begin};
     if (e->content == begin) {
         insert.byte_begin = (uint32_t)e->begin;
@@ -313,6 +320,7 @@ static bool is_same_prosody(const ev_prosody *a, const ev_prosody *b) {
 }
 
 static void close_top(markup *m, size_t begin, size_t end) {
+    assert(m->depth > 0 && m->depth <= MARKUP_DEPTH);
     const markup_element *e = &m->elements[--m->depth];
     const bool inside = e->content < begin;
     const char *value;

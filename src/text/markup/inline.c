@@ -4,6 +4,7 @@
  * but for two things: a mark between digits or single letters is arithmetic ("2*3*4"), and "_" needs no letter's
  * absence beside Chinese. A '[' waits in the same way for the "](address)" that makes it a link.
  */
+#include <assert.h>
 #include <string.h>
 #include <strings.h>
 
@@ -40,6 +41,7 @@ static bool is_blank_at(const markup *m, size_t at) { return at >= m->bytes || m
 
 /* Which ways may the run text[at, end) of c go? */
 static void sides(const markup *m, size_t at, size_t end, bool *opens, bool *closes) {
+    assert(at < end && end <= m->bytes);
     const char c = m->text[at];
     const size_t n = end - at;
     const bool before = is_word_before(m, at), behind = is_word_at(m, end);
@@ -285,6 +287,7 @@ static size_t bar(markup *m, size_t at) {
 static bool is_mark(char c) { return c != 0 && strchr("\\`*_{}()#+-.!|<>~=\"'&$", c) != NULL; }
 
 size_t markup_inline(markup *m, size_t at) {
+    assert(at < m->bytes && m->run_count <= MARKUP_RUNS && m->bracket_count <= MARKUP_RUNS);
     const char c = m->text[at];
     size_t used = 0, n = 0;
     char character[8];

@@ -3,6 +3,7 @@
  * Prose stays as it is, byte for byte: what is not certainly markup is text. SSML that is well-formed goes through
  * expat; everything else (Markdown, tags of HTML, pieces of SSML) is found here, in one pass.
  */
+#include <assert.h>
 #include <string.h>
 #include <strings.h>
 
@@ -22,10 +23,13 @@ static bool has_definitions(const char *text, size_t bytes) {
 static void read_line(markup *m, size_t *at) {
     const size_t begin = *at;
     *at = markup_block(m, begin);
+    assert(*at >= begin && *at <= m->bytes);
     if (*at > begin && m->text[*at - 1] == '\n') return; /* it had the whole line */
     while (*at < m->bytes) {
         const bool last = m->text[*at] == '\n';
-        *at = markup_inline(m, *at);
+        const size_t next = markup_inline(m, *at);
+        assert(next > *at && next <= m->bytes);
+        *at = next;
         if (last) break;
     }
 }

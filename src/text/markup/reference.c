@@ -1,4 +1,5 @@
 /* reference: HTML's character references, by name and by number. */
+#include <assert.h>
 #include <string.h>
 
 #include "text/markup/marked.h"
@@ -51,11 +52,13 @@ static size_t numbered(const char *digits, size_t n, char out[8]) {
 }
 
 size_t markup_reference(const char *text, size_t bytes, size_t at, char out[8], size_t *n) {
+    assert(at < bytes && text[at] == '&');
     size_t end = at + 1;
     while (end < bytes && end - at < 12 &&
            (markup_is_alpha(text[end]) || markup_is_digit(text[end]) || text[end] == '#'))
         end++;
     if (end >= bytes || text[end] != ';' || end == at + 1) return 0;
     *n = text[at + 1] == '#' ? numbered(text + at + 2, end - at - 2, out) : named(text + at + 1, end - at - 1, out);
+    assert(*n <= 8);
     return *n ? end + 1 - at : 0;
 }

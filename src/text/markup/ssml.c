@@ -1,5 +1,6 @@
 /* ssml: a document of SSML. expat reads it, so that what is well-formed is understood as everywhere; what it means is
  * markup_element's to know. No DTD is read, so entities cannot grow. */
+#include <assert.h>
 #include <expat.h>
 #include <string.h>
 #include <strings.h>
@@ -25,10 +26,12 @@ static void place(const ssml *s, size_t *begin, size_t *end) {
     *end = index + n > s->shift ? index + n - s->shift : 0;
     if (*begin > s->m->bytes) *begin = s->m->bytes;
     if (*end > s->m->bytes) *end = s->m->bytes;
+    assert(*begin <= *end);
 }
 
 /* Without its prefix, if that is SSML's or XML's own; in lower case. */
 static void plain_name(char *out, size_t capacity, const char *name) {
+    assert(capacity > 0);
     if (strncasecmp(name, "ssml:", 5) == 0) name += 5;
     if (strncasecmp(name, "xml:", 4) == 0) name += 4;
     size_t n = 0;
@@ -38,6 +41,7 @@ static void plain_name(char *out, size_t capacity, const char *name) {
 }
 
 static const char *kept(markup_tag *tag, size_t *used, const char *s) {
+    assert(*used <= sizeof(tag->values));
     const size_t n = strlen(s) + 1;
     if (n > sizeof(tag->values) - *used) return NULL;
     char *copy = tag->values + *used;

@@ -1,6 +1,7 @@
 /* tag: a tag in running text, read strictly: what is not one in every point stays text ("a < b", "x<y and
  * y>z").
  */
+#include <assert.h>
 #include <string.h>
 #include <strings.h>
 
@@ -114,6 +115,7 @@ static bool take_name(markup_tag *tag, const char *name, size_t n) {
 
 /* text[at] is '<'. */
 static bool read_tag(const markup *m, size_t at, markup_tag *tag) {
+    assert(at < m->bytes && m->text[at] == '<');
     reader r = {.m = m, .tag = tag, .at = at + 1};
     r.limit = m->bytes - at < MARKUP_TAG_BYTES / 2 ? m->bytes : at + MARKUP_TAG_BYTES / 2;
     tag->begin = at;
@@ -138,6 +140,7 @@ static bool read_tag(const markup *m, size_t at, markup_tag *tag) {
         if (r.at == before || tag->closing || !read_attribute(&r)) return false;
     }
     tag->end = r.at + 1;
+    assert(tag->end > at && tag->end <= m->bytes && r.used <= sizeof(tag->values));
     return true;
 }
 
@@ -177,6 +180,7 @@ static size_t autolink(markup *m, size_t at) {
 
 /* <script> and the like to their ends, which are looked for by name. */
 static size_t raw(markup *m, const markup_tag *tag, int index) {
+    assert(index >= 0 && index < 32); /* a bit of no_raw each */
     if (tag->closing || tag->empty || m->no_raw >> index & 1) return 0;
     const size_t n = strlen(tag->name);
     for (size_t at = tag->end; at + n + 2 <= m->bytes; at++) {

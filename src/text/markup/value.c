@@ -1,5 +1,6 @@
 /* value: the values of SSML's attributes, and <say-as>, which writes its text so that the languages read it as
  * is asked for: digits apart, thousands with commas, ordinals with their endings, dates year first. */
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
@@ -45,6 +46,7 @@ int markup_break_ms(const char *time, const char *strength) {
 }
 
 static double within(double value, double low, double high) {
+    assert(low <= high);
     return value < low ? low : value > high ? high : value;
 }
 
@@ -158,6 +160,7 @@ typedef struct content {
 } content;
 
 static void put(const content *c, const char *s, size_t from, size_t to) {
+    assert(from < to && to <= c->n);
     markup_put(c->m, s, strlen(s), c->origins[from].begin, c->origins[to - 1].end);
 }
 
@@ -270,6 +273,7 @@ static bool is_one_of(const char *s, const char *names) {
 
 bool markup_say_as(markup *m, const char *as, const char *format, const char *text, const ev_origin *origins,
                    size_t n) {
+    assert(n > 0);
     const content c = {m, text, origins, n};
     bool good = true;
     if (is_one_of(as, " characters spell-out spell verbatim letters ")) {

@@ -12,6 +12,7 @@ static ev_origin *append(markup *m, const char *s, size_t n) {
     const size_t before = text->size;
     ev_buf_append(text, s, n);
     ev_origin *added = ev_buf_append(origins, NULL, n * sizeof(*added));
+    assert(text->failed || origins->failed || origins->size == text->size * sizeof(*added));
     if (!text->failed && !origins->failed) return added;
     text->failed = origins->failed = true;
     text->size = before;
@@ -25,16 +26,19 @@ void markup_put(markup *m, const char *s, size_t n, size_t begin, size_t end) {
 }
 
 void markup_copy(markup *m, size_t begin, size_t end) {
+    assert(begin <= end && end <= m->bytes);
     ev_origin *origins = append(m, m->text + begin, end - begin);
     for (size_t i = begin; origins && i < end; i++) origins[i - begin] = (ev_origin){(uint32_t)i, (uint32_t)i + 1};
 }
 
 void markup_void(markup *m, size_t begin, size_t end) {
+    assert(begin <= end && end <= m->bytes);
     ev_origin *origins = append(m, m->text + begin, end - begin);
     for (size_t i = 0; origins && i < end - begin; i++) origins[i] = (ev_origin){EV_VOID, EV_VOID};
 }
 
 void markup_omit(markup *m, size_t begin, size_t end, const char *reason) {
+    assert(begin >= end || end <= m->bytes);
     if (begin < end) ev_sink_omit(m->sink, (uint32_t)begin, (uint32_t)end, reason);
 }
 
@@ -53,6 +57,7 @@ static char last_read(const markup *m) {
 bool markup_at_line_start(const markup *m) { return last_read(m) == '\n'; }
 
 void markup_end_line(markup *m, size_t at) {
+    assert(at <= m->bytes);
     if (m->out->text.size &&
         (m->out->text.size < 2 || memcmp(m->out->text.data + m->out->text.size - 2, "\n\n", 2) != 0))
         markup_put(m, "\n\n", 2, at, at);
@@ -74,6 +79,7 @@ void markup_comma(markup *m, size_t at) {
 }
 
 void markup_pause(markup *m, int ms, size_t begin, size_t end) {
+    assert(ms > 0 && begin <= end && end <= m->bytes);
     ev_insert insert = {.at = m->out->text.size, .pause_ms = ms};
     insert.byte_begin = (uint32_t)begin;
     insert.byte_end = (uint32_t)end;

@@ -1,5 +1,6 @@
 /* amount: a number and what it counts: percent, units, money, 万 and k.
  */
+#include <assert.h>
 #include <string.h>
 
 #include "text/zh/zh.h"
@@ -110,6 +111,7 @@ bool zh_amount_take(const zh_view *v, size_t i, zh_amount *a) {
     if (!zh_number_parse(v, i, &a->number)) return false;
     a->end = a->number.end;
     take_suffix(v, a);
+    assert(a->begin < a->number.end && a->number.end <= a->end && a->end <= v->n);
     if (a->currency || zh_in(zh_at(v, a->end), "元块")) drop_noughts(&a->number);
     return true;
 }

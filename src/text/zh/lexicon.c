@@ -4,6 +4,7 @@
  * Opening costs one pass over the file (a check sum and the structure), a millisecond per few megabytes; lookups are
  * binary searches. The file is copied, not mapped: it may be replaced in place while it is in use.
  */
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -128,6 +129,7 @@ static const pair *find_pair(const pair *pairs, size_t count, uint32_t key) {
 }
 
 uint32_t ev_lexicon_child(const ev_lexicon *lexicon, ev_lexicon_tree which, uint32_t parent, int32_t character) {
+    assert(which < EV_LEXICON_TREES && parent < lexicon->trees[which].node_count);
     const tree *t = &lexicon->trees[which];
     if (character <= 0 || character > 0xFFFF) return 0;
     size_t low = t->nodes[parent].child_class & LOW24;
@@ -143,14 +145,17 @@ uint32_t ev_lexicon_child(const ev_lexicon *lexicon, ev_lexicon_tree which, uint
 }
 
 uint32_t ev_lexicon_cost(const ev_lexicon *lexicon, ev_lexicon_tree which, uint32_t at) {
+    assert(which < EV_LEXICON_TREES && at < lexicon->trees[which].node_count);
     return lexicon->trees[which].nodes[at].cost;
 }
 
 char ev_lexicon_class(const ev_lexicon *lexicon, uint32_t at) {
+    assert(at < lexicon->trees[EV_LEXICON_WORDS].node_count);
     return (char)(lexicon->trees[EV_LEXICON_WORDS].nodes[at].child_class >> 24 & 0x7F);
 }
 
 const uint16_t *ev_lexicon_values(const ev_lexicon *lexicon, ev_lexicon_tree which, uint32_t at, size_t *count) {
+    assert(which < EV_LEXICON_TREES && at < lexicon->trees[which].node_count);
     const tree *t = &lexicon->trees[which];
     const pair *found = find_pair(t->keys, t->key_count, at);
     if (!found) return NULL;

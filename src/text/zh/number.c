@@ -129,11 +129,13 @@ bool zh_number_parse(const zh_view *v, size_t i, zh_number *out) {
     if (!first) out->digits[0] = '0';
     for (size_t k = i; k < end; k++)
         if (zh_digit(v, k)) out->digits[used++] = (char)zh_at(v, k);
+    assert(used <= ZH_DIGITS_MAX);
     if (zh_at(v, end) == '.' && zh_digit(v, end + 1) && first < ZH_DIGITS_MAX) {
         size_t count = zh_count_digits(v, end + 1);
         for (size_t k = 0; k < count; k++) out->decimals[k] = (char)zh_at(v, end + 1 + k);
         end += 1 + count;
     }
+    assert(end > i && end <= v->n);
     out->end = end;
     return true;
 }
@@ -154,6 +156,7 @@ static void add(words *w, const char *utf8) {
 
 /* 1..9999; head: the number starts here (十五, not 一十五; 两千). ten: 10 is 十 all the same (一百亿零十万). */
 static void add_group(words *w, unsigned value, bool head, bool ten) {
+    assert(value >= 1 && value <= 9999);
     static const char *const units[4] = {"千", "百", "十", ""};
     bool gap = false, begun = false;
     for (unsigned place = 0, power = 1000; place < 4; place++, power /= 10) {
@@ -230,6 +233,7 @@ void zh_put_digits(zh_out *out, const char *digits, size_t group, bool yao) {
 }
 
 void zh_put_name(const zh_view *v, size_t at, size_t count, zh_out *out, bool yao) {
+    assert(count <= ZH_DIGITS_MAX && at + count <= v->n);
     char digits[ZH_DIGITS_MAX + 1] = {0};
     for (size_t k = 0; k < count; k++) digits[k] = (char)zh_at(v, at + k);
     zh_range(out, v, at, at + count);

@@ -6,6 +6,7 @@
  * readings. The reading with the greatest sum is said. Costs some twenty lookups a character that has several
  * readings, whatever its surroundings.
  */
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -175,6 +176,7 @@ static const entry *find_entry(const zh_polyphones *m, uint32_t character) {
 
 static void weigh(const zh_polyphones *m, uint32_t key, int sums[READINGS_MAX]) {
     uint32_t bucket = key >> (32 - BUCKET_BITS), at = m->starts[bucket], end = m->starts[bucket + 1];
+    assert(at <= end && end <= m->key_count);
     while (at < end && m->keys[at] < key) at++;
     if (at == end || m->keys[at] != key) return;
     for (size_t k = 0; k < READINGS_MAX; k++) sums[k] += m->values[at].of[k];
@@ -203,6 +205,7 @@ static bool lexicon_knows(const ev_zh *zh, const entry *e, const zh_word *w, uin
 
 uint16_t zh_polyphone(const ev_zh *zh, const zh_phrase *p, size_t word, size_t i, uint16_t lexical, bool listed) {
     const zh_polyphones *m = zh->polyphones;
+    assert(word < zh_word_count(p) && i >= zh_words(p)[word].begin && i < zh_words(p)[word].end);
     const zh_word *w = &zh_words(p)[word];
     const entry *e = find_entry(m, (uint32_t)zh_cp(p, i));
     if (!e || (zh_chars(p)[i].flags & (ZH_START | ZH_JOIN)) || (w->end - w->begin > 1 && !w->node)) return lexical;
@@ -213,5 +216,6 @@ uint16_t zh_polyphone(const ev_zh *zh, const zh_phrase *p, size_t word, size_t i
     size_t best = 0;
     for (size_t k = 1; k < READINGS_MAX && e->readings[k]; k++)
         if (sums[k] > sums[best]) best = k;
+    assert(e->readings[best] && f.count <= FEATURES_MAX);
     return lexicon_knows(zh, e, w, lexical, listed, sums, best) ? lexical : e->readings[best];
 }

@@ -1,6 +1,7 @@
 /* reading: words into syllables. A word's own reading comes first, then what the neighbours of a single character
  * say (context.c), then the character's default. 儿 after a syllable melts into it.
  */
+#include <assert.h>
 #include <string.h>
 
 #include "text/zh/zh.h"
@@ -22,6 +23,7 @@ static bool same_text(const zh_phrase *p, size_t begin, size_t end, const char *
 
 /* 儿 at place i: does it colour the syllable before? */
 static bool melts(const zh_phrase *p, const zh_word *word, size_t word_index, size_t i) {
+    assert(i >= word->begin && i < word->end);
     if (zh_cp(p, i) != 0x513F || zh_syllable_count(p) == 0 || i == 0) return false;
     if (i > word->begin) { /* inside a word: only at its end or before a plain suffix */
         for (size_t k = 0; k < EV_ARRAY_COUNT(full_er); k++)
@@ -60,6 +62,7 @@ static void read_word(const ev_zh *zh, zh_phrase *p, size_t index, ev_sink *sink
         if (length == 1) s = zh_read_alone(zh, p, index, s);
         push(p, s, i, c->flags);
     }
+    assert(zh_syllable_count(p) >= word->first && zh_syllable_count(p) - word->first <= length);
     word->last = (uint32_t)zh_syllable_count(p);
 }
 

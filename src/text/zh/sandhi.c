@@ -6,6 +6,7 @@
  * third  3 3 becomes 2 3 inside a foot: 2+1 gives 2 2 3, 1+2 gives 3 2 3; feet are words, and pairs of one-syllable
  *        words. Between feet only where one side is a one-syllable word: a longer word keeps its shape
  */
+#include <assert.h>
 #include <string.h>
 
 #include "text/zh/zh.h"
@@ -35,6 +36,7 @@ static bool is_particle(int32_t cp) { return zh_in(cp, "的了吗呢吧啊呀哇
 
 /* 看不见, 听不懂, 来不了: a verb of one syllable, 不, and a result. */
 static bool potential(const zh_phrase *p, size_t i) {
+    assert(i > 0 && i < zh_syllable_count(p));
     const zh_word *verb = word_of(p, zh_syllables(p)[i - 1].at);
     if (!verb || !zh_in(cp_of(p, i + 1), "了到见懂起来去出上下开完着动住及清惯掉得")) return false;
     bool one_word = verb->end - verb->begin == 3 && verb->begin + 1 == zh_syllables(p)[i].at;
@@ -140,6 +142,7 @@ static bool is_word(const ev_zh *zh, const zh_phrase *p, size_t begin, size_t en
 
 /* One foot of syllables [first, last); inside long ones pairs from the left, the odd one at the end. */
 static void foot(const ev_zh *zh, const zh_phrase *p, size_t first, size_t last, bool one_and_two) {
+    assert(first <= last && last <= zh_syllable_count(p));
     zh_syllable *s = zh_syllables(p);
     size_t length = last - first;
     if (length == 3) {
@@ -172,6 +175,7 @@ static void change_third(const ev_zh *zh, zh_phrase *p) {
                       : run == 3 && ends                                      ? 3
                       : run < 2                                               ? run
                                                                               : 2;
+        assert(take >= 1 && take <= n - w);
         size_t first = words[w].first, last = words[w + take - 1].last;
         foot(zh, p, first, last, run == 1 && take == 2);
         bool single = syllables_in(&words[w]) == 1;

@@ -4,6 +4,7 @@
  * Linear in the phrase: from each character at most WORD_MAX steps down the trie. Numerals that the normaliser wrote
  * come as ready words; those that a person wrote are put together afterwards.
  */
+#include <assert.h>
 #include <string.h>
 
 #include "text/zh/zh.h"
@@ -25,6 +26,7 @@ static size_t ready_word(const zh_char *c, size_t n, size_t i) {
 }
 
 static void relax(cell *best, const cell *rest, uint32_t end, uint32_t node, uint32_t cost) {
+    assert(node && cost);
     uint64_t total = rest->cost + cost;
     if (total < best->cost) *best = (cell){total, end, node};
 }
@@ -71,6 +73,7 @@ static bool goes_on(const zh_char *c, const zh_word *before, const zh_word *word
 }
 
 static void add_word(const ev_zh *zh, zh_phrase *p, zh_word word) {
+    assert(word.begin < word.end && word.end <= zh_char_count(p));
     const zh_char *c = zh_chars(p);
     bool numeral = all_numerals(c, word.begin, word.end);
     word.class = word.node ? ev_lexicon_class(zh->lexicon, word.node) : 0;
@@ -98,6 +101,7 @@ static bool is_listed(const ev_lexicon *lexicon, const zh_char *c, size_t begin,
 
 /* A numeral [begin, end) that a person wrote, as ready words: figures by four, others cut after 万 and 亿. */
 static void make_ready(zh_char *c, size_t begin, size_t end, bool figures) {
+    assert(begin < end);
     size_t length = 0;
     for (size_t k = begin; k < end; k++) {
         bool cut = k == begin || (figures ? length >= 4 && end - k > 1

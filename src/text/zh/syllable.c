@@ -4,6 +4,7 @@
  * and iii are the vowels of zi and zhi, v is ü, iou uei uen are spelled out. It lacks some toned forms that occur in
  * no common word; they get the nearest that it has, so that no syllable is without tokens.
  */
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -32,11 +33,13 @@ void zh_syllable_names(char *out, size_t capacity) {
 static int16_t find_final(const char *final, const char *mark, int tone) {
     char name[16];
     int length = snprintf(name, sizeof name, "%s%s%d", final, mark, tone);
+    assert(length > 0 && (size_t)length < sizeof name);
     return (int16_t)ev_token_find(name, (size_t)length);
 }
 
 /* The toned form, or the nearest tone that exists: neutral is a low fall, so 4 stands in for 5. */
 static int16_t nearest_final(const char *final, int tone) {
+    assert(tone >= 1 && tone <= ZH_TONES);
     static const int8_t order[ZH_TONES][4] = {{4, 2, 3, 5}, {3, 1, 4, 5}, {2, 4, 1, 5}, {5, 1, 3, 2}, {4, 1, 3, 2}};
     int16_t token = find_final(final, "", tone);
     for (size_t i = 0; token < 0 && i < 4; i++) token = find_final(final, "", order[tone - 1][i]);
@@ -63,6 +66,7 @@ bool zh_syllable_unpack(zh_syllable *out, uint16_t packed) {
 }
 
 size_t zh_syllable_tokens(const ev_zh *zh, const zh_syllable *s, int out[3]) {
+    assert(s->initial < ZH_INITIALS && s->final < ZH_FINALS && s->tone >= 1 && s->tone <= ZH_TONES);
     size_t n = 0;
     int16_t retroflex = s->retroflex ? zh->retroflex_finals[s->final][s->tone - 1] : -1;
     if (s->initial) out[n++] = zh->initials[s->initial];

@@ -4,6 +4,7 @@
  * and signs written out by zh_expression(). Punctuation ends the phrase: it is segmented, read, its tones settled,
  * its words given to the sink, and emptied.
  */
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -52,7 +53,9 @@ size_t ev_zh_claims(const ev_zh *zh, const ev_char *chars, size_t n, size_t i) {
     (void)zh;
     zh_view view = {chars, n};
     zh_out nowhere = {0};
-    return i < n ? zh_expression(&view, i, &nowhere) : 0;
+    const size_t used = i < n ? zh_expression(&view, i, &nowhere) : 0;
+    assert(used == 0 || used <= n - i);
+    return used;
 }
 
 /* ---- a phrase out ---- */
@@ -66,6 +69,8 @@ typedef struct speaker {
 } speaker;
 
 static void emit_word(speaker *sp, const zh_word *word, size_t end_char) {
+    assert(word->begin < end_char && end_char <= zh_char_count(&sp->phrase));
+    assert(word->first < word->last && word->last <= zh_syllable_count(&sp->phrase));
     zh_phrase *p = &sp->phrase;
     const zh_char *c = zh_chars(p);
     uint32_t begin = c[word->begin].begin, end = c[word->begin].end;
@@ -110,6 +115,7 @@ static void flush(speaker *sp) {
 
 /* Traditional phrases first (乾坤 stays), then characters. Returns the characters taken. */
 static size_t put_han(speaker *sp, size_t i) {
+    assert(i < sp->view.n);
     const ev_lexicon *lexicon = sp->zh->lexicon;
     uint32_t node = 0, found = 0;
     size_t length = 0, count = 0;
@@ -120,6 +126,7 @@ static size_t put_han(speaker *sp, size_t i) {
     }
     const uint16_t *simple = found ? ev_lexicon_values(lexicon, EV_LEXICON_TRADITIONAL, found, &count) : NULL;
     if (!simple || count != length) length = 1;
+    assert(length >= 1 && length <= sp->view.n - i);
     for (size_t k = 0; k < length; k++) {
         const ev_char *c = &sp->view.chars[i + k];
         int32_t cp = simple && count == length ? simple[k] : ev_lexicon_simplified(lexicon, c->cp);
@@ -145,6 +152,7 @@ static int break_of(const zh_view *v, size_t i) {
 }
 
 static void put_break(speaker *sp, int kind) {
+    assert(kind >= EV_BREAK_WORD && kind <= EV_BREAK_EXCLAIM);
     if (kind == EV_BREAK_WORD) return;
     flush(sp);
     ev_sink_break(sp->sink, (ev_break)kind);
@@ -171,6 +179,7 @@ static size_t put_next(speaker *sp, size_t i) {
         sp->phrase.chars.size = before;
         taken = zh_expression(&sp->view, i, &out);
     }
+    assert(taken <= sp->view.n - i);
     if (taken) return taken;
     int kind = break_of(&sp->view, i);
     if (kind >= 0)
@@ -182,6 +191,7 @@ static size_t put_next(speaker *sp, size_t i) {
 
 ev_status ev_zh_speak(const ev_zh *zh, const ev_char *chars, size_t n, size_t begin, size_t end, ev_sink *sink,
                       ev_error *err) {
+    assert(begin <= end && end <= n);
     speaker sp = {.zh = zh, .view = {chars, end}, .wide = {chars, n}, .sink = sink};
     for (size_t i = begin; i < end;) {
         i += put_next(&sp, i);
