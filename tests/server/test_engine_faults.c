@@ -26,25 +26,35 @@ static void assert_alone_after_failure(void) {
     for (size_t k = 0; k < broken->count; k++) assert_true(count_calls(SV_VOCODE, broken->words[k], true) > 0);
 }
 
+/* false: no batch had company, which a machine with too much to do may bring about. */
+static bool breaks_and_is_made_again(int variant) {
+    sv_job *jobs[TEXTS];
+    open_world(NULL, NULL);
+    breaks_at = variant & 1 ? SV_VOCODE : SV_ACOUSTIC;
+    breaks_late = variant & 2;
+    sv_job *plug = hold_device();
+    say_all(jobs);
+    set_rule(break_first_company);
+    set_gate(false);
+    end_all(jobs);
+    end_plug(&plug);
+    const int broken = count_calls(breaks_at, NULL, false);
+    assert_in_range(broken, 0, 1);
+    if (broken) {
+        assert_alone_after_failure();
+        assert_true(sv_metric_read(w.metrics, SV_METRIC_RETRIES, 0, 0) >= 2);
+    }
+    assert_int_equal(outcome(SV_OUTCOME_COMPLETED), TEXTS + 1);
+    assert_int_equal(outcome(SV_OUTCOME_FAILED), 0);
+    close_world();
+    return broken;
+}
+
 static void a_batch_that_breaks_is_made_again(void **state) {
     (void)state;
     for (int variant = 0; variant < 4; variant++) {
-        sv_job *jobs[TEXTS];
-        open_world(NULL, NULL);
-        breaks_at = variant & 1 ? SV_VOCODE : SV_ACOUSTIC;
-        breaks_late = variant & 2;
-        sv_job *plug = hold_device();
-        say_all(jobs);
-        set_rule(break_first_company);
-        set_gate(false);
-        end_all(jobs);
-        end_plug(&plug);
-        assert_int_equal(count_calls(breaks_at, NULL, false), 1);
-        assert_alone_after_failure();
-        assert_int_equal(outcome(SV_OUTCOME_COMPLETED), TEXTS + 1);
-        assert_int_equal(outcome(SV_OUTCOME_FAILED), 0);
-        assert_true(sv_metric_read(w.metrics, SV_METRIC_RETRIES, 0, 0) >= 2);
-        close_world();
+        int tries = 0;
+        while (!breaks_and_is_made_again(variant)) assert_true(++tries < 20);
     }
 }
 
