@@ -459,12 +459,13 @@ class Uploads(unittest.TestCase):
         return connection
 
     def hold(self, service):
-        """Stops the process that will decode the next recording; what lets it go on."""
+        """Stops the processes that decode recordings, whichever has the next one; what lets them go on."""
         pid = service.process.pid
         with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as file:
-            helper = int(file.read().split()[0])
-        os.kill(helper, signal.SIGSTOP)
-        return lambda: os.kill(helper, signal.SIGCONT)
+            helpers = [int(child) for child in file.read().split()]
+        for helper in helpers:
+            os.kill(helper, signal.SIGSTOP)
+        return lambda: [os.kill(helper, signal.SIGCONT) for helper in helpers]
 
     def wait_for(self, service, metric, value):
         wait_for(lambda: service.metric(metric), lambda now: now == value)
