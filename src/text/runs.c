@@ -192,69 +192,6 @@ static bool inside_english(const runs *r, size_t begin, size_t end) {
     return i < begin - 1 && (i == 0 || r->chars[i - 1].cp == ' ');
 }
 
-/* Past a name of a path: letters, figures and what stands inside of names. */
-static size_t name_end(const runs *r, size_t i, size_t end) {
-    while (i < end && (is_letter(r->chars[i].cp) || is_digit(r->chars[i].cp) || is_one_of(r->chars[i].cp, "-_") ||
-                       (r->chars[i].cp == '.' && (is_letter(char_at(r, i + 1)) || is_digit(char_at(r, i + 1))))))
-        i++;
-    return i;
-}
-
-/* One of the folders that a path from the root begins with. */
-static bool is_root(const runs *r, size_t begin, size_t end) {
-    static const char roots[] =
-        " usr etc home var opt bin sbin tmp src api dev mnt root lib data app users proc sys ";
-    char name[12] = " ";
-    size_t n = 1;
-    for (size_t i = begin; i < end && n < sizeof name - 2; i++) name[n++] = (char)r->chars[i].cp;
-    name[n] = ' ';
-    return end > begin && end - begin + 2 < sizeof name && strstr(roots, name);
-}
-
-/* "DE89 3704 0044 0532 0130 00": past an account's number in fours; i: there is none. */
-static size_t account_end(const runs *r, size_t i, size_t end) {
-    size_t at = i, groups = 0;
-    for (; at < end; groups++) {
-        size_t n = 0;
-        while (n < 4 && at + n < end &&
-               (is_digit(r->chars[at + n].cp) || (r->chars[at + n].cp >= 'A' && r->chars[at + n].cp <= 'Z')))
-            n++;
-        if (!n || (!groups && (n < 4 || !is_letter(r->chars[at].cp) || !is_letter(r->chars[at + 1].cp) ||
-                               !is_digit(r->chars[at + 2].cp) || !is_digit(r->chars[at + 3].cp))))
-            break;
-        at += n;
-        if (n < 4 || char_at(r, at) != ' ' || at + 1 >= end ||
-            !(is_digit(char_at(r, at + 1)) || is_letter(char_at(r, at + 1))))
-            return groups >= 3 ? at : i;
-        at++;
-    }
-    return i;
-}
-
-/* "/usr/local/bin", "~/src", "C:\\Users\\me", "00:1A:2B:3C:4D:5E": English reads it whole. i: there is none. */
-static size_t machine_name_end(const runs *r, size_t i, size_t end) {
-    const int32_t c = r->chars[i].cp, before = i > 0 ? r->chars[i - 1].cp : 0;
-    const bool drive = is_letter(c) && char_at(r, i + 1) == ':' && char_at(r, i + 2) == '\\', home = c == '~';
-    size_t names = drive || home, at = drive ? i + 2 : i + home, pairs = 0;
-    if (is_letter(before) || is_digit(before)) return i;
-    for (; pairs < 6 && i + 3 * pairs + 1 < end; pairs++) {
-        const int32_t one = r->chars[i + 3 * pairs].cp, two = r->chars[i + 3 * pairs + 1].cp;
-        const bool hex = is_one_of(one, "0123456789abcdefABCDEF") && is_one_of(two, "0123456789abcdefABCDEF");
-        if (!hex || (pairs < 5 && !is_one_of(char_at(r, i + 3 * pairs + 2), ":-"))) break;
-    }
-    if (pairs == 6 && !is_letter(char_at(r, i + 17)) && !is_digit(char_at(r, i + 17)) &&
-        char_at(r, i + 2) == char_at(r, i + 14) && char_at(r, i + 2) == ':')
-        return i + 17;
-    for (size_t stop; at < end && r->chars[at].bytes == 1 && r->chars[at].cp == (drive ? '\\' : '/'); at = stop) {
-        stop = name_end(r, at + 1, end);
-        if (stop == at + 1) break;
-        names++;
-    }
-    const bool listed = kind_of(before) == LANG_ZH && !drive && !home; /* "苹果/iPhone/iPad", but "在/usr/local" */
-    if (names < 2 || (listed && !is_root(r, i + 1, name_end(r, i + 1, end)))) return account_end(r, i, end);
-    return at;
-}
-
 /* ---- a sentence that holds Chinese ---- */
 
 static bool says_english(const runs *r, size_t begin, size_t end, char before, bool owned) {
@@ -271,7 +208,7 @@ static size_t mark_next(runs *r, size_t i, size_t end, bool owned, char *before)
     char kind = kind_of(c);
     size_t stop = i + 1;
     bool starts = i == 0 || kind_of(r->chars[i - 1].cp) != LANG_EN;
-    const size_t named = machine_name_end(r, i, end);
+    const size_t named = ev_en_machine_name(r->chars, end, i, NULL);
     size_t claimed = named > i || is_space(c) || kind == LANG_ZH || (kind == LANG_EN && !(owned && starts))
                          ? 0
                          : ev_zh_claims(r->zh, r->chars, r->n, i);

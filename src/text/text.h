@@ -116,6 +116,10 @@ ev_status ev_en_open(ev_en **out, const char *lexicon_dir, ev_error *err);
 void ev_en_free(ev_en **en);
 ev_status ev_en_speak(const ev_en *en, const ev_char *chars, size_t n, ev_sink *sink, ev_error *err);
 size_t ev_en_formula(const ev_char *chars, size_t n, size_t i); /* en/chem.c: past the formula at i; i: none there */
+/* en/machine.c: past what a machine or a bank calls something at i, an address or a path, which English reads whole
+ * also in Chinese; i: nothing. kind may be NULL. */
+typedef enum ev_machine_name { EV_NAME_PATH, EV_NAME_DRIVE, EV_NAME_HARDWARE, EV_NAME_ACCOUNT } ev_machine_name;
+size_t ev_en_machine_name(const ev_char *chars, size_t n, size_t i, ev_machine_name *kind);
 /* en/in_chinese.c: letters beside Chinese, by their names. Which are letters there, and saying them. */
 bool en_letters_in_chinese(const ev_en *en, const char *letters, size_t n, bool digit_follows, bool alone);
 bool en_is_chinese_slang(const char *lower, size_t n); /* "yyds": Chinese without a Chinese character */

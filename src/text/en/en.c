@@ -326,7 +326,7 @@ static size_t punctuation(en_work *w, size_t i) {
 static size_t match(en_work *w, size_t i) {
     typedef size_t (*matcher)(en_work *, size_t);
     static const matcher at_start[] = {
-        en_match_key,     en_match_chat,          en_match_net,        en_match_money, en_match_account,
+        en_match_key,     en_match_chat,          en_match_machine,    en_match_net,   en_match_money,
         en_match_formula, en_match_citation,      en_match_phone,      en_match_date,  en_match_time,
         en_match_address, en_match_dotted_number, en_match_identifier, en_match_number};
     static const matcher words[] = {en_match_abbreviation, en_match_roman, en_match_rate, en_match_dose,

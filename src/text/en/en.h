@@ -3,6 +3,7 @@
  *   en.c            START HERE: characters to ASCII classes, the matchers in order, punctuation, the way out
  *   work.c          what every matcher asks of the characters, and how it puts words
  *   net.c           addresses, file names, hashtags
+ *   machine.c       paths, addresses of network cards, numbers of bank accounts
  *   money.c         money
  *   date.c          dates, times      phone.c  telephone numbers, versions, IP addresses
  *   cite.c          verses, standards, "0615 hrs"     chem.c  formulas
@@ -120,7 +121,7 @@ size_t en_match_address(en_work *w, size_t i);
 /* Behind a street that ends at `end`: "NW", "N.", but no initial ("Main St. E. Johnson"). Its word, its first
  * character, and *stop past it; NULL: none. */
 const char *en_compass_behind(const en_work *w, size_t end, size_t *begin, size_t *stop);
-size_t en_match_account(en_work *w, size_t i);
+size_t en_match_machine(en_work *w, size_t i);
 size_t en_match_identifier(en_work *w, size_t i);
 size_t en_match_citation(en_work *w, size_t i);
 size_t en_match_formula(en_work *w, size_t i);
@@ -176,6 +177,9 @@ size_t en_match_scientific(en_work *w, const en_number *n, size_t begin); /* 1e-
 bool en_join_eras(en_work *w, size_t i); /* the dash of "753 BC – 476 AD" at i, as "to" */
 size_t en_match_length(en_work *w, const en_number *n, size_t begin); /* 6'2", 12" */
 size_t en_behind_fraction(en_work *w, size_t begin, size_t end);      /* the mark and the x behind 8 1/2 */
+
+/* ---- net.c ---- */
+void en_say_address(en_work *w, size_t begin, size_t end, bool file);
 
 /* ---- ident.c ---- */
 void en_say_pairs(en_work *w, size_t begin, size_t end); /* digits: "twelve thirty four" */

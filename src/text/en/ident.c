@@ -269,36 +269,6 @@ static size_t tracking(en_work *w, size_t i) {
     return end - i;
 }
 
-/* "DE89 3704 0044 0532 0130 00", "GB29NWBK60161331926819": an IBAN, which is as long as its country has it (the
- * registry of SWIFT, ISO 13616), in groups of four. */
-size_t en_match_account(en_work *w, size_t i) {
-    static const struct {
-        char country[3];
-        uint8_t length;
-    } ibans[] = {{"AE", 23}, {"AT", 20}, {"BE", 16}, {"BG", 22}, {"BR", 29}, {"CH", 21}, {"CY", 28}, {"CZ", 24},
-                 {"DE", 22}, {"DK", 18}, {"EE", 20}, {"EG", 29}, {"ES", 24}, {"FI", 18}, {"FR", 27}, {"GB", 22},
-                 {"GR", 27}, {"HR", 21}, {"HU", 28}, {"IE", 22}, {"IL", 23}, {"IS", 26}, {"IT", 27}, {"LT", 20},
-                 {"LU", 20}, {"LV", 21}, {"MT", 31}, {"NL", 18}, {"NO", 15}, {"PK", 24}, {"PL", 28}, {"PT", 25},
-                 {"QA", 29}, {"RO", 24}, {"SA", 24}, {"SE", 24}, {"SI", 19}, {"SK", 24}, {"TR", 26}, {"UA", 29}};
-    size_t length = 0, count = 0, end = i;
-    for (size_t k = 0; k < EV_ARRAY_COUNT(ibans) && !length; k++)
-        if (strncmp(w->s + i, ibans[k].country, 2) == 0) length = ibans[k].length;
-    if (!length || !en_is_digit(w->s[i + 2]) || !en_is_digit(w->s[i + 3])) return 0;
-    const bool spaced = w->s[i + 4] == ' ';
-    for (; count < length; count++) {
-        if (spaced && count && count % 4 == 0 && w->s[end] == ' ') end++;
-        if (!en_is_digit(w->s[end]) && !en_is_upper(w->s[end])) return 0;
-        end++;
-    }
-    if (en_is_alnum(w->s[end])) return 0;
-    for (size_t at = i, stop; at < end; at = stop + (w->s[stop] == ' ')) {
-        if (at > i) en_break(w, EV_BREAK_COMMA);
-        for (stop = at; stop < end && stop < at + 4 && w->s[stop] != ' ';) stop++;
-        en_say_each(w, at, stop);
-    }
-    return end - i;
-}
-
 size_t en_match_identifier(en_work *w, size_t i) {
     if (!en_is_digit(w->s[i]) && !en_is_upper(w->s[i])) return 0;
     size_t name = tracking(w, i);

@@ -106,7 +106,7 @@ static void say_address_digits(en_work *w, size_t begin, size_t end) {
         en_say_digits(w, begin, end);
 }
 
-static void say_address(en_work *w, size_t begin, size_t end, bool file) {
+void en_say_address(en_work *w, size_t begin, size_t end, bool file) {
     for (size_t i = begin; i < end;) {
         size_t stop = i;
         if (en_is_digit(w->s[i])) {
@@ -137,7 +137,7 @@ static size_t url(en_work *w, size_t i, size_t end) {
     if (!schemed && !www) return 0;
     size_t begin = schemed ? scheme + 3 : i;
     if (begin >= end) return 0;
-    say_address(w, begin, end, false);
+    en_say_address(w, begin, end, false);
     return end - i;
 }
 
@@ -147,7 +147,7 @@ static size_t email(en_work *w, size_t i, size_t end) {
     size_t stop = name_end(w, at + 1, end, &last, &dots);
     if (dots == 0 || !en_is_alpha(w->s[last])) return 0;
     if (w->s[stop] == '/' && stop + 1 < end) stop = end;
-    say_address(w, i, stop, false);
+    en_say_address(w, i, stop, false);
     return stop - i;
 }
 
@@ -161,7 +161,7 @@ static size_t dotted_name(en_work *w, size_t i, size_t end) {
                 en_is_alnum(w->s[i]) && (stop - last > 2 || dots > 1 || last - i > 3);
     if (host && (stop == end || w->s[stop] == '/' || w->s[stop] == ':')) {
         if (stop < end && w->s[stop] == ':' && !en_is_digit(w->s[stop + 1])) end = stop;
-        say_address(w, i, end, false);
+        en_say_address(w, i, end, false);
         return end - i;
     }
     while (stop < end && w->s[stop] == '/') { /* directories */
@@ -174,59 +174,7 @@ static size_t dotted_name(en_work *w, size_t i, size_t end) {
     if (!named || stop != end || !en_in_list(extensions, w->s + last, stop - last)) return 0;
     if (en_is_upper(w->s[last]) && en_is_lower(w->s[last + 1])) return 0; /* "end.So" lacks a space */
     if (en_is_upper(w->s[last]) && stop - last == 1 && en_is_upper(w->s[last - 2])) return 0; /* "U.S.C." */
-    say_address(w, i, end, true);
-    return end - i;
-}
-
-/* "/usr/local/bin", "~/src/main": a path has two names at least; "/s" is none. */
-static size_t path(en_work *w, size_t i, size_t end) {
-    size_t names = 0, at = i + (w->s[i] == '~');
-    const bool home = at > i;
-    if (i > 0 && !en_is_space(w->s[i - 1]) && !strchr("(\"'", w->s[i - 1])) return 0;
-    for (; at < end && w->s[at] == '/' && is_label_char(w->s[at + 1 + (w->s[at + 1] == '.')]); names++)
-        for (at++; at < end && (is_label_char(w->s[at]) || w->s[at] == '.');) at++;
-    if (names + home < 2 || (at < end && w->s[at] != '/')) return 0;
-    say_address(w, i, end, true);
-    return end - i;
-}
-
-/* "C:\\Users\\me\\notes.txt" */
-static size_t drive_path(en_work *w, size_t i) {
-    if (!en_is_alpha(w->s[i]) || w->s[i + 1] != ':' || w->s[i + 2] != '\\') return 0;
-    en_span(w, i, i + 2);
-    en_put_letters(w, w->s + i, 1, "");
-    en_put(w, "colon");
-    size_t at = i + 2;
-    while (w->s[at] == '\\' && at - i < ADDRESS_MAX) {
-        size_t stop = at + 1;
-        while (is_label_char(w->s[stop]) || (w->s[stop] == '.' && is_label_char(w->s[stop + 1]))) stop++;
-        en_span(w, at, at + 1);
-        if (stop > at + 1) en_put(w, "backslash");
-        say_address(w, at + 1, stop, true);
-        at = stop;
-    }
-    return at - i;
-}
-
-/* "00:1A:2B:3C:4D:5E", "00-1a-2b-3c-4d-5e": the address of a network card. */
-static size_t hardware_address(en_work *w, size_t i) {
-    static const char hex[] = "0123456789abcdefABCDEF";
-    const char separator = en_is_alnum(w->s[i + 1]) ? w->s[i + 2] : 0;
-    size_t letters = 0, end = i;
-    if (separator != ':' && separator != '-') return 0;
-    for (size_t k = 0; k < 6; k++, end += 3) {
-        for (size_t at = end; at < end + 2; at++) {
-            if (!w->s[at] || !strchr(hex, w->s[at])) return 0;
-            letters += en_is_alpha(w->s[at]);
-        }
-        if (k < 5 && w->s[end + 2] != separator) return 0;
-    }
-    end--;
-    if (en_is_alnum(w->s[end]) || w->s[end] == separator || (separator == '-' && !letters)) return 0;
-    for (size_t at = i; at < end; at += 3) {
-        if (at > i) en_break(w, EV_BREAK_COMMA);
-        en_say_each(w, at, at + 2);
-    }
+    en_say_address(w, i, end, true);
     return end - i;
 }
 
@@ -265,15 +213,12 @@ static size_t tag(en_work *w, size_t i, size_t end) {
 size_t en_match_net(en_work *w, size_t i) {
     char c = w->s[i];
     if (i < w->net_checked && c != '#' && c != '@') return 0;
-    bool mark = c == '#' || c == '@', rooted = c == '/' || (c == '~' && w->s[i + 1] == '/');
-    if (!rooted && !en_is_alnum(mark ? w->s[i + 1] : c)) return 0;
+    bool mark = c == '#' || c == '@';
+    if (!en_is_alnum(mark ? w->s[i + 1] : c)) return 0;
     size_t end = stretch(w, i);
     if (end <= i) return 0;
     if (mark) return tag(w, i, end);
-    if (rooted) return path(w, i, end);
-    size_t used = hardware_address(w, i);
-    if (!used) used = drive_path(w, i);
-    if (!used) used = url(w, i, end);
+    size_t used = url(w, i, end);
     if (!used) used = email(w, i, end);
     if (!used) used = dotted_name(w, i, end);
     if (!used) w->net_checked = end; /* nothing in this stretch starts an address */
