@@ -25,8 +25,7 @@ static char at(const ev_char *chars, size_t n, size_t i) {
 /* A figure, also one above the line, which is a charge's. */
 static char figure(const ev_char *chars, size_t n, size_t i) {
     const int32_t cp = i < n ? chars[i].cp : 0;
-    if (cp == 0xB9 || cp == 0xB2 || cp == 0xB3) return cp == 0xB9 ? '1' : cp == 0xB2 ? '2' : '3';
-    if (cp == 0x2070 || (cp >= 0x2074 && cp <= 0x2079)) return (char)('0' + cp - 0x2070);
+    if (en_raised(cp)) return en_raised(cp);
     const char c = at(chars, n, i);
     return (char)(en_is_digit(c) ? c : 0);
 }

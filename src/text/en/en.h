@@ -94,6 +94,11 @@ static inline bool en_is_upper(char c) { return c >= 'A' && c <= 'Z'; }
 static inline bool en_is_lower(char c) { return c >= 'a' && c <= 'z'; }
 static inline bool en_is_alpha(char c) { return en_is_upper(c) || en_is_lower(c); }
 static inline bool en_is_alnum(char c) { return en_is_alpha(c) || en_is_digit(c); }
+/* The figure of one above the line, "²"; 0: it is none. */
+static inline char en_raised(int32_t cp) {
+    if (cp == 0xB9 || cp == 0xB2 || cp == 0xB3) return cp == 0xB9 ? '1' : cp == 0xB2 ? '2' : '3';
+    return (char)(cp == 0x2070 || (cp >= 0x2074 && cp <= 0x2079) ? '0' + cp - 0x2070 : 0);
+}
 static inline bool en_is_space(char c) { return c == ' ' || c == '\n'; }
 static inline char en_lower(char c) { return (char)(en_is_upper(c) ? c + 32 : c); }
 static inline bool en_is_dash(char c) { return c == '-' || c == EN_EN_DASH || c == EN_EM_DASH; }

@@ -205,17 +205,11 @@ size_t en_match_fraction(en_work *w, const en_number *first, size_t begin) {
 
 /* "10⁶", "10⁻³": to the power. */
 size_t en_match_power(en_work *w, const en_number *n, size_t begin) {
-    static const int32_t supers[] = {0x2070, 0xB9, 0xB2, 0xB3, 0x2074, 0x2075, 0x2076, 0x2077, 0x2078, 0x2079};
     size_t at = n->end, count = 0;
     char digits[8];
     bool minus = at < w->n && w->chars[at].cp == 0x207B;
     if (minus) at++;
-    for (; at < w->n && count < sizeof digits; at++, count++) {
-        int k = 0;
-        while (k < 10 && supers[k] != w->chars[at].cp) k++;
-        if (k == 10) break;
-        digits[count] = (char)('0' + k);
-    }
+    while (at < w->n && count < sizeof digits && (digits[count] = en_raised(w->chars[at].cp)) != 0) at++, count++;
     if (!count) return 0;
     en_span(w, begin, n->end);
     en_say_number(w, n);

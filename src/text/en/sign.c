@@ -179,11 +179,7 @@ static size_t small_power(en_work *w, size_t i) {
     char digits[8];
     size_t n = 0;
     if (w->chars[i].cp != 0x207B || i == 0 || !(en_is_alnum(w->s[i - 1]) || w->s[i - 1] == ')')) return 0;
-    for (; i + 1 + n < w->n && n < sizeof digits; n++) {
-        const int32_t cp = w->chars[i + 1 + n].cp;
-        if (cp != 0xB9 && cp != 0xB2 && cp != 0xB3 && cp != 0x2070 && !(cp >= 0x2074 && cp <= 0x2079)) break;
-        digits[n] = (char)(cp == 0xB9 ? '1' : cp == 0xB2 ? '2' : cp == 0xB3 ? '3' : '0' + (cp - 0x2070));
-    }
+    while (i + 1 + n < w->n && n < sizeof digits && (digits[n] = en_raised(w->chars[i + 1 + n].cp)) != 0) n++;
     if (!n) return 0;
     en_span(w, i, i + 1 + n);
     en_put(w, "to the power of minus");
