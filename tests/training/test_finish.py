@@ -1,5 +1,6 @@
 """What finish.py sets right: each setting changes what it says, by so much, and nothing else."""
 import copy
+import dataclasses
 import json
 import tempfile
 import unittest
@@ -12,6 +13,7 @@ from training import convnext, finish, spectral
 from tests.training.support import run
 
 IDS = torch.arange(1, 20)
+NOTHING = finish.Settings(melody=1, tilt=0, gain=0, strength=1, pace=1, apart=0, compress_low=0, compress_high=0, still=0, bursts=0, straight=0)
 
 
 class Finish(unittest.TestCase):
@@ -28,9 +30,9 @@ class Finish(unittest.TestCase):
             self.tensors |= {prefix + key: value.clone() for key, value in network.state_dict().items()}
 
     def finished(self, **settings):
-        """(acoustic model, vocoder, configuration) after it."""
+        """(acoustic model, vocoder, tensors, configuration) after it; what is not named is left alone."""
         tensors, config = {key: value.clone() for key, value in self.tensors.items()}, copy.deepcopy(self.config)
-        finish.finish(tensors, config, **dict(dict(melody=1.0, tilt=0.0, gain=0.0, strength=1.0, pace=1.0, apart=0.0), **settings))
+        finish.finish(tensors, config, dataclasses.replace(NOTHING, **settings))
         networks = []
         for prefix, network in (("am.", self.acoustic), ("generator.", self.generator)):
             networks.append(copy.deepcopy(network))
@@ -46,12 +48,35 @@ class Finish(unittest.TestCase):
         for k in (0, 2, 3):
             torch.testing.assert_close(after[k], before[k])
 
-    def test_tilt(self):
+    def spectra(self, **settings):
+        """Of the vocoder as it was and as it is after it: [9, bins] of pulses, their turn, noise, bursts."""
         told = torch.randn(1, 9, 16), torch.full((1, 9), 150.0), torch.randn(1, 9), torch.zeros(1, 16)
         with torch.no_grad():
-            before, after = self.generator.spectra(*told), self.finished(tilt=2.0, gain=0.5)[1].spectra(*told)
+            return [[part[0] for part in generator.spectra(*told)] for generator in (self.generator, self.finished(**settings)[1])]
+
+    def test_compress(self):
+        """A share of how far a frame's low pulses lie above the level goes, in every part but the noise of high bins."""
+        before, after = self.spectra(compress_low=0.3, compress_high=0.1)
+        above = before[0][:, 5:50].mean(1, keepdim=True) - finish.LEVEL  # 100 to 1000 Hz
+        self.assertGreater(float(above.std()), 1e-3)
+        for part, high in ((0, 0.1), (2, 0.0), (3, 0.1)):
+            torch.testing.assert_close(after[part][:, :50], before[part][:, :50] - 0.3 * above)
+            torch.testing.assert_close(after[part][:, 50:], before[part][:, 50:] - high * above)
+        torch.testing.assert_close(after[1], before[1])
+
+    def test_noise_bursts_and_turn(self):
+        before, after = self.spectra(still=5.0, bursts=6.0, straight=2000.0)
+        decibels = [(a - b) * 20 / np.log(10) for a, b in zip(after, before)]
+        for part, low, high in ((0, 0.0, 0.0), (2, -5.0, 0.0), (3, -11.0, -6.0)):
+            torch.testing.assert_close(decibels[part][:, :50], torch.full((9, 50), low), atol=1e-4, rtol=0)
+            torch.testing.assert_close(decibels[part][:, 50:], torch.full((9, 551), high), atol=1e-4, rtol=0)
+        self.assertTrue((after[1][:, :100] == 0).all() and before[1][:, :100].abs().max() > 0)
+        torch.testing.assert_close(after[1][:, 100:], before[1][:, 100:])
+
+    def test_tilt(self):
+        before, after = self.spectra(tilt=2.0, gain=0.5)
         for part in (0, 2, 3):
-            decibels = (after[part] - before[part])[0, 0] * 20 / np.log(10)
+            decibels = (after[part] - before[part])[0] * 20 / np.log(10)
             for hz, wanted in ((1000, 0.0), (2000, 2.0), (500, -2.0), (11000, 2 * np.log2(6)), (40, 2 * np.log2(0.15))):
                 self.assertAlmostEqual(float(decibels[hz // 20]), wanted + 0.5, places=4)
         torch.testing.assert_close(after[1], before[1])
@@ -85,7 +110,7 @@ class Finish(unittest.TestCase):
         _, _, tensors, config = self.finished(melody=1.1)
         for other in (config, dict(self.config, vocoder=dict(self.config["vocoder"], parts=5)), dict(self.config, acoustic={"family": "fastspeech2"})):
             with self.assertRaises(SystemExit):
-                finish.finish(tensors, other, 1, 0, 0, 1, 1, 0)
+                finish.finish(tensors, other, NOTHING)
 
     def test_as_a_command(self):
         from safetensors import safe_open
@@ -97,7 +122,7 @@ class Finish(unittest.TestCase):
             with safe_open(out, "pt") as file:
                 config = json.loads(file.metadata()["emotivoice"])
                 self.assertEqual(file.get_tensor("voices.vectors").dtype, torch.float16)
-            self.assertEqual(config["finished"], dict(melody=1.18, tilt=1.3, gain=1.6, strength=1.5, pace=0.89, apart=0.25))
+            self.assertEqual(config["finished"], dataclasses.asdict(finish.Settings(strength=1.5)))
 
 
 if __name__ == "__main__":
