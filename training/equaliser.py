@@ -1,6 +1,6 @@
 """Fits a packed model's equaliser: what a clone's long-term average spectrum lacks of its reference's is given back (src/model/equaliser.h).
 
-python -m training.equaliser --model MODEL --out MODEL [--work DIR] [--build build] [--strength 0.7] [--limit 8] [--voices 400]
+python -m training.equaliser --model MODEL --out MODEL [--work DIR] [--build build] [--strength 0.7] [--limit 8] [--voices 400] [--further]
 
 A cloned voice's own spectrum is to be known without making it. So some hundred voices are cloned here, of the dataset's crowd and of recorded
 people (recorded.py), each says a few sentences in both languages, and their spectra are laid as a linear function over the vector and the pitch.
@@ -27,7 +27,7 @@ from .variety import played
 RATE, WINDOW, HOP, LOUD = 16000, 1024, 256, 0.3  # src/audio/ltas.c
 BANDS_HZ = (120, 164, 224, 307, 419, 573, 783, 1070, 1463, 2000, 2733, 3734, 5104, 6976)
 STRENGTH, LIMIT_DB, PITCH_HZ = 0.7, 8.0, 200.0
-RIDGE, FOLDS, LEAST_VOICES = 0.03, 5, 20
+RIDGE, RIDGE_FURTHER, FOLDS, LEAST_VOICES = 0.03, 3.0, 5, 20
 REFERENCE_S = 3.0, 12.0
 SENTENCES = {"en": ("The committee will meet again on Thursday to discuss the new budget.", "She found the old photographs in a box under the stairs.",
                     "Please leave your message after the tone, and we will call you back."),
@@ -93,19 +93,19 @@ def measured(engine: Engine, work: Path, most: int) -> tuple[np.ndarray, np.ndar
     return np.stack(rows), np.stack(spectra)
 
 
-def fitted(rows: np.ndarray, spectra: np.ndarray) -> np.ndarray:
+def fitted(rows: np.ndarray, spectra: np.ndarray, ridge: float) -> np.ndarray:
     """[bands, terms], by ridge regression; the constant is free."""
-    penalty = RIDGE * np.eye(rows.shape[1])
+    penalty = ridge * np.eye(rows.shape[1])
     penalty[0, 0] = 1e-6
     return np.linalg.solve(rows.T @ rows + penalty, rows.T @ spectra).T
 
 
-def unseen_error(rows: np.ndarray, spectra: np.ndarray) -> np.ndarray:
+def unseen_error(rows: np.ndarray, spectra: np.ndarray, ridge: float) -> np.ndarray:
     """[bands] dB, root mean square over voices that each fit did not see."""
     order, missed = np.random.default_rng(0).permutation(len(rows)), np.zeros_like(spectra)
     for fold in np.array_split(order, FOLDS):
         rest = np.setdiff1d(order, fold)
-        missed[fold] = rows[fold] @ fitted(rows[rest], spectra[rest]).T - spectra[fold]
+        missed[fold] = rows[fold] @ fitted(rows[rest], spectra[rest], ridge).T - spectra[fold]
     return np.sqrt((missed ** 2).mean(0))
 
 
@@ -118,18 +118,23 @@ def main() -> None:
     p.add_argument("--strength", type=float, default=STRENGTH, help="share of what lacks that is given back, 0 to 1")
     p.add_argument("--limit", type=float, default=LIMIT_DB, help="dB, of a gain")
     p.add_argument("--voices", type=int, default=400, help="to learn from, at the most")
+    p.add_argument("--further", action="store_true", help="begin with the equaliser that MODEL has, and learn what is missing: of a changed vocoder")
     a = p.parse_args()
     config, tensors = read_model(a.model)
     config.pop("equaliser", None)
-    tensors.pop("equaliser.weight", None)
+    known = tensors.pop("equaliser.weight", None)
+    if a.further and known is None:
+        sys.exit(f"equaliser: {a.model} has none to go on with: leave out --further")
     with tempfile.TemporaryDirectory() as folder:
         plain = Path(folder) / "plain.safetensors"
         write_model(plain, config, tensors)
         rows, spectra = measured(Engine(a.build, plain), a.work, a.voices)
     if len(rows) < LEAST_VOICES:
         sys.exit(f"equaliser: {len(rows)} voices to learn from, wanted {LEAST_VOICES}: make some utterances first (training.teacher.make)")
-    error = unseen_error(rows, spectra)
-    tensors["equaliser.weight"] = torch.from_numpy(fitted(rows, spectra).astype(np.float32))
+    before, ridge = (known.double().numpy(), RIDGE_FURTHER) if a.further else (np.zeros((len(BANDS_HZ), rows.shape[1])), RIDGE)
+    missing = spectra - rows @ before.T
+    error = unseen_error(rows, missing, ridge)
+    tensors["equaliser.weight"] = torch.from_numpy((before + fitted(rows, missing, ridge)).astype(np.float32))
     config["equaliser"] = dict(bands_hz=list(BANDS_HZ), strength=a.strength, limit_db=a.limit)
     write_model(a.out, config, tensors)
     print(f"{a.out}: fitted on {len(rows)} voices; others are {error.mean():.1f} dB off in the mean ({', '.join(f'{hz} Hz: {e:.1f}' for hz, e in zip(BANDS_HZ, error))})")
