@@ -24,7 +24,7 @@ TRAINED_ON = ("what it speaks: synthetic speech only, Kokoro-82M (Apache-2.0) as
               "(Apache-2.0); the speaker encoder learnt from Resemblyzer's (Apache-2.0) vectors of synthetic speech and of recordings of some sixty people "
               "(klettres-data, ktuberling-data, fillets-ng-data of Debian), who are heard and never spoken like")
 # the sound of some emotions is farther from neutral than 3 LU, as the engine makes it
-EMOTION_GAINS_DB = [{"sad": 0.5, "angry": -0.9}.get(name, 0.0) for name in EMOTIONS]
+EMOTION_GAINS_DB = [{"sad": 0.5, "angry": -1.4}.get(name, 0.0) for name in EMOTIONS]
 
 
 def part(work, folder, name):
