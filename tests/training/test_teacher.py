@@ -4,7 +4,7 @@ import unittest
 import numpy as np
 
 from training import phase, spectral, tokens
-from training.teacher import emotions, make, speakers, symbols
+from training.teacher import emotions, make, speakers, symbols, tones
 
 
 def spelled(names: str) -> str:
@@ -67,6 +67,57 @@ class Melody(unittest.TestCase):
     def test_unvoiced_frames_stay_so(self):
         voiced = np.zeros(50, bool)
         self.assertFalse(emotions.melody(np.full(50, 5.0), voiced, 200.0, 100.0, emotions.Emotion(), 1.0, "en", [], "statement").any())
+
+
+class Tones(unittest.TestCase):
+    RATE = 80.0
+
+    def parts(self, *wanted: int) -> list[np.ndarray]:
+        """F0 in semitones of syllables of 0.2 s, one behind the other."""
+        syllables = [tones.Syllable(0.1 + 0.2 * k, 0.3 + 0.2 * k, tone) for k, tone in enumerate(wanted)]
+        line, inside = tones.contour(syllables, 120, self.RATE)
+        self.assertTrue(inside[8:8 + 16 * len(wanted)].all() and not inside[:8].any())
+        return [line[8 + 16 * k:24 + 16 * k] for k in range(len(wanted))]
+
+    def test_each_has_its_shape_whatever_stands_before(self):
+        for before in (1, 2, 3, 4, 5):
+            for tone in (1, 2, 3, 4):
+                if (before, tone) == (3, 3):
+                    continue  # the front-end never has it
+                _, part, _ = self.parts(before, tone, 1)
+                begin, middle, end = part[5:8].mean(), part[9:11].mean(), part[-2:].mean()
+                with self.subTest(before=before, tone=tone):
+                    if tone == 1:
+                        self.assertTrue(middle > 1 and end > 2)
+                    elif tone == 2:
+                        self.assertTrue(end > begin + 4 and end > 2)
+                    elif tone == 3:
+                        self.assertTrue(middle < -3 and end < -4)
+                    else:
+                        self.assertTrue(begin > end + 6 and end < -2)
+
+    def test_it_is_carried_over_and_begins_anew_after_a_pause(self):
+        low, high = self.parts(3, 1)[1], self.parts(2, 1)[1]
+        self.assertTrue(low[0] < -3 and high[0] > 3)
+        self.assertAlmostEqual(low[-1], high[-1], delta=0.1)
+        apart = [tones.Syllable(0.1, 0.3, 3), tones.Syllable(0.6, 0.8, 1)]
+        self.assertAlmostEqual(tones.contour(apart, 120, self.RATE)[0][48], tones.TARGETS[1][0], delta=0.01)
+
+    def test_a_neutral_tone_goes_by_the_one_before(self):
+        self.assertGreater(self.parts(3, 5)[1][-1], self.parts(4, 5)[1][-1] + 2)
+
+    def test_other_speech_keeps_its_melody(self):
+        line = 3 * np.sin(np.arange(160) / 20)
+        self.assertIs(tones.melody(line, [], self.RATE), line)
+        mixed = tones.melody(line, [tones.Syllable(1.5, 1.7, 4)], self.RATE)
+        self.assertTrue(np.allclose(mixed[:100], line[:100], atol=0.01))
+        self.assertGreater(abs(mixed[120:136] - line[120:136]).max(), 2)
+
+    def test_syllables_are_where_they_are_heard(self):
+        names = "<sos/eos> sh iii4 sp1 [OW1] n i3 <sos/eos>".split()
+        owners, bounds = [0, 1, 2, 2, 3, 4, 5, 6, 6, 7], np.arange(11) * 8
+        found = make.syllables(names, owners, bounds, self.RATE)
+        self.assertEqual([(one.begin, one.end, one.tone) for one in found], [(0.05, 0.35, 4), (0.55, 0.85, 3)])
 
 
 class Speakers(unittest.TestCase):

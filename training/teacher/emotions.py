@@ -9,6 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from training.teacher import tones
+
 FRAMES_A_SECOND = 80
 
 
@@ -58,14 +60,14 @@ def question_lift(line, language) -> float:
     return float(np.clip(2 * (QUESTION_ENDS + falls), *QUESTION_LIFT[language]))  # half of a rise lies between the halves' medians
 
 
-def melody(f0, voiced, pitch, median, emotion: Emotion, speaker_span, language, vowels, kind, rate=FRAMES_A_SECOND):
+def melody(f0, voiced, pitch, median, emotion: Emotion, speaker_span, language, vowels, kind, rate=FRAMES_A_SECOND, syllables=()):
     """F0 in Hz of a sentence, aimed at `pitch`. f0 [T] as the teacher gives it, voiced [T], its median; vowels: stressed ones as
-    (first frame, end); kind: "question" (yes or no), "wh", "exclamation" or "statement"."""
+    (first frame, end); kind: "question" (yes or no), "wh", "exclamation" or "statement"; syllables: Mandarin ones (tones.Syllable)."""
     if not voiced.any():
         return np.zeros_like(f0)
     t = np.arange(len(f0))
     line = 12 * np.log2(np.maximum(f0, 20.0) / median)
-    line = np.interp(t, t[voiced], line[voiced])
+    line = tones.melody(np.interp(t, t[voiced], line[voiced]), list(syllables), rate)
     span = emotion.span * speaker_span
     line = line * (float(np.clip(span, *MANDARIN_SPAN)) if language == "zh" else span) + emotion.mean
     for begin, end in vowels:

@@ -21,7 +21,7 @@ from pathlib import Path
 import numpy as np
 
 from training import corpus, tokens
-from training.teacher import emotions, speakers, symbols
+from training.teacher import emotions, speakers, symbols, tones
 
 HOP, RATE = 300, 24000
 VOICED_HZ = 40.0
@@ -47,6 +47,21 @@ def stressed(names: list[str]) -> list[int]:
             if fresh and tokens.tone(name) != 5:
                 found.append(index)
             fresh = False
+    return found
+
+
+def syllables(names: list[str], owners: list[int], bounds: np.ndarray, rate: float) -> list[tones.Syllable]:
+    """The Mandarin ones, when they are heard. owners [L]: the token of each symbol; bounds [L + 1] in frames, of which there are `rate` a second."""
+    first, end = {}, {}
+    for k, owner in enumerate(owners):
+        first.setdefault(owner, bounds[k])
+        end[owner] = bounds[k + 1]
+    found = []
+    for index, name in enumerate(names):
+        if tokens.tone(name) and index in first:
+            initial = index - 1 if names[index - 1] in tokens.MANDARIN_INITIALS and index - 1 in first else index
+            begin, last = ((frame - DELAY_FRAMES) / rate for frame in (first[initial], end[index]))
+            found.append(tones.Syllable(begin, last, tokens.tone(name)))
     return found
 
 
@@ -117,8 +132,9 @@ class Maker:
         accented = set(stressed(names))
         vowels = [(int(bounds[k]), int(bounds[k + 1])) for k, owner in enumerate(owners) if owner in accented]
         voiced = said["f0"] > VOICED_HZ
+        rate = emotions.FRAMES_A_SECOND * a
         line = emotions.melody(said["f0"], voiced, speaker.pitch, self.median(speaker, front), emotion, speaker.span, language, vowels,
-                               emotions.kind_of(text, language), emotions.FRAMES_A_SECOND * a)
+                               emotions.kind_of(text, language), rate, syllables(names, owners, bounds, rate))
         said["f0"] = np.where(voiced, line / a, said["f0"])
         said["energy"] = said["energy"] + emotion.energy
         ends = np.round(bounds / a).astype(int)
