@@ -28,7 +28,7 @@ VOICED_HZ = 40.0
 DELAY_FRAMES = 4  # that the teacher's symbols come behind their sound; a model that is taught by them has it, too, and says so
 LEAD_FRAMES = 12  # of the teacher's silence before a sentence that are kept, those 4 among them. Told to make less silence, it swallows
                   # the first sound
-TAIL_FRAMES, QUIET = 12, -1.0  # of silence behind it that are kept; the teacher's energy where nothing is heard
+TAIL_FRAMES, QUIET = 24, -1.0  # of silence behind it that are kept; the teacher's energy where nothing is heard
 NAMED_SHARE, NEUTRAL_SHARE, MANDARIN_SHARE = 0.6, 0.5, 0.55
 QUESTION_SHARE, WH_SHARE = 0.1, 0.5  # beside the questions that come by themselves: their melody is a rule of ours, and too few show it
 DEGREES = (0.5, 0.75, 1.0), (0.2, 0.2, 0.6)
