@@ -68,13 +68,13 @@ def compress(tensors: dict, vocoder: dict, low: float, high: float) -> None:
         bias -= share * mean_bias
 
 
-def soften(tensors: dict, vocoder: dict, still_db: float, bursts_db: float) -> None:
+def soften(tensors: dict, vocoder: dict, low_db: float, bursts_db: float) -> None:
     """Less noise and fewer bursts below LOW_HZ, fewer bursts everywhere."""
     hz = bins_hz(vocoder)
     low = torch.from_numpy(hz < LOW_HZ).float()
     for part, everywhere_db in ((NOISE, 0.0), (BURSTS, bursts_db)):
         _, bias = rows_of(tensors, part, len(hz))
-        bias -= (low * still_db + everywhere_db) * NEPER
+        bias -= (low * low_db + everywhere_db) * NEPER
 
 
 def straighten(tensors: dict, vocoder: dict, below_hz: float) -> None:
@@ -117,9 +117,9 @@ class Settings:
     apart: float = setting(0.25, "of their distance, by which happy and surprised are moved away from each other")
     compress_low: float = setting(0.28, "share of the level's changes below 1 kHz that is taken back")
     compress_high: float = setting(0.08, "the same above")
-    still: float = setting(5.0, "dB by which noise and bursts are weaker below 1 kHz")
+    soft_low: float = setting(5.0, "dB by which noise and bursts are weaker below 1 kHz")
     bursts: float = setting(6.0, "dB by which bursts are weaker everywhere")
-    straight: float = setting(2000.0, "Hz below which pulses keep their own phase")
+    phase_below: float = setting(2000.0, "Hz below which pulses keep their own phase")
 
 
 def finish(tensors: dict, config: dict, settings: Settings) -> None:
@@ -130,8 +130,8 @@ def finish(tensors: dict, config: dict, settings: Settings) -> None:
     if config["acoustic"].get("family") != "convnext" or vocoder.get("parts") != 4:
         raise SystemExit("only a convnext acoustic model with an istft vocoder of four parts can be finished")
     compress(tensors, vocoder, settings.compress_low, settings.compress_high)
-    soften(tensors, vocoder, settings.still, settings.bursts)
-    straighten(tensors, vocoder, settings.straight)
+    soften(tensors, vocoder, settings.soft_low, settings.bursts)
+    straighten(tensors, vocoder, settings.phase_below)
     tilt_spectra(tensors, vocoder, settings.tilt, settings.gain)
     widen_melody(tensors, settings.melody)
     slow_down(tensors, settings.pace)

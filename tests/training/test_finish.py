@@ -13,7 +13,7 @@ from training import convnext, finish, spectral
 from tests.training.support import run
 
 IDS = torch.arange(1, 20)
-NOTHING = finish.Settings(melody=1, tilt=0, gain=0, strength=1, pace=1, apart=0, compress_low=0, compress_high=0, still=0, bursts=0, straight=0)
+NOTHING = finish.Settings(melody=1, tilt=0, gain=0, strength=1, pace=1, apart=0, compress_low=0, compress_high=0, soft_low=0, bursts=0, phase_below=0)
 
 
 class Finish(unittest.TestCase):
@@ -65,7 +65,7 @@ class Finish(unittest.TestCase):
         torch.testing.assert_close(after[1], before[1])
 
     def test_noise_bursts_and_turn(self):
-        before, after = self.spectra(still=5.0, bursts=6.0, straight=2000.0)
+        before, after = self.spectra(soft_low=5.0, bursts=6.0, phase_below=2000.0)
         decibels = [(a - b) * 20 / np.log(10) for a, b in zip(after, before)]
         for part, low, high in ((0, 0.0, 0.0), (2, -5.0, 0.0), (3, -11.0, -6.0)):
             torch.testing.assert_close(decibels[part][:, :50], torch.full((9, 50), low), atol=1e-4, rtol=0)
