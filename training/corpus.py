@@ -29,7 +29,7 @@ def key_of(text: str) -> str:
     return re.sub(r"\W", "", text).lower()
 
 
-HELD_OUT = {key_of(text) for language in ("en", "zh") for text in held_out.sentences(language)}
+HELD_OUT = {key_of(text) for text in (*held_out.sentences("en"), *held_out.sentences("zh"), *(text for text, *_ in held_out.tone_pairs()))}
 
 
 def split_of(text: str) -> str:

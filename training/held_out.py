@@ -1,4 +1,5 @@
 """What listeners are asked to write down: everyday sentences written for this, in no training text. Corpus keeps them out of the others."""
+import itertools
 
 MANDARIN = """
 昨天晚上我和同事一起去看了一场电影。|请问附近有没有地铁站？|这件衣服有点大，能换小一号的吗？|他每天早上六点半起床跑步。|我们下个月打算去云南旅游。
@@ -22,6 +23,25 @@ He laughed so hard that he dropped his sandwich.|Let me know when you get home s
 Would you mind opening the window?|The package should arrive before the weekend.|She bought fresh bread and a jar of honey.|Everyone enjoyed the concert in the park.
 You can pay by card or in cash.|The dog barked at the stranger across the street.|Why did you change your mind?|Good luck with your exam tomorrow!
 """
+
+# Of each two nothing but a tone tells which is meant: the words between the braces.
+TONE_PAIRS = """
+他想{买/卖}那辆车。|我要{水饺/睡觉}。|她的{眼睛/眼镜}很漂亮。|他每天看{故事/股市}。|请给我{杯子/被子}。|他想{问/吻}你。|我要喝{汤/糖}水。
+请给我一点{盐/烟}。|他是一位{大使/大师}。|这是{香蕉/橡胶}。|{北京/背景}很漂亮。|我是{山西/陕西}人。|这个{时间/事件}很重要。|他很有{实力/势力}。
+我们明天{联系/练习}。|今年的{花费/化肥}很多。|这种{语言/预言}很难懂。|我喜欢{手机/收集}。|这里有很多{鲜花/闲话}。|{上海/伤害}很大。|他在学{汉语/韩语}。
+这是他的{土地/徒弟}。|他找到了{妻子/旗子}。|这里有{鞋子/蝎子}。|我在找{教师/教室}。|那是{画家/花架}。|这个说法很{可观/客观}。|这里的{地址/地质}很特别。
+"""
+
+
+def tone_pairs() -> list[tuple[str, str, str]]:
+    """(sentence, the word in it, the word that it is not), both of each pair."""
+    found = []
+    for line in (line.strip() for line in TONE_PAIRS.replace("\n", "|").split("|") if line.strip()):
+        head, rest = line.split("{")
+        pair, tail = rest.split("}")
+        for word, other in itertools.permutations(pair.split("/")):
+            found.append((head + word + tail, word, other))
+    return found
 
 
 def sentences(language: str) -> list[str]:

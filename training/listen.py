@@ -54,6 +54,10 @@ class Listeners:
         quality = self._get("quality").hear(audio, rate)
         return Heard(voice, language, text, heard, wrong, units, tiny_wrong, quality["overall"], quality["p808"], len(audio) / rate)
 
+    def write(self, audio: np.ndarray, rate: int, language: str) -> str:
+        """What Whisper base writes down."""
+        return self._get("base").hear(audio, rate, language)
+
     def save(self) -> None:
         for listener in self.made.values():
             if hasattr(listener, "save"):

@@ -48,6 +48,14 @@ def f0_of(audio: np.ndarray, limits: tuple[float, float] = F0_LIMITS) -> np.ndar
     return without_strays(f0)
 
 
+def f0_by_harvest(audio: np.ndarray, limits: tuple[float, float] = F0_LIMITS) -> np.ndarray:
+    """The same by Harvest (Morise 2017), which takes three times as long and loses fewer low and creaking frames."""
+    audio = np.asarray(audio, np.float64) + np.random.default_rng(0).normal(0, 1e-5, len(audio))
+    f0, _ = pyworld.harvest(audio, SAMPLE_RATE, f0_floor=limits[0], f0_ceil=limits[1], frame_period=1000 * PERIOD_S)
+    f0[level_db(audio, len(f0)) < SILENCE_DB] = 0.0
+    return without_strays(f0)
+
+
 def without_strays(f0: np.ndarray, shortest: int = 5) -> np.ndarray:
     """Voiced runs shorter than 25 ms become unvoiced, and so does what jumps within a run."""
     f0 = f0.copy()

@@ -176,6 +176,15 @@ def tones_written(heard: list[listen.Heard]) -> float | None:
 
 # ---- tones -----------------------------------------------------------------------------------------------------
 
+def pairs_told_apart(bench: Bench, who, voices: list[str]) -> dict | None:
+    """Words that differ by a tone alone, in sentences that fit both: right ones, the other ones, and neither."""
+    pairs = {text: pair for text, *pair in held_out.tone_pairs()}
+    spoken = bench.say(who, [Request(text, "zh", voice) for voice in voices for text in pairs])
+    heard = [words.word_heard(bench.listeners.write(s.audio, s.rate, "zh"), *pairs[s.request.text]) for s in spoken]
+    counts = {name: heard.count(value) for name, value in (("right", True), ("other", False), ("neither", None))}
+    return {**counts, "share": percent(counts["right"], len(heard))} if heard else None
+
+
 def mandarin_tones(bench: Bench) -> tuple[list[Row], dict]:
     spoken, own, templates = bench.neutral(), bench.voices("zh"), bench.templates()
     scores, late = {}, {}
@@ -189,9 +198,13 @@ def mandarin_tones(bench: Bench) -> tuple[list[Row], dict]:
     behind = {who: value if value is None else 1000 * value for who, value in late.items()}
     note = f"{scores['engine']['count']} syllables, {scores['engine']['unvoiced']} without a contour"
     heard = {who: tones_written(bench.hear([s for s in spoken[who] if s.request.language == "zh" and s.request.voice in own])) for who in share}
+    pairs = {who: pairs_told_apart(bench, getattr(bench, who), own) for who in share}
+    told = "right {right}, the other {other}, neither {neither}".format(**pairs["engine"])
     return [Row("Mandarin tones, by F0 contour", share["engine"], "%", 95, 98, True, share["teacher"], note=note),
+            Row("Mandarin words that differ by a tone alone, as Whisper base writes them", pairs["engine"]["share"], "%", higher=True,
+                teacher=pairs["teacher"] and pairs["teacher"]["share"], note=told),
             Row("Mandarin tones of what Whisper base writes, where the syllable is right", heard["engine"], "%", higher=True, teacher=heard["teacher"]),
-            Row("phone times behind the sound", behind["engine"], "ms", teacher=behind["teacher"])], {**scores, "late_s": late}
+            Row("phone times behind the sound", behind["engine"], "ms", teacher=behind["teacher"])], {**scores, "late_s": late, "pairs": pairs}
 
 
 # ---- emotions --------------------------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ from unittest import mock
 import numpy as np
 import soundfile
 
-from training import convnext, cost, evaluate, listen, measures, spectral, subjects, trials
+from training import convnext, cost, evaluate, held_out, listen, measures, spectral, subjects, trials
 from training.listeners import loudness, sound, words
 from training.spectral import engine_turns, pulses
 from tests.training.support import run
@@ -40,6 +40,19 @@ class Words(unittest.TestCase):
     def test_tones_are_compared_where_the_syllable_is_right(self):
         self.assertEqual(words.tones("他在河边。", "她再喝編"), (1, 4))
         self.assertEqual(words.tones("今天好吗？", "今天红妈"), (1, 3))
+
+    def test_a_word_is_heard_by_its_tones(self):
+        self.assertIs(words.word_heard("他想賣那輛車", "卖", "买"), True)
+        self.assertIs(words.word_heard("他想脉那辆车。", "卖", "买"), True)  # another character of that sound
+        self.assertIs(words.word_heard("他想買那輛車", "卖", "买"), False)
+        self.assertIsNone(words.word_heard("他想那輛車", "卖", "买"))
+
+    def test_pairs_differ_by_their_tones_alone(self):
+        from pypinyin import Style, lazy_pinyin
+        for text, word, other in held_out.tone_pairs():
+            with self.subTest(text):
+                self.assertEqual(*(lazy_pinyin(one, style=Style.NORMAL) for one in (word, other)))
+                self.assertIs(words.word_heard(text, word, other), True)
 
     def test_numerals(self):
         for digits, said in (("0", "零"), ("10", "十"), ("105", "一百零五"), ("1005", "一千零五"), ("10005", "一万零五"), ("110", "一百一十"),

@@ -156,3 +156,12 @@ def tones(meant: str, heard: str) -> tuple[int, int]:
     blocks = SequenceMatcher(None, *plain, autojunk=False).get_matching_blocks()
     pairs = [(toned[0][block.a + i], toned[1][block.b + i]) for block in blocks for i in range(block.size)]
     return sum(a != b for a, b in pairs), len(pairs)
+
+
+def word_heard(heard: str, word: str, other: str) -> bool | None:
+    """Whether a word was heard, by its syllables and tones, and not the other one that sounds like it but for a tone; None: neither was."""
+    from pypinyin import Style, lazy_pinyin
+    spell = lambda text: " " + "".join(f"{unit} " for unit in lazy_pinyin(text, style=Style.TONE3))  # noqa: E731
+    said = spell(re.sub(f"[^{HAN}]", "", heard.translate(_simplified())))
+    found = [spell(one) in said for one in (word, other)]
+    return None if not any(found) else found[0]
