@@ -180,7 +180,7 @@ static void break_third_late(call *c) {
     if (c->stage != SV_VOCODE || ++device.seen != 3) return;
     c->status = EV_E_DEVICE;
     underruns_before = underruns();
-    usleep(1500000);
+    usleep(2500000);
 }
 
 /* Chunks of the try after the one that broke: *again those that were handed out before, *fresh the others. */

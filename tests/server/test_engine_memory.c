@@ -30,10 +30,10 @@ static int64_t wait_for_cap(int64_t low, int64_t high) {
 }
 
 static void no_memory_for_large(call *c) {
-    if (c->stage == SV_VOCODE && c->size > 150 && !device.seen++) c->status = EV_E_MEMORY;
+    if (c->stage == SV_VOCODE && c->size > 250 && !device.seen++) c->status = EV_E_MEMORY;
 }
 
-enum { BUDGET_ROWS = 320, GROWTH_ROWS = BUDGET_ROWS / 16 + 1 };
+enum { BUDGET_ROWS = 480, GROWTH_ROWS = BUDGET_ROWS / 16 + 1 };
 
 /* The vocoder's batches after the one that had no memory: half of it, and as much more as good batches have won. */
 static void assert_halved(void) {
