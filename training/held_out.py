@@ -33,10 +33,14 @@ TONE_PAIRS = """
 """
 
 
+def lines_of(texts: str) -> list[str]:
+    return [text.strip() for text in texts.replace("\n", "|").split("|") if text.strip()]
+
+
 def tone_pairs() -> list[tuple[str, str, str]]:
     """(sentence, the word in it, the word that it is not), both of each pair."""
     found = []
-    for line in (line.strip() for line in TONE_PAIRS.replace("\n", "|").split("|") if line.strip()):
+    for line in lines_of(TONE_PAIRS):
         head, rest = line.split("{")
         pair, tail = rest.split("}")
         for word, other in itertools.permutations(pair.split("/")):
@@ -46,4 +50,4 @@ def tone_pairs() -> list[tuple[str, str, str]]:
 
 def sentences(language: str) -> list[str]:
     """"en" or "zh", always in the same order."""
-    return [text.strip() for text in {"zh": MANDARIN, "en": ENGLISH}[language].replace("\n", "|").split("|") if text.strip()]
+    return lines_of({"zh": MANDARIN, "en": ENGLISH}[language])

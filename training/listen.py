@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -47,16 +48,13 @@ class Listeners:
             self.made[name] = Quality(self.threads) if name == "quality" else Whisper(name, self.folder, self.threads)
         return self.made[name]
 
-    def hear(self, audio: np.ndarray, rate: int, language: str, text: str, voice: str = "", tiny: bool = True) -> Heard:
+    def hear(self, audio: np.ndarray, rate: int, language: str, text: str, voice: str = "", graded: bool = True) -> Heard:
+        """graded: by tiny.en and DNSMOS, too, which takes as long again; 0 and NaN if not."""
         heard = self._get("base").hear(audio, rate, language)
         wrong, units = words.errors(language, text, heard)
-        tiny_wrong = words.errors("en", text, self._get("tiny.en").hear(audio, rate, "en"))[0] if tiny and language == "en" else 0
-        quality = self._get("quality").hear(audio, rate)
+        tiny_wrong = words.errors("en", text, self._get("tiny.en").hear(audio, rate, "en"))[0] if graded and language == "en" else 0
+        quality = self._get("quality").hear(audio, rate) if graded else {"overall": math.nan, "p808": math.nan}
         return Heard(voice, language, text, heard, wrong, units, tiny_wrong, quality["overall"], quality["p808"], len(audio) / rate)
-
-    def write(self, audio: np.ndarray, rate: int, language: str) -> str:
-        """What Whisper base writes down."""
-        return self._get("base").hear(audio, rate, language)
 
     def save(self) -> None:
         for listener in self.made.values():

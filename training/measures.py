@@ -31,12 +31,17 @@ def level_db(audio: np.ndarray, count: int) -> np.ndarray:
     return level - np.percentile(level, 95)
 
 
+def dithered(audio: np.ndarray) -> np.ndarray:
+    """Digital silence is no signal that the analyses were made for."""
+    return np.asarray(audio, np.float64) + np.random.default_rng(0).normal(0, 1e-5, len(audio))
+
+
 def f0_of(audio: np.ndarray, limits: tuple[float, float] = F0_LIMITS) -> np.ndarray:
     """Hz every 5 ms, 0 where unvoiced: DIO refined by StoneMask; quiet, aperiodic and stray frames are unvoiced.
 
     A first pass finds the median; the second looks within 1.3 octaves below and 1.5 above, which keeps octave slips out.
     """
-    audio = np.asarray(audio, np.float64) + np.random.default_rng(0).normal(0, 1e-5, len(audio))
+    audio = dithered(audio)
     f0, times = pyworld.dio(audio, SAMPLE_RATE, f0_floor=limits[0], f0_ceil=limits[1], frame_period=1000 * PERIOD_S)
     for around in (True, False):
         f0 = pyworld.stonemask(audio, f0, times, SAMPLE_RATE)
@@ -48,10 +53,10 @@ def f0_of(audio: np.ndarray, limits: tuple[float, float] = F0_LIMITS) -> np.ndar
     return without_strays(f0)
 
 
-def f0_by_harvest(audio: np.ndarray, limits: tuple[float, float] = F0_LIMITS) -> np.ndarray:
+def f0_by_harvest(audio: np.ndarray) -> np.ndarray:
     """The same by Harvest (Morise 2017), which takes three times as long and loses fewer low and creaking frames."""
-    audio = np.asarray(audio, np.float64) + np.random.default_rng(0).normal(0, 1e-5, len(audio))
-    f0, _ = pyworld.harvest(audio, SAMPLE_RATE, f0_floor=limits[0], f0_ceil=limits[1], frame_period=1000 * PERIOD_S)
+    audio = dithered(audio)
+    f0, _ = pyworld.harvest(audio, SAMPLE_RATE, f0_floor=F0_LIMITS[0], f0_ceil=F0_LIMITS[1], frame_period=1000 * PERIOD_S)
     f0[level_db(audio, len(f0)) < SILENCE_DB] = 0.0
     return without_strays(f0)
 

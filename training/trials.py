@@ -69,8 +69,8 @@ class Bench:
         found = [who.say(request) for request in requests] if who else []
         return [spoken for spoken in found if spoken is not None]
 
-    def hear(self, spoken: list[Spoken], tiny: bool = True) -> list[listen.Heard]:
-        return [self.listeners.hear(s.audio, s.rate, s.request.language, s.request.text, s.request.voice, tiny) for s in spoken]
+    def hear(self, spoken: list[Spoken], graded: bool = True) -> list[listen.Heard]:
+        return [self.listeners.hear(s.audio, s.rate, s.request.language, s.request.text, s.request.voice, graded) for s in spoken]
 
     def neutral(self) -> dict[str, list[Spoken]]:
         """Every voice in both languages, by who speaks; hibari says the English sentences once."""
@@ -180,7 +180,7 @@ def pairs_told_apart(bench: Bench, who, voices: list[str]) -> dict | None:
     """Words that differ by a tone alone, in sentences that fit both: right ones, the other ones, and neither."""
     pairs = {text: pair for text, *pair in held_out.tone_pairs()}
     spoken = bench.say(who, [Request(text, "zh", voice) for voice in voices for text in pairs])
-    heard = [words.word_heard(bench.listeners.write(s.audio, s.rate, "zh"), *pairs[s.request.text]) for s in spoken]
+    heard = [words.word_heard(h.heard, *pairs[h.text]) for h in bench.hear(spoken, graded=False)]
     counts = {name: heard.count(value) for name, value in (("right", True), ("other", False), ("neither", None))}
     return {**counts, "share": percent(counts["right"], len(heard))} if heard else None
 
@@ -197,7 +197,7 @@ def mandarin_tones(bench: Bench) -> tuple[list[Row], dict]:
     share = {who: score and 100 * score["share"] for who, score in scores.items()}
     behind = {who: value if value is None else 1000 * value for who, value in late.items()}
     note = f"{scores['engine']['count']} syllables, {scores['engine']['unvoiced']} without a contour"
-    heard = {who: tones_written(bench.hear([s for s in spoken[who] if s.request.language == "zh" and s.request.voice in own])) for who in share}
+    heard = {who: tones_written(bench.hear([s for s in spoken[who] if s.request.language == "zh" and s.request.voice in own], graded=False)) for who in share}
     pairs = {who: pairs_told_apart(bench, getattr(bench, who), own) for who in share}
     told = "right {right}, the other {other}, neither {neither}".format(**pairs["engine"])
     return [Row("Mandarin tones, by F0 contour", share["engine"], "%", 95, 98, True, share["teacher"], note=note),
@@ -261,7 +261,7 @@ def emotions(bench: Bench) -> tuple[list[Row], dict]:
     from .listeners import loudness
     labels, requests = bench.engine.emotions, emotion_requests(bench, max(2, bench.sentences))
     spoken = {"engine": bench.say(bench.engine, requests), "teacher": bench.say(bench.teacher, requests)}
-    heard = {who: bench.hear(said, tiny=False) for who, said in spoken.items()}
+    heard = {who: bench.hear(said, graded=False) for who, said in spoken.items()}
     told = {who: told_apart(said, labels) for who, said in spoken.items()}
     rows = [Row("8 emotions told apart", told["engine"]["share"], "%", 90, 97, True, told["teacher"] and told["teacher"]["share"],
                 note=f"{len(spoken['engine'])} utterances; learned from half of the sentences, tried on the others, both ways")]

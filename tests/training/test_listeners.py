@@ -124,7 +124,7 @@ class Fake(subjects.Speaker):
 class Ears:
     """Mishears a word of texts of an even length."""
 
-    def hear(self, audio, rate, language, text, voice="", tiny=True):
+    def hear(self, audio, rate, language, text, voice="", graded=True):
         return listen.Heard(voice, language, text, text, int(len(text) % 2 == 0), 8, 0, 3.5, 4.0, len(audio) / rate)
 
 

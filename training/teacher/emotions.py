@@ -67,7 +67,7 @@ def melody(f0, voiced, pitch, median, emotion: Emotion, speaker_span, language, 
         return np.zeros_like(f0)
     t = np.arange(len(f0))
     line = 12 * np.log2(np.maximum(f0, 20.0) / median)
-    line = tones.melody(np.interp(t, t[voiced], line[voiced]), list(syllables), rate)
+    line = tones.melody(np.interp(t, t[voiced], line[voiced]), syllables, rate)
     span = emotion.span * speaker_span
     line = line * (float(np.clip(span, *MANDARIN_SPAN)) if language == "zh" else span) + emotion.mean
     for begin, end in vowels:

@@ -1,11 +1,11 @@
 """Mandarin's tones as a melody, which the teacher's Japanese styles hardly have: a second tone that does not rise, a fourth that
 falls no more than a third.
 
-The model is quantitative target approximation (Prom-on, Xu & Thipakorn 2009, doi:10.1121/1.3037222): each syllable has a target, a straight line,
-and F0 nears it as a third-order, critically damped system does, carrying its height, speed and acceleration over from the syllable before. So a
-tone bends towards its neighbours as it does in people, and what is short is not reached. Targets are the textbook's (55, 35, 21, 51; Chao 1930),
-in semitones about the speaker's median; a neutral tone's depends on the tone before it (Xu 1997, doi:10.1006/jpho.1996.0034; Chen & Xu 2006,
-doi:10.1159/000091406).
+The model is quantitative target approximation (Prom-on, Xu & Thipakorn 2009, doi:10.1121/1.3037222): F0 nears a target as a third-order, critically
+damped system does, carrying its height, speed and acceleration over from the syllable before. So a tone bends towards its neighbours as it does in
+people, and what is short is not reached. Their targets are one straight line a syllable; ours are two, with a bend at TURN, since a fourth tone behind
+a low one never got up to where it falls from with one. Shapes are the textbook's (55, 35, 21, 51; Chao 1930) in semitones about the speaker's
+median, heights by ear-substitute (README.md); a neutral tone's goes by the tone before it.
 """
 from __future__ import annotations
 
