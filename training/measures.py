@@ -7,15 +7,16 @@ from __future__ import annotations
 import functools
 
 import numpy as np
-import pyworld
 from scipy.signal import butter, sosfiltfilt, spectrogram
 
 from . import tokens
+from .listeners import pitch
 
 SAMPLE_RATE = 16000
 PERIOD_S = 0.005
 F0_LIMITS = (50.0, 650.0)
 SILENCE_DB = -38.0
+SHORTEST_RUN = 5  # frames of 5 ms
 TREMOR_HZ = (5.0, 12.0)
 
 
@@ -31,46 +32,11 @@ def level_db(audio: np.ndarray, count: int) -> np.ndarray:
     return level - np.percentile(level, 95)
 
 
-def dithered(audio: np.ndarray) -> np.ndarray:
-    """Digital silence is no signal that the analyses were made for."""
-    return np.asarray(audio, np.float64) + np.random.default_rng(0).normal(0, 1e-5, len(audio))
-
-
-def f0_of(audio: np.ndarray, limits: tuple[float, float] = F0_LIMITS) -> np.ndarray:
-    """Hz every 5 ms, 0 where unvoiced: DIO refined by StoneMask; quiet, aperiodic and stray frames are unvoiced.
-
-    A first pass finds the median; the second looks within 1.3 octaves below and 1.5 above, which keeps octave slips out.
-    """
-    audio = dithered(audio)
-    f0, times = pyworld.dio(audio, SAMPLE_RATE, f0_floor=limits[0], f0_ceil=limits[1], frame_period=1000 * PERIOD_S)
-    for around in (True, False):
-        f0 = pyworld.stonemask(audio, f0, times, SAMPLE_RATE)
-        f0[level_db(audio, len(f0)) < SILENCE_DB] = 0.0
-        if around and (f0 > 0).sum() > 20:
-            middle = float(np.median(f0[f0 > 0]))
-            floor, ceiling = max(limits[0], middle / 2.4), min(limits[1], middle * 2.8)
-            f0, times = pyworld.dio(audio, SAMPLE_RATE, f0_floor=floor, f0_ceil=ceiling, frame_period=1000 * PERIOD_S)
-    return without_strays(f0)
-
-
-def f0_by_harvest(audio: np.ndarray) -> np.ndarray:
-    """The same by Harvest (Morise 2017), which takes three times as long and loses fewer low and creaking frames."""
-    audio = dithered(audio)
-    f0, _ = pyworld.harvest(audio, SAMPLE_RATE, f0_floor=F0_LIMITS[0], f0_ceil=F0_LIMITS[1], frame_period=1000 * PERIOD_S)
+def f0_of(audio: np.ndarray) -> np.ndarray:
+    """Hz every 5 ms, 0 where unvoiced; quiet and stray frames are unvoiced."""
+    f0 = pitch.f0_of(audio, PERIOD_S, F0_LIMITS)
     f0[level_db(audio, len(f0)) < SILENCE_DB] = 0.0
-    return without_strays(f0)
-
-
-def without_strays(f0: np.ndarray, shortest: int = 5) -> np.ndarray:
-    """Voiced runs shorter than 25 ms become unvoiced, and so does what jumps within a run."""
-    f0 = f0.copy()
-    log = np.log2(np.maximum(f0, 1.0)) * 12
-    jump = np.abs(np.diff(log)) > 4
-    edges = np.flatnonzero(np.concatenate([[True], (np.diff((f0 > 0).astype(int)) != 0) | jump, [True]]))
-    for begin, end in zip(edges[:-1], edges[1:]):
-        if end - begin < shortest:
-            f0[begin:end] = 0.0
-    return f0
+    return pitch.without_strays(f0, SHORTEST_RUN)
 
 
 def semitones(f0: np.ndarray, reference: float) -> np.ndarray:

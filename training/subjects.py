@@ -115,11 +115,12 @@ class Teacher(Speaker):
         self.crew = {speaker.name: speaker for speaker in speakers.NAMED}
         self.folder.mkdir(parents=True, exist_ok=True)
         self.maker = self.front = None
+        self.rules = hashlib.sha256(b"".join(path.read_bytes() for path in [Path(__file__), *sorted(Path(speakers.__file__).parent.glob("*.py"))])).hexdigest()
 
     def _say(self, request: Request) -> Spoken | None:
         if request.voice not in self.crew or request.reference or request.speed != 1 or request.pitch_scale != 1:
             return None
-        key = json.dumps([request.text, request.language, request.emotion, asdict(self.crew[request.voice])])
+        key = json.dumps([request.text, request.language, request.emotion, asdict(self.crew[request.voice]), self.rules])
         path = self.folder / f"{hashlib.sha256(key.encode()).hexdigest()[:20]}.npz"
         if not path.exists():
             aside = path.with_suffix(f".{os.getpid()}.part")
@@ -146,10 +147,12 @@ class Teacher(Speaker):
 
 
 def token_ends(utterance) -> np.ndarray:
-    """Seconds at which each token of a teacher's utterance ends; its durations are of symbols, of which a token has none or a few."""
+    """Seconds at which each token of a teacher's utterance is over, as it is heard; its durations are of symbols, of which a token has none or a few."""
+    from .teacher.emotions import FRAMES_A_SECOND
+    from .teacher.make import DELAY_FRAMES
     frames = np.zeros(len(utterance["tokens"]), int)
     np.add.at(frames, np.asarray(utterance["owners"], int), np.asarray(utterance["durations"], int))
-    return np.cumsum(frames) / 80.0
+    return np.maximum(np.cumsum(frames) - DELAY_FRAMES, 0) / FRAMES_A_SECOND
 
 
 def marks_of(token_ids, ends) -> list[tuple[str, float, float]]:

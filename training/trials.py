@@ -189,8 +189,9 @@ def mandarin_tones(bench: Bench) -> tuple[list[Row], dict]:
     spoken, own, templates = bench.neutral(), bench.voices("zh"), bench.templates()
     scores, late = {}, {}
     for who in ("engine", "teacher"):
-        chosen = [(s.measured(), s.marks) for s in spoken[who] if s.request.language == "zh" and s.request.voice in own]
-        heard, late[who] = tones.hear(chosen) if chosen else ([], None)
+        lines = [(measures.f0_of(s.measured()), s.marks) for s in spoken[who] if s.request.language == "zh" and s.request.voice in own]
+        heard = [syllable for f0, marks in lines for syllable in tones.syllables_of(f0, marks)]
+        late[who] = measures.lateness(lines) if heard else None
         scores[who] = templates.score(heard) if heard else None
     if not scores["engine"]:
         return [], {}

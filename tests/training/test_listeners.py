@@ -8,9 +8,10 @@ from unittest import mock
 import numpy as np
 import soundfile
 
-from training import convnext, cost, evaluate, held_out, listen, measures, spectral, subjects, trials
-from training.listeners import loudness, sound, words
+from training import convnext, cost, evaluate, held_out, listen, measures, spectral, subjects, tones, trials
+from training.listeners import loudness, pitch, sound, words
 from training.spectral import engine_turns, pulses
+from training.teacher import tones as rule
 from tests.training.support import run
 
 
@@ -159,11 +160,69 @@ class Parts(unittest.TestCase):
 
 
 class PhoneTimes(unittest.TestCase):
+    def test_the_teacher_s_symbols_come_behind_their_sound(self):
+        ends = subjects.token_ends({"tokens": [5, 6, 7], "owners": [0, 1, 1, 2], "durations": [12, 3, 5, 8]})
+        self.assertEqual(ends.tolist(), [8 / 80, 16 / 80, 24 / 80])
+
     def test_marks_that_come_late_are_found_out(self):
         marks = [(("s", "a1")[i % 2], i / 10, (i + 1) / 10) for i in range(20)]
         f0 = np.repeat([0.0, 120.0] * 10, 20)  # 5 ms each
         self.assertEqual(measures.lateness([(f0, marks)]), 0.0)
         self.assertAlmostEqual(measures.lateness([(f0, measures.earlier(marks, -0.05))]), 0.05)
+
+
+class HeardTones(unittest.TestCase):
+    """Lines of F0 by the teacher's rule, eight syllables each, the last with a pause that is counted to it."""
+
+    def lines(self, count: int, seed: int) -> list[tuple[np.ndarray, list]]:
+        rng, found = np.random.default_rng(seed), []
+        for _ in range(count):
+            wanted, ends = rng.integers(1, 5, 8), 0.1 + np.cumsum(rng.uniform(0.15, 0.25, 8))
+            spans = list(zip([0.1, *ends[:-1]], ends))
+            line, inside = rule.contour([rule.Syllable(begin, end, int(tone)) for tone, (begin, end) in zip(wanted, spans)], 500, 200.0)
+            f0 = np.where(inside & (np.arange(500) / 200 < ends[-1]), rng.uniform(90, 250) * 2 ** (line / 12), 0.0)
+            spans[-1] = (spans[-1][0], ends[-1] + 0.3)
+            found.append((f0, [(f"a{tone}", begin, end) for tone, (begin, end) in zip(wanted, spans)]))
+        return found
+
+    def score(self, heard) -> dict:
+        learned = [s for f0, marks in self.lines(150, 1) for s in tones.syllables_of(f0, marks)]
+        return tones.Templates(learned).score([s for f0, marks in heard for s in tones.syllables_of(f0, marks)])
+
+    def test_tones_are_known_by_their_contours(self):
+        found = self.score(self.lines(30, 2))
+        self.assertEqual((found["count"], found["unvoiced"]), (240, 0))
+        self.assertGreater(found["share"], 0.95)
+
+    def test_others_than_were_meant_are_wrong(self):
+        other = [(f0, [(f"a{int(phone[1]) % 4 + 1}", begin, end) for phone, begin, end in marks]) for f0, marks in self.lines(30, 2)]
+        self.assertLess(self.score(other)["share"], 0.1)
+
+    def test_a_whispered_syllable_is_not_judged_by_its_neighbour(self):
+        f0 = np.concatenate([np.full(102, 150.0), np.zeros(98)])
+        found = tones.syllables_of(f0, [("a1", 0.0, 0.5), ("sh", 0.5, 0.6), ("iii4", 0.6, 0.8)])
+        self.assertEqual([(s.contour is None, s.initial, round(s.seconds, 2)) for s in found], [(False, tones.NO_INITIAL, 0.5), (True, tones.VOICELESS, 0.3)])
+
+    def test_a_syllable_ends_with_its_voice(self):
+        f0, marks = self.lines(1, 3)[0]
+        self.assertLess(tones.syllables_of(f0, marks)[-1].seconds, 0.3)
+        self.assertEqual([s.contour is None for s in tones.syllables_of(np.zeros(500), marks)], [True] * 8)
+
+
+class Pitch(unittest.TestCase):
+    def test_a_glide_is_followed(self):
+        wanted = 120 * 2 ** np.abs(np.linspace(-2, 2, 160) % 2 - 1)  # up and down by an octave in a second
+        audio = sound.at_rate(pulses(wanted, engine_turns(wanted)) / 10, 24000, 16000)
+        found = measures.f0_of(audio)[20:380]
+        expected = 120 * 2 ** np.abs(np.arange(20, 380) / 100 % 2 - 1)
+        self.assertGreater((found > 0).mean(), 0.95)
+        self.assertLess(np.percentile(np.abs(12 * np.log2(found[found > 0] / expected[found > 0])), 95), 0.5)
+
+    def test_a_slip_by_an_octave_is_not_believed(self):
+        f0 = np.array([0.0, 100, 100, 200, 100, 100, 0])
+        self.assertEqual(pitch.without_strays(f0, 2).tolist(), [0, 100, 100, 0, 100, 100, 0])
+        self.assertFalse(measures.f0_of(np.zeros(16000)).any())
+        self.assertFalse(measures.f0_of(np.random.default_rng(0).normal(0, 0.1, 16000)).any())
 
 
 class Verdicts(unittest.TestCase):
