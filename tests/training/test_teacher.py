@@ -116,8 +116,47 @@ class Tones(unittest.TestCase):
     def test_syllables_are_where_they_are_heard(self):
         names = "<sos/eos> sh iii4 sp1 [OW1] n i3 <sos/eos>".split()
         owners, bounds = [0, 1, 2, 2, 3, 4, 5, 6, 6, 7], np.arange(11) * 8
-        found = make.syllables(names, owners, bounds, self.RATE)
+        voiced = np.ones(80, bool)
+        found = make.syllables(names, owners, bounds, voiced, self.RATE)
         self.assertEqual([(one.begin, one.end, one.tone) for one in found], [(0.05, 0.35, 4), (0.55, 0.85, 3)])
+        voiced[60:] = False  # a pause that is counted to the last sound
+        found = make.syllables(names, owners, bounds, voiced, self.RATE)
+        self.assertEqual([(one.begin, one.end, one.tone) for one in found], [(0.05, 0.35, 4), (0.55, 0.75, 3)])
+
+
+class Voicing(unittest.TestCase):
+    def sustained(self, text: str, voiced: list[int], energy: np.ndarray) -> np.ndarray:
+        """Sounds of ten frames each: where the voice is, told which had one in their first five frames."""
+        names = text.split()
+        owners, bounds = list(range(len(names))), np.arange(len(names) + 1) * 10 + make.DELAY_FRAMES
+        had = np.zeros(len(names) * 10 + 10, bool)
+        for index in voiced:
+            had[10 * index:10 * index + 5] = True
+        has = make.sustained(names, owners, bounds, had, np.resize(energy, len(had)))
+        self.assertTrue((has >= had).all())
+        return has
+
+    def whole(self, text: str, voiced: list[int]) -> list[int]:
+        """Which of them have a voice to their end where all is loud."""
+        has = self.sustained(text, voiced, np.full(1, 5.0))
+        return [index for index in range(len(text.split())) if has[10 * index:10 * index + 10].all()]
+
+    def test_it_lasts_to_the_end_of_a_phrase(self):
+        self.assertEqual(self.whole("<sos/eos> n i3 sp1 h ao3 sp3 m a5 . <sos/eos>", [1, 2, 5, 8]), [5, 8])
+        self.assertEqual(self.whole("<sos/eos> [M] [AE1] [N] . <sos/eos>", [1, 2]), [1, 2, 3])
+        self.assertEqual(self.whole("<sos/eos> [K] [AE1] [T] . <sos/eos>", [2]), [])
+
+    def test_a_mandarin_vowel_has_one(self):
+        self.assertEqual(self.whole("<sos/eos> sh iii4 sp0 t a1 d e5 . <sos/eos>", [5, 7]), [2, 7])
+
+    def test_it_ends_with_the_sound(self):
+        energy = np.full(50, 5.0)
+        energy[27] = -4.0  # and what is loud behind that is another sound
+        self.assertEqual(np.flatnonzero(self.sustained("<sos/eos> m a1 <sos/eos>", [2], energy)).tolist(), list(range(20, 27)))
+
+    def test_its_pitch_is_the_last_one(self):
+        known = np.array([False, True, False, True, False])
+        self.assertEqual(make.held(np.array([0.0, 5, 0, 7, 0]), known).tolist(), [5, 5, 5, 7, 7])
 
 
 class Speakers(unittest.TestCase):

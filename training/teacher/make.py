@@ -29,6 +29,9 @@ DELAY_FRAMES = 4  # that the teacher's symbols come behind their sound; a model 
 LEAD_FRAMES = 12  # of the teacher's silence before a sentence that are kept, those 4 among them. Told to make less silence, it swallows
                   # the first sound
 TAIL_FRAMES, QUIET = 24, -1.0  # of silence behind it that are kept; the teacher's energy where nothing is heard
+PHRASE_ENDS = {"sp3", "sp4", "engsp2", "engsp4", tokens.BOUNDARY} | tokens.FINAL_MARKS
+SONORANTS = frozenset(f"[{name}]" for name in "L M N NG R W Y".split())
+WHISPER = 2.5  # the teacher's energy below which a voice may be gone
 NAMED_SHARE, NEUTRAL_SHARE, MANDARIN_SHARE = 0.6, 0.5, 0.55
 QUESTION_SHARE, WH_SHARE = 0.1, 0.5  # beside the questions that come by themselves: their melody is a rule of ours, and too few show it
 DEGREES = (0.5, 0.75, 1.0), (0.2, 0.2, 0.6)
@@ -50,8 +53,9 @@ def stressed(names: list[str]) -> list[int]:
     return found
 
 
-def syllables(names: list[str], owners: list[int], bounds: np.ndarray, rate: float) -> list[tones.Syllable]:
-    """The Mandarin ones, when they are heard. owners [L]: the token of each symbol; bounds [L + 1] in frames, of which there are `rate` a second."""
+def syllables(names: list[str], owners: list[int], bounds: np.ndarray, voiced: np.ndarray, rate: float) -> list[tones.Syllable]:
+    """The Mandarin ones, when they are heard. owners [L]: the token of each symbol; bounds [L + 1] in frames, of which there are `rate` a second;
+    voiced [frames]. The teacher counts a pause to the sound before it: a syllable ends where its voice does, or its tone would be spread over silence."""
     first, end = {}, {}
     for k, owner in enumerate(owners):
         first.setdefault(owner, bounds[k])
@@ -60,9 +64,44 @@ def syllables(names: list[str], owners: list[int], bounds: np.ndarray, rate: flo
     for index, name in enumerate(names):
         if tokens.tone(name) and index in first:
             initial = index - 1 if names[index - 1] in tokens.MANDARIN_INITIALS and index - 1 in first else index
-            begin, last = ((frame - DELAY_FRAMES) / rate for frame in (first[initial], end[index]))
-            found.append(tones.Syllable(begin, last, tokens.tone(name)))
+            begin, final, last = (int(frame) - DELAY_FRAMES for frame in (first[initial], first[index], end[index]))
+            heard = np.flatnonzero(voiced[max(0, final):max(0, last)])
+            if len(heard):
+                last = max(0, final) + int(heard[-1]) + 1
+            found.append(tones.Syllable(begin / rate, last / rate, tokens.tone(name)))
     return found
+
+
+def sustained(names: list[str], owners: list[int], bounds: np.ndarray, voiced: np.ndarray, energy: np.ndarray) -> np.ndarray:
+    """Where the voice is on [frames]. The teacher's F0 whispers the end of a phrase, as Japanese does: of the loud frames of last vowels half, and every
+    ninth last vowel as a whole. In Mandarin and English a vowel's or sonorant's voice lasts as long as its sound."""
+    first, end, voiced = {}, {}, voiced.copy()
+    for k, owner in enumerate(owners):
+        first.setdefault(owner, int(bounds[k]) - DELAY_FRAMES)
+        end[owner] = int(bounds[k + 1]) - DELAY_FRAMES
+    last = True  # only vowels and sonorants stand between here and the phrase's end
+    for index in reversed(range(len(names))):
+        name = names[index]
+        if name in PHRASE_ENDS:
+            last = True
+        elif tokens.is_vowel(name) or name in SONORANTS:
+            begin, stop = max(0, first.get(index, 0)), max(0, end.get(index, 0))
+            heard = np.flatnonzero(voiced[begin:stop])
+            if last or (tokens.tone(name) and not len(heard)):
+                begin += int(heard[-1]) + 1 if len(heard) else 0
+                quiet = np.flatnonzero(energy[begin:stop] <= WHISPER)
+                voiced[begin:begin + int(quiet[0]) if len(quiet) else stop] = True
+        elif name not in tokens.SPACERS:
+            last = False
+    return voiced
+
+
+def held(values: np.ndarray, known: np.ndarray) -> np.ndarray:
+    """Each with the last known value before it, or the first."""
+    if not known.any():
+        return values
+    last = np.maximum.accumulate(np.where(known, np.arange(len(values)), -1))
+    return values[np.where(last < 0, np.flatnonzero(known)[0], last)]
 
 
 def tightened(made: dict) -> dict:
@@ -131,10 +170,12 @@ class Maker:
         bounds = np.concatenate([[0], np.cumsum(said["durations"])]) * 2
         accented = set(stressed(names))
         vowels = [(int(bounds[k]), int(bounds[k + 1])) for k, owner in enumerate(owners) if owner in accented]
-        voiced = said["f0"] > VOICED_HZ
+        heard = said["f0"] > VOICED_HZ
+        voiced = sustained(names, owners, bounds, heard, said["energy"]) if heard.any() else heard
+        said["f0"] = np.where(voiced & ~heard, held(said["f0"], heard), said["f0"])
         rate = emotions.FRAMES_A_SECOND * a
         line = emotions.melody(said["f0"], voiced, speaker.pitch, self.median(speaker, front), emotion, speaker.span, language, vowels,
-                               emotions.kind_of(text, language), rate, syllables(names, owners, bounds, rate))
+                               emotions.kind_of(text, language), rate, syllables(names, owners, bounds, voiced, rate))
         said["f0"] = np.where(voiced, line / a, said["f0"])
         said["energy"] = said["energy"] + emotion.energy
         ends = np.round(bounds / a).astype(int)
