@@ -405,6 +405,7 @@ uint64_t ev_encoder_size(const ev_encoder *e) {
 }
 
 uint64_t ev_encoder_skipped(const ev_encoder *e) { return e->shape ? ev_shape_skipped(e->shape) : 0; }
+uint64_t ev_encoder_kept(const ev_encoder *e) { return e->shape ? ev_shape_kept(e->shape) : e->given; }
 
 ev_buf ev_encoder_take(ev_encoder *e) {
     assert(e->whole && e->finished);

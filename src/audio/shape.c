@@ -24,6 +24,7 @@ struct ev_shape {
     ev_buf cut;       /* floats that are in, of this call */
     bool sounded;
     uint64_t skipped; /* samples before the first that went on */
+    uint64_t kept;    /* that went on */
 };
 
 uint64_t ev_shape_count(uint64_t count, int32_t rate_in, int32_t rate_out) {
@@ -33,6 +34,7 @@ uint64_t ev_shape_count(uint64_t count, int32_t rate_in, int32_t rate_out) {
 }
 
 uint64_t ev_shape_skipped(const ev_shape *s) { return s->skipped; }
+uint64_t ev_shape_kept(const ev_shape *s) { return s->kept; }
 
 /* ---- silence ---- */
 
@@ -106,6 +108,7 @@ static ev_status convert(ev_shape *s, const float *in, size_t count, ev_buf *out
 }
 
 static ev_status pass_on(ev_shape *s, float *samples, size_t count, ev_buf *out, ev_error *err) {
+    s->kept += count;
     if (s->gain != 1)
         for (size_t i = 0; i < count; i++) samples[i] = louder(samples[i], s->gain);
     ev_status status = EV_OK;

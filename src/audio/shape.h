@@ -20,6 +20,7 @@ ev_status ev_shape_write(ev_shape *shape, const float *samples, size_t count, ev
 ev_status ev_shape_finish(ev_shape *shape, ev_buf *out, ev_error *err);
 void ev_shape_free(ev_shape **shape);
 uint64_t ev_shape_skipped(const ev_shape *shape); /* samples cut before the first */
+uint64_t ev_shape_kept(const ev_shape *shape);    /* samples that were neither cut nor are held back, at rate_in */
 /* How many come of so many that are not cut. */
 uint64_t ev_shape_count(uint64_t count, int32_t rate_in, int32_t rate_out);
 

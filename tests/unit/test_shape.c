@@ -35,6 +35,8 @@ static ev_buf encode(ev_format format, const ev_encoder_options *o, const float 
     }
     if (ev_encoder_finish(e, &bytes, &size, &err)) fail_msg("%s", err.message);
     ev_buf_append(&all, bytes ? bytes : "", size);
+    assert_in_range(ev_encoder_skipped(e) + ev_encoder_kept(e), 0, count);
+    if (format == EV_FORMAT_PCM && !o->file_rate) assert_int_equal(ev_encoder_kept(e), all.size / 2);
     ev_encoder_free(&e);
     if (promised) assert_int_equal(promised, all.size);
     return all;

@@ -55,13 +55,13 @@ bool sv_form_read(struct MHD_Connection *connection, const void *body, size_t si
 typedef struct sv_timing {
     sv_dialect dialect;
     int32_t rate;                /* Hz of the samples that the job's words count */
-    double skipped_s;            /* of them, that the file does not have */
+    double skipped_s, end_s;     /* of them, that the file does not have; the file's end, 0: it is all there */
     size_t next_word, next_byte; /* what comes next */
     double last_s;               /* the end of what was sent */
 } sv_timing;
-/* Words that were not sent yet and are made (before sample `made`), or over: all; of an ElevenLabs dialect an
- * alignment. */
-json_t *sv_timed_words(sv_job *job, sv_timing *timing, size_t made, bool over);
+/* Words that were not sent yet and are in the encoder's file, or over: all (encoder NULL: of the sound as it was
+ * made); of an ElevenLabs dialect an alignment. */
+json_t *sv_timed_words(sv_job *job, sv_timing *timing, const ev_encoder *encoder, bool over);
 void sv_timed_subtitles(sv_job *job, sv_timing *timing, bool vtt, ev_buf *out); /* of a job that is completed */
 
 /* speech.c: speaks what was read, as the answer; body is taken over. */
@@ -74,9 +74,9 @@ bool sv_speech_begin(sv_request *req, sv_speech_params *params, bool kept, sv_id
 bool sv_read_idempotency(sv_request *req, const char *key, sv_idempotency *idempotency, int *result);
 /* What was accepted, or ended, could not be written down. */
 int sv_reply_not_durable(sv_request *req, ev_status status, const ev_error *error);
-/* job_json.c: {"words": [{"word", "start", "end", "text_begin", "text_end"}]} of a completed job: seconds of a file
- * whose first skipped_s were cut, characters of the text. */
-json_t *sv_words_json(sv_job *job, int32_t sample_rate, double skipped_s);
+/* job_json.c: {"words": [{"word", "start", "end", "text_begin", "text_end"}]} of a completed job: seconds of the file
+ * that the encoder has finished (NULL: of the sound as it was made), characters of the text. */
+json_t *sv_words_json(sv_job *job, int32_t sample_rate, const ev_encoder *encoder);
 json_t *sv_omitted_json(const sv_job *job); /* what was not spoken as written: once there are samples */
 /* job_json.c: ["clipped: record it again ..."] of "clipped: ...; short: ..." */
 json_t *sv_warnings_json(const char *warnings);

@@ -27,7 +27,7 @@ static int answer_subtitles(sv_request *req) {
     if (state != SV_JOB_COMPLETED) return sv_reply_job_error(req, state, &error);
     sv_timing t = {.rate = sv_job_rate(req->server, req->job)};
     if (req->wants.subtitles == SV_SUBTITLES_JSON)
-        return sv_reply_json(req, 200, json_pack("{s:o}", "words", sv_timed_words(req->job, &t, 0, true)));
+        return sv_reply_json(req, 200, json_pack("{s:o}", "words", sv_timed_words(req->job, &t, NULL, true)));
     const bool vtt = req->wants.subtitles == SV_SUBTITLES_VTT;
     sv_timed_subtitles(req->job, &t, vtt, &text);
     const int result =

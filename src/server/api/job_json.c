@@ -17,9 +17,9 @@ json_t *sv_omitted_json(const sv_job *job) {
     return list;
 }
 
-json_t *sv_words_json(sv_job *job, int32_t sample_rate, double skipped_s) {
-    sv_timing t = {.rate = sample_rate, .skipped_s = skipped_s};
-    return json_pack("{s:o}", "words", sv_timed_words(job, &t, 0, true));
+json_t *sv_words_json(sv_job *job, int32_t sample_rate, const ev_encoder *encoder) {
+    sv_timing t = {.rate = sample_rate};
+    return json_pack("{s:o}", "words", sv_timed_words(job, &t, encoder, true));
 }
 
 json_t *sv_warnings_json(const char *warnings) {
@@ -65,7 +65,7 @@ json_t *sv_job_json(const sv_server *s, sv_job *job) {
         if (job->warnings[0]) json_object_set_new(body, "warnings", sv_warnings_json(job->warnings));
         if (job->omitted_count) json_object_set_new(body, "omitted", sv_omitted_json(job));
         if (job->show_words) {
-            json_object_set_new(body, "timestamps", sv_words_json(job, sv_job_rate(s, job), 0));
+            json_object_set_new(body, "timestamps", sv_words_json(job, sv_job_rate(s, job), NULL));
         }
     } else if (sv_job_over(state)) {
         json_object_set_new(body, "error", json_pack("{s:s}", "message", error.message));

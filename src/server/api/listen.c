@@ -87,10 +87,7 @@ static void put_base64(sv_listener *l, const unsigned char *bytes, size_t size) 
 
 /* ,"timestamps":[...]} of words that were not sent yet */
 static void put_times(sv_listener *l, bool over) {
-    const int32_t rate = l->timing.rate;
-    assert(rate > 0);
-    l->timing.skipped_s = (double)ev_encoder_skipped(l->encoder) / rate;
-    json_t *times = sv_timed_words(l->req->job, &l->timing, l->at, over);
+    json_t *times = sv_timed_words(l->req->job, &l->timing, l->encoder, over);
     char *text = json_dumps(times, JSON_COMPACT | JSON_REAL_PRECISION(9));
     json_decref(times);
     l->ready.failed |= !text;
@@ -153,8 +150,7 @@ static void put(sv_listener *l, const void *bytes, size_t size) {
 }
 
 static void put_words(sv_listener *l) {
-    const int32_t rate = rate_of(l->req);
-    json_t *words = sv_words_json(l->req->job, rate, (double)ev_encoder_skipped(l->encoder) / rate);
+    json_t *words = sv_words_json(l->req->job, rate_of(l->req), l->encoder);
     json_object_set_new(words, "type", json_string("speech.audio.timestamps"));
     char *text = json_dumps(words, JSON_COMPACT | JSON_REAL_PRECISION(9));
     json_decref(words);

@@ -4,6 +4,7 @@
  * What one word of the text is spoken as ("$25.40" is six words) is one entry, from its first sound to its last.
  * While speech is made, a word is sent when all of it is made.
  */
+#include <assert.h>
 #include <math.h>
 #include <string.h>
 
@@ -32,6 +33,7 @@ static bool next_entry(sv_job *job, size_t *index, size_t made, bool over, sv_wo
 
 static double seconds(size_t sample, const sv_timing *t) {
     const double at = (double)sample / t->rate - t->skipped_s;
+    if (t->end_s > 0 && at > t->end_s) return t->end_s; /* its last sound may be too soft to stay */
     return at > 0 ? at : 0;
 }
 
@@ -92,7 +94,12 @@ static json_t *align(sv_job *job, sv_timing *t, size_t made, bool over) {
                      "character_end_times_seconds", a.ends);
 }
 
-json_t *sv_timed_words(sv_job *job, sv_timing *t, size_t made, bool over) {
+json_t *sv_timed_words(sv_job *job, sv_timing *t, const ev_encoder *encoder, bool over) {
+    assert(t->rate > 0 && (encoder || over));
+    const uint64_t skipped = encoder ? ev_encoder_skipped(encoder) : 0, kept = encoder ? ev_encoder_kept(encoder) : 0;
+    const size_t made = (size_t)(skipped + kept);
+    t->skipped_s = (double)skipped / t->rate;
+    t->end_s = over ? (double)kept / t->rate : 0;
     return t->dialect == SV_DIALECT_ELEVENLABS ? align(job, t, made, over) : word_list(job, t, made, over);
 }
 

@@ -184,8 +184,7 @@ static void send_audio(speech *s, const void *bytes, size_t size, size_t *room) 
 
 static void send_done(speech *s) {
     const int32_t rate = sv_job_rate(s->req.server, s->req.job);
-    const double skipped_s = (double)ev_encoder_skipped(s->encoder) / rate;
-    json_t *done = s->talk->words ? sv_words_json(s->req.job, rate, skipped_s) : json_object();
+    json_t *done = s->talk->words ? sv_words_json(s->req.job, rate, s->encoder) : json_object();
     json_object_set_new(done, "sentence", json_integer(s->number));
     json_object_set_new(done, "audio_s", json_real((double)s->at / rate));
     if (s->req.job->omitted_count) json_object_set_new(done, "omitted", sv_omitted_json(s->req.job));
