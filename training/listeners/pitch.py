@@ -11,7 +11,7 @@ import numpy as np
 
 RATE = 16000
 PEAK = 0.5  # it hears very quiet recordings badly
-VOICED = 0.3  # its confidence; at its own 0.5 low third tones are lost, which creak
+VOICED = 0.3  # its confidence; at its own 0.5 the soft low ends of some fourth tones are lost
 
 
 JUMP = 4.0  # semitones from frame to frame that no voice does
@@ -45,5 +45,4 @@ def f0_of(audio: np.ndarray, period_s: float, limits: tuple[float, float]) -> np
     if not sure.any():
         return np.zeros(len(at))
     f0 = np.exp(np.interp(at, found.timestamps[sure], np.log(found.pitch_hz[sure])))
-    confidence = np.where(sure, found.confidence, np.minimum(found.confidence, 0.0))
-    return np.where(np.interp(at, found.timestamps, confidence) >= VOICED, f0, 0.0)
+    return np.where(np.interp(at, found.timestamps, np.where(sure, found.confidence, 0.0)) >= VOICED, f0, 0.0)

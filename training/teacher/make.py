@@ -53,39 +53,39 @@ def stressed(names: list[str]) -> list[int]:
     return found
 
 
+def heard_spans(owners: list[int], bounds: np.ndarray) -> dict[int, tuple[int, int]]:
+    """Frames [begin, end) in which each token is heard. owners [L]: the token of each symbol; bounds [L + 1] in frames."""
+    spans: dict[int, tuple[int, int]] = {}
+    for owner, begin, end in zip(owners, bounds[:-1], bounds[1:]):
+        spans[owner] = spans.get(owner, (max(0, int(begin) - DELAY_FRAMES),))[0], max(0, int(end) - DELAY_FRAMES)
+    return spans
+
+
 def syllables(names: list[str], owners: list[int], bounds: np.ndarray, voiced: np.ndarray, rate: float) -> list[tones.Syllable]:
-    """The Mandarin ones, when they are heard. owners [L]: the token of each symbol; bounds [L + 1] in frames, of which there are `rate` a second;
-    voiced [frames]. The teacher counts a pause to the sound before it: a syllable ends where its voice does, or its tone would be spread over silence."""
-    first, end = {}, {}
-    for k, owner in enumerate(owners):
-        first.setdefault(owner, bounds[k])
-        end[owner] = bounds[k + 1]
-    found = []
+    """The Mandarin ones, when they are heard; owners and bounds as above, `rate` frames a second; voiced [frames]. The teacher counts a pause to the sound before it: a syllable ends where its voice does, or its tone would be spread over silence."""
+    spans, found = heard_spans(owners, bounds), []
     for index, name in enumerate(names):
-        if tokens.tone(name) and index in first:
-            initial = index - 1 if names[index - 1] in tokens.MANDARIN_INITIALS and index - 1 in first else index
-            begin, final, last = (int(frame) - DELAY_FRAMES for frame in (first[initial], first[index], end[index]))
-            heard = np.flatnonzero(voiced[max(0, final):max(0, last)])
+        if tokens.tone(name) and index in spans:
+            initial = index - 1 if names[index - 1] in tokens.MANDARIN_INITIALS and index - 1 in spans else index
+            final, last = spans[index]
+            heard = np.flatnonzero(voiced[final:last])
             if len(heard):
-                last = max(0, final) + int(heard[-1]) + 1
-            found.append(tones.Syllable(begin / rate, last / rate, tokens.tone(name)))
+                last = final + int(heard[-1]) + 1
+            found.append(tones.Syllable(spans[initial][0] / rate, last / rate, tokens.tone(name)))
     return found
 
 
 def sustained(names: list[str], owners: list[int], bounds: np.ndarray, voiced: np.ndarray, energy: np.ndarray) -> np.ndarray:
     """Where the voice is on [frames]. The teacher's F0 whispers the end of a phrase, as Japanese does: of the loud frames of last vowels half, and every
     ninth last vowel as a whole. In Mandarin and English a vowel's or sonorant's voice lasts as long as its sound."""
-    first, end, voiced = {}, {}, voiced.copy()
-    for k, owner in enumerate(owners):
-        first.setdefault(owner, int(bounds[k]) - DELAY_FRAMES)
-        end[owner] = int(bounds[k + 1]) - DELAY_FRAMES
+    spans, voiced = heard_spans(owners, bounds), voiced.copy()
     last = True  # only vowels and sonorants stand between here and the phrase's end
     for index in reversed(range(len(names))):
         name = names[index]
         if name in PHRASE_ENDS:
             last = True
         elif tokens.is_vowel(name) or name in SONORANTS:
-            begin, stop = max(0, first.get(index, 0)), max(0, end.get(index, 0))
+            begin, stop = spans.get(index, (0, 0))
             heard = np.flatnonzero(voiced[begin:stop])
             if last or (tokens.tone(name) and not len(heard)):
                 begin += int(heard[-1]) + 1 if len(heard) else 0
@@ -98,8 +98,6 @@ def sustained(names: list[str], owners: list[int], bounds: np.ndarray, voiced: n
 
 def held(values: np.ndarray, known: np.ndarray) -> np.ndarray:
     """Each with the last known value before it, or the first."""
-    if not known.any():
-        return values
     last = np.maximum.accumulate(np.where(known, np.arange(len(values)), -1))
     return values[np.where(last < 0, np.flatnonzero(known)[0], last)]
 
@@ -170,9 +168,10 @@ class Maker:
         bounds = np.concatenate([[0], np.cumsum(said["durations"])]) * 2
         accented = set(stressed(names))
         vowels = [(int(bounds[k]), int(bounds[k + 1])) for k, owner in enumerate(owners) if owner in accented]
-        heard = said["f0"] > VOICED_HZ
-        voiced = sustained(names, owners, bounds, heard, said["energy"]) if heard.any() else heard
-        said["f0"] = np.where(voiced & ~heard, held(said["f0"], heard), said["f0"])
+        voiced = heard = said["f0"] > VOICED_HZ
+        if heard.any():
+            voiced = sustained(names, owners, bounds, heard, said["energy"])
+            said["f0"] = np.where(voiced, held(said["f0"], heard), said["f0"])
         rate = emotions.FRAMES_A_SECOND * a
         line = emotions.melody(said["f0"], voiced, speaker.pitch, self.median(speaker, front), emotion, speaker.span, language, vowels,
                                emotions.kind_of(text, language), rate, syllables(names, owners, bounds, voiced, rate))
