@@ -45,7 +45,7 @@ class Listeners:
         if name not in self.made:
             from .listeners.quality import Quality
             from .listeners.whisper import Whisper
-            self.made[name] = Quality(self.threads) if name == "quality" else Whisper(name, self.folder, self.threads)
+            self.made[name] = Quality(self.folder, self.threads) if name == "quality" else Whisper(name, self.folder, self.threads)
         return self.made[name]
 
     def hear(self, audio: np.ndarray, rate: int, language: str, text: str, voice: str = "", graded: bool = True) -> Heard:
@@ -58,8 +58,7 @@ class Listeners:
 
     def save(self) -> None:
         for listener in self.made.values():
-            if hasattr(listener, "save"):
-                listener.save()
+            listener.save()
 
 
 def rate(found: list[Heard], wrong: str = "wrong") -> float:

@@ -9,7 +9,7 @@ import numpy as np
 import soundfile
 
 from training import convnext, cost, evaluate, held_out, listen, measures, spectral, subjects, tones, trials
-from training.listeners import loudness, pitch, sound, words
+from training.listeners import loudness, memory, pitch, sound, words
 from training.spectral import engine_turns, pulses
 from training.teacher import tones as rule
 from tests.training.support import run
@@ -68,6 +68,20 @@ class Sound(unittest.TestCase):
         heard = sound.in_band(low + high, 24000, 8000)
         self.assertEqual(len(heard), 24000)
         self.assertLess(np.abs(heard - low)[2400:-2400].max(), 0.02)
+
+
+class Remembered(unittest.TestCase):
+    def test_a_sound_is_asked_for_once(self):
+        with tempfile.TemporaryDirectory() as folder:
+            path, ask = Path(folder) / "new" / "heard.json", mock.Mock(side_effect=["good morning", "早上好"])
+            one, other = memory.Memory(path), memory.Memory(path)
+            self.assertEqual([one.recall(np.ones(3), ask, "en") for _ in range(2)], ["good morning"] * 2)
+            self.assertEqual(other.recall(np.ones(3), ask, "zh"), "早上好")  # the same sound, asked for another language
+            self.assertEqual(ask.call_count, 2)
+            one.save()
+            other.save()  # loses nothing that the other process had saved
+            again = memory.Memory(path)
+            self.assertEqual([again.recall(np.ones(3), ask, language) for language in ("en", "zh")], ["good morning", "早上好"])
 
 
 class Listen(unittest.TestCase):
