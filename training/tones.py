@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from . import measures, tokens
+from .listeners import pitch
 
 POINTS = 16
 BEFORE_S, BEHIND_S, LONGEST_S = 0.06, 0.04, 0.4
@@ -36,7 +37,7 @@ class Syllable:
     place: float  # 0 at the first syllable, 1 at the last
     initial: int  # NO_INITIAL, VOICED or VOICELESS
     seconds: float
-    contour: np.ndarray | None  # [2 POINTS]: pitch, and 1 where voiced; None where too little is
+    contour: np.ndarray | None  # [2 POINTS]: pitch, and 1 where voiced; None where the final is not
 
 
 def neighbour(marks, index: int, step: int) -> int:
@@ -48,19 +49,18 @@ def neighbour(marks, index: int, step: int) -> int:
     return 0
 
 
-def contour_of(line: np.ndarray, voiced: np.ndarray, begin: float, end: float) -> np.ndarray | None:
+def contour_of(line: np.ndarray, voiced: np.ndarray, begin: float, end: float) -> np.ndarray:
     """The line at POINTS places about a syllable, and the voicing there."""
-    first, last = begin - BEFORE_S, min(end, begin + LONGEST_S) + BEHIND_S
-    at = np.linspace(first, last, POINTS) / measures.PERIOD_S
+    at = np.linspace(begin - BEFORE_S, min(end, begin + LONGEST_S) + BEHIND_S, POINTS) / measures.PERIOD_S
     steps = np.arange(len(line))
-    heard = np.interp(at, steps, voiced.astype(float))
-    return None if heard.mean() < 0.25 else np.concatenate([np.interp(at, steps, line), heard])
+    return np.concatenate([np.interp(at, steps, line), np.interp(at, steps, voiced.astype(float))])
 
 
-def voice_ends(f0: np.ndarray, begin: float, end: float) -> float:
-    """Within a final: the pause behind it may be counted to it."""
-    voiced = np.flatnonzero(f0[round(begin / measures.PERIOD_S):round(end / measures.PERIOD_S)] > 0)
-    return begin + (voiced[-1] + 1) * measures.PERIOD_S if len(voiced) else end
+def voice_ends(f0: np.ndarray, begin: float, end: float) -> float | None:
+    """When the voice of a final ends, None if it has none: the pause behind it may be counted to it, and a few frames of its neighbours' voice."""
+    own = pitch.without_strays(f0[round(begin / measures.PERIOD_S):round(end / measures.PERIOD_S)], measures.SHORTEST_RUN)
+    voiced = np.flatnonzero(own)
+    return begin + (voiced[-1] + 1) * measures.PERIOD_S if len(voiced) else None
 
 
 def initial_of(phone: str) -> int:
@@ -81,10 +81,10 @@ def syllables_of(f0: np.ndarray, marks) -> list[Syllable]:
         phone, begin, end = marks[index]
         if tokens.tone(phone) in TONES:
             initial = initial_of(marks[index - 1][0]) if index else NO_INITIAL
-            end = voice_ends(f0, begin, end)
-            begin = begin if initial == NO_INITIAL else marks[index - 1][1]
-            found.append(Syllable(tokens.tone(phone), neighbour(marks, index, -1), neighbour(marks, index, 1), order / max(1, len(finals) - 1),
-                                  initial, end - begin, contour_of(line / spread, f0 > 0, begin, end)))
+            voice_end = voice_ends(f0, begin, end)
+            begin, end = begin if initial == NO_INITIAL else marks[index - 1][1], voice_end or end
+            found.append(Syllable(tokens.tone(phone), neighbour(marks, index, -1), neighbour(marks, index, 1), order / max(1, len(finals) - 1), initial,
+                                  end - begin, voice_end and contour_of(line / spread, f0 > 0, begin, end)))
     return found
 
 

@@ -217,6 +217,12 @@ class HeardTones(unittest.TestCase):
         found = tones.syllables_of(f0, [("a1", 0.0, 0.5), ("sh", 0.5, 0.6), ("iii4", 0.6, 0.8)])
         self.assertEqual([(s.contour is None, s.initial, round(s.seconds, 2)) for s in found], [(False, tones.NO_INITIAL, 0.5), (True, tones.VOICELESS, 0.3)])
 
+    def test_nor_by_both_of_them(self):
+        marks = [("a1", 0.0, 0.4), ("i2", 0.4, 0.52), ("a1", 0.52, 1.0)]
+        for leaked in (0, 2):  # frames of a neighbour's voice
+            f0 = np.concatenate([np.full(80 + leaked, 150.0), np.zeros(24 - 2 * leaked), np.full(96 + leaked, 150.0)])
+            self.assertEqual([s.contour is None for s in tones.syllables_of(f0, marks)], [False, True, False], leaked)
+
     def test_a_syllable_ends_with_its_voice(self):
         f0, marks = self.lines(1, 3)[0]
         self.assertLess(tones.syllables_of(f0, marks)[-1].seconds, 0.3)
