@@ -6,15 +6,14 @@ DIO 1.5; by more than a semitone in 10 % of the voiced frames, Praat in 12, Harv
 from __future__ import annotations
 
 import functools
+import math
 
 import numpy as np
 
 RATE = 16000
-PEAK = 0.5  # it hears very quiet recordings badly
+PEAK = 0.5  # full scale is 1; it hears very quiet recordings badly, so each is brought to one peak
 VOICED = 0.3  # its confidence; at its own 0.5 the soft low ends of some fourth tones are lost
-
-
-JUMP = 4.0  # semitones from frame to frame that no voice does
+JUMP = 4.0  # semitones from one of its frames (16 ms) to the next that no voice does
 
 
 @functools.lru_cache(maxsize=1)
@@ -23,11 +22,11 @@ def detector():
     return SwiftF0(threads=1, spin=False)
 
 
-def without_strays(f0: np.ndarray, shortest: int) -> np.ndarray:
-    """Voiced runs of fewer frames become unvoiced; a jump ends a run."""
+def without_strays(f0: np.ndarray, shortest: int, jump: float = math.inf) -> np.ndarray:
+    """Voiced runs of fewer frames become unvoiced; `jump` semitones from frame to frame end a run, too."""
     f0 = f0.copy()
-    jump = np.abs(np.diff(12 * np.log2(np.maximum(f0, 1.0)))) > JUMP
-    edges = np.flatnonzero(np.concatenate([[True], (np.diff((f0 > 0).astype(int)) != 0) | jump, [True]]))
+    slips = np.abs(np.diff(12 * np.log2(np.maximum(f0, 1.0)))) > jump
+    edges = np.flatnonzero(np.concatenate([[True], (np.diff((f0 > 0).astype(int)) != 0) | slips, [True]]))
     for begin, end in zip(edges[:-1], edges[1:]):
         if end - begin < shortest:
             f0[begin:end] = 0.0
@@ -35,13 +34,13 @@ def without_strays(f0: np.ndarray, shortest: int) -> np.ndarray:
 
 
 def f0_of(audio: np.ndarray, period_s: float, limits: tuple[float, float]) -> np.ndarray:
-    """Hz at 0, period_s, 2 period_s, ...; 0 where unvoiced. audio: float at 16 kHz."""
+    """Hz at 0, period_s, 2 period_s, ...; 0 where unvoiced. audio: float at 16 kHz. A frame that stands alone, also by its height, is not believed."""
     at = np.arange(int(len(audio) / RATE / period_s) + 1) * period_s
     peak = float(np.abs(audio).max()) if len(audio) else 0.0
     if peak < 1e-6:
         return np.zeros(len(at))
     found = detector().detect((audio * (PEAK / peak)).astype(np.float32), RATE, *limits)
-    sure = without_strays(np.where(found.confidence >= VOICED, found.pitch_hz, 0.0), 2) > 0
+    sure = without_strays(np.where(found.confidence >= VOICED, found.pitch_hz, 0.0), 2, JUMP) > 0
     if not sure.any():
         return np.zeros(len(at))
     f0 = np.exp(np.interp(at, found.timestamps[sure], np.log(found.pitch_hz[sure])))
