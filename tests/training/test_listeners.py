@@ -73,14 +73,14 @@ class Sound(unittest.TestCase):
 class Remembered(unittest.TestCase):
     def test_a_sound_is_asked_for_once(self):
         with tempfile.TemporaryDirectory() as folder:
-            path, ask = Path(folder) / "new" / "heard.json", mock.Mock(side_effect=["good morning", "早上好"])
-            one, other = memory.Memory(path), memory.Memory(path)
+            kept, ask = (Path(folder) / "new", "heard", "numpy"), mock.Mock(side_effect=["good morning", "早上好"])
+            one, other = memory.Memory(*kept), memory.Memory(*kept)
             self.assertEqual([one.recall(np.ones(3), ask, "en") for _ in range(2)], ["good morning"] * 2)
             self.assertEqual(other.recall(np.ones(3), ask, "zh"), "早上好")  # the same sound, asked for another language
             self.assertEqual(ask.call_count, 2)
             one.save()
             other.save()  # loses nothing that the other process had saved
-            again = memory.Memory(path)
+            again = memory.Memory(*kept)
             self.assertEqual([again.recall(np.ones(3), ask, language) for language in ("en", "zh")], ["good morning", "早上好"])
 
 

@@ -1,9 +1,11 @@
 """What a listener said of a sound is kept in a file: much of it (the teacher's, hibari's, a voice that did not change) is heard in many runs."""
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
 import os
+from importlib import metadata
 from pathlib import Path
 
 import numpy as np
@@ -12,10 +14,11 @@ SAVE_AFTER = 50  # new ones
 
 
 class Memory:
-    """Answers by sound and what was asked of it. Several processes may keep one file: a save joins what others have saved."""
+    """Answers of one release of a listener's package, by sound and what was asked of it. Several processes may keep one file: a save joins
+    what others have saved."""
 
-    def __init__(self, path: Path):
-        self.path, self.fresh = Path(path), 0
+    def __init__(self, folder: Path, name: str, package: str):
+        self.path, self.fresh = Path(folder) / f"{name}-{metadata.version(package)}.json", 0
         self.path.parent.mkdir(parents=True, exist_ok=True)
         self.known = self._kept()
 
@@ -34,5 +37,7 @@ class Memory:
 
     def save(self) -> None:
         aside = self.path.with_suffix(f".{os.getpid()}.part")
-        aside.write_text(json.dumps({**self._kept(), **self.known}, ensure_ascii=False, indent=0), encoding="utf-8")
-        os.replace(aside, self.path)
+        with open(self.path.with_suffix(".lock"), "w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            aside.write_text(json.dumps({**self._kept(), **self.known}, ensure_ascii=False, indent=0), encoding="utf-8")
+            os.replace(aside, self.path)
