@@ -86,13 +86,22 @@ static bool counts_alike(const zh_view *v, size_t i) {
     return true;
 }
 
+/* A range of days does not end in degrees: 今天-23°C is a day and a frost. */
+static bool is_frost(const zh_view *v, size_t i) {
+    size_t end = i + 1 + zh_count_digits(v, i + 1);
+    if (end == i + 1) return false;
+    if (zh_at(v, end) == '.') end += 1 + zh_count_digits(v, end + 1);
+    end += zh_at(v, end) == ' ';
+    return zh_follows_any(v, end, "℃|℉|°|度|摄氏度");
+}
+
 const char *zh_dash(const zh_view *v, size_t i) {
     if (!zh_is_range_mark(zh_at(v, i)) || i == 0) return NULL;
     if (zh_at(v, i) == 0x2014)
         return is_time_word(v, i - 1) && number_before(v, i) && zh_digit(v, i + 1) ? "到" : NULL;
     if (counts_alike(v, i)) return "到";
     if (zh_digit(v, i - 1) && zh_follows_any(v, i + 1, "次日|翌日|第二天|凌晨")) return "到"; /* 18:00-次日2:00 */
-    if (!is_time_word(v, i - 1)) return NULL;
+    if (!is_time_word(v, i - 1) || is_frost(v, i)) return NULL;
     return zh_digit(v, i + 1) || zh_in(zh_at(v, i + 1), "周星礼一二三四五六七八九十零上下早晚") ? "到" : NULL;
 }
 
