@@ -322,8 +322,8 @@ EV_API ev_status ev_encoder_finish(ev_encoder *encoder, const void **bytes, size
 EV_API void ev_encoder_free(ev_encoder **encoder);
 /* Samples that trim_silence cut before the first that is in the file. */
 EV_API uint64_t ev_encoder_skipped(const ev_encoder *encoder);
-/* Samples, of those that were written, that are in the file: behind skipped, and until finish without silence that
- * may be the last. */
+/* Samples, of those that were written and at their rate, that are or will be in the file (a codec may hold the last
+ * ones until finish): behind skipped, and until finish without silence that may be the last. */
 EV_API uint64_t ev_encoder_kept(const ev_encoder *encoder);
 /* Bytes of the whole file, where they follow from known_count: WAV, PCM and G.711. 0: not known. */
 EV_API uint64_t ev_encoder_size(const ev_encoder *encoder);

@@ -176,7 +176,7 @@ class Formats(unittest.TestCase):
                 self.assertLessEqual(a["text_end"], b["text_begin"])
             for w in words:
                 self.assertEqual(text[w["text_begin"]:w["text_end"]], w["word"])
-                self.assertTrue(0 <= w["start"] <= w["end"] <= seconds + 0.03, (w, seconds))
+                self.assertTrue(0 <= w["start"] <= w["end"] <= seconds + 0.001, (w, seconds))
 
     def test_emotions_by_other_names(self):
         sound = lambda emotion: self.good(response_format="pcm", emotion=emotion).body

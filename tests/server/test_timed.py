@@ -51,15 +51,29 @@ class Captions(unittest.TestCase):
         lines = [json.loads(line) for line in answer.body.splitlines()]
         self.assertEqual(b"".join(base64.b64decode(line["audio"]) for line in lines), plain)
         self.check([w for line in lines for w in line["timestamps"]], long, len(plain) / 2 / RATE)
-        made = 0
-        for line in lines:  # no word before its sound
-            made += len(base64.b64decode(line["audio"]))
-            for word in line["timestamps"]:
-                self.assertLessEqual(word["end_time"], made / 2 / RATE + 0.01)
         self.assertGreater(sum(bool(line["timestamps"]) for line in lines), 1)
+        self.no_word_before_its_sound(lines)
         whole = self.service.post("/dev/captioned_speech", {"input": long, "response_format": "pcm", "stream": False}).json()
         self.assertEqual(base64.b64decode(whole["audio"], validate=True), plain)
         self.assertEqual(whole["timestamps"], [w for line in lines for w in line["timestamps"]])
+
+    def no_word_before_its_sound(self, lines):
+        made = 0
+        for line in lines:
+            made += len(base64.b64decode(line["audio"]))
+            for word in line["timestamps"]:
+                self.assertLessEqual(word["end_time"], made / 2 / RATE + 0.001)
+
+    def test_captions_of_what_is_cut(self):
+        """Times are those of the file without its silence, and the last word ends with it however softly it dies away."""
+        lines, starts = {}, {}
+        for cut in (False, True):
+            answer = self.service.post("/dev/captioned_speech", {"input": "[pause:500ms]" + TEXT * 3, "response_format": "pcm", "trim_silence": cut})
+            lines[cut] = [json.loads(line) for line in answer.body.splitlines()]
+            self.no_word_before_its_sound(lines[cut])
+            starts[cut] = [w["start_time"] for line in lines[cut] for w in line["timestamps"]]
+        self.assertEqual(len(starts[True]), len(starts[False]))
+        self.assertTrue(0 <= starts[True][0] < 0.2 and starts[False][0] >= 0.5, starts)
 
     def test_subtitles(self):
         seconds = len(self.plain()) / 2 / RATE

@@ -32,6 +32,8 @@ static ev_buf encode(ev_format format, const ev_encoder_options *o, const float 
         const size_t now = piece < count - at ? piece : count - at;
         if (ev_encoder_write(e, samples + at, now, &bytes, &size, &err)) fail_msg("%s", err.message);
         ev_buf_append(&all, bytes ? bytes : "", size);
+        /* nothing is said to be kept before it is known to be */
+        if (format == EV_FORMAT_PCM && !o->file_rate) assert_int_equal(ev_encoder_kept(e), all.size / 2);
     }
     if (ev_encoder_finish(e, &bytes, &size, &err)) fail_msg("%s", err.message);
     ev_buf_append(&all, bytes ? bytes : "", size);

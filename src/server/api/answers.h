@@ -55,11 +55,12 @@ bool sv_form_read(struct MHD_Connection *connection, const void *body, size_t si
 typedef struct sv_timing {
     sv_dialect dialect;
     int32_t rate;                /* Hz of the samples that the job's words count */
-    double skipped_s, end_s;     /* of them, that the file does not have; the file's end, 0: it is all there */
+    bool ended;                  /* no sound is to come, and end_s is the file's end */
+    double skipped_s, end_s;     /* what the file does not have of their beginning; what it has */
     size_t next_word, next_byte; /* what comes next */
     double last_s;               /* the end of what was sent */
 } sv_timing;
-/* Words that were not sent yet and are in the encoder's file, or over: all (encoder NULL: of the sound as it was
+/* Words that were not sent yet and that the encoder has had whole, or over: all (encoder NULL: of the sound as it was
  * made); of an ElevenLabs dialect an alignment. */
 json_t *sv_timed_words(sv_job *job, sv_timing *timing, const ev_encoder *encoder, bool over);
 void sv_timed_subtitles(sv_job *job, sv_timing *timing, bool vtt, ev_buf *out); /* of a job that is completed */

@@ -2,7 +2,7 @@
  * and places), Kokoro's captions (start_time), ElevenLabs' alignment (of each character), and subtitles.
  *
  * What one word of the text is spoken as ("$25.40" is six words) is one entry, from its first sound to its last.
- * While speech is made, a word is sent when all of it is made.
+ * While speech is made, a word is sent when the encoder has had all of it.
  */
 #include <assert.h>
 #include <math.h>
@@ -20,20 +20,20 @@ static bool is_same_word(const sv_word_time *a, const sv_word_time *b) {
     return a->byte_begin == b->byte_begin && a->byte_end == b->byte_end;
 }
 
-/* The entry that begins at word *index, which moves behind it; false: none, or not all of it is made. */
-static bool next_entry(sv_job *job, size_t *index, size_t made, bool over, sv_word_time *out) {
+/* The entry that begins at word *index, which moves behind it; false: none, or it ends behind sample `heard`. */
+static bool next_entry(sv_job *job, size_t *index, size_t heard, bool over, sv_word_time *out) {
     sv_word_time more;
     if (!sv_job_word(job, *index, out)) return false;
     size_t i = *index + 1;
     for (; sv_job_word(job, i, &more) && is_same_word(&more, out); i++) out->sample_end = more.sample_end;
-    if (!over && (!out->sample_end || out->sample_end > made)) return false;
+    if (!over && (!out->sample_end || out->sample_end > heard)) return false;
     *index = i;
     return true;
 }
 
 static double seconds(size_t sample, const sv_timing *t) {
     const double at = (double)sample / t->rate - t->skipped_s;
-    if (t->end_s > 0 && at > t->end_s) return t->end_s; /* its last sound may be too soft to stay */
+    if (t->ended && at > t->end_s) return t->end_s; /* its last sound may be too soft to stay */
     return at > 0 ? at : 0;
 }
 
@@ -48,10 +48,10 @@ static json_t *word_json(const sv_job *job, const sv_word_time *w, const sv_timi
                      (json_int_t)characters(text, w->byte_end));
 }
 
-static json_t *word_list(sv_job *job, sv_timing *t, size_t made, bool over) {
+static json_t *word_list(sv_job *job, sv_timing *t, size_t heard, bool over) {
     json_t *list = json_array();
     sv_word_time w;
-    while (next_entry(job, &t->next_word, made, over, &w)) {
+    while (next_entry(job, &t->next_word, heard, over, &w)) {
         json_t *word = word_json(job, &w, t);
         if (word) json_array_append_new(list, word);
     }
@@ -77,11 +77,11 @@ static void spread(alignment *a, const char *text, size_t begin, size_t end, dou
     }
 }
 
-static json_t *align(sv_job *job, sv_timing *t, size_t made, bool over) {
+static json_t *align(sv_job *job, sv_timing *t, size_t heard, bool over) {
     alignment a = {json_array(), json_array(), json_array()};
     const sv_speech *s = &job->speech;
     sv_word_time w;
-    while (next_entry(job, &t->next_word, made, over, &w)) {
+    while (next_entry(job, &t->next_word, heard, over, &w)) {
         const double from_s = seconds(w.sample_begin, t), to_s = seconds(w.sample_end, t);
         if (w.byte_begin > t->next_byte) spread(&a, s->text, t->next_byte, w.byte_begin, t->last_s, from_s);
         if (w.byte_end > t->next_byte) spread(&a, s->text, w.byte_begin, w.byte_end, from_s, to_s);
@@ -97,10 +97,11 @@ static json_t *align(sv_job *job, sv_timing *t, size_t made, bool over) {
 json_t *sv_timed_words(sv_job *job, sv_timing *t, const ev_encoder *encoder, bool over) {
     assert(t->rate > 0 && (encoder || over));
     const uint64_t skipped = encoder ? ev_encoder_skipped(encoder) : 0, kept = encoder ? ev_encoder_kept(encoder) : 0;
-    const size_t made = (size_t)(skipped + kept);
+    const size_t heard = (size_t)(skipped + kept);
     t->skipped_s = (double)skipped / t->rate;
-    t->end_s = over ? (double)kept / t->rate : 0;
-    return t->dialect == SV_DIALECT_ELEVENLABS ? align(job, t, made, over) : word_list(job, t, made, over);
+    t->end_s = (double)kept / t->rate;
+    t->ended = encoder && over;
+    return t->dialect == SV_DIALECT_ELEVENLABS ? align(job, t, heard, over) : word_list(job, t, heard, over);
 }
 
 /* ---- subtitles ---- */
