@@ -321,10 +321,10 @@ def shortcomings(rows, modes, voices):
     base = best_rate(adaptive.runs["ramp"])
     for name, mode in sorted(modes.items()):
         if best_rate(mode.runs["ramp"]) > 1.05 * base:
-            said.append(f"`{name}` sustains {ratio(best_rate(mode.runs['ramp']), base)} of the adaptive mode's rate.")
+            said.append(f"{mode_title(name)}: sustains {ratio(best_rate(mode.runs['ramp']), base)} of the adaptive mode's rate.")
         half = mode.latency("half", "p95") / adaptive.latency("half", "p95")
         if half < 0.95:
-            said.append(f"`{name}` has {half:.2f} of the adaptive mode's P95 at half load.")
+            said.append(f"{mode_title(name)}: {half:.2f} of the adaptive mode's P95 at half load.")
     over = adaptive.step("over")
     if over["errors"] or over["rejected_with_retry_after"] < over["rejected"]:
         said.append(f"Overload: {over['errors']} errors, and {over['rejected'] - over['rejected_with_retry_after']} "
@@ -370,7 +370,8 @@ twenty, so 75 % is the most that a cache can hit in the long run; here it was as
 
 ## Batch modes
 
-"at half" is {rate(rate_half)}/s in every mode, half of the adaptive mode's rate. Ratios are to the adaptive mode.
+"stable rate" is what a search by short steps found, more than what was held for {hold['seconds']:g} s above. "at half" is {rate(rate_half)}/s in
+every mode, half of the adaptive mode's held rate. Ratios are to the adaptive mode.
 
 {table(MODE_HEAD, mode_rows(modes))}
 

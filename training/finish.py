@@ -7,7 +7,7 @@ of the teacher's in Mandarin and 0.89 in English, and it is half a decibel weake
 likewise drawn towards the mean of all. Each is a linear thing in the last layer or in the voices' vectors, so it costs nothing when it is
 set right there. Below a kilohertz the fine structure of soft voiced sounds, and of voicing where it begins and ends, cannot be foreseen; it is
 heard least when soft frames are somewhat louder, noise is weaker and the pulses keep their own phase. The strength is of named voices alone;
-all else holds for clones, too. How far to go was decided by listeners (README.md): the defaults are the shipped voice's.
+all else holds for clones, too. How far to go was decided by listeners (docs/voice-log.md): the defaults are the shipped voice's.
 """
 from __future__ import annotations
 
