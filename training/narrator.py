@@ -103,10 +103,9 @@ class Narrator:
     @staticmethod
     def frames(sentence: Sentence, owners: list[int], durations: np.ndarray) -> np.ndarray:
         """Frames of features.mel for each token, when it sounds."""
-        per_token = np.bincount(owners, durations, len(sentence.tokens)) * 12.5e-3
-        total = int(per_token.sum() * features.SAMPLE_RATE) // features.HOP
-        sounding = np.maximum(np.cumsum(per_token) - make.DELAY_FRAMES * 12.5e-3, 0)
-        ends = np.minimum(np.round(sounding * features.SAMPLE_RATE / features.HOP).astype(int), total)
+        rate = features.SAMPLE_RATE / features.HOP * make.HOP / make.RATE  # frames of features.mel to one of the networks'
+        total = int(durations.sum() * rate)
+        ends = np.minimum(np.round(make.heard_ends(owners, durations, len(sentence.tokens)) * rate).astype(int), total)
         ends[-1] = total
         return np.diff(np.concatenate([[0], ends]))
 

@@ -109,50 +109,43 @@ class Teacher(Speaker):
     """Kokoro opened (training/teacher) as the named speakers that the voice learned from, reading with the engine's front-end."""
 
     def __init__(self, work: Path, folder: Path, build: Path, threads: int = 1):
+        from .front import Front
         from .teacher import speakers
         super().__init__()
-        self.work, self.folder, self.build, self.threads = work, Path(folder), build, threads
+        self.work, self.folder, self.threads = work, Path(folder), threads
         self.crew = {speaker.name: speaker for speaker in speakers.NAMED}
         self.folder.mkdir(parents=True, exist_ok=True)
-        self.maker = self.front = None
-        self.rules = hashlib.sha256(b"".join(path.read_bytes() for path in [Path(__file__), *sorted(Path(speakers.__file__).parent.glob("*.py"))])).hexdigest()
+        self.maker, self.front = None, Front(build)
+        rules = [Path(tokens.__file__), *sorted(Path(speakers.__file__).parent.glob("*.py"))]
+        self.rules = hashlib.sha256(b"".join(path.read_bytes() for path in rules)).hexdigest()
 
     def _say(self, request: Request) -> Spoken | None:
         if request.voice not in self.crew or request.reference or request.speed != 1 or request.pitch_scale != 1:
             return None
-        key = json.dumps([request.text, request.language, request.emotion, asdict(self.crew[request.voice]), self.rules])
+        read = [np.asarray(ids).tolist() for ids in self.front(request.text, request.language)]
+        key = json.dumps([read, request.text, request.language, request.emotion, asdict(self.crew[request.voice]), self.rules])
         path = self.folder / f"{hashlib.sha256(key.encode()).hexdigest()[:20]}.npz"
         if not path.exists():
             aside = path.with_suffix(f".{os.getpid()}.part")
             with open(aside, "wb") as file:
-                np.savez(file, **self._make(request))
+                np.savez(file, **self._make(request, read))
             os.replace(aside, path)
         with np.load(path) as data:
             return Spoken(request, data["wav"].astype(np.float64) / 32768, 24000, marks_of(data["tokens"], data["ends"]))
 
-    def _make(self, request: Request) -> dict:
-        """All sentences of the text, end to end."""
+    def _make(self, request: Request, read: list[list[int]]) -> dict:
+        """All sentences of the text, end to end; read: the tokens of each."""
         from .teacher import emotions, make
         if self.maker is None:
-            from .front import Front
-            self.maker, self.front = make.Maker(self.work, self.threads), Front(self.build)
+            self.maker = make.Maker(self.work, self.threads)
         made = [self.maker.utterance(ids, request.text, request.language, self.crew[request.voice], emotions.EMOTIONS[request.emotion], self.front)
-                for ids in self.front(request.text, request.language)]
+                for ids in read]
         ends, start = [], 0.0
         for one in made:
-            ends.append(start + token_ends(one))
+            ends.append(start + make.token_ends(one))
             start += len(one["wav"]) / make.RATE
         return dict(wav=np.concatenate([one["wav"] for one in made]), tokens=np.concatenate([one["tokens"] for one in made]),
                     ends=np.concatenate(ends))
-
-
-def token_ends(utterance) -> np.ndarray:
-    """Seconds at which each token of a teacher's utterance is over, as it is heard; its durations are of symbols, of which a token has none or a few."""
-    from .teacher.emotions import FRAMES_A_SECOND
-    from .teacher.make import DELAY_FRAMES
-    frames = np.zeros(len(utterance["tokens"]), int)
-    np.add.at(frames, np.asarray(utterance["owners"], int), np.asarray(utterance["durations"], int))
-    return np.maximum(np.cumsum(frames) - DELAY_FRAMES, 0) / FRAMES_A_SECOND
 
 
 def marks_of(token_ids, ends) -> list[tuple[str, float, float]]:

@@ -103,7 +103,8 @@ def surroundings(syllable: Syllable) -> np.ndarray:
 def taught(work: Path, utterances: int) -> list[Syllable]:
     """Syllables of the teacher's neutral Mandarin in DIR/labels (DIR/utterances where there are none), dealt over all of the training split; F0 is
     what its sound half was, or would be, told."""
-    from .subjects import marks_of, token_ends
+    from .subjects import marks_of
+    from .teacher.make import token_ends
     folder = next((path for path in (Path(work) / "labels", Path(work) / "utterances") if path.exists()), Path(work))
     rows = [json.loads(line) for path in sorted(folder.glob("train.*.jsonl")) for line in path.read_text(encoding="utf-8").splitlines()]
     rows = sorted((row for row in rows if row["language"] == "zh" and row["emotion"] == "neutral"), key=lambda row: row["name"])

@@ -11,6 +11,7 @@ import soundfile
 from training import convnext, cost, evaluate, held_out, listen, measures, spectral, subjects, tones, trials
 from training.listeners import loudness, memory, pitch, sound, words
 from training.spectral import engine_turns, pulses
+from training.teacher import make
 from training.teacher import tones as rule
 from tests.training.support import run
 
@@ -175,7 +176,7 @@ class Parts(unittest.TestCase):
 
 class PhoneTimes(unittest.TestCase):
     def test_the_teacher_s_symbols_come_behind_their_sound(self):
-        ends = subjects.token_ends({"tokens": [5, 6, 7], "owners": [0, 1, 1, 2], "durations": [12, 3, 5, 8]})
+        ends = make.token_ends({"tokens": [5, 6, 7], "owners": [0, 1, 1, 2], "durations": [12, 3, 5, 8]})
         self.assertEqual(ends.tolist(), [8 / 80, 16 / 80, 24 / 80])
 
     def test_marks_that_come_late_are_found_out(self):

@@ -115,12 +115,13 @@ class Tones(unittest.TestCase):
 
     def test_syllables_are_where_they_are_heard(self):
         names = "<sos/eos> sh iii4 sp1 [OW1] n i3 <sos/eos>".split()
-        owners, bounds = [0, 1, 2, 2, 3, 4, 5, 6, 6, 7], np.arange(11) * 8
+        ends = make.heard_ends([0, 1, 2, 2, 3, 4, 5, 6, 6, 7], [8] * 10, len(names))
         voiced = np.ones(80, bool)
-        found = make.syllables(names, owners, bounds, voiced, self.RATE)
+        found = make.syllables(names, ends, voiced, self.RATE)
         self.assertEqual([(one.begin, one.end, one.tone) for one in found], [(0.05, 0.35, 4), (0.55, 0.85, 3)])
         voiced[60:] = False  # a pause that is counted to the last sound
-        found = make.syllables(names, owners, bounds, voiced, self.RATE)
+        voiced[67] = True  # and the next sound's first frame
+        found = make.syllables(names, ends, voiced, self.RATE)
         self.assertEqual([(one.begin, one.end, one.tone) for one in found], [(0.05, 0.35, 4), (0.55, 0.75, 3)])
 
 
@@ -128,11 +129,11 @@ class Voicing(unittest.TestCase):
     def sustained(self, text: str, voiced: list[int], energy: np.ndarray) -> np.ndarray:
         """Sounds of ten frames each: where the voice is, told which had one in their first five frames."""
         names = text.split()
-        owners, bounds = list(range(len(names))), np.arange(len(names) + 1) * 10 + make.DELAY_FRAMES
+        ends = np.arange(1, len(names) + 1) * 10
         had = np.zeros(len(names) * 10 + 10, bool)
         for index in voiced:
             had[10 * index:10 * index + 5] = True
-        has = make.sustained(names, owners, bounds, had, np.resize(energy, len(had)))
+        has = make.sustained(names, ends, had, np.resize(energy, len(had)))
         self.assertTrue((has >= had).all())
         return has
 
@@ -145,6 +146,7 @@ class Voicing(unittest.TestCase):
         self.assertEqual(self.whole("<sos/eos> n i3 sp1 h ao3 sp3 m a5 . <sos/eos>", [1, 2, 5, 8]), [5, 8])
         self.assertEqual(self.whole("<sos/eos> [M] [AE1] [N] . <sos/eos>", [1, 2]), [1, 2, 3])
         self.assertEqual(self.whole("<sos/eos> [K] [AE1] [T] . <sos/eos>", [2]), [])
+        self.assertEqual(self.whole("<sos/eos> [G] [UH1] [D] [Z] . <sos/eos>", [2]), [2])  # a voiced stop shortens no vowel
 
     def test_a_mandarin_vowel_has_one(self):
         self.assertEqual(self.whole("<sos/eos> sh iii4 sp0 t a1 d e5 . <sos/eos>", [5, 7]), [2, 7])
@@ -153,6 +155,17 @@ class Voicing(unittest.TestCase):
         energy = np.full(50, 5.0)
         energy[27] = -4.0  # and what is loud behind that is another sound
         self.assertEqual(np.flatnonzero(self.sustained("<sos/eos> m a1 <sos/eos>", [2], energy)).tolist(), list(range(20, 27)))
+
+    def test_it_begins_with_the_sound(self):
+        energy = np.full(50, 5.0)
+        energy[20:23] = 1.0  # a stop's closure
+        self.assertEqual(np.flatnonzero(self.sustained("<sos/eos> t a1 <sos/eos>", [], energy)).tolist(), list(range(23, 30)))
+
+    def test_a_frame_of_its_neighbours_voice_is_not_its_own(self):
+        names, had = "<sos/eos> m a1 sh iii4 t a1 <sos/eos>".split(), np.zeros(90, bool)
+        had[10:41] = had[60:] = True
+        has = make.sustained(names, np.arange(1, 9) * 10, had, np.full(90, 5.0))
+        self.assertTrue(has[40:50].all() and not has[50:60].any())
 
     def test_its_pitch_is_the_last_one(self):
         known = np.array([False, True, False, True, False])

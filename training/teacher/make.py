@@ -31,7 +31,8 @@ LEAD_FRAMES = 12  # of the teacher's silence before a sentence that are kept, th
 TAIL_FRAMES, QUIET = 24, -1.0  # of silence behind it that are kept; the teacher's energy where nothing is heard
 PHRASE_ENDS = {"sp3", "sp4", "engsp2", "engsp4", tokens.BOUNDARY} | tokens.FINAL_MARKS
 SONORANTS = frozenset(f"[{name}]" for name in "L M N NG R W Y".split())
-WHISPER = 2.5  # the teacher's energy below which a voice may be gone
+VOICED_OBSTRUENTS = frozenset(f"[{name}]" for name in "B D DH G JH V Z ZH".split())  # the vowel before them is as long as before a pause
+WHISPER = 2.5  # the teacher's energy from which a vowel of a phrase's end is heard as one; QUIET and less is silence
 NAMED_SHARE, NEUTRAL_SHARE, MANDARIN_SHARE = 0.6, 0.5, 0.55
 QUESTION_SHARE, WH_SHARE = 0.1, 0.5  # beside the questions that come by themselves: their melody is a rule of ours, and too few show it
 DEGREES = (0.5, 0.75, 1.0), (0.2, 0.2, 0.6)
@@ -53,45 +54,56 @@ def stressed(names: list[str]) -> list[int]:
     return found
 
 
-def heard_spans(owners: list[int], bounds: np.ndarray) -> dict[int, tuple[int, int]]:
-    """Frames [begin, end) in which each token is heard. owners [L]: the token of each symbol; bounds [L + 1] in frames."""
-    spans: dict[int, tuple[int, int]] = {}
-    for owner, begin, end in zip(owners, bounds[:-1], bounds[1:]):
-        spans[owner] = spans.get(owner, (max(0, int(begin) - DELAY_FRAMES),))[0], max(0, int(end) - DELAY_FRAMES)
-    return spans
+def heard_ends(owners, durations, count: int) -> np.ndarray:
+    """Frame at which each of `count` tokens is over, as it is heard. owners [L]: the token of each symbol; durations [L] in frames. A token
+    begins where the one before it ends; one without symbols is not heard."""
+    frames = np.zeros(count, int)
+    np.add.at(frames, np.asarray(owners, int), np.asarray(durations, int))
+    return np.maximum(np.cumsum(frames) - DELAY_FRAMES, 0)
 
 
-def syllables(names: list[str], owners: list[int], bounds: np.ndarray, voiced: np.ndarray, rate: float) -> list[tones.Syllable]:
-    """The Mandarin ones, when they are heard; owners and bounds as above, `rate` frames a second; voiced [frames]. The teacher counts a pause to the sound before it: a syllable ends where its voice does, or its tone would be spread over silence."""
-    spans, found = heard_spans(owners, bounds), []
+def token_ends(utterance) -> np.ndarray:
+    """Seconds at which each token of a made utterance is over, as it is heard."""
+    return heard_ends(utterance["owners"], utterance["durations"], len(utterance["tokens"])) * HOP / RATE
+
+
+def voice_end(voiced: np.ndarray, begin: int, end: int) -> int | None:
+    """Where the last voice within [begin, end) ends; None if there is none. A single frame is a neighbour's that leaks in."""
+    pairs = np.flatnonzero(voiced[begin:end - 1] & voiced[begin + 1:end])
+    return begin + int(pairs[-1]) + 2 if len(pairs) else None
+
+
+def syllables(names: list[str], ends: np.ndarray, voiced: np.ndarray, rate: float) -> list[tones.Syllable]:
+    """The Mandarin ones, when they are heard; ends [N] as above, `rate` frames a second; voiced [frames]. The teacher counts a pause to the
+    sound before it: a syllable ends where its voice does, or its tone would be spread over silence."""
+    begins, found = np.concatenate([[0], ends[:-1]]), []
     for index, name in enumerate(names):
-        if tokens.tone(name) and index in spans:
-            initial = index - 1 if names[index - 1] in tokens.MANDARIN_INITIALS and index - 1 in spans else index
-            final, last = spans[index]
-            heard = np.flatnonzero(voiced[final:last])
-            if len(heard):
-                last = final + int(heard[-1]) + 1
-            found.append(tones.Syllable(spans[initial][0] / rate, last / rate, tokens.tone(name)))
+        if tokens.tone(name):
+            initial = index - 1 if names[index - 1] in tokens.MANDARIN_INITIALS else index
+            last = voice_end(voiced, int(begins[index]), int(ends[index])) or ends[index]
+            found.append(tones.Syllable(begins[initial] / rate, last / rate, tokens.tone(name)))
     return found
 
 
-def sustained(names: list[str], owners: list[int], bounds: np.ndarray, voiced: np.ndarray, energy: np.ndarray) -> np.ndarray:
-    """Where the voice is on [frames]. The teacher's F0 whispers the end of a phrase, as Japanese does: of the loud frames of last vowels half, and every
-    ninth last vowel as a whole. In Mandarin and English a vowel's or sonorant's voice lasts as long as its sound."""
-    spans, voiced = heard_spans(owners, bounds), voiced.copy()
-    last = True  # only vowels and sonorants stand between here and the phrase's end
+def sustained(names: list[str], ends: np.ndarray, voiced: np.ndarray, energy: np.ndarray) -> np.ndarray:
+    """Where the voice is on [frames]; ends [N] as above. The teacher's F0 whispers the end of a phrase, as Japanese does: of the loud frames of last
+    vowels half, and every ninth last vowel as a whole. In Mandarin and English the voice of a phrase's last vowel, and of sonorants behind it, lasts
+    as long as their sound, and no Mandarin final is whispered as a whole."""
+    begins, voiced = np.concatenate([[0], ends[:-1]]), voiced.copy()
+    last = True  # only voiced sounds stand between here and the phrase's end
     for index in reversed(range(len(names))):
         name = names[index]
         if name in PHRASE_ENDS:
             last = True
         elif tokens.is_vowel(name) or name in SONORANTS:
-            begin, stop = spans.get(index, (0, 0))
-            heard = np.flatnonzero(voiced[begin:stop])
-            if last or (tokens.tone(name) and not len(heard)):
-                begin += int(heard[-1]) + 1 if len(heard) else 0
-                quiet = np.flatnonzero(energy[begin:stop] <= WHISPER)
-                voiced[begin:begin + int(quiet[0]) if len(quiet) else stop] = True
-        elif name not in tokens.SPACERS:
+            begin, end = int(begins[index]), int(ends[index])
+            heard = voice_end(voiced, begin, end)
+            if last or (tokens.tone(name) and heard is None):
+                loud = energy[begin:end] > WHISPER
+                first = (heard or begin + int(np.argmax(loud))) if loud.any() else end
+                soft = np.flatnonzero(~loud[first - begin:])
+                voiced[first:first + int(soft[0]) if len(soft) else end] = True
+        elif name not in tokens.SPACERS and name not in VOICED_OBSTRUENTS:
             last = False
     return voiced
 
@@ -166,15 +178,16 @@ class Maker:
         scale[0] = scale[-1] = a
         said = self.teacher.say(ids, style, scale)
         bounds = np.concatenate([[0], np.cumsum(said["durations"])]) * 2
+        heard_to = heard_ends(owners, np.diff(bounds), len(names))
         accented = set(stressed(names))
         vowels = [(int(bounds[k]), int(bounds[k + 1])) for k, owner in enumerate(owners) if owner in accented]
         voiced = heard = said["f0"] > VOICED_HZ
         if heard.any():
-            voiced = sustained(names, owners, bounds, heard, said["energy"])
+            voiced = sustained(names, heard_to, heard, said["energy"])
             said["f0"] = np.where(voiced, held(said["f0"], heard), said["f0"])
         rate = emotions.FRAMES_A_SECOND * a
         line = emotions.melody(said["f0"], voiced, speaker.pitch, self.median(speaker, front), emotion, speaker.span, language, vowels,
-                               emotions.kind_of(text, language), rate, syllables(names, owners, bounds, voiced, rate))
+                               emotions.kind_of(text, language), rate, syllables(names, heard_to, voiced, rate))
         said["f0"] = np.where(voiced, line / a, said["f0"])
         said["energy"] = said["energy"] + emotion.energy
         ends = np.round(bounds / a).astype(int)

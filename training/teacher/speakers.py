@@ -41,7 +41,7 @@ def _named(name, language, note, timbre, prosody, formants, pitch, **more):
 
 # Chosen by DNSMOS P.808 of the teacher itself and by recognition, two sentences a language: kumo is understood best in both languages, alpha
 # without nezumi is liked best; formants above 1.1 cost a tenth of a point, below 1 they gain one. kumo's prosody keeps the words clear. shi lies
-# between a lower voice, 92 Hz, of whose Mandarin 10 % was not understood, and gao (README.md).
+# between a lower voice, 92 Hz, of whose Mandarin 10 % was not understood, and gao (docs/voice-log.md).
 KUMO, CLEAR = (0.0, 0.0, 0.0, 0.0, 1.0), (0.2, 0.0, 0.0, 0.0, 0.8)
 #                                             alpha gongi nezumi tebukuro kumo
 NAMED = (

@@ -5,7 +5,7 @@ The model is quantitative target approximation (Prom-on, Xu & Thipakorn 2009, do
 damped system does, carrying its height, speed and acceleration over from the syllable before. So a tone bends towards its neighbours as it does in
 people, and what is short is not reached. Their targets are one straight line a syllable; ours are two, with a bend at TURN, since a fourth tone behind
 a low one never got up to where it falls from with one. Shapes are the textbook's (55, 35, 21, 51; Chao 1930) in semitones about the speaker's
-median, heights by ear-substitute (README.md); a neutral tone's goes by the tone before it.
+median, heights by models that listen (docs/voice-log.md); a neutral tone's goes by the tone before it.
 """
 from __future__ import annotations
 
