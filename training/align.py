@@ -28,7 +28,7 @@ STEP_COST = np.array([0.35, 0.0, 0.35, 0.9])  # of staying, and of going on by 1
 PAUSE_COST = 2.0  # of entering a pause between words: the closure of a stop is none
 LEAST_PAUSE_S = 0.06
 FORBIDDEN = 1e9
-PAUSES = {"engsp1": "engsp4", "sp1": "sp3", "eng_cn_sp": "engsp4", "cn_eng_sp": "sp3"}
+AS_PAUSES = {"engsp1": "engsp4", "sp1": "sp3", "eng_cn_sp": "engsp4", "cn_eng_sp": "sp3"}
 LEAST_FRAMES = 1000  # 8 s of sound
 
 
@@ -222,7 +222,7 @@ def settled(names: list[str], ends: np.ndarray) -> tuple[list[str], np.ndarray]:
         if names[index] == "sp0" or ends[index] - ends[index - 1] < LEAST_PAUSE_S:
             ends[index] = ends[index - 1]
         else:
-            names[index] = PAUSES.get(names[index], names[index])
+            names[index] = AS_PAUSES.get(names[index], names[index])
     return names, ends
 
 

@@ -11,6 +11,7 @@ import re
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from . import tokens
 from .engine import Engine, Phones
 
 
@@ -57,5 +58,5 @@ class Front(Engine):
 def word_of(w, raw: bytes, names: list[str]) -> Word:
     spoken, first = w.spoken.decode(), raw[w.byte_begin:w.byte_begin + 1]
     phones = [n.strip("[]") for n in names[w.phone_begin:w.phone_end] if re.fullmatch(r"\[[A-Z]+\d?\]", n)]
-    pause = w.phone_begin > 0 and names[w.phone_begin - 1] in ("engsp4", "sp3", "engsp2")
+    pause = w.phone_begin > 0 and names[w.phone_begin - 1] in tokens.PAUSES
     return Word(spoken, " ".join(phones), w.byte_begin, first.isdigit(), spoken != spoken.lower(), first.isupper(), pause)

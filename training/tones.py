@@ -26,7 +26,6 @@ SURROUNDINGS, RIDGE, SHRINK = 18, 2.0, 0.05
 NO_INITIAL, VOICED, VOICELESS = range(3)
 VOICED_INITIALS = frozenset("l m n r y".split())
 USUAL_S = 0.2
-PAUSES = ("sp3", "sp4", tokens.BOUNDARY)
 
 
 @dataclass
@@ -42,7 +41,7 @@ class Syllable:
 
 def neighbour(marks, index: int, step: int) -> int:
     index += step
-    while 0 <= index < len(marks) and marks[index][0] not in PAUSES:
+    while 0 <= index < len(marks) and marks[index][0] not in tokens.PAUSES and marks[index][0] != tokens.BOUNDARY:
         if tokens.tone(marks[index][0]):
             return tokens.tone(marks[index][0])
         index += step

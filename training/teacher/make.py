@@ -29,7 +29,7 @@ DELAY_FRAMES = 4  # that the teacher's symbols come behind their sound; a model 
 LEAD_FRAMES = 12  # of the teacher's silence before a sentence that are kept, those 4 among them. Told to make less silence, it swallows
                   # the first sound
 TAIL_FRAMES, QUIET = 24, -1.0  # of silence behind it that are kept; the teacher's energy where nothing is heard
-PHRASE_ENDS = {"sp3", "sp4", "engsp2", "engsp4", tokens.BOUNDARY} | tokens.FINAL_MARKS
+PHRASE_ENDS = tokens.PAUSES | tokens.FINAL_MARKS | {tokens.BOUNDARY}
 SONORANTS = frozenset(f"[{name}]" for name in "L M N NG R W Y".split())
 VOICED_OBSTRUENTS = frozenset(f"[{name}]" for name in "B D DH G JH V Z ZH".split())  # the vowel before them is as long as before a pause
 WHISPER = 2.5  # the teacher's energy from which a vowel of a phrase's end is heard as one; QUIET and less is silence
