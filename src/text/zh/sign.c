@@ -86,13 +86,27 @@ static bool counts_alike(const zh_view *v, size_t i) {
     return true;
 }
 
-/* A range of days does not end in degrees: 今天-23°C is a day and a frost. */
+/* Where the number at i ends; i: there is none. */
+static size_t number_end(const zh_view *v, size_t i) {
+    size_t end = i + zh_count_digits(v, i);
+    if (end > i && zh_at(v, end) == '.') end += 1 + zh_count_digits(v, end + 1);
+    return end;
+}
+
+/* A range of days does not end in degrees: 今天-23°C, 周一-5~3℃ are a day and a frost. */
 static bool is_frost(const zh_view *v, size_t i) {
-    size_t end = i + 1 + zh_count_digits(v, i + 1);
+    const int32_t mark = zh_at(v, i), before = zh_at(v, i - 1);
+    const bool weekday = i > 1 && zh_in(before, "一二三四五六") && zh_in(zh_at(v, i - 2), "周期");
+    if ((mark != '-' && mark != 0x2212) || !(weekday || zh_in(before, "天日号月期时点"))) return false;
+    size_t end = number_end(v, i + 1);
     if (end == i + 1) return false;
-    if (zh_at(v, end) == '.') end += 1 + zh_count_digits(v, end + 1);
+    if (zh_is_range_mark(zh_at(v, end)) || zh_in(zh_at(v, end), "到至")) {
+        const size_t next = end + 1 + (zh_at(v, end + 1) == '-' || zh_at(v, end + 1) == 0x2212);
+        if (number_end(v, next) > next) end = number_end(v, next);
+    }
     end += zh_at(v, end) == ' ';
-    return zh_follows_any(v, end, "℃|℉|°|度|摄氏度");
+    return zh_follows_any(v, end, "℃|℉|°|摄氏度|华氏度") ||
+           (zh_at(v, end) == 0x5EA6 && !zh_in(zh_at(v, end + 1), "假过数")); /* 度 */
 }
 
 const char *zh_dash(const zh_view *v, size_t i) {
