@@ -134,18 +134,12 @@ class Teacher(Speaker):
             return Spoken(request, data["wav"].astype(np.float64) / 32768, 24000, marks_of(data["tokens"], data["ends"]))
 
     def _make(self, request: Request, read: list[list[int]]) -> dict:
-        """All sentences of the text, end to end; read: the tokens of each."""
+        """All sentences of the text; read: the tokens of each."""
         from .teacher import emotions, make
         if self.maker is None:
             self.maker = make.Maker(self.work, self.threads)
-        made = [self.maker.utterance(ids, request.text, request.language, self.crew[request.voice], emotions.EMOTIONS[request.emotion], self.front)
-                for ids in read]
-        ends, start = [], 0.0
-        for one in made:
-            ends.append(start + make.token_ends(one))
-            start += len(one["wav"]) / make.RATE
-        return dict(wav=np.concatenate([one["wav"] for one in made]), tokens=np.concatenate([one["tokens"] for one in made]),
-                    ends=np.concatenate(ends))
+        speaker, emotion = self.crew[request.voice], emotions.EMOTIONS[request.emotion]
+        return make.joined([self.maker.utterance(ids, request.text, request.language, speaker, emotion, self.front) for ids in read])
 
 
 def marks_of(token_ids, ends) -> list[tuple[str, float, float]]:

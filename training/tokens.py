@@ -13,7 +13,7 @@ BOUNDARY = "<sos/eos>"
 ARPABET_VOWELS = frozenset("AA AE AH AO AW AY EH ER EY IH IY OW OY UH UW".split())
 MANDARIN_INITIALS = frozenset("b c ch d f g h j k l m n p q r s sh t x y z zh".split())
 FINAL_MARKS = frozenset(".?!")
-PAUSES = frozenset("sp3 sp4 engsp2 engsp4".split())  # the spacers that are heard as a pause
+PAUSES = frozenset("sp3 sp4 engsp2 engsp4".split())  # the spacers that are pauses, by us or in published data
 SPACERS = frozenset("sp0 sp1 sp2 sp3 sp4 engsp0 engsp1 engsp2 engsp4 cn_eng_sp eng_cn_sp".split())
 
 

@@ -65,7 +65,7 @@ class Captions(unittest.TestCase):
                 self.assertLessEqual(word["end_time"], made / 2 / RATE + 0.001)
 
     def test_captions_of_what_is_cut(self):
-        """Times are those of the file without its silence, and the last word ends with it however softly it dies away."""
+        """Times are those of the file without its silence."""
         lines, starts = {}, {}
         for cut in (False, True):
             answer = self.service.post("/dev/captioned_speech", {"input": "[pause:500ms]" + TEXT * 3, "response_format": "pcm", "trim_silence": cut})

@@ -130,7 +130,7 @@ class Recordings(unittest.TestCase):
             errors += [heard[b + k][1] - truth[a + k][1] for a, b, size in same for k in range(size)]
         median, _, within50 = boundary_report("the model's reading", errors)
         self.assertLess(median, 20)
-        self.assertGreater(within50, 0.85)  # 0.88 to 0.89; the voice before the one that is spoken to its end had 0.92
+        self.assertGreater(within50, 0.85)  # 0.88 to 0.89; the voice before the last round of training had 0.92
 
     def test_4_a_second_run_does_nothing(self):
         before = {p: p.stat().st_mtime_ns for p in self.work.rglob("*.npz")}

@@ -14,11 +14,12 @@ SAVE_AFTER = 50  # new ones
 
 
 class Memory:
-    """Answers of one release of a listener's package, by sound and what was asked of it. Several processes may keep one file: a save joins
+    """Answers of one release of a listener's packages, by sound and what was asked of it. Several processes may keep one file: a save joins
     what others have saved."""
 
-    def __init__(self, folder: Path, name: str, package: str):
-        self.path, self.fresh = Path(folder) / f"{name}-{metadata.version(package)}.json", 0
+    def __init__(self, folder: Path, name: str, *packages: str):
+        releases = "-".join(metadata.version(package) for package in packages)
+        self.path, self.fresh = Path(folder) / f"{name}-{releases}.json", 0
         self.path.parent.mkdir(parents=True, exist_ok=True)
         self.known = self._kept()
 

@@ -28,7 +28,7 @@ class Quality:
         self.judge = dnsmos.DNSMOS.__new__(dnsmos.DNSMOS)  # its own sessions would take every core
         session = lambda name: onnxruntime.InferenceSession(str(models / name), options)  # noqa: E731
         self.judge.onnx_sess, self.judge.p808_onnx_sess = session("sig_bak_ovr.onnx"), session("model_v8.onnx")
-        self.memory = memory.Memory(folder, "graded", "speechmos")
+        self.memory = memory.Memory(folder, "graded", "speechmos", "onnxruntime")
 
     def hear(self, audio: np.ndarray, rate: int) -> dict[str, float]:
         """{"overall", "p808"}."""

@@ -42,7 +42,7 @@ class Whisper:
 
     def __init__(self, name: str, folder: Path, threads: int = 1):
         from faster_whisper import WhisperModel
-        self.name, self.memory = name, memory.Memory(folder, f"heard-{name}", "faster-whisper")
+        self.name, self.memory = name, memory.Memory(folder, f"heard-{name}", "faster-whisper", "ctranslate2")
         if name == "base":
             path = base_model(Path(folder) / "whisper-base")
         else:

@@ -31,7 +31,7 @@ LEAD_FRAMES = 12  # of the teacher's silence before a sentence that are kept, th
 TAIL_FRAMES, QUIET = 24, -1.0  # of silence behind it that are kept; the teacher's energy where nothing is heard
 PHRASE_ENDS = tokens.PAUSES | tokens.FINAL_MARKS | {tokens.BOUNDARY}
 SONORANTS = frozenset(f"[{name}]" for name in "L M N NG R W Y".split())
-VOICED_OBSTRUENTS = frozenset(f"[{name}]" for name in "B D DH G JH V Z ZH".split())  # the vowel before them is as long as before a pause
+VOICED_OBSTRUENTS = frozenset(f"[{name}]" for name in "B D DH G JH V Z ZH".split())  # what stands before them keeps its voice
 WHISPER = 2.5  # the teacher's energy from which a vowel of a phrase's end is heard as one; QUIET and less is silence
 NAMED_SHARE, NEUTRAL_SHARE, MANDARIN_SHARE = 0.6, 0.5, 0.55
 QUESTION_SHARE, WH_SHARE = 0.1, 0.5  # beside the questions that come by themselves: their melody is a rule of ours, and too few show it
@@ -67,9 +67,17 @@ def token_ends(utterance) -> np.ndarray:
     return heard_ends(utterance["owners"], utterance["durations"], len(utterance["tokens"])) * HOP / RATE
 
 
+def joined(utterances: list[dict]) -> dict:
+    """wav and tokens end to end; ends [N] in seconds."""
+    starts = np.cumsum([0.0] + [len(one["wav"]) / RATE for one in utterances[:-1]])
+    return dict(wav=np.concatenate([one["wav"] for one in utterances]), tokens=np.concatenate([one["tokens"] for one in utterances]),
+                ends=np.concatenate([start + token_ends(one) for start, one in zip(starts, utterances)]))
+
+
 def voice_end(voiced: np.ndarray, begin: int, end: int) -> int | None:
     """Where the last voice within [begin, end) ends; None if there is none. A single frame is a neighbour's that leaks in."""
-    pairs = np.flatnonzero(voiced[begin:end - 1] & voiced[begin + 1:end])
+    own = voiced[begin:end]
+    pairs = np.flatnonzero(own[:-1] & own[1:])
     return begin + int(pairs[-1]) + 2 if len(pairs) else None
 
 
@@ -87,8 +95,8 @@ def syllables(names: list[str], ends: np.ndarray, voiced: np.ndarray, rate: floa
 
 def sustained(names: list[str], ends: np.ndarray, voiced: np.ndarray, energy: np.ndarray) -> np.ndarray:
     """Where the voice is on [frames]; ends [N] as above. The teacher's F0 whispers the end of a phrase, as Japanese does: of the loud frames of last
-    vowels half, and every ninth last vowel as a whole. In Mandarin and English the voice of a phrase's last vowel, and of sonorants behind it, lasts
-    as long as their sound, and no Mandarin final is whispered as a whole."""
+    vowels half, and every ninth last vowel as a whole. In Mandarin and English the voice of vowels and sonorants behind a phrase's last voiceless sound
+    lasts as long as their sound, and no Mandarin final is whispered as a whole."""
     begins, voiced = np.concatenate([[0], ends[:-1]]), voiced.copy()
     last = True  # only voiced sounds stand between here and the phrase's end
     for index in reversed(range(len(names))):
