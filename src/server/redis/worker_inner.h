@@ -1,4 +1,4 @@
-/* worker_inner: what worker.c and forward.c share. */
+/* worker_inner: what worker.c and its threads (fetch.c, forward.c, sweep.c) share. */
 #ifndef SV_WORKER_INNER_H
 #define SV_WORKER_INNER_H
 
@@ -7,6 +7,7 @@
 #include "server/redis/redis.h"
 
 enum { SV_FORWARDERS = 2, SV_ENTRY_ID = 48, SV_WORKER_NAME = 128, SV_GATEWAY_NAME = 40 };
+enum { SV_AWAY_MS = 200 }; /* between two looks at a Redis that does not answer */
 
 typedef struct sv_progress { /* what a listener was sent */
     size_t samples, words;
@@ -55,6 +56,11 @@ struct sv_worker {
     bool fetching, sending_heartbeats, sweeping;
     int forwarding;
 };
+
+/* fetch.c */
+void *sv_fetch_main(void *worker);
+/* sweep.c */
+void *sv_sweep_main(void *worker);
 
 /* forward.c */
 void *sv_forward_main(void *worker);
