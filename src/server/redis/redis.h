@@ -5,8 +5,8 @@
  *   url.h       where Redis is; connect.h: to it, over TLS, through Sentinel; link.h: what is asked over connections
  *   message.h   what is said
  *   gateway.c   a backend of jobs (jobs/backend.h): hands them in; gateway_inner.h names the files beside it
- *   worker.c    its threads and the leases of what it has; fetch.c takes jobs for the engine of its process, forward.c
- *               sends what that makes, sweep.c tidies the store
+ *   worker.c    its threads, and the leases of what it has: fetch.c takes jobs for the engine of its process,
+ *   forward.c   sends what that makes; sweep.c tidies the store
  *   fallback.h  a gateway that makes speech itself while Redis is away
  *   rates.h     what clients may ask for in a second, counted over all gateways
  *   documents.h what all gateways know of batches and long texts
