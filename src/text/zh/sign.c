@@ -76,21 +76,19 @@ static size_t number_before(const zh_view *v, size_t i) {
     return 0;
 }
 
+/* Where the number at i ends; i: there is none. */
+static size_t number_end(const zh_view *v, size_t i) {
+    zh_number number;
+    return zh_number_parse(v, i, &number) ? number.end : i;
+}
+
 /* 3公里-5公里: what is counted before the dash is counted behind it. */
 static bool counts_alike(const zh_view *v, size_t i) {
-    size_t back = number_before(v, i), digits = zh_count_digits(v, i + 1), end = i + 1 + digits;
-    if (back < 2 || !digits) return false;
-    if (zh_at(v, end) == '.') end += 1 + zh_count_digits(v, end + 1);
+    const size_t back = number_before(v, i), end = number_end(v, i + 1);
+    if (back < 2 || end == i + 1) return false;
     for (size_t k = 0; k < back - 1; k++)
         if (zh_at(v, end + k) != zh_at(v, i - back + 1 + k)) return false;
     return true;
-}
-
-/* Where the number at i ends; i: there is none. */
-static size_t number_end(const zh_view *v, size_t i) {
-    size_t end = i + zh_count_digits(v, i);
-    if (end > i && zh_at(v, end) == '.') end += 1 + zh_count_digits(v, end + 1);
-    return end;
 }
 
 /* A range of days does not end in degrees: 今天-23°C, 周一-5~3℃ are a day and a frost. */
