@@ -31,6 +31,10 @@ class Together(unittest.TestCase):
     def tearDownClass(cls):
         cls.fleet.__exit__()
 
+    def signal_workers(self, number):
+        for worker in self.fleet.workers:
+            worker.process.send_signal(number)
+
     def test_speech_is_the_same_as_without_redis(self):
         for text in ("Hello.", TEXT, "你好，今天我非常开心！"):
             self.assertEqual(self.a.speech(text, response_format="pcm").body, said(text))
@@ -79,6 +83,8 @@ class Together(unittest.TestCase):
     def test_a_batch_is_everybodys_and_outlives_its_gateway(self):
         """Whoever took it in is killed in the middle: another goes on, makes nothing twice, and answers for all of it."""
         third = self.fleet.add_gateway()
+        self.signal_workers(signal.SIGSTOP)  # so that it is in the middle when it is looked at, on a quick machine, too
+        self.addCleanup(self.signal_workers, signal.SIGCONT)
         texts = [f"Number {n} is made for all. " * 14 for n in range(28)]
         body = {"requests": [{"input": text} for text in texts] + [{"input": "Too fast.", "speed": 9}], "response_format": "pcm"}
         headers = {"Idempotency-Key": "a-batch-of-all"}
@@ -93,11 +99,18 @@ class Together(unittest.TestCase):
             answer = self.a.get(f"{BATCH}/{batch}")
             assert answer.code == 200, answer.body
             return answer.json()
-        before = wait(lambda: (s := seen())["request_counts"]["completed"] >= 3 and s)
+
+        def seen_in_the_middle():
+            self.signal_workers(signal.SIGCONT)
+            time.sleep(0.03)
+            self.signal_workers(signal.SIGSTOP)
+            return (s := seen())["request_counts"]["completed"] >= 3 and s
+        before = wait(seen_in_the_middle)
         self.assertEqual(before["status"], "running")
         self.assertEqual(self.b.get(f"{BATCH}/{batch}/audio").code, 409)
         self.fleet.gateways.remove(third)
         third.kill()
+        self.signal_workers(signal.SIGCONT)
         after = wait(lambda: (s := seen())["status"] == "completed" and s, 60)
         self.assertEqual(after["request_counts"], {"total": 29, "completed": 28, "failed": 1})
         made = {i["index"]: i["request_id"] for i in before["items"] if i["status"] == "completed"}
