@@ -149,6 +149,7 @@ def main() -> None:
     p.add_argument("--minutes", type=float, default=20, help="of trying; 0: none")
     p.add_argument("--part", type=int, default=1, help="names the file of tries")
     p.add_argument("--step", type=float, default=3.0, help="units up the slope: where tries are made once there are some, and where voices go")
+    p.add_argument("--stay", default="", help="comma-separated voices that --out leaves where they are: those that another listener likes less when moved")
     p.add_argument("--out", type=Path, help="model file with the voices moved")
     a = p.parse_args()
     torch.set_num_threads(1)
@@ -166,12 +167,17 @@ def main() -> None:
         print(f"voice_search: {len(lines)} tries; a unit up is liked {np.linalg.norm(slope, axis=1).mean():.4f} more", file=sys.stderr)
         return ascended(slope, a.step)
 
+    stay = [name for name in a.stay.split(",") if name]
+    unknown = [name for name in stay if name not in space.names]
+    if unknown:
+        raise SystemExit(f"voice_search: {a.model} has no voice {unknown[0]}: it has {', '.join(space.names)}")
     if a.minutes > 0:
         search(a, config, tensors, space, place(), folder / f"{stem}.{a.part}.jsonl")
     if a.out:
         at = place()
         if not at.any():
             raise SystemExit(f"voice_search: too few tries in {folder}: give more --minutes")
+        at[[name in stay for name in space.names]] = 0
         write_voices(a.out, config, tensors, [(voice, *space.moved(index, at[index])) for index, voice in enumerate(space.voices)])
         for index, voice in enumerate(space.voices):
             vector, hz = space.moved(index, at[index])
