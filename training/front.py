@@ -10,9 +10,19 @@ import ctypes as C
 import re
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 from . import tokens
 from .engine import Engine, Phones
+
+LEXICONS = "*.lexicon", "*.polyphones", "*.homographs"
+
+
+def link_lexicons(model: Path, folder: Path, kinds=LEXICONS) -> None:
+    """What the front-end reads beside a model, for another model in `folder`."""
+    for kind in kinds:
+        for path in Path(model).resolve().parent.glob(kind):
+            (Path(folder) / path.name).symlink_to(path)
 
 
 @dataclass

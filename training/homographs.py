@@ -22,7 +22,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from training.front import Front, Word
+from training.front import LEXICONS, Front, Word, link_lexicons
 from training.lexicons import pack_file
 
 BITS, SCALE, ROUNDS, RATE, DECAY = 17, 16, 8, 0.2, 4e-5
@@ -190,8 +190,8 @@ def main(arguments: list[str] | None = None) -> int:
     table = read_table(here / "homographs_en.txt")
     rules = read_rules(here.parent / "src/text/en/heteronym.c")
     with tempfile.TemporaryDirectory() as folder:  # the rules alone: lexicons without en.homographs
-        for path in (options.model, *options.model.parent.glob("*.lexicon"), *options.model.parent.glob("*.polyphones")):
-            shutil.copy(path, folder)
+        shutil.copy(options.model, folder)
+        link_lexicons(options.model, Path(folder), [kind for kind in LEXICONS if kind != "*.homographs"])
         front = Front(options.build, Path(folder) / options.model.name)
         data, held_out = (examples(options.data / "data" / part, front, table, rules) for part in ("train", "eval"))
         more = everyday(table) + sentences_of(here / "homographs_en.txt", table)

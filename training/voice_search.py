@@ -26,6 +26,7 @@ import numpy as np
 import torch
 
 from . import corpus
+from .front import link_lexicons
 from .packed import read_model, write_model
 from .subjects import Engine, Request
 
@@ -121,9 +122,7 @@ def search(options: argparse.Namespace, config: dict, tensors: dict, space: Spac
     rng, end, texts = np.random.default_rng(), time.time() + 60 * options.minutes, sentences(options.work)
     voices, quality = displaced(space, centre, rng), Quality(options.work / "listeners", 1)
     with tempfile.TemporaryDirectory() as scratch, open(path, "a", encoding="utf-8") as file:
-        for beside in options.model.resolve().parent.iterdir():  # lexicons
-            if beside.suffix != ".safetensors":
-                (Path(scratch) / beside.name).symlink_to(beside)
+        link_lexicons(options.model, Path(scratch))
         model = Path(scratch) / "tries.safetensors"
         write_voices(model, config, tensors, [({**space.voices[index], "name": name}, *space.moved(index, at)) for name, (index, at) in voices.items()])
         engine = Engine(options.build, model)
