@@ -2,8 +2,8 @@
 
     quantize(generator)        # its large layers, in place, as spectral_load.c has them
 
-A layer's weights are rounded to 127 steps of each output's largest, and its inputs, those of all taps of a convolution together, to 127
-steps of each row's largest. Integers of that size and their sums are exact in double.
+A layer's weights are rounded to 127 steps of the largest of each output, pairs of neighbours' sums among them, and its inputs, those of all
+taps of a convolution together, to 127 steps of each row's largest. Integers of that size and their sums are exact in double.
 """
 from __future__ import annotations
 
@@ -31,7 +31,8 @@ class Int8(nn.Module):
         if self.conv:
             assert layer.stride == (1,) and layer.dilation == (1,) and layer.groups == 1
             self.padding, weight = layer.padding[0], weight.transpose(1, 2).flatten(1)
-        largest = weight.abs().amax(-1, keepdim=True)
+        pairs = nn.functional.pad(weight, (0, weight.shape[1] % 2)).unflatten(1, (-1, 2)).sum(-1)
+        largest = torch.cat([weight, pairs], 1).abs().amax(-1, keepdim=True)
         self.scale = torch.where(largest > LEAST, largest / MOST, 0)
         self.weight = torch.round(weight / self.scale.clamp(min=LEAST / MOST))
 

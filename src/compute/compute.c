@@ -57,6 +57,7 @@ static void conv_rows(const ev_kernels *kernels, const void *args, const ev_piec
         .ci = conv->ci,
         .w8 = conv->w8 ? conv->w8 + channel * (size_t)conv->inputs8 : NULL,
         .scale8 = conv->w8 ? conv->scale8 + channel : NULL,
+        .offset8 = conv->w8 ? conv->offset8 + channel : NULL,
         .inputs8 = conv->inputs8,
         .bias = bias + channel,
         .gain = a->gain ? a->gain + channel : NULL,

@@ -65,15 +65,16 @@ typedef enum ev_act {
 } ev_act;
 
 /* Weights packed once at load: w [co_blocks][taps][ci][16], bias [co_blocks * 16], zero beyond co. Halved, w16
- * takes the place of w, and is laid out alike. Quantised, w8 does: [co_blocks][inputs8 / 4][16][4], 128 more than the
- * weight, of the inputs [taps][ci] as one row. For Winograd's algorithm, `winograd` does (winograd.c). */
+ * takes the place of w, and is laid out alike. Quantised, w8 does: [co_blocks][inputs8 / 4][16][4], of the inputs
+ * [taps][ci] as one row. For Winograd's algorithm, `winograd` does (winograd.c). */
 typedef struct ev_conv {
     int taps, ci, co, co_blocks; /* co_blocks = ceil(co / 16) */
     float *w, *bias;             /* owned */
     uint16_t *w16;               /* owned; NULL: not halved */
     float *winograd;             /* owned; NULL: not so transformed */
-    uint8_t *w8;                 /* owned; NULL: not quantised */
+    int8_t *w8;                  /* owned; NULL: not quantised */
     float *scale8;               /* owned, [co_blocks * 16]: a weight is its 8 bits times its output's scale */
+    int32_t *offset8;            /* owned, [co_blocks * 16]: -128 times the sum of an output's 8 bits */
     int inputs8;                 /* taps * ci, rounded up to 16 */
 } ev_conv;
 
@@ -85,8 +86,9 @@ ev_status ev_conv_halve(ev_conv *conv, ev_error *err);
 /* Weights to 8 bits, symmetric, a scale for each output (dynamic quantisation in PyTorch's and ONNX's words): a
  * quarter of the memory, and up to four times as fast where the processor multiplies bytes (AVX-512 VNNI). A row's
  * inputs, those of all taps together, are divided by their largest magnitude / 127 and rounded to even; then acc =
- * fma(float(sum) * row's scale, output's scale, bias), and on as in float. A layer of more than EV_INT8_INPUTS_MAX
- * inputs stays as it is. */
+ * fma(float(sum) * row's scale, output's scale, bias), and on as in float. An output's scale is the largest magnitude
+ * of its weights, and of the sums of the two of inputs 2n and 2n + 1, / 127: so their products with inputs of 0 ..
+ * 255 have a sum of 16 bits, which AVX2 needs. A layer of more than EV_INT8_INPUTS_MAX inputs stays as it is. */
 enum { EV_INT8_INPUTS_MAX = 2048 };
 ev_status ev_conv_quantize(ev_conv *conv, ev_error *err);
 /* Weights for Winograd's algorithm F(2, 3): a third of the products less for each three taps, a third more memory,

@@ -24,8 +24,9 @@ typedef struct ev_tile {
     const uint16_t *w16;  /* or the same in 16 bits; the other is NULL */
     size_t w_step;        /* weights to the next block: taps * ci * 16 */
     int taps, ci;
-    const uint8_t *w8; /* of a quantised layer: [blocks][inputs8 / 4][16][4], scale8 [blocks * 16] */
+    const int8_t *w8; /* of a quantised layer: [blocks][inputs8 / 4][16][4], scale8 and offset8 [blocks * 16] */
     const float *scale8;
+    const int32_t *offset8;
     int inputs8;
     const float *bias, *gain, *shift; /* [blocks * 16]; no bias is zeros */
     const float *residual, *residual2;

@@ -71,16 +71,32 @@ static float weight_of(const ev_conv *conv, int co, int input) {
     return *conv_weight(conv, co, input % conv->ci, input / conv->ci);
 }
 
-static void quantize_output(const ev_conv *conv, int co, uint8_t *w8, float *scale) {
+/* Two neighbours' sum, too, is within EV_INT8_MOST: rounded, it is 128 at most, and 128 * 255 fits 16 bits. */
+static float largest_weight(const ev_conv *conv, int co) {
     const int inputs = conv->taps * conv->ci;
-    float most = 0;
-    for (int i = 0; i < inputs; i++) most = fmaxf(most, fabsf(weight_of(conv, co, i)));
-    *scale = most > EV_INT8_LEAST ? most / EV_INT8_MOST : 0;
-    uint8_t *to = w8 + (size_t)(co / 16) * 16 * (size_t)conv->inputs8 + (size_t)(co % 16) * 4;
-    for (int i = 0; i < conv->inputs8; i++) {
-        const float w = i<inputs && * scale> 0 ? nearbyintf(weight_of(conv, co, i) / *scale) : 0;
-        to[i / 4 * 64 + i % 4] = (uint8_t)(128 + (int)w);
+    float most = 0, before = 0;
+    for (int i = 0; i < inputs; i++) {
+        const float w = weight_of(conv, co, i);
+        most = fmaxf(most, fabsf(w));
+        if (i % 2) most = fmaxf(most, fabsf(before + w));
+        before = w;
     }
+    return most;
+}
+
+/* Returns the sum of what the weights became. */
+static int32_t quantize_output(const ev_conv *conv, int co, int8_t *w8, float *scale) {
+    const float most = largest_weight(conv, co);
+    *scale = most > EV_INT8_LEAST ? most / EV_INT8_MOST : 0;
+    int8_t *to = w8 + (size_t)(co / 16) * 16 * (size_t)conv->inputs8 + (size_t)(co % 16) * 4;
+    int32_t sum = 0;
+    for (int i = 0; i < conv->inputs8; i++) {
+        const bool some = i<conv->taps * conv->ci && * scale> 0;
+        const int w = some ? (int)nearbyintf(weight_of(conv, co, i) / *scale) : 0;
+        to[i / 4 * 64 + i % 4] = (int8_t)w;
+        sum += w;
+    }
+    return sum;
 }
 
 ev_status ev_conv_quantize(ev_conv *conv, ev_error *err) {
@@ -88,21 +104,24 @@ ev_status ev_conv_quantize(ev_conv *conv, ev_error *err) {
     if (conv->taps > EV_INT8_INPUTS_MAX / conv->ci) return EV_OK;
     const size_t outputs = (size_t)conv->co_blocks * 16;
     for (size_t i = 0; i < outputs * (size_t)conv->taps * (size_t)conv->ci; i++) {
-        if (!isfinite(conv->w[i])) return EV_OK; /* its outputs are found not to be finite, as in float */
+        if (!isfinite(2 * conv->w[i])) return EV_OK; /* its outputs are found not to be finite, as in float */
     }
     conv->inputs8 = (int)ev_round16((size_t)(conv->taps * conv->ci));
-    uint8_t *w8 = ev_aligned_alloc(outputs * (size_t)conv->inputs8);
+    int8_t *w8 = ev_aligned_alloc(outputs * (size_t)conv->inputs8);
     float *scale8 = alloc_zeroed(outputs);
-    if (!w8 || !scale8) {
+    int32_t *offset8 = ev_aligned_alloc(outputs * sizeof *offset8);
+    if (!w8 || !scale8 || !offset8) {
         free(w8);
         free(scale8);
+        free(offset8);
         return ev_fail(err, EV_E_MEMORY, "no memory for a layer of %zu x %d weights", outputs, conv->inputs8);
     }
-    for (size_t o = 0; o < outputs; o++) quantize_output(conv, (int)o, w8, scale8 + o);
+    for (size_t o = 0; o < outputs; o++) offset8[o] = -128 * quantize_output(conv, (int)o, w8, scale8 + o);
     free(conv->w);
     conv->w = NULL;
     conv->w8 = w8;
     conv->scale8 = scale8;
+    conv->offset8 = offset8;
     return EV_OK;
 }
 
@@ -112,6 +131,7 @@ void ev_conv_free(ev_conv *conv) {
     free(conv->winograd);
     free(conv->w8);
     free(conv->scale8);
+    free(conv->offset8);
     free(conv->bias);
     memset(conv, 0, sizeof(*conv));
 }

@@ -113,18 +113,23 @@ static float weight_of(const conv_case *k, int o, int tap, int i) {
     return k->weight[(o * k->ci + i) * k->taps + tap];
 }
 
-/* What a quantised layer makes of inputs and weights: multiples of the largest magnitude / 127. */
+/* What a quantised layer makes of inputs and weights: multiples of the largest magnitude / 127, among weights that of
+ * two neighbours' sum as well. */
 typedef struct int8_scales {
     float input, weight;
 } int8_scales;
 
 static int8_scales scales_of(const conv_case *k, size_t t, int o) {
     int8_scales s = {0, 0};
-    for (int tap = 0; tap < k->taps; tap++)
-        for (int i = 0; i < k->ci; i++) {
-            s.input = fmaxf(s.input, fabsf(input_of(k, t, tap, i)));
-            s.weight = fmaxf(s.weight, fabsf(weight_of(k, o, tap, i)));
-        }
+    float before = 0;
+    for (int n = 0; n < k->taps * k->ci; n++) {
+        const int tap = n / k->ci, i = n % k->ci;
+        const float w = weight_of(k, o, tap, i);
+        s.input = fmaxf(s.input, fabsf(input_of(k, t, tap, i)));
+        s.weight = fmaxf(s.weight, fabsf(w));
+        if (n % 2) s.weight = fmaxf(s.weight, fabsf(before + w));
+        before = w;
+    }
     return s;
 }
 
@@ -313,6 +318,47 @@ static void test_threads(void **state) {
     }
 }
 
+/* Quantised, the largest sums that two products can have: no instruction set cuts them off. */
+static void test_largest_products(void **state) {
+    (void)state;
+    enum { ROWS = 9, CI = 32, CO = 48 };
+    const ev_span span = {0, ROWS};
+    float w[CO * CI], x[ROWS * CI], *expected = NULL;
+    for (int o = 0; o < CO; o++) { /* all 1, all -1, and by turns 1, -1 and 1, 0 */
+        for (int i = 0; i < CI; i++) w[o * CI + i] = i % 2 && o % 4 > 1 ? (o % 4 == 2 ? -1 : 0) : o % 4 == 1 ? -1 : 1;
+    }
+    for (int t = 0; t < ROWS; t++) {
+        for (int i = 0; i < CI; i++) x[t * CI + i] = t % 3 == 0 || (t % 3 == 1 && i % 2) ? 1 : -1;
+    }
+    ev_conv conv;
+    assert_int_equal(ev_conv_pack(&conv, w, NULL, CO, CI, 1, NULL), EV_OK);
+    assert_int_equal(ev_conv_quantize(&conv, NULL), EV_OK);
+    for (int isa = 0; isa < ISA_COUNT; isa++) {
+        ev_compute c;
+        if (!use_isa(&c, NULL, isa)) continue;
+        float *y = alloc_output(ROWS, CO);
+        const ev_conv_args a = {.conv = &conv,
+                                .x = x,
+                                .ldx = CI,
+                                .dilation = 1,
+                                .y = y,
+                                .ldy = CO,
+                                .scale = 1,
+                                .spans = &span,
+                                .span_count = 1};
+        ev_conv_run(&c, &a);
+        if (expected) assert_same(expected, y, ROWS * CO, isa_names[isa]);
+        if (expected) free(y);
+        if (!expected) expected = y;
+    }
+    assert_near(CI * 64 / 63.5, expected[0], 1e-4, "1 times 1, halves rounded up");
+    assert_near(-CI * 64 / 63.5, expected[1], 1e-4, "1 times -1");
+    assert_near(0, expected[2], 0, "1 times 1 and -1 by turns");
+    assert_near(CI / 2, expected[3], 1e-4, "1 times 1 and 0 by turns");
+    ev_conv_free(&conv);
+    free(expected);
+}
+
 /* One NaN input makes the outputs that it reaches NaN, and no other. */
 static void test_nan(void **state) {
     (void)state;
@@ -460,7 +506,7 @@ int main(void) {
         cmocka_unit_test(test_every_tile),       cmocka_unit_test(test_alone_and_batched),
         cmocka_unit_test(test_threads),          cmocka_unit_test(test_nan),
         cmocka_unit_test(test_transposed),       cmocka_unit_test(test_one_channel),
-        cmocka_unit_test(test_impossible_sizes),
+        cmocka_unit_test(test_impossible_sizes), cmocka_unit_test(test_largest_products),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -6,9 +6,8 @@
  *
  * A few tiles' rows are quantised first, four inputs of a row to a word of 32 bits, words of a tile's rows side by
  * side. Then all blocks of outputs go over them: for each four inputs one register of weights is loaded per column,
- * and for each row a word is broadcast: four multiply-adds a lane. Weights are unsigned (128 too much), as the
- * instruction wants one of the two to be: what that adds is taken off by the sum of the row's inputs. Without the
- * instruction the even and the odd bytes are multiplied as 16 bits. */
+ * and for each row a word is broadcast: four multiply-adds a lane. Inputs are unsigned (128 too much), as the
+ * instructions want one of the two to be: sums begin with what takes that off. */
 #ifndef EV_COMPUTE_CONV8_INC_H
 #define EV_COMPUTE_CONV8_INC_H
 
@@ -16,34 +15,12 @@
 
 #include "compute/cpu/conv_epilogue.inc.h"
 
-#if defined(__AVX512VNNI__)
-enum { WORDS8 = 1 }; /* of 32 bits, for four inputs */
-#else
-enum { WORDS8 = 2 }; /* the even bytes, the odd ones, 16 bits each */
-#endif
 enum { GROUP8_TILES = 4, COLUMNS8_MAX = TILE8_BLOCKS * H_PER_BLOCK };
 
 typedef struct tile8 { /* rows of a tile, quantised */
     float scale[TILE8_ROWS];
-    int32_t offset[TILE8_ROWS];                                  /* 128 times the sum of a row */
-    int32_t words[EV_INT8_INPUTS_MAX / 4 * TILE8_ROWS * WORDS8]; /* [inputs / 4][TILE8_ROWS][WORDS8] */
+    uint32_t words[EV_INT8_INPUTS_MAX / 4 * TILE8_ROWS]; /* [inputs / 4][TILE8_ROWS] */
 } tile8;
-
-/* Sixteen inputs of one row to their words. */
-EV_INLINE void store_words(int32_t *to, vi q) {
-#if defined(__AVX512VNNI__)
-    int32_t words[4];
-    v_istore_bytes(words, q);
-    EV_UNROLL for (int i = 0; i < 4; i++) to[i * TILE8_ROWS] = words[i];
-#else
-    int32_t x[16];
-    v_istore(x, q);
-    EV_UNROLL for (int i = 0; i < 4; i++, to += TILE8_ROWS * WORDS8) {
-        to[0] = (int32_t)(((uint32_t)x[4 * i] & 0xffff) | (uint32_t)x[4 * i + 2] << 16);
-        to[1] = (int32_t)(((uint32_t)x[4 * i + 1] & 0xffff) | (uint32_t)x[4 * i + 3] << 16);
-    }
-#endif
-}
 
 /* x [n], n a multiple of 16, to row `row` of the tile. */
 static void quantize_row(tile8 *tile, int row, const float *x, int n) {
@@ -55,15 +32,12 @@ static void quantize_row(tile8 *tile, int row, const float *x, int n) {
     }
     const float largest = v_reduce_max(most);
     const vf turns = v_set(largest > EV_INT8_LEAST ? EV_INT8_MOST / largest : 0.0f);
-    int32_t *to = tile->words + row * WORDS8;
-    vi sum = v_izero();
-    for (int i = 0; i < n; i += 16, to += 4 * TILE8_ROWS * WORDS8) {
-        const vi q = v_round(v_mul(v_load(x + i), turns));
-        sum = v_iadd(sum, q);
-        store_words(to, q);
+    uint32_t *to = tile->words + row, words[4];
+    for (int i = 0; i < n; i += 16) {
+        v_istore_bytes(words, v_round(v_mul(v_load(x + i), turns)));
+        EV_UNROLL for (int j = 0; j < 4; j++, to += TILE8_ROWS) *to = words[j] ^ 0x80808080u; /* + 128 each */
     }
     /* of what is not finite the bits mean nothing: the scale is NaN */
-    tile->offset[row] = (int32_t)((uint32_t)v_ireduce_add(sum) * 128u);
     tile->scale[row] = (largest > EV_INT8_LEAST ? largest / EV_INT8_MOST : 0.0f) + v_reduce_add(finite);
 }
 
@@ -80,49 +54,34 @@ static const float *gather_row(const ev_tile *t, size_t row, float *work) {
 EV_INLINE void sum_inputs(hi *acc, const tile_at *at, const tile8 *tile, const int rows, const int columns) {
     const ev_tile *t = at->t;
     const size_t step = 16 * (size_t)t->inputs8;
-    const uint8_t *w = t->w8 + (size_t)at->block * step;
-    const int32_t *x = tile->words;
-    for (int i = t->inputs8; i > 0; i -= 4, w += 64, x += TILE8_ROWS * WORDS8) {
+    const int8_t *w = t->w8 + (size_t)at->block * step;
+    const uint32_t *x = tile->words;
+    for (int i = t->inputs8; i > 0; i -= 4, w += 64, x += TILE8_ROWS) {
         hi weights[COLUMNS8_MAX];
         EV_UNROLL for (int j = 0; j < columns; j++) {
             weights[j] = h_iload(w + (size_t)(j / H_PER_BLOCK) * step + j % H_PER_BLOCK * H_LANES * 4);
         }
-#if defined(__AVX512VNNI__)
         EV_UNROLL for (int r = 0; r < rows; r++) {
             const hi b = h_iset(x[r]);
             EV_UNROLL for (int j = 0; j < columns; j++) {
-                acc[r * columns + j] = h_idot4(acc[r * columns + j], weights[j], b);
+                acc[r * columns + j] = h_idot4(acc[r * columns + j], b, weights[j]);
             }
         }
-#else
-        hi odd[COLUMNS8_MAX];
-        EV_UNROLL for (int j = 0; j < columns; j++) {
-            odd[j] = h_iodd(weights[j]);
-            weights[j] = h_ieven(weights[j]);
-        }
-        EV_UNROLL for (int r = 0; r < rows; r++) {
-            const hi b = h_iset(x[2 * r]), c = h_iset(x[2 * r + 1]);
-            EV_UNROLL for (int j = 0; j < columns; j++) {
-                const hi sum = h_iadd(h_imadd(weights[j], b), h_imadd(odd[j], c));
-                acc[r * columns + j] = h_iadd(acc[r * columns + j], sum);
-            }
-        }
-#endif
     }
 }
 
 EV_INLINE void run_tile8(const tile_at *at, const tile8 *tile, const int rows, const int blocks) {
     const int columns = blocks * H_PER_BLOCK, n = rows * columns;
     const float *bias = at_channel(at->t->bias, at, 0), *scale = at_channel(at->t->scale8, at, 0);
+    const int32_t *offset = at->t->offset8 + (size_t)at->block * 16;
     hi sums[ACC_MAX];
-    EV_UNROLL for (int i = 0; i < n; i++) sums[i] = h_izero();
+    EV_UNROLL for (int i = 0; i < n; i++) sums[i] = h_iload(offset + i % columns * H_LANES);
     sum_inputs(sums, at, tile, rows, columns);
     hf acc[ACC_MAX];
     EV_UNROLL for (int r = 0; r < rows; r++) {
-        const hi offset = h_iset(tile->offset[r]);
         const hf row_scale = h_set(tile->scale[r]);
         EV_UNROLL for (int j = 0; j < columns; j++) {
-            const hf sum = h_mul(h_ifloat(h_isub(sums[r * columns + j], offset)), row_scale);
+            const hf sum = h_mul(h_ifloat(sums[r * columns + j]), row_scale);
             acc[r * columns + j] =
                 h_fma(sum, h_load(scale + j * H_LANES), bias ? h_load(bias + j * H_LANES) : h_set(0.0f));
         }

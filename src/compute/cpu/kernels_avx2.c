@@ -10,7 +10,7 @@
 #define TILE_BLOCKS   1
 #define TILE_PREFETCH 0 /* loads are short as it is */
 
-/* 8 sums, 4 of weights (even and odd bytes), 2 inputs. */
+/* 8 sums, 2 of weights, 1 input, products: the multiplications are what limits, and 4 rows keep them busy. */
 #define EV_TILES8(X) X(1, 1) X(2, 1) X(3, 1) X(4, 1)
 #define TILE8_ROWS   4
 #define TILE8_BLOCKS 1

@@ -23,7 +23,7 @@
 #define TILE_BLOCKS   2
 #define TILE_PREFETCH 1024
 
-/* Quantised, without VNNI: 24 sums, 4 of weights (even and odd bytes), 2 inputs. */
+/* Quantised, without VNNI: 24 sums, 2 of weights, 1 input, products. */
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) || defined(EV_FEW_TILES)
 #define EV_TILES8(X) X(1, 1) X(2, 1) X(3, 1) X(1, 2) X(2, 2) X(3, 2)
 #define TILE8_ROWS   3

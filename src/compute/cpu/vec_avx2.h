@@ -170,33 +170,21 @@ static inline hf h_fma(hf a, hf b, hf c) { return _mm256_fmadd_ps(a, b, c); }
 
 /* integers: 8 of 32 bits in a register */
 typedef int32_t hi __attribute__((vector_size(32))); /* not __m256i, which aliases all: sums would stay in memory */
-static inline hi h_izero(void) { return (hi)_mm256_setzero_si256(); }
-static inline hi h_iset(int32_t x) { return (hi)_mm256_set1_epi32(x); }
+static inline hi h_iset(uint32_t x) { return (hi)_mm256_set1_epi32((int32_t)x); }
 static inline hi h_iload(const void *p) { return (hi)_mm256_loadu_si256((const __m256i *)p); }
-static inline hi h_isub(hi a, hi b) { return (hi)_mm256_sub_epi32((__m256i)a, (__m256i)b); }
 static inline hf h_ifloat(hi x) { return _mm256_cvtepi32_ps((__m256i)x); } /* to nearest, ties to even */
-static inline hi h_iadd(hi a, hi b) { return (hi)_mm256_add_epi32((__m256i)a, (__m256i)b); }
-static inline hi h_imadd(hi a, hi b) {
-    return (hi)_mm256_madd_epi16((__m256i)a, (__m256i)b);
-} /* of pairs of 16 bits */
-static inline hi h_ieven(hi x) {
-    return (hi)_mm256_and_si256((__m256i)x, _mm256_set1_epi16(255));
-} /* bytes to 16 bits */
-static inline hi h_iodd(hi x) { return (hi)_mm256_srli_epi16((__m256i)x, 8); }
+/* acc + the four products of x's bytes, unsigned, with w's, signed; two of them fit 16 bits (ev_conv_quantize) */
+static inline hi h_idot4(hi acc, hi x, hi w) {
+    const __m256i pairs = _mm256_maddubs_epi16((__m256i)x, (__m256i)w);
+    return (hi)_mm256_add_epi32((__m256i)acc, _mm256_madd_epi16(pairs, _mm256_set1_epi16(1)));
+}
 /* 16 lanes to integers, to nearest, ties to even */
 typedef vu vi;
 static inline vi v_round(vf x) { return (vi){_mm256_cvtps_epi32(x.l), _mm256_cvtps_epi32(x.h)}; }
-static inline vi v_izero(void) { return (vi){_mm256_setzero_si256(), _mm256_setzero_si256()}; }
-static inline vi v_iadd(vi a, vi b) { return EV_PAIR2(vi, _mm256_add_epi32, a, b); }
-static inline void v_istore(int32_t *p, vi x) {
-    _mm256_storeu_si256((__m256i *)p, x.l);
-    _mm256_storeu_si256((__m256i *)(p + 8), x.h);
-}
-static inline int32_t v_ireduce_add(vi x) {
-    __m256i h = _mm256_add_epi32(x.l, x.h);
-    __m128i q = _mm_add_epi32(_mm256_castsi256_si128(h), _mm256_extracti128_si256(h, 1));
-    q = _mm_add_epi32(q, _mm_shuffle_epi32(q, 0x4e));
-    return _mm_cvtsi128_si32(_mm_add_epi32(q, _mm_shuffle_epi32(q, 0xb1)));
+static inline void v_istore_bytes(uint32_t *p, vi x) { /* four in each of four words; -128 .. 127 */
+    const __m128i l = _mm_packs_epi32(_mm256_castsi256_si128(x.l), _mm256_extracti128_si256(x.l, 1));
+    const __m128i h = _mm_packs_epi32(_mm256_castsi256_si128(x.h), _mm256_extracti128_si256(x.h, 1));
+    _mm_storeu_si128((__m128i *)(void *)p, _mm_packs_epi16(l, h));
 }
 
 static inline hf h_relu(hf x) { return _mm256_max_ps(_mm256_setzero_ps(), x); }

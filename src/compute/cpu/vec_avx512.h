@@ -118,37 +118,22 @@ static inline hf h_fma(hf a, hf b, hf c) { return _mm512_fmadd_ps(a, b, c); }
 
 /* integers: 16 of 32 bits in a register */
 typedef int32_t hi __attribute__((vector_size(64))); /* not __m512i, which aliases all: sums would stay in memory */
-static inline hi h_izero(void) { return (hi)_mm512_setzero_si512(); }
-static inline hi h_iset(int32_t x) { return (hi)_mm512_set1_epi32(x); }
+static inline hi h_iset(uint32_t x) { return (hi)_mm512_set1_epi32((int32_t)x); }
 static inline hi h_iload(const void *p) { return (hi)_mm512_loadu_si512(p); }
-static inline hi h_isub(hi a, hi b) { return (hi)_mm512_sub_epi32((__m512i)a, (__m512i)b); }
 static inline hf h_ifloat(hi x) { return _mm512_cvtepi32_ps((__m512i)x); } /* to nearest, ties to even */
+/* acc + the four products of x's bytes, unsigned, with w's, signed; two of them fit 16 bits (ev_conv_quantize) */
+static inline hi h_idot4(hi acc, hi x, hi w) {
 #if defined(__AVX512VNNI__)
-/* acc + the four products of w's bytes, unsigned, with x's, signed */
-static inline hi h_idot4(hi acc, hi w, hi x) { return (hi)_mm512_dpbusd_epi32((__m512i)acc, (__m512i)w, (__m512i)x); }
+    return (hi)_mm512_dpbusd_epi32((__m512i)acc, (__m512i)x, (__m512i)w);
 #else
-static inline hi h_iadd(hi a, hi b) { return (hi)_mm512_add_epi32((__m512i)a, (__m512i)b); }
-static inline hi h_imadd(hi a, hi b) {
-    return (hi)_mm512_madd_epi16((__m512i)a, (__m512i)b);
-} /* of pairs of 16 bits */
-static inline hi h_ieven(hi x) {
-    return (hi)_mm512_and_si512((__m512i)x, _mm512_set1_epi16(255));
-} /* bytes to 16 bits */
-static inline hi h_iodd(hi x) { return (hi)_mm512_srli_epi16((__m512i)x, 8); }
+    const __m512i pairs = _mm512_maddubs_epi16((__m512i)x, (__m512i)w);
+    return (hi)_mm512_add_epi32((__m512i)acc, _mm512_madd_epi16(pairs, _mm512_set1_epi16(1)));
 #endif
+}
 /* 16 lanes to integers, to nearest, ties to even */
 typedef __m512i vi;
 static inline vi v_round(vf x) { return _mm512_cvtps_epi32(x); }
-static inline vi v_izero(void) { return _mm512_setzero_si512(); }
-static inline vi v_iadd(vi a, vi b) { return _mm512_add_epi32(a, b); }
-static inline int32_t v_ireduce_add(vi x) { /* around on overflow, as what NaN rounds to may */
-    __m256i h = _mm256_add_epi32(_mm512_castsi512_si256(x), _mm512_extracti64x4_epi64(x, 1));
-    __m128i q = _mm_add_epi32(_mm256_castsi256_si128(h), _mm256_extracti128_si256(h, 1));
-    q = _mm_add_epi32(q, _mm_shuffle_epi32(q, 0x4e));
-    return _mm_cvtsi128_si32(_mm_add_epi32(q, _mm_shuffle_epi32(q, 0xb1)));
-}
-static inline void v_istore(int32_t *p, vi x) { _mm512_storeu_si512(p, x); }
-static inline void v_istore_bytes(int32_t *p, vi x) { /* four in each of four words */
+static inline void v_istore_bytes(uint32_t *p, vi x) { /* four in each of four words; -128 .. 127 */
     _mm_storeu_si128((__m128i *)(void *)p, _mm512_cvtepi32_epi8(x));
 }
 

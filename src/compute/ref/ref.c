@@ -76,9 +76,9 @@ static void conv8(const ev_tile *t, size_t rows, int blocks) {
     for (size_t row = 0; row < rows; row++) {
         const float scale = quantize_row(t, row, q);
         for (size_t channel = 0; channel < (size_t)blocks * LANES; channel++) {
-            const uint8_t *w = t->w8 + channel / LANES * LANES * (size_t)t->inputs8 + channel % LANES * 4;
+            const int8_t *w = t->w8 + channel / LANES * LANES * (size_t)t->inputs8 + channel % LANES * 4;
             int sum = 0;
-            for (int i = 0; i < t->inputs8; i++) sum += q[i] * (w[i / 4 * 64 + i % 4] - 128);
+            for (int i = 0; i < t->inputs8; i++) sum += q[i] * w[i / 4 * 64 + i % 4];
             const float bias = t->bias ? t->bias[channel] : 0.0f;
             const float v = epilogue(t, fmaf((float)sum * scale, t->scale8[channel], bias), row, channel);
             if (t->y) t->y[row * t->ldy + channel] = v;
