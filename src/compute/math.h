@@ -50,18 +50,6 @@ static inline vf m_sigmoid(vf x) {
     return v_div(one, v_add(one, m_exp(v_sub(v_set(0.0f), x))));
 }
 
-/* 2e-7 absolute: odd polynomial below 1, 1 - e^-p(|x|) beyond, p fitted to -ln erfc. */
-static inline vf m_erf(vf x) {
-    static const float near_c[] = {1.283791214e-01f,  -3.761235476e-01f, 1.128041148e-01f,
-                                   -2.671770751e-02f, 4.924789537e-03f,  -5.660156021e-04f};
-    static const float far_c[] = {2.250045305e-03f, 1.118877292e+00f,  6.525662541e-01f,
-                                  8.989053965e-02f, -1.517920010e-02f, 1.200425671e-03f};
-    vf a = v_min(v_set(4.0f), v_abs(x)), one = v_set(1.0f);
-    vf near_zero = v_fma(m_poly(v_mul(x, x), near_c, 6), x, x);
-    vf far = v_sub(one, m_exp(v_sub(v_set(0.0f), m_poly(a, far_c, 6))));
-    return v_select(v_lt(a, one), near_zero, v_copysign(far, x));
-}
-
 /* sin(2 pi x), 2e-7 absolute, exact zeros: the fraction of x in [-1/2, 1/2], folded to [-1/4, 1/4], odd polynomial.
  */
 static inline vf m_sin_turns(vf x) {
@@ -74,9 +62,16 @@ static inline vf m_sin_turns(vf x) {
     return v_mul(r, m_poly(v_mul(r, r), c, 6));
 }
 
+/* 7e-7 absolute. x Phi(x) = max(x, 0) - r(|x|), where r(a) = a Phi(-a) is below 5e-7 from 2h = 5.25 on, and taken as
+ * 0 there. With t = a - h it is (h^2 - t^2) (even(t^2) + t odd(t^2)). */
 static inline vf m_gelu(vf x) {
-    vf half = v_mul(x, v_set(0.5f));
-    return v_fma(half, m_erf(v_mul(x, v_set(0.70710678f))), half);
+    static const float even_c[] = {1.650513615e-03f, 4.753964487e-03f, 9.429505444e-04f, -1.211230046e-04f,
+                                   1.369664460e-06f, 4.980209383e-07f, -2.577286651e-08f};
+    static const float odd_c[] = {-4.218596499e-03f, -2.947281813e-03f, -1.151196193e-05f, 4.211478881e-05f,
+                                  -4.053796147e-06f, 1.622507995e-07f,  -2.109920683e-09f};
+    const vf h = v_set(2.625f), t = v_sub(v_min(v_add(h, h), v_abs(x)), h), s = v_mul(t, t);
+    const vf p = v_fma(m_poly(s, odd_c, 7), t, m_poly(s, even_c, 7));
+    return v_sub(v_max(v_set(0.0f), x), v_mul(p, v_sub(v_mul(h, h), s)));
 }
 
 static inline vf m_lrelu(vf x, vf slope) { return v_select(v_lt(x, v_set(0.0f)), v_mul(x, slope), x); }
