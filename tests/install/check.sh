@@ -1,14 +1,13 @@
 #!/usr/bin/env bash
-# Installs into a scratch directory and uses the result as a stranger would: pkg-config, find_package, the command.
+# Installs a release build into a scratch directory and uses the result as a stranger would: pkg-config, find_package, the command.
+#   tests/install/check.sh BUILD
 set -euo pipefail
 cd "$(dirname "$0")/../.."
+[ $# = 1 ] && [ -f "$1/CMakeCache.txt" ] || { echo "usage: $0 BUILD, a release build" >&2; exit 2; }
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-cmake -S . -B "$work/build" -G Ninja -DCMAKE_BUILD_TYPE=Release -DEMOTIVOICE_TESTS=OFF \
-    -DCMAKE_INSTALL_PREFIX=/usr >/dev/null
-cmake --build "$work/build" >/dev/null
-DESTDIR="$work/root" cmake --install "$work/build" >/dev/null
-root="$work/root/usr"
+DESTDIR="$work/root" cmake --install "$1" >/dev/null
+root="$work/root$(sed -n 's/^CMAKE_INSTALL_PREFIX:PATH=//p' "$1/CMakeCache.txt")"
 libdir=$(dirname "$(find "$root" -name libemotivoice.so)")
 
 echo "hardening"
