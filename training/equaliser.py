@@ -19,6 +19,7 @@ import soundfile
 import torch
 
 from . import recorded
+from .front import link_lexicons
 from .listeners import sound
 from .packed import read_model, write_model
 from .subjects import Engine, Request
@@ -127,6 +128,7 @@ def main() -> None:
         sys.exit(f"equaliser: {a.model} has none to go on with: leave out --further")
     with tempfile.TemporaryDirectory() as folder:
         plain = Path(folder) / "plain.safetensors"
+        link_lexicons(a.model, Path(folder))
         write_model(plain, config, tensors)
         rows, spectra = measured(Engine(a.build, plain), a.work, a.voices)
     if len(rows) < LEAST_VOICES:

@@ -1,8 +1,8 @@
 """Measures the voice as independent listeners hear it, on sentences that no training saw, and prints the table of the model card.
 
 python -m training.evaluate --model models/emotivoice-default.safetensors [--work DIR] [--build build] [--sentences 8]
-python -m training.evaluate --only voices,tones      some parts: voices, tones, emotions, clones, controls, cost; their rows join
-                                                     those that the file has of the same model, so a run may be shared out
+python -m training.evaluate --only voices,tones      some parts: voices, tones, emotions, clones, controls, cost; their rows join those
+                                                     that the file has of the same model and library, so a run may be shared out
 python -m training.evaluate --voices mei,ava         some voices
 python -m training.evaluate --beside ""              without the teacher's and hibari's figures ("teacher,hibari")
 -> DIR/evaluation.json (rows and details), DIR/evaluation.md (the table)
@@ -44,7 +44,8 @@ def make_bench(options, scratch: Path) -> trials.Bench:
 
 def facts(bench: trials.Bench, options) -> dict:
     """What was evaluated, for the files."""
-    return {"model": options.model.name, "model_sha256": hashlib.sha256(options.model.read_bytes()).hexdigest(),
+    sha256 = {name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in (("model", options.model), ("library", options.build / "libemotivoice.so"))}
+    return {"model": options.model.name, "model_sha256": sha256["model"], "library_sha256": sha256["library"],
             "sample_rate": bench.engine.config["vocoder"]["sample_rate"], "voices": bench.voices(), "sentences": options.sentences}
 
 
