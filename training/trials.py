@@ -5,6 +5,7 @@ figure of the engine stand, where they can be asked the same, the teacher's and 
 """
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -136,11 +137,20 @@ def error_rows(bench: Bench, heard: dict, language: str) -> list[Row]:
     return rows
 
 
+def spread_of_sentences(heard: list[listen.Heard], key: str) -> str:
+    """How sure a mean is: its standard error, as sentences differ more than voices do, and the farthest sentences."""
+    means = [np.mean([getattr(h, key) for h in heard if h.text == text]) for text in dict.fromkeys(h.text for h in heard)]
+    if len(means) < 2:
+        return ""
+    error = np.std(means, ddof=1) / math.sqrt(len(means))
+    return f"{np.mean(means):.3f}, standard error {error:.3f}; sentences from {min(means):.2f} to {max(means):.2f}"
+
+
 def quality_rows(heard: dict) -> list[Row]:
     rows = []
     for name, key, must, goal in (("DNSMOS overall, mean", "overall", 3.3, 3.4), ("DNSMOS P.808, mean", "p808", 3.8, 4.0)):
         value = {who: mean(getattr(h, key) for h in heard[who]) for who in heard}
-        rows.append(Row(name, value["engine"], "", must, goal, True, value["teacher"], value["hibari"]))
+        rows.append(Row(name, value["engine"], "", must, goal, True, value["teacher"], value["hibari"], spread_of_sentences(heard["engine"], key)))
     return rows
 
 

@@ -162,6 +162,13 @@ class Parts(unittest.TestCase):
         self.assertIn("| ava en |", evaluate.markdown({"voices": {"rows": [vars(r) for r in rows], "details": details}},
                                                       dict(model="m", model_sha256="0" * 64, sample_rate=24000, sentences=4)))
 
+    def test_how_sure_a_mean_is(self):
+        """Of sentences: voices that differ within one change nothing."""
+        heard = [listen.Heard(voice, "en", text, "", 0, 8, 0, grade + extra, 4.0, 1.0)
+                 for voice, extra in (("ava", 0.5), ("mei", -0.5)) for text, grade in (("a", 3.0), ("b", 3.2), ("c", 3.4))]
+        self.assertEqual(trials.spread_of_sentences(heard, "overall"), "3.200, standard error 0.115; sentences from 3.00 to 3.40")
+        self.assertEqual(trials.spread_of_sentences(heard[:1], "overall"), "")
+
     def test_settings_that_do_what_they_say(self):
         rows, _ = trials.controls(self.bench())
         self.assertLess(max(row.value for row in rows), 1.0, rows)
