@@ -84,11 +84,12 @@ ev_status ev_conv_pack(ev_conv *out, const float *weight, const float *bias, int
  * the rounded weights in float, and the same bytes where all were such numbers already. */
 ev_status ev_conv_halve(ev_conv *conv, ev_error *err);
 /* Weights to 8 bits, symmetric, a scale for each output (dynamic quantisation in PyTorch's and ONNX's words): a
- * quarter of the memory, and up to four times as fast where the processor multiplies bytes (AVX-512 VNNI). A row's
- * inputs, those of all taps together, are divided by their largest magnitude / 127 and rounded to even; then acc =
- * fma(float(sum) * row's scale, output's scale, bias), and on as in float. An output's scale is the largest magnitude
- * of its weights, and of the sums of the two of inputs 2n and 2n + 1, / 127: so their products with inputs of 0 ..
- * 255 have a sum of 16 bits, which AVX2 needs. A layer of more than EV_INT8_INPUTS_MAX inputs stays as it is. */
+ * quarter of the memory, nearly twice as fast with AVX2, up to four times where the processor sums products of bytes
+ * (AVX-512 VNNI). A row's inputs, those of all taps together, are divided by their largest magnitude / 127 and
+ * rounded to even; then acc = fma(float(sum) * row's scale, output's scale, bias), and on as in float. An output's
+ * scale is the largest magnitude of its weights, and of the sums of the two of inputs 2n and 2n + 1, / 127: so their
+ * products with inputs of 0 .. 255 have a sum of 16 bits, which AVX2 needs. A layer of more than EV_INT8_INPUTS_MAX
+ * inputs stays as it is, and so does one with weights that are not finite, or half of the largest number and more. */
 enum { EV_INT8_INPUTS_MAX = 2048 };
 ev_status ev_conv_quantize(ev_conv *conv, ev_error *err);
 /* Weights for Winograd's algorithm F(2, 3): a third of the products less for each three taps, a third more memory,
