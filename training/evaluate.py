@@ -26,26 +26,26 @@ import torch
 
 from . import trials
 from .listen import Listeners
-from .subjects import Engine, Hibari, Teacher
+from .subjects import Engine, Hibari, Teacher, chosen_voices
 
 
 def make_bench(options, scratch: Path) -> trials.Bench:
     """Who speaks and who listens."""
     engine = Engine(options.build, options.model, options.threads)
-    wanted = options.voices.split(",") if options.voices else []
-    unknown = [name for name in wanted if name not in engine.voices]
-    if unknown:
-        raise SystemExit(f"{options.model} has no voice {unknown[0]}: it has {', '.join(engine.voices)}")
+    wanted = chosen_voices(options.voices, engine.voices, options.model)
     beside = options.beside.split(",")
     teacher = Teacher(options.work, options.work / "evaluation" / "teacher", options.build, options.threads) if "teacher" in beside else None
     return trials.Bench(options.work, scratch, engine, teacher, Hibari(options.threads) if "hibari" in beside else None,
                         Listeners(options.work, options.threads), options.sentences, tuple(wanted))
 
 
+def sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
 def facts(bench: trials.Bench, options) -> dict:
     """What was evaluated, for the files."""
-    sha256 = {name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in (("model", options.model), ("library", options.build / "libemotivoice.so"))}
-    return {"model": options.model.name, "model_sha256": sha256["model"], "library_sha256": sha256["library"],
+    return {"model": options.model.name, "model_sha256": sha256(options.model), "library_sha256": sha256(options.build / "libemotivoice.so"),
             "sample_rate": bench.engine.config["vocoder"]["sample_rate"], "voices": bench.voices(), "sentences": options.sentences}
 
 
@@ -128,7 +128,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--model", type=Path, default=Path("models/emotivoice-default.safetensors"))
     parser.add_argument("--only", default=",".join(trials.PARTS), help="parts to run, in order")
     parser.add_argument("--sentences", type=int, default=8, help="a voice and language; clones take half as many")
-    parser.add_argument("--voices", help="comma-separated; default all named ones")
+    parser.add_argument("--voices", default="", help="comma-separated; default all named ones")
     parser.add_argument("--beside", default="teacher,hibari", help="who is measured beside the engine")
     parser.add_argument("--threads", type=int, default=1)
     options = parser.parse_args()

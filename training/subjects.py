@@ -33,6 +33,15 @@ class Request:
     pitch_scale: float = 1.0
 
 
+def chosen_voices(wanted: str, voices, model) -> list[str]:
+    """The names in a comma-separated list; each must be a voice of the model."""
+    names = [name for name in wanted.split(",") if name]
+    for name in names:
+        if name not in voices:
+            raise SystemExit(f"{model} has no voice {name}: it has {', '.join(voices)}")
+    return names
+
+
 @dataclass
 class Spoken:
     request: Request

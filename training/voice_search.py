@@ -28,7 +28,7 @@ import torch
 from . import corpus
 from .front import link_lexicons
 from .packed import read_model, write_model
-from .subjects import Engine, Request
+from .subjects import Engine, Request, chosen_voices
 
 VECTOR_UNIT = 0.35    # standard deviations of the named voices along an axis
 PITCH_UNIT = 0.03     # of log F0
@@ -166,10 +166,7 @@ def main() -> None:
         print(f"voice_search: {len(lines)} tries; a unit up is liked {np.linalg.norm(slope, axis=1).mean():.4f} more", file=sys.stderr)
         return ascended(slope, a.step)
 
-    stay = [name for name in a.stay.split(",") if name]
-    unknown = [name for name in stay if name not in space.names]
-    if unknown:
-        raise SystemExit(f"voice_search: {a.model} has no voice {unknown[0]}: it has {', '.join(space.names)}")
+    stay = chosen_voices(a.stay, space.names, f"voice_search: {a.model}")
     if a.minutes > 0:
         search(a, config, tensors, space, place(), folder / f"{stem}.{a.part}.jsonl")
     if a.out:
